@@ -1,0 +1,131 @@
+"""How PostgreSQL prints what people write: ``int`` is ``integer``, ``a in ('x')`` is ``(a = 'x'::text)``.
+
+What a project declares and what a catalog holds can be compared as texts only after the same server has printed both.
+Each expression is given to a temporary table alike in columns, and read back the way the catalog is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from harness.catalog.model import Missing, Table
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+@dataclass(frozen=True)
+class PrintedIndex:
+    keys: tuple[str, ...]
+    predicate: str | None
+
+
+class Canonical:
+    """Prints by a connection, which must be in autocommit; leaves nothing behind.
+
+    Names are looked up in the table's schema first, then in ``public``. What PostgreSQL cannot make sense of raises
+    :class:`~harness.catalog.model.Missing` with its words: the catalog lacks what the text names.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    def type(self, name: str) -> str:
+        """A type as ``format_type`` prints it: ``timestamptz`` is ``timestamp with time zone``."""
+        with self._apart("create type pg_temp.harness_alike as (harness_v {})", sql.SQL(name)):
+            return self._one(
+                "select format_type(atttypid, atttypmod) from pg_attribute"
+                " where attrelid = 'pg_temp.harness_alike'::regclass and attname = 'harness_v'"
+            )
+
+    def default(self, table: Table, column: str, expression: str) -> str:
+        """A default of a column, coerced to its type."""
+        kind = table.column(column).type
+        statement = "create temp table harness_alike (harness_v {} default ({}\n))"
+        with self._apart(statement, sql.SQL(kind), sql.SQL(expression), schema=table.name.schema):
+            return self._one(
+                "select pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid = 'pg_temp.harness_alike'::regclass"
+            )
+
+    def generated(self, table: Table, column: str, expression: str) -> str:
+        """The expression of a stored generated column."""
+        kind = table.column(column).type
+        statement = "alter table pg_temp.harness_alike add harness_v {} generated always as ({}\n) stored"
+        with self._alike(table, statement, sql.SQL(kind), sql.SQL(expression)):
+            return self._one(
+                "select pg_get_expr(adbin, adrelid) from pg_attrdef as d"
+                " join pg_attribute as a on a.attrelid = d.adrelid and a.attnum = d.adnum"
+                " where adrelid = 'pg_temp.harness_alike'::regclass and attname = 'harness_v'"
+            )
+
+    def index(self, table: Table, method: str, keys: Sequence[str], where: str | None) -> PrintedIndex:
+        """The keys of an index, each with its order, and its predicate."""
+        statement = "create index harness_index on pg_temp.harness_alike using {} ({})" + (" where {}" if where else "")
+        parts = [sql.Identifier(method), sql.SQL(", ").join(map(sql.SQL, keys))]
+        with self._alike(table, statement, *parts, *([sql.SQL(where)] if where else [])):
+            row = self._connection.execute(PRINTED_INDEX).fetchone()
+        assert row is not None
+        return PrintedIndex(tuple(row[0]), row[1])
+
+    @contextmanager
+    def _alike(self, table: Table, statement: str, *parts: sql.Composable) -> Iterator[None]:
+        """After a statement about ``pg_temp.harness_alike``, which has the table's columns."""
+        name = sql.Identifier(table.name.schema, table.name.table)
+        like = sql.SQL("create temp table harness_alike (like {});").format(name)
+        with self._apart("{}" + statement, like, *parts, schema=table.name.schema):
+            yield
+
+    @contextmanager
+    def _apart(self, statement: str, *parts: sql.Composable, schema: str = "public") -> Iterator[None]:
+        """Runs a statement, lets the caller read with an empty search path as the catalog does, and undoes it all."""
+        import psycopg
+
+        with self._connection.transaction(force_rollback=True):
+            path = sql.SQL("set local search_path to {}, public, pg_temp").format(sql.Identifier(schema))
+            self._connection.execute(path)
+            try:
+                self._connection.execute(sql.SQL(statement).format(*parts))
+            except psycopg.Error as error:
+                raise Unprintable(error.diag.message_primary or str(error)) from None
+            self._connection.execute("set local search_path to ''")
+            yield
+
+    def _one(self, query: str) -> str:
+        row = self._connection.execute(query.encode()).fetchone()
+        assert row is not None
+        return str(row[0])
+
+
+class Unprintable(Missing):
+    """PostgreSQL cannot read an expression here: it names something the database does not have."""
+
+    def __init__(self, message: str) -> None:
+        Exception.__init__(self, message)
+
+
+PRINTED_INDEX = """
+select
+    array(
+        select
+            pg_get_indexdef(x.indexrelid, k.n::integer, true)
+            || case
+                when m.amname <> 'btree' then ''
+                when x.indoption[k.n - 1] & 3 = 3 then ' desc'
+                when x.indoption[k.n - 1] & 3 = 1 then ' desc nulls last'
+                when x.indoption[k.n - 1] & 3 = 2 then ' nulls first'
+                else ''
+            end
+        from generate_series(1, x.indnkeyatts) as k (n)
+        order by k.n
+    ),
+    pg_get_expr(x.indpred, x.indrelid)
+from pg_index as x
+inner join pg_class as i on i.oid = x.indexrelid
+inner join pg_am as m on m.oid = i.relam
+where x.indrelid = 'pg_temp.harness_alike'::regclass
+"""

@@ -1,0 +1,46 @@
+"""Everything that people made in a database, as texts that can be compared."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+class Entry(NamedTuple):
+    """``kind`` and ``identity`` name an object, ``definition`` holds all that can differ about it."""
+
+    kind: str
+    identity: str
+    definition: str
+
+    @property
+    def label(self) -> str:
+        return f"{self.kind} {self.identity}"
+
+
+def inventory(connection: psycopg.Connection[Any], ledger: str = "harness") -> frozenset[Entry]:
+    """All objects outside the system's and the ledger's schemas, with owners, privileges and comments.
+
+    Roles are not in it: they belong to the whole cluster. Neither is what an extension brought; the extension is.
+    """
+    text = resources.files("harness.catalog").joinpath("sql", "inventory.sql").read_text(encoding="utf-8")
+    with connection.transaction():
+        connection.execute("select set_config('search_path', '', true)")
+        return frozenset(Entry(*row) for row in connection.execute(text.encode(), {"ledger": ledger}))
+
+
+def differences(before: frozenset[Entry], after: frozenset[Entry]) -> list[str]:
+    """What is left over, missing or changed, a line each: ``function intents.touch() is left over``."""
+    old = {(entry.kind, entry.identity): entry for entry in before}
+    new = {(entry.kind, entry.identity): entry for entry in after}
+    lines = [f"{new[name].label} is left over" for name in new.keys() - old.keys()]
+    lines += [f"{old[name].label} is missing" for name in old.keys() - new.keys()]
+    lines += [
+        f"{new[name].label} has changed: {old[name].definition!r} is now {new[name].definition!r}"
+        for name in old.keys() & new.keys()
+        if old[name] != new[name]
+    ]
+    return sorted(lines)

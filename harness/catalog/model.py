@@ -1,0 +1,211 @@
+"""The catalog as frozen values. Field names are the aliases of the queries in ``sql/``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from harness.errors import did_you_mean
+from harness.project.model import TableName
+
+
+class Missing(Exception):
+    """A name that a check uses is not in the catalog: that check is broken."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no {what} {name}{did_you_mean(name, known)}")
+
+
+@dataclass(frozen=True)
+class Column:
+    """``type`` is as declared, ``base_type`` with domains taken off; both as ``format_type`` prints them.
+
+    ``base_name`` is the bare ``pg_type.typname`` of the base type (``int4``, ``_text``), ``base_kind`` its
+    ``typtype`` (``b`` base, ``e`` enum, ``c`` composite, ``r`` range, ``m`` multirange); ``element_name`` is the element
+    type of an array or the subtype of a range. ``identity`` is ``a`` (always), ``d`` (by default) or empty;
+    ``generated`` is ``s`` (stored), ``v`` (virtual) or empty, its expression then stands in ``default``.
+    """
+
+    name: str
+    type: str
+    base_type: str
+    base_name: str
+    base_kind: str
+    element_name: str | None
+    typmod: int
+    labels: tuple[str, ...]
+    domain_checks: tuple[str, ...]
+    not_null: bool
+    default: str | None
+    identity: str
+    generated: str
+    comment: str | None
+
+    @property
+    def is_domain(self) -> bool:
+        return self.type != self.base_type
+
+    @property
+    def is_json(self) -> bool:
+        return self.base_name in ("json", "jsonb")
+
+    @property
+    def is_supplied(self) -> bool:
+        """Whether an INSERT may name it: generated columns take no value."""
+        return not self.generated
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """``type`` is ``pg_constraint.contype``; actions are spelled out (``no action``, ``set null`` …).
+
+    ``on_delete_columns`` are those that SET NULL or SET DEFAULT touches, when it does not touch them all.
+    """
+
+    name: str
+    type: str
+    columns: tuple[str, ...]
+    expression: str | None
+    definition: str
+    references: TableName | None
+    referenced_columns: tuple[str, ...]
+    on_delete: str | None
+    on_update: str | None
+    on_delete_columns: tuple[str, ...]
+    deferrable: bool
+    deferred: bool
+    validated: bool
+    comment: str | None
+
+
+@dataclass(frozen=True)
+class Index:
+    """``keys`` are the key columns or expressions with order, ``columns`` only the plain columns among them."""
+
+    name: str
+    method: str
+    keys: tuple[str, ...]
+    columns: tuple[str, ...]
+    predicate: str | None
+    unique: bool
+    primary: bool
+    nulls_not_distinct: bool
+    valid: bool
+    constraint: str | None
+    definition: str
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """``enabled`` is ``pg_trigger.tgenabled``: O(rigin), D(isabled), R(eplica), A(lways)."""
+
+    name: str
+    function: str
+    timing: str
+    level: str
+    events: tuple[str, ...]
+    enabled: str
+    definition: str
+
+
+@dataclass(frozen=True)
+class Policy:
+    name: str
+    command: str
+    permissive: bool
+    roles: tuple[str, ...]
+    using: str | None
+    check: str | None
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A privilege of a role on a table, or on one ``column`` of it; the role of PUBLIC is ``public``."""
+
+    role: str
+    privilege: str
+    column: str | None
+
+
+@dataclass(frozen=True)
+class Table:
+    name: TableName
+    kind: str
+    owner: str
+    comment: str | None
+    row_security: bool
+    force_row_security: bool
+    columns: tuple[Column, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
+    policies: tuple[Policy, ...] = ()
+    grants: tuple[Grant, ...] = ()
+
+    def column(self, name: str) -> Column:
+        """The column of that name; raises :class:`Missing` with the nearest."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise Missing(f"column in {self.name}:", name, [column.name for column in self.columns])
+
+    def constraint(self, name: str) -> Constraint:
+        """The constraint of that name; raises :class:`Missing` with the nearest."""
+        for constraint in self.constraints:
+            if constraint.name == name:
+                return constraint
+        raise Missing(f"constraint on {self.name}:", name, [constraint.name for constraint in self.constraints])
+
+    def index(self, name: str) -> Index:
+        """The index of that name; raises :class:`Missing` with the nearest."""
+        for index in self.indexes:
+            if index.name == name:
+                return index
+        raise Missing(f"index on {self.name}:", name, [index.name for index in self.indexes])
+
+    def trigger(self, name: str) -> Trigger:
+        """The trigger of that name; raises :class:`Missing` with the nearest."""
+        for trigger in self.triggers:
+            if trigger.name == name:
+                return trigger
+        raise Missing(f"trigger on {self.name}:", name, [trigger.name for trigger in self.triggers])
+
+    def policy(self, name: str) -> Policy:
+        """The policy of that name; raises :class:`Missing` with the nearest."""
+        for policy in self.policies:
+            if policy.name == name:
+                return policy
+        raise Missing(f"policy on {self.name}:", name, [policy.name for policy in self.policies])
+
+    def of_type(self, type: str) -> tuple[Constraint, ...]:
+        """Constraints of one ``contype``: ``c``, ``f``, ``p``, ``u`` or ``x``."""
+        return tuple(constraint for constraint in self.constraints if constraint.type == type)
+
+    @property
+    def primary_key(self) -> tuple[str, ...]:
+        """Columns of the primary key, empty if there is none."""
+        return next((constraint.columns for constraint in self.of_type("p")), ())
+
+    @property
+    def unique_keys(self) -> tuple[Index, ...]:
+        return tuple(index for index in self.indexes if index.unique)
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All tables outside the system's and the ledger's schemas. ``version`` is ``server_version_num``."""
+
+    version: int
+    tables: Mapping[TableName, Table]
+
+    def table(self, name: TableName) -> Table:
+        """The table of that name; raises :class:`Missing` with the nearest."""
+        if name in self.tables:
+            return self.tables[name]
+        raise Missing("table", str(name), [str(known) for known in self.tables])
+
+    def referencing(self, name: TableName) -> tuple[tuple[Table, Constraint], ...]:
+        """The foreign keys that point at a table, with the tables that hold them."""
+        return tuple(
+            (table, key) for table in self.tables.values() for key in table.of_type("f") if key.references == name
+        )

@@ -1,0 +1,77 @@
+"""Reads a :class:`Catalog` from a database, one query for each kind of object."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from importlib import resources
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from harness.catalog.model import Catalog, Column, Constraint, Grant, Index, Policy, Table, Trigger
+from harness.project.model import TableName
+
+if TYPE_CHECKING:
+    import psycopg
+
+T = TypeVar("T")
+
+
+def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalog:
+    """The catalog of the connection's database, without the system's schemas and the ``ledger`` schema.
+
+    Names in expressions come out as the search path of the moment makes them; the caller's is put back.
+    """
+    with connection.transaction():
+        # An empty path makes PostgreSQL print every name with its schema: the picture does not depend on who looks.
+        connection.execute("select set_config('search_path', '', true)")
+        columns = _by_table(connection, "columns", ledger, lambda row: Column(**row))
+        constraints = _by_table(connection, "constraints", ledger, _constraint)
+        indexes = _by_table(connection, "indexes", ledger, lambda row: Index(**row))
+        triggers = _by_table(connection, "triggers", ledger, lambda row: Trigger(**row))
+        policies = _by_table(connection, "policies", ledger, lambda row: Policy(**row))
+        grants = _by_table(connection, "grants", ledger, lambda row: Grant(**row))
+        rows = _rows(connection, "tables", ledger)
+    tables = {}
+    for row in rows:
+        name = _table_name(row)
+        tables[name] = Table(
+            name=name,
+            columns=columns[name],
+            constraints=constraints[name],
+            indexes=indexes[name],
+            triggers=triggers[name],
+            policies=policies[name],
+            grants=grants[name],
+            **row,
+        )
+    return Catalog(connection.info.server_version, MappingProxyType(tables))
+
+
+def _by_table(
+    connection: psycopg.Connection[Any], query: str, ledger: str, make: Callable[[dict[str, Any]], T]
+) -> dict[TableName, tuple[T, ...]]:
+    found: dict[TableName, list[T]] = defaultdict(list)
+    for row in _rows(connection, query, ledger):
+        found[_table_name(row)].append(make(row))
+    return defaultdict(tuple, {name: tuple(items) for name, items in found.items()})
+
+
+def _rows(connection: psycopg.Connection[Any], query: str, ledger: str) -> list[dict[str, Any]]:
+    from psycopg.rows import dict_row
+
+    text = resources.files("harness.catalog").joinpath("sql", f"{query}.sql").read_text(encoding="utf-8")
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(text.encode(), {"ledger": ledger})
+        return [
+            {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()} for row in cursor
+        ]
+
+
+def _table_name(row: dict[str, Any]) -> TableName:
+    return TableName(row.pop("schema"), row.pop("table"))
+
+
+def _constraint(row: dict[str, Any]) -> Constraint:
+    schema, table = row.pop("referenced_schema"), row.pop("referenced_table")
+    return Constraint(references=TableName(schema, table) if table else None, **row)

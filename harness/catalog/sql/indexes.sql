@@ -1,0 +1,48 @@
+-- Indexes with their keys as PostgreSQL prints them, and the constraint each stands for.
+select
+    n.nspname as schema,
+    c.relname as table,
+    i.relname as name,
+    m.amname as method,
+    array(
+        select
+            pg_catalog.pg_get_indexdef(x.indexrelid, k.n::integer, true)
+            || case
+                when m.amname <> 'btree' then ''
+                when x.indoption[k.n - 1] & 3 = 3 then ' desc'
+                when x.indoption[k.n - 1] & 3 = 1 then ' desc nulls last'
+                when x.indoption[k.n - 1] & 3 = 2 then ' nulls first'
+                else ''
+            end
+        from generate_series(1, x.indnkeyatts) as k (n)
+        order by k.n
+    ) as keys,
+    array(
+        select a.attname::text
+        from unnest(x.indkey::smallint []) with ordinality as u (attnum, n)
+        inner join pg_catalog.pg_attribute as a on a.attrelid = x.indrelid and a.attnum = u.attnum
+        where u.n <= x.indnkeyatts
+        order by u.n
+    ) as columns,
+    pg_catalog.pg_get_expr(x.indpred, x.indrelid) as predicate,
+    x.indisunique as unique,
+    x.indisprimary as primary,
+    coalesce((to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false) as nulls_not_distinct,
+    x.indisvalid and x.indisready as valid,
+    (
+        select k.conname
+        from pg_catalog.pg_constraint as k
+        where k.conindid = x.indexrelid and k.contype in ('p', 'u', 'x')
+    ) as constraint,
+    pg_catalog.pg_get_indexdef(x.indexrelid) as definition
+from pg_catalog.pg_index as x
+inner join pg_catalog.pg_class as i on i.oid = x.indexrelid
+inner join pg_catalog.pg_am as m on m.oid = i.relam
+inner join pg_catalog.pg_class as c on c.oid = x.indrelid
+inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+where
+    c.relkind in ('r', 'p')
+    and n.nspname !~ '^pg_'
+    and n.nspname <> 'information_schema'
+    and n.nspname <> %(ledger)s
+order by 1, 2, 3

@@ -1,0 +1,1 @@
+"""Servers, scratch databases, the ledger, and seeds."""

@@ -1,0 +1,115 @@
+"""Under which account a private server runs: PostgreSQL refuses to run as root.
+
+As root, everything the server needs is done under an unprivileged account; files are made so that a
+link planted in somebody's directory is never followed, and nobody's existing directory is changed.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import TargetError
+
+
+@dataclass(frozen=True)
+class Account:
+    """``switch`` is true when we are root and the server must not be."""
+
+    name: str
+    uid: int
+    gid: int
+    switch: bool
+
+    def run(self, command: Sequence[str | Path], *, cwd: Path = Path("/")) -> subprocess.CompletedProcess[str]:
+        """Run to the end, out of reach of the terminal's Ctrl-C, in English, and free of the caller's ``PG*``.
+
+        Raises :class:`TargetError` when the account cannot be used at all.
+        """
+        environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+        try:
+            return subprocess.run(
+                [str(part) for part in command],
+                cwd=cwd,
+                env=environment,
+                user=self.uid if self.switch else None,
+                group=self.gid if self.switch else None,
+                extra_groups=[] if self.switch else None,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+                check=False,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise TargetError(
+                f"cannot run {command[0]} as {self.name}: {error}",
+                hint="run the tool as an ordinary user, or point it at a running server",
+            ) from None
+
+    def can_enter(self, directory: Path) -> bool:
+        """Whether this account can reach the inside of a directory; the system is asked, as modes are not all of it."""
+        return not self.switch or self.run(["test", "-x", directory]).returncode == 0
+
+    def ensure_directory(self, path: Path) -> None:
+        """Make a directory, 0700, of this account, unless there is something of that name; its parent exists."""
+        if os.path.lexists(path):
+            return
+        # Made aside and renamed: nobody ever sees it as root's own.
+        staging = Path(tempfile.mkdtemp(prefix=f"{path.name}.", dir=path.parent))
+        if self.switch:
+            os.chown(staging, self.uid, self.gid)
+        try:
+            staging.rename(path)
+        except OSError:
+            staging.rmdir()
+            if not os.path.lexists(path):  # else another process was quicker
+                raise
+
+    def open_file(self, path: Path, flags: int) -> int:
+        """Open, or make, a file of this account, 0600; returns the descriptor."""
+        descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        if self.switch:
+            os.fchown(descriptor, self.uid, self.gid)
+        return descriptor
+
+    def write_file(self, path: Path, text: str, *, append: bool = False) -> None:
+        """Write a whole file of this account, or add to its end."""
+        descriptor = self.open_file(path, os.O_WRONLY | (os.O_APPEND if append else os.O_TRUNC))
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def server_account(base: Path) -> Account:
+    """Ourselves; as root the owner of ``base``, or else ``postgres``, or else ``nobody``."""
+    uid = os.geteuid()
+    if uid != 0:
+        return Account(f"user {uid}", uid, os.getegid(), switch=False)
+    owner = base.stat().st_uid
+    for entry in (_by_uid(owner) if owner else None, _by_name("postgres"), _by_name("nobody")):
+        if entry is not None:
+            return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, switch=True)
+    raise TargetError(
+        "PostgreSQL refuses to run as root, and there is no account postgres or nobody to run it under",
+        hint="run the tool as an ordinary user, or point it at a running server",
+    )
+
+
+def _by_uid(uid: int) -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwuid(uid)
+    except KeyError:
+        return None
+
+
+def _by_name(name: str) -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        return None

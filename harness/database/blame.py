@@ -1,0 +1,78 @@
+"""After a refusal: which row of which seed file it was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg
+from psycopg import sql
+
+from harness.database import upsert
+from harness.database.connection import Connection
+from harness.database.staging import ROW, Stage, refusal
+from harness.database.tables import ForeignKey
+from harness.errors import Place, SeedError
+from harness.project.model import TableName
+
+
+def of_rows(connection: Connection, group: Sequence[Stage], stages: Sequence[Stage], error: psycopg.Error) -> SeedError:
+    """The refusal with the line of the first row of ``group`` that earns it; ``stages`` are all that are loaded."""
+    name = TableName(error.diag.schema_name or "", error.diag.table_name or "")
+    group = [stage for stage in group if stage.table.name == name] or group
+    for stage in group:
+        row = _orphan(connection, stage, stages, error)
+        if row is None:
+            row = _refused_alone(connection, stage, error)
+        if row is not None:
+            place = stage.file.rows[row].place
+            return refusal(error, Place(place.path, place.line))
+    return refusal(error, Place(group[0].file.path))
+
+
+def _orphan(connection: Connection, stage: Stage, stages: Sequence[Stage], error: psycopg.Error) -> int | None:
+    """The first row whose parent is neither in the database nor in the seeds."""
+    if error.diag.sqlstate != "23503":
+        return None
+    for key in stage.table.foreign_keys:
+        if key.name == error.diag.constraint_name and set(key.columns) <= set(stage.file.columns):
+            parents = [sql.Identifier(key.parent_schema, key.parent_name)]
+            parents += [
+                other.name
+                for other in stages
+                if other.table.oid == key.parent and set(key.referenced) <= set(other.file.columns)
+            ]
+            found = connection.execute(_orphans(stage, key, parents), prepare=False).fetchone()
+            return found[0] if found else None
+    return None
+
+
+def _orphans(stage: Stage, key: ForeignKey, parents: Sequence[sql.Identifier]) -> sql.Composed:
+    pairs = [
+        sql.SQL("p.{} = s.{}").format(sql.Identifier(referenced), sql.Identifier(column))
+        for column, referenced in zip(key.columns, key.referenced, strict=True)
+    ]
+    conditions = [sql.SQL("s.{} is not null").format(sql.Identifier(column)) for column in key.columns]
+    conditions += [
+        sql.SQL("not exists (select from {} as p where {})").format(parent, sql.SQL(" and ").join(pairs))
+        for parent in parents
+    ]
+    return sql.SQL("select min(s.{}) from {} as s where {}").format(ROW, stage.name, sql.SQL(" and ").join(conditions))
+
+
+def _refused_alone(connection: Connection, stage: Stage, error: psycopg.Error) -> int | None:
+    """The first row that is refused in the same way when rows come one by one, the earlier ones kept."""
+    with connection.transaction(force_rollback=True):
+        for row in range(len(stage.file.rows)):
+            try:
+                with connection.transaction():
+                    upsert.insert(connection, [stage], row)
+                    upsert.update(connection, stage, row)
+            except psycopg.Error as again:
+                if _rule(again) == _rule(error):
+                    return row
+    return None
+
+
+def _rule(error: psycopg.Error) -> tuple[str | None, ...]:
+    diag = error.diag
+    return diag.sqlstate, diag.schema_name, diag.table_name, diag.constraint_name, diag.column_name

@@ -1,0 +1,95 @@
+"""A private server: one data directory, shared by all processes that use it at the same time.
+
+``start.lock`` is held while somebody starts or stops the server; everyone who uses it holds ``users.lock``
+together with the others. Who leaves and gets ``users.lock`` alone was the last, and stops the server.
+The kernel lets go of both locks when a process is killed, so nothing is ever left locked: a server whose
+last user was killed is found running, used again, and stopped by the next last user.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.database.binaries import Binaries
+from harness.database.connection import Server
+from harness.database.postmaster import Place, locate, running, start
+from harness.errors import TargetError
+
+
+@contextmanager
+def cluster(binaries: Binaries, base: Path) -> Iterator[Server]:
+    """Run a private server with its data below ``base`` for as long as somebody uses it.
+
+    Raises :class:`TargetError` with the end of the server's log when it does not start.
+    """
+    try:
+        place = locate(binaries, base)
+        users = _join(place)
+    except OSError as error:
+        raise TargetError(
+            f"cannot keep a private server in {base}: {error.strerror or error}",
+            hint="free some space or choose another directory with the environment variable HARNESS_DATA",
+        ) from None
+    try:
+        yield users.server
+    finally:
+        _leave(place, users)
+
+
+@dataclass(frozen=True)
+class _User:
+    server: Server
+    descriptor: int
+
+
+@contextmanager
+def _starting(place: Place) -> Iterator[None]:
+    descriptor = place.account.open_file(place.home / "start.lock", os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _alone(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _join(place: Place) -> _User:
+    with _starting(place):
+        descriptor = place.account.open_file(place.home / "users.lock", os.O_RDWR)
+        try:
+            alone = _alone(descriptor)
+            killed = place.pid_file.exists()
+            server = running(place, alone) or start(place, killed)
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+        except BaseException:
+            try:
+                if _alone(descriptor):
+                    place.stop("immediate")
+            finally:
+                os.close(descriptor)
+            raise
+    return _User(server, descriptor)
+
+
+def _leave(place: Place, users: _User) -> None:
+    with _starting(place):
+        if _alone(users.descriptor):
+            if not place.stop("fast"):
+                place.stop("immediate")
+            socket_directory = Path(users.server.conninfo["host"])
+            if socket_directory != place.home:
+                with suppress(OSError):
+                    socket_directory.rmdir()
+        os.close(users.descriptor)

@@ -1,0 +1,212 @@
+"""Applying migrations and rolling them back.
+
+A file and its row in the ledger are one transaction. A file that opts out is entered as ``started`` before its
+first statement, and one that dies half way stays so. What a file sets does not reach the next one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from harness.database import ledger, script
+from harness.database.connection import Connection
+from harness.database.ledger import State
+from harness.database.plan import Plan
+from harness.database.script import Script
+from harness.project.model import Migration, Module, Project
+
+# What DISCARD ALL does, but for the advisory locks, one of them ours, and the statements that psycopg has prepared.
+_FORGET = (
+    b"close all; reset session authorization; reset role; reset all; unlisten *;"
+    b" discard plans; discard sequences; discard temp"
+)
+_PREPARED = b"select name from pg_catalog.pg_prepared_statements where from_sql"
+# For one transaction back to who and what the connection was, whatever the file has set.
+_OURSELVES = (
+    b"set local session authorization default; set local role to default; set local search_path = pg_catalog, pg_temp"
+)
+
+
+@dataclass(frozen=True)
+class Event:
+    """``waiting`` for another run, or a migration ``started`` or ``finished`` (after so many seconds)."""
+
+    kind: str
+    migration: Migration | None = None
+    direction: str | None = None
+    seconds: float = 0.0
+
+
+OnEvent = Callable[[Event], None]
+
+
+def apply(
+    connection: Connection,
+    project: Project,
+    modules: Sequence[Module],
+    *,
+    to: str | None = None,
+    steps: int | None = None,
+    dry_run: bool = False,
+    rerun: str | None = None,
+    mark_applied: str | None = None,
+    on_event: OnEvent | None = None,
+) -> tuple[Migration, ...]:
+    """Applies what is pending, module by module as given, and returns it.
+
+    ``to`` (``intents/003``, or ``003`` if there is one module) is the last one to apply, ``steps`` how many at most.
+    ``rerun`` runs a half applied migration again, before all others; ``mark_applied`` only enters one in the ledger.
+    ``dry_run`` parses every file and executes nothing. Needs an autocommit connection, waits for other runs.
+
+    Raises :class:`MigrationError` before anything is done if files and ledger do not fit together or a file does
+    not parse, and :class:`~harness.errors.StatementError` for what the server refuses; earlier files stay applied.
+    """
+
+    def choose(plan: Plan) -> list[Migration]:
+        if mark_applied is not None:
+            return [plan.to_mark(mark_applied)]
+        return plan.to_apply(to=to, steps=steps, rerun=rerun)
+
+    def run(scripts: list[Script]) -> None:
+        ledger.create(connection, project.ledger_schema)
+        for each in scripts:
+            if mark_applied is not None:
+                _record(connection, project, each, "applied", len(each.statements))
+            else:
+                _run(connection, project, each, "up", on_event)
+
+    return _carry_out(connection, project, modules, "up", choose, run, dry_run=dry_run, on_event=on_event)
+
+
+def rollback(
+    connection: Connection,
+    project: Project,
+    modules: Sequence[Module],
+    *,
+    to: str | None = None,
+    steps: int | None = None,
+    all: bool = False,
+    dry_run: bool = False,
+    rerun: str | None = None,
+    mark_rolled_back: str | None = None,
+    on_event: OnEvent | None = None,
+) -> tuple[Migration, ...]:
+    """Takes back what was applied last, in the reverse order, and returns it.
+
+    ``to`` is the last one to keep, ``steps`` how many to take back (1 if nothing else is said), ``all`` everything.
+    ``rerun`` runs the down file of a half rolled back migration again, ``mark_rolled_back`` only takes it out of the
+    ledger. The rest, and what is raised, as for :func:`apply`; an edited file may be rolled back.
+    """
+
+    def choose(plan: Plan) -> list[Migration]:
+        named = rerun or mark_rolled_back
+        if named is not None:
+            return [plan.half(named, State.HALF_ROLLED_BACK)]
+        return plan.to_take_back(to=to, steps=None if all else steps or 1)
+
+    def run(scripts: list[Script]) -> None:
+        for each in scripts:
+            if mark_rolled_back is not None:
+                ledger.forget(connection, project.ledger_schema, each.migration)
+            else:
+                _run(connection, project, each, "down", on_event)
+
+    return _carry_out(connection, project, modules, "down", choose, run, dry_run=dry_run, on_event=on_event)
+
+
+def _carry_out(
+    connection: Connection,
+    project: Project,
+    modules: Sequence[Module],
+    direction: str,
+    choose: Callable[[Plan], list[Migration]],
+    run: Callable[[list[Script]], None],
+    *,
+    dry_run: bool,
+    on_event: OnEvent | None,
+) -> tuple[Migration, ...]:
+    def scripts() -> list[Script]:
+        plan = Plan(project, tuple(modules), ledger.read(connection, project.ledger_schema))
+        return [script.load(project.root, migration, direction) for migration in choose(plan)]
+
+    if dry_run:
+        chosen = scripts()
+    else:
+        with ledger.lock(connection, lambda: _tell(on_event, Event("waiting"))):
+            chosen = scripts()  # only now: the run that was waited for has changed the ledger
+            if chosen:
+                run(chosen)
+    return tuple(each.migration for each in chosen)
+
+
+def _run(connection: Connection, project: Project, file: Script, direction: str, on_event: OnEvent | None) -> None:
+    _tell(on_event, Event("started", file.migration, direction))
+    started = time.perf_counter()
+    with _nothing_leaks(connection, project):
+        if file.transactional:
+            _in_one_transaction(connection, project, file, direction)
+        else:
+            _statement_by_statement(connection, project, file, direction)
+    _tell(on_event, Event("finished", file.migration, direction, time.perf_counter() - started))
+
+
+def _in_one_transaction(connection: Connection, project: Project, file: Script, direction: str) -> None:
+    try:
+        with connection.transaction():
+            for statement in file.statements:
+                script.execute(connection, file, statement)
+            connection.execute(_OURSELVES, prepare=False)
+            _settle(connection, project, file, direction)
+    except psycopg.Error as error:
+        raise script.at_commit(file, error) from None
+
+
+def _statement_by_statement(connection: Connection, project: Project, file: Script, direction: str) -> None:
+    try:
+        _record(connection, project, file, "started" if direction == "up" else "reverting", 0)
+        for done, statement in enumerate(file.statements, start=1):
+            script.execute(connection, file, statement)
+            with connection.transaction():
+                connection.execute(_OURSELVES, prepare=False)
+                if done == len(file.statements):
+                    _settle(connection, project, file, direction)
+                else:
+                    ledger.count(connection, project.ledger_schema, file.migration, done)
+    except psycopg.Error as error:
+        raise script.at_commit(file, error) from None
+
+
+def _settle(connection: Connection, project: Project, file: Script, direction: str) -> None:
+    if direction == "up":
+        _record(connection, project, file, "applied", len(file.statements))
+    else:
+        ledger.forget(connection, project.ledger_schema, file.migration)
+
+
+def _record(connection: Connection, project: Project, file: Script, state: str, done: int) -> None:
+    ledger.record(connection, project.ledger_schema, file.migration, state, done, len(file.statements))
+
+
+@contextmanager
+def _nothing_leaks(connection: Connection, project: Project) -> Iterator[None]:
+    timeouts = (("lock_timeout", project.timeouts.lock), ("statement_timeout", project.timeouts.statement))
+    for setting, milliseconds in timeouts:
+        connection.execute("select pg_catalog.set_config(%s, %s, false)", (setting, str(milliseconds)), prepare=False)
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute(_FORGET, prepare=False)
+            for (name,) in connection.execute(_PREPARED, prepare=False).fetchall():
+                connection.execute(sql.SQL("deallocate {}").format(sql.Identifier(name)), prepare=False)
+
+
+def _tell(on_event: OnEvent | None, event: Event) -> None:
+    if on_event:
+        on_event(event)

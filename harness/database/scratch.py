@@ -1,0 +1,270 @@
+"""Scratch databases: where rules are proven, so that the database of the target is never touched.
+
+They are cloned from a template that holds the applied migrations and seeds. A template is kept for the next
+run and named after all that went into it; a scratch database lives no longer than its workspace.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from harness.database import keeper
+from harness.database.connection import Connection, Server
+from harness.errors import Place, ProjectError, StatementError, TargetError
+from harness.project.model import Module, Project
+
+FORMAT = 1  # of templates; raise it when the same files would give another database
+Build = Callable[[Connection, Project, tuple[Module, ...]], None]
+
+
+def apply_and_load(connection: Connection, project: Project, modules: tuple[Module, ...]) -> None:
+    """What a template holds: the modules' migrations, and their seeds."""
+    from harness.database.migrate import apply
+    from harness.database.seeds import load
+
+    apply(connection, project, modules)
+    load(connection, modules, root=project.root)
+
+
+@contextmanager
+def workspace(
+    server: Server, project: Project, modules: tuple[Module, ...], *, build: Build = apply_and_load
+) -> Iterator[Workspace]:
+    """Scratch databases for these modules, in dependency order; all are dropped at the end, however it comes.
+
+    Raises :class:`TargetError` where the server does not allow it.
+    """
+    run = secrets.token_hex(4)
+    connection = server.connect()
+    try:
+        with keeper.translated(connection):
+            connection.execute("set idle_session_timeout = 0")  # a run whose keeper is gone is taken for dead
+            keeper.lock(connection, keeper.RUN, keeper.lock_number(keeper.SCRATCH, f"harness_s_{run}_0"))
+            _sweep(connection, project)
+        space = Workspace(server, project, modules, build, connection, run)
+        try:
+            yield space
+        finally:
+            space.close()
+    finally:
+        connection.close()
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Makes and drops the scratch databases of one run; ``run`` is its number, eight hexadecimal digits."""
+
+    server: Server
+    project: Project
+    modules: tuple[Module, ...]
+    build: Build
+    maintenance: Connection = field(repr=False)
+    run: str
+    _numbers: Iterator[int] = field(default_factory=itertools.count, repr=False)
+    _made: list[str] = field(default_factory=list, repr=False)
+
+    def template(self) -> str:
+        """The name of the template of these modules, built now if it is not there.
+
+        Raises what building it raises: :class:`MigrationError`, :class:`SeedError`.
+        """
+        wanted = _template(self.maintenance, self.project, self.modules)
+        number = keeper.lock_number(keeper.TEMPLATE, wanted.name)
+        keeper.lock(self.maintenance, keeper.USE, number, shared=True)
+        if not self._exists(wanted.name):
+            with keeper.building(self.maintenance):
+                if not self._exists(wanted.name):
+                    self._build(wanted)
+        return wanted.name
+
+    def clone(self) -> str:
+        """A scratch database with migrations and seeds; returns its name."""
+        return self._create(self.template())
+
+    def empty(self) -> str:
+        """A scratch database with nothing in it; returns its name."""
+        return self._create("template0")
+
+    def connect(self, dbname: str, *, autocommit: bool = True) -> Connection:
+        """A connection to one of the scratch databases."""
+        return self.server.connect(dbname, autocommit=autocommit)
+
+    def drop(self, dbname: str) -> None:
+        """Drop a scratch database of this workspace, and disconnect whoever is in it."""
+        with keeper.translated(self.maintenance):
+            keeper.drop_database(self.maintenance, dbname)
+        self._made.remove(dbname)
+
+    def close(self) -> None:
+        """Drop all that is left. Where the server is gone they fall to the next run."""
+        with suppress(psycopg.Error, TargetError):
+            if self.maintenance.closed or self.maintenance.broken:
+                with self.server.connect() as connection:
+                    self._drop_all(connection)
+            else:
+                self._drop_all(self.maintenance)
+
+    def _drop_all(self, connection: Connection) -> None:
+        while self._made:
+            keeper.drop_database(connection, self._made[-1])
+            self._made.pop()
+
+    def _create(self, template: str) -> str:
+        name = f"harness_s_{self.run}_{next(self._numbers)}"
+        self._made.append(name)  # first: an interrupt may come between the two
+        with keeper.translated(self.maintenance):
+            self.maintenance.execute(
+                sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
+            )
+        return name
+
+    def _exists(self, name: str) -> bool:
+        return self.maintenance.execute("select from pg_database where datname = %s", [name]).fetchone() is not None
+
+    def _build(self, wanted: keeper.Template) -> None:
+        """Build under a scratch name and rename at the end: what bears a template's name is whole."""
+        before = keeper.roles(self.maintenance)
+        name = self.empty()
+        self._comment(name, keeper.build_comment(wanted.root, before))
+        try:
+            with self.connect(name) as connection:
+                self.build(connection, self.project, self.modules)
+        except BaseException as error:
+            with suppress(psycopg.Error, TargetError):
+                self.drop(name)
+                keeper.drop_roles(self.maintenance, _named_in(self.project, keeper.roles(self.maintenance) - before))
+                if isinstance(error, StatementError):
+                    self._explain(error)
+            raise
+        older = [template for template in keeper.templates(self.maintenance) if _same_project(template, wanted)]
+        made = set(_named_in(self.project, keeper.roles(self.maintenance) - before))
+        made.update(role for template in older for role in template.roles)
+        with keeper.translated(self.maintenance):
+            self._finish(name, replace(wanted, roles=tuple(sorted(made))))
+        self._drop_outdated(older)
+
+    def _finish(self, name: str, template: keeper.Template) -> None:
+        database = sql.Identifier(name)
+        self._comment(name, template.comment())
+        self.maintenance.execute(sql.SQL("alter database {} allow_connections false").format(database))
+        self.maintenance.execute(
+            sql.SQL("alter database {} rename to {}").format(database, sql.Identifier(template.name))
+        )
+        self._made.remove(name)
+
+    def _comment(self, name: str, text: str) -> None:
+        comment = sql.SQL("comment on database {} is {}").format(sql.Identifier(name), sql.Literal(text))
+        self.maintenance.execute(comment)
+
+    def _drop_outdated(self, older: list[keeper.Template]) -> None:
+        """Drop the project's templates that its files would not give any more; one that is in use stays for now."""
+        known = {module.name for module in self.project.modules}
+        for template in older:
+            modules = tuple(module for module in self.project.modules if module.name in template.modules)
+            current = known.issuperset(template.modules) and _template(self.maintenance, self.project, modules).name
+            if template.name != current:
+                with suppress(psycopg.errors.InsufficientPrivilege):
+                    keeper.drop_template(self.maintenance, template)
+
+    def _explain(self, error: StatementError) -> None:
+        """A refused CREATE ROLE needs more than what the statement's own message says."""
+        row = self.maintenance.execute(
+            "select rolcreaterole or rolsuper from pg_roles where rolname = current_user"
+        ).fetchone()
+        if error.sqlstate == "42501" and row and not row[0]:
+            user = self.maintenance.info.user
+            advice = f'if it needs to create roles, let an administrator run: ALTER ROLE "{user}" CREATEROLE'
+            error.hint = f"{error.hint}; {advice}" if error.hint else advice
+
+
+def clean(server: Server, project: Project | None) -> list[str]:
+    """Remove what the tool keeps on a server, of one project or of all; sentences say what was removed and kept."""
+    said: list[str] = []
+    with server.connect() as connection, keeper.translated(connection):
+        said.extend(f"dropped scratch database {name}" for name in _sweep(connection, project))
+        said.extend(f"kept scratch database {name}: it is in use" for name in keeper.scratch_databases(connection))
+        with keeper.building(connection):
+            roles: set[str] = set()
+            for template in keeper.templates(connection):
+                if project is None or template.root == root_hash(project.root):
+                    verdict = _drop_template(connection, template)
+                    said.append(f"{verdict[0]} template {template.name} of project {template.project}{verdict[1]}")
+                    roles.update(template.roles)
+            dropped, kept = keeper.drop_roles(connection, roles)
+    said.extend(f"dropped role {role}" for role in dropped)
+    said.extend(f"kept role {role}: something else depends on it" for role in kept)
+    return said
+
+
+def _drop_template(connection: Connection, template: keeper.Template) -> tuple[str, str]:
+    try:
+        dropped = keeper.drop_template(connection, template)
+    except psycopg.errors.InsufficientPrivilege:
+        return "kept", ": it belongs to another user"
+    return ("dropped", "") if dropped else ("kept", ": a run uses it")
+
+
+def _sweep(connection: Connection, project: Project | None) -> list[str]:
+    """Drop what killed runs left: their databases, and the roles of a template that they did not finish."""
+    builds = keeper.abandoned_builds(connection) if project else ()
+    roles: set[str] = set()
+    for build in builds:
+        if project and build.root == root_hash(project.root):
+            roles.update(_named_in(project, keeper.roles(connection).difference(build.before)))
+    if not roles:
+        return keeper.drop_leftovers(connection)
+    with keeper.building(connection):  # these may just have become the roles of another run's template
+        dropped = keeper.drop_leftovers(connection)
+        known = {role for template in keeper.templates(connection) for role in template.roles}
+        keeper.drop_roles(connection, roles - known)
+    return dropped
+
+
+def root_hash(root: Path) -> str:
+    """A project's directory, as comments of its templates name it: a server need not learn our paths."""
+    return hashlib.sha256(str(root.resolve()).encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+def _template(connection: Connection, project: Project, modules: tuple[Module, ...]) -> keeper.Template:
+    """The template of these modules as the files are now, without its roles."""
+    content = [
+        (
+            module.name,
+            [(migration.id, migration.hash) for migration in module.migrations],
+            [(str(seed.table), seed.format, _content_hash(seed.path)) for seed in module.seeds],
+        )
+        for module in modules
+    ]
+    root = root_hash(project.root)
+    key = [FORMAT, project.name, root, project.ledger_schema, connection.info.user, content]
+    digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+    return keeper.Template(f"harness_t_{digest}", project.name, root, tuple(module.name for module in modules), ())
+
+
+def _content_hash(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ProjectError(f"cannot be read: {error.strerror}", place=Place(path)) from None
+
+
+def _same_project(one: keeper.Template, other: keeper.Template) -> bool:
+    return (one.project, one.root) == (other.project, other.root)
+
+
+def _named_in(project: Project, roles: set[str]) -> tuple[str, ...]:
+    """Those roles that the migrations name: somebody else may have made another one at the same time."""
+    files = (migration.up for module in project.modules for migration in module.migrations)
+    text = "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
+    return tuple(sorted(role for role in roles if re.search(rf"(?<!\w){re.escape(role)}(?!\w)", text, re.IGNORECASE)))

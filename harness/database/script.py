@@ -1,0 +1,99 @@
+"""One migration file, read and split, and how its statements reach the server."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from harness.database.connection import Connection
+from harness.errors import HarnessError, Place, StatementError, TargetError
+from harness.project import sqlfile
+from harness.project.migrations import relative, transactional
+from harness.project.model import Migration
+
+_COPY_LINE = re.compile(r"^COPY .*, line (\d+)", re.MULTILINE)
+_HINTS = {
+    "25001": "-- harness: transaction:false as the first line of the file runs it outside a transaction",
+    "55P03": "another session holds the lock; try again, or raise lock under timeouts in project.yml",
+    "57014": "raise statement under timeouts in project.yml if this may take longer",
+}
+
+
+@dataclass(frozen=True)
+class Script:
+    """The up or the down file of a migration; ``path`` is how errors name it."""
+
+    migration: Migration
+    path: Path
+    text: str
+    statements: tuple[sqlfile.Statement, ...]
+    transactional: bool
+
+
+def load(root: Path, migration: Migration, direction: str) -> Script:
+    """Reads and splits the ``up`` or ``down`` file.
+
+    Raises :class:`~harness.errors.ProjectError` and :class:`~harness.errors.MigrationError` for what is wrong in it.
+    """
+    path = migration.up if direction == "up" else migration.down or migration.up.with_name("")
+    shown = relative(path, root)
+    text = sqlfile.read(path, shown)
+    return Script(migration, shown, text, sqlfile.statements(shown, text), transactional(shown, text))
+
+
+def execute(connection: Connection, script: Script, statement: sqlfile.Statement) -> None:
+    """Sends one statement, with its COPY data if it has any.
+
+    Raises :class:`StatementError` where it stands in the file, :class:`TargetError` if the server went away.
+    """
+    query = statement.text.encode(connection.info.encoding)
+    try:
+        with connection.cursor() as cursor:
+            if statement.copy_data is None:
+                cursor.execute(query, prepare=False)
+            else:
+                with cursor.copy(query) as copy:
+                    copy.write(statement.copy_data)
+    except psycopg.Error as error:
+        raise _at_statement(script, statement, error) from None
+
+
+def at_commit(script: Script, error: psycopg.Error) -> HarnessError:
+    """The error of a whole file: a deferred constraint, or its row in the ledger."""
+    return _error(script, error, Place(script.path), None)
+
+
+def _at_statement(script: Script, statement: sqlfile.Statement, error: psycopg.Error) -> HarnessError:
+    # The server counts characters within what was sent. A position within a function's query says nothing here.
+    offset = statement.offset + int(error.diag.statement_position or 1) - 1
+    line, column = sqlfile.position(script.text, offset)
+    place, excerpt = Place(script.path, line, column), sqlfile.excerpt(script.text, line, column)
+    row = _COPY_LINE.search(error.diag.context or "")
+    if row and statement.copy_line:
+        line = statement.copy_line + int(row[1]) - 1
+        place, excerpt = Place(script.path, line), sqlfile.excerpt(script.text, line)
+    return _error(script, error, place, excerpt)
+
+
+def _error(script: Script, error: psycopg.Error, place: Place, excerpt: str | None) -> HarnessError:
+    diag = error.diag
+    if diag.sqlstate is None or isinstance(error, psycopg.errors.AdminShutdown):
+        return TargetError(
+            "the connection to the server was lost in the middle of this file",
+            place=Place(script.path),
+            hint="see what is applied: harness status",
+        )
+    more = [("DETAIL", diag.message_detail), ("QUERY", diag.internal_query), ("CONTEXT", diag.context)]
+    lines = [excerpt] if excerpt else []
+    lines += [f"{label}: {text}" for label, text in more if text]
+    hints = [diag.message_hint, _HINTS.get(diag.sqlstate)]
+    return StatementError(
+        f"{diag.message_primary} ({diag.sqlstate})",
+        sqlstate=diag.sqlstate,
+        place=place,
+        excerpt="\n".join(lines) or None,
+        hint="; ".join(hint for hint in hints if hint) or None,
+    )

@@ -1,0 +1,247 @@
+"""The files under ``checks/`` become checks: each a rule of one kind, with its name and its place.
+
+Nothing here asks a server. What the files alone show to be wrong is a :class:`~harness.errors.ProjectError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import Place, ProjectError, did_you_mean
+from harness.project import keys, nodes
+from harness.project.columns import CONTRACT
+from harness.project.keys import ColumnForm, Rule, read_kind, unknown_key
+from harness.project.model import Project, TableName
+from harness.project.nodes import Node, Scalar, as_mapping, as_sequence
+
+COMMON = ("name", "description", "tags")
+FILE_KEYS = {
+    "table": ("table", "description", "tags", "columns", "checks"),
+    "module": ("module", "description", "tags", "checks"),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One declared rule. ``rule`` is an instance of its kind; the place is that of the kind's key in the file."""
+
+    name: str
+    kind: str
+    module: str
+    table: TableName | None
+    rule: Any
+    place: Place
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+
+    @property
+    def subject(self) -> str:
+        """What the rule is about, in a word."""
+        rule: Rule = self.rule
+        return rule.subject
+
+    @property
+    def label(self) -> str:
+        """How a report names it: ``accepted_values trigger_type``."""
+        return f"{self.kind} {self.subject}".strip()
+
+
+def read(project: Project, registry: Mapping[str, type]) -> tuple[Check, ...]:
+    """All checks of a project, in the order of its modules and files; raises :class:`ProjectError`."""
+    found: dict[str, Check] = {}
+    for module in project.modules:
+        for path in module.checks:
+            shown = path.relative_to(project.root) if path.is_relative_to(project.root) else path
+            for check in read_file(path, shown, module.name, registry):
+                if check.name in found:
+                    raise _same_name(found[check.name], check)
+                found[check.name] = check
+    return tuple(found.values())
+
+
+def read_file(path: Path, shown: Path, module: str, registry: Mapping[str, type]) -> Iterator[Check]:
+    """The checks of one file, which messages call ``shown``; raises :class:`ProjectError`."""
+    for document in nodes.read(path, shown):
+        yield from _Document(as_mapping(document), module, registry).checks()
+
+
+def _same_name(first: Check, second: Check) -> ProjectError:
+    return ProjectError(
+        f"a second check of the name {second.name!r}, the first is {first.place}",
+        place=second.place,
+        hint="remove one of them, or give one a name of its own with the key 'name'",
+    )
+
+
+class _Document:
+    """One table, or one module."""
+
+    def __init__(self, node: nodes.Mapping, module: str, registry: Mapping[str, type]) -> None:
+        self.node = node
+        self.module = module
+        self.registry = registry
+        self.level = self._level()
+        self.table = keys.table.read(self._value("table")) if self.level == "table" else None
+        self.tags = keys.texts.read(self._value("tags")) if node.get("tags") else ()
+
+    def checks(self) -> Iterator[Check]:
+        columns = self.node.get("columns")
+        if columns is not None:
+            yield from self._columns(columns)
+        entries = self.node.get("checks")
+        for entry in as_sequence(entries, "a list of checks").items if entries is not None else ():
+            yield self._entry(entry)
+
+    def _level(self) -> str:
+        levels = [level for level in FILE_KEYS if self.node.get(level)]
+        if len(levels) != 1:
+            found = "both" if levels else "neither"
+            raise ProjectError(
+                f"a check file says 'table: schema.table' or 'module: name', this one says {found}",
+                place=self.node.place,
+            )
+        for name in self.node.names():
+            if name not in FILE_KEYS[levels[0]]:
+                raise unknown_key(self._key(name), list(FILE_KEYS[levels[0]]), f"{levels[0]} file")
+        if levels == ["module"]:
+            self._refuse_other_module()
+        return levels[0]
+
+    def _refuse_other_module(self) -> None:
+        written = keys.name.read(self._value("module"))
+        if written != self.module:
+            raise ProjectError(
+                f"module {written!r} in the folder of module {self.module!r}", place=self._value("module").place
+            )
+
+    def _key(self, name: str) -> Scalar:
+        found = self.node.key(name)
+        assert found is not None
+        return found
+
+    def _value(self, name: str) -> Node:
+        found = self.node.get(name)
+        assert found is not None
+        return found
+
+    def _check(self, kind: str, rule: Any, place: Place, node: nodes.Mapping) -> Check:
+        """A check with what any entry may say besides: its name, description and tags."""
+        name, description, tags = (node.get(key) for key in COMMON)
+        owner = str(self.table) if self.table else self.module
+        derived = ".".join(part for part in (owner, kind, rule.subject) if part)
+        own_tags = keys.texts.read(tags) if tags is not None else ()
+        return Check(
+            name=keys.text.read(name) if name is not None else derived,
+            kind=kind,
+            module=self.module,
+            table=self.table,
+            rule=rule,
+            place=place,
+            description=keys.text.read(description) if description is not None else None,
+            tags=tuple(dict.fromkeys((*self.tags, *own_tags))),
+        )
+
+    def _entry(self, node: Node) -> Check:
+        entry = as_mapping(node, "a check, which begins with its kind")
+        if not entry.entries:
+            raise nodes.expected("a check, which begins with its kind", node)
+        first, _ = entry.entries[0]
+        kind = self._kind(first)
+        rule: Any = read_kind(kind, entry, also=COMMON, label=first.text)
+        return self._check(first.text, rule, first.place, entry)
+
+    def _kind(self, written: Scalar) -> type:
+        """The kind that an entry begins with. The contract of the columns stands at the top of a file, not here."""
+        known = [name for name, kind in self.registry.items() if self.level in levels_of(name, kind)]
+        if written.text in known:
+            return self.registry[written.text]
+        hint = f"kinds: {', '.join(sorted(known))}" if known else None
+        if written.text in self.registry:
+            raise ProjectError(f"{written.text!r} is no check of a {self.level}", place=written.place, hint=hint)
+        message = f"unknown kind {written.text!r}{did_you_mean(written.text, known)}"
+        if written.text in COMMON or any(written.text in keys.key_fields(self.registry[name]) for name in known):
+            message = f"a check begins with its kind, not with {written.text!r}"
+        raise ProjectError(message, place=written.place, hint=hint)
+
+    def _columns(self, node: Node) -> Iterator[Check]:
+        columns = as_mapping(node, "a mapping of columns")
+        for _, value in columns.entries:
+            self._refuse_unknown(as_mapping(value, "a mapping such as {type: text}"))
+        if "columns" in self.registry:
+            contract = nodes.Mapping(((self._key("columns"), columns),), columns.place)
+            rule: Any = read_kind(self.registry["columns"], contract, label="columns")
+            yield self._check("columns", rule, self._key("columns").place, nodes.Mapping((), columns.place))
+        for name, value in columns.entries:
+            yield from self._column(name, as_mapping(value))
+
+    def _refuse_unknown(self, column: nodes.Mapping) -> None:
+        forms = column_forms(self.registry)
+        allowed = dict.fromkeys([*CONTRACT, *forms, *(key for form in forms.values() for key in form.keys)])
+        for key, _ in column.entries:
+            if key.text not in allowed:
+                raise unknown_key(key, list(allowed), "column")
+
+    def _column(self, name: Scalar, column: nodes.Mapping) -> Iterator[Check]:
+        forms = {kind: form for kind, form in column_forms(self.registry).items() if _is_meant(column, kind, form)}
+        _refuse_unclaimed(column, forms, column_forms(self.registry))
+        for key, value in column.entries:
+            if key.text in forms:
+                form = forms[key.text]
+                node = _as_entry(key, value, form, column)
+                rule: Any = read_kind(
+                    self.registry[key.text], node, inherited={form.column: name}, also=COMMON, label=key.text
+                )
+                yield self._check(key.text, rule, key.place, node)
+
+
+def levels_of(name: str, kind: type) -> tuple[str, ...]:
+    """Where an entry of this kind may stand: under a ``table``, a ``module``."""
+    if name == "columns":
+        return ()
+    levels: tuple[str, ...] = getattr(kind, "levels", ("table",))
+    return levels
+
+
+def column_forms(registry: Mapping[str, type]) -> dict[str, ColumnForm]:
+    """The kinds that may also be written as a key of a column."""
+    return {name: kind.column_form for name, kind in registry.items() if hasattr(kind, "column_form")}
+
+
+def _is_meant(column: nodes.Mapping, kind: str, form: ColumnForm) -> bool:
+    """``unique: false`` says nothing; any other value of the key is a check."""
+    value = column.get(kind)
+    if value is None:
+        return False
+    if form.value is None and isinstance(value, Scalar):
+        return keys.boolean.read(value)
+    return True
+
+
+def _refuse_unclaimed(column: nodes.Mapping, meant: Mapping[str, ColumnForm], forms: Mapping[str, ColumnForm]) -> None:
+    """A key beside the kinds, such as ``constraint``, must belong to exactly one of them."""
+    for key, _ in column.entries:
+        takers = [kind for kind, form in forms.items() if key.text in form.keys]
+        claims = [kind for kind in takers if kind in meant]
+        if not takers or len(claims) == 1 or key.text in (*CONTRACT, *forms):
+            continue
+        if claims:
+            message = f"{key.text!r} could belong to {' or '.join(claims)}"
+            raise ProjectError(message, place=key.place, hint="write all but one of them under 'checks'")
+        raise ProjectError(f"{key.text!r} belongs to {' or '.join(takers)}, which this column lacks", place=key.place)
+
+
+def _as_entry(key: Scalar, value: Node, form: ColumnForm, column: nodes.Mapping) -> nodes.Mapping:
+    """The short form as an entry of ``checks:`` would have it, but for the column."""
+    beside = tuple((name, node) for name, node in column.entries if name.text in form.keys)
+    if form.value is not None:
+        return nodes.Mapping(((Scalar(form.value, key.place), value), *beside), key.place)
+    inside = value.entries if isinstance(value, nodes.Mapping) else ()
+    if not isinstance(value, nodes.Mapping | Scalar):
+        raise nodes.expected("true, or a mapping of further keys", value)
+    for name, _ in beside:
+        if name.text in [entry.text for entry, _ in inside]:
+            raise ProjectError(f"{name.text!r} is given twice, beside {key.text!r} and in it", place=name.place)
+    return nodes.Mapping((*inside, *beside), key.place)

@@ -1,0 +1,106 @@
+"""What can go wrong before a rule could be proven.
+
+::
+
+    HarnessError               could not run: exit code 2
+    ├── ProjectError           the project's own files: YAML, names, missing files
+    │   └── SeedError          a seed file: its line and column
+    ├── MigrationError         files and ledger disagree: edited, gap, out of order, half applied
+    │   └── StatementError     PostgreSQL refused a statement of a file: line, caret, hint
+    └── TargetError            no server, no connection, not enough privileges, too old
+
+A rule that a database breaks is no error but an :class:`~harness.outcome.Outcome`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A position in a file of the project; line and column count from 1."""
+
+    path: Path
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        parts = [str(self.path), self.line, self.column]
+        return ":".join(str(part) for part in parts if part is not None)
+
+
+class HarnessError(Exception):
+    """Something a person has to mend before the tool can do its work.
+
+    ``str()`` of it is everything a person needs: place, message, excerpt, and the way out.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        place: Place | None = None,
+        excerpt: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.place = place
+        self.excerpt = excerpt
+        self.hint = hint
+
+    def __str__(self) -> str:
+        lines = [f"{self.place}: {self.message}" if self.place else self.message]
+        if self.excerpt:
+            lines.append(self.excerpt)
+        if self.hint:
+            lines.append(f"hint: {self.hint}")
+        return "\n".join(lines)
+
+
+class ProjectError(HarnessError):
+    """A file of the project does not say what it should."""
+
+
+class SeedError(ProjectError):
+    """A seed file cannot be loaded; the place is the line of the cell."""
+
+
+class MigrationError(HarnessError):
+    """The migration files and the ledger of the database do not fit together."""
+
+
+class StatementError(MigrationError):
+    """PostgreSQL refused a statement; the place is where in the file."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        sqlstate: str,
+        place: Place | None = None,
+        excerpt: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, place=place, excerpt=excerpt, hint=hint)
+        self.sqlstate = sqlstate
+
+
+class TargetError(HarnessError):
+    """The server is not there, not willing, or not able."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name most like ``name``, if any is close enough to be meant."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``; did you mean 'unique'?`` or nothing, to end a sentence with."""
+    match = nearest(name, known)
+    return f"; did you mean {match!r}?" if match else ""

@@ -1,0 +1,42 @@
+"""The kinds of check, by the key that an entry begins with. A new kind is a module and a line here."""
+
+from __future__ import annotations
+
+from harness.kinds.accepted_values import AcceptedValues
+from harness.kinds.base import Fact, Kind, Subject, Unreliable
+from harness.kinds.check import Check
+from harness.kinds.class_ import Class
+from harness.kinds.columns import Columns
+from harness.kinds.comment import Comment
+from harness.kinds.default import Default
+from harness.kinds.foreign_key import ForeignKey
+from harness.kinds.index import Index
+from harness.kinds.not_null import NotNull
+from harness.kinds.primary_key import PrimaryKey
+from harness.kinds.privileges import Privileges
+from harness.kinds.referenced_by import ReferencedBy
+from harness.kinds.rollback import Rollback
+from harness.kinds.row_security import RowSecurity
+from harness.kinds.touched_on_update import TouchedOnUpdate
+from harness.kinds.unique import Unique
+
+KINDS: dict[str, type[Kind]] = {
+    "accepted_values": AcceptedValues,
+    "check": Check,
+    "class": Class,
+    "columns": Columns,
+    "comment": Comment,
+    "default": Default,
+    "foreign_key": ForeignKey,
+    "index": Index,
+    "not_null": NotNull,
+    "primary_key": PrimaryKey,
+    "privileges": Privileges,
+    "referenced_by": ReferencedBy,
+    "rollback": Rollback,
+    "row_security": RowSecurity,
+    "touched_on_update": TouchedOnUpdate,
+    "unique": Unique,
+}
+
+__all__ = ["KINDS", "Fact", "Kind", "Subject", "Unreliable"]

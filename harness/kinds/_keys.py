@@ -1,0 +1,95 @@
+"""Rows with the same key and rows with almost the same: shared by the kinds that speak of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from harness.kinds.base import Subject, show
+from harness.probes import Accepted, Insert, Probe, Refused, Update, Wanted
+from harness.rows import Draft
+
+Fixed = Mapping[str, str | None]
+
+
+def duplicates(
+    subject: Subject,
+    draft: Draft,
+    columns: tuple[str, ...],
+    refused: Refused,
+    inside: Fixed | None = None,
+    present: tuple[str, ...] = (),
+    implied: bool = False,
+) -> Iterator[Probe]:
+    """Two rows stand; a third with the key of the first is refused, on insert and by an update of the second.
+
+    Rows that differ from the first in one column of the key are accepted. ``inside`` values and the
+    ``present`` columns keep all rows in the part of the table that the rule holds for. A key that is ``implied`` by a
+    narrower one lets no such rows pass.
+    """
+    table = subject.table.name
+    inside = inside or {}
+    present = (*present, *columns)
+    resident = draft.insert(table, inside, present)
+    other = draft.insert(table, inside, present)
+    key = {column: resident[column] for column in columns}
+    same = draft.row(table, {**inside, **key}, present)
+    yield Probe(Insert(table, same), refused, "same key on insert", f"a second {show(key)}")
+    yield Probe(
+        Update(table, subject.key(other), _key_and_what_hangs_on_it(subject, columns, same)),
+        refused,
+        "same key on update",
+        f"a second {show(key)}",
+    )
+    for column in columns:
+        kept = {name: value for name, value in key.items() if name != column}
+        near = _near(subject, draft, column, {**inside, **kept}, present, resident[column])
+        if near is not None:
+            yield Probe(
+                Insert(table, near),
+                Accepted(1),
+                f"another {column} accepted",
+                show({name: near[name] for name in columns}),
+                required=not implied and (len(columns) == 1 or not _foreign(subject, column)),
+            )
+
+
+def pair(
+    subject: Subject,
+    draft: Draft,
+    columns: tuple[str, ...],
+    wanted: Wanted,
+    aspect: str,
+    fixed: Fixed,
+    present: tuple[str, ...] = (),
+) -> Iterator[Probe]:
+    """Two rows with the same key under ``fixed`` values: outside the rule, or with a NULL in the key."""
+    table = subject.table.name
+    resident = draft.insert(table, fixed, present)
+    key = {column: resident[column] for column in columns}
+    same = draft.row(table, {**fixed, **key}, present)
+    yield Probe(Insert(table, same), wanted, aspect, f"a second {show(key)}", required=False)
+
+
+def _near(
+    subject: Subject, draft: Draft, column: str, fixed: Fixed, present: tuple[str, ...], unlike: str | None
+) -> dict[str, str | None] | None:
+    table = subject.table.name
+    row = draft.row(table, fixed, present)
+    if row[column] == unlike:
+        if _foreign(subject, column) or column in fixed:
+            return None
+        row[column] = draft.value(table, column, row)
+    return row
+
+
+def _key_and_what_hangs_on_it(subject: Subject, columns: tuple[str, ...], row: Fixed) -> dict[str, str | None]:
+    """The key's columns, and those of foreign keys that share one with it: they change together."""
+    changed = dict.fromkeys(columns)
+    for foreign in subject.table.of_type("f"):
+        if set(foreign.columns) & set(columns):
+            changed.update(dict.fromkeys(foreign.columns))
+    return {column: row[column] for column in changed}
+
+
+def _foreign(subject: Subject, column: str) -> bool:
+    return any(column in foreign.columns for foreign in subject.table.of_type("f"))

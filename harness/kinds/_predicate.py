@@ -1,0 +1,84 @@
+"""The equivalence behind ``check`` and ``accepted_values``: where all other rules hold,
+true or null means accepted, and false means refused by the rule of that name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from hypothesis import strategies as st
+
+from harness.kinds.base import Subject, Unreliable, show
+from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
+from harness.project import sql
+from harness.rows import Answer, Draft
+from harness.rows.oracle import Tuple
+
+TRIED = 80
+"""Combinations of values tried in one scenario on each side of the rule; of more, a drawn part."""
+
+
+def equivalence(subject: Subject, predicate: str, refused: Refused) -> st.SearchStrategy[Scenario]:
+    """Scenarios in which values on both sides of a predicate are inserted and updated.
+
+    Raises :class:`Unreliable` if no values were found on one of the sides.
+    """
+    table = subject.table
+    named = sql.columns(predicate)
+    columns = tuple(column.name for column in table.columns if column.name in named and column.is_supplied)
+    for name in named:
+        if all(column.name != name for column in table.columns):
+            table.column(name)
+    foreign = tuple({column for key in table.of_type("f") for column in key.columns} & set(columns))
+    good, bad = _sides(subject, columns, predicate, refused.constraint)
+
+    def build(draft: Draft) -> Scenario:
+        resident = draft.insert(table.name, present=foreign)
+        fresh = draft.row(table.name, present=foreign)
+
+        def tried(rows: Sequence[Tuple], wanted: Accepted | Refused, aspect: str) -> Iterator[Probe]:
+            for row in draft.some(rows, TRIED):
+                # A foreign key's value comes from its parent: of a candidate only NULL is taken.
+                changes = {
+                    column: value
+                    for column, value in zip(columns, row, strict=True)
+                    if value is None or column not in foreign
+                }
+                if not changes:
+                    continue
+                yield Probe(Insert(table.name, {**fresh, **changes}), wanted, f"{aspect} on insert", show(changes))
+                update = Update(table.name, subject.key(resident), changes)
+                yield Probe(update, wanted, f"{aspect} on update", show(changes))
+
+        probes = (*tried(good, Accepted(1), "accepted"), *tried(bad, refused, "refused"))
+        return Scenario(tuple(draft.inserts), probes)
+
+    return subject.scenarios(build)
+
+
+def _sides(
+    subject: Subject, columns: tuple[str, ...], predicate: str, constraint: str | None
+) -> tuple[list[Tuple], list[Tuple]]:
+    """Combinations that the predicate lets pass and those it does not, where every other declared rule holds."""
+    table = subject.table
+    rows = [
+        row
+        for row in subject.pools.combinations(table, columns, (predicate,))
+        if all(
+            value is not None or not table.column(column).not_null for column, value in zip(columns, row, strict=True)
+        )
+    ]
+    others = [
+        rule.predicate
+        for rule in subject.pools.declared(table.name)
+        if rule.constraint != constraint and set(sql.columns(rule.predicate)) & set(columns)
+    ]
+    good: list[Tuple] = []
+    bad: list[Tuple] = []
+    answers = subject.oracle.answers(table, columns, rows, [predicate, *others])
+    for row, (own, *rest) in zip(rows, answers, strict=True):
+        if own is not Answer.ERROR and all(answer.holds for answer in rest):
+            (good if own.holds else bad).append(row)
+    for side, words in ((good, "keep"), (bad, "break")):
+        if not side:
+            raise Unreliable(f"no values of {', '.join(columns)} found that {words} {predicate}")
+    return good, bad

@@ -1,0 +1,170 @@
+"""What becomes of children when their parent is deleted or its key changes: shared by both ends of a foreign key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.catalog.model import Constraint, Table
+from harness.kinds.base import Subject
+from harness.probes import Accepted, Delete, Probe, Refused, Then, Update
+from harness.probes.statement import Values, condition, identifier, qualified
+from harness.rows import Draft
+
+DEPTH = 4
+"""Generations below the children that are filled, to see a deletion go down the whole chain."""
+
+COUNTS = (0, 1, 3)
+"""Children of the parent that is deleted."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A foreign key of ``child``, and the actions that are declared of it."""
+
+    child: Table
+    parent: Table
+    key: Constraint
+    on_delete: str
+    on_update: str
+
+    @property
+    def refused(self) -> Refused:
+        # ON DELETE RESTRICT is 23001 from PostgreSQL 18 on, and 23503 before.
+        return Refused(("23503", "23001"), self.child.name, constraint=self.key.name)
+
+    def point(self, parent: Values) -> dict[str, str | None]:
+        """The values of the foreign key that lead to a parent."""
+        pairs = zip(self.key.columns, self.key.referenced_columns, strict=True)
+        return {column: parent[referenced] for column, referenced in pairs}
+
+
+def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe]:
+    """Deletes parents with no, one and several children, then changes their keys, beside a stranger with a child."""
+    stranger = draft.insert(reference.parent.name)
+    strangers = [_family(subject, draft, reference, stranger)]
+    for count in COUNTS:
+        parent = draft.insert(reference.parent.name)
+        children = [_family(subject, draft, reference, parent) for _ in range(count)]
+        yield _deletion(subject, reference, parent, children, strangers)
+        if count:
+            yield from _rekeying(subject, draft, reference, parent, children)
+
+
+@dataclass(frozen=True)
+class _Family:
+    """A child, and whether each of its descendants goes with it: (table, key, goes)."""
+
+    child: Values
+    descendants: tuple[tuple[Table, Values, bool], ...]
+
+
+def _family(subject: Subject, draft: Draft, reference: Reference, parent: Values) -> _Family:
+    child = draft.insert(reference.child.name, reference.point(parent))
+    descendants = tuple(_descend(subject, draft, reference.child, child, 1)) if reference.on_delete == "cascade" else ()
+    return _Family(child, descendants)
+
+
+def _descend(
+    subject: Subject, draft: Draft, table: Table, row: Values, depth: int
+) -> Iterator[tuple[Table, Values, bool]]:
+    """One row below for every foreign key that lets its parent go."""
+    if depth > DEPTH:
+        return
+    for child, key in subject.catalog.referencing(table.name):
+        if key.on_delete not in ("cascade", "set null") or child.name == table.name:
+            continue
+        pairs = zip(key.columns, key.referenced_columns, strict=True)
+        below = draft.insert(child.name, {column: row[referenced] for column, referenced in pairs})
+        yield child, subject.key(below, child), key.on_delete == "cascade"
+        if key.on_delete == "cascade":
+            yield from _descend(subject, draft, child, below, depth + 1)
+
+
+def _deletion(
+    subject: Subject, reference: Reference, parent: Values, children: list[_Family], strangers: list[_Family]
+) -> Probe:
+    delete = Delete(reference.parent.name, subject.key(parent, reference.parent))
+    count = len(children)
+    value = f"delete of a parent with {count} {'child' if count == 1 else 'children'}"
+    aspect = f"on delete {reference.on_delete}, {count} children"
+    if count and reference.on_delete in ("no action", "restrict"):
+        return Probe(delete, reference.refused, aspect, value)
+    sql, wanted, meaning = _census(subject, reference, children, strangers)
+    return Probe(delete, Accepted(1), aspect, value, then=Then(sql, wanted, meaning))
+
+
+def _census(
+    subject: Subject, reference: Reference, children: list[_Family], strangers: list[_Family]
+) -> tuple[str, str, str]:
+    """A query that counts who is left, and what it should find."""
+    table, gone = reference.child, reference.on_delete == "cascade"
+    kept = [] if gone else children
+    left = [_count(table, [subject.key(family.child, table) for family in children], _changed(reference))]
+    below = [entry for family in children for entry in family.descendants]
+    survivors = [entry for entry in below if not entry[2]]
+    left.append(" + ".join(_count(child, [key]) for child, key, _ in below) or "0")
+    apart: list[tuple[Table, Values]] = [(table, subject.key(family.child, table)) for family in strangers]
+    apart += [(child, key) for family in strangers for child, key, _ in family.descendants]
+    left.append(" + ".join(_count(child, [key]) for child, key in apart))
+    sql = "select concat_ws(', ', " + ", ".join(f"({count})" for count in left) + ")"
+    wanted = f"{len(kept)}, {len(survivors)}, {len(apart)}"
+    return sql, wanted, f"children{_words(reference)}, rows below them and rows of strangers that are left"
+
+
+def _words(reference: Reference) -> str:
+    return "" if reference.on_delete == "cascade" else f" with {_changed(reference) or 'their key'}"
+
+
+def _changed(reference: Reference) -> str:
+    """What has become of the foreign key of a child that stays."""
+    key, table = reference.key, reference.child
+    touched = key.on_delete_columns or key.columns
+    if reference.on_delete == "set null":
+        kept = [column for column in key.columns if column not in touched and table.column(column).not_null]
+        nulls = [f"{identifier(column)} is null" for column in touched]
+        return " and ".join([*nulls, *(f"{identifier(column)} is not null" for column in kept)])
+    if reference.on_delete == "set default":
+        defaults = ((column, table.column(column).default or "null") for column in touched)
+        return " and ".join(f"{identifier(column)} is not distinct from {default}" for column, default in defaults)
+    return ""
+
+
+def _count(table: Table, keys: list[dict[str, str | None]] | list[Values], also: str = "") -> str:
+    rows = " or ".join(f"({condition(key)})" for key in keys) or "false"
+    return f"(select count(*) from {qualified(table.name)} where ({rows}){f' and {also}' if also else ''})"
+
+
+def _rekeying(
+    subject: Subject, draft: Draft, reference: Reference, parent: Values, children: list[_Family]
+) -> Iterator[Probe]:
+    """Changes the key of a parent, if it has a column that can change without leading elsewhere itself."""
+    foreign = {column for key in reference.parent.of_type("f") for column in key.columns}
+    free = [
+        column
+        for column in reference.key.referenced_columns
+        if column not in foreign and reference.parent.column(column).identity != "a"
+    ]
+    if not free:
+        return
+    changed = {column: draft.value(reference.parent.name, column, parent) for column in free}
+    update = Update(reference.parent.name, subject.key(parent, reference.parent), changed)
+    value = f"change of a parent's key, {len(children)} {'child' if len(children) == 1 else 'children'}"
+    aspect = f"on update {reference.on_update}"
+    if reference.on_update in ("no action", "restrict"):
+        yield Probe(update, reference.refused, aspect, value, required=False)
+        return
+    moved = {**reference.point({**parent, **changed})}
+    if reference.on_update == "set null":
+        moved = dict.fromkeys(moved)
+    elif reference.on_update == "set default":
+        return
+    keys = [subject.key(family.child, reference.child) for family in children]
+    # A child whose own key is part of the reference has changed its key with it.
+    keys = [{**key, **{column: moved[column] for column in key if column in moved}} for key in keys]
+    then = Then(
+        f"select {_count(reference.child, keys, condition(moved))}::text",
+        str(len(children)),
+        f"children that {'followed' if reference.on_update == 'cascade' else 'have lost it'}",
+    )
+    yield Probe(update, Accepted(1), aspect, value, then=then, required=False)

@@ -1,0 +1,70 @@
+"""accepted_values"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hypothesis import strategies as st
+
+from harness.kinds._predicate import equivalence
+from harness.kinds.base import Fact, Kind, Subject, default_name
+from harness.kinds.check import enforced
+from harness.probes import Refused, Scenario
+from harness.probes.statement import identifier, literal
+from harness.project.keys import ColumnForm, key, name, several, text
+from harness.project.model import TableName
+from harness.rows import Rule
+
+
+@dataclass(frozen=True)
+class AcceptedValues(Kind):
+    """A closed set: the column holds one of these values, or NULL where it may.
+
+    ```yaml
+    columns:
+      status: {type: text, not_null: true, accepted_values: [open, closed], constraint: chk_status}
+    ```
+
+    Proven: every value of the set is accepted, on insert and on update; all others (close misses, other cases, added
+    blanks, whatever else the constraint in the database mentions, drawn values) are refused by
+    `constraint` (23514). For a column of an enum type the labels themselves are compared.
+    """
+
+    column_form: ClassVar = ColumnForm(column="column", value="accepted_values", keys=("constraint",))
+
+    accepted_values: tuple[str, ...] = key(several(text), "the values, as texts that the column's type reads")
+    column: str = key(name, "the column")
+    constraint: str | None = key(name, "the constraint; by default <table>_<column>_check", default=None)
+
+    @property
+    def subject(self) -> str:
+        return self.column
+
+    @property
+    def predicate(self) -> str:
+        values = ", ".join(literal(value).strip() for value in self.accepted_values)
+        return f"{identifier(self.column)} in ({values})"
+
+    def _constraint(self, table: TableName) -> str:
+        return self.constraint or default_name(table, (self.column,), "check")
+
+    def rules(self) -> tuple[Rule, ...]:
+        return (Rule(self.predicate, self.constraint),)
+
+    def refusals(self, table: TableName) -> tuple[Refused, ...]:
+        return (Refused(("23514",), table, constraint=self._constraint(table)),)
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        column = subject.table.column(self.column)
+        if column.base_kind == "e":
+            yield Fact(", ".join(sorted(self.accepted_values)), ", ".join(sorted(column.labels)))
+        else:
+            yield from enforced(subject, self._constraint(subject.table.name))
+
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
+        if subject.table.column(self.column).base_kind == "e":
+            return None
+        refused = Refused(("23514",), subject.table.name, constraint=self._constraint(subject.table.name))
+        return equivalence(subject, self.predicate, refused)

@@ -1,0 +1,156 @@
+"""What every kind of check is: what it says of the catalog, and what it tries on the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from hypothesis import strategies as st
+
+from harness.catalog.canonical import Canonical
+from harness.catalog.model import Catalog, Table
+from harness.catalog.roles import Roles
+from harness.probes import Refused, Scenario, Values
+from harness.project.model import Project, TableName
+from harness.rows import Draft, Oracle, Pools, Rule
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+class Unreliable(Exception):
+    """Nothing could be shown: no scenario could be built, for the reason given."""
+
+
+class Databases(Protocol):
+    """Scratch databases for kinds that cannot do with one transaction."""
+
+    def clone(self) -> str: ...
+    def empty(self) -> str: ...
+    def connect(self, dbname: str) -> psycopg.Connection[Any]: ...
+    def drop(self, dbname: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something read from the catalog: it holds if what was caught is what was wanted."""
+
+    wanted: str
+    caught: str
+
+    @property
+    def holds(self) -> bool:
+        return self.wanted == self.caught
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a check is about, with all it takes to look into it.
+
+    ``filled`` gives a connection to a database in which a table is full of rows. Of what other checks say of the table,
+    ``rewritten`` are columns that a trigger writes itself, ``primary_key`` and ``declared_indexes`` what they are called.
+    """
+
+    module: str
+    name: TableName | None
+    project: Project
+    catalog: Catalog
+    pools: Pools
+    canonical: Canonical
+    roles: Roles
+    databases: Databases
+    filled: Callable[[Table], psycopg.Connection[Any]]
+    rewritten: frozenset[str] = frozenset()
+    primary_key: tuple[str, ...] = ()
+    declared_indexes: frozenset[str] = frozenset()
+
+    @property
+    def table(self) -> Table:
+        """The check's table. Raises :class:`~harness.catalog.model.Missing` if the catalog has none of that name."""
+        assert self.name is not None, "a check of a module has no table"
+        return self.catalog.table(self.name)
+
+    @property
+    def oracle(self) -> Oracle:
+        return self.pools.oracle
+
+    def scenarios(self, build: Callable[[Draft], Scenario]) -> st.SearchStrategy[Scenario]:
+        """A strategy that draws rows by ``build``."""
+
+        @st.composite
+        def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Scenario:
+            return build(Draft(draw, self.catalog, self.pools))
+
+        return drawn()
+
+    def key(self, row: Values, table: Table | None = None) -> dict[str, str | None]:
+        """What tells a row from all others: its primary key, else every column that can be compared."""
+        table = table or self.table
+        if table.primary_key and all(column in row for column in table.primary_key):
+            return {column: row[column] for column in table.primary_key}
+        comparable = [column.name for column in table.columns if column.base_name not in ("json", "xml", "point")]
+        return {column: row[column] for column in comparable if column in row and column not in self.rewritten}
+
+
+class Kind:
+    """Base of all kinds. A kind is a frozen dataclass whose fields are its YAML keys (:mod:`harness.project.keys`).
+
+    The docstring of a kind is its manual page. What a kind does not need it leaves as it is here.
+    """
+
+    levels: ClassVar[tuple[str, ...]] = ("table",)
+
+    @property
+    def subject(self) -> str:
+        """What the rule is about, in a word: its constraint, else its columns joined by ``_``."""
+        raise NotImplementedError
+
+    def rules(self) -> tuple[Rule, ...]:
+        """The predicates that rows of the table have to keep."""
+        return ()
+
+    def refusals(self, table: TableName) -> tuple[Refused, ...]:
+        """How this rule refuses: lets other checks see that it was this one that masked theirs."""
+        return ()
+
+    def roles(self) -> tuple[str, ...]:
+        """The roles that its probes take on."""
+        return ()
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        """What the catalog alone can show."""
+        return iter(())
+
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
+        """What is tried on the server; None where the facts are all there is."""
+        return None
+
+
+def show(values: Values) -> str:
+    """Values for a report: ``'whim'`` for one column, ``a = 1, b = null`` for several."""
+    if len(values) == 1:
+        return shorten(next(iter(values.values())))
+    return ", ".join(f"{column} = {shorten(value)}" for column, value in values.items())
+
+
+def shorten(value: str | None, limit: int = 60) -> str:
+    """A value between quotes, cut in the middle of what nobody reads."""
+    if value is None:
+        return "null"
+    if len(value) > limit:
+        return f"'{value[:20]}…' ({len(value)} characters)"
+    return f"'{value}'"
+
+
+def column_list(columns: tuple[str, ...] | list[str]) -> str:
+    """``(a, b)``"""
+    return f"({', '.join(columns)})"
+
+
+def default_name(table: TableName, columns: tuple[str, ...], suffix: str) -> str:
+    """The name PostgreSQL gives a constraint that was not named (cut to 63 bytes only where nothing is left to save)."""
+    return "_".join([table.table, *columns, suffix])
+
+
+Fixed = Mapping[str, str | None]

@@ -1,0 +1,75 @@
+"""check"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hypothesis import strategies as st
+
+from harness.kinds._predicate import equivalence
+from harness.kinds.base import Fact, Kind, Subject, default_name
+from harness.probes import Refused, Scenario
+from harness.project import sql
+from harness.project.keys import ColumnForm, key, name, predicate
+from harness.project.model import TableName
+from harness.rows import Rule
+
+
+@dataclass(frozen=True)
+class Check(Kind):
+    """A predicate that every row keeps: true or null.
+
+    ```yaml
+    columns:
+      quantity: {type: integer, check: quantity > 0, constraint: chk_quantity_positive}
+    checks:
+      - check: ends_at > starts_at
+        constraint: chk_order
+    ```
+
+    PostgreSQL evaluates the predicate as an oracle, apart from the table. Proven: on values where every other declared
+    rule holds, those for which it is true or null are accepted and those for which it is false are refused by
+    `constraint` (23514), on insert and on update. Tried are the constants of all rules on these columns, their
+    neighbours, the edges of the type and drawn values. `implied_by` names a stricter rule that
+    always refuses first (`a >= 10` beside `a > 0`).
+    """
+
+    column_form: ClassVar = ColumnForm(column="column", value="check", keys=("constraint", "implied_by"))
+
+    check: str = key(predicate, "the predicate, in SQL")
+    column: str | None = key(name, "the column it stands with", default=None)
+    constraint: str | None = key(
+        name, "the constraint in the database; by default PostgreSQL's name for it", default=None
+    )
+    implied_by: str | None = key(name, "the constraint that refuses before this one can", default=None)
+
+    @property
+    def subject(self) -> str:
+        return self.constraint or "_".join(sql.columns(self.check))
+
+    def _constraint(self, table: TableName) -> str:
+        columns = sql.columns(self.check)
+        return self.constraint or default_name(table, columns if len(columns) == 1 else (), "check")
+
+    def rules(self) -> tuple[Rule, ...]:
+        return (Rule(self.check, self.constraint),)
+
+    def refusals(self, table: TableName) -> tuple[Refused, ...]:
+        return (Refused(("23514",), table, constraint=self._constraint(table)),)
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        yield from enforced(subject, self._constraint(subject.table.name))
+
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+        constraint = self.implied_by or self._constraint(subject.table.name)
+        return equivalence(subject, self.check, Refused(("23514",), subject.table.name, constraint=constraint))
+
+
+def enforced(subject: Subject, constraint: str) -> Iterator[Fact]:
+    """A CHECK of that name is there and holds for all rows, also those that stood before it."""
+    domains = [column for column in subject.table.columns if column.is_domain]
+    if not domains or any(found.name == constraint for found in subject.table.constraints):
+        found = subject.table.constraint(constraint)
+        yield Fact("validated", "validated" if found.validated else "NOT VALID or not enforced")

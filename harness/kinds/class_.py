@@ -1,0 +1,66 @@
+"""class"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from harness.kinds.base import Fact, Kind, Subject
+from harness.project.keys import ColumnForm, key, name, names
+
+_MARK = re.compile(r"\[([^\]\[]+)\]\s*$")
+
+
+@dataclass(frozen=True)
+class Class(Kind):
+    """How sensitive a column is: the class in brackets that its comment ends in.
+
+    ```yaml
+    columns:
+      email: {type: text, class: personal}      # COMMENT … 'Where invoices go. [personal]'
+    checks:
+      - class: every
+        never: [PHI]
+    ```
+
+    In a column the class is compared. `every` proves that the table and each column has one of the `classes` of
+    `project.yml` and that no column has one of those in `never`.
+    """
+
+    column_form: ClassVar = ColumnForm(column="column", value="class")
+
+    class_: str = key(name, "`every`, or in a column its class")
+    column: str | None = key(name, "the column", default=None)
+    never: tuple[str, ...] = key(names, "classes that no column of the table may have", default=())
+
+    @property
+    def subject(self) -> str:
+        return self.column or self.class_
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        table = subject.table
+        if self.column is not None:
+            comment = table.column(self.column).comment
+            yield Fact(f"{self.column}: [{self.class_}]", f"{self.column}: {self._shown(comment)}")
+            return
+        allowed = [known for known in subject.project.classes if known not in self.never]
+        commented = [(str(table.name), table.comment), *((column.name, column.comment) for column in table.columns)]
+        for what, comment in commented:
+            found = data_class(comment)
+            wanted = f"{what}: one of {', '.join(allowed)}"
+            # The table's own class sums its columns up; what may not stand in a column is said of columns.
+            known = allowed if what != str(table.name) else subject.project.classes
+            yield Fact(wanted, wanted if found in known else f"{what}: {self._shown(comment)}")
+
+    @staticmethod
+    def _shown(comment: str | None) -> str:
+        found = data_class(comment)
+        return f"[{found}]" if found else "no class"
+
+
+def data_class(comment: str | None) -> str | None:
+    """The class that a comment ends in, ``[personal]`` without its brackets."""
+    found = _MARK.search(comment or "")
+    return found[1] if found else None

@@ -1,0 +1,54 @@
+"""comment"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from harness.kinds.base import Fact, Kind, Subject
+from harness.project.keys import ColumnForm, key, name, text
+
+
+@dataclass(frozen=True)
+class Comment(Kind):
+    """What the database says of itself.
+
+    ```yaml
+    columns:
+      iban: {type: text, comment: "Where the money goes. [personal]"}
+    checks:
+      - comment: every
+    ```
+
+    `every` proves that the table and each of its columns has a comment that is not blank. In a column, its comment is
+    compared to the letter; so is the table's with any other text than `every`.
+    """
+
+    column_form: ClassVar = ColumnForm(column="column", value="comment")
+
+    comment: str = key(text, "`every`, or the exact text")
+    column: str | None = key(name, "the column it is on; without one, the table", default=None)
+
+    @property
+    def subject(self) -> str:
+        return self.column or ("every" if self.comment == "every" else "table")
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        table = subject.table
+        if self.column is not None:
+            yield self._exact(f"column {self.column}", table.column(self.column).comment)
+        elif self.comment != "every":
+            yield self._exact(f"table {table.name}", table.comment)
+        else:
+            yield self._some(f"table {table.name}", table.comment)
+            for column in table.columns:
+                yield self._some(f"column {column.name}", column.comment)
+
+    def _exact(self, what: str, found: str | None) -> Fact:
+        return Fact(f"{what}: {self.comment!r}", f"{what}: {found!r}" if found else f"{what}: no comment")
+
+    @staticmethod
+    def _some(what: str, found: str | None) -> Fact:
+        words = "a comment" if found and found.strip() else "no comment"
+        return Fact(f"{what}: a comment", f"{what}: {words}")

@@ -1,0 +1,65 @@
+"""default"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hypothesis import strategies as st
+
+from harness.kinds.base import Fact, Kind, Subject
+from harness.probes import Accepted, Insert, Probe, Scenario, Then
+from harness.probes.statement import condition, identifier, qualified
+from harness.project.keys import ColumnForm, expression, key, name
+from harness.rows import Draft
+
+
+@dataclass(frozen=True)
+class Default(Kind):
+    """The value a column takes when nobody gives one.
+
+    ```yaml
+    columns:
+      status:     {type: text, default: "'pending'"}
+      created_at: {type: timestamptz, default: now()}
+    ```
+
+    The expression is SQL: a text stands in quotes of its own. Proven: the database has this default, and a row
+    inserted without the column is accepted and holds its value. Where two evaluations differ (`gen_random_uuid()`),
+    the stored value is only not null. What a trigger rewrites anyway (`touched_on_update`) is compared but not tried.
+    """
+
+    column_form: ClassVar = ColumnForm(column="default", value="value")
+
+    default: str = key(name, "the column")
+    value: str = key(expression, "the value, as an SQL expression")
+
+    @property
+    def subject(self) -> str:
+        return self.default
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        column = subject.table.column(self.default)
+        wanted = subject.canonical.default(subject.table, self.default, self.value)
+        yield Fact(f"default {wanted}", f"default {column.default}" if column.default else "no default")
+
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
+        table, column = subject.table, subject.table.column(self.default)
+        if column.name in subject.rewritten:
+            return None
+        stored = identifier(column.name)
+        value = f"({self.value}\n)::{column.type}"
+        stable = subject.oracle.scalar(table, f"({value})::text is not distinct from ({value})::text") == "true"
+        holds = f"{stored}::text is not distinct from ({value})::text" if stable else f"{stored} is not null"
+        meaning = f"{column.name} is {self.value}" if stable else f"{column.name} is not null"
+
+        def build(draft: Draft) -> Scenario:
+            row = draft.row(table.name)
+            given = {name: value for name, value in row.items() if name != column.name}
+            found = f"select bool_and({holds})::text from {qualified(table.name)} where {condition(subject.key(given))}"
+            then = Then(found, "true", meaning)
+            probe = Probe(Insert(table.name, given), Accepted(1), "value when omitted", "a row without it", then=then)
+            return Scenario(tuple(draft.inserts), (probe,))
+
+        return subject.scenarios(build)

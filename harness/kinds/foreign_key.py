@@ -1,0 +1,122 @@
+"""foreign_key"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from hypothesis import strategies as st
+
+from harness.kinds._references import Reference, actions
+from harness.kinds.base import Fact, Kind, Subject, column_list, default_name, show
+from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
+from harness.project.keys import Reader, key, name, names, table_columns, text
+from harness.project.model import TableName
+from harness.project.nodes import Node, expected
+from harness.rows import Draft
+
+_ACTION = re.compile(r"(no action|restrict|cascade|set null|set default)(?:\s*\(([^()]+)\))?", re.IGNORECASE)
+
+
+def _read_action(what: str, node: Node) -> str:
+    """``set null (goal_id)`` as ``set null (goal_id)``, tidied."""
+    found = _ACTION.fullmatch(text.read(node).strip())
+    if not found:
+        raise expected(what, node)
+    columns = [column.strip() for column in found[2].split(",")] if found[2] else []
+    return found[1].lower() + (f" {column_list(columns)}" if columns else "")
+
+
+_WORDS = "no action, restrict, cascade, set null, set default or set null (columns)"
+action: Reader[str] = Reader(_WORDS, partial(_read_action, _WORDS), {"type": "string", "pattern": _ACTION.pattern})
+
+
+@dataclass(frozen=True)
+class ForeignKey(Kind):
+    """Rows refer to rows that exist, and follow them as declared.
+
+    ```yaml
+    - foreign_key: [order_id]
+      references: shop.orders
+      on_delete: cascade
+    - foreign_key: [goal_id, user_id]
+      references: plan.goals (id, user_id)
+      on_delete: set null (goal_id)
+      constraint: fk_items_goal
+    ```
+
+    Proven: orphans are refused on insert and on update (23503), also where only part of a composite key leads
+    nowhere; a NULL in a nullable part is not checked (MATCH SIMPLE). Deleting a parent with no, one and many children
+    does what `on_delete` says, down the whole chain, and leaves strangers alone; so does a change of its key with
+    `on_update`. Both are `no action` if not said.
+    """
+
+    foreign_key: tuple[str, ...] = key(names, "the columns that refer")
+    references: tuple[TableName, tuple[str, ...]] = key(
+        table_columns, "the table they refer to, and its columns if they are not its primary key"
+    )
+    on_delete: str = key(action, "what becomes of a row whose parent is deleted", default="no action")
+    on_update: str = key(action, "what becomes of a row whose parent's key changes", default="no action")
+    constraint: str | None = key(name, "the constraint; by default <table>_<columns>_fkey", default=None)
+
+    @property
+    def subject(self) -> str:
+        return self.constraint or "_".join(self.foreign_key)
+
+    def _constraint(self, table: TableName) -> str:
+        return self.constraint or default_name(table, self.foreign_key, "fkey")
+
+    def refusals(self, table: TableName) -> tuple[Refused, ...]:
+        return (Refused(("23503", "23001"), table, constraint=self._constraint(table)),)
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        found = subject.table.constraint(self._constraint(subject.table.name))
+        parent, columns = self.references
+        columns = columns or subject.catalog.table(parent).primary_key
+        caught = f"{column_list(found.columns)} references {found.references} {column_list(found.referenced_columns)}"
+        yield Fact(f"{column_list(self.foreign_key)} references {parent} {column_list(columns)}", caught)
+        limited = f" {column_list(found.on_delete_columns)}" if found.on_delete_columns else ""
+        yield Fact(f"on delete {self.on_delete}", f"on delete {found.on_delete}{limited}")
+        yield Fact(f"on update {self.on_update}", f"on update {found.on_update}")
+        yield Fact("validated", "validated" if found.validated else "NOT VALID or not enforced")
+
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+        reference = self._reference(subject)
+
+        def build(draft: Draft) -> Scenario:
+            probes = [*self._orphans(subject, draft, reference), *actions(subject, draft, reference)]
+            return Scenario(tuple(draft.inserts), tuple(probes))
+
+        return subject.scenarios(build)
+
+    def _reference(self, subject: Subject) -> Reference:
+        table = subject.table
+        found = table.constraint(self._constraint(table.name))
+        parent = subject.catalog.table(self.references[0])
+        # Without the columns of SET NULL (a): those are read from the constraint and compared as a fact.
+        on_delete, on_update = (words.split(" (")[0] for words in (self.on_delete, self.on_update))
+        return Reference(table, parent, found, on_delete, on_update)
+
+    def _orphans(self, subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe]:
+        table, columns = subject.table, self.foreign_key
+        resident = draft.insert(table.name, present=columns)
+        fresh = draft.row(table.name, present=columns)
+        ghost = reference.point(draft.row(reference.parent.name))
+        refused, key = reference.refused, subject.key(resident)
+        value = f"{show(ghost)}, which is nowhere"
+        yield Probe(Insert(table.name, {**fresh, **ghost}), refused, "orphan on insert", value)
+        yield Probe(Update(table.name, key, ghost), refused, "orphan on update", value)
+        yield Probe(Insert(table.name, fresh), Accepted(1), "a child of a parent accepted", "a child")
+        for column in [column for column in columns if len(columns) > 1 and ghost[column] != fresh[column]]:
+            # A column that another foreign key shares leads nowhere by that one as well: it may mask this.
+            partial_ghost = {**fresh, column: ghost[column]}
+            aspect = f"{column} of another parent"
+            yield Probe(Insert(table.name, partial_ghost), refused, aspect, aspect, required=False)
+        for column in columns:
+            if not table.column(column).not_null:
+                orphan = {**fresh, **ghost, column: None}
+                yield Probe(
+                    Insert(table.name, orphan), Accepted(1), "null leads nowhere", f"{column} null", required=False
+                )

@@ -1,0 +1,63 @@
+"""not_null"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hypothesis import strategies as st
+
+from harness.kinds.base import Fact, Kind, Subject
+from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
+from harness.project.keys import ColumnForm, key, name
+from harness.project.model import TableName
+from harness.rows import Draft
+
+
+@dataclass(frozen=True)
+class NotNull(Kind):
+    """The column always has a value.
+
+    ```yaml
+    columns:
+      email: {type: text, not_null: true}
+    ```
+
+    Proven: NULL is refused on insert and on update (23502, by this column); a row with a value is accepted.
+    In a column that a trigger fills (`touched_on_update`) the NULL is tried with triggers switched off.
+    """
+
+    column_form: ClassVar = ColumnForm(column="not_null")
+
+    not_null: str = key(name, "the column")
+
+    @property
+    def subject(self) -> str:
+        return self.not_null
+
+    def refusals(self, table: TableName) -> tuple[Refused, ...]:
+        return (Refused(("23502",), table, column=self.not_null),)
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        yield Fact("not null", "not null" if subject.table.column(self.not_null).not_null else "nullable")
+
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
+        table, column = subject.table.name, self.not_null
+        if subject.table.column(column).generated:
+            return None
+        refused = Refused(("23502",), table, column=column)
+        # As a replica PostgreSQL fires no ordinary triggers, so that none fills the column first.
+        settings = {"session_replication_role": "replica"} if column in subject.rewritten else {}
+
+        def build(draft: Draft) -> Scenario:
+            resident, fresh = draft.insert(table), draft.row(table)
+            null = {column: None}
+            probes = (
+                Probe(Insert(table, {**fresh, **null}), refused, "null on insert", "null", settings),
+                Probe(Update(table, subject.key(resident), null), refused, "null on update", "null", settings),
+                Probe(Insert(table, fresh), Accepted(1), "a value accepted", "a value"),
+            )
+            return Scenario(tuple(draft.inserts), probes)
+
+        return subject.scenarios(build)

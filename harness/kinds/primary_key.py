@@ -1,0 +1,74 @@
+"""primary_key"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from harness.kinds._keys import duplicates
+from harness.kinds.base import Fact, Kind, Subject, column_list
+from harness.probes import Probe, Refused, Scenario, Update
+from harness.probes.statement import Insert
+from harness.project.keys import key, name, names
+from harness.project.model import TableName
+from harness.rows import Draft
+
+
+@dataclass(frozen=True)
+class PrimaryKey(Kind):
+    """No two rows have the same key, and none has a NULL in it.
+
+    ```yaml
+    - primary_key: [id]
+    - primary_key: [order_id, line_no]
+      constraint: pk_order_lines
+    ```
+
+    Proven: the same key is refused on insert and on update (23505); NULL in any column of it is refused (23502); rows
+    that differ in any one column of it are accepted, so the key is not too narrow.
+    """
+
+    primary_key: tuple[str, ...] = key(names, "the columns of the key, in their order")
+    constraint: str | None = key(name, "the constraint in the database; by default <table>_pkey", default=None)
+
+    @property
+    def subject(self) -> str:
+        return self.constraint or "_".join(self.primary_key)
+
+    def _constraint(self, table: TableName) -> str:
+        return self.constraint or f"{table.table}_pkey"
+
+    def refusals(self, table: TableName) -> tuple[Refused, ...]:
+        nulls = (Refused(("23502",), table, column=column) for column in self.primary_key)
+        return (Refused(("23505",), table, constraint=self._constraint(table)), *nulls)
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        constraint = subject.table.constraint(self._constraint(subject.table.name))
+        wanted = f"primary key {column_list(self.primary_key)}"
+        kind = {"p": "primary key", "u": "unique key"}.get(constraint.type, "constraint")
+        yield Fact(wanted, f"{kind} {column_list(constraint.columns)}")
+
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+        table = subject.table.name
+        refused = Refused(("23505",), table, constraint=self._constraint(table))
+
+        def build(draft: Draft) -> Scenario:
+            probes = list(duplicates(subject, draft, self.primary_key, refused))
+            fresh = draft.row(table)
+            resident = draft.insert(table)
+            for column in self.primary_key:
+                null = Refused(("23502",), table, column=column)
+                probes += [
+                    Probe(Insert(table, {**fresh, column: None}), null, f"null {column} on insert", f"{column} null"),
+                    Probe(
+                        Update(table, subject.key(resident), {column: None}),
+                        null,
+                        f"null {column} on update",
+                        f"{column} null",
+                    ),
+                ]
+            return Scenario(tuple(draft.inserts), tuple(probes))
+
+        return subject.scenarios(build)

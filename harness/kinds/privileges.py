@@ -1,0 +1,121 @@
+"""privileges"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from harness.kinds.base import Fact, Kind, Subject
+from harness.probes import Accepted, Execute, Probe, Refused, Scenario
+from harness.probes.statement import identifier, qualified
+from harness.project.keys import FrozenDict, key, listed, mapping, one_of, text
+
+COMMANDS = ("select", "insert", "update", "delete", "truncate", "references", "trigger")
+_OF_COLUMNS = re.compile(r"(select|insert|update|references)\s*\((.*)\)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Privileges(Kind):
+    """The whole matrix of role and command on a table: exactly what stands here, and nothing else.
+
+    ```yaml
+    - privileges:
+        app: [select, insert, "update (notes, status)"]
+        reporting: [select]
+        admin: all
+    ```
+
+    Proven: each role has what is declared and the use of the schema it needs for that; roles that are not named have
+    nothing; every command that a role lacks is tried as that role and refused (42501), every one it has is
+    not. The owner and superusers are left out, `public` is PUBLIC.
+    """
+
+    privileges: FrozenDict[tuple[str, ...]] = key(
+        mapping(one_of(listed(text), text)), "role: a list of commands, or `all`; `public` is PUBLIC"
+    )
+
+    @property
+    def subject(self) -> str:
+        return ""
+
+    def roles(self) -> tuple[str, ...]:
+        return tuple(role for role in self.privileges if role != "public")
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        table = subject.table
+        holders = {grant.role for grant in table.grants} - {table.owner}
+        for role in sorted({*self.privileges, *holders}):
+            if role != "public" and not subject.roles.exists(role):
+                yield Fact(f"role {role} exists", f"no role {role}")
+                continue
+            wanted = self._wanted(role)
+            yield Fact(f"{role}: {_listed(wanted)}", f"{role}: {_listed(self._caught(subject, role))}")
+            if wanted and role != "public":
+                uses = subject.roles.on_schema(role, table.name.schema)
+                schema = f"{role}: usage of schema {table.name.schema}"
+                yield Fact(schema, schema if uses else f"{role}: no usage of schema {table.name.schema}")
+
+    def _wanted(self, role: str) -> frozenset[str]:
+        declared = self.privileges.get(role, ())
+        if declared in ("all", ("all",)):
+            return frozenset(COMMANDS)
+        return frozenset(_tidy(command) for command in declared)
+
+    def _caught(self, subject: Subject, role: str) -> frozenset[str]:
+        table = subject.table
+        columns: dict[str, list[str]] = {}
+        for grant in table.grants:
+            if grant.role == role and grant.column:
+                columns.setdefault(grant.privilege, []).append(grant.column)
+        of_columns = {f"{privilege} ({', '.join(sorted(names))})" for privilege, names in columns.items()}
+        if role == "public":
+            whole = {grant.privilege for grant in table.grants if grant.role == role and not grant.column}
+        else:
+            # What a role has by membership or by PUBLIC it has as well.
+            name = qualified(table.name)
+            whole = {command for command in COMMANDS if subject.roles.on_table(role, name, command)}
+        return frozenset({*whole & {*COMMANDS}, *of_columns})
+
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
+        roles = [role for role in self.privileges if role != "public" and not subject.roles.is_superuser(role)]
+        probes = tuple(probe for role in roles for probe in self._probes(subject, role))
+        return st.just(Scenario((), probes)) if probes else None
+
+    def _probes(self, subject: Subject, role: str) -> Iterator[Probe]:
+        table, wanted = subject.table, self._wanted(role)
+        column = next(column for column in table.columns if column.is_supplied)
+        name, target = qualified(table.name), identifier(column.name)
+        # Statements that need the privilege and touch no row, so that no rule of the rows has its say.
+        statements = {
+            "select": f"select from {name} where false",
+            "insert": f"insert into {name} ({target}) select null::{column.type} where false",
+            "update": f"update {name} set {target} = null where false",
+            "delete": f"delete from {name} where false",
+        }
+        if not subject.catalog.referencing(table.name):
+            statements["truncate"] = f"truncate {name}"
+        if column.identity == "a":
+            del statements["insert"], statements["update"]
+        for command, statement in statements.items():
+            if any(entry.startswith(f"{command} (") for entry in wanted):
+                continue
+            outcome = Accepted() if command in wanted else Refused(("42501",))
+            aspect = f"{role} {'may' if command in wanted else 'may not'} {command}"
+            yield Probe(Execute(statement), outcome, aspect, f"{command} as {role}", {"role": role}, required=False)
+
+
+def _tidy(command: str) -> str:
+    found = _OF_COLUMNS.fullmatch(command.strip())
+    if not found:
+        return command.strip().lower()
+    columns = sorted(column.strip() for column in found[2].split(","))
+    return f"{found[1].lower()} ({', '.join(columns)})"
+
+
+def _listed(commands: frozenset[str]) -> str:
+    return (
+        ", ".join(sorted(commands, key=lambda command: (command.split(" ")[0] not in COMMANDS, command))) or "nothing"
+    )

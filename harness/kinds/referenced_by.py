@@ -1,0 +1,72 @@
+"""referenced_by"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from harness.catalog.model import Constraint, Missing
+from harness.kinds._references import Reference, actions
+from harness.kinds.base import Fact, Kind, Subject
+from harness.kinds.foreign_key import action
+from harness.probes import Scenario
+from harness.project.keys import key, name, table
+from harness.project.model import TableName
+from harness.rows import Draft
+
+
+@dataclass(frozen=True)
+class ReferencedBy(Kind):
+    """What becomes of the rows that refer to this table, said from the side of the parent.
+
+    ```yaml
+    table: shop.orders
+    checks:
+      - referenced_by: shop.order_lines
+        on_delete: cascade
+    ```
+
+    Proven as by `foreign_key`: parents with no, one and many children are deleted and change their key, down the whole
+    chain, and strangers are left alone. `constraint` is needed where two foreign keys lead here.
+    """
+
+    referenced_by: TableName = key(table, "the table whose rows refer to this one")
+    on_delete: str = key(action, "what becomes of them when their parent is deleted", default="no action")
+    on_update: str | None = key(action, "what becomes of them when its key changes", default=None)
+    constraint: str | None = key(name, "the foreign key, if there is more than one", default=None)
+
+    @property
+    def subject(self) -> str:
+        return self.constraint or str(self.referenced_by)
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        found = self._key(subject)
+        yield Fact(f"{found.name} references {subject.table.name}", f"{found.name} references {found.references}")
+        limited = f" ({', '.join(found.on_delete_columns)})" if found.on_delete_columns else ""
+        yield Fact(f"on delete {self.on_delete}", f"on delete {found.on_delete}{limited}")
+        if self.on_update is not None:
+            yield Fact(f"on update {self.on_update}", f"on update {found.on_update}")
+
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+        child, found = subject.catalog.table(self.referenced_by), self._key(subject)
+        on_delete = self.on_delete.split(" (")[0]
+        on_update = (self.on_update or found.on_update or "no action").split(" (")[0]
+        reference = Reference(child, subject.table, found, on_delete, on_update)
+
+        def build(draft: Draft) -> Scenario:
+            probes = tuple(actions(subject, draft, reference))
+            return Scenario(tuple(draft.inserts), probes)
+
+        return subject.scenarios(build)
+
+    def _key(self, subject: Subject) -> Constraint:
+        child = subject.catalog.table(self.referenced_by)
+        if self.constraint is not None:
+            return child.constraint(self.constraint)
+        for found in child.of_type("f"):
+            if found.references == subject.table.name:
+                return found
+        known = [str(found.references) for found in child.of_type("f")]
+        raise Missing(f"foreign key of {child.name} that references", str(subject.table.name), known)

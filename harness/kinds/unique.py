@@ -1,0 +1,136 @@
+"""unique"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hypothesis import strategies as st
+
+from harness.catalog.model import Index, Missing
+from harness.kinds._keys import duplicates, pair
+from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list, default_name
+from harness.probes import Accepted, Probe, Refused, Scenario
+from harness.project import sql
+from harness.project.keys import ColumnForm, choice, key, name, names, predicate
+from harness.project.model import TableName
+from harness.rows import Answer, Draft
+
+
+@dataclass(frozen=True)
+class Unique(Kind):
+    """One row for each key; with `where`, only among the rows for which that is true.
+
+    ```yaml
+    - unique: [organisation_id, slug]
+    - unique: [milestone_key]
+      where: organisation_id is null
+      constraint: uq_milestone_configs_default   # a unique index counts by its name
+    ```
+
+    Proven: the same key is refused on insert and on update (23505); rows that differ in any one column
+    of the key are accepted; outside `where` the same key is accepted; so it is with a NULL in the key, unless
+    `nulls: not distinct`, where it is refused. `implied_by` names a narrower key that always refuses
+    first (a primary key on part of the columns): such a key is there to be referred to.
+    """
+
+    column_form: ClassVar = ColumnForm(column="unique", keys=("constraint",))
+
+    unique: tuple[str, ...] = key(names, "the columns of the key, in their order")
+    where: str | None = key(predicate, "the rows it holds for, as an SQL predicate", default=None)
+    nulls: str = key(choice("distinct", "not distinct"), "whether two NULLs are two keys", default="distinct")
+    constraint: str | None = key(
+        name, "the constraint or unique index in the database; by default <table>_<columns>_key", default=None
+    )
+    implied_by: str | None = key(name, "the constraint that refuses before this one can", default=None)
+
+    @property
+    def subject(self) -> str:
+        return self.constraint or "_".join(self.unique)
+
+    def _constraint(self, table: TableName) -> str:
+        return self.constraint or default_name(table, self.unique, "key")
+
+    def _refused(self, table: TableName) -> Refused:
+        return Refused(("23505",), table, constraint=self.implied_by or self._constraint(table))
+
+    def refusals(self, table: TableName) -> tuple[Refused, ...]:
+        return (Refused(("23505",), table, constraint=self._constraint(table)),)
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        wanted = f"unique {column_list(self.unique)}"
+        caught = self._index(subject)
+        kind = "unique" if caught.unique else "not unique"
+        # The order of a unique key's columns is no part of the rule: that is for the index kind to say.
+        same = set(caught.keys) == {*caught.columns} == set(self.unique) and len(caught.keys) == len(self.unique)
+        yield Fact(wanted, f"{kind} {column_list(self.unique if same else caught.keys)}")
+        yield Fact("valid", "valid" if caught.valid else "not valid")
+
+    def _index(self, subject: Subject) -> Index:
+        wanted = self._constraint(subject.table.name)
+        for index in subject.table.indexes:
+            if wanted in (index.name, index.constraint):
+                return index
+        known = [index.name for index in subject.table.unique_keys]
+        raise Missing(f"unique key on {subject.table.name}:", wanted, known)
+
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+        table = subject.table
+        inside, outside = self._sides(subject)
+        refused = self._refused(table.name)
+        nullable = [column for column in self.unique if not table.column(column).not_null]
+        implied = self.implied_by is not None
+        refused_null = refused if self.nulls == "not distinct" else Accepted(1)
+
+        def build(draft: Draft) -> Scenario:
+            fixed, present = _fix(subject, draft, inside, self.where)
+            probes: list[Probe] = list(duplicates(subject, draft, self.unique, refused, fixed, present, implied))
+            for column in nullable:
+                if column not in fixed and column not in present:
+                    null = {**fixed, column: None}
+                    probes += pair(subject, draft, self.unique, refused_null, f"null in {column}", null, present)
+            if outside:
+                fixed, present = _fix(subject, draft, outside, self.where)
+                probes += pair(subject, draft, self.unique, Accepted(1), "outside of where", fixed, present)
+            return Scenario(tuple(draft.inserts), tuple(probes))
+
+        return subject.scenarios(build)
+
+    def _sides(self, subject: Subject) -> tuple[list[dict[str, str | None]], list[dict[str, str | None]]]:
+        """Values of the columns in ``where`` for which the rule holds, and for which it does not."""
+        if self.where is None:
+            return [{}], []
+        table = subject.table
+        columns = [column.name for column in table.columns if column.name in sql.columns(self.where)]
+        rules = [
+            rule.predicate for rule in subject.pools.rules(table) if set(sql.columns(rule.predicate)) & set(columns)
+        ]
+        rows = [
+            row
+            for row in subject.pools.combinations(table, columns, (self.where,))
+            if all(
+                value is not None or not table.column(column).not_null
+                for column, value in zip(columns, row, strict=True)
+            )
+        ]
+        inside: list[dict[str, str | None]] = []
+        outside: list[dict[str, str | None]] = []
+        for row, (own, *others) in zip(
+            rows, subject.oracle.answers(table, columns, rows, [self.where, *rules]), strict=True
+        ):
+            if own is not Answer.ERROR and all(answer.holds for answer in others):
+                (inside if own is Answer.TRUE else outside).append(dict(zip(columns, row, strict=True)))
+        if not inside:
+            raise Unreliable(f"no values found for which {self.where} is true")
+        return inside, outside
+
+
+def _fix(
+    subject: Subject, draft: Draft, sides: list[dict[str, str | None]], where: str | None
+) -> tuple[dict[str, str | None], tuple[str, ...]]:
+    """One of these sets of values. A foreign key's value comes from its parent: only its being there is fixed."""
+    chosen = draft.choose(sides)
+    foreign = {column for constraint in subject.table.of_type("f") for column in constraint.columns}
+    present = tuple(column for column, value in chosen.items() if column in foreign and value is not None)
+    return {column: value for column, value in chosen.items() if column not in present}, present

@@ -1,0 +1,58 @@
+"""What came of a check. Imports nothing above it; reporters need nothing else."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from harness.errors import Place
+
+
+class Status(enum.Enum):
+    """Unreliable is never green: nothing was shown."""
+
+    PROVED = "proved"
+    BROKEN = "broken"
+    UNRELIABLE = "unreliable"
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """The smallest case in which a rule did not do what was declared.
+
+    ``wanted`` and ``caught`` are one line each. ``rows`` are the rows it took, as
+    ``(table, {column: SQL text or None})``, the row of the probe last. ``script`` is SQL for psql that
+    shows the fault on a database with the schema applied, and leaves nothing behind.
+    """
+
+    wanted: str
+    caught: str
+    rows: tuple[tuple[str, dict[str, str | None]], ...] = ()
+    script: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The verdict on one check.
+
+    ``probes`` counts the statements tried on the server, ``facts`` what was compared with the catalog,
+    ``seconds`` is wall time. ``reason`` says why a check is unreliable.
+    """
+
+    name: str
+    kind: str
+    subject: str
+    module: str
+    table: str | None
+    place: Place
+    status: Status
+    probes: int = 0
+    facts: int = 0
+    seconds: float = 0.0
+    reason: str | None = None
+    counterexamples: tuple[Counterexample, ...] = field(default=())
+
+    @property
+    def label(self) -> str:
+        """How a report names it: ``accepted_values trigger_type``."""
+        return f"{self.kind} {self.subject}".strip()

@@ -1,0 +1,106 @@
+"""A scenario, the probes tried on it, and what is wanted of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from harness.probes.reply import Refusal
+from harness.probes.statement import Statement
+from harness.project.model import TableName
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The statement succeeds; an UPDATE or DELETE changes ``rows`` rows, if that is said."""
+
+    rows: int | None = None
+
+    def __str__(self) -> str:
+        return "accepted" if self.rows is None else f"accepted, {self.rows} row{'s' * (self.rows != 1)}"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The statement fails by one rule: SQLSTATE and whatever else PostgreSQL names the rule by.
+
+    ``routine`` is the trigger function that must stand in the error's context, for triggers that name no constraint.
+    """
+
+    sqlstates: tuple[str, ...]
+    table: TableName | None = None
+    constraint: str | None = None
+    column: str | None = None
+    routine: str | None = None
+
+    def matches(self, refusal: Refusal) -> bool:
+        """Whether it was this rule that refused. A domain's rule comes without a table."""
+        return (
+            (refusal.sqlstate in self.sqlstates and self.table in (None, refusal.table_name))
+            or (bool(refusal.datatype and not refusal.table) and refusal.sqlstate in self.sqlstates)
+        ) and (
+            self.constraint in (None, refusal.constraint)
+            and self.column in (None, refusal.column)
+            and (self.routine is None or f"function {self.routine}(" in refusal.context)
+        )
+
+    def __str__(self) -> str:
+        states = " or ".join(self.sqlstates)
+        if self.constraint:
+            return f"refused by {self.constraint} ({states})"
+        if self.sqlstates == ("23502",):
+            return f"refused by NOT NULL of {self.column} ({states})"
+        return f"refused with {states}"
+
+
+@dataclass(frozen=True)
+class Untouched:
+    """No row is changed: the statement finds none, or is refused for lack of privilege."""
+
+    sqlstates: tuple[str, ...] = ("42501",)
+
+    def __str__(self) -> str:
+        return f"no row changed: 0 rows, or refused with {' or '.join(self.sqlstates)}"
+
+
+Wanted = Accepted | Refused | Untouched
+
+
+@dataclass(frozen=True)
+class Then:
+    """A query asked after an accepted statement, before it is undone; its one text must be ``wanted``.
+
+    It is asked by whom the tool is connected as; the setting ``harness.changed`` holds the number of rows changed.
+    """
+
+    sql: str
+    wanted: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One statement and the outcome wanted.
+
+    ``aspect`` says what it shows (``null on update``); a check is reliable only if every ``required`` aspect was shown at
+    least once by a probe that no other rule masked. ``value`` is what a report names first.
+    ``settings`` hold for this statement alone (``role``, a claims setting …); ``before`` is a query asked ahead of
+    them, by whom the tool is connected as.
+    """
+
+    statement: Statement
+    wanted: Wanted
+    aspect: str
+    value: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    then: Then | None = None
+    before: str | None = None
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Rows that stand before each of the probes, which do not see one another."""
+
+    setup: tuple[Statement, ...]
+    probes: tuple[Probe, ...]

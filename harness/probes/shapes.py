@@ -1,0 +1,210 @@
+"""The temporary function of a batch: one static statement for each shape that occurs in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from harness.catalog.model import Catalog
+from harness.probes.probe import Scenario
+from harness.probes.statement import Delete, Execute, Insert, Statement, Update, identifier, qualified
+from harness.project.model import TableName
+
+EXECUTE = 0
+"""The number of the shape that is no shape: the statement's text is executed."""
+
+Shape = tuple[str, TableName, tuple[str, ...], tuple[str, ...]]
+"""What a static statement depends on: verb, table, columns, key columns."""
+
+FUNCTION = """\
+create function {name}(plan jsonb)
+returns table (
+    scenario integer, setup boolean, changed bigint, found_then text, state text,
+    in_schema text, in_table text, in_column text, in_constraint text, in_datatype text, message text, context text
+)
+language plpgsql as $harness$
+#variable_conflict use_column
+declare
+    harness_scenario jsonb;
+    harness_probe jsonb;
+    harness_step jsonb;
+    harness_phase text;
+    {variables}
+begin
+    scenario := 0;
+    for harness_scenario in select value from jsonb_array_elements(plan) loop
+        scenario := scenario + 1;
+        begin
+            {bases}
+            for harness_step in select value from jsonb_array_elements(harness_scenario -> 'setup') loop
+                {dispatch}
+            end loop;
+            for harness_probe in select value from jsonb_array_elements(harness_scenario -> 'probes') loop
+                setup := false; changed := 0; found_then := null; state := null; harness_phase := 'settings';
+                in_schema := null; in_table := null; in_column := null; in_constraint := null;
+                in_datatype := null; message := null; context := null;
+                begin
+                    harness_step := harness_probe -> 0;
+                    if jsonb_typeof(harness_probe -> 3) = 'string' then
+                        execute harness_probe ->> 3;
+                    end if;
+                    if jsonb_typeof(harness_probe -> 1) = 'object' then
+                        perform set_config(key, value, true) from jsonb_each_text(harness_probe -> 1) where key <> 'role';
+                        -- The role last: the role that is taken on may not be allowed to set the others.
+                        if harness_probe -> 1 ? 'role' then
+                            perform set_config('role', harness_probe -> 1 ->> 'role', true);
+                        end if;
+                    end if;
+                    harness_phase := 'statement';
+                    {dispatch}
+                    get diagnostics changed = row_count;
+                    {immediate}
+                    if jsonb_typeof(harness_probe -> 2) = 'string' then
+                        harness_phase := 'then';
+                        perform set_config('role', 'none', true);
+                        perform set_config('harness.changed', changed::text, true);
+                        execute harness_probe ->> 2 into found_then;
+                    end if;
+                    raise exception using errcode = 'HX001';
+                exception
+                    when sqlstate 'HX001' then null;
+                    when others or assert_failure then
+                        get stacked diagnostics
+                            message = message_text, state = returned_sqlstate, in_schema = schema_name,
+                            in_table = table_name, in_column = column_name, in_constraint = constraint_name,
+                            in_datatype = pg_datatype_name, context = pg_exception_context;
+                        if harness_phase = 'then' then
+                            found_then := 'error: ' || message;
+                            state := null;
+                        elsif harness_phase = 'settings' then
+                            -- Not the statement's refusal, whatever its SQLSTATE: it was never tried.
+                            state := 'HX002';
+                        end if;
+                end;
+                return next;
+            end loop;
+            raise exception using errcode = 'HX001';
+        exception
+            when sqlstate 'HX001' then null;
+            when others or assert_failure then
+                get stacked diagnostics
+                    message = message_text, state = returned_sqlstate, in_schema = schema_name,
+                    in_table = table_name, in_column = column_name, in_constraint = constraint_name,
+                    in_datatype = pg_datatype_name, context = pg_exception_context;
+                setup := true; changed := 0; found_then := null;
+                return next;
+        end;
+    end loop;
+end
+$harness$"""
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """The shapes of a batch in the order of their numbers, from 1, and what the catalog says of their tables."""
+
+    shapes: tuple[Shape, ...]
+    tables: tuple[TableName, ...]
+    deferrable: bool
+    json: tuple[tuple[TableName, str], ...] = field(repr=False)
+
+    @classmethod
+    def of(cls, catalog: Catalog, scenarios: Iterable[Scenario]) -> Shapes:
+        """All shapes that occur, tables that are not in the catalog left out."""
+        found: dict[Shape, None] = {}
+        for scenario in scenarios:
+            for statement in scenario.setup:
+                _add(found, catalog, statement)
+            for probe in scenario.probes:
+                if not probe.settings:
+                    _add(found, catalog, probe.statement)
+        tables = tuple(dict.fromkeys(shape[1] for shape in found))
+        deferrable = any(key.deferrable for table in catalog.tables.values() for key in table.constraints)
+        json = tuple(
+            (name, column.name) for name in tables for column in catalog.tables[name].columns if column.is_json
+        )
+        return cls(tuple(found), tables, deferrable, json)
+
+    def number(self, statement: Statement) -> int:
+        """The number of a statement's shape, :data:`EXECUTE` if it has none."""
+        shape = _shape(statement)
+        if shape is None or shape not in self.shapes or self._has_json_null(statement):
+            return EXECUTE
+        return self.shapes.index(shape) + 1
+
+    def knows(self, table: TableName) -> bool:
+        return table in self.tables
+
+    def variable(self, table: TableName) -> int:
+        return self.tables.index(table) + 1
+
+    def json_columns(self, table: TableName) -> frozenset[str]:
+        return frozenset(column for name, column in self.json if name == table)
+
+    def _has_json_null(self, statement: Statement) -> bool:
+        # A JSON null in a json column: jsonb_populate_record makes an SQL NULL of it.
+        values = getattr(statement, "values", None) or getattr(statement, "set", {})
+        columns = self.json_columns(getattr(statement, "table"))  # noqa: B009 - not every Statement has one
+        return any((values.get(column) or "").strip() == "null" for column in columns)
+
+    def function(self, name: str) -> str:
+        """The text that creates the function."""
+        rows = [f"{row} {qualified(table)};" for table in self.tables for row in self._variables(table)]
+        bases = [
+            f"harness_b{n} := jsonb_populate_record(null::{qualified(table)}, "
+            f"coalesce(harness_scenario -> 'base' -> '{n}', '{{}}'));"
+            for n, table in enumerate(self.tables, 1)
+        ]
+        return FUNCTION.format(
+            name=name,
+            variables="\n    ".join(rows),
+            bases="\n            ".join(bases),
+            dispatch=self._dispatch(),
+            immediate="set constraints all immediate;" if self.deferrable else "",
+        )
+
+    def _variables(self, table: TableName) -> tuple[str, str, str]:
+        n = self.variable(table)
+        return f"harness_b{n}", f"harness_r{n}", f"harness_k{n}"
+
+    def _dispatch(self) -> str:
+        branches = [f"when {n} then {self._static(shape)}" for n, shape in enumerate(self.shapes, 1)]
+        branches.append(f"when {EXECUTE} then execute harness_step ->> 1;")
+        return "case (harness_step ->> 0)::integer\n" + "\n".join(branches) + "\nend case;"
+
+    def _static(self, shape: Shape) -> str:
+        verb, table, columns, key = shape
+        base, row, keys = self._variables(table)
+        read_row = f"{row} := jsonb_populate_record({base}, harness_step -> 1);\n"
+        read_key = f"{keys} := jsonb_populate_record({base}, harness_step -> 2);\n"
+        where = " and ".join(f"{identifier(column)} = {keys}.{identifier(column)}" for column in key)
+        if verb == "insert":
+            names = ", ".join(identifier(column) for column in columns)
+            values = ", ".join(f"{row}.{identifier(column)}" for column in columns)
+            return (
+                f"{read_row}insert into {qualified(table)} ({names}) overriding system value values ({values});"
+                if columns
+                else f"insert into {qualified(table)} default values;"
+            )
+        if verb == "update":
+            changes = ", ".join(f"{identifier(column)} = {row}.{identifier(column)}" for column in columns)
+            return f"{read_row}{read_key}update {qualified(table)} set {changes} where {where};"
+        return f"{read_key}delete from {qualified(table)} where {where};"
+
+
+def _add(found: dict[Shape, None], catalog: Catalog, statement: Statement) -> None:
+    shape = _shape(statement)
+    if shape is not None and shape[1] in catalog.tables:
+        found.setdefault(shape)
+
+
+def _shape(statement: Statement) -> Shape | None:
+    match statement:
+        case Insert(table, values):
+            return "insert", table, tuple(values), ()
+        case Update(table, key, changes) if None not in key.values():
+            return "update", table, tuple(changes), tuple(key)
+        case Delete(table, key) if None not in key.values():
+            return "delete", table, (), tuple(key)
+        case Execute() | _:
+            return None

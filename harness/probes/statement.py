@@ -1,0 +1,91 @@
+"""The few statements that probes are made of, and their text.
+
+Values are text in PostgreSQL's input syntax, as ``psql`` would read them between quotes; ``None`` is NULL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.project.model import TableName
+
+Values = Mapping[str, str | None]
+
+
+def identifier(name: str) -> str:
+    """A name, quoted."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def qualified(table: TableName) -> str:
+    """A table's name, quoted."""
+    return f"{identifier(table.schema)}.{identifier(table.table)}"
+
+
+def literal(value: str | None) -> str:
+    """A value as a literal of unknown type, which PostgreSQL reads by the column it goes to."""
+    if value is None:
+        return "null"
+    quoted = "'" + value.replace("'", "''") + "'"
+    return quoted if "\\" not in value else " E" + quoted.replace("\\", "\\\\")
+
+
+@dataclass(frozen=True)
+class Insert:
+    """One row. Columns that ``values`` does not name take their default."""
+
+    table: TableName
+    values: Values
+
+    @property
+    def sql(self) -> str:
+        if not self.values:
+            return f"insert into {qualified(self.table)} default values"
+        columns = ", ".join(identifier(column) for column in self.values)
+        values = ", ".join(literal(value) for value in self.values.values())
+        return f"insert into {qualified(self.table)} ({columns}) overriding system value values ({values})"
+
+
+@dataclass(frozen=True)
+class Update:
+    """A change to the row that ``key`` names."""
+
+    table: TableName
+    key: Values
+    set: Values
+
+    @property
+    def sql(self) -> str:
+        changes = ", ".join(f"{identifier(column)} = {literal(value)}" for column, value in self.set.items())
+        return f"update {qualified(self.table)} set {changes} where {condition(self.key)}"
+
+
+@dataclass(frozen=True)
+class Delete:
+    """The end of the row that ``key`` names."""
+
+    table: TableName
+    key: Values
+
+    @property
+    def sql(self) -> str:
+        return f"delete from {qualified(self.table)} where {condition(self.key)}"
+
+
+@dataclass(frozen=True)
+class Execute:
+    """Any other statement. ``table`` says which one it is about, for the report."""
+
+    sql: str
+
+
+Statement = Insert | Update | Delete | Execute
+
+
+def condition(key: Values) -> str:
+    """The row with these values, as a WHERE clause."""
+    return " and ".join(
+        f"{identifier(column)} is null" if value is None else f"{identifier(column)} = {literal(value)}"
+        for column, value in key.items()
+    )

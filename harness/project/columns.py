@@ -1,0 +1,57 @@
+"""``columns:`` of a check file: the table's contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import Place
+from harness.project.keys import Reader, boolean, expression, text
+from harness.project.nodes import Mapping, Node, as_mapping
+
+# What the contract says of a column. `description` is for people; `not_null` and `default` are also short forms.
+CONTRACT: dict[str, tuple[Reader[Any], str]] = {
+    "type": (text, "the type, as format_type prints it or an alias: timestamptz, numeric(10,2), text[]"),
+    "not_null": (boolean, "whether NULL is refused"),
+    "default": (expression, "the value when the column is left out"),
+    "generated": (expression, "the expression that the column is always computed from"),
+    "description": (text, "for people; proves nothing"),
+}
+
+
+@dataclass(frozen=True)
+class DeclaredColumn:
+    """What a file says of a column, as SQL text; None is what it leaves open, or a column without a default."""
+
+    name: str
+    type: str | None
+    not_null: bool
+    default: str | None
+    generated: str | None
+    place: Place
+
+
+def _declared(node: Node) -> tuple[DeclaredColumn, ...]:
+    return tuple(
+        _column(name.text, name.place, as_mapping(value, "a mapping such as {type: text}"))
+        for name, value in as_mapping(node).entries
+    )
+
+
+def _column(name: str, place: Place, node: Mapping) -> DeclaredColumn:
+    def text_of(key: str) -> str | None:
+        value = node.get(key)
+        return str(CONTRACT[key][0].read(value)) if value is not None else None
+
+    not_null = node.get("not_null")
+    return DeclaredColumn(
+        name=name,
+        type=text_of("type"),
+        not_null=not_null is not None and boolean.read(not_null),
+        default=text_of("default"),
+        generated=text_of("generated"),
+        place=place,
+    )
+
+
+declared_columns: Reader[tuple[DeclaredColumn, ...]] = Reader("columns", _declared, {"type": "object"})

@@ -1,0 +1,103 @@
+"""JSON Schema (draft 2020-12) of the project's files, for editors: completion, and what is unknown underlined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.project import keys
+from harness.project.columns import CONTRACT
+from harness.project.keys import ColumnForm, object_schema
+from harness.project.settings import Settings
+
+Schema = dict[str, Any]
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_COMMON: Schema = {
+    "name": {**keys.text.schema(), "description": "the name of the check, instead of the derived one"},
+    "description": {**keys.text.schema(), "description": "what is meant, for people"},
+    "tags": {**keys.texts.schema(), "description": "words to select checks by: --select tag:…"},
+}
+
+
+def project_schema() -> Schema:
+    """The schema of ``project.yml``."""
+    return {"$schema": _DRAFT, "title": "project.yml", **object_schema(Settings)}
+
+
+def checks_schema(kinds: Mapping[str, type]) -> Schema:
+    """The schema of the files under ``checks/`` for these kinds, by the key that an entry begins with."""
+    return {
+        "$schema": _DRAFT,
+        "title": "checks of a table or of a module",
+        "if": {"required": ["module"]},
+        "then": _document("module", kinds),
+        "else": _document("table", kinds),
+        "$defs": {
+            **{f"kind-{name}": _kind(name, kind) for name, kind in kinds.items() if name != "columns"},
+            "column": _column(kinds),
+        },
+    }
+
+
+def _summary(kind: type) -> str:
+    """The first paragraph of the manual page."""
+    return " ".join((kind.__doc__ or "").split("\n\n")[0].split())
+
+
+def _kind(name: str, kind: type) -> Schema:
+    schema = {**object_schema(kind), "description": _summary(kind)}
+    schema["properties"].update(_COMMON)
+    schema["required"] = list(dict.fromkeys([name, *schema["required"]]))
+    return schema
+
+
+def _document(level: str, kinds: Mapping[str, type]) -> Schema:
+    names = [name for name, kind in kinds.items() if level in getattr(kind, "levels", ("table",)) and name != "columns"]
+    subject = {
+        "table": {**keys.table.schema(), "description": "schema.table, of which this document speaks"},
+        "module": {**keys.name.schema(), "description": "the module whose folder the file is in"},
+    }
+    columns = {"type": "object", "additionalProperties": {"$ref": "#/$defs/column"}}
+    return {
+        "type": "object",
+        "properties": {
+            level: subject[level],
+            "description": {**keys.text.schema(), "description": "what it is for, for people"},
+            "tags": {**keys.texts.schema(), "description": "tags of all checks of the document"},
+            **(
+                {"columns": {**columns, "description": "the table's contract: every column"}}
+                if level == "table"
+                else {}
+            ),
+            "checks": {
+                "type": "array",
+                "description": "the rules that are meant; each begins with its kind",
+                "items": {"anyOf": [{"$ref": f"#/$defs/kind-{name}"} for name in names]} if names else False,
+            },
+        },
+        "required": [level],
+        "additionalProperties": False,
+    }
+
+
+def _column(kinds: Mapping[str, type]) -> Schema:
+    properties: Schema = {}
+    for name, kind in kinds.items():
+        form: ColumnForm | None = getattr(kind, "column_form", None)
+        if form is not None:
+            properties[name] = _short_form(kind, form)
+            own = object_schema(kind)["properties"]
+            properties.update({key: own[key] for key in form.keys if key not in properties})
+    for name, (reader, doc) in CONTRACT.items():
+        properties[name] = properties.get(name) or {**reader.schema(), "description": doc}
+    return {"type": ["object", "null"], "properties": properties, "additionalProperties": False}
+
+
+def _short_form(kind: type, form: ColumnForm) -> Schema:
+    schema = object_schema(kind)
+    if form.value is not None:
+        return {**schema["properties"][form.value], "description": _summary(kind)}
+    schema["properties"] = {name: each for name, each in schema["properties"].items() if name != form.column} | _COMMON
+    schema["required"] = [name for name in schema["required"] if name != form.column]
+    return {"anyOf": [{"type": "boolean"}, schema], "description": _summary(kind)}

@@ -1,0 +1,171 @@
+"""The YAML keys of a kind, as the fields of a frozen dataclass.
+
+::
+
+    @dataclass(frozen=True)
+    class Unique:
+        column_form: ClassVar = ColumnForm(column="unique", keys=("constraint",))
+
+        unique: tuple[str, ...] = key(names, "the columns of the key")
+        where: str | None = key(predicate, "the rows it holds for", default=None)
+        constraint: str | None = key(name, "the constraint in the database", default=None)
+
+The first field is the key that an entry begins with. A field whose name is a word of Python ends in an underscore
+(``class_`` is the key ``class``). Every value is hashable: lists come as tuples, mappings as :class:`FrozenDict`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from harness.errors import ProjectError, did_you_mean
+from harness.project import nodes
+from harness.project.nodes import Node, Scalar
+from harness.project.readers import (
+    FrozenDict,
+    Reader,
+    boolean,
+    choice,
+    expression,
+    integer,
+    listed,
+    mapping,
+    name,
+    names,
+    one_of,
+    predicate,
+    query,
+    several,
+    sqlstate,
+    table,
+    table_columns,
+    text,
+    texts,
+    tree,
+)
+
+# All that the module of a kind needs to say how it is written.
+__all__ = [
+    "ColumnForm",
+    "FrozenDict",
+    "Reader",
+    "Rule",
+    "boolean",
+    "choice",
+    "expression",
+    "integer",
+    "key",
+    "key_fields",
+    "listed",
+    "mapping",
+    "name",
+    "names",
+    "object_schema",
+    "one_of",
+    "predicate",
+    "query",
+    "read_kind",
+    "several",
+    "sqlstate",
+    "table",
+    "table_columns",
+    "text",
+    "texts",
+    "tree",
+    "unknown_key",
+]
+
+K = TypeVar("K")
+MISSING: Any = dataclasses.MISSING
+
+
+@dataclass(frozen=True)
+class ColumnForm:
+    """How a kind is written as a key of a column.
+
+    ``column`` is the field that takes the column's name and ``value`` the one that takes what is written. Without
+    ``value`` one writes ``true``, or a mapping of the kind's other keys. ``keys`` may also stand beside it in the
+    column: ``{accepted_values: [a, b], constraint: chk_x}``.
+    """
+
+    column: str
+    value: str | None = None
+    keys: tuple[str, ...] = ()
+
+
+class Rule(Protocol):
+    """An instance of a kind: what all of them have.
+
+    A kind may also have the class attributes ``column_form: ClassVar[ColumnForm]`` and
+    ``levels: ClassVar[tuple[str, ...]]``, of ``table`` (the default) and ``module``: where an entry of it may stand.
+    """
+
+    @property
+    def subject(self) -> str:
+        """What the rule is about, in a word: its constraint, else its columns joined by ``_``."""
+        ...
+
+
+def key(reader: Reader[Any], doc: str, *, default: Any = MISSING) -> Any:
+    """A field that is read from YAML; without a default the key must be there."""
+    return dataclasses.field(default=default, metadata={"reader": reader, "doc": doc})
+
+
+def key_fields(kind: type) -> dict[str, dataclasses.Field[Any]]:
+    """The keys of a kind and their fields, the kind's own first."""
+    return {field.name.rstrip("_"): field for field in dataclasses.fields(kind) if "reader" in field.metadata}
+
+
+def object_schema(kind: type) -> dict[str, Any]:
+    """The JSON Schema of a mapping of these keys; a new one each time."""
+    fields = key_fields(kind)
+    return {
+        "type": "object",
+        "properties": {
+            written: {**field.metadata["reader"].schema(), "description": field.metadata["doc"]}
+            for written, field in fields.items()
+        },
+        "required": [written for written, field in fields.items() if field.default is MISSING],
+        "additionalProperties": False,
+    }
+
+
+def read_kind(
+    kind: type[K],
+    node: nodes.Mapping,
+    *,
+    inherited: Mapping[str, Node] | None = None,
+    also: tuple[str, ...] = (),
+    label: str | None = None,
+) -> K:
+    """An instance of a kind from a mapping of its keys.
+
+    ``inherited`` are keys that the surroundings say (the column of a short form), ``also`` are keys for others to read.
+    Raises :class:`ProjectError` for an unknown, a missing and a wrong key.
+    """
+    fields = key_fields(kind)
+    label = label or next(iter(fields))
+    values: dict[str, Any] = {}
+    inherited = inherited or {}
+    for written, value in inherited.items():
+        values[fields[written].name] = fields[written].metadata["reader"].read(value)
+    allowed = [written for written in (*fields, *also) if written not in inherited]
+    for entry, value in node.entries:
+        if entry.text not in allowed:
+            raise unknown_key(entry, allowed, label)
+        if entry.text in fields:
+            values[fields[entry.text].name] = fields[entry.text].metadata["reader"].read(value)
+    for written, field in fields.items():
+        if field.name not in values and field.default is MISSING:
+            what = field.metadata["reader"].expects
+            raise ProjectError(f"{label!r} needs the key {written!r}: {what}", place=node.place)
+    return kind(**values)
+
+
+def unknown_key(name: Scalar, allowed: list[str], label: str) -> ProjectError:
+    """The error of a key that nobody reads, with the nearest and with all there are."""
+    message = f"unknown key {name.text!r} in {label!r}{did_you_mean(name.text, allowed)}"
+    return ProjectError(message, place=name.place, hint=f"keys: {', '.join(sorted(allowed))}")

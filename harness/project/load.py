@@ -1,0 +1,125 @@
+"""A directory with ``project.yml`` becomes a :class:`~harness.project.model.Project`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from harness.errors import Place, ProjectError, did_you_mean
+from harness.project import migrations, nodes
+from harness.project.keys import read_kind
+from harness.project.model import Module, Project, Seed, TableName
+from harness.project.nodes import Node, as_mapping
+from harness.project.settings import BUILT_IN_PROFILES, BUILT_IN_TARGETS, Settings, in_order, timeouts
+
+FILE = "project.yml"
+_YAML = (".yml", ".yaml")
+_SEED = re.compile(r"(?:\d+_)?(?:(?P<schema>[^.]+)\.)?(?P<table>[^.]+)\.(?P<format>csv|yml|yaml)")
+
+
+def find_root(start: Path) -> Path:
+    """The directory of ``project.yml``, here or above; raises :class:`ProjectError`."""
+    start = start.absolute()
+    for directory in (start, *start.parents):
+        if (directory / FILE).is_file():
+            return directory
+    raise ProjectError(
+        f"no {FILE} in {start} or above", hint="go to the directory of a project, or start one with 'harness init'"
+    )
+
+
+def load(root: Path) -> Project:
+    """The project of a directory. Its paths begin with ``root``; the places of errors are relative to it.
+
+    Raises :class:`ProjectError` for whatever its files alone show to be wrong.
+    """
+    if not (root / FILE).is_file():
+        raise ProjectError(f"no {FILE} in {root}", hint="start a project with 'harness init'")
+    node = _one_document(root / FILE, Path(FILE))
+    settings = read_kind(Settings, node, label=FILE)
+    targets = {**BUILT_IN_TARGETS, **settings.targets}
+    if settings.target not in targets:
+        raise ProjectError(
+            f"no target {settings.target!r}{did_you_mean(settings.target, targets)}",
+            place=_place(node, "target"),
+            hint=f"targets: {', '.join(targets)}",
+        )
+    for path in (settings.paths.schema, settings.paths.seeds, settings.paths.checks):
+        _refuse_strangers(root, Path(path), settings.modules)
+    return Project(
+        root=root,
+        name=settings.name,
+        modules=tuple(_module(root, name, settings) for name in in_order(settings.modules)),
+        default_target=settings.target,
+        targets=targets,
+        profiles={**BUILT_IN_PROFILES, **settings.profiles},
+        classes=settings.classes,
+        ledger_schema=settings.ledger.schema,
+        timeouts=timeouts(settings),
+    )
+
+
+def _one_document(path: Path, shown: Path) -> nodes.Mapping:
+    documents = nodes.read(path, shown)
+    if len(documents) > 1:
+        raise ProjectError("a second document; this file has one", place=documents[1].place)
+    return as_mapping(documents[0])
+
+
+def _place(node: nodes.Mapping, key: str) -> Place:
+    value: Node = node.get(key) or node
+    return value.place
+
+
+def _module(root: Path, name: str, settings: Settings) -> Module:
+    paths = settings.paths
+    return Module(
+        name=name,
+        depends_on=settings.modules[name].depends_on,
+        migrations=migrations.discover(root, name, root / paths.schema / name),
+        seeds=tuple(_seed(root, name, path) for path in _files(root / paths.seeds / name, (".csv", *_YAML))),
+        checks=_files(root / paths.checks / name, _YAML),
+    )
+
+
+def _seed(root: Path, module: str, path: Path) -> Seed:
+    found = _SEED.fullmatch(path.name)
+    if not found:
+        raise ProjectError(
+            "the name of a seed file is its table's, with a number before it if you like",
+            place=Place(path.relative_to(root)),
+            hint="for example 01_orders.csv, or auth.users.csv for a table of another schema",
+        )
+    table = TableName(found["schema"] or module, found["table"])
+    return Seed(module, table, path, "csv" if found["format"] == "csv" else "yaml")
+
+
+def _files(directory: Path, endings: tuple[str, ...]) -> tuple[Path, ...]:
+    """The files below a directory, sorted by their path; hidden ones are nobody's business."""
+    wanted: Callable[[Path], bool] = lambda path: (  # noqa: E731
+        path.suffix in endings and path.is_file() and not _hidden(path.relative_to(directory))
+    )
+    return tuple(sorted(filter(wanted, directory.rglob("*"))))
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _refuse_strangers(root: Path, directory: Path, modules: Mapping[str, object]) -> None:
+    """A folder that no module claims is a module somebody forgot, or a slip in its name."""
+    for path in sorted((root / directory).iterdir() if (root / directory).is_dir() else ()):
+        if _hidden(Path(path.name)) or path.name == "__pycache__":
+            continue
+        place = Place(path.relative_to(root))
+        if path.is_dir() and path.name not in modules:
+            raise ProjectError(
+                f"the folder belongs to no module of {FILE}{did_you_mean(path.name, modules)}",
+                place=place,
+                hint=f"add {path.name!r} to 'modules' in {FILE}, or move the folder away",
+            )
+        if path.is_file() and path.suffix in (".sql", ".csv", *_YAML):
+            raise ProjectError(
+                "a file outside of a module's folder", place=place, hint=f"move it into {directory}/<module>/"
+            )

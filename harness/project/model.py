@@ -1,0 +1,123 @@
+"""A project as its files describe it: frozen values, nothing read from a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.errors import ProjectError, did_you_mean
+
+
+@dataclass(frozen=True, order=True)
+class TableName:
+    """A table as people write it, ``schema.table``, unquoted."""
+
+    schema: str
+    table: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.table}"
+
+
+@dataclass(frozen=True)
+class Migration:
+    """A pair of files. ``version`` is the number in the name, ``hash`` the SHA-256 of the up file (LF, no BOM)."""
+
+    module: str
+    version: int
+    name: str
+    up: Path
+    down: Path | None
+    hash: str
+    transactional: bool = True
+
+    @property
+    def id(self) -> str:
+        """``intents/001_tables``: how messages and the command line name it."""
+        return f"{self.module}/{self.version:03d}_{self.name}"
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A fixture file; ``format`` is ``csv`` or ``yaml``."""
+
+    module: str
+    table: TableName
+    path: Path
+    format: str
+
+
+@dataclass(frozen=True)
+class Module:
+    """One folder under ``schema/``, ``seeds/`` and ``checks/``; one PostgreSQL schema."""
+
+    name: str
+    depends_on: tuple[str, ...] = ()
+    migrations: tuple[Migration, ...] = ()
+    seeds: tuple[Seed, ...] = ()
+    checks: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where to run. ``kind`` is ``embedded``, ``system`` or ``dsn``.
+
+    ``dsn`` may hold a password and is never shown; ``major`` picks the server version of ``system``.
+    """
+
+    name: str
+    kind: str
+    dsn: str | None = field(default=None, repr=False)
+    major: int | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How hard to try. ``scenarios`` is Hypothesis' ``max_examples`` for each check; a fixed ``seed`` repeats a run."""
+
+    name: str
+    scenarios: int
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Milliseconds, as PostgreSQL's settings of these names; 0 waits for ever."""
+
+    lock: int = 0
+    statement: int = 0
+
+
+@dataclass(frozen=True)
+class Project:
+    """A directory with ``project.yml``. ``modules`` stand in dependency order."""
+
+    root: Path
+    name: str
+    modules: tuple[Module, ...]
+    default_target: str
+    targets: Mapping[str, Target]
+    profiles: Mapping[str, Profile]
+    classes: tuple[str, ...] = ()
+    ledger_schema: str = "harness"
+    timeouts: Timeouts = Timeouts()
+
+    def module(self, name: str) -> Module:
+        """The module of that name; raises :class:`ProjectError` with the nearest name."""
+        for module in self.modules:
+            if module.name == name:
+                return module
+        known = [module.name for module in self.modules]
+        raise ProjectError(f"no module {name!r}{did_you_mean(name, known)}", hint=f"modules: {', '.join(known)}")
+
+    def with_dependencies(self, names: Iterable[str]) -> tuple[Module, ...]:
+        """These modules and all they depend on, in dependency order."""
+        wanted: set[str] = set()
+        pending = list(names)
+        while pending:
+            name = pending.pop()
+            if name not in wanted:
+                wanted.add(name)
+                pending.extend(self.module(name).depends_on)
+        return tuple(module for module in self.modules if module.name in wanted)

@@ -1,0 +1,280 @@
+"""YAML as source text with positions.
+
+A scalar keeps the characters that were written: ``[on, no, 007, 1.10, 12:30]`` are five strings, and whoever knows
+the type reads them. What YAML would tear apart or swallow without a word (``{type: numeric(10,2)}``, ``a #>> b``)
+is an error that shows the quoted form.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import yaml
+
+from harness.errors import Place, ProjectError
+from harness.project.flow import quoted, value_end
+from harness.project.source import Source
+
+# libyaml is ten times quicker; the pure composer says better what is wrong, so it reads what libyaml refuses.
+_FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A text. ``quoted`` is true for quotes and block styles (``|``, ``>``), where nothing can have been swallowed.
+
+    ``comment`` is what follows the ``#`` on the line of a plain scalar. ``lines`` are the places where the lines of
+    the text begin in the file, if text and source run side by side.
+    """
+
+    text: str
+    place: Place
+    quoted: bool = False
+    comment: str | None = None
+    lines: tuple[Place, ...] = field(default=(), compare=False, repr=False)
+
+    def at(self, offset: int) -> Place:
+        """The place of a character of the text, or of the whole scalar where that cannot be told."""
+        before = self.text[:offset].split("\n")
+        if len(before) > len(self.lines):
+            return self.place
+        start = self.lines[len(before) - 1]
+        return Place(start.path, start.line, (start.column or 1) + len(before[-1]))
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """A list, in block or flow style."""
+
+    items: tuple[Node, ...]
+    place: Place
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Entries in the order of the file; keys are scalars and differ from one another."""
+
+    entries: tuple[tuple[Scalar, Node], ...]
+    place: Place
+    flow: bool = False
+
+    def get(self, name: str) -> Node | None:
+        """The value of a key."""
+        return next((value for key, value in self.entries if key.text == name), None)
+
+    def key(self, name: str) -> Scalar | None:
+        """The key itself, for its place."""
+        return next((key for key, _ in self.entries if key.text == name), None)
+
+    def names(self) -> tuple[str, ...]:
+        """The keys as text."""
+        return tuple(key.text for key, _ in self.entries)
+
+
+Node: TypeAlias = Scalar | Sequence | Mapping
+
+
+def described(node: Node) -> str:
+    """What was found, for a message: ``'12'``, ``nothing``, ``a list``, ``a mapping``."""
+    if isinstance(node, Scalar):
+        return repr(node.text) if node.text or node.quoted else "nothing"
+    return "a list" if isinstance(node, Sequence) else "a mapping"
+
+
+def expected(what: str, node: Node, hint: str | None = None) -> ProjectError:
+    """The error of a node that is of another shape than it should be."""
+    return ProjectError(f"expected {what}, found {described(node)}", place=node.place, hint=hint)
+
+
+def as_scalar(node: Node, what: str = "a text") -> Scalar:
+    """The node as a scalar that is not empty; raises :class:`ProjectError`."""
+    if not isinstance(node, Scalar) or not (node.text or node.quoted):
+        raise expected(what, node)
+    return node
+
+
+def as_sequence(node: Node, what: str = "a list") -> Sequence:
+    """The node as a list; raises :class:`ProjectError`."""
+    if not isinstance(node, Sequence):
+        raise expected(what, node)
+    return node
+
+
+def as_mapping(node: Node, what: str = "a mapping") -> Mapping:
+    """The node as a mapping; nothing at all is an empty one; raises :class:`ProjectError`."""
+    if isinstance(node, Scalar) and not node.text and not node.quoted:
+        return Mapping((), node.place)
+    if not isinstance(node, Mapping):
+        raise expected(what, node)
+    return node
+
+
+def read(path: Path, shown: Path | None = None) -> tuple[Node, ...]:
+    """The documents of a file; messages call it ``shown``. Raises :class:`ProjectError` with the place."""
+    shown = shown or path
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ProjectError(f"cannot be read: {error.strerror}", place=Place(shown)) from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ProjectError(
+            f"not UTF-8: byte 0x{data[error.start]:02x}",
+            place=Place(shown, line, error.start - data.rfind(b"\n", 0, error.start)),
+            hint="save the file as UTF-8",
+        ) from None
+    return compose(text, shown)
+
+
+def compose(text: str, shown: Path) -> tuple[Node, ...]:
+    """The documents of a YAML text; raises :class:`ProjectError` with the place."""
+    source = Source(text, shown)
+    documents = _documents(source)
+    if not documents:
+        raise ProjectError("the file is empty", place=Place(shown, 1, 1))
+    converter = _Converter(source)
+    return tuple(converter.convert(document) for document in documents)
+
+
+def _documents(source: Source) -> list[yaml.Node]:
+    refusal: yaml.YAMLError | None = None
+    for loader in (_FAST, yaml.SafeLoader):
+        try:
+            return [node for node in yaml.compose_all(source.text, Loader=loader) if node is not None]
+        except yaml.YAMLError as error:
+            refusal = error
+        except RecursionError:
+            raise ProjectError("nested too deeply to be read", place=Place(source.path, 1, 1)) from None
+    assert refusal is not None
+    raise source.refused(refusal) from None
+
+
+class _Converter:
+    """PyYAML's nodes to ours; a node that aliases share is converted once."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.done: dict[int, Node] = {}
+        self.open: set[int] = set()
+
+    def convert(self, node: yaml.Node, key: str | None = None, flow: bool = False) -> Node:
+        if id(node) in self.open:
+            raise ProjectError("an alias that contains itself", place=self.place(node))
+        if id(node) not in self.done:
+            self.open.add(id(node))
+            self._refuse_tag(node)
+            self.done[id(node)] = self._convert(node, key, flow)
+            self.open.remove(id(node))
+        return self.done[id(node)]
+
+    def place(self, node: yaml.Node) -> Place:
+        return self.source.place(self._start(node))
+
+    def _start(self, node: yaml.Node) -> int:
+        """Where the value itself begins, after its anchor."""
+        found = _PROPERTIES.match(self.source.text, node.start_mark.index, node.end_mark.index)
+        return found.end() if found else int(node.start_mark.index)
+
+    def _refuse_tag(self, node: yaml.Node) -> None:
+        index = node.start_mark.index
+        if self.source.text.startswith("!", index) or "!" in self.source.text[index : self._start(node)]:
+            raise ProjectError(
+                "a YAML tag; values are read as they are written",
+                place=self.source.place(index),
+                hint="leave the tag out",
+            )
+
+    def _convert(self, node: yaml.Node, key: str | None, flow: bool) -> Node:
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, key, flow)
+        assert isinstance(node, yaml.CollectionNode)
+        inner = flow or bool(node.flow_style)
+        if isinstance(node, yaml.SequenceNode):
+            return Sequence(tuple(self.convert(item, None, inner) for item in node.value), self.place(node))
+        entries: dict[str, tuple[Scalar, Node]] = {}
+        for key_node, value_node in node.value:
+            name = self._key(key_node, value_node, inner)
+            if name.text in entries:
+                first = entries[name.text][0].place.line
+                raise ProjectError(f"key {name.text!r} is given twice, first in line {first}", place=name.place)
+            entries[name.text] = (name, self.convert(value_node, name.text, inner))
+        return Mapping(tuple(entries.values()), self.place(node), bool(node.flow_style))
+
+    def _key(self, node: yaml.Node, value: yaml.Node, flow: bool) -> Scalar:
+        name = self.convert(node)
+        if not isinstance(name, Scalar):
+            raise expected("a key", name)
+        if name.text == "<<" and not name.quoted:
+            raise ProjectError(
+                "merge keys (<<) are not read",
+                place=name.place,
+                hint="write the keys out, or give a whole value an anchor (&) and repeat it by its alias (*)",
+            )
+        between = self.source.text[node.end_mark.index : value.start_mark.index]
+        if (
+            flow
+            and isinstance(value, yaml.ScalarNode)
+            and not value.value
+            and value.style in (None, "")
+            and not between
+        ):
+            raise ProjectError(
+                f"{name.text!r} has no value",
+                place=name.place,
+                hint="in flow style a comma ends a value: quote a value that contains one",
+            )
+        return name
+
+    def _scalar(self, node: yaml.ScalarNode, key: str | None, flow: bool) -> Scalar:
+        place = self.place(node)
+        if node.style in ("'", '"', "|", ">"):
+            return Scalar(node.value, place, True, None, self._lines(node, place))
+        if flow:
+            self._refuse_torn(node, key)
+        rest = re.match(r"[ \t]+#(.*)", self.source.rest_of_line(node.end_mark.index))
+        comment = rest[1] if rest else None
+        if rest and comment and not comment[0].isspace() and comment[0] != "#":
+            whole = quoted(node.value + rest[0].rstrip())
+            raise ProjectError(
+                f"'#' after a space begins a comment, so the value is only {node.value!r}",
+                place=place,
+                hint=f"quote the value: {f'{key}: {whole}' if key else whole}, or write the comment as '# …'",
+            )
+        return Scalar(node.value, place, False, comment, self._lines(node, place))
+
+    def _refuse_torn(self, node: yaml.ScalarNode, key: str | None) -> None:
+        start, stop = self._start(node), node.end_mark.index
+        commented = self.source.rest_of_line(stop).lstrip().startswith("#")
+        end = None if commented else value_end(self.source.text, start)
+        whole = self.source.text[start:end].rstrip() if end else node.value
+        if len(whole) > stop - start or (end is None and node.value.count("(") != node.value.count(")")):
+            example = f"{{{key}: {quoted(whole)}}}" if key else f"[{quoted(whole)}]"
+            raise ProjectError(
+                f"in flow style a comma ends a value, so {' '.join(whole.split())!r} falls apart",
+                place=self.place(node),
+                hint=f"quote it: {example}",
+            )
+
+    def _lines(self, node: yaml.ScalarNode, place: Place) -> tuple[Place, ...]:
+        """Where the lines of the text begin, if the file holds them letter for letter."""
+        text, start = self.source.text, self._start(node)
+        if node.style == "|":
+            return self._block_lines(node.value, place)
+        start += node.style in ("'", '"')
+        return (self.source.place(start),) if text.startswith(node.value, start) and "\n" not in node.value else ()
+
+    def _block_lines(self, value: str, place: Place) -> tuple[Place, ...]:
+        lines = value.split("\n")
+        first = (place.line or 1) + 1
+        sources = [self.source.rest_of_line(start) for start in self.source.starts[first - 1 : first - 1 + len(lines)]]
+        if not sources or not sources[0].endswith(lines[0]) or not lines[0]:
+            return ()
+        indent = len(sources[0]) - len(lines[0])
+        return tuple(Place(place.path, first + number, indent + 1) for number in range(len(lines)))

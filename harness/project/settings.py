@@ -1,0 +1,235 @@
+"""``project.yml``: its keys, read into values. What the folders hold is load.py's part."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from harness.errors import ProjectError, did_you_mean
+from harness.project import keys, nodes
+from harness.project.keys import FrozenDict, Reader, key, listed, mapping, object_schema, read_kind
+from harness.project.model import Profile, Target, Timeouts
+from harness.project.nodes import Node, Scalar, as_mapping, as_scalar, expected
+
+_UNITS = {"us": 0.001, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000, "": 1}
+
+
+def section(kind: type, label: str) -> Reader[Any]:
+    """A reader of a mapping whose keys are the fields of ``kind``."""
+    schema = object_schema(kind)
+    schema["type"] = "object" if schema["required"] else ["object", "null"]
+    return Reader("a mapping", lambda node: read_kind(kind, as_mapping(node), label=label), schema)
+
+
+def _milliseconds(node: Node) -> int:
+    written = as_scalar(node, "a time such as 5s").text
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(us|ms|s|min|h|d|)", written)
+    if not found:
+        raise expected("a time such as 500ms, 5s or 1min", node)
+    return round(float(found[1]) * _UNITS[found[2]])
+
+
+def _positive(node: Node) -> int:
+    value = keys.integer.read(node)
+    if value < 1:
+        raise expected("a number of at least 1", node)
+    return value
+
+
+_DURATION = Reader("a time such as 5s", _milliseconds, {"type": ["string", "integer"]})
+_POSITIVE = Reader("a number of at least 1", _positive, {"type": "integer", "minimum": 1})
+
+
+@dataclass(frozen=True)
+class _Module:
+    depends_on: tuple[str, ...] = key(keys.names, "the modules whose objects this one uses", default=())
+
+
+@dataclass(frozen=True)
+class _Paths:
+    schema: str = key(keys.text, "the directory of the migrations", default="schema")
+    seeds: str = key(keys.text, "the directory of the fixtures", default="seeds")
+    checks: str = key(keys.text, "the directory of the checks", default="checks")
+
+
+@dataclass(frozen=True)
+class _Target:
+    dsn: str | None = key(
+        keys.text, "a connection string or URL; ${NAME} is a variable of the environment", default=None
+    )
+    system: int | None = key(_POSITIVE, "the major version of a server found on this machine", default=None)
+    embedded: bool | None = key(keys.boolean, "the server that comes with the tool", default=None)
+
+
+@dataclass(frozen=True)
+class _Profile:
+    scenarios: int = key(_POSITIVE, "scenarios drawn for each check")
+    seed: int | None = key(keys.integer, "a number that makes a run repeatable", default=None)
+
+
+@dataclass(frozen=True)
+class _Ledger:
+    schema: str = key(keys.name, "the schema of the tables that record what was applied", default="harness")
+
+
+@dataclass(frozen=True)
+class _Timeouts:
+    lock: int = key(_DURATION, "lock_timeout of a migration: 5s, 1min; 0 waits for ever", default=0)
+    statement: int = key(_DURATION, "statement_timeout of a migration: 5s, 1min; 0 waits for ever", default=0)
+
+
+def _modules(node: Node) -> FrozenDict[_Module]:
+    """A mapping, or a list of names where nothing depends on anything."""
+    if isinstance(node, nodes.Sequence):
+        entries = [(as_scalar(item, "the name of a module"), Scalar("", item.place)) for item in node.items]
+        _refuse_twice([scalar for scalar, _ in entries])
+        node = nodes.Mapping(tuple(entries), node.place)
+    found = as_mapping(node, "a mapping or a list of modules")
+    for scalar, _ in found.entries:
+        if not re.fullmatch(r"\w[\w.-]*", scalar.text):
+            raise expected("the name of a module, which is a folder's name", scalar)
+    modules = FrozenDict({scalar.text: _MODULE.read(value) for scalar, value in found.entries})
+    _refuse_unknown(found, modules)
+    _refuse_cycle(found, modules)
+    return modules
+
+
+def _refuse_twice(scalars: list[Scalar]) -> None:
+    for number, scalar in enumerate(scalars):
+        if scalar.text in [before.text for before in scalars[:number]]:
+            raise ProjectError(f"module {scalar.text!r} is listed twice", place=scalar.place)
+
+
+def _depends_on(node: nodes.Mapping, module: str) -> nodes.Node:
+    found = as_mapping(node.get(module) or Scalar("", node.place)).get("depends_on")
+    return found or node
+
+
+def _refuse_unknown(node: nodes.Mapping, modules: Mapping[str, _Module]) -> None:
+    for module, settings in modules.items():
+        for needed in settings.depends_on:
+            if needed not in modules:
+                message = f"{module!r} depends on {needed!r}, which is no module{did_you_mean(needed, modules)}"
+                raise ProjectError(
+                    message, place=_depends_on(node, module).place, hint=f"modules: {', '.join(modules)}"
+                )
+
+
+def _refuse_cycle(node: nodes.Mapping, modules: Mapping[str, _Module]) -> None:
+    for module in modules:
+        path = _way_back(module, modules)
+        if path:
+            message = f"modules depend on one another in a circle: {' -> '.join(path)}"
+            raise ProjectError(message, place=_depends_on(node, module).place)
+
+
+def _way_back(module: str, modules: Mapping[str, _Module]) -> list[str] | None:
+    """The way from a module along its dependencies to itself."""
+    pending = [[module]]
+    seen: set[str] = set()
+    while pending:
+        path = pending.pop()
+        for needed in modules[path[-1]].depends_on:
+            if needed == module:
+                return [*path, module]
+            if needed not in seen:
+                seen.add(needed)
+                pending.append([*path, needed])
+    return None
+
+
+def in_order(modules: Mapping[str, _Module]) -> list[str]:
+    """Each module after those it depends on, else as the file has them."""
+    order: list[str] = []
+
+    def add(module: str) -> None:
+        if module not in order:
+            for needed in modules[module].depends_on:
+                add(needed)
+            order.append(module)
+
+    for module in modules:
+        add(module)
+    return order
+
+
+def _named(kind: type, what: str, build: Any, node: Node) -> FrozenDict[Any]:
+    reader = section(kind, what)
+    return FrozenDict(
+        {entry.text: build(entry, value, reader.read(value)) for entry, value in as_mapping(node).entries}
+    )
+
+
+def _target(entry: Scalar, node: Node, read: _Target) -> Target:
+    given = [kind for kind in ("dsn", "system", "embedded") if getattr(read, kind) not in (None, False)]
+    if len(given) != 1:
+        found = " and ".join(given) or "none"
+        raise ProjectError(
+            f"target {entry.text!r} needs one of dsn, system and embedded, found {found}", place=node.place
+        )
+    return Target(entry.text, given[0], read.dsn, read.system)
+
+
+def _profile(entry: Scalar, node: Node, read: _Profile) -> Profile:
+    return Profile(entry.text, read.scenarios, read.seed)
+
+
+_MODULE = section(_Module, "module")
+_MODULES: Reader[FrozenDict[_Module]] = Reader(
+    "a mapping or a list of modules",
+    _modules,
+    {"anyOf": [mapping(_MODULE).schema(), listed(keys.name).schema()]},
+)
+_TARGETS: Reader[FrozenDict[Target]] = Reader(
+    "a mapping of targets",
+    partial(_named, _Target, "target", _target),
+    mapping(section(_Target, "target")).schema(),
+)
+_PROFILES: Reader[FrozenDict[Profile]] = Reader(
+    "a mapping of profiles",
+    partial(_named, _Profile, "profile", _profile),
+    mapping(section(_Profile, "profile")).schema(),
+)
+
+BUILT_IN_TARGETS = {"embedded": Target("embedded", "embedded"), "system": Target("system", "system")}
+BUILT_IN_PROFILES = {
+    "dev": Profile("dev", 5),
+    "ci": Profile("ci", 20, seed=0),
+    "nightly": Profile("nightly", 200),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The keys of ``project.yml``."""
+
+    name: str = key(keys.name, "the name of the project")
+    modules: FrozenDict[_Module] = key(_MODULES, "the folders of schema/, seeds/ and checks/")
+    paths: _Paths = key(section(_Paths, "paths"), "where the folders are, if elsewhere", default=_Paths())
+    target: str = key(keys.name, "the target when nothing else says one", default="embedded")
+    targets: FrozenDict[Target] = key(_TARGETS, "servers beside `embedded` and `system`", default=FrozenDict({}))
+    profiles: FrozenDict[Profile] = key(_PROFILES, "how hard to try: dev, ci, nightly", default=FrozenDict({}))
+    classes: tuple[str, ...] = key(listed(keys.name), "the data classes a comment may end in", default=())
+    ledger: _Ledger = key(section(_Ledger, "ledger"), "where it is recorded what was applied", default=_Ledger())
+    timeouts: _Timeouts = key(section(_Timeouts, "timeouts"), "of the statements of a migration", default=_Timeouts())
+
+
+def with_environment(target: Target, environment: Mapping[str, str]) -> Target:
+    """The target with ``${NAME}`` in its DSN replaced; raises :class:`ProjectError` for a variable that is not set."""
+
+    def value(found: re.Match[str]) -> str:
+        if found[1] not in environment:
+            raise ProjectError(f"target {target.name!r} needs the environment variable {found[1]}, which is not set")
+        return environment[found[1]]
+
+    if target.dsn is None:
+        return target
+    return replace(target, dsn=re.sub(r"\$\{(\w+)\}", value, target.dsn))
+
+
+def timeouts(settings: Settings) -> Timeouts:
+    """The model's timeouts, in milliseconds."""
+    return Timeouts(settings.timeouts.lock, settings.timeouts.statement)

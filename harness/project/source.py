@@ -1,0 +1,66 @@
+"""The text of a YAML file: where in it things are, and what its parser could not read, in words."""
+
+from __future__ import annotations
+
+import bisect
+import re
+from pathlib import Path
+
+import yaml
+
+from harness.errors import Place, ProjectError, did_you_mean
+from harness.project.flow import quoted, swallowed, value_around
+
+
+class Source:
+    """The text of a file, and where in it things are."""
+
+    def __init__(self, text: str, path: Path) -> None:
+        self.text = text
+        self.path = path
+        self.starts = [0, *(match.end() for match in re.finditer(r"\r\n|\r|\n", text))]
+
+    def place(self, index: int) -> Place:
+        """Line and column of a character."""
+        line = bisect.bisect_right(self.starts, index)
+        return Place(self.path, line, index - self.starts[line - 1] + 1)
+
+    def rest_of_line(self, index: int) -> str:
+        """What stands from a character to the end of its line."""
+        line = bisect.bisect_right(self.starts, index)
+        end = self.starts[line] if line < len(self.starts) else len(self.text)
+        return self.text[index:end].rstrip("\r\n")
+
+    def refused(self, error: yaml.YAMLError) -> ProjectError:
+        """What YAML's parser could not read, in our words where the reason is a common one."""
+        if isinstance(error, yaml.reader.ReaderError):
+            message = f"not valid YAML: the character U+{error.character:04X} may not stand in a file"
+            return ProjectError(message, place=self.place(error.position))
+        if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+            return ProjectError(f"not valid YAML: {error}", place=Place(self.path))
+        index = min(error.problem_mark.index, len(self.text))
+        for at in (index, max(index - 1, 0)):
+            start = self.starts[bisect.bisect_right(self.starts, at) - 1]
+            tab = re.compile(r"[ ]*(?:-[ ]*)*\t").match(self.text, start)
+            if tab:
+                return ProjectError("a tab; YAML indents with spaces", place=self.place(tab.end() - 1))
+        unknown = re.match(r"found undefined alias '?([^']*)'?$", error.problem or "")
+        if unknown:
+            anchors = re.findall(r"(?<!\S)&([^\s,\[\]{}]+)", self.text)
+            message = f"unknown anchor {unknown[1]!r}{did_you_mean(unknown[1], anchors)}"
+            return ProjectError(message, place=self.place(index))
+        return self._not_yaml(error, index)
+
+    def _not_yaml(self, error: yaml.MarkedYAMLError, index: int) -> ProjectError:
+        flow = (error.context or "").startswith("while parsing a flow")
+        begin = error.context_mark.index if flow and error.context_mark else None
+        comment = swallowed(self.text, begin, index) if begin is not None else None
+        if comment is not None:
+            index = comment
+        value = value_around(self.text, index, begin)
+        where = f" ({error.context}, line {self.place(error.context_mark.index).line})" if error.context_mark else ""
+        return ProjectError(
+            f"not valid YAML: {error.problem}{where}",
+            place=self.place(index),
+            hint=f"quote the value: {quoted(value)}" if value else None,
+        )

@@ -1,0 +1,273 @@
+"""A file of SQL: its text, its statements and where each one stands.
+
+PostgreSQL's own grammar splits the file, so dollar quotes, nested comments and ``begin atomic`` bodies need no
+rules of ours. Only what psql would have kept from the server is taken out by hand first: the meta commands of
+``pg_dump`` and the data behind ``copy … from stdin``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import MigrationError, Place, ProjectError, StatementError
+
+_LEXEME = re.compile(
+    r"""
+      (?P<space> \s+ | --[^\n]* )
+    | (?P<block> /\* )
+    | (?P<quoted> [eE]'(?: [^'\\] | \\. | '' )*' | '[^']*' | "[^"]*" | (?P<tag> \$(?:[^\W\d]\w*)?\$ ).*?(?P=tag) )
+    | (?P<word> [^\W\d][\w$]* )
+    | (?P<end> ; )
+    | (?P<meta> \\[^\n]* )
+    | (?P<other> . )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_BLOCK_EDGE = re.compile(r"/\*|\*/")
+_END_OF_DATA = re.compile(r"^\\\.[ \t]*$", re.MULTILINE)
+_HARMLESS_META = ("\\restrict", "\\unrestrict")
+_WIDTH = 120
+_DISCARD_ALL = 1  # DiscardMode of libpg_query
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement, without its semicolon.
+
+    ``offset`` counts characters of the file from 0; ``line`` and ``column`` are those of its first word, from 1.
+    ``copy_data`` is what follows ``copy … from stdin``, its first row on line ``copy_line`` of the file.
+    """
+
+    text: str
+    line: int
+    column: int
+    offset: int
+    copy_data: str | None = None
+    copy_line: int | None = None
+
+
+def read(path: Path, shown: Path) -> str:
+    """The text of a file, without byte order mark and with LF for every line end.
+
+    Raises :class:`ProjectError` at the first byte that is no UTF-8, its column counted in bytes; ``shown`` is how
+    it names the file.
+    """
+    data = path.read_bytes().removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        raise ProjectError(
+            f"not UTF-8: byte 0x{data[error.start]:02x}",
+            place=Place(shown, before.count(b"\n") + 1, error.start - before.rfind(b"\n")),
+            hint="save the file as UTF-8",
+        ) from None
+    if "\0" in text:
+        line, column = position(text, text.index("\0"))
+        raise ProjectError(
+            "a NUL character, which PostgreSQL cannot read",
+            place=Place(shown, line, column),
+            hint="save the file as UTF-8",
+        )
+    return text
+
+
+def statements(path: Path, text: str) -> tuple[Statement, ...]:
+    """The statements of a file in order; ``path`` is how errors name the file.
+
+    Raises :class:`StatementError` (42601) where the text is no SQL, and :class:`MigrationError` for what must not
+    stand in a migration: transaction commands, psql's commands, COPY to the client.
+    """
+    import postgast
+
+    sql, data = _without_client_side(path, text)
+    try:
+        parsed = postgast.parse(sql).stmts
+    except postgast.PgQueryError as error:
+        # Unlike all other positions this one counts characters.
+        line, column = position(text, max(error.cursorpos - 1, 0))
+        raise StatementError(
+            f"{error.message} (42601)",
+            sqlstate="42601",
+            place=Place(path, line, column),
+            excerpt=excerpt(text, line, column),
+        ) from None
+    spans = _character_spans(sql, [(raw.stmt_location, raw.stmt_len) for raw in parsed])
+    found = []
+    for raw, (begin, end) in zip(parsed, spans, strict=True):
+        begin = skip(sql, begin)
+        line, column = position(text, begin)
+        rows = next(((rows, row_line) for at, rows, row_line in data if begin < at <= end + 1), (None, None))
+        _refuse_what_breaks_the_ledger(raw.stmt, rows[0], Place(path, line, column), text)
+        found.append(Statement(sql[begin:end].rstrip(), line, column, begin, *rows))
+    return tuple(found)
+
+
+def skip(text: str, offset: int) -> int:
+    """Where the next word stands, behind white space and comments; the length of the text if there is none."""
+    for kind, start, _ in _lexemes(text, offset):
+        if kind not in ("space", "block"):
+            return start
+    return len(text)
+
+
+def line_comments(text: str, end: int) -> Iterator[tuple[int, str]]:
+    """Offset and text of each ``--`` comment that begins before ``end``."""
+    for _, start, stop in _lexemes(text, 0):
+        if start >= end:
+            return
+        if text.startswith("--", start):
+            yield start, text[start:stop]
+
+
+def position(text: str, offset: int) -> tuple[int, int]:
+    """Line and column of a character, both from 1."""
+    return text.count("\n", 0, offset) + 1, offset - (text.rfind("\n", 0, offset) + 1) + 1
+
+
+def excerpt(text: str, line: int, column: int | None = None) -> str:
+    """The line with its number, and a caret below the column."""
+    lines = text.split("\n")
+    source = lines[line - 1] if line <= len(lines) else ""
+    cut = max(0, (column or 1) - _WIDTH // 2) if len(source) > _WIDTH else 0
+    shown = source[cut : cut + _WIDTH]
+    if cut:
+        shown = "…" + shown[1:]
+    if len(source) > cut + _WIDTH:
+        shown += "…"
+    numbered = f"{line:>5} | {shown}"
+    if column is None:
+        return numbered
+    indent = "".join(map(_blank, source[cut : column - 1].ljust(column - 1 - cut)))
+    return f"{numbered}\n{'':>5} | {indent}^"
+
+
+def _blank(character: str) -> str:
+    """What takes as much room on a terminal as this character."""
+    if character == "\t":
+        return "\t"
+    if unicodedata.combining(character):
+        return ""
+    return "  " if unicodedata.east_asian_width(character) in "WF" else " "
+
+
+def _lexemes(text: str, offset: int) -> Iterator[tuple[str, int, int]]:
+    while match := _LEXEME.match(text, offset):
+        kind, start, offset = str(match.lastgroup), match.start(), match.end()
+        if kind == "block":
+            offset = _block_end(text, offset)
+        yield kind, start, offset
+
+
+def _block_end(text: str, offset: int) -> int:
+    """Behind the comment that is open at the offset; comments nest."""
+    depth = 1
+    for edge in _BLOCK_EDGE.finditer(text, offset):
+        depth += 1 if edge[0] == "/*" else -1
+        if depth == 0:
+            return edge.end()
+    return len(text)
+
+
+def _without_client_side(path: Path, text: str) -> tuple[str, list[tuple[int, str, int]]]:
+    """The text with psql's part blanked out, and the COPY data: (offset behind the semicolon, rows, first line)."""
+    if "\\" not in text:
+        return text, []
+    pieces: list[str] = []
+    data: list[tuple[int, str, int]] = []
+    words: list[str] = []
+    done = offset = 0
+    while True:
+        for kind, start, end in _lexemes(text, offset):
+            offset = end
+            if kind == "word":
+                words.append(text[start:end].lower())
+            elif kind == "meta":
+                _refuse_meta_command(path, text, start, end)
+                pieces += [text[done:start], " " * (end - start)]
+                done = end
+            elif kind == "end":
+                from_stdin = words[:1] == ["copy"] and ("from", "stdin") in itertools.pairwise(words)
+                words = []
+                if from_stdin:
+                    rows, row_line, begin, offset = _copy_data(path, text, start, end)
+                    data.append((end, rows, row_line))
+                    pieces += [text[done:begin], re.sub(r"[^\n]", " ", text[begin:offset])]
+                    done = offset
+                    break
+        else:
+            return "".join([*pieces, text[done:]]), data
+
+
+def _refuse_meta_command(path: Path, text: str, start: int, end: int) -> None:
+    command = text[start:end].split()[0]
+    if command in _HARMLESS_META:
+        return
+    line, column = position(text, start)
+    raise MigrationError(
+        f"{command} is a command of psql; only SQL can be sent to the server",
+        place=Place(path, line, column),
+        excerpt=excerpt(text, line, column),
+        hint="take the line out, or write what it does as SQL",
+    )
+
+
+def _copy_data(path: Path, text: str, start: int, end: int) -> tuple[str, int, int, int]:
+    """The rows behind the semicolon at ``start``, their first line, and the span to blank out."""
+    begin = text.find("\n", end) + 1 or len(text)
+    line, column = position(text, start)
+    close = _END_OF_DATA.search(text, begin)
+    if text[end:begin].strip() or close is None:
+        raise MigrationError(
+            "the data of this COPY must begin on the next line and end with a line \\.",
+            place=Place(path, line, column),
+            excerpt=excerpt(text, line, column),
+        )
+    return text[begin : close.start()], line + 1, begin, close.end()
+
+
+def _character_spans(sql: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """libpg_query counts bytes of UTF-8; length 0 reaches to the end."""
+    if sql.isascii():
+        return [(begin, begin + length if length else len(sql)) for begin, length in spans]
+    data = sql.encode()
+    characters = bytes_done = 0
+    found = []
+    for begin, length in spans:
+        characters += len(data[bytes_done:begin].decode())
+        bytes_done = begin + length if length else len(data)
+        start = characters
+        characters += len(data[begin:bytes_done].decode())
+        found.append((start, characters))
+    return found
+
+
+def _refuse_what_breaks_the_ledger(node: object, rows: str | None, place: Place, text: str) -> None:
+    kind = node.WhichOneof("node")  # type: ignore[attr-defined]
+    statement = getattr(node, kind)
+    message = hint = None
+    if kind == "transaction_stmt":
+        message = f"{_first_words(text, place)}: it would commit half a migration without its ledger row"
+        hint = "take it out: a migration and its ledger row are one transaction already"
+    elif kind == "discard_stmt" and statement.target == _DISCARD_ALL:
+        message = "DISCARD ALL: it would give up the lock that keeps other runs out"
+        hint = "take it out: what a file sets does not reach the next one"
+    elif kind == "copy_stmt" and not (statement.filename or statement.is_program) and rows is None:
+        direction = "FROM STDIN" if statement.is_from else "TO STDOUT"
+        message = f"COPY {direction}: " + (
+            "its data must begin on the next line and end with a line \\."
+            if statement.is_from
+            else "there is nobody to read it"
+        )
+    if message:
+        raise MigrationError(message, place=place, excerpt=excerpt(text, place.line or 1, place.column), hint=hint)
+
+
+def _first_words(text: str, place: Place) -> str:
+    source = text.split("\n")[(place.line or 1) - 1][(place.column or 1) - 1 :]
+    return source.partition(";")[0].split()[0].upper()

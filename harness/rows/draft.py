@@ -1,0 +1,212 @@
+"""Rows of a scenario while Hypothesis draws them: a row, the parents it needs, and their parents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from hypothesis import reject
+from hypothesis import strategies as st
+
+from harness.catalog.model import Catalog, Constraint, Table
+from harness.probes.statement import Insert, Values
+from harness.project.model import TableName
+from harness.rows.pools import Pool, Pools
+from harness.rows.types import values
+
+T = TypeVar("T")
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+DEPTH = 12
+"""Parents of parents before a chain of foreign keys is given up."""
+
+
+class Draft:
+    """Draws rows that keep every rule and collects the INSERTs that must come first, parents before children.
+
+    Rows of one table differ in every unique key. What may be NULL sometimes is, unless it is ``fixed`` or ``present``.
+    """
+
+    def __init__(self, draw: Draw, catalog: Catalog, pools: Pools) -> None:
+        self.draw = draw
+        self._catalog = catalog
+        self._pools = pools
+        self._rows: dict[TableName, list[dict[str, str | None]]] = {}
+        self.inserts: list[Insert] = []
+
+    def insert(
+        self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = ()
+    ) -> dict[str, str | None]:
+        """Draws a row, and has it inserted after its parents."""
+        row = self.row(table, fixed, present)
+        self.inserts.append(Insert(table, row))
+        return row
+
+    def row(
+        self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = ()
+    ) -> dict[str, str | None]:
+        """Draws a row and has its parents inserted, but not the row.
+
+        ``fixed`` values are taken as they are; ``present`` columns are not NULL.
+        """
+        return self._row(self._catalog.table(table), dict(fixed or {}), present, 0)
+
+    def value(self, table: TableName, column: str, other_than: Mapping[str, str | None]) -> str | None:
+        """A value for one column of a row that keeps all rules and differs from the one it has."""
+        definition = self._catalog.table(table)
+        pool = next((pool for pool in self._pools.of(definition) if column in pool.columns), None)
+        if pool is None:
+            return str(self.draw(values(definition.column(column)).filter(lambda value: value != other_than[column])))
+        index = pool.columns.index(column)
+        rest = [(name, place) for place, name in enumerate(pool.columns) if name != column]
+        fitting = [
+            row[index]
+            for row in pool.rows
+            if row[index] not in (None, other_than[column])
+            and all(row[place] == other_than[name] for name, place in rest)
+        ]
+        return str(self.draw(st.sampled_from(fitting))) if fitting else reject()
+
+    def choose(self, options: Sequence[T]) -> T:
+        """One of these; shrinks towards the first."""
+        chosen: T = self.draw(st.sampled_from(options))
+        return chosen
+
+    def some(self, options: Sequence[T], count: int) -> Sequence[T]:
+        """All of these, or of more than ``count`` the first half and a drawn part of the rest."""
+        if len(options) <= count:
+            return options
+        head, rest = options[: count // 2], range(count // 2, len(options))
+        picked = self.draw(st.sets(st.sampled_from(rest), min_size=count // 4, max_size=count // 2))
+        return [*head, *(options[index] for index in sorted(picked))]
+
+    def _row(
+        self, table: Table, fixed: dict[str, str | None], present: tuple[str, ...], depth: int
+    ) -> dict[str, str | None]:
+        if depth > DEPTH:
+            reject()
+        row: dict[str, str | None] = dict(fixed)
+        self._draw_pools(table, row, present)
+        self._draw_parents(table, row, fixed, present, depth)
+        for column in table.columns:
+            if column.is_supplied and column.name not in row:
+                row[column.name] = self._draw_free(table, column.name, present)
+        self._make_distinct(table, row, fixed)
+        row = {column.name: row[column.name] for column in table.columns if column.name in row}
+        self._rows.setdefault(table.name, []).append(row)
+        return row
+
+    def _draw_pools(self, table: Table, row: dict[str, str | None], present: tuple[str, ...]) -> None:
+        for pool in self._pools.of(table):
+            fitting = _fitting(pool, row, present)
+            # What is fixed may lie outside the pool: the rest is then drawn as if it were not there.
+            choice = self.draw(st.sampled_from(fitting or pool.rows))
+            for column, value in zip(pool.columns, choice, strict=True):
+                row.setdefault(column, value)
+
+    def _draw_parents(
+        self, table: Table, row: dict[str, str | None], fixed: Values, present: tuple[str, ...], depth: int
+    ) -> None:
+        # Wide keys first: a composite key decides columns that narrower keys then follow.
+        settled = set(fixed)
+        for key in sorted(table.of_type("f"), key=lambda key: -len(key.columns)):
+            assert key.references is not None
+            if self._stays_null(table, key, row, settled, present):
+                row.update(
+                    {
+                        column: None
+                        for column in key.columns
+                        if not table.column(column).not_null and column not in settled
+                    }
+                )
+                continue
+            known = {
+                referenced: row[column]
+                for column, referenced in zip(key.columns, key.referenced_columns, strict=True)
+                if column in settled
+            }
+            parent = self._parent(table, key, known, depth)
+            for column, referenced in zip(key.columns, key.referenced_columns, strict=True):
+                row[column] = parent[referenced]
+                settled.add(column)
+
+    def _stays_null(
+        self, table: Table, key: Constraint, row: dict[str, str | None], settled: set[str], present: tuple[str, ...]
+    ) -> bool:
+        """Whether a foreign key is left NULL: it was decided by a pool, or is by chance where it may be."""
+        if any(column in settled and row[column] is None for column in key.columns):
+            return True
+        nullable = [column for column in key.columns if not table.column(column).not_null and column not in settled]
+        if not nullable or set(nullable) & set(present):
+            return False
+        decided = [row[column] is None for column in nullable if column in row]
+        if decided:
+            return any(decided)
+        return key.references == table.name or bool(self.draw(st.booleans().map(lambda drawn: not drawn)))
+
+    def _parent(
+        self, table: Table, key: Constraint, known: dict[str, str | None], depth: int
+    ) -> Mapping[str, str | None]:
+        assert key.references is not None
+        for row in self._rows.get(key.references, []):
+            # The same key values name the same row: a second one would break the parent's own key.
+            if (
+                known
+                and set(known) >= set(key.referenced_columns)
+                and all(row.get(name) == value for name, value in known.items())
+            ):
+                return row
+        parent = self._row(self._catalog.table(key.references), dict(known), (), depth + 1)
+        self.inserts.append(Insert(key.references, parent))
+        return parent
+
+    def _draw_free(self, table: Table, name: str, present: tuple[str, ...]) -> str | None:
+        column = table.column(name)
+        strategy: st.SearchStrategy[str | None] = values(column)
+        if column.identity:
+            # An identity's sequence is not touched: a large number keeps out of its way.
+            strategy = st.integers(10_000, 30_000).map(str)
+        elif not column.not_null and name not in present:
+            strategy = st.none() | strategy
+        drawn: str | None = self.draw(strategy)
+        return drawn
+
+    def _make_distinct(self, table: Table, row: dict[str, str | None], fixed: Values) -> None:
+        """Redraws one column of each unique key that another row of the scenario already has."""
+        foreign = {column for key in table.of_type("f") for column in key.columns}
+        for key in table.unique_keys:
+            others = [
+                other
+                for other in self._rows.get(table.name, [])
+                if key.columns and all(other.get(column) == row.get(column) for column in key.columns)
+            ]
+            if not others or any(row.get(column) is None for column in key.columns):
+                continue
+            free = [column for column in key.columns if column not in foreign and column not in fixed]
+            if not free:
+                # All of it is fixed: the row is meant to have the key of another.
+                if all(column in fixed for column in key.columns):
+                    continue
+                reject()
+            taken = {other[free[-1]] for other in self._rows[table.name]}
+            row[free[-1]] = self._fresh(table, free[-1], row, taken)
+
+    def _fresh(self, table: Table, column: str, row: dict[str, str | None], taken: set[str | None]) -> str | None:
+        for _ in range(20):
+            value = self.value(table.name, column, row)
+            if value not in taken:
+                return value
+        return reject()
+
+
+def _fitting(pool: Pool, row: Values, present: tuple[str, ...]) -> Sequence[tuple[str | None, ...]]:
+    """The combinations of a pool that a row with these values can take."""
+    places = [(index, row[column]) for index, column in enumerate(pool.columns) if column in row]
+    filled = [index for index, column in enumerate(pool.columns) if column in present]
+    if not places and not filled:
+        return pool.rows
+    return [
+        entry
+        for entry in pool.rows
+        if all(entry[index] == value for index, value in places) and all(entry[index] is not None for index in filled)
+    ]

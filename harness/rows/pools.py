@@ -1,0 +1,154 @@
+"""For the columns that rules tie together, the combinations of values that keep them all.
+
+A rule's predicate is not taken apart: candidate values (its constants, their neighbours, the type's edges, some
+draws) are laid out and PostgreSQL is asked which combinations pass. Columns that no rule mentions have no pool.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.catalog.model import Catalog, Table
+from harness.project import sql
+from harness.project.model import TableName
+from harness.rows.candidates import candidates
+from harness.rows.oracle import Answer, Oracle, Tuple
+
+COMBINATIONS = 2500
+"""Combinations of candidates tried for columns that are tied together."""
+
+
+class Unfillable(Exception):
+    """No candidate keeps all the rules of some columns."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A predicate on the rows of a table. ``constraint`` is the name it has, or should have, in the catalog."""
+
+    predicate: str
+    constraint: str | None = None
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Combinations of values for ``columns`` that keep all rules, simplest first."""
+
+    columns: tuple[str, ...]
+    rows: tuple[Tuple, ...]
+
+
+class Pools:
+    """The pools of every table, worked out when first asked for.
+
+    ``declared`` are the rules that the project states; the catalog's own CHECKs are added to them, so that a drawn row
+    is fine by both even while they disagree.
+    """
+
+    def __init__(self, oracle: Oracle, catalog: Catalog, declared: Mapping[TableName, Sequence[Rule]]) -> None:
+        self.oracle = oracle
+        self.catalog = catalog
+        self._declared = declared
+        self._pools: dict[TableName, tuple[Pool, ...]] = {}
+
+    def rules(self, table: Table) -> tuple[Rule, ...]:
+        """Declared rules, then the catalog's CHECKs and those of the columns' domains."""
+        checks = [Rule(check.expression or "true", check.name) for check in table.of_type("c")]
+        domains = [
+            Rule(sql.replace_value(expression, column.name))
+            for column in table.columns
+            for expression in column.domain_checks
+        ]
+        return (*self._declared.get(table.name, ()), *checks, *domains)
+
+    def of(self, table: Table) -> tuple[Pool, ...]:
+        """The pools of a table. Raises :class:`Unfillable`, naming the columns and their rules."""
+        if table.name not in self._pools:
+            rules = self.rules(table)
+            self._pools[table.name] = tuple(self._pool(table, group, rules) for group in _groups(table, rules))
+        return self._pools[table.name]
+
+    def declared(self, table: TableName) -> Sequence[Rule]:
+        """The rules that the project states of a table."""
+        return self._declared.get(table, ())
+
+    def combinations(self, table: Table, columns: Sequence[str], also: Sequence[str] = ()) -> list[Tuple]:
+        """Combinations of candidate values for columns; with ever more columns, a sample of them.
+
+        ``also`` are predicates whose constants count besides those of the rules.
+        """
+        rules = (*self.rules(table), *map(Rule, also))
+        pools = [self.candidates(table, column, rules) for column in columns]
+        if math.prod(map(len, pools)) <= COMBINATIONS:
+            return list(itertools.product(*pools))
+        return list(dict.fromkeys(_sampled(pools)))
+
+    def candidates(self, table: Table, column: str, rules: Iterable[Rule]) -> Tuple:
+        """Candidate values of one column, from the constants of all the rules that mention it."""
+        constants = [
+            constant.text
+            for rule in rules
+            if column in _mentioned(table, rule)
+            for constant in sql.constants(rule.predicate)
+        ]
+        return candidates(table.column(column), constants)
+
+    def _pool(self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule]) -> Pool:
+        relevant = [rule for rule in rules if set(_mentioned(table, rule)) & set(columns)]
+        rows = self.combinations(table, columns)
+        not_null = [index for index, column in enumerate(columns) if table.column(column).not_null]
+        answers = self.oracle.answers(table, columns, rows, [rule.predicate for rule in relevant])
+        kept = tuple(
+            row
+            for row, answer in zip(rows, answers, strict=True)
+            if all(value.holds for value in answer) and all(row[index] is not None for index in not_null)
+        )
+        if not kept:
+            names = ", ".join(rule.constraint or rule.predicate for rule in relevant)
+            raise Unfillable(f"no values of {', '.join(columns)} found that keep {names}")
+        return Pool(columns, kept)
+
+
+def _mentioned(table: Table, rule: Rule) -> tuple[str, ...]:
+    names = set(sql.columns(rule.predicate))
+    return tuple(column.name for column in table.columns if column.name in names)
+
+
+def _groups(table: Table, rules: Iterable[Rule]) -> Iterator[tuple[str, ...]]:
+    """Columns that rules tie together, directly or through others, in the table's order."""
+    groups: list[set[str]] = []
+    for rule in rules:
+        group = set(_mentioned(table, rule))
+        if not group:
+            continue
+        touching = [other for other in groups if other & group]
+        groups = [other for other in groups if not other & group]
+        groups.append(group.union(*touching))
+    for group in groups:
+        yield tuple(column.name for column in table.columns if column.name in group and column.is_supplied)
+
+
+def _sampled(pools: Sequence[Tuple]) -> Iterator[Tuple]:
+    """First along each axis from the simplest corner, then at random, always the same."""
+    corner = tuple(pool[0] for pool in pools)
+    for index, pool in enumerate(pools):
+        for value in pool:
+            yield (*corner[:index], value, *corner[index + 1 :])
+    chance = random.Random(0)
+    for _ in range(COMBINATIONS):
+        yield tuple(chance.choice(pool) for pool in pools)
+
+
+def split(rows: Sequence[Tuple], answers: Sequence[tuple[Answer, ...]]) -> tuple[list[Tuple], list[Tuple]]:
+    """The rows that the first predicate lets pass and those it does not, where all others hold."""
+    good: list[Tuple] = []
+    bad: list[Tuple] = []
+    for row, (own, *others) in zip(rows, answers, strict=True):
+        if own is Answer.ERROR or not all(answer.holds for answer in others):
+            continue
+        (good if own.holds else bad).append(row)
+    return good, bad

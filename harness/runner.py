@@ -1,0 +1,231 @@
+"""Checks in, outcomes out: the one place where a declared rule meets a database."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from harness.catalog import read
+from harness.catalog.canonical import Canonical
+from harness.catalog.model import Missing, Table
+from harness.catalog.roles import Roles
+from harness.declarations import Check
+from harness.errors import TargetError
+from harness.kinds.base import Databases, Fact, Kind, Subject, Unreliable
+from harness.kinds.primary_key import PrimaryKey
+from harness.kinds.touched_on_update import TouchedOnUpdate
+from harness.outcome import Counterexample, Outcome, Status
+from harness.probes import Session
+from harness.project.model import Project, TableName
+from harness.reproduction import counterexample
+from harness.rows import Oracle, Pools, Rule, Unfillable, Unsupported
+from harness.rows.fill import fill
+from harness.trial import Trial, attempt
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard to try: scenarios for each check, and the seed that all draws follow from."""
+
+    scenarios: int
+    seed: int
+
+    @classmethod
+    def of(cls, scenarios: int, seed: int | None) -> Effort:
+        """With a seed of its own where none is given."""
+        return cls(scenarios, random.SystemRandom().randrange(2**32) if seed is None else seed)
+
+
+def run(
+    checks: Sequence[Check], declared: Sequence[Check], project: Project, databases: Databases, effort: Effort
+) -> Iterator[Outcome]:
+    """Proves ``checks``; ``declared`` are all checks there are, whose rules generated rows keep.
+
+    Raises :class:`TargetError` when the server goes away.
+    """
+    with Prover(declared, project, databases, effort) as prover:
+        for check in checks:
+            yield prover.prove(check)
+
+
+class Prover:
+    """Proves one check after the other in a scratch database of its own, which no check changes."""
+
+    def __init__(self, declared: Sequence[Check], project: Project, databases: Databases, effort: Effort) -> None:
+        self._declared = declared
+        self._project = project
+        self._databases = databases
+        self._effort = effort
+        self._connection = databases.connect(databases.clone())
+        # A trigger that never ends must not hold up everything else.
+        self._connection.execute("set statement_timeout = '5min'")
+        self._catalog = read(self._connection, project.ledger_schema)
+        self._pools = Pools(Oracle(self._connection), self._catalog, _rules(declared))
+        self._session = Session(self._connection, self._catalog)
+        self._roles = Roles(self._connection)
+        self._filled: psycopg.Connection[Any] | None = None
+        self._full: set[TableName] = set()
+        self._refusals = [
+            (check, refused)
+            for check in declared
+            if check.table is not None
+            for refused in check.rule.refusals(check.table)
+        ]
+
+    def __enter__(self) -> Prover:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._connection.close()
+        if self._filled is not None:
+            self._filled.close()
+
+    def prove(self, check: Check) -> Outcome:
+        """The verdict on one check. Raises :class:`TargetError` when the server goes away."""
+        import psycopg
+
+        started = time.perf_counter()
+        verdict = _Verdict()
+        try:
+            self._examine(check, verdict)
+        except Missing as missing:
+            verdict.broken.append(Counterexample("what the check names is in the database", str(missing)))
+        except (Unreliable, Unfillable, Unsupported) as reason:
+            verdict.reason = str(reason)
+        except psycopg.errors.QueryCanceled as error:
+            verdict.reason = f"stopped by the server: {error.diag.message_primary}"
+        except (psycopg.errors.SyntaxErrorOrAccessRuleViolation, psycopg.errors.UndefinedObject) as error:
+            message = f"PostgreSQL cannot evaluate it: {error.diag.message_primary} ({error.sqlstate})"
+            verdict.broken.append(Counterexample("an expression that the database can evaluate", message))
+        except psycopg.OperationalError as error:
+            raise TargetError(
+                f"the server went away while {check.name} was proven: {str(error).splitlines()[0]}",
+                hint="run it again; `harness doctor` says whether the server is there",
+            ) from None
+        return verdict.outcome(check, time.perf_counter() - started)
+
+    def _examine(self, check: Check, verdict: _Verdict) -> None:
+        rule: Kind = check.rule
+        subject = self._subject(check)
+        try:
+            facts = list(rule.facts(subject))
+            verdict.add_facts(facts)
+        except Missing as missing:
+            # Rows that show what the lack of it lets happen say more than its absence.
+            verdict.broken.append(Counterexample("what the check names is in the database", str(missing)))
+        if not self._becomes(rule, verdict):
+            return
+        try:
+            strategy = rule.scenarios(subject)
+        except (Missing, Unreliable, Unfillable, Unsupported):
+            if not verdict.broken:
+                raise
+            return
+        if strategy is not None:
+            trial = attempt(
+                self._session,
+                strategy,
+                scenarios=self._effort.scenarios,
+                seeded=self._effort.seed,
+                own=[refused for other, refused in self._refusals if other is check],
+                others=[refused for other, refused in self._refusals if other is not check],
+            )
+            verdict.add_trial(check, trial)
+
+    def _becomes(self, rule: Kind, verdict: _Verdict) -> bool:
+        """A role that the tool may not take on refuses nothing itself: nothing would be shown."""
+        for role in rule.roles():
+            if self._roles.exists(role) and not self._roles.may_become(role):
+                verdict.reason = f"{self._roles.current} may not SET ROLE {role}: grant it, or connect as a superuser"
+                return False
+        return True
+
+    def _subject(self, check: Check) -> Subject:
+        beside = [other.rule for other in self._declared if other.table == check.table and other.table is not None]
+        return Subject(
+            module=check.module,
+            name=check.table,
+            project=self._project,
+            catalog=self._catalog,
+            pools=self._pools,
+            canonical=Canonical(self._connection),
+            roles=self._roles,
+            databases=self._databases,
+            filled=self._fill,
+            rewritten=frozenset(rule.touched_on_update for rule in beside if isinstance(rule, TouchedOnUpdate)),
+            primary_key=next((rule.primary_key for rule in beside if isinstance(rule, PrimaryKey)), ()),
+            declared_indexes=frozenset(rule.subject for rule in beside),
+        )
+
+    def _fill(self, table: Table) -> psycopg.Connection[Any]:
+        """A connection to a second database, in which tables are filled as they are asked for."""
+        if self._filled is None:
+            self._filled = self._databases.connect(self._databases.clone())
+        if table.name not in self._full:
+            fill(self._filled, self._catalog, self._pools, table)
+            self._full.add(table.name)
+        return self._filled
+
+
+@dataclass
+class _Verdict:
+    """An outcome in the making."""
+
+    probes: int = 0
+    facts: int = 0
+    broken: list[Counterexample] = field(default_factory=list)
+    reason: str | None = None
+
+    def add_facts(self, facts: Sequence[Fact]) -> None:
+        self.facts += len(facts)
+        self.broken += [Counterexample(fact.wanted, fact.caught) for fact in facts if not fact.holds]
+
+    def add_trial(self, check: Check, trial: Trial) -> None:
+        self.probes += trial.probes
+        if trial.failure is not None:
+            found = counterexample(check, trial.failure.setup, trial.failure.probe, trial.failure.reply)
+            # An example of what happens says more than a line of the catalog.
+            self.broken.insert(0, found)
+        elif trial.refused is not None and not trial.shown:
+            self.reason = f"no scenario could be built: its rows were {trial.refused}"
+        elif trial.scenarios == 0:
+            self.reason = "no scenario could be built: no rows were found that keep all rules"
+        else:
+            hidden = {aspect: mask for aspect, mask in trial.masked.items() if aspect not in trial.shown}
+            for aspect, mask in hidden.items():
+                self.reason = f"'{aspect}' was never seen: each time it was {mask}; if that is meant, say `implied_by:`"
+
+    def outcome(self, check: Check, seconds: float) -> Outcome:
+        status = Status.BROKEN if self.broken else Status.UNRELIABLE if self.reason else Status.PROVED
+        return Outcome(
+            name=check.name,
+            kind=check.kind,
+            subject=check.subject,
+            module=check.module,
+            table=str(check.table) if check.table else None,
+            place=check.place,
+            status=status,
+            probes=self.probes,
+            facts=self.facts,
+            seconds=seconds,
+            reason=self.reason if status is Status.UNRELIABLE else None,
+            counterexamples=tuple(self.broken),
+        )
+
+
+def _rules(declared: Sequence[Check]) -> dict[TableName, tuple[Rule, ...]]:
+    """The predicates that are declared of each table."""
+    rules: dict[TableName, tuple[Rule, ...]] = {}
+    for check in declared:
+        if check.table is not None:
+            rules[check.table] = (*rules.get(check.table, ()), *check.rule.rules())
+    return rules

@@ -1,0 +1,172 @@
+"""``lint`` and the plain ``sqlfluff lint`` give one verdict, from one ``.sqlfluff``."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.errors import ProjectError
+from harness.lint import lint
+
+ROOT = Path(__file__).parents[2]
+GOOD = "create table shop.orders (\n    id uuid not null\n);\n"
+
+# Each plants one thing: what is written, and the codes that come of it.
+PLANTED = {
+    "keywords.sql": (GOOD.replace("create table", "CREATE TABLE"), {"CP01"}),
+    "types.sql": (GOOD.replace("uuid", "UUID"), {"CP05"}),
+    "indent.sql": (GOOD.replace("    id", "  id"), {"LT02"}),
+    "long.sql": (GOOD + f"-- {'x' * 120}\n", {"LT05"}),
+    "parse.sql": ("create table shop.orders (id uuid not null\n", {"PRS"}),
+    "quiet.sql": ("CREATE table shop.orders (id uuid);  -- noqa: CP01\n", set()),
+    "half_quiet.sql": ("CREATE TABLE shop.orders (id UUID);  -- noqa: CP01\n", {"CP05"}),
+    "braces.sql": ("comment on table shop.orders is '{{ not a template %}';\n", set()),
+    "named.sql": ("select\n    o.name,\n    o.type\nfrom shop.orders as o;\n", set()),
+    "function.sql": ("do $$\nBEGIN\n    null;\nEND\n$$;\n", set()),
+    "large.sql": (GOOD + "-- padding\n" * 2000 + "SELECT 1;\n", {"CP01"}),
+    "own.sql": ("-- sqlfluff:max_line_length:20\nselect 'a rather long line';\n", {"LT05"}),
+    "ignored.sql": ("CREATE TABLE x (ID UUID);\n", set()),
+    "deep/ignored_here.sql": ("CREATE TABLE x (ID UUID);\n", set()),
+    "deep/seen.sql": (GOOD.replace("not null", "NOT null"), {"CP01"}),
+    "notes.txt": ("CREATE TABLE\n", set()),
+}
+
+Finding = tuple[str, int, int, str, str]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with this repository's settings and a fault in most of its files."""
+    root = tmp_path_factory.mktemp("project mit Umlaut ä")
+    shutil.copy(ROOT / ".sqlfluff", root)
+    for name, (text, _) in PLANTED.items():
+        file = root / "schema" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    (root / ".sqlfluffignore").write_text("schema/ignored.sql\n")
+    (root / "schema/deep/.sqlfluffignore").write_text("ignored_here.sql\n")
+    return root
+
+
+def command_line(root: Path, *paths: str) -> tuple[int, set[Finding]]:
+    """Exit code and findings of the plain command."""
+    # PYTHONWARNINGS: what sqlfluff's dependencies deprecate is not what is compared here.
+    ran = subprocess.run(
+        [sys.executable, "-m", "sqlfluff", "lint", *(paths or ("schema",)), "--format", "json"],
+        cwd=root,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        capture_output=True,
+        text=True,
+    )
+    return ran.returncode, {
+        (record["filepath"], found["start_line_no"], found["start_line_pos"], found["code"], found["description"])
+        for record in json.loads(ran.stdout)
+        for found in record["violations"]
+    }
+
+
+def ours(root: Path, *paths: str) -> tuple[int, set[Finding]]:
+    """The same of ``lint``."""
+    found = lint(root, [Path(path) for path in paths] or None)
+    verdict = int(any(not violation.warning for violation in found))
+    return verdict, {(str(v.place.path), v.place.line or 0, v.place.column or 0, v.code, v.description) for v in found}
+
+
+def test_this_repository_is_clean() -> None:
+    assert lint(ROOT) == []
+
+
+def test_every_migration_of_this_repository_is_looked_at(tmp_path: Path) -> None:
+    """Clean must not mean skipped: a fault at the end of each file is found."""
+    shutil.copytree(ROOT / "schema", tmp_path / "schema")
+    shutil.copy(ROOT / ".sqlfluff", tmp_path)
+    files = sorted(path.relative_to(tmp_path) for path in (tmp_path / "schema").rglob("*.sql"))
+    for file in files:
+        with (tmp_path / file).open("a") as text:
+            text.write("SELECT 1;\n")
+    assert [violation.place.path for violation in lint(tmp_path) if violation.code == "CP01"] == files
+
+
+def test_each_planted_fault_is_found_and_nothing_else(project: Path) -> None:
+    codes: dict[str, set[str]] = {name: set() for name in PLANTED}
+    for violation in lint(project):
+        codes[str(violation.place.path.relative_to("schema"))].add(violation.code)
+    assert codes == {name: expected for name, (_, expected) in PLANTED.items()}
+
+
+def test_what_a_violation_says(project: Path) -> None:
+    (violation,) = lint(project, [Path("schema/types.sql")])
+    assert str(violation.place) == "schema/types.sql:2:8"
+    assert (violation.code, violation.name) == ("CP05", "capitalisation.types")
+    assert violation.description == "Datatypes must be lower case."
+
+
+def test_the_command_line_agrees(project: Path) -> None:
+    verdict = command_line(project)
+    assert verdict[0] == 1
+    assert ours(project) == verdict
+
+
+@pytest.mark.parametrize("path", ["schema/deep", "schema/quiet.sql", "schema/parse.sql", "schema/ignored.sql", "."])
+def test_the_command_line_agrees_on_a_path(project: Path, path: str) -> None:
+    assert ours(project, path) == command_line(project, path)
+
+
+def test_the_verdict_does_not_depend_on_where_one_stands(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = lint(project)
+    (tmp_path / ".sqlfluff").write_text("[sqlfluff]\ndialect = ansi\nexclude_rules = all\n")
+    for elsewhere in (tmp_path, project / "schema", project / "schema/deep"):
+        monkeypatch.chdir(elsewhere)
+        assert lint(project) == there
+        assert Path.cwd() == elsewhere
+
+
+def test_settings_are_read_anew_and_a_warning_is_not_red(tmp_path: Path) -> None:
+    (tmp_path / "schema").mkdir()
+    (tmp_path / "schema/a.sql").write_text("SELECT 1;\n")
+    settings = tmp_path / ".sqlfluff"
+    settings.write_text("[sqlfluff]\ndialect = postgres\nrules = CP01\n\n[sqlfluff:rules:capitalisation.keywords]\n")
+    settings.write_text(settings.read_text() + "capitalisation_policy = lower\n")
+    assert [violation.warning for violation in lint(tmp_path)] == [False]
+    settings.write_text(settings.read_text().replace("rules = CP01", "rules = CP01\nwarnings = CP01"))
+    assert [violation.warning for violation in lint(tmp_path)] == [True]
+    assert ours(tmp_path) == command_line(tmp_path)
+
+
+def test_a_path_that_is_not_there(project: Path) -> None:
+    with pytest.raises(ProjectError) as caught:
+        lint(project, [Path("schema/nothing.sql")])
+    assert str(caught.value) == "schema/nothing.sql: no such file or directory"
+
+
+def test_no_settings(tmp_path: Path) -> None:
+    (tmp_path / "schema").mkdir()
+    (tmp_path / "schema/a.sql").write_text("select 1;\n")
+    with pytest.raises(ProjectError) as caught:
+        lint(tmp_path)
+    assert str(caught.value) == (
+        ".sqlfluff: sqlfluff: No dialect was specified\n"
+        "hint: write a .sqlfluff with '[sqlfluff]' and 'dialect = postgres'"
+    )
+
+
+def test_settings_that_sqlfluff_refuses(tmp_path: Path) -> None:
+    (tmp_path / "schema").mkdir()
+    (tmp_path / "schema/a.sql").write_text("select 1;\n")
+    (tmp_path / ".sqlfluff").write_text("[sqlfluff]\ndialect = postgras\n")
+    with pytest.raises(ProjectError) as caught:
+        lint(tmp_path)
+    assert str(caught.value) == ".sqlfluff: sqlfluff: Unknown dialect"
+
+
+def test_importing_it_does_not_import_sqlfluff() -> None:
+    code = "import sys, harness.lint; sys.exit('sqlfluff' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -1,0 +1,55 @@
+"""Seed files, and a connection to an empty database to load them into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.database import seeds
+from harness.database.connection import Connection, Server
+from harness.errors import SeedError
+from harness.project.model import Module, Seed, TableName
+
+
+class Loader:
+    """Writes files below ``seeds/app/`` and loads them into the schema ``app``."""
+
+    def __init__(self, root: Path, connection: Connection) -> None:
+        self.root = root
+        self.connection = connection
+        self.connection.execute("create schema app")
+        self.directory = root / "seeds/app"
+        self.directory.mkdir(parents=True)
+
+    def execute(self, query: str) -> None:
+        self.connection.execute(query.encode())
+
+    def put(self, name: str, text: str | bytes) -> None:
+        (self.directory / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+
+    def load(self) -> dict[str, tuple[int, int]]:
+        """File name to (rows, changed)."""
+        found = [
+            Seed("app", TableName("app", path.stem), path, "csv" if path.suffix == ".csv" else "yaml")
+            for path in sorted(self.directory.iterdir())
+        ]
+        loaded = seeds.load(self.connection, [Module("app", seeds=tuple(found))], root=self.root)
+        return {each.seed.path.name: (each.rows, each.changed) for each in loaded}
+
+    def refused(self) -> str:
+        with pytest.raises(SeedError) as caught:
+            self.load()
+        return str(caught.value)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        return self.connection.execute(query.encode()).fetchall()
+
+
+@pytest.fixture
+def loader(database: tuple[Server, str], tmp_path: Path) -> Iterator[Loader]:
+    server, name = database
+    with server.connect(name) as connection:
+        yield Loader(tmp_path, connection)
