@@ -32,10 +32,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Effort:
-    """How hard to try: scenarios for each check, and the seed that all draws follow from."""
+    """How hard to try: scenarios for each check, and the seed that all draws follow from.
+
+    Without ``shrink`` a broken check shows the first case that was found, not the smallest.
+    """
 
     scenarios: int
     seed: int
+    shrink: bool = True
 
     @classmethod
     def of(cls, scenarios: int, seed: int | None) -> Effort:
@@ -103,9 +107,10 @@ class Prover:
             verdict.reason = str(reason)
         except psycopg.errors.QueryCanceled as error:
             verdict.reason = f"stopped by the server: {error.diag.message_primary}"
-        except (psycopg.errors.SyntaxErrorOrAccessRuleViolation, psycopg.errors.UndefinedObject) as error:
+        except psycopg.ProgrammingError as error:
             message = f"PostgreSQL cannot evaluate it: {error.diag.message_primary} ({error.sqlstate})"
-            verdict.broken.append(Counterexample("an expression that the database can evaluate", message))
+            if not verdict.broken:
+                verdict.broken.append(Counterexample("an expression that the database can evaluate", message))
         except psycopg.OperationalError as error:
             raise TargetError(
                 f"the server went away while {check.name} was proven: {str(error).splitlines()[0]}",
@@ -136,6 +141,7 @@ class Prover:
                 strategy,
                 scenarios=self._effort.scenarios,
                 seeded=self._effort.seed,
+                shrink=self._effort.shrink,
                 own=[refused for other, refused in self._refusals if other is check],
                 others=[refused for other, refused in self._refusals if other is not check],
             )
@@ -197,6 +203,8 @@ class _Verdict:
             self.broken.insert(0, found)
         elif trial.refused is not None and not trial.shown:
             self.reason = f"no scenario could be built: its rows were {trial.refused}"
+        elif trial.untried is not None:
+            self.reason = f"it could not be tried: {trial.untried.message}"
         elif trial.scenarios == 0:
             self.reason = "no scenario could be built: no rows were found that keep all rules"
         else:

@@ -34,6 +34,13 @@ from harness.probes.session import BATCH
 SHRINKING = 10.0
 """Seconds after which the smallest case found so far is good enough."""
 
+REPLAYS = 400
+"""Scenarios after which it is, however quick they are."""
+
+
+NO_RULE = ("0A", "42", "53", "54", "55", "57", "58", "XX")
+"""Classes of SQLSTATE that are not about what the data are."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -52,6 +59,7 @@ class Trial:
     scenarios: int = 0
     shown: set[str] = field(default_factory=set)
     masked: dict[str, Refusal] = field(default_factory=dict)
+    untried: Refusal | None = None
     refused: Refusal | None = None
     failure: Failure | None = None
 
@@ -60,12 +68,17 @@ class _Wrong(Exception):
     """Tells Hypothesis that a scenario failed."""
 
 
+class _Enough(BaseException):
+    """Ends the shrinking; as no Exception, it passes Hypothesis by."""
+
+
 def attempt(
     session: Session,
     strategy: st.SearchStrategy[Scenario],
     *,
     scenarios: int,
     seeded: int,
+    shrink: bool,
     own: Iterable[Refused],
     others: Iterable[Refused],
 ) -> Trial:
@@ -77,7 +90,8 @@ def attempt(
             trial.scenarios += 1
             trial.failure = trial.failure or examine.scenario(trial, scenario, answer)
         if trial.failure is not None:
-            trial.failure = _smallest(examine, strategy, scenarios, seeded, trial.failure)
+            if shrink:
+                trial.failure = _smallest(examine, strategy, scenarios, seeded, trial.failure)
             break
     return trial
 
@@ -100,14 +114,20 @@ class _Examiner:
                 trial.shown.add(probe.aspect)
             elif verdict is Verdict.WRONG:
                 failures.append(Failure(scenario.setup, probe, reply))
+            elif verdict is Verdict.UNTRIED:
+                trial.untried = reply.refusal
             elif probe.required and reply.refusal is not None:
                 trial.masked.setdefault(probe.aspect, reply.refusal)
         return failures[0] if failures else None
 
     def _setup(self, trial: Trial, scenario: Scenario, refusal: Refusal) -> Failure | None:
-        """Rows that keep all declared rules were refused: by another declared rule, that one's check will say so."""
+        """Rows that keep all declared rules were refused.
+
+        If it was by another declared rule, the check of that one will say so. What is no rule at all (a missing
+        privilege, a full disk) shows nothing of this one.
+        """
         declared = any(rule.matches(refusal) for rule in self.others)
-        if declared and not any(rule.matches(refusal) for rule in self.own):
+        if (declared or refusal.sqlstate[:2] in NO_RULE) and not any(rule.matches(refusal) for rule in self.own):
             trial.refused = trial.refused or refusal
             return None
         inserts = [statement for statement in scenario.setup if isinstance(statement, Insert)]
@@ -139,20 +159,21 @@ def _smallest(
     """The smallest case in which the same aspect fails; the first one found if it does not fail again."""
     best = first
     ends = time.monotonic() + SHRINKING
-    smallest: Scenario | None = None
+    replays = 0
 
     def replay(scenario: Scenario) -> None:
-        nonlocal best, smallest
-        if time.monotonic() > ends and scenario != smallest:
-            return
+        nonlocal best, replays
+        replays += 1
+        if replays > REPLAYS or time.monotonic() > ends:
+            raise _Enough
         aspect = first.probe.aspect
         tried = Scenario(scenario.setup, tuple(probe for probe in scenario.probes if probe.aspect == aspect))
         found = examine.scenario(Trial(), tried, examine.session.run([tried])[0])
         if found is not None:
-            best, smallest = found, scenario
+            best = found
             raise _Wrong
 
-    with suppress(_Wrong, Flaky):
+    with suppress(_Wrong, _Enough, Flaky):
         _run(strategy, count, seeded, [Phase.generate, Phase.shrink], replay)
     return best
 

@@ -23,14 +23,11 @@ from harness.project.model import Migration, Module, Project
 
 # What DISCARD ALL does, but for the advisory locks, one of them ours, and the statements that psycopg has prepared.
 _FORGET = (
-    b"close all; reset session authorization; reset role; reset all; unlisten *;"
-    b" discard plans; discard sequences; discard temp"
+    b"close all; reset session authorization; reset all; unlisten *; discard plans; discard sequences; discard temp"
 )
 _PREPARED = b"select name from pg_catalog.pg_prepared_statements where from_sql"
-# For one transaction back to who and what the connection was, whatever the file has set.
-_OURSELVES = (
-    b"set local session authorization default; set local role to default; set local search_path = pg_catalog, pg_temp"
-)
+# For one transaction back to who and what the connection was, whatever the file has set (the role goes along).
+_OURSELVES = b"set local session authorization default; set local search_path = pg_catalog, pg_temp"
 
 
 @dataclass(frozen=True)
@@ -108,7 +105,7 @@ def rollback(
         named = rerun or mark_rolled_back
         if named is not None:
             return [plan.half(named, State.HALF_ROLLED_BACK)]
-        return plan.to_take_back(to=to, steps=None if all else steps or 1)
+        return plan.to_take_back(to=to, steps=None if all else 1 if steps is None else steps)
 
     def run(scripts: list[Script]) -> None:
         for each in scripts:

@@ -34,12 +34,10 @@ def duplicates(
     key = {column: resident[column] for column in columns}
     same = draft.row(table, {**inside, **key}, present)
     yield Probe(Insert(table, same), refused, "same key on insert", f"a second {show(key)}")
-    yield Probe(
-        Update(table, subject.key(other), _key_and_what_hangs_on_it(subject, columns, same)),
-        refused,
-        "same key on update",
-        f"a second {show(key)}",
-    )
+    changes = _key_and_what_hangs_on_it(subject, columns, same)
+    if subject.may_update(changes):
+        update = Update(table, subject.key(other), changes)
+        yield Probe(update, refused, "same key on update", f"a second {show(key)}")
     for column in columns:
         kept = {name: value for name, value in key.items() if name != column}
         near = _near(subject, draft, column, {**inside, **kept}, present, resident[column])

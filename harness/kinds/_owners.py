@@ -166,10 +166,11 @@ def stand_in(subject: Subject) -> tuple[str, list[str]]:
     # A name of this process: two runs on one server do not wait for each other's uncommitted role.
     role = f"harness_owner_{os.getpid()}"
     schemas = sorted({name.schema for name in subject.catalog.tables})
-    statements = [f"create role {identifier(role)}"]
+    # Who gives a table away must be able to take the new owner's role.
+    statements = [f"create role {identifier(role)}", f"grant {identifier(role)} to current_user"]
     for schema in schemas:
         statements += [
-            f"grant usage on schema {identifier(schema)} to {identifier(role)}",
+            f"grant usage, create on schema {identifier(schema)} to {identifier(role)}",
             f"grant all on all tables in schema {identifier(schema)} to {identifier(role)}",
             f"grant execute on all functions in schema {identifier(schema)} to {identifier(role)}",
         ]

@@ -12,6 +12,7 @@ from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
 from harness.project import sql
 from harness.rows import Answer, Draft
 from harness.rows.oracle import Tuple
+from harness.rows.pools import computable, supplied
 
 TRIED = 80
 """Combinations of values tried in one scenario on each side of the rule; of more, a drawn part."""
@@ -23,11 +24,9 @@ def equivalence(subject: Subject, predicate: str, refused: Refused) -> st.Search
     Raises :class:`Unreliable` if no values were found on one of the sides.
     """
     table = subject.table
-    named = sql.columns(predicate)
-    columns = tuple(column.name for column in table.columns if column.name in named and column.is_supplied)
-    for name in named:
-        if all(column.name != name for column in table.columns):
-            table.column(name)
+    for name in sql.columns(predicate):
+        table.column(name)
+    columns = supplied(table, predicate)
     foreign = tuple({column for key in table.of_type("f") for column in key.columns} & set(columns))
     good, bad = _sides(subject, columns, predicate, refused.constraint)
 
@@ -46,8 +45,9 @@ def equivalence(subject: Subject, predicate: str, refused: Refused) -> st.Search
                 if not changes:
                     continue
                 yield Probe(Insert(table.name, {**fresh, **changes}), wanted, f"{aspect} on insert", show(changes))
-                update = Update(table.name, subject.key(resident), changes)
-                yield Probe(update, wanted, f"{aspect} on update", show(changes))
+                if subject.may_update(changes):
+                    update = Update(table.name, subject.key(resident), changes)
+                    yield Probe(update, wanted, f"{aspect} on update", show(changes))
 
         probes = (*tried(good, Accepted(1), "accepted"), *tried(bad, refused, "refused"))
         return Scenario(tuple(draft.inserts), probes)
@@ -69,8 +69,10 @@ def _sides(
     ]
     others = [
         rule.predicate
-        for rule in subject.pools.declared(table.name)
-        if rule.constraint != constraint and set(sql.columns(rule.predicate)) & set(columns)
+        for rule in (*subject.pools.declared(table.name), *computable(table))
+        if predicate != rule.predicate
+        and (rule.constraint is None or rule.constraint != constraint)
+        and set(supplied(table, rule.predicate)) & set(columns)
     ]
     good: list[Tuple] = []
     bad: list[Tuple] = []
@@ -80,5 +82,18 @@ def _sides(
             (good if own.holds else bad).append(row)
     for side, words in ((good, "keep"), (bad, "break")):
         if not side:
-            raise Unreliable(f"no values of {', '.join(columns)} found that {words} {predicate}")
-    return good, bad
+            hidden = any(own is not Answer.ERROR and own.holds == (side is good) for own, *_ in answers)
+            hint = " and keep the other rules; if one of them always refuses first, say `implied_by:`" if hidden else ""
+            raise Unreliable(f"no values of {', '.join(columns)} found that {words} {predicate}{hint}")
+    constants = {constant.text for constant in sql.constants(predicate)}
+    return _varied(good, constants), _varied(bad, constants)
+
+
+def _varied(rows: list[Tuple], constants: set[str]) -> list[Tuple]:
+    """The first row of every pattern of NULLs and constants of the rule ahead, so that none is left to chance."""
+    firsts: dict[tuple[str | None, ...], Tuple] = {}
+    for row in rows:
+        pattern = tuple(value if value is None or value in constants else "other" for value in row)
+        firsts.setdefault(pattern, row)
+    ahead = set(firsts.values())
+    return [*firsts.values(), *(row for row in rows if row not in ahead)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -83,6 +83,10 @@ class Subject:
             return build(Draft(draw, self.catalog, self.pools))
 
         return drawn()
+
+    def may_update(self, columns: Iterable[str]) -> bool:
+        """Whether an UPDATE may set these columns of the table: an identity that is always generated it may not."""
+        return all(self.table.column(column).identity != "a" for column in columns)
 
     def key(self, row: Values, table: Table | None = None) -> dict[str, str | None]:
         """What tells a row from all others: its primary key, else every column that can be compared."""

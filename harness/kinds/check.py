@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from hypothesis import strategies as st
 
+from harness.catalog.model import Constraint
 from harness.kinds._predicate import equivalence
 from harness.kinds.base import Fact, Kind, Subject, default_name
 from harness.probes import Refused, Scenario
@@ -67,9 +68,15 @@ class Check(Kind):
         return equivalence(subject, self.check, Refused(("23514",), subject.table.name, constraint=constraint))
 
 
+def validated(constraint: Constraint) -> Fact:
+    """A constraint holds for rows that stood before it, too."""
+    state = "validated" if constraint.validated else "NOT VALID or not enforced"
+    return Fact(f"{constraint.name} validated", f"{constraint.name} {state}")
+
+
 def enforced(subject: Subject, constraint: str) -> Iterator[Fact]:
     """A CHECK of that name is there and holds for all rows, also those that stood before it."""
     domains = [column for column in subject.table.columns if column.is_domain]
     if not domains or any(found.name == constraint for found in subject.table.constraints):
         found = subject.table.constraint(constraint)
-        yield Fact("validated", "validated" if found.validated else "NOT VALID or not enforced")
+        yield validated(found)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from harness.kinds._references import Reference, actions
 from harness.kinds.base import Fact, Kind, Subject, column_list, default_name, show
+from harness.kinds.check import validated
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
 from harness.project.keys import Reader, key, name, names, table_columns, text
 from harness.project.model import TableName
@@ -80,7 +81,7 @@ class ForeignKey(Kind):
         limited = f" {column_list(found.on_delete_columns)}" if found.on_delete_columns else ""
         yield Fact(f"on delete {self.on_delete}", f"on delete {found.on_delete}{limited}")
         yield Fact(f"on update {self.on_update}", f"on update {found.on_update}")
-        yield Fact("validated", "validated" if found.validated else "NOT VALID or not enforced")
+        yield validated(found)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         reference = self._reference(subject)
@@ -100,7 +101,8 @@ class ForeignKey(Kind):
         return Reference(table, parent, found, on_delete, on_update)
 
     def _orphans(self, subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe]:
-        table, columns = subject.table, self.foreign_key
+        # What the constraint in the database is made of: if that is not what is declared, the facts have said so.
+        table, columns = subject.table, reference.key.columns
         resident = draft.insert(table.name, present=columns)
         fresh = draft.row(table.name, present=columns)
         ghost = reference.point(draft.row(reference.parent.name))

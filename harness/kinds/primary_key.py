@@ -60,15 +60,11 @@ class PrimaryKey(Kind):
             resident = draft.insert(table)
             for column in self.primary_key:
                 null = Refused(("23502",), table, column=column)
-                probes += [
-                    Probe(Insert(table, {**fresh, column: None}), null, f"null {column} on insert", f"{column} null"),
-                    Probe(
-                        Update(table, subject.key(resident), {column: None}),
-                        null,
-                        f"null {column} on update",
-                        f"{column} null",
-                    ),
-                ]
+                insert = Insert(table, {**fresh, column: None})
+                probes.append(Probe(insert, null, f"null {column} on insert", f"{column} null"))
+                if subject.may_update([column]):
+                    update = Update(table, subject.key(resident), {column: None})
+                    probes.append(Probe(update, null, f"null {column} on update", f"{column} null"))
             return Scenario(tuple(draft.inserts), tuple(probes))
 
         return subject.scenarios(build)

@@ -102,13 +102,8 @@ class RowSecurity(Kind):
             # Without variables everybody asks alike: once is enough.
             for place in range(OWNERS if variables else 1):
                 other = (place + 1) % OWNERS
-                asking = _Asking(
-                    subject,
-                    owners,
-                    {"role": role, **claims(self.claims or {}, drawn[place])},
-                    drawn[place],
-                    drawn[other],
-                )
+                settings = {"role": role, **claims(self.claims or {}, drawn[place])}
+                asking = _Asking(subject, owners, settings, self.policy, drawn[place], drawn[other])
                 probes += asking.reads(self.sees)
                 probes += asking.writes(self.may_write, rows)
                 probes += asking.inserts(self.may_write, fresh[place], fresh[other] if variables else None)
@@ -121,18 +116,20 @@ class RowSecurity(Kind):
 
 @dataclass(frozen=True)
 class _Asking:
-    """One who asks: the settings of the session, the values that it stands for and those of a stranger."""
+    """One who asks: the settings of the session, the policies that answer, the values it stands for and a stranger's."""
 
     subject: Subject
     owners: Owners
     settings: Mapping[str, str]
+    policies: tuple[str, ...]
     values: Bound
     stranger: Bound
 
     @property
     def who(self) -> str:
         drawn = ", ".join(f"${name} = {value}" for name, value in self.values.items())
-        return f"{self.settings['role']}{f' with {drawn}' if drawn else ''}"
+        policies = f" by policy {', '.join(self.policies)}" if self.policies else ""
+        return f"{self.settings['role']}{f' with {drawn}' if drawn else ''}{policies}"
 
     def reads(self, sees: str) -> Iterator[Probe]:
         table = self.subject.table

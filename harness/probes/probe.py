@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from harness.probes.reply import Refusal
 from harness.probes.statement import Statement
@@ -40,7 +41,8 @@ class Refused:
             or (bool(refusal.datatype and not refusal.table) and refusal.sqlstate in self.sqlstates)
         ) and (
             self.constraint in (None, refusal.constraint)
-            and self.column in (None, refusal.column)
+            # A domain that refuses NULL does not say in which column.
+            and (self.column in (None, refusal.column) or bool(refusal.datatype and not refusal.table))
             and (self.routine is None or f"function {self.routine}(" in refusal.context)
         )
 
@@ -98,9 +100,16 @@ class Probe:
     required: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scenario:
     """Rows that stand before each of the probes, which do not see one another."""
 
     setup: tuple[Statement, ...]
     probes: tuple[Probe, ...]
+
+    def __repr__(self) -> str:
+        return f"Scenario({len(self.setup)} statements, {len(self.probes)} probes)"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        # Hypothesis spells out every scenario that fails while it shrinks: hundreds of rows each time.
+        printer.text(repr(self))

@@ -13,6 +13,9 @@ from harness.project.model import TableName
 EXECUTE = 0
 """The number of the shape that is no shape: the statement's text is executed."""
 
+UNTRIED = "HX002"
+"""The SQLSTATE of a reply when the settings of a probe could not be made: its statement was never tried."""
+
 Shape = tuple[str, TableName, tuple[str, ...], tuple[str, ...]]
 """What a static statement depends on: verb, table, columns, key columns."""
 
@@ -77,8 +80,7 @@ begin
                             found_then := 'error: ' || message;
                             state := null;
                         elsif harness_phase = 'settings' then
-                            -- Not the statement's refusal, whatever its SQLSTATE: it was never tried.
-                            state := 'HX002';
+                            state := '{untried}';
                         end if;
                 end;
                 return next;
@@ -157,6 +159,7 @@ class Shapes:
         ]
         return FUNCTION.format(
             name=name,
+            untried=UNTRIED,
             variables="\n    ".join(rows),
             bases="\n            ".join(bases),
             dispatch=self._dispatch(),

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 
 from harness.probes.probe import Accepted, Probe, Refused
 from harness.probes.reply import Reply
+from harness.probes.shapes import UNTRIED
 
 
 class Verdict(enum.Enum):
     AS_WANTED = "as wanted"
     MASKED = "masked"
+    UNTRIED = "untried"
     WRONG = "wrong"
 
 
@@ -19,10 +21,12 @@ def judge(probe: Probe, reply: Reply, declared: Iterable[Refused]) -> Verdict:
     """Whether a reply is what the probe wants.
 
     ``declared`` are the refusals of all *other* declared rules: refused by one of those, the probe shows nothing of its
-    own rule; refused by a rule that nobody declared, it is wrong.
+    own rule; refused by a rule that nobody declared, it is wrong. Untried is what never got as far as its statement.
     """
     if reply.refusal is None:
         return _accepted(probe, reply)
+    if reply.refusal.sqlstate == UNTRIED:
+        return Verdict.UNTRIED
     if isinstance(probe.wanted, Refused):
         if probe.wanted.matches(reply.refusal):
             return Verdict.AS_WANTED

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.errors import Place, ProjectError, did_you_mean
 from harness.project import migrations, nodes
 from harness.project.keys import read_kind
-from harness.project.model import Module, Project, Seed, TableName
+from harness.project.model import Module, Paths, Project, Seed, TableName
 from harness.project.nodes import Node, as_mapping
 from harness.project.settings import BUILT_IN_PROFILES, BUILT_IN_TARGETS, Settings, in_order, timeouts
 
@@ -57,6 +57,7 @@ def load(root: Path) -> Project:
         classes=settings.classes,
         ledger_schema=settings.ledger.schema,
         timeouts=timeouts(settings),
+        paths=Paths(settings.paths.schema, settings.paths.seeds, settings.paths.checks),
     )
 
 

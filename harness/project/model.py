@@ -90,6 +90,15 @@ class Timeouts:
 
 
 @dataclass(frozen=True)
+class Paths:
+    """Where the folders of the modules are, relative to the root."""
+
+    schema: str = "schema"
+    seeds: str = "seeds"
+    checks: str = "checks"
+
+
+@dataclass(frozen=True)
 class Project:
     """A directory with ``project.yml``. ``modules`` stand in dependency order."""
 
@@ -102,6 +111,7 @@ class Project:
     classes: tuple[str, ...] = ()
     ledger_schema: str = "harness"
     timeouts: Timeouts = Timeouts()
+    paths: Paths = Paths()
 
     def module(self, name: str) -> Module:
         """The module of that name; raises :class:`ProjectError` with the nearest name."""

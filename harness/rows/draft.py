@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from harness.catalog.model import Catalog, Constraint, Table
+from harness.catalog.model import Catalog, Constraint, Index, Table
 from harness.probes.statement import Insert, Values
+from harness.project import sql
 from harness.project.model import TableName
 from harness.rows.pools import Pool, Pools
 from harness.rows.types import values
@@ -17,6 +19,7 @@ from harness.rows.types import values
 T = TypeVar("T")
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
+_ORDER = re.compile(r"( desc| nulls first| nulls last)+$")
 DEPTH = 12
 """Parents of parents before a chain of foreign keys is given up."""
 
@@ -175,28 +178,41 @@ class Draft:
         """Redraws one column of each unique key that another row of the scenario already has."""
         foreign = {column for key in table.of_type("f") for column in key.columns}
         for key in table.unique_keys:
+            columns = _columns(key)
             others = [
                 other
                 for other in self._rows.get(table.name, [])
-                if key.columns and all(other.get(column) == row.get(column) for column in key.columns)
+                if columns and all(_alike(other.get(column)) == _alike(row.get(column)) for column in columns)
             ]
-            if not others or any(row.get(column) is None for column in key.columns):
+            if not others or (not key.nulls_not_distinct and any(row.get(column) is None for column in columns)):
                 continue
-            free = [column for column in key.columns if column not in foreign and column not in fixed]
+            free = [column for column in columns if column not in foreign and column not in fixed]
             if not free:
                 # All of it is fixed: the row is meant to have the key of another.
-                if all(column in fixed for column in key.columns):
+                if all(column in fixed for column in columns):
                     continue
                 reject()
-            taken = {other[free[-1]] for other in self._rows[table.name]}
+            taken = {_alike(other[free[-1]]) for other in self._rows[table.name]}
             row[free[-1]] = self._fresh(table, free[-1], row, taken)
 
     def _fresh(self, table: Table, column: str, row: dict[str, str | None], taken: set[str | None]) -> str | None:
         for _ in range(20):
             value = self.value(table.name, column, row)
-            if value not in taken:
+            if _alike(value) not in taken:
                 return value
         return reject()
+
+
+def _columns(key: Index) -> tuple[str, ...]:
+    """The columns that decide a unique key: those of its expressions as well."""
+    if len(key.columns) == len(key.keys):
+        return key.columns
+    return tuple(dict.fromkeys(name for each in key.keys for name in sql.columns(_ORDER.sub("", each))))
+
+
+def _alike(value: str | None) -> str | None:
+    """What a key on ``lower(a)`` or ``trim(a)`` makes of a value: rows that differ here differ there."""
+    return value.casefold().strip() if value is not None else None
 
 
 def _fitting(pool: Pool, row: Values, present: tuple[str, ...]) -> Sequence[tuple[str | None, ...]]:

@@ -68,6 +68,8 @@ class Oracle:
         )
         answers = ", ".join(f"({predicate}\n)::boolean" for predicate in predicates)
         rows = f"jsonb_populate_record(null::pg_temp.harness_row, harness_document) as {alias}"
+        # A percent sign of the rules (LIKE, modulo) is no placeholder.
+        answers, shown, rows, alias = (text.replace("%", "%%") for text in (answers, shown, rows, alias))
         return (
             f"select {answers} from (select harness_n, {shown} from jsonb_array_elements(%s) with ordinality"
             f" as harness_documents (harness_document, harness_n), lateral {rows}) as {alias} order by harness_n"
@@ -81,9 +83,11 @@ class Oracle:
                 query = self._query(table, predicates).encode()
                 cursor = self._connection.execute(query, [f"[{','.join(documents)}]"])
                 return [tuple(_ANSWERS[value] for value in row) for row in cursor]
-        except psycopg.errors.SyntaxErrorOrAccessRuleViolation:
+        except (psycopg.ProgrammingError, psycopg.errors.QueryCanceled):
             raise
         except psycopg.Error:
+            if self._connection.closed:
+                raise
             # One row's values are at fault, for one predicate: halve until they stand alone.
             if len(documents) > 1:
                 middle = len(documents) // 2

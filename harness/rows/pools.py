@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import Catalog, Table
+from harness.probes.statement import identifier
 from harness.project import sql
 from harness.project.model import TableName
 from harness.rows.candidates import candidates
@@ -63,7 +64,7 @@ class Pools:
             for column in table.columns
             for expression in column.domain_checks
         ]
-        return (*self._declared.get(table.name, ()), *checks, *domains)
+        return (*self._declared.get(table.name, ()), *checks, *domains, *computable(table))
 
     def of(self, table: Table) -> tuple[Pool, ...]:
         """The pools of a table. Raises :class:`Unfillable`, naming the columns and their rules."""
@@ -113,9 +114,23 @@ class Pools:
         return Pool(columns, kept)
 
 
+def computable(table: Table) -> tuple[Rule, ...]:
+    """Rules that fail where a generated column cannot be computed (a division by zero, an overflow)."""
+    names = (identifier(column.name) for column in table.columns if column.generated)
+    return tuple(Rule(f"{name} is not distinct from {name}") for name in names)
+
+
+def supplied(table: Table, predicate: str) -> tuple[str, ...]:
+    """The columns that decide a predicate: in place of a generated one those that it is computed from."""
+    names = set(sql.columns(predicate))
+    for column in table.columns:
+        if column.generated and column.name in names:
+            names |= set(sql.columns(column.default or "null"))
+    return tuple(column.name for column in table.columns if column.name in names and column.is_supplied)
+
+
 def _mentioned(table: Table, rule: Rule) -> tuple[str, ...]:
-    names = set(sql.columns(rule.predicate))
-    return tuple(column.name for column in table.columns if column.name in names)
+    return supplied(table, rule.predicate)
 
 
 def _groups(table: Table, rules: Iterable[Rule]) -> Iterator[tuple[str, ...]]:
@@ -129,7 +144,7 @@ def _groups(table: Table, rules: Iterable[Rule]) -> Iterator[tuple[str, ...]]:
         groups = [other for other in groups if not other & group]
         groups.append(group.union(*touching))
     for group in groups:
-        yield tuple(column.name for column in table.columns if column.name in group and column.is_supplied)
+        yield tuple(column.name for column in table.columns if column.name in group)
 
 
 def _sampled(pools: Sequence[Tuple]) -> Iterator[Tuple]:

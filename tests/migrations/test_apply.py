@@ -265,6 +265,29 @@ def test_nothing_leaks_from_a_file_outside_a_transaction(runner: Runner, files: 
         runner.connection.execute("drop owned by leaky_role; drop role leaky_role")
 
 
+def test_the_role_a_connection_begins_with_stays(runner: Runner, files: Files, database: tuple[Server, str]) -> None:
+    runner.connection.execute("create role first_role; create role leaky_role")
+    try:
+        runner.connection.execute(
+            f"grant create on database {database[1]} to first_role;grant create on schema public to first_role".encode()
+        )
+        files.write("app/001_a", "set session authorization leaky_role; set role none")
+        files.write("app/002_b", "create table b as select current_user::text as who")
+        with database[0].connect(database[1], options="-c role=first_role") as connection:
+            Runner(connection, files).apply()
+        assert runner.value("select who from b") == "first_role"
+        assert runner.value("select tableowner from pg_tables where schemaname = 'harness'") == "first_role"
+    finally:
+        runner.connection.execute("drop owned by first_role; drop role first_role; drop role leaky_role")
+
+
+def test_a_file_and_its_row_are_one_transaction(runner: Runner, files: Files) -> None:
+    files.write("app/001_a", "create table a ()")
+    runner.apply()
+    made = "(select xmin::text from pg_class where relname = 'a')"
+    assert runner.value(f"select {made} = xmin::text from harness.migrations") is True
+
+
 def test_timeouts_hold_for_every_file(runner: Runner, files: Files) -> None:
     files.settings = {"timeouts": Timeouts(lock=4000, statement=300)}
     files.write("app/001_a", "create table a as select current_setting('lock_timeout') as l; reset all")

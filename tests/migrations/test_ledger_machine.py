@@ -65,9 +65,9 @@ def machine(server: Server, name: Callable[[], str]) -> type[RuleBasedStateMachi
             assert self.runner.apply(to=to) == expected
             self.applied += expected
 
-        @rule(steps=st.none() | st.integers(1, 3), everything=st.booleans())
+        @rule(steps=st.none() | st.integers(0, 3), everything=st.booleans())
         def rollback(self, steps: int | None, everything: bool) -> None:
-            count = len(self.applied) if everything else steps or 1
+            count = len(self.applied) if everything else 1 if steps is None else steps
             expected = self.applied[::-1][:count]
             assert self.runner.rollback(steps=steps, all=everything) == expected
             self.applied = self.applied[: len(self.applied) - len(expected)]

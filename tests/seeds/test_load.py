@@ -18,14 +18,16 @@ def test_csv_as_copy_reads_it(loader: Loader) -> None:
     loader.execute("create table app.t (id int primary key, a text, b boolean, c numeric, d text[], e jsonb)")
     loader.put(
         "t.csv",
-        'id,c,a,b,d,e\n1,1.10,"ä, ""x""\n2",yes,"{1,2}","{""k"": 1}"\n2,,"",f,,\n3,NaN, y ,,{},null\n4,,a"b,c"d,,,\n',
+        'id,c,a,b,d,e\n1,1.10,"ä, ""x""\n2",yes,"{1,2}","{""k"": 1}"\n'
+        '2,,"",f,,\n3,NaN, y ,,{},null\n4,,a"b,c"d,,,\n5,, ,,,\n',
     )
-    assert loader.load() == {"t.csv": (4, 4)}
+    assert loader.load() == {"t.csv": (5, 5)}
     assert loader.rows("select id, a, b, c::text, d, e::text from app.t order by id") == [
         (1, 'ä, "x"\n2', True, "1.10", ["1", "2"], '{"k": 1}'),
         (2, "", False, None, None, None),
         (3, " y ", None, "NaN", [], "null"),
         (4, "ab,cd", None, None, None, None),
+        (5, " ", None, None, None, None),
     ]
 
 

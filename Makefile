@@ -1,0 +1,51 @@
+# Needs Python 3.11 or newer, and nothing else: everything goes into .venv. Choose another with make PYTHON=…
+PYTHON ?=
+PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: prove test lint nightly clean
+
+# Prove the rules of this repository's own project on the embedded server.
+prove: .venv/installed
+	.venv/bin/harness test --target embedded
+
+# What a change has to pass. Nightly tests and checks are apart.
+test: .venv/developed
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/pytest -n auto --maxprocesses 4
+
+lint: .venv/developed
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/harness lint
+
+nightly: .venv/developed
+	.venv/bin/pytest -n auto --maxprocesses 4 -m "nightly or not nightly"
+	.venv/bin/harness test --target embedded --profile nightly
+
+clean:
+	rm -rf .harness .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist .venv
+
+# The stamps: set up again only when pyproject.toml has changed.
+.venv/installed: pyproject.toml | .venv/bin/pip
+	$(PIP) --editable .
+	@touch $@
+
+.venv/developed: pyproject.toml | .venv/bin/pip
+	$(PIP) --editable '.[dev]'
+	@touch $@ .venv/installed
+
+# A virtual environment, since Debian's Python refuses to install outside of one.
+.venv/bin/pip:
+	@if [ -n "$(PYTHON)" ]; then set -- "$(PYTHON)"; \
+	else set -- python3 python3.14 python3.13 python3.12 python3.11; fi; \
+	for python in "$$@"; do \
+	    if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	        "$$python" -m venv --clear .venv && exit 0; \
+	        echo "$$python cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 2; \
+	    fi; \
+	done; \
+	echo "Python 3.11 or newer is needed, and none of these is: $$*. Install one, or say make PYTHON=/path/to/python3" >&2; \
+	exit 2

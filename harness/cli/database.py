@@ -1,0 +1,152 @@
+"""The verbs that change the target's database: ``apply``, ``rollback``, ``status``, ``seed``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.common import counted, load_project, open_database, table, target_option
+
+if TYPE_CHECKING:
+    from harness.database.migrate import Event
+    from harness.project.model import Migration, Module, Project
+
+
+@click.command()
+@click.option("--to", metavar="MODULE/NNN", help="The last migration to apply.")
+@click.option("--steps", type=click.IntRange(min=1), metavar="N", help="How many to apply at most.")
+@click.option("--dry-run", is_flag=True, help="Say what would be applied; parse it, execute nothing.")
+@click.option("--rerun", metavar="MODULE/NNN", help="Run a half applied migration again from its first statement.")
+@click.option("--mark-applied", metavar="MODULE/NNN", help="Enter a migration in the ledger without running it.")
+@click.option("--select", metavar="MODULE", multiple=True, help="Only these modules and what they depend on.")
+@target_option
+def apply(target: str | None, select: tuple[str, ...], dry_run: bool, **options: Any) -> int:
+    """Apply the migrations that are pending."""
+    from harness.database import migrate
+
+    project = load_project()
+    modules = _modules(project, select)
+    progress = _Progress(project)
+    with open_database(project, target, create=not dry_run) as (server, connection):
+        click.echo(f"{server.description}, database {server.default_database}")
+        found = migrate.apply(
+            connection, project, modules, dry_run=dry_run, on_event=None if dry_run else progress, **options
+        )
+    progress.total("apply", "applied", found, dry_run=dry_run, marked=bool(options["mark_applied"]))
+    return 0
+
+
+@click.command()
+@click.option("--to", metavar="MODULE/NNN", help="The last migration to keep.")
+@click.option("--steps", type=click.IntRange(min=1), metavar="N", help="How many to take back.  [default: 1]")
+@click.option("--all", is_flag=True, help="Take everything back.")
+@click.option("--dry-run", is_flag=True, help="Say what would be taken back; parse it, execute nothing.")
+@click.option("--rerun", metavar="MODULE/NNN", help="Run the down file of a half rolled back migration again.")
+@click.option("--mark-rolled-back", metavar="MODULE/NNN", help="Only take a migration out of the ledger.")
+@target_option
+def rollback(target: str | None, dry_run: bool, **options: Any) -> int:
+    """Take back what was applied last."""
+    from harness.database import migrate
+
+    project = load_project()
+    given = [f"--{name}" for name in ("to", "steps", "all") if options[name]]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} say different things: give one of them")
+    progress = _Progress(project)
+    with open_database(project, target, create=False) as (server, connection):
+        click.echo(f"{server.description}, database {server.default_database}")
+        found = migrate.rollback(
+            connection, project, project.modules, dry_run=dry_run, on_event=None if dry_run else progress, **options
+        )
+    progress.total("roll back", "rolled back", found, dry_run=dry_run, marked=bool(options["mark_rolled_back"]))
+    return 0
+
+
+@click.command()
+@click.option("--exit-code", is_flag=True, help="Exit with 1 unless every migration is applied.")
+@target_option
+def status(target: str | None, exit_code: bool) -> int:
+    """Show which migrations the database has."""
+    from harness.database import ledger
+    from harness.database.ledger import State
+
+    project = load_project()
+    with open_database(project, target, create=False) as (server, connection):
+        click.echo(f"{server.description}, database {server.default_database}")
+        standings = ledger.status(project.modules, ledger.read(connection, project.ledger_schema))
+    rows = [("migration", "state", "applied at")]
+    for each in standings:
+        at = each.entry.applied_at if each.entry else None
+        rows.append((each.id, each.text, at.strftime("%Y-%m-%d %H:%M:%S %Z").strip() if at else ""))
+    if standings:
+        click.echo()
+    for line in table(rows) if standings else ["no migrations"]:
+        click.echo(line)
+    return int(exit_code and any(each.state is not State.APPLIED for each in standings))
+
+
+@click.command()
+@click.option("--select", metavar="MODULE", multiple=True, help="Only these modules and what they depend on.")
+@target_option
+def seed(target: str | None, select: tuple[str, ...]) -> int:
+    """Load the fixtures; loading them twice leaves the same rows."""
+    from harness.database import seeds
+    from harness.project.migrations import relative
+
+    project = load_project()
+    modules = _modules(project, select)
+    with open_database(project, target, create=False) as (server, connection):
+        click.echo(f"{server.description}, database {server.default_database}")
+        loaded = seeds.load(connection, modules, root=project.root)
+    rows = [
+        (str(relative(each.seed.path, project.root)), counted(each.rows, "row"), _changed(each.changed))
+        for each in loaded
+    ]
+    for line in table(rows):
+        click.echo(f"  {line}")
+    total = f"{counted(len(loaded), 'file')}, {counted(sum(each.rows for each in loaded), 'row')}"
+    click.echo(total if loaded else "nothing to do")
+    return 0
+
+
+def _changed(rows: int) -> str:
+    return f"{rows:,} written" if rows else "unchanged"
+
+
+def _modules(project: Project, names: tuple[str, ...]) -> tuple[Module, ...]:
+    return project.with_dependencies(names) if names else project.modules
+
+
+class _Progress:
+    """Says each file when it is done, and at the end how many there were."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._seconds = 0.0
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "waiting":
+            click.echo("waiting for another run on this database", err=True)
+        elif event.kind == "finished" and event.migration is not None:
+            self._seconds += event.seconds
+            click.echo(f"  {self._file(event.migration, event.direction == 'up')}  {event.seconds * 1000:,.0f} ms")
+
+    def total(self, verb: str, done: str, found: tuple[Migration, ...], *, dry_run: bool, marked: bool) -> None:
+        """The last line; for a dry run the files first."""
+        if not found:
+            click.echo("nothing to do")
+        elif dry_run:
+            for migration in found:
+                click.echo(f"  {self._file(migration, verb == 'apply')}")
+            click.echo(f"would {verb} {counted(len(found), 'migration')}")
+        elif marked:
+            click.echo(f"{found[0].id} marked as {done}; nothing was executed")
+        else:
+            click.echo(f"{counted(len(found), 'migration')} {done} in {self._seconds:.1f} s")
+
+    def _file(self, migration: Migration, up: bool) -> str:
+        from harness.project.migrations import relative
+
+        path = migration.up if up or migration.down is None else migration.down
+        return str(relative(path, self._project.root))

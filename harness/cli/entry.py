@@ -1,0 +1,94 @@
+"""Where the command line begins and ends: every exception becomes a message and an exit code here, and only here.
+
+Exit codes: 0 clean, 1 findings, 2 could not run, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NoReturn
+
+import click
+
+from harness.cli.verbs import harness
+from harness.errors import HarnessError
+
+FINDINGS = 1
+COULD_NOT_RUN = 2
+INTERRUPTED = 130
+
+_DISK_FULL = "53100"
+_SERVER_GONE = ("08", "57P01", "57P02", "57P03")
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs the command line and exits."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that is no UTF-8 must not stop a run
+    for name in ("SIGTERM", "SIGHUP"):
+        # As Ctrl-C: what was begun is undone on the way out.
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
+            signal.signal(getattr(signal, name), signal.default_int_handler)
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """One call of the command line, and its exit code."""
+    debug = "--debug" in arguments or bool(os.environ.get("HARNESS_DEBUG"))
+    try:
+        code = _invoke(arguments)
+        sys.stdout.flush()
+        return code
+    except click.exceptions.Exit as exit:
+        return exit.exit_code
+    except click.ClickException as error:
+        error.show()
+        return COULD_NOT_RUN
+    except (KeyboardInterrupt, click.Abort):
+        return _say("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read has seen enough. What is still in the buffer goes nowhere, without a word about it.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return COULD_NOT_RUN
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        return _say(_message(error), COULD_NOT_RUN)
+
+
+def _invoke(arguments: list[str]) -> int:
+    # Not harness.main(): that has exit codes of its own.
+    with harness.make_context("harness", arguments) as context:
+        return int(harness.invoke(context) or 0)
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, HarnessError):
+        return str(error)
+    sqlstate = str(getattr(error, "sqlstate", None) or "")
+    if sqlstate == _DISK_FULL:
+        return "the disk of the server is full\nhint: free some space on it and run again"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = f": {error.filename}" if error.filename else ""
+        return f"the disk is full{where}\nhint: free some space and run again"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    last_line = " ".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+    if sqlstate.startswith(_SERVER_GONE) or type(error).__name__ == "OperationalError":
+        return f"the server went away: {str(error).strip().splitlines()[0]}\nhint: harness doctor says what is there"
+    return f"this is a bug in harness: {last_line}\nhint: harness --debug … shows where; please report it"
+
+
+def _say(message: str, code: int) -> int:
+    with suppress(OSError):
+        click.echo(f"harness: {message}" if code == INTERRUPTED else message, err=True)
+    return code

@@ -1,0 +1,160 @@
+"""``harness test``: proves the declared checks."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness import files
+from harness.cli.common import counted, load_project, open_target, target_option
+from harness.errors import ProjectError, did_you_mean
+from harness.outcome import Outcome, Status
+from harness.reports import scripts
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.declarations import Check
+    from harness.project.model import Profile, Project
+    from harness.reports.run import Run
+
+REPORTS = {"junit": "junit.xml", "json": "report.json"}
+_NAMED = 3  # checks that are named in "repeat with:"; for more of them the whole run is repeated
+
+
+class _Formats(click.ParamType[tuple[str, ...]]):
+    """``junit,json``."""
+
+    name = "formats"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        formats = tuple(word.strip() for word in str(value).split(",") if word.strip())
+        for each in formats:
+            if each not in REPORTS:
+                self.fail(f"{each!r} is no report; there are {', '.join(REPORTS)}", param, ctx)
+        return formats
+
+
+@click.command()
+@click.option("--select", metavar="WHAT", multiple=True, help="Modules, tables, checks, kind:…, path:…, tag:….")
+@click.option("--exclude", metavar="WHAT", multiple=True, help="What to leave out, in the same words.")
+@click.option(
+    "--profile", metavar="NAME", help="How hard to try: dev, ci, nightly.  [default: dev; ci where CI is set]"
+)
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Repeat the run that said this number.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first check that is not proved.")
+@click.option("--report", type=_Formats(), default="", metavar="junit,json", help="Also write these reports.")
+@click.option("--report-dir", metavar="DIR", help="Where reports go.  [default: .harness/reports]")
+@target_option
+def test(
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    profile: str | None,
+    seed: int | None,
+    fail_fast: bool,
+    report: tuple[str, ...],
+    report_dir: str | None,
+    target: str | None,
+) -> int:
+    """Prove the checks.
+
+    Works in scratch databases that are dropped afterwards; the target's own database is never touched.
+    """
+    from harness import declarations, selection
+    from harness.database.scratch import workspace
+    from harness.kinds import KINDS
+    from harness.reports.run import Run
+    from harness.reports.terminal import Terminal
+    from harness.runner import Effort, Prover
+
+    project = load_project()
+    declared = declarations.read(project, KINDS)
+    chosen = selection.select(declared, select, exclude)
+    _refuse_nothing(declared, chosen)
+    how = _profile(project, profile)
+    effort = Effort.of(how.scenarios, how.seed if seed is None else seed)
+    with open_target(project, target) as server, workspace(server, project, project.modules) as databases:
+        run = Run(project.name, server.description, how.name, effort.scenarios, effort.seed, len(chosen))
+        outcomes: list[Outcome] = []
+        with closing(Terminal(_console(), run)) as terminal:
+            terminal.begin(f"{server.description}, {_contents(project, chosen)}")
+            with Prover(declared, project, databases, effort) as prover:
+                started = time.perf_counter()
+                for check in chosen:
+                    outcome = prover.prove(check)
+                    scripts.keep(project.root, outcome)
+                    terminal.add(outcome)
+                    outcomes.append(outcome)
+                    if fail_fast and outcome.status is not Status.PROVED:
+                        break
+                seconds = time.perf_counter() - started
+            failed = [outcome.name for outcome in outcomes if outcome.status is not Status.PROVED]
+            repeat = _repeat(run, failed, select, exclude, target) if failed or how.name == "ci" else None
+            terminal.end(seconds, repeat)
+    _write(report, Path(report_dir) if report_dir else project.root / ".harness" / "reports", run, outcomes, seconds)
+    return int(bool(failed))
+
+
+def _refuse_nothing(declared: Sequence[Check], chosen: Sequence[Check]) -> None:
+    """A run that tries nothing must not look like one that found nothing."""
+    if not declared:
+        raise ProjectError(
+            "the project declares no checks, so there is nothing to prove",
+            hint="write one into checks/<module>/<table>.yml",
+        )
+    if not chosen:
+        raise ProjectError("nothing is left to prove: --exclude takes out all that --select chooses")
+
+
+def _profile(project: Project, name: str | None) -> Profile:
+    if name is None:
+        name = "ci" if os.environ.get("CI", "").lower() not in ("", "0", "false") else "dev"
+    if name not in project.profiles:
+        raise ProjectError(
+            f"no profile {name!r}{did_you_mean(name, project.profiles)}",
+            hint=f"profiles: {', '.join(project.profiles)}",
+        )
+    return project.profiles[name]
+
+
+def _contents(project: Project, chosen: Sequence[Check]) -> str:
+    """``intents: 3 migrations, 115 checks``."""
+    modules = [module for module in project.modules if any(check.module == module.name for check in chosen)]
+    migrations = sum(len(module.migrations) for module in modules)
+    names = ", ".join(module.name for module in modules)
+    return f"{names}: {counted(migrations, 'migration')}, {counted(len(chosen), 'check')}"
+
+
+def _repeat(run: Run, failed: Sequence[str], select: Sequence[str], exclude: Sequence[str], target: str | None) -> str:
+    """The command that tries the same again: only the checks that failed, where they are few."""
+    words = ["harness", "test"]
+    if failed and len(failed) <= _NAMED:
+        select, exclude = failed, ()
+    for name in select:
+        words += ["--select", name]
+    for name in exclude:
+        words += ["--exclude", name]
+    if target is not None and "://" not in target and "=" not in target:  # a connection string may hold a password
+        words += ["--target", target]
+    return shlex.join([*words, "--profile", run.profile, "--seed", str(run.seed)])
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def _write(formats: Sequence[str], directory: Path, run: Run, outcomes: Sequence[Outcome], seconds: float) -> None:
+    from harness.reports import json, junit
+
+    for each in formats:
+        text = junit.render(run, outcomes) if each == "junit" else json.render(run, outcomes, seconds)
+        files.write(directory / REPORTS[each], text)

@@ -1,0 +1,108 @@
+"""The verbs around it: ``init``, ``new``, ``doctor``, ``lint``, ``clean``, ``schema``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from harness.cli.common import load_project, open_target, target_option
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+def init(directory: Path) -> int:
+    """Start a small project, proved as it stands."""
+    from harness import scaffold
+    from harness.cli import editor
+
+    written = scaffold.write(directory)
+    editor.refresh(directory)
+    for path in written:
+        click.echo(f"  {directory / path}")
+    click.echo("\nNow prove it:\n")
+    for command in scaffold.next_steps(directory):
+        click.echo(f"  {command}")
+    return 0
+
+
+@click.command()
+@click.argument("module")
+@click.argument("name")
+def new(module: str, name: str) -> int:
+    """Write the next pair of migration files of a module."""
+    from harness.project import migrations
+
+    project = load_project()
+    directory = project.root / project.paths.schema / project.module(module).name
+    for path in migrations.new(directory, name):
+        click.echo(os.path.relpath(path))
+    return 0
+
+
+@click.command()
+def doctor() -> int:
+    """Say what works here, what does not, and what to do about it."""
+    from harness.database.doctor import Level, examine
+    from harness.errors import ProjectError
+    from harness.project.load import find_root
+
+    given = click.get_current_context().find_root().params.get("project")
+    try:
+        inside = given is not None or find_root(Path.cwd()) is not None
+    except ProjectError:
+        inside = False
+    findings = examine(load_project() if inside else None, os.environ)
+    for finding in findings:
+        click.echo(f"{finding.level.value:<8} {finding.what}")
+        if finding.advice and finding.level is not Level.OK:
+            click.echo(f"{'':<8} {finding.advice}")
+    problems = sum(finding.level is Level.PROBLEM for finding in findings)
+    return int(problems > 0)
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+def lint(paths: tuple[Path, ...]) -> int:
+    """Check the style of the migrations.
+
+    Gives the verdict of `sqlfluff lint` with the project's .sqlfluff.
+    """
+    from harness.lint import lint as find
+
+    project = load_project()
+    targets = [path.absolute() for path in paths] or [Path(project.paths.schema)]
+    violations = find(project.root, targets)
+    for each in violations:
+        note = " (warning)" if each.warning else ""
+        click.echo(f"{each.place}: {each.code} {each.description}{note}")
+    return int(any(not each.warning for each in violations))
+
+
+@click.command()
+@click.option("--all", "every", is_flag=True, help="Of all projects on that server, not of this one alone.")
+@target_option
+def clean(target: str | None, every: bool) -> int:
+    """Remove what the tool keeps on a server.
+
+    That is: templates, the roles they made, and scratch databases of killed runs.
+    """
+    from harness.database import scratch
+
+    project = load_project()
+    with open_target(project, target) as server:
+        said = scratch.clean(server, None if every else project)
+    for sentence in said or ["nothing to do"]:
+        click.echo(sentence)
+    return 0
+
+
+@click.command()
+@click.argument("name", metavar="checks|project", type=click.Choice(["checks", "project"]))
+def schema(name: str) -> int:
+    """Print the JSON Schema of a project's files."""
+    from harness.cli import editor
+
+    click.echo(editor.text(name), nl=False)
+    return 0

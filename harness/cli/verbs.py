@@ -1,0 +1,31 @@
+"""All verbs, and the options that stand before them."""
+
+from __future__ import annotations
+
+import click
+
+from harness.cli.database import apply, rollback, seed, status
+from harness.cli.proving import test
+from harness.cli.service import clean, doctor, init, lint, new, schema
+
+
+class _Ordered(click.Group):
+    """Lists the verbs as one meets them, not by the alphabet."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=_Ordered, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--project", metavar="DIR", help="The directory of project.yml; by default the nearest, here or above.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="constraint-harness", prog_name="harness", message="%(prog)s %(version)s")
+def harness(project: str | None, debug: bool) -> None:
+    """Prove the integrity rules of a PostgreSQL schema with generated data.
+
+    Exit codes: 0 clean, 1 findings, 2 could not run.
+    """
+
+
+for verb in (init, new, doctor, apply, rollback, status, seed, test, lint, clean, schema):
+    harness.add_command(verb)

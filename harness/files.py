@@ -1,0 +1,36 @@
+"""Writing files so that nobody ever reads half of one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+
+def write(path: Path, text: str) -> None:
+    """Writes UTF-8 with LF; whoever reads the file meanwhile sees the old text or the new one. Raises :class:`OSError`.
+
+    What UTF-8 cannot express (half of a surrogate pair) is written as an escape.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode("utf-8", "backslashreplace"))
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def refresh(path: Path, text: str) -> None:
+    """Writes the file unless it says this already."""
+    try:
+        if path.read_bytes() == text.encode("utf-8", "backslashreplace"):
+            return
+    except OSError:
+        pass
+    write(path, text)

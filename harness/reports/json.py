@@ -1,0 +1,65 @@
+"""``report.json``: everything a run found, for programs. ``version`` changes when a reader would have to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from harness.outcome import Counterexample, Outcome, Status
+from harness.reports import scripts
+from harness.reports.run import Run, Totals
+
+VERSION = 1
+
+
+def render(run: Run, outcomes: Sequence[Outcome], seconds: float) -> str:
+    """The document. ``seconds`` is the wall time of the whole run."""
+    totals = Totals.of(outcomes)
+    document = {
+        "version": VERSION,
+        "project": run.project,
+        "server": run.server,
+        "profile": {"name": run.profile, "scenarios": run.scenarios},
+        "seed": run.seed,
+        "totals": {
+            **{status.value: totals.outcomes[status] for status in Status},
+            "not_tried": run.selected - totals.checks,
+            "probes": totals.probes,
+            "facts": totals.facts,
+            "seconds": round(seconds, 3),
+        },
+        "checks": [_check(outcome) for outcome in outcomes],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _check(outcome: Outcome) -> dict[str, Any]:
+    script = scripts.path(outcome)
+    return {
+        "name": outcome.name,
+        "kind": outcome.kind,
+        "subject": outcome.subject,
+        "module": outcome.module,
+        "table": outcome.table,
+        "place": {
+            "path": outcome.place.path.as_posix(),
+            "line": outcome.place.line,
+            "column": outcome.place.column,
+        },
+        "status": outcome.status.value,
+        "probes": outcome.probes,
+        "facts": outcome.facts,
+        "seconds": round(outcome.seconds, 3),
+        "reason": outcome.reason,
+        "counterexamples": [_example(example) for example in outcome.counterexamples],
+        "replay": script.as_posix() if script else None,
+    }
+
+
+def _example(example: Counterexample) -> dict[str, Any]:
+    return {
+        "wanted": example.wanted,
+        "caught": example.caught,
+        "rows": [{"table": table, "values": values} for table, values in example.rows],
+    }

@@ -1,0 +1,66 @@
+"""JUnit XML: a test suite for each table, a test case for each check."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from xml.etree import ElementTree
+
+from harness.outcome import Outcome, Status
+from harness.reports import words
+from harness.reports.run import Run
+
+# All that XML 1.0 does not let a document say, not even escaped.
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def render(run: Run, outcomes: Sequence[Outcome]) -> str:
+    """The document. Broken is a ``failure``, unreliable an ``error``; times are in seconds."""
+    suites: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        suites.setdefault(words.heading(outcome), []).append(outcome)
+    root = ElementTree.Element("testsuites", _counts(run.project, outcomes))
+    for name, members in suites.items():
+        suite = ElementTree.SubElement(root, "testsuite", _counts(name, members))
+        properties = ElementTree.SubElement(suite, "properties")
+        for key, value in (("server", run.server), ("profile", run.profile), ("seed", str(run.seed))):
+            ElementTree.SubElement(properties, "property", name=key, value=_legal(value))
+        for outcome in members:
+            _case(suite, name, outcome)
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _case(suite: ElementTree.Element, classname: str, outcome: Outcome) -> None:
+    case = ElementTree.SubElement(
+        suite,
+        "testcase",
+        name=_legal(outcome.name),
+        classname=_legal(classname),
+        file=_legal(outcome.place.path.as_posix()),
+        line=str(outcome.place.line or 1),
+        time=f"{outcome.seconds:.3f}",
+    )
+    if outcome.status is Status.PROVED:
+        return
+    first = next(iter(outcome.counterexamples), None)
+    message = outcome.reason if first is None else f"wanted: {first.wanted}; caught: {first.caught}"
+    tag = "failure" if outcome.status is Status.BROKEN else "error"
+    found = ElementTree.SubElement(case, tag, message=_legal(message or ""), type=outcome.status.value)
+    found.text = _legal("\n".join([f"{outcome.place}: {outcome.label}", *words.lines(outcome)]))
+
+
+def _counts(name: str, outcomes: Sequence[Outcome]) -> dict[str, str]:
+    statuses = [outcome.status for outcome in outcomes]
+    return {
+        "name": _legal(name),
+        "tests": str(len(statuses)),
+        "failures": str(statuses.count(Status.BROKEN)),
+        "errors": str(statuses.count(Status.UNRELIABLE)),
+        "skipped": "0",
+        "time": f"{sum(outcome.seconds for outcome in outcomes):.3f}",
+    }
+
+
+def _legal(text: str) -> str:
+    return _FORBIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)

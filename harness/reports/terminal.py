@@ -1,0 +1,103 @@
+"""One line a check while the run goes on, what is wrong with the broken ones, and the totals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.outcome import Outcome, Status
+from harness.reports import words
+from harness.reports.run import Run, Totals
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDTH = 64
+"""Characters of a check's name with what stands at the right of it; longer ones push the line out."""
+INDENT = " " * 10
+
+_WORD = {Status.PROVED: "proved", Status.BROKEN: "BROKEN", Status.UNRELIABLE: "UNRELIABLE"}
+_STYLE = {Status.PROVED: "green", Status.BROKEN: "bold red", Status.UNRELIABLE: "bold yellow"}
+
+
+class Terminal:
+    """Writes to a console. Colours and the progress line are for terminals; a pipe gets plain, unwrapped lines."""
+
+    def __init__(self, console: Console, run: Run) -> None:
+        self._console = console
+        self._run = run
+        self._totals = Totals()
+        self._heading: str | None = None
+        self._status = console.status("", spinner="line") if console.is_terminal else None
+
+    def begin(self, heading: str) -> None:
+        """``heading`` says what is about to be proved, and where."""
+        self._line(heading)
+        self._progress()
+        if self._status is not None:
+            self._status.start()
+
+    def close(self) -> None:
+        """Takes the progress line away, also when the run was broken off."""
+        if self._status is not None:
+            self._status.stop()
+
+    def add(self, outcome: Outcome) -> None:
+        """One more check."""
+        self._totals.add(outcome)
+        heading = words.heading(outcome)
+        if heading != self._heading:
+            self._heading = heading
+            self._line(f"\n{words.plain(heading)}", "bold")
+        self._check(outcome)
+        for line in words.lines(outcome):
+            self._line(f"{INDENT}{line}")
+        self._progress()
+
+    def end(self, seconds: float, repeat: str | None) -> None:
+        """The totals, and how to see this again."""
+        self.close()
+        left = self._run.selected - self._totals.checks
+        self._line(f"\n{totals(self._totals, seconds)}", "green" if self._totals.clean else "red")
+        if left:
+            self._line(f"{left} not tried: --fail-fast")
+        if repeat is not None:
+            self._line(f"repeat with: {repeat}")
+
+    def _check(self, outcome: Outcome) -> None:
+        from rich.text import Text
+
+        label = words.plain(outcome.label)
+        right = _effort(outcome) if outcome.status is Status.PROVED else words.plain(f"{outcome.place.path.as_posix()}:{outcome.place.line}")
+        label = f"{label}  {right:>{max(0, WIDTH - len(label) - 2)}}"
+        text = Text("  ")
+        text.append(f"{_WORD[outcome.status]:<6}", _STYLE[outcome.status])
+        text.append(f"  {label}".rstrip())
+        self._print(text)
+
+    def _line(self, text: str, style: str | None = None) -> None:
+        from rich.text import Text
+
+        self._print(Text(text, style or ""))
+
+    def _print(self, text: object) -> None:
+        self._console.print(text, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+    def _progress(self) -> None:
+        if self._status is not None:
+            self._status.update(f"{self._totals.checks} of {self._run.selected}")
+
+
+def totals(found: Totals, seconds: float) -> str:
+    """``113 proved, 1 broken, 1 unreliable; 6,971 probes and 320 facts in 9.8 s (711 probes/s)``."""
+    verdicts = ", ".join(f"{count:,} {status.value}" for status, count in found.outcomes.items())
+    speed = f" ({found.probes / seconds:,.0f} probes/s)" if found.probes and seconds > 0 else ""
+    tried = f"{found.probes:,} probes and {found.facts:,} facts"
+    return f"{verdicts}; {tried} in {seconds:.1f} s{speed}"
+
+
+def _effort(outcome: Outcome) -> str:
+    if outcome.probes:
+        return f"{outcome.probes:,} {'probe' if outcome.probes == 1 else 'probes'}"
+    if outcome.facts:
+        return f"{outcome.facts:,} {'fact' if outcome.facts == 1 else 'facts'}"
+    return ""

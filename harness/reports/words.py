@@ -1,0 +1,81 @@
+"""What is said about a check that is not proved; the command line and the pytest plugin say it alike."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from harness.outcome import Counterexample, Outcome, Status
+from harness.reports import scripts
+
+EXAMPLES = 5
+NEIGHBOURS = 10
+VALUE = 60
+"""Characters of a value that are shown whole."""
+
+
+def lines(outcome: Outcome) -> list[str]:
+    """``wanted:``, ``caught:``, the rows, ``replay:``; or ``reason:``. Empty for a check that is proved."""
+    if outcome.status is Status.UNRELIABLE:
+        return [_labelled("reason", plain(outcome.reason or ""))]
+    found = [line for example in outcome.counterexamples[:EXAMPLES] for line in _example(outcome, example)]
+    left = len(outcome.counterexamples) - EXAMPLES
+    if left > 0:
+        found.append(f"… and {left} more")
+    script = scripts.path(outcome)
+    if script is not None:
+        found.append(_labelled("replay", f"psql -f {script.as_posix()}"))
+    return found
+
+
+def heading(outcome: Outcome) -> str:
+    """What a check is listed under: its table, else its module."""
+    return outcome.table or outcome.module
+
+
+def row(values: dict[str, str | None]) -> str:
+    """``id='0' name='a'``: what is not null, each value as a literal, long ones cut."""
+    shown = [f"{plain(column)}={_value(value)}" for column, value in values.items() if value is not None]
+    return " ".join(shown) or "all columns null"
+
+
+def plain(text: str) -> str:
+    """One line in which nothing can move a terminal's cursor: other white space is a blank, controls are escaped."""
+    return _escaped(re.sub(r"\s+", " ", text))
+
+
+def _example(outcome: Outcome, example: Counterexample) -> Iterator[str]:
+    yield _labelled("wanted", plain(example.wanted))
+    yield _labelled("caught", plain(example.caught))
+    if not example.rows:
+        return
+    *others, (table, values) = example.rows
+    for neighbour, its_values in others[:NEIGHBOURS]:
+        yield _labelled("with", f"{plain(neighbour)} {row(its_values)}")
+    if len(others) > NEIGHBOURS:
+        yield _labelled("with", f"{len(others) - NEIGHBOURS} more rows")
+    yield _labelled("row", row(values) if table == outcome.table else f"{plain(table)} {row(values)}")
+
+
+def _labelled(label: str, text: str) -> str:
+    return f"{label + ':':<8}{text}"
+
+
+def _value(value: str) -> str:
+    quoted = value[:VALUE].replace("'", "''")
+    if len(value) <= VALUE:
+        return f"'{_escaped(quoted)}'"
+    return f"'{_escaped(quoted)}…' ({len(value):,} characters)"
+
+
+def _escaped(text: str) -> str:
+    return "".join(_escape(character) for character in text)
+
+
+def _escape(character: str) -> str:
+    # Z: white space, of which only the blank can be seen for what it is. C: controls, marks that turn the direction
+    # of writing, halves of surrogate pairs, and what Unicode has not assigned.
+    if character != " " and unicodedata.category(character)[0] in "CZ":
+        return character.encode("unicode_escape").decode("ascii")
+    return character

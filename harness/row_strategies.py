@@ -1,0 +1,227 @@
+"""``harness.rows("shop.orders")``: rows that a table accepts, for properties that people write themselves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from hypothesis import currently_in_test_context
+from hypothesis import strategies as st
+
+from harness import workbench
+from harness.catalog.model import Catalog, Column, Missing, Table
+from harness.errors import HarnessError, ProjectError
+from harness.probes.statement import identifier, qualified
+from harness.project.model import TableName
+from harness.rows.draft import Draft
+from harness.rows.pools import Pools, Unfillable
+from harness.rows.types import Unsupported, array, values
+
+if TYPE_CHECKING:
+    import psycopg
+
+Value = bool | int | Decimal | str | UUID | None
+Texts = Mapping[str, str | None]
+
+STANDING = 1000
+"""Rows of each table, seeds as a rule, that drawn rows keep out of the way of."""
+
+
+class Row(Mapping[str, Value]):
+    """A row that ``table`` accepts, as a mapping of its columns without the generated ones.
+
+    Values are ``bool``, ``int``, ``Decimal``, ``UUID`` and ``str`` for columns of those types, and text as PostgreSQL
+    reads it for all others. ``parents`` are the rows that must stand before it, in their order.
+    """
+
+    def __init__(self, table: str, values: Mapping[str, Value], parents: tuple[Row, ...] = ()) -> None:
+        self.table = table
+        self.parents = parents
+        self._values = dict(values)
+
+    def __getitem__(self, column: str) -> Value:
+        return self._values[column]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        with_parents = f", parents={self.parents!r}" if self.parents else ""
+        return f"Row({self.table!r}, {self._values!r}{with_parents})"
+
+    def insert(self, connection: psycopg.Connection[Any], *, parents: bool = True) -> Row:
+        """Inserts its parents, unless they stand already, and the row; returns the row. Raises ``psycopg.Error``."""
+        for row in (*self.parents, self) if parents else (self,):
+            connection.execute(row._statement, tuple(row.values()))
+        return self
+
+    @property
+    def _statement(self) -> bytes:
+        table = qualified(_table_name(self.table)).replace("%", "%%")
+        if not self:
+            return f"insert into {table} default values".encode()
+        columns = ", ".join(map(identifier, self)).replace("%", "%%")
+        places = ", ".join(["%s"] * len(self))
+        return f"insert into {table} ({columns}) overriding system value values ({places})".encode()
+
+
+def rows(
+    table: str, fixed: Mapping[str, Any] | None = None, /, *, project: Path | str | None = None, **more: Any
+) -> st.SearchStrategy[Row]:
+    """Rows of ``schema.table`` that keep every rule which is declared or in the database, with their parents.
+
+    Columns given by name, or in ``fixed``, have that value in every row. The project is the one in ``project`` or
+    above, else that of the test run, else that of the working directory. Nothing is read before the first test that
+    draws needs it; that test then gets a :class:`HarnessError` for a table or column that does not exist, for one whose
+    values cannot be drawn, and where there is no server.
+    """
+    name = _table_name(table)
+    values = {**(fixed or {}), **more}
+    # Hypothesis asks a deferred strategy for its definition before it starts a test's clock.
+    strategy = st.deferred(lambda: _definition(workbench.of(Path(project) if project else None), name, values))
+    if not currently_in_test_context():
+        _unprepared.append(strategy)
+    return strategy
+
+
+_unprepared: list[st.SearchStrategy[Row]] = []
+
+
+def prepare() -> None:
+    """Reads what all strategies need, so that it is not done within a test. What goes wrong is left to the test."""
+    while _unprepared:
+        try:
+            _unprepared.pop().validate()
+        except HarnessError:
+            continue
+
+
+def _table_name(table: str) -> TableName:
+    schema, dot, name = table.partition(".")
+    if not (schema and dot and name):
+        raise ProjectError(f"{table!r} is not the name of a table", hint="a table is written schema.table")
+    return TableName(schema, name)
+
+
+def _definition(bench: workbench.Workbench, name: TableName, fixed: Mapping[str, Any]) -> st.SearchStrategy[Row]:
+    pools = bench.pools
+    catalog = pools.catalog
+    try:
+        table = catalog.table(name)
+        texts = {column: _text(table.column(column), value) for column, value in fixed.items()}
+        standing = _surroundings(bench, name)
+    except (Missing, Unfillable, Unsupported) as reason:
+        raise ProjectError(f"no rows of {name} can be drawn: {reason}") from None
+
+    @st.composite
+    def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Row:
+        draft = _BesideStanding(draw, catalog, pools, standing)
+        own = draft.row(name, texts)
+        parents = tuple(_row(catalog.table(insert.table), insert.values) for insert in draft.inserts)
+        return _row(table, own, parents)
+
+    return drawn()
+
+
+@cache
+def _surroundings(bench: workbench.Workbench, name: TableName) -> Mapping[TableName, Sequence[dict[str, str | None]]]:
+    """The rows that stand in the table and in all it refers to, once it is clear that rows of these can be drawn."""
+    lineage = _lineage(bench.pools.catalog, bench.pools.catalog.table(name))
+    for member in lineage:
+        _probe_types(bench.pools, member)
+    return {member.name: _standing(bench.reader, member) for member in lineage}
+
+
+class _BesideStanding(Draft):
+    """Draws rows beside those that stand in the database: never their keys again, and as their children if asked."""
+
+    def __init__(
+        self,
+        draw: Callable[[st.SearchStrategy[Any]], Any],
+        catalog: Catalog,
+        pools: Pools,
+        standing: Mapping[TableName, Sequence[dict[str, str | None]]],
+    ) -> None:
+        super().__init__(draw, catalog, pools)
+        self._rows = {table: list(found) for table, found in standing.items()}
+
+
+def _lineage(catalog: Catalog, table: Table) -> list[Table]:
+    """The table and all it refers to."""
+    found = {table.name: table}
+    pending = [table]
+    while pending:
+        for key in pending.pop().of_type("f"):
+            if key.references is not None and key.references not in found:
+                found[key.references] = catalog.table(key.references)
+                pending.append(found[key.references])
+    return list(found.values())
+
+
+def _probe_types(pools: Pools, table: Table) -> None:
+    """Works the table's pools out. Raises :class:`Unfillable` and :class:`Unsupported` before anything is drawn."""
+    pooled = {column for pool in pools.of(table) for column in pool.columns}
+    for column in table.columns:
+        if column.is_supplied and column.name not in pooled:
+            values(column)
+
+
+def _standing(connection: psycopg.Connection[Any], table: Table) -> list[dict[str, str | None]]:
+    names = [column.name for column in table.columns]
+    shown = ", ".join(f"{identifier(name)}::text" for name in names)
+    if not shown:
+        return []
+    found = connection.execute(f"select {shown} from {qualified(table.name)} limit {STANDING}".encode())
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def _row(table: Table, texts: Texts, parents: tuple[Row, ...] = ()) -> Row:
+    return Row(str(table.name), {name: _value(table.column(name), text) for name, text in texts.items()}, parents)
+
+
+def _value(column: Column, text: str | None) -> Value:
+    if text is None:
+        return None
+    convert = _CONVERSIONS.get(column.base_name)
+    return convert(text) if convert else text
+
+
+def _boolean(text: str) -> bool:
+    # What PostgreSQL reads: any beginning of these words, on, and 1.
+    word = text.strip().lower()
+    return word in ("on", "1") or (word != "" and ("true".startswith(word) or "yes".startswith(word)))
+
+
+_CONVERSIONS: dict[str, Callable[[str], Value]] = {
+    "bool": _boolean,
+    "int2": int,
+    "int4": int,
+    "int8": int,
+    "numeric": Decimal,
+    "uuid": UUID,
+}
+
+
+def _text(column: Column, value: Any) -> str | None:
+    """A fixed value as PostgreSQL reads it."""
+    if column.generated:
+        raise ProjectError(f"column {column.name} is generated: it cannot be given a value")
+    if value is None:
+        return None
+    if column.is_json and not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    if isinstance(value, list | tuple) and column.base_name.startswith("_"):
+        return array([str(element) for element in value])
+    return str(value)

@@ -1,0 +1,136 @@
+"""apply, rollback, status, seed, new: what they say, what they leave, how they exit."""
+
+from __future__ import annotations
+
+from harness.database.connection import Server
+from tests.cli.conftest import Cli, timeless
+
+
+def head(cli: Cli, description: str) -> str:
+    return f"{description}, database {cli.name}\n"
+
+
+def test_apply_says_each_file_and_the_second_time_that_there_is_nothing_to_do(cli: Cli, description: str) -> None:
+    first, second = cli.run("apply"), cli.run("apply")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert timeless(first.stdout) == (
+        f"{head(cli, description)}  schema/app/001_items.up.sql  N ms\n1 migration applied in N s\n"
+    )
+    assert (second.returncode, second.stdout) == (0, f"{head(cli, description)}nothing to do\n")
+
+
+def test_a_dry_run_executes_nothing_and_makes_no_database(cli: Cli, server: Server, description: str) -> None:
+    done = cli.run("apply", "--dry-run")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{head(cli, description)}  schema/app/001_items.up.sql\nwould apply 1 migration\n"
+    with server.connect() as connection:
+        assert connection.execute("select from pg_database where datname = %s", [cli.name]).fetchall() == []
+
+
+def test_status_before_and_after(cli: Cli, description: str) -> None:
+    pending = "migration      state    applied at\napp/001_items  pending\n"
+    applied = "migration      state    applied at\napp/001_items  applied  WHEN\n"
+    before = cli.run("status", "--exit-code")
+    assert (before.returncode, before.stdout) == (1, f"{head(cli, description)}\n{pending}")
+    assert cli.run("status").returncode == 0
+    cli.run("apply")
+    after = cli.run("status", "--exit-code")
+    assert (after.returncode, timeless(after.stdout)) == (0, f"{head(cli, description)}\n{applied}")
+
+
+def test_rollback(cli: Cli, description: str) -> None:
+    cli.write("schema/app/002_more.up.sql", "alter table app.items add more text;")
+    cli.write("schema/app/002_more.down.sql", "alter table app.items drop more;")
+    assert cli.run("apply").returncode == 0
+    dry = cli.run("rollback", "--dry-run", "--all")
+    assert dry.stdout == (
+        f"{head(cli, description)}  schema/app/002_more.down.sql\n  schema/app/001_items.down.sql\n"
+        "would roll back 2 migrations\n"
+    )
+    one = cli.run("rollback")
+    assert timeless(one.stdout) == (
+        f"{head(cli, description)}  schema/app/002_more.down.sql  N ms\n1 migration rolled back in N s\n"
+    )
+    assert timeless(cli.run("rollback", "--all").stdout).endswith("1 migration rolled back in N s\n")
+    assert cli.run("rollback").stdout == f"{head(cli, description)}nothing to do\n"
+
+
+def test_rollback_takes_one_wish(cli: Cli) -> None:
+    done = cli.run("rollback", "--all", "--steps", "2")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "Error: --steps and --all say different things: give one of them"
+
+
+def test_to_steps_and_select(cli: Cli, description: str) -> None:
+    cli.replace("project.yml", "  app: {}\n", "  app: {}\n  side: {}\n")
+    for module in ("app", "side"):
+        cli.write(f"schema/{module}/002_more.up.sql" if module == "app" else "schema/side/001_a.up.sql", "select;")
+        cli.write(f"schema/{module}/002_more.down.sql" if module == "app" else "schema/side/001_a.down.sql", "select;")
+    assert "schema/side/001_a.up.sql" in cli.run("apply", "--select", "side").stdout
+    assert timeless(cli.run("apply", "--steps", "1").stdout).splitlines()[1:] == [
+        "  schema/app/001_items.up.sql  N ms",
+        "1 migration applied in N s",
+    ]
+    assert cli.run("apply", "--to", "app/001").stdout == f"{head(cli, description)}nothing to do\n"
+    missing = cli.run("apply", "--select", "sied")
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert missing.stderr == "no module 'sied'; did you mean 'side'?\nhint: modules: app, side\n"
+
+
+def test_a_statement_that_the_server_refuses(cli: Cli) -> None:
+    cli.replace("schema/app/001_items.up.sql", "note text", "note txt")
+    done = cli.run("apply")
+    assert done.returncode == 2
+    assert done.stderr.startswith('schema/app/001_items.up.sql:5:10: type "txt" does not exist (42704)\n'), done.stderr
+    assert "^" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_edited_after_it_was_applied(cli: Cli) -> None:
+    cli.run("apply")
+    cli.replace("schema/app/001_items.up.sql", "note text", "note text not null")
+    done = cli.run("apply")
+    assert done.returncode == 2
+    assert done.stderr.startswith("schema/app/001_items.up.sql: edited after it was applied: the ledger has hash ")
+    assert "edited" in cli.run("status").stdout
+
+
+def test_runs_side_by_side_make_one_database_and_apply_once(cli: Cli) -> None:
+    running = [cli.start("apply") for _ in range(4)]
+    said = [each.communicate(timeout=120) for each in running]
+    assert [each.returncode for each in running] == [0] * 4, said
+    assert sorted(out.count("nothing to do") for out, _ in said) == [0, 1, 1, 1]
+
+
+def test_seed(cli: Cli, description: str) -> None:
+    cli.write("seeds/app/items.csv", "id,amount\n1,10\n2,20\n")
+    cli.run("apply")
+    first, second = cli.run("seed"), cli.run("seed")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout == f"{head(cli, description)}  seeds/app/items.csv  2 rows  2 written\n1 file, 2 rows\n"
+    assert second.stdout == f"{head(cli, description)}  seeds/app/items.csv  2 rows  unchanged\n1 file, 2 rows\n"
+
+
+def test_seed_before_apply(cli: Cli) -> None:
+    cli.write("seeds/app/items.csv", "id,amount\n1,10\n")
+    done = cli.run("seed")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "seeds/app/items.csv: no table app.items\n"
+        "hint: a seed file is named after its table; has the schema been applied? harness status\n"
+    )
+
+
+def test_new_writes_the_next_pair(cli: Cli) -> None:
+    done = cli.run("new", "app", "add status")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "schema/app/002_add_status.up.sql\nschema/app/002_add_status.down.sql\n"
+    assert (cli.root / "schema/app/002_add_status.up.sql").is_file()
+
+
+def test_new_makes_the_folder_of_a_module_of_the_project_only(cli: Cli) -> None:
+    done = cli.run("new", "sales", "tables")
+    assert (done.returncode, done.stderr) == (2, "no module 'sales'\nhint: modules: app\n")
+    assert not (cli.root / "schema/sales").exists()
+    cli.replace("project.yml", "  app: {}\n", "  app: {}\n  sales: {}\npaths: {schema: ddl}\n")
+    assert cli.run("new", "sales", "tables").stdout.splitlines()[0] == "ddl/sales/001_tables.up.sql"

@@ -1,0 +1,223 @@
+"""harness test: what it says of green, red and unreliable projects, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from xml.etree import ElementTree
+
+import pytest
+
+from harness.database.connection import Server
+from tests.cli.conftest import HARNESS, Cli, scratch_databases, timeless
+
+RULE = ",\n    constraint items_amount_positive check (amount > 0)"
+SCRIPT = ".harness/repro/app.items.check.items_amount_positive.sql"
+GREEN = """\
+
+app.items
+  proved  columns                                                  4 facts
+  proved  not_null amount                                         6 probes
+  proved  default amount                                          2 probes
+  proved  check items_amount_positive                           112 probes
+  proved  primary_key id                                         10 probes
+
+5 proved, 0 broken, 0 unreliable; 130 probes and 8 facts in N s (N probes/s)
+"""
+RED = """\
+
+app.items
+  BROKEN  check items_amount_positive               checks/app/items.yml:4
+          wanted: '0' refused by items_amount_positive (23514)
+          caught: accepted
+          with:   app.items id='0' amount='1'
+          row:    id='1' amount='0'
+          wanted: what the check names is in the database
+          caught: no constraint on app.items: items_amount_positive
+          replay: psql -f .harness/repro/app.items.check.items_amount_positive.sql
+
+0 proved, 1 broken, 0 unreliable; 56 probes and 0 facts in N s (N probes/s)
+repeat with: harness test --select app.items.check.items_amount_positive --profile dev --seed 1
+"""
+
+
+def test_green(cli: Cli, server: Server) -> None:
+    done = cli.run("test", "--seed", "1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert timeless(done.stdout) == f"{server.description}, app: 1 migration, 5 checks\n{GREEN}"
+    assert scratch_databases(server) == []
+
+
+def test_red_by_name_when_the_rule_is_gone_and_green_again(cli: Cli, server: Server) -> None:
+    cli.replace("schema/app/001_items.up.sql", RULE, "")
+    arguments = ("test", "--seed", "1", "--select", "kind:check")
+    done = cli.run(*arguments)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert timeless(done.stdout) == f"{server.description}, app: 1 migration, 1 check\n{RED}"
+    assert "-- caught: accepted\n" in (cli.root / SCRIPT).read_text()
+    cli.replace("schema/app/001_items.up.sql", "primary key (id)", f"primary key (id){RULE}")
+    assert cli.run(*arguments).returncode == 0
+    assert not (cli.root / SCRIPT).exists()
+
+
+def test_the_script_shows_the_fault_in_psql(cli: Cli, server: Server) -> None:
+    from harness.database import binaries
+
+    cli.replace("schema/app/001_items.up.sql", RULE, "")
+    assert cli.run("test", "--select", "kind:check").returncode == 1
+    assert cli.run("apply").returncode == 0
+    connect = {f"PG{key.upper()}": value for key, value in server.conninfo.items() if key in ("host", "port", "user")}
+    shown = subprocess.run(
+        [binaries.embedded().directory / "psql", "-X", "-f", SCRIPT],
+        cwd=cli.root,
+        env={**cli.environment, **connect, "PGDATABASE": cli.name},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shown.stdout.splitlines().count("INSERT 0 1") == 2, shown  # what stands before, and the probe
+    assert shown.stderr == ""
+
+
+def test_a_name_that_the_catalog_lacks_is_a_finding_with_the_nearest_name(cli: Cli) -> None:
+    cli.replace("checks/app/items.yml", "constraint: items_amount_positive", "constraint: items_amount_positiv")
+    done = cli.run("test", "--select", "kind:check")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert (
+        "caught: no constraint on app.items: items_amount_positiv; did you mean 'items_amount_positive'?" in done.stdout
+    )
+
+
+def test_unreliable_is_red_with_its_reason(cli: Cli) -> None:
+    cli.replace("schema/app/001_items.up.sql", RULE, f"{RULE},\n    constraint items_big check (amount >= 10)")
+    cli.replace("schema/app/001_items.up.sql", "default 1", "default 10")
+    cli.replace("checks/app/items.yml", "default: 1", "default: 10")
+    cli.write("checks/app/more.yml", "table: app.items\nchecks:\n  - check: amount >= 10\n    constraint: items_big\n")
+    cli.replace("checks/app/items.yml", "amount > 0, constraint: items_amount_positive", "amount >= 5, constraint: x")
+    cli.replace("schema/app/001_items.up.sql", "items_amount_positive check (amount > 0)", "x check (amount >= 5)")
+    cli.replace("schema/app/001_items.up.sql", "items_big", "items_a_big")
+    cli.replace("checks/app/more.yml", "items_big", "items_a_big")
+    done = cli.run("test", "--seed", "1", "--select", "kind:check")
+    assert (done.returncode, done.stderr) == (1, "")
+    lines = done.stdout.splitlines()
+    assert lines[3].split() == ["UNRELIABLE", "check", "x", "checks/app/items.yml:4"]
+    assert lines[4].startswith("          reason: 'false is refused' was never seen: "), done.stdout
+    assert "1 proved, 0 broken, 1 unreliable; " in done.stdout
+
+
+def test_the_same_seed_says_the_same(cli: Cli) -> None:
+    cli.replace("schema/app/001_items.up.sql", RULE, "")
+    first, second = (timeless(cli.run("test", "--seed", "7").stdout) for _ in range(2))
+    assert first == second
+    assert first.endswith("--seed 7\n")
+
+
+def test_what_to_repeat_repeats_it(cli: Cli) -> None:
+    cli.replace("schema/app/001_items.up.sql", RULE, "")
+    first = cli.run("test")
+    command = first.stdout.splitlines()[-1].removeprefix("repeat with: harness ")
+    again = cli.run(*command.split())
+    block = first.stdout[first.stdout.index("  BROKEN") : first.stdout.index("          replay:")]
+    assert block in again.stdout
+
+
+def test_select_and_exclude(cli: Cli) -> None:
+    def names(*arguments: str) -> list[str]:
+        found = cli.run("test", *arguments)
+        assert found.returncode == 0, found
+        return [line.split()[1] for line in found.stdout.splitlines() if line.startswith("  proved")]
+
+    assert names("--select", "kind:check kind:primary_key") == ["check", "primary_key"]
+    assert names("--select", "kind:check", "--select", "kind:primary_key") == ["check", "primary_key"]
+    assert names("--select", "app", "--exclude", "kind:check kind:default") == ["columns", "not_null", "primary_key"]
+
+
+def test_fail_fast(cli: Cli) -> None:
+    cli.replace("schema/app/001_items.up.sql", RULE, "")
+    done = cli.run("test", "--fail-fast")
+    assert done.returncode == 1
+    assert "primary_key" not in done.stdout
+    assert "\n1 not tried: --fail-fast\n" in done.stdout
+
+
+@pytest.mark.parametrize(("ci", "profile"), [("true", "ci"), ("1", "ci"), ("false", "dev"), ("", "dev")])
+def test_the_profile_follows_the_environment(cli: Cli, ci: str, profile: str) -> None:
+    done = cli.run("test", "--select", "kind:check", CI=ci)
+    assert done.returncode == 0
+    ci_says = "repeat with: harness test --select kind:check --profile ci --seed 0\n"
+    assert done.stdout.endswith(ci_says) == (profile == "ci")
+
+
+def test_reports(cli: Cli) -> None:
+    cli.replace("schema/app/001_items.up.sql", RULE, "")
+    assert cli.run("test", "--seed", "1", "--report", "junit,json").returncode == 1
+    document = json.loads((cli.root / ".harness/reports/report.json").read_text())
+    assert (document["version"], document["seed"], document["totals"]["broken"]) == (1, 1, 1)
+    suites = ElementTree.parse(cli.root / ".harness/reports/junit.xml").getroot()
+    assert [case.get("name") for case in suites.iter("testcase") if case.find("failure") is not None] == [
+        "app.items.check.items_amount_positive"
+    ]
+    assert cli.run("test", "--report", "json", "--report-dir", "there").returncode == 1
+    assert [path.name for path in (cli.root / "there").iterdir()] == ["report.json"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_leaves_no_scratch_database(cli: Cli, server: Server, number: signal.Signals) -> None:
+    cli.replace("project.yml", "dev: {scenarios: 2}", "dev: {scenarios: 5000}")
+    running = cli.start("test")
+    assert running.stdout is not None
+    for line in running.stdout:
+        if line.startswith("  proved"):
+            break
+    assert scratch_databases(server) != []
+    running.send_signal(number)
+    _, said = running.communicate(timeout=60)
+    assert (running.returncode, said) == (130, "harness: interrupted\n")
+    assert scratch_databases(server) == []
+
+
+def test_nobody_reads_on(cli: Cli, server: Server) -> None:
+    running = cli.start("test", "--profile", "nightly")
+    assert running.stdout is not None
+    running.stdout.readline()
+    running.stdout.close()
+    assert running.stderr is not None
+    assert running.stderr.read() == ""
+    assert running.wait(60) == 2
+    assert scratch_databases(server) == []
+
+
+def test_long_lines_do_not_wrap_in_a_pipe_and_nothing_is_coloured(cli: Cli) -> None:
+    name = "a_" * 60
+    cli.replace("schema/app/001_items.up.sql", "items_amount_positive", name[:60])
+    cli.replace("checks/app/items.yml", "items_amount_positive", name[:60])
+    done = cli.run("test", "--select", "kind:check", COLUMNS="40", TERM="xterm")
+    assert f"  proved  check {name[:60]}  112 probes\n" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_a_terminal_gets_colours_unless_it_says_no(cli: Cli) -> None:
+    def shown(**environment: str) -> str:
+        ours, theirs = os.openpty()
+        with subprocess.Popen(
+            [HARNESS, "test"],
+            cwd=cli.root,
+            env={**cli.environment, "TERM": "xterm", **environment},
+            stdout=theirs,
+            stderr=theirs,
+        ) as running:
+            os.close(theirs)
+            said = b""
+            while True:
+                try:
+                    said += os.read(ours, 65536)
+                except OSError:  # the other end is closed
+                    break
+        os.close(ours)
+        assert running.returncode == 0
+        return said.decode()
+
+    assert "\x1b[32mproved" in shown()
+    assert "\x1b[32m" not in shown(NO_COLOR="1")

@@ -1,0 +1,58 @@
+"""A project in which pytest runs as a process of its own, on the server of these tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import workbench
+from harness.database.connection import Server
+from tests.pytest_plugin import shop
+
+Run = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture
+def on_our_server(server: Server, cluster_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Projects find the server that runs already; nothing else in the environment chooses one."""
+    for name in [name for name in os.environ if name.startswith("PG") or name in ("CI", "DATABASE_URL")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HARNESS_DATA", str(cluster_base))
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, on_our_server: None) -> Path:
+    shop.build(pytester.path)
+    return pytester.path
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, on_our_server: None) -> Run:
+    """Runs pytest; every warning is an error, as it may be for those who use the plugin."""
+    return lambda *arguments: pytester.runpytest_subprocess("-W", "error", *arguments)
+
+
+@pytest.fixture
+def scratch(server: Server) -> Iterator[Callable[[], set[str]]]:
+    """The scratch databases there are beside those that stood before the test."""
+
+    def names() -> set[str]:
+        with server.connect() as connection:
+            found = connection.execute("select datname from pg_database where datname like 'harness\\_s\\_%'")
+            return {name for (name,) in found}
+
+    before = names()
+    yield lambda: names() - before
+
+
+@pytest.fixture
+def bench(project: Path) -> Iterator[workbench.Workbench]:
+    """The shop's workbench in this process."""
+    before = workbench.configure(workbench.Options(start=project))
+    bench = workbench.of()
+    yield bench
+    bench.close()
+    workbench.configure(before)

@@ -1,0 +1,137 @@
+"""Every kind where it passes and where it fails, with the exact diagnostics."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import subprocess
+import textwrap
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from cases import Case, cases
+from psycopg import sql
+
+from harness.database import binaries
+from harness.database.connection import Connection, Server
+from harness.declarations import read
+from harness.kinds import KINDS
+from harness.outcome import Counterexample, Outcome
+from harness.project.load import load
+from harness.runner import Effort, Prover
+
+EFFORT = Effort(scenarios=4, seed=0)
+PROJECT = """\
+name: cases
+modules: {t: {}}
+target: embedded
+classes: [public, administrative, personal, PHI]
+"""
+CASES = cases()
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Databases that hold a case's schema, in place of those cloned from a template; dropped at the end."""
+
+    server: Server
+    maintenance: Connection = field(repr=False)
+    schema: str
+    made: list[str] = field(default_factory=list)
+
+    def clone(self) -> str:
+        name = self.empty()
+        with self.connect(name) as connection:
+            connection.execute(f"create schema t;\n{self.schema}".encode())
+        return name
+
+    def empty(self) -> str:
+        name = f"case_{next(_numbers)}"
+        self.maintenance.execute(
+            sql.SQL("create database {} template template0 strategy file_copy").format(sql.Identifier(name))
+        )
+        self.made.append(name)
+        return name
+
+    def connect(self, dbname: str) -> Connection:
+        return self.server.connect(dbname)
+
+    def drop(self, dbname: str) -> None:
+        self.maintenance.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(dbname)))
+        self.made.remove(dbname)
+
+
+@pytest.fixture(scope="module")
+def maintenance(server: Server) -> Iterator[Connection]:
+    with server.connect() as connection:
+        yield connection
+
+
+def prove(case: Case, server: Server, maintenance: Connection, directory: Path) -> tuple[Scratch, list[Outcome]]:
+    """The outcomes of the case's checks of its own kind; the databases are still there."""
+    for role in case.roles:
+        name = role.split()[0]
+        if not maintenance.execute("select from pg_roles where rolname = %s", [name]).fetchone():
+            maintenance.execute(f"create role {role}".encode())
+    (directory / "project.yml").write_text(PROJECT)
+    files = {f"schema/t/{name}": text for name, text in case.migrations.items()}
+    files |= {f"seeds/t/{name}": text for name, text in case.seeds.items()}
+    for name, text in {**files, "checks/t/case.yml": case.check}.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    project = load(directory)
+    declared = read(project, KINDS)
+    scratch = Scratch(server, maintenance, case.schema)
+    with Prover(declared, project, scratch, EFFORT) as prover:
+        return scratch, [prover.prove(check) for check in declared if check.kind == case.kind]
+
+
+def counterexamples(outcomes: list[Outcome]) -> list[Counterexample]:
+    return [found for outcome in outcomes for found in outcome.counterexamples]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_case(case: Case, server: Server, maintenance: Connection, tmp_path: Path) -> None:
+    scratch, outcomes = prove(case, server, maintenance, tmp_path)
+    for name in list(scratch.made):
+        scratch.drop(name)
+    assert outcomes, f"the case has no check of the kind {case.kind}"
+    caught = [(found.wanted, found.caught) for found in counterexamples(outcomes)]
+    reasons = [outcome.reason for outcome in outcomes if outcome.reason]
+    assert (caught, reasons) == (list(case.broken), [case.unreliable] if case.unreliable else [])
+    assert {outcome.status.value for outcome in outcomes} <= {"proved", case.status}
+    for outcome in outcomes:
+        assert outcome.probes + outcome.facts or outcome.reason, "nothing was looked at"
+
+
+def test_every_kind_has_cases_that_pass_and_cases_that_fail() -> None:
+    counted = Counter((case.kind, case.status) for case in CASES)
+    lacking = [(kind, status) for kind in KINDS for status in ("proved", "broken") if counted[kind, status] < 2]
+    assert not lacking
+    assert {case.kind for case in CASES} == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_example_in_a_docstring_is_read(kind: str, tmp_path: Path) -> None:
+    example = _example(KINDS[kind])
+    (tmp_path / "project.yml").write_text(PROJECT.replace("{t: {}}", "{intents: {}}"))
+    path = tmp_path / "checks" / "intents" / "example.yml"
+    path.parent.mkdir(parents=True)
+    path.write_text(example, encoding="utf-8")
+    found = [check.kind for check in read(load(tmp_path), KINDS)]
+    assert kind in found
+
+
+def _example(kind: type) -> str:
+    """The YAML of a docstring as a file: what is only a part of one is put where it belongs."""
+    blocks = re.findall(r"```yaml\n(.*?)```", textwrap.dedent("    " + (kind.__doc__ or "")), flags=re.DOTALL)
+    assert len(blocks) == 1, "one example"
+    example = textwrap.dedent(blocks[0])
+    if example.startswith("- "):
+        example = "checks:\n" + textwrap.indent(example, "  ")
+    return example if re.match(r"(table|module):", example) else f"table: shop.orders\n{example}"
