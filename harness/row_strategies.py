@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from harness import workbench
 from harness.catalog.model import Catalog, Column, Missing, Table
-from harness.errors import HarnessError, ProjectError
+from harness.errors import ProjectError
 from harness.probes.statement import identifier, qualified
 from harness.project.model import TableName
 from harness.rows.draft import Draft
@@ -80,7 +81,7 @@ def rows(
 
     Columns given by name, or in ``fixed``, have that value in every row. The project is the one in ``project`` or
     above, else that of the test run, else that of the working directory. Nothing is read before the first test that
-    draws needs it; that test then gets a :class:`HarnessError` for a table or column that does not exist, for one whose
+    draws needs it; that test then gets a ``HarnessError`` for a table or column that does not exist, for one whose
     values cannot be drawn, and where there is no server.
     """
     name = _table_name(table)
@@ -98,10 +99,8 @@ _unprepared: list[st.SearchStrategy[Row]] = []
 def prepare() -> None:
     """Reads what all strategies need, so that it is not done within a test. What goes wrong is left to the test."""
     while _unprepared:
-        try:
+        with suppress(Exception):
             _unprepared.pop().validate()
-        except HarnessError:
-            continue
 
 
 def _table_name(table: str) -> TableName:
@@ -136,7 +135,7 @@ def _surroundings(bench: workbench.Workbench, name: TableName) -> Mapping[TableN
     """The rows that stand in the table and in all it refers to, once it is clear that rows of these can be drawn."""
     lineage = _lineage(bench.pools.catalog, bench.pools.catalog.table(name))
     for member in lineage:
-        _probe_types(bench.pools, member)
+        _make_ready(bench.pools, member)
     return {member.name: _standing(bench.reader, member) for member in lineage}
 
 
@@ -166,12 +165,12 @@ def _lineage(catalog: Catalog, table: Table) -> list[Table]:
     return list(found.values())
 
 
-def _probe_types(pools: Pools, table: Table) -> None:
-    """Works the table's pools out. Raises :class:`Unfillable` and :class:`Unsupported` before anything is drawn."""
+def _make_ready(pools: Pools, table: Table) -> None:
+    """Does what takes long, and raises :class:`Unfillable` and :class:`Unsupported`, before anything is drawn."""
     pooled = {column for pool in pools.of(table) for column in pool.columns}
     for column in table.columns:
         if column.is_supplied and column.name not in pooled:
-            values(column)
+            values(column).validate()
 
 
 def _standing(connection: psycopg.Connection[Any], table: Table) -> list[dict[str, str | None]]:

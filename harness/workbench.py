@@ -90,15 +90,16 @@ class Workbench:
     @contextmanager
     def transaction(self) -> Iterator[psycopg.Connection[Any]]:
         """A connection of its own to a database with migrations and seeds, in a transaction that is undone."""
-        import psycopg
-
         connection = self._workspace.connect(self._database)
+        block = connection.transaction(force_rollback=True)
         try:
-            with connection.transaction(force_rollback=True):
+            block.__enter__()
+            try:
                 yield connection
-        except psycopg.OperationalError:
-            if not connection.closed:  # a test may close it: then there is nothing to undo
-                raise
+            finally:
+                # A test may close it itself: then there is nothing to undo.
+                if not connection.closed:
+                    block.__exit__(None, None, None)
         finally:
             connection.close()
 

@@ -15,6 +15,7 @@ import pytest
 from cases import Case, cases
 from psycopg import sql
 
+from harness import trial
 from harness.database import binaries
 from harness.database.connection import Connection, Server
 from harness.declarations import read
@@ -23,6 +24,7 @@ from harness.outcome import Counterexample, Outcome
 from harness.project.load import load
 from harness.runner import Effort, Prover
 
+REPLAYS = 120
 EFFORT = Effort(scenarios=4, seed=0)
 PROJECT = """\
 name: cases
@@ -65,6 +67,13 @@ class Scratch:
         self.made.remove(dbname)
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small enough is small enough; and no clock decides what a case comes to."""
+    monkeypatch.setattr(trial, "REPLAYS", REPLAYS)
+    monkeypatch.setattr(trial, "SHRINKING", 600.0)
+
+
 @pytest.fixture(scope="module")
 def maintenance(server: Server) -> Iterator[Connection]:
     with server.connect() as connection:
@@ -75,7 +84,7 @@ def prove(case: Case, server: Server, maintenance: Connection, directory: Path) 
     """The outcomes of the case's checks of its own kind; the databases are still there."""
     for role in case.roles:
         name = role.split()[0]
-        if not maintenance.execute("select from pg_roles where rolname = %s", [name]).fetchone():
+        if maintenance.execute("select from pg_roles where rolname = %s", [name]).fetchone() is None:
             maintenance.execute(f"create role {role}".encode())
     (directory / "project.yml").write_text(PROJECT)
     files = {f"schema/t/{name}": text for name, text in case.migrations.items()}
@@ -106,7 +115,7 @@ def test_case(case: Case, server: Server, maintenance: Connection, tmp_path: Pat
     assert (caught, reasons) == (list(case.broken), [case.unreliable] if case.unreliable else [])
     assert {outcome.status.value for outcome in outcomes} <= {"proved", case.status}
     for outcome in outcomes:
-        assert outcome.probes + outcome.facts or outcome.reason, "nothing was looked at"
+        assert outcome.probes + outcome.facts or outcome.status.value != "proved", "nothing was looked at"
 
 
 def test_every_kind_has_cases_that_pass_and_cases_that_fail() -> None:
@@ -135,3 +144,65 @@ def _example(kind: type) -> str:
     if example.startswith("- "):
         example = "checks:\n" + textwrap.indent(example, "  ")
     return example if re.match(r"(table|module):", example) else f"table: shop.orders\n{example}"
+
+
+SHOWN = {
+    ("accepted_values", "a_value_added"): ["INSERT 0 1"],
+    ("check", "a_bound_one_higher"): ['violates check constraint "chk_quantity"'],
+    ("default", "another_value"): ["INSERT 0 1", "f"],
+    ("foreign_key", "keeps_its_parent_that_should_let_it_go"): [
+        'violates foreign key constraint "lines_order_id_fkey"'
+    ],
+    ("not_null", "nullable"): ["INSERT 0 1"],
+    ("primary_key", "no_key"): ["INSERT 0 1"],
+    ("privileges", "a_grant_missing"): ["permission denied for table orders"],
+    ("referenced_by", "children_that_lose_it_and_should_go"): ["DELETE 1", "1, 0, 1"],
+    ("row_security", "everybody_sees_everything"): ["3 rows, not the 1"],
+    ("row_security", "writes_that_nobody_declared"): ["UPDATE 3"],
+    ("touched_on_update", "no_trigger"): ["UPDATE 1", "2001-01-01 00:00:00+00"],
+    ("unique", "the_whole_for_a_part"): ['violates unique constraint "uq_live"'],
+}
+
+
+@pytest.mark.parametrize(("kind", "name"), SHOWN, ids=str)
+def test_the_script_shows_the_fault_in_psql(
+    kind: str, name: str, server: Server, maintenance: Connection, tmp_path: Path
+) -> None:
+    case = next(case for case in CASES if (case.kind, case.name) == (kind, name))
+    scratch, outcomes = prove(case, server, maintenance, tmp_path)
+    script = counterexamples(outcomes)[0].script
+    assert script is not None
+    database = scratch.made[0]
+    before = _rows(scratch, database)
+    output = _psql(server, database, script)
+    assert _rows(scratch, database) == before, "something stayed behind"
+    scratch.drop(database)
+    probe = output.rpartition("SAVEPOINT")[2]
+    assert "ERROR" not in output.rpartition("SAVEPOINT")[0], "what stands before has to work"
+    for shown in SHOWN[kind, name]:
+        assert shown in probe, output
+
+
+def _rows(scratch: Scratch, database: str) -> list[tuple[object, ...]]:
+    with scratch.connect(database) as connection:
+        tables = connection.execute("select quote_ident(relname) from pg_class where relnamespace = 't'::regnamespace")
+        names = [
+            name for (name,) in tables if not name.endswith(("_pkey", "_key")) and not name.startswith(("idx", "uq"))
+        ]
+        return [(name, connection.execute(f"select count(*) from t.{name}".encode()).fetchone()) for name in names]
+
+
+def _psql(server: Server, database: str, script: str) -> str:
+    """Output and errors of a script in the order in which they came."""
+    variables = {"PGHOST": "host", "PGPORT": "port", "PGUSER": "user"}
+    place = {name: server.conninfo[key] for name, key in variables.items() if key in server.conninfo}
+    ran = subprocess.run(
+        [binaries.embedded().program("psql"), "--no-psqlrc", "--tuples-only", "--no-align", "--dbname", database],
+        input=script,
+        env={**place, "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return ran.stdout

@@ -39,8 +39,15 @@ def differences(before: frozenset[Entry], after: frozenset[Entry]) -> list[str]:
     lines = [f"{new[name].label} is left over" for name in new.keys() - old.keys()]
     lines += [f"{old[name].label} is missing" for name in old.keys() - new.keys()]
     lines += [
-        f"{new[name].label} has changed: {old[name].definition!r} is now {new[name].definition!r}"
+        f"{new[name].label} has changed: {_changed(old[name].definition, new[name].definition)}"
         for name in old.keys() & new.keys()
         if old[name] != new[name]
     ]
     return sorted(lines)
+
+
+def _changed(before: str, after: str) -> str:
+    """What differs of two definitions, whose parts stand between semicolons."""
+    old, new = before.split("; "), after.split("; ")
+    gone, come = ("; ".join(part for part in one if part not in other) for one, other in ((old, new), (new, old)))
+    return f"{gone!r} is now {come!r}" if gone and come else f"{gone!r} is gone" if gone else f"{come!r} is new"

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from harness.errors import ProjectError
+
 if TYPE_CHECKING:
     from harness.database.connection import Connection, Server
     from harness.project.model import Project
@@ -31,7 +33,10 @@ def project_directory() -> Path:
     from harness.project.load import find_root
 
     given = click.get_current_context().find_root().params.get("project")
-    return Path(given).absolute() if given else find_root(Path.cwd())
+    try:
+        return Path(given).absolute() if given else find_root(Path.cwd())
+    except FileNotFoundError:
+        raise ProjectError("the current directory is not there any more", hint="go to another one") from None
 
 
 def load_project() -> Project:
@@ -88,8 +93,3 @@ def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Rows as aligned lines; the last column is as wide as it likes."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 check``, ``1,234 checks``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

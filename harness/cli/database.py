@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.common import counted, load_project, open_database, table, target_option
+from harness.cli.common import load_project, open_database, table, target_option
+from harness.reports.words import counted
 
 if TYPE_CHECKING:
     from harness.database.migrate import Event

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from typing import NoReturn
 
 import click
 
+from harness.cli import interrupts
 from harness.cli.verbs import harness
 from harness.errors import HarnessError
 
@@ -33,10 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that is no UTF-8 must not stop a run
-    for name in ("SIGTERM", "SIGHUP"):
-        # As Ctrl-C: what was begun is undone on the way out.
-        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
-            signal.signal(getattr(signal, name), signal.default_int_handler)
+    interrupts.install()
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -80,8 +77,8 @@ def _message(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         where = f": {error.filename}" if error.filename else ""
         return f"the disk is full{where}\nhint: free some space and run again"
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     last_line = " ".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
     if sqlstate.startswith(_SERVER_GONE) or type(error).__name__ == "OperationalError":
         return f"the server went away: {str(error).strip().splitlines()[0]}\nhint: harness doctor says what is there"

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import click
 
 from harness import files
-from harness.cli.common import counted, load_project, open_target, target_option
+from harness.cli.common import load_project, open_target, target_option
 from harness.errors import ProjectError, did_you_mean
 from harness.outcome import Outcome, Status
 from harness.reports import scripts
+from harness.reports.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -149,7 +150,11 @@ def _repeat(run: Run, failed: Sequence[str], select: Sequence[str], exclude: Seq
 def _console() -> Console:
     from rich.console import Console
 
-    return Console(highlight=False)
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # rich would exit by itself; that is not its business
+
+    return Plain(highlight=False)
 
 
 def _write(formats: Sequence[str], directory: Path, run: Run, outcomes: Sequence[Outcome], seconds: float) -> None:

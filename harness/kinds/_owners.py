@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hypothesis import strategies as st
+
 from harness.catalog.model import Constraint, Table
 from harness.kinds.base import Subject, Unreliable
 from harness.probes.statement import identifier, literal, qualified
@@ -61,9 +63,13 @@ class Owners:
         """Columns of the table itself that hold an owner, each with its variable."""
         return {place.column: place.variable for place in self.places if not place.path}
 
-    def draw(self, draft: Draft) -> dict[str, str]:
-        """A value for each variable."""
-        return {name: draft.draw(scalar(kind)) for name, kind in self.types.items()}
+    def draw(self, draft: Draft, count: int) -> list[dict[str, str]]:
+        """``count`` times a value for each variable, never the same: nobody is two owners."""
+        drawn = {
+            name: draft.draw(st.lists(scalar(kind), min_size=count, max_size=count, unique=True))
+            for name, kind in self.types.items()
+        }
+        return [{name: values[place] for name, values in drawn.items()} for place in range(count)]
 
     def row(self, draft: Draft, values: Bound) -> dict[str, str | None]:
         """A row that belongs to these values, its parents inserted."""

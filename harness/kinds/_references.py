@@ -38,12 +38,25 @@ class Reference:
         pairs = zip(self.key.columns, self.key.referenced_columns, strict=True)
         return {column: parent[referenced] for column, referenced in pairs}
 
+    def ghost(self, draft: Draft, row: Values) -> dict[str, str | None]:
+        """Values that lead to no parent; what the row's other foreign keys share is left as it is."""
+        others = {column for key in self.child.of_type("f") if key.name != self.key.name for column in key.columns}
+        shared = {} if others >= set(self.key.columns) else {name: row[name] for name in self.key.columns if name in others}
+        pairs = dict(zip(self.key.columns, self.key.referenced_columns, strict=True))
+        return self.point(draft.row(self.parent.name, {pairs[column]: value for column, value in shared.items()}))
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many children a parent is tried with: a child whose key is the reference is an only child."""
+        only = any(key.columns and set(key.columns) <= set(self.key.columns) for key in self.child.unique_keys)
+        return COUNTS[:2] if only else COUNTS
+
 
 def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe]:
     """Deletes parents with no, one and several children, then changes their keys, beside a stranger with a child."""
     stranger = draft.insert(reference.parent.name)
     strangers = [_family(subject, draft, reference, stranger)]
-    for count in COUNTS:
+    for count in reference.counts:
         parent = draft.insert(reference.parent.name)
         children = [_family(subject, draft, reference, parent) for _ in range(count)]
         yield _deletion(subject, reference, parent, children, strangers)
@@ -147,7 +160,10 @@ def _rekeying(
     ]
     if not free:
         return
-    changed = {column: draft.value(reference.parent.name, column, parent) for column in free}
+    # As a row of its own it would be new: no other parent has this key.
+    kept = {column: parent[column] for column in reference.key.referenced_columns if column not in free}
+    fresh = draft.row(reference.parent.name, kept)
+    changed = {column: fresh[column] for column in free}
     update = Update(reference.parent.name, subject.key(parent, reference.parent), changed)
     value = f"change of a parent's key, {len(children)} {'child' if len(children) == 1 else 'children'}"
     aspect = f"on update {reference.on_update}"

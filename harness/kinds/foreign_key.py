@@ -9,6 +9,7 @@ from functools import partial
 
 from hypothesis import strategies as st
 
+from harness.catalog.model import Constraint, Table
 from harness.kinds._references import Reference, actions
 from harness.kinds.base import Fact, Kind, Subject, column_list, default_name, show
 from harness.kinds.check import validated
@@ -105,11 +106,16 @@ class ForeignKey(Kind):
         table, columns = subject.table, reference.key.columns
         resident = draft.insert(table.name, present=columns)
         fresh = draft.row(table.name, present=columns)
-        ghost = reference.point(draft.row(reference.parent.name))
         refused, key = reference.refused, subject.key(resident)
+        alone = _alone(table, reference.key)
+        ghost = reference.ghost(draft, fresh)
         value = f"{show(ghost)}, which is nowhere"
-        yield Probe(Insert(table.name, {**fresh, **ghost}), refused, "orphan on insert", value)
-        yield Probe(Update(table.name, key, ghost), refused, "orphan on update", value)
+        orphan = {**fresh, **_without_others(table, reference.key), **ghost}
+        yield Probe(Insert(table.name, orphan), refused, "orphan on insert", value, required=alone)
+        ghost_of_resident = reference.ghost(draft, resident)
+        value = f"{show(ghost_of_resident)}, which is nowhere"
+        change = {**_without_others(table, reference.key), **ghost_of_resident}
+        yield Probe(Update(table.name, key, change), refused, "orphan on update", value, required=alone)
         yield Probe(Insert(table.name, fresh), Accepted(1), "a child of a parent accepted", "a child")
         for column in [column for column in columns if len(columns) > 1 and ghost[column] != fresh[column]]:
             # A column that another foreign key shares leads nowhere by that one as well: it may mask this.
@@ -118,7 +124,21 @@ class ForeignKey(Kind):
             yield Probe(Insert(table.name, partial_ghost), refused, aspect, aspect, required=False)
         for column in columns:
             if not table.column(column).not_null:
-                orphan = {**fresh, **ghost, column: None}
-                yield Probe(
-                    Insert(table.name, orphan), Accepted(1), "null leads nowhere", f"{column} null", required=False
-                )
+                null = Insert(table.name, {**fresh, **ghost, column: None})
+                yield Probe(null, Accepted(1), "null leads nowhere", f"{column} null", required=False)
+
+
+def _without_others(table: Table, key: Constraint) -> dict[str, str | None]:
+    """NULL in what may be NULL of the foreign keys that share a column with this one: they then lead nowhere."""
+    others = [other for other in table.of_type("f") if other.name != key.name and set(other.columns) & set(key.columns)]
+    columns = {column for other in others for column in other.columns} - set(key.columns)
+    return {column: None for column in sorted(columns) if not table.column(column).not_null}
+
+
+def _alone(table: Table, key: Constraint) -> bool:
+    """Whether a row can break this foreign key and no other; where not, it is chance which of them refuses."""
+    off = set(_without_others(table, key))
+    for other in table.of_type("f"):
+        if other.name != key.name and set(key.columns) <= set(other.columns) and not off & set(other.columns):
+            return False
+    return True

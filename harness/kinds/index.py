@@ -62,7 +62,8 @@ class Index(Kind):
         used = list(_indexes(plans[0]["Plan"]))
         if self.index in used or set(used) & subject.declared_indexes:
             return Fact(wanted, wanted)
-        return Fact(wanted, f"the query is planned with {', '.join(used) or plans[0]['Plan']['Node Type']}")
+        caught = used or dict.fromkeys(_scans(plans[0]["Plan"]))
+        return Fact(wanted, f"the query is planned with {', '.join(caught)}")
 
 
 def _indexes(plan: dict[str, Any]) -> Iterator[str]:
@@ -71,3 +72,12 @@ def _indexes(plan: dict[str, Any]) -> Iterator[str]:
         yield plan["Index Name"]
     for child in plan.get("Plans", []):
         yield from _indexes(child)
+
+
+def _scans(plan: dict[str, Any]) -> Iterator[str]:
+    """What stands at the ends of a plan: ``Seq Scan``."""
+    below = plan.get("Plans", [])
+    if not below:
+        yield plan["Node Type"]
+    for child in below:
+        yield from _scans(child)

@@ -95,7 +95,7 @@ class RowSecurity(Kind):
         role, preparation = stand_in(subject) if self.as_ == "$owner" else (self.as_, [])
 
         def build(draft: Draft) -> Scenario:
-            drawn = [owners.draw(draft) for _ in range(OWNERS)]
+            drawn = owners.draw(draft, OWNERS)
             rows = [owners.insert(draft, values) for values in drawn]
             fresh = [owners.row(draft, values) for values in drawn]
             probes: list[Probe] = []

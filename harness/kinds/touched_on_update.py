@@ -62,17 +62,19 @@ class TouchedOnUpdate(Kind):
             past = Update(table, key, {column: PAST})
             setup: tuple[Statement, ...] = (*draft.inserts, *(_unnoticed(past) if superuser else ()))
             moved = self._then(subject, key)
-            trigger = f" by {self.trigger}" if self.trigger else ""
+            trigger = f"{self.trigger}: " if self.trigger else ""
             probes = [
-                Probe(Update(table, key, change), Accepted(1), "moves", f"an update of {touched}{trigger}", then=moved)
+                Probe(Update(table, key, change), Accepted(1), "moves", f"{trigger}an update of {touched}", then=moved)
             ]
             for value in (FORGED, FUTURE):
                 forged = Update(table, key, {**change, column: value})
-                probes.append(Probe(forged, Accepted(1), "forged by update", f"'{value}' sent{trigger}", then=moved))
+                words = f"{trigger}an update that says '{value}'"
+                probes.append(Probe(forged, Accepted(1), "forged by update", words, then=moved))
                 if self.on_insert:
                     sent = Insert(table, {**fresh, column: value})
                     then = self._then(subject, subject.key(fresh))
-                    probes.append(Probe(sent, Accepted(1), "forged by insert", f"'{value}' sent{trigger}", then=then))
+                    words = f"{trigger}an insert that says '{value}'"
+                    probes.append(Probe(sent, Accepted(1), "forged by insert", words, then=then))
             return Scenario(setup, tuple(probes))
 
         return subject.scenarios(build)

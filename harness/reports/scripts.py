@@ -23,7 +23,7 @@ def file_name(check: str) -> str:
     Two checks never share a file, also where upper and lower case are the same.
     """
     clean = re.sub(r"[^a-z0-9_.-]+", "-", check.lower()).strip("-.")[:_LENGTH]
-    if clean == check and not _DEVICES.fullmatch(clean) and not _HASHED.fullmatch(clean):
+    if clean and clean == check and not _DEVICES.fullmatch(clean) and not _HASHED.fullmatch(clean):
         return f"{clean}.sql"
     digest = hashlib.sha256(check.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{'check-' if _DEVICES.fullmatch(clean) else ''}{clean or 'check'}-{digest}.sql"

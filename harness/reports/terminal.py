@@ -67,7 +67,8 @@ class Terminal:
         from rich.text import Text
 
         label = words.plain(outcome.label)
-        right = _effort(outcome) if outcome.status is Status.PROVED else words.plain(f"{outcome.place.path.as_posix()}:{outcome.place.line}")
+        place = f"{outcome.place.path.as_posix()}:{outcome.place.line}"
+        right = _effort(outcome) if outcome.status is Status.PROVED else words.plain(place)
         label = f"{label}  {right:>{max(0, WIDTH - len(label) - 2)}}"
         text = Text("  ")
         text.append(f"{_WORD[outcome.status]:<6}", _STYLE[outcome.status])
@@ -91,13 +92,11 @@ def totals(found: Totals, seconds: float) -> str:
     """``113 proved, 1 broken, 1 unreliable; 6,971 probes and 320 facts in 9.8 s (711 probes/s)``."""
     verdicts = ", ".join(f"{count:,} {status.value}" for status, count in found.outcomes.items())
     speed = f" ({found.probes / seconds:,.0f} probes/s)" if found.probes and seconds > 0 else ""
-    tried = f"{found.probes:,} probes and {found.facts:,} facts"
+    tried = f"{words.counted(found.probes, 'probe')} and {words.counted(found.facts, 'fact')}"
     return f"{verdicts}; {tried} in {seconds:.1f} s{speed}"
 
 
 def _effort(outcome: Outcome) -> str:
     if outcome.probes:
-        return f"{outcome.probes:,} {'probe' if outcome.probes == 1 else 'probes'}"
-    if outcome.facts:
-        return f"{outcome.facts:,} {'fact' if outcome.facts == 1 else 'facts'}"
-    return ""
+        return words.counted(outcome.probes, "probe")
+    return words.counted(outcome.facts, "fact") if outcome.facts else ""

@@ -40,6 +40,11 @@ def row(values: dict[str, str | None]) -> str:
     return " ".join(shown) or "all columns null"
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 probe``, ``1,234 probes``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def plain(text: str) -> str:
     """One line in which nothing can move a terminal's cursor: other white space is a blank, controls are escaped."""
     return _escaped(re.sub(r"\s+", " ", text))

@@ -59,8 +59,9 @@ def _typical(column: Column) -> list[str]:
         return ["0", "1", "2", "-1", str(_INTEGERS[name] - 1), str(-_INTEGERS[name])]
     if name == "numeric":
         whole, scale = numeric_limits(column.typmod)
-        unit = Decimal(1).scaleb(-scale)
-        return ["0", "1", "-1", str(unit), str(-unit), str(Decimal(10) ** whole - unit), "NaN"]
+        unit, limit = Decimal(1).scaleb(-scale), Decimal(10) ** whole
+        numbers = [Decimal(0), Decimal(1), Decimal(-1), unit, -unit, limit - unit]
+        return [*(str(number) for number in numbers if abs(number) < limit), "NaN"]
     if name in ("float4", "float8"):
         return ["0", "1", "-1", "0.5", "NaN", "Infinity", "-Infinity"]
     if name in _TEXTS:

@@ -37,7 +37,8 @@ def fill(connection: psycopg.Connection[Any], catalog: Catalog, pools: Pools, ta
             statement = _statement(catalog, pools, ancestor, max(rows // FAN_OUT**generation, 20))
             connection.execute(statement.encode())
     for ancestor, _ in order:
-        connection.execute(f"analyze {qualified(ancestor.name)}".encode())
+        # Not only analyzed: a GIN index looks expensive until its pending entries are sorted in.
+        connection.execute(f"vacuum (analyze) {qualified(ancestor.name)}".encode())
 
 
 def _ancestry(catalog: Catalog, table: Table) -> list[tuple[Table, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,9 +11,15 @@ import pytest
 
 from harness import workbench
 from harness.database.connection import Server
-from tests.pytest_plugin import shop
+
+from . import shop
 
 Run = Callable[..., pytest.RunResult]
+
+# Imported for good: pytester makes Python forget what is first imported while it works, and not every extension
+# module survives that.
+for name in ("postgast", "harness.runner", "harness.project.load", "harness.reports.words"):
+    importlib.import_module(name)
 
 
 @pytest.fixture
@@ -21,6 +28,8 @@ def on_our_server(server: Server, cluster_base: Path, monkeypatch: pytest.Monkey
     for name in [name for name in os.environ if name.startswith("PG") or name in ("CI", "DATABASE_URL")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HARNESS_DATA", str(cluster_base))
+    # Else every process works out its table of Unicode anew, for a second.
+    monkeypatch.setenv("HYPOTHESIS_STORAGE_DIRECTORY", str(cluster_base / "hypothesis"))
 
 
 @pytest.fixture
@@ -49,9 +58,10 @@ def scratch(server: Server) -> Iterator[Callable[[], set[str]]]:
 
 
 @pytest.fixture
-def bench(project: Path) -> Iterator[workbench.Workbench]:
+def bench(tmp_path: Path, on_our_server: None) -> Iterator[workbench.Workbench]:
     """The shop's workbench in this process."""
-    before = workbench.configure(workbench.Options(start=project))
+    shop.build(tmp_path)
+    before = workbench.configure(workbench.Options(start=tmp_path))
     bench = workbench.of()
     yield bench
     bench.close()

@@ -46,6 +46,7 @@ columns:
   amount:      {type: "numeric(10,2)", not_null: true}
   note:        {type: text}
 checks:
+  - primary_key: [id]
   - check: amount > 0
     constraint: chk_amount
     tags: [money::first, skip]

@@ -1,0 +1,227 @@
+"""Bad input: exit 2, one message with place, what is wrong and what was expected; no traceback, nothing half done."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from harness.cli import entry
+from harness.database import connection
+from harness.database.connection import Server
+from tests.cli.conftest import CHECKS, Cli
+
+Run = Callable[..., tuple[int, str, str]]
+FILE = "checks/app/items.yml"
+
+
+@pytest.fixture
+def run(cli: Cli, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """The command line in this process: exit code, output, errors."""
+    for name in ("DATABASE_URL", "CI", "HARNESS_DEBUG", "PGHOST", "PGDATABASE", "PGSERVICE", "PGHOSTADDR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HARNESS_DATA", cli.environment["HARNESS_DATA"])
+    monkeypatch.chdir(cli.root)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = entry.run(list(arguments))
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param(
+            CHECKS.replace("primary_key:", "primary_kye:"),
+            f"{FILE}:7:5: unknown kind 'primary_kye'; did you mean 'primary_key'?\nhint: kinds: ",
+            id="unknown kind",
+        ),
+        pytest.param(
+            CHECKS.replace("default: 1", "defalt: 1"),
+            f"{FILE}:4:43: unknown key 'defalt' in 'column'; did you mean 'default'?\nhint: keys: ",
+            id="unknown key",
+        ),
+        pytest.param(
+            CHECKS + "table: app.others\n", f"{FILE}:8:1: key 'table' is given twice, first in line 1\n", id="twice"
+        ),
+        pytest.param(CHECKS + "\t- x: 1\n", f"{FILE}:8:1: a tab; YAML indents with spaces\n", id="a tab"),
+        pytest.param(CHECKS.encode() + b"# \xe4\n", f"{FILE}:8:3: not UTF-8", id="not UTF-8"),
+        pytest.param("", f"{FILE}:1:1: the file is empty\n", id="empty"),
+        pytest.param("# nothing\n", f"{FILE}:1:1: the file is empty\n", id="only comments"),
+        pytest.param(
+            CHECKS.replace("{type: integer}", "{type: numeric(10,2)}"),
+            f"{FILE}:3:14: in flow style a comma ends a value, so 'numeric(10,2)' falls apart\n"
+            'hint: quote it: {type: "numeric(10,2)"}\n',
+            id="a torn flow value",
+        ),
+        pytest.param(
+            CHECKS.replace("amount > 0", "amount > > 0"),
+            f'{FILE}:4:71: not a predicate: syntax error at or near ">"\n    amount > > 0\n             ^\n',
+            id="no predicate",
+        ),
+        pytest.param(
+            CHECKS + "  - primary_key: [id]\n",
+            f"{FILE}:8:5: a second check of the name 'app.items.primary_key.id', the first is {FILE}:7:5\nhint: ",
+            id="two of a name",
+        ),
+    ],
+)
+def test_check_files(cli: Cli, run: Run, text: str | bytes, message: str) -> None:
+    cli.write(FILE, text)
+    code, out, err = run("test", "--target", "postgresql://nobody@127.0.0.1:1/none")  # no server is asked
+    assert (code, out) == (2, "")
+    assert err.startswith(message), err
+
+
+def test_a_seed_with_too_many_cells(cli: Cli, run: Run) -> None:
+    cli.write("seeds/app/items.csv", "id,amount\n1,10\n2,20,30\n")
+    code, _, err = run("test")
+    assert (code, err) == (
+        2,
+        "seeds/app/items.csv:3: 3 cells, but the header names 2\n"
+        'hint: a cell that contains a comma is written in quotes: "a, b"\n',
+    )
+
+
+@pytest.mark.parametrize("verb", ["test", "apply", "status", "seed", "rollback", "clean"])
+def test_an_unreachable_server(run: Run, verb: str) -> None:
+    code, out, err = run(verb, "--target", "postgresql://ada:s3cret@127.0.0.1:1/shop")
+    assert (code, out) == (2, "")
+    assert err == (
+        "cannot connect to PostgreSQL at 127.0.0.1:1: Connection refused\n"
+        "hint: is the server running there, and may this machine reach it? --target embedded needs no server\n"
+    )
+
+
+def test_a_wrong_password_is_never_printed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise psycopg.OperationalError('connection failed: FATAL:  password authentication failed for user "ada"')
+
+    monkeypatch.setattr(psycopg, "connect", refuse)
+    for flags in ((), ("--debug",)):
+        code, out, err = run(*flags, "status", "--target", "postgresql://ada:s3cret@db.example.org/shop")
+        assert (code, out) == (2, "")
+        assert 'PostgreSQL at db.example.org:5432 refuses the password of "ada"' in err
+        assert "s3cret" not in err
+
+
+def test_a_server_that_is_too_old(run: Run, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "OLDEST", 99)
+    code, out, err = run("status", "--target", make_conninfo(**server.conninfo))
+    assert (code, out) == (2, "")
+    assert err == (
+        f"PostgreSQL {connection.version_text(server.version)} is too old; 99 to 18 work\n"
+        "hint: point the tool at a newer server, or use --target embedded\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/d/x"), "the disk is full: /d/x\nhint: free some space"),
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full\nhint: free some space and run again"),
+        (psycopg.errors.DiskFull("could not extend file"), "the disk of the server is full\nhint: free some space"),
+        (
+            psycopg.errors.AdminShutdown("terminating connection\nmore"),
+            "the server went away: terminating connection\n",
+        ),
+        (PermissionError(errno.EACCES, "Permission denied", "/d/x"), "/d/x: Permission denied\n"),
+        (OSError(errno.EMFILE, "Too many open files"), "Too many open files\n"),
+        (KeyError("x"), "this is a bug in harness: KeyError: 'x'\nhint: harness --debug "),
+    ],
+)
+def test_whatever_else_happens(run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str) -> None:
+    def fail(*_: object) -> Any:
+        raise error
+
+    monkeypatch.setattr("harness.project.load.load", fail)
+    code, out, err = run("status")
+    assert (code, out) == (2, "")
+    assert err.startswith(message), err
+    assert "Traceback" not in err
+    code, _, err = run("--debug", "status")
+    assert code == 2
+    assert err.startswith("Traceback")
+    monkeypatch.setenv("HARNESS_DEBUG", "1")
+    assert run("status")[2].startswith("Traceback")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tset"], "No such command 'tset'. Did you mean 'test'?"),
+        (["test", "--report", "html"], "Invalid value for '--report': 'html' is no report; there are junit, json"),
+        (["test", "--seed", "-1"], "Invalid value for '--seed': -1 is not in the range x>=0."),
+        (["schema", "x"], "Invalid value for 'checks|project': 'x' is not one of 'checks', 'project'."),
+    ],
+)
+def test_the_command_line_itself(run: Run, arguments: list[str], message: str) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1] == f"Error: {message}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--select", "itmes"], "nothing matches 'itmes'; did you mean 'items'?\n"),
+        (["--profile", "nigthly"], "no profile 'nigthly'; did you mean 'nightly'?\nhint: profiles: dev, ci, nightly\n"),
+        (["--target", "embeded"], "no target 'embeded'; did you mean 'embedded'?\n"),
+        (["--exclude", "app"], "nothing is left to prove: --exclude takes out all that --select chooses\n"),
+    ],
+)
+def test_what_is_not_there(run: Run, arguments: list[str], message: str) -> None:
+    code, out, err = run("test", *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(message), err
+
+
+def test_no_checks_prove_nothing(cli: Cli, run: Run) -> None:
+    (cli.root / FILE).unlink()
+    assert run("test") == (
+        2,
+        "",
+        "the project declares no checks, so there is nothing to prove\n"
+        "hint: write one into checks/<module>/<table>.yml\n",
+    )
+
+
+def test_no_project(run: Run, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = tmp_path_factory.mktemp("empty")
+    monkeypatch.chdir(empty)
+    code, _, err = run("status")
+    assert (code, err) == (
+        2,
+        f"no project.yml in {empty} or above\n"
+        "hint: go to the directory of a project, or start one with 'harness init'\n",
+    )
+    code, _, err = run("--project", "elsewhere", "status")
+    assert (code, err) == (2, f"no project.yml in {empty / 'elsewhere'}\nhint: start a project with 'harness init'\n")
+
+
+def test_a_project_is_found_from_below_and_by_name(cli: Cli, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(cli.root / "checks/app")
+    assert run("status")[0] == 0
+    monkeypatch.chdir(Path(sys.executable).parent)
+    assert run("--project", str(cli.root), "status")[0] == 0
+
+
+def test_a_directory_that_is_gone(run: Run, tmp_path_factory: pytest.TempPathFactory) -> None:
+    gone = tmp_path_factory.mktemp("gone")
+    here = Path.cwd()
+    os.chdir(gone)
+    try:
+        gone.rmdir()
+        assert run("status") == (2, "", "the current directory is not there any more\nhint: go to another one\n")
+    finally:
+        os.chdir(here)

@@ -1,0 +1,51 @@
+"""The sessions of the README are real ones."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from harness.cli.verbs import harness
+from tests.cli.conftest import Cli, timeless
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+SESSIONS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_failing_run(cli: Cli) -> None:
+    for name in ("schema", "seeds", "checks", "project.yml"):
+        there = cli.root / name
+        shutil.rmtree(there) if there.is_dir() else there.unlink(missing_ok=True)
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, there)
+    sed, test, *shown, echo, code = SESSIONS[0].splitlines()
+    slip = re.fullmatch(r"\$ sed -i '/(\w+)/d' (\S+)", sed)
+    assert slip is not None and echo == "$ echo $?"
+    lines = (cli.root / slip[2]).read_text().splitlines(keepends=True)
+    kept = [line for line in lines if slip[1] not in line]
+    assert len(kept) == len(lines) - 1
+    cli.write(slip[2], "".join(kept))
+    done = cli.run(*test.split()[2:])
+    assert timeless(done.stdout).splitlines() == timeless("\n".join(shown)).splitlines()
+    assert (done.returncode, done.stderr) == (int(code), "")
+
+
+def test_bad_input(cli: Cli) -> None:
+    cli.replace("checks/app/items.yml", "primary_key:", "primary_kye:")
+    command, *shown = SESSIONS[1].splitlines()
+    done = cli.run(*command.split()[2:])
+    assert (done.returncode, done.stderr.splitlines()) == (2, shown)
+
+
+def test_it_names_only_verbs_that_exist() -> None:
+    verbs = set(re.findall(r"(?:^|\$ |`|    |&& )harness ([a-z]+)", README, re.MULTILINE))
+    assert verbs >= {"test", "init", "apply", "doctor"}
+    assert verbs <= set(harness.commands)
+
+
+def test_every_kind_is_listed() -> None:
+    from harness.kinds import KINDS
+
+    table = README.partition("| kind | what is proven |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", table)) >= set(KINDS)

@@ -1,0 +1,198 @@
+"""init, doctor, lint, clean, schema, help, and what an answer must not wait for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import click
+import jsonschema
+import pytest
+import yaml
+
+from harness.cli.verbs import harness
+from harness.database.connection import Server
+from tests.cli.conftest import Cli, scratch_databases
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_help_names_every_verb_and_every_option_has_words(cli: Cli) -> None:
+    shown = cli.run("--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    for name, verb in harness.commands.items():
+        assert f"\n  {name} " in shown.stdout
+        options = [each for each in verb.params if isinstance(each, click.Option)]
+        assert verb.help and all(option.help for option in options)
+        assert cli.run(name, "--help").returncode == 0
+
+
+def test_version(cli: Cli) -> None:
+    assert cli.run("--version").stdout == f"harness {metadata.version('constraint-harness')}\n"
+
+
+SLOW = ("hypothesis", "sqlfluff", "rich", "pytest")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "not_imported"),
+    [
+        (["--help"], (*SLOW, "psycopg", "yaml", "postgast")),
+        (["test", "--help"], (*SLOW, "psycopg", "yaml", "postgast")),
+        (["apply"], SLOW),
+        (["status"], SLOW),
+    ],
+)
+def test_what_takes_time_is_imported_late(cli: Cli, arguments: list[str], not_imported: tuple[str, ...]) -> None:
+    cli.write(".harness/schemas/checks.json", "{}")
+    code = (
+        "import sys\nfrom harness.cli import entry\n"
+        f"assert entry.run({arguments!r}) == 0\n"
+        f"print(sorted(set({not_imported!r}) & set(sys.modules)), file=sys.stderr)"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], cwd=cli.root, env=cli.environment, capture_output=True, text=True, check=False
+    )
+    assert shown.stderr == "[]\n"
+
+
+@pytest.fixture
+def demo(cli: Cli, server: Server) -> Cli:
+    """A project fresh from init."""
+    made = cli.run("init", "demo")
+    assert (made.returncode, made.stderr) == (0, "")
+    assert made.stdout.endswith("\nNow prove it:\n\n  cd demo\n  harness test\n")
+    return Cli(cli.root / "demo", "demo", cli.environment)
+
+
+def test_init_is_green_and_red_by_name_when_its_rule_is_removed(demo: Cli) -> None:
+    green = demo.run("test")
+    assert (green.returncode, green.stderr) == (0, ""), green.stdout
+    demo.replace("schema/shop/001_tables.up.sql", "    constraint orders_total_not_negative check (total >= 0),\n", "")
+    red = demo.run("test", "--select", "kind:check", "--seed", "1")
+    assert red.returncode == 1
+    broken = [line.split() for line in red.stdout.splitlines() if line.startswith("  BROKEN")]
+    assert broken == [["BROKEN", "check", "orders_total_not_negative", "checks/shop/orders.yml:19"]]
+
+
+def test_what_init_writes_is_clean_and_applies(demo: Cli) -> None:
+    assert demo.run("lint").stdout == ""
+    assert demo.run("apply").returncode == 0
+    seeded = demo.run("seed")
+    assert (seeded.returncode, seeded.stdout.splitlines()[-1]) == (0, "2 files, 5 rows")
+    assert demo.run("rollback", "--all").returncode == 0
+
+
+def test_init_overwrites_nothing(demo: Cli, cli: Cli) -> None:
+    before = {path: path.read_bytes() for path in demo.root.rglob("*") if path.is_file()}
+    (demo.root / "project.yml").write_text("mine")
+    again = cli.run("init", "demo")
+    assert again.returncode == 2
+    assert again.stderr == (
+        "demo/.gitignore: is there already, and init overwrites nothing\nhint: name a new directory\n"
+    )
+    (demo.root / "project.yml").write_bytes(before[demo.root / "project.yml"])
+    assert {path: path.read_bytes() for path in demo.root.rglob("*") if path.is_file()} == before
+
+
+def test_init_beside_other_files_and_in_a_directory_of_any_name(cli: Cli) -> None:
+    root = cli.root / "Läden & mehr"
+    root.mkdir()
+    (root / "LICENSE").write_text("mine")
+    there = Cli(root, "", cli.environment)
+    made = there.run("init", ".")
+    assert (made.returncode, made.stderr) == (0, "")
+    assert made.stdout.endswith("\nNow prove it:\n\n  harness test\n")
+    assert "\nname: Läden_mehr\n" in (root / "project.yml").read_text()
+    assert (root / "LICENSE").read_text() == "mine"
+    assert there.run("apply", "--dry-run").returncode == 0
+
+
+def test_init_where_a_file_is(cli: Cli) -> None:
+    cli.write("x", "")
+    done = cli.run("init", "x")
+    assert (done.returncode, done.stderr) == (2, "x: is no directory\n")
+
+
+def schemas(cli: Cli) -> dict[str, Any]:
+    return {name: json.loads(cli.run("schema", name).stdout) for name in ("project", "checks")}
+
+
+def test_every_yaml_file_of_ours_is_valid_for_an_editor(demo: Cli) -> None:
+    known = schemas(demo)
+    for root in (ROOT, demo.root):
+        found = [*sorted(root.glob("checks/**/*.yml")), root / "project.yml"]
+        assert len(found) >= 4
+        for path in found:
+            schema = known["project" if path.name == "project.yml" else "checks"]
+            for document in yaml.load_all(path.read_text(), yaml.BaseLoader):
+                jsonschema.Draft202012Validator(schema).validate(as_editors_read(document))
+
+
+def as_editors_read(document: object) -> object:
+    """YAML 1.2's core schema, as the YAML language server reads it."""
+    if isinstance(document, dict):
+        return {key: as_editors_read(value) for key, value in document.items()}
+    if isinstance(document, list):
+        return [as_editors_read(value) for value in document]
+    text = str(document)
+    if text in ("true", "false"):
+        return text == "true"
+    return int(text) if text.lstrip("-").isdigit() else None if text == "" else text
+
+
+def test_editors_find_the_schemas(demo: Cli) -> None:
+    for root in (ROOT, demo.root):
+        settings = json.loads((root / ".vscode/settings.json").read_text())
+        assert settings["yaml.schemas"] == {
+            ".harness/schemas/project.json": "project.yml",
+            ".harness/schemas/checks.json": ["checks/**/*.yml", "checks/**/*.yaml"],
+        }
+    directory = demo.root / ".harness/schemas"
+    assert {path.name: path.read_text() for path in directory.iterdir()} == {
+        f"{name}.json": demo.run("schema", name).stdout for name in ("project", "checks")
+    }
+    (directory / "checks.json").write_text("{}")
+    demo.run("test", "--select", "nothing")
+    assert json.loads((directory / "checks.json").read_text()) != {}
+
+
+def test_lint(cli: Cli) -> None:
+    cli.write(".sqlfluff", "[sqlfluff]\ndialect = postgres\n")
+    cli.write("schema/app/001_items.down.sql", "DROP TABLE app.items;\ndrop schema app;\n")
+    done = cli.run("lint", "schema/app/001_items.down.sql")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("schema/app/001_items.down.sql:2:1: CP01 ")
+
+
+def test_clean_and_doctor(cli: Cli, server: Server) -> None:
+    cli.run("test")
+    cleaned = cli.run("clean")
+    assert (cleaned.returncode, cleaned.stderr) == (0, "")
+    assert cleaned.stdout.startswith("dropped template harness_t_")
+    assert cleaned.stdout.endswith(f" of project {cli.name}\n")
+    assert cli.run("clean").stdout == "nothing to do\n"
+    assert scratch_databases(server) == []
+    seen = cli.run("doctor")
+    assert (seen.returncode, seen.stderr) == (0, "")
+    assert f"ok       target embedded: {server.description}\n" in seen.stdout
+
+
+def test_doctor_advises_and_fails_on_a_problem(cli: Cli) -> None:
+    cli.write(".env", "DATABASE_URL=postgresql://ada:s3cret@127.0.0.1:1/shop\n")
+    seen = cli.run("doctor")
+    assert seen.returncode == 1
+    assert "problem  target DATABASE_URL (.env): cannot connect to PostgreSQL at 127.0.0.1:1: " in seen.stdout
+    assert "\n         is the server running there, and may this machine reach it? " in seen.stdout
+    assert "s3cret" not in seen.stdout + seen.stderr
+
+
+def test_doctor_outside_of_a_project(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outside = Cli(tmp_path_factory.mktemp("outside"), "", cli.environment)
+    seen = outside.run("doctor")
+    assert (seen.returncode, seen.stderr) == (0, "")
+    assert seen.stdout.startswith("ok       Python 3.")

@@ -1,0 +1,217 @@
+"""A batch of probes gives the replies that the statements give one by one, and leaves nothing behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.catalog import read
+from harness.database.connection import Server
+from harness.probes import Accepted, Delete, Execute, Insert, Probe, Refusal, Reply, Scenario, Session, Then, Update
+from harness.probes.session import BATCH
+from harness.project.model import TableName
+
+P, C = TableName("t", "parents"), TableName("t", "Kinder")
+SCHEMA = """
+create schema t;
+create domain t.word as text check (value <> 'bad');
+create table t.parents (id integer primary key, word t.word, doc jsonb, unique (word));
+create table t."Kinder" (
+    id integer generated always as identity, "Ä" integer not null default 7 constraint "chk Ä" check ("Ä" > 0),
+    parent integer references t.parents on delete cascade deferrable initially deferred, plain json, tags text[]
+);
+create function t.refuse() returns trigger language plpgsql as $$
+begin
+    if new.word = 'whim' then
+        raise 'no whims' using errcode = 'P0042', schema = 't', table = 'parents', constraint = 'no_whims';
+    end if;
+    return new;
+end $$;
+create trigger refuse before insert or update on t.parents for each row execute function t.refuse();
+insert into t.parents values (100, 'stands', '{}');
+"""
+IDS = st.sampled_from(["1", "2", "100", "2147483648", "x"])
+WORDS = st.none() | st.sampled_from(["", "bad", "whim", "stands", "it's", "a\\b", "ä"])
+DOCUMENTS = st.none() | st.sampled_from(["{}", "null", '{"a": "it\'s"}', '"text"', " null ", "[null]"])
+# A domain reads its value before it is known whether an UPDATE finds a row.
+CHANGED = WORDS.filter(lambda word: word != "bad")
+PARENTS = st.fixed_dictionaries({"id": IDS}, optional={"word": WORDS, "doc": DOCUMENTS})
+CHILDREN = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": st.sampled_from(["1", "2", None]),
+        "Ä": st.sampled_from(["1", "0", None]),
+        "parent": st.none() | IDS,
+        "plain": DOCUMENTS,
+        "tags": st.sampled_from([None, "{}", '{"a,b","NULL"}', "{a"]),
+    },
+)
+STATEMENTS = st.one_of(
+    PARENTS.map(lambda row: Insert(P, row)),
+    CHILDREN.map(lambda row: Insert(C, row)),
+    st.tuples(IDS, PARENTS, CHANGED).map(lambda all: Update(P, {"id": all[0]}, {**all[1], "word": all[2]})),
+    st.tuples(IDS, CHANGED).map(lambda both: Update(P, {"id": both[0], "word": None}, {"word": both[1]})),
+    st.sampled_from(["1", "0", None]).map(lambda value: Update(C, {"id": "1"}, {"Ä": value})),
+    IDS.map(lambda key: Delete(P, {"id": key})),
+    st.sampled_from(
+        [
+            "select * from t.parents",
+            "truncate t.parents cascade",
+            "update t.parents set word = word || '!'",
+            "select 1 / 0",
+            "selec",
+            "do $$ begin assert false; end $$",
+            "set local work_mem to '1MB'",
+            "select * from t.nothing",
+        ]
+    ).map(Execute),
+)
+THEN = st.none() | st.just(
+    Then("select count(*)::text || current_setting('harness.changed') from t.parents", "", "how many")
+)
+SETTINGS = st.sampled_from([{}, {}, {"app.user": "it's"}, {"role": "probe_reader"}, {"work_mem": "no"}])
+PROBES = st.builds(Probe, STATEMENTS, st.just(Accepted()), st.just("a"), st.just(""), SETTINGS, THEN)
+# A sound row of each table stands first: it is the base that the others are told from.
+BASES = (Insert(P, {"id": "50", "word": "base"}), Insert(C, {"id": "50", "Ä": "1"}))
+SETUPS = st.lists(STATEMENTS, max_size=3).map(lambda drawn: (*BASES, *drawn))
+SCENARIOS = st.lists(
+    st.builds(Scenario, SETUPS, st.lists(PROBES, min_size=1, max_size=4).map(tuple)), min_size=1, max_size=4
+)
+QUICK = settings(max_examples=80, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture
+def connection(database: tuple[Server, str]) -> Any:
+    server, name = database
+    with server.connect(name) as connection:
+        if connection.execute("select from pg_roles where rolname = 'probe_reader'").fetchone() is None:
+            connection.execute("create role probe_reader")
+        connection.execute(
+            SCHEMA + "grant usage on schema t to probe_reader; grant select on t.parents to probe_reader"
+        )
+        yield connection
+
+
+def test_a_batch_replies_as_one_by_one(connection: psycopg.Connection[Any]) -> None:
+    session = Session(connection, read(connection))
+
+    @QUICK
+    @given(SCENARIOS)
+    def same(scenarios: list[Scenario]) -> None:
+        before = _state(connection)
+        found = session.run(scenarios)
+        assert _state(connection) == before
+        assert [_plain(answer) for answer in found] == [_one_by_one(connection, scenario) for scenario in scenarios]
+
+    same()
+
+
+def _state(connection: psycopg.Connection[Any]) -> list[object]:
+    """What a batch must leave alone: rows, settings, the role, and no transaction is open."""
+    query = """
+    select (select count(*) from t.parents), (select count(*) from t."Kinder"), current_user,
+    current_setting('work_mem'),
+    coalesce(current_setting('app.user', true), ''), (select md5(string_agg(p::text, ',')) from t.parents as p)
+    """
+    return [*connection.execute(query).fetchall(), connection.info.transaction_status]
+
+
+def _plain(answer: list[Reply] | Refusal) -> object:
+    if isinstance(answer, Refusal):
+        return _named(answer)
+    return [
+        (_named(reply.refusal), None, None) if reply.refusal else (None, reply.rows, reply.then) for reply in answer
+    ]
+
+
+def _named(refusal: Refusal) -> tuple[str, ...]:
+    if refusal.sqlstate == "HX002":
+        return ("HX002",)
+    return (refusal.sqlstate, refusal.table, refusal.column, refusal.constraint, refusal.datatype)
+
+
+def _one_by_one(connection: psycopg.Connection[Any], scenario: Scenario) -> object:
+    with connection.transaction(force_rollback=True):
+        try:
+            for statement in scenario.setup:
+                connection.execute(statement.sql.encode())
+        except psycopg.Error as error:
+            return _diagnosis(error)
+        return [_try(connection, probe) for probe in scenario.probes]
+
+
+def _try(connection: psycopg.Connection[Any], probe: Probe) -> object:
+    with connection.transaction(force_rollback=True):
+        try:
+            for name, value in sorted(probe.settings.items(), key=lambda item: item[0] == "role"):
+                connection.execute("select set_config(%s, %s, true)", [name, value])
+        except psycopg.Error:
+            return (("HX002",), None, None)
+        try:
+            changed = connection.execute(probe.statement.sql.encode()).rowcount
+            changed = max(changed, 0)
+            connection.execute("set constraints all immediate")
+        except psycopg.Error as error:
+            return (_diagnosis(error), None, None)
+        then = None
+        if probe.then is not None:
+            connection.execute("reset role")
+            connection.execute("select set_config('harness.changed', %s, true)", [str(changed)])
+            row = connection.execute(probe.then.sql.encode()).fetchone()
+            then = row[0] if row else None
+        return (None, changed, then)
+
+
+def _diagnosis(error: psycopg.Error) -> tuple[str, ...]:
+    diag = error.diag
+    found = (diag.sqlstate, diag.table_name, diag.column_name, diag.constraint_name, diag.datatype_name)
+    return tuple(each or "" for each in found)
+
+
+def test_more_probes_than_one_batch_holds(connection: psycopg.Connection[Any]) -> None:
+    session = Session(connection, read(connection))
+    probes = tuple(Probe(Insert(P, {"id": str(n), "word": str(n)}), Accepted(1), "a") for n in range(BATCH // 2 + 1))
+    answers = session.run([Scenario((), probes)] * 4 + [Scenario((), probes * 3)])
+    assert [len(answer) if isinstance(answer, list) else answer for answer in answers] == [
+        *[len(probes)] * 4,
+        len(probes) * 3,
+    ]
+    refused = [reply.refusal for answer in answers if isinstance(answer, list) for reply in answer if reply.refusal]
+    assert {(refusal.sqlstate, refusal.constraint) for refusal in refused} == {("23505", "parents_pkey")}
+    assert len(refused) == 7  # of the parent that stands there, once in each run of the probes
+
+
+def test_a_setup_that_fails_does_not_disturb_its_neighbours(connection: psycopg.Connection[Any]) -> None:
+    session = Session(connection, read(connection))
+    probe = Probe(Insert(P, {"id": "1"}), Accepted(1), "a")
+    broken = Scenario((Insert(P, {"id": "1"}), Insert(P, {"id": "100"})), (probe, probe))
+    sound = Scenario((Insert(P, {"id": "2"}),), (probe, probe))
+    first, second, third = session.run([sound, broken, sound])
+    assert first == third == [Reply(None, 1, None)] * 2
+    assert isinstance(second, Refusal)
+    assert str(second) == "refused by parents_pkey (23505)"
+
+
+def test_what_hangs_on_a_setting_that_cannot_be_made_is_no_refusal_of_the_statement(
+    connection: psycopg.Connection[Any],
+) -> None:
+    session = Session(connection, read(connection))
+    probe = Probe(Execute("select 1"), Accepted(), "a", settings={"role": "nobody_of_that_name"})
+    ((reply,),) = session.run([Scenario((), (probe,))])
+    assert isinstance(reply, Reply)
+    assert reply.refusal is not None
+    assert reply.refusal.sqlstate == "HX002"
+
+
+def test_a_question_before_sees_what_the_statement_then_removes(connection: psycopg.Connection[Any]) -> None:
+    before = "select set_config('harness.before', (select count(*) from t.parents)::text, true)"
+    then = Then(
+        "select current_setting('harness.before') || ', ' || count(*) from t.parents", "1, 0", "before and after"
+    )
+    probe = Probe(Delete(P, {"id": "100"}), Accepted(1), "a", then=then, before=before)
+    ((reply,),) = Session(connection, read(connection)).run([Scenario((), (probe,))])
+    assert reply == Reply(None, 1, "1, 0")

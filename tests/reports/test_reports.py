@@ -1,0 +1,268 @@
+"""Reports of planted outcomes, to the letter; and of any text at all, still well-formed."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from harness.errors import Place
+from harness.outcome import Counterexample, Outcome, Status
+from harness.reports import json as json_report
+from harness.reports import junit, scripts, words
+from harness.reports.run import Run
+from harness.reports.terminal import Terminal
+
+RUN = Run("demo", "embedded PostgreSQL 18.6", "dev", 5, 123, 5)
+PROVED = Outcome(
+    name="shop.orders.check.total",
+    kind="check",
+    subject="total",
+    module="shop",
+    table="shop.orders",
+    place=Place(Path("checks/shop/orders.yml"), 7, 5),
+    status=Status.PROVED,
+    probes=1280,
+    seconds=0.25,
+)
+FACTS = replace(PROVED, name="shop.rollback.all", kind="rollback", subject="all", table=None, probes=0, facts=1)
+EXAMPLE = Counterexample(
+    wanted="'whim' refused by chk_status (23514)",
+    caught="accepted",
+    rows=(
+        ("shop.customers", {"id": "1", "note": None}),
+        ("shop.orders", {"id": "2", "status": "it's", "text": "x" * 61, "note": None}),
+    ),
+    script="begin;\nrollback;\n",
+)
+BROKEN = replace(
+    PROVED,
+    name="shop.orders.accepted_values.status",
+    kind="accepted_values",
+    subject="status",
+    status=Status.BROKEN,
+    probes=64,
+    counterexamples=(EXAMPLE, Counterexample("an index", "none")),
+)
+UNRELIABLE = replace(
+    PROVED,
+    name="shop.orders.row_security.a user sees their own orders, and nobody else's",
+    kind="row_security",
+    subject="a user sees their own orders, and nobody else's",
+    status=Status.UNRELIABLE,
+    probes=0,
+    reason="no scenario could be built",
+)
+OUTCOMES = [FACTS, PROVED, BROKEN, UNRELIABLE]
+
+TERMINAL = f"""\
+heading
+
+shop
+  proved  rollback all                                              1 fact
+
+shop.orders
+  proved  check total                                         1,280 probes
+  BROKEN  accepted_values status                  checks/shop/orders.yml:7
+          wanted: 'whim' refused by chk_status (23514)
+          caught: accepted
+          with:   shop.customers id='1'
+          row:    id='2' status='it''s' text='{"x" * 60}…' (61 characters)
+          wanted: an index
+          caught: none
+          replay: psql -f .harness/repro/shop.orders.accepted_values.status.sql
+  UNRELIABLE  row_security a user sees their own orders, and nobody else's  checks/shop/orders.yml:7
+          reason: no scenario could be built
+
+2 proved, 1 broken, 1 unreliable; 1,344 probes and 1 fact in 2.0 s (672 probes/s)
+1 not tried: --fail-fast
+repeat with: harness test
+"""
+
+
+def shown(outcomes: list[Outcome], run: Run = RUN, *, terminal: bool = False) -> str:
+    file = io.StringIO()
+    console = Console(file=file, width=40, force_terminal=terminal, color_system="standard" if terminal else None)
+    report = Terminal(console, run)
+    report.begin("heading")
+    for outcome in outcomes:
+        report.add(outcome)
+    report.end(2.0, "harness test")
+    return file.getvalue()
+
+
+def test_terminal() -> None:
+    assert shown(OUTCOMES) == TERMINAL
+
+
+def test_terminal_colours_the_verdicts() -> None:
+    text = shown(OUTCOMES, terminal=True)
+    assert "\x1b[32mproved\x1b[0m" in text
+    assert "\x1b[1;31mBROKEN\x1b[0m" in text
+
+
+def test_only_so_many_counterexamples() -> None:
+    many = replace(BROKEN, counterexamples=tuple(Counterexample(f"{n}", "x") for n in range(7)))
+    assert words.lines(many) == [
+        line for n in range(5) for line in (f"wanted: {n}", "caught: x")
+    ] + ["… and 2 more"]  # fmt: skip
+
+
+def test_only_so_many_neighbours() -> None:
+    rows = tuple(("shop.customers", {"id": str(n)}) for n in range(13))
+    lines = words.lines(replace(BROKEN, counterexamples=(Counterexample("w", "c", rows),)))
+    assert lines[2] == "with:   shop.customers id='0'"
+    assert lines[-2:] == ["with:   2 more rows", "row:    shop.customers id='12'"]
+
+
+def test_nothing_in_a_value_moves_the_cursor() -> None:
+    rows = (("shop.orders", {"note": "a  b\n\x1b[2J\u202e", "gone": None}),)
+    lines = words.lines(replace(BROKEN, counterexamples=(Counterexample("two\nlines", "\x07", rows),)))
+    assert lines == ["wanted: two lines", r"caught: \x07", r"row:    note='a  b\n\x1b[2J\u202e'"]
+
+
+def test_junit() -> None:
+    root = ElementTree.fromstring(junit.render(RUN, OUTCOMES))
+    assert root.attrib == {
+        "name": "demo",
+        "tests": "4",
+        "failures": "1",
+        "errors": "1",
+        "skipped": "0",
+        "time": "1.000",
+    }
+    assert [(suite.get("name"), suite.get("tests")) for suite in root] == [("shop", "1"), ("shop.orders", "3")]
+    properties = {each.get("name"): each.get("value") for each in root[0].iter("property")}
+    assert properties == {"server": "embedded PostgreSQL 18.6", "profile": "dev", "seed": "123"}
+    cases = list(root.iter("testcase"))
+    assert cases[1].attrib == {
+        "name": "shop.orders.check.total",
+        "classname": "shop.orders",
+        "file": "checks/shop/orders.yml",
+        "line": "7",
+        "time": "0.250",
+    }
+    assert [[child.tag for child in case] for case in cases] == [[], [], ["failure"], ["error"]]
+    failure, error = cases[2][0], cases[3][0]
+    assert failure.attrib == {
+        "message": "wanted: 'whim' refused by chk_status (23514); caught: accepted",
+        "type": "broken",
+    }
+    assert (failure.text or "").splitlines()[:2] == [
+        "checks/shop/orders.yml:7:5: accepted_values status",
+        "wanted: 'whim' refused by chk_status (23514)",
+    ]
+    assert error.attrib == {"message": "no scenario could be built", "type": "unreliable"}
+
+
+def test_json() -> None:
+    document = json.loads(json_report.render(RUN, OUTCOMES, 2.0))
+    checks = document.pop("checks")
+    assert document == {
+        "version": 1,
+        "project": "demo",
+        "server": "embedded PostgreSQL 18.6",
+        "profile": {"name": "dev", "scenarios": 5},
+        "seed": 123,
+        "totals": {
+            "proved": 2,
+            "broken": 1,
+            "unreliable": 1,
+            "not_tried": 1,
+            "probes": 1344,
+            "facts": 1,
+            "seconds": 2.0,
+        },
+    }
+    assert checks[2] == {
+        "name": "shop.orders.accepted_values.status",
+        "kind": "accepted_values",
+        "subject": "status",
+        "module": "shop",
+        "table": "shop.orders",
+        "place": {"path": "checks/shop/orders.yml", "line": 7, "column": 5},
+        "status": "broken",
+        "probes": 64,
+        "facts": 0,
+        "seconds": 0.25,
+        "reason": None,
+        "counterexamples": [
+            {
+                "wanted": "'whim' refused by chk_status (23514)",
+                "caught": "accepted",
+                "rows": [
+                    {"table": "shop.customers", "values": {"id": "1", "note": None}},
+                    {
+                        "table": "shop.orders",
+                        "values": {"id": "2", "status": "it's", "text": "x" * 61, "note": None},
+                    },
+                ],
+            },
+            {"wanted": "an index", "caught": "none", "rows": []},
+        ],
+        "replay": ".harness/repro/shop.orders.accepted_values.status.sql",
+    }
+    assert [check["replay"] for check in checks] == [None, None, checks[2]["replay"], None]
+
+
+anything = st.text(st.characters(codec=None))
+
+
+@given(wanted=anything, caught=anything, column=anything, value=anything, name=anything)
+def test_any_text_makes_a_whole_report(wanted: str, caught: str, column: str, value: str, name: str) -> None:
+    example = Counterexample(wanted, caught, ((name, {column: value}),), script="x")
+    outcomes = [
+        replace(BROKEN, name=name, table=name, counterexamples=(example,)),
+        replace(UNRELIABLE, name=name, table=name, reason=wanted),
+    ]
+    root = ElementTree.fromstring(junit.render(RUN, outcomes).encode())
+    assert [len(case) for case in root.iter("testcase")] == [1, 1]
+    document = json.loads(json_report.render(RUN, outcomes, 1.0))
+    assert document["checks"][0]["counterexamples"] == [
+        {"wanted": wanted, "caught": caught, "rows": [{"table": name, "values": {column: value}}]}
+    ]
+    written = shown(outcomes)
+    assert not [each for each in written if each != "\n" and ord(each) < 32]
+    # One line each: the lines of the plain report do not depend on what the values hold.
+    assert len(written.split("\n")) == len(shown([BROKEN_PLAIN, replace(UNRELIABLE, table="t")]).split("\n"))
+
+
+BROKEN_PLAIN = replace(BROKEN, table="t", counterexamples=(Counterexample("w", "c", (("t", {"c": "v"}),), script="x"),))
+
+
+NAMES = st.one_of(
+    st.text('aAbB.-_ /\\:*?"<>|\n', max_size=4),
+    st.sampled_from(["con", "CON", "con.x", "nul", "com1", "a-01234567", "." * 9, "ä", "a" * 300, "a" * 299 + "b"]),
+    anything,
+)
+
+
+@given(NAMES, NAMES)
+def test_two_names_never_share_a_file(one: str, other: str) -> None:
+    for name in (one, other):
+        file = scripts.file_name(name)
+        stem = file.partition(".")[0]
+        assert set(file) <= set("abcdefghijklmnopqrstuvwxyz0123456789._-")
+        assert len(file) < 140 and not file.startswith((".", "-"))
+        assert stem not in ("con", "prn", "aux", "nul", "com1", "lpt1")
+    assert (scripts.file_name(one) == scripts.file_name(other)) == (one == other)
+
+
+def test_the_name_of_a_plain_check_is_its_file() -> None:
+    assert scripts.file_name("shop.orders.check.total") == "shop.orders.check.total.sql"
+
+
+def test_scripts_come_and_go(tmp_path: Path) -> None:
+    scripts.keep(tmp_path, BROKEN)
+    file = tmp_path / ".harness/repro/shop.orders.accepted_values.status.sql"
+    assert file.read_text() == "begin;\nrollback;\n"
+    scripts.keep(tmp_path, replace(BROKEN, status=Status.UNRELIABLE, counterexamples=()))
+    assert file.exists()
+    scripts.keep(tmp_path, replace(BROKEN, status=Status.PROVED, counterexamples=()))
+    assert list(file.parent.iterdir()) == []
