@@ -53,7 +53,7 @@ class Failure:
 
 @dataclass
 class Trial:
-    """What was tried and what it showed. ``refused`` is how the setup of scenarios failed by a rule declared elsewhere."""
+    """What was tried and what it showed. ``refused`` is how the setup failed by a rule that is declared elsewhere."""
 
     probes: int = 0
     scenarios: int = 0
@@ -82,7 +82,7 @@ def attempt(
     own: Iterable[Refused],
     others: Iterable[Refused],
 ) -> Trial:
-    """Tries up to ``scenarios`` scenarios. ``own`` are the refusals of the check's rule, ``others`` of all other rules."""
+    """Tries up to ``scenarios`` scenarios. ``own`` are the refusals of the check's rule, ``others`` of all others."""
     examine = _Examiner(session, tuple(own), tuple(others))
     trial = Trial()
     for batch in _drawn(strategy, scenarios, seeded):

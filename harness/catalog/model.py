@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.errors import did_you_mean
 from harness.project.model import TableName
@@ -21,9 +21,10 @@ class Column:
     """``type`` is as declared, ``base_type`` with domains taken off; both as ``format_type`` prints them.
 
     ``base_name`` is the bare ``pg_type.typname`` of the base type (``int4``, ``_text``), ``base_kind`` its
-    ``typtype`` (``b`` base, ``e`` enum, ``c`` composite, ``r`` range, ``m`` multirange); ``element_name`` is the element
-    type of an array or the subtype of a range. ``identity`` is ``a`` (always), ``d`` (by default) or empty;
-    ``generated`` is ``s`` (stored), ``v`` (virtual) or empty, its expression then stands in ``default``.
+    ``typtype`` (``b`` base, ``e`` enum, ``c`` composite, ``r`` range, ``m`` multirange); ``element_name`` is the
+    element type of an array or the subtype of a range, ``labels`` are those of an enum or of an array's enum.
+    ``identity`` is ``a`` (always), ``d`` (by default) or empty; ``generated`` is ``s`` (stored), ``v`` (virtual) or
+    empty, its expression then stands in ``default``.
     """
 
     name: str
@@ -193,10 +194,19 @@ class Table:
 
 @dataclass(frozen=True)
 class Catalog:
-    """All tables outside the system's and the ledger's schemas. ``version`` is ``server_version_num``."""
+    """All tables outside the system's and the ledger's schemas. ``version`` is ``server_version_num``.
+
+    ``roots`` leads from a partition and the name of one of its constraints to the root's.
+    """
 
     version: int
     tables: Mapping[TableName, Table]
+    roots: Mapping[tuple[TableName, str], tuple[TableName, str]] = field(default_factory=dict)
+
+    def root(self, table: TableName, constraint: str) -> tuple[TableName, str]:
+        """The table that was partitioned, and its name for the constraint; what is no partition stays as it is."""
+        top, _ = self.roots.get((table, ""), (table, ""))
+        return self.roots.get((table, constraint), (top, constraint))
 
     def table(self, name: TableName) -> Table:
         """The table of that name; raises :class:`Missing` with the nearest."""

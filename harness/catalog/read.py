@@ -32,6 +32,7 @@ def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalo
         policies = _by_table(connection, "policies", ledger, lambda row: Policy(**row))
         grants = _by_table(connection, "grants", ledger, lambda row: Grant(**row))
         rows = _rows(connection, "tables", ledger)
+        partitions = _rows(connection, "partitions", ledger)
     tables = {}
     for row in rows:
         name = _table_name(row)
@@ -45,7 +46,17 @@ def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalo
             grants=grants[name],
             **row,
         )
-    return Catalog(connection.info.server_version, MappingProxyType(tables))
+    return Catalog(connection.info.server_version, MappingProxyType(tables), MappingProxyType(_roots(partitions)))
+
+
+def _roots(rows: list[dict[str, Any]]) -> dict[tuple[TableName, str], tuple[TableName, str]]:
+    roots: dict[tuple[TableName, str], tuple[TableName, str]] = {}
+    for row in rows:
+        root = TableName(row["root_schema"], row["root_table"])
+        partition = _table_name(row)
+        roots[partition, ""] = root, ""
+        roots[partition, row["name"]] = root, row["root_name"]
+    return roots
 
 
 def _by_table(

@@ -41,7 +41,9 @@ class Reference:
     def ghost(self, draft: Draft, row: Values) -> dict[str, str | None]:
         """Values that lead to no parent; what the row's other foreign keys share is left as it is."""
         others = {column for key in self.child.of_type("f") if key.name != self.key.name for column in key.columns}
-        shared = {} if others >= set(self.key.columns) else {name: row[name] for name in self.key.columns if name in others}
+        shared = (
+            {} if others >= set(self.key.columns) else {name: row[name] for name in self.key.columns if name in others}
+        )
         pairs = dict(zip(self.key.columns, self.key.referenced_columns, strict=True))
         return self.point(draft.row(self.parent.name, {pairs[column]: value for column, value in shared.items()}))
 

@@ -48,8 +48,8 @@ class Fact:
 class Subject:
     """What a check is about, with all it takes to look into it.
 
-    ``filled`` gives a connection to a database in which a table is full of rows. Of what other checks say of the table,
-    ``rewritten`` are columns that a trigger writes itself, ``primary_key`` and ``declared_indexes`` what they are called.
+    ``filled`` gives a connection to a database in which a table is full of rows. From what other checks say of the
+    table come ``rewritten`` (columns that a trigger writes itself), ``primary_key`` and ``declared_indexes``.
     """
 
     module: str
@@ -83,6 +83,11 @@ class Subject:
             return build(Draft(draw, self.catalog, self.pools))
 
         return drawn()
+
+    def fires(self, trigger: str) -> Fact:
+        """A trigger of the table is there and enabled. Raises :class:`~harness.catalog.model.Missing` without it."""
+        words = {"O": "enabled", "A": "enabled", "D": "disabled", "R": "enabled for replicas only"}
+        return Fact(f"trigger {trigger} enabled", f"trigger {trigger} {words[self.table.trigger(trigger).enabled]}")
 
     def may_update(self, columns: Iterable[str]) -> bool:
         """Whether an UPDATE may set these columns of the table: an identity that is always generated it may not."""
@@ -153,7 +158,7 @@ def column_list(columns: tuple[str, ...] | list[str]) -> str:
 
 
 def default_name(table: TableName, columns: tuple[str, ...], suffix: str) -> str:
-    """The name PostgreSQL gives a constraint that was not named (cut to 63 bytes only where nothing is left to save)."""
+    """The name PostgreSQL gives a constraint that was not named."""
     return "_".join([table.table, *columns, suffix])
 
 

@@ -54,8 +54,14 @@ class Default(Kind):
         holds = f"{stored}::text is not distinct from ({value})::text" if stable else f"{stored} is not null"
         meaning = f"{column.name} is {self.value}" if stable else f"{column.name} is not null"
 
+        foreign = {name for key in table.of_type("f") for name in key.columns}
+        # What rules tie to this column has to go with its default, and not with a value that is drawn.
+        beside = subject.pools.beside(table, column.name, subject.oracle.scalar(table, value)) or [{}]
+
         def build(draft: Draft) -> Scenario:
-            row = draft.row(table.name)
+            chosen = draft.choose(beside)
+            fixed = {name: given for name, given in chosen.items() if given is None or name not in foreign}
+            row = draft.row(table.name, fixed)
             given = {name: value for name, value in row.items() if name != column.name}
             found = f"select bool_and({holds})::text from {qualified(table.name)} where {condition(subject.key(given))}"
             then = Then(found, "true", meaning)

@@ -116,7 +116,7 @@ class RowSecurity(Kind):
 
 @dataclass(frozen=True)
 class _Asking:
-    """One who asks: the settings of the session, the policies that answer, the values it stands for and a stranger's."""
+    """One who asks: settings of the session, policies that answer, the values it stands for and a stranger's."""
 
     subject: Subject
     owners: Owners

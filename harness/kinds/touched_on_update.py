@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from hypothesis import strategies as st
 
+from harness.kinds._refused_by import unnoticed
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
-from harness.probes import Accepted, Execute, Insert, Probe, Scenario, Statement, Then, Update
+from harness.probes import Accepted, Insert, Probe, Scenario, Statement, Then, Update
 from harness.probes.statement import condition, identifier, qualified
 from harness.project.keys import ColumnForm, boolean, key, name
 from harness.rows import Draft
@@ -46,8 +47,7 @@ class TouchedOnUpdate(Kind):
     def facts(self, subject: Subject) -> Iterator[Fact]:
         subject.table.column(self.touched_on_update)
         if self.trigger is not None:
-            state = subject.table.trigger(self.trigger).enabled
-            yield Fact(f"trigger {self.trigger} enabled", f"trigger {self.trigger} {_STATES[state]}")
+            yield subject.fires(self.trigger)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         table, column = subject.table.name, self.touched_on_update
@@ -60,7 +60,7 @@ class TouchedOnUpdate(Kind):
             key = subject.key(row)
             change = {touched: draft.value(table, touched, row)}
             past = Update(table, key, {column: PAST})
-            setup: tuple[Statement, ...] = (*draft.inserts, *(_unnoticed(past) if superuser else ()))
+            setup: tuple[Statement, ...] = (*draft.inserts, *(unnoticed(past) if superuser else ()))
             moved = self._then(subject, key)
             trigger = f"{self.trigger}: " if self.trigger else ""
             probes = [
@@ -100,12 +100,3 @@ class TouchedOnUpdate(Kind):
             raise Unreliable(f"{table.name} has no column that an update could change")
         # Texts first: a new value for them is always found.
         return min(free, key=lambda column: (column.base_name != "text", column.is_json)).name
-
-
-def _unnoticed(statement: Statement) -> tuple[Statement, ...]:
-    """A statement that no trigger sees."""
-    off, on = (f"select set_config('session_replication_role', '{role}', true)" for role in ("replica", "origin"))
-    return Execute(off), statement, Execute(on)
-
-
-_STATES = {"O": "enabled", "A": "enabled", "D": "disabled", "R": "enabled for replicas only"}

@@ -84,8 +84,8 @@ class Then:
 class Probe:
     """One statement and the outcome wanted.
 
-    ``aspect`` says what it shows (``null on update``); a check is reliable only if every ``required`` aspect was shown at
-    least once by a probe that no other rule masked. ``value`` is what a report names first.
+    ``aspect`` says what it shows (``null on update``); a check is reliable only if every ``required`` aspect was shown
+    at least once by a probe that no other rule masked. ``value`` is what a report names first.
     ``settings`` hold for this statement alone (``role``, a claims setting …); ``before`` is a query asked ahead of
     them, by whom the tool is connected as.
     """

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Catalog
@@ -63,8 +64,15 @@ class Session:
     def _call(self, function: str, plan: str) -> Iterator[tuple[int, Reply, bool]]:
         cursor = self._connection.execute(f"select * from {function}(%s)".encode(), [plan])
         for scenario, setup, rows, then, sqlstate, *rest in cursor:
-            refusal = Refusal(sqlstate, *rest) if sqlstate else None
+            refusal = self._of_root(Refusal(sqlstate, *rest)) if sqlstate else None
             yield scenario, Reply(refusal, rows or 0, then), setup
+
+    def _of_root(self, refusal: Refusal) -> Refusal:
+        """A partition refuses under names of its own; rules are declared of the table that was partitioned."""
+        if refusal.table_name is None:
+            return refusal
+        root, constraint = self._catalog.root(refusal.table_name, refusal.constraint)
+        return replace(refusal, schema=root.schema, table=root.table, constraint=constraint)
 
 
 def _batches(scenarios: Sequence[Scenario]) -> Iterator[list[Scenario]]:

@@ -52,7 +52,8 @@ begin
                         execute harness_probe ->> 3;
                     end if;
                     if jsonb_typeof(harness_probe -> 1) = 'object' then
-                        perform set_config(key, value, true) from jsonb_each_text(harness_probe -> 1) where key <> 'role';
+                        perform set_config(key, value, true)
+                        from jsonb_each_text(harness_probe -> 1) where key <> 'role';
                         -- The role last: the role that is taken on may not be allowed to set the others.
                         if harness_probe -> 1 ? 'role' then
                             perform set_config('role', harness_probe -> 1 ->> 'role', true);

@@ -68,6 +68,7 @@ __all__ = [
     "predicate",
     "query",
     "read_kind",
+    "section",
     "several",
     "sqlstate",
     "table",
@@ -163,6 +164,13 @@ def read_kind(
             what = field.metadata["reader"].expects
             raise ProjectError(f"{label!r} needs the key {written!r}: {what}", place=node.place)
     return kind(**values)
+
+
+def section(kind: type, label: str) -> Reader[Any]:
+    """A reader of a mapping whose keys are the fields of ``kind``."""
+    schema = object_schema(kind)
+    schema["type"] = "object" if schema["required"] else ["object", "null"]
+    return Reader("a mapping", lambda node: read_kind(kind, nodes.as_mapping(node), label=label), schema)
 
 
 def unknown_key(name: Scalar, allowed: list[str], label: str) -> ProjectError:

@@ -10,18 +10,11 @@ from typing import Any
 
 from harness.errors import ProjectError, did_you_mean
 from harness.project import keys, nodes
-from harness.project.keys import FrozenDict, Reader, key, listed, mapping, object_schema, read_kind
+from harness.project.keys import FrozenDict, Reader, key, listed, mapping, section
 from harness.project.model import Profile, Target, Timeouts
 from harness.project.nodes import Node, Scalar, as_mapping, as_scalar, expected
 
 _UNITS = {"us": 0.001, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000, "": 1}
-
-
-def section(kind: type, label: str) -> Reader[Any]:
-    """A reader of a mapping whose keys are the fields of ``kind``."""
-    schema = object_schema(kind)
-    schema["type"] = "object" if schema["required"] else ["object", "null"]
-    return Reader("a mapping", lambda node: read_kind(kind, as_mapping(node), label=label), schema)
 
 
 def _milliseconds(node: Node) -> int:

@@ -21,7 +21,7 @@ _LONGEST = 20_000
 
 
 def candidates(column: Column, constants: Iterable[str], draws: int = 24) -> tuple[str | None, ...]:
-    """Values for a column, simplest first and NULL last; ``constants`` are the literals of the rules that mention it."""
+    """Values for a column, simplest first and NULL last; ``constants`` are literals of the rules that mention it."""
     found: dict[str | None, None] = {}
     constants = list(dict.fromkeys(constants))
     for value in [*_typical(column), *_around(column, constants), *sample(column, draws)]:
@@ -97,7 +97,7 @@ def _around(column: Column, constants: list[str]) -> list[str]:
         # A constant in a rule about JSON is most often a key.
         return [f'{{"{key}": 1}}' for key in constants if key.isidentifier()]
     if name.startswith("_") and column.element_name in _TEXTS:
-        return [array([constant]) for constant in constants]
+        return [array([constant]) for constant in _fit(column, constants)]
     if name == "uuid":
         return [constant for constant in constants if len(constant) == 36]
     return []

@@ -54,6 +54,10 @@ class Draft:
         """
         return self._row(self._catalog.table(table), dict(fixed or {}), present, 0)
 
+    def grown(self, table: TableName, fixed: Values) -> dict[str, str | None]:
+        """Draws a row as it may have become since it was inserted, and has its parents inserted, but not the row."""
+        return self._row(self._catalog.table(table), dict(fixed), (), 0, born=False)
+
     def value(self, table: TableName, column: str, other_than: Mapping[str, str | None]) -> str | None:
         """A value for one column of a row that keeps all rules and differs from the one it has."""
         definition = self._catalog.table(table)
@@ -84,12 +88,12 @@ class Draft:
         return [*head, *(options[index] for index in sorted(picked))]
 
     def _row(
-        self, table: Table, fixed: dict[str, str | None], present: tuple[str, ...], depth: int
+        self, table: Table, fixed: dict[str, str | None], present: tuple[str, ...], depth: int, born: bool = True
     ) -> dict[str, str | None]:
         if depth > DEPTH:
             reject()
         row: dict[str, str | None] = dict(fixed)
-        self._draw_pools(table, row, present)
+        self._draw_pools(self._pools.of(table, born), row, present)
         self._draw_parents(table, row, fixed, present, depth)
         for column in table.columns:
             if column.is_supplied and column.name not in row:
@@ -99,8 +103,8 @@ class Draft:
         self._rows.setdefault(table.name, []).append(row)
         return row
 
-    def _draw_pools(self, table: Table, row: dict[str, str | None], present: tuple[str, ...]) -> None:
-        for pool in self._pools.of(table):
+    def _draw_pools(self, pools: Sequence[Pool], row: dict[str, str | None], present: tuple[str, ...]) -> None:
+        for pool in pools:
             fitting = _fitting(pool, row, present)
             # What is fixed may lie outside the pool: the rest is then drawn as if it were not there.
             choice = self.draw(st.sampled_from(fitting or pool.rows))

@@ -23,16 +23,24 @@ COMBINATIONS = 2500
 """Combinations of candidates tried for columns that are tied together."""
 
 
+ENOUGH = 40
+"""Values of a column that is part of a key, so that rows of a scenario can differ in it."""
+
+
 class Unfillable(Exception):
     """No candidate keeps all the rules of some columns."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A predicate on the rows of a table. ``constraint`` is the name it has, or should have, in the catalog."""
+    """A predicate on the rows of a table. ``constraint`` is the name it has, or should have, in the catalog.
+
+    At ``birth`` means that only a row that is inserted has to keep it: later it may move on.
+    """
 
     predicate: str
     constraint: str | None = None
+    birth: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class Pools:
         self.oracle = oracle
         self.catalog = catalog
         self._declared = declared
-        self._pools: dict[TableName, tuple[Pool, ...]] = {}
+        self._pools: dict[tuple[TableName, bool], tuple[Pool, ...]] = {}
 
     def rules(self, table: Table) -> tuple[Rule, ...]:
         """Declared rules, then the catalog's CHECKs and those of the columns' domains."""
@@ -66,16 +74,20 @@ class Pools:
         ]
         return (*self._declared.get(table.name, ()), *checks, *domains, *computable(table))
 
-    def of(self, table: Table) -> tuple[Pool, ...]:
-        """The pools of a table. Raises :class:`Unfillable`, naming the columns and their rules."""
-        if table.name not in self._pools:
-            rules = self.rules(table)
-            self._pools[table.name] = tuple(self._pool(table, group, rules) for group in _groups(table, rules))
-        return self._pools[table.name]
+    def of(self, table: Table, born: bool = True) -> tuple[Pool, ...]:
+        """The pools of a table: of rows as they are ``born``, or as they may have become.
+
+        Raises :class:`Unfillable`, naming the columns and their rules.
+        """
+        if (table.name, born) not in self._pools:
+            rules = [rule for rule in self.rules(table) if born or not rule.birth]
+            pools = tuple(self._pool(table, group, rules) for group in _groups(table, rules))
+            self._pools[table.name, born] = pools
+        return self._pools[table.name, born]
 
     def declared(self, table: TableName) -> Sequence[Rule]:
-        """The rules that the project states of a table."""
-        return self._declared.get(table, ())
+        """The rules that the project states of a table's rows at any time."""
+        return [rule for rule in self._declared.get(table, ()) if not rule.birth]
 
     def combinations(self, table: Table, columns: Sequence[str], also: Sequence[str] = ()) -> list[Tuple]:
         """Combinations of candidate values for columns; with ever more columns, a sample of them.
@@ -98,20 +110,57 @@ class Pools:
         ]
         return candidates(table.column(column), constants)
 
+    def beside(self, table: Table, column: str, value: str | None) -> list[dict[str, str | None]]:
+        """For a value of one column, what the columns that rules tie to it can be; ``[{}]`` where there are none."""
+        rules = self.rules(table)
+        group = next((group for group in _groups(table, rules) if column in group), ())
+        others = tuple(name for name in group if name != column)
+        if not others:
+            return [{}]
+        rows = [(value, *row) for row in self.combinations(table, others)]
+        kept = self._keeping(table, (column, *others), rows, rules)
+        return [dict(zip(others, row[1:], strict=True)) for row in kept]
+
     def _pool(self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule]) -> Pool:
-        relevant = [rule for rule in rules if set(_mentioned(table, rule)) & set(columns)]
-        rows = self.combinations(table, columns)
+        kept = self._keeping(table, columns, self.combinations(table, columns), rules)
+        if not kept:
+            names = ", ".join(rule.constraint or rule.predicate for rule in _relevant(table, columns, rules))
+            raise Unfillable(f"no values of {', '.join(columns)} found that keep {names}")
+        if len(columns) == 1 and len(kept) < ENOUGH and _is_keyed(table, columns[0]):
+            varied = [row for row in _varied(kept) if row not in kept]
+            kept += self._keeping(table, columns, varied, rules)
+        return Pool(columns, tuple(kept))
+
+    def _keeping(
+        self, table: Table, columns: tuple[str, ...], rows: Sequence[Tuple], rules: Sequence[Rule]
+    ) -> list[Tuple]:
+        """The combinations that keep all rules about these columns."""
+        relevant = _relevant(table, columns, rules)
         not_null = [index for index, column in enumerate(columns) if table.column(column).not_null]
         answers = self.oracle.answers(table, columns, rows, [rule.predicate for rule in relevant])
-        kept = tuple(
+        return [
             row
             for row, answer in zip(rows, answers, strict=True)
             if all(value.holds for value in answer) and all(row[index] is not None for index in not_null)
-        )
-        if not kept:
-            names = ", ".join(rule.constraint or rule.predicate for rule in relevant)
-            raise Unfillable(f"no values of {', '.join(columns)} found that keep {names}")
-        return Pool(columns, kept)
+        ]
+
+
+def _relevant(table: Table, columns: Sequence[str], rules: Iterable[Rule]) -> list[Rule]:
+    return [rule for rule in rules if set(_mentioned(table, rule)) & set(columns)]
+
+
+def _is_keyed(table: Table, column: str) -> bool:
+    """Whether rows of one scenario have to differ in a column of texts."""
+    text = table.column(column).base_name in ("text", "varchar", "citext")
+    return text and any(column in key.columns for key in table.unique_keys)
+
+
+def _varied(rows: Sequence[Tuple]) -> Iterator[Tuple]:
+    """Texts that keep a rule, numbered in front and behind: most rules about texts let that pass."""
+    texts = [text for (text,) in rows if text is not None][:4]
+    for number, text in itertools.product(range(1, ENOUGH), texts):
+        yield (f"{number}{text}",)
+        yield (f"{text}{number}",)
 
 
 def computable(table: Table) -> tuple[Rule, ...]:

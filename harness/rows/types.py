@@ -1,7 +1,7 @@
 """PostgreSQL type -> Hypothesis strategy, simplest values first, as text in the type's input syntax.
 
-Every strategy stays well inside its type, so that whatever is drawn is read by PostgreSQL without an error and means the
-same in every session: no ``now``, no dates that depend on DateStyle, no NUL. Extremes are candidates, not draws
+Every strategy stays well inside its type, so that whatever is drawn is read by PostgreSQL without an error and means
+the same in every session: no ``now``, no dates that depend on DateStyle, no NUL. Extremes are candidates, not draws
 (:mod:`harness.rows.candidates`).
 """
 
@@ -34,7 +34,8 @@ def values(column: Column) -> Text:
     if column.base_kind == "e":
         return st.sampled_from(column.labels)
     if column.base_name.startswith("_") and column.element_name:
-        return st.lists(_scalar(column, column.element_name), max_size=3).map(array)
+        element = st.sampled_from(column.labels) if column.labels else _scalar(column, column.element_name)
+        return st.lists(element, max_size=3).map(array)
     if column.base_kind == "r" and column.element_name:
         return _ranges(_scalar(column, column.element_name), column.element_name)
     if column.base_kind == "m":

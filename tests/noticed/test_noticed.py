@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 GROUPS = ("checks", "keys", "not null", "defaults", "columns", "indexes", "triggers", "policies", "grants", "comments")
 TABLES = (TableName("intents", "scheduled_intents"), TableName("intents", "intent_executions"))
 
+
 class Mutated:
     """Databases in which one mutant has been at work."""
 

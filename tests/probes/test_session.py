@@ -34,27 +34,26 @@ end $$;
 create trigger refuse before insert or update on t.parents for each row execute function t.refuse();
 insert into t.parents values (100, 'stands', '{}');
 """
-IDS = st.sampled_from(["1", "2", "100", "2147483648", "x"])
+KEYS = st.sampled_from(["1", "2", "100"])
+IDS = KEYS | st.sampled_from(["2147483648", "x"])
 WORDS = st.none() | st.sampled_from(["", "bad", "whim", "stands", "it's", "a\\b", "ä"])
 DOCUMENTS = st.none() | st.sampled_from(["{}", "null", '{"a": "it\'s"}', '"text"', " null ", "[null]"])
 # A domain reads its value before it is known whether an UPDATE finds a row.
 CHANGED = WORDS.filter(lambda word: word != "bad")
-PARENTS = st.fixed_dictionaries({"id": IDS}, optional={"word": WORDS, "doc": DOCUMENTS})
-CHILDREN = st.fixed_dictionaries(
-    {},
-    optional={
-        "id": st.sampled_from(["1", "2", None]),
-        "Ä": st.sampled_from(["1", "0", None]),
-        "parent": st.none() | IDS,
-        "plain": DOCUMENTS,
-        "tags": st.sampled_from([None, "{}", '{"a,b","NULL"}', "{a"]),
-    },
+# One thing wrong at a time: which of two PostgreSQL names first is nobody's promise.
+PARENTS = st.fixed_dictionaries({"id": IDS}, optional={"word": CHANGED, "doc": DOCUMENTS}) | st.fixed_dictionaries(
+    {"id": KEYS, "word": st.just("bad")}, optional={"doc": DOCUMENTS}
 )
+TAGS = st.sampled_from([None, "{}", '{"a,b","NULL"}'])
+CHILD = {"id": st.sampled_from(["1", "2", None]), "Ä": st.sampled_from(["1", "0", None]), "plain": DOCUMENTS}
+CHILDREN = st.fixed_dictionaries(
+    {}, optional={**CHILD, "parent": st.none() | IDS, "tags": TAGS}
+) | st.fixed_dictionaries({"tags": st.just("{a")}, optional={**CHILD, "parent": st.none() | KEYS})
 STATEMENTS = st.one_of(
     PARENTS.map(lambda row: Insert(P, row)),
     CHILDREN.map(lambda row: Insert(C, row)),
-    st.tuples(IDS, PARENTS, CHANGED).map(lambda all: Update(P, {"id": all[0]}, {**all[1], "word": all[2]})),
-    st.tuples(IDS, CHANGED).map(lambda both: Update(P, {"id": both[0], "word": None}, {"word": both[1]})),
+    st.tuples(KEYS, PARENTS, CHANGED).map(lambda all: Update(P, {"id": all[0]}, {**all[1], "word": all[2]})),
+    st.tuples(KEYS, CHANGED).map(lambda both: Update(P, {"id": both[0], "word": None}, {"word": both[1]})),
     st.sampled_from(["1", "0", None]).map(lambda value: Update(C, {"id": "1"}, {"Ä": value})),
     IDS.map(lambda key: Delete(P, {"id": key})),
     st.sampled_from(

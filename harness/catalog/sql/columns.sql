@@ -39,7 +39,10 @@ select
     end as element_name,
     case when b.depth = 0 then a.atttypmod else b.typtypmod end as typmod,
     array(
-        select l.enumlabel::text from pg_catalog.pg_enum as l where l.enumtypid = t.oid order by l.enumsortorder
+        select l.enumlabel::text
+        from pg_catalog.pg_enum as l
+        where l.enumtypid in (t.oid, t.typelem)
+        order by l.enumsortorder
     ) as labels,
     array(
         select pg_catalog.pg_get_expr(k.conbin, 0)

@@ -1,0 +1,99 @@
+"""The picture of a schema with everything in it, the same on two versions of PostgreSQL."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from harness.catalog import Catalog, read
+from harness.catalog.model import Missing
+from harness.database.connection import Server
+from harness.project.model import TableName
+
+HERE = Path(__file__).parent
+ROLES = ("catalog_reader", "catalog_writer")
+
+
+@pytest.fixture(params=["server", "system_server"])
+def everything(request: pytest.FixtureRequest) -> Iterator[Catalog]:
+    server: Server = request.getfixturevalue(request.param)
+    with server.connect() as maintenance:
+        for role in ROLES:
+            if maintenance.execute("select from pg_roles where rolname = %s", [role]).fetchone() is None:
+                maintenance.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
+        maintenance.execute("create database catalog_everything template template0")
+        try:
+            with server.connect("catalog_everything") as connection:
+                connection.execute((HERE / "everything.sql").read_bytes())
+                connection.execute("set search_path to t")
+                yield read(connection)
+                assert connection.execute("show search_path").fetchone() == ("t",)
+        finally:
+            maintenance.execute("drop database catalog_everything with (force)")
+
+
+def picture(catalog: Catalog) -> str:
+    """One line for each thing, and one for each field of it that says something."""
+    lines: list[str] = []
+    for table in catalog.tables.values():
+        lines.append(f"table {table.name}: {_said(table)}")
+        for field in dataclasses.fields(table):
+            found = getattr(table, field.name)
+            if isinstance(found, tuple):
+                lines += [f"  {field.name} {_said(item)}" for item in found]
+    return "\n".join(lines) + "\n"
+
+
+def _said(thing: object) -> str:
+    assert dataclasses.is_dataclass(thing)
+    values = {field.name: getattr(thing, field.name) for field in dataclasses.fields(thing)}
+    values = {name: value for name, value in values.items() if value not in (None, (), "", False)}
+    kept = {name: str(value) if isinstance(value, TableName) else value for name, value in values.items()}
+    parts = [f"{name}={value!r}" for name, value in kept.items() if not (isinstance(value, tuple) and _nested(value))]
+    return " ".join(parts)
+
+
+def _nested(value: tuple[object, ...]) -> bool:
+    return any(dataclasses.is_dataclass(item) for item in value)
+
+
+def test_everything(everything: Catalog) -> None:
+    assert picture(everything) == (HERE / "everything.txt").read_text(encoding="utf-8")
+
+
+def test_who_refers_to_a_table(everything: Catalog) -> None:
+    found = everything.referencing(TableName("t", "parents"))
+    assert [(str(table.name), key.name) for table, key in found] == [('t.Odd "Names"', "fk_parent")]
+
+
+def test_the_root_of_a_partition(everything: Catalog) -> None:
+    part, whole = TableName("t", "parts_2024"), TableName("t", "parts")
+    assert everything.root(part, "parts_2024_pkey") == (whole, "parts_pkey")
+    assert everything.root(part, "chk") == (whole, "chk")
+    assert everything.root(whole, "parts_pkey") == (whole, "parts_pkey")
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda c: c.table(TableName("t", "parent")), "no table t.parent; did you mean 't.parents'?"),
+        (
+            lambda c: c.table(TableName("t", "parents")).column("moods"),
+            "no column in t.parents: moods; did you mean 'mood'?",
+        ),
+        (lambda c: c.table(TableName("t", "parents")).constraint("x"), "no constraint on t.parents: x"),
+        (lambda c: c.table(TableName("t", "parents")).index("x"), "no index on t.parents: x"),
+        (lambda c: c.table(TableName("t", "parents")).trigger("x"), "no trigger on t.parents: x"),
+        (lambda c: c.table(TableName("t", "parents")).policy("x"), "no policy on t.parents: x"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_missing_is_said_with_the_nearest(everything: Catalog, ask: object, message: str) -> None:
+    assert callable(ask)
+    with pytest.raises(Missing) as missing:
+        ask(everything)
+    assert str(missing.value) == message
