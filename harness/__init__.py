@@ -21,13 +21,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("constraint-harness")
-    if name == "rows":
-        # The package of that name, which can be called.
-        from importlib import import_module
+    if name in ("rows", "Row"):
+        from harness import row_strategies
 
-        return import_module("harness.rows")
-    if name == "Row":
-        from harness.row_strategies import Row
-
-        return Row
+        return getattr(row_strategies, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

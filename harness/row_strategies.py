@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from harness import workbench
 from harness.catalog.model import Catalog, Column, Missing, Table
 from harness.errors import ProjectError
+from harness.generation.draft import Draft
+from harness.generation.pools import Pools, Unfillable
+from harness.generation.types import Unsupported, array, values
 from harness.probes.statement import identifier, qualified
 from harness.project.model import TableName
-from harness.rows.draft import Draft
-from harness.rows.pools import Pools, Unfillable
-from harness.rows.types import Unsupported, array, values
 
 if TYPE_CHECKING:
     import psycopg

@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import os
 import random
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -17,17 +16,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessError, ProjectError, did_you_mean
+from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     import psycopg
 
     from harness.database.scratch import Workspace
     from harness.declarations import Check
+    from harness.generation import Pools
     from harness.outcome import Outcome
-    from harness.project.model import Project, TableName
-    from harness.rows import Pools, Rule
-    from harness.runner import Effort, Prover
+    from harness.project.model import Project
+    from harness.proving.prover import Effort, Prover
 
 
 @dataclass(frozen=True)
@@ -74,14 +73,11 @@ class Workbench:
 
     @cached_property
     def effort(self) -> Effort:
-        from harness.runner import Effort
+        from harness.proving.prover import Effort
 
-        profiles, name = self.project.profiles, self._options.profile
-        if name not in profiles:
-            known = ", ".join(profiles)
-            raise ProjectError(f"no profile {name!r}{did_you_mean(name, profiles)}", hint=f"profiles: {known}")
-        seeds = (self._options.seed, profiles[name].seed, self._options.spare_seed)
-        return Effort(profiles[name].scenarios, next(seed for seed in seeds if seed is not None))
+        profile = self.project.profile(self._options.profile)
+        seeds = (self._options.seed, profile.seed, self._options.spare_seed)
+        return Effort(profile.scenarios, next(seed for seed in seeds if seed is not None))
 
     def prove(self, check: Check) -> Outcome:
         """The verdict on one of the checks."""
@@ -107,14 +103,11 @@ class Workbench:
     def pools(self) -> Pools:
         """What generated rows are made of, read from a database that nothing else uses."""
         from harness.catalog import read
-        from harness.rows import Oracle, Pools
+        from harness.generation import Oracle, Pools
+        from harness.proving.prover import rules
 
-        rules: dict[TableName, list[Rule]] = defaultdict(list)
-        for check in self.checks:
-            if check.table is not None:
-                rules[check.table] += check.rule.rules()
         catalog = read(self.reader, self.project.ledger_schema)
-        return Pools(Oracle(self.reader), catalog, rules)
+        return Pools(Oracle(self.reader), catalog, rules(self.checks))
 
     @cached_property
     def reader(self) -> psycopg.Connection[Any]:
@@ -127,7 +120,7 @@ class Workbench:
 
     @cached_property
     def _prover(self) -> Prover:
-        from harness.runner import Prover
+        from harness.proving.prover import Prover
 
         return self._stack.enter_context(Prover(self.checks, self.project, self._workspace, self.effort))
 

@@ -15,14 +15,14 @@ import pytest
 from cases import Case, cases
 from psycopg import sql
 
-from harness import trial
 from harness.database import binaries
 from harness.database.connection import Connection, Server
 from harness.declarations import read
 from harness.kinds import KINDS
 from harness.outcome import Counterexample, Outcome
 from harness.project.load import load
-from harness.runner import Effort, Prover
+from harness.proving import trial
+from harness.proving.prover import Effort, Prover
 
 REPLAYS = 30
 EFFORT = Effort(scenarios=3, seed=0)

@@ -14,16 +14,17 @@ import click
 
 from harness import files
 from harness.cli.common import load_project, open_target, target_option
-from harness.errors import ProjectError, did_you_mean
+from harness.errors import ProjectError
 from harness.outcome import Outcome, Status
 from harness.reports import scripts
 from harness.reports.words import counted
+from harness.workbench import default_profile
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.declarations import Check
-    from harness.project.model import Profile, Project
+    from harness.project.model import Project
     from harness.reports.run import Run
 
 REPORTS = {"junit": "junit.xml", "json": "report.json"}
@@ -71,15 +72,16 @@ def test(
     from harness import declarations, selection
     from harness.database.scratch import workspace
     from harness.kinds import KINDS
+    from harness.proving.prover import Effort, Prover
     from harness.reports.run import Run
     from harness.reports.terminal import Terminal
-    from harness.runner import Effort, Prover
 
     project = load_project()
     declared = declarations.read(project, KINDS)
     chosen = selection.select(declared, select, exclude)
     _refuse_nothing(declared, chosen)
-    how = _profile(project, profile)
+    how = project.profile(profile or default_profile(os.environ))
+    _share_hypothesis_data()
     effort = Effort.of(how.scenarios, how.seed if seed is None else seed)
     with open_target(project, target) as server, workspace(server, project, project.modules) as databases:
         run = Run(project.name, server.description, how.name, effort.scenarios, effort.seed, len(chosen))
@@ -114,15 +116,13 @@ def _refuse_nothing(declared: Sequence[Check], chosen: Sequence[Check]) -> None:
         raise ProjectError("nothing is left to prove: --exclude takes out all that --select chooses")
 
 
-def _profile(project: Project, name: str | None) -> Profile:
-    if name is None:
-        name = "ci" if os.environ.get("CI", "").lower() not in ("", "0", "false") else "dev"
-    if name not in project.profiles:
-        raise ProjectError(
-            f"no profile {name!r}{did_you_mean(name, project.profiles)}",
-            hint=f"profiles: {', '.join(project.profiles)}",
-        )
-    return project.profiles[name]
+def _share_hypothesis_data() -> None:
+    """Hypothesis' tables of Unicode take a second to make: once for a person, not once for every directory."""
+    if "HYPOTHESIS_STORAGE_DIRECTORY" not in os.environ:
+        import platformdirs
+        from hypothesis.configuration import set_hypothesis_home_dir
+
+        set_hypothesis_home_dir(platformdirs.user_cache_path("constraint-harness") / "hypothesis")
 
 
 def _contents(project: Project, chosen: Sequence[Check]) -> str:

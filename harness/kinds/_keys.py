@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from harness.generation import Draft
 from harness.kinds.base import Subject, show
 from harness.probes import Accepted, Insert, Probe, Refused, Update, Wanted
-from harness.rows import Draft
 
 Fixed = Mapping[str, str | None]
 

@@ -11,12 +11,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from harness.catalog.model import Constraint, Table
+from harness.generation import Draft
+from harness.generation.types import scalar
 from harness.kinds.base import Subject, Unreliable
 from harness.probes.statement import identifier, literal, qualified
 from harness.project import sql
 from harness.project.model import TableName
-from harness.rows import Draft
-from harness.rows.types import scalar
 
 DEPTH = 4
 """References followed from a table to the one whose column says who owns a row."""

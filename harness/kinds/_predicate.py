@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from hypothesis import strategies as st
 
+from harness.generation import Answer, Draft
+from harness.generation.oracle import Tuple
+from harness.generation.pools import computable, supplied
 from harness.kinds.base import Subject, Unreliable, show
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
 from harness.project import sql
-from harness.rows import Answer, Draft
-from harness.rows.oracle import Tuple
-from harness.rows.pools import computable, supplied
 
 TRIED = 80
 """Combinations of values tried in one scenario on each side of the rule; of more, a drawn part."""

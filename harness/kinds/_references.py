@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.catalog.model import Constraint, Table
+from harness.generation import Draft
 from harness.kinds.base import Subject
 from harness.probes import Accepted, Delete, Probe, Refused, Then, Update
 from harness.probes.statement import Values, condition, identifier, qualified
-from harness.rows import Draft
 
 DEPTH = 4
 """Generations below the children that are filled, to see a deletion go down the whole chain."""

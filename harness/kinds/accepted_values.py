@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from hypothesis import strategies as st
 
+from harness.generation import Rule
 from harness.kinds._predicate import equivalence
 from harness.kinds.base import Fact, Kind, Subject, default_name
 from harness.kinds.check import enforced
@@ -15,7 +16,6 @@ from harness.probes import Refused, Scenario
 from harness.probes.statement import identifier, literal
 from harness.project.keys import ColumnForm, key, name, several, text
 from harness.project.model import TableName
-from harness.rows import Rule
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Table
 from harness.catalog.roles import Roles
+from harness.generation import Draft, Oracle, Pools, Rule
 from harness.probes import Refused, Scenario, Values
 from harness.project.model import Project, TableName
-from harness.rows import Draft, Oracle, Pools, Rule
 
 if TYPE_CHECKING:
     import psycopg

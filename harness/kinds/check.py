@@ -9,13 +9,13 @@ from typing import ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.model import Constraint
+from harness.generation import Rule
 from harness.kinds._predicate import equivalence
 from harness.kinds.base import Fact, Kind, Subject, default_name
 from harness.probes import Refused, Scenario
 from harness.project import sql
 from harness.project.keys import ColumnForm, key, name, predicate
 from harness.project.model import TableName
-from harness.rows import Rule
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import ClassVar
 
 from hypothesis import strategies as st
 
+from harness.generation import Draft
 from harness.kinds.base import Fact, Kind, Subject
 from harness.probes import Accepted, Insert, Probe, Scenario, Then
 from harness.probes.statement import condition, identifier, qualified
 from harness.project.keys import ColumnForm, expression, key, name
-from harness.rows import Draft
 
 
 @dataclass(frozen=True)

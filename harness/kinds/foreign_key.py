@@ -10,6 +10,7 @@ from functools import partial
 from hypothesis import strategies as st
 
 from harness.catalog.model import Constraint, Table
+from harness.generation import Draft
 from harness.kinds._references import Reference, actions
 from harness.kinds.base import Fact, Kind, Subject, column_list, default_name, show
 from harness.kinds.check import validated
@@ -17,7 +18,6 @@ from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
 from harness.project.keys import Reader, key, name, names, table_columns, text
 from harness.project.model import TableName
 from harness.project.nodes import Node, expected
-from harness.rows import Draft
 
 _ACTION = re.compile(r"(no action|restrict|cascade|set null|set default)(?:\s*\(([^()]+)\))?", re.IGNORECASE)
 

@@ -8,11 +8,11 @@ from typing import ClassVar
 
 from hypothesis import strategies as st
 
+from harness.generation import Draft
 from harness.kinds.base import Fact, Kind, Subject
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
 from harness.project.keys import ColumnForm, key, name
 from harness.project.model import TableName
-from harness.rows import Draft
 
 
 @dataclass(frozen=True)

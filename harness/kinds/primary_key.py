@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
+from harness.generation import Draft
 from harness.kinds._keys import duplicates
 from harness.kinds.base import Fact, Kind, Subject, column_list
 from harness.probes import Probe, Refused, Scenario, Update
 from harness.probes.statement import Insert
 from harness.project.keys import key, name, names
 from harness.project.model import TableName
-from harness.rows import Draft
 
 
 @dataclass(frozen=True)

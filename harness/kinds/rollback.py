@@ -10,11 +10,11 @@ from harness.catalog.inventory import Entry, differences, inventory
 from harness.catalog.read import read
 from harness.database import migrate, seeds
 from harness.errors import StatementError
+from harness.generation import Oracle, Pools
+from harness.generation.fill import fill
 from harness.kinds.base import Fact, Kind, Subject
 from harness.project.keys import choice, key
 from harness.project.model import Module
-from harness.rows import Oracle, Pools
-from harness.rows.fill import fill
 
 if TYPE_CHECKING:
     import psycopg

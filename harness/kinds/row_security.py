@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from harness.catalog.model import Table
+from harness.generation import Draft
 from harness.kinds._owners import Bound, Owners, claimed, claims, stand_in
 from harness.kinds.base import Fact, Kind, Subject
 from harness.probes import (
@@ -27,7 +28,6 @@ from harness.probes import (
 from harness.probes.statement import condition, identifier, qualified
 from harness.project import sql
 from harness.project.keys import FrozenDict, boolean, key, mapping, name, names, predicate, text, tree
-from harness.rows import Draft
 
 OWNERS = 3
 """Values drawn for each variable: rows of that many owners stand side by side."""

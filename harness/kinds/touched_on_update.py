@@ -8,12 +8,12 @@ from typing import ClassVar
 
 from hypothesis import strategies as st
 
+from harness.generation import Draft
 from harness.kinds._refused_by import unnoticed
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
 from harness.probes import Accepted, Insert, Probe, Scenario, Statement, Then, Update
 from harness.probes.statement import condition, identifier, qualified
 from harness.project.keys import ColumnForm, boolean, key, name
-from harness.rows import Draft
 
 PAST, FORGED, FUTURE = "2001-01-01 00:00:00+00", "2002-02-02 00:00:00+00", "2999-01-01 00:00:00+00"
 

@@ -9,13 +9,13 @@ from typing import ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.model import Index, Missing
+from harness.generation import Answer, Draft
 from harness.kinds._keys import duplicates, pair
 from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list, default_name
 from harness.probes import Accepted, Probe, Refused, Scenario
 from harness.project import sql
 from harness.project.keys import ColumnForm, choice, key, name, names, predicate
 from harness.project.model import TableName
-from harness.rows import Answer, Draft
 
 
 @dataclass(frozen=True)

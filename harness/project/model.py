@@ -121,6 +121,13 @@ class Project:
         known = [module.name for module in self.modules]
         raise ProjectError(f"no module {name!r}{did_you_mean(name, known)}", hint=f"modules: {', '.join(known)}")
 
+    def profile(self, name: str) -> Profile:
+        """The profile of that name; raises :class:`ProjectError` with the nearest name."""
+        if name in self.profiles:
+            return self.profiles[name]
+        hint = f"profiles: {', '.join(self.profiles)}"
+        raise ProjectError(f"no profile {name!r}{did_you_mean(name, self.profiles)}", hint=hint)
+
     def with_dependencies(self, names: Iterable[str]) -> tuple[Module, ...]:
         """These modules and all they depend on, in dependency order."""
         wanted: set[str] = set()

@@ -18,7 +18,7 @@ Run = Callable[..., pytest.RunResult]
 
 # Imported for good: pytester makes Python forget what is first imported while it works, and not every extension
 # module survives that.
-for name in ("postgast", "harness.runner", "harness.project.load", "harness.reports.words"):
+for name in ("postgast", "harness.proving.prover", "harness.project.load", "harness.reports.words"):
     importlib.import_module(name)
 
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 import harness
 from harness import workbench
 from harness.errors import ProjectError
+from harness.generation.types import _BY_TYPMOD, _PLAIN
 from harness.row_strategies import Row
-from harness.rows.types import _BY_TYPMOD, _PLAIN
 
 from . import shop
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Catalog, Column, Table
+from harness.generation.candidates import sample
+from harness.generation.pools import Pool, Pools
 from harness.probes.statement import identifier, literal, qualified
-from harness.rows.candidates import sample
-from harness.rows.pools import Pool, Pools
 
 if TYPE_CHECKING:
     import psycopg

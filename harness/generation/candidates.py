@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from harness.catalog.model import Column
-from harness.rows.types import array, numeric_limits, values
+from harness.generation.types import array, numeric_limits, values
 
 _INTEGERS = {"int2": 2**15, "int4": 2**31, "int8": 2**63}
 _TEXTS = ("text", "varchar", "bpchar", "citext", "name")

@@ -2,7 +2,7 @@
 
 Every strategy stays well inside its type, so that whatever is drawn is read by PostgreSQL without an error and means
 the same in every session: no ``now``, no dates that depend on DateStyle, no NUL. Extremes are candidates, not draws
-(:mod:`harness.rows.candidates`).
+(:mod:`harness.generation.candidates`).
 """
 
 from __future__ import annotations

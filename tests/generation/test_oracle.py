@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from harness.catalog import read
 from harness.database.connection import Server
+from harness.generation import Answer, Oracle
 from harness.probes.statement import literal
 from harness.project.model import TableName
-from harness.rows import Answer, Oracle
 
 X = TableName("t", "x")
 SCHEMA = """

@@ -10,11 +10,11 @@ from hypothesis import reject
 from hypothesis import strategies as st
 
 from harness.catalog.model import Catalog, Constraint, Index, Table
+from harness.generation.pools import Pool, Pools
+from harness.generation.types import values
 from harness.probes.statement import Insert, Values
 from harness.project import sql
 from harness.project.model import TableName
-from harness.rows.pools import Pool, Pools
-from harness.rows.types import values
 
 T = TypeVar("T")
 Draw = Callable[[st.SearchStrategy[Any]], Any]

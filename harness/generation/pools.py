@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import Catalog, Table
+from harness.generation.candidates import candidates
+from harness.generation.oracle import Answer, Oracle, Tuple
 from harness.probes.statement import identifier
 from harness.project import sql
 from harness.project.model import TableName
-from harness.rows.candidates import candidates
-from harness.rows.oracle import Answer, Oracle, Tuple
 
 COMBINATIONS = 2500
 """Combinations of candidates tried for columns that are tied together."""

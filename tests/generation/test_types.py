@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from harness.catalog import Column, read
 from harness.database.connection import Server
+from harness.generation import Unsupported
+from harness.generation.candidates import candidates
+from harness.generation.types import array, fixed_point, numeric_limits, scalar, values
 from harness.probes.statement import literal
 from harness.project.model import TableName
-from harness.rows import Unsupported
-from harness.rows.candidates import candidates
-from harness.rows.types import array, fixed_point, numeric_limits, scalar, values
 
 TYPES = (
     "smallint",

@@ -15,16 +15,16 @@ from harness.catalog.model import Missing, Table
 from harness.catalog.roles import Roles
 from harness.declarations import Check
 from harness.errors import TargetError
+from harness.generation import Oracle, Pools, Rule, Unfillable, Unsupported
+from harness.generation.fill import fill
 from harness.kinds.base import Databases, Fact, Kind, Subject, Unreliable
 from harness.kinds.primary_key import PrimaryKey
 from harness.kinds.touched_on_update import TouchedOnUpdate
 from harness.outcome import Counterexample, Outcome, Status
 from harness.probes import Session
 from harness.project.model import Project, TableName
-from harness.reproduction import counterexample
-from harness.rows import Oracle, Pools, Rule, Unfillable, Unsupported
-from harness.rows.fill import fill
-from harness.trial import Trial, attempt
+from harness.proving.reproduction import counterexample
+from harness.proving.trial import Trial, attempt
 
 if TYPE_CHECKING:
     import psycopg
@@ -71,7 +71,7 @@ class Prover:
         # A trigger that never ends must not hold up everything else.
         self._connection.execute("set statement_timeout = '5min'")
         self._catalog = read(self._connection, project.ledger_schema)
-        self._pools = Pools(Oracle(self._connection), self._catalog, _rules(declared))
+        self._pools = Pools(Oracle(self._connection), self._catalog, rules(declared))
         self._session = Session(self._connection, self._catalog)
         self._roles = Roles(self._connection)
         self._filled: psycopg.Connection[Any] | None = None
@@ -230,10 +230,10 @@ class _Verdict:
         )
 
 
-def _rules(declared: Sequence[Check]) -> dict[TableName, tuple[Rule, ...]]:
+def rules(declared: Sequence[Check]) -> dict[TableName, tuple[Rule, ...]]:
     """The predicates that are declared of each table."""
-    rules: dict[TableName, tuple[Rule, ...]] = {}
+    found: dict[TableName, tuple[Rule, ...]] = {}
     for check in declared:
         if check.table is not None:
-            rules[check.table] = (*rules.get(check.table, ()), *check.rule.rules())
-    return rules
+            found[check.table] = (*found.get(check.table, ()), *check.rule.rules())
+    return found

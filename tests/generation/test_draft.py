@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from harness.catalog import Catalog, read
 from harness.database.connection import Server
+from harness.generation import Draft, Oracle, Pools, Rule, Unfillable
 from harness.project.model import TableName
-from harness.rows import Draft, Oracle, Pools, Rule, Unfillable
 
 SCHEMAS = {
     "keys": """

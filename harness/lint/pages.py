@@ -1,0 +1,124 @@
+"""The pages of ``docs/lint``, made from the docstrings of the rules: ``python -m harness.lint.pages`` writes them."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlfluff.core.rules import BaseRule
+
+DIRECTORY = Path("docs", "lint")
+
+_INDEX = """\
+# House rules
+
+What this project wants of every table, view and function, as rules of sqlfluff: an editor underlines it, and
+`harness lint` and `sqlfluff lint schema` report it.
+
+| code | name | rule |
+|---|---|---|
+{rows}
+
+## Switching them on
+
+Installing the package brings the rules to sqlfluff. They are silent until the `.sqlfluff` of a project names them:
+by their group, `harness`, by name or by code.
+
+```ini
+[sqlfluff]
+rules = all, harness
+exclude_rules = Harness_HS05
+
+[sqlfluff:rules:harness.data_class]
+classes = public, administrative, personal
+```
+
+`rules = all` alone, and no `rules` at all, mean sqlfluff's own. An editor must run the sqlfluff of the environment that
+has the package.
+
+## Letting something pass
+
+`-- noqa: Harness_HS01` at the end of the line does, as for any rule of sqlfluff. A migration that has been applied must
+not be edited any more, its comments included: name what is meant in `.sqlfluff` instead.
+
+```ini
+[sqlfluff:rules:harness.text]
+ignore_names = legacy, shop.orders.currency
+```
+
+## What they look at
+
+- Down files (`*.down.sql`) never, nor what `drop` and `alter` do: a column or constraint that `alter table` adds is not
+  looked at.
+- Row level security and comments are judged as the last migration of the directory leaves them. The `*.up.sql` files
+  beside the linted one are read for that, and the verdict stands at the `create table`. A table or column that is
+  dropped later on is not judged.
+- In a DO block sqlfluff sees a string. A table made there is not judged; what the block says of other tables counts,
+  unless it runs it with `execute`.
+- Temporary tables and views are left alone.
+"""
+
+
+def pages() -> dict[str, str]:
+    """The text of each page by the name of its file."""
+    from sqlfluff.core.plugin.host import get_plugin_manager
+
+    from harness.lint import plugin
+
+    get_plugin_manager()  # sqlfluff warns of rules that are imported before it has loaded all plugins
+    rules = plugin.get_rules()
+    rows = [f"| [{rule.code}]({rule.code}.md) | `{rule.name}` | {_title(rule)} |" for rule in rules]
+    return {"README.md": _INDEX.format(rows="\n".join(rows))} | {f"{rule.code}.md": _page(rule) for rule in rules}
+
+
+def write(directory: Path) -> None:
+    """Write all pages, and remove those of rules that are gone."""
+    directory.mkdir(parents=True, exist_ok=True)
+    current = pages()
+    for path in directory.glob("*.md"):
+        if path.name not in current:
+            path.unlink()
+    for name, text in current.items():
+        (directory / name).write_text(text, encoding="utf-8")
+
+
+def _title(rule: type[BaseRule]) -> str:
+    return _docstring(rule).partition("\n")[0].replace("``", "`")
+
+
+def _page(rule: type[BaseRule]) -> str:
+    """The docstring in Markdown, with the name and the settings of the rule in front of the examples."""
+    text = _docstring(rule).replace("``", "`").partition("\n")[2]
+    text = re.sub(r"^\.\. code-block:: (\w+)\n\n((?:(?: {4}.*)?\n)+)", _fenced, text + "\n", flags=re.MULTILINE)
+    text = re.sub(r"^\*\*([^*:]+)\*\*$", r"## \1", text, flags=re.MULTILINE)
+    why, heading, examples = text.partition("## Anti-pattern")
+    text = f"# {rule.code}: {_title(rule)}\n{why}{_settings(rule)}{heading}{examples}"
+    return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
+
+
+def _docstring(rule: type[BaseRule]) -> str:
+    """As it stands in the source: sqlfluff puts name, groups and settings in, where depends on Python's version."""
+    text = re.sub(r"^ *\*\*(?:Name|Groups)\*\*:.*\n", "", f"{rule.__doc__}\n", flags=re.MULTILINE)
+    text = re.sub(r"^ *\*\*Configuration\*\*\n(?: *(?:\* .*)?\n)*", "\n", text, flags=re.MULTILINE)
+    return inspect.cleandoc(text)
+
+
+def _settings(rule: type[BaseRule]) -> str:
+    from harness.lint import plugin
+
+    known = plugin.get_configs_info()
+    lines = [f"`{each}`: {known[each]['definition']}".replace("``", "`") for each in rule.config_keywords]
+    shown = [textwrap.fill(line, 120, initial_indent="- ", subsequent_indent="  ") for line in lines]
+    return "\n".join([f"## Settings\n\nIn `[sqlfluff:rules:{rule.name}]`:\n", *shown, "\n"])
+
+
+def _fenced(match: re.Match[str]) -> str:
+    return f"```{match[1]}\n{textwrap.dedent(match[2]).strip()}\n```\n\n"
+
+
+if __name__ == "__main__":
+    write(DIRECTORY)

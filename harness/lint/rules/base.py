@@ -1,0 +1,66 @@
+"""What the house rules share: when they speak, and how they say it."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlfluff.core.helpers.string import split_comma_separated_string
+from sqlfluff.core.rules import LintResult, RuleContext
+from sqlfluff.core.rules.crawlers import BaseCrawler, RootOnlyCrawler
+
+if TYPE_CHECKING:
+    from sqlfluff.core.parser import BaseSegment
+
+GROUP = "harness"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``subject`` is the name of what is wrong (``shop.orders.note``), ``anchor`` where the editor underlines it."""
+
+    anchor: BaseSegment
+    subject: str
+    text: str
+
+
+class HouseRule:
+    """The first base of every house rule, before ``BaseRule``; no ``BaseRule`` itself, for those all need a code.
+
+    A rule speaks where ``rules`` of the settings names it, or the group ``harness``. ``all``, and no word on rules,
+    which is all of them to sqlfluff, do not count: who has this package installed has not asked for its taste.
+    It never speaks of a down file.
+    """
+
+    code: str
+    name: str
+    ignore_names: str
+    groups: tuple[str, ...] = ("all", GROUP)
+    config_keywords: list[str] = ["ignore_names"]  # noqa: RUF012 - as BaseRule declares it
+    crawl_behaviour: BaseCrawler = RootOnlyCrawler()
+
+    def findings(self, context: RuleContext) -> Iterator[Finding]:
+        """What the rule has to say about the file at whose root ``context`` stands."""
+        raise NotImplementedError
+
+    def _eval(self, context: RuleContext) -> list[LintResult]:
+        if not self._asked_for(context) or (context.path and context.path.name.endswith(".down.sql")):
+            return []
+        return [
+            LintResult(anchor=found.anchor, description=found.text)
+            for found in self.findings(context)
+            if not self._ignores(found.subject)
+        ]
+
+    def _asked_for(self, context: RuleContext) -> bool:
+        references = [str(each) for each in context.config.get("rule_allowlist") or ()]
+        ours = [each for each in references if each.lower().startswith(GROUP)]  # a plain * asks for nothing either
+        return any(fnmatch.fnmatchcase(own, each) for own in (self.code, self.name, GROUP) for each in ours)
+
+    def _ignores(self, subject: str) -> bool:
+        return any(
+            fnmatch.fnmatchcase(subject, pattern) or fnmatch.fnmatchcase(subject, f"{pattern}.*")
+            for pattern in split_comma_separated_string(str(self.ignore_names or ""))
+        )

@@ -1,0 +1,48 @@
+"""Implementation of rule Harness_HS06."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlfluff.core.rules import BaseRule, RuleContext
+
+from harness.lint.rules.base import Finding, HouseRule
+from harness.lint.rules.commented import commented
+
+
+class Rule_Harness_HS06(HouseRule, BaseRule):  # noqa: N801
+    """Every table and every column carries a comment.
+
+    A name says what something is called. What is in it, in which unit, when it is null and who sets it, only its
+    author knows, and the database is where every later reader looks. A later migration of the same directory may
+    say it. The comment of an empty string is none.
+
+    **Anti-pattern**
+
+    .. code-block:: sql
+
+        create table shop.orders (
+            total numeric not null
+        );
+
+    **Best practice**
+
+    .. code-block:: sql
+
+        create table shop.orders (
+            total numeric not null
+        );
+
+        comment on table shop.orders is 'What was bought; goes with its customer. [administrative]';
+        comment on column shop.orders.total is 'What it costs, in euros. [administrative]';
+
+    """
+
+    name = "harness.comment"
+    groups = ("all", "harness")
+
+    def findings(self, context: RuleContext) -> Iterator[Finding]:
+        """Tables and columns that the last migration leaves without a comment."""
+        for item in commented(context):
+            if not item.comment:
+                yield Finding(item.anchor, item.name, f"{item.kind.capitalize()} {item.name} has no comment.")

@@ -1,0 +1,49 @@
+"""Implementation of rule Harness_HS03."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlfluff.core.rules import BaseRule, RuleContext
+
+from harness.lint.rules import tree
+from harness.lint.rules.base import Finding, HouseRule
+
+
+class Rule_Harness_HS03(HouseRule, BaseRule):  # noqa: N801
+    """JSON is ``jsonb``, never ``json``.
+
+    ``json`` keeps the text it was given: repeated keys stay, and each reader makes of them what it likes. It has
+    no equality, so ``distinct``, ``group by`` and ``is distinct from`` (which triggers compare rows by) fail on it,
+    and GIN cannot index it.
+
+    **Anti-pattern**
+
+    .. code-block:: sql
+
+        create table shop.orders (
+            address json
+        );
+
+    **Best practice**
+
+    .. code-block:: sql
+
+        create table shop.orders (
+            address jsonb
+        );
+
+    """
+
+    name = "harness.jsonb"
+    groups = ("all", "harness")
+
+    def findings(self, context: RuleContext) -> Iterator[Finding]:
+        """Columns and domains of type ``json``."""
+        for column in tree.typed(context.segment):
+            if column.type_words[0] == "json":
+                yield Finding(
+                    column.type,
+                    str(column),
+                    f"{column.kind.capitalize()} {column} is {column.shown_type}: write jsonb.",
+                )

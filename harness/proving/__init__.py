@@ -1,0 +1,1 @@
+"""Where a declared rule meets a database: scenarios are tried, failures shrunk and put into words."""
