@@ -142,6 +142,8 @@ def _surroundings(bench: workbench.Workbench, name: TableName) -> Mapping[TableN
 class _BesideStanding(Draft):
     """Draws rows beside those that stand in the database: never their keys again, and as their children if asked."""
 
+    rich = True
+
     def __init__(
         self,
         draw: Callable[[st.SearchStrategy[Any]], Any],

@@ -24,7 +24,7 @@ from harness.project.load import load
 from harness.proving import trial
 from harness.proving.prover import Effort, Prover
 
-REPLAYS = 30
+REPLAYS = 150
 EFFORT = Effort(scenarios=3, seed=0)
 PROJECT = """\
 name: cases

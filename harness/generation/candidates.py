@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from functools import cache
 
@@ -30,9 +31,18 @@ def candidates(column: Column, constants: Iterable[str], draws: int = 24) -> tup
     return tuple(found)
 
 
-@cache
 def sample(column: Column, count: int) -> tuple[str, ...]:
-    """``count`` drawn values of a column, the same every time."""
+    """``count`` drawn values of a column, simplest first, the same every time.
+
+    They are drawn once for all columns of a type. Raises :class:`~harness.generation.types.Unsupported`.
+    """
+    values(column)  # an unsupported type is named with the column that has it
+    alike = replace(column, name="", default=None, comment=None, not_null=False, identity="", generated="")
+    return _sample(alike, count)
+
+
+@cache
+def _sample(column: Column, count: int) -> tuple[str, ...]:
     drawn: list[str] = []
 
     @settings(

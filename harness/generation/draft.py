@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from hypothesis import reject
 from hypothesis import strategies as st
 
 from harness.catalog.model import Catalog, Constraint, Index, Table
+from harness.generation.candidates import sample
 from harness.generation.pools import Pool, Pools
 from harness.generation.types import values
 from harness.probes.statement import Insert, Values
@@ -20,6 +22,9 @@ T = TypeVar("T")
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 _ORDER = re.compile(r"( desc| nulls first| nulls last)+$")
+VARIETY = 32
+"""Values of a column that no rule speaks of."""
+
 DEPTH = 12
 """Parents of parents before a chain of foreign keys is given up."""
 
@@ -30,11 +35,15 @@ class Draft:
     Rows of one table differ in every unique key. What may be NULL sometimes is, unless it is ``fixed`` or ``present``.
     """
 
+    rich = False
+    """Whether every column is drawn from all that its type has, also where no rule speaks of it."""
+
     def __init__(self, draw: Draw, catalog: Catalog, pools: Pools) -> None:
         self.draw = draw
         self._catalog = catalog
         self._pools = pools
         self._rows: dict[TableName, list[dict[str, str | None]]] = {}
+        self._kin: dict[TableName, Mapping[str, str | None]] | None = None
         self.inserts: list[Insert] = []
 
     def insert(
@@ -54,9 +63,24 @@ class Draft:
         """
         return self._row(self._catalog.table(table), dict(fixed or {}), present, 0)
 
-    def grown(self, table: TableName, fixed: Values) -> dict[str, str | None]:
-        """Draws a row as it may have become since it was inserted, and has its parents inserted, but not the row."""
-        return self._row(self._catalog.table(table), dict(fixed), (), 0, born=False)
+    def grown(
+        self, table: TableName, fixed: Values, present: tuple[str, ...] = (), also: tuple[str, ...] = ()
+    ) -> dict[str, str | None]:
+        """Draws a row as it may have become since it was inserted, and has its parents inserted, but not the row.
+
+        The predicates ``also`` hold for it, besides the rules of its table.
+        """
+        definition = self._catalog.table(table)
+        return self._row(definition, dict(fixed), present, 0, self._pools.of(definition, born=False, also=also))
+
+    @contextmanager
+    def related(self) -> Iterator[None]:
+        """Rows drawn meanwhile have one ancestor in each table: references that can meet above them do."""
+        self._kin = {}
+        try:
+            yield
+        finally:
+            self._kin = None
 
     def value(self, table: TableName, column: str, other_than: Mapping[str, str | None]) -> str | None:
         """A value for one column of a row that keeps all rules and differs from the one it has."""
@@ -155,14 +179,25 @@ class Draft:
         self, table: Table, key: Constraint, known: dict[str, str | None], depth: int
     ) -> Mapping[str, str | None]:
         assert key.references is not None
-        for row in self._rows.get(key.references, []):
-            # The same key values name the same row: a second one would break the parent's own key.
-            if (
-                known
-                and set(known) >= set(key.referenced_columns)
-                and all(row.get(name) == value for name, value in known.items())
-            ):
-                return row
+        # Two references of one row to one table need not meet: a rule may keep them apart.
+        first = next(other for other in table.of_type("f") if other.references == key.references)
+        kin = self._kin if self._kin is not None and key == first else {}
+        met = kin.get(key.references)
+        if met is not None and all(met[name] == value for name, value in known.items()):
+            return met
+        found = self._found(key, known, depth)
+        kin.setdefault(key.references, found)
+        return found
+
+    def _found(self, key: Constraint, known: dict[str, str | None], depth: int) -> Mapping[str, str | None]:
+        """The parent with these values: one that was drawn, else a new one."""
+        assert key.references is not None
+        unique = [set(index.columns) for index in self._catalog.table(key.references).unique_keys if index.columns]
+        if any(columns <= set(known) for columns in unique):
+            for row in self._rows.get(key.references, []):
+                # The same key values name the same row: a second one would break the parent's own key.
+                if all(row.get(name) == value for name, value in known.items()):
+                    return row
         parent = self._row(self._catalog.table(key.references), dict(known), (), depth + 1)
         self.inserts.append(Insert(key.references, parent))
         return parent
@@ -170,10 +205,14 @@ class Draft:
     def _draw_free(self, table: Table, name: str, present: tuple[str, ...]) -> str | None:
         column = table.column(name)
         strategy: st.SearchStrategy[str | None] = values(column)
+        keyed = any(name in _columns(key) for key in table.unique_keys)
         if column.identity:
             # An identity's sequence is not touched: a large number keeps out of its way.
             strategy = st.integers(10_000, 30_000).map(str)
-        elif not column.not_null and name not in present:
+        elif not self.rich and not keyed:
+            # No rule speaks of it: a choice among values drawn once costs a tenth of drawing it anew.
+            strategy = st.sampled_from(sample(column, VARIETY))
+        if not column.identity and not column.not_null and name not in present:
             strategy = st.none() | strategy
         drawn: str | None = self.draw(strategy)
         return drawn

@@ -62,7 +62,7 @@ class Pools:
         self.oracle = oracle
         self.catalog = catalog
         self._declared = declared
-        self._pools: dict[tuple[TableName, bool], tuple[Pool, ...]] = {}
+        self._pools: dict[tuple[TableName, bool, tuple[str, ...]], tuple[Pool, ...]] = {}
 
     def rules(self, table: Table) -> tuple[Rule, ...]:
         """Declared rules, then the catalog's CHECKs and those of the columns' domains."""
@@ -74,16 +74,16 @@ class Pools:
         ]
         return (*self._declared.get(table.name, ()), *checks, *domains, *computable(table))
 
-    def of(self, table: Table, born: bool = True) -> tuple[Pool, ...]:
-        """The pools of a table: of rows as they are ``born``, or as they may have become.
+    def of(self, table: Table, born: bool = True, also: tuple[str, ...] = ()) -> tuple[Pool, ...]:
+        """The pools of a table: of rows as they are ``born``, or as they may have become; ``also`` adds predicates.
 
         Raises :class:`Unfillable`, naming the columns and their rules.
         """
-        if (table.name, born) not in self._pools:
-            rules = [rule for rule in self.rules(table) if born or not rule.birth]
+        if (table.name, born, also) not in self._pools:
+            rules = [rule for rule in (*self.rules(table), *map(Rule, also)) if born or not rule.birth]
             pools = tuple(self._pool(table, group, rules) for group in _groups(table, rules))
-            self._pools[table.name, born] = pools
-        return self._pools[table.name, born]
+            self._pools[table.name, born, also] = pools
+        return self._pools[table.name, born, also]
 
     def declared(self, table: TableName) -> Sequence[Rule]:
         """The rules that the project states of a table's rows at any time."""
@@ -122,7 +122,8 @@ class Pools:
         return [dict(zip(others, row[1:], strict=True)) for row in kept]
 
     def _pool(self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule]) -> Pool:
-        kept = self._keeping(table, columns, self.combinations(table, columns), rules)
+        constants = [rule.predicate for rule in rules]
+        kept = self._keeping(table, columns, self.combinations(table, columns, constants), rules)
         if not kept:
             names = ", ".join(rule.constraint or rule.predicate for rule in _relevant(table, columns, rules))
             raise Unfillable(f"no values of {', '.join(columns)} found that keep {names}")

@@ -7,12 +7,18 @@ from collections.abc import Iterator, Sequence
 
 from hypothesis import strategies as st
 
+from harness.catalog.model import Table
 from harness.generation import Answer, Draft
 from harness.generation.oracle import Tuple
 from harness.generation.pools import computable, supplied
 from harness.kinds.base import Subject, Unreliable, show
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
 from harness.project import sql
+
+Changes = dict[str, str | None]
+
+MENDED = 4000
+"""Combinations tried to find values of other columns that mend what one column's value breaks."""
 
 TRIED = 80
 """Combinations of values tried in one scenario on each side of the rule; of more, a drawn part."""
@@ -26,22 +32,18 @@ def equivalence(subject: Subject, predicate: str, refused: Refused) -> st.Search
     table = subject.table
     for name in sql.columns(predicate):
         table.column(name)
-    columns = supplied(table, predicate)
-    foreign = tuple({column for key in table.of_type("f") for column in key.columns} & set(columns))
-    good, bad = _sides(subject, columns, predicate, refused.constraint)
+    foreign = {column for key in table.of_type("f") for column in key.columns}
+    present = tuple(column for column in supplied(table, predicate) if column in foreign)
+    good, bad = _sides(subject, predicate, refused.constraint)
 
     def build(draft: Draft) -> Scenario:
-        resident = draft.insert(table.name, present=foreign)
-        fresh = draft.row(table.name, present=foreign)
+        resident = draft.insert(table.name, present=present)
+        fresh = draft.row(table.name, present=present)
 
-        def tried(rows: Sequence[Tuple], wanted: Accepted | Refused, aspect: str) -> Iterator[Probe]:
+        def tried(rows: Sequence[Changes], wanted: Accepted | Refused, aspect: str) -> Iterator[Probe]:
             for row in draft.some(rows, TRIED):
                 # A foreign key's value comes from its parent: of a candidate only NULL is taken.
-                changes = {
-                    column: value
-                    for column, value in zip(columns, row, strict=True)
-                    if value is None or column not in foreign
-                }
+                changes = {column: value for column, value in row.items() if value is None or column not in foreign}
                 if not changes:
                     continue
                 yield Probe(Insert(table.name, {**fresh, **changes}), wanted, f"{aspect} on insert", show(changes))
@@ -55,18 +57,14 @@ def equivalence(subject: Subject, predicate: str, refused: Refused) -> st.Search
     return subject.scenarios(build)
 
 
-def _sides(
-    subject: Subject, columns: tuple[str, ...], predicate: str, constraint: str | None
-) -> tuple[list[Tuple], list[Tuple]]:
-    """Combinations that the predicate lets pass and those it does not, where every other declared rule holds."""
+def _sides(subject: Subject, predicate: str, constraint: str | None) -> tuple[list[Changes], list[Changes]]:
+    """Values that the predicate lets pass and those it does not, where every other declared rule holds.
+
+    They are values of the predicate's own columns; where those alone break a rule that ties other columns to them
+    (`processed_at` is set exactly when `status` is 'processed'), with values of the others that mend it.
+    """
     table = subject.table
-    rows = [
-        row
-        for row in subject.pools.combinations(table, columns, (predicate,))
-        if all(
-            value is not None or not table.column(column).not_null for column, value in zip(columns, row, strict=True)
-        )
-    ]
+    columns = supplied(table, predicate)
     others = [
         rule.predicate
         for rule in (*subject.pools.declared(table.name), *computable(table))
@@ -74,12 +72,20 @@ def _sides(
         and (rule.constraint is None or rule.constraint != constraint)
         and set(supplied(table, rule.predicate)) & set(columns)
     ]
-    good: list[Tuple] = []
-    bad: list[Tuple] = []
+    rows = _possible(table, columns, subject.pools.combinations(table, columns, (predicate,)))
+    good: list[Changes] = []
+    bad: list[Changes] = []
+    refused: list[Tuple] = []
     answers = subject.oracle.answers(table, columns, rows, [predicate, *others])
     for row, (own, *rest) in zip(rows, answers, strict=True):
-        if own is not Answer.ERROR and all(answer.holds for answer in rest):
-            (good if own.holds else bad).append(row)
+        if own is Answer.ERROR:
+            continue
+        if all(answer.holds for answer in rest):
+            (good if own.holds else bad).append(dict(zip(columns, row, strict=True)))
+        else:
+            refused.append(row)
+    for changes, holds in _mended(subject, predicate, others, columns, refused):
+        (good if holds else bad).append(changes)
     for side, words in ((good, "keep"), (bad, "break")):
         if not side:
             hidden = any(own is not Answer.ERROR and own.holds == (side is good) for own, *_ in answers)
@@ -89,11 +95,38 @@ def _sides(
     return _varied(good, constants), _varied(bad, constants)
 
 
-def _varied(rows: list[Tuple], constants: set[str]) -> list[Tuple]:
+def _mended(
+    subject: Subject, predicate: str, others: list[str], columns: tuple[str, ...], refused: list[Tuple]
+) -> Iterator[tuple[Changes, bool]]:
+    """For values that other rules refuse alone, values of the columns tied to them with which those rules hold."""
+    table = subject.table
+    named = {name for other in others for name in supplied(table, other)}
+    tied = tuple(column.name for column in table.columns if column.name in named and column.name not in columns)
+    if not tied or not refused:
+        return
+    completions = _possible(table, tied, subject.pools.combinations(table, tied))
+    completions = completions[: max(MENDED // len(refused), 1)]
+    rows = [(*row, *completion) for row in refused for completion in completions]
+    answers = subject.oracle.answers(table, (*columns, *tied), rows, [predicate, *others])
+    seen: set[Tuple] = set()
+    for row, (own, *rest) in zip(rows, answers, strict=True):
+        values = row[: len(columns)]
+        if own is not Answer.ERROR and all(answer.holds for answer in rest) and values not in seen:
+            seen.add(values)
+            yield dict(zip((*columns, *tied), row, strict=True)), own.holds
+
+
+def _possible(table: Table, columns: tuple[str, ...], rows: Sequence[Tuple]) -> list[Tuple]:
+    """The combinations without a NULL where none may be."""
+    bound = [place for place, column in enumerate(columns) if table.column(column).not_null]
+    return [row for row in rows if all(row[place] is not None for place in bound)]
+
+
+def _varied(rows: list[Changes], constants: set[str]) -> list[Changes]:
     """The first row of every pattern of NULLs and constants of the rule ahead, so that none is left to chance."""
-    firsts: dict[tuple[str | None, ...], Tuple] = {}
+    ahead: dict[tuple[str | None, ...], Changes] = {}
     for row in rows:
-        pattern = tuple(value if value is None or value in constants else "other" for value in row)
-        firsts.setdefault(pattern, row)
-    ahead = set(firsts.values())
-    return [*firsts.values(), *(row for row in rows if row not in ahead)]
+        pattern = tuple(value if value is None or value in constants else "other" for value in row.values())
+        ahead.setdefault(pattern, row)
+    first = {id(row) for row in ahead.values()}
+    return [*ahead.values(), *(row for row in rows if id(row) not in first)]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.catalog.model import Constraint, Table
+from harness.catalog.model import Constraint, Index, Table
 from harness.generation import Draft
 from harness.kinds.base import Subject
 from harness.probes import Accepted, Delete, Probe, Refused, Then, Update
@@ -49,9 +50,17 @@ class Reference:
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """How many children a parent is tried with: a child whose key is the reference is an only child."""
-        only = any(key.columns and set(key.columns) <= set(self.key.columns) for key in self.child.unique_keys)
-        return COUNTS[:2] if only else COUNTS
+        """How many children a parent is tried with: as many as the child's keys let it have."""
+        most = min((self._room(key) for key in self.child.unique_keys), default=COUNTS[-1])
+        return tuple(dict.fromkeys(min(count, most) for count in COUNTS))
+
+    def _room(self, key: Index) -> int:
+        """The children of one parent that a unique key of theirs leaves room for; a column of many values, for all."""
+        if not key.columns or not set(key.columns) & set(self.key.columns):
+            return COUNTS[-1]
+        kinds = {"bool": 2}
+        columns = [self.child.column(name) for name in key.columns if name not in self.key.columns]
+        return math.prod(len(column.labels) or kinds.get(column.base_name, COUNTS[-1]) for column in columns)
 
 
 def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe]:

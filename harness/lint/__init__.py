@@ -1,4 +1,7 @@
-"""sqlfluff on the migrations, from the project's own ``.sqlfluff``: the same verdict as ``sqlfluff lint schema``."""
+"""sqlfluff on the migrations, from the project's own ``.sqlfluff``: the same verdict as ``sqlfluff lint schema``.
+
+The house rules come in as a plugin of sqlfluff: :mod:`harness.lint.plugin`.
+"""
 
 from harness.lint.linter import Violation, lint
 

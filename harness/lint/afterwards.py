@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -44,23 +45,24 @@ def made_by(path: Path | None, text: str) -> Mapping[Name, Table]:
     """The tables that one file makes, by their names as written there, and as its whole directory leaves them.
 
     ``text`` is the file as it stands in the editor. Only files named ``NNN_name.up.sql`` have a directory to ask;
-    of the others it is what they leave themselves.
+    others leave what they say themselves. Text without a name may be a migration as well, so nothing is known of it.
     """
-    files = _migrations(path.parent) if path and _MIGRATION.fullmatch(path.name) else {}
-    if not path or path.name not in files:
-        return _replay((text,))[0]
-    texts = tuple(text if name == path.name else _read(path.parent / name) for name in files)
-    return _replay(texts)[list(files).index(path.name)]
-
-
-def _migrations(directory: Path) -> dict[str, int]:
-    """The names of the up files in the order they are applied in."""
-    try:
-        names = [each.name for each in directory.iterdir()]
-    except OSError:  # the editor's file was never saved
+    if path is None:
         return {}
-    numbers = {name: int(match[1]) for name in sorted(names) if (match := _MIGRATION.fullmatch(name))}
-    return dict(sorted(numbers.items(), key=lambda item: item[1]))
+    if not _MIGRATION.fullmatch(path.name):
+        return _replay((text,))[0]
+    names = _migrations(path)
+    texts = tuple(text if name == path.name else _read(path.parent / name) for name in names)
+    return _replay(texts)[names.index(path.name)]
+
+
+def _migrations(path: Path) -> list[str]:
+    """The names of the up files beside this one, itself included, in the order they are applied in."""
+    names = {path.name}  # it may never have been saved
+    with suppress(OSError):
+        names |= {each.name for each in path.parent.iterdir()}
+    matches = [match for name in names if (match := _MIGRATION.fullmatch(name))]
+    return [match[0] for match in sorted(matches, key=lambda match: (int(match[1]), match[0]))]
 
 
 def _read(path: Path) -> str:

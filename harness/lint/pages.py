@@ -57,6 +57,8 @@ ignore_names = legacy, shop.orders.currency
 - Row level security and comments are judged as the last migration of the directory leaves them. The `*.up.sql` files
   beside the linted one are read for that, and the verdict stands at the `create table`. A table or column that is
   dropped later on is not judged.
+- Text that comes through standard input has siblings only with `--stdin-filename`, as editors give it. Without a name
+  nothing is said of its tables' row level security and comments.
 - In a DO block sqlfluff sees a string. A table made there is not judged; what the block says of other tables counts,
   unless it runs it with `execute`.
 - Temporary tables and views are left alone.

@@ -15,7 +15,15 @@ from harness.errors import ProjectError
 from harness.lint import lint
 
 ROOT = Path(__file__).parents[2]
-GOOD = "create table shop.orders (\n    id uuid not null\n);\n"
+GOOD = """\
+create table shop.orders (
+    id uuid not null
+);
+comment on table shop.orders is 'What was bought. [public]';
+comment on column shop.orders.id is 'The key. [public]';
+alter table shop.orders enable row level security;
+alter table shop.orders force row level security;
+"""
 
 # Each plants one thing: what is written, and the codes that come of it.
 PLANTED = {
@@ -24,8 +32,15 @@ PLANTED = {
     "indent.sql": (GOOD.replace("    id", "  id"), {"LT02"}),
     "long.sql": (GOOD + f"-- {'x' * 120}\n", {"LT05"}),
     "parse.sql": ("create table shop.orders (id uuid not null\n", {"PRS"}),
-    "quiet.sql": ("CREATE table shop.orders (id uuid);  -- noqa: CP01\n", set()),
-    "half_quiet.sql": ("CREATE TABLE shop.orders (id UUID);  -- noqa: CP01\n", {"CP05"}),
+    "quiet.sql": ("CREATE table shop.orders (id uuid);  -- noqa: CP01, harness\n", set()),
+    "half_quiet.sql": ("CREATE TABLE shop.orders (id UUID);  -- noqa: CP01, Harness_HS06\n", {"CP05", "Harness_HS05"}),
+    "house.sql": (GOOD.replace("uuid", "varchar").replace("[public]", "[secret]"), {"Harness_HS01", "Harness_HS07"}),
+    "house/001_tables.up.sql": (
+        GOOD.replace("alter", "-- alter") + "create table shop.lines ();\ncomment on table shop.lines is '[public]';\n",
+        {"Harness_HS05"},  # of shop.lines
+    ),
+    "house/001_tables.down.sql": ("create table shop.orders (id varchar);\n", set()),
+    "house/002_access.up.sql": (GOOD[GOOD.index("alter") :], set()),
     "braces.sql": ("comment on table shop.orders is '{{ not a template %}';\n", set()),
     "named.sql": ("select\n    o.name,\n    o.type\nfrom shop.orders as o;\n", set()),
     "function.sql": ("do $$\nBEGIN\n    null;\nEND\n$$;\n", set()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlfluff.core.helpers.string import split_comma_separated_string
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from sqlfluff.core.parser import BaseSegment
 
 GROUP = "harness"
+_NAMELESS = ("stdin", "<string input>")
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,21 @@ class Finding:
     anchor: BaseSegment
     subject: str
     text: str
+
+
+def file_of(context: RuleContext) -> Path | None:
+    """The file that is linted; None for text without a name.
+
+    An editor sends the text through standard input, and the name as ``--stdin-filename``. sqlfluff looks up settings
+    by it, but calls the file ``stdin`` to its rules.
+    """
+    if context.path is not None and str(context.path) not in _NAMELESS:
+        return context.path
+    import click
+
+    command = click.get_current_context(silent=True)
+    given = command.params.get("stdin_filename") if command else None
+    return Path(given) if given else None
 
 
 class HouseRule:
@@ -46,7 +63,10 @@ class HouseRule:
         raise NotImplementedError
 
     def _eval(self, context: RuleContext) -> list[LintResult]:
-        if not self._asked_for(context) or (context.path and context.path.name.endswith(".down.sql")):
+        if not self._asked_for(context):
+            return []
+        file = file_of(context)
+        if file is not None and file.name.endswith(".down.sql"):
             return []
         return [
             LintResult(anchor=found.anchor, description=found.text)

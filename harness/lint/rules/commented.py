@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.lint import afterwards
 from harness.lint.rules import tree
+from harness.lint.rules.base import file_of
 
 if TYPE_CHECKING:
     from sqlfluff.core.parser import BaseSegment
@@ -26,7 +27,7 @@ class Commented:
 
 def commented(context: RuleContext) -> Iterator[Commented]:
     """Each table that the linted file makes, followed by its columns; not what is dropped later on."""
-    made = afterwards.made_by(context.path, context.segment.raw)
+    made = afterwards.made_by(file_of(context), context.segment.raw)
     for table in tree.tables(context.segment):
         left = made.get(table.name)
         if left is None or left.dropped:

@@ -8,7 +8,7 @@ from sqlfluff.core.rules import BaseRule, RuleContext
 
 from harness.lint import afterwards
 from harness.lint.rules import tree
-from harness.lint.rules.base import Finding, HouseRule
+from harness.lint.rules.base import Finding, HouseRule, file_of
 
 _WRONG = {
     (False, False): "is neither enabled nor forced",
@@ -50,7 +50,7 @@ class Rule_Harness_HS05(HouseRule, BaseRule):  # noqa: N801
 
     def findings(self, context: RuleContext) -> Iterator[Finding]:
         """Tables that the last migration leaves open."""
-        made = afterwards.made_by(context.path, context.segment.raw)
+        made = afterwards.made_by(file_of(context), context.segment.raw)
         for table in tree.tables(context.segment):
             left = made.get(table.name)
             if left is None or left.dropped or (left.row_security, left.forced) == (True, True):

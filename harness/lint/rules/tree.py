@@ -26,12 +26,10 @@ class Column:
 
     @property
     def type_words(self) -> list[str]:
-        """``character varying(10)[]`` as ``["character", "varying"]``: no arguments, brackets or schema pg_catalog."""
+        """``character varying(10)`` as ``["character", "varying"]``: without arguments, and without pg_catalog."""
         words: list[str] = []
         depth = 0
         for segment in self.type.raw_segments:
-            if segment.raw == "[":
-                break
             depth += (segment.raw == "(") - (segment.raw == ")")
             if segment.is_code and depth == 0 and segment.raw not in (")", ""):
                 words.append(_folded(segment.raw))
