@@ -197,11 +197,12 @@ def translated(connection: Connection) -> Iterator[None]:
             "the server takes no more connections",
             hint="close some, or raise max_connections",
         ) from error
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.InternalError) as error:
+        # A checkpoint that fails for a full disk is an internal error to PostgreSQL.
         reason = next(iter(str(error).strip().splitlines()), "no reason given")
         raise TargetError(
             f"the server failed: {reason}",
-            hint="see the server's log; scratch databases left behind go with the next run",
+            hint="see the server's log (is its disk full?); scratch databases left behind go with the next run",
         ) from error
 
 

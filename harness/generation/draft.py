@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from hypothesis import reject
@@ -43,7 +42,6 @@ class Draft:
         self._catalog = catalog
         self._pools = pools
         self._rows: dict[TableName, list[dict[str, str | None]]] = {}
-        self._kin: dict[TableName, Mapping[str, str | None]] | None = None
         self.inserts: list[Insert] = []
 
     def insert(
@@ -63,24 +61,9 @@ class Draft:
         """
         return self._row(self._catalog.table(table), dict(fixed or {}), present, 0)
 
-    def grown(
-        self, table: TableName, fixed: Values, present: tuple[str, ...] = (), also: tuple[str, ...] = ()
-    ) -> dict[str, str | None]:
-        """Draws a row as it may have become since it was inserted, and has its parents inserted, but not the row.
-
-        The predicates ``also`` hold for it, besides the rules of its table.
-        """
-        definition = self._catalog.table(table)
-        return self._row(definition, dict(fixed), present, 0, self._pools.of(definition, born=False, also=also))
-
-    @contextmanager
-    def related(self) -> Iterator[None]:
-        """Rows drawn meanwhile have one ancestor in each table: references that can meet above them do."""
-        self._kin = {}
-        try:
-            yield
-        finally:
-            self._kin = None
+    def grown(self, table: TableName, fixed: Values) -> dict[str, str | None]:
+        """Draws a row as it may have become since it was inserted, and has its parents inserted, but not the row."""
+        return self._row(self._catalog.table(table), dict(fixed), (), 0, born=False)
 
     def value(self, table: TableName, column: str, other_than: Mapping[str, str | None]) -> str | None:
         """A value for one column of a row that keeps all rules and differs from the one it has."""
@@ -178,19 +161,6 @@ class Draft:
     def _parent(
         self, table: Table, key: Constraint, known: dict[str, str | None], depth: int
     ) -> Mapping[str, str | None]:
-        assert key.references is not None
-        # Two references of one row to one table need not meet: a rule may keep them apart.
-        first = next(other for other in table.of_type("f") if other.references == key.references)
-        kin = self._kin if self._kin is not None and key == first else {}
-        met = kin.get(key.references)
-        if met is not None and all(met[name] == value for name, value in known.items()):
-            return met
-        found = self._found(key, known, depth)
-        kin.setdefault(key.references, found)
-        return found
-
-    def _found(self, key: Constraint, known: dict[str, str | None], depth: int) -> Mapping[str, str | None]:
-        """The parent with these values: one that was drawn, else a new one."""
         assert key.references is not None
         unique = [set(index.columns) for index in self._catalog.table(key.references).unique_keys if index.columns]
         if any(columns <= set(known) for columns in unique):

@@ -111,7 +111,9 @@ class Prover:
             message = f"PostgreSQL cannot evaluate it: {error.diag.message_primary} ({error.sqlstate})"
             if not verdict.broken:
                 verdict.broken.append(Counterexample("an expression that the database can evaluate", message))
-        except psycopg.OperationalError as error:
+        except psycopg.errors.DiskFull:
+            raise TargetError("the server's disk is full", hint="free some space on it and run again") from None
+        except (psycopg.OperationalError, psycopg.InternalError) as error:
             raise TargetError(
                 f"the server went away while {check.name} was proven: {str(error).splitlines()[0]}",
                 hint="run it again; `harness doctor` says whether the server is there",
