@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,10 @@ from harness.database.cluster import cluster
 from harness.database.connection import Server
 
 _numbers = itertools.count()
+
+# Whoever starts the tests in the background has them ignore Ctrl-C, and so would every program that they start.
+with suppress(ValueError):  # not in the main thread
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Hypothesis also draws constants that it finds in the source of whatever modules are loaded: exact counterexamples
 # would then depend on which tests ran before, and change with every number in our own code.

@@ -113,7 +113,7 @@ def test_template_holds_migrations_and_seeds(server: Server, make: Make) -> None
         (
             psycopg.OperationalError("planted\nand more"),
             "the server failed: planted\n"
-            "hint: see the server's log; scratch databases left behind go with the next run",
+            "hint: see the server's log (is its disk full?); scratch databases left behind go with the next run",
         ),
     ],
 )
