@@ -100,7 +100,9 @@ def test_a_foreign_server_and_what_is_kept_there(project: Project, server: Serve
             clean(server, project)
             connection.execute("drop role harness_test_doctor")
     name = "target DATABASE_URL (environment)"
-    assert said[-3:] == [
+    # Other tests have the server keep templates of their projects.
+    ours = [each for each in said if "keeps template" not in each.what or template in each.what]
+    assert ours[-3:] == [
         Finding(
             Level.PROBLEM,
             f'{name}: "harness_test_doctor" may not create databases, and rules are proven in scratch databases',
