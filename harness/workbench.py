@@ -107,7 +107,7 @@ class Workbench:
         from harness.proving.prover import rules
 
         catalog = read(self.reader, self.project.ledger_schema)
-        return Pools(Oracle(self.reader), catalog, rules(self.checks))
+        return Pools(Oracle(self.reader), catalog, rules(self.checks, catalog))
 
     @cached_property
     def reader(self) -> psycopg.Connection[Any]:

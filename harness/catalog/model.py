@@ -60,7 +60,8 @@ class Column:
 class Constraint:
     """``type`` is ``pg_constraint.contype``; actions are spelled out (``no action``, ``set null`` …).
 
-    ``on_delete_columns`` are those that SET NULL or SET DEFAULT touches, when it does not touch them all.
+    ``on_delete_columns`` are those that SET NULL or SET DEFAULT touches, when it does not touch them all;
+    ``operators`` are those of an exclusion constraint, one for each key of its index.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Constraint:
     on_delete: str | None
     on_update: str | None
     on_delete_columns: tuple[str, ...]
+    operators: tuple[str, ...]
     deferrable: bool
     deferred: bool
     validated: bool

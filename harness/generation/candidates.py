@@ -17,6 +17,14 @@ from harness.generation.types import array, numeric_limits, values
 _INTEGERS = {"int2": 2**15, "int4": 2**31, "int8": 2**63}
 _TEXTS = ("text", "varchar", "bpchar", "citext", "name")
 _MOMENTS = ("date", "timestamp", "timestamptz")
+_POINTS = {
+    **dict.fromkeys(("int4", "int8", "numeric"), ("0", "1", "3")),
+    "date": ("2000-01-01", "2000-01-02", "2030-06-15"),
+    "timestamp": ("2000-01-01 00:00:00", "2000-01-01 01:00:00", "2030-06-15 00:00:00"),
+    "timestamptz": ("2000-01-01 00:00:00+00", "2000-01-01 01:00:00+00", "2030-06-15 00:00:00+00"),
+}
+"""Ends of ranges, in their order."""
+
 _LONGEST = 20_000
 """Characters of the longest text that a number in a rule makes us try."""
 
@@ -87,7 +95,14 @@ def _typical(column: Column) -> list[str]:
         return [*(day if name == "date" else f"{day} 00:00:00{zone}" for day in days), *edges]
     if name.startswith("_"):
         return ["{}"]
+    if column.base_kind == "r" and column.element_name in _POINTS:
+        return _ranges(*_POINTS[column.element_name])
     return []
+
+
+def _ranges(a: str, b: str, c: str) -> list[str]:
+    """Ranges that touch, overlap, hold one another, have no end, and the one that is empty."""
+    return [f'["{a}","{b}")', f'["{b}","{c}")', f'["{a}","{b}"]', f'["{a}","{c}")', f'["{c}",)', f'(,"{a}")', "empty"]
 
 
 def _around(column: Column, constants: list[str]) -> list[str]:

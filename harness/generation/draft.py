@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from hypothesis import reject
@@ -31,7 +32,8 @@ DEPTH = 12
 class Draft:
     """Draws rows that keep every rule and collects the INSERTs that must come first, parents before children.
 
-    Rows of one table differ in every unique key. What may be NULL sometimes is, unless it is ``fixed`` or ``present``.
+    Rows of one table differ in every unique key and are not in each other's way by an exclusion constraint. What may
+    be NULL sometimes is, unless it is ``fixed`` or ``present``.
     """
 
     rich = False
@@ -42,6 +44,7 @@ class Draft:
         self._catalog = catalog
         self._pools = pools
         self._rows: dict[TableName, list[dict[str, str | None]]] = {}
+        self._kin: dict[TableName, Mapping[str, str | None]] | None = None
         self.inserts: list[Insert] = []
 
     def insert(
@@ -61,9 +64,24 @@ class Draft:
         """
         return self._row(self._catalog.table(table), dict(fixed or {}), present, 0)
 
-    def grown(self, table: TableName, fixed: Values) -> dict[str, str | None]:
-        """Draws a row as it may have become since it was inserted, and has its parents inserted, but not the row."""
-        return self._row(self._catalog.table(table), dict(fixed), (), 0, born=False)
+    def grown(
+        self, table: TableName, fixed: Values, present: tuple[str, ...] = (), also: tuple[str, ...] = ()
+    ) -> dict[str, str | None]:
+        """Draws a row as it may have become since it was inserted, and has its parents inserted, but not the row.
+
+        The predicates ``also`` hold for it, besides the rules of its table.
+        """
+        definition = self._catalog.table(table)
+        return self._row(definition, dict(fixed), present, 0, self._pools.of(definition, born=False, also=also))
+
+    @contextmanager
+    def related(self) -> Iterator[None]:
+        """Rows drawn meanwhile have one ancestor in each table: references that can meet above them do."""
+        self._kin = {}
+        try:
+            yield
+        finally:
+            self._kin = None
 
     def value(self, table: TableName, column: str, other_than: Mapping[str, str | None]) -> str | None:
         """A value for one column of a row that keeps all rules and differs from the one it has."""
@@ -95,12 +113,18 @@ class Draft:
         return [*head, *(options[index] for index in sorted(picked))]
 
     def _row(
-        self, table: Table, fixed: dict[str, str | None], present: tuple[str, ...], depth: int, born: bool = True
+        self,
+        table: Table,
+        fixed: dict[str, str | None],
+        present: tuple[str, ...],
+        depth: int,
+        pools: Sequence[Pool] | None = None,
     ) -> dict[str, str | None]:
         if depth > DEPTH:
             reject()
         row: dict[str, str | None] = dict(fixed)
-        self._draw_pools(self._pools.of(table, born), row, present)
+        self._draw_apart(table, row)
+        self._draw_pools(self._pools.of(table) if pools is None else pools, row, present)
         self._draw_parents(table, row, fixed, present, depth)
         for column in table.columns:
             if column.is_supplied and column.name not in row:
@@ -109,6 +133,19 @@ class Draft:
         row = {column.name: row[column.name] for column in table.columns if column.name in row}
         self._rows.setdefault(table.name, []).append(row)
         return row
+
+    def _draw_apart(self, table: Table, row: dict[str, str | None]) -> None:
+        """Values that no other row of the scenario has, where an exclusion constraint keeps rows apart."""
+        others = self._rows.get(table.name, [])
+        for options in self._pools.apart(table):
+            free = [
+                each
+                for each in options
+                if all(row.get(column, value) == value for column, value in each.items())
+                and not any(each.items() <= other.items() for other in others)
+            ]
+            if free:
+                row.update(self.draw(st.sampled_from(free)))
 
     def _draw_pools(self, pools: Sequence[Pool], row: dict[str, str | None], present: tuple[str, ...]) -> None:
         for pool in pools:
@@ -151,16 +188,32 @@ class Draft:
         if any(column in settled and row[column] is None for column in key.columns):
             return True
         nullable = [column for column in key.columns if not table.column(column).not_null and column not in settled]
-        if not nullable or set(nullable) & set(present):
+        if not nullable:
             return False
         decided = [row[column] is None for column in nullable if column in row]
-        if decided:
-            return any(decided)
+        # What rules have decided stands, though it were to be present.
+        if any(decided):
+            return True
+        if decided or set(nullable) & set(present):
+            return False
         return key.references == table.name or bool(self.draw(st.booleans().map(lambda drawn: not drawn)))
 
     def _parent(
         self, table: Table, key: Constraint, known: dict[str, str | None], depth: int
     ) -> Mapping[str, str | None]:
+        assert key.references is not None
+        # Two references of one row to one table need not meet: a rule may keep them apart.
+        first = next(other for other in table.of_type("f") if other.references == key.references)
+        kin = self._kin if self._kin is not None and key == first else {}
+        met = kin.get(key.references)
+        if met is not None and all(met[name] == value for name, value in known.items()):
+            return met
+        found = self._found(key, known, depth)
+        kin.setdefault(key.references, found)
+        return found
+
+    def _found(self, key: Constraint, known: dict[str, str | None], depth: int) -> Mapping[str, str | None]:
+        """The parent with these values: one that was drawn, else a new one."""
         assert key.references is not None
         unique = [set(index.columns) for index in self._catalog.table(key.references).unique_keys if index.columns]
         if any(columns <= set(known) for columns in unique):

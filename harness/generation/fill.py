@@ -6,6 +6,7 @@ over a plausible range of their type, references lead to rows of a parent that i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Catalog, Column, Table
@@ -31,10 +32,13 @@ def fill(connection: psycopg.Connection[Any], catalog: Catalog, pools: Pools, ta
     order = _ancestry(catalog, table)
     with connection.transaction():
         connection.execute("select setseed(0.5)")
-        if _is_superuser(connection):
+        silent = _is_superuser(connection)
+        if silent:
             connection.execute("set local session_replication_role to replica")
         for ancestor, generation in order:
-            statement = _statement(catalog, pools, ancestor, max(rows // FAN_OUT**generation, 20))
+            # Where no trigger looks, rows may be what others have become since they were born.
+            drawn = pools.of(ancestor, born=not silent)
+            statement = _statement(catalog, drawn, ancestor, max(rows // FAN_OUT**generation, 20))
             connection.execute(statement.encode())
     for ancestor, _ in order:
         # Not only analyzed: a GIN index looks expensive until its pending entries are sorted in.
@@ -63,7 +67,7 @@ def _is_superuser(connection: psycopg.Connection[Any]) -> bool:
     return bool(row and row[0])
 
 
-def _statement(catalog: Catalog, pools: Pools, table: Table, rows: int) -> str:
+def _statement(catalog: Catalog, pools: Sequence[Pool], table: Table, rows: int) -> str:
     """One INSERT: a series joined with a picked combination of each pool and a picked parent of each reference."""
     values: dict[str, str] = {}
     sources = [f"generate_series(1, {rows}) as harness_g (n)"]
@@ -71,7 +75,7 @@ def _statement(catalog: Catalog, pools: Pools, table: Table, rows: int) -> str:
     for column in table.columns:
         if column.is_supplied:
             values[column.name] = _spread(column, column.name in unique, rows)
-    for number, pool in enumerate(pools.of(table)):
+    for number, pool in enumerate(pools):
         sources.append(_pick_from_pool(table, pool, number))
         values |= {name: f"harness_p{number}.{identifier(name)}" for name in pool.columns}
     for number, key in enumerate(sorted(table.of_type("f"), key=lambda key: len(key.columns))):
@@ -81,7 +85,11 @@ def _statement(catalog: Catalog, pools: Pools, table: Table, rows: int) -> str:
             continue
         sources.append(_pick_parent(catalog.table(key.references), key.referenced_columns, number))
         pairs = zip(key.columns, key.referenced_columns, strict=True)
-        values |= {column: f"harness_f{number}.{identifier(referenced)}" for column, referenced in pairs}
+        for name, referenced in pairs:
+            parent, decided = f"harness_f{number}.{identifier(referenced)}", values[name]
+            # Rules have decided whether it leads anywhere: only where to is the parent's.
+            ruled = decided.startswith("harness_p") and not table.column(name).not_null
+            values[name] = f"case when {decided} is not null then {parent} end" if ruled else parent
     columns = ", ".join(map(identifier, values))
     return (
         f"insert into {qualified(table.name)} ({columns}) overriding system value "

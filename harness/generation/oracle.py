@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Table
@@ -49,16 +50,53 @@ class Oracle:
         """
         if not rows or not predicates:
             return [() for _ in rows]
+        with self._rows_of(table):
+            return self._ask(table, _documents(table, columns, rows), predicates)
+
+    def pairs(
+        self,
+        table: Table,
+        columns: Sequence[str],
+        pairs: Sequence[tuple[Tuple, Tuple]],
+        elements: Sequence[tuple[str, str]],
+        where: str | None = None,
+    ) -> list[tuple[Answer, ...]]:
+        """For each pair of rows what each element says, an expression on both and the operator between them.
+
+        The last answer says whether ``where`` is true of both. Raises ``psycopg.Error`` also if an expression fails on
+        some of the values.
+        """
+        if not pairs:
+            return []
+        alias = identifier(table.name.table).replace("%", "%%")
+        shown = ", ".join(f"({expression}\n) as harness_{n}" for n, (expression, _) in enumerate(elements))
+        sides = [
+            f"select harness_n, {shown}, ({where or 'true'}\n)::boolean as harness_where".replace("%", "%%")
+            + f" from ({self._records(table)}) as {alias}"
+            for _ in range(2)
+        ]
+        answers = [f"(a.harness_{n} {operator} b.harness_{n})" for n, (_, operator) in enumerate(elements)]
+        query = (
+            f"select {', '.join(answers).replace('%', '%%')}, a.harness_where and b.harness_where"
+            f" from ({sides[0]}) as a join ({sides[1]}) as b using (harness_n) order by harness_n"
+        )
+        with self._rows_of(table):
+            texts = [f"[{','.join(_documents(table, columns, side))}]" for side in zip(*pairs, strict=True)]
+            return [tuple(_ANSWERS[value] for value in row) for row in self._connection.execute(query.encode(), texts)]
+
+    @contextmanager
+    def _rows_of(self, table: Table) -> Iterator[None]:
+        """While rows of the table can be made of JSON; nothing of it stays."""
         with self._connection.transaction(force_rollback=True):
             self._connection.execute(
                 f"set local search_path to {identifier(table.name.schema)}, public, pg_temp".encode()
             )
             fields = ", ".join(f"{identifier(column.name)} {column.base_type}" for column in table.columns)
             self._connection.execute(f"create type pg_temp.harness_row as ({fields})".encode())
-            return self._ask(table, _documents(table, columns, rows), predicates)
+            yield
 
-    def _query(self, table: Table, predicates: Sequence[str]) -> str:
-        """One row of answers for each document; generated columns are put in as their expression has it."""
+    def _records(self, table: Table) -> str:
+        """A query for the rows of a parameter, numbered; generated columns are put in as their expression has it."""
         alias = identifier(table.name.table)
         shown = ", ".join(
             f"({column.default}) as {identifier(column.name)}"
@@ -66,14 +104,19 @@ class Oracle:
             else f"{alias}.{identifier(column.name)}"
             for column in table.columns
         )
-        answers = ", ".join(f"({predicate}\n)::boolean" for predicate in predicates)
         rows = f"jsonb_populate_record(null::pg_temp.harness_row, harness_document) as {alias}"
         # A percent sign of the rules (LIKE, modulo) is no placeholder.
-        answers, shown, rows, alias = (text.replace("%", "%%") for text in (answers, shown, rows, alias))
+        shown, rows = (text.replace("%", "%%") for text in (shown, rows))
         return (
-            f"select {answers} from (select harness_n, {shown} from jsonb_array_elements(%s) with ordinality"
-            f" as harness_documents (harness_document, harness_n), lateral {rows}) as {alias} order by harness_n"
+            f"select harness_n, {shown} from jsonb_array_elements(%s) with ordinality"
+            f" as harness_documents (harness_document, harness_n), lateral {rows}"
         )
+
+    def _query(self, table: Table, predicates: Sequence[str]) -> str:
+        """One row of answers for each document."""
+        answers = ", ".join(f"({predicate}\n)::boolean" for predicate in predicates).replace("%", "%%")
+        alias = identifier(table.name.table).replace("%", "%%")
+        return f"select {answers} from ({self._records(table)}) as {alias} order by harness_n"
 
     def _ask(self, table: Table, documents: list[str], predicates: Sequence[str]) -> list[tuple[Answer, ...]]:
         import psycopg

@@ -22,6 +22,8 @@ from harness.project.model import TableName
 COMBINATIONS = 2500
 """Combinations of candidates tried for columns that are tied together."""
 
+NULLS = 0.25
+"""How often a column is NULL in a sample of them."""
 
 ENOUGH = 40
 """Values of a column that is part of a key, so that rows of a scenario can differ in it."""
@@ -63,6 +65,7 @@ class Pools:
         self.catalog = catalog
         self._declared = declared
         self._pools: dict[tuple[TableName, bool, tuple[str, ...]], tuple[Pool, ...]] = {}
+        self._apart: dict[TableName, tuple[tuple[Mapping[str, str | None], ...], ...]] = {}
 
     def rules(self, table: Table) -> tuple[Rule, ...]:
         """Declared rules, then the catalog's CHECKs and those of the columns' domains."""
@@ -81,9 +84,17 @@ class Pools:
         """
         if (table.name, born, also) not in self._pools:
             rules = [rule for rule in (*self.rules(table), *map(Rule, also)) if born or not rule.birth]
-            pools = tuple(self._pool(table, group, rules) for group in _groups(table, rules))
+            pools = tuple(self._pool(table, group, rules, also) for group in _groups(table, rules))
             self._pools[table.name, born, also] = pools
         return self._pools[table.name, born, also]
+
+    def apart(self, table: Table) -> tuple[tuple[Mapping[str, str | None], ...], ...]:
+        """For each exclusion constraint, values for some columns that keep rows out of each other's way."""
+        if table.name not in self._apart:
+            from harness.generation.exclusions import Exclusion, spread
+
+            self._apart[table.name] = tuple(spread(self, table, each) for each in Exclusion.all_of(table))
+        return self._apart[table.name]
 
     def declared(self, table: TableName) -> Sequence[Rule]:
         """The rules that the project states of a table's rows at any time."""
@@ -96,9 +107,7 @@ class Pools:
         """
         rules = (*self.rules(table), *map(Rule, also))
         pools = [self.candidates(table, column, rules) for column in columns]
-        if math.prod(map(len, pools)) <= COMBINATIONS:
-            return list(itertools.product(*pools))
-        return list(dict.fromkeys(_sampled(pools)))
+        return _product(pools)
 
     def candidates(self, table: Table, column: str, rules: Iterable[Rule]) -> Tuple:
         """Candidate values of one column, from the constants of all the rules that mention it."""
@@ -121,9 +130,8 @@ class Pools:
         kept = self._keeping(table, (column, *others), rows, rules)
         return [dict(zip(others, row[1:], strict=True)) for row in kept]
 
-    def _pool(self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule]) -> Pool:
-        constants = [rule.predicate for rule in rules]
-        kept = self._keeping(table, columns, self.combinations(table, columns, constants), rules)
+    def _pool(self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule], also: tuple[str, ...]) -> Pool:
+        kept = self._keeping(table, columns, self._combined(table, columns, rules, also), rules)
         if not kept:
             names = ", ".join(rule.constraint or rule.predicate for rule in _relevant(table, columns, rules))
             raise Unfillable(f"no values of {', '.join(columns)} found that keep {names}")
@@ -131,6 +139,18 @@ class Pools:
             varied = [row for row in _varied(kept) if row not in kept]
             kept += self._keeping(table, columns, varied, rules)
         return Pool(columns, tuple(kept))
+
+    def _combined(
+        self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule], also: tuple[str, ...]
+    ) -> list[Tuple]:
+        """Combinations of what keeps the rules about each column alone: of few values few combinations are missed."""
+        known = (*self.rules(table), *map(Rule, also))
+        pools = []
+        for column in columns:
+            own = [rule for rule in rules if _mentioned(table, rule) == (column,)]
+            single = [(value,) for value in self.candidates(table, column, known)]
+            pools.append(tuple(value for (value,) in self._keeping(table, (column,), single, own)))
+        return _product(pools)
 
     def _keeping(
         self, table: Table, columns: tuple[str, ...], rows: Sequence[Tuple], rules: Sequence[Rule]
@@ -197,6 +217,13 @@ def _groups(table: Table, rules: Iterable[Rule]) -> Iterator[tuple[str, ...]]:
         yield tuple(column.name for column in table.columns if column.name in group)
 
 
+def _product(pools: Sequence[Tuple]) -> list[Tuple]:
+    """All combinations, or of too many a sample."""
+    if math.prod(map(len, pools)) <= COMBINATIONS:
+        return list(itertools.product(*pools))
+    return list(dict.fromkeys(_sampled(pools)))
+
+
 def _sampled(pools: Sequence[Tuple]) -> Iterator[Tuple]:
     """First along each axis from the simplest corner, then at random, always the same."""
     corner = tuple(pool[0] for pool in pools)
@@ -205,7 +232,8 @@ def _sampled(pools: Sequence[Tuple]) -> Iterator[Tuple]:
             yield (*corner[:index], value, *corner[index + 1 :])
     chance = random.Random(0)
     for _ in range(COMBINATIONS):
-        yield tuple(chance.choice(pool) for pool in pools)
+        # Rules about several columns mostly ask which of them are NULL: one value of many would be too rare.
+        yield tuple(None if None in pool and chance.random() < NULLS else chance.choice(pool) for pool in pools)
 
 
 def split(rows: Sequence[Tuple], answers: Sequence[tuple[Answer, ...]]) -> tuple[list[Tuple], list[Tuple]]:

@@ -16,7 +16,6 @@ from harness.generation.types import scalar
 from harness.kinds.base import Subject, Unreliable
 from harness.probes.statement import identifier, literal, qualified
 from harness.project import sql
-from harness.project.model import TableName
 
 DEPTH = 4
 """References followed from a table to the one whose column says who owns a row."""
@@ -26,11 +25,16 @@ Bound = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Place:
-    """The column that says whose a row is, and the references that lead from the check's table to it."""
+    """The column that says whose a row is, and the references that lead from the check's table to it.
+
+    They lead up by ``path`` and then, if the column is one of a table that refers to what stands there, down by
+    ``child``.
+    """
 
     path: tuple[tuple[Table, Constraint], ...]
     column: str
     variable: str
+    child: tuple[Table, Constraint] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,16 +45,28 @@ class Owners:
     types: Mapping[str, str]
     places: tuple[Place, ...]
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the table itself that decide whose a row is: they hold an owner, or lead to what does."""
+        found: dict[str, None] = {}
+        for place in self.places:
+            if place.path:
+                found |= dict.fromkeys(place.path[0][1].columns)
+            elif place.child is None:
+                found[place.column] = None
+        return tuple(found)
+
     @classmethod
     def of(cls, subject: Subject, predicates: tuple[str, ...], variables: tuple[str, ...], types: Bound) -> Owners:
         """Raises :class:`Unreliable` if nothing in the predicates says which column a variable is compared with."""
         places = []
         known = dict(types)
+        mentioned = frozenset(name for text in predicates for name in sql.columns(text))
         for column, variable in dict.fromkeys(pair for text in predicates for pair in sql.equalities(text)):
-            place = _place(subject, column, variable)
+            place = _place(subject, column, variable, mentioned)
             if place is not None:
                 places.append(place)
-                table = subject.catalog.table(_end(place)) if place.path else subject.table
+                table = place.child[0] if place.child else _end(subject, place.path)
                 known.setdefault(variable, table.column(place.column).base_name)
         placed = {place.variable for place in places}
         for variable in variables:
@@ -58,10 +74,11 @@ class Owners:
                 raise Unreliable(f"no column is compared with ${variable}: whose a row is cannot be told")
         return cls(subject.table, known, tuple(places))
 
-    @property
-    def direct(self) -> dict[str, str]:
-        """Columns of the table itself that hold an owner, each with its variable."""
-        return {place.column: place.variable for place in self.places if not place.path}
+    def at_birth(self, predicate: str) -> bool:
+        """Whether a row can be what a predicate says when it is inserted: no other row refers to it yet."""
+        said = {(column.name, variable) for column, variable in sql.equalities(predicate)}
+        places = [place for place in self.places if (place.column, place.variable) in said]
+        return not places or any(place.path or place.child is None for place in places)
 
     def draw(self, draft: Draft, count: int) -> list[dict[str, str]]:
         """``count`` times a value for each variable, never the same: nobody is two owners."""
@@ -76,19 +93,27 @@ class Owners:
         return draft.row(self.table.name, self._fixed(draft, values))
 
     def insert(self, draft: Draft, values: Bound) -> dict[str, str | None]:
-        """A row that belongs to these values, inserted."""
-        return draft.insert(self.table.name, self._fixed(draft, values))
+        """A row that belongs to these values, inserted, and the rows that say so after it."""
+        row = draft.insert(self.table.name, self._fixed(draft, values))
+        children = [place for place in self.places if place.child is not None and not place.path]
+        # One of them may be enough: then each has to be, on its own.
+        for place in draft.choose([children, *([place] for place in children)]) if children else ():
+            _bear(draft, place, row, values)
+        return row
 
     def _fixed(self, draft: Draft, values: Bound) -> dict[str, str | None]:
         fixed: dict[str, str | None] = {}
         for place in self.places:
             if not place.path:
-                fixed[place.column] = values[place.variable]
+                if place.child is None:
+                    fixed[place.column] = values[place.variable]
                 continue
-            above: dict[str, str | None] = {place.column: values[place.variable]}
-            for _, key in reversed(place.path):
+            above: dict[str, str | None] = {} if place.child else {place.column: values[place.variable]}
+            for step, (_, key) in enumerate(reversed(place.path)):
                 assert key.references is not None
                 parent = draft.insert(key.references, above)
+                if place.child is not None and step == 0:
+                    _bear(draft, place, parent, values)
                 pairs = zip(key.columns, key.referenced_columns, strict=True)
                 above = {column: parent[referenced] for column, referenced in pairs}
             fixed |= above
@@ -99,26 +124,43 @@ class Owners:
         return sql.bind(predicate, {name: f"{literal(value)}::{self.types[name]}" for name, value in values.items()})
 
 
-def _end(place: Place) -> TableName:
-    references = place.path[-1][1].references
+def _bear(draft: Draft, place: Place, row: Mapping[str, str | None], values: Bound) -> None:
+    """Inserts the row that refers to this one and says whose it is."""
+    assert place.child is not None
+    table, key = place.child
+    pairs = zip(key.columns, key.referenced_columns, strict=True)
+    draft.insert(table.name, {**{column: row[name] for column, name in pairs}, place.column: values[place.variable]})
+
+
+def _end(subject: Subject, path: tuple[tuple[Table, Constraint], ...]) -> Table:
+    """The table that a chain of references leads to; without one, the check's own."""
+    references = path[-1][1].references if path else subject.table.name
     assert references is not None
-    return references
+    return subject.catalog.table(references)
 
 
-def _place(subject: Subject, column: sql.ColumnRef, variable: str) -> Place | None:
+def _place(subject: Subject, column: sql.ColumnRef, variable: str, mentioned: frozenset[str]) -> Place | None:
     """Where a column that is compared with a variable stands, seen from the check's table."""
-    table = subject.table
-    own = {table.name.table, str(table.name), None}
-    if column.qualifier in own and any(known.name == column.name for known in table.columns):
+    own = subject.table
+    if _has(own, column, loosely=True):
         return Place((), column.name, variable)
-    for path in _paths(subject, table, ()):
-        references = path[-1][1].references
-        assert references is not None
-        above = subject.catalog.table(references)
-        fits = column.qualifier in (None, references.table, str(references))
-        if fits and any(known.name == column.name for known in above.columns):
+    paths = list(_paths(subject, own, ()))
+    for path in paths:
+        if _has(_end(subject, path), column, loosely=True):
             return Place(path, column.name, variable)
+    for path in [(), *paths]:
+        children = subject.catalog.referencing(_end(subject, path).name)
+        # Of several references that one which the predicate joins by.
+        for child, key in sorted(children, key=lambda below: len(set(below[1].columns) - mentioned)):
+            if child.name != own.name and _has(child, column):
+                return Place(path, column.name, variable, (child, key))
     return None
+
+
+def _has(table: Table, column: sql.ColumnRef, loosely: bool = False) -> bool:
+    """Whether a predicate means a column of this table; ``loosely``, also where it does not say of which."""
+    names = {table.name.table, str(table.name), *([None] if loosely else [])}
+    return column.qualifier in names and any(known.name == column.name for known in table.columns)
 
 
 def _paths(
@@ -166,9 +208,9 @@ def stand_in(subject: Subject) -> tuple[str, list[str]]:
 
     Where the owner is an ordinary role it asks for itself.
     """
-    table = subject.table
-    if not subject.roles.bypasses_row_security(table.owner):
-        return table.owner, []
+    owner = subject.table.owner
+    if not subject.roles.bypasses_row_security(owner):
+        return owner, []
     # A name of this process: two runs on one server do not wait for each other's uncommitted role.
     role = f"harness_owner_{os.getpid()}"
     schemas = sorted({name.schema for name in subject.catalog.tables})
@@ -180,9 +222,17 @@ def stand_in(subject: Subject) -> tuple[str, list[str]]:
             f"grant all on all tables in schema {identifier(schema)} to {identifier(role)}",
             f"grant execute on all functions in schema {identifier(schema)} to {identifier(role)}",
         ]
-    statements.append(f"alter table {qualified(table.name)} owner to {identifier(role)}")
-    for policy in table.policies:
-        if table.owner in policy.roles:
-            roles = ", ".join(identifier(role if name == table.owner else name) for name in policy.roles)
-            statements.append(f"alter policy {identifier(policy.name)} on {qualified(table.name)} to {roles}")
+    # All of the schema's tables: its triggers and functions read the neighbours as the same owner.
+    for table in subject.catalog.tables.values():
+        if table.name.schema == subject.table.name.schema and table.owner == owner:
+            statements.append(f"alter table {qualified(table.name)} owner to {identifier(role)}")
+            statements += _policies_of(table, owner, role)
     return role, statements
+
+
+def _policies_of(table: Table, owner: str, role: str) -> Iterator[str]:
+    """Statements that make the owner's policies those of the role in its place."""
+    for policy in table.policies:
+        if owner in policy.roles:
+            roles = ", ".join(identifier(role if name == owner else name) for name in policy.roles)
+            yield f"alter policy {identifier(policy.name)} on {qualified(table.name)} to {roles}"

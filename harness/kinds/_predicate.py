@@ -11,6 +11,7 @@ from harness.catalog.model import Table
 from harness.generation import Answer, Draft
 from harness.generation.oracle import Tuple
 from harness.generation.pools import computable, supplied
+from harness.kinds._roads import new_parent
 from harness.kinds.base import Subject, Unreliable, show
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
 from harness.project import sql
@@ -40,14 +41,26 @@ def equivalence(subject: Subject, predicate: str, refused: Refused) -> st.Search
         resident = draft.insert(table.name, present=present)
         fresh = draft.row(table.name, present=present)
 
+        # A foreign key's value comes from its parent. Where rules about births leave it NULL, from one made for it.
+        led = [
+            {name: new_parent(subject, draft, row, name)[name] for name in present if row[name] is None}
+            for row in (fresh, resident)
+        ]
+
         def tried(rows: Sequence[Changes], wanted: Accepted | Refused, aspect: str) -> Iterator[Probe]:
             for row in draft.some(rows, TRIED):
-                # A foreign key's value comes from its parent: of a candidate only NULL is taken.
-                changes = {column: value for column, value in row.items() if value is None or column not in foreign}
-                if not changes:
-                    continue
-                yield Probe(Insert(table.name, {**fresh, **changes}), wanted, f"{aspect} on insert", show(changes))
-                if subject.may_update(changes):
+                inserted, changes = (
+                    {
+                        column: value if value is None or column not in foreign else parents[column]
+                        for column, value in row.items()
+                        if value is None or column not in foreign or column in parents
+                    }
+                    for parents in led
+                )
+                if inserted:
+                    insert = Insert(table.name, {**fresh, **inserted})
+                    yield Probe(insert, wanted, f"{aspect} on insert", show(inserted))
+                if changes and subject.may_update(changes):
                     update = Update(table.name, subject.key(resident), changes)
                     yield Probe(update, wanted, f"{aspect} on update", show(changes))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.catalog.model import Table
+from harness.kinds.base import Fact, Subject
 from harness.probes import Execute, Refused, Statement
 from harness.project import keys
-from harness.project.keys import key, section
+from harness.project.keys import key, section, several
 
 
 @dataclass(frozen=True)
@@ -15,17 +17,22 @@ class RefusedBy:
     """``{sqlstate: AB001, constraint: milestone_moves, trigger: guard_milestones}``; any of them, at least one.
 
     A trigger that raises ``USING CONSTRAINT = …`` is told by that name, any other by its function in the context of
-    the error: its text decides nothing.
+    the error: its text decides nothing. A guard of several triggers (one for rows, one for TRUNCATE) lists them: each
+    must be there, and any of them may refuse.
     """
 
     sqlstate: str = key(keys.sqlstate, "the SQLSTATE that it raises", default="P0001")
     constraint: str | None = key(keys.name, "the constraint that it names", default=None)
-    trigger: str | None = key(keys.name, "the trigger", default=None)
+    trigger: tuple[str, ...] = key(several(keys.name), "the triggers, each of which must be there", default=())
 
     def by(self, table: Table) -> Refused:
-        """The refusal of a trigger on this table. Raises :class:`~harness.catalog.model.Missing` if it is not there."""
-        routine = table.trigger(self.trigger).function if self.trigger else None
-        return Refused((self.sqlstate,), constraint=self.constraint, routine=routine)
+        """The refusal of a trigger on this table; one that is not there is for :meth:`facts` to tell."""
+        routines = tuple(dict.fromkeys(each.function for each in table.triggers if each.name in self.trigger))
+        return Refused((self.sqlstate,), constraint=self.constraint, routines=routines)
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        """Each trigger is there and enabled. Raises :class:`~harness.catalog.model.Missing` if one is not there."""
+        return (subject.fires(name) for name in self.trigger)
 
     def anywhere(self) -> Refused:
         """The refusal as far as it can be told without a catalog."""
@@ -33,8 +40,8 @@ class RefusedBy:
 
     @property
     def name(self) -> str | None:
-        """What it is called by: its constraint, else its trigger."""
-        return self.constraint or self.trigger
+        """What it is called by: its constraint, else its first trigger."""
+        return self.constraint or next(iter(self.trigger), None)
 
 
 REFUSED_BY = section(RefusedBy, "refused_by")

@@ -12,7 +12,7 @@ from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Table
 from harness.catalog.roles import Roles
 from harness.generation import Draft, Oracle, Pools, Rule
-from harness.probes import Refused, Scenario, Values
+from harness.probes import Probe, Refused, Scenario, Values
 from harness.project.model import Project, TableName
 
 if TYPE_CHECKING:
@@ -119,9 +119,20 @@ class Kind:
         """The predicates that rows of the table have to keep."""
         return ()
 
+    def rules_elsewhere(self, table: Table, catalog: Catalog) -> Mapping[TableName, tuple[Rule, ...]]:
+        """The predicates that rows of other tables have to keep, so that rows of this one are accepted."""
+        return {}
+
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         """How this rule refuses: lets other checks see that it was this one that masked theirs."""
         return ()
+
+    def bars(self, probe: Probe) -> bool:
+        """Whether this rule, which is proven itself, lets no probe of this kind get as far as another rule.
+
+        What such a probe is to show need not be seen then.
+        """
+        return False
 
     def roles(self) -> tuple[str, ...]:
         """The roles that its probes take on."""

@@ -2,6 +2,7 @@
 
 from harness.probes.probe import (
     Accepted,
+    Either,
     Probe,
     Refused,
     Scenario,
@@ -17,6 +18,7 @@ from harness.probes.verdict import Verdict, judge
 __all__ = [
     "Accepted",
     "Delete",
+    "Either",
     "Execute",
     "Insert",
     "Probe",

@@ -25,14 +25,15 @@ class Accepted:
 class Refused:
     """The statement fails by one rule: SQLSTATE and whatever else PostgreSQL names the rule by.
 
-    ``routine`` is the trigger function that must stand in the error's context, for triggers that name no constraint.
+    One of ``routines``, functions of triggers, must stand in the error's context if any are given: triggers need not
+    name a constraint.
     """
 
     sqlstates: tuple[str, ...]
     table: TableName | None = None
     constraint: str | None = None
     column: str | None = None
-    routine: str | None = None
+    routines: tuple[str, ...] = ()
 
     def matches(self, refusal: Refusal) -> bool:
         """Whether it was this rule that refused. A domain's rule comes without a table."""
@@ -43,7 +44,7 @@ class Refused:
             self.constraint in (None, refusal.constraint)
             # A domain that refuses NULL does not say in which column.
             and (self.column in (None, refusal.column) or bool(refusal.datatype and not refusal.table))
-            and (self.routine is None or f"function {self.routine}(" in refusal.context)
+            and (not self.routines or any(f"function {name}(" in refusal.context for name in self.routines))
         )
 
     def __str__(self) -> str:
@@ -65,7 +66,15 @@ class Untouched:
         return f"no row changed: 0 rows, or refused with {' or '.join(self.sqlstates)}"
 
 
-Wanted = Accepted | Refused | Untouched
+@dataclass(frozen=True)
+class Either:
+    """Accepted or refused, by whatever rule: what counts is what a query finds after it was accepted."""
+
+    def __str__(self) -> str:
+        return "accepted or refused"
+
+
+Wanted = Accepted | Refused | Untouched | Either
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
+from dataclasses import replace
 
-from harness.probes.probe import Accepted, Probe, Refused
-from harness.probes.reply import Reply
+from harness.probes.probe import Accepted, Either, Probe, Refused
+from harness.probes.reply import Refusal, Reply
 from harness.probes.shapes import UNTRIED
 
 
@@ -27,6 +28,8 @@ def judge(probe: Probe, reply: Reply, declared: Iterable[Refused]) -> Verdict:
         return _accepted(probe, reply)
     if reply.refusal.sqlstate == UNTRIED:
         return Verdict.UNTRIED
+    if isinstance(probe.wanted, Either):
+        return Verdict.MASKED
     if isinstance(probe.wanted, Refused):
         if probe.wanted.matches(reply.refusal):
             return Verdict.AS_WANTED
@@ -40,22 +43,39 @@ def judge(probe: Probe, reply: Reply, declared: Iterable[Refused]) -> Verdict:
 def _accepted(probe: Probe, reply: Reply) -> Verdict:
     if isinstance(probe.wanted, Refused):
         return Verdict.WRONG
-    wanted_rows = probe.wanted.rows if isinstance(probe.wanted, Accepted) else 0
-    if wanted_rows is not None and reply.rows != wanted_rows:
+    if not _counts(probe, reply):
         return Verdict.WRONG
     if probe.then is not None and reply.then != probe.then.wanted:
         return Verdict.WRONG
     return Verdict.AS_WANTED
 
 
+def _counts(probe: Probe, reply: Reply) -> bool:
+    """Whether as many rows were changed as is wanted."""
+    match probe.wanted:
+        case Either() | Accepted(None):
+            return True
+        case Accepted(rows):
+            return reply.rows == rows
+    return reply.rows == 0
+
+
 def caught(probe: Probe, reply: Reply) -> str:
     """What happened, in the words that ``wanted:`` uses."""
     if reply.refusal is not None:
-        return str(reply.refusal)
-    if isinstance(probe.wanted, Accepted) and probe.wanted.rows in (None, reply.rows) and probe.then is not None:
+        return f"{reply.refusal}{_another(probe, reply.refusal)}"
+    if not isinstance(probe.wanted, Refused) and _counts(probe, reply) and probe.then is not None:
         return f"{probe.then.meaning}: {'nothing' if reply.then is None else reply.then}"
     changed = "" if isinstance(probe.wanted, Refused) and reply.rows == 1 else f", {reply.rows} rows"
     return f"accepted{changed}"
+
+
+def _another(probe: Probe, refusal: Refusal) -> str:
+    """What tells a refusal from the one that was wanted, if it is the trigger alone."""
+    if isinstance(probe.wanted, Refused) and probe.wanted.routines:
+        alike = replace(probe.wanted, routines=()).matches(refusal)
+        return f"; not by {' or '.join(probe.wanted.routines)}" if alike else ""
+    return ""
 
 
 def wanted(probe: Probe) -> str:

@@ -24,6 +24,7 @@ Schema = dict[str, Any]
 _PART = r'(?:"(?:[^"]|"")+"|[^\s".(),]+)'
 _TABLE = re.compile(rf"\s*({_PART})\.({_PART})\s*")
 _COLUMNS = re.compile(rf"\(\s*({_PART}(?:\s*,\s*{_PART})*)\s*\)\s*")
+_OPERATOR = re.compile(r"[-+*/<>=~!@#%^&|`?]+|operator\s*\([^()]+\)", re.IGNORECASE)
 _TEXT: Schema = {"type": ["string", "number", "boolean", "null"]}
 
 
@@ -105,6 +106,12 @@ def _sql(what: str, parse: Callable[[str], object], node: Node) -> str:
     return parsed if isinstance(parsed, str) else scalar.text
 
 
+def _with_variables(parse: Callable[[str], str], variables: tuple[str, ...], text: str) -> str:
+    parsed = parse(text)
+    sql.bind(text, dict.fromkeys(variables, "null"))
+    return parsed
+
+
 def _refuse_swallowed(scalar: Scalar, parse: Callable[[str], object]) -> None:
     """``a # 3``: a comment to YAML, an operator to PostgreSQL. Nobody can tell which was meant."""
     whole = f"{scalar.text} #{scalar.comment}".rstrip()
@@ -178,8 +185,16 @@ def _table_columns(node: Node) -> tuple[TableName, tuple[str, ...]]:
     return found, tuple(_unquoted(part) for part in re.findall(_PART, listed[1])) if listed else ()
 
 
-def _mapping(item: Reader[T], node: Node) -> FrozenDict[T]:
-    return FrozenDict({name.text: item.read(value) for name, value in as_mapping(node).entries})
+def _mapping(item: Reader[T], names: Reader[str] | None, node: Node) -> FrozenDict[T]:
+    entries = as_mapping(node).entries
+    return FrozenDict({names.read(name) if names else name.text: item.read(value) for name, value in entries})
+
+
+def _operator(node: Node) -> str:
+    written = as_scalar(node, "an operator").text
+    if not _OPERATOR.fullmatch(written):
+        raise expected("an operator, such as '=' or '&&', in quotes", node)
+    return written
 
 
 def _one_of(readers: tuple[Reader[Any], ...], node: Node) -> Any:
@@ -225,7 +240,22 @@ table_columns: Reader[tuple[TableName, tuple[str, ...]]] = Reader(
     "schema.table or schema.table (columns)", _table_columns, {"type": "string", "pattern": r"\."}
 )
 tree: Reader[Any] = Reader("a text, a list or a mapping", _tree, {})
+operator: Reader[str] = Reader("an operator", _operator, {"type": "string"})
 sqlstate: Reader[str] = Reader("an SQLSTATE", _sqlstate, {"type": ["string", "integer"]})
+
+
+def predicate_of(*variables: str) -> Reader[str]:
+    """A predicate in which these variables may stand, and no others."""
+    return Reader(
+        "a predicate", partial(_sql, "a predicate", partial(_with_variables, sql.predicate, variables)), _TEXT
+    )
+
+
+def query_of(*variables: str) -> Reader[str]:
+    """A query in which these variables may stand, and no others."""
+    return Reader(
+        "a query", partial(_sql, "a query", partial(_with_variables, sql.query, variables)), {"type": "string"}
+    )
 
 
 def several(item: Reader[T], *, distinct: bool = True) -> Reader[tuple[T, ...]]:
@@ -246,10 +276,10 @@ def choice(*values: str) -> Reader[str]:
     return Reader(f"one of {', '.join(values)}", partial(_choice, values), {"enum": list(values)})
 
 
-def mapping(item: Reader[T]) -> Reader[FrozenDict[T]]:
-    """Names and what each stands for."""
+def mapping(item: Reader[T], names: Reader[str] | None = None) -> Reader[FrozenDict[T]]:
+    """Names and what each stands for; ``names`` reads the names, where they are more than that."""
     schema = {"type": "object", "additionalProperties": item.schema()}
-    return Reader("a mapping", partial(_mapping, item), schema)
+    return Reader("a mapping", partial(_mapping, item, names), schema)
 
 
 def one_of(*readers: Reader[Any]) -> Reader[Any]:

@@ -13,6 +13,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
+from harness.project.model import TableName
+
 _OPENING, _CLOSING, _SEMICOLON, _DOLLAR = 40, 41, 59, 36
 _TYPES = {"int2": "smallint", "int4": "integer", "int8": "bigint", "bool": "boolean", "float8": "double precision"}
 
@@ -170,6 +172,19 @@ def _uncast(node: Any) -> Any:
     while type(node).__name__ == "TypeCast":
         node = unwrap_node(node.arg)
     return node
+
+
+def tables(text: str) -> tuple[TableName, ...]:
+    """The tables and views that a query names with their schema, each once; raises :class:`SqlError`."""
+    from postgast import walk
+
+    tree = _parse(_with_parameters(text, _tokens(text)), 0)[0].stmt
+    found = {
+        TableName(node.schemaname, node.relname): None
+        for _, node in walk(tree)
+        if type(node).__name__ == "RangeVar" and node.schemaname
+    }
+    return tuple(found)
 
 
 def columns(text: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.catalog import read
 from harness.catalog.canonical import Canonical
-from harness.catalog.model import Missing, Table
+from harness.catalog.model import Catalog, Missing, Table
 from harness.catalog.roles import Roles
 from harness.declarations import Check
 from harness.errors import TargetError
@@ -21,7 +21,7 @@ from harness.kinds.base import Databases, Fact, Kind, Subject, Unreliable
 from harness.kinds.primary_key import PrimaryKey
 from harness.kinds.touched_on_update import TouchedOnUpdate
 from harness.outcome import Counterexample, Outcome, Status
-from harness.probes import Session
+from harness.probes import Probe, Refusal, Session
 from harness.project.model import Project, TableName
 from harness.proving.reproduction import counterexample
 from harness.proving.trial import Trial, attempt
@@ -71,7 +71,7 @@ class Prover:
         # A trigger that never ends must not hold up everything else.
         self._connection.execute("set statement_timeout = '5min'")
         self._catalog = read(self._connection, project.ledger_schema)
-        self._pools = Pools(Oracle(self._connection), self._catalog, rules(declared))
+        self._pools = Pools(Oracle(self._connection), self._catalog, rules(declared, self._catalog))
         self._session = Session(self._connection, self._catalog)
         self._roles = Roles(self._connection)
         self._filled: psycopg.Connection[Any] | None = None
@@ -146,8 +146,17 @@ class Prover:
                 shrink=self._effort.shrink,
                 own=[refused for other, refused in self._refusals if other is check],
                 others=[refused for other, refused in self._refusals if other is not check],
+                barred=lambda probe, refusal: self._bars(check, probe, refusal),
             )
             verdict.add_trial(check, trial)
+
+    def _bars(self, check: Check, probe: Probe, refusal: Refusal) -> bool:
+        """Whether another rule of the table lets a probe get no further, and it was that one which refused it."""
+        return any(
+            refused.matches(refusal) and other.rule.bars(probe)
+            for other, refused in self._refusals
+            if other is not check and other.table == check.table
+        )
 
     def _becomes(self, rule: Kind, verdict: _Verdict) -> bool:
         """A role that the tool may not take on refuses nothing itself: nothing would be shown."""
@@ -232,10 +241,16 @@ class _Verdict:
         )
 
 
-def rules(declared: Sequence[Check]) -> dict[TableName, tuple[Rule, ...]]:
+def rules(declared: Sequence[Check], catalog: Catalog) -> dict[TableName, tuple[Rule, ...]]:
     """The predicates that are declared of each table."""
     found: dict[TableName, tuple[Rule, ...]] = {}
     for check in declared:
-        if check.table is not None:
-            found[check.table] = (*found.get(check.table, ()), *check.rule.rules())
+        if check.table is None:
+            continue
+        rule: Kind = check.rule
+        stated = [(check.table, rule.rules())]
+        if check.table in catalog.tables:
+            stated += rule.rules_elsewhere(catalog.tables[check.table], catalog).items()
+        for table, predicates in stated:
+            found[table] = (*found.get(table, ()), *predicates)
     return found

@@ -81,9 +81,13 @@ def attempt(
     shrink: bool,
     own: Iterable[Refused],
     others: Iterable[Refused],
+    barred: Callable[[Probe, Refusal], bool] = lambda probe, refusal: False,
 ) -> Trial:
-    """Tries up to ``scenarios`` scenarios. ``own`` are the refusals of the check's rule, ``others`` of all others."""
-    examine = _Examiner(session, tuple(own), tuple(others))
+    """Tries up to ``scenarios`` scenarios. ``own`` are the refusals of the check's rule, ``others`` of all others.
+
+    A probe that is ``barred`` by another rule need not be seen.
+    """
+    examine = _Examiner(session, tuple(own), tuple(others), barred)
     trial = Trial()
     for batch in _drawn(strategy, scenarios, seeded):
         for scenario, answer in zip(batch, session.run(batch), strict=True):
@@ -101,6 +105,7 @@ class _Examiner:
     session: Session
     own: tuple[Refused, ...]
     others: tuple[Refused, ...]
+    barred: Callable[[Probe, Refusal], bool]
 
     def scenario(self, trial: Trial, scenario: Scenario, answer: list[Reply] | Refusal) -> Failure | None:
         """Books what a scenario showed; returns its first failure."""
@@ -116,7 +121,7 @@ class _Examiner:
                 failures.append(Failure(scenario.setup, probe, reply))
             elif verdict is Verdict.UNTRIED:
                 trial.untried = reply.refusal
-            elif probe.required and reply.refusal is not None:
+            elif probe.required and reply.refusal is not None and not self.barred(probe, reply.refusal):
                 trial.masked.setdefault(probe.aspect, reply.refusal)
         return failures[0] if failures else None
 

@@ -53,6 +53,11 @@ def refusal(reader: Reader[Any], text: str) -> str:
         (keys.predicate, "'a # 3 = b'", "a # 3 = b"),
         (keys.query, "select 1;", "select 1"),
         (keys.listed(keys.name), "[]", ()),
+        (keys.operator, "'&&'", "&&"),
+        (keys.operator, "operator(public.<->)", "operator(public.<->)"),
+        (keys.predicate_of("new"), "id = $new.id", "id = $new.id"),
+        (keys.query_of(), "select '$new';", "select '$new'"),
+        (keys.mapping(keys.operator, keys.expression), '{"lower(a)": =}', FrozenDict({"lower(a)": "="})),
     ],
 )
 def test_what_a_reader_takes(reader: Reader[Any], text: str, value: object) -> None:
@@ -71,6 +76,21 @@ def test_what_a_reader_takes(reader: Reader[Any], text: str, value: object) -> N
         (keys.text, "{a: b}", "a.yml:1:4: expected a text, found a mapping"),
         (keys.names, "[]", "a.yml:1:4: expected at least a name, found a list"),
         (keys.names, "[a, b, a]", "a.yml:1:11: 'a' stands here twice"),
+        (
+            keys.operator,
+            "with",
+            "a.yml:1:4: expected an operator, such as '=' or '&&', in quotes, found 'with'",
+        ),
+        (
+            keys.predicate_of("old", "new"),
+            "id = $news.id",
+            "a.yml:1:9: not a predicate: no value for $news\n    id = $news.id\n         ^",
+        ),
+        (
+            keys.mapping(keys.operator, keys.expression),
+            '{"lower(a": =}',
+            "a.yml:1:13: not an expression: the expression ends too early\n    lower(a\n           ^",
+        ),
         (keys.boolean, "yes", "a.yml:1:4: expected true or false, found 'yes'"),
         (keys.boolean, "True", "a.yml:1:4: expected true or false, found 'True'"),
         (keys.integer, "1.5", "a.yml:1:4: expected a whole number, found '1.5'"),

@@ -41,6 +41,13 @@ select
         inner join pg_catalog.pg_attribute as a on a.attrelid = k.conrelid and a.attnum = u.attnum::smallint
         order by u.n
     ) as on_delete_columns,
+    array(
+        select 'operator(' || pg_catalog.quote_ident(opn.nspname) || '.' || o.oprname || ')'
+        from unnest(k.conexclop) with ordinality as u (oid, n)
+        inner join pg_catalog.pg_operator as o on o.oid = u.oid
+        inner join pg_catalog.pg_namespace as opn on opn.oid = o.oprnamespace
+        order by u.n
+    ) as operators,
     k.condeferrable as deferrable,
     k.condeferred as deferred,
     k.convalidated and coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) as validated,

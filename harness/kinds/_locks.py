@@ -1,0 +1,202 @@
+"""The scenario of a lock: what is tried while the locking row is shut, and while it is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.generation import Draft
+from harness.kinds._cascades import Cascade, cascades
+from harness.kinds._lock_roads import Lock, Road, Roads, Row
+from harness.kinds._statements import become
+from harness.kinds.base import shorten
+from harness.probes import Accepted, Delete, Insert, Probe, Scenario, Then, Update, Values, Wanted
+from harness.probes.statement import condition, qualified
+
+TRIED = 24
+"""Values on each side of the condition that are tried in one scenario."""
+
+TURNS = range(12)
+"""Where among the new values of a column a scenario begins."""
+
+MANY = 3
+"""Locked rows below a row that is deleted."""
+
+
+def scenario(lock: Lock, draft: Draft) -> Scenario:
+    """A row under a locking row, another of those, and a fresh row: all open, each probe shuts what it needs."""
+    table = lock.subject.table
+    foreign = {column for key in table.of_type("f") if key.references != table.name for column in key.columns}
+    present = tuple({*foreign, *lock.columns, *lock.through})
+    with draft.related():
+        held = draft.insert(table.name, present=present)
+    if lock.reference is None:
+        first, second = held, draft.insert(table.name, present=present)
+        fresh = draft.row(table.name, present=present)
+    else:
+        first = _led_to(lock, draft, held)
+        second = draft.insert(lock.holder.name, _shared(lock, first))
+        fresh = draft.row(table.name, lock.point(first), present)
+    roads = Roads(lock, held, fresh, first, second, _pointers(lock, draft, first), draft.choose(TURNS))
+    probes = tuple(_Probes(draft, roads).probes())
+    return Scenario(tuple(draft.inserts), probes)
+
+
+def _led_to(lock: Lock, draft: Draft, row: Row) -> Row:
+    assert lock.reference is not None
+    pairs = list(zip(lock.reference.columns, lock.reference.referenced_columns, strict=True))
+    return next(
+        dict(insert.values)
+        for insert in draft.inserts
+        if insert.table == lock.holder.name and all(insert.values[name] == row[column] for column, name in pairs)
+    )
+
+
+def _shared(lock: Lock, first: Values) -> Row:
+    """What two locking rows have in common, so that a row can move: the rest of a composite key."""
+    assert lock.reference is not None
+    pairs = zip(lock.reference.columns, lock.reference.referenced_columns, strict=True)
+    return {referenced: first[referenced] for column, referenced in pairs if column not in lock.through}
+
+
+def _pointers(lock: Lock, draft: Draft, holder: Values) -> Row:
+    """Rows that the locking row refers to in one of the states: values of foreign keys in the condition."""
+    found: Row = {}
+    for key in lock.holder.of_type("f"):
+        if key.references is None or not set(key.columns) & lock.shut[0].keys():
+            continue
+        pairs = list(zip(key.columns, key.referenced_columns, strict=True))
+        kept = {referenced: holder[column] for column, referenced in pairs if column not in lock.shut[0]}
+        parent = draft.insert(key.references, kept)
+        found |= {column: parent[referenced] for column, referenced in pairs if column in lock.shut[0]}
+    return found
+
+
+@dataclass(frozen=True)
+class _Probes:
+    """The rows of a scenario, and every probe on them."""
+
+    draft: Draft
+    roads: Roads
+
+    @property
+    def lock(self) -> Lock:
+        return self.roads.lock
+
+    def probes(self) -> Iterator[Probe]:
+        lock = self.lock
+        shut = self.roads.in_state(self.draft.choose(lock.shut))
+        for road in shut.all():
+            yield _tried(shut, road)
+        yield from self._boundary(lock.shut, lock.refused)
+        yield from self._boundary(lock.ajar, Accepted(1))
+        for road in self.roads.all():
+            if road.against and road.aspect != "truncate":
+                yield _tried(self.roads, road, Accepted(road.rows))
+        for road in shut.neighbours():
+            yield _tried(shut, road)
+        for cascade in cascades(lock.subject, self.draft, self.roads.held):
+            yield from self._deletions(shut, cascade)
+            if cascade.row == self.roads.first:
+                words = f"delete of its {cascade.table.name}"
+                yield _deletion(self.roads, cascade, [self.roads.held], False, words, [])
+
+    def _boundary(self, states: Sequence[Values], wanted: Wanted) -> Iterator[Probe]:
+        """One protected road in many states of the locking row."""
+        road = self.roads.first_against()
+        for state in self.draft.some(states, TRIED):
+            roads = self.roads.in_state(state)
+            if roads.alone:
+                # What changes a row depends on what it is.
+                road = roads.first_against()
+            if road is not None:
+                yield _tried(roads, road, wanted, " at the edges")
+
+    def _deletions(self, shut: Roads, cascade: Cascade) -> Iterator[Probe]:
+        """A row above is deleted while none, one and many of the rows below it are locked."""
+        against = cascade.table.name not in self.lock.passing and _is_against(self.lock, cascade)
+        others = self._others(shut, cascade)
+        table = self.lock.subject.table.name
+        for count in dict.fromkeys((0, 1, len(others) + 1)):
+            rows = [shut.held, *others][:count]
+            ahead = [become(Insert(table, row), self.lock.unnoticed) for row in rows[1:]]
+            if shut.alone:
+                # The others are inserted as they shall be, which may be like this one as it was.
+                ahead = [*_shuts(shut, shut.first), *ahead]
+            if not count:
+                ahead.append(become(Delete(table, self.lock.subject.key(shut.held)), self.lock.unnoticed))
+            if not shut.alone:
+                ahead += _shuts(shut, shut.first)
+            for place, order in enumerate(cascade.orders()):
+                words = f"delete of its {cascade.table.name} with {count} locked row{'s' * (count != 1)}"
+                words += f", foreign keys in {'the other' if place else 'one'} order" if order else ""
+                yield _deletion(shut, cascade, rows, against and count > 0, words, [*order, *ahead])
+
+    def _others(self, shut: Roads, cascade: Cascade) -> list[Row]:
+        """More rows that hang on the same, as far as their unique keys leave room for them."""
+        table = self.lock.subject.table
+        links = {*cascade.links, *self.lock.point(shut.first)}
+        if any(key.columns and set(key.columns) <= links for key in table.unique_keys):
+            return []
+        fixed = {column: shut.held[column] for column in links}
+        states = _apart(shut) if shut.alone else [{}] * (MANY - 1)
+        return [{**self.draft.row(table.name, fixed, self.lock.columns), **state} for state in states]
+
+
+def _apart(shut: Roads) -> list[Row]:
+    """States for rows that are shut themselves, beside one that is: they differ in what unique keys have in them."""
+    keyed = {column for key in shut.table.unique_keys for column in key.columns} & shut.state.keys()
+    found = [shut.state]
+    for state in (shut.in_state(state).state for state in shut.lock.shut):
+        if len(found) < MANY and all(state[column] != other[column] for column in keyed for other in found):
+            found.append(state)
+    return found[1:]
+
+
+def _tried(roads: Roads, road: Road, wanted: Wanted | None = None, edges: str = "") -> Probe:
+    """A road tried while the locking rows are in their state, as the lock wants it or else as ``wanted`` says."""
+    wanted = wanted or (roads.lock.refused if road.against else Accepted(road.rows))
+    if isinstance(wanted, Accepted):
+        aspect = "free while open" if road.against else "the rest is free"
+    else:
+        aspect = f"{road.aspect}{edges}"
+    rows = {"first": roads.first, "second": roads.second}
+    before = [*road.ahead, *(text for which in road.shuts for text in _shuts(roads, rows[which]))]
+    return Probe(road.statement, wanted, aspect, f"{road.what} while {_where(roads)}", before=_all(before))
+
+
+def _shuts(roads: Roads, row: Row) -> list[str]:
+    """What brings a locking row into the state."""
+    lock = roads.lock
+    changes = {column: value for column, value in roads.state.items() if row[column] != value}
+    key = lock.subject.key(row, lock.holder)
+    return [become(Update(lock.holder.name, key, changes), lock.unnoticed)] if changes else []
+
+
+def _deletion(
+    roads: Roads, cascade: Cascade, rows: Sequence[Values], against: bool, words: str, before: Sequence[str]
+) -> Probe:
+    subject, table = roads.subject, cascade.table
+    delete = Delete(table.name, subject.key(cascade.row, table))
+    value = f"{words} while {_where(roads)}"
+    if against:
+        return Probe(delete, roads.lock.refused, words, value, before=_all(before), required=False)
+    named = " or ".join(f"({condition(subject.key(row))})" for row in rows) or "false"
+    left = f"select count(*)::text from {qualified(roads.table.name)} where {named}"
+    then = Then(left, "0" if cascade.takes else str(len(rows)), "locked rows that are left")
+    required = table.name in roads.lock.passing and bool(rows)
+    return Probe(delete, Accepted(1), words, value, then=then, before=_all(before), required=required)
+
+
+def _is_against(lock: Lock, cascade: Cascade) -> bool:
+    """Whether the deletion of a row above does what the lock forbids."""
+    protected = {*lock.columns, *(lock.through if "move" in lock.rows else ())}
+    return (cascade.takes and "delete" in lock.rows) or bool(cascade.clears & protected)
+
+
+def _where(roads: Roads) -> str:
+    return ", ".join(f"{column} = {shorten(value)}" for column, value in roads.state.items()) or "open"
+
+
+def _all(texts: Sequence[str]) -> str | None:
+    return "; ".join(texts) or None

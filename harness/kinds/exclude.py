@@ -1,0 +1,158 @@
+"""exclude"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from harness.catalog.model import Table
+from harness.generation import Draft, Rule
+from harness.generation.exclusions import Exclusion
+from harness.kinds._conflicts import residents
+from harness.kinds.base import Fact, Kind, Subject, show
+from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update, Values, Wanted
+from harness.project import sql
+from harness.project.keys import FrozenDict, expression, key, mapping, name, operator, predicate
+from harness.project.model import TableName
+
+TRIED = 10
+"""Pairs of each sort in one scenario; of more, a drawn part."""
+
+
+@dataclass(frozen=True)
+class Exclude(Kind):
+    """No two rows conflict: for no two of them every operator is true.
+
+    ```yaml
+    - exclude:
+        room_id: "="
+        tstzrange(starts_at, ends_at): "&&"
+      where: not cancelled
+      constraint: bookings_no_overlap
+    ```
+
+    PostgreSQL evaluates the expressions on two rows and the operators between them, apart from the table. Proven: a
+    row for which all are true beside one that stands is refused by `constraint` (23P01), on insert and on update;
+    where any one of them is false or null (another room, a range that only touches) it is accepted, and so it is
+    if one of the two is outside of `where`.
+    """
+
+    exclude: FrozenDict[str] = key(
+        mapping(operator, expression), "expression: the operator that compares it in two rows, in quotes"
+    )
+    constraint: str = key(name, "the exclusion constraint")
+    where: str | None = key(predicate, "the rows it holds for, as an SQL predicate", default=None)
+
+    @property
+    def subject(self) -> str:
+        return self.constraint
+
+    @property
+    def exclusion(self) -> Exclusion:
+        return Exclusion(tuple(self.exclude.items()), self.where)
+
+    def rules(self) -> tuple[Rule, ...]:
+        # A range whose end comes first cannot be computed; a CHECK, where there is one, speaks before that.
+        computed = (each for each in self.exclude if sql.columns(each) != (each,))
+        return tuple(Rule(f"({each}\n) is not distinct from ({each}\n)", birth=True) for each in computed)
+
+    def refusals(self, table: TableName) -> tuple[Refused, ...]:
+        return (Refused(("23P01",), table, constraint=self.constraint),)
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        words = {"c": "a check", "f": "a foreign key", "p": "a primary key", "u": "a unique key", "x": "an exclusion"}
+        caught = subject.table.constraint(self.constraint)
+        yield Fact(f"{self.constraint} is an exclusion", f"{self.constraint} is {words[caught.type]}")
+
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+        table = subject.table
+        bases = residents(subject, self.exclusion)
+        refused = self.refusals(table.name)[0]
+
+        def build(draft: Draft) -> Scenario:
+            base = draft.choose(bases)
+            rows = _Rows(subject, draft, base.row)
+            probes: list[Probe] = []
+            # From here an update comes: a row that is not in the way of the one that stands.
+            apart = next(iter(rows.of(base.free[:1])), None)
+            sorts: list[tuple[str, Wanted, Sequence[Values]]] = [("conflict", refused, base.conflicting)]
+            sorts += [(f"apart by {each}", Accepted(1), others) for each, others in base.apart.items()]
+            sorts.append(("outside of where", Accepted(1), base.outside))
+            for aspect, wanted, others in sorts:
+                for row in rows.of(draft.some(others, TRIED)):
+                    probes += rows.tried(row, apart, wanted, aspect, self._shown(table))
+            for pair in draft.some(base.elsewhere, TRIED):
+                probes.append(rows.elsewhere(pair, refused, self._shown(table)))
+            return Scenario(tuple(draft.inserts), tuple(probes))
+
+        return subject.scenarios(build)
+
+    def _shown(self, table: Table) -> tuple[str, ...]:
+        named = {column for each in self.exclusion.expressions for column in sql.columns(each)}
+        return tuple(column.name for column in table.columns if column.name in named)
+
+
+class _Rows:
+    """Whole rows beside the one that stands: like it in the references that are to be the same."""
+
+    def __init__(self, subject: Subject, draft: Draft, base: Values) -> None:
+        self._subject = subject
+        self._draft = draft
+        table = subject.table
+        self._foreign = {column for each in table.of_type("f") for column in each.columns}
+        self._base = base
+        self._drawn: dict[tuple[str, ...], Values] = {}
+        given, present = self._split(base, {})
+        self._resident = draft.insert(table.name, given, present)
+
+    def of(self, others: Sequence[Values]) -> Iterator[Values]:
+        """A row for each of these values."""
+        for other in others:
+            alike = {
+                column: self._resident[column]
+                for column, value in other.items()
+                if column in self._foreign and value is not None and value == self._base[column]
+            }
+            given, present = self._split(other, alike)
+            references = tuple(sorted((*alike, *(f"no {column}" for column in given if given[column] is None))))
+            if references not in self._drawn:
+                foreign = {column: value for column, value in given.items() if column in self._foreign}
+                self._drawn[references] = self._draft.row(self._subject.table.name, {**foreign}, present)
+            yield {**self._drawn[references], **given}
+
+    def _split(self, values: Values, alike: Values) -> tuple[dict[str, str | None], tuple[str, ...]]:
+        """What is fixed, and the references that lead somewhere."""
+        present = tuple(column for column in values if column in self._foreign and values[column] is not None)
+        return {**{column: values[column] for column in values if column not in present}, **alike}, present
+
+    def elsewhere(self, pair: tuple[Values, Values], wanted: Wanted, shown: Sequence[str]) -> Probe:
+        """Two rows, out of the way of the one that stands."""
+        table = self._subject.table
+        other, row = self.of(pair)
+        about = {*self._base, *self._foreign}
+        # What was drawn for one serves for the other as well: only its key has to be another.
+        other = self._draft.row(table.name, {column: other[column] for column in about})
+        before = Insert(table.name, other).sql
+        return Probe(Insert(table.name, row), wanted, "conflict on insert", _beside(row, other, shown), before=before)
+
+    def tried(
+        self, row: Values, apart: Values | None, wanted: Wanted, aspect: str, shown: Sequence[str]
+    ) -> Iterator[Probe]:
+        """The row inserted, and another one updated to it."""
+        table = self._subject.table
+        value = _beside(row, self._resident, shown)
+        yield Probe(Insert(table.name, row), wanted, f"{aspect} on insert", value)
+        if apart is None:
+            return
+        about = {*self._base, *self._foreign}
+        change = {column: row[column] for column in row if column in about and row[column] != apart[column]}
+        if change and self._subject.may_update(change):
+            update = Update(table.name, self._subject.key(apart), change)
+            yield Probe(update, wanted, f"{aspect} on update", value, before=Insert(table.name, apart).sql)
+
+
+def _beside(row: Values, other: Values, shown: Sequence[str]) -> str:
+    seen, beside = ({column: each[column] for column in shown if column in each} for each in (row, other))
+    return f"{show(seen)} beside {show(beside)}"

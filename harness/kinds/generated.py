@@ -1,0 +1,84 @@
+"""generated"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hypothesis import strategies as st
+
+from harness.generation import Draft
+from harness.kinds.base import Fact, Kind, Subject, show
+from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Then, Update, Values
+from harness.probes.statement import condition, identifier, qualified
+from harness.project import sql
+from harness.project.keys import ColumnForm, expression, key, name
+
+WRITTEN = Refused(("428C9",))
+"""A value for a column that is always computed: PostgreSQL names no constraint for it."""
+
+
+@dataclass(frozen=True)
+class Generated(Kind):
+    """A column that is always computed from others of its row, and that nobody writes.
+
+    ```yaml
+    columns:
+      price: {type: "numeric(10,2)"}
+      count: {type: integer}
+      total: {type: numeric, generated: price * count}
+    ```
+
+    Proven: the database computes it from this expression; after an insert, and after an update of each column that
+    it is computed from, the stored value is what PostgreSQL makes of the expression then; a value that INSERT or
+    UPDATE sends is refused (428C9).
+    """
+
+    column_form: ClassVar = ColumnForm(column="generated", value="value")
+
+    generated: str = key(name, "the column")
+    value: str = key(expression, "what it is computed from, as an SQL expression")
+
+    @property
+    def subject(self) -> str:
+        return self.generated
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        column = subject.table.column(self.generated)
+        wanted = subject.canonical.generated(subject.table, self.generated, self.value)
+        caught = "generated as" if column.generated else "default"
+        yield Fact(f"generated as {wanted}", f"{caught} {column.default}" if column.default else "not generated")
+
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+        table = subject.table
+        column = table.column(self.generated)
+        sources = [source for source in sql.columns(self.value) if table.column(source).is_supplied]
+
+        def computed(row: Values) -> Then:
+            holds = f"{identifier(column.name)}::text is not distinct from (({self.value}\n)::{column.type})::text"
+            kept = {name: value for name, value in row.items() if name != column.name}
+            found = f"select bool_and({holds})::text from {qualified(table.name)}"
+            return Then(f"{found} where {condition(subject.key(kept))}", "true", f"{column.name} is {self.value}")
+
+        def build(draft: Draft) -> Scenario:
+            row, fresh = draft.row(table.name), draft.row(table.name)
+            row.pop(column.name, None)
+            fresh.pop(column.name, None)
+            standing = Insert(table.name, row)
+            probes = [
+                Probe(Insert(table.name, fresh), Accepted(1), "computed on insert", "a row", then=computed(fresh))
+            ]
+            for source in sources:
+                changes = {source: fresh[source]}
+                if fresh[source] != row[source] and subject.may_update(changes):
+                    update = Update(table.name, subject.key(row), changes)
+                    then = computed({**row, **changes})
+                    probes.append(Probe(update, Accepted(1), "recomputed", f"{source} = {show(changes)}", then=then))
+            sent = {column.name: None}
+            inserted, updated = Insert(table.name, {**fresh, **sent}), Update(table.name, subject.key(row), sent)
+            probes.append(Probe(inserted, WRITTEN, "inserted", f"{column.name} inserted"))
+            probes.append(Probe(updated, WRITTEN, "updated", f"{column.name} updated"))
+            return Scenario((*draft.inserts, standing), tuple(probes))
+
+        return subject.scenarios(build)

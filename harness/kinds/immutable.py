@@ -1,0 +1,334 @@
+"""immutable"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from harness.catalog.model import Missing
+from harness.generation import Draft, Rule
+from harness.kinds._above import Ancestor, ancestors
+from harness.kinds._changes import differs
+from harness.kinds._refused_by import REFUSED_BY, RefusedBy, unnoticed
+from harness.kinds._roads import DEEPER, as_it_was, change, deeper, present, upsert
+from harness.kinds.base import Fact, Kind, Subject, Unreliable
+from harness.probes import (
+    Accepted,
+    Delete,
+    Execute,
+    Insert,
+    Probe,
+    Refused,
+    Scenario,
+    Statement,
+    Then,
+    Untouched,
+    Update,
+    Values,
+    Wanted,
+)
+from harness.probes.statement import condition, identifier, qualified
+from harness.project import keys
+from harness.project.keys import boolean, choice, key, names, predicate, section, several
+from harness.project.model import TableName
+
+ROWS, TRUNCATE = "rows", "truncate"
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A change from above that passes: ``{on_delete: auth.users, sets_null: [user_id]}``."""
+
+    on_delete: TableName = key(keys.table, "the table whose row is deleted")
+    sets_null: tuple[str, ...] = key(
+        names, "the columns that this sets to NULL, and nothing else; without it the row goes as well", default=()
+    )
+
+
+@dataclass(frozen=True)
+class Immutable(Kind):
+    """Rows, or some of their columns, that nobody changes any more.
+
+    ```yaml
+    - immutable: rows                     # append-only: no update, no delete, no truncate
+      roles: [authenticated, service_role, $owner]
+      refused_by: {trigger: [audit_logs_append_only, audit_logs_no_truncate]}
+      except: {on_delete: auth.users, sets_null: [user_id]}
+    - immutable: rows                     # a decision that stays, and goes with its case
+      when: status <> 'pending'
+      unchanged: free
+      refused_by: {trigger: [reviews_resolved, reviews_no_truncate]}
+      except: {on_delete: shop.cases}
+    - immutable: [created_by, created_at]
+      refused_by: {trigger: orders_keep_origin}
+    - immutable: truncate                 # TRUNCATE alone
+      refused_by: {trigger: orders_no_truncate}
+    ```
+
+    Proven for the user of the connection and for each of `roles` (`$owner` is the table's owner): an update of each
+    column (of those listed, or of all with `rows`), also by an upsert and from within a trigger, is refused as
+    `refused_by` says; so are, with `rows`, a delete, a TRUNCATE, and what a parent's end would do to the row, up
+    the whole chain. A role may also lack the privilege (42501), or not reach the row. With `sqlstate: "42501"` it is a
+    matter of privileges, and only the roles are tried. With `when` all this holds for the rows for which that
+    is true; the others stay free. Columns that are not listed stay free, and a row can be inserted.
+    `except` names the parents that may go: each sets to NULL what it says or takes the row with it, and the same change
+    by hand is refused. An update that changes nothing is refused with `rows`, and free with columns, unless
+    `unchanged` says otherwise. `always: true` proves it with `session_replication_role` at `replica` too, where only
+    ENABLE ALWAYS triggers fire.
+    """
+
+    immutable: tuple[str, ...] = key(names, "`rows`, `truncate`, or the columns that never change")
+    refused_by: RefusedBy = key(REFUSED_BY, "how a change is refused")
+    when: str | None = key(predicate, "the rows it holds for, as an SQL predicate", default=None)
+    roles_: tuple[str, ...] = key(names, "roles for which it is tried besides, `$owner` among them", default=())
+    except_: tuple[Passage, ...] = key(
+        several(section(Passage, "except")), "the changes from above that pass", default=()
+    )
+    unchanged: str | None = key(
+        choice("free", "refused"), "what becomes of an update that changes nothing", default=None
+    )
+    always: bool = key(boolean, "whether it holds where ordinary triggers do not fire", default=False)
+
+    @property
+    def subject(self) -> str:
+        return self.refused_by.name or "_".join(self.immutable)
+
+    @property
+    def _whole(self) -> bool:
+        return self.immutable == (ROWS,)
+
+    @property
+    def _by_privileges(self) -> bool:
+        return self.refused_by.sqlstate == "42501"
+
+    @property
+    def _unchanged(self) -> str:
+        return self.unchanged or ("refused" if self._whole else "free")
+
+    def roles(self) -> tuple[str, ...]:
+        return tuple(role for role in self.roles_ if role != "$owner")
+
+    def rules(self) -> tuple[Rule, ...]:
+        # What other checks try on a row they try while it may still change.
+        return (Rule(f"({self.when}) is not true", birth=True),) if self.when else ()
+
+    def bars(self, probe: Probe) -> bool:
+        columns = probe.statement.set if isinstance(probe.statement, Update) else {}
+        return self.when is None and bool(columns) and (self._whole or not {*columns}.isdisjoint(self.immutable))
+
+    def refusals(self, table: TableName) -> tuple[Refused, ...]:
+        return (self.refused_by.anywhere(),)
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        table = subject.table
+        for column in () if self.immutable in ((ROWS,), (TRUNCATE,)) else self.immutable:
+            table.column(column)
+        yield from self.refused_by.facts(subject)
+        for role in self.roles():
+            if not subject.roles.exists(role):
+                yield Fact(f"role {role} exists", f"no role {role}")
+        parents = [str(foreign.references) for foreign in table.of_type("f")]
+        for passage in self.except_:
+            if str(passage.on_delete) not in parents:
+                raise Missing(f"foreign key of {table.name} to", str(passage.on_delete), parents)
+
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+        if (self.when or self.always) and not subject.roles.is_superuser(subject.roles.current):
+            raise Unreliable("it takes triggers switched off: connect as a superuser")
+        table, refused = subject.table, self.refused_by.by(subject.table)
+        actors = list(self._actors(subject, refused))
+        if not actors:
+            raise Unreliable("nobody is there to try it: with 42501 name the roles that lack the privilege")
+
+        def build(draft: Draft) -> Scenario:
+            row, free = self._rows(subject, draft)
+            fresh = draft.row(table.name, present=present(table, subject.pools.of(table)))
+            probes = [Probe(Insert(table.name, fresh), Accepted(1), "insert", "a row")]
+            for attempt in self._attempts(subject, draft, row, fresh, free):
+                probes += [actor.tries(attempt) for actor in actors if not (attempt.by_trigger and actor.settings)]
+            if not self._by_privileges:
+                probes += self._free(subject, draft, row, fresh)
+                probes += self._from_above(subject, draft, row, refused)
+            if free is not None:
+                probes += self._open(subject, draft, free, fresh)
+            grown = [Insert(table.name, each) for each in (row, free) if each is not None and self.when]
+            # With checks still to come, TRUNCATE would be refused for them alone.
+            ready = (Execute(DEEPER), Execute("set constraints all immediate"))
+            return Scenario((*draft.inserts, *(unnoticed(*grown) if grown else ()), *ready), tuple(probes))
+
+        return subject.scenarios(build)
+
+    def _actors(self, subject: Subject, refused: Refused) -> Iterator[_Actor]:
+        """The user of the connection, also where triggers are silenced, and the roles."""
+        if not self._by_privileges:
+            yield _Actor("", {}, refused)
+            if self.always:
+                yield _Actor(" as a replica", {"session_replication_role": "replica"}, refused)
+        lacking = Refused(tuple(dict.fromkeys((*refused.sqlstates, "42501"))))
+        for role in self.roles_:
+            name = subject.table.owner if role == "$owner" else role
+            if name != subject.roles.current:
+                yield _Actor(f" by {role}", {"role": name}, lacking)
+
+    def _rows(self, subject: Subject, draft: Draft) -> tuple[dict[str, str | None], dict[str, str | None] | None]:
+        """A row that does not change any more and, with ``when``, one that still may."""
+        table = subject.table
+        if self.when is None:
+            return draft.insert(table.name, present=present(table, subject.pools.of(table))), None
+        held, free = (
+            draft.grown(table.name, {}, present(table, subject.pools.of(table, born=False, also=also)), also)
+            for also in ((f"({self.when}) is true",), (f"({self.when}) is not true",))
+        )
+        return held, free
+
+    def _attempts(
+        self, subject: Subject, draft: Draft, row: Values, fresh: Values, free: Values | None
+    ) -> Iterator[_Attempt]:
+        """All that is refused, whoever tries it."""
+        table, key_ = subject.table, subject.key(row)
+        columns = [] if self.immutable == (TRUNCATE,) else list(self._columns(subject))
+        changes = [(column, change(subject, draft, row, column, fresh)) for column in columns]
+        for column, changed in changes:
+            if changed and subject.may_update(changed):
+                yield _Attempt("update", f"{column} changed", Update(table.name, key_, changed))
+                by_upsert = upsert(table, row, changed)
+                if by_upsert is not None:
+                    yield _Attempt("upsert", f"{column} changed by an upsert", by_upsert)
+                within = deeper(Update(table.name, key_, changed))
+                yield _Attempt("update by a trigger", f"{column} changed by a trigger", within, True)
+        if columns and free is not None:
+            yield from self._leaving(subject, row, free)
+        if columns and self._unchanged == "refused":
+            yield _Attempt("update of nothing", "an update that changes nothing", self._same(subject, row))
+        if self._whole:
+            yield _Attempt("delete", "delete", Delete(table.name, key_))
+            yield _Attempt("delete by a trigger", "delete by a trigger", deeper(Delete(table.name, key_)), True)
+        if self._whole or self.immutable == (TRUNCATE,):
+            yield _Attempt("truncate", "truncate", Execute(f"truncate {qualified(table.name)} cascade"))
+        for passage in self.except_:
+            nulls = dict.fromkeys(passage.sets_null)
+            if any(row[column] is not None for column in nulls):
+                what = f"{', '.join(nulls)} set to null by"
+                by_hand = Update(table.name, key_, nulls)
+                yield _Attempt("the passage by hand", f"{what} hand", by_hand)
+                yield _Attempt("the passage by a trigger", f"{what} a trigger", deeper(by_hand), True)
+
+    def _columns(self, subject: Subject) -> Iterator[str]:
+        for column in subject.table.columns:
+            if (self._whole or column.name in self.immutable) and column.is_supplied and column.identity != "a":
+                yield column.name
+
+    def _leaving(self, subject: Subject, row: Values, free: Values) -> Iterator[_Attempt]:
+        """A change that takes the row out of ``when`` in the same statement: it is judged by what the row was."""
+        table = subject.table
+        unique = {column for index in table.unique_keys for column in index.columns}
+        changed = {
+            column.name: free[column.name]
+            for column in table.columns
+            if column.name not in unique and column.is_supplied and not column.identity
+            if differs(column, free[column.name], row[column.name])
+        }
+        if set(changed) & set(self._columns(subject)):
+            yield _Attempt("update", "a change that leaves when", Update(table.name, subject.key(row), changed))
+
+    def _same(self, subject: Subject, row: Values) -> Update:
+        same = {column: row[column] for column in self._columns(subject)}
+        return Update(subject.table.name, subject.key(row), same)
+
+    def _free(self, subject: Subject, draft: Draft, row: Values, fresh: Values) -> Iterator[Probe]:
+        """What may be done to the row all the same."""
+        if self.immutable == (TRUNCATE,):
+            return
+        if self._unchanged == "free":
+            yield Probe(self._same(subject, row), Accepted(1), "update of nothing", "an update that changes nothing")
+        if not self._whole:
+            others = [column.name for column in subject.table.columns if column.name not in self.immutable]
+            yield from self._changes(subject, draft, row, fresh, others, "other columns")
+
+    def _open(self, subject: Subject, draft: Draft, row: Values, fresh: Values) -> Iterator[Probe]:
+        """What may be done to a row that ``when`` does not speak of."""
+        if self.immutable != (TRUNCATE,):
+            yield from self._changes(subject, draft, row, fresh, list(self._columns(subject)), "outside of when")
+        if self._whole:
+            delete = Delete(subject.table.name, subject.key(row))
+            yield Probe(delete, Accepted(1), "delete outside of when", "delete outside of when", required=False)
+
+    def _changes(
+        self, subject: Subject, draft: Draft, row: Values, fresh: Values, columns: list[str], where: str
+    ) -> Iterator[Probe]:
+        """Changes that are accepted, of columns that are no part of a key or a reference."""
+        table = subject.table
+        keys_ = {column for each in table.constraints if each.type != "c" for column in each.columns}
+        bound = keys_ | {column for index in table.unique_keys for column in index.columns} | subject.rewritten
+        for column in columns:
+            if column in bound or not table.column(column).is_supplied or table.column(column).identity:
+                continue
+            changed = change(subject, draft, row, column, fresh)
+            if changed and all(name in columns and name not in bound for name in changed):
+                update = Update(table.name, subject.key(row), changed)
+                yield Probe(update, Accepted(1), f"update, {where}", f"{column} changed, {where}", required=False)
+
+    def _from_above(self, subject: Subject, draft: Draft, row: Values, refused: Refused) -> Iterator[Probe]:
+        """A row above goes: this one stays what it is and keeps it there, or is left as ``except`` says."""
+        passages = {passage.on_delete: passage for passage in self.except_}
+        # A neighbour's guard, or its foreign key, may speak first.
+        states = (*refused.sqlstates, "23503", "23001", "23502")
+        for above in ancestors(subject, draft, row):
+            delete = Delete(above.table.name, subject.key(above.row, above.table))
+            passed = [key_.references for key_ in above.path if key_.references in passages]
+            value = f"delete of its {above.table.name}"
+            if self.immutable != (TRUNCATE,) and passed == [above.table.name] and len(above.path) == 1:
+                then = self._left(subject, row, passages[above.table.name])
+                yield Probe(delete, Accepted(1), f"its {above.table.name} may go", value, then=then)
+            elif not passed and above.takes_along and self._reached(above):
+                yield Probe(delete, Untouched(states), f"its {above.table.name} goes", value, required=False)
+            if self._whole or self.immutable == (TRUNCATE,):
+                truncate = Execute(f"truncate {qualified(above.table.name)} cascade")
+                value = f"truncate of {above.table.name}, cascading"
+                yield Probe(truncate, Refused(refused.sqlstates), "truncate from above", value, required=False)
+
+    def _reached(self, above: Ancestor) -> bool:
+        """Whether the end of a row above would change what does not change."""
+        key_ = above.path[0]
+        touched = key_.on_delete_columns or key_.columns
+        return self._whole or (key_.on_delete != "cascade" and bool(set(touched) & set(self.immutable)))
+
+    def _left(self, subject: Subject, row: Values, passage: Passage) -> Then:
+        """What has become of the row: all as it was but for the columns that lost their parent, or gone."""
+        table = subject.table
+        found = f"select case count(*) when {{}} then '{{}}' else '{{}}' end from {qualified(table.name)} where {{}}"
+        if not passage.sets_null:
+            gone = found.format(0, "gone", "still there", condition(subject.key(row)))
+            return Then(gone, "gone", "the row is")
+        nulls = (f"{identifier(column)} is null" for column in passage.sets_null)
+        wanted = f"as it was without {', '.join(passage.sets_null)}"
+        still = " and ".join([as_it_was(subject, row, passage.sets_null), *nulls])
+        return Then(found.format(1, wanted, "another or gone", still), wanted, "the row is")
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """Something that is to be refused."""
+
+    aspect: str
+    value: str
+    statement: Statement
+    by_trigger: bool = False
+
+
+@dataclass(frozen=True)
+class _Actor:
+    """Who tries it, in words and as settings of the session, and how it is refused."""
+
+    words: str
+    settings: Mapping[str, str]
+    refused: Refused
+
+    def tries(self, attempt: _Attempt) -> Probe:
+        # A role may not even reach the row. Of a TRUNCATE nobody can count the rows.
+        reaches = "role" not in self.settings or attempt.aspect == "truncate"
+        wanted: Wanted = self.refused if reaches else Untouched(self.refused.sqlstates)
+        aspect, value = f"{attempt.aspect}{self.words}", f"{attempt.value}{self.words}"
+        return Probe(attempt.statement, wanted, aspect, value, self.settings)

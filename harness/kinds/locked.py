@@ -1,0 +1,169 @@
+"""locked"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from harness.catalog.model import Catalog, Constraint, Missing, Table
+from harness.generation import Draft, Rule
+from harness.generation.pools import supplied
+from harness.kinds._cascades import reaching
+from harness.kinds._changes import telling
+from harness.kinds._lock_roads import Lock
+from harness.kinds._locks import scenario
+from harness.kinds._refused_by import REFUSED_BY, RefusedBy
+from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list
+from harness.probes import Refused, Scenario
+from harness.project import keys, sql
+from harness.project.keys import Reader, choice, key, names, predicate, section, several, text
+from harness.project.model import TableName
+from harness.project.nodes import Node, expected
+
+ROWS = ("insert", "delete", "move", "truncate")
+
+
+@dataclass(frozen=True)
+class Protected:
+    """``{columns: [qty], rows: [insert, delete, move]}``, at least one of them."""
+
+    columns: tuple[str, ...] = key(names, "the columns that do not change", default=())
+    rows: tuple[str, ...] = key(
+        several(choice(*ROWS)),
+        "what does not happen to whole rows; `move` is to or from another locking row",
+        default=(),
+    )
+
+
+@dataclass(frozen=True)
+class Passage:
+    """``{cascade: [plan.cycles]}``"""
+
+    cascade: tuple[TableName, ...] = key(
+        several(keys.table),
+        "the tables whose rows may be deleted, whatever locked rows that takes or changes",
+        default=(),
+    )
+
+
+_SECTION = section(Protected, "protects")
+
+
+def _read_protected(node: Node) -> Protected:
+    found: Protected = _SECTION.read(node)
+    if not found.columns and not found.rows:
+        raise expected("columns, rows or both that are protected", node)
+    return found
+
+
+@dataclass(frozen=True)
+class Locked(Kind):
+    """Rows that nobody changes, adds or takes away while a condition holds, and that are free while it does not.
+
+    ```yaml
+    - locked: the quota of a closed week
+      through: plan_id                              # the condition is one on the row that plan_id leads to
+      when: week_no > locked_after_week
+      protects: {columns: [qty], rows: [insert, delete, move]}
+      unless: {cascade: [plan.cycles]}
+      refused_by: {sqlstate: P0001, trigger: plan_items_quota_lock}
+    ```
+
+    Without `through` the condition is one on the row itself, as it was before the change. Proven, while `when` is true:
+    what is protected is refused as `refused_by` says by every road: UPDATE, upsert, MERGE, INSERT, DELETE, a move
+    in, out, or both at once with a change, TRUNCATE if listed, and the deletion of any row above that would
+    take a locked row with it or clear what is protected. Everything else is free: all other columns, the same values
+    written again, what hangs on another row. Below the tables of `unless: cascade`, with no, one and many locked rows
+    and with the foreign keys in either order, deletion works. While `when` is false or null everything is free.
+
+    The condition is brought about by an UPDATE of the locking row, which for a superuser no trigger can refuse.
+    Rows that other checks generate begin unlocked.
+    """
+
+    locked: str = key(text, "the rule in a sentence")
+    when: str = key(predicate, "when it is locked, as a predicate on the locking row")
+    protects: Protected = key(
+        Reader("columns, rows or both that are protected", _read_protected, _SECTION.schema()), "what is protected"
+    )
+    refused_by: RefusedBy = key(REFUSED_BY, "how a change is refused")
+    through: tuple[str, ...] = key(
+        names, "the column that leads to the locking row; by default it is the row itself", default=()
+    )
+    unless: Passage = key(section(Passage, "unless"), "what passes nevertheless", default=Passage())
+
+    @property
+    def subject(self) -> str:
+        return self.locked
+
+    def rules(self) -> tuple[Rule, ...]:
+        return () if self.through else (self._open,)
+
+    def rules_elsewhere(self, table: Table, catalog: Catalog) -> Mapping[TableName, tuple[Rule, ...]]:
+        reference = self._reference(table)
+        holder = catalog.tables.get(reference.references) if reference and reference.references else None
+        if holder is None or not {column.name for column in holder.columns} >= set(sql.columns(self.when)):
+            return {}
+        return {holder.name: (self._open,)}
+
+    @property
+    def _open(self) -> Rule:
+        return Rule(f"({self.when}) is not true", birth=True)
+
+    def refusals(self, table: TableName) -> tuple[Refused, ...]:
+        return (self.refused_by.anywhere(),)
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        table = subject.table
+        for column in (*self.protects.columns, *self.through):
+            table.column(column)
+        yield from self.refused_by.facts(subject)
+        comes_from = reaching(subject.catalog, table)
+        for name in self.unless.cascade:
+            subject.catalog.table(name)
+            found = "reaches" if name in comes_from else "does not reach"
+            yield Fact(f"a deletion in {name} reaches {table.name}", f"a deletion in {name} {found} {table.name}")
+
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+        table = subject.table
+        reference = self._reference(table)
+        if self.through and reference is None:
+            raise Missing("foreign key that leads through", f"{column_list(self.through)} of {table.name}", ())
+        if reference is None and "move" in self.protects.rows:
+            raise Unreliable("`move` needs `through`: the column that leads to the locking row")
+        for column in self.protects.columns:
+            table.column(column)
+        holder = subject.catalog.table(reference.references) if reference and reference.references else table
+        for column in sql.columns(self.when):
+            holder.column(column)
+        lock = Lock(
+            subject=subject,
+            holder=holder,
+            reference=reference,
+            through=self.through,
+            columns=self.protects.columns,
+            rows=self.protects.rows,
+            passing=self.unless.cascade,
+            refused=self.refused_by.by(table),
+            shut=self._states(subject, holder, "is true"),
+            ajar=self._states(subject, holder, "is not true"),
+            unnoticed=subject.roles.is_superuser(subject.roles.current),
+        )
+
+        def build(draft: Draft) -> Scenario:
+            return scenario(lock, draft)
+
+        return subject.scenarios(build)
+
+    def _states(self, subject: Subject, holder: Table, answer: str) -> list[dict[str, str | None]]:
+        """Values of a locking row for which the condition is true, or is not: the most telling first."""
+        decisive = set(supplied(holder, self.when))
+        pools = subject.pools.of(holder, born=False, also=(f"({self.when}) {answer}",))
+        pool = next(pool for pool in pools if decisive & set(pool.columns))
+        return telling([dict(zip(pool.columns, row, strict=True)) for row in pool.rows])
+
+    def _reference(self, table: Table) -> Constraint | None:
+        """The foreign key that `through` is part of, the narrowest if there are several."""
+        found = [key for key in table.of_type("f") if self.through and set(self.through) <= set(key.columns)]
+        return min(found, key=lambda key: len(key.columns), default=None)

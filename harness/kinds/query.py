@@ -1,0 +1,112 @@
+"""query"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hypothesis import strategies as st
+
+from harness.catalog.model import Table
+from harness.generation import Draft, Rule
+from harness.kinds._roads import present
+from harness.kinds._writes import writes
+from harness.kinds.base import Fact, Kind, Subject, Unreliable
+from harness.probes import Either, Execute, Probe, Scenario, Then
+from harness.project import keys, sql
+from harness.project.keys import choice, key, query_of, several, text
+from harness.project.model import TableName
+
+NOTHING = "nothing"
+SHOWN = 3
+"""Rows that a report shows of those that a query should not have found."""
+
+
+@dataclass(frozen=True)
+class Query(Kind):
+    """A query that finds no rows, whatever is in the tables.
+
+    ```yaml
+    - query: no line is in another shop than its order
+      finds_none: >-
+        select l.id from shop.lines as l join shop.orders as o on o.id = l.order_id where l.shop_id <> o.shop_id
+    - query: the four roles, and no others
+      on: seeds
+      finds_none: select role from shop.roles where role not in ('admin', 'clerk', 'buyer', 'guest')
+    ```
+
+    Tables are named with their schema. Proven on the seeds: it finds nothing in them. On generated data: it finds
+    nothing among rows that keep all declared rules, nor after any insert, update or delete that the database accepts in
+    the tables that it names, and in those under `tables` (what its views are made of, what its tables refer to).
+    Tried are new rows, rows that change their parent, values
+    that other rows have in a column of the same name, the constants of the query and their neighbours. What another
+    rule refuses is no fault here.
+    """
+
+    levels: ClassVar[tuple[str, ...]] = ("table", "module")
+
+    query: str = key(text, "what holds, in a sentence")
+    finds_none: str = key(query_of(), "the query; a row that it finds is a fault")
+    on: str = key(choice("both", "seeds", "generated"), "the data it is asked about", default="both")
+    tables: tuple[TableName, ...] = key(
+        several(keys.table), "tables that are written to besides those that the query names", default=()
+    )
+
+    @property
+    def subject(self) -> str:
+        return self.query
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        if self.on != "generated":
+            yield Fact(f"found on the seeds: {NOTHING}", f"found on the seeds: {self._on_seeds(subject)}")
+
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
+        on_seeds = self._on_seeds(subject)  # fails where PostgreSQL cannot make sense of the query
+        if self.on == "seeds" or (self.on == "both" and on_seeds != NOTHING):
+            return None
+        tables = self._tables(subject)
+        named = sql.columns(f"exists ({self.finds_none}\n)")
+        constants = Rule(f"exists ({self.finds_none}\n)")
+        then = Then(f"select {self._found()}", NOTHING, "the query finds")
+
+        def build(draft: Draft) -> Scenario:
+            fresh = []
+            for table in tables:
+                there = present(table, subject.pools.of(table))
+                for _ in range(2):
+                    draft.insert(table.name, present=there)
+                fresh.append(draft.row(table.name, present=there))
+            standing = list(draft.inserts)
+            probes = [Probe(Execute("select"), Either(), "generated rows", "generated rows", then=then)]
+            for table, row in zip(tables, fresh, strict=True):
+                for command, value, statement in writes(subject, draft, table, row, standing, named, constants):
+                    aspect = f"{command} {table.name}"
+                    words = f"{aspect}{': ' if value else ''}{value}"
+                    required = command == "insert into"
+                    probes.append(Probe(statement, Either(), aspect, words, then=then, required=required))
+            return Scenario(tuple(draft.inserts), tuple(probes))
+
+        return subject.scenarios(build)
+
+    def _tables(self, subject: Subject) -> list[Table]:
+        """The tables that are written to. A view that the query names is none of them."""
+        named = (name for name in sql.tables(self.finds_none) if name in subject.catalog.tables)
+        found = [subject.catalog.table(name) for name in dict.fromkeys((*named, *self.tables))]
+        if not found:
+            raise Unreliable("the query names no table, only views; say under `tables:` what they are made of")
+        return found
+
+    def _on_seeds(self, subject: Subject) -> str | None:
+        # Names are looked up in the schema of a table; those of a query have theirs with them.
+        table = next(iter(subject.catalog.tables.values()))
+        return subject.oracle.scalar(table, self._found())
+
+    def _found(self) -> str:
+        """An expression for what the query finds: its first rows, and how many more there are."""
+        row = "coalesce(nullif(to_jsonb(harness_q)::text, '{}'), 'a row')"
+        found = f"({self.finds_none}\n) as harness_q"
+        numbered = f"select {row} as r, row_number() over () as n from {found}"
+        rows = f"string_agg(r, ', ' order by n) filter (where n <= {SHOWN})"
+        more = f"case when count(*) > {SHOWN} then format(' and %s more', count(*) - {SHOWN}) else '' end"
+        return f"(select coalesce({rows} || {more}, '{NOTHING}') from ({numbered}) as harness_r)"

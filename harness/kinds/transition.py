@@ -1,0 +1,131 @@
+"""transition"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from harness.generation import Draft, Rule
+from harness.kinds._refused_by import REFUSED_BY, RefusedBy, unnoticed
+from harness.kinds._roads import move, upsert
+from harness.kinds.base import Fact, Kind, Subject, Unreliable
+from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Statement, Update, Values
+from harness.probes.statement import identifier, literal
+from harness.project.keys import FrozenDict, key, listed, mapping, name, several, text
+from harness.project.model import TableName
+
+STRANGERS = 10
+"""States tried besides the named ones."""
+
+
+@dataclass(frozen=True)
+class Transition(Kind):
+    """The moves of a state column: those that are listed, and no others.
+
+    ```yaml
+    - transition: status
+      initial: PENDING
+      from:
+        PENDING: [OVERDUE, COMPLETED, SKIPPED]
+        OVERDUE: [COMPLETED, SKIPPED]
+      refused_by: {sqlstate: AB001, trigger: [milestone_actions_moves, milestone_actions_begin]}
+    ```
+
+    Proven: from every state of the set, each listed move is accepted, with whatever other columns its CHECKs ask for
+    changed with it, and every other move is refused as `refused_by` says, by UPDATE and by INSERT … ON CONFLICT DO
+    UPDATE; to stay is no move. With `initial` a row can be inserted in one of these states and in no other. A state
+    that stands nowhere under `from` is an end: nothing leads out of it. States are all that are named here, those
+    that the column's rules let pass besides, and NULL where the column takes it: NULL is never a listed state.
+    Rows in every state are made with triggers switched off, which takes a superuser in the scratch database.
+    """
+
+    transition: str = key(name, "the column that holds the state")
+    from_: FrozenDict[tuple[str, ...]] = key(mapping(listed(text)), "state: the states it may move to")
+    refused_by: RefusedBy = key(REFUSED_BY, "how any other move is refused")
+    initial: tuple[str, ...] = key(several(text), "the states that a row may begin in", default=())
+
+    @property
+    def subject(self) -> str:
+        return self.refused_by.name or self.transition
+
+    def rules(self) -> tuple[Rule, ...]:
+        if not self.initial:
+            return ()
+        values = ", ".join(literal(state).strip() for state in self.initial)
+        return (Rule(f"coalesce({identifier(self.transition)} in ({values}), false)", birth=True),)
+
+    def bars(self, probe: Probe) -> bool:
+        # A state that no rule lets pass is no listed move either.
+        moves = isinstance(probe.statement, Update) and self.transition in probe.statement.set
+        return moves and isinstance(probe.wanted, Refused)
+
+    def refusals(self, table: TableName) -> tuple[Refused, ...]:
+        return (self.refused_by.anywhere(),)
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        subject.table.column(self.transition)
+        return self.refused_by.facts(subject)
+
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+        if not subject.roles.is_superuser(subject.roles.current):
+            raise Unreliable("rows in every state are made with triggers switched off: connect as a superuser")
+        states = self._states(subject)
+        refused = self.refused_by.by(subject.table)
+
+        def build(draft: Draft) -> Scenario:
+            grown: list[Statement] = []
+            probes: list[Probe] = []
+            for state in states:
+                row = draft.grown(subject.table.name, {self.transition: state})
+                grown.append(Insert(subject.table.name, row))
+                probes += self._moves(subject, draft, row, states, refused)
+                if self.initial:
+                    probes.append(self._birth(subject, draft, state, refused))
+            return Scenario((*draft.inserts, *unnoticed(*grown)), tuple(probes))
+
+        return subject.scenarios(build)
+
+    def _states(self, subject: Subject) -> list[str | None]:
+        """All states: those that are named here, and those that the column's rules let pass."""
+        named = [*self.initial, *self.from_, *(state for states in self.from_.values() for state in states)]
+        column = subject.table.column(self.transition)
+        pool = next((pool for pool in subject.pools.of(subject.table, born=False) if column.name in pool.columns), None)
+        others = (
+            [row[pool.columns.index(column.name)] for row in pool.rows]
+            if pool
+            else [*subject.pools.candidates(subject.table, column.name, ())[:2], None]
+        )
+        null = [None] if None in others and not column.not_null else []
+        strangers = [state for state in dict.fromkeys(others) if state is not None and state not in named]
+        return [*dict.fromkeys(named), *strangers[:STRANGERS], *null]
+
+    def _moves(
+        self, subject: Subject, draft: Draft, row: Values, states: list[str | None], refused: Refused
+    ) -> Iterator[Probe]:
+        table, state = subject.table, row[self.transition]
+        stay = Update(table.name, subject.key(row), {self.transition: state})
+        yield Probe(stay, Accepted(1), f"{_word(state)} stays", f"{_word(state)} stays", required=False)
+        for other in states:
+            if other == state:
+                continue
+            allowed = state is not None and other in self.from_.get(state, ())
+            wanted = Accepted(1) if allowed else refused
+            changes = move(subject, draft, row, self.transition, other)
+            aspect = f"{_word(state)} to {_word(other)}"
+            value = f"{self.transition} from {aspect}"
+            yield Probe(Update(table.name, subject.key(row), changes), wanted, aspect, value)
+            by_upsert = upsert(table, row, changes)
+            if by_upsert is not None:
+                yield Probe(by_upsert, wanted, f"{aspect} by upsert", f"{value} by an upsert", required=False)
+
+    def _birth(self, subject: Subject, draft: Draft, state: str | None, refused: Refused) -> Probe:
+        wanted = Accepted(1) if state in self.initial else refused
+        row = draft.grown(subject.table.name, {self.transition: state})
+        aspect, value = f"begins {_word(state)}", f"a row that begins as {_word(state)}"
+        return Probe(Insert(subject.table.name, row), wanted, aspect, value)
+
+
+def _word(state: str | None) -> str:
+    return "null" if state is None else state
