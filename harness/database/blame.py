@@ -65,8 +65,9 @@ def _refused_alone(connection: Connection, stage: Stage, error: psycopg.Error) -
         for row in range(len(stage.file.rows)):
             try:
                 with connection.transaction():
-                    upsert.insert(connection, [stage], row)
-                    upsert.update(connection, stage, row)
+                    if not stage.file.seed.afterwards:
+                        upsert.insert(connection, [stage], row)
+                    upsert.update(connection, stage, row=row)
             except psycopg.Error as again:
                 if _rule(again) == _rule(error):
                     return row

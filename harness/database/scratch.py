@@ -242,7 +242,7 @@ def _template(connection: Connection, project: Project, modules: tuple[Module, .
         (
             module.name,
             [(migration.id, migration.hash) for migration in module.migrations],
-            [(str(seed.table), seed.format, _content_hash(seed.path)) for seed in module.seeds],
+            [(str(seed.table), seed.format, seed.afterwards, _content_hash(seed.path)) for seed in module.seeds],
         )
         for module in modules
     ]

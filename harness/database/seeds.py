@@ -1,5 +1,8 @@
 """Loading seeds: rows that are missing are inserted, rows that differ are updated, all others are left alone.
 
+What cannot be said at once (a week is filled, then closed) is said in two steps: files that come afterwards change
+rows when all are in. What they change the first step leaves as it is, so that a second load goes no step back.
+
 Every file is copied into a temporary table first, and from there one statement for each table fills it. So forced
 row security, which refuses COPY, is no obstacle, and a second load fires no trigger.
 """
@@ -54,18 +57,21 @@ def load(connection: Connection, modules: Iterable[Module], *, root: Path | None
 
 def _load(connection: Connection, files: Sequence[SeedFile]) -> dict[Path, int]:
     found = _tables(connection, files)
-    stages = [staging.fill(connection, file, found[file.seed.table], n) for n, file in enumerate(files)]
+    filled = [staging.fill(connection, file, found[file.seed.table], n) for n, file in enumerate(files)]
+    later = [stage for stage in filled if stage.file.seed.afterwards]
+    stages = [stage for stage in filled if not stage.file.seed.afterwards]
     done = {stage.file.path for stage in stages if not stage.key and _is_loaded(connection, stage, stages)}
     changed = {file.path: 0 for file in files}
     try:
         with connection.transaction():
             for group in tables.in_order(found.values()):
                 members = [s for s in stages if s.table in group and s.file.path not in done]
-                changed |= _load_group(connection, members, stages)
+                changed |= _load_group(connection, members, stages, later)
+            changed |= {stage.file.path: _change(connection, stage) for stage in later}
             connection.execute("set constraints all immediate", prepare=False)
     except psycopg.Error as error:  # a deferred constraint
-        raise blame.of_rows(connection, stages, stages, error) from None
-    for stage in stages:
+        raise blame.of_rows(connection, filled, filled, error) from None
+    for stage in filled:
         _advance_sequences(connection, stage)
     return changed
 
@@ -117,15 +123,40 @@ def _count(connection: Connection, query: sql.Composed) -> int:
     return int(row[0]) if row else 0
 
 
-def _load_group(connection: Connection, group: Sequence[Stage], stages: Sequence[Stage]) -> dict[Path, int]:
+def _load_group(
+    connection: Connection, group: Sequence[Stage], stages: Sequence[Stage], later: Sequence[Stage]
+) -> dict[Path, int]:
     try:
         with connection.transaction():
             counts = upsert.insert(connection, group)
             for stage in group:
-                counts[stage.file.path] += upsert.update(connection, stage)
+                counts[stage.file.path] += upsert.update(connection, stage, later)
     except psycopg.Error as error:
         raise blame.of_rows(connection, group, stages, error) from None
     return counts
+
+
+def _change(connection: Connection, stage: Stage) -> int:
+    """Updates the rows of a file that comes afterwards; they are there by now."""
+    if not stage.key:
+        raise SeedError(
+            f"no key of {stage.table.name} is among these columns",
+            place=Place(stage.file.path),
+            hint="a row that is changed afterwards is told by its primary key",
+        )
+    missing = connection.execute(upsert.strangers(stage), prepare=False).fetchone()
+    if missing and missing[0] is not None:
+        place = stage.file.rows[missing[0]].place
+        raise SeedError(
+            f"{stage.table.name} has no such row to be changed afterwards",
+            place=Place(place.path, place.line),
+            hint=f"another seed file brings it, with the same {', '.join(stage.key)}",
+        )
+    try:
+        with connection.transaction():
+            return upsert.update(connection, stage)
+    except psycopg.Error as error:
+        raise blame.of_rows(connection, [stage], [stage], error) from None
 
 
 def _advance_sequences(connection: Connection, stage: Stage) -> None:

@@ -46,31 +46,60 @@ def _insert_shape(stage: Stage, n: int, row: int | None) -> sql.Composed:
     return query + sql.SQL(" order by s.{}").format(ROW)
 
 
-def update(connection: Connection, stage: Stage, row: int | None = None) -> int:
-    """Updates the rows that differ; they are compared as text, since not every type has an equality."""
+def update(connection: Connection, stage: Stage, later: Sequence[Stage] = (), row: int | None = None) -> int:
+    """Updates the rows that differ; they are compared as text, since not every type has an equality.
+
+    What the stages that come ``later`` say of a row stays as it is.
+    """
     changed = 0
     for n, columns in enumerate(stage.shapes if stage.key else ()):
-        names = [
-            sql.Identifier(name)
+        values = [
+            (sql.Identifier(name), _value(stage, name, later))
             for name in columns
             if name not in stage.key and not stage.table.columns[name].is_always
         ]
-        if not names:
+        if not values:
             continue
         query = sql.SQL(
             "update {target} as t set {sets} from {stage} as s where {here} and {same} and ({differ})"
         ).format(
             target=stage.target,
-            sets=sql.SQL(", ").join(sql.SQL("{0} = s.{0}").format(name) for name in names),
+            sets=sql.SQL(", ").join(sql.SQL("{} = {}").format(name, value) for name, value in values),
             stage=stage.name,
             here=_rows(n, row),
             same=_same_key(stage),
             differ=sql.SQL(" or ").join(
-                sql.SQL("t.{0}::text is distinct from s.{0}::text").format(name) for name in names
+                sql.SQL("t.{}::text is distinct from ({})::text").format(name, value) for name, value in values
             ),
         )
         changed += connection.execute(query, prepare=False).rowcount
     return changed
+
+
+def strangers(stage: Stage) -> sql.Composed:
+    """A query for the number of the first row that the table does not hold; null if it holds all."""
+    return sql.SQL("select min(s.{}) from {} as s where not exists (select from {} as t where {})").format(
+        ROW, stage.name, stage.target, _same_key(stage)
+    )
+
+
+def _value(stage: Stage, name: str, later: Sequence[Stage]) -> sql.Composed:
+    """What a column of ``t`` becomes: what ``s`` says, unless a later stage has the last word on that row."""
+    column = sql.Identifier(name)
+    said = [
+        sql.SQL("exists (select from {} as l where {} and l.{} in ({}))").format(
+            other.name,
+            sql.SQL(" and ").join(sql.SQL("t.{0} = l.{0}").format(sql.Identifier(part)) for part in other.key),
+            SHAPE,
+            sql.SQL(", ").join(sql.Literal(n) for n in shapes),
+        )
+        for other in later
+        if other.table.name == stage.table.name and other.key
+        if (shapes := [n for n, names in enumerate(other.shapes) if name in names])
+    ]
+    if not said:
+        return sql.SQL("s.{}").format(column)
+    return sql.SQL("case when {} then t.{} else s.{} end").format(sql.SQL(" or ").join(said), column, column)
 
 
 def _rows(n: int, row: int | None) -> sql.Composed:

@@ -15,6 +15,9 @@ from harness.project.settings import BUILT_IN_PROFILES, BUILT_IN_TARGETS, Settin
 
 FILE = "project.yml"
 _YAML = (".yml", ".yaml")
+AFTERWARDS = "afterwards"
+"""The folder of seed files that change what the others have brought."""
+
 _SEED = re.compile(r"(?:\d+_)?(?:(?P<schema>[^.]+)\.)?(?P<table>[^.]+)\.(?P<format>csv|yml|yaml)")
 
 
@@ -75,16 +78,17 @@ def _place(node: nodes.Mapping, key: str) -> Place:
 
 def _module(root: Path, name: str, settings: Settings) -> Module:
     paths = settings.paths
+    seeds = _files(root / paths.seeds / name, (".csv", *_YAML))
     return Module(
         name=name,
         depends_on=settings.modules[name].depends_on,
         migrations=migrations.discover(root, name, root / paths.schema / name),
-        seeds=tuple(_seed(root, name, path) for path in _files(root / paths.seeds / name, (".csv", *_YAML))),
+        seeds=tuple(_seed(root, name, root / paths.seeds / name, path) for path in seeds),
         checks=_files(root / paths.checks / name, _YAML),
     )
 
 
-def _seed(root: Path, module: str, path: Path) -> Seed:
+def _seed(root: Path, module: str, directory: Path, path: Path) -> Seed:
     found = _SEED.fullmatch(path.name)
     if not found:
         raise ProjectError(
@@ -93,7 +97,8 @@ def _seed(root: Path, module: str, path: Path) -> Seed:
             hint="for example 01_orders.csv, or auth.users.csv for a table of another schema",
         )
     table = TableName(found["schema"] or module, found["table"])
-    return Seed(module, table, path, "csv" if found["format"] == "csv" else "yaml")
+    afterwards = path.relative_to(directory).parts[0] == AFTERWARDS
+    return Seed(module, table, path, "csv" if found["format"] == "csv" else "yaml", afterwards)
 
 
 def _files(directory: Path, endings: tuple[str, ...]) -> tuple[Path, ...]:

@@ -40,12 +40,16 @@ class Migration:
 
 @dataclass(frozen=True)
 class Seed:
-    """A fixture file; ``format`` is ``csv`` or ``yaml``."""
+    """A fixture file; ``format`` is ``csv`` or ``yaml``.
+
+    What comes ``afterwards`` changes rows that the other files have brought.
+    """
 
     module: str
     table: TableName
     path: Path
     format: str
+    afterwards: bool = False
 
 
 @dataclass(frozen=True)

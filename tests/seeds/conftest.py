@@ -22,7 +22,7 @@ class Loader:
         self.connection = connection
         self.connection.execute("create schema app")
         self.directory = root / "seeds/app"
-        self.directory.mkdir(parents=True)
+        (self.directory / "afterwards").mkdir(parents=True)
 
     def execute(self, query: str) -> None:
         self.connection.execute(query.encode())
@@ -33,11 +33,17 @@ class Loader:
     def load(self) -> dict[str, tuple[int, int]]:
         """File name to (rows, changed)."""
         found = [
-            Seed("app", TableName("app", path.stem), path, "csv" if path.suffix == ".csv" else "yaml")
-            for path in sorted(self.directory.iterdir())
+            Seed(
+                "app",
+                TableName("app", path.stem),
+                path,
+                "csv" if path.suffix == ".csv" else "yaml",
+                afterwards=path.parent != self.directory,
+            )
+            for path in sorted(self.directory.rglob("*.*"))
         ]
         loaded = seeds.load(self.connection, [Module("app", seeds=tuple(found))], root=self.root)
-        return {each.seed.path.name: (each.rows, each.changed) for each in loaded}
+        return {str(each.seed.path.relative_to(self.directory)): (each.rows, each.changed) for each in loaded}
 
     def refused(self) -> str:
         with pytest.raises(SeedError) as caught:

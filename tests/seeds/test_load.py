@@ -267,3 +267,65 @@ def test_all_or_nothing(loader: Loader) -> None:
     loader.refused()
     assert loader.rows("select count(*) from app.a") == [(0,)]
     assert loader.rows("select count(*) from pg_locks where locktype = 'advisory'") == [(0,)]
+
+
+WEEKS = """
+create table app.weeks (id int primary key, open boolean not null, note text);
+create table app.items (id int primary key, week_id int not null references app.weeks, n int);
+create function app.only_open() returns trigger language plpgsql as $$
+begin
+    if not (select open from app.weeks where id = new.week_id) then raise exception 'closed'; end if;
+    return new;
+end $$;
+create trigger only_open before insert or update on app.items for each row execute function app.only_open();
+create function app.stay_closed() returns trigger language plpgsql as $$
+begin
+    if not old.open then raise exception 'closed for good'; end if;
+    return new;
+end $$;
+create trigger stay_closed before update on app.weeks for each row execute function app.stay_closed();
+"""
+
+
+def test_what_comes_afterwards_changes_rows_when_all_are_in(loader: Loader) -> None:
+    loader.execute(WEEKS)
+    loader.put("weeks.csv", "id,open,note\n1,true,a\n2,true,b\n")
+    loader.put("items.yml", "- {id: 1, week_id: 1, n: 5}\n- {id: 2, week_id: 2, n: 6}\n")
+    loader.put("afterwards/weeks.yml", "- {id: 2, open: false}\n")
+    assert loader.load() == {"weeks.csv": (2, 2), "items.yml": (2, 2), "afterwards/weeks.yml": (1, 1)}
+    assert loader.rows("select id, open from app.weeks order by id") == [(1, True), (2, False)]
+
+
+def test_a_second_load_goes_no_step_back(loader: Loader) -> None:
+    loader.execute(WEEKS)
+    loader.put("weeks.csv", "id,open,note\n1,true,a\n2,true,b\n")
+    loader.put("afterwards/weeks.yml", "- {id: 2, open: false}\n")
+    loader.load()
+    assert loader.load() == {"weeks.csv": (2, 0), "afterwards/weeks.yml": (1, 0)}
+    loader.put("weeks.csv", "id,open,note\n1,true,other\n2,true,b\n")
+    assert loader.load() == {"weeks.csv": (2, 1), "afterwards/weeks.yml": (1, 0)}
+    assert loader.rows("select note, open from app.weeks order by id") == [("other", True), ("b", False)]
+
+
+def test_what_comes_afterwards_needs_a_row_and_its_key(loader: Loader) -> None:
+    loader.execute(WEEKS)
+    loader.put("weeks.csv", "id,open\n1,true\n")
+    loader.put("afterwards/weeks.yml", "- {id: 1, open: false}\n- {id: 3, open: false}\n")
+    assert loader.refused() == (
+        "seeds/app/afterwards/weeks.yml:2: app.weeks has no such row to be changed afterwards\n"
+        "hint: another seed file brings it, with the same id"
+    )
+    loader.put("afterwards/weeks.yml", "- {open: false}\n")
+    assert loader.refused() == (
+        "seeds/app/afterwards/weeks.yml: no key of app.weeks is among these columns\n"
+        "hint: a row that is changed afterwards is told by its primary key"
+    )
+    assert loader.rows("select * from app.weeks") == []
+
+
+def test_a_change_afterwards_that_is_refused_has_its_line(loader: Loader) -> None:
+    loader.execute(WEEKS)
+    loader.execute("alter table app.weeks add constraint short check (length(note) < 4)")
+    loader.put("weeks.csv", "id,open,note\n1,true,a\n2,true,b\n")
+    loader.put("afterwards/weeks.yml", "- {id: 1, note: ab}\n- {id: 2, note: abcd}\n")
+    assert loader.refused().startswith("seeds/app/afterwards/weeks.yml:2: ")

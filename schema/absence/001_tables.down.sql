@@ -1,0 +1,13 @@
+drop table absence.audit_log;
+drop table absence.communication_logs;
+drop table absence.milestone_actions;
+drop table absence.milestone_configs;
+drop table absence.milestone_keys;
+drop table absence.sickness_cases;
+drop table absence.employees;
+drop table absence.departments;
+drop table absence.role_permissions;
+drop table absence.user_roles;
+drop table absence.users;
+drop table absence.organisations;
+drop schema absence;

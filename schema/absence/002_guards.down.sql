@@ -1,0 +1,23 @@
+drop trigger communication_logs_audit on absence.communication_logs;
+drop trigger milestone_actions_audit on absence.milestone_actions;
+drop trigger audit_log_append_only on absence.audit_log;
+drop trigger milestone_actions_no_truncate on absence.milestone_actions;
+drop trigger audit_log_no_truncate on absence.audit_log;
+drop trigger communication_logs_no_truncate on absence.communication_logs;
+drop trigger communication_logs_append_only on absence.communication_logs;
+drop trigger milestone_actions_begin on absence.milestone_actions;
+drop trigger milestone_actions_transition on absence.milestone_actions;
+drop trigger milestone_actions_touch on absence.milestone_actions;
+drop trigger milestone_configs_touch on absence.milestone_configs;
+drop trigger sickness_cases_touch on absence.sickness_cases;
+drop trigger employees_touch on absence.employees;
+drop trigger departments_touch on absence.departments;
+drop trigger users_touch on absence.users;
+drop trigger organisations_touch on absence.organisations;
+
+drop function absence.audit_change();
+drop function absence.audit_log_append_only();
+drop function absence.refuse_change();
+drop function absence.milestone_action_begin();
+drop function absence.milestone_action_transition();
+drop function absence.touch_updated_at();

@@ -1,0 +1,13 @@
+drop function absence.case_communication_log_count(uuid);
+drop function absence.case_communication_log(uuid);
+drop function absence.mark_overdue_milestone_actions(date);
+drop function absence.overdue_milestone_actions(date);
+drop function absence.case_milestone_actions(uuid);
+drop function absence.skip_milestone_action(uuid, text, uuid);
+drop function absence.complete_milestone_action(uuid, uuid, text);
+drop function absence.close_milestone_action(uuid, text, uuid, text);
+drop function absence.complete_automatic_milestone_actions(uuid, date);
+drop function absence.create_milestone_actions(uuid);
+drop view absence.communication_log_list;
+drop view absence.milestone_action_counts;
+drop view absence.milestone_action_list;

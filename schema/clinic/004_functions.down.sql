@@ -1,0 +1,1 @@
+drop function clinic.remove_expired_webhooks(timestamptz);

@@ -1,0 +1,15 @@
+drop table weeksmith.chat_message;
+drop table weeksmith.chat_session;
+drop table weeksmith.audit_log;
+drop table weeksmith.plan_item;
+drop table weeksmith.task;
+drop table weeksmith.weekly_plan;
+drop table weeksmith.goal;
+drop table weeksmith.cycle;
+drop table weeksmith.vision;
+drop type weeksmith.chat_role;
+drop type weeksmith.actor_type;
+drop type weeksmith.plan_item_status;
+drop type weeksmith.plan_mode;
+drop type weeksmith.goal_type;
+drop schema weeksmith;

@@ -1,0 +1,14 @@
+drop index weeksmith.idx_chat_message_session;
+drop index weeksmith.idx_chat_session_cycle;
+drop index weeksmith.idx_chat_session_user;
+drop index weeksmith.idx_audit_log_subject;
+drop index weeksmith.idx_audit_log_actor;
+drop index weeksmith.idx_plan_item_task;
+drop index weeksmith.idx_plan_item_goal;
+drop index weeksmith.idx_plan_item_plan;
+drop index weeksmith.idx_plan_item_user;
+drop index weeksmith.idx_task_user;
+drop index weeksmith.idx_weekly_plan_user;
+drop index weeksmith.idx_goal_cycle;
+drop index weeksmith.idx_goal_user;
+drop index weeksmith.idx_cycle_user;

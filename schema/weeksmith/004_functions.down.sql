@@ -1,0 +1,1 @@
+drop function weeksmith.unlock_plan(uuid, text, integer);
