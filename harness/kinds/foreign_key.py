@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Constraint, Table
 from harness.generation import Draft
+from harness.kinds._reference_races import races
 from harness.kinds._references import Reference, actions
+from harness.kinds._refused_by import RefusedBy
 from harness.kinds.base import Fact, Kind, Subject, column_list, default_name, show
 from harness.kinds.check import validated
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
-from harness.project.keys import Reader, key, name, names, table_columns, text
+from harness.project.keys import Reader, concurrently, key, name, names, section, table_columns, text
 from harness.project.model import TableName
 from harness.project.nodes import Node, expected
+from harness.races import Races
 
 _ACTION = re.compile(r"(no action|restrict|cascade|set null|set default)(?:\s*\(([^()]+)\))?", re.IGNORECASE)
 
@@ -33,6 +36,15 @@ def _read_action(what: str, node: Node) -> str:
 
 _WORDS = "no action, restrict, cascade, set null, set default or set null (columns)"
 action: Reader[str] = Reader(_WORDS, partial(_read_action, _WORDS), {"type": "string", "pattern": _ACTION.pattern})
+
+
+@dataclass(frozen=True)
+class Orphans(RefusedBy):
+    """``{of: plan_id, sqlstate: P0002, trigger: items_plan_seen}``"""
+
+    of: tuple[str, ...] = key(
+        names, "the columns by which the trigger looks for the parent; by default all", default=()
+    )
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,10 @@ class ForeignKey(Kind):
     nowhere; a NULL in a nullable part is not checked (MATCH SIMPLE). Deleting a parent with no, one and many children
     does what `on_delete` says, down the whole chain, and leaves strangers alone; so does a change of its key with
     `on_update`. Both are `no action` if not said.
+
+    Where a trigger looks for the parent first, `orphans: {of: plan_id, sqlstate: P0002, trigger: items_plan_seen}` says
+    how it refuses one that is nowhere, or that the writer cannot see, and the columns of the key that it looks at. The
+    rest of a composite key is then left to the constraint.
     """
 
     foreign_key: tuple[str, ...] = key(names, "the columns that refer")
@@ -62,6 +78,11 @@ class ForeignKey(Kind):
     on_delete: str = key(action, "what becomes of a row whose parent is deleted", default="no action")
     on_update: str = key(action, "what becomes of a row whose parent's key changes", default="no action")
     constraint: str | None = key(name, "the constraint; by default <table>_<columns>_fkey", default=None)
+    concurrently: tuple[str, ...] = concurrently()
+
+    orphans: Orphans | None = key(
+        section(Orphans, "orphans"), "the trigger that refuses orphans before the constraint does", default=None
+    )
 
     @property
     def subject(self) -> str:
@@ -71,7 +92,12 @@ class ForeignKey(Kind):
         return self.constraint or default_name(table, self.foreign_key, "fkey")
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
-        return (Refused(("23503", "23001"), table, constraint=self._constraint(table)),)
+        by_constraint = Refused(("23503", "23001"), table, constraint=self._constraint(table))
+        return (by_constraint, self.orphans.anywhere()) if self.orphans else (by_constraint,)
+
+    def bars(self, probe: Probe) -> bool:
+        # A role that does not see the parent gets no further.
+        return self.orphans is not None and isinstance(probe.statement, Insert | Update)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         found = subject.table.constraint(self._constraint(subject.table.name))
@@ -83,6 +109,8 @@ class ForeignKey(Kind):
         yield Fact(f"on delete {self.on_delete}", f"on delete {found.on_delete}{limited}")
         yield Fact(f"on update {self.on_update}", f"on update {found.on_update}")
         yield validated(found)
+        if self.orphans:
+            yield from self.orphans.facts(subject)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         reference = self._reference(subject)
@@ -92,6 +120,11 @@ class ForeignKey(Kind):
             return Scenario(tuple(draft.inserts), tuple(probes))
 
         return subject.scenarios(build)
+
+    def races(self, subject: Subject) -> st.SearchStrategy[Races]:
+        # By what is declared alone: a trigger in place of the constraint sees each of the two alone.
+        parent, columns = self.references
+        return races(subject, self.foreign_key, subject.catalog.table(parent), columns)
 
     def _reference(self, subject: Subject) -> Reference:
         table = subject.table
@@ -106,7 +139,8 @@ class ForeignKey(Kind):
         table, columns = subject.table, reference.key.columns
         resident = draft.insert(table.name, present=columns)
         fresh = draft.row(table.name, present=columns)
-        refused, key = reference.refused, subject.key(resident)
+        key = subject.key(resident)
+        refused = self.orphans.by(table) if self.orphans else reference.refused
         alone = _alone(table, reference.key)
         ghost = reference.ghost(draft, fresh)
         value = f"{show(ghost)}, which is nowhere"
@@ -121,7 +155,9 @@ class ForeignKey(Kind):
             # A column that another foreign key shares leads nowhere by that one as well: it may mask this.
             partial_ghost = {**fresh, column: ghost[column]}
             aspect = f"{column} of another parent"
-            yield Probe(Insert(table.name, partial_ghost), refused, aspect, aspect, required=False)
+            seen_by_trigger = self.orphans is not None and self.orphans.of == (column,)
+            by = refused if seen_by_trigger else reference.refused
+            yield Probe(Insert(table.name, partial_ghost), by, aspect, aspect, required=False)
         for column in columns:
             if not table.column(column).not_null:
                 null = Insert(table.name, {**fresh, **ghost, column: None})
