@@ -22,13 +22,15 @@ class Counterexample:
 
     ``wanted`` and ``caught`` are one line each. ``rows`` are the rows it took, as
     ``(table, {column: SQL text or None})``, the row of the probe last. ``script`` is SQL for psql that
-    shows the fault on a database with the schema applied, and leaves nothing behind.
+    shows the fault on a database with the schema applied, and leaves nothing behind. ``steps`` are those of two
+    sessions, one line each, where it took two: then the script is to be followed by hand.
     """
 
     wanted: str
     caught: str
     rows: tuple[tuple[str, dict[str, str | None]], ...] = ()
     script: str | None = None
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -163,9 +163,14 @@ SHOWN = {
     ("privileges", "a_grant_missing"): ["permission denied for table orders"],
     ("query", "a_trigger_on_insert_alone"): ["UPDATE 1", '{"job": '],
     ("referenced_by", "children_that_lose_it_and_should_go"): ["DELETE 1", "1, 0, 1"],
+    ("routine", "counts_of_everybody"): ["f"],
+    ("routine", "marks_a_day_early"): ["f"],
+    ("routine", "refuses_at_once"): ["ERROR:  closed already"],
+    ("row_security", "changed_without_looking"): ["UPDATE 3", "3 rows, not the 1"],
     ("row_security", "everybody_sees_everything"): ["3 rows, not the 1"],
     ("row_security", "writes_that_nobody_declared"): ["UPDATE 1"],
     ("touched_on_update", "no_trigger"): ["UPDATE 1", "2001-01-01 00:00:00+00"],
+    ("unique", "every_key_is_taken_and_none_is_unique"): ["INSERT 0 1"],
     ("unique", "the_whole_for_a_part"): ['violates unique constraint "uq_live"'],
 }
 
@@ -187,6 +192,16 @@ def test_the_script_shows_the_fault_in_psql(
     assert "ERROR" not in output.rpartition("SAVEPOINT")[0], "what stands before has to work"
     for shown in SHOWN[kind, name]:
         assert shown in probe, output
+
+
+def test_given_rows_are_shown_also_where_a_guard_was_passed_by(
+    server: Server, maintenance: Connection, tmp_path: Path
+) -> None:
+    case = next(case for case in CASES if case.name == "closes_nothing_that_is_late")
+    scratch, outcomes = prove(case, server, maintenance, tmp_path)
+    scratch.drop(scratch.made[0])
+    (found,) = counterexamples(outcomes)
+    assert [row["status"] for table, row in found.rows if table == "t.orders"] == ["open", "late", "open"]
 
 
 def _rows(scratch: Scratch, database: str) -> list[tuple[object, ...]]:

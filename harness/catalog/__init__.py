@@ -4,12 +4,14 @@ from harness.catalog.model import (
     Catalog,
     Column,
     Constraint,
+    Definer,
     Grant,
     Index,
     Policy,
     Table,
     Trigger,
+    View,
 )
 from harness.catalog.read import read
 
-__all__ = ["Catalog", "Column", "Constraint", "Grant", "Index", "Policy", "Table", "Trigger", "read"]
+__all__ = ["Catalog", "Column", "Constraint", "Definer", "Grant", "Index", "Policy", "Table", "Trigger", "View", "read"]

@@ -193,6 +193,34 @@ class Table:
     def unique_keys(self) -> tuple[Index, ...]:
         return tuple(index for index in self.indexes if index.unique)
 
+    @property
+    def rules(self) -> int:
+        """How many rules the database keeps for it: NOT NULLs, constraints, unique indexes, triggers, policies."""
+        bare = [index for index in self.unique_keys if index.constraint is None]
+        not_null = [column for column in self.columns if column.not_null]
+        return sum(map(len, (not_null, self.constraints, bare, self.triggers, self.policies)))
+
+
+@dataclass(frozen=True)
+class View:
+    """A view, or a ``materialized`` one; ``reads`` are the relations that its query names, views among them."""
+
+    name: TableName
+    owner: str
+    materialized: bool
+    security_invoker: bool
+    reads: tuple[TableName, ...]
+
+
+@dataclass(frozen=True)
+class Definer:
+    """A function that runs with its owner's rights; ``pinned`` if names in it do not depend on its caller's path."""
+
+    schema: str
+    signature: str
+    owner: str
+    pinned: bool
+
 
 @dataclass(frozen=True)
 class Catalog:
@@ -203,6 +231,8 @@ class Catalog:
 
     version: int
     tables: Mapping[TableName, Table]
+    views: tuple[View, ...] = ()
+    definers: tuple[Definer, ...] = ()
     roots: Mapping[tuple[TableName, str], tuple[TableName, str]] = field(default_factory=dict)
 
     def root(self, table: TableName, constraint: str) -> tuple[TableName, str]:
@@ -221,3 +251,13 @@ class Catalog:
         return tuple(
             (table, key) for table in self.tables.values() for key in table.of_type("f") if key.references == name
         )
+
+    def reading(self, name: TableName) -> tuple[View, ...]:
+        """The views that read a table, by themselves or through others."""
+        found: dict[TableName, View] = {}
+        behind = {name}
+        while behind:
+            level = [view for view in self.views if behind & {*view.reads} and view.name not in found]
+            found |= {view.name: view for view in level}
+            behind = {view.name for view in level}
+        return tuple(found.values())

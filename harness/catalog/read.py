@@ -8,7 +8,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.catalog.model import Catalog, Column, Constraint, Grant, Index, Policy, Table, Trigger
+from harness.catalog.model import Catalog, Column, Constraint, Definer, Grant, Index, Policy, Table, Trigger, View
 from harness.project.model import TableName
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalo
         grants = _by_table(connection, "grants", ledger, lambda row: Grant(**row))
         rows = _rows(connection, "tables", ledger)
         partitions = _rows(connection, "partitions", ledger)
+        views = _views(_rows(connection, "views", ledger))
+        definers = tuple(Definer(**row) for row in _rows(connection, "definers", ledger))
     tables = {}
     for row in rows:
         name = _table_name(row)
@@ -46,7 +48,17 @@ def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalo
             grants=grants[name],
             **row,
         )
-    return Catalog(connection.info.server_version, MappingProxyType(tables), MappingProxyType(_roots(partitions)))
+    roots = MappingProxyType(_roots(partitions))
+    return Catalog(connection.info.server_version, MappingProxyType(tables), views, definers, roots)
+
+
+def _views(rows: list[dict[str, Any]]) -> tuple[View, ...]:
+    found: dict[TableName, View] = {}
+    for row in rows:
+        name, reads = _table_name(row), TableName(row.pop("read_schema"), row.pop("read_table"))
+        before = found[name].reads if name in found else ()
+        found[name] = View(name=name, reads=(*before, reads), **row)
+    return tuple(found.values())
 
 
 def _roots(rows: list[dict[str, Any]]) -> dict[tuple[TableName, str], tuple[TableName, str]]:

@@ -39,6 +39,18 @@ class Roles:
         """Whether a role has a privilege on a table (its quoted name), itself, by membership or by PUBLIC."""
         return bool(self._asked("select has_table_privilege(%s, %s, %s)", role, table, privilege))
 
+    def on_columns(self, role: str, table: str, privilege: str) -> bool:
+        """Whether a role has a privilege on a table or view, or on any column of it."""
+        return bool(self._asked("select has_any_column_privilege(%s, %s, %s)", role, table, privilege))
+
+    def on_column(self, role: str, table: str, column: str, privilege: str) -> bool:
+        """Whether a role has a privilege on one column of a table (its quoted name), or on all of it."""
+        return bool(self._asked("select has_column_privilege(%s, %s, %s, %s)", role, table, column, privilege))
+
+    def may_execute(self, role: str, signature: str) -> bool:
+        """Whether a role may call a function, given as ``regprocedure`` prints it."""
+        return bool(self._asked("select has_function_privilege(%s, %s, 'execute')", role, signature))
+
     def on_schema(self, role: str, schema: str) -> bool:
         """Whether a role may use a schema."""
         return bool(self._asked("select has_schema_privilege(%s, %s, 'usage')", role, schema))

@@ -45,12 +45,14 @@ def apply(target: str | None, select: tuple[str, ...], dry_run: bool, **options:
 @click.option("--dry-run", is_flag=True, help="Say what would be taken back; parse it, execute nothing.")
 @click.option("--rerun", metavar="MODULE/NNN", help="Run the down file of a half rolled back migration again.")
 @click.option("--mark-rolled-back", metavar="MODULE/NNN", help="Only take a migration out of the ledger.")
+@click.option("--select", metavar="MODULE", multiple=True, help="Only these modules and what depends on them.")
 @target_option
-def rollback(target: str | None, dry_run: bool, **options: Any) -> int:
+def rollback(target: str | None, select: tuple[str, ...], dry_run: bool, **options: Any) -> int:
     """Take back what was applied last."""
     from harness.database import migrate
 
     project = load_project()
+    modules = project.with_dependents(select) if select else project.modules
     given = [f"--{name}" for name in ("to", "steps", "all") if options[name]]
     if len(given) > 1:
         raise click.UsageError(f"{' and '.join(given)} say different things: give one of them")
@@ -58,7 +60,7 @@ def rollback(target: str | None, dry_run: bool, **options: Any) -> int:
     with open_database(project, target, create=False) as (server, connection):
         click.echo(f"{server.description}, database {server.default_database}")
         found = migrate.rollback(
-            connection, project, project.modules, dry_run=dry_run, on_event=None if dry_run else progress, **options
+            connection, project, modules, dry_run=dry_run, on_event=None if dry_run else progress, **options
         )
     progress.total("roll back", "rolled back", found, dry_run=dry_run, marked=bool(options["mark_rolled_back"]))
     return 0

@@ -23,6 +23,7 @@ from harness.workbench import default_profile
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.catalog.model import Catalog
     from harness.declarations import Check
     from harness.project.model import Project
     from harness.reports.run import Run
@@ -67,7 +68,8 @@ def test(
 ) -> int:
     """Prove the checks.
 
-    Works in scratch databases that are dropped afterwards; the target's own database is never touched.
+    Works in scratch databases that are dropped afterwards; the target's own database is never touched. With
+    --select they hold the modules of those checks, and the modules these depend on, and no others.
     """
     from harness import declarations, selection
     from harness.database.scratch import workspace
@@ -83,12 +85,14 @@ def test(
     how = project.profile(profile or default_profile(os.environ))
     _share_hypothesis_data()
     effort = Effort.of(how.scenarios, how.seed if seed is None else seed)
-    with open_target(project, target) as server, workspace(server, project, project.modules) as databases:
+    modules = project.with_dependencies({check.module for check in chosen}) if select else project.modules
+    there = [check for check in declared if check.module in {module.name for module in modules}]
+    with open_target(project, target) as server, workspace(server, project, modules) as databases:
         run = Run(project.name, server.description, how.name, effort.scenarios, effort.seed, len(chosen))
         outcomes: list[Outcome] = []
         with closing(Terminal(_console(), run)) as terminal:
-            terminal.begin(f"{server.description}, {_contents(project, chosen)}")
-            with Prover(declared, project, databases, effort) as prover:
+            with Prover(there, project, databases, effort) as prover:
+                terminal.begin(f"{server.description}, {_contents(project, chosen, prover.catalog)}")
                 started = time.perf_counter()
                 for check in chosen:
                     outcome = prover.prove(check)
@@ -125,12 +129,14 @@ def _share_hypothesis_data() -> None:
         set_hypothesis_home_dir(platformdirs.user_cache_path("constraint-harness") / "hypothesis")
 
 
-def _contents(project: Project, chosen: Sequence[Check]) -> str:
-    """``intents: 3 migrations, 115 checks``."""
+def _contents(project: Project, chosen: Sequence[Check], catalog: Catalog) -> str:
+    """``intents: 3 migrations, 96 rules, 115 checks``: the rules are those of the tables that the checks speak of."""
     modules = [module for module in project.modules if any(check.module == module.name for check in chosen)]
     migrations = sum(len(module.migrations) for module in modules)
     names = ", ".join(module.name for module in modules)
-    return f"{names}: {counted(migrations, 'migration')}, {counted(len(chosen), 'check')}"
+    tables = {check.table for check in chosen}
+    rules = sum(table.rules for name, table in catalog.tables.items() if name in tables)
+    return f"{names}: {counted(migrations, 'migration')}, {counted(rules, 'rule')}, {counted(len(chosen), 'check')}"
 
 
 def _repeat(run: Run, failed: Sequence[str], select: Sequence[str], exclude: Sequence[str], target: str | None) -> str:

@@ -25,6 +25,7 @@ from harness.errors import Place, ProjectError, StatementError, TargetError
 from harness.project.model import Module, Project
 
 FORMAT = 1  # of templates; raise it when the same files would give another database
+_NOT_THERE = ("3F000", "42P01", "42704", "42883")  # no such schema, table, type or role, function
 Build = Callable[[Connection, Project, tuple[Module, ...]], None]
 
 
@@ -178,7 +179,11 @@ class Workspace:
                     keeper.drop_template(self.maintenance, template)
 
     def _explain(self, error: StatementError) -> None:
-        """A refused CREATE ROLE needs more than what the statement's own message says."""
+        """What the statement's own message cannot say: who may create roles, which modules there are."""
+        if error.sqlstate in _NOT_THERE and len(self.modules) < len(self.project.modules):
+            names = ", ".join(module.name for module in self.modules)
+            advice = f"only {names} was built: if another module makes it, say so under depends_on in project.yml"
+            error.hint = f"{error.hint}; {advice}" if error.hint else advice
         row = self.maintenance.execute(
             "select rolcreaterole or rolsuper from pg_roles where rolname = current_user"
         ).fetchone()

@@ -87,7 +87,7 @@ def _typical(column: Column) -> list[str]:
     if name == "bool":
         return ["false", "true"]
     if name in ("json", "jsonb"):
-        return ["{}", "[]", '{"a": 1}', "1", '"a"', "true"]
+        return ["{}", "[]", '{"a": 1}', "1", '"a"', "true", "null"]
     if name in _MOMENTS:
         zone = "+00" if name == "timestamptz" else ""
         days = ["2000-01-01", "1970-01-01", "2030-06-15", "2100-01-01"]

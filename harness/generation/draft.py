@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -10,18 +9,18 @@ from typing import Any, TypeVar
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from harness.catalog.model import Catalog, Constraint, Index, Table
+from harness.catalog.model import Catalog, Constraint, Table
+from harness.generation.alike import alike, columns_of, end_chain
 from harness.generation.candidates import sample
-from harness.generation.pools import Pool, Pools
+from harness.generation.pool import Pool
+from harness.generation.pools import Pools
 from harness.generation.types import values
 from harness.probes.statement import Insert, Values
-from harness.project import sql
 from harness.project.model import TableName
 
 T = TypeVar("T")
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
-_ORDER = re.compile(r"( desc| nulls first| nulls last)+$")
 VARIETY = 32
 """Values of a column that no rule speaks of."""
 
@@ -46,6 +45,10 @@ class Draft:
         self._rows: dict[TableName, list[dict[str, str | None]]] = {}
         self._kin: dict[TableName, Mapping[str, str | None]] | None = None
         self.inserts: list[Insert] = []
+        self.room: dict[TableName, None] = {}
+        """The tables whose own rows leave no room for those that are drawn."""
+        self.later: list[Insert] = []
+        """Rows as they may have become, which stand after all the others."""
 
     def insert(
         self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = ()
@@ -73,6 +76,18 @@ class Draft:
         """
         definition = self._catalog.table(table)
         return self._row(definition, dict(fixed), present, 0, self._pools.of(definition, born=False, also=also))
+
+    def linked(self, table: TableName, fixed: Values, columns: tuple[str, ...]) -> dict[str, str | None]:
+        """Draws a row whose reference by these columns leads somewhere, and has it stand there.
+
+        It is one that is inserted, or, where rules about births leave that NULL, one as it may have become since.
+        """
+        definition = self._catalog.table(table)
+        if self._pools.takes(definition, columns):
+            return self.insert(table, fixed, columns)
+        row = self.grown(table, fixed, columns)
+        self.later.append(Insert(table, row))
+        return row
 
     @contextmanager
     def related(self) -> Iterator[None]:
@@ -122,10 +137,16 @@ class Draft:
     ) -> dict[str, str | None]:
         if depth > DEPTH:
             reject()
+        if self._pools.crowded(table):
+            self.room.setdefault(table.name)
         row: dict[str, str | None] = dict(fixed)
+        pools = self._pools.of(table) if pools is None else pools
+        if depth:
+            end_chain(table, row, pools)
         self._draw_apart(table, row)
-        self._draw_pools(self._pools.of(table) if pools is None else pools, row, present)
-        self._draw_parents(table, row, fixed, present, depth)
+        self._draw_pools(pools, row, present)
+        valued = {column for pool in pools for column in pool.valued if row[column] is not None}
+        self._draw_parents(table, row, valued | set(fixed), present, depth)
         for column in table.columns:
             if column.is_supplied and column.name not in row:
                 row[column.name] = self._draw_free(table, column.name, present)
@@ -149,17 +170,16 @@ class Draft:
 
     def _draw_pools(self, pools: Sequence[Pool], row: dict[str, str | None], present: tuple[str, ...]) -> None:
         for pool in pools:
-            fitting = _fitting(pool, row, present)
+            fitting = pool.fitting(row, present) or pool.fitting_nulls(row)
             # What is fixed may lie outside the pool: the rest is then drawn as if it were not there.
             choice = self.draw(st.sampled_from(fitting or pool.rows))
             for column, value in zip(pool.columns, choice, strict=True):
                 row.setdefault(column, value)
 
     def _draw_parents(
-        self, table: Table, row: dict[str, str | None], fixed: Values, present: tuple[str, ...], depth: int
+        self, table: Table, row: dict[str, str | None], settled: set[str], present: tuple[str, ...], depth: int
     ) -> None:
         # Wide keys first: a composite key decides columns that narrower keys then follow.
-        settled = set(fixed)
         for key in sorted(table.of_type("f"), key=lambda key: -len(key.columns)):
             assert key.references is not None
             if self._stays_null(table, key, row, settled, present):
@@ -220,7 +240,14 @@ class Draft:
             for row in self._rows.get(key.references, []):
                 # The same key values name the same row: a second one would break the parent's own key.
                 if all(row.get(name) == value for name, value in known.items()):
-                    return row
+                    # One that is only tried later is nobody's parent yet.
+                    return row if any(insert.values is row for insert in self.inserts) else reject()
+        most = self._pools.most(self._catalog.table(key.references))
+        if most is not None and len(self._rows.get(key.references, [])) >= most:
+            there = (insert.values for insert in self.inserts if insert.table == key.references)
+            fitting = [row for row in there if known.items() <= row.items()]
+            if fitting:
+                return self.choose(fitting)
         parent = self._row(self._catalog.table(key.references), dict(known), (), depth + 1)
         self.inserts.append(Insert(key.references, parent))
         return parent
@@ -228,7 +255,7 @@ class Draft:
     def _draw_free(self, table: Table, name: str, present: tuple[str, ...]) -> str | None:
         column = table.column(name)
         strategy: st.SearchStrategy[str | None] = values(column)
-        keyed = any(name in _columns(key) for key in table.unique_keys)
+        keyed = any(name in columns_of(key) for key in table.unique_keys)
         if column.identity:
             # An identity's sequence is not touched: a large number keeps out of its way.
             strategy = st.integers(10_000, 30_000).map(str)
@@ -244,11 +271,11 @@ class Draft:
         """Redraws one column of each unique key that another row of the scenario already has."""
         foreign = {column for key in table.of_type("f") for column in key.columns}
         for key in table.unique_keys:
-            columns = _columns(key)
+            columns = columns_of(key)
             others = [
                 other
                 for other in self._rows.get(table.name, [])
-                if columns and all(_alike(other.get(column)) == _alike(row.get(column)) for column in columns)
+                if columns and all(alike(other.get(column)) == alike(row.get(column)) for column in columns)
             ]
             if not others or (not key.nulls_not_distinct and any(row.get(column) is None for column in columns)):
                 continue
@@ -258,37 +285,12 @@ class Draft:
                 if all(column in fixed for column in columns):
                     continue
                 reject()
-            taken = {_alike(other[free[-1]]) for other in self._rows[table.name]}
+            taken = {alike(other[free[-1]]) for other in self._rows[table.name]}
             row[free[-1]] = self._fresh(table, free[-1], row, taken)
 
     def _fresh(self, table: Table, column: str, row: dict[str, str | None], taken: set[str | None]) -> str | None:
         for _ in range(20):
             value = self.value(table.name, column, row)
-            if _alike(value) not in taken:
+            if alike(value) not in taken:
                 return value
         return reject()
-
-
-def _columns(key: Index) -> tuple[str, ...]:
-    """The columns that decide a unique key: those of its expressions as well."""
-    if len(key.columns) == len(key.keys):
-        return key.columns
-    return tuple(dict.fromkeys(name for each in key.keys for name in sql.columns(_ORDER.sub("", each))))
-
-
-def _alike(value: str | None) -> str | None:
-    """What a key on ``lower(a)`` or ``trim(a)`` makes of a value: rows that differ here differ there."""
-    return value.casefold().strip() if value is not None else None
-
-
-def _fitting(pool: Pool, row: Values, present: tuple[str, ...]) -> Sequence[tuple[str | None, ...]]:
-    """The combinations of a pool that a row with these values can take."""
-    places = [(index, row[column]) for index, column in enumerate(pool.columns) if column in row]
-    filled = [index for index, column in enumerate(pool.columns) if column in present]
-    if not places and not filled:
-        return pool.rows
-    return [
-        entry
-        for entry in pool.rows
-        if all(entry[index] == value for index, value in places) and all(entry[index] is not None for index in filled)
-    ]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Catalog, Column, Table
 from harness.generation.candidates import sample
-from harness.generation.pools import Pool, Pools
+from harness.generation.pool import Pool
+from harness.generation.pools import Pools
 from harness.probes.statement import identifier, literal, qualified
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from harness.catalog.model import Table
-from harness.probes.statement import identifier
+from harness.catalog.model import Column, Table
+from harness.probes.statement import identifier, literal, qualified
 
 if TYPE_CHECKING:
     import psycopg
@@ -98,12 +98,7 @@ class Oracle:
     def _records(self, table: Table) -> str:
         """A query for the rows of a parameter, numbered; generated columns are put in as their expression has it."""
         alias = identifier(table.name.table)
-        shown = ", ".join(
-            f"({column.default}) as {identifier(column.name)}"
-            if column.generated
-            else f"{alias}.{identifier(column.name)}"
-            for column in table.columns
-        )
+        shown = ", ".join(_shown(column, alias) for column in table.columns)
         rows = f"jsonb_populate_record(null::pg_temp.harness_row, harness_document) as {alias}"
         # A percent sign of the rules (LIKE, modulo) is no placeholder.
         shown, rows = (text.replace("%", "%%") for text in (shown, rows))
@@ -141,6 +136,37 @@ class Oracle:
                 return [tuple(alone)]
             return [(Answer.ERROR,)]
 
+    def described(self, query: str) -> list[tuple[str, str]]:
+        """Names and types of what a query returns, which is only looked at.
+
+        Domains are taken off; what no column can be is text.
+
+        Raises ``psycopg.Error`` if it is wrong whatever the data are: an unknown table or function.
+        """
+        from psycopg import errors, pq
+
+        connection = self._connection.pgconn
+        prepared = connection.prepare(b"", query.encode())
+        if prepared.status != pq.ExecStatus.COMMAND_OK:
+            raise errors.error_from_result(prepared, encoding="utf-8")
+        found = connection.describe_prepared(b"")
+        fields = [(str(found.ftype(n)), str(found.fmod(n))) for n in range(found.nfields)]
+        types = self._connection.execute(
+            "select case typtype when 'p' then 'text' else format_type(oid, typmod) end"
+            " from unnest(%s::oid[], %s::int[]) with ordinality as asked (type, typmod, n)"
+            " join pg_type on oid = type order by n",
+            [[oid for oid, _ in fields], [typmod for _, typmod in fields]],
+        )
+        names = [(found.fname(n) or b"").decode() for n in range(found.nfields)]
+        return [(name, kind) for name, (kind,) in zip(names, types, strict=True)]
+
+    def standing(self, table: Table) -> int:
+        """How many rows stand in a table."""
+        row = self._connection.execute(f"select count(*) from {qualified(table.name)}".encode()).fetchone()
+        assert row is not None
+        found: int = row[0]
+        return found
+
     def scalar(self, table: Table, expression: str) -> str | None:
         """An expression that names no column, as text; names are looked up as for predicates."""
         with self._connection.transaction(force_rollback=True):
@@ -153,14 +179,26 @@ class Oracle:
         return found
 
 
+def _shown(column: Column, alias: str) -> str:
+    """A column of a row in the list of a SELECT."""
+    name = identifier(column.name)
+    if column.generated:
+        return f"({column.default}) as {name}"
+    if column.is_json:
+        # jsonb_populate_record makes NULL of a JSON null.
+        return f"(harness_document -> {literal(column.name)})::{column.base_type} as {name}"
+    return f"{alias}.{name}"
+
+
 def _documents(table: Table, columns: Sequence[str], rows: Sequence[Tuple]) -> list[str]:
-    """Rows as JSON objects that ``jsonb_populate_record`` reads."""
+    """Rows as JSON objects that ``jsonb_populate_record`` reads; without a JSON column that is NULL."""
     json_columns = {column.name for column in table.columns if column.is_json}
     return [
         "{"
         + ",".join(
-            f"{json.dumps(column)}:{value if column in json_columns and value is not None else json.dumps(value)}"
+            f"{json.dumps(column)}:{value if column in json_columns else json.dumps(value)}"
             for column, value in zip(columns, row, strict=True)
+            if value is not None
         )
         + "}"
         for row in rows

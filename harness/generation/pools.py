@@ -12,9 +12,10 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.catalog.model import Catalog, Table
+from harness.catalog.model import Catalog, Index, Table
 from harness.generation.candidates import candidates
 from harness.generation.oracle import Answer, Oracle, Tuple
+from harness.generation.pool import Pool
 from harness.probes.statement import identifier
 from harness.project import sql
 from harness.project.model import TableName
@@ -45,14 +46,6 @@ class Rule:
     birth: bool = False
 
 
-@dataclass(frozen=True)
-class Pool:
-    """Combinations of values for ``columns`` that keep all rules, simplest first."""
-
-    columns: tuple[str, ...]
-    rows: tuple[Tuple, ...]
-
-
 class Pools:
     """The pools of every table, worked out when first asked for.
 
@@ -66,6 +59,8 @@ class Pools:
         self._declared = declared
         self._pools: dict[tuple[TableName, bool, tuple[str, ...]], tuple[Pool, ...]] = {}
         self._apart: dict[TableName, tuple[tuple[Mapping[str, str | None], ...], ...]] = {}
+        self._crowded: dict[TableName, bool] = {}
+        self._most: dict[TableName, int | None] = {}
 
     def rules(self, table: Table) -> tuple[Rule, ...]:
         """Declared rules, then the catalog's CHECKs and those of the columns' domains."""
@@ -95,6 +90,45 @@ class Pools:
 
             self._apart[table.name] = tuple(spread(self, table, each) for each in Exclusion.all_of(table))
         return self._apart[table.name]
+
+    def takes(self, table: Table, columns: Sequence[str]) -> bool:
+        """Whether no rule leaves one of these columns NULL when a row is inserted."""
+        return all(
+            any(all(row[place] is not None for place in places) for row in pool.rows)
+            for pool in self.of(table)
+            if (places := [place for place, name in enumerate(pool.columns) if name in columns])
+        )
+
+    def crowded(self, table: Table) -> bool:
+        """Whether rows that stand in the table take up half of all the keys there can be, or more.
+
+        So it is with reference data: every permission of every role is there, and a row that is drawn is there too.
+        """
+        if table.name not in self._crowded:
+            most = self.most(table)
+            self._crowded[table.name] = most is not None and self.oracle.standing(table) * 2 >= most
+        return self._crowded[table.name]
+
+    def most(self, table: Table) -> int | None:
+        """How many rows there can be before a unique key runs out; None where each has a column of any value."""
+        if table.name not in self._most:
+            sizes = [self._keys(table, key) for key in table.unique_keys if len(key.columns) == len(key.keys)]
+            self._most[table.name] = min((size for size in sizes if size is not None), default=None)
+        return self._most[table.name]
+
+    def _keys(self, table: Table, key: Index) -> int | None:
+        """How many values a unique key can have; None if one of its columns can be anything."""
+        sizes = []
+        pools = {column: pool for pool in self.of(table) for column in pool.columns}
+        for column in map(table.column, key.columns):
+            if column.base_kind == "e" or column.base_name == "bool":
+                sizes.append(len(column.labels) or 2)
+            elif column.name in pools:
+                place = pools[column.name].columns.index(column.name)
+                sizes.append(len({row[place] for row in pools[column.name].rows}))
+            else:
+                return None
+        return math.prod(sizes)
 
     def declared(self, table: TableName) -> Sequence[Rule]:
         """The rules that the project states of a table's rows at any time."""
@@ -131,14 +165,15 @@ class Pools:
         return [dict(zip(others, row[1:], strict=True)) for row in kept]
 
     def _pool(self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule], also: tuple[str, ...]) -> Pool:
-        kept = self._keeping(table, columns, self._combined(table, columns, rules, also), rules)
+        tried = self._combined(table, columns, rules, also)
+        kept = self._keeping(table, columns, tried, rules)
         if not kept:
             names = ", ".join(rule.constraint or rule.predicate for rule in _relevant(table, columns, rules))
             raise Unfillable(f"no values of {', '.join(columns)} found that keep {names}")
         if len(columns) == 1 and len(kept) < ENOUGH and _is_keyed(table, columns[0]):
             varied = [row for row in _varied(kept) if row not in kept]
             kept += self._keeping(table, columns, varied, rules)
-        return Pool(columns, tuple(kept))
+        return Pool(columns, tuple(kept), _valued(table, columns, kept, tried))
 
     def _combined(
         self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule], also: tuple[str, ...]
@@ -168,6 +203,21 @@ class Pools:
 
 def _relevant(table: Table, columns: Sequence[str], rules: Iterable[Rule]) -> list[Rule]:
     return [rule for rule in rules if set(_mentioned(table, rule)) & set(columns)]
+
+
+def _valued(table: Table, columns: Sequence[str], kept: Sequence[Tuple], tried: Sequence[Tuple]) -> tuple[str, ...]:
+    """The columns of foreign keys of which rules ask more than whether they are NULL."""
+    foreign = {column for key in table.of_type("f") for column in key.columns}
+    places = [place for place, column in enumerate(columns) if column in foreign]
+
+    def patterns(rows: Iterable[Tuple]) -> set[Tuple]:
+        return {
+            tuple("" if n in places and value is not None else value for n, value in enumerate(row)) for row in rows
+        }
+
+    known = {*kept}
+    depends = places and patterns(kept) & patterns(row for row in tried if row not in known)
+    return tuple(columns[place] for place in places) if depends else ()
 
 
 def _is_keyed(table: Table, column: str) -> bool:

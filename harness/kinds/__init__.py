@@ -22,6 +22,7 @@ from harness.kinds.privileges import Privileges
 from harness.kinds.query import Query
 from harness.kinds.referenced_by import ReferencedBy
 from harness.kinds.rollback import Rollback
+from harness.kinds.routine import Routine
 from harness.kinds.row_security import RowSecurity
 from harness.kinds.touched_on_update import TouchedOnUpdate
 from harness.kinds.transition import Transition
@@ -47,6 +48,7 @@ KINDS: dict[str, type[Kind]] = {
     "query": Query,
     "referenced_by": ReferencedBy,
     "rollback": Rollback,
+    "routine": Routine,
     "row_security": RowSecurity,
     "touched_on_update": TouchedOnUpdate,
     "transition": Transition,

@@ -34,7 +34,7 @@ def duplicates(
     key = {column: resident[column] for column in columns}
     same = draft.row(table, {**inside, **key}, present)
     yield Probe(Insert(table, same), refused, "same key on insert", f"a second {show(key)}")
-    changes = _key_and_what_hangs_on_it(subject, columns, same)
+    changes = key_and_what_hangs_on_it(subject, columns, same)
     if subject.may_update(changes):
         update = Update(table, subject.key(other), changes)
         yield Probe(update, refused, "same key on update", f"a second {show(key)}")
@@ -80,7 +80,7 @@ def _near(
     return row
 
 
-def _key_and_what_hangs_on_it(subject: Subject, columns: tuple[str, ...], row: Fixed) -> dict[str, str | None]:
+def key_and_what_hangs_on_it(subject: Subject, columns: tuple[str, ...], row: Fixed) -> dict[str, str | None]:
     """The key's columns, and those of foreign keys that share one with it: they change together."""
     changed = dict.fromkeys(columns)
     for foreign in subject.table.of_type("f"):

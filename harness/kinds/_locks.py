@@ -24,7 +24,14 @@ MANY = 3
 
 
 def scenario(lock: Lock, draft: Draft) -> Scenario:
-    """A row under a locking row, another of those, and a fresh row: all open, each probe shuts what it needs."""
+    """All that is tried on one set of rows: all open, each probe shuts what it needs."""
+    roads = staged(lock, draft)
+    probes = tuple(_Probes(draft, roads).probes())
+    return Scenario(tuple(draft.inserts), probes)
+
+
+def staged(lock: Lock, draft: Draft) -> Roads:
+    """A row under a locking row, another of those, and a fresh row: all open."""
     table = lock.subject.table
     foreign = {column for key in table.of_type("f") if key.references != table.name for column in key.columns}
     present = tuple({*foreign, *lock.columns, *lock.through})
@@ -37,9 +44,7 @@ def scenario(lock: Lock, draft: Draft) -> Scenario:
         first = _led_to(lock, draft, held)
         second = draft.insert(lock.holder.name, _shared(lock, first))
         fresh = draft.row(table.name, lock.point(first), present)
-    roads = Roads(lock, held, fresh, first, second, _pointers(lock, draft, first), draft.choose(TURNS))
-    probes = tuple(_Probes(draft, roads).probes())
-    return Scenario(tuple(draft.inserts), probes)
+    return Roads(lock, held, fresh, first, second, _pointers(lock, draft, first), draft.choose(TURNS))
 
 
 def _led_to(lock: Lock, draft: Draft, row: Row) -> Row:

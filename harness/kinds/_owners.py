@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +13,16 @@ from harness.catalog.model import Constraint, Table
 from harness.generation import Draft
 from harness.generation.types import scalar
 from harness.kinds.base import Subject, Unreliable
-from harness.probes.statement import identifier, literal, qualified
+from harness.probes import Insert
+from harness.probes.statement import literal
 from harness.project import sql
 
 DEPTH = 4
 """References followed from a table to the one whose column says who owns a row."""
 
+TEXTS = ("text", "varchar", "citext")
 Bound = Mapping[str, str]
+Row = Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,30 @@ class Place:
     column: str
     variable: str
     child: tuple[Table, Constraint] | None = None
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who asks, and whose rows there are.
+
+    ``rows[n]`` is a row of ``askers[n]``, who could insert ``fresh[n]``; the last who asks has none, so that a key
+    which leaves room for one row refuses it nothing. ``nobodys`` are two rows whose owner is NULL, if there can be any,
+    of which the first stands among all the ``standing`` rows.
+    """
+
+    askers: tuple[Bound, ...]
+    rows: tuple[Row, ...]
+    fresh: tuple[Row, ...]
+    nobodys: tuple[Row, ...]
+    standing: tuple[Row, ...]
+
+    def another(self, place: int) -> Row:
+        """A row of another than this one."""
+        return self.rows[(place + 1) % len(self.rows)]
+
+    def strange(self, place: int) -> Row | None:
+        """A row that another could insert; None where all ask alike."""
+        return None if len(self.askers) == 1 else self.fresh[-1 if place < len(self.rows) else 0]
 
 
 @dataclass(frozen=True)
@@ -80,19 +106,51 @@ class Owners:
         places = [place for place in self.places if (place.column, place.variable) in said]
         return not places or any(place.path or place.child is None for place in places)
 
-    def draw(self, draft: Draft, count: int) -> list[dict[str, str]]:
-        """``count`` times a value for each variable, never the same: nobody is two owners."""
+    def cast(self, draft: Draft, subject: Subject, count: int, like: Sequence[Row]) -> Cast:
+        """Draws ``count`` owners with a row each, one without, and rows with the values of ``like``."""
+        values = self._draw(draft, count + bool(self.types))
+        rows = [self._insert(draft, each) for each in values[:count]]
+        fresh = [draft.row(self.table.name, self._fixed(draft, each)) for each in values]
+        nobodys = self._nobodys(draft, subject, values[-1]) if self.types else []
+        others = [draft.row(self.table.name, each) for each in like] + nobodys[:1]
+        draft.inserts += [Insert(self.table.name, row) for row in others]
+        # Without variables everybody asks alike: once is enough.
+        askers = values if self.types else values[:1]
+        return Cast(tuple(askers), tuple(rows), tuple(fresh), tuple(nobodys), (*rows, *others))
+
+    def _draw(self, draft: Draft, count: int) -> list[dict[str, str]]:
+        """``count`` times a value for each variable, never the same: nobody is two owners, and nothing is nobody."""
         drawn = {
-            name: draft.draw(st.lists(scalar(kind), min_size=count, max_size=count, unique=True))
+            name: draft.draw(st.lists(scalar(kind).filter(bool), min_size=count, max_size=count, unique=True))
             for name, kind in self.types.items()
         }
         return [{name: values[place] for name, values in drawn.items()} for place in range(count)]
 
-    def row(self, draft: Draft, values: Bound) -> dict[str, str | None]:
-        """A row that belongs to these values, its parents inserted."""
-        return draft.row(self.table.name, self._fixed(draft, values))
+    def _nobodys(self, draft: Draft, subject: Subject, values: Bound) -> list[dict[str, str | None]]:
+        """Two rows of which nobody is the owner: the columns that say who it is are NULL where they may be."""
+        missing = dict.fromkeys(name for name in self.columns if not self.table.column(name).not_null)
+        for pool in subject.pools.of(self.table):
+            if not pool.takes(missing):
+                missing = {name: None for name in missing if name not in pool.columns}
+        if not missing:
+            return []
+        return [draft.row(self.table.name, {**self._fixed(draft, values), **missing}) for _ in range(2)]
 
-    def insert(self, draft: Draft, values: Bound) -> dict[str, str | None]:
+    def rows_like(self, subject: Subject, declared: Mapping[str, Any]) -> list[dict[str, str | None]]:
+        """For each text in the claims, none claimed being an empty one, the columns that can have it."""
+        foreign = {column for key in self.table.of_type("f") for column in key.columns}
+        texts = [column for column in self.table.columns if column.base_name in TEXTS and column.is_supplied]
+        free = [column for column in texts if column.name not in foreign]
+        found = []
+        for value in dict.fromkeys(_leaves(declared)) or ("",):
+            row: dict[str, str | None] = {c.name: value for c in free if c.typmod < 0 or len(value) <= c.typmod - 4}
+            for pool in subject.pools.of(self.table):
+                if not pool.takes(row):
+                    row = {name: text for name, text in row.items() if name not in pool.columns}
+            found.append(row)
+        return [row for row in found if row]
+
+    def _insert(self, draft: Draft, values: Bound) -> dict[str, str | None]:
         """A row that belongs to these values, inserted, and the rows that say so after it."""
         row = draft.insert(self.table.name, self._fixed(draft, values))
         children = [place for place in self.places if place.child is not None and not place.path]
@@ -195,44 +253,13 @@ def claims(declared: Mapping[str, Any], values: Bound) -> dict[str, str]:
 
 def claimed(value: Any) -> Iterator[str]:
     """The variables in claims."""
+    return (text[1:] for text in _leaves(value) if text[:1] == "$" and text[1:].isidentifier())
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """The texts in claims."""
     if isinstance(value, str):
-        if value[:1] == "$" and value[1:].isidentifier():
-            yield value[1:]
+        yield value
         return
     for item in value if isinstance(value, tuple) else value.values():
-        yield from claimed(item)
-
-
-def stand_in(subject: Subject) -> tuple[str, list[str]]:
-    """An ordinary role in the place of an owner that row security cannot hold, and what makes it so; undone after.
-
-    Where the owner is an ordinary role it asks for itself.
-    """
-    owner = subject.table.owner
-    if not subject.roles.bypasses_row_security(owner):
-        return owner, []
-    # A name of this process: two runs on one server do not wait for each other's uncommitted role.
-    role = f"harness_owner_{os.getpid()}"
-    schemas = sorted({name.schema for name in subject.catalog.tables})
-    # Who gives a table away must be able to take the new owner's role.
-    statements = [f"create role {identifier(role)}", f"grant {identifier(role)} to current_user"]
-    for schema in schemas:
-        statements += [
-            f"grant usage, create on schema {identifier(schema)} to {identifier(role)}",
-            f"grant all on all tables in schema {identifier(schema)} to {identifier(role)}",
-            f"grant execute on all functions in schema {identifier(schema)} to {identifier(role)}",
-        ]
-    # All of the schema's tables: its triggers and functions read the neighbours as the same owner.
-    for table in subject.catalog.tables.values():
-        if table.name.schema == subject.table.name.schema and table.owner == owner:
-            statements.append(f"alter table {qualified(table.name)} owner to {identifier(role)}")
-            statements += _policies_of(table, owner, role)
-    return role, statements
-
-
-def _policies_of(table: Table, owner: str, role: str) -> Iterator[str]:
-    """Statements that make the owner's policies those of the role in its place."""
-    for policy in table.policies:
-        if owner in policy.roles:
-            roles = ", ".join(identifier(role if name == owner else name) for name in policy.roles)
-            yield f"alter policy {identifier(policy.name)} on {qualified(table.name)} to {roles}"
+        yield from _leaves(item)

@@ -3,7 +3,8 @@ true or null means accepted, and false means refused by the rule of that name.""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 
 from hypothesis import strategies as st
 
@@ -13,13 +14,16 @@ from harness.generation.oracle import Tuple
 from harness.generation.pools import computable, supplied
 from harness.kinds._roads import new_parent
 from harness.kinds.base import Subject, Unreliable, show
-from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
+from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update, Values
 from harness.project import sql
 
 Changes = dict[str, str | None]
 
 MENDED = 4000
 """Combinations tried to find values of other columns that mend what one column's value breaks."""
+
+LED = 3
+"""Values of a foreign key for which parents are inserted, for each road."""
 
 TRIED = 80
 """Combinations of values tried in one scenario on each side of the rule; of more, a drawn part."""
@@ -36,27 +40,18 @@ def equivalence(subject: Subject, predicate: str, refused: Refused) -> st.Search
     foreign = {column for key in table.of_type("f") for column in key.columns}
     present = tuple(column for column in supplied(table, predicate) if column in foreign)
     good, bad = _sides(subject, predicate, refused.constraint)
+    valued = _valued(foreign, good, bad)
 
     def build(draft: Draft) -> Scenario:
         resident = draft.insert(table.name, present=present)
         fresh = draft.row(table.name, present=present)
-
-        # A foreign key's value comes from its parent. Where rules about births leave it NULL, from one made for it.
-        led = [
-            {name: new_parent(subject, draft, row, name)[name] for name in present if row[name] is None}
-            for row in (fresh, resident)
+        roads = [
+            _Road(subject, draft, row, foreign, present, valued, turn) for turn, row in enumerate((fresh, resident))
         ]
 
         def tried(rows: Sequence[Changes], wanted: Accepted | Refused, aspect: str) -> Iterator[Probe]:
             for row in draft.some(rows, TRIED):
-                inserted, changes = (
-                    {
-                        column: value if value is None or column not in foreign else parents[column]
-                        for column, value in row.items()
-                        if value is None or column not in foreign or column in parents
-                    }
-                    for parents in led
-                )
+                inserted, changes = (road.changes(row) for road in roads)
                 if inserted:
                     insert = Insert(table.name, {**fresh, **inserted})
                     yield Probe(insert, wanted, f"{aspect} on insert", show(inserted))
@@ -68,6 +63,87 @@ def equivalence(subject: Subject, predicate: str, refused: Refused) -> st.Search
         return Scenario(tuple(draft.inserts), probes)
 
     return subject.scenarios(build)
+
+
+def _valued(foreign: set[str], good: list[Changes], bad: list[Changes]) -> dict[str, list[str]]:
+    """The foreign keys' columns of which the rule asks more than whether they are NULL, with the values tried."""
+
+    def pattern(row: Changes) -> tuple[object, ...]:
+        return tuple((column, value is None if column in foreign else value) for column, value in row.items())
+
+    if not {*map(pattern, good)} & {*map(pattern, bad)}:
+        return {}
+    # By turns from the two sides: the rule may forbid a single value.
+    rows = [row for pair in itertools.zip_longest(bad, good) for row in pair if row is not None]
+    columns = sorted({column for row in rows for column in row} & foreign)
+    found = {
+        column: list(dict.fromkeys(row[column] for row in rows if row.get(column) is not None)) for column in columns
+    }
+    return {column: [value for value in values if value is not None] for column, values in found.items()}
+
+
+class _Road:
+    """Inserts, or updates: what becomes of a row when values of the rule's columns are put in.
+
+    A foreign key's value comes from a parent. Where the rule asks only whether it is NULL, that is the row's own, or,
+    where rules about births leave it NULL, one made for it; where it asks for the value, one that has it. Where that is
+    a row of the same table each road has a few to itself, and keys do not clash.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        draft: Draft,
+        row: Values,
+        foreign: set[str],
+        present: tuple[str, ...],
+        valued: Mapping[str, list[str]],
+        turn: int,
+    ) -> None:
+        self._subject, self._draft, self._row, self._foreign = subject, draft, row, foreign
+        self._values = {name: self._few(name, values, turn) for name, values in valued.items()}
+        unvalued = [name for name in present if name not in valued and row[name] is None]
+        self._led = {name: new_parent(subject, draft, row, name)[name] for name in unvalued}
+
+    def _few(self, column: str, values: list[str], turn: int) -> list[str]:
+        table = self._subject.table
+        within = any(column in key.columns for key in table.of_type("f") if key.references == table.name)
+        # The last: rows that are drawn have the first ones more often.
+        return values[::-1][turn * LED :][:LED] if within else values[: 2 * LED]
+
+    def changes(self, row: Changes) -> Changes:
+        """The part of the row that is put in; none if it cannot be."""
+        changes: Changes = {}
+        for column, value in row.items():
+            if column in self._values and value is not None:
+                if value not in self._values[column]:
+                    return {}
+                changes[column] = value
+            elif value is None or column not in self._foreign:
+                changes[column] = value
+            elif column in self._led:
+                changes[column] = self._led[column]
+        return changes if self._have_parents({**self._row, **changes}) else {}
+
+    def _have_parents(self, row: Changes) -> bool:
+        """Inserts the parents that a row's values lead to; False if a row with its key would stand there.
+
+        A row may be its own parent: the first value is kept for that, so that no other row has it for a key.
+        """
+        table = self._subject.table
+        for key in table.of_type("f"):
+            assert key.references is not None
+            wanted = {to: row[name] for name, to in zip(key.columns, key.referenced_columns, strict=True)}
+            valued = [name for name in key.columns if name in self._values]
+            if not valued or None in wanted.values():
+                continue
+            own = key.references == table.name and all(row.get(name) == value for name, value in wanted.items())
+            if key.references == table.name and own != all(row[name] == self._values[name][0] for name in valued):
+                return False
+            there = (insert.values for insert in self._draft.inserts if insert.table == key.references)
+            if not own and not any(wanted.items() <= values.items() for values in there):
+                self._draft.insert(key.references, wanted)
+        return True
 
 
 def _sides(subject: Subject, predicate: str, constraint: str | None) -> tuple[list[Changes], list[Changes]]:

@@ -70,28 +70,57 @@ def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Pr
     for count in reference.counts:
         parent = draft.insert(reference.parent.name)
         children = [_family(subject, draft, reference, parent) for _ in range(count)]
-        yield _deletion(subject, reference, parent, children, strangers)
+        gone = _gone(subject, draft, reference, parent)
+        yield _deletion(subject, reference, parent, children, strangers, gone)
         if count:
             yield from _rekeying(subject, draft, reference, parent, children)
 
 
 @dataclass(frozen=True)
 class _Family:
-    """A child, and whether each of its descendants goes with it: (table, key, goes)."""
+    """A child, and its descendants with their tables."""
 
     child: Values
-    descendants: tuple[tuple[Table, Values, bool], ...]
+    descendants: tuple[tuple[Table, Values], ...]
 
 
 def _family(subject: Subject, draft: Draft, reference: Reference, parent: Values) -> _Family:
-    child = draft.insert(reference.child.name, reference.point(parent))
-    descendants = tuple(_descend(subject, draft, reference.child, child, 1)) if reference.on_delete == "cascade" else ()
+    child = draft.linked(reference.child.name, reference.point(parent), reference.key.columns)
+    # What stands after all the others has nothing below it.
+    below = reference.on_delete == "cascade" and not any(insert.values is child for insert in draft.later)
+    descendants = tuple(_descend(subject, draft, reference.child, child, 1)) if below else ()
     return _Family(child, descendants)
 
 
-def _descend(
-    subject: Subject, draft: Draft, table: Table, row: Values, depth: int
-) -> Iterator[tuple[Table, Values, bool]]:
+def _gone(subject: Subject, draft: Draft, reference: Reference, parent: Values) -> frozenset[int]:
+    """The ``id`` of every row that goes with a parent: where several references lead to it, one that cascades will do.
+
+    What is declared of the reference itself counts, not what the catalog says of it.
+    """
+    gone, level = {id(parent)}, [(reference.parent, parent)]
+    while level:
+        above, row = level.pop()
+        for child, key in _cascading(subject, reference, above):
+            pairs = list(zip(key.columns, key.referenced_columns, strict=True))
+            for insert in (*draft.inserts, *draft.later):
+                below = insert.values
+                led = all(row[to] is not None and below.get(name) == row[to] for name, to in pairs)
+                if insert.table == child.name and led and id(below) not in gone:
+                    gone.add(id(below))
+                    level.append((child, below))
+    return frozenset(gone)
+
+
+def _cascading(subject: Subject, reference: Reference, above: Table) -> Iterator[tuple[Table, Constraint]]:
+    """The references on which rows go with one of a table."""
+    for child, key in subject.catalog.referencing(above.name):
+        if key.on_delete == "cascade" and (child.name, key.name) != (reference.child.name, reference.key.name):
+            yield child, key
+    if above.name == reference.parent.name and reference.on_delete == "cascade":
+        yield reference.child, reference.key
+
+
+def _descend(subject: Subject, draft: Draft, table: Table, row: Values, depth: int) -> Iterator[tuple[Table, Values]]:
     """One row below for every foreign key that lets its parent go."""
     if depth > DEPTH:
         return
@@ -100,13 +129,18 @@ def _descend(
             continue
         pairs = zip(key.columns, key.referenced_columns, strict=True)
         below = draft.insert(child.name, {column: row[referenced] for column, referenced in pairs})
-        yield child, subject.key(below, child), key.on_delete == "cascade"
+        yield child, below
         if key.on_delete == "cascade":
             yield from _descend(subject, draft, child, below, depth + 1)
 
 
 def _deletion(
-    subject: Subject, reference: Reference, parent: Values, children: list[_Family], strangers: list[_Family]
+    subject: Subject,
+    reference: Reference,
+    parent: Values,
+    children: list[_Family],
+    strangers: list[_Family],
+    gone: frozenset[int],
 ) -> Probe:
     delete = Delete(reference.parent.name, subject.key(parent, reference.parent))
     count = len(children)
@@ -114,23 +148,23 @@ def _deletion(
     aspect = f"on delete {reference.on_delete}, {count} children"
     if count and reference.on_delete in ("no action", "restrict"):
         return Probe(delete, reference.refused, aspect, value)
-    sql, wanted, meaning = _census(subject, reference, children, strangers)
+    sql, wanted, meaning = _census(subject, reference, children, strangers, gone)
     return Probe(delete, Accepted(1), aspect, value, then=Then(sql, wanted, meaning))
 
 
 def _census(
-    subject: Subject, reference: Reference, children: list[_Family], strangers: list[_Family]
+    subject: Subject, reference: Reference, children: list[_Family], strangers: list[_Family], gone: frozenset[int]
 ) -> tuple[str, str, str]:
     """A query that counts who is left, and what it should find."""
-    table, gone = reference.child, reference.on_delete == "cascade"
-    kept = [] if gone else children
+    table = reference.child
+    kept = [family for family in children if id(family.child) not in gone]
     left = [_count(table, [subject.key(family.child, table) for family in children], _changed(reference))]
-    below = [entry for family in children for entry in family.descendants]
+    below = [(child, row, id(row) in gone) for family in children for child, row in family.descendants]
     survivors = [entry for entry in below if not entry[2]]
-    left.append(" + ".join(_count(child, [key]) for child, key, _ in below) or "0")
-    apart: list[tuple[Table, Values]] = [(table, subject.key(family.child, table)) for family in strangers]
-    apart += [(child, key) for family in strangers for child, key, _ in family.descendants]
-    left.append(" + ".join(_count(child, [key]) for child, key in apart))
+    left.append(" + ".join(_count(child, [subject.key(row, child)]) for child, row, _ in below) or "0")
+    apart = [(table, family.child) for family in strangers]
+    apart += [entry for family in strangers for entry in family.descendants]
+    left.append(" + ".join(_count(child, [subject.key(row, child)]) for child, row in apart))
     sql = "select concat_ws(', ', " + ", ".join(f"({count})" for count in left) + ")"
     wanted = f"{len(kept)}, {len(survivors)}, {len(apart)}"
     return sql, wanted, f"children{_words(reference)}, rows below them and rows of strangers that are left"

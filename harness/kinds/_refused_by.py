@@ -36,7 +36,7 @@ class RefusedBy:
 
     def anywhere(self) -> Refused:
         """The refusal as far as it can be told without a catalog."""
-        return Refused((self.sqlstate,), constraint=self.constraint)
+        return Refused((self.sqlstate,), constraint=self.constraint, triggers=self.trigger)
 
     @property
     def name(self) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from harness.catalog.model import Table
 from harness.generation import Draft
-from harness.generation.pools import Pool
+from harness.generation.pool import Pool
 from harness.kinds._changes import differs
 from harness.kinds.base import Subject
 from harness.probes import Execute, Insert, Statement, Values

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from hypothesis import strategies as st
 
@@ -12,11 +12,16 @@ from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Table
 from harness.catalog.roles import Roles
 from harness.generation import Draft, Oracle, Pools, Rule
-from harness.probes import Probe, Refused, Scenario, Values
+from harness.kinds._statements import become
+from harness.probes import Execute, Probe, Refused, Scenario, Statement, Values
+from harness.probes.statement import qualified
 from harness.project.model import Project, TableName
+from harness.races import Races
 
 if TYPE_CHECKING:
     import psycopg
+
+D = TypeVar("D", bound="Scenario | Races")
 
 
 class Unreliable(Exception):
@@ -75,14 +80,32 @@ class Subject:
     def oracle(self) -> Oracle:
         return self.pools.oracle
 
-    def scenarios(self, build: Callable[[Draft], Scenario]) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, build: Callable[[Draft], D]) -> st.SearchStrategy[D]:
         """A strategy that draws rows by ``build``."""
 
         @st.composite
-        def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Scenario:
-            return build(Draft(draw, self.catalog, self.pools))
+        def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> D:
+            draft = Draft(draw, self.catalog, self.pools)
+            built: D = build(draft)
+            return replace(built, setup=(*self._room(draft), *built.setup, *self._later(draft)))
 
         return drawn()
+
+    @property
+    def _silent(self) -> bool:
+        """Whether rows can be put and taken without a trigger that sees it."""
+        return self.roles.is_superuser(self.roles.current)
+
+    def _room(self, draft: Draft) -> Iterator[Statement]:
+        """Empties the tables whose own rows are in the way."""
+        if draft.room and self._silent:
+            yield Execute("select set_config('session_replication_role', 'replica', true)")
+        yield from (Execute(f"delete from {qualified(table)}") for table in draft.room)
+        if draft.room and self._silent:
+            yield Execute("select set_config('session_replication_role', 'origin', true)")
+
+    def _later(self, draft: Draft) -> Iterator[Statement]:
+        return (Execute(become(insert, self._silent), insert) for insert in draft.later)
 
     def fires(self, trigger: str) -> Fact:
         """A trigger of the table is there and enabled. Raises :class:`~harness.catalog.model.Missing` without it."""
@@ -144,6 +167,15 @@ class Kind:
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
         """What is tried on the server; None where the facts are all there is."""
+        return None
+
+    @property
+    def concurrently(self) -> tuple[str, ...]:
+        """The isolation levels in which the rule is also proven between two transactions."""
+        return ()
+
+    def races(self, subject: Subject) -> st.SearchStrategy[Races] | None:
+        """What two transactions do at once, for kinds that can be told to hold :attr:`concurrently`."""
         return None
 
 

@@ -11,14 +11,19 @@ from harness.catalog.model import Table
 from harness.generation import Draft, Rule
 from harness.generation.exclusions import Exclusion
 from harness.kinds._conflicts import residents
+from harness.kinds._races import no_conflicts
 from harness.kinds.base import Fact, Kind, Subject, show
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update, Values, Wanted
 from harness.project import sql
-from harness.project.keys import FrozenDict, expression, key, mapping, name, operator, predicate
+from harness.project.keys import FrozenDict, concurrently, expression, key, mapping, name, operator, predicate
 from harness.project.model import TableName
+from harness.races import Race, Races, Watch
 
 TRIED = 10
 """Pairs of each sort in one scenario; of more, a drawn part."""
+
+RACED = 2
+"""Pairs in conflict that are raced in one scenario."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Exclude(Kind):
     PostgreSQL evaluates the expressions on two rows and the operators between them, apart from the table. Proven: a
     row for which all are true beside one that stands is refused by `constraint` (23P01), on insert and on update;
     where any one of them is false or null (another room, a range that only touches) it is accepted, and so it is
-    if one of the two is outside of `where`.
+    if one of the two is outside of `where`. `concurrently: true`: nor do two transactions at once get two such rows in.
     """
 
     exclude: FrozenDict[str] = key(
@@ -44,6 +49,7 @@ class Exclude(Kind):
     )
     constraint: str = key(name, "the exclusion constraint")
     where: str | None = key(predicate, "the rows it holds for, as an SQL predicate", default=None)
+    concurrently: tuple[str, ...] = concurrently()
 
     @property
     def subject(self) -> str:
@@ -89,6 +95,24 @@ class Exclude(Kind):
 
         return subject.scenarios(build)
 
+    def races(self, subject: Subject) -> st.SearchStrategy[Races]:
+        table = subject.table
+        bases = residents(subject, self.exclusion)
+        watch = no_conflicts(table.name, self.exclusion, self._shown(table))
+
+        def build(draft: Draft) -> Races:
+            base = draft.choose(bases)
+            rows = _Rows(subject, draft, base.row, stands=False)
+            apart = next(iter(rows.of(base.free[:1])), None)
+            races: list[Race] = []
+            for row in rows.of(draft.some(base.unlike, RACED)):
+                # Two rows of a pair were drawn from one: their keys have to be two.
+                races += rows.raced(rows.anew(row), apart, watch, self._shown(table))
+            standing = (*draft.inserts, *([Insert(table.name, apart)] if apart is not None else []))
+            return Races(standing, tuple(races))
+
+        return subject.scenarios(build)
+
     def _shown(self, table: Table) -> tuple[str, ...]:
         named = {column for each in self.exclusion.expressions for column in sql.columns(each)}
         return tuple(column.name for column in table.columns if column.name in named)
@@ -97,7 +121,7 @@ class Exclude(Kind):
 class _Rows:
     """Whole rows beside the one that stands: like it in the references that are to be the same."""
 
-    def __init__(self, subject: Subject, draft: Draft, base: Values) -> None:
+    def __init__(self, subject: Subject, draft: Draft, base: Values, stands: bool = True) -> None:
         self._subject = subject
         self._draft = draft
         table = subject.table
@@ -105,7 +129,7 @@ class _Rows:
         self._base = base
         self._drawn: dict[tuple[str, ...], Values] = {}
         given, present = self._split(base, {})
-        self._resident = draft.insert(table.name, given, present)
+        self._resident = (draft.insert if stands else draft.row)(table.name, given, present)
 
     def of(self, others: Sequence[Values]) -> Iterator[Values]:
         """A row for each of these values."""
@@ -146,11 +170,30 @@ class _Rows:
         yield Probe(Insert(table.name, row), wanted, f"{aspect} on insert", value)
         if apart is None:
             return
-        about = {*self._base, *self._foreign}
-        change = {column: row[column] for column in row if column in about and row[column] != apart[column]}
+        change = self._change(row, apart)
         if change and self._subject.may_update(change):
             update = Update(table.name, self._subject.key(apart), change)
             yield Probe(update, wanted, f"{aspect} on update", value, before=Insert(table.name, apart).sql)
+
+    def _change(self, row: Values, apart: Values) -> dict[str, str | None]:
+        about = {*self._base, *self._foreign}
+        return {column: row[column] for column in row if column in about and row[column] != apart[column]}
+
+    def anew(self, row: Values) -> Values:
+        """A row with the same values in all that the exclusion is about, and a key of its own."""
+        about = {*self._base, *self._foreign}
+        return self._draft.row(self._subject.table.name, {column: row[column] for column in about})
+
+    def raced(self, row: Values, apart: Values | None, watch: Watch, shown: Sequence[str]) -> Iterator[Race]:
+        """The resident, which does not stand yet, inserted while the row is, and while another is updated to it."""
+        table = self._subject.table
+        both = _beside(row, self._resident, shown)
+        insert = [Insert(table.name, self._resident)]
+        yield Race("insert and insert", f"inserts of {both}", insert, [Insert(table.name, row)], watch)
+        change = self._change(row, apart) if apart is not None else {}
+        if apart is not None and change and self._subject.may_update(change):
+            update = Update(table.name, self._subject.key(apart), change)
+            yield Race("insert and update", f"an update to {both}, an insert,", insert, [update], watch)
 
 
 def _beside(row: Values, other: Values, shown: Sequence[str]) -> str:

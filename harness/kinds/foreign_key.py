@@ -137,7 +137,7 @@ class ForeignKey(Kind):
     def _orphans(self, subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe]:
         # What the constraint in the database is made of: if that is not what is declared, the facts have said so.
         table, columns = subject.table, reference.key.columns
-        resident = draft.insert(table.name, present=columns)
+        resident = draft.linked(table.name, {}, columns)
         fresh = draft.row(table.name, present=columns)
         key = subject.key(resident)
         refused = self.orphans.by(table) if self.orphans else reference.refused
@@ -145,7 +145,8 @@ class ForeignKey(Kind):
         ghost = reference.ghost(draft, fresh)
         value = f"{show(ghost)}, which is nowhere"
         orphan = {**fresh, **_without_others(table, reference.key), **ghost}
-        yield Probe(Insert(table.name, orphan), refused, "orphan on insert", value, required=alone)
+        born = subject.pools.takes(table, columns)
+        yield Probe(Insert(table.name, orphan), refused, "orphan on insert", value, required=alone and born)
         ghost_of_resident = reference.ghost(draft, resident)
         value = f"{show(ghost_of_resident)}, which is nowhere"
         change = {**_without_others(table, reference.key), **ghost_of_resident}

@@ -12,15 +12,17 @@ from harness.generation import Draft, Rule
 from harness.generation.pools import supplied
 from harness.kinds._cascades import reaching
 from harness.kinds._changes import telling
+from harness.kinds._lock_races import races
 from harness.kinds._lock_roads import Lock
 from harness.kinds._locks import scenario
 from harness.kinds._refused_by import REFUSED_BY, RefusedBy
 from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list
 from harness.probes import Refused, Scenario
 from harness.project import keys, sql
-from harness.project.keys import Reader, choice, key, names, predicate, section, several, text
+from harness.project.keys import Reader, choice, concurrently, key, names, predicate, section, several, text
 from harness.project.model import TableName
 from harness.project.nodes import Node, expected
+from harness.races import Races
 
 ROWS = ("insert", "delete", "move", "truncate")
 
@@ -80,6 +82,11 @@ class Locked(Kind):
 
     The condition is brought about by an UPDATE of the locking row, which for a superuser no trigger can refuse.
     Rows that other checks generate begin unlocked.
+
+    `concurrently: true`: one transaction brings the condition about while another writes what is protected. Once the
+    first has committed, whoever sees the lock never sees what is protected change any more, at whatever isolation
+    level; a write that commits before the lock does is no fault, wherever it began. A trigger that reads the locking
+    row without `FOR SHARE` lets a write pass that commits after the lock.
     """
 
     locked: str = key(text, "the rule in a sentence")
@@ -92,6 +99,7 @@ class Locked(Kind):
         names, "the column that leads to the locking row; by default it is the row itself", default=()
     )
     unless: Passage = key(section(Passage, "unless"), "what passes nevertheless", default=Passage())
+    concurrently: tuple[str, ...] = concurrently()
 
     @property
     def subject(self) -> str:
@@ -126,6 +134,22 @@ class Locked(Kind):
             yield Fact(f"a deletion in {name} reaches {table.name}", f"a deletion in {name} {found} {table.name}")
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+        lock = self._lock(subject)
+
+        def build(draft: Draft) -> Scenario:
+            return scenario(lock, draft)
+
+        return subject.scenarios(build)
+
+    def races(self, subject: Subject) -> st.SearchStrategy[Races]:
+        lock = self._lock(subject)
+
+        def build(draft: Draft) -> Races:
+            return races(lock, self.when, draft)
+
+        return subject.scenarios(build)
+
+    def _lock(self, subject: Subject) -> Lock:
         table = subject.table
         reference = self._reference(table)
         if self.through and reference is None:
@@ -137,7 +161,7 @@ class Locked(Kind):
         holder = subject.catalog.table(reference.references) if reference and reference.references else table
         for column in sql.columns(self.when):
             holder.column(column)
-        lock = Lock(
+        return Lock(
             subject=subject,
             holder=holder,
             reference=reference,
@@ -150,11 +174,6 @@ class Locked(Kind):
             ajar=self._states(subject, holder, "is not true"),
             unnoticed=subject.roles.is_superuser(subject.roles.current),
         )
-
-        def build(draft: Draft) -> Scenario:
-            return scenario(lock, draft)
-
-        return subject.scenarios(build)
 
     def _states(self, subject: Subject, holder: Table, answer: str) -> list[dict[str, str | None]]:
         """Values of a locking row for which the condition is true, or is not: the most telling first."""

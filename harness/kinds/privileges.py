@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
+from harness.catalog.model import Column, Table
 from harness.kinds.base import Fact, Kind, Subject
 from harness.probes import Accepted, Execute, Probe, Refused, Scenario
 from harness.probes.statement import identifier, qualified
@@ -15,6 +16,12 @@ from harness.project.keys import FrozenDict, key, listed, mapping, one_of, text
 
 COMMANDS = ("select", "insert", "update", "delete", "truncate", "references", "trigger")
 _OF_COLUMNS = re.compile(r"(select|insert|update|references)\s*\((.*)\)", re.IGNORECASE)
+
+INDISPENSABLE = ("0A000",)
+"""How TRUNCATE is refused of a table that others refer to: the privilege is asked for first."""
+
+OWN_SCHEMA = "create schema harness_own; grant all on schema harness_own to {role}"
+"""Where a role makes the table that is to refer to another."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,8 @@ class Privileges(Kind):
 
     Proven: each role has what is declared and the use of the schema it needs for that; roles that are not named have
     nothing; every command that a role lacks is tried as that role and refused (42501), every one it has is
-    not. The owner and superusers are left out, `public` is PUBLIC.
+    not, and each column by itself where columns are named. A policy that is missing is no privilege that is missing.
+    The owner and superusers are left out, `public` is PUBLIC.
     """
 
     privileges: FrozenDict[tuple[str, ...]] = key(
@@ -86,33 +94,73 @@ class Privileges(Kind):
 
     def _probes(self, subject: Subject, role: str) -> Iterator[Probe]:
         table, wanted = subject.table, self._wanted(role)
-        column = next(column for column in table.columns if column.is_supplied)
-        name, target = qualified(table.name), identifier(column.name)
-        # Statements that need the privilege and touch no row, so that no rule of the rows has its say.
-        statements = {
-            "select": f"select from {name} where false",
-            "insert": f"insert into {name} ({target}) select null::{column.type} where false",
-            "update": f"update {name} set {target} = null where false",
-            "delete": f"delete from {name} where false",
-        }
-        if not subject.catalog.referencing(table.name):
-            statements["truncate"] = f"truncate {name}"
-        if column.identity == "a":
-            del statements["insert"], statements["update"]
-        for command, statement in statements.items():
-            if any(entry.startswith(f"{command} (") for entry in wanted):
-                continue
-            outcome = Accepted() if command in wanted else Refused(("42501",))
-            aspect = f"{role} {'may' if command in wanted else 'may not'} {command}"
-            yield Probe(Execute(statement), outcome, aspect, f"{command} as {role}", {"role": role}, required=False)
+        for command, statement in _statements(table).items():
+            if not any(entry.startswith(f"{command} (") for entry in wanted):
+                referenced = command == "truncate" and subject.catalog.referencing(table.name)
+                yield _probe(role, command, statement, command in wanted, INDISPENSABLE if referenced else ())
+        for column in table.columns:
+            for command, statement in _statements_of(table, column).items():
+                named = [entry for entry in wanted if entry.startswith(f"{command} (")]
+                if named:
+                    may = command in wanted or column.name in _columns(named[0])
+                    yield _probe(role, f"{command} of {column.name}", statement, may)
+
+
+def _probe(role: str, what: str, statement: str, may: bool, instead: tuple[str, ...] = ()) -> Probe:
+    """``instead`` are the SQLSTATEs of what comes after the privileges have let it pass."""
+    outcome = (Refused(instead) if instead else Accepted()) if may else Refused(("42501",))
+    aspect = f"{role} {'may' if may else 'may not'} {what}"
+    before = OWN_SCHEMA.format(role=identifier(role)) if what.startswith("references") else None
+    return Probe(
+        Execute(statement), outcome, aspect, f"{what} as {role}", {"role": role}, before=before, required=False
+    )
+
+
+def _statements(table: Table) -> dict[str, str]:
+    """For each command a statement that needs the privilege and touches no row: no rule of the rows has its say."""
+    column = next(column for column in table.columns if column.is_supplied)
+    name, target = qualified(table.name), identifier(column.name)
+    found = {
+        "select": f"select from {name} where false",
+        "insert": f"insert into {name} ({target}) select null::{column.type} where false",
+        "update": f"update {name} set {target} = null where false",
+        "delete": f"delete from {name} where false",
+        "truncate": f"truncate {name}",
+        "trigger": f"create trigger harness_tried before update on {name} for each row "
+        "execute function pg_catalog.suppress_redundant_updates_trigger()",
+    }
+    keys = [each for each in table.unique_keys if len(each.columns) == len(each.keys) and not each.predicate]
+    for columns in (each.columns for each in keys[:1]):
+        typed = ", ".join(f"{identifier(column)} {table.column(column).type}" for column in columns)
+        names = ", ".join(map(identifier, columns))
+        found["references"] = (
+            f"create table harness_own.tried ({typed}, foreign key ({names}) references {name} ({names}))"
+        )
+    if column.identity == "a":
+        del found["insert"], found["update"]
+    return found
+
+
+def _statements_of(table: Table, column: Column) -> dict[str, str]:
+    """For the commands that can be granted of a column statements that need it of this one alone."""
+    name, target = qualified(table.name), identifier(column.name)
+    found = {"select": f"select {target} from {name} where false"}
+    if column.is_supplied and column.identity != "a":
+        found["insert"] = f"insert into {name} ({target}) select null::{column.type} where false"
+        found["update"] = f"update {name} set {target} = null where false"
+    return found
+
+
+def _columns(entry: str) -> tuple[str, ...]:
+    found = _OF_COLUMNS.fullmatch(entry)
+    return tuple(column.strip() for column in found[2].split(",")) if found else ()
 
 
 def _tidy(command: str) -> str:
     found = _OF_COLUMNS.fullmatch(command.strip())
     if not found:
         return command.strip().lower()
-    columns = sorted(column.strip() for column in found[2].split(","))
-    return f"{found[1].lower()} ({', '.join(columns)})"
+    return f"{found[1].lower()} ({', '.join(sorted(_columns(command.strip())))})"
 
 
 def _listed(commands: frozenset[str]) -> str:

@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Table
 from harness.generation import Draft, Rule
+from harness.kinds._neighbours import neighbours
 from harness.kinds._roads import present
 from harness.kinds._writes import writes
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
 from harness.probes import Either, Execute, Probe, Scenario, Then
 from harness.project import keys, sql
-from harness.project.keys import choice, key, query_of, several, text
+from harness.project.keys import choice, concurrently, key, query_of, several, text
 from harness.project.model import TableName
+from harness.races import Race, Races, Watch
 
 NOTHING = "nothing"
 SHOWN = 3
@@ -41,7 +43,8 @@ class Query(Kind):
     the tables that it names, and in those under `tables` (what its views are made of, what its tables refer to).
     Tried are new rows, rows that change their parent, values
     that other rows have in a column of the same name, the constants of the query and their neighbours. What another
-    rule refuses is no fault here.
+    rule refuses is no fault here. `concurrently: true`: nor does it find anything after two such writes in two
+    transactions at once, of which those are tried most that refuse one another one after the other.
     """
 
     levels: ClassVar[tuple[str, ...]] = ("table", "module")
@@ -52,6 +55,7 @@ class Query(Kind):
     tables: tuple[TableName, ...] = key(
         several(keys.table), "tables that are written to besides those that the query names", default=()
     )
+    concurrently: tuple[str, ...] = concurrently()
 
     @property
     def subject(self) -> str:
@@ -86,6 +90,22 @@ class Query(Kind):
                     required = command == "insert into"
                     probes.append(Probe(statement, Either(), aspect, words, then=then, required=required))
             return Scenario(tuple(draft.inserts), tuple(probes))
+
+        return subject.scenarios(build)
+
+    def races(self, subject: Subject) -> st.SearchStrategy[Races] | None:
+        if self.on == "seeds":
+            return None
+        tables = self._tables(subject)
+        constants = Rule(f"exists ({self.finds_none}\n)")
+        watch = Watch(f"select {self._found()}", "the query finds nothing")
+
+        def build(draft: Draft) -> Races:
+            races = [
+                Race(aspect, what, [one], [other], watch, required=False, any_refusal=True)
+                for aspect, what, one, other in neighbours(subject, draft, tables, constants)
+            ]
+            return Races(tuple(draft.inserts), tuple(races))
 
         return subject.scenarios(build)
 

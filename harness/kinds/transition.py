@@ -12,9 +12,13 @@ from harness.kinds._refused_by import REFUSED_BY, RefusedBy, unnoticed
 from harness.kinds._roads import move, upsert
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Statement, Update, Values
-from harness.probes.statement import identifier, literal
-from harness.project.keys import FrozenDict, key, listed, mapping, name, several, text
+from harness.probes.statement import condition, identifier, literal, qualified
+from harness.project.keys import FrozenDict, concurrently, key, listed, mapping, name, several, text
 from harness.project.model import TableName
+from harness.races import Race, Races, Watch
+
+RACED = 6
+"""Pairs of moves raced in one scenario."""
 
 STRANGERS = 10
 """States tried besides the named ones."""
@@ -39,12 +43,15 @@ class Transition(Kind):
     that stands nowhere under `from` is an end: nothing leads out of it. States are all that are named here, those
     that the column's rules let pass besides, and NULL where the column takes it: NULL is never a listed state.
     Rows in every state are made with triggers switched off, which takes a superuser in the scratch database.
+    `concurrently: true`: two transactions that move one row at once, to two states and to the same one, leave it on a
+    way of listed moves, whoever commits first.
     """
 
     transition: str = key(name, "the column that holds the state")
     from_: FrozenDict[tuple[str, ...]] = key(mapping(listed(text)), "state: the states it may move to")
     refused_by: RefusedBy = key(REFUSED_BY, "how any other move is refused")
     initial: tuple[str, ...] = key(several(text), "the states that a row may begin in", default=())
+    concurrently: tuple[str, ...] = concurrently()
 
     @property
     def subject(self) -> str:
@@ -86,6 +93,40 @@ class Transition(Kind):
             return Scenario((*draft.inserts, *unnoticed(*grown)), tuple(probes))
 
         return subject.scenarios(build)
+
+    def races(self, subject: Subject) -> st.SearchStrategy[Races]:
+        table = subject.table
+        # Those first of which the second would be wrong after the first.
+        pairs = sorted(
+            ((state, one, other) for state, ends in self.from_.items() for one in ends for other in ends),
+            key=lambda pair: (pair[2] in self.from_.get(pair[1], ()), pair[1] == pair[2]),
+        )
+        if not pairs:
+            raise Unreliable("no state has a move, so that no two can meet")
+
+        def build(draft: Draft) -> Races:
+            grown: list[Statement] = []
+            races: list[Race] = []
+            for state, *ends in draft.some(pairs, RACED):
+                row = draft.grown(table.name, {self.transition: state})
+                grown.append(Insert(table.name, row))
+                one, other = (
+                    [Update(table.name, subject.key(row), move(subject, draft, row, self.transition, end))]
+                    for end in ends
+                )
+                what = f"{self.transition} from {state} to {ends[0]} and to {ends[1]}"
+                races.append(Race(f"from {state}", what, one, other, self._watch(subject, row)))
+            return Races((*draft.inserts, *unnoticed(*grown)), tuple(races))
+
+        return subject.scenarios(build)
+
+    def _watch(self, subject: Subject, row: Values) -> Watch:
+        where = f"{qualified(subject.table.name)} where {condition(subject.key(row))}"
+        seen = f"select coalesce((select coalesce({identifier(self.transition)}::text, 'null') from {where}), 'no row')"
+        return Watch(seen, "only listed moves", self._may)
+
+    def _may(self, before: str, after: str) -> bool:
+        return before == after or after in self.from_.get(before, ())
 
     def _states(self, subject: Subject) -> list[str | None]:
         """All states: those that are named here, and those that the column's rules let pass."""

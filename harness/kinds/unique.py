@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Index, Missing
 from harness.generation import Answer, Draft
-from harness.kinds._keys import duplicates, pair
-from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list, default_name
-from harness.probes import Accepted, Probe, Refused, Scenario
+from harness.kinds._keys import duplicates, key_and_what_hangs_on_it, pair
+from harness.kinds._races import no_duplicates
+from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list, default_name, show
+from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
 from harness.project import sql
-from harness.project.keys import ColumnForm, choice, key, name, names, predicate
+from harness.project.keys import ColumnForm, choice, concurrently, key, name, names, predicate
 from harness.project.model import TableName
+from harness.races import Race, Races
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Unique(Kind):
     Proven: the same key is refused on insert and on update (23505); rows that differ in any one column
     of the key are accepted; outside `where` the same key is accepted; so it is with a NULL in the key, unless
     `nulls: not distinct`, where it is refused. `implied_by` names a narrower key that always refuses
-    first (a primary key on part of the columns): such a key is there to be referred to.
+    first (a primary key on part of the columns): such a key is there to be referred to. `concurrently: true`: nor
+    do two transactions that write one key at once, by insert and by update, both get it.
     """
 
     column_form: ClassVar = ColumnForm(column="unique", keys=("constraint",))
@@ -44,6 +47,7 @@ class Unique(Kind):
         name, "the constraint or unique index in the database; by default <table>_<columns>_key", default=None
     )
     implied_by: str | None = key(name, "the constraint that refuses before this one can", default=None)
+    concurrently: tuple[str, ...] = concurrently()
 
     @property
     def subject(self) -> str:
@@ -94,6 +98,31 @@ class Unique(Kind):
                 fixed, present = _fix(subject, draft, outside, self.where)
                 probes += pair(subject, draft, self.unique, Accepted(1), "outside of where", fixed, present)
             return Scenario(tuple(draft.inserts), tuple(probes))
+
+        return subject.scenarios(build)
+
+    def races(self, subject: Subject) -> st.SearchStrategy[Races]:
+        table = subject.table
+        inside, _ = self._sides(subject)
+        watch = no_duplicates(table.name, self.unique, self.where, self.nulls == "not distinct")
+
+        def build(draft: Draft) -> Races:
+            fixed, present = _fix(subject, draft, inside, self.where)
+            present = (*present, *self.unique)
+            others = [draft.insert(table.name, fixed, present) for _ in range(2)]
+            one = draft.row(table.name, fixed, present)
+            key = {column: one[column] for column in self.unique}
+            same = draft.row(table.name, {**fixed, **key}, present)
+            inserts = [Insert(table.name, row) for row in (one, same)]
+            changes = key_and_what_hangs_on_it(subject, self.unique, same)
+            updates = [Update(table.name, subject.key(other), changes) for other in others]
+            races = [Race("insert and insert", f"two inserts of {show(key)}", inserts[:1], inserts[1:], watch)]
+            if subject.may_update(changes):
+                what = f"an insert of {show(key)} and an update to it"
+                races.append(Race("insert and update", what, inserts[:1], updates[:1], watch, required=False))
+                what = f"two updates to {show(key)}"
+                races.append(Race("update and update", what, updates[:1], updates[1:], watch, required=False))
+            return Races(tuple(draft.inserts), tuple(races))
 
         return subject.scenarios(build)
 

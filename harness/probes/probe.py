@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from harness.catalog.model import Table
 from harness.probes.reply import Refusal
 from harness.probes.statement import Statement
 from harness.project.model import TableName
@@ -26,7 +27,7 @@ class Refused:
     """The statement fails by one rule: SQLSTATE and whatever else PostgreSQL names the rule by.
 
     One of ``routines``, functions of triggers, must stand in the error's context if any are given: triggers need not
-    name a constraint.
+    name a constraint. ``triggers`` are those whose functions only the catalog can tell.
     """
 
     sqlstates: tuple[str, ...]
@@ -34,6 +35,15 @@ class Refused:
     constraint: str | None = None
     column: str | None = None
     routines: tuple[str, ...] = ()
+    triggers: tuple[str, ...] = ()
+
+    def in_catalog(self, table: Table | None) -> Refused | None:
+        """The refusal with the functions of its triggers on a table; None if none of them is there to refuse."""
+        if not self.triggers:
+            return self
+        found = (trigger.function for trigger in (table.triggers if table else ()) if trigger.name in self.triggers)
+        routines = tuple(dict.fromkeys(found))
+        return replace(self, routines=routines) if routines else None
 
     def matches(self, refusal: Refusal) -> bool:
         """Whether it was this rule that refused. A domain's rule comes without a table."""
@@ -96,7 +106,8 @@ class Probe:
     ``aspect`` says what it shows (``null on update``); a check is reliable only if every ``required`` aspect was shown
     at least once by a probe that no other rule masked. ``value`` is what a report names first.
     ``settings`` hold for this statement alone (``role``, a claims setting …); ``before`` is a query asked ahead of
-    them, by whom the tool is connected as.
+    them, by whom the tool is connected as. ``unmasked`` means that it has to come out as wanted whatever other rules
+    are declared: refused by one of them, it is wrong and not masked.
     """
 
     statement: Statement
@@ -107,6 +118,7 @@ class Probe:
     then: Then | None = None
     before: str | None = None
     required: bool = True
+    unmasked: bool = False
 
 
 @dataclass(frozen=True, repr=False)

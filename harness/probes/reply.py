@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from harness.catalog.model import Catalog
 from harness.project.model import TableName
 
 
@@ -39,3 +40,11 @@ class Reply:
     refusal: Refusal | None
     rows: int = 0
     then: str | None = None
+
+
+def of_root(catalog: Catalog, refusal: Refusal) -> Refusal:
+    """A partition refuses under names of its own; rules are declared of the table that was partitioned."""
+    if refusal.table_name is None:
+        return refusal
+    root, constraint = catalog.root(refusal.table_name, refusal.constraint)
+    return replace(refusal, schema=root.schema, table=root.table, constraint=constraint)

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Catalog
 from harness.probes.probe import Scenario
-from harness.probes.reply import Refusal, Reply
+from harness.probes.reply import Refusal, Reply, of_root
 from harness.probes.shapes import EXECUTE, Shapes
 from harness.probes.statement import Execute, Insert, Statement, Values
 from harness.project.model import TableName
@@ -25,6 +24,10 @@ if TYPE_CHECKING:
 
 BATCH = 2000
 """Probes in one round trip: more does not get faster, and each holds its place in memory."""
+
+FUNCTIONS = 8
+"""Functions kept at a time. PostgreSQL forgets the plans of one only when it is replaced and called again, and looks
+through all it remembers whenever anything in the catalog changes: with hundreds of them it does nothing else."""
 
 
 class Session:
@@ -55,24 +58,22 @@ class Session:
         return replies
 
     def _function(self, shapes: Shapes) -> str:
-        if shapes not in self._functions:
-            name = f"pg_temp.harness_probe_{len(self._functions) + 1}"
+        name = self._functions.pop(shapes, None)
+        if name is None:
+            full = len(self._functions) == FUNCTIONS
+            name = self._functions.pop(next(iter(self._functions))) if full else self._new_name()
             self._connection.execute(shapes.function(name).encode())
-            self._functions[shapes] = name
-        return self._functions[shapes]
+        self._functions[shapes] = name  # the last one used goes last
+        return name
+
+    def _new_name(self) -> str:
+        return f"pg_temp.harness_probe_{len(self._functions) + 1}"
 
     def _call(self, function: str, plan: str) -> Iterator[tuple[int, Reply, bool]]:
         cursor = self._connection.execute(f"select * from {function}(%s)".encode(), [plan])
         for scenario, setup, rows, then, sqlstate, *rest in cursor:
-            refusal = self._of_root(Refusal(sqlstate, *rest)) if sqlstate else None
+            refusal = of_root(self._catalog, Refusal(sqlstate, *rest)) if sqlstate else None
             yield scenario, Reply(refusal, rows or 0, then), setup
-
-    def _of_root(self, refusal: Refusal) -> Refusal:
-        """A partition refuses under names of its own; rules are declared of the table that was partitioned."""
-        if refusal.table_name is None:
-            return refusal
-        root, constraint = self._catalog.root(refusal.table_name, refusal.constraint)
-        return replace(refusal, schema=root.schema, table=root.table, constraint=constraint)
 
 
 def _batches(scenarios: Sequence[Scenario]) -> Iterator[list[Scenario]]:

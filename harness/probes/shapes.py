@@ -20,7 +20,7 @@ Shape = tuple[str, TableName, tuple[str, ...], tuple[str, ...]]
 """What a static statement depends on: verb, table, columns, key columns."""
 
 FUNCTION = """\
-create function {name}(plan jsonb)
+create or replace function {name}(plan jsonb)
 returns table (
     scenario integer, setup boolean, changed bigint, found_then text, state text,
     in_schema text, in_table text, in_column text, in_constraint text, in_datatype text, message text, context text

@@ -75,9 +75,10 @@ class Delete:
 
 @dataclass(frozen=True)
 class Execute:
-    """Any other statement. ``table`` says which one it is about, for the report."""
+    """Any other statement. ``leaves`` is the row that there is after it, for the report."""
 
     sql: str
+    leaves: Insert | None = None
 
 
 Statement = Insert | Update | Delete | Execute

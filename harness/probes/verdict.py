@@ -22,7 +22,8 @@ def judge(probe: Probe, reply: Reply, declared: Iterable[Refused]) -> Verdict:
     """Whether a reply is what the probe wants.
 
     ``declared`` are the refusals of all *other* declared rules: refused by one of those, the probe shows nothing of its
-    own rule; refused by a rule that nobody declared, it is wrong. Untried is what never got as far as its statement.
+    own rule, unless it is ``unmasked``; refused by a rule that nobody declared, it is wrong. Untried is what never got
+    as far as its statement.
     """
     if reply.refusal is None:
         return _accepted(probe, reply)
@@ -35,7 +36,7 @@ def judge(probe: Probe, reply: Reply, declared: Iterable[Refused]) -> Verdict:
             return Verdict.AS_WANTED
     elif not isinstance(probe.wanted, Accepted) and reply.refusal.sqlstate in probe.wanted.sqlstates:
         return Verdict.AS_WANTED
-    if any(rule.matches(reply.refusal) for rule in declared):
+    if not probe.unmasked and any(rule.matches(reply.refusal) for rule in declared):
         return Verdict.MASKED
     return Verdict.WRONG
 

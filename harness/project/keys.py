@@ -43,6 +43,7 @@ from harness.project.readers import (
     query_of,
     several,
     sqlstate,
+    statement,
     table,
     table_columns,
     text,
@@ -58,10 +59,12 @@ __all__ = [
     "Rule",
     "boolean",
     "choice",
+    "concurrently",
     "expression",
     "integer",
     "key",
     "key_fields",
+    "levels",
     "listed",
     "mapping",
     "name",
@@ -77,6 +80,7 @@ __all__ = [
     "section",
     "several",
     "sqlstate",
+    "statement",
     "table",
     "table_columns",
     "text",
@@ -87,6 +91,9 @@ __all__ = [
 
 K = TypeVar("K")
 MISSING: Any = dataclasses.MISSING
+
+LEVELS = ("read committed", "repeatable read", "serializable")
+"""Isolation levels that PostgreSQL tells apart; ``concurrently: true`` is the first."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,23 @@ def key(reader: Reader[Any], doc: str, *, default: Any = MISSING) -> Any:
     return dataclasses.field(default=default, metadata={"reader": reader, "doc": doc})
 
 
+def _read_levels(node: Node) -> tuple[str, ...]:
+    if isinstance(node, Scalar) and node.text in ("true", "false"):
+        return LEVELS[:1] if node.text == "true" else ()
+    return several(choice(*LEVELS)).read(node)
+
+
+levels: Reader[tuple[str, ...]] = Reader(
+    "true, or isolation levels", _read_levels, one_of(boolean, several(choice(*LEVELS))).schema()
+)
+
+
+def concurrently() -> Any:
+    """The field of kinds whose rules are also proven between two transactions: isolation levels, none by default."""
+    doc = "true, or the isolation levels: the rule also holds between two transactions, in every order of their steps"
+    return key(levels, doc, default=())
+
+
 def key_fields(kind: type) -> dict[str, dataclasses.Field[Any]]:
     """The keys of a kind and their fields, the kind's own first."""
     return {field.name.rstrip("_"): field for field in dataclasses.fields(kind) if "reader" in field.metadata}
@@ -151,7 +175,8 @@ def read_kind(
     """An instance of a kind from a mapping of its keys.
 
     ``inherited`` are keys that the surroundings say (the column of a short form), ``also`` are keys for others to read.
-    Raises :class:`ProjectError` for an unknown, a missing and a wrong key.
+    Raises :class:`ProjectError` for an unknown, a missing and a wrong key, and for keys that do not go together: a kind
+    says so by a ``ValueError`` out of its ``__post_init__``.
     """
     fields = key_fields(kind)
     label = label or next(iter(fields))
@@ -169,7 +194,10 @@ def read_kind(
         if field.name not in values and field.default is MISSING:
             what = field.metadata["reader"].expects
             raise ProjectError(f"{label!r} needs the key {written!r}: {what}", place=node.place)
-    return kind(**values)
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise ProjectError(f"{label!r}: {error}", place=node.place) from None
 
 
 def section(kind: type, label: str) -> Reader[Any]:

@@ -142,3 +142,11 @@ class Project:
                 wanted.add(name)
                 pending.extend(self.module(name).depends_on)
         return tuple(module for module in self.modules if module.name in wanted)
+
+    def with_dependents(self, names: Iterable[str]) -> tuple[Module, ...]:
+        """These modules and all that depend on them, in dependency order."""
+        wanted = {self.module(name).name for name in names}
+        for module in self.modules:  # what it depends on has come before it
+            if wanted.intersection(module.depends_on):
+                wanted.add(module.name)
+        return tuple(module for module in self.modules if module.name in wanted)

@@ -93,6 +93,17 @@ def query(text: str) -> str:
     return text[: tokens[-1].start].rstrip() if tokens[-1].kind == _SEMICOLON else text
 
 
+def statement(text: str) -> str:
+    """The text without a closing semicolon, if it is one statement of any kind; raises :class:`SqlError`."""
+    tokens = _tokens(text)
+    if not tokens:
+        raise SqlError("an empty statement")
+    count = len(_parse(_with_parameters(text, tokens), 0))
+    if count != 1:
+        raise SqlError(f"{count} statements where one belongs")
+    return text[: tokens[-1].start].rstrip() if tokens[-1].kind == _SEMICOLON else text
+
+
 def variables(text: str) -> tuple[str, ...]:
     """The names of the variables, each once, in the order of the text; raises :class:`SqlError`."""
     return tuple(dict.fromkeys(name for name, _, _ in _variables(_tokens(text))))
@@ -176,15 +187,21 @@ def _uncast(node: Any) -> Any:
 
 def tables(text: str) -> tuple[TableName, ...]:
     """The tables and views that a query names with their schema, each once; raises :class:`SqlError`."""
+    return tuple(TableName(schema, name) for schema, name in _relations(text) if schema)
+
+
+def unqualified(text: str) -> tuple[str, ...]:
+    """The relations that a query names without a schema, each once; raises :class:`SqlError`."""
+    return tuple(name for schema, name in _relations(text) if not schema)
+
+
+@lru_cache(maxsize=4096)
+def _relations(text: str) -> tuple[tuple[str, str], ...]:
     from postgast import walk
 
     tree = _parse(_with_parameters(text, _tokens(text)), 0)[0].stmt
-    found = {
-        TableName(node.schemaname, node.relname): None
-        for _, node in walk(tree)
-        if type(node).__name__ == "RangeVar" and node.schemaname
-    }
-    return tuple(found)
+    found = ((node.schemaname, node.relname) for _, node in walk(tree) if type(node).__name__ == "RangeVar")
+    return tuple(dict.fromkeys(found))
 
 
 def columns(text: str) -> tuple[str, ...]:
@@ -252,6 +269,7 @@ def _type_name(node: Any) -> str:
     return ".".join(names) + "[]" * len(node.array_bounds)
 
 
+@lru_cache(maxsize=4096)
 def _tokens(text: str) -> tuple[_Token, ...]:
     """PostgreSQL's tokens with offsets in characters."""
     import postgast

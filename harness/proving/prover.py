@@ -23,8 +23,10 @@ from harness.kinds.touched_on_update import TouchedOnUpdate
 from harness.outcome import Counterexample, Outcome, Status
 from harness.probes import Probe, Refusal, Session
 from harness.project.model import Project, TableName
-from harness.proving.reproduction import counterexample
+from harness.proving.racing import Contest, compete
+from harness.proving.reproduction import counterexample, schedule
 from harness.proving.trial import Trial, attempt
+from harness.races import Stage
 
 if TYPE_CHECKING:
     import psycopg
@@ -40,6 +42,11 @@ class Effort:
     scenarios: int
     seed: int
     shrink: bool = True
+
+    @property
+    def races(self) -> int:
+        """Of how many scenarios the races are run: one takes as long as thousands of probes."""
+        return max(1, self.scenarios // 5)
 
     @classmethod
     def of(cls, scenarios: int, seed: int | None) -> Effort:
@@ -70,9 +77,9 @@ class Prover:
         self._connection = databases.connect(databases.clone())
         # A trigger that never ends must not hold up everything else.
         self._connection.execute("set statement_timeout = '5min'")
-        self._catalog = read(self._connection, project.ledger_schema)
-        self._pools = Pools(Oracle(self._connection), self._catalog, rules(declared, self._catalog))
-        self._session = Session(self._connection, self._catalog)
+        self.catalog = read(self._connection, project.ledger_schema)
+        self._pools = Pools(Oracle(self._connection), self.catalog, rules(declared, self.catalog))
+        self._session = Session(self._connection, self.catalog)
         self._roles = Roles(self._connection)
         self._filled: psycopg.Connection[Any] | None = None
         self._full: set[TableName] = set()
@@ -80,7 +87,8 @@ class Prover:
             (check, refused)
             for check in declared
             if check.table is not None
-            for refused in check.rule.refusals(check.table)
+            for stated in check.rule.refusals(check.table)
+            if (refused := stated.in_catalog(self.catalog.tables.get(check.table))) is not None
         ]
 
     def __enter__(self) -> Prover:
@@ -107,7 +115,7 @@ class Prover:
             verdict.reason = str(reason)
         except psycopg.errors.QueryCanceled as error:
             verdict.reason = f"stopped by the server: {error.diag.message_primary}"
-        except psycopg.ProgrammingError as error:
+        except (psycopg.ProgrammingError, psycopg.DataError) as error:
             message = f"PostgreSQL cannot evaluate it: {error.diag.message_primary} ({error.sqlstate})"
             if not verdict.broken:
                 verdict.broken.append(Counterexample("an expression that the database can evaluate", message))
@@ -131,12 +139,13 @@ class Prover:
             verdict.broken.append(Counterexample("what the check names is in the database", str(missing)))
         if not self._becomes(rule, verdict):
             return
+        failed = False
         try:
             strategy = rule.scenarios(subject)
         except (Missing, Unreliable, Unfillable, Unsupported):
             if not verdict.broken:
                 raise
-            return
+            strategy = None
         if strategy is not None:
             trial = attempt(
                 self._session,
@@ -149,6 +158,34 @@ class Prover:
                 barred=lambda probe, refusal: self._bars(check, probe, refusal),
             )
             verdict.add_trial(check, trial)
+            failed = trial.failure is not None
+        if rule.concurrently and not failed and verdict.reason is None:
+            self._race(check, subject, verdict)
+
+    def _race(self, check: Check, subject: Subject, verdict: _Verdict) -> None:
+        """What holds for one session is tried between two, in a clone of its own."""
+        rule: Kind = check.rule
+        try:
+            strategy = rule.races(subject)
+        except (Missing, Unreliable, Unfillable, Unsupported):
+            if not verdict.broken:
+                raise
+            return
+        if strategy is None:
+            return
+        superuser = self._roles.is_superuser(self._roles.current)
+        with Stage(self._databases, self.catalog, superuser) as stage:
+            contest = compete(
+                stage,
+                self._session,
+                strategy,
+                levels=rule.concurrently,
+                scenarios=self._effort.races,
+                seeded=self._effort.seed,
+                shrink=self._effort.shrink,
+                declared=[refused for _, refused in self._refusals],
+            )
+        verdict.add_contest(check, contest)
 
     def _bars(self, check: Check, probe: Probe, refusal: Refusal) -> bool:
         """Whether another rule of the table lets a probe get no further, and it was that one which refused it."""
@@ -172,7 +209,7 @@ class Prover:
             module=check.module,
             name=check.table,
             project=self._project,
-            catalog=self._catalog,
+            catalog=self.catalog,
             pools=self._pools,
             canonical=Canonical(self._connection),
             roles=self._roles,
@@ -188,7 +225,7 @@ class Prover:
         if self._filled is None:
             self._filled = self._databases.connect(self._databases.clone())
         if table.name not in self._full:
-            fill(self._filled, self._catalog, self._pools, table)
+            fill(self._filled, self.catalog, self._pools, table)
             self._full.add(table.name)
         return self._filled
 
@@ -222,6 +259,13 @@ class _Verdict:
             hidden = {aspect: mask for aspect, mask in trial.masked.items() if aspect not in trial.shown}
             for aspect, mask in hidden.items():
                 self.reason = f"'{aspect}' was never seen: each time it was {mask}; if that is meant, say `implied_by:`"
+
+    def add_contest(self, check: Check, contest: Contest) -> None:
+        self.probes += contest.commands
+        if contest.lost is not None:
+            self.broken.insert(0, schedule(check, contest.lost))
+        elif contest.reason is not None:
+            self.reason = contest.reason
 
     def outcome(self, check: Check, seconds: float) -> Outcome:
         status = Status.BROKEN if self.broken else Status.UNRELIABLE if self.reason else Status.PROVED

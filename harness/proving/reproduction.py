@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from harness.declarations import Check
 from harness.outcome import Counterexample
-from harness.probes import Delete, Insert, Probe, Reply, Statement, Update
+from harness.probes import Delete, Execute, Insert, Probe, Reply, Statement, Update
 from harness.probes.statement import literal
 from harness.probes.verdict import caught, wanted
+from harness.proving.racing import Lost
 
 HEADER = """\
 -- {name}
@@ -32,6 +33,44 @@ def counterexample(check: Check, setup: tuple[Statement, ...], probe: Probe, rep
     return Counterexample(wanted=words[0], caught=words[1], rows=rows, script=script)
 
 
+BY_HAND = """\
+-- {name}
+-- {place}
+--
+-- wanted: {wanted}
+-- caught: {caught}
+--
+-- This takes two sessions, so it is followed by hand: open psql twice on a database that has the schema applied and
+-- can be thrown away, put up the rows, and then type each step into the session that it names. All of it is committed.
+"""
+
+
+def schedule(check: Check, lost: Lost) -> Counterexample:
+    """The words and the script for a race that went wrong."""
+    header = BY_HAND.format(
+        name=check.name, place=check.place, wanted=_one_line(lost.wanted), caught=_one_line(lost.caught)
+    )
+    script = header + "".join(f"{line}\n" for line in _by_hand(lost))
+    rows = tuple(_rows([*lost.setup]))
+    return Counterexample(lost.wanted, lost.caught, rows, script, steps=tuple(map(str, lost.played.steps)))
+
+
+def _by_hand(lost: Lost) -> Iterator[str]:
+    yield "\n-- The rows, in either session."
+    if lost.setup:
+        yield "begin;"
+        yield from (f"{statement.sql};" for statement in lost.setup)
+        yield "commit;"
+    for step in lost.played.steps:
+        if step.goes_on:
+            yield f"-- Session {step.session} goes on: {_one_line(step.came)}"
+            continue
+        yield f"\n-- Step {step.number}, in session {step.session}{': ' if step.came else ''}{_one_line(step.came)}"
+        yield f"{step.command};"
+    yield f"\n-- What is there in the end; wanted: {_one_line(lost.race.watch.wanted)}"
+    yield f"{lost.race.watch.sql};"
+
+
 def _script(setup: tuple[Statement, ...], probe: Probe) -> Iterator[str]:
     if setup:
         yield "\n-- What stands before."
@@ -44,15 +83,18 @@ def _script(setup: tuple[Statement, ...], probe: Probe) -> Iterator[str]:
         yield f"select set_config({literal(setting).strip()}, {literal(value).strip()}, true);"
     yield f"{probe.statement.sql};"
     if probe.then:
+        # RESET counts no rows itself.
+        yield "\\set harness_changed :ROW_COUNT"
         yield "reset role;"
-        yield "select set_config('harness.changed', :'ROW_COUNT', true);"
+        yield "select set_config('harness.changed', :'harness_changed', true);"
         yield f"-- {_one_line(probe.then.meaning)}, wanted: {_one_line(probe.then.wanted)}"
         yield f"{probe.then.sql};"
     yield "set constraints all immediate;"
 
 
 def _rows(statements: list[Statement]) -> Iterator[tuple[str, dict[str, str | None]]]:
-    for statement in statements:
+    for given in statements:
+        statement = given.leaves or given if isinstance(given, Execute) else given
         if isinstance(statement, Insert):
             yield str(statement.table), dict(statement.values)
         elif isinstance(statement, Update):

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
@@ -30,6 +31,9 @@ from harness.probes import (
     judge,
 )
 from harness.probes.session import BATCH
+
+T = TypeVar("T")
+F = TypeVar("F")
 
 SHRINKING = 10.0
 """Seconds after which the smallest case found so far is good enough."""
@@ -89,7 +93,7 @@ def attempt(
     """
     examine = _Examiner(session, tuple(own), tuple(others), barred)
     trial = Trial()
-    for batch in _drawn(strategy, scenarios, seeded):
+    for batch in _batches(strategy, scenarios, seeded):
         for scenario, answer in zip(batch, session.run(batch), strict=True):
             trial.scenarios += 1
             trial.failure = trial.failure or examine.scenario(trial, scenario, answer)
@@ -142,13 +146,17 @@ class _Examiner:
         return Failure(before, probe, Reply(refusal))
 
 
-def _drawn(strategy: st.SearchStrategy[Scenario], count: int, seeded: int) -> Iterator[list[Scenario]]:
-    """Scenarios in batches."""
-    scenarios: list[Scenario] = []
-    _run(strategy, count, seeded, [Phase.generate], scenarios.append)
+def drawn(strategy: st.SearchStrategy[T], count: int, seeded: int) -> list[T]:
+    """What one pass draws."""
+    found: list[T] = []
+    _run(strategy, count, seeded, [Phase.generate], found.append)
+    return found
+
+
+def _batches(strategy: st.SearchStrategy[Scenario], count: int, seeded: int) -> Iterator[list[Scenario]]:
     batch: list[Scenario] = []
     size = 0
-    for scenario in scenarios:
+    for scenario in drawn(strategy, count, seeded):
         batch.append(scenario)
         size += len(scenario.probes)
         if size >= BATCH:
@@ -162,18 +170,28 @@ def _smallest(
     examine: _Examiner, strategy: st.SearchStrategy[Scenario], count: int, seeded: int, first: Failure
 ) -> Failure:
     """The smallest case in which the same aspect fails; the first one found if it does not fail again."""
-    best = first
+    aspect = first.probe.aspect
+
+    def failing(scenario: Scenario) -> Failure | None:
+        tried = Scenario(scenario.setup, tuple(probe for probe in scenario.probes if probe.aspect == aspect))
+        return examine.scenario(Trial(), tried, examine.session.run([tried])[0])
+
+    return smallest(strategy, count, seeded, failing, first, REPLAYS)
+
+
+def smallest(
+    strategy: st.SearchStrategy[T], count: int, seeded: int, failing: Callable[[T], F | None], best: F, most: int
+) -> F:
+    """What the smallest example fails with, after so many replays at ``most``; ``best`` if none fails again."""
     ends = time.monotonic() + SHRINKING
     replays = 0
 
-    def replay(scenario: Scenario) -> None:
+    def replay(example: T) -> None:
         nonlocal best, replays
         replays += 1
-        if replays > REPLAYS or time.monotonic() > ends:
+        if replays > most or time.monotonic() > ends:
             raise _Enough
-        aspect = first.probe.aspect
-        tried = Scenario(scenario.setup, tuple(probe for probe in scenario.probes if probe.aspect == aspect))
-        found = examine.scenario(Trial(), tried, examine.session.run([tried])[0])
+        found = failing(example)
         if found is not None:
             best = found
             raise _Wrong
@@ -184,11 +202,11 @@ def _smallest(
 
 
 def _run(
-    strategy: st.SearchStrategy[Scenario],
+    strategy: st.SearchStrategy[T],
     count: int,
     seeded: int,
     phases: list[Phase],
-    body: Callable[[Scenario], None],
+    body: Callable[[T], None],
 ) -> None:
     """One pass of Hypothesis. What it would print and remember is not wanted: reports and seeds say it better."""
 
@@ -204,8 +222,8 @@ def _run(
         suppress_health_check=list(HealthCheck),
     )
     @given(strategy)
-    def passed(scenario: Scenario) -> None:
-        body(scenario)
+    def passed(example: T) -> None:
+        body(example)
 
     try:
         passed()

@@ -62,4 +62,5 @@ def _example(example: Counterexample) -> dict[str, Any]:
         "wanted": example.wanted,
         "caught": example.caught,
         "rows": [{"table": table, "values": values} for table, values in example.rows],
+        **({"steps": list(example.steps)} if example.steps else {}),
     }

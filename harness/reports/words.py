@@ -13,6 +13,8 @@ EXAMPLES = 5
 NEIGHBOURS = 10
 VALUE = 60
 """Characters of a value that are shown whole."""
+STEP = 160
+"""Characters of a step of a schedule that are shown whole."""
 
 
 def lines(outcome: Outcome) -> list[str]:
@@ -25,7 +27,9 @@ def lines(outcome: Outcome) -> list[str]:
         found.append(f"… and {left} more")
     script = scripts.path(outcome)
     if script is not None:
-        found.append(_labelled("replay", f"psql -f {script.as_posix()}"))
+        by_hand = any(example.steps for example in outcome.counterexamples[:1])
+        how = f"by hand in two sessions: {script.as_posix()}" if by_hand else f"psql -f {script.as_posix()}"
+        found.append(_labelled("replay", how))
     return found
 
 
@@ -53,6 +57,8 @@ def plain(text: str) -> str:
 def _example(outcome: Outcome, example: Counterexample) -> Iterator[str]:
     yield _labelled("wanted", plain(example.wanted))
     yield _labelled("caught", plain(example.caught))
+    for place, step in enumerate(example.steps):
+        yield _labelled("" if place else "steps", _cut(plain(step)))
     if not example.rows:
         return
     *others, (table, values) = example.rows
@@ -64,7 +70,12 @@ def _example(outcome: Outcome, example: Counterexample) -> Iterator[str]:
 
 
 def _labelled(label: str, text: str) -> str:
-    return f"{label + ':':<8}{text}"
+    return f"{label + ':' if label else '':<8}{text}"
+
+
+def _cut(step: str) -> str:
+    """A step with the middle of a long command left out: how it begins, and what came of it."""
+    return step if len(step) <= STEP else f"{step[: STEP // 2]} … {step[-STEP // 2 :]}"
 
 
 def _value(value: str) -> str:

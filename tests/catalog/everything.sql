@@ -54,3 +54,9 @@ grant select, insert, update (word, total) on t."Odd ""Names""" to catalog_write
 create table t.parts (at date primary key, note text) partition by range (at);
 create table t.parts_2024 partition of t.parts for values from ('2024-01-01') to ('2025-01-01');
 create view t.seen as select 1 as one;
+create view t.seen_by_all with (security_invoker = on) as select p.id, s.one from t.parents as p cross join t.seen as s;
+create materialized view t.kept as select id from t.seen_by_all;
+create function t.open(integer) returns integer language sql security definer as $$ select $1 $$;
+create function t.open_still() returns integer language sql security definer set search_path = "$user", t
+as $$ select 1 $$;
+create procedure t.shut() language sql security definer set search_path = '' as $$ select 1 $$;

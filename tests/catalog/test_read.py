@@ -45,6 +45,8 @@ def picture(catalog: Catalog) -> str:
             found = getattr(table, field.name)
             if isinstance(found, tuple):
                 lines += [f"  {field.name} {_said(item)}" for item in found]
+    lines += [f"view {_said(view)}" for view in catalog.views]
+    lines += [f"definer {_said(function)}" for function in catalog.definers]
     return "\n".join(lines) + "\n"
 
 
@@ -52,9 +54,15 @@ def _said(thing: object) -> str:
     assert dataclasses.is_dataclass(thing)
     values = {field.name: getattr(thing, field.name) for field in dataclasses.fields(thing)}
     values = {name: value for name, value in values.items() if value not in (None, (), "", False)}
-    kept = {name: str(value) if isinstance(value, TableName) else value for name, value in values.items()}
+    kept = {name: _named(value) for name, value in values.items()}
     parts = [f"{name}={value!r}" for name, value in kept.items() if not (isinstance(value, tuple) and _nested(value))]
     return " ".join(parts)
+
+
+def _named(value: object) -> object:
+    if isinstance(value, tuple) and all(isinstance(item, TableName) for item in value):
+        return tuple(map(str, value))
+    return str(value) if isinstance(value, TableName) else value
 
 
 def _nested(value: tuple[object, ...]) -> bool:
@@ -68,6 +76,12 @@ def test_everything(everything: Catalog) -> None:
 def test_who_refers_to_a_table(everything: Catalog) -> None:
     found = everything.referencing(TableName("t", "parents"))
     assert [(str(table.name), key.name) for table, key in found] == [('t.Odd "Names"', "fk_parent")]
+
+
+def test_who_reads_a_table_through_views(everything: Catalog) -> None:
+    found = everything.reading(TableName("t", "parents"))
+    assert [str(view.name) for view in found] == ["t.seen_by_all", "t.kept"]
+    assert everything.reading(TableName("t", "parts")) == ()
 
 
 def test_the_root_of_a_partition(everything: Catalog) -> None:

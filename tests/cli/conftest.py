@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 from harness.database.connection import Server
 
 HARNESS = Path(sys.executable).with_name("harness")
+ROOT = Path(__file__).parents[2]
 _numbers = itertools.count()
 
 SETTINGS = """\
@@ -122,6 +124,17 @@ def cli(tmp_path: Path, server: Server, environment: dict[str, str]) -> Iterator
     yield made
     with server.connect() as connection:
         connection.execute(f"drop database if exists {name} with (force)".encode())
+
+
+@pytest.fixture
+def systems(cli: Cli) -> Cli:
+    """A copy of the project of this repository, in the place of the small one; its database bears the same name."""
+    for name in ("schema", "seeds", "checks"):
+        shutil.rmtree(cli.root / name, ignore_errors=True)
+        shutil.copytree(ROOT / name, cli.root / name)
+    settings = (ROOT / "project.yml").read_text()
+    cli.write("project.yml", re.sub(r"^name: .*$", f"name: {cli.name}", settings, flags=re.MULTILINE))
+    return cli
 
 
 @pytest.fixture

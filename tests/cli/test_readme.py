@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import re
-import shutil
-from pathlib import Path
 
 from harness.cli.verbs import harness
-from tests.cli.conftest import Cli, timeless
+from tests.cli.conftest import ROOT, Cli, timeless
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 SESSIONS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_failing_run(cli: Cli) -> None:
-    for name in ("schema", "seeds", "checks", "project.yml"):
-        there = cli.root / name
-        shutil.rmtree(there) if there.is_dir() else there.unlink(missing_ok=True)
-        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, there)
+def test_the_failing_run(systems: Cli) -> None:
     sed, test, *shown, echo, code = SESSIONS[0].splitlines()
     slip = re.fullmatch(r"\$ sed -i '/(\w+)/d' (\S+)", sed)
     assert slip is not None and echo == "$ echo $?"
-    lines = (cli.root / slip[2]).read_text().splitlines(keepends=True)
+    lines = (systems.root / slip[2]).read_text().splitlines(keepends=True)
     kept = [line for line in lines if slip[1] not in line]
     assert len(kept) == len(lines) - 1
-    cli.write(slip[2], "".join(kept))
-    done = cli.run(*test.split()[2:])
+    systems.write(slip[2], "".join(kept))
+    done = systems.run(*test.split()[2:])
     assert timeless(done.stdout).splitlines() == timeless("\n".join(shown)).splitlines()
     assert (done.returncode, done.stderr) == (int(code), "")
 

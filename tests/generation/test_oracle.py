@@ -98,3 +98,26 @@ def test_an_expression_without_columns(database: tuple[Server, str]) -> None:
         table = read(connection).table(X)
         assert Oracle(connection).scalar(table, "half(7) % 2 = 1 -- a remark") == "true"
         assert Oracle(connection).scalar(table, "null") is None
+
+
+def test_what_a_query_returns(database: tuple[Server, str]) -> None:
+    server, name = database
+    with server.connect(name) as connection:
+        connection.execute(SCHEMA)
+        oracle = Oracle(connection)
+        described = oracle.described("select x.*, pg_notify('a', 'b') as done, 1 / 0 as never from t.x as x")
+        assert described == [
+            ("n", "integer"),
+            ("word", "text"),
+            ("doc", "jsonb"),
+            ("amount", "integer"),
+            ("price", "numeric(4,1)"),
+            ("twice", "integer"),
+            ("done", "text"),
+            ("never", "integer"),
+        ]
+        with pytest.raises(psycopg.errors.UndefinedFunction):
+            oracle.described("select t.third(1)")
+        with pytest.raises(psycopg.errors.InvalidTextRepresentation):
+            oracle.described("select 'a'::integer")
+        assert oracle.described("select") == []

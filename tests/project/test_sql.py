@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.project import sql
+from harness.project.model import TableName
 from harness.project.sql import ColumnRef, Constant, SqlError
 
 
@@ -140,3 +141,22 @@ def test_columns() -> None:
 def test_constants(text: str, constants: list[tuple[str, str | None]]) -> None:
     assert set(sql.constants(text)) == {Constant(*constant) for constant in constants}
     assert len(sql.constants(text)) == len(constants)
+
+
+def test_relations_without_a_schema() -> None:
+    text = "select $a from result as r, t.result, (select 1 from other) as x"
+    assert sql.unqualified(text) == ("result", "other")
+    assert sql.tables(text) == (TableName("t", "result"),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "call t.f($a);",
+        "delete from t.x where id = $a",
+        "select 1",
+        "merge into a using b on c when matched then delete",
+    ],
+)
+def test_one_statement(text: str) -> None:
+    assert sql.statement(text) == text.rstrip(";")

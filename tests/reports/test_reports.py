@@ -121,6 +121,22 @@ def test_only_so_many_neighbours() -> None:
     assert lines[-2:] == ["with:   2 more rows", "row:    shop.customers id='12'"]
 
 
+def test_steps_of_two_sessions() -> None:
+    long = f"2 B: update t set a = '{'x' * 200}' where id = '1' → waits for A"
+    raced = Counterexample("w", "c", script="-- by hand", steps=("1 A: begin", long, "3 A: commit"))
+    broken = replace(BROKEN, counterexamples=(raced,))
+    assert words.lines(broken) == [
+        "wanted: w",
+        "caught: c",
+        "steps:  1 A: begin",
+        f"        2 B: update t set a = '{'x' * 57} … {'x' * 50}' where id = '1' → waits for A",
+        "        3 A: commit",
+        "replay: by hand in two sessions: .harness/repro/shop.orders.accepted_values.status.sql",
+    ]
+    document = json.loads(json_report.render(RUN, [broken], 1.0))
+    assert document["checks"][0]["counterexamples"][0]["steps"] == ["1 A: begin", long, "3 A: commit"]
+
+
 def test_nothing_in_a_value_moves_the_cursor() -> None:
     rows = (("shop.orders", {"note": "a  b\n\x1b[2J\u202e", "gone": None}),)
     lines = words.lines(replace(BROKEN, counterexamples=(Counterexample("two\nlines", "\x07", rows),)))

@@ -1,0 +1,32 @@
+"""What makes two rows of a scenario alike, and what ends a chain of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from harness.catalog.model import Index, Table
+from harness.generation.pool import Pool
+from harness.project import sql
+
+_ORDER = re.compile(r"( desc| nulls first| nulls last)+$")
+
+
+def columns_of(key: Index) -> tuple[str, ...]:
+    """The columns that decide a unique key: those of its expressions as well."""
+    if len(key.columns) == len(key.keys):
+        return key.columns
+    return tuple(dict.fromkeys(name for each in key.keys for name in sql.columns(_ORDER.sub("", each))))
+
+
+def alike(value: str | None) -> str | None:
+    """What a key on ``lower(a)`` or ``trim(a)`` makes of a value: rows that differ here differ there."""
+    return value.casefold().strip() if value is not None else None
+
+
+def end_chain(table: Table, row: dict[str, str | None], pools: Sequence[Pool]) -> None:
+    """Leaves the references to the table itself NULL where they may be: a chain of parents ends."""
+    for key in table.of_type("f"):
+        free = {name: None for name in key.columns if not table.column(name).not_null and name not in row}
+        if key.references == table.name and all(pool.takes({**row, **free}) for pool in pools):
+            row.update(free)

@@ -1,0 +1,259 @@
+"""One who asks a table under row security: what it reads, writes and is given back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.catalog.model import Table
+from harness.kinds._owners import Bound, Cast, Owners
+from harness.kinds.base import Subject
+from harness.probes import Accepted, Either, Execute, Insert, Probe, Refused, Then, Untouched, Values
+from harness.probes.statement import condition, identifier, literal, qualified
+
+Rows = Sequence[Mapping[str, str | None]]
+
+
+@dataclass(frozen=True)
+class May:
+    """The rows that each command may write."""
+
+    insert: str
+    update: str
+    delete: str
+
+
+@dataclass(frozen=True)
+class Asking:
+    """One who asks: settings of the session, policies that answer, and the values it stands for.
+
+    ``sees`` and ``may`` are what it is to see and to write; ``sqlstates`` the ways to refuse it.
+    """
+
+    subject: Subject
+    owners: Owners
+    settings: Mapping[str, str]
+    policies: tuple[str, ...]
+    values: Bound
+    sees: str
+    may: May
+    sqlstates: tuple[str, ...]
+
+    @property
+    def who(self) -> str:
+        drawn = ", ".join(f"${name} = {value}" for name, value in self.values.items())
+        policies = f" by policy {', '.join(self.policies)}" if self.policies else ""
+        return f"{self.settings['role']}{f' with {drawn}' if drawn else ''}{policies}"
+
+    @property
+    def untouched(self) -> Untouched:
+        return Untouched(self.sqlstates)
+
+    def reads(self) -> Iterator[Probe]:
+        """What it reads, and what it counts: that takes no column."""
+        table = self.subject.table
+        target, value = qualified(table.name), f"read by {self.who}:"
+        if says(self.sees, "false"):
+            yield Probe(Execute(f"select from {target}"), self.untouched, "sees nothing", value, self.settings)
+            return
+        read = Execute(f"select set_config('harness.seen', {_joined(_key(table))}, true) from {target}")
+        then = self.exactly(self.sees, f"the rows where {self.sees}")
+        yield Probe(read, Accepted(), "sees exactly", value, self.settings, then)
+        count = Execute(f"select set_config('harness.seen', count(*)::text, true) from {target}")
+        counted = f"select case when current_setting('harness.seen') = ({self._count(self.sees)})::text"
+        then = Then(f"{counted} then 'all of them' else current_setting('harness.seen') end", "all of them", "counted")
+        yield Probe(count, Accepted(), "counts exactly", f"count by {self.who}:", self.settings, then)
+
+    def writes(self, command: str, rows: Rows) -> Iterator[Probe]:
+        """An update or a delete of all rows of the scenario at once: it reaches those that may be written.
+
+        A statement that reads no column is not held by the policies for reading: it is tried as well.
+        """
+        table, here = self.subject.table, self.here(rows)
+        may = getattr(self.may, command)
+        statement = self.touch if command == "update" else f"delete from {qualified(table.name)}"
+        if not says(self.sees, "false"):
+            looking = Execute(f"{statement} where {here}")
+            yield self._write(command, looking, _both(may, self.sees), here)
+        if command == "update":
+            # Nothing comes of the value.
+            value = literal(rows[0].get(self.plain_column))
+            statement = f"update {qualified(table.name)} set {identifier(self.plain_column)} = {value}"
+        first = narrowed(self.subject, command, rows, unchanged=True)
+        yield self._write(command, Execute(statement), may, here, " without looking", first)
+
+    def _write(self, command: str, execute: Execute, may: str, here: str, how: str = "", first: str = "") -> Probe:
+        value = f"{command}{how} by {self.who}:"
+        if says(may, "false"):
+            # Another declared rule that refuses it first keeps the rows from being written just as well.
+            aspect = f"no {command}{how}"
+            return Probe(execute, self.untouched, aspect, value, self.settings, before=first or None, required=False)
+        # Counted before: after the statement they may be gone.
+        before = f"select set_config('harness.wanted', ({self._count(may, here)})::text, true)"
+        compared = (
+            "select case when current_setting('harness.changed') = current_setting('harness.wanted')"
+            " then 'exactly those' else format('%s rows, not the %s',"
+            " current_setting('harness.changed'), current_setting('harness.wanted')) end"
+        )
+        then = Then(compared, "exactly those", f"the rows where {may}")
+        before = f"{first}{before}"
+        return Probe(execute, Accepted(), f"{command} exactly{how}", value, self.settings, then, before)
+
+    def inserts(self, cast: Cast, place: int) -> Iterator[Probe]:
+        table, refused = self.subject.table.name, Refused(self.sqlstates)
+        own, foreign, nobodys = cast.fresh[place], cast.strange(place), cast.nobodys[-1:]
+        value, may = f"insert by {self.who}:", self.may.insert
+        if says(may, "false"):
+            yield Probe(Insert(table, own), refused, "no insert", value, self.settings)
+            return
+        wanted = Accepted(1) if self.owners.at_birth(may) else refused
+        yield Probe(Insert(table, own), wanted, "insert", value, self.settings)
+        if foreign is not None and not says(may, "true"):
+            value = f"insert for another by {self.who}:"
+            yield Probe(Insert(table, foreign), refused, "insert for another", value, self.settings)
+        for row in nobodys:
+            # What the predicate says of it is known when it stands there.
+            found = f"select case ({self._count(may, self.here([row]))}) when 0 then 'no' else 'yes' end"
+            then, value = Then(found, "yes", f"one of the rows where {may}"), f"insert for nobody by {self.who}:"
+            yield Probe(Insert(table, row), Either(), "insert for nobody", value, self.settings, then, required=False)
+
+    def returns(self, cast: Cast, place: int) -> Iterator[Probe]:
+        """What writes give back are rows that may be seen."""
+        table, here = self.subject.table, self.here(cast.standing)
+        if not says(self.may.update, "false") and not says(self.sees, "false"):
+            # The key alone: the role may lack the privilege to read other columns.
+            update = self.returning(f"{self.touch} where {here}")
+            wanted = f"({here}) and ({self.may.update}) and ({self.sees})"
+            then = self.exactly(wanted, f"the rows where {self.may.update} and {self.sees}")
+            value = f"update returning by {self.who}:"
+            yield Probe(update, Accepted(), "returning exactly", value, self.settings, then)
+        if not says(self.may.delete, "false") and not says(self.sees, "false"):
+            both = _both(self.may.delete, self.sees)
+            delete = self.returning(f"delete from {qualified(table.name)} where {here}")
+            before = f"select set_config('harness.wanted', ({self._named(both, here)}), true)"
+            then = _compared("current_setting('harness.wanted')", f"the rows where {both}")
+            value = f"delete returning by {self.who}:"
+            yield Probe(
+                delete, Accepted(), "delete returning exactly", value, self.settings, then, before, required=False
+            )
+        if not says(self.may.insert, "false"):
+            for row in filter(None, (cast.fresh[place], cast.strange(place))):
+                # A row that may be made and not seen: the statement fails as a whole.
+                then = self.exactly(f"({self.here([row])}) and ({self.sees})", f"of the row where {self.sees}")
+                insert, value = self.returning(Insert(table.name, row).sql), f"insert returning by {self.who}:"
+                yield Probe(insert, Either(), "insert returning", value, self.settings, then, required=False)
+
+    def returning(self, statement: str) -> Execute:
+        """A write that keeps in ``harness.seen`` the rows it gives back."""
+        return Execute(
+            f"with harness_changed as ({statement} returning {_key(self.subject.table)} as harness_key) "
+            f"select set_config('harness.seen', {_joined('harness_key')}, true) from harness_changed"
+        )
+
+    def here(self, rows: Rows) -> str:
+        return " or ".join(f"({condition(self.subject.key(row))})" for row in rows)
+
+    @property
+    def touch(self) -> str:
+        column = identifier(self.plain_column)
+        return f"update {qualified(self.subject.table.name)} set {column} = {column}"
+
+    @property
+    def plain_column(self) -> str:
+        """A column to set to itself: not of the key, not one that a trigger writes, and one that may be written."""
+        table, role = self.subject.table, self.settings["role"]
+        plain = [
+            column.name
+            for column in table.columns
+            if column.name not in {*table.primary_key, *self.subject.rewritten}
+            and column.is_supplied
+            and not column.identity
+        ]
+        # A stand-in for the owner is made with the scenario: it may write whatever there is.
+        known = self.subject.roles.exists(role)
+        name = qualified(table.name)
+        may = [column for column in plain if not known or self.subject.roles.on_column(role, name, column, "update")]
+        return next(iter([*may, *plain]), table.columns[0].name)
+
+    def _count(self, predicate: str, here: str = "true") -> str:
+        return f"select count(*) {self._where(predicate, here)}"
+
+    def _named(self, predicate: str, here: str = "true") -> str:
+        """A query for what tells the rows apart where a predicate holds, as one text."""
+        return f"select {_joined(_key(self.subject.table))} {self._where(predicate, here)}"
+
+    def _where(self, predicate: str, here: str) -> str:
+        name, bound = self.subject.table.name, self.owners.bind(predicate, self.values)
+        return f"from {qualified(name)} as {identifier(name.table)} where ({here}) and ({bound})"
+
+    def stays(self, predicate: str, row: Values, become: Values) -> tuple[str, Then]:
+        """That a row, if it has changed, is one where a predicate holds, before and after: first and last statement."""
+        first = f"select set_config('harness.wanted', ({self._count(predicate, self.here([row]))})::text, true); "
+        kept = f"current_setting('harness.wanted') = '1' and ({self._count(predicate, self.here([become]))}) = 1"
+        found = f"select case when current_setting('harness.changed') = '0' or {kept} then 'yes' else 'no' end"
+        return first, Then(found, "yes", f"one of the rows where {predicate} before and after")
+
+    def exactly(self, predicate: str, meaning: str) -> Then:
+        """That the setting ``harness.seen`` names the rows where a predicate holds, and no others.
+
+        What is seen travels in it from the role that looks to the owner who compares.
+        """
+        return _compared(f"({self._named(predicate)})", meaning)
+
+
+def narrowed(subject: Subject, command: str, rows: Rows, unchanged: bool = False) -> str:
+    """Statements after which an update or delete of the whole table reaches these rows alone, without reading any.
+
+    ``unchanged`` leaves them as they are, whatever an update sets: no rule of theirs has its say.
+    """
+    trigger = f'create trigger "! harness {{word}}" before {command} on {qualified(subject.table.name)} for each row'
+    called = "execute function pg_temp.harness_narrowed('{word}'); "
+    here = " or ".join(f"({_of_old(subject.key(row))})" for row in rows)
+    skipped = trigger.format(word="skipped") + f" when (({here}) is not true) " + called.format(word="skipped")
+    if not unchanged or command == "delete":
+        return skipped
+    return f"{skipped}{trigger.format(word='unchanged')} {called.format(word='unchanged')}"
+
+
+def _of_old(key: Values) -> str:
+    return " and ".join(f"old.{condition({column: value})}" for column, value in key.items())
+
+
+NARROWED = Execute(
+    "create function pg_temp.harness_narrowed() returns trigger language plpgsql as "
+    "$$ begin if tg_argv[0] = 'unchanged' then return old; end if; return null; end $$"
+)
+"""What :func:`narrowed` takes to stand before it."""
+
+
+def says(predicate: str, word: str) -> bool:
+    """Whether a predicate is only that word."""
+    return predicate.strip().lower() == word
+
+
+def _both(one: str, other: str) -> str:
+    """The predicate that both hold, in as few words as possible."""
+    if says(one, "false") or says(other, "true") or one == other:
+        return one
+    return other if says(one, "true") else f"({one}) and ({other})"
+
+
+def _key(table: Table) -> str:
+    """An expression that tells the rows of a table apart, without blanks in it."""
+    columns = table.primary_key or tuple(column.name for column in table.columns)
+    return f"md5(row({', '.join(map(identifier, columns))})::text)"
+
+
+def _joined(key: str) -> str:
+    """What tells the rows of a query apart, as one text."""
+    return f"coalesce(string_agg({key}, ' ' order by {key}), '')"
+
+
+def _compared(named: str, meaning: str) -> Then:
+    seen = "current_setting('harness.seen')"
+    count = "coalesce(cardinality(string_to_array(nullif({}, ''), ' ')), 0)"
+    compared = (
+        f"select case when {seen} = {named} then 'exactly those' else format('%s rows, not the %s', "
+        f"{count.format(seen)}, {count.format(named)}) end"
+    )
+    return Then(compared, "exactly those", meaning)

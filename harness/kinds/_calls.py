@@ -1,0 +1,159 @@
+"""Calls of routines as probes: what is worked out before them, the statements, and what is asked after them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.kinds._given import Given, Value
+from harness.kinds.base import Subject, shorten
+from harness.probes import Accepted, Execute, Probe, Refused, Then
+from harness.probes.statement import identifier
+from harness.project import sql
+
+RESULT = "result"
+"""The relation by which queries know the rows of the last call."""
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Statements with variables. ``types`` are those of the variables, ``result`` are the columns of the last one."""
+
+    before: Mapping[str, Sequence[str]]
+    call: Sequence[str]
+    then: Sequence[str]
+    types: Mapping[str, str]
+    result: Sequence[tuple[str, str]]
+
+    @classmethod
+    def of(
+        cls,
+        subject: Subject,
+        given: Given,
+        before: Mapping[str, Sequence[str]],
+        call: Sequence[str],
+        then: Sequence[str],
+    ) -> Calls:
+        """Raises ``psycopg.Error`` if the database does not know what is called."""
+        types: dict[str, str] = {}
+        for row in given:
+            table = subject.catalog.table(row.table)
+            for name, column in row.variables.items():
+                types.setdefault(name, table.column(column).type)
+        for name, expressions in before.items():
+            # One type for all of them: NULL takes that of the others.
+            tried = "\nunion all ".join(f"select ({_typed(each, types)}\n)" for each in expressions)
+            types[name] = subject.oracle.described(tried)[0][1]
+        result: list[tuple[str, str]] = []
+        for each in call:
+            result = subject.oracle.described(_typed(each, types)) if _is_query(each) else []
+        return cls(before, call, then, types, result)
+
+    def probes(
+        self, values: Mapping[str, Value], settings: Mapping[str, str], refused: Refused | None
+    ) -> Iterator[Probe]:
+        """With each choice of what is worked out before, and for each query after them."""
+        choices = [[(name, each) for each in expressions] for name, expressions in self.before.items()]
+        for chosen in itertools.product(*choices):
+            yield from self._chosen(values, settings, refused, dict(chosen))
+
+    def _chosen(
+        self,
+        values: Mapping[str, Value],
+        settings: Mapping[str, str],
+        refused: Refused | None,
+        chosen: Mapping[str, str],
+    ) -> Iterator[Probe]:
+        bound = {name: value.sql for name, value in values.items()}
+        before = []
+        for name, expression in chosen.items():
+            before.append(_keep(name, sql.bind(expression, bound)))
+            bound[name] = _kept(name, self.types[name])
+        calls = [sql.bind(each, bound) for each in self.call]
+        known = {name: shorten(value.text) for name, value in values.items()}
+        known |= {name: each for name, each in chosen.items() if len(self.before[name]) > 1}
+        of_choice = "".join(f", ${name} = {each}" for name, each in known.items() if name in chosen)
+        words = _Words(self.call, settings, known)
+
+        def probe(count: int, wanted: Accepted | Refused, aspect: str, query: str | None = None) -> Probe:
+            statements, then = calls[:count], None
+            if query is not None:
+                asks = RESULT in sql.unqualified(query) and bool(self.result)
+                statements[-1] = _remembered(statements[-1]) if asks else statements[-1]
+                asked = f"select ({sql.bind(query, bound)}\n)::text"
+                then = Then(f"{self._remembered} {asked}" if asks else asked, "true", _line(query))
+            return Probe(
+                Execute(";\n".join(statements)),
+                wanted,
+                f"{aspect}{of_choice}",
+                words.of(count),
+                settings,
+                then,
+                "; ".join(before) or None,
+                unmasked=True,
+            )
+
+        if refused is not None:
+            if len(calls) > 1:
+                yield probe(len(calls) - 1, Accepted(), "the calls before")
+            yield probe(len(calls), refused, "call")
+        elif not self.then:
+            yield probe(len(calls), Accepted(), "call")
+        for query in self.then:
+            yield probe(len(calls), Accepted(), query, query)
+
+    @property
+    def _remembered(self) -> str:
+        """The rows of the last call as a relation for the query that follows."""
+        columns = ", ".join(f"{identifier(name)} {kind}" for name, kind in self.result)
+        rows = f"jsonb_to_recordset(current_setting('harness.{RESULT}')::jsonb) as ({columns})"
+        return f"with {RESULT} as (select * from rows from ({rows}) with ordinality)"
+
+
+@dataclass(frozen=True)
+class _Words:
+    """Calls for a report, with who sends them and what their variables stand for."""
+
+    call: Sequence[str]
+    settings: Mapping[str, str]
+    known: Mapping[str, str]
+
+    def of(self, count: int) -> str:
+        calls = self.call[:count]
+        role = f" as {self.settings['role']}" if "role" in self.settings else ""
+        named = {name for each in calls for name in sql.variables(each)}
+        stand = ", ".join(f"${name} = {each}" for name, each in self.known.items() if name in named)
+        return f"{_line('; '.join(calls))}{role}{f' with {stand}' if stand else ''}:"
+
+
+def _keep(name: str, expression: str) -> str:
+    """Works out a value ahead of the call; in an array, for a setting holds no NULL."""
+    return f"select set_config('harness.before_{name}', jsonb_build_array(({expression}\n)::text)::text, true)"
+
+
+def _kept(name: str, kind: str) -> str:
+    return f"(current_setting('harness.before_{name}')::jsonb ->> 0)::{kind}"
+
+
+def _remembered(query: str) -> str:
+    """The query, and its rows in a setting: what the role reads travels so to the owner who looks at it."""
+    rows = f"select jsonb_agg(to_jsonb(harness_r)) from (\n{query}\n) as harness_r"
+    return f"select set_config('harness.{RESULT}', coalesce(({rows}), '[]')::text, true)"
+
+
+def _typed(text: str, types: Mapping[str, str]) -> str:
+    """The text with its variables as NULLs of their types: enough to be parsed."""
+    return sql.bind(text, {name: f"null::{kind}" for name, kind in types.items()})
+
+
+def _is_query(text: str) -> bool:
+    try:
+        sql.query(text)
+    except sql.SqlError:
+        return False
+    return True
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

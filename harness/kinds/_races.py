@@ -1,0 +1,63 @@
+"""What a third session looks for while two others write, by the rule itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.generation.exclusions import Exclusion
+from harness.probes.statement import identifier, literal, qualified
+from harness.project.model import TableName
+from harness.races import Watch
+
+ALL = "true"
+
+
+def found(query: str) -> str:
+    """A query for one text from one for rows with a text ``found``: what must not be there."""
+    return f"select coalesce(string_agg(found, ', ' order by found), 'nothing') from ({query}) as harness_f"
+
+
+def no_duplicates(table: TableName, columns: Sequence[str], where: str | None, nulls: bool) -> Watch:
+    """No two rows have one key; two NULLs are two keys unless ``nulls`` says that they are one."""
+    names = ", ".join(map(identifier, columns))
+    filled = [] if nulls else [f"{identifier(column)} is not null" for column in columns]
+    conditions = " and ".join([f"({where or ALL}\n)", *filled])
+    keys = f"select {names}, count(*) as harness_n from {qualified(table)} where {conditions} group by {names}"
+    query = (
+        f"select {_shown(columns)} || ' in ' || harness_n || ' rows' as found from ({keys}) as k where harness_n > 1"
+    )
+    return Watch(found(query), "no two rows with one key")
+
+
+def no_conflicts(table: TableName, exclusion: Exclusion, shown: Sequence[str]) -> Watch:
+    """No two rows for which every element of an exclusion is true."""
+    elements = ", ".join(f"({expression}\n) as harness_{n}" for n, (expression, _) in enumerate(exclusion.elements))
+    side = (
+        f"select ctid as harness_id, {_shown(shown)} as harness_row, {elements} from {qualified(table)}"
+        f" where ({exclusion.where or ALL}\n)"
+    )
+    operators = enumerate(operator for _, operator in exclusion.elements)
+    both = " and ".join(f"(a.harness_{n} {operator} b.harness_{n})" for n, operator in operators)
+    query = (
+        f"select a.harness_row || ' beside ' || b.harness_row as found"
+        f" from ({side}) as a join ({side}) as b on a.harness_id < b.harness_id and {both}"
+    )
+    return Watch(found(query), "no two rows that exclude each other")
+
+
+def no_orphans(table: TableName, columns: Sequence[str], parent: TableName, referenced: Sequence[str]) -> Watch:
+    """No row whose key leads nowhere; one with a NULL in it does not lead anywhere."""
+    pairs = list(zip(columns, referenced, strict=True))
+    same = " and ".join(f"p.{identifier(there)} = c.{identifier(here)}" for here, there in pairs)
+    filled = " and ".join(f"c.{identifier(column)} is not null" for column in columns)
+    query = (
+        f"select {_shown(columns)} || ' without a parent' as found from {qualified(table)} as c"
+        f" where {filled} and not exists (select from {qualified(parent)} as p where {same})"
+    )
+    return Watch(found(query), "no row without its parent")
+
+
+def _shown(columns: Sequence[str]) -> str:
+    """An expression for the values of some columns, as text."""
+    values = ", ".join(f"{literal(column)}, {identifier(column)}" for column in columns)
+    return f"jsonb_build_object({values})::text"

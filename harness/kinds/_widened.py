@@ -1,0 +1,55 @@
+"""What could show a role more than the policies of a table do: views and functions with the rights of their owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from harness.kinds.base import Fact, Subject
+from harness.probes.statement import qualified
+
+
+def widened(subject: Subject, role: str, commands: Sequence[str]) -> Iterator[Fact]:
+    """For a role that policies hold back in ``commands``: views over the table ask with the rights of who reads them,
+    and functions with the rights of their owner pin their ``search_path``.
+
+    Told are those that the role can reach. Of the functions it is all in the table's schema, whatever they read: what
+    they do is not written in the catalog.
+    """
+    if not commands or subject.roles.bypasses_row_security(role):
+        return
+    yield from _views(subject, role, commands)
+    yield from _functions(subject, role)
+
+
+def _views(subject: Subject, role: str, commands: Sequence[str]) -> Iterator[Fact]:
+    for view in subject.catalog.reading(subject.table.name):
+        if view.owner == role or not subject.roles.on_schema(role, view.name.schema):
+            continue
+        name = qualified(view.name)
+        may = [command for command in commands if _may(subject, role, name, command)]
+        if not may:
+            continue
+        reach = f"{role} may {' and '.join(may)}"
+        if view.materialized:
+            yield Fact(f"materialized view {view.name} out of reach of {role}", f"{view.name}: {reach}")
+        else:
+            wanted = f"view {view.name} with security_invoker"
+            yield Fact(wanted, wanted if view.security_invoker else f"without it, and {reach}")
+
+
+def _may(subject: Subject, role: str, view: str, command: str) -> bool:
+    if command == "delete":
+        return subject.roles.on_table(role, view, command)
+    return subject.roles.on_columns(role, view, command)
+
+
+def _functions(subject: Subject, role: str) -> Iterator[Fact]:
+    fired = {f"{trigger.function}()" for trigger in subject.table.triggers}
+    for function in subject.catalog.definers:
+        if function.schema != subject.table.name.schema or function.owner == role:
+            continue
+        # Who writes to a table fires its triggers, whether or not it may call their functions.
+        called = subject.roles.on_schema(role, function.schema) and subject.roles.may_execute(role, function.signature)
+        if called or function.signature in fired:
+            wanted = f"function {function.signature} with a search_path of its own"
+            yield Fact(wanted, wanted if function.pinned else "security definer with that of its caller")

@@ -1,0 +1,138 @@
+"""routine"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+
+from harness.generation import Draft
+from harness.kinds._calls import Calls
+from harness.kinds._given import GIVEN, VARIABLE, Given, Rows
+from harness.kinds._owners import claimed, claims
+from harness.kinds._refused_by import REFUSED_BY, RefusedBy
+from harness.kinds.base import Fact, Kind, Subject
+from harness.probes import Refused, Scenario
+from harness.project import sql
+from harness.project.keys import FrozenDict, expression, key, mapping, name, query, several, statement, text, tree
+
+
+@dataclass(frozen=True)
+class Routine(Kind):
+    """What a function, a procedure or a view does.
+
+    ```yaml
+    - routine: closing a shop puts off what is open and due, and nothing else
+      as: clerk
+      claims: {app.shop: $shop}
+      given:
+        shop.orders:
+          - {shop_id: $shop, due: $due, where: due between '2020-01-01' and '2030-01-01'}
+          - {shop_id: $shop, status: open}
+          - {}
+      before:
+        day: [$due - 1, $due, $due + 1]
+        others: (select array_agg(o.id) from shop.orders as o where o.status <> 'open' or o.due >= $day)
+      call: select * from shop.put_off($shop, $day)
+      then:
+        - select count(*) = 0 from shop.orders where shop_id = $shop and status = 'open' and due < $day
+        - select count(*) = 0 from result where id = any ($others)
+    - routine: a closed order is not closed again
+      given:
+        shop.orders: {id: $order, status: open}
+      call:
+        - select shop.close($order)
+        - select shop.close($order)
+      refused_by: {sqlstate: AB001, constraint: orders_close}
+    ```
+
+    `given` are rows, parents before children: columns that are not named, and parents, are drawn by all rules, and
+    by `where`. A row may be in a state that no row begins in: it is then put past the triggers, if a superuser
+    connects. `$name` stands for what its column holds, here and wherever it stands again; it is never null. `before`
+    are expressions that the owner works out ahead of the call; of a list each is tried. `call` are statements that the
+    role sends, one after the other. Proven, on drawn rows: all of them are accepted, and then each query under `then`,
+    asked by the owner, is true; `result` are the rows of the last call with their `ordinality`. With `refused_by` the
+    last one is refused so, and those before it are accepted. Any other error is a fault, whoever raises it.
+    """
+
+    levels: ClassVar[tuple[str, ...]] = ("table", "module")
+
+    routine: str = key(text, "what it does, in a sentence")
+    call: tuple[str, ...] = key(several(statement, distinct=False), "the statements that call it, with $variables")
+    given: Given = key(GIVEN, "rows that are there: by table one or a list", default=())
+    before: FrozenDict[tuple[str, ...]] | None = key(
+        mapping(several(expression), VARIABLE), "variables, and what they stand for ahead of the call", default=None
+    )
+    then: tuple[str, ...] = key(several(query), "queries that are true after it", default=())
+    refused_by: RefusedBy | None = key(REFUSED_BY, "how the last call is refused", default=None)
+    as_: str | None = key(name, "the role that calls; by default whoever connects", default=None)
+    claims: FrozenDict[Any] | None = key(
+        mapping(tree), "settings that say who asks; a mapping becomes a JSON text", default=None
+    )
+
+    def __post_init__(self) -> None:
+        """Raises ``ValueError`` for keys that do not go together."""
+        if self.then and self.refused_by:
+            raise ValueError("'then' is what holds after a call that is accepted, beside 'refused_by' there is none")
+        known = {name for row in self.given for name in row.variables}
+        for value in (self.claims or {}).values():
+            _refuse_unknown(claimed(value), known, "claims")
+        for each, expressions in (self.before or {}).items():
+            if each in known:
+                raise ValueError(f"${each} stands in 'given' and in 'before'")
+            for written in expressions:
+                _refuse_unknown(sql.variables(written), known, "before")
+            known.add(each)
+        for where, texts in (("call", self.call), ("then", self.then)):
+            for written in texts:
+                _refuse_unknown(sql.variables(written), known, where)
+
+    @property
+    def subject(self) -> str:
+        return self.routine
+
+    def roles(self) -> tuple[str, ...]:
+        return () if self.as_ is None else (self.as_,)
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        if self.as_ is not None and not subject.roles.exists(self.as_):
+            yield Fact(f"role {self.as_} exists", f"no role {self.as_}")
+        for trigger in self.refused_by.trigger if self.refused_by else ():
+            found = [table for table in subject.catalog.tables.values() if trigger in {t.name for t in table.triggers}]
+            if not found:
+                yield Fact(f"trigger {trigger} enabled", f"no trigger {trigger}")
+            yield from (replace(subject, name=table.name).fires(trigger) for table in found)
+
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+        unnoticed = subject.roles.is_superuser(subject.roles.current)
+        calls = Calls.of(subject, self.given, self.before or {}, self.call, self.then)
+        refused = self._refused(subject)
+
+        def build(draft: Draft) -> Scenario:
+            rows = Rows(subject, unnoticed)
+            setup = rows.draw(draft, self.given)
+            texts = {name: value.text or "" for name, value in rows.values.items()}
+            settings = claims(self.claims or {}, texts)
+            if self.as_ is not None:
+                settings["role"] = self.as_
+            return Scenario(setup, tuple(calls.probes(rows.values, settings, refused)))
+
+        return subject.scenarios(build)
+
+    def _refused(self, subject: Subject) -> Refused | None:
+        """The refusal wanted of the last call."""
+        if self.refused_by is None:
+            return None
+        triggers = (trigger for table in subject.catalog.tables.values() for trigger in table.triggers)
+        routines = dict.fromkeys(each.function for each in triggers if each.name in self.refused_by.trigger)
+        return replace(self.refused_by.anywhere(), routines=tuple(routines))
+
+
+def _refuse_unknown(names: Iterable[str], known: set[str], where: str) -> None:
+    for each in names:
+        if each not in known:
+            raise ValueError(
+                f"${each} in {where!r} stands for nothing; variables: {', '.join(sorted(known)) or 'none'}"
+            )

@@ -1,0 +1,193 @@
+"""One race in one order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from harness.probes import Refusal, Statement
+from harness.races.race import Race
+from harness.races.schedules import Turn
+from harness.races.sessions import LONGEST_PAUSE, Answer, Contender
+from harness.races.stage import Stage
+
+READ_COMMITTED = "read committed"
+SNAPSHOT = "select 1"
+QUIET = ("BEGIN", "SELECT 1", "COMMIT")
+"""What comes of commands that change nothing themselves."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """An isolation level: ``read committed``, ``repeatable read`` or ``serializable``."""
+
+    name: str
+
+    @property
+    def words(self) -> str:
+        """For a report; empty for what is usual."""
+        return "" if self.name == READ_COMMITTED else f" in {self.name.upper()}"
+
+    def turns(self, statements: Sequence[str]) -> list[tuple[str, ...]]:
+        """The commands of a transaction, those together that no other session can come between to any effect.
+
+        In READ COMMITTED nothing depends on when a transaction began. In the others its first query takes the picture
+        that all of it sees: that is a turn of its own.
+        """
+        begin = f"begin isolation level {self.name}"
+        if self.name == READ_COMMITTED:
+            first, *others = statements
+            return [(begin, first), *((each,) for each in others), ("commit",)]
+        return [(begin, SNAPSHOT), *((each,) for each in statements), ("commit",)]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command of a session and what came of it; the ``number`` of one that had to wait comes twice."""
+
+    number: int
+    session: str
+    command: str
+    came: str
+    goes_on: bool = False
+
+    def __str__(self) -> str:
+        command = "goes on" if self.goes_on else self.command
+        return f"{self.number} {self.session}: {command}{' → ' if self.came else ''}{self.came}"
+
+
+@dataclass
+class Played:
+    """What came of a race in one order.
+
+    ``pictures`` are what the third session saw: at first, and after each commit. ``refusals`` has the step's number
+    and session. ``alone`` is the session that had ended before the other began, ``effective`` those that changed a row.
+    """
+
+    pictures: list[str]
+    turns: list[Turn] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    refusals: list[tuple[Step, Refusal]] = field(default_factory=list)
+    alone: str | None = None
+    effective: set[str] = field(default_factory=set)
+    commands: int = 0
+
+
+def play(stage: Stage, setup: Sequence[Statement], race: Race, level: Level, beginning: Sequence[str]) -> Played:
+    """Plays a race in the order that begins so, and goes on with whoever comes first each time.
+
+    Raises :class:`~harness.races.stage.Unplayable` and :class:`~harness.races.sessions.Stuck`.
+    """
+    played = Played([stage.put_up(setup, race.watch)])
+    stage.wrote([*race.a, *race.b])
+    sides = [
+        _Side(contender, level.turns([statement.sql for statement in statements]))
+        for contender, statements in ((stage.a, race.a), (stage.b, race.b))
+    ]
+    _Schedule(stage, race, played, sides).run(beginning)
+    return played
+
+
+@dataclass
+class _Side:
+    """A session in the middle of its transaction."""
+
+    contender: Contender
+    turns: list[tuple[str, ...]]
+    waits: Step | None = None
+    begun: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.contender.name
+
+    @property
+    def able(self) -> bool:
+        return bool(self.turns) and self.waits is None
+
+    @property
+    def over(self) -> bool:
+        return not self.turns and self.waits is None
+
+
+class _Schedule:
+    """Lets the sides take their turns and writes down what comes of them."""
+
+    def __init__(self, stage: Stage, race: Race, played: Played, sides: Sequence[_Side]) -> None:
+        self._stage = stage
+        self._watch = race.watch
+        self._played = played
+        self._sides = sides
+
+    def run(self, beginning: Sequence[str]) -> None:
+        """To the end of both transactions."""
+        wishes = iter(beginning)
+        while not all(side.over for side in self._sides):
+            self._settle()
+            able = [side for side in self._sides if side.able]
+            if able:
+                self._take(self._chosen(able, wishes), able)
+
+    def _chosen(self, able: Sequence[_Side], wishes: Iterator[str]) -> _Side:
+        wish = next(wishes, None)
+        return next((side for side in able if side.name == wish), able[0])
+
+    def _take(self, side: _Side, able: Sequence[_Side]) -> None:
+        self._played.turns.append(Turn(side.name, tuple(each.name for each in able)))
+        side.begun = True
+        for command in side.turns.pop(0):
+            side.contender.send(command)
+            answer = self._stage.watcher.wait(side.contender, self._other(side).contender)
+            step = Step(self._next, side.name, command, f"waits for {self._other(side).name}")
+            if answer is None:
+                self._played.steps.append(step)
+                side.waits = step
+            elif not self._came(side, step, answer):
+                return
+
+    def _settle(self) -> None:
+        """Those who waited go on as soon as they can; of two who wait for each other the server ends one."""
+        waiting = [side for side in self._sides if side.waits is not None]
+        if len(waiting) == len(self._sides):
+            self._stage.watcher.first((self._sides[0].contender, self._sides[1].contender))
+        for side in waiting:
+            answer = self._stage.watcher.wait(side.contender, self._other(side).contender)
+            if answer is not None and side.waits is not None:
+                step, side.waits = side.waits, None
+                self._came(side, replace(step, goes_on=True), answer)
+
+    def _came(self, side: _Side, step: Step, answer: Answer) -> bool:
+        """Books an answer; whether the transaction goes on."""
+        played = self._played
+        played.commands += 1
+        went_on = answer.refusal is None
+        if answer.refusal is not None:
+            played.steps.append(replace(step, came=str(answer.refusal)))
+            played.refusals.append((step, answer.refusal))
+            played.effective.discard(side.name)
+            self._roll_back(side)
+        elif answer.tag in QUIET:
+            played.steps.append(replace(step, came=""))
+            if answer.tag == "COMMIT":
+                played.pictures.append(self._stage.look(self._watch.sql))
+        else:
+            played.steps.append(replace(step, came=answer.tag))
+            if answer.rows != 0:
+                played.effective.add(side.name)
+        if side.over and not self._other(side).begun:
+            played.alone = side.name
+        return went_on
+
+    @property
+    def _next(self) -> int:
+        return 1 + max((step.number for step in self._played.steps), default=0)
+
+    def _roll_back(self, side: _Side) -> None:
+        side.turns.clear()
+        self._played.steps.append(Step(self._next, side.name, "rollback", ""))
+        side.contender.send("rollback")
+        while side.contender.answer(LONGEST_PAUSE) is None:
+            continue
+
+    def _other(self, side: _Side) -> _Side:
+        return next(other for other in self._sides if other is not side)

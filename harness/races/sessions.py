@@ -1,0 +1,145 @@
+"""Sessions whose statements are sent without waiting for them; who waits for whom is asked of the server."""
+
+from __future__ import annotations
+
+import select
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from harness.catalog.model import Catalog
+from harness.probes import Refusal
+from harness.probes.reply import of_root
+
+if TYPE_CHECKING:
+    import psycopg
+    from psycopg.pq.abc import PGresult
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.0002, 0.01
+"""Seconds between two looks at a session that has not answered."""
+
+LOCK_TIMEOUT, STATEMENT_TIMEOUT = 20, 60
+"""Seconds after which the server ends what hangs nevertheless. Nothing else depends on a clock."""
+
+HOPELESS = 2 * STATEMENT_TIMEOUT
+"""Seconds after which not even the server can be relied on to end it."""
+
+BLOCKED = "select %s = any (pg_blocking_pids(%s))"
+
+
+class Stuck(Exception):
+    """A session gives no answer."""
+
+
+class Answer:
+    """What came of a command: refused, or accepted with ``tag`` (``UPDATE 1``) and the ``rows`` it changed, if any."""
+
+    def __init__(self, refusal: Refusal | None, tag: str) -> None:
+        self.refusal = refusal
+        self.tag = tag
+        changed = tag.startswith(("INSERT", "UPDATE", "DELETE", "MERGE"))
+        self.rows = int(tag.rpartition(" ")[2]) if changed else None
+
+    def __str__(self) -> str:
+        return str(self.refusal) if self.refusal is not None else self.tag
+
+
+class Contender:
+    """One of the two sessions. The connection is its own, and is closed with it."""
+
+    def __init__(self, name: str, connection: psycopg.Connection[Any], catalog: Catalog) -> None:
+        import psycopg
+
+        self.name = name
+        self._connection = connection
+        self._pgconn = connection.pgconn
+        self._catalog = catalog
+        self._results: list[PGresult] = []
+        self.pid = connection.info.backend_pid
+        connection.execute(f"set lock_timeout = '{LOCK_TIMEOUT}s'; set statement_timeout = '{STATEMENT_TIMEOUT}s'")
+        with suppress(psycopg.errors.InsufficientPrivilege):
+            # That two sessions wait for each other is found at once.
+            connection.execute("set deadlock_timeout = '1ms'")
+
+    def send(self, command: str) -> None:
+        """Sends a command, and does not wait for it."""
+        self._results = []
+        self._pgconn.send_query(command.encode())
+        while self._pgconn.flush():
+            select.select([], [self._pgconn.socket], [], LONGEST_PAUSE)
+
+    def answer(self, patience: float) -> Answer | None:
+        """The answer to what was sent; None if there is none after so many seconds."""
+        readable, _, _ = select.select([self._pgconn.socket], [], [], patience)
+        if readable:
+            self._pgconn.consume_input()
+        while not self._pgconn.is_busy():
+            result = self._pgconn.get_result()
+            if result is None:
+                return self._read()
+            self._results.append(result)
+        return None
+
+    def close(self) -> None:
+        """Ends what it is waiting for, and the session."""
+        import psycopg
+
+        with suppress(psycopg.Error):
+            if not self._connection.closed:
+                self._pgconn.get_cancel().cancel()
+        self._connection.close()
+
+    def _read(self) -> Answer:
+        import psycopg
+        from psycopg.pq import ExecStatus
+
+        result = self._results[-1]
+        if result.status != ExecStatus.FATAL_ERROR:
+            return Answer(None, (result.command_status or b"").decode())
+        diag = psycopg.errors.Diagnostic(result)
+        if diag.sqlstate is None:
+            raise psycopg.OperationalError(f"session {self.name} is gone")
+        refusal = Refusal(
+            sqlstate=diag.sqlstate,
+            schema=diag.schema_name or "",
+            table=diag.table_name or "",
+            column=diag.column_name or "",
+            constraint=diag.constraint_name or "",
+            datatype=diag.datatype_name or "",
+            message=diag.message_primary or "",
+            context=diag.context or "",
+        )
+        return Answer(of_root(self._catalog, refusal), "")
+
+
+class Watcher:
+    """The third session: sees who waits for whom."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self.connection = connection
+
+    def wait(self, contender: Contender, other: Contender) -> Answer | None:
+        """The answer of a contender; None as soon as it is the other one that it waits for."""
+        pause, ends = FIRST_PAUSE, time.monotonic() + HOPELESS
+        while time.monotonic() < ends:
+            answer = contender.answer(pause)
+            if answer is not None:
+                return answer
+            if self._waits(contender, other):
+                return None
+            pause = min(2 * pause, LONGEST_PAUSE)
+        raise Stuck(f"session {contender.name} gave no answer in {HOPELESS} seconds")
+
+    def first(self, contenders: tuple[Contender, Contender]) -> None:
+        """Returns when one of two who wait for each other can go on: the server ends it."""
+        ends = time.monotonic() + HOPELESS
+        one, other = contenders
+        while time.monotonic() < ends:
+            if not (self._waits(one, other) and self._waits(other, one)):
+                return
+            time.sleep(FIRST_PAUSE)
+        raise Stuck("the two sessions wait for each other")
+
+    def _waits(self, contender: Contender, other: Contender) -> bool:
+        row = self.connection.execute(BLOCKED, [other.pid, contender.pid]).fetchone()
+        return bool(row and row[0])

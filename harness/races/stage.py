@@ -1,0 +1,174 @@
+"""A database in which races are run, and the rows that are put up in it before each and taken away after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from harness.catalog.model import Catalog
+from harness.probes import Delete, Execute, Insert, Statement, Update, Values
+from harness.probes.statement import condition, identifier, qualified
+from harness.project.model import TableName
+from harness.races.race import Watch
+from harness.races.sessions import Contender, Watcher
+
+if TYPE_CHECKING:
+    import psycopg
+
+UNCOMPARABLE = ("json", "xml", "point")
+
+FIRING = {"A": "always", "R": "replica"}
+"""Triggers that fire for replicas as well, by the letter that the catalog has for them."""
+
+NO_REFUSAL = ("53", "57", "58", "XX")
+"""Classes of SQLSTATE that say nothing of rows: the server is full, going away, or broken."""
+
+
+class Unplayable(Exception):
+    """The rows before a race could not be put up, for the reason given."""
+
+
+class Databases(Protocol):
+    """Where the databases come from."""
+
+    def clone(self) -> str: ...
+    def connect(self, dbname: str) -> psycopg.Connection[Any]: ...
+    def drop(self, dbname: str) -> None: ...
+
+
+class Stage:
+    """A clone with two contenders and a watcher, opened when first asked for and dropped at the end.
+
+    Rows are deleted after each race, so that the next finds what the last one found; a superuser has all triggers
+    look away meanwhile. Where rows stay, the next race gets a new clone.
+    """
+
+    def __init__(self, databases: Databases, catalog: Catalog, superuser: bool) -> None:
+        self._databases = databases
+        self._catalog = catalog
+        self._superuser = superuser
+        self._name: str | None = None
+        self._used = False
+        self._standing: list[Statement] = []
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the sessions, whatever they wait for, and drops the clone."""
+        if self._name is None:
+            return
+        name, self._name = self._name, None
+        try:
+            for contender in (self.a, self.b):
+                contender.close()
+            self.watcher.connection.close()
+        finally:
+            self._databases.drop(name)
+
+    def put_up(self, setup: Sequence[Statement], watch: Watch) -> str:
+        """Commits the rows and returns what the watch sees then. Raises :class:`Unplayable`.
+
+        What other races left may be in the way: then it is a new clone, where nothing is.
+        """
+        self._tidy()
+        used = self._name is not None and self._used
+        try:
+            return self._put_up(setup, watch)
+        except Unplayable:
+            if not used:
+                raise
+        self.close()
+        return self._put_up(setup, watch)
+
+    def _put_up(self, setup: Sequence[Statement], watch: Watch) -> str:
+        import psycopg
+
+        if self._name is None:
+            self._open()
+        try:
+            self._commit([statement.sql for statement in setup])
+        except psycopg.Error as error:
+            if error.sqlstate is None or error.sqlstate.startswith(NO_REFUSAL):
+                raise
+            raise Unplayable(f"the rows before it were refused: {error.diag.message_primary}") from None
+        self._used, self._standing = True, [*setup]
+        picture = self.look(watch.sql)
+        if not watch.may(picture, picture):
+            raise Unplayable(f"before it there was {picture}")
+        return picture
+
+    def look(self, query: str) -> str:
+        """The one text of a query, of what is committed."""
+        row = self.watcher.connection.execute(query.encode()).fetchone()
+        return str(row[0]) if row else "no row"
+
+    def wrote(self, statements: Sequence[Statement]) -> None:
+        """Notes what a race is about to write, to be taken away as well."""
+        self._standing += statements
+
+    def _open(self) -> None:
+        name = self._databases.clone()
+        made: list[psycopg.Connection[Any]] = []
+        try:
+            for _ in range(3):
+                made.append(self._databases.connect(name))
+            self.a, self.b = (Contender(who, each, self._catalog) for who, each in zip("AB", made[:2], strict=True))
+            self.watcher = Watcher(made[2])
+        except BaseException:
+            for connection in made:
+                connection.close()
+            self._databases.drop(name)
+            raise
+        self._name, self._used, self._standing = name, False, []
+
+    def _commit(self, commands: Sequence[str]) -> None:
+        with self.watcher.connection.transaction():
+            self.watcher.connection.execute(";\n".join(commands or ["select"]).encode())
+
+    def _tidy(self) -> None:
+        """Deletes what the last race put up, the last row first; where a row stays, the clone is given up."""
+        deletes = [delete for each in reversed(self._standing) for delete in self._deletes(each)]
+        if self._name is None or not deletes:
+            return
+        blocks = "\n".join(f"begin {each.sql}; exception when others then null; end;" for each in deletes)
+        off, on = self._silence({each.table for each in deletes}) if self._superuser else ([], [])
+        self._commit([*off, f"do $harness$ begin {blocks} end $harness$", *on])
+        self._standing = []
+        left = " or ".join(
+            f"exists (select from {qualified(each.table)} where {condition(each.key)})" for each in deletes
+        )
+        if self.look(f"select ({left})::text") == "true":
+            self.close()
+
+    def _silence(self, tables: Iterable[TableName]) -> tuple[list[str], list[str]]:
+        """What switches the triggers of these tables off, and on again as they were."""
+        off, on = ["set local session_replication_role = replica"], []
+        for table in sorted(tables):
+            for trigger in self._catalog.table(table).triggers:
+                if trigger.enabled in FIRING:
+                    alter, name = f"alter table {qualified(table)}", identifier(trigger.name)
+                    off.append(f"{alter} disable trigger {name}")
+                    on.append(f"{alter} enable {FIRING[trigger.enabled]} trigger {name}")
+        return off, on
+
+    def _deletes(self, statement: Statement) -> list[Delete]:
+        match statement:
+            case Insert(table, values):
+                return [Delete(table, self._key(table, values))]
+            case Update(table, key, changes):
+                # A row whose key was changed is not found by what it had been.
+                moved = {column: changes.get(column, value) for column, value in key.items()}
+                return [Delete(table, moved)] if moved != key else []
+            case Delete() | Execute():
+                return []
+
+    def _key(self, table: TableName, values: Values) -> Values:
+        definition = self._catalog.table(table)
+        if definition.primary_key and all(column in values for column in definition.primary_key):
+            return {column: values[column] for column in definition.primary_key}
+        kinds = {column.name: column.base_name for column in definition.columns}
+        return {column: value for column, value in values.items() if kinds.get(column) not in UNCOMPARABLE}

@@ -1,0 +1,205 @@
+"""Two real sessions: who waits, who is refused, and what is left when it ends early."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from psycopg import sql
+
+from harness.catalog import read
+from harness.catalog.model import Catalog
+from harness.database.connection import Connection, Server
+from harness.probes import Delete, Execute, Insert, Statement, Update
+from harness.project.model import TableName
+from harness.races import Level, Played, Race, Stage, Unplayable, Watch, play
+from harness.races.schedules import following
+from harness.races.sessions import Watcher
+
+NUMBERS = itertools.count()
+TABLE = TableName("public", "rows")
+SCHEMA = """
+create table rows (id integer primary key, n integer not null);
+create table kept (id integer primary key);
+create function refuse() returns trigger language plpgsql as $$ begin raise 'kept'; end $$;
+create trigger kept before delete on kept for each row execute function refuse();
+alter table kept enable always trigger kept;
+"""
+ROWS = [Insert(TABLE, {"id": str(key), "n": "0"}) for key in (1, 2)]
+SUM = Watch("select sum(n)::text from rows", "any", lambda before, after: True)
+
+
+@dataclass
+class Scratch:
+    server: Server
+    maintenance: Connection
+    made: list[str] = field(default_factory=list)
+    clones: int = 0
+
+    def clone(self) -> str:
+        name = f"races_{next(NUMBERS)}"
+        database = sql.Identifier(name)
+        self.maintenance.execute(sql.SQL("create database {} template template0").format(database))
+        self.made.append(name)
+        self.clones += 1
+        with self.connect(name) as connection:
+            connection.execute(SCHEMA.encode())
+        return name
+
+    def connect(self, dbname: str) -> Connection:
+        return self.server.connect(dbname)
+
+    def drop(self, dbname: str) -> None:
+        # Without force: nobody is in it any more.
+        self.maintenance.execute(sql.SQL("drop database {}").format(sql.Identifier(dbname)))
+        self.made.remove(dbname)
+
+
+@pytest.fixture
+def scratch(server: Server) -> Iterator[Scratch]:
+    with server.connect() as maintenance:
+        found = Scratch(server, maintenance)
+        yield found
+        assert found.made == [], "a clone was not dropped"
+
+
+@pytest.fixture
+def catalog(scratch: Scratch) -> Catalog:
+    name = scratch.clone()
+    with scratch.connect(name) as connection:
+        found = read(connection, "harness")
+    scratch.drop(name)
+    return found
+
+
+@pytest.fixture
+def stage(scratch: Scratch, catalog: Catalog) -> Iterator[Stage]:
+    with Stage(scratch, catalog, superuser=True) as found:
+        yield found
+
+
+def add(key: int, to: int) -> Statement:
+    return Update(TABLE, {"id": str(key)}, {"n": str(to)})
+
+
+def race(a: list[Statement], b: list[Statement], watch: Watch = SUM) -> Race:
+    return Race("race", "a race", a, b, watch)
+
+
+def every(stage: Stage, tried: Race, level: str = "read committed") -> list[Played]:
+    found: list[Played] = []
+    beginning: tuple[str, ...] | None = ()
+    while beginning is not None:
+        found.append(play(stage, ROWS, tried, Level(level), beginning))
+        beginning = following(found[-1].turns)
+    return found
+
+
+def lines(played: Played) -> list[str]:
+    return [f"{step.number} {step.session} {step.came}" for step in played.steps if step.came]
+
+
+def test_who_is_in_the_way_is_waited_for(stage: Stage) -> None:
+    tried = race([add(1, 1)], [add(1, 2)])
+    played = play(stage, ROWS, tried, Level("read committed"), ("A", "B"))
+    assert lines(played) == ["2 A UPDATE 1", "4 B waits for A", "4 B UPDATE 1"]
+    assert [turn.able for turn in played.turns] == [("A", "B"), ("A", "B"), ("A",), ("B",)]
+    assert played.pictures == ["0", "1", "2"]
+
+
+def test_the_orders_are_those_in_which_nobody_goes_on_who_waits(stage: Stage) -> None:
+    together = every(stage, race([add(1, 1)], [add(1, 2)]))
+    apart = every(stage, race([add(1, 1)], [add(2, 2)]))
+    assert ["".join(turn.taken for turn in played.turns) for played in together] == [
+        "AABB",
+        "ABAB",
+        "BABA",
+        "BBAA",
+    ]
+    assert len(apart) == 6
+    assert {played.alone for played in apart} == {"A", "B", None}
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_a_picture_that_is_out_of_date_is_a_refusal(stage: Stage, level: str) -> None:
+    found = {
+        refusal.sqlstate
+        for played in every(stage, race([add(1, 1)], [add(1, 2)]), level)
+        for _, refusal in played.refusals
+    }
+    assert found == {"40001"}
+
+
+def test_of_two_who_wait_for_each_other_one_is_refused(stage: Stage) -> None:
+    tried = race([add(1, 1), add(2, 1)], [add(2, 2), add(1, 2)])
+    deadlocked = [played for played in every(stage, tried) if played.refusals]
+    assert deadlocked
+    for played in deadlocked:
+        assert [refusal.sqlstate for _, refusal in played.refusals] == ["40P01"]
+        assert len(played.pictures) == 2, "the other one has committed"
+        assert "rollback" in [step.command for step in played.steps]
+
+
+def test_the_same_again(stage: Stage) -> None:
+    tried = race([add(1, 1)], [add(1, 2)])
+    first, second = ([list(map(str, played.steps)) for played in every(stage, tried)] for _ in range(2))
+    assert first == second
+
+
+def test_rows_are_taken_away(stage: Stage, scratch: Scratch) -> None:
+    clones = scratch.clones
+    every(stage, race([add(1, 1)], [Insert(TABLE, {"id": "3", "n": "5"})]))
+    assert scratch.clones == clones + 1
+    assert stage.put_up([], Watch("select count(*)::text from rows", "any", lambda before, after: True)) == "0"
+
+
+KEPT = Insert(TableName("public", "kept"), {"id": "1"})
+
+
+def test_where_rows_stay_it_is_a_new_clone(scratch: Scratch, catalog: Catalog) -> None:
+    clones = scratch.clones
+    with Stage(scratch, catalog, superuser=False) as stage:
+        assert len(every(stage, race([KEPT], [add(1, 1)]))) == 6
+    assert scratch.clones == clones + 6
+
+
+def test_triggers_look_away_only_meanwhile(stage: Stage, scratch: Scratch) -> None:
+    clones = scratch.clones
+    assert len(every(stage, race([KEPT], [add(1, 1)]))) == 6
+    assert scratch.clones == clones + 1
+    refused = race([KEPT, Delete(KEPT.table, {"id": "1"})], [add(1, 1)])
+    assert {refusal.message for played in every(stage, refused) for _, refusal in played.refusals} == {"kept"}
+
+
+def test_rows_that_are_refused(stage: Stage) -> None:
+    with pytest.raises(Unplayable, match="the rows before it were refused: duplicate key"):
+        stage.put_up([*ROWS, *ROWS], SUM)
+    with pytest.raises(Unplayable, match="before it there was 0"):
+        stage.put_up(ROWS, Watch(SUM.sql, "something", lambda before, after: after != "0"))
+
+
+def test_what_is_interrupted_leaves_no_session(
+    scratch: Scratch, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = Watcher._waits
+    seen: list[str] = []
+
+    def interrupted(self: Watcher, *contenders: object) -> bool:
+        if waits(self, *contenders):  # type: ignore[arg-type]
+            seen.append("one waits for the other")
+            raise KeyboardInterrupt
+        return False
+
+    monkeypatch.setattr(Watcher, "_waits", interrupted)
+    with pytest.raises(KeyboardInterrupt), Stage(scratch, catalog, superuser=True) as stage:
+        play(stage, ROWS, race([add(1, 1)], [add(1, 2)]), Level("read committed"), ("A", "B"))
+    assert seen
+    assert scratch.made == []
+
+
+def test_a_command_that_never_ends_is_ended_by_the_server(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.races.sessions.STATEMENT_TIMEOUT", 1)
+    played = play(stage, ROWS, race([Execute("select pg_sleep(60)")], [add(1, 1)]), Level("read committed"), ())
+    assert [refusal.sqlstate for _, refusal in played.refusals] == ["57014"]
