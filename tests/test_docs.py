@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from cases import cases
 
 from harness.declarations import Check, read
 from harness.kinds import KINDS
@@ -174,3 +175,27 @@ def test_what_a_page_leaves_out_is_found() -> None:
 def test_a_name_that_is_nowhere_is_found() -> None:
     text = "`plan_item_lock` looks at `weekly_plan`; [`not_this_one`](x.md), and\n```\nnor_this\n```\n"
     assert strangers(text, sources(["weeksmith"])) == ["plan_item_lock"]
+
+
+def planted(page: Path, text: str) -> list[str]:
+    """Cases that a page links to and that are none, or in which nothing is caught."""
+    kept = {(case.kind, case.file, case.name): case for case in cases()}
+    found = []
+    for link in links(page, text):
+        if link.path.parent.parent == ROOT / "tests" / "cases":
+            case = kept.get((link.path.parent.name, link.path.stem, link.text))
+            if case is None or not case.broken:
+                found.append(f"{link.text} of {link.target}")
+    return found
+
+
+def test_every_mistake_is_planted_and_caught() -> None:
+    page = DOCS / "mistakes.md"
+    text = page.read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("|")][2:]
+    assert [row for row in rows if "../tests/cases/" not in row] == []
+    assert planted(page, text) == []
+    assert planted(page, "[resolved](../tests/cases/locked/rows.yml), [x](../tests/cases/locked/rows.yml)") == [
+        "resolved of ../tests/cases/locked/rows.yml",
+        "x of ../tests/cases/locked/rows.yml",
+    ]
