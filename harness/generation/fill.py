@@ -6,13 +6,13 @@ over a plausible range of their type, references lead to rows of a parent that i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Catalog, Column, Table
 from harness.generation.candidates import sample
 from harness.generation.pool import Pool
-from harness.generation.pools import Pools
+from harness.generation.pools import Pools, Unfillable
 from harness.probes.statement import identifier, literal, qualified
 
 if TYPE_CHECKING:
@@ -28,8 +28,11 @@ FAN_OUT = 10
 def fill(connection: psycopg.Connection[Any], catalog: Catalog, pools: Pools, table: Table, rows: int = ROWS) -> None:
     """Inserts about ``rows`` rows into a table and fewer into its ancestors, then analyzes them; commits.
 
-    Triggers and foreign keys are switched off for it where the role may do that.
+    Triggers and foreign keys are switched off for it where the role may do that. Raises :class:`Unfillable` where
+    one refuses a row nevertheless.
     """
+    import psycopg
+
     order = _ancestry(catalog, table)
     with connection.transaction():
         connection.execute("select setseed(0.5)")
@@ -40,7 +43,13 @@ def fill(connection: psycopg.Connection[Any], catalog: Catalog, pools: Pools, ta
             # Where no trigger looks, rows may be what others have become since they were born.
             drawn = pools.of(ancestor, born=not silent)
             statement = _statement(catalog, drawn, ancestor, max(rows // FAN_OUT**generation, 20))
-            connection.execute(statement.encode())
+            try:
+                connection.execute(statement.encode())
+            except (psycopg.OperationalError, psycopg.InternalError, psycopg.ProgrammingError):
+                raise
+            except psycopg.DatabaseError as error:  # a constraint, or a trigger with whatever SQLSTATE
+                how = "" if silent else " without switching triggers off, which takes a superuser"
+                raise Unfillable(f"{ancestor.name} cannot be filled{how}: {error.diag.message_primary}") from None
     for ancestor, _ in order:
         # Not only analyzed: a GIN index looks expensive until its pending entries are sorted in.
         connection.execute(f"vacuum (analyze) {qualified(ancestor.name)}".encode())
@@ -79,14 +88,21 @@ def _statement(catalog: Catalog, pools: Sequence[Pool], table: Table, rows: int)
     for number, pool in enumerate(pools):
         sources.append(_pick_from_pool(table, pool, number))
         values |= {name: f"harness_p{number}.{identifier(name)}" for name in pool.columns}
+    led: set[str] = set()
     for number, key in enumerate(sorted(table.of_type("f"), key=lambda key: len(key.columns))):
         assert key.references is not None
         if key.references == table.name:
             values |= {column: "null" for column in key.columns if not table.column(column).not_null}
             continue
-        sources.append(_pick_parent(catalog.table(key.references), key.referenced_columns, number))
-        pairs = zip(key.columns, key.referenced_columns, strict=True)
-        for name, referenced in pairs:
+        pairs = dict(zip(key.columns, key.referenced_columns, strict=True))
+        # Two references that share a column lead to parents of one owner.
+        shared = {referenced: values[name] for name, referenced in pairs.items() if name in led}
+        needed = all(table.column(name).not_null for name in pairs if name not in led)
+        sources.append(_pick_parent(catalog.table(key.references), key.referenced_columns, number, shared, needed))
+        for name, referenced in pairs.items():
+            if name in led:
+                continue
+            led.add(name)
             parent, decided = f"harness_f{number}.{identifier(referenced)}", values[name]
             # Rules have decided whether it leads anywhere: only where to is the parent's.
             ruled = decided.startswith("harness_p") and not table.column(name).not_null
@@ -113,8 +129,13 @@ def _pick_from_pool(table: Table, pool: Pool, number: int) -> str:
     )
 
 
-def _pick_parent(parent: Table, columns: tuple[str, ...], number: int) -> str:
+def _pick_parent(parent: Table, columns: tuple[str, ...], number: int, shared: Mapping[str, str], needed: bool) -> str:
+    """Joins a parent; one with the values that are ``shared`` with another reference, if there is one."""
     names = ", ".join(map(identifier, columns))
+    if shared:
+        same = " and ".join(f"p.{identifier(name)} = {value}" for name, value in shared.items())
+        query = f"select {names} from {qualified(parent.name)} as p where {same} limit 1"
+        return f"{'' if needed else 'left '}join lateral ({query}) as harness_f{number} on true"
     numbered = f"select {names}, row_number() over () as place, count(*) over () as total from {qualified(parent.name)}"
     return (
         f"join ({numbered}) as harness_f{number}"
