@@ -20,6 +20,7 @@ from harness.project.keys import choice, key, names, predicate_of, several
 from harness.project.model import TableName
 
 COMMANDS = ("insert", "update", "delete")
+UNCHANGED = "nothing changed"
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class _Writes:
         if self.check.unchanged is not None and plain is not None:
             same = Update(table.name, key, {plain: row[plain]})
             none = self.check.unchanged == "none"
-            yield self.probe("update", same, "an update that changes nothing", [(row, row)], none, "nothing changed")
+            yield self.probe("update", same, "an update that changes nothing", [(row, row)], none, UNCHANGED)
         change = next((each for each in changes if [*each] == [plain]), {})
         if not change:
             return
@@ -172,11 +173,20 @@ class _Writes:
         wanted = len(written) if command in self.check.on and not silent else 0
         look = Look(self.subject, self.records, command, written)
         # Another rule may refuse the command: what is audited is what was done.
-        required = aspect is None and wanted > 0
+        required = (aspect is None and wanted > 0) or aspect == UNCHANGED
         words = "none" if wanted == 0 else "1, as it says" if wanted == 1 else f"{wanted}, as they say"
         then = Then(look.after(wanted, words), words, f"records in {self.records.table}")
         accepted, aspect = Accepted(len(written)), aspect or command
-        return Probe(statement, accepted, aspect, value, then=then, before=look.before(), required=required)
+        return Probe(
+            statement,
+            accepted,
+            aspect,
+            value,
+            then=then,
+            before=look.before(),
+            required=required,
+            answers_for=(self.records.table,),
+        )
 
 
 def _parent(constraint: Constraint) -> TableName:

@@ -107,7 +107,8 @@ class Probe:
     at least once by a probe that no other rule masked. ``value`` is what a report names first.
     ``settings`` hold for this statement alone (``role``, a claims setting …); ``before`` is a query asked ahead of
     them, by whom the tool is connected as. ``unmasked`` means that it has to come out as wanted whatever other rules
-    are declared: refused by one of them, it is wrong and not masked.
+    are declared: refused by one of them, it is wrong and not masked; ``answers_for`` are tables whose rules alone mask
+    nothing, because what a trigger writes there has to keep them.
     """
 
     statement: Statement
@@ -119,6 +120,7 @@ class Probe:
     before: str | None = None
     required: bool = True
     unmasked: bool = False
+    answers_for: tuple[TableName, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)

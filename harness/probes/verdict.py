@@ -36,7 +36,8 @@ def judge(probe: Probe, reply: Reply, declared: Iterable[Refused]) -> Verdict:
             return Verdict.AS_WANTED
     elif not isinstance(probe.wanted, Accepted) and reply.refusal.sqlstate in probe.wanted.sqlstates:
         return Verdict.AS_WANTED
-    if not probe.unmasked and any(rule.matches(reply.refusal) for rule in declared):
+    masking = (rule for rule in declared if rule.table is None or rule.table not in probe.answers_for)
+    if not probe.unmasked and any(rule.matches(reply.refusal) for rule in masking):
         return Verdict.MASKED
     return Verdict.WRONG
 

@@ -1,154 +1,102 @@
-"""The checks of `intents` would notice: every rule of its catalog taken out, weakened or made stricter turns one red
-that names the rule."""
+"""The checks would notice: every rule of a module's database taken out, weakened or made stricter turns red a check
+that is green without that, and that names the rule.
+
+There are thousands of such mutants. An ordinary run tries a few of each group in each module, the same every time; a
+nightly one tries all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from harness.catalog import Catalog, read
 from harness.database.connection import Server
-from harness.database.migrate import apply
-from harness.database.scratch import Workspace, workspace
-from harness.declarations import Check
 from harness.declarations import read as read_checks
 from harness.kinds import KINDS
-from harness.outcome import Outcome, Status
 from harness.project.load import load
-from harness.project.model import Project, TableName
-from harness.proving.prover import Effort, Prover
 
-from .mutants import Mutant, mutants
+from .equivalent import EQUIVALENT, NOT_YET
+from .mutant import Mutant
+from .noticing import Bench, bench
 
 ROOT = Path(__file__).parents[2]
-GROUPS = ("checks", "keys", "not null", "defaults", "columns", "indexes", "triggers", "policies", "grants", "comments")
-TABLES = (TableName("intents", "scheduled_intents"), TableName("intents", "intent_executions"))
+EVERYWHERE = (
+    "checks",
+    "columns",
+    "comments",
+    "defaults",
+    "functions",
+    "grants",
+    "indexes",
+    "keys",
+    "not null",
+    "policies",
+    "triggers",
+)
+BESIDES = {
+    "absence": ("function grants", "views"),
+    "clinic": ("exclusions", "function grants"),
+    "intents": (),
+    "orchestrator": (),
+    "weeksmith": ("enums", "function grants", "races"),
+}
+"""The groups of mutants that not every module has."""
+SAMPLE = 2
+"""Mutants of a group that an ordinary run tries."""
 
-
-QUICK = ("class", "columns", "comment", "index", "privileges")
-"""Kinds that read the catalog: they are asked before those that try rows."""
-
-
-class Mutated:
-    """Databases in which one mutant has been at work.
-
-    The first one that is asked for is only a transaction: it is undone in no time, where a clone for each of hundreds
-    of mutants takes minutes. What comes after (to be filled and vacuumed) is a clone.
-    """
-
-    def __init__(self, space: Workspace, base: str, mutant: Mutant | None = None) -> None:
-        self._space = space
-        self._base = base
-        self._mutant = mutant
-        self._clones: list[str] = []
-        self._lent = False
-
-    def clone(self) -> str:
-        if not self._lent:
-            self._lent = True
-            return self._base
-        self._clones.append(self._space.clone())
-        return self._clones[-1]
-
-    def empty(self) -> str:
-        return self._space.empty()
-
-    def connect(self, dbname: str) -> psycopg.Connection[tuple[object, ...]]:
-        connection = self._space.connect(dbname)
-        if dbname == self._base:
-            connection.execute("begin")
-        if self._mutant is not None:
-            connection.execute(self._mutant.sql.encode())
-        return connection
-
-    def drop(self, dbname: str) -> None:
-        self._space.drop(dbname)
-
-    def drop_clones(self) -> None:
-        for name in self._clones:
-            self._space.drop(name)
+GROUPS = [(module, group) for module, more in BESIDES.items() for group in sorted((*EVERYWHERE, *more))]
+LATER = [
+    pytest.param(module, name, marks=pytest.mark.xfail(strict=True, reason=why))
+    for module, names in NOT_YET.items()
+    for name, why in names.items()
+]
 
 
 @pytest.fixture(scope="module")
-def project() -> Project:
-    return load(ROOT)
-
-
-@pytest.fixture(scope="module")
-def checks(project: Project) -> tuple[Check, ...]:
-    # `rollback` builds databases from the migrations, where no mutant has been.
-    return tuple(check for check in read_checks(project, KINDS) if check.kind != "rollback")
-
-
-@pytest.fixture(scope="module")
-def space(server: Server, project: Project) -> Iterator[Workspace]:
-    # No seeds: rows that stand would refuse many a stricter rule before a check could.
-    with workspace(server, project, project.modules, build=apply) as made:
+def opened(request: pytest.FixtureRequest, server: Server) -> Iterator[Bench]:
+    project = load(ROOT)
+    with bench(server, project, request.param, read_checks(project, KINDS)) as made:
         yield made
 
 
-@pytest.fixture(scope="module")
-def base(space: Workspace) -> str:
-    return space.clone()
+@pytest.mark.parametrize("opened", BESIDES, indirect=True)
+def test_there_are_mutants_of_every_group(opened: Bench) -> None:
+    apart = _apart(opened)
+    groups = {mutant.group for mutant in opened.mutants if str(mutant) not in apart}
+    assert groups == {*EVERYWHERE, *BESIDES[opened.module]}
+    known = {str(mutant) for mutant in opened.mutants}
+    assert [name for name in apart if name not in known] == []
 
 
-@pytest.fixture(scope="module")
-def catalog(space: Workspace, base: str) -> Catalog:
-    with space.connect(base) as connection:
-        return read(connection)
+@pytest.mark.parametrize(("opened", "group"), GROUPS, indirect=["opened"])
+def test_noticed(opened: Bench, group: str) -> None:
+    made = _made(opened, group)
+    assert _survivors(opened, made[:: -(-len(made) // SAMPLE)]) == []
 
 
-def test_without_a_mutant_every_check_is_green(
-    space: Workspace, base: str, project: Project, checks: Sequence[Check]
-) -> None:
-    databases = Mutated(space, base)
-    with Prover(checks, project, databases, Effort(3, 0)) as prover:
-        outcomes = [prover.prove(check) for check in checks]
-    databases.drop_clones()
-    assert [outcome for outcome in outcomes if outcome.status is not Status.PROVED] == []
+@pytest.mark.nightly
+@pytest.mark.parametrize(("opened", "group"), GROUPS, indirect=["opened"])
+def test_all_noticed(opened: Bench, group: str) -> None:
+    assert _survivors(opened, _made(opened, group)) == []
 
 
-@pytest.mark.parametrize("table", TABLES, ids=str)
-@pytest.mark.parametrize("group", GROUPS)
-def test_noticed(
-    group: str,
-    table: TableName,
-    catalog: Catalog,
-    space: Workspace,
-    base: str,
-    project: Project,
-    checks: Sequence[Check],
-) -> None:
-    made = [mutant for mutant in mutants(catalog, catalog.table(table)) if mutant.group == group]
-    if group == "triggers" and not catalog.table(table).triggers:
-        assert made == []
-        return
-    assert made, "no mutants of this kind: the test would show nothing"
-    survivors = [
-        mutant.what for mutant in made if not _is_noticed(Mutated(space, base, mutant), mutant, table, project, checks)
-    ]
-    assert survivors == []
+@pytest.mark.nightly
+@pytest.mark.parametrize(("opened", "name"), LATER, indirect=["opened"])
+def test_noticed_later(opened: Bench, name: str) -> None:
+    assert _survivors(opened, [mutant for mutant in opened.mutants if str(mutant) == name]) == []
 
 
-def _is_noticed(
-    databases: Mutated, mutant: Mutant, table: TableName, project: Project, checks: Sequence[Check]
-) -> bool:
-    """Whether a red check names the rule. Those that speak of it are asked first; in the end all are."""
-    asked = sorted(
-        checks, key=lambda check: (check.table != table, mutant.rule not in repr(check.rule), check.kind not in QUICK)
-    )
-    try:
-        with Prover(checks, project, databases, Effort(3, 0, shrink=False)) as prover:
-            return any(_names(prover.prove(check), mutant.rule) for check in asked)
-    finally:
-        databases.drop_clones()
+def _apart(opened: Bench) -> dict[str, str]:
+    return {**EQUIVALENT.get(opened.module, {}), **NOT_YET.get(opened.module, {})}
 
 
-def _names(outcome: Outcome, rule: str) -> bool:
-    if outcome.status is not Status.BROKEN:
-        return False
-    words = [outcome.label, *(text for found in outcome.counterexamples for text in (found.wanted, found.caught))]
-    return rule in " ".join(words)
+def _made(opened: Bench, group: str) -> list[Mutant]:
+    apart = _apart(opened)
+    return [mutant for mutant in opened.mutants if mutant.group == group and str(mutant) not in apart]
+
+
+def _survivors(opened: Bench, mutants: list[Mutant]) -> list[str]:
+    assert mutants, "no mutants: the test would show nothing"
+    return [str(mutant) for mutant in mutants if opened.noticed_by(mutant) is None]

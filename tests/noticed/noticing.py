@@ -1,0 +1,122 @@
+"""Whether a check notices a mutant: it is proved without it, red with it, and names the rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from harness.catalog import Catalog, read
+from harness.database.connection import Server
+from harness.database.migrate import apply
+from harness.database.scratch import Workspace, workspace
+from harness.database.seeds import load
+from harness.declarations import Check
+from harness.outcome import Outcome, Status
+from harness.project.model import Project
+from harness.proving.prover import Effort, Prover
+
+from . import access, functions, sources, tables
+from .databases import Mutated
+from .functions import mentions
+from .mutant import Mutant
+
+QUICK = ("class", "columns", "comment", "index", "privileges", "query")
+"""Kinds that read the catalog, or may: they are asked before those that try rows."""
+CALLED = ("functions", "function grants", "views", "races")
+"""Mutants that are tried beside the seeds. The others are not: rows that stand would refuse many a stricter rule
+before a check could."""
+EFFORT = Effort(3, 0, shrink=False)
+
+
+class Base:
+    """A database in which mutants come and go, and a second one that stays as it is, for what is green without."""
+
+    def __init__(self, space: Workspace, project: Project, checks: Sequence[Check], seeded: bool) -> None:
+        self.name, unchanged = space.clone(), space.clone()
+        for name in (self.name, unchanged) if seeded else ():
+            with space.connect(name) as connection:
+                load(connection, space.modules, root=project.root)
+        self.unchanged = Prover(checks, project, Mutated(space, unchanged), EFFORT)
+        self._green: dict[str, bool] = {}
+
+    def is_green(self, check: Check) -> bool:
+        """What is red anyway notices nothing."""
+        if check.name not in self._green:
+            self._green[check.name] = self.unchanged.prove(check).status is Status.PROVED
+        return self._green[check.name]
+
+
+class Bench:
+    """One module and what it depends on."""
+
+    def __init__(self, space: Workspace, project: Project, module: str, checks: Sequence[Check]) -> None:
+        self._space = space
+        self._project = project
+        self.module = module
+        self._declared = checks
+        # `rollback` builds databases from the migrations, where no mutant has been.
+        self._checks = [check for check in checks if check.module == module and check.kind != "rollback"]
+        self._bases: dict[bool, Base] = {}
+        with space.connect(space.clone()) as connection:
+            self.catalog: Catalog = read(connection)
+            self.sources = sources.read(connection, module)
+        self.mutants = tuple(self._made(module))
+
+    def _made(self, module: str) -> Iterator[Mutant]:
+        for name, table in self.catalog.tables.items():
+            if name.schema == module:
+                yield from tables.mutants(self.catalog, table)
+                yield from access.mutants(self.catalog, table)
+        yield from functions.mutants(self.catalog, self.sources)
+        for enum in self.sources.enums:
+            yield from tables.enums(self.catalog, enum)
+
+    def noticed_by(self, mutant: Mutant) -> str | None:
+        """The name of the first check that notices. Those that speak of the rule are asked first, in the end all."""
+        base = self._base(mutant.group in CALLED)
+        databases = Mutated(self._space, base.name, mutant)
+        try:
+            with Prover(self._declared, self._project, databases, EFFORT) as prover:
+                for check in sorted(self._checks, key=lambda check: _distance(check, mutant)):
+                    outcome = prover.prove(check)
+                    if outcome.status is Status.PROVED or not _names(check, outcome, mutant):
+                        continue
+                    if base.is_green(check):
+                        return check.name
+        finally:
+            databases.drop_clones()
+        return None
+
+    def _base(self, seeded: bool) -> Base:
+        if seeded not in self._bases:
+            self._bases[seeded] = Base(self._space, self._project, self._declared, seeded)
+        return self._bases[seeded]
+
+    def close(self) -> None:
+        for base in self._bases.values():
+            base.unchanged.__exit__(None, None, None)
+
+
+@contextmanager
+def bench(server: Server, project: Project, module: str, checks: Sequence[Check]) -> Iterator[Bench]:
+    modules = project.with_dependencies([module])
+    names = {needed.name for needed in modules}
+    with workspace(server, project, modules, build=apply) as space:
+        made = Bench(space, project, module, [check for check in checks if check.module in names])
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+def _distance(check: Check, mutant: Mutant) -> tuple[bool, bool, bool]:
+    spoken = any(mentions(repr(check.rule), rule) for rule in mutant.rules)
+    near = spoken or check.table is None or check.table in mutant.tables
+    return not near, not spoken, check.kind not in QUICK
+
+
+def _names(check: Check, outcome: Outcome, mutant: Mutant) -> bool:
+    """Whether the check, or what it tells, names the rule."""
+    told = [text for found in outcome.counterexamples for text in (found.wanted, found.caught)]
+    words = " ".join([repr(check.rule), outcome.label, *told, outcome.reason or ""])
+    return any(mentions(words, rule) for rule in mutant.rules)
