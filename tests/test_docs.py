@@ -13,7 +13,7 @@ import pytest
 from cases import cases
 
 from harness.declarations import Check, read
-from harness.kinds import KINDS
+from harness.kinds import KINDS, manual
 from harness.project.load import load
 from harness.project.model import Project
 
@@ -199,3 +199,9 @@ def test_every_mistake_is_planted_and_caught() -> None:
         "resolved of ../tests/cases/locked/rows.yml",
         "x of ../tests/cases/locked/rows.yml",
     ]
+
+
+def test_the_reference_is_what_the_tool_explains() -> None:
+    written = (DOCS / "reference" / "checks.md").read_text(encoding="utf-8")
+    assert written == manual.reference(KINDS), "write it anew: harness explain > docs/reference/checks.md"
+    assert [name for name in KINDS if f"\n## {name}\n" not in written] == []

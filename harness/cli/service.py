@@ -106,3 +106,19 @@ def schema(name: str) -> int:
 
     click.echo(editor.text(name), nl=False)
     return 0
+
+
+@click.command()
+@click.argument("kind", required=False)
+def explain(kind: str | None) -> int:
+    """Print the manual page of a kind of check, or of all of them."""
+    from harness.errors import HarnessError, did_you_mean
+    from harness.kinds import KINDS, manual
+
+    if kind is None:
+        click.echo(manual.reference(KINDS), nl=False)
+        return 0
+    if kind not in KINDS:
+        raise HarnessError(f"no kind {kind!r}{did_you_mean(kind, KINDS)}", hint=f"kinds: {', '.join(sorted(KINDS))}")
+    click.echo(manual.page(kind, KINDS[kind]), nl=False)
+    return 0

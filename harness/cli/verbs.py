@@ -6,7 +6,7 @@ import click
 
 from harness.cli.database import apply, rollback, seed, status
 from harness.cli.proving import test
-from harness.cli.service import clean, doctor, init, lint, new, schema
+from harness.cli.service import clean, doctor, explain, init, lint, new, schema
 
 
 class _Ordered(click.Group):
@@ -27,5 +27,5 @@ def harness(project: str | None, debug: bool) -> None:
     """
 
 
-for verb in (init, new, doctor, apply, rollback, status, seed, test, lint, clean, schema):
+for verb in (init, new, doctor, apply, rollback, status, seed, test, explain, lint, clean, schema):
     harness.add_command(verb)

@@ -1,0 +1,44 @@
+"""Manual pages of the kinds, as Markdown: a kind's docstring, where it stands, and its keys."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+
+from harness.kinds.base import Kind
+from harness.project.keys import MISSING, key_fields
+
+_INTRODUCTION = """\
+# Checks
+
+Every kind of check, as `harness explain` prints it. A file `checks/<module>/<table>.yml` begins with `table:` and lists
+the table's columns under `columns:`, its other checks under `checks:`; one for a module begins with `module:`.
+Every entry may also have a `name`, a `description` and `tags`.
+"""
+
+
+def reference(kinds: Mapping[str, type[Kind]]) -> str:
+    """The pages of all kinds, one after the other."""
+    return "\n".join([_INTRODUCTION, *(page(name, kinds[name]) for name in sorted(kinds))])
+
+
+def page(name: str, kind: type[Kind]) -> str:
+    """The page of one kind."""
+    rows = [
+        f"| `{written}` | {_cell(field.metadata['doc'])} | {'yes' if field.default is MISSING else ''} |"
+        for written, field in key_fields(kind).items()
+    ]
+    table = "\n".join(["| key | what it says | needed |", "|---|---|---|", *rows])
+    return f"## {name}\n\n{inspect.getdoc(kind)}\n\n{_places(name, kind)}\n\n{table}\n"
+
+
+def _places(name: str, kind: type[Kind]) -> str:
+    if name == "columns":
+        return "It is what `columns:` in a table's file comes to."
+    form = getattr(kind, "column_form", None)
+    places = [f"in the checks of a {level}" for level in kind.levels]
+    return f"It stands {' or '.join([*places, *(['beside a column'] if form else [])])}."
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "\\<")
