@@ -61,7 +61,7 @@ class Refused:
         states = " or ".join(self.sqlstates)
         if self.constraint:
             return f"refused by {self.constraint} ({states})"
-        if self.sqlstates == ("23502",):
+        if self.sqlstates == ("23502",) and self.column:
             return f"refused by NOT NULL of {self.column} ({states})"
         return f"refused with {states}"
 

@@ -26,6 +26,8 @@ CALLED = ("functions", "function grants", "views", "races")
 """Mutants that are tried beside the seeds. The others are not: rows that stand would refuse many a stricter rule
 before a check could."""
 EFFORT = Effort(3, 0, shrink=False)
+THOROUGH = Effort(20, 0, shrink=False)
+"""What few rows do not show is tried on more before it counts as not noticed."""
 
 
 class Base:
@@ -73,10 +75,13 @@ class Bench:
 
     def noticed_by(self, mutant: Mutant) -> str | None:
         """The name of the first check that notices. Those that speak of the rule are asked first, in the end all."""
+        return self._noticed_by(mutant, EFFORT) or self._noticed_by(mutant, THOROUGH)
+
+    def _noticed_by(self, mutant: Mutant, effort: Effort) -> str | None:
         base = self._base(mutant.group in CALLED)
         databases = Mutated(self._space, base.name, mutant)
         try:
-            with Prover(self._declared, self._project, databases, EFFORT) as prover:
+            with Prover(self._declared, self._project, databases, effort) as prover:
                 for check in sorted(self._checks, key=lambda check: _distance(check, mutant)):
                     outcome = prover.prove(check)
                     if outcome.status is Status.PROVED or not _names(check, outcome, mutant):
