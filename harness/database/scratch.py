@@ -115,6 +115,8 @@ class Workspace:
                     self._drop_all(connection)
             else:
                 self._drop_all(self.maintenance)
+                # A closed connection's server process, and with it the locks, may live on for a moment.
+                self.maintenance.execute("select pg_advisory_unlock_all()")
 
     def _drop_all(self, connection: Connection) -> None:
         while self._made:

@@ -46,7 +46,7 @@ repeat with: harness test --select app.items.check.items_amount_positive --profi
 def test_green(cli: Cli, server: Server) -> None:
     done = cli.run("test", "--seed", "1")
     assert (done.returncode, done.stderr) == (0, "")
-    assert timeless(done.stdout) == f"{server.description}, app: 1 migration, 5 checks\n{GREEN}"
+    assert timeless(done.stdout) == f"{server.description}, app: 1 migration, 4 rules, 5 checks\n{GREEN}"
     assert scratch_databases(server) == []
 
 
@@ -55,7 +55,7 @@ def test_red_by_name_when_the_rule_is_gone_and_green_again(cli: Cli, server: Ser
     arguments = ("test", "--seed", "1", "--select", "kind:check")
     done = cli.run(*arguments)
     assert (done.returncode, done.stderr) == (1, "")
-    assert timeless(done.stdout) == f"{server.description}, app: 1 migration, 1 check\n{RED}"
+    assert timeless(done.stdout) == f"{server.description}, app: 1 migration, 3 rules, 1 check\n{RED}"
     assert "-- caught: accepted\n" in (cli.root / SCRIPT).read_text()
     cli.replace("schema/app/001_items.up.sql", "primary key (id)", f"primary key (id){RULE}")
     assert cli.run(*arguments).returncode == 0
