@@ -153,6 +153,10 @@ class _BesideStanding(Draft):
     ) -> None:
         super().__init__(draw, catalog, pools)
         self._rows = {table: list(found) for table, found in standing.items()}
+        self._standing = standing
+
+    def _stands(self, table: TableName, row: Mapping[str, str | None]) -> bool:
+        return super()._stands(table, row) or any(each is row for each in self._standing.get(table, ()))
 
 
 def _lineage(catalog: Catalog, table: Table) -> list[Table]:

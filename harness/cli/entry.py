@@ -79,10 +79,11 @@ def _message(error: Exception) -> str:
         return f"the disk is full{where}\nhint: free some space and run again"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    last_line = " ".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
     if sqlstate.startswith(_SERVER_GONE) or type(error).__name__ == "OperationalError":
         return f"the server went away: {str(error).strip().splitlines()[0]}\nhint: harness doctor says what is there"
-    return f"this is a bug in harness: {last_line}\nhint: harness --debug … shows where; please report it"
+    # The first line: those that follow are notes, of whatever the exception came through.
+    described = traceback.format_exception_only(error)[0].strip().splitlines()[0]
+    return f"this is a bug in harness: {described}\nhint: harness --debug … shows where; please report it"
 
 
 def _say(message: str, code: int) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from harness.catalog.model import Index, Table
-from harness.generation.pool import Pool
+from harness.generation.oracle import Tuple
+from harness.generation.pool import Pool, Values
 from harness.project import sql
 
 _ORDER = re.compile(r"( desc| nulls first| nulls last)+$")
@@ -22,6 +23,17 @@ def columns_of(key: Index) -> tuple[str, ...]:
 def alike(value: str | None) -> str | None:
     """What a key on ``lower(a)`` or ``trim(a)`` makes of a value: rows that differ here differ there."""
     return value.casefold().strip() if value is not None else None
+
+
+def beside(keys: Iterable[Tuple], own: Tuple, place: int) -> set[str | None]:
+    """What the keys that are like one's own in all other places have at this one."""
+    return {key[place] for key in keys if key[:place] == own[:place] and key[place + 1 :] == own[place + 1 :]}
+
+
+def untaken(options: Iterable[Values], row: Values, others: Iterable[Values]) -> list[Values]:
+    """Of values for some columns, those that a row can take with what it has, and that none of the others has."""
+    fitting = (each for each in options if all(row.get(column, value) == value for column, value in each.items()))
+    return [each for each in fitting if not any(each.items() <= other.items() for other in others)]
 
 
 def end_chain(table: Table, row: dict[str, str | None], pools: Sequence[Pool]) -> None:

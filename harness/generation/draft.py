@@ -10,7 +10,7 @@ from hypothesis import reject
 from hypothesis import strategies as st
 
 from harness.catalog.model import Catalog, Constraint, Table
-from harness.generation.alike import alike, columns_of, end_chain
+from harness.generation.alike import alike, beside, columns_of, end_chain, untaken
 from harness.generation.candidates import sample
 from harness.generation.pool import Pool
 from harness.generation.pools import Pools
@@ -59,13 +59,14 @@ class Draft:
         return row
 
     def row(
-        self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = ()
+        self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = (), also: tuple[str, ...] = ()
     ) -> dict[str, str | None]:
         """Draws a row and has its parents inserted, but not the row.
 
-        ``fixed`` values are taken as they are; ``present`` columns are not NULL.
+        ``fixed`` values are taken as they are; ``present`` columns are not NULL; the predicates ``also`` hold, too.
         """
-        return self._row(self._catalog.table(table), dict(fixed or {}), present, 0)
+        definition = self._catalog.table(table)
+        return self._row(definition, dict(fixed or {}), present, 0, self._pools.of(definition, also=also))
 
     def grown(
         self, table: TableName, fixed: Values, present: tuple[str, ...] = (), also: tuple[str, ...] = ()
@@ -158,13 +159,11 @@ class Draft:
     def _draw_apart(self, table: Table, row: dict[str, str | None]) -> None:
         """Values that no other row of the scenario has, where an exclusion constraint keeps rows apart."""
         others = self._rows.get(table.name, [])
+        foreign = {column for key in table.of_type("f") for column in key.columns} & row.keys()
+        siblings = [other for other in others if all(other.get(column) == row[column] for column in foreign)]
         for options in self._pools.apart(table):
-            free = [
-                each
-                for each in options
-                if all(row.get(column, value) == value for column, value in each.items())
-                and not any(each.items() <= other.items() for other in others)
-            ]
+            # Where all are taken, one that no row of the same parents has.
+            free = untaken(options, row, others) or untaken(options, row, siblings)
             if free:
                 row.update(self.draw(st.sampled_from(free)))
 
@@ -241,7 +240,7 @@ class Draft:
                 # The same key values name the same row: a second one would break the parent's own key.
                 if all(row.get(name) == value for name, value in known.items()):
                     # One that is only tried later is nobody's parent yet.
-                    return row if any(insert.values is row for insert in self.inserts) else reject()
+                    return row if self._stands(key.references, row) else reject()
         most = self._pools.most(self._catalog.table(key.references))
         if most is not None and len(self._rows.get(key.references, [])) >= most:
             there = (insert.values for insert in self.inserts if insert.table == key.references)
@@ -251,6 +250,9 @@ class Draft:
         parent = self._row(self._catalog.table(key.references), dict(known), (), depth + 1)
         self.inserts.append(Insert(key.references, parent))
         return parent
+
+    def _stands(self, table: TableName, row: Mapping[str, str | None]) -> bool:
+        return any(insert.values is row for insert in self.inserts)
 
     def _draw_free(self, table: Table, name: str, present: tuple[str, ...]) -> str | None:
         column = table.column(name)
@@ -268,16 +270,16 @@ class Draft:
         return drawn
 
     def _make_distinct(self, table: Table, row: dict[str, str | None], fixed: Values) -> None:
-        """Redraws one column of each unique key that another row of the scenario already has."""
+        """Redraws one column of each unique key that another row has, of the scenario or of those that stand."""
         foreign = {column for key in table.of_type("f") for column in key.columns}
         for key in table.unique_keys:
             columns = columns_of(key)
-            others = [
-                other
-                for other in self._rows.get(table.name, [])
-                if columns and all(alike(other.get(column)) == alike(row.get(column)) for column in columns)
-            ]
-            if not others or (not key.nulls_not_distinct and any(row.get(column) is None for column in columns)):
+            if not columns or (not key.nulls_not_distinct and any(row.get(column) is None for column in columns)):
+                continue
+            others = self._rows.get(table.name, [])
+            own = tuple(alike(row.get(column)) for column in columns)
+            standing = frozenset() if self._pools.crowded(table) else self._pools.standing.keys(table, key)
+            if own not in standing and all(own != tuple(alike(each.get(name)) for name in columns) for each in others):
                 continue
             free = [column for column in columns if column not in foreign and column not in fixed]
             if not free:
@@ -285,7 +287,7 @@ class Draft:
                 if all(column in fixed for column in columns):
                     continue
                 reject()
-            taken = {alike(other[free[-1]]) for other in self._rows[table.name]}
+            taken = {alike(other[free[-1]]) for other in others} | beside(standing, own, columns.index(free[-1]))
             row[free[-1]] = self._fresh(table, free[-1], row, taken)
 
     def _fresh(self, table: Table, column: str, row: dict[str, str | None], taken: set[str | None]) -> str | None:

@@ -167,6 +167,14 @@ class Oracle:
         found: int = row[0]
         return found
 
+    def standing_values(self, table: Table, columns: Sequence[str], where: str | None, limit: int) -> list[Tuple]:
+        """What the rows that stand in a table have in these columns, as text, where a predicate is true."""
+        if not columns:
+            return []
+        shown = ", ".join(f"{identifier(column)}::text" for column in columns)
+        rows = f"select {shown} from {qualified(table.name)} where {where or 'true'}\n"
+        return self._connection.execute(f"{rows} order by {shown} limit {limit}".encode()).fetchall()
+
     def scalar(self, table: Table, expression: str) -> str | None:
         """An expression that names no column, as text; names are looked up as for predicates."""
         with self._connection.transaction(force_rollback=True):

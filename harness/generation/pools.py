@@ -16,6 +16,7 @@ from harness.catalog.model import Catalog, Index, Table
 from harness.generation.candidates import candidates
 from harness.generation.oracle import Answer, Oracle, Tuple
 from harness.generation.pool import Pool
+from harness.generation.standing import Standing
 from harness.probes.statement import identifier
 from harness.project import sql
 from harness.project.model import TableName
@@ -55,6 +56,7 @@ class Pools:
 
     def __init__(self, oracle: Oracle, catalog: Catalog, declared: Mapping[TableName, Sequence[Rule]]) -> None:
         self.oracle = oracle
+        self.standing = Standing(oracle)
         self.catalog = catalog
         self._declared = declared
         self._pools: dict[tuple[TableName, bool, tuple[str, ...]], tuple[Pool, ...]] = {}

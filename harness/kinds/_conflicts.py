@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.generation import Answer
 from harness.generation.exclusions import Exclusion, Group, groups
+from harness.generation.pools import supplied
 from harness.kinds.base import Subject, Unreliable
 from harness.probes import Values
 
@@ -26,13 +27,15 @@ def residents(subject: Subject, exclusion: Exclusion) -> list[Resident]:
     """Rows with others of all sorts beside them. Raises :class:`Unreliable` if none of a sort are found."""
     parts = groups(subject.pools, subject.table, exclusion)
     columns = tuple(column for part in parts for column in part.columns)
-    pairs = list(_pairs(parts))
+    pairs = list(_pairs(parts, supplied(subject.table, exclusion.where or "true")))
     tuples = [(tuple(map(one.get, columns)), tuple(map(other.get, columns))) for one, other in pairs]
     answers = subject.oracle.pairs(subject.table, columns, tuples, exclusion.elements, exclusion.where)
     expressions = [expression for expression, _ in exclusion.elements]
+    keys = [key.columns for key in subject.table.unique_keys if len(key.columns) == len(key.keys) and not key.predicate]
+    decided = tuple(key for key in keys if set(key) <= {*columns})
     sorted_by_row: dict[tuple[str | None, ...], Resident] = {}
     for (one, other), (values, _), verdict in zip(pairs, tuples, answers, strict=True):
-        sorted_by_row.setdefault(values, Resident(one, expressions)).add(other, verdict)
+        sorted_by_row.setdefault(values, Resident(one, expressions, decided)).add(other, verdict)
     found = [resident for resident in sorted_by_row.values() if resident.conflicting]
     if not found:
         raise Unreliable("no two rows found that conflict")
@@ -85,10 +88,11 @@ def _elsewhere(parts: Sequence[Group], row: Values, foreign: set[str]) -> Values
 
 
 class Resident:
-    """A row, and others sorted by what they are to it."""
+    """A row, and others sorted by what they are to it; of ``keys``, unique ones, these rows say all."""
 
-    def __init__(self, row: Values, expressions: Sequence[str]) -> None:
+    def __init__(self, row: Values, expressions: Sequence[str], keys: Sequence[tuple[str, ...]]) -> None:
         self.row = row
+        self._keys = keys
         self.conflicting: list[Values] = []
         self.outside: list[Values] = []
         self.elsewhere: list[tuple[Values, Values]] = []
@@ -97,10 +101,17 @@ class Resident:
     def add(self, other: Values, answers: Sequence[Answer]) -> None:
         *elements, inside = answers
         different = [each for each, answer in zip(self.apart, elements, strict=True) if answer is not Answer.TRUE]
+        if (different or inside is not Answer.TRUE) and self._has_key_of(other):
+            return
         if inside is Answer.TRUE and len(different) == 1:
             self.apart[different[0]].append(other)
         elif not different:
             (self.conflicting if inside is Answer.TRUE else self.outside).append(other)
+
+    def _has_key_of(self, other: Values) -> bool:
+        """Whether a unique key refuses the other row, whatever the exclusion says of it."""
+        keys = (key for key in self._keys if all(self.row[column] is not None for column in key))
+        return any(all(self.row[column] == other[column] for column in key) for key in keys)
 
     @property
     def unlike(self) -> list[Values]:
@@ -116,8 +127,11 @@ class Resident:
         return sum(map(bool, (self.conflicting, self.outside, *self.apart.values())))
 
 
-def _pairs(parts: Sequence[Group]) -> Iterator[tuple[Values, Values]]:
-    """Pairs of rows: that differ in one group of columns alone, neighbours first, and some that differ in several."""
+def _pairs(parts: Sequence[Group], where: Sequence[str]) -> Iterator[tuple[Values, Values]]:
+    """Pairs of rows: that differ in one group of columns alone, neighbours first, and some that differ in several.
+
+    With a group they also differ in what the exclusion's ``where`` is about: else a unique key may be the same.
+    """
     chance = random.Random(0)
 
     def joined(chosen: Sequence[Values]) -> Values:
@@ -132,7 +146,11 @@ def _pairs(parts: Sequence[Group]) -> Iterator[tuple[Values, Values]]:
             others = [row for row in part.rows if row not in near and row != base[place]]
             simple_ones, rest = others[: OTHERS // 4], others[OTHERS // 4 :]
             for row in [*near[: OTHERS // 2], *simple_ones, *chance.sample(rest, min(OTHERS // 4, len(rest)))]:
-                yield joined(base), joined([*base[:place], row, *base[place + 1 :]])
+                changed = [*base[:place], row, *base[place + 1 :]]
+                yield joined(base), joined(changed)
+                for n, asked in enumerate(parts):
+                    for other in asked.rows[:2] if n != place and {*where} & {*asked.columns} else ():
+                        yield joined(base), joined([*changed[:n], other, *changed[n + 1 :]])
         for _ in range(OTHERS):
             mixed = [
                 row if chance.random() < 0.5 else chance.choice(p.rows) for row, p in zip(base, parts, strict=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from harness.generation import Draft
+from harness.generation import Draft, Unfillable
+from harness.generation.exclusions import Exclusion
 from harness.kinds.base import Subject, show
 from harness.probes import Accepted, Insert, Probe, Refused, Update, Wanted
 
@@ -72,12 +73,26 @@ def _near(
     subject: Subject, draft: Draft, column: str, fixed: Fixed, present: tuple[str, ...], unlike: str | None
 ) -> dict[str, str | None] | None:
     table = subject.table.name
-    row = draft.row(table, fixed, present)
+    row = draft.row(table, fixed, present, _unexcluded(subject))
     if row[column] == unlike:
         if _foreign(subject, column) or column in fixed:
             return None
         row[column] = draft.value(table, column, row)
     return row
+
+
+def _unexcluded(subject: Subject) -> tuple[str, ...]:
+    """Predicates of the rows that no exclusion with a ``where`` speaks of: with most of a key's values two would meet.
+
+    None where there are no such rows.
+    """
+    wheres = [each.where for each in Exclusion.all_of(subject.table) if each.where]
+    outside = tuple(f"({where}) is not true" for where in wheres)
+    try:
+        subject.pools.of(subject.table, also=outside)
+    except Unfillable:
+        return ()
+    return outside
 
 
 def key_and_what_hangs_on_it(subject: Subject, columns: tuple[str, ...], row: Fixed) -> dict[str, str | None]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Constraint, Table
 from harness.generation import Draft
+from harness.generation.alike import alike, columns_of
 from harness.generation.types import scalar
 from harness.kinds.base import Subject, Unreliable
 from harness.probes import Insert
@@ -109,14 +110,15 @@ class Owners:
     def cast(self, draft: Draft, subject: Subject, count: int, like: Sequence[Row]) -> Cast:
         """Draws ``count`` owners with a row each, one without, and rows with the values of ``like``."""
         values = self._draw(draft, count + bool(self.types))
+        # First, for their values are fixed: the others keep out of the way of their keys.
+        near = [draft.insert(self.table.name, each) for each in like]
         rows = [self._insert(draft, each) for each in values[:count]]
         fresh = [draft.row(self.table.name, self._fixed(draft, each)) for each in values]
         nobodys = self._nobodys(draft, subject, values[-1]) if self.types else []
-        others = [draft.row(self.table.name, each) for each in like] + nobodys[:1]
-        draft.inserts += [Insert(self.table.name, row) for row in others]
+        draft.inserts += [Insert(self.table.name, row) for row in nobodys[:1]]
         # Without variables everybody asks alike: once is enough.
         askers = values if self.types else values[:1]
-        return Cast(tuple(askers), tuple(rows), tuple(fresh), tuple(nobodys), (*rows, *others))
+        return Cast(tuple(askers), tuple(rows), tuple(fresh), tuple(nobodys), (*rows, *near, *nobodys[:1]))
 
     def _draw(self, draft: Draft, count: int) -> list[dict[str, str]]:
         """``count`` times a value for each variable, never the same: nobody is two owners, and nothing is nobody."""
@@ -147,6 +149,11 @@ class Owners:
             for pool in subject.pools.of(self.table):
                 if not pool.takes(row):
                     row = {name: text for name, text in row.items() if name not in pool.columns}
+            for index in self.table.unique_keys:
+                columns = columns_of(index)
+                # A row that stands may have it already.
+                if tuple(alike(row.get(name)) for name in columns) in subject.pools.standing.keys(self.table, index):
+                    row.pop(columns[-1], None)
             found.append(row)
         return [row for row in found if row]
 

@@ -27,7 +27,8 @@ def change(subject: Subject, draft: Draft, row: Values, column: str, fresh: Valu
     """
     table = subject.table
     if any(column in pool.columns for pool in subject.pools.of(table, born=False)):
-        return _cheapest(subject, draft, row, column, lambda value: value != row[column])
+        definition = table.column(column)
+        return _cheapest(subject, draft, row, column, lambda value: differs(definition, value, row[column]))
     if column in _foreign(table):
         return new_parent(subject, draft, row, column)
     return {column: fresh[column]} if differs(table.column(column), fresh[column], row[column]) else None

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Constraint, Table
 from harness.generation import Draft
+from harness.kinds._changes import differs
 from harness.kinds._records import VARIABLES, Look, Pair, Records
 from harness.kinds._roads import present, upsert
 from harness.kinds.base import Fact, Kind, Subject, shorten
@@ -127,7 +128,8 @@ class _Writes:
         kept |= {column for each in table.of_type("f") for column in each.columns} | self.subject.rewritten
         seen = []
         for columns, new in itertools.product([*single, *tied], later):
-            change = {name: new[name] for name in columns if name in new and new[name] != row[name]}
+            told = (name for name in columns if name in new and differs(table.column(name), new[name], row[name]))
+            change = {name: new[name] for name in told}
             if change and not kept & change.keys() and self.subject.may_update(change) and change not in seen:
                 seen.append(change)
                 yield change

@@ -125,6 +125,12 @@ def test_a_server_that_is_too_old(run: Run, server: Server, monkeypatch: pytest.
     )
 
 
+def _noted(error: Exception) -> Exception:
+    """With a note on what it came through, as Hypothesis leaves it."""
+    error.add_note("while generating 'example' from drawn()")
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [
@@ -138,6 +144,8 @@ def test_a_server_that_is_too_old(run: Run, server: Server, monkeypatch: pytest.
         (PermissionError(errno.EACCES, "Permission denied", "/d/x"), "/d/x: Permission denied\n"),
         (OSError(errno.EMFILE, "Too many open files"), "Too many open files\n"),
         (KeyError("x"), "this is a bug in harness: KeyError: 'x'\nhint: harness --debug "),
+        (AssertionError(), "this is a bug in harness: AssertionError\nhint: harness --debug "),
+        (_noted(ValueError("one\ntwo")), "this is a bug in harness: ValueError: one\nhint: harness --debug "),
     ],
 )
 def test_whatever_else_happens(run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str) -> None:

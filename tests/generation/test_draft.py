@@ -93,6 +93,39 @@ def test_every_drawn_row_is_accepted(schema: str, database: tuple[Server, str]) 
         assert len(tried) > 5
 
 
+def test_no_row_has_the_key_of_one_that_stands(database: tuple[Server, str]) -> None:
+    """Small numbers and short texts are what people write into seeds, and what is drawn first."""
+    server, name = database
+    schema = """
+        create schema t;
+        create type t.size as enum ('s', 'm', 'l', 'xl', 'xxl');
+        create table t.x (id integer primary key, word text, size t.size not null unique, code text, live boolean);
+        create unique index on t.x (lower(word));
+        create unique index on t.x (code, live) where live;
+        insert into t.x values (0, '', 's', '', true), (1, 'A', 'm', '0', true);
+    """
+    with server.connect(name) as connection:
+        connection.execute(schema.encode())
+        catalog = read(connection)
+        pools = Pools(Oracle(connection), catalog, {})
+        tried: list[str | None] = []
+        assert not pools.crowded(catalog.table(X))
+
+        @settings(max_examples=40, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(st.data())
+        def inserted(data: st.DataObject) -> None:
+            draft = Draft(data.draw, catalog, pools)
+            draft.insert(X)
+            draft.insert(X)
+            with connection.transaction(force_rollback=True):
+                for insert in draft.inserts:
+                    connection.execute(insert.sql.encode())
+            tried.append(draft.inserts[0].values["id"])
+
+        inserted()
+        assert len(tried) > 5
+
+
 def _draft(connection: psycopg.Connection[Any], schema: str, body: Callable[[Draft, Catalog], None]) -> None:
     connection.execute(f"create schema t; {schema}".encode())
     catalog = read(connection)

@@ -1,0 +1,26 @@
+"""The rows that stand in a table before anything is drawn: nothing that is drawn may have a key of theirs."""
+
+from __future__ import annotations
+
+from harness.catalog.model import Index, Table
+from harness.generation.alike import alike, columns_of
+from harness.generation.oracle import Oracle, Tuple
+from harness.project.model import TableName
+
+LIMIT = 10_000
+"""Rows of a table whose keys are read: seeds are fewer."""
+
+
+class Standing:
+    """The unique keys of the rows that stand, read when first asked for."""
+
+    def __init__(self, oracle: Oracle) -> None:
+        self._oracle = oracle
+        self._keys: dict[tuple[TableName, str], frozenset[Tuple]] = {}
+
+    def keys(self, table: Table, key: Index) -> frozenset[Tuple]:
+        """What the rows have in the columns that decide a unique key, as :func:`alike` sees it."""
+        if (table.name, key.name) not in self._keys:
+            found = self._oracle.standing_values(table, columns_of(key), key.predicate, LIMIT)
+            self._keys[table.name, key.name] = frozenset(tuple(map(alike, values)) for values in found)
+        return self._keys[table.name, key.name]
