@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Constraint, Table
 from harness.generation import Draft
-from harness.kinds._reference_races import races
-from harness.kinds._references import Reference, actions
 from harness.kinds._refused_by import RefusedBy
 from harness.kinds.base import Fact, Kind, Subject, column_list, default_name, show
 from harness.kinds.check import validated
+from harness.kinds.references.actions import Reference, actions
+from harness.kinds.references.races import races
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
 from harness.project.keys import Reader, concurrently, key, name, names, section, table_columns, text
 from harness.project.model import TableName

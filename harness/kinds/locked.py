@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from harness.catalog.model import Catalog, Constraint, Missing, Table
 from harness.generation import Draft, Rule
 from harness.generation.pools import supplied
-from harness.kinds._cascades import reaching
 from harness.kinds._changes import telling
-from harness.kinds._lock_races import races
-from harness.kinds._lock_roads import Lock
-from harness.kinds._locks import scenario
 from harness.kinds._refused_by import REFUSED_BY, RefusedBy
 from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list
+from harness.kinds.locks.cascades import reaching
+from harness.kinds.locks.races import races
+from harness.kinds.locks.roads import Lock
+from harness.kinds.locks.scenario import scenario
 from harness.probes import Refused, Scenario
 from harness.project import keys, sql
 from harness.project.keys import Reader, choice, concurrently, key, names, predicate, section, several, text

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Table
 from harness.generation import Draft, Rule
-from harness.kinds._neighbours import neighbours
 from harness.kinds._roads import present
-from harness.kinds._writes import writes
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
+from harness.kinds.queries.neighbours import neighbours
+from harness.kinds.queries.writes import writes
 from harness.probes import Either, Execute, Probe, Scenario, Then
 from harness.project import keys, sql
 from harness.project.keys import choice, concurrently, key, query_of, several, text

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Constraint, Missing
 from harness.generation import Draft
-from harness.kinds._references import Reference, actions
 from harness.kinds.base import Fact, Kind, Subject
 from harness.kinds.foreign_key import action
+from harness.kinds.references.actions import Reference, actions
 from harness.probes import Scenario
 from harness.project.keys import key, name, table
 from harness.project.model import TableName

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 
 from harness.generation import Draft
-from harness.kinds._calls import Calls
-from harness.kinds._given import GIVEN, VARIABLE, Given, Rows
-from harness.kinds._owners import claimed, claims
 from harness.kinds._refused_by import REFUSED_BY, RefusedBy
 from harness.kinds.base import Fact, Kind, Subject
+from harness.kinds.owners.owned import claimed, claims
+from harness.kinds.routines.calls import Calls
+from harness.kinds.routines.given import GIVEN, VARIABLE, Given, Rows
 from harness.probes import Refused, Scenario
 from harness.project import sql
 from harness.project.keys import FrozenDict, expression, key, mapping, name, query, several, statement, text, tree

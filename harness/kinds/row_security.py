@@ -9,12 +9,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from harness.generation import Draft
-from harness.kinds._asking import NARROWED, Asking, May, says
-from harness.kinds._owners import Owners, claimed, claims
-from harness.kinds._stand_in import stand_in
-from harness.kinds._takeovers import takeovers
-from harness.kinds._widened import widened
 from harness.kinds.base import Fact, Kind, Subject
+from harness.kinds.owners.asking import NARROWED, Asking, May, says
+from harness.kinds.owners.owned import Owners, claimed, claims
+from harness.kinds.owners.stand_in import stand_in
+from harness.kinds.owners.takeovers import takeovers
+from harness.kinds.owners.widened import widened
 from harness.probes import Execute, Probe, Scenario, Statement
 from harness.project import keys, sql
 from harness.project.keys import FrozenDict, boolean, key, mapping, name, names, predicate, several, text, tree

@@ -9,8 +9,8 @@ import pytest
 from harness.declarations import read
 from harness.errors import ProjectError
 from harness.kinds import KINDS
-from harness.kinds._given import Row, Variable
 from harness.kinds.routine import Routine
+from harness.kinds.routines.given import Row, Variable
 from harness.project.load import load
 from harness.project.model import TableName
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from harness.generation import Draft
-from harness.kinds._lock_roads import Lock, Road, Roads, Row
-from harness.kinds._locks import staged
+from harness.kinds.locks.roads import Lock, Road, Roads, Row
+from harness.kinds.locks.scenario import staged
 from harness.probes import Update, Values
 from harness.probes.statement import condition, identifier, literal, qualified
 from harness.races import Race, Races, Watch

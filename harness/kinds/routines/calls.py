@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.kinds._given import Given, Value
 from harness.kinds.base import Subject, shorten
+from harness.kinds.routines.given import Given, Value
 from harness.probes import Accepted, Execute, Probe, Refused, Then
 from harness.probes.statement import identifier
 from harness.project import sql

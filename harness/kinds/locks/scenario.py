@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.generation import Draft
-from harness.kinds._cascades import Cascade, cascades
-from harness.kinds._lock_roads import Lock, Road, Roads, Row
 from harness.kinds._statements import become
 from harness.kinds.base import shorten
+from harness.kinds.locks.cascades import Cascade, cascades
+from harness.kinds.locks.roads import Lock, Road, Roads, Row
 from harness.probes import Accepted, Delete, Insert, Probe, Scenario, Then, Update, Values, Wanted
 from harness.probes.statement import condition, qualified
 

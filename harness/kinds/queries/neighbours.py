@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from harness.catalog.model import Table
 from harness.generation import Draft, Rule
 from harness.kinds._roads import present
-from harness.kinds._writes import writes
 from harness.kinds.base import Subject
+from harness.kinds.queries.writes import writes
 from harness.probes import Insert, Statement, Values
 from harness.project import sql
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.catalog.model import Index
-from harness.kinds._asking import Asking, narrowed, says
-from harness.kinds._owners import Cast
 from harness.kinds._roads import as_it_was
+from harness.kinds.owners.asking import Asking, narrowed, says
+from harness.kinds.owners.owned import Cast
 from harness.probes import Either, Execute, Insert, Probe, Then, Update, Values, Wanted
 from harness.probes.statement import identifier, literal, qualified
 

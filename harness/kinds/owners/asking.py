@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import Table
-from harness.kinds._owners import Bound, Cast, Owners
 from harness.kinds.base import Subject
+from harness.kinds.owners.owned import Bound, Cast, Owners
 from harness.probes import Accepted, Either, Execute, Insert, Probe, Refused, Then, Untouched, Values
 from harness.probes.statement import condition, identifier, literal, qualified
 

@@ -1,0 +1,1 @@
+"""Whose rows are whose: rows of several owners, who asks, and what may not change hands."""

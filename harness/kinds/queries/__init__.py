@@ -1,0 +1,1 @@
+"""What is written to make a query find what it must not."""
