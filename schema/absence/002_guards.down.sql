@@ -1,6 +1,7 @@
 drop trigger communication_logs_audit on absence.communication_logs;
 drop trigger milestone_actions_audit on absence.milestone_actions;
 drop trigger audit_log_append_only on absence.audit_log;
+drop trigger users_keep_id on absence.users;
 drop trigger milestone_actions_no_truncate on absence.milestone_actions;
 drop trigger audit_log_no_truncate on absence.audit_log;
 drop trigger communication_logs_no_truncate on absence.communication_logs;
@@ -17,6 +18,7 @@ drop trigger organisations_touch on absence.organisations;
 
 drop function absence.audit_change();
 drop function absence.audit_log_append_only();
+drop function absence.refuse_new_id();
 drop function absence.refuse_change();
 drop function absence.milestone_action_begin();
 drop function absence.milestone_action_transition();

@@ -123,12 +123,29 @@ begin
 end
 $$;
 
+-- That a user is gone is told by their id, so they keep it: one statement could otherwise rename the user and take the
+-- name out of their records. After the write, so that a foreign key speaks first.
+create function absence.refuse_new_id() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    raise exception 'a user keeps their id'
+    using errcode = 'P0001', constraint = tg_name, schema = tg_table_schema, table = tg_table_name;
+end
+$$;
+
+create trigger users_keep_id
+after update on absence.users
+for each row when (new.id <> old.id) execute function absence.refuse_new_id();
+
 create trigger audit_log_append_only
 before update or delete on absence.audit_log
 for each row execute function absence.audit_log_append_only();
 
 alter table absence.communication_logs enable always trigger communication_logs_append_only;
 alter table absence.communication_logs enable always trigger communication_logs_no_truncate;
+alter table absence.users enable always trigger users_keep_id;
 alter table absence.audit_log enable always trigger audit_log_append_only;
 alter table absence.audit_log enable always trigger audit_log_no_truncate;
 alter table absence.milestone_actions enable always trigger milestone_actions_no_truncate;
@@ -188,5 +205,5 @@ for each row execute function absence.audit_change('COMMUNICATION_LOG');
 
 revoke all on function
 absence.touch_updated_at(), absence.milestone_action_transition(), absence.milestone_action_begin(),
-absence.refuse_change(), absence.audit_log_append_only(), absence.audit_change()
+absence.refuse_change(), absence.refuse_new_id(), absence.audit_log_append_only(), absence.audit_change()
 from public, anon, authenticated, service_role;

@@ -42,6 +42,22 @@ create trigger human_review_queue_resolved
 before update or delete on orchestrator.human_review_queue
 for each row when (old.status <> 'pending') execute function orchestrator.resolved_review_stays();
 
+-- Whether a run is gone is told by its thread, so it keeps that: one statement could otherwise rename the run and
+-- delete its reviews. After the write, so that a key speaks first.
+create function orchestrator.refuse_new_thread() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    raise exception 'a run keeps its thread'
+    using errcode = 'P0001', constraint = tg_name, schema = tg_table_schema, table = tg_table_name;
+end
+$$;
+
+create trigger orchestrator_runs_keep_thread
+after update on orchestrator.orchestrator_runs
+for each row when (new.thread_id <> old.thread_id) execute function orchestrator.refuse_new_thread();
+
 -- TRUNCATE fires no row trigger, and looks at no row: it would take the resolved ones as well.
 create function orchestrator.refuse_truncate() returns trigger
 language plpgsql
@@ -60,7 +76,9 @@ for each statement execute function orchestrator.refuse_truncate();
 -- ALWAYS: also where session_replication_role would silence a trigger.
 alter table orchestrator.human_review_queue enable always trigger human_review_queue_resolved;
 alter table orchestrator.human_review_queue enable always trigger human_review_queue_no_truncate;
+alter table orchestrator.orchestrator_runs enable always trigger orchestrator_runs_keep_thread;
 
 revoke all on function
-orchestrator.touch_updated_at(), orchestrator.resolved_review_stays(), orchestrator.refuse_truncate()
+orchestrator.touch_updated_at(), orchestrator.resolved_review_stays(), orchestrator.refuse_truncate(),
+orchestrator.refuse_new_thread()
 from public, anon, authenticated, service_role;

@@ -553,6 +553,18 @@ def test_the_same_by_hand_is_refused_at_any_depth(owner: Asker) -> None:
     assert owner.tried(f"{gone} {theirs}") == 1
 
 
+def test_a_user_who_takes_another_id_is_not_gone(owner: Asker) -> None:
+    owner.run("insert into absence.users (email, name) values ('kim@north.test', 'Kim')")
+    kim = "(select id from absence.users where name = 'Kim')"
+    owner.run(f"insert into {AUDIT} (action, entity, entity_id, actor_id) select 'CREATED', 'EMPLOYEE', {kim}, {kim}")
+    renamed = "with renamed as (update absence.users set id = gen_random_uuid() where name = 'Kim' returning id)"
+    nameless = f"update {AUDIT} set actor_id = null where actor_id = {kim} and exists (select from renamed)"
+    owner.refused(f"{renamed} {nameless}", by="users_keep_id", sqlstate="P0001")
+    owner.refused("update absence.users set id = gen_random_uuid() where name = 'Kim'", by="fk_audit_log_actor",
+                  sqlstate="23503")  # fmt: skip
+    assert owner.tried("update absence.users set id = id, name = 'Kim B.' where name = 'Kim'") == 1
+
+
 def test_a_hand_and_a_cascade_in_one_session_get_the_same_answers(owner: Asker) -> None:
     """PL/pgSQL keeps the plan of the guard's query: it must not keep the answer of another's row security."""
     for _ in range(3):

@@ -253,6 +253,16 @@ def test_a_trigger_of_somebody_else_is_no_way_around(owner: Asker) -> None:
     owner.refused(of_run("error = 'x'"), by="human_review_queue_resolved", sqlstate="P0001")
 
 
+def test_a_run_that_is_renamed_is_not_gone(owner: Asker) -> None:
+    renamed = f"with renamed as (update {RUNS} set thread_id = 'c' where thread_id = 'b' returning id)"
+    lost = f"{renamed} delete from {REVIEWS} where id = '{DONE}' and exists (select from renamed)"
+    for who, replicating in (("service_role", "origin"), ("owner", "origin"), ("none", "replica")):
+        owner.become("none", session_replication_role=replicating)
+        owner.become(who)
+        owner.refused(lost, by="orchestrator_runs_keep_thread", sqlstate="P0001")
+    assert owner.tried(of_run("thread_id = thread_id, error = 'x'")) == 1
+
+
 def test_what_is_no_change_passes(owner: Asker) -> None:
     upsert = f"insert into {REVIEWS} select * from {REVIEWS} where id = '{DONE}' on conflict (id) do update set "
     for statement in (of_review("status = status, reason = 'r'", DONE), f"{upsert} reason = excluded.reason"):
