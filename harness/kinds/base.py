@@ -195,6 +195,11 @@ def shorten(value: str | None, limit: int = 60) -> str:
     return f"'{value}'"
 
 
+def one_line(text: str) -> str:
+    """A text of several lines as one, for a report."""
+    return " ".join(text.split())
+
+
 def column_list(columns: tuple[str, ...] | list[str]) -> str:
     """``(a, b)``"""
     return f"({', '.join(columns)})"

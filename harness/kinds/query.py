@@ -18,9 +18,8 @@ from harness.probes import Either, Execute, Probe, Scenario, Then
 from harness.project import keys, sql
 from harness.project.keys import choice, concurrently, key, query_of, several, text
 from harness.project.model import TableName
-from harness.races import Race, Races, Watch
+from harness.races import NOTHING, Race, Races, Watch
 
-NOTHING = "nothing"
 SHOWN = 3
 """Rows that a report shows of those that a query should not have found."""
 

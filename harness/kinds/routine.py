@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -12,11 +12,25 @@ from harness.generation import Draft
 from harness.kinds._refused_by import REFUSED_BY, RefusedBy
 from harness.kinds.base import Fact, Kind, Subject
 from harness.kinds.owners.owned import claimed, claims
-from harness.kinds.routines.calls import Calls
-from harness.kinds.routines.given import GIVEN, VARIABLE, Given, Rows
+from harness.kinds.routines.calls import RESULT, Calls
+from harness.kinds.routines.given import GIVEN, VARIABLE, Given, Rows, Value
+from harness.kinds.routines.races import races
 from harness.probes import Refused, Scenario
 from harness.project import sql
-from harness.project.keys import FrozenDict, expression, key, mapping, name, query, several, statement, text, tree
+from harness.project.keys import (
+    FrozenDict,
+    concurrently,
+    expression,
+    key,
+    mapping,
+    name,
+    query,
+    several,
+    statement,
+    text,
+    tree,
+)
+from harness.races import Races
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,9 @@ class Routine(Kind):
     role sends, one after the other. Proven, on drawn rows: all of them are accepted, and then each query under `then`,
     asked by the owner, is true; `result` are the rows of the last call with their `ordinality`. With `refused_by` the
     last one is refused so, and those before it are accepted. Any other error is a fault, whoever raises it.
+    `concurrently: true`: the last call in one session, those before it in another. With `refused_by` not both are
+    accepted, whichever comes first; without, both are, and then the queries are true. A deadlock and a failure to
+    serialize are the server's own refusals.
     """
 
     levels: ClassVar[tuple[str, ...]] = ("table", "module")
@@ -71,11 +88,14 @@ class Routine(Kind):
     claims: FrozenDict[Any] | None = key(
         mapping(tree), "settings that say who asks; a mapping becomes a JSON text", default=None
     )
+    concurrently: tuple[str, ...] = concurrently()
 
     def __post_init__(self) -> None:
         """Raises ``ValueError`` for keys that do not go together."""
         if self.then and self.refused_by:
             raise ValueError("'then' is what holds after a call that is accepted, beside 'refused_by' there is none")
+        if self.concurrently:
+            self._refuse_what_no_race_knows()
         known = {name for row in self.given for name in row.variables}
         for value in (self.claims or {}).values():
             _refuse_unknown(claimed(value), known, "claims")
@@ -88,6 +108,14 @@ class Routine(Kind):
         for where, texts in (("call", self.call), ("then", self.then)):
             for written in texts:
                 _refuse_unknown(sql.variables(written), known, where)
+
+    def _refuse_what_no_race_knows(self) -> None:
+        if len(self.call) < 2:
+            raise ValueError("'concurrently' takes two calls: the last is made in another session")
+        if self.before:
+            raise ValueError("'before' has no place beside 'concurrently': two sessions have no moment ahead of both")
+        if any(RESULT in sql.unqualified(query) for query in self.then):
+            raise ValueError("beside 'concurrently' no query knows 'result': it is asked when both sessions are done")
 
     @property
     def subject(self) -> str:
@@ -113,13 +141,27 @@ class Routine(Kind):
         def build(draft: Draft) -> Scenario:
             rows = Rows(subject, unnoticed)
             setup = rows.draw(draft, self.given)
-            texts = {name: value.text or "" for name, value in rows.values.items()}
-            settings = claims(self.claims or {}, texts)
-            if self.as_ is not None:
-                settings["role"] = self.as_
-            return Scenario(setup, tuple(calls.probes(rows.values, settings, refused)))
+            return Scenario(setup, tuple(calls.probes(rows.values, self._settings(rows.values), refused)))
 
         return subject.scenarios(build)
+
+    def races(self, subject: Subject) -> st.SearchStrategy[Races] | None:
+        unnoticed = subject.roles.is_superuser(subject.roles.current)
+        refused = self._refused(subject)
+
+        def build(draft: Draft) -> Races:
+            rows = Rows(subject, unnoticed)
+            setup = rows.draw(draft, self.given)
+            return races(setup, rows.values, self._settings(rows.values), self.call, self.then, refused)
+
+        return subject.scenarios(build)
+
+    def _settings(self, values: Mapping[str, Value]) -> dict[str, str]:
+        """The claims and the role of who calls."""
+        settings = claims(self.claims or {}, {name: value.text or "" for name, value in values.items()})
+        if self.as_ is not None:
+            settings["role"] = self.as_
+        return settings
 
     def _refused(self, subject: Subject) -> Refused | None:
         """The refusal wanted of the last call."""

@@ -5,7 +5,7 @@ Values are text in PostgreSQL's input syntax, as ``psql`` would read them betwee
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.project.model import TableName
@@ -82,6 +82,12 @@ class Execute:
 
 
 Statement = Insert | Update | Delete | Execute
+
+
+def assume(settings: Mapping[str, str]) -> Iterator[str]:
+    """Statements for settings of a transaction (``role``, claims …); the role comes last: it might set no others."""
+    for setting, value in sorted(settings.items(), key=lambda item: item[0] == "role"):
+        yield f"select set_config({literal(setting).strip()}, {literal(value).strip()}, true)"
 
 
 def condition(key: Values) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -165,18 +164,19 @@ class _Runner:
         refusal = next((refusal for step, refusal in played.refusals if step.session == who), None)
         if refusal is not None:
             return f"was {refusal}"
-        return None if who in played.effective else "changed no row"
+        return None if who in played.effective else "affected no row"
 
     def _fault(self, race: Race, played: Played) -> tuple[str, str] | None:
         """What was wanted and what was caught."""
-        pictures = played.pictures
-        for before, after in itertools.pairwise(pictures):
-            if not race.watch.may(before, after):
-                return race.watch.wanted, race.watch.caught(before, after)
+        caught = race.watch.fault(played.pictures)
+        if caught is not None:
+            return race.watch.wanted, caught
+        rules = self.declared if race.refusals is None else race.refusals
         for step, refusal in played.refusals:
-            known = refusal.sqlstate in CONFLICTS or any(rule.matches(refusal) for rule in self.declared)
+            known = refusal.sqlstate in CONFLICTS or any(rule.matches(refusal) for rule in rules)
             if not known and not race.any_refusal:
-                return "accepted, or refused by a declared rule", f"{step.number} {step.session}: {refusal}"
+                by = "refused by a declared rule" if race.refusals is None else " or ".join(map(str, rules))
+                return f"accepted{', or ' if by else ''}{by}", f"{step.number} {step.session}: {refusal}"
         return None
 
     def _telling(self, group: Races) -> list[Race]:

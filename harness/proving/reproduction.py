@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.declarations import Check
+from harness.kinds.base import one_line
 from harness.outcome import Counterexample
 from harness.probes import Delete, Execute, Insert, Probe, Reply, Statement, Update
-from harness.probes.statement import literal
+from harness.probes.statement import assume
 from harness.probes.verdict import caught, wanted
 from harness.proving.racing import Lost
 
@@ -27,7 +28,7 @@ begin;
 def counterexample(check: Check, setup: tuple[Statement, ...], probe: Probe, reply: Reply) -> Counterexample:
     """The words and the script for a probe that went wrong."""
     words = wanted(probe), caught(probe, reply)
-    header = HEADER.format(name=check.name, place=check.place, wanted=_one_line(words[0]), caught=_one_line(words[1]))
+    header = HEADER.format(name=check.name, place=check.place, wanted=one_line(words[0]), caught=one_line(words[1]))
     script = header + "".join(f"{line}\n" for line in _script(setup, probe)) + "rollback;\n"
     rows = tuple(_rows([*setup, probe.statement]))
     return Counterexample(wanted=words[0], caught=words[1], rows=rows, script=script)
@@ -48,7 +49,7 @@ BY_HAND = """\
 def schedule(check: Check, lost: Lost) -> Counterexample:
     """The words and the script for a race that went wrong."""
     header = BY_HAND.format(
-        name=check.name, place=check.place, wanted=_one_line(lost.wanted), caught=_one_line(lost.caught)
+        name=check.name, place=check.place, wanted=one_line(lost.wanted), caught=one_line(lost.caught)
     )
     script = header + "".join(f"{line}\n" for line in _by_hand(lost))
     rows = tuple(_rows([*lost.setup]))
@@ -63,11 +64,11 @@ def _by_hand(lost: Lost) -> Iterator[str]:
         yield "commit;"
     for step in lost.played.steps:
         if step.goes_on:
-            yield f"-- Session {step.session} goes on: {_one_line(step.came)}"
+            yield f"-- Session {step.session} goes on: {one_line(step.came)}"
             continue
-        yield f"\n-- Step {step.number}, in session {step.session}{': ' if step.came else ''}{_one_line(step.came)}"
-        yield f"{step.command};"
-    yield f"\n-- What is there in the end; wanted: {_one_line(lost.race.watch.wanted)}"
+        yield f"\n-- Step {step.number}, in session {step.session}{': ' if step.came else ''}{one_line(step.came)}"
+        yield f"{step.command.sql};"
+    yield f"\n-- What is there in the end; wanted: {one_line(lost.race.watch.wanted)}"
     yield f"{lost.race.watch.sql};"
 
 
@@ -79,15 +80,14 @@ def _script(setup: tuple[Statement, ...], probe: Probe) -> Iterator[str]:
         yield f"{probe.before};"
     yield "\n-- The probe."
     yield "savepoint probe;"
-    for setting, value in sorted(probe.settings.items(), key=lambda item: item[0] == "role"):
-        yield f"select set_config({literal(setting).strip()}, {literal(value).strip()}, true);"
+    yield from (f"{each};" for each in assume(probe.settings))
     yield f"{probe.statement.sql};"
     if probe.then:
         # RESET counts no rows itself.
         yield "\\set harness_changed :ROW_COUNT"
         yield "reset role;"
         yield "select set_config('harness.changed', :'harness_changed', true);"
-        yield f"-- {_one_line(probe.then.meaning)}, wanted: {_one_line(probe.then.wanted)}"
+        yield f"-- {one_line(probe.then.meaning)}, wanted: {one_line(probe.then.wanted)}"
         yield f"{probe.then.sql};"
     yield "set constraints all immediate;"
 
@@ -101,7 +101,3 @@ def _rows(statements: list[Statement]) -> Iterator[tuple[str, dict[str, str | No
             yield str(statement.table), {**statement.key, **statement.set}
         elif isinstance(statement, Delete):
             yield str(statement.table), dict(statement.key)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

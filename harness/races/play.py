@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.probes import Refusal, Statement
+from harness.probes.statement import assume
 from harness.races.race import Race
 from harness.races.schedules import Turn
 from harness.races.sessions import LONGEST_PAUSE, Answer, Contender
@@ -13,8 +14,15 @@ from harness.races.stage import Stage
 
 READ_COMMITTED = "read committed"
 SNAPSHOT = "select 1"
-QUIET = ("BEGIN", "SELECT 1", "COMMIT")
-"""What comes of commands that change nothing themselves."""
+COMMIT, ROLLBACK = "commit", "rollback"
+
+
+@dataclass(frozen=True)
+class Command:
+    """What is sent in one go; one that is ``quiet`` does nothing of what the race is about."""
+
+    sql: str
+    quiet: bool = False
 
 
 @dataclass(frozen=True)
@@ -28,17 +36,20 @@ class Level:
         """For a report; empty for what is usual."""
         return "" if self.name == READ_COMMITTED else f" in {self.name.upper()}"
 
-    def turns(self, statements: Sequence[str]) -> list[tuple[str, ...]]:
+    def turns(self, race: Race, statements: Sequence[Statement]) -> list[tuple[Command, ...]]:
         """The commands of a transaction, those together that no other session can come between to any effect.
 
         In READ COMMITTED nothing depends on when a transaction began. In the others its first query takes the picture
         that all of it sees: that is a turn of its own.
         """
-        begin = f"begin isolation level {self.name}"
+        begin = [Command(f"begin isolation level {self.name}", quiet=True)]
+        begin += (Command(each, quiet=True) for each in assume(race.settings))
+        turns = [(Command(each.sql),) for each in statements]
         if self.name == READ_COMMITTED:
-            first, *others = statements
-            return [(begin, first), *((each,) for each in others), ("commit",)]
-        return [(begin, SNAPSHOT), *((each,) for each in statements), ("commit",)]
+            first, *turns = turns
+        else:
+            first = (Command(SNAPSHOT, quiet=True),)
+        return [(*begin, *first), *turns, (Command(COMMIT, quiet=True),)]
 
 
 @dataclass(frozen=True)
@@ -47,12 +58,12 @@ class Step:
 
     number: int
     session: str
-    command: str
+    command: Command
     came: str
     goes_on: bool = False
 
     def __str__(self) -> str:
-        command = "goes on" if self.goes_on else self.command
+        command = "goes on" if self.goes_on else self.command.sql
         return f"{self.number} {self.session}: {command}{' → ' if self.came else ''}{self.came}"
 
 
@@ -79,9 +90,9 @@ def play(stage: Stage, setup: Sequence[Statement], race: Race, level: Level, beg
     Raises :class:`~harness.races.stage.Unplayable` and :class:`~harness.races.sessions.Stuck`.
     """
     played = Played([stage.put_up(setup, race.watch)])
-    stage.wrote([*race.a, *race.b])
+    stage.wrote(race)
     sides = [
-        _Side(contender, level.turns([statement.sql for statement in statements]))
+        _Side(contender, level.turns(race, statements))
         for contender, statements in ((stage.a, race.a), (stage.b, race.b))
     ]
     _Schedule(stage, race, played, sides).run(beginning)
@@ -93,7 +104,7 @@ class _Side:
     """A session in the middle of its transaction."""
 
     contender: Contender
-    turns: list[tuple[str, ...]]
+    turns: list[tuple[Command, ...]]
     waits: Step | None = None
     begun: bool = False
 
@@ -136,7 +147,7 @@ class _Schedule:
         self._played.turns.append(Turn(side.name, tuple(each.name for each in able)))
         side.begun = True
         for command in side.turns.pop(0):
-            side.contender.send(command)
+            side.contender.send(command.sql)
             answer = self._stage.watcher.wait(side.contender, self._other(side).contender)
             step = Step(self._next, side.name, command, f"waits for {self._other(side).name}")
             if answer is None:
@@ -166,9 +177,9 @@ class _Schedule:
             played.refusals.append((step, answer.refusal))
             played.effective.discard(side.name)
             self._roll_back(side)
-        elif answer.tag in QUIET:
+        elif step.command.quiet:
             played.steps.append(replace(step, came=""))
-            if answer.tag == "COMMIT":
+            if step.command.sql == COMMIT:
                 played.pictures.append(self._stage.look(self._watch.sql))
         else:
             played.steps.append(replace(step, came=answer.tag))
@@ -184,8 +195,8 @@ class _Schedule:
 
     def _roll_back(self, side: _Side) -> None:
         side.turns.clear()
-        self._played.steps.append(Step(self._next, side.name, "rollback", ""))
-        side.contender.send("rollback")
+        self._played.steps.append(Step(self._next, side.name, Command(ROLLBACK), ""))
+        side.contender.send(ROLLBACK)
         while side.contender.answer(LONGEST_PAUSE) is None:
             continue
 

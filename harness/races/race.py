@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from harness.probes import Statement
+from harness.probes import Refused, Statement
 
 NOTHING = "nothing"
 
@@ -21,16 +22,26 @@ class Watch:
     """What a third session sees of the committed rows: once they stand, and after each of the two commits.
 
     ``sql`` gives one text. ``may`` says whether the second of two texts may follow the first, ``wanted`` says it in
-    words. The rule itself is asked, never the constraint or the trigger that should keep it.
+    words. The rule itself is asked, never the constraint or the trigger that should keep it. If it is ``in_the_end``,
+    only what is there after the second commit counts.
     """
 
     sql: str
     wanted: str
     may: Callable[[str, str], bool] = found_nothing
+    in_the_end: bool = False
 
-    def caught(self, before: str, after: str) -> str:
-        """What came after a commit that may not come."""
-        return after if before == NOTHING else f"{before}, then {after}"
+    def fault(self, pictures: Sequence[str]) -> str | None:
+        """What came after a commit that may not come; ``pictures`` are the texts, the first from before it all."""
+        pairs = [*itertools.pairwise(pictures)]
+        for before, after in pairs[1:] if self.in_the_end else pairs:
+            if not self.may(before, after):
+                return after if self.in_the_end or before == NOTHING else f"{before}, then {after}"
+        return None
+
+    def bears(self, picture: str) -> bool:
+        """Whether the rows may stand as they do before it all."""
+        return self.in_the_end or self.may(picture, picture)
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,9 @@ class Race:
 
     ``aspect`` is the sort of race, ``what`` names it for a report. Each of the two has to be accepted where it comes
     first, or nothing was shown; a check is reliable only if every ``required`` aspect was shown. Of the others those
-    are run in which the one gets in the way of the other. If ``any_refusal`` will do, no refusal is a fault.
+    are run in which the one gets in the way of the other. If ``any_refusal`` will do, no refusal is a fault; else those
+    by ``refusals`` are none, by default those of all declared rules. ``settings`` hold for both transactions (``role``,
+    claims …). What ``writes_more`` than its statements say cannot be taken away again.
     """
 
     aspect: str
@@ -49,6 +62,9 @@ class Race:
     watch: Watch
     required: bool = True
     any_refusal: bool = False
+    refusals: tuple[Refused, ...] | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    writes_more: bool = False
 
 
 @dataclass(frozen=True, repr=False)

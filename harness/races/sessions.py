@@ -32,13 +32,13 @@ class Stuck(Exception):
 
 
 class Answer:
-    """What came of a command: refused, or accepted with ``tag`` (``UPDATE 1``) and the ``rows`` it changed, if any."""
+    """What came of a command: refused, or accepted with ``tag`` (``UPDATE 1``) and the ``rows`` it names, if any."""
 
     def __init__(self, refusal: Refusal | None, tag: str) -> None:
         self.refusal = refusal
         self.tag = tag
-        changed = tag.startswith(("INSERT", "UPDATE", "DELETE", "MERGE"))
-        self.rows = int(tag.rpartition(" ")[2]) if changed else None
+        last = tag.rpartition(" ")[2]
+        self.rows = int(last) if last.isdigit() else None
 
     def __str__(self) -> str:
         return str(self.refusal) if self.refusal is not None else self.tag

@@ -9,7 +9,7 @@ from harness.catalog.model import Catalog
 from harness.probes import Delete, Execute, Insert, Statement, Update, Values
 from harness.probes.statement import condition, identifier, qualified
 from harness.project.model import TableName
-from harness.races.race import Watch
+from harness.races.race import Race, Watch
 from harness.races.sessions import Contender, Watcher
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Stage:
         self._superuser = superuser
         self._name: str | None = None
         self._used = False
+        self._spoilt = False
         self._standing: list[Statement] = []
 
     def __enter__(self) -> Stage:
@@ -97,7 +98,7 @@ class Stage:
             raise Unplayable(f"the rows before it were refused: {error.diag.message_primary}") from None
         self._used, self._standing = True, [*setup]
         picture = self.look(watch.sql)
-        if not watch.may(picture, picture):
+        if not watch.bears(picture):
             raise Unplayable(f"before it there was {picture}")
         return picture
 
@@ -106,9 +107,10 @@ class Stage:
         row = self.watcher.connection.execute(query.encode()).fetchone()
         return str(row[0]) if row else "no row"
 
-    def wrote(self, statements: Sequence[Statement]) -> None:
-        """Notes what a race is about to write, to be taken away as well."""
-        self._standing += statements
+    def wrote(self, race: Race) -> None:
+        """Notes what a race is about to write, to be taken away as well; if that cannot be told, all is."""
+        self._standing += [*race.a, *race.b]
+        self._spoilt = race.writes_more
 
     def _open(self) -> None:
         name = self._databases.clone()
@@ -123,7 +125,7 @@ class Stage:
                 connection.close()
             self._databases.drop(name)
             raise
-        self._name, self._used, self._standing = name, False, []
+        self._name, self._used, self._spoilt, self._standing = name, False, False, []
 
     def _commit(self, commands: Sequence[str]) -> None:
         with self.watcher.connection.transaction():
@@ -131,6 +133,8 @@ class Stage:
 
     def _tidy(self) -> None:
         """Deletes what the last race put up, the last row first; where a row stays, the clone is given up."""
+        if self._spoilt:
+            self.close()
         deletes = [delete for each in reversed(self._standing) for delete in self._deletes(each)]
         if self._name is None or not deletes:
             return
@@ -163,6 +167,8 @@ class Stage:
                 # A row whose key was changed is not found by what it had been.
                 moved = {column: changes.get(column, value) for column, value in key.items()}
                 return [Delete(table, moved)] if moved != key else []
+            case Execute(leaves=Insert() as row):
+                return self._deletes(row)
             case Delete() | Execute():
                 return []
 

@@ -23,6 +23,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "clinic": {
         f"{LOG}: line 4: true for tg_op = 'UPDATE'": "on DELETE there is no new row: none is like an entry",
     },
+    "intents": {},
     "orchestrator": {
         f"{STAYS}: line 2: without tg_op = 'UPDATE'": "on DELETE there is no new row: none is like a review",
     },
@@ -33,16 +34,5 @@ EQUIVALENT: dict[str, dict[str, str]] = {
             "nothing was touched: there is no plan to look at"
         ),
         f"{GUARD}: line 2: true for tg_op = 'UPDATE'": "on INSERT there is no old plan: the new one is another",
-    },
-}
-
-_RACE = "only two sessions at once can show it"
-NOT_YET: dict[str, dict[str, str]] = {
-    "absence": {
-        "absence.communication_logs absence.audit_change: line 33: without for key share": _RACE,
-        "absence.milestone_actions absence.close_milestone_action: line 4: without for update": _RACE,
-    },
-    "weeksmith": {
-        "weeksmith.plan_item weeksmith.unlock_plan: line 6: without for update": _RACE,
     },
 }

@@ -17,7 +17,7 @@ from harness.declarations import read as read_checks
 from harness.kinds import KINDS
 from harness.project.load import load
 
-from .equivalent import EQUIVALENT, NOT_YET
+from .equivalent import EQUIVALENT
 from .mutant import Mutant
 from .noticing import Bench, bench
 
@@ -47,11 +47,6 @@ SAMPLE = 2
 """Mutants of a group that an ordinary run tries."""
 
 GROUPS = [(module, group) for module, more in BESIDES.items() for group in sorted((*EVERYWHERE, *more))]
-LATER = [
-    pytest.param(module, name, marks=pytest.mark.xfail(strict=True, reason=why))
-    for module, names in NOT_YET.items()
-    for name, why in names.items()
-]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +58,7 @@ def opened(request: pytest.FixtureRequest, server: Server) -> Iterator[Bench]:
 
 @pytest.mark.parametrize("opened", BESIDES, indirect=True)
 def test_there_are_mutants_of_every_group(opened: Bench) -> None:
-    apart = _apart(opened)
+    apart = EQUIVALENT[opened.module]
     groups = {mutant.group for mutant in opened.mutants if str(mutant) not in apart}
     assert groups == {*EVERYWHERE, *BESIDES[opened.module]}
     known = {str(mutant) for mutant in opened.mutants}
@@ -82,18 +77,8 @@ def test_all_noticed(opened: Bench, group: str) -> None:
     assert _survivors(opened, _made(opened, group)) == []
 
 
-@pytest.mark.nightly
-@pytest.mark.parametrize(("opened", "name"), LATER, indirect=["opened"])
-def test_noticed_later(opened: Bench, name: str) -> None:
-    assert _survivors(opened, [mutant for mutant in opened.mutants if str(mutant) == name]) == []
-
-
-def _apart(opened: Bench) -> dict[str, str]:
-    return {**EQUIVALENT.get(opened.module, {}), **NOT_YET.get(opened.module, {})}
-
-
 def _made(opened: Bench, group: str) -> list[Mutant]:
-    apart = _apart(opened)
+    apart = EQUIVALENT[opened.module]
     return [mutant for mutant in opened.mutants if mutant.group == group and str(mutant) not in apart]
 
 

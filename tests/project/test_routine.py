@@ -71,6 +71,18 @@ def test_rows_are_texts_variables_and_nulls(tmp_path: Path) -> None:
             "call: select 1\nthen: select true\nrefused_by: {sqlstate: AB001}",
             "'then' is what holds after a call that is accepted, beside 'refused_by' there is none",
         ),
+        (
+            "call: select 1\nconcurrently: true",
+            "'concurrently' takes two calls: the last is made in another session",
+        ),
+        (
+            "before: {day: 1}\ncall: [select 1, select 2]\nconcurrently: true",
+            "'before' has no place beside 'concurrently': two sessions have no moment ahead of both",
+        ),
+        (
+            "call: [select 1, select 2]\nthen: select count(*) = 1 from result\nconcurrently: true",
+            "beside 'concurrently' no query knows 'result': it is asked when both sessions are done",
+        ),
         ("given: {shop.orders: {a: $x, b: $x}}\ncall: select 1", "$x stands twice in one row of shop.orders"),
         ("given: {shop.orders: {a: $1}}\ncall: select 1", "expected $ and a name, found '$1'"),
         ("given: {shop.orders: {a: [1]}}\ncall: select 1", "expected a value, $name or null, found a list"),

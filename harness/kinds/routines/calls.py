@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.kinds.base import Subject, shorten
+from harness.kinds.base import Subject, one_line, shorten
 from harness.kinds.routines.given import Given, Value
 from harness.probes import Accepted, Execute, Probe, Refused, Then
 from harness.probes.statement import identifier
@@ -82,7 +82,7 @@ class Calls:
                 asks = RESULT in sql.unqualified(query) and bool(self.result)
                 statements[-1] = _remembered(statements[-1]) if asks else statements[-1]
                 asked = f"select ({sql.bind(query, bound)}\n)::text"
-                then = Then(f"{self._remembered} {asked}" if asks else asked, "true", _line(query))
+                then = Then(f"{self._remembered} {asked}" if asks else asked, "true", one_line(query))
             return Probe(
                 Execute(";\n".join(statements)),
                 wanted,
@@ -124,7 +124,7 @@ class _Words:
         role = f" as {self.settings['role']}" if "role" in self.settings else ""
         named = {name for each in calls for name in sql.variables(each)}
         stand = ", ".join(f"${name} = {each}" for name, each in self.known.items() if name in named)
-        return f"{_line('; '.join(calls))}{role}{f' with {stand}' if stand else ''}:"
+        return f"{one_line('; '.join(calls))}{role}{f' with {stand}' if stand else ''}:"
 
 
 def _keep(name: str, expression: str) -> str:
@@ -153,7 +153,3 @@ def _is_query(text: str) -> bool:
     except sql.SqlError:
         return False
     return True
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
