@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
 import sys
 import traceback
@@ -33,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that is no UTF-8 must not stop a run
+    # What psycopg meets while it closes connections after an error is no news: the error is told here.
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
     interrupts.install()
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
@@ -59,6 +62,8 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
+        if interrupts.seen():
+            return _say("interrupted", INTERRUPTED)
         return _say(_message(error), COULD_NOT_RUN)
 
 

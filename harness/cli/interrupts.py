@@ -7,6 +7,7 @@ import signal
 from types import FrameType
 
 _AGAIN_SECONDS = 0.001
+_seen: list[int] = []
 
 
 def install() -> None:
@@ -21,7 +22,13 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGALRM, _interrupt)
         signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
         return
+    _seen.append(number)
     raise KeyboardInterrupt
+
+
+def seen() -> bool:
+    """Whether a run was interrupted: what it ends with may be another exception, raised on the way out."""
+    return bool(_seen)
 
 
 def _would_be_lost(frame: FrameType | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from harness.cli import entry
+from harness.cli import entry, interrupts
 from harness.database import connection
 from harness.database.connection import Server
 from tests.cli.conftest import CHECKS, Cli
@@ -162,6 +163,20 @@ def test_whatever_else_happens(run: Run, monkeypatch: pytest.MonkeyPatch, error:
     assert err.startswith("Traceback")
     monkeypatch.setenv("HARNESS_DEBUG", "1")
     assert run("status")[2].startswith("Traceback")
+
+
+def test_what_an_interrupt_becomes_on_the_way_out_is_no_bug(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hypothesis asserts things in its own ``finally``: an interrupt in the middle of a draw arrives as that."""
+
+    def interrupted(*_: object) -> Any:
+        try:
+            interrupts._interrupt(signal.SIGTERM, sys._getframe())
+        finally:
+            raise AssertionError
+
+    monkeypatch.setattr(interrupts, "_seen", [])
+    monkeypatch.setattr("harness.project.load.load", interrupted)
+    assert run("status") == (130, "", "harness: interrupted\n")
 
 
 @pytest.mark.parametrize(

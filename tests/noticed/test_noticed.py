@@ -36,7 +36,7 @@ EVERYWHERE = (
     "triggers",
 )
 BESIDES = {
-    "absence": ("function grants", "views"),
+    "absence": ("function grants", "races", "views"),
     "clinic": ("exclusions", "function grants"),
     "intents": (),
     "orchestrator": (),
