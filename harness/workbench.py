@@ -103,11 +103,9 @@ class Workbench:
     def pools(self) -> Pools:
         """What generated rows are made of, read from a database that nothing else uses."""
         from harness.catalog import read
-        from harness.generation import Oracle, Pools
-        from harness.proving.prover import rules
+        from harness.proving.prover import pools
 
-        catalog = read(self.reader, self.project.ledger_schema)
-        return Pools(Oracle(self.reader), catalog, rules(self.checks, catalog))
+        return pools(self.reader, read(self.reader, self.project.ledger_schema), self.checks)
 
     @cached_property
     def reader(self) -> psycopg.Connection[Any]:

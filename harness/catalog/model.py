@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -22,7 +23,8 @@ class Column:
 
     ``base_name`` is the bare ``pg_type.typname`` of the base type (``int4``, ``_text``), ``base_kind`` its
     ``typtype`` (``b`` base, ``e`` enum, ``c`` composite, ``r`` range, ``m`` multirange); ``element_name`` is the
-    element type of an array or the subtype of a range, ``labels`` are those of an enum or of an array's enum.
+    element type of an array or the subtype of a range, ``labels`` are those of an enum or of an array's enum. ``parts``
+    are what a value is made of, as columns: a composite's attributes, an array's element, a range's subtype.
     ``identity`` is ``a`` (always), ``d`` (by default) or empty; ``generated`` is ``s`` (stored), ``v`` (virtual) or
     empty, its expression then stands in ``default``.
     """
@@ -41,6 +43,7 @@ class Column:
     identity: str
     generated: str
     comment: str | None
+    parts: tuple[Column, ...] = ()
 
     @property
     def is_domain(self) -> bool:
@@ -132,12 +135,15 @@ class Grant:
 
 @dataclass(frozen=True)
 class Table:
+    """``bounds`` is what a partition takes, or what all partitions of a table take together; None for others."""
+
     name: TableName
     kind: str
     owner: str
     comment: str | None
     row_security: bool
     force_row_security: bool
+    bounds: str | None = None
     columns: tuple[Column, ...] = ()
     constraints: tuple[Constraint, ...] = ()
     indexes: tuple[Index, ...] = ()
@@ -245,6 +251,12 @@ class Catalog:
         if name in self.tables:
             return self.tables[name]
         raise Missing("table", str(name), [str(known) for known in self.tables])
+
+    @property
+    def schemas(self) -> tuple[str, ...]:
+        """The schemas that have tables, those with the most first."""
+        counts = Counter(name.schema for name in self.tables)
+        return tuple(schema for schema, _ in counts.most_common())
 
     def referencing(self, name: TableName) -> tuple[tuple[Table, Constraint], ...]:
         """The foreign keys that point at a table, with the tables that hold them."""

@@ -8,7 +8,8 @@ from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.catalog.model import Catalog, Column, Constraint, Definer, Grant, Index, Policy, Table, Trigger, View
+from harness.catalog.model import Catalog, Constraint, Definer, Grant, Index, Policy, Table, Trigger, View
+from harness.catalog.types import Types
 from harness.project.model import TableName
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalo
     with connection.transaction():
         # An empty path makes PostgreSQL print every name with its schema: the picture does not depend on who looks.
         connection.execute("select set_config('search_path', '', true)")
-        columns = _by_table(connection, "columns", ledger, lambda row: Column(**row))
+        types = Types(_rows(connection, "types", ledger))
+        columns = _by_table(connection, "columns", ledger, types.column)
         constraints = _by_table(connection, "constraints", ledger, _constraint)
         indexes = _by_table(connection, "indexes", ledger, lambda row: Index(**row))
         triggers = _by_table(connection, "triggers", ledger, lambda row: Trigger(**row))

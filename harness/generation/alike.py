@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from harness.catalog.model import Index, Table
 from harness.generation.oracle import Tuple
 from harness.generation.pool import Pool, Values
 from harness.project import sql
+from harness.project.model import TableName
 
 _ORDER = re.compile(r"( desc| nulls first| nulls last)+$")
 
@@ -36,9 +37,9 @@ def untaken(options: Iterable[Values], row: Values, others: Iterable[Values]) ->
     return [each for each in fitting if not any(each.items() <= other.items() for other in others)]
 
 
-def end_chain(table: Table, row: dict[str, str | None], pools: Sequence[Pool]) -> None:
-    """Leaves the references to the table itself NULL where they may be: a chain of parents ends."""
+def end_chain(table: Table, row: dict[str, str | None], pools: Sequence[Pool], above: Collection[TableName]) -> None:
+    """Leaves the references to tables ``above`` NULL where they may be: a chain of parents ends."""
     for key in table.of_type("f"):
         free = {name: None for name in key.columns if not table.column(name).not_null and name not in row}
-        if key.references == table.name and all(pool.takes({**row, **free}) for pool in pools):
+        if key.references in above and all(pool.takes({**row, **free}) for pool in pools):
             row.update(free)

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from harness.catalog.model import Catalog, Constraint, Table
 from harness.generation.alike import alike, beside, columns_of, end_chain, untaken
 from harness.generation.candidates import sample
+from harness.generation.lineage import Pending, clashes
 from harness.generation.pool import Pool
 from harness.generation.pools import Pools
+from harness.generation.supply import NOTHING
 from harness.generation.types import values
 from harness.probes.statement import Insert, Values
 from harness.project.model import TableName
@@ -24,8 +26,11 @@ Draw = Callable[[st.SearchStrategy[Any]], Any]
 VARIETY = 32
 """Values of a column that no rule speaks of."""
 
-DEPTH = 12
+DEPTH = 50
 """Parents of parents before a chain of foreign keys is given up."""
+
+PLENTY = 24
+"""Rows of a scenario after which parents are shared, and what may be NULL is: ancestors of ancestors are many."""
 
 
 class Draft:
@@ -40,13 +45,18 @@ class Draft:
 
     def __init__(self, draw: Draw, catalog: Catalog, pools: Pools) -> None:
         self.draw = draw
-        self._catalog = catalog
+        self._catalog = pools.catalog
         self._pools = pools
         self._rows: dict[TableName, list[dict[str, str | None]]] = {}
         self._kin: dict[TableName, Mapping[str, str | None]] | None = None
+        self._path: list[Pending] = []
         self.inserts: list[Insert] = []
+        self.rings: list[tuple[Insert, ...]] = []
+        """Rows among the inserts that refer to one another in a circle: one statement has to insert them."""
         self.room: dict[TableName, None] = {}
         """The tables whose own rows leave no room for those that are drawn."""
+        self.silent: list[Insert] = []
+        """Rows among the inserts whose triggers are not to fire."""
         self.later: list[Insert] = []
         """Rows as they may have become, which stand after all the others."""
 
@@ -140,21 +150,58 @@ class Draft:
             reject()
         if self._pools.crowded(table):
             self.room.setdefault(table.name)
+        supply = self._pools.supplies.get(table.name, NOTHING)
+        for name, standing in supply.before:
+            self._draw_before(name, standing, depth)
         row: dict[str, str | None] = dict(fixed)
         pools = self._pools.of(table) if pools is None else pools
+        above = {pending.table for pending in self._path} | {table.name}
         if depth:
-            end_chain(table, row, pools)
+            end_chain(table, row, pools, above)
         self._draw_apart(table, row)
         self._draw_pools(pools, row, present)
+        if depth and table.name in self._pools.circular:
+            # Its key, before its parents: one of them may have to refer to it.
+            self._draw_key(table, row, fixed, present)
         valued = {column for pool in pools for column in pool.valued if row[column] is not None}
-        self._draw_parents(table, row, valued | set(fixed), present, depth)
+        self._path.append(Pending(table.name, row, len(self._path)))
+        before = len(self.inserts)
+        try:
+            self._draw_parents(table, row, valued | set(fixed), present, depth)
+        finally:
+            self._left = self._path.pop()
+        if supply.past_triggers:
+            parents = {key.references for key in table.of_type("f")}
+            self.silent += [insert for insert in self.inserts[before:] if insert.table in parents]
         for column in table.columns:
             if column.is_supplied and column.name not in row:
                 row[column.name] = self._draw_free(table, column.name, present)
         self._make_distinct(table, row, fixed)
-        row = {column.name: row[column.name] for column in table.columns if column.name in row}
+        ordered = {column.name: row[column.name] for column in table.columns if column.name in row}
+        row.clear()
+        row.update(ordered)
         self._rows.setdefault(table.name, []).append(row)
         return row
+
+    def _draw_before(self, name: TableName, values: Values, depth: int) -> None:
+        """Has a row stand that others count on, once."""
+        stands = any(insert.table == name and values.items() <= insert.values.items() for insert in self.inserts)
+        pending = any(each.table == name and values.items() <= each.row.items() for each in self._path)
+        if not stands and not pending and not self._pools.standing.has(self._catalog.table(name), values):
+            path, self._path = self._path, self._path[:1]
+            self._new_parent(name, dict(values), depth)
+            self._path = path
+
+    def _draw_key(
+        self, table: Table, row: dict[str, str | None], fixed: dict[str, str | None], present: tuple[str, ...]
+    ) -> None:
+        """Draws the columns that other tables refer to and that lead nowhere themselves."""
+        foreign = {column for key in table.of_type("f") for column in key.columns}
+        for _, key in self._catalog.referencing(table.name):
+            for name in key.referenced_columns:
+                if name not in row and name not in foreign and table.column(name).is_supplied:
+                    row[name] = self._draw_free(table, name, present)
+        self._make_distinct(table, row, fixed)
 
     def _draw_apart(self, table: Table, row: dict[str, str | None]) -> None:
         """Values that no other row of the scenario has, where an exclusion constraint keeps rows apart."""
@@ -178,6 +225,7 @@ class Draft:
     def _draw_parents(
         self, table: Table, row: dict[str, str | None], settled: set[str], present: tuple[str, ...], depth: int
     ) -> None:
+        supply = self._pools.supplies[table.name].parents if table.name in self._pools.supplies else None
         # Wide keys first: a composite key decides columns that narrower keys then follow.
         for key in sorted(table.of_type("f"), key=lambda key: -len(key.columns)):
             assert key.references is not None
@@ -195,6 +243,8 @@ class Draft:
                 for column, referenced in zip(key.columns, key.referenced_columns, strict=True)
                 if column in settled
             }
+            if supply is not None:
+                known |= {name: value for column in key.columns for name, value in supply.get(column, {}).items()}
             parent = self._parent(table, key, known, depth)
             for column, referenced in zip(key.columns, key.referenced_columns, strict=True):
                 row[column] = parent[referenced]
@@ -215,7 +265,9 @@ class Draft:
             return True
         if decided or set(nullable) & set(present):
             return False
-        return key.references == table.name or bool(self.draw(st.booleans().map(lambda drawn: not drawn)))
+        if key.references == table.name or (self._path and len(self.inserts) > PLENTY):
+            return True
+        return bool(self.draw(st.booleans().map(lambda drawn: not drawn)))
 
     def _parent(
         self, table: Table, key: Constraint, known: dict[str, str | None], depth: int
@@ -227,11 +279,13 @@ class Draft:
         met = kin.get(key.references)
         if met is not None and all(met[name] == value for name, value in known.items()):
             return met
-        found = self._found(key, known, depth)
+        found = self._found(table, key, known, depth)
         kin.setdefault(key.references, found)
         return found
 
-    def _found(self, key: Constraint, known: dict[str, str | None], depth: int) -> Mapping[str, str | None]:
+    def _found(
+        self, table: Table, key: Constraint, known: dict[str, str | None], depth: int
+    ) -> Mapping[str, str | None]:
         """The parent with these values: one that was drawn, else a new one."""
         assert key.references is not None
         unique = [set(index.columns) for index in self._catalog.table(key.references).unique_keys if index.columns]
@@ -247,8 +301,50 @@ class Draft:
             fitting = [row for row in there if known.items() <= row.items()]
             if fitting:
                 return self.choose(fitting)
-        parent = self._row(self._catalog.table(key.references), dict(known), (), depth + 1)
-        self.inserts.append(Insert(key.references, parent))
+        met = self._met(key, known)
+        if met is not None:
+            return met
+        shared = self._shared(table, key, known, depth)
+        return shared if shared is not None else self._new_parent(key.references, known, depth)
+
+    def _met(self, key: Constraint, known: dict[str, str | None]) -> Mapping[str, str | None] | None:
+        """A row that is being drawn itself, if a second one of its table would need a third, and so on."""
+        # The row that is wanted is the first on the way, and not inserted with the others.
+        for place, pending in enumerate(self._path[1:], 1):
+            named = all(name in pending.row for name in key.referenced_columns)
+            if pending.table == key.references and named and known.items() <= pending.row.items():
+                self._path[-1].lowest = min(self._path[-1].lowest, place)
+                return pending.row
+        return None
+
+    def _shared(
+        self, table: Table, key: Constraint, known: dict[str, str | None], depth: int
+    ) -> Mapping[str, str | None] | None:
+        """A parent that stands already, where there are rows in plenty."""
+        assert key.references is not None
+        if not depth or len(self.inserts) <= PLENTY:
+            return None
+        own = self._path[-1].row
+        for insert in self.inserts:
+            if insert.table != key.references or not known.items() <= insert.values.items():
+                continue
+            led = {name: insert.values.get(to) for name, to in zip(key.columns, key.referenced_columns, strict=True)}
+            if not clashes(table, {**own, **led}, self._rows.get(table.name, []), set(led)):
+                return insert.values
+        return None
+
+    def _new_parent(self, name: TableName, known: dict[str, str | None], depth: int) -> Mapping[str, str | None]:
+        """Draws a parent and has it inserted: by itself, or together with the rows that it stands in a circle with."""
+        parent = self._row(self._catalog.table(name), dict(known), (), depth + 1)
+        left = self._left
+        left.together.append(Insert(name, parent))
+        if left.lowest < len(self._path):
+            self._path[-1].lowest = min(self._path[-1].lowest, left.lowest)
+            self._path[-1].together += left.together
+            return parent
+        self.inserts += left.together
+        if len(left.together) > 1:
+            self.rings.append(tuple(left.together))
         return parent
 
     def _stands(self, table: TableName, row: Mapping[str, str | None]) -> bool:

@@ -34,6 +34,24 @@ class Answer(enum.Enum):
 _ANSWERS = {True: Answer.TRUE, False: Answer.FALSE, None: Answer.NULL}
 
 
+_READS = """\
+create function pg_temp.harness_reads(type text, texts text[]) returns boolean[] language plpgsql as $$
+declare
+    found boolean[] := '{}';
+    each text;
+begin
+    foreach each in array texts loop
+        begin
+            execute format('select %L::%s', each, type);
+            found := found || true;
+        exception when others then
+            found := found || false;
+        end;
+    end loop;
+    return found;
+end $$"""
+
+
 class Oracle:
     """Evaluates predicates over rows that are only values: no table, trigger or domain has its say."""
 
@@ -136,6 +154,27 @@ class Oracle:
                 return [tuple(alone)]
             return [(Answer.ERROR,)]
 
+    def readable(self, type: str, texts: Sequence[str]) -> list[str]:
+        """The texts that a type reads, domains within it having their say."""
+        with self._connection.transaction(force_rollback=True):
+            self._connection.execute(_READS.encode())
+            found = self._connection.execute("select pg_temp.harness_reads(%s, %s)", [type, list(texts)]).fetchone()
+        assert found is not None
+        return [text for text, reads in zip(texts, found[0], strict=True) if reads]
+
+    def sources(self, schema: str, functions: Sequence[tuple[str | None, str]]) -> list[str]:
+        """The bodies of functions that are not PostgreSQL's own; names without a schema may be in ``schema``."""
+        if not functions:
+            return []
+        rows = self._connection.execute(
+            "select distinct p.prosrc from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace"
+            " join unnest(%s::text[], %s::text[]) as asked (schema, name)"
+            " on p.proname = asked.name and n.nspname in (asked.schema, %s, 'public')"
+            " where n.nspname <> 'pg_catalog' and p.prolang not in (12, 13) order by 1",
+            [[schema for schema, _ in functions], [name for _, name in functions], schema],
+        )
+        return [source for (source,) in rows]
+
     def described(self, query: str) -> list[tuple[str, str]]:
         """Names and types of what a query returns, which is only looked at.
 
@@ -174,6 +213,15 @@ class Oracle:
         shown = ", ".join(f"{identifier(column)}::text" for column in columns)
         rows = f"select {shown} from {qualified(table.name)} where {where or 'true'}\n"
         return self._connection.execute(f"{rows} order by {shown} limit {limit}".encode()).fetchall()
+
+    def column(self, table: Table, expression: str, limit: int = 100) -> tuple[str | None, ...]:
+        """What an expression that names no column yields, as text: one value, or those of a function that has many."""
+        with self._connection.transaction(force_rollback=True):
+            self._connection.execute(
+                f"set local search_path to {identifier(table.name.schema)}, public, pg_temp".encode()
+            )
+            rows = self._connection.execute(f"select ({expression}\n)::text limit {limit}".encode())
+            return tuple(value for (value,) in rows)
 
     def scalar(self, table: Table, expression: str) -> str | None:
         """An expression that names no column, as text; names are looked up as for predicates."""

@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import itertools
 import math
-import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from harness.catalog.model import Catalog, Index, Table
 from harness.generation.candidates import candidates
+from harness.generation.hints import Hints, hints
+from harness.generation.lineage import circular
 from harness.generation.oracle import Answer, Oracle, Tuple
 from harness.generation.pool import Pool
+from harness.generation.search import Choice, Search, product
 from harness.generation.standing import Standing
+from harness.generation.supply import Supply, with_leads
+from harness.generation.types import on_trial
 from harness.probes.statement import identifier
 from harness.project import sql
 from harness.project.model import TableName
-
-COMBINATIONS = 2500
-"""Combinations of candidates tried for columns that are tied together."""
-
-NULLS = 0.25
-"""How often a column is NULL in a sample of them."""
 
 ENOUGH = 40
 """Values of a column that is part of a key, so that rows of a scenario can differ in it."""
@@ -54,25 +53,53 @@ class Pools:
     is fine by both even while they disagree.
     """
 
-    def __init__(self, oracle: Oracle, catalog: Catalog, declared: Mapping[TableName, Sequence[Rule]]) -> None:
+    def __init__(
+        self,
+        oracle: Oracle,
+        catalog: Catalog,
+        declared: Mapping[TableName, Sequence[Rule]],
+        supplies: Mapping[TableName, Supply] | None = None,
+    ) -> None:
         self.oracle = oracle
         self.standing = Standing(oracle)
-        self.catalog = catalog
+        self.supplies = dict(supplies or {})
+        self.catalog = with_leads(catalog, self.supplies)
+        self._bare = catalog
         self._declared = declared
         self._pools: dict[tuple[TableName, bool, tuple[str, ...]], tuple[Pool, ...]] = {}
+        self._hints: dict[tuple[str, tuple[str, ...]], Hints] = {}
+        self._readable: dict[tuple[str, Tuple], Tuple] = {}
         self._apart: dict[TableName, tuple[tuple[Mapping[str, str | None], ...], ...]] = {}
         self._crowded: dict[TableName, bool] = {}
         self._most: dict[TableName, int | None] = {}
 
+    def supply(self, table: TableName, supply: Supply) -> None:
+        """Takes in what becomes known of a table's rows."""
+        self.supplies[table] = self.supplies.get(table, Supply()) | supply
+        self.catalog = with_leads(self._bare, self.supplies)
+        self.__dict__.pop("circular", None)
+        for key in [key for key in self._pools if key[0] == table]:
+            del self._pools[key]
+
+    def supplied(self, table: Table) -> tuple[Rule, ...]:
+        """What people say of the values of columns: rows are made of them, though the table takes others."""
+        supply = self.supplies.get(table.name)
+        if supply is None:
+            return ()
+        values = {name: self.oracle.column(table, text) for name, text in supply.expressions.items()}
+        stated = replace(supply, values={**supply.values, **values})
+        return tuple(Rule(predicate, "rows") for predicate in stated.predicates(table))
+
     def rules(self, table: Table) -> tuple[Rule, ...]:
-        """Declared rules, then the catalog's CHECKs and those of the columns' domains."""
+        """Declared rules, then the catalog's: CHECKs, those of the columns' domains, bounds of partitions."""
         checks = [Rule(check.expression or "true", check.name) for check in table.of_type("c")]
         domains = [
             Rule(sql.replace_value(expression, column.name))
             for column in table.columns
             for expression in column.domain_checks
         ]
-        return (*self._declared.get(table.name, ()), *checks, *domains, *computable(table))
+        bounds = [Rule(table.bounds, f"the bounds of the partitions of {table.name}")] if table.bounds else []
+        return (*self._declared.get(table.name, ()), *checks, *domains, *bounds, *computable(table))
 
     def of(self, table: Table, born: bool = True, also: tuple[str, ...] = ()) -> tuple[Pool, ...]:
         """The pools of a table: of rows as they are ``born``, or as they may have become; ``also`` adds predicates.
@@ -80,10 +107,23 @@ class Pools:
         Raises :class:`Unfillable`, naming the columns and their rules.
         """
         if (table.name, born, also) not in self._pools:
-            rules = [rule for rule in (*self.rules(table), *map(Rule, also)) if born or not rule.birth]
-            pools = tuple(self._pool(table, group, rules, also) for group in _groups(table, rules))
+            known = (*self.rules(table), *self.supplied(table), *map(Rule, also))
+            rules = [rule for rule in known if born or not rule.birth]
+            pools = tuple(self._pool(table, group, rules, also) for group in self._grouped(table, rules))
             self._pools[table.name, born, also] = pools
         return self._pools[table.name, born, also]
+
+    def _grouped(self, table: Table, rules: Sequence[Rule]) -> list[tuple[str, ...]]:
+        """The columns that rules tie together, and each other one whose values only the server can tell."""
+        groups = list(_groups(table, rules))
+        tied = {column for group in groups for column in group}
+        alone = [each.name for each in table.columns if each.is_supplied and each.name not in tied and on_trial(each)]
+        return [*groups, *((name,) for name in alone)]
+
+    @cached_property
+    def circular(self) -> frozenset[TableName]:
+        """The tables that refer to themselves, directly or through others."""
+        return circular(self.catalog)
 
     def apart(self, table: Table) -> tuple[tuple[Mapping[str, str | None], ...], ...]:
         """For each exclusion constraint, values for some columns that keep rows out of each other's way."""
@@ -143,17 +183,21 @@ class Pools:
         """
         rules = (*self.rules(table), *map(Rule, also))
         pools = [self.candidates(table, column, rules) for column in columns]
-        return _product(pools)
+        return product(pools)
 
     def candidates(self, table: Table, column: str, rules: Iterable[Rule]) -> Tuple:
-        """Candidate values of one column, from the constants of all the rules that mention it."""
-        constants = [
-            constant.text
-            for rule in rules
-            if column in _mentioned(table, rule)
-            for constant in sql.constants(rule.predicate)
-        ]
-        return candidates(table.column(column), constants)
+        """Candidate values of one column, by what all the rules that mention it let suppose."""
+        definition = table.column(column)
+        predicates = tuple(rule.predicate for rule in rules if column in _mentioned(table, rule))
+        if (table.name.schema, predicates) not in self._hints:
+            self._hints[table.name.schema, predicates] = hints(self.oracle, table.name.schema, predicates)
+        found = candidates(definition, self._hints[table.name.schema, predicates])
+        if not on_trial(definition):
+            return found
+        if (definition.type, found) not in self._readable:
+            texts = self.oracle.readable(definition.type, [text for text in found if text is not None])
+            self._readable[definition.type, found] = (*texts, None)
+        return self._readable[definition.type, found]
 
     def beside(self, table: Table, column: str, value: str | None) -> list[dict[str, str | None]]:
         """For a value of one column, what the columns that rules tie to it can be; ``[{}]`` where there are none."""
@@ -168,10 +212,9 @@ class Pools:
 
     def _pool(self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule], also: tuple[str, ...]) -> Pool:
         tried = self._combined(table, columns, rules, also)
-        kept = self._keeping(table, columns, tried, rules)
+        kept = self._keeping(table, columns, tried, rules) or self._searched(table, columns, rules, also)
         if not kept:
-            names = ", ".join(rule.constraint or rule.predicate for rule in _relevant(table, columns, rules))
-            raise Unfillable(f"no values of {', '.join(columns)} found that keep {names}")
+            raise Unfillable(_why(table, columns, rules, supplying=not also))
         if len(columns) == 1 and len(kept) < ENOUGH and _is_keyed(table, columns[0]):
             varied = [row for row in _varied(kept) if row not in kept]
             kept += self._keeping(table, columns, varied, rules)
@@ -181,13 +224,34 @@ class Pools:
         self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule], also: tuple[str, ...]
     ) -> list[Tuple]:
         """Combinations of what keeps the rules about each column alone: of few values few combinations are missed."""
-        known = (*self.rules(table), *map(Rule, also))
-        pools = []
-        for column in columns:
-            own = [rule for rule in rules if _mentioned(table, rule) == (column,)]
-            single = [(value,) for value in self.candidates(table, column, known)]
-            pools.append(tuple(value for (value,) in self._keeping(table, (column,), single, own)))
-        return _product(pools)
+        return product([self._alone(table, column, rules, also) for column in columns])
+
+    def _alone(self, table: Table, column: str, rules: Sequence[Rule], also: tuple[str, ...]) -> Tuple:
+        """The candidates of a column that keep the rules about it alone."""
+        known = (*self.rules(table), *self.supplied(table), *map(Rule, also))
+        own = [rule for rule in rules if _mentioned(table, rule) == (column,)]
+        single = [(value,) for value in self.candidates(table, column, known)]
+        return tuple(value for (value,) in self._keeping(table, (column,), single, own))
+
+    def _searched(
+        self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule], also: tuple[str, ...]
+    ) -> list[Tuple]:
+        """Combinations that take a search to find, step by step."""
+
+        def holding(choices: Sequence[Choice], predicates: Sequence[str]) -> list[Choice]:
+            if not choices:
+                return []
+            names = tuple(choices[0])
+            rows = [tuple(choice[name] for name in names) for choice in choices]
+            answers = self.oracle.answers(table, names, rows, predicates)
+            return [choice for choice, found in zip(choices, answers, strict=True) if all(each.holds for each in found)]
+
+        options = {column: self._alone(table, column, rules, also) for column in columns}
+        if not all(options.values()):
+            return []
+        relevant = [rule.predicate for rule in _relevant(table, columns, rules)]
+        found = Search(lambda predicate: supplied(table, predicate), options, holding).run(relevant)
+        return [tuple(choice[column] for column in columns) for choice in found]
 
     def _keeping(
         self, table: Table, columns: tuple[str, ...], rows: Sequence[Tuple], rules: Sequence[Rule]
@@ -201,6 +265,15 @@ class Pools:
             for row, answer in zip(rows, answers, strict=True)
             if all(value.holds for value in answer) and all(row[index] is not None for index in not_null)
         ]
+
+
+def _why(table: Table, columns: tuple[str, ...], rules: Sequence[Rule], supplying: bool) -> str:
+    """Why no values were found, and what the user can do about it: nothing, where a check asks for too much."""
+    names = ", ".join(rule.constraint or rule.predicate for rule in _relevant(table, columns, rules))
+    if not names:
+        names = ", ".join(f"its type {table.column(column).type}" for column in columns)
+    why = f"no values of {', '.join(columns)} found that keep {names}"
+    return f"{why}; supply some: `rows:` in the file of {table.name}" if supplying else why
 
 
 def _relevant(table: Table, columns: Sequence[str], rules: Iterable[Rule]) -> list[Rule]:
@@ -267,25 +340,6 @@ def _groups(table: Table, rules: Iterable[Rule]) -> Iterator[tuple[str, ...]]:
         groups.append(group.union(*touching))
     for group in groups:
         yield tuple(column.name for column in table.columns if column.name in group)
-
-
-def _product(pools: Sequence[Tuple]) -> list[Tuple]:
-    """All combinations, or of too many a sample."""
-    if math.prod(map(len, pools)) <= COMBINATIONS:
-        return list(itertools.product(*pools))
-    return list(dict.fromkeys(_sampled(pools)))
-
-
-def _sampled(pools: Sequence[Tuple]) -> Iterator[Tuple]:
-    """First along each axis from the simplest corner, then at random, always the same."""
-    corner = tuple(pool[0] for pool in pools)
-    for index, pool in enumerate(pools):
-        for value in pool:
-            yield (*corner[:index], value, *corner[index + 1 :])
-    chance = random.Random(0)
-    for _ in range(COMBINATIONS):
-        # Rules about several columns mostly ask which of them are NULL: one value of many would be too rare.
-        yield tuple(None if None in pool and chance.random() < NULLS else chance.choice(pool) for pool in pools)
 
 
 def split(rows: Sequence[Tuple], answers: Sequence[tuple[Answer, ...]]) -> tuple[list[Tuple], list[Tuple]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from harness.catalog.model import Index, Table
 from harness.generation.alike import alike, columns_of
 from harness.generation.oracle import Oracle, Tuple
+from harness.probes.statement import condition
 from harness.project.model import TableName
 
 LIMIT = 10_000
@@ -24,3 +27,8 @@ class Standing:
             found = self._oracle.standing_values(table, columns_of(key), key.predicate, LIMIT)
             self._keys[table.name, key.name] = frozenset(tuple(map(alike, values)) for values in found)
         return self._keys[table.name, key.name]
+
+    def has(self, table: Table, values: Mapping[str, str | None]) -> bool:
+        """Whether a row with these values stands."""
+        names = tuple(values)
+        return tuple(values.values()) in self._oracle.standing_values(table, names, condition(values), 1)

@@ -24,6 +24,7 @@ from harness.kinds.referenced_by import ReferencedBy
 from harness.kinds.rollback import Rollback
 from harness.kinds.routine import Routine
 from harness.kinds.row_security import RowSecurity
+from harness.kinds.rows import Rows
 from harness.kinds.touched_on_update import TouchedOnUpdate
 from harness.kinds.transition import Transition
 from harness.kinds.unique import Unique
@@ -50,6 +51,7 @@ KINDS: dict[str, type[Kind]] = {
     "rollback": Rollback,
     "routine": Routine,
     "row_security": RowSecurity,
+    "rows": Rows,
     "touched_on_update": TouchedOnUpdate,
     "transition": Transition,
     "unique": Unique,

@@ -12,6 +12,8 @@ from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Table
 from harness.catalog.roles import Roles
 from harness.generation import Draft, Oracle, Pools, Rule
+from harness.generation.lineage import joined
+from harness.generation.supply import NOTHING, Supply
 from harness.kinds._statements import become
 from harness.probes import Execute, Probe, Refused, Scenario, Statement, Values
 from harness.probes.statement import qualified
@@ -87,7 +89,8 @@ class Subject:
         def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> D:
             draft = Draft(draw, self.catalog, self.pools)
             built: D = build(draft)
-            return replace(built, setup=(*self._room(draft), *built.setup, *self._later(draft)))
+            rows = joined(built.setup, draft.rings, draft.silent)
+            return replace(built, setup=(*self._room(draft), *rows, *self._later(draft)))
 
         return drawn()
 
@@ -145,6 +148,10 @@ class Kind:
     def rules_elsewhere(self, table: Table, catalog: Catalog) -> Mapping[TableName, tuple[Rule, ...]]:
         """The predicates that rows of other tables have to keep, so that rows of this one are accepted."""
         return {}
+
+    def supply(self) -> Supply:
+        """What it knows of the table's rows that no rule of the database says."""
+        return NOTHING
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         """How this rule refuses: lets other checks see that it was this one that masked theirs."""

@@ -97,6 +97,6 @@ class _Trial:
     def _fill(self) -> None:
         catalog = read(self._connection, self._project.ledger_schema)
         declared = {name: self._subject.pools.declared(name) for name in catalog.tables}
-        pools = Pools(Oracle(self._connection), catalog, declared)
+        pools = Pools(Oracle(self._connection), catalog, declared, self._subject.pools.supplies)
         for table in catalog.tables.values():
             fill(self._connection, catalog, pools, table, FEW)

@@ -45,6 +45,15 @@ class Constant:
 
 
 @dataclass(frozen=True)
+class Pattern:
+    """What an expression matches texts against; ``kind`` is ``regex``, ``like`` or ``similar``."""
+
+    text: str
+    kind: str
+    ignores_case: bool = False
+
+
+@dataclass(frozen=True)
 class _Token:
     kind: int
     text: str
@@ -212,6 +221,79 @@ def columns(text: str) -> tuple[str, ...]:
 def constants(text: str) -> tuple[Constant, ...]:
     """The literals of an expression, each once, also the elements of array literals; NULL is none of them."""
     return tuple(dict.fromkeys(_constants(expression(text), None)))
+
+
+_MATCHES = {
+    "~": ("regex", False),
+    "~*": ("regex", True),
+    "~~": ("like", False),
+    "~~*": ("like", True),
+    "similar_to_escape": ("similar", False),
+    "similar_escape": ("similar", False),
+    "like_escape": ("like", False),
+    **dict.fromkeys(("regexp_like", "regexp_match", "regexp_matches", "regexp_count", "textregexeq"), ("regex", False)),
+    **dict.fromkeys(("regexp_replace", "regexp_substr", "substring"), ("regex", False)),
+}
+
+
+def patterns(text: str) -> tuple[Pattern, ...]:
+    """What an expression matches texts against, each once; raises :class:`SqlError`."""
+    from postgast import walk
+
+    found: dict[Pattern, None] = {}
+    node: Any
+    for _, node in walk(expression(text)):
+        if type(node).__name__ not in ("A_Expr", "FuncCall"):
+            continue
+        names = node.name if type(node).__name__ == "A_Expr" else node.funcname
+        kind = _MATCHES.get(names[-1].string.sval.removeprefix("!"))
+        sides = [node.rexpr] if type(node).__name__ == "A_Expr" else node.args
+        for constant in (each for side in sides for each in _constants(side, None)) if kind else ():
+            found[Pattern(constant.text, *kind)] = None  # type: ignore[misc]
+    return tuple(found)
+
+
+def functions(text: str) -> tuple[tuple[str | None, str], ...]:
+    """The functions that an expression calls, each once, as (schema, name); raises :class:`SqlError`."""
+    from postgast import walk
+
+    found: dict[tuple[str | None, str], None] = {}
+    node: Any
+    for _, node in walk(expression(text)):
+        if type(node).__name__ == "FuncCall":
+            parts = [part.string.sval for part in node.funcname]
+            found[parts[-2] if len(parts) > 1 else None, parts[-1]] = None
+    return tuple(found)
+
+
+def conjuncts(text: str) -> tuple[str, ...]:
+    """The parts of an expression that are joined by AND at its top, as text; raises :class:`SqlError`."""
+    from postgast import pg_query_pb2
+
+    return _joined(text, pg_query_pb2.AND_EXPR)
+
+
+def disjuncts(text: str) -> tuple[str, ...]:
+    """The parts of an expression that are joined by OR at its top, as text; raises :class:`SqlError`."""
+    from postgast import pg_query_pb2
+
+    return _joined(text, pg_query_pb2.OR_EXPR)
+
+
+@lru_cache(maxsize=4096)
+def _joined(text: str, operator: int) -> tuple[str, ...]:
+    tree = expression(text)
+    if not (tree.HasField("bool_expr") and tree.bool_expr.boolop == operator):
+        return (text,)
+    return tuple(part for each in tree.bool_expr.args for part in _joined(_deparsed(each), operator))
+
+
+def _deparsed(node: Any) -> str:
+    import postgast
+
+    tree = postgast.parse("select 1")
+    tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val.CopyFrom(node)
+    return str(postgast.deparse(tree)).removeprefix("SELECT ")
 
 
 def _constants(node: Any, cast: str | None) -> Iterator[Constant]:

@@ -17,6 +17,7 @@ from harness.declarations import Check
 from harness.errors import TargetError
 from harness.generation import Oracle, Pools, Rule, Unfillable, Unsupported
 from harness.generation.fill import fill
+from harness.generation.supply import NOTHING, Supply
 from harness.kinds.base import Databases, Fact, Kind, Subject, Unreliable
 from harness.kinds.primary_key import PrimaryKey
 from harness.kinds.touched_on_update import TouchedOnUpdate
@@ -78,7 +79,7 @@ class Prover:
         # A trigger that never ends must not hold up everything else.
         self._connection.execute("set statement_timeout = '5min'")
         self.catalog = read(self._connection, project.ledger_schema)
-        self._pools = Pools(Oracle(self._connection), self.catalog, rules(declared, self.catalog))
+        self._pools = pools(self._connection, self.catalog, declared)
         self._session = Session(self._connection, self.catalog)
         self._roles = Roles(self._connection)
         self._filled: psycopg.Connection[Any] | None = None
@@ -283,6 +284,15 @@ class _Verdict:
             reason=self.reason if status is Status.UNRELIABLE else None,
             counterexamples=tuple(self.broken),
         )
+
+
+def pools(connection: psycopg.Connection[Any], catalog: Catalog, declared: Sequence[Check]) -> Pools:
+    """What generated rows are made of: they keep the rules that are declared and those that the catalog has."""
+    supplies: dict[TableName, Supply] = {}
+    for check in declared:
+        if check.table is not None and (found := check.rule.supply()) != NOTHING:
+            supplies[check.table] = supplies.get(check.table, NOTHING) | found
+    return Pools(Oracle(connection), catalog, rules(declared, catalog), supplies)
 
 
 def rules(declared: Sequence[Check], catalog: Catalog) -> dict[TableName, tuple[Rule, ...]]:

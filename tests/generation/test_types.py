@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from harness.catalog import Column, read
 from harness.database.connection import Server
-from harness.generation import Unsupported
+from harness.generation import Oracle, Pools, Unsupported
 from harness.generation.candidates import candidates
-from harness.generation.types import array, fixed_point, numeric_limits, scalar, values
+from harness.generation.hints import of_constants
+from harness.generation.types import array, fixed_point, numeric_limits, on_trial, scalar, values
 from harness.probes.statement import literal
 from harness.project.model import TableName
 
@@ -48,6 +49,33 @@ TYPES = (
     "tsvector",
     "tsquery",
     "point",
+    "line",
+    "lseg",
+    "box",
+    "path",
+    "polygon",
+    "circle",
+    "jsonpath",
+    "pg_lsn",
+    "pg_snapshot",
+    "tid",
+    "xid",
+    "xid8",
+    '"char"',
+    "regclass",
+    "regtype",
+    "regproc",
+    "regprocedure",
+    "regnamespace",
+    "regrole",
+    "regconfig",
+    "regdictionary",
+    "regcollation",
+    "regoper",
+    "regoperator",
+    "int2vector",
+    "oidvector",
+    "refcursor",
     "text",
     "varchar",
     "varchar(3)",
@@ -70,6 +98,9 @@ TYPES = (
     "tstzrange",
     "daterange",
     "int4multirange",
+    "t.pair",
+    "t.pair[]",
+    "t.word[]",
     "t.mood",
     "t.mood[]",
     "t.word",
@@ -83,6 +114,7 @@ create extension citext schema public; create extension hstore schema public; cr
 create schema t;
 create type t.mood as enum ('sad', 'it''s ok', 'happy');
 create domain t.word as varchar(5);
+create type t.pair as (one t.word, two numeric(4,2));
 create domain t.inner as numeric(6,1); create domain t.small as t.inner;
 """
 
@@ -112,7 +144,7 @@ def test_every_drawn_value_is_read_and_comes_back_the_same(database: tuple[Serve
     for column in _columns(server, name):
         drawn = [
             *_drawn(column, 40),
-            *(value for value in candidates(column, ["7", "0.5", "'a'"]) if value is not None),
+            *(value for value in candidates(column, of_constants(["7", "0.5", "'a'"])) if value is not None),
         ]
         with server.connect(name) as connection, connection.cursor() as cursor:
             rows = ", ".join(f"({literal(value)})" for value in drawn)
@@ -143,15 +175,26 @@ def test_values_mean_the_same_whatever_the_session_says(database: tuple[Server, 
             assert found[0] == found[1], column.type
 
 
-def test_a_type_that_nobody_can_draw_is_named(database: tuple[Server, str]) -> None:
+def test_what_only_the_server_can_tell(database: tuple[Server, str]) -> None:
     server, name = database
     with server.connect(name) as connection:
-        connection.execute("create schema t; create type t.pair as (a integer); create table t.x (p t.pair, l line)")
-        pair, line = read(connection).tables[TableName("t", "x")].columns
-    with pytest.raises(Unsupported, match=r"^column p has type t\.pair, for which no values can be drawn"):
-        values(pair)
-    with pytest.raises(Unsupported, match=r"^column l has type line, for which no values can be drawn"):
-        values(line)
+        connection.execute(
+            "create extension cube; create schema t; create domain t.short as text check (length(value) = 3);"
+            " create type t.pair as (a t.short, b integer);"
+            " create table t.x (known line, unknown cube, inside t.pair, deep t.short[], plain int[])"
+        )
+        catalog = read(connection)
+        table = catalog.tables[TableName("t", "x")]
+        assert [column.name for column in table.columns if on_trial(column)] == ["unknown", "inside", "deep"]
+        pools = Pools(Oracle(connection), catalog, {})
+        found = {column: pools.candidates(table, column, ()) for column in ("unknown", "inside", "deep")}
+        for column, values in found.items():
+            assert len(values) > 2, column
+            kind = table.column(column).type
+            connection.execute(f"select {', '.join(f'{literal(value)}::{kind}' for value in values)}".encode())
+
+
+def test_a_type_that_nobody_knows_is_named() -> None:
     with pytest.raises(Unsupported, match=r"^no values can be drawn of type uid; did you mean 'uuid'\?$"):
         scalar("uid")
 

@@ -1,0 +1,67 @@
+"""What the rules about a column let suppose of its values: constants, patterns, the present moment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.generation.oracle import Oracle
+from harness.project import sql
+from harness.project.sql import Pattern
+
+_STRING = re.compile(r"'((?:[^']|'')*)'")
+_NUMBER = re.compile(r"(?<![\w.'])\d+(?:\.\d+)?(?![\w.'])")
+_NOW = re.compile(
+    r"\bnow\(\)|\bcurrent_(date|timestamp|time)\b|\blocaltime(stamp)?\b|\b(clock|statement|transaction)_timestamp\(\)",
+    re.IGNORECASE,
+)
+_PATTERN = re.compile(r"[\^$*+\[\\%_]")
+
+
+@dataclass(frozen=True)
+class Hints:
+    """Literals that a column is compared with, patterns that it is matched against; ``now`` if with the clock."""
+
+    constants: tuple[str, ...] = ()
+    patterns: tuple[Pattern, ...] = ()
+    now: bool = False
+
+
+def of_constants(texts: Iterable[str]) -> Hints:
+    """Nothing but constants."""
+    return Hints(tuple(dict.fromkeys(texts)))
+
+
+def hints(oracle: Oracle, schema: str, predicates: Iterable[str]) -> Hints:
+    """Those of some predicates, and of the functions that they call."""
+    constants: dict[str, None] = {}
+    patterns: dict[Pattern, None] = {}
+    now = False
+    for predicate in predicates:
+        constants |= dict.fromkeys(constant.text for constant in sql.constants(predicate))
+        patterns |= dict.fromkeys(sql.patterns(predicate))
+        now = now or bool(_NOW.search(predicate))
+        called = of_bodies(oracle.sources(schema, sql.functions(predicate)))
+        constants |= dict.fromkeys(called.constants)
+        patterns |= dict.fromkeys(called.patterns)
+        now = now or called.now
+    return Hints(tuple(constants), tuple(patterns), now)
+
+
+def of_bodies(bodies: Iterable[str]) -> Hints:
+    """Those of functions, whose text is not parsed but looked through."""
+    constants: dict[str, None] = {}
+    patterns: dict[Pattern, None] = {}
+    now = False
+    for body in bodies:
+        texts = [text.replace("''", "'") for text in _STRING.findall(body)]
+        constants |= dict.fromkeys([*texts, *_NUMBER.findall(body)])
+        patterns |= dict.fromkeys(_possible_patterns(texts))
+        now = now or bool(_NOW.search(body))
+    return Hints(tuple(constants), tuple(patterns), now)
+
+
+def _possible_patterns(texts: Sequence[str]) -> Iterable[Pattern]:
+    """A function's body is not parsed: what may be a pattern is tried as one."""
+    return (Pattern(text, "regex") for text in texts if _PATTERN.search(text) and len(text) < 200)

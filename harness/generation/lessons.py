@@ -1,0 +1,323 @@
+"""Learns how to fill a table whose rows a trigger refuses: no rule of the catalog says what would please it.
+
+A row is drawn and tried. Where a trigger stands in the way, its function's text is looked through for constants and
+tables, and the row is tried again with a column changed, with a row that has to stand before, with a column that leads
+to another table. What helps is a lesson: the same as a person would write under ``rows:``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+
+from harness.catalog.model import Column, Missing, Table
+from harness.generation.candidates import candidates
+from harness.generation.draft import Draft
+from harness.generation.hints import Hints, of_bodies
+from harness.generation.lineage import joined
+from harness.generation.pools import Pools, Unfillable
+from harness.generation.supply import Lead, Supply
+from harness.generation.types import Unsupported
+from harness.probes import Accepted, Execute, Insert, Probe, Refusal, Scenario, Session, Statement, Values
+from harness.project.model import TableName
+
+TRIES = 24
+"""Rows that are drawn before a table counts as one that refuses them."""
+
+LESSONS = 6
+"""Lessons learnt for one table and the tables above it before it is given up."""
+
+FORMATS = ("1", "<a/>", "{}", "[]", "2000-01-01", "a@b.org", "https://a.org/", "10.0.0.1", "true", "a", "A1", "00:00")
+"""Texts that functions expect where a column would take any."""
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why a table cannot be filled: the table whose row was refused, which may be one above it, and how."""
+
+    table: TableName
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """The statement that was refused, and what stood before it."""
+
+    before: tuple[Statement, ...]
+    insert: Insert
+    refusal: Refusal
+
+    def instead(self, values: Values) -> Insert:
+        return Insert(self.insert.table, values)
+
+
+class Teacher:
+    """Fills tables, and lets pools know what it takes."""
+
+    def __init__(self, session: Session, pools: Pools) -> None:
+        self._session = session
+        self._pools = pools
+        self.learnt: dict[TableName, Supply] = {}
+
+    def fill(self, name: TableName) -> Obstacle | None:
+        """Whether a row of the table, with all it refers to, is accepted; else what stood in the way."""
+        try:
+            for _ in range(LESSONS):
+                refused = self._tried(name)
+                if not isinstance(refused, _Attempt):
+                    return refused
+                if not self._learn(refused):
+                    break
+            refused = self._tried(name)
+        except (Unfillable, Unsupported, Missing) as reason:
+            return Obstacle(name, str(reason))
+        return Obstacle(refused.insert.table, str(refused.refusal)) if isinstance(refused, _Attempt) else refused
+
+    def _tried(self, name: TableName) -> _Attempt | Obstacle | None:
+        """None if one of several rows was accepted, else how the last one was refused."""
+
+        def build(draft: Draft) -> Scenario:
+            row = draft.row(name)
+            probe = Probe(Insert(name, row), Accepted(1), "a row")
+            return Scenario(joined(draft.inserts, draft.rings, draft.silent), (probe,))
+
+        last: Scenario | None = None
+        for count in (1, TRIES):
+            for scenario in self._drawn(build, count):
+                if self._refusals([(scenario.setup, scenario.probes[0].statement)])[0] is None:
+                    return None
+                last = scenario
+        if last is None:
+            return Obstacle(name, "no row could be drawn that keeps all rules")
+        return self._culprit(last)
+
+    def _drawn(self, build: Callable[[Draft], Scenario], count: int) -> list[Scenario]:
+        return drawn(st.composite(lambda draw: build(Draft(draw, self._pools.catalog, self._pools)))(), count)
+
+    def _refusals(self, tries: Sequence[tuple[Sequence[Statement], Statement]]) -> list[Refusal | None]:
+        """How each statement is refused behind others; None where it is accepted."""
+        # As text: what is tried once is not worth a static statement.
+        scenarios = [
+            Scenario(tuple(map(_text, setup)), (Probe(_text(statement), Accepted(), "a row"),))
+            for setup, statement in tries
+        ]
+        return [answer if isinstance(answer, Refusal) else answer[0].refusal for answer in self._session.run(scenarios)]
+
+    def _culprit(self, scenario: Scenario) -> _Attempt | Obstacle | None:
+        """The first statement of a scenario that is refused."""
+        statements = (*scenario.setup, scenario.probes[0].statement)
+        tries = [(statements[:place], statement) for place, statement in enumerate(statements)]
+        for (before, statement), refusal in zip(tries, self._refusals(tries), strict=True):
+            if refusal is not None:
+                insert = statement.leaves if isinstance(statement, Execute) else statement
+                assert isinstance(insert, Insert)
+                return _Attempt(before, insert, refusal)
+        return None
+
+    def _learn(self, attempt: _Attempt) -> bool:
+        """Whether something was found with which the row is accepted, or at least gets further."""
+        table = self._pools.catalog.table(attempt.insert.table)
+        functions = _functions(attempt.refusal)
+        bodies = self._bodies(table, functions)
+        lessons: list[Callable[[Table, _Attempt, list[str]], Supply | None]] = [self._row_before]
+        if not functions:
+            lessons = [self._past_triggers]
+        elif attempt.refusal.sqlstate != "23503":
+            lessons = [self._empty, self._value, self._parent_value, self._lead]
+        else:
+            lessons = [self._row_before, self._lead, self._value]
+        for lesson in lessons:
+            found = lesson(table, attempt, bodies)
+            if found is not None:
+                self._pools.supply(table.name, found)
+                self.learnt[table.name] = self.learnt.get(table.name, Supply()) | found
+                return True
+        return False
+
+    def _bodies(self, table: Table, functions: Sequence[tuple[str | None, str]]) -> list[str]:
+        """The functions that were running when the row was refused."""
+        schemas = self._pools.catalog.schemas
+        return list(dict.fromkeys(body for schema in schemas for body in self._pools.oracle.sources(schema, functions)))
+
+    def _accepted(self, attempt: _Attempt, rows: Sequence[Values], more: Sequence[Statement] = ()) -> list[bool]:
+        """Which of these are accepted in place of the row that was refused."""
+        before = (*attempt.before, *more)
+        return [found is None for found in self._refusals([(before, attempt.instead(row)) for row in rows])]
+
+    def _past_triggers(self, table: Table, attempt: _Attempt, bodies: list[str]) -> Supply | None:
+        """A trigger of a row that it refers to has made the row already."""
+        refusal = attempt.refusal
+        known = self._pools.supplies.get(table.name)
+        tried = known is not None and known.past_triggers
+        own = refusal.sqlstate == "23505" and refusal.table_name == table.name
+        return Supply(past_triggers=True) if own and not tried and table.of_type("f") else None
+
+    def _row_before(self, table: Table, attempt: _Attempt, bodies: list[str]) -> Supply | None:
+        """A trigger writes a row that refers to one that is not there; a constant of it names that one."""
+        holder = self._pools.catalog.tables.get(attempt.refusal.table_name or table.name)
+        for key in holder.of_type("f") if holder else ():
+            if key.name != attempt.refusal.constraint or key.references is None:
+                continue
+            column = self._pools.catalog.table(key.references).column(key.referenced_columns[0])
+            hints = of_bodies(bodies)
+            for value in (each for each in candidates(column, hints) if each in hints.constants):
+                more = self._standing(key.references, {column.name: value})
+                found = self._refusals([((*attempt.before, *more), attempt.insert)])[0] if more else attempt.refusal
+                if found is None or (found.sqlstate, found.constraint) != (attempt.refusal.sqlstate, key.name):
+                    return Supply(before=((key.references, {column.name: value}),))
+        return None
+
+    def _lead(self, table: Table, attempt: _Attempt, bodies: list[str]) -> Supply | None:
+        """A column leads to a row of a table that the trigger looks into, though no foreign key says so."""
+        foreign = {column for key in table.of_type("f") for column in key.columns} | {*table.primary_key}
+        for parent in self._mentioned(table, bodies):
+            key = parent.primary_key
+            more = self._standing(parent.name, {}) if len(key) == 1 else ()
+            rows = [each.values for each in more if isinstance(each, Insert) and each.table == parent.name]
+            columns = [
+                column.name
+                for column in table.columns
+                if rows and column.name not in foreign and _comparable(column, parent.column(key[0]))
+            ]
+            changed = [{**attempt.insert.values, column: rows[-1][key[0]]} for column in columns]
+            for column, accepted in zip(columns, self._accepted(attempt, changed, more), strict=True):
+                if accepted:
+                    return Supply(leads={column: Lead(parent.name, key[0])})
+        return None
+
+    def _empty(self, table: Table, attempt: _Attempt, bodies: list[str]) -> Supply | None:
+        """Some columns have to be NULL together."""
+        values = attempt.insert.values
+        foreign = {column for key in table.of_type("f") for column in key.columns}
+        free = [
+            column.name
+            for column in table.columns
+            if values.get(column.name) is not None and not column.not_null and column.name not in foreign
+        ]
+        if not free or not self._accepted(attempt, [{**values, **dict.fromkeys(free)}])[0]:
+            return None
+        for column in tuple(free):
+            fewer = [name for name in free if name != column]
+            if fewer and self._accepted(attempt, [{**values, **dict.fromkeys(fewer)}])[0]:
+                free = fewer
+        return Supply(values=dict.fromkeys(free, (None,)))
+
+    def _parent_value(self, table: Table, attempt: _Attempt, bodies: list[str]) -> Supply | None:
+        """A row that it refers to has to have another value in a column that the trigger looks at."""
+        words = {word for body in bodies for word in re.findall(r"\w+", body.lower())}
+        for key in table.of_type("f"):
+            values = [attempt.insert.values.get(name) for name in key.columns]
+            place, parent = next(
+                (
+                    (place, each)
+                    for place, each in enumerate(attempt.before)
+                    if isinstance(each, Insert)
+                    and each.table == key.references
+                    and [each.values.get(name) for name in key.referenced_columns] == values
+                ),
+                (0, None),
+            )
+            definition = self._pools.catalog.table(parent.table) if parent else table
+            for column in definition.columns if parent else ():
+                if parent is None or column.name.lower() not in words or column.name in key.referenced_columns:
+                    continue
+                for option in self._options(definition, column.name, of_bodies(bodies))[:12]:
+                    other = Insert(parent.table, {**parent.values, column.name: option})
+                    before = (*attempt.before[:place], other, *attempt.before[place + 1 :])
+                    if self._refusals([(before, attempt.insert)])[0] is None:
+                        return Supply(parents={key.columns[0]: {column.name: option}})
+        return None
+
+    def _mentioned(self, table: Table, bodies: Sequence[str]) -> list[Table]:
+        """The tables that the bodies name."""
+        words = {word for body in bodies for word in re.findall(r"[\w.]+", body.lower())}
+        return [
+            each
+            for each in self._pools.catalog.tables.values()
+            if each.name != table.name and ({str(each.name).lower(), each.name.table.lower()} & words)
+        ]
+
+    def _value(self, table: Table, attempt: _Attempt, bodies: list[str]) -> Supply | None:
+        """A column has to have a value that the trigger knows, or texts of a form that it can read."""
+        hints = of_bodies(bodies)
+        foreign = {column for key in table.of_type("f") for column in key.columns}
+        for column in table.columns:
+            if not column.is_supplied or column.name in foreign:
+                continue
+            options = self._options(table, column.name, hints)
+            accepted = self._accepted(attempt, [{**attempt.insert.values, column.name: each} for each in options])
+            kept = tuple(option for option, fine in zip(options, accepted, strict=True) if fine)
+            if kept:
+                return Supply(values={column.name: kept})
+        return None
+
+    def _options(self, table: Table, name: str, hints: Hints) -> list[str | None]:
+        """Values of a column that keep the rules about it, and differ from all that was drawn."""
+        column = table.column(name)
+        found: dict[str | None, None] = dict.fromkeys(candidates(column, hints, draws=4))
+        if column.base_name in ("text", "varchar", "bpchar", "citext"):
+            limit = column.typmod - 4 if column.typmod >= 4 else None
+            found = {**dict.fromkeys(text for text in FORMATS if limit is None or len(text) <= limit), **found}
+        pool = next((each for each in self._pools.of(table) if name in each.columns), None)
+        if pool is not None:
+            there = {row[pool.columns.index(name)] for row in pool.rows}
+            found = {value: None for value in found if value in there}
+        return [value for value in found if value is not None or not column.not_null][:MOST]
+
+    def _standing(self, name: TableName, fixed: dict[str, str | None]) -> tuple[Statement, ...]:
+        """A row of a table with all it refers to, as statements; none if it cannot be drawn."""
+
+        def build(draft: Draft) -> Scenario:
+            draft.insert(name, fixed)
+            return Scenario(joined(draft.inserts, draft.rings, draft.silent), ())
+
+        try:
+            return next((scenario.setup for scenario in self._drawn(build, 1)), ())
+        except (Unfillable, Unsupported, Missing):
+            return ()
+
+
+MOST = 60
+"""Values of a column that are tried on a trigger."""
+
+
+def _comparable(one: Column, other: Column) -> bool:
+    integers = ("int2", "int4", "int8")
+    return one.base_name == other.base_name or (one.base_name in integers and other.base_name in integers)
+
+
+def _functions(refusal: Refusal) -> list[tuple[str | None, str]]:
+    """The functions that were running, without the one that tries probes."""
+    named = re.findall(r"function (?:(\w+)\.)?(\w+)\(", refusal.context)
+    return [(schema or None, name) for schema, name in named if not name.startswith("harness_")]
+
+
+def _text(statement: Statement) -> Execute:
+    return statement if isinstance(statement, Execute) else Execute(statement.sql)
+
+
+def drawn(strategy: st.SearchStrategy[Scenario], count: int) -> list[Scenario]:
+    """Scenarios, always the same."""
+    found: list[Scenario] = []
+
+    @seed(0)
+    @settings(
+        max_examples=count,
+        phases=[Phase.generate],
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def collect(scenario: Scenario) -> None:
+        found.append(scenario)
+
+    with suppress(Unsatisfiable):
+        collect()
+    return found

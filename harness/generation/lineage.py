@@ -1,0 +1,125 @@
+"""Which tables refer to one another in a circle: rows of theirs may have to be inserted by one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from harness.catalog.model import Catalog, Table
+from harness.probes.statement import Execute, Insert, Statement
+from harness.project.model import TableName
+
+
+@dataclass
+class Pending:
+    """A row that is being drawn: its parents are not all there yet.
+
+    ``lowest`` is the place, on the way down from the row that is wanted, of the oldest pending row that it or one of
+    its parents refers to; ``together`` are the rows that only one statement can insert with it.
+    """
+
+    table: TableName
+    row: dict[str, str | None]
+    lowest: int
+    together: list[Insert] = field(default_factory=list)
+
+
+def circular(catalog: Catalog) -> frozenset[TableName]:
+    """The tables that refer to themselves, directly or through others."""
+    found: set[TableName] = set()
+    for component in _components(catalog):
+        if len(component) > 1 or component[0] in _referenced(catalog, component[0]):
+            found.update(component)
+    return frozenset(found)
+
+
+def _referenced(catalog: Catalog, name: TableName) -> list[TableName]:
+    keys = catalog.tables[name].of_type("f") if name in catalog.tables else ()
+    return list(dict.fromkeys(key.references for key in keys if key.references in catalog.tables and key.references))
+
+
+def _components(catalog: Catalog) -> list[list[TableName]]:
+    """Tarjan's strongly connected components, without recursion: chains of foreign keys can be long."""
+    index: dict[TableName, int] = {}
+    low: dict[TableName, int] = {}
+    stack: list[TableName] = []
+    on_stack: set[TableName] = set()
+    found: list[list[TableName]] = []
+    for start in catalog.tables:
+        work = [(start, iter(_referenced(catalog, start)))] if start not in index else []
+        if work:
+            index[start] = low[start] = len(index)
+            stack.append(start)
+            on_stack.add(start)
+        while work:
+            name, pending = work[-1]
+            for other in pending:
+                if other not in index:
+                    index[other] = low[other] = len(index)
+                    stack.append(other)
+                    on_stack.add(other)
+                    work.append((other, iter(_referenced(catalog, other))))
+                    break
+                if other in on_stack:
+                    low[name] = min(low[name], index[other])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[name])
+                if low[name] == index[name]:
+                    component: list[TableName] = []
+                    while not component or component[-1] != name:
+                        component.append(stack.pop())
+                        on_stack.discard(component[-1])
+                    found.append(component)
+    return found
+
+
+def joined(
+    setup: Sequence[Statement], rings: Sequence[Sequence[Insert]], silent: Sequence[Insert] = ()
+) -> tuple[Statement, ...]:
+    """The statements with the rows of each ring inserted by one of them, where the first of its rows stood.
+
+    PostgreSQL checks foreign keys when a statement ends: rows may refer to one another if one statement with
+    data-modifying WITH queries inserts them all. Where rows are ``silent`` no trigger fires.
+    """
+    if not rings and not silent:
+        return tuple(setup)
+    first = {id(ring[0]): ring for ring in rings}
+    others = {id(insert) for ring in rings for insert in ring[1:]}
+    quiet = {id(insert) for insert in silent}
+    found: list[Statement] = []
+    for statement in setup:
+        if id(statement) in others:
+            continue
+        ring = first.get(id(statement), ())
+        hushed = id(statement) in quiet or any(id(insert) in quiet for insert in ring)
+        found += [_HUSH] if hushed else []
+        found.append(together(ring) if ring else statement)
+        found += [_SPEAK] if hushed else []
+    return tuple(found)
+
+
+_HUSH = Execute("select set_config('session_replication_role', 'replica', true)")
+_SPEAK = Execute("select set_config('session_replication_role', 'origin', true)")
+
+
+def together(ring: Sequence[Insert]) -> Execute:
+    """One statement that inserts all these rows."""
+    *inner, last = ring
+    parts = ", ".join(f"harness_{n} as ({insert.sql})" for n, insert in enumerate(inner, 1))
+    return Execute(f"with {parts} {last.sql}" if inner else last.sql, last)
+
+
+def clashes(
+    table: Table, row: dict[str, str | None], others: Sequence[dict[str, str | None]], columns: set[str]
+) -> bool:
+    """Whether a row has a unique key of another by what it has already, these columns among it."""
+    for key in table.unique_keys:
+        names = key.columns
+        if not names or len(names) < len(key.keys) or not set(names) & columns or not set(names) <= row.keys():
+            continue
+        own = [row[name] for name in names]
+        if (key.nulls_not_distinct or None not in own) and any([each.get(n) for n in names] == own for each in others):
+            return True
+    return False

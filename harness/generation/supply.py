@@ -1,0 +1,91 @@
+"""What people know of a table's rows that no rule of the database says: the entry ``rows:`` of its checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from harness.catalog.model import Catalog, Constraint, Table
+from harness.probes.statement import identifier, literal
+from harness.project.model import TableName
+
+Values = Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class Lead:
+    """Where a column leads: to a column of a row of another table."""
+
+    table: TableName
+    column: str
+
+
+@dataclass(frozen=True)
+class Supply:
+    """``values`` and ``expressions`` are what columns may be; ``leads`` are references that no foreign key declares.
+
+    ``parents`` are values that the row has to which a column leads; ``before`` are rows that stand before any of the
+    table. With ``past_triggers`` the rows it refers to are put there past their triggers, which would make the row
+    themselves.
+    """
+
+    values: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+    expressions: Mapping[str, str] = field(default_factory=dict)
+    leads: Mapping[str, Lead] = field(default_factory=dict)
+    parents: Mapping[str, Values] = field(default_factory=dict)
+    before: tuple[tuple[TableName, Values], ...] = ()
+    past_triggers: bool = False
+
+    def __or__(self, other: Supply) -> Supply:
+        return Supply(
+            {**self.values, **other.values},
+            {**self.expressions, **other.expressions},
+            {**self.leads, **other.leads},
+            {**self.parents, **other.parents},
+            tuple({repr(each): each for each in (*self.before, *other.before)}.values()),
+            self.past_triggers or other.past_triggers,
+        )
+
+    def predicates(self, table: Table) -> list[str]:
+        """What ``values`` say, as predicates."""
+        return [" or ".join(_equal(table, name, value) for value in values) for name, values in self.values.items()]
+
+
+NOTHING = Supply()
+
+
+def _equal(table: Table, name: str, value: str | None) -> str:
+    column = table.column(name)
+    if value is None:
+        return f"{identifier(name)} is null"
+    return f"{identifier(name)}::text = {literal(value).strip()}::{column.base_type}::text"
+
+
+def with_leads(catalog: Catalog, supplies: Mapping[TableName, Supply]) -> Catalog:
+    """The catalog with the references that no foreign key declares, as if one did."""
+    tables = dict(catalog.tables)
+    for name, supply in supplies.items():
+        if name in tables and supply.leads:
+            keys = tuple(_reference(column, lead) for column, lead in supply.leads.items())
+            tables[name] = replace(tables[name], constraints=(*tables[name].constraints, *keys))
+    return replace(catalog, tables=tables)
+
+
+def _reference(column: str, lead: Lead) -> Constraint:
+    return Constraint(
+        name=f"rows: {column}",
+        type="f",
+        columns=(column,),
+        expression=None,
+        definition="",
+        references=lead.table,
+        referenced_columns=(lead.column,),
+        on_delete="no action",
+        on_update="no action",
+        on_delete_columns=(),
+        operators=(),
+        deferrable=False,
+        deferred=False,
+        validated=True,
+        comment=None,
+    )

@@ -1,0 +1,139 @@
+"""rows"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from harness.generation import Draft
+from harness.generation.supply import Lead, Supply
+from harness.kinds.base import Kind, Subject
+from harness.probes import Accepted, Insert, Probe, Scenario
+from harness.project.keys import (
+    FrozenDict,
+    Reader,
+    boolean,
+    expression,
+    key,
+    listed,
+    mapping,
+    one_of,
+    section,
+    several,
+    table,
+    table_columns,
+)
+from harness.project.model import TableName
+from harness.project.nodes import Node, as_mapping, as_scalar, expected
+
+
+def _value(node: Node) -> str | None:
+    """A text; ``null`` without quotes is NULL."""
+    scalar = as_scalar(node, "a value")
+    return None if scalar.text in ("null", "~") and not scalar.quoted else scalar.text
+
+
+def _lead(node: Node) -> tuple[TableName, tuple[str, ...]]:
+    found: tuple[TableName, tuple[str, ...]] = table_columns.read(node)
+    if len(found[1]) != 1:
+        raise expected("schema.table (column)", node)
+    return found
+
+
+_VALUE: Reader[str | None] = Reader("a value", _value, {"type": ["string", "number", "boolean", "null"]})
+_ROW: Reader[FrozenDict[str | None]] = mapping(_VALUE)
+
+
+def _before(node: Node) -> tuple[tuple[TableName, FrozenDict[str | None]], ...]:
+    """Tables, each with a row or a list of rows."""
+    return tuple(
+        (table.read(name), row)
+        for name, rows in as_mapping(node, "a mapping of tables").entries
+        for row in several(_ROW).read(rows)
+    )
+
+
+@dataclass(frozen=True)
+class _Piece:
+    sql: str | None = key(expression, "an expression that yields the value, or several", default=None)
+    references: tuple[TableName, tuple[str, ...]] | None = key(
+        Reader("schema.table (column)", _lead, {"type": "string"}),
+        "the column of another table that it leads to, where no foreign key says so",
+        default=None,
+    )
+    parent: FrozenDict[str | None] = key(
+        _ROW, "values of the row that it leads to, by foreign key or by `references`", default=FrozenDict({})
+    )
+
+
+_PIECE: Reader[Any] = one_of(listed(_VALUE), section(_Piece, "rows"))
+
+
+@dataclass(frozen=True)
+class Rows(Kind):
+    """How rows of the table can be made, where the rules of the database do not say it; and that they can be.
+
+    ```yaml
+    - rows:
+        marc: ['<record/>', '<record><a/></record>']     # the values that a function takes
+        due: {sql: now() + interval '1 day'}             # an expression
+        copy: {references: asset.copy (id)}              # a trigger wants it to lead there
+        release: {parent: {status: open}}                # the row that a foreign key leads to
+      before:
+        music.link_type: {id: 14}                        # a row that a trigger counts on
+      past_triggers: true                                # a trigger of its parent makes the row itself
+    ```
+
+    Rows that are generated keep all the rules that are declared and that the catalog has. What else a table wants of
+    its rows, by a trigger or by a function that a CHECK calls, can be said here; `harness adopt` finds most of it out
+    by trying. What stands here narrows what rows are made of, not what is tried: values that a rule has to refuse are
+    tried as before. Values are texts as PostgreSQL reads them, `null` without quotes is NULL.
+
+    Proven: a row that is made so is accepted, after all that it refers to.
+    """
+
+    rows: FrozenDict[Any] = key(mapping(_PIECE), "what columns can be: values, an expression, a reference")
+    before: tuple[tuple[TableName, FrozenDict[str | None]], ...] = key(
+        Reader("a mapping of tables", _before, mapping(several(_ROW)).schema()),
+        "rows of other tables that stand before any of this one",
+        default=(),
+    )
+    past_triggers: bool = key(
+        boolean,
+        "whether the rows it refers to are put there past their triggers, which takes a superuser",
+        default=False,
+    )
+
+    @property
+    def subject(self) -> str:
+        return ""
+
+    def supply(self) -> Supply:
+        values = {name: piece for name, piece in self.rows.items() if isinstance(piece, tuple)}
+        pieces: Mapping[str, _Piece] = {name: piece for name, piece in self.rows.items() if isinstance(piece, _Piece)}
+        return Supply(
+            values=values,
+            expressions={name: piece.sql for name, piece in pieces.items() if piece.sql is not None},
+            leads={
+                name: Lead(piece.references[0], piece.references[1][0])
+                for name, piece in pieces.items()
+                if piece.references is not None
+            },
+            parents={name: piece.parent for name, piece in pieces.items() if piece.parent},
+            before=self.before,
+            past_triggers=self.past_triggers,
+        )
+
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+        for column in self.rows:
+            subject.table.column(column)
+
+        def build(draft: Draft) -> Scenario:
+            row = draft.row(subject.table.name)
+            probe = Probe(Insert(subject.table.name, row), Accepted(1), "a row accepted", "a row that was made")
+            return Scenario(tuple(draft.inserts), (probe,))
+
+        return subject.scenarios(build)
