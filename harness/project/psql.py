@@ -16,9 +16,9 @@ from harness.errors import HarnessError, MigrationError, Place, ProjectError
 from harness.project.model import Part
 from harness.project.sqlfile import blank, excerpt, lexemes, position, read
 
-_SKIPPED = frozenset(
-    "restrict unrestrict connect c echo qecho warn pset timing encoding unset set errverbose conninfo a C f H t T title x"
-    " d dt d+ dt+ dn df dv du l prompt p print r reset h help html pager".split()
+_SKIPPED = re.compile(  # the connection, the terminal, and what lists objects
+    r"restrict|unrestrict|c|connect|conninfo|echo|qecho|warn|pset|timing|encoding|set|unset|errverbose"
+    r"|[aCfHtTxhr?]|title|help|html|pager|reset|l[+]?|d\w{0,3}[S+]*"
 )
 _INCLUDES = {"i": False, "include": False, "ir": True, "include_relative": True}
 _QUIT = ("q", "quit")
@@ -93,7 +93,7 @@ class _Reading:
         yield Part(shown, "".join([*pieces, text[done:]]))
 
     def _lexemes(self, shown: Path, text: str) -> Iterator[tuple[str, int, int]]:
-        """Those of the file; ``:name``, ``:'name'`` and ``:"name"`` of a known variable come as one, of kind ``variable``."""
+        """Those of the file; ``:name``, ``:'name'`` or ``:"name"`` of a known variable is one, of kind ``variable``."""
         colon: int | None = None
         for kind, start, end in lexemes(shown, text):
             if colon is not None and kind in ("word", "quoted") and self._name(text[colon:end]) in self.variables:
@@ -116,7 +116,7 @@ class _Reading:
         return found.ljust(len(written))  # what follows keeps its column, if there is room
 
     def _obey(self, command: str, shown: Path, text: str, start: int, end: int) -> None:
-        if command not in _SKIPPED:
+        if not _SKIPPED.fullmatch(command):
             what = f"\\{command} is a command of psql; only SQL can be sent to the server"
             raise _error(what, shown, text, start, _WAYS_OUT.get(command, _WAY_OUT))
         arguments = [_unquoted(each) for each in _ARGUMENT.findall(text[start:end])[1:]]
@@ -134,13 +134,8 @@ class _Reading:
         places = [path.parent] if relative else [path.parent, self.source.root, *path.absolute().parents]
         found = next((place / arguments[1] for place in places if (place / arguments[1]).is_file()), None)
         if found is None:
-            raise _error(
-                f"the file {arguments[1]} is not there",
-                shown,
-                text,
-                start,
-                f"looked beside {path.name}" + ("" if relative else " and in every directory above it"),
-            )
+            where = f"looked beside {path.name}" + ("" if relative else " and in every directory above it")
+            raise _error(f"the file {arguments[1]} is not there", shown, text, start, where)
         own = (*chain, path.resolve())
         _refuse(found.resolve() in own or len(own) > _DEEPEST, "includes a file that is being read", shown, text, start)
         yield from self.parts(found, self.source.text(found), own)
