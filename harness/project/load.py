@@ -80,7 +80,8 @@ def load(root: Path) -> Project:
 
 def _base(root: Path, settings: Settings) -> tuple[Step, ...]:
     paths = [_existing(root, each) for each in settings.base]
-    return tuple(layouts.plain.steps(layouts.Source(root, {}), paths))
+    variables = settings.migrations.variables if settings.migrations else {}
+    return tuple(layouts.plain.steps(layouts.Source(root, variables), paths))
 
 
 def _adopted(root: Path, settings: Settings) -> Adopted | None:

@@ -85,11 +85,12 @@ def statements(path: Path, text: str, *, guarded: bool = True) -> tuple[Statemen
 
     Raises :class:`StatementError` (42601) where the text is no SQL, and :class:`MigrationError` for psql's commands,
     for COPY to the client and, if ``guarded``, for what would get between a migration and its ledger row:
-    transaction commands and DISCARD ALL.
+    transaction commands and DISCARD ALL. What is not guarded has been through :mod:`harness.project.psql`.
     """
     import postgast
 
-    sql, data = _without_client_side(path, text)
+    none = "\\" not in text if guarded else not _END_OF_DATA.search(text)
+    sql, data = (text, []) if none else _without_client_side(path, text)
     try:
         parsed = postgast.parse(sql).stmts
     except postgast.PgQueryError as error:
@@ -103,14 +104,16 @@ def statements(path: Path, text: str, *, guarded: bool = True) -> tuple[Statemen
         ) from None
     spans = _character_spans(sql, [(raw.stmt_location, raw.stmt_len) for raw in parsed])
     found = []
+    line, counted = 1, 0
     for raw, (begin, end) in zip(parsed, spans, strict=True):
         begin = skip(sql, begin)
-        line, column = position(text, begin)
-        rows = next(((rows, row_line) for at, rows, row_line in data if begin < at <= end + 1), (None, None))
-        _refuse_client_copy(raw.stmt, rows[0], Place(path, line, column), text)
+        line, counted = line + text.count("\n", counted, begin), begin  # from the start each time would be quadratic
+        place = Place(path, line, begin - text.rfind("\n", 0, begin))
+        rows, row_line = data.pop(0)[1:] if data and begin < data[0][0] <= end + 1 else (None, None)
+        _refuse_client_copy(raw.stmt, rows, place, text)
         if guarded:
-            _refuse_what_breaks_the_ledger(raw.stmt, Place(path, line, column), text)
-        found.append(Statement(sql[begin:end].rstrip(), line, column, begin, rows[0], rows[1], raw.stmt))
+            _refuse_what_breaks_the_ledger(raw.stmt, place, text)
+        found.append(Statement(sql[begin:end].rstrip(), line, place.column or 1, begin, rows, row_line, raw.stmt))
     return tuple(found)
 
 
@@ -205,8 +208,6 @@ def _block_end(text: str, offset: int) -> int:
 
 def _without_client_side(path: Path, text: str) -> tuple[str, list[tuple[int, str, int]]]:
     """The text with psql's part blanked out, and the COPY data: (offset behind the semicolon, rows, first line)."""
-    if "\\" not in text:
-        return text, []
     pieces: list[str] = []
     data: list[tuple[int, str, int]] = []
     done = semicolon = 0
