@@ -32,7 +32,7 @@ def steps(source: Source, paths: Iterable[Path]) -> Iterator[Step]:
 
 LAYOUT = Layout(
     name="files",
-    tool="whoever keeps these files",
+    tool="another tool",
     command="psql -f {path}",
     sign="one SQL file",
     fits=fits,
