@@ -53,11 +53,11 @@ def parse(name: str, sql: Sql) -> Parsed:
 
 
 def prepare(connection: Connection, project: Project) -> None:
-    """Runs ``base:`` in an empty database, which is then ready for the project's own migrations.
+    """Runs ``base:`` in an empty database, which is then ready for migrations.
 
     Raises :class:`StatementError` for what the server refuses, and :class:`TargetError` for extensions it lacks.
     """
-    _build(connection, project, project.base)
+    _build(connection, project, project.foundation)
 
 
 def build(connection: Connection, project: Project) -> tuple[Skipped, ...]:
@@ -65,7 +65,7 @@ def build(connection: Connection, project: Project) -> tuple[Skipped, ...]:
 
     All is parsed, and compared with the extensions of the server, before anything runs.
     """
-    return _build(connection, project, (*project.base, *(project.adopted.steps if project.adopted else ())))
+    return _build(connection, project, (*project.foundation, *(project.adopted.steps if project.adopted else ())))
 
 
 def _build(connection: Connection, project: Project, steps: Iterable[Step]) -> tuple[Skipped, ...]:

@@ -278,7 +278,7 @@ def _template(connection: Connection, project: Project, modules: tuple[Module, .
 
 def _steps(project: Project) -> tuple[Step, ...]:
     """All that is built besides the project's own migrations."""
-    return (*project.base, *(project.adopted.steps if project.adopted else ()))
+    return (*project.foundation, *(project.adopted.steps if project.adopted else ()))
 
 
 def _hash(text: str) -> str:

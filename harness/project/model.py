@@ -75,7 +75,8 @@ class Step:
 class Adopted:
     """Migrations that another tool owns, in its order: they stay where they are, under its own ledger.
 
-    ``layout`` is how they lie there, ``tool`` whose they are, ``command`` how that applies them.
+    ``layout`` is how they lie there, ``tool`` whose they are, ``command`` how that applies them. ``ledger`` makes the
+    tool's own table, if they speak of it.
     """
 
     layout: str
@@ -83,6 +84,7 @@ class Adopted:
     command: str
     path: Path
     steps: tuple[Step, ...]
+    ledger: Step | None = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,12 @@ class Project:
     adopted: Adopted | None = None
     stand_ins: tuple[str, ...] = ()
     search_path: tuple[str, ...] = ()
+
+    @property
+    def foundation(self) -> tuple[Step, ...]:
+        """What stands in a scratch database before the first migration."""
+        ledger = self.adopted.ledger if self.adopted else None
+        return (*self.base, ledger) if ledger else self.base
 
     def module(self, name: str) -> Module:
         """The module of that name; raises :class:`ProjectError` with the nearest name."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,8 +22,8 @@ from harness.project.layouts import (
     sqlx,
     supabase,
 )
-from harness.project.layouts.layout import Layout
-from harness.project.model import Adopted
+from harness.project.layouts.layout import Layout, Owner
+from harness.project.model import Adopted, Part, Sql, Step
 from harness.project.psql import Source
 
 __all__ = ["LAYOUTS", "Layout", "Source", "detect", "named", "plain", "read"]
@@ -97,7 +98,21 @@ def _read(source: Source, paths: Sequence[Path], layout: Layout | None) -> Adopt
         raise ProjectError(what, place=Place(shown), hint="name one directory, or leave layout out")
     else:
         steps = tuple(chosen.read(source, first))
-    tool, command = chosen.owner(first) if chosen.owner and steps else (chosen.tool, chosen.command)
+    owner = chosen.owner(first)
     if not steps:
-        raise ProjectError(f"no migration of {tool} ({chosen.sign}) lies here", place=Place(shown))
-    return Adopted(chosen.name, tool, command.format(path=shown), shown, steps)
+        raise ProjectError(f"no migration of {owner.tool} ({chosen.sign}) lies here", place=Place(shown))
+    ledger = _ledger(owner, steps)
+    return Adopted(chosen.name, owner.tool, owner.command.format(path=shown), shown, steps, ledger)
+
+
+def _ledger(owner: Owner, steps: Sequence[Step]) -> Step | None:
+    """The tool's own table, where its migrations take for granted that it is there."""
+    if owner.ledger is None:
+        return None
+    name = re.escape(owner.ledger.table)
+    texts = [step.up.text for step in steps]
+    created = re.compile(rf'create\s+table\s+(?:if\s+not\s+exists\s+)?(?:"?\w+"?\.)?"?{name}\b', re.IGNORECASE)
+    if not any(re.search(rf"\b{name}\b", text) for text in texts) or any(map(created.search, texts)):
+        return None
+    path = Path(f"the ledger of {owner.tool}")
+    return Step(owner.ledger.table, path, Sql((Part(path, owner.ledger.ddl),)))

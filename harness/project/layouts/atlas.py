@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.project.layouts.layout import Layout, sql_files
+from harness.project.layouts.layout import Layout, owned_by, sql_files
 from harness.project.model import Sql, Step
 from harness.project.psql import Source
 from harness.project.sqlfile import skip
@@ -36,9 +36,8 @@ def read(source: Source, directory: Path) -> Iterator[Step]:
 
 LAYOUT = Layout(
     name="atlas",
-    tool="Atlas",
-    command="atlas migrate apply --dir file://{path}",
     sign=SUM,
     fits=fits,
+    owner=owned_by("Atlas", "atlas migrate apply --dir file://{path}"),
     read=read,
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import Place, ProjectError
-from harness.project.layouts.layout import Layout, mentions, sql_files, taken
+from harness.project.layouts.layout import Layout, Ledger, mentions, owned_by, sql_files, taken
 from harness.project.layouts.sections import Section, merged, sections
 from harness.project.model import Sql, Step
 from harness.project.psql import Source
@@ -55,11 +55,14 @@ def _sql(source: Source, path: Path, section: Section) -> Sql:
     return merged(source, path, [section], transactional="transaction:false" not in section.words[1].split())
 
 
+_LEDGER = Ledger(
+    "schema_migrations",
+    "create table schema_migrations (version varchar(128) primary key)",
+)
 LAYOUT = Layout(
     name="dbmate",
-    tool="dbmate",
-    command="dbmate --migrations-dir {path} up",
     sign="files with a line -- migrate:up",
     fits=fits,
+    owner=owned_by("dbmate", "dbmate --migrations-dir {path} up", _LEDGER),
     read=read,
 )

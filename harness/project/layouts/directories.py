@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from harness.errors import Place, ProjectError
-from harness.project.layouts.layout import Layout, sql
+from harness.project.layouts.layout import Layout, Ledger, Owner, sql
 from harness.project.model import Step
 from harness.project.psql import Source
 
@@ -52,14 +52,14 @@ def _number(name: str) -> tuple[int, str]:
     return (int(digits or 0), name)
 
 
-def owner(directory: Path) -> tuple[str, str]:
-    """Whose directory it is, and the command of that tool."""
+def owner(directory: Path) -> Owner:
+    """By what else lies there."""
     found = [path for path in directory.iterdir() if _up(path)]
     if any((path / _UP[1]).is_file() for path in found):
-        return "Prisma", "prisma migrate deploy"
+        return Owner("Prisma", "prisma migrate deploy", _PRISMA)
     if any((path / "metadata.yaml").is_file() for path in found):
-        return "Sourcegraph", "migrator up"
-    return "diesel", "diesel migration run"
+        return Owner("Sourcegraph", "migrator up")
+    return Owner("diesel", "diesel migration run", _DIESEL)
 
 
 def _metadata(directory: Path) -> list[Path]:
@@ -98,10 +98,19 @@ def _parents(source: Source, directory: Path) -> list[str]:
     return [str(parent) for parent in parents or ()]
 
 
+_DIESEL = Ledger(
+    "__diesel_schema_migrations",
+    "create table __diesel_schema_migrations (version varchar(50) primary key,"
+    " run_on timestamp not null default current_timestamp)",
+)
+_PRISMA = Ledger(
+    "_prisma_migrations",
+    "create table _prisma_migrations (id varchar(36) primary key, checksum varchar(64) not null,"
+    " finished_at timestamptz, migration_name varchar(255) not null, logs text, rolled_back_at timestamptz,"
+    " started_at timestamptz not null default now(), applied_steps_count integer not null default 0)",
+)
 LAYOUT = Layout(
     name="directories",
-    tool="diesel, Prisma or Sourcegraph",
-    command="",
     sign="<name>/up.sql or <name>/migration.sql",
     fits=fits,
     read=read,

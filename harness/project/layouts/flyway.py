@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.project.layouts.layout import Layout, sql, taken
+from harness.project.layouts.layout import Layout, owned_by, sql, taken
 from harness.project.model import Sql, Step
 from harness.project.psql import Source
 
@@ -65,9 +65,8 @@ def _sql(source: Source, path: Path) -> Sql:
 
 LAYOUT = Layout(
     name="flyway",
-    tool="Flyway",
-    command="flyway -locations=filesystem:{path} migrate",
     sign="V1__name.sql",
     fits=fits,
+    owner=owned_by("Flyway", "flyway -locations=filesystem:{path} migrate"),
     read=read,
 )

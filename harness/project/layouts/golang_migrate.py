@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import Place, ProjectError
-from harness.project.layouts.layout import Layout, sql, sql_files, taken
+from harness.project.layouts.layout import Layout, Ledger, owned_by, sql, sql_files, taken
 from harness.project.model import Step
 from harness.project.psql import Source
 
@@ -36,11 +36,14 @@ def read(source: Source, directory: Path) -> Iterator[Step]:
         yield Step(name, source.shown(up), sql(source, up), sql(source, down) if down else None)
 
 
+_LEDGER = Ledger(
+    "schema_migrations",
+    "create table schema_migrations (version bigint not null primary key, dirty boolean not null)",
+)
 LAYOUT = Layout(
     name="golang-migrate",
-    tool="golang-migrate",
-    command="migrate -path {path} -database … up",
     sign="N_name.up.sql",
     fits=fits,
+    owner=owned_by("golang-migrate", "migrate -path {path} -database … up", _LEDGER),
     read=read,
 )

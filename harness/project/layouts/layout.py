@@ -13,21 +13,43 @@ from harness.project.psql import Source
 
 
 @dataclass(frozen=True)
+class Ledger:
+    """The table in which a tool records what it applied. It is there before the first migration, which may name it."""
+
+    table: str
+    ddl: str
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose a directory is: the tool, the ``command`` that applies its migrations, and its ledger where that is known.
+
+    ``{path}`` in the command stands for the directory.
+    """
+
+    tool: str
+    command: str
+    ledger: Ledger | None = None
+
+
+@dataclass(frozen=True)
 class Layout:
     """How a tool keeps its migrations in a directory.
 
-    ``command`` is how the tool applies them and ``sign`` what such a directory is known by, both in words. ``fits``
-    says whether a directory looks like one, and ``read`` gives its steps in the order in which the tool takes them.
-    Where several tools share a layout, ``owner`` says of a directory whose it is, and the command.
+    ``sign`` is what such a directory is known by, in words. ``fits`` says whether a directory looks like one, ``owner``
+    whose it is, and ``read`` gives its steps in the order in which the tool takes them.
     """
 
     name: str
-    tool: str
-    command: str
     sign: str
     fits: Callable[[Path], bool]
+    owner: Callable[[Path], Owner]
     read: Callable[[Source, Path], Iterator[Step]]
-    owner: Callable[[Path], tuple[str, str]] | None = None
+
+
+def owned_by(tool: str, command: str, ledger: Ledger | None = None) -> Callable[[Path], Owner]:
+    """The owner of every directory of a layout that only one tool has."""
+    return lambda _: Owner(tool, command, ledger)
 
 
 def sql(source: Source, path: Path, *, transactional: bool = True) -> Sql:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from harness.project.layouts.layout import Layout, sql, sql_files
+from harness.project.layouts.layout import Layout, owned_by, sql, sql_files
 from harness.project.model import Step
 from harness.project.psql import Source
 
@@ -32,9 +32,8 @@ def steps(source: Source, paths: Iterable[Path]) -> Iterator[Step]:
 
 LAYOUT = Layout(
     name="files",
-    tool="another tool",
-    command="psql -f {path}",
     sign="one SQL file",
     fits=fits,
+    owner=owned_by("another tool", "psql -f {path}"),
     read=read,
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import Place, ProjectError
-from harness.project.layouts.layout import Layout, sql
+from harness.project.layouts.layout import Layout, owned_by, sql
 from harness.project.model import Step
 from harness.project.psql import Source
 
@@ -64,9 +64,8 @@ def _changes(plan: Path, text: str) -> list[_Change]:
 
 LAYOUT = Layout(
     name="sqitch",
-    tool="Sqitch",
-    command="sqitch deploy",
     sign=PLAN,
     fits=fits,
+    owner=owned_by("Sqitch", "sqitch deploy"),
     read=read,
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import Place, ProjectError
-from harness.project.layouts.layout import Layout, sql_files, taken
+from harness.project.layouts.layout import Layout, Ledger, owned_by, sql_files, taken
 from harness.project.model import Sql, Step
 from harness.project.psql import Source
 
@@ -40,11 +40,16 @@ def _sql(source: Source, path: Path) -> Sql:
     return Sql(source.parts(path, text), transactional=not text.startswith("-- no-transaction"))
 
 
+_LEDGER = Ledger(
+    "_sqlx_migrations",
+    "create table _sqlx_migrations (version bigint primary key, description text not null,"
+    " installed_on timestamptz not null default now(), success boolean not null, checksum bytea not null,"
+    " execution_time bigint not null)",
+)
 LAYOUT = Layout(
     name="sqlx",
-    tool="sqlx",
-    command="sqlx migrate run --source {path}",
     sign="<timestamp>_name.sql",
     fits=fits,
+    owner=owned_by("sqlx", "sqlx migrate run --source {path}", _LEDGER),
     read=read,
 )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.project.layouts.layout import Layout, sql, sql_files, taken
+from harness.project.layouts.layout import Layout, Ledger, owned_by, sql, sql_files, taken
 from harness.project.model import Step
 from harness.project.psql import Source
 
@@ -30,11 +30,15 @@ def read(source: Source, directory: Path) -> Iterator[Step]:
             yield Step(path.stem, source.shown(path), sql(source, path))
 
 
+_LEDGER = Ledger(
+    "schema_migrations",
+    "create schema if not exists supabase_migrations; create table supabase_migrations.schema_migrations"
+    " (version text not null primary key, statements text[], name text)",
+)
 LAYOUT = Layout(
     name="supabase",
-    tool="Supabase",
-    command="supabase db push",
     sign="supabase/migrations/<timestamp>_name.sql",
     fits=fits,
+    owner=owned_by("Supabase", "supabase db push", _LEDGER),
     read=read,
 )
