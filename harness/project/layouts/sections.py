@@ -23,7 +23,9 @@ class Section:
 def sections(text: str, mark: re.Pattern[str]) -> list[Section]:
     """What stands under each line that ``mark`` finds; its groups are the words of the section."""
     found = list(mark.finditer(text))
-    ends = [match.start() for match in found[1:]] + [len(text)]
+    if not found:
+        return []
+    ends = [*(match.start() for match in found[1:]), len(text)]
     return [
         Section(
             tuple(word.lower() for word in match.groups() if word is not None),

@@ -17,7 +17,7 @@ from harness.project.model import Step
 from harness.project.psql import Source
 
 PLAN = "sqitch.plan"
-_CHANGE = re.compile(r"[+]?([^\s+@%#-][^\s\[@]*)(?=\s|$)")
+_CHANGE = re.compile(r"[+]?(\w[^\s\[@]*)(?=\s|$)")
 
 
 @dataclass(frozen=True)
