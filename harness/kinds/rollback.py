@@ -54,7 +54,9 @@ class Rollback(Kind):
         missing = [step for step in project.adopted.steps if step.down is None] if project.adopted else []
         if not missing:
             return None
-        return f"nothing undoes {missing[0].path}" + (f", nor {len(missing) - 1} others" if missing[1:] else "")
+        return f"nothing undoes {missing[0].path}" + (
+            f", and {len(missing) - 1} more are like it" if missing[1:] else ""
+        )
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         dbname = subject.databases.empty()

@@ -338,7 +338,7 @@ def test_a_path_that_is_not_there(tmp_path: Path) -> None:
     [
         ("create trigger t before insert on __diesel_schema_migrations execute function f();", True),
         (
-            "create table if not exists public.__diesel_schema_migrations (version text); table __diesel_schema_migrations",
+            "create table public.__diesel_schema_migrations (a int); table __diesel_schema_migrations",
             False,
         ),
         ("select 1;", False),
