@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -257,6 +258,11 @@ def test_a_layout_is_found_and_read_in_its_order(tmp_path: Path, case: str) -> N
 
 def test_every_layout_is_tried() -> None:
     assert {layout for layout, *_ in WORKING.values()} == set(LAYOUTS)
+
+
+def test_every_layout_has_its_row_in_the_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "migrations.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE)) == set(LAYOUTS)
 
 
 @pytest.mark.parametrize("case", BROKEN)
