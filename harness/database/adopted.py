@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from harness.database import extensions, keeper, script
+from harness.database import extensions, grantees, keeper, script
 from harness.database.connection import Connection
 from harness.database.leftout import LeftOut, alone
 from harness.errors import HarnessError, MigrationError, Place, StatementError
@@ -55,7 +55,7 @@ def parse(name: str, sql: Sql) -> Parsed:
 def prepare(connection: Connection, project: Project) -> None:
     """Runs ``base:`` in an empty database, which is then ready for migrations.
 
-    Raises :class:`StatementError` for what the server refuses, and :class:`TargetError` for extensions it lacks.
+    Raises what :func:`build` raises.
     """
     _build(connection, project, project.foundation)
 
@@ -63,14 +63,17 @@ def prepare(connection: Connection, project: Project) -> None:
 def build(connection: Connection, project: Project) -> tuple[Skipped, ...]:
     """Runs ``base:`` and the other tool's migrations in an empty database; returns what was left out, and why.
 
-    All is parsed, and compared with the extensions of the server, before anything runs.
+    All is parsed, and compared with the extensions and roles of the server, before anything runs. Raises
+    :class:`StatementError` for what the server refuses, and :class:`TargetError` for what it lacks.
     """
     return _build(connection, project, (*project.foundation, *(project.adopted.steps if project.adopted else ())))
 
 
 def _build(connection: Connection, project: Project, steps: Iterable[Step]) -> tuple[Skipped, ...]:
     files = [parse(step.name, step.up) for step in steps]
-    extensions.require(connection, [each for file in files for each in file.parts], project.stand_ins)
+    parts = [each for file in files for each in file.parts]
+    extensions.require(connection, parts, project.stand_ins)
+    grantees.require(connection, parts)
     return run(connection, project, files)
 
 

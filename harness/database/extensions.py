@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness.database import binaries
 from harness.database.connection import Connection, version_text
 from harness.database.leftout import made
 from harness.errors import Place, TargetError
@@ -58,7 +59,15 @@ def _missing(connection: Connection, missing: list[tuple[str, Part, Statement]])
         f"PostgreSQL {version_text(connection.info.server_version)} has no extension {name}{others} here",
         place=Place(part.path, statement.line, statement.column),
         excerpt=sqlfile.excerpt(part.text, statement.line, statement.column),
-        hint="run where it is installed: --target system, if the PostgreSQL of this machine has it, or --target with a "
-        "connection string; or write what is used of it into a file under base: in project.yml, and say "
+        hint=f"{_elsewhere(names)}; or write what is used of it into a file under base: in project.yml, and say "
         f"extensions: {{stand_ins: [{', '.join(names)}]}}{built_in}",
     )
+
+
+def _elsewhere(names: list[str]) -> str:
+    """Where it can run: on the server of this machine, if that has them all."""
+    for found in binaries.installed()[:1]:
+        share = found.share
+        if share and all((share / "extension" / f"{name}.control").is_file() for name in names):
+            return f"PostgreSQL {found.version} of this machine has it: --target system"
+    return "run where it is installed: --target with a connection string, or --target system once this machine has it"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.database import adopted
+from harness.database import adopted, binaries
 from harness.database.connection import Connection, Server
 from harness.database.scratch import clean, workspace
 from harness.errors import HarnessError, StatementError, TargetError
@@ -180,7 +180,10 @@ def test_what_is_no_sql_is_found_before_anything_runs(make: Make, connection: Co
     assert names(connection) == []
 
 
-def test_an_extension_that_the_server_lacks(make: Make, connection: Connection) -> None:
+def test_an_extension_that_the_server_lacks(
+    make: Make, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(binaries, "installed", lambda: ())
     files = {
         "db/1_a.up.sql": "create table a (id int);",
         "db/2_b.up.sql": 'create extension btree_gist;\ncreate extension if not exists "uuid-ossp";\n',
@@ -193,12 +196,55 @@ def test_an_extension_that_the_server_lacks(make: Make, connection: Connection) 
     assert str(error) == (
         f"db/2_b.up.sql:2:1: PostgreSQL {version} has no extension uuid-ossp (nor postgis) here\n"
         '    2 | create extension if not exists "uuid-ossp";\n      | ^\n'
-        "hint: run where it is installed: --target system, if the PostgreSQL of this machine has it, or --target with "
-        "a connection string; or write what is used of it into a file under base: in project.yml, and say extensions: "
+        "hint: run where it is installed: --target with a connection string, or --target system once this "
+        "machine has it; or write what is used of it into a file under base: in project.yml, and say extensions: "
         "{stand_ins: [uuid-ossp, postgis]}; of uuid-ossp most need only a function uuid_generate_v4() that selects "
         "gen_random_uuid(), which is built in"
     )
     assert names(connection) == []
+
+
+def test_an_extension_that_another_server_of_this_machine_has(
+    make: Make, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    (other / "extension").mkdir(parents=True)
+    (other / "extension" / "postgis.control").touch()
+    (other / "pg_config").write_text(f"#!/bin/sh\necho {other}\n")
+    (other / "pg_config").chmod(0o755)
+    monkeypatch.setattr(binaries, "installed", lambda: (binaries.Binaries("system", other, "17.1"),))
+    files = {"1_a.up.sql": "create extension postgis;", "2_b.up.sql": "create extension citus;"}
+    (tmp_path / "db").mkdir()
+    for wanted, hint in ((1, "PostgreSQL 17.1 of this machine has it: --target system;"), (2, "run where it is ")):
+        named = {f"db/{name}": text for name, text in list(files.items())[:wanted]}
+        error = refusal(connection, make("migrations: {path: db}\n", **named))
+        assert (error.hint or "").startswith(hint)
+
+
+def test_roles_that_nobody_makes(make: Make, connection: Connection) -> None:
+    settings = "base: base.sql\nmigrations: {path: db}\n"
+    files = {
+        "base.sql": "do $$ begin create role app_owner nologin; end $$;\ncreate role app_reader nologin;\n",
+        "db/1_a.up.sql": (
+            "create table a (id int);\nalter table a owner to app_nobody;\n"
+            "grant select on a to app_reader, app_owner, public;\n"
+        ),
+        "db/2_b.up.sql": 'grant insert on a to anon;\ncreate policy p on a to "web User", anon using (true);',
+    }
+    error = refusal(connection, make(settings, **files))
+    assert isinstance(error, TargetError)
+    assert str(error) == (
+        "db/2_b.up.sql:1:1: there is no role anon (nor web User), and nothing makes it\n"
+        "    1 | grant insert on a to anon;\n      | ^\n"
+        "hint: make what the platform brings in an SQL file under base: in project.yml: "
+        'create role anon nologin; create role "web User" nologin;'
+    )
+    assert names(connection) == []
+    del files["db/2_b.up.sql"]
+    (make(settings, **files).root / "db/2_b.up.sql").unlink()
+    adopted.build(connection, make(settings, **files))
+    assert value(connection, "select has_table_privilege('app_owner', 'a', 'select')")
+    connection.execute("drop table a")
 
 
 def test_stand_ins_for_extensions(make: Make, connection: Connection) -> None:
