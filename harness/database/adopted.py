@@ -13,13 +13,15 @@ import psycopg
 
 from harness.database import extensions, grantees, keeper, script
 from harness.database.connection import Connection
-from harness.database.leftout import LeftOut, alone
+from harness.database.leftout import LeftOut, alone, needless
 from harness.errors import HarnessError, MigrationError, Place, StatementError
 from harness.project import sqlfile
 from harness.project.model import Part, Project, Sql, Step
 from harness.project.sqlfile import Statement
 
 _MISSING = ("3F000", "42704", "42883", "42P01")  # no such schema, role or type, function, table
+
+_IN_TRANSACTION = "25001"
 
 
 @dataclass(frozen=True)
@@ -118,20 +120,34 @@ def _run(connection: Connection, file: Parsed, left_out: LeftOut, skipped: list[
 def _send(connection: Connection, file: Parsed, left_out: LeftOut, skipped: list[Skipped]) -> None:
     for part, statements in file.parts:
         for statement in statements:
-            why = left_out.reason(statement)
-            if why is None:
-                script.execute(connection, part, statement)
-            else:
+            why = left_out.reason(statement) or _tried(connection, part, statement)
+            if why is not None:
                 words = " ".join(statement.text.split()[:6])
                 skipped.append(Skipped(Place(part.path, statement.line, statement.column), words, why))
 
 
+def _tried(connection: Connection, part: Part, statement: Statement) -> str | None:
+    """Runs a statement. Where psql would go on behind a refusal that changes nothing, says so."""
+    try:
+        script.execute(connection, part, statement)
+    except StatementError as error:
+        idle = connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        why = needless(statement, error.sqlstate) if idle else None
+        if why is None:
+            raise
+        return why
+    return None
+
+
 def _with_base(error: StatementError) -> HarnessError:
+    """The way out that this project has, which is not that of migrations of its own."""
     if error.sqlstate in _MISSING:
         advice = (
             "what the platform brings (roles, schemas, functions) belongs into an SQL file under base: in project.yml"
         )
         error.hint = f"{error.hint}; {advice}" if error.hint else advice
+    elif error.sqlstate == _IN_TRANSACTION:
+        error.hint = "let the file say that it runs outside of a transaction, in the words of its tool"
     return error
 
 

@@ -30,6 +30,8 @@ _ALWAYS = {
     "alter_subscription_stmt": "it would connect to another server",
     "drop_subscription_stmt": "it would connect to another server",
 }
+_NOT_THERE = ("3F000", "42704", "42883", "42P01")  # no such schema, object, function, table
+_THERE = (("create_schema_stmt", "42P06"), ("create_plang_stmt", "42710"), ("create_extension_stmt", "42710"))
 _SHARED_OBJECTS = ("OBJECT_DATABASE", "OBJECT_TABLESPACE", "OBJECT_PARAMETER_ACL")
 # What pg_dump sets for its own session; older servers do not know all of them.
 _PREAMBLE = (
@@ -112,6 +114,16 @@ def new_owner(kind: str, node: Any) -> str | None:
         return str(node.newowner.rolename) or None
     if kind == "alter_table_stmt" and len(node.cmds) == 1:
         return str(node.cmds[0].alter_table_cmd.newowner.rolename) or None
+    return None
+
+
+def needless(statement: Statement, sqlstate: str) -> str | None:
+    """Why it is no harm that a statement was refused: scripts of psql drop what is not there, and make what is."""
+    kind = statement.tree.WhichOneof("node")
+    if kind == "drop_stmt" and sqlstate in _NOT_THERE:
+        return "there is nothing to drop"
+    if (kind, sqlstate) in _THERE:
+        return "it is there already"
     return None
 
 

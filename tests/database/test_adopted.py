@@ -159,6 +159,12 @@ def test_a_refused_statement_is_shown_where_it_stands(make: Make, connection: Co
     assert value(connection, "select 1") == 1
 
 
+def test_what_no_transaction_may_hold_and_no_parser_sees(make: Make, connection: Connection) -> None:
+    text = "create procedure p() language sql as 'vacuum';\ncall p();"
+    error = refusal(connection, make("migrations: {path: db}\n", **{"db/1_a.up.sql": text}))
+    assert error.hint == "let the file say that it runs outside of a transaction, in the words of its tool"
+
+
 def test_an_error_in_an_included_file_and_in_copied_rows(make: Make, connection: Connection) -> None:
     files = {"all.sql": "create table a (id int);\n\\ir rows.sql\n", "rows.sql": "\ncopy a from stdin;\n1\nx\n\\.\n"}
     error = refusal(connection, make("migrations: {path: all.sql}\n", **files))
@@ -311,6 +317,34 @@ def test_nothing_outside_of_the_scratch_database_changes(make: Make, connection:
     assert value(connection, "select relowner::regrole::text from pg_class where relname = 'a'") == "app_owner"
     assert value(connection, "select has_table_privilege('app_reader', 'a', 'select')")
     connection.execute("drop table a")
+
+
+def test_a_script_of_psql_may_drop_what_is_not_there_and_make_what_is(make: Make, connection: Connection) -> None:
+    text = "drop table a;\ndrop function f();\ncreate schema public;\ncreate table a (id int);\n"
+    skipped = adopted.build(connection, make("migrations: {path: db.sql}\n", **{"db.sql": text}))
+    assert [(each.place.line, each.why) for each in skipped] == [
+        (1, "there is nothing to drop"),
+        (2, "there is nothing to drop"),
+        (3, "it is there already"),
+    ]
+    assert names(connection) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("begin;\ndrop table a;\ncommit;\n", 'table "a" does not exist (42P01)'),
+        ("create table b ();\ncreate table b ();\n", 'relation "b" already exists (42P07)'),
+    ],
+)
+def test_other_refusals_end_a_script(make: Make, connection: Connection, text: str, message: str) -> None:
+    error = refusal(connection, make("migrations: {path: db.sql}\n", **{"db.sql": text}))
+    assert (error.message, error.place and error.place.line) == (message, 2)
+
+
+def test_a_migration_that_drops_what_is_not_there_is_refused(make: Make, connection: Connection) -> None:
+    error = refusal(connection, make("migrations: {path: db}\n", **{"db/1_a.up.sql": "drop table a;"}))
+    assert error.message == 'table "a" does not exist (42P01)'
 
 
 def test_settings_that_only_a_newer_dump_needs(make: Make, system_server: Server) -> None:
