@@ -126,3 +126,14 @@ def test_a_rollback_that_does_not_undo(theirs: Cli, old: str, new: str, caught: 
     done = theirs.run("test", "--profile", "ci", "--select", "kind:rollback")
     assert done.returncode == 1, done.stdout + done.stderr
     assert caught in done.stdout
+
+
+def test_rollback_of_our_own_migrations_stands_on_base(cli: Cli) -> None:
+    cli.write("project.yml", f"name: {cli.name}\nmodules: [app]\nbase: base.sql\n")
+    cli.write("base.sql", "create schema auth; create table auth.users (id integer primary key);")
+    cli.replace("schema/app/001_items.up.sql", "note text", "note text,\n    by integer references auth.users")
+    cli.write("checks/app/items.yml", "table: app.items\nchecks:\n  - primary_key: [id]\n")
+    cli.write("checks/app/_module.yml", "module: app\nchecks:\n  - rollback: all\n")
+    done = cli.run("test", "--profile", "ci")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 proved, 0 broken, 0 unreliable" in done.stdout
