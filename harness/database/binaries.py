@@ -48,6 +48,17 @@ class Binaries:
         """``embedded PostgreSQL 18.6``: how the first line of a run names it."""
         return f"{self.kind} PostgreSQL {self.version}"
 
+    @property
+    def share(self) -> Path | None:
+        """Where the server keeps what it shares, its extensions among it; None where it does not say."""
+        try:
+            answer = subprocess.run(
+                [self.program("pg_config"), "--sharedir"], capture_output=True, text=True, check=False
+            )
+        except OSError:
+            return None
+        return Path(answer.stdout.strip()) if answer.returncode == 0 else None
+
     def program(self, name: str) -> Path:
         return self.directory / name
 

@@ -1,0 +1,139 @@
+"""The verbs in a project whose migrations belong to another tool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from harness.database.connection import Server
+from tests.cli.conftest import Cli
+
+SETTINGS = """\
+name: {name}
+modules: {{app: {{}}, shop: {{}}}}
+base: base.sql
+migrations: {{path: db/migrations}}
+profiles:
+  ci: {{scenarios: 3, seed: 0}}
+"""
+ITEMS = """\
+-- migrate:up
+create table app.items (
+    id integer primary key,
+    amount integer not null constraint amount_positive check (amount > 0)
+);
+-- migrate:down
+drop table app.items;
+"""
+ORDERS = """\
+-- migrate:up transaction:false
+create table shop.orders (id integer primary key, item integer not null references app.items);
+create index concurrently on shop.orders (item);
+-- migrate:down
+drop table shop.orders;
+"""
+CHECKS = "table: app.items\nchecks:\n  - primary_key: [id]\n  - check: amount > 0\n    constraint: amount_positive\n"
+
+
+@pytest.fixture
+def theirs(cli: Cli) -> Iterator[Cli]:
+    for path in ("schema/app/001_items.up.sql", "schema/app/001_items.down.sql", "checks/app/items.yml"):
+        (cli.root / path).unlink()
+    cli.write("project.yml", SETTINGS.format(name=cli.name))
+    cli.write("base.sql", "create schema app; create schema shop;")
+    cli.write("db/migrations/20240101_items.sql", ITEMS)
+    cli.write("db/migrations/20240102_orders.sql", ORDERS)
+    cli.write("checks/app/items.yml", CHECKS)
+    cli.write("checks/shop/orders.yml", "table: shop.orders\nchecks:\n  - primary_key: [id]\n")
+    yield cli
+
+
+@pytest.mark.parametrize("words", [("apply",), ("rollback",), ("status",), ("new", "app", "more")])
+def test_what_belongs_to_another_tool_is_left_to_it(theirs: Cli, words: tuple[str, ...]) -> None:
+    done = theirs.run(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"harness {words[0]}: the migrations in db/migrations belong to dbmate; here they are only read\n"
+        "hint: they are applied with: dbmate --migrations-dir db/migrations up\n"
+    )
+
+
+def test_lint_wants_files(theirs: Cli) -> None:
+    done = theirs.run("lint")
+    assert done.returncode == 2
+    assert done.stderr.endswith("hint: name the files: harness lint FILE …\n")
+
+
+def test_checks_are_proven(theirs: Cli, description: str) -> None:
+    done = theirs.run("test", "--profile", "ci")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{description}, app, shop: 2 migrations, ")
+    assert "3 proved, 0 broken, 0 unreliable" in done.stdout
+
+
+def test_a_selection_is_proven_with_everything_built(theirs: Cli) -> None:
+    theirs.write("seeds/app/items.csv", "id,amount\n1,5\n")
+    theirs.write("seeds/shop/orders.csv", "id,item\n1,1\n")
+    done = theirs.run("test", "--profile", "ci", "--select", "shop")
+    assert done.returncode == 0, done.stderr
+    assert "1 proved, 0 broken, 0 unreliable" in done.stdout
+
+
+def test_a_rule_that_the_migrations_lack_is_broken(theirs: Cli) -> None:
+    theirs.replace("db/migrations/20240101_items.sql", " constraint amount_positive check (amount > 0)", "")
+    done = theirs.run("test", "--profile", "ci", "--select", "app")
+    assert done.returncode == 1
+    assert "1 proved, 1 broken, 0 unreliable" in done.stdout
+
+
+def test_a_migration_that_the_server_refuses(theirs: Cli) -> None:
+    theirs.replace("db/migrations/20240101_items.sql", "id integer primary", "id integr primary")
+    done = theirs.run("test")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith('db/migrations/20240101_items.sql:3:8: type "integr" does not exist (42704)\n')
+
+
+def test_fixtures_are_loaded_into_a_database_that_the_tool_has_migrated(theirs: Cli, server: Server) -> None:
+    theirs.write("seeds/app/items.csv", "id,amount\n1,5\n")
+    with server.connect() as connection:
+        connection.execute(f"create database {theirs.name}".encode())
+    with server.connect(theirs.name) as connection:
+        connection.execute("create schema app; create table app.items (id integer primary key, amount integer)")
+    done = theirs.run("seed")
+    assert (done.returncode, done.stderr) == (0, "")
+    with server.connect(theirs.name) as connection:
+        assert connection.execute("select id, amount from app.items").fetchall() == [(1, 5)]
+
+
+def test_rollback_of_another_tools_migrations(theirs: Cli) -> None:
+    theirs.write("checks/app/_module.yml", "module: app\nchecks:\n  - rollback: all\n")
+    done = theirs.run("test", "--profile", "ci", "--select", "kind:rollback")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 proved, 0 broken" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "caught"),
+    [
+        ("drop table shop.orders;", "", "table shop.orders is left over"),
+        ("drop table shop.orders;", "drop table shop.order;", 'table "order" does not exist (42P01)'),
+    ],
+)
+def test_a_rollback_that_does_not_undo(theirs: Cli, old: str, new: str, caught: str) -> None:
+    theirs.write("checks/app/_module.yml", "module: app\nchecks:\n  - rollback: all\n")
+    theirs.replace("db/migrations/20240102_orders.sql", old, new)
+    done = theirs.run("test", "--profile", "ci", "--select", "kind:rollback")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert caught in done.stdout
+
+
+def test_rollback_of_our_own_migrations_stands_on_base(cli: Cli) -> None:
+    cli.write("project.yml", f"name: {cli.name}\nmodules: [app]\nbase: base.sql\n")
+    cli.write("base.sql", "create schema auth; create table auth.users (id integer primary key);")
+    cli.replace("schema/app/001_items.up.sql", "note text", "note text,\n    by integer references auth.users")
+    cli.write("checks/app/items.yml", "table: app.items\nchecks:\n  - primary_key: [id]\n")
+    cli.write("checks/app/_module.yml", "module: app\nchecks:\n  - rollback: all\n")
+    done = cli.run("test", "--profile", "ci")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 proved, 0 broken, 0 unreliable" in done.stdout
