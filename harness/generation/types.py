@@ -35,7 +35,9 @@ def values(column: Column) -> Text:
     if column.base_kind == "e":
         return st.sampled_from(column.labels)
     if column.base_kind == "c":
-        return st.tuples(*map(_nullable, column.parts)).map(composite)
+        # A row of nothing but NULLs is NULL itself to IS NULL.
+        first, *others = column.parts
+        return st.tuples(values(first), *map(_nullable, others)).map(composite)
     if column.parts and column.base_kind == "b" and column.base_name not in _PLAIN:
         return st.lists(values(column.parts[0]), max_size=3).map(array)
     if column.parts and column.base_kind in ("r", "m"):
