@@ -26,7 +26,6 @@ _TEXTS = ("text", "varchar", "bpchar", "citext", "name")
 _MOMENTS = ("date", "timestamp", "timestamptz")
 _TYPICAL = {
     "bool": ("false", "true"),
-    "uuid": ("00000000-0000-0000-0000-000000000000",),
     "inet": ("10.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32", "0.0.0.0/0"),
     "cidr": ("10.0.0.0/8", "10.0.0.1/32", "2001:db8::/32", "::/0"),
     "interval": ("0", "1 second", "1 minute", "1 hour", "1 day", "1 month", "1 year", "-1 day"),

@@ -29,7 +29,7 @@ VARIETY = 32
 DEPTH = 50
 """Parents of parents before a chain of foreign keys is given up."""
 
-PLENTY = 24
+PLENTY = 12
 """Rows of a scenario after which parents are shared, and what may be NULL is: ancestors of ancestors are many."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.generation.oracle import Oracle
 from harness.project import sql
@@ -26,6 +26,10 @@ class Hints:
     constants: tuple[str, ...] = ()
     patterns: tuple[Pattern, ...] = ()
     now: bool = False
+
+    def also(self, constants: Iterable[str]) -> Hints:
+        """With more constants, behind those of the rules."""
+        return replace(self, constants=tuple(dict.fromkeys((*self.constants, *constants))))
 
 
 def of_constants(texts: Iterable[str]) -> Hints:

@@ -27,10 +27,10 @@ from harness.generation.types import Unsupported
 from harness.probes import Accepted, Execute, Insert, Probe, Refusal, Scenario, Session, Statement, Values
 from harness.project.model import TableName
 
-TRIES = 24
+TRIES = 12
 """Rows that are drawn before a table counts as one that refuses them."""
 
-LESSONS = 6
+LESSONS = 5
 """Lessons learnt for one table and the tables above it before it is given up."""
 
 FORMATS = ("1", "<a/>", "{}", "[]", "2000-01-01", "a@b.org", "https://a.org/", "10.0.0.1", "true", "a", "A1", "00:00")
@@ -53,6 +53,10 @@ class _Attempt:
     insert: Insert
     refusal: Refusal
 
+    @property
+    def obstacle(self) -> Obstacle:
+        return Obstacle(self.insert.table, str(self.refusal))
+
     def instead(self, values: Values) -> Insert:
         return Insert(self.insert.table, values)
 
@@ -64,20 +68,29 @@ class Teacher:
         self._session = session
         self._pools = pools
         self.learnt: dict[TableName, Supply] = {}
+        self._given_up: dict[TableName, Obstacle] = {}
 
     def fill(self, name: TableName) -> Obstacle | None:
         """Whether a row of the table, with all it refers to, is accepted; else what stood in the way."""
         try:
-            for _ in range(LESSONS):
-                refused = self._tried(name)
-                if not isinstance(refused, _Attempt):
-                    return refused
-                if not self._learn(refused):
-                    break
-            refused = self._tried(name)
+            found = self._filled(name)
         except (Unfillable, Unsupported, Missing) as reason:
-            return Obstacle(name, str(reason))
-        return Obstacle(refused.insert.table, str(refused.refusal)) if isinstance(refused, _Attempt) else refused
+            found = Obstacle(name, str(reason))
+        if found is not None:
+            self._given_up.setdefault(found.table, found)
+        return found
+
+    def _filled(self, name: TableName) -> Obstacle | None:
+        for _ in range(LESSONS):
+            refused = self._tried(name)
+            if not isinstance(refused, _Attempt):
+                return refused
+            if refused.insert.table in self._given_up and refused.insert.table != name:
+                return self._given_up[refused.insert.table]
+            if not self._learn(refused):
+                return refused.obstacle
+        refused = self._tried(name)
+        return refused.obstacle if isinstance(refused, _Attempt) else refused
 
     def _tried(self, name: TableName) -> _Attempt | Obstacle | None:
         """None if one of several rows was accepted, else how the last one was refused."""
@@ -87,15 +100,15 @@ class Teacher:
             probe = Probe(Insert(name, row), Accepted(1), "a row")
             return Scenario(joined(draft.inserts, draft.rings, draft.silent), (probe,))
 
-        last: Scenario | None = None
+        found: _Attempt | Obstacle | None = Obstacle(name, "no row could be drawn that keeps all rules")
         for count in (1, TRIES):
             for scenario in self._drawn(build, count):
-                if self._refusals([(scenario.setup, scenario.probes[0].statement)])[0] is None:
+                found = self._culprit(scenario)
+                if found is None:
                     return None
-                last = scenario
-        if last is None:
-            return Obstacle(name, "no row could be drawn that keeps all rules")
-        return self._culprit(last)
+                if isinstance(found, _Attempt) and found.insert.table in self._given_up:
+                    return found
+        return found
 
     def _drawn(self, build: Callable[[Draft], Scenario], count: int) -> list[Scenario]:
         return drawn(st.composite(lambda draw: build(Draft(draw, self._pools.catalog, self._pools)))(), count)
@@ -227,7 +240,7 @@ class Teacher:
             for column in definition.columns if parent else ():
                 if parent is None or column.name.lower() not in words or column.name in key.referenced_columns:
                     continue
-                for option in self._options(definition, column.name, of_bodies(bodies))[:12]:
+                for option in self._options(definition, column.name, of_bodies(bodies))[:24]:
                     other = Insert(parent.table, {**parent.values, column.name: option})
                     before = (*attempt.before[:place], other, *attempt.before[place + 1 :])
                     if self._refusals([(before, attempt.insert)])[0] is None:
@@ -260,10 +273,12 @@ class Teacher:
     def _options(self, table: Table, name: str, hints: Hints) -> list[str | None]:
         """Values of a column that keep the rules about it, and differ from all that was drawn."""
         column = table.column(name)
-        found: dict[str | None, None] = dict.fromkeys(candidates(column, hints, draws=4))
+        plain = candidates(column, hints, draws=4)
+        found: dict[str | None, None] = dict.fromkeys(each for each in plain if each in hints.constants)
         if column.base_name in ("text", "varchar", "bpchar", "citext"):
             limit = column.typmod - 4 if column.typmod >= 4 else None
-            found = {**dict.fromkeys(text for text in FORMATS if limit is None or len(text) <= limit), **found}
+            found |= dict.fromkeys(text for text in FORMATS if limit is None or len(text) <= limit)
+        found |= dict.fromkeys(plain)
         pool = next((each for each in self._pools.of(table) if name in each.columns), None)
         if pool is not None:
             there = {row[pool.columns.index(name)] for row in pool.rows}

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from harness.catalog.model import Catalog, Index, Table
+from harness.catalog.model import Catalog, Column, Index, Table
 from harness.generation.candidates import candidates
 from harness.generation.hints import Hints, hints
 from harness.generation.lineage import circular
@@ -191,7 +191,7 @@ class Pools:
         predicates = tuple(rule.predicate for rule in rules if column in _mentioned(table, rule))
         if (table.name.schema, predicates) not in self._hints:
             self._hints[table.name.schema, predicates] = hints(self.oracle, table.name.schema, predicates)
-        found = candidates(definition, self._hints[table.name.schema, predicates])
+        found = candidates(definition, self._hints[table.name.schema, predicates].also(_defaults(definition)))
         if not on_trial(definition):
             return found
         if (definition.type, found) not in self._readable:
@@ -226,9 +226,15 @@ class Pools:
         """Combinations of what keeps the rules about each column alone: of few values few combinations are missed."""
         return product([self._alone(table, column, rules, also) for column in columns])
 
-    def _alone(self, table: Table, column: str, rules: Sequence[Rule], also: tuple[str, ...]) -> Tuple:
-        """The candidates of a column that keep the rules about it alone."""
-        known = (*self.rules(table), *self.supplied(table), *map(Rule, also))
+    def _alone(
+        self, table: Table, column: str, rules: Sequence[Rule], also: tuple[str, ...], beside: tuple[str, ...] = ()
+    ) -> Tuple:
+        """The candidates of a column that keep the rules about it alone; those of the columns ``beside`` it count."""
+        known: tuple[Rule, ...] = (*self.rules(table), *self.supplied(table), *map(Rule, also))
+        if beside:
+            tied = [rule for rule in known if set(_mentioned(table, rule)) & {*beside}]
+            # As if each of them spoke of this column.
+            known = tuple(Rule(f"({rule.predicate}\n) and {identifier(column)} is null") for rule in tied)
         own = [rule for rule in rules if _mentioned(table, rule) == (column,)]
         single = [(value,) for value in self.candidates(table, column, known)]
         return tuple(value for (value,) in self._keeping(table, (column,), single, own))
@@ -246,7 +252,7 @@ class Pools:
             answers = self.oracle.answers(table, names, rows, predicates)
             return [choice for choice, found in zip(choices, answers, strict=True) if all(each.holds for each in found)]
 
-        options = {column: self._alone(table, column, rules, also) for column in columns}
+        options = {column: self._alone(table, column, rules, also, columns) for column in columns}
         if not all(options.values()):
             return []
         relevant = [rule.predicate for rule in _relevant(table, columns, rules)]
@@ -265,6 +271,13 @@ class Pools:
             for row, answer in zip(rows, answers, strict=True)
             if all(value.holds for value in answer) and all(row[index] is not None for index in not_null)
         ]
+
+
+def _defaults(column: Column) -> list[str]:
+    """The constants of a column's default: whoever wrote it thought that the rules let it pass."""
+    return (
+        [constant.text for constant in sql.constants(column.default)] if column.default and not column.generated else []
+    )
 
 
 def _why(table: Table, columns: tuple[str, ...], rules: Sequence[Rule], supplying: bool) -> str:
