@@ -65,7 +65,7 @@ def ratio(of: Timing, by: Timing) -> Ratio:
 def machine() -> str:
     """The machine in one line, and how busy it is with other things."""
     load = os.getloadavg()[0]
-    return f"{os.cpu_count()} × {_processor()}, {platform.system()} {platform.release()}, load {load:.1f}"
+    return f"{os.cpu_count()} x {_processor()}, {platform.system()} {platform.release()}, load {load:.1f}"
 
 
 def versions(more: Iterable[str] = ()) -> str:
