@@ -11,6 +11,7 @@ from harness.generation.bulk import series
 from harness.generation.bulk.forms import Form, evaluated
 from harness.generation.bulk.series import N
 from harness.generation.exclusions import Exclusion
+from harness.generation.oracle import Tuple
 from harness.generation.pools import supplied
 
 if TYPE_CHECKING:
@@ -45,10 +46,12 @@ def _move(draft: Draftsman, element: tuple[str, str], columns: Sequence[Column])
         return False
     numbers = sorted({draft.wish.first, draft.wish.first + 1, draft.wish.last, draft.wish.last + 1})
     for forms in itertools.product(*(list(_forms(column)) for column in columns)):
-        found = [evaluated(draft.site, column, [form], numbers)[0] for column, form in zip(columns, forms, strict=True)]
-        rows = [tuple(texts) for texts in zip(*(each for each in found if each), strict=True)]
-        if len(rows) != len(numbers) or any(len(row) != len(names) for row in rows):
+        found = [
+            evaluated(draft.site, column, [form], numbers)[form] for column, form in zip(columns, forms, strict=True)
+        ]
+        if not all(found):
             continue
+        rows = list(zip(*found, strict=True))
         pairs = [(rows[0], other) for other in rows[1:]]
         if all(draft.site.pairs(draft.table, names, pairs, [element])) and _fit(draft, names, rows):
             for column, form in zip(columns, forms, strict=True):
@@ -57,7 +60,14 @@ def _move(draft: Draftsman, element: tuple[str, str], columns: Sequence[Column])
     return False
 
 
-def _fit(draft: Draftsman, names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> bool:
+def _rows(draft: Draftsman, columns: Sequence[Column], forms: Sequence[Form], numbers: Sequence[int]) -> list[Tuple]:
+    """What the forms make of the numbers; nothing where one of them fails."""
+    both = zip(columns, forms, strict=True)
+    found = [evaluated(draft.site, column, [form], numbers)[form] for column, form in both]
+    return list(zip(*found, strict=True)) if all(found) else []
+
+
+def _fit(draft: Draftsman, names: tuple[str, ...], rows: Sequence[Tuple]) -> bool:
     """Leaves those combinations of the pools that go with the values; whether there are any in each."""
     fitting = []
     for pool in draft.pools:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import Column, Table
@@ -18,8 +18,11 @@ from harness.generation.oracle import Tuple
 from harness.generation.pool import Pool
 from harness.probes.statement import literal
 
-BASES = 10
-"""Combinations of a pool that forms are tried on."""
+BASES = 5
+"""Values of a pool that forms are tried on."""
+
+MANY = 50
+"""Combinations of a pool that may be varied."""
 
 _HEX = "'0123456789abcdef'"
 _PADDED = "lpad({digits}, greatest({{1}}::integer, length({digits})), {zero}) "
@@ -48,45 +51,56 @@ class Varied:
 def varied(site: Site, table: Table, pool: Pool, column: Column, numbers: Sequence[int], base: int) -> Varied | None:
     """The form that most combinations of a pool take, for rows of such ``numbers``; None if none does."""
     place = pool.columns.index(column.name)
-    rows = [row for row in pool.rows if row[place] is not None][:BASES]
-    found: dict[str, dict[Tuple, tuple[str, ...]]] = defaultdict(dict)
     plain = distinct(column, base)
-    tried = [(row, Form(plain)) for row in rows] if plain else []
-    tried += [(row, form) for row in rows for form in _forms(column, row[place] or "")]
-    values = evaluated(site, column, [form for _, form in tried], numbers)
-    candidates = [(row, form, texts) for (row, form), texts in zip(tried, values, strict=True) if texts]
-    # A form that makes the same of two numbers is none.
-    candidates = [each for each in candidates if len(set(each[2])) == len(numbers)]
-    flat = [(*row[:place], text, *row[place + 1 :]) for row, _, texts in candidates for text in texts]
-    kept = site.keeping(table, pool.columns, flat)
-    for n, (row, form, texts) in enumerate(candidates):
-        if all(kept[n * len(texts) : (n + 1) * len(texts)]):
-            found[form.template].setdefault(row, form.texts)
+    found = _kept(site, table, pool, place, numbers, [(row, Form(plain)) for row in pool.rows[:MANY]] if plain else [])
+    if not found:
+        simple = {row[place]: row for row in reversed(pool.rows) if row[place]}
+        rows = [simple[value] for value in list(simple)[: -BASES - 1 : -1]]
+        tried = [(row, form) for row in rows for form in _forms(column, row[place] or "")]
+        found = _kept(site, table, pool, place, numbers, tried)
     if not found:
         return None
-    template = max(found, key=lambda each: (each == plain, len(found[each])))
+    template = max(found, key=lambda each: len(found[each]))
     return Varied(template, tuple(found[template]), tuple(found[template].values()))
 
 
-def evaluated(site: Site, column: Column, forms: Sequence[Form], numbers: Sequence[int]) -> list[list[str] | None]:
-    """What each form makes of the numbers, as text; None where it makes nothing of them."""
+def _kept(
+    site: Site, table: Table, pool: Pool, place: int, numbers: Sequence[int], tried: Sequence[tuple[Tuple, Form]]
+) -> dict[str, dict[Tuple, tuple[str, ...]]]:
+    """For each form the combinations for which the rules let it pass with all numbers, and its texts for them."""
+    values = evaluated(site, table.column(pool.columns[place]), [form for _, form in tried], numbers)
+    # A form that makes the same of two numbers is none.
+    candidates = [(row, form, values[form]) for row, form in tried if len({*values[form]}) == len(numbers)]
+    flat = [(*row[:place], text, *row[place + 1 :]) for row, _, texts in candidates for text in texts]
+    kept = site.keeping(table, pool.columns, flat)
+    found: dict[str, dict[Tuple, tuple[str, ...]]] = defaultdict(dict)
+    for n, (row, form, texts) in enumerate(candidates):
+        if all(kept[n * len(texts) : (n + 1) * len(texts)]):
+            found[form.template].setdefault(row, form.texts)
+    return found
+
+
+def evaluated(
+    site: Site, column: Column, forms: Iterable[Form], numbers: Sequence[int]
+) -> dict[Form, tuple[str | None, ...]]:
+    """What each form makes of the numbers, as text; nothing where it fails on them."""
     import psycopg
 
-    known: dict[Form, list[str] | None] = {}
-    for form in forms:
-        if form in known:
-            continue
-        value = f"({form.template.format(*map(literal, form.texts))})::{column.type}::text"
-        rows = ", ".join(f"({number}::bigint)" for number in numbers)
-        try:
-            with site.connection.transaction():
-                query = f"select {value} from (values {rows}) as harness_g (n)"
-                known[form] = [text for (text,) in site.connection.execute(query.encode())]
-        except psycopg.DataError:
-            known[form] = None
-        except psycopg.IntegrityError:  # of a domain
-            known[form] = None
-    return [known[form] for form in forms]
+    forms = list(dict.fromkeys(forms))
+    if not forms:
+        return {}
+    shown = ", ".join(f"({form.template.format(*map(literal, form.texts))})::{column.type}::text" for form in forms)
+    rows = ", ".join(f"({number}::bigint)" for number in numbers)
+    try:
+        with site.connection.transaction():
+            found = site.connection.execute(f"select {shown} from (values {rows}) as harness_g (n)".encode()).fetchall()
+            return dict(zip(forms, zip(*found, strict=True), strict=True))
+    except (psycopg.DataError, psycopg.IntegrityError):  # the latter of a domain
+        if len(forms) == 1:
+            return {forms[0]: ()}
+        middle = len(forms) // 2
+        halves = forms[:middle], forms[middle:]
+        return {form: texts for half in halves for form, texts in evaluated(site, column, half, numbers).items()}
 
 
 def _forms(column: Column, base: str) -> Iterator[Form]:

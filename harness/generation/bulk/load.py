@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from harness.catalog.model import Constraint, Table
@@ -44,8 +44,8 @@ def load(site: Site, tables: Sequence[Table], size: Size) -> Iterator[Filled]:
 class _Filling:
     def __init__(self, site: Site, size: Size, group: Group) -> None:
         self._site = site
-        self._size = size
         self._group = group
+        self._wanted = {table.name: size(table) for knot in group.knots for table in knot}
 
     def run(self) -> list[Filled]:
         import psycopg
@@ -57,7 +57,7 @@ class _Filling:
         except psycopg.Error as error:  # a constraint that is looked at when all is done
             reason, seconds = described(error), time.perf_counter() - started
             tables = [table for knot in self._group.knots for table in knot]
-            return [Filled(table.name, self._size(table), 0, seconds, reason) for table in tables]
+            return [Filled(table.name, self._wanted[table.name], 0, seconds, reason) for table in tables]
 
     def _fill(self) -> list[Filled]:
         connection = self._site.connection
@@ -77,16 +77,16 @@ class _Filling:
             tallies = [self._table(knot[0])]
         else:
             with self._told(tallies := [Tally() for _ in knot]):
-                tie(self._site, knot, min(map(self._size, knot)), self._absent, tallies)
+                tie(self._site, knot, min(self._wanted[table.name] for table in knot), self._absent, tallies)
         seconds = (time.perf_counter() - started) / len(knot)
         for table, tally in zip(knot, tallies, strict=True):
-            wanted = self._size(table)
+            wanted = self._wanted[table.name]
             reason = tally.reason or "no more rows were found" if tally.rows < wanted else None
             yield Filled(table.name, wanted, tally.rows, seconds, reason)
 
     def _table(self, table: Table) -> Tally:
-        tally, rows = Tally(), self._size(table)
-        with self._told([tally]):
+        tally, rows = Tally(), self._wanted[table.name]
+        with self._told([tally]) if rows else nullcontext():
             advance(self._site, table)
             low = self._site.count(table)
             absent = self._absent(table)
