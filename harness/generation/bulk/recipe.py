@@ -51,7 +51,7 @@ class Recipe:
         head = f"insert into {qualified(self.table.name)}"
         tail = " on conflict do nothing" if conflicts else ""
         if not self.columns:
-            return f"{head} default values{tail}"
+            return f"{head} select from generate_series({low}::bigint, {high}::bigint){tail}"
         rows = self.rows(low, high, strictly)
         return (
             f"{head} ({self.columns}) overriding system value select {self.columns} from ({rows}) as harness_rows{tail}"
