@@ -23,11 +23,15 @@ Size = Callable[[Table], int]
 
 @dataclass(frozen=True)
 class Filled:
-    """A table that got ``rows`` of the rows that were ``wanted``; the ``reason`` says why not all of them."""
+    """A table that got ``rows`` of the rows that were ``wanted``; the ``reason`` says why not all of them.
+
+    It had ``before``: some that triggers have brought in while other tables were filled among them.
+    """
 
     table: TableName
     wanted: int
     rows: int
+    before: int
     seconds: float
     reason: str | None = None
 
@@ -57,7 +61,7 @@ class _Filling:
         except psycopg.Error as error:  # a constraint that is looked at when all is done
             reason, seconds = described(error), time.perf_counter() - started
             tables = [table for knot in self._group.knots for table in knot]
-            return [Filled(table.name, self._wanted[table.name], 0, seconds, reason) for table in tables]
+            return [Filled(table.name, self._wanted[table.name], 0, 0, seconds, reason) for table in tables]
 
     def _fill(self) -> list[Filled]:
         connection = self._site.connection
@@ -73,6 +77,7 @@ class _Filling:
 
     def _knot(self, knot: tuple[Table, ...]) -> Iterator[Filled]:
         started = time.perf_counter()
+        before = {table.name: self._site.count(table) for table in knot}
         if len(knot) == 1:
             tallies = [self._table(knot[0])]
         else:
@@ -82,7 +87,7 @@ class _Filling:
         for table, tally in zip(knot, tallies, strict=True):
             wanted = self._wanted[table.name]
             reason = tally.reason or "no more rows were found" if tally.rows < wanted else None
-            yield Filled(table.name, wanted, tally.rows, seconds, reason)
+            yield Filled(table.name, wanted, tally.rows, before[table.name], seconds, reason)
 
     def _table(self, table: Table) -> Tally:
         tally, rows = Tally(), self._wanted[table.name]

@@ -17,7 +17,8 @@ def value(column: Column, rows: int) -> str:
 
     Raises :class:`~harness.generation.types.Unsupported` for a type without values.
     """
-    spread = _SPREAD.get(column.base_name, "").format(distinct=max(rows // 20, 5))
+    # Numbers stay small: triggers and views squeeze them into all sorts of types.
+    spread = _SPREAD.get(column.base_name, "").format(distinct=max(rows // 20, 5), many=min(max(rows, 1000), 30_000))
     if column.base_kind == "e" or not spread or _is_short(column):
         samples = column.labels if column.base_kind == "e" else sample(column, 12)
         spread = f"(array[{', '.join(map(literal, samples))}])[1 + {N} % {len(samples)}]"
@@ -105,8 +106,8 @@ _SPREAD = {
     "varchar": "'value ' || floor(random() * {distinct})",
     "citext": "'value ' || floor(random() * {distinct})",
     "int2": "floor(random() * 1000)",
-    "int4": "floor(random() * 100000)",
-    "int8": "floor(random() * 100000000)",
+    "int4": "floor(random() * {many})",
+    "int8": "floor(random() * {many})",
     "float4": "random() * 1000",
     "float8": "random() * 1000",
     "bool": "random() < 0.5",
