@@ -9,8 +9,9 @@ from psycopg import sql
 
 from harness.catalog import read
 from harness.database.connection import Connection, Server
-from harness.generation import Oracle, Pools
-from harness.generation.bulk import Filled, Site, load
+from harness.errors import ProjectError
+from harness.generation import Oracle, Pools, Rule
+from harness.generation.bulk import Filled, Site, load, sizes
 from harness.project.model import TableName
 
 ROWS = 60
@@ -194,3 +195,142 @@ def count(connection: Connection, table: TableName) -> int:
     row = connection.execute(sql.SQL("select count(*) from {}{}").format(only, name)).fetchone()
     assert row is not None
     return int(row[0])
+
+
+REFUSALS = {
+    "a trigger": (
+        """create function t.no() returns trigger language plpgsql as 'begin raise exception ''never''; end';
+        create table t.x (id serial primary key);
+        create trigger no before insert on t.x for each row execute function t.no();""",
+        0,
+        "never (P0001)",
+    ),
+    "no room": ("create table t.x (a boolean primary key);", 2, "x_pkey (23505)"),
+    "no values": (
+        "create table t.x (a integer not null constraint one check (a > 3) constraint two check (a < 3));",
+        0,
+        "no values of a found that keep one, two",
+    ),
+    "a trigger that says nothing": (
+        """create function t.no() returns trigger language plpgsql as 'begin return null; end';
+        create table t.x (id serial primary key);
+        create trigger no before insert on t.x for each row execute function t.no();""",
+        0,
+        "a trigger leaves rows out",
+    ),
+    "a parent that has no rows": (
+        """create table t.above (id integer primary key constraint never check (id <> id));
+        create table t.x (id serial primary key, above integer not null constraint needed references t.above);""",
+        0,
+        "needed needs a row in t.above, which has none",
+    ),
+    "a deferred constraint": (
+        """create function t.no() returns trigger language plpgsql as 'begin raise exception ''too late''; end';
+        create table t.x (id serial primary key);
+        create constraint trigger no after insert on t.x deferrable initially deferred
+            for each row execute function t.no();""",
+        0,
+        "too late (P0001)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_what_refuses_rows_is_named_and_the_other_tables_are_filled(case: str, database: tuple[Server, str]) -> None:
+    server, name = database
+    schema, rows, reason = REFUSALS[case]
+    with server.connect(name) as connection:
+        connection.execute(f"create schema t; {schema} create table t.other (id serial primary key);".encode())
+        found = fill(connection, ROWS)
+        x, other = found[TableName("t", "x")], found[TableName("t", "other")]
+        assert (x.rows, x.reason) == (rows, reason)
+        assert (other.rows, other.reason) == (ROWS, None)
+
+
+def test_sequences_end_up_behind_the_rows(database: tuple[Server, str]) -> None:
+    server, name = database
+    schema = """
+        create schema t;
+        create table t.x (id serial primary key, n bigint generated always as identity unique, small smallserial);
+        insert into t.x (id, n) overriding system value values (1, 1), (2, 2), (40, 50);
+    """
+    with server.connect(name) as connection:
+        connection.execute(schema.encode())
+        assert fill(connection, ROWS)[TableName("t", "x")].rows == ROWS
+        connection.execute("insert into t.x default values")
+        assert connection.execute("select max(id), max(n) from t.x").fetchone() == (40 + ROWS + 1, 50 + ROWS + 1)
+
+
+def test_references_vary_and_only_new_rows_are_linked(database: tuple[Server, str]) -> None:
+    server, name = database
+    schema = """
+        create schema t;
+        create table t.a (id serial primary key, b integer);
+        create table t.b (id serial primary key, a integer not null references t.a, c integer references t.a);
+        alter table t.a add foreign key (b) references t.b;
+        insert into t.a default values;
+    """
+    with server.connect(name) as connection:
+        connection.execute(schema.encode())
+        fill(connection, ROWS)
+        assert connection.execute("select b from t.a where id = 1").fetchone() == (None,)
+        linked = connection.execute("select count(b), count(distinct b) from t.a").fetchone()
+        assert linked is not None
+        assert linked[0] > ROWS // 2 and linked[1] > ROWS // 4
+        row = connection.execute("select count(distinct a), count(c) between 1 and %s from t.b", [ROWS - 1]).fetchone()
+        assert row is not None
+        assert row[0] > ROWS // 2 and row[1]
+
+
+def test_triggers_fire_as_for_an_application(database: tuple[Server, str]) -> None:
+    server, name = database
+    schema = """
+        create schema t;
+        create table t.log (id serial primary key, of integer not null);
+        create table t.x (id serial primary key, seen boolean not null default false);
+        create function t.seen() returns trigger language plpgsql as
+            'begin insert into t.log (of) values (new.id); new.seen := true; return new; end';
+        create trigger seen before insert on t.x for each row execute function t.seen();
+    """
+    with server.connect(name) as connection:
+        connection.execute(schema.encode())
+        catalog = read(connection)
+        site = Site(connection, catalog, Pools(Oracle(connection), catalog, {}))
+        assert [each.rows for each in load(site, [catalog.table(TableName("t", "x"))], lambda table: ROWS)] == [ROWS]
+        assert connection.execute("select count(*) from t.x where seen").fetchone() == (ROWS,)
+        assert connection.execute("select count(*) from t.log join t.x on x.id = log.of").fetchone() == (ROWS,)
+
+
+def test_declared_rules_count_besides_those_of_the_catalog(database: tuple[Server, str]) -> None:
+    server, name = database
+    with server.connect(name) as connection:
+        connection.execute("create schema t; create table t.x (id serial primary key, n integer not null)")
+        catalog = read(connection)
+        x = TableName("t", "x")
+        site = Site(connection, catalog, Pools(Oracle(connection), catalog, {x: [Rule("n in (3, 5)")]}))
+        assert [each.rows for each in load(site, [catalog.table(x)], lambda table: ROWS)] == [ROWS]
+        assert connection.execute("select distinct n from t.x order by n").fetchall() == [(3,), (5,)]
+
+
+def test_sizes_of_what_is_chosen_and_of_its_empty_parents(database: tuple[Server, str]) -> None:
+    server, name = database
+    schema = """
+        create schema t; create schema u;
+        create table t.a (id serial primary key); create table t.full (id serial primary key);
+        create table t.b (a integer references t.a, other integer references t.full);
+        create table u.c (id serial primary key);
+        insert into t.full default values;
+    """
+    with server.connect(name) as connection:
+        connection.execute(schema.encode())
+        catalog = read(connection)
+        site = Site(connection, catalog, Pools(Oracle(connection), catalog, {}))
+
+        def chosen(*names: str) -> dict[str, int]:
+            return {str(table): rows for table, rows in sizes(site, 7, names).items()}
+
+        assert chosen() == {"t.a": 7, "t.b": 7, "t.full": 7, "u.c": 7}
+        assert chosen("b") == {"t.b": 7, "t.a": 7}
+        assert chosen("u", "t.f*") == {"u.c": 7, "t.full": 7}
+        with pytest.raises(ProjectError, match=r"no schema or table t\.fill; did you mean 't\.full'\?"):
+            chosen("t.fill")
