@@ -21,11 +21,12 @@ from harness.database.plan import Plan
 from harness.database.script import Script
 from harness.project.model import Migration, Module, Project
 
-# What DISCARD ALL does, but for the advisory locks, one of them ours, and the statements that psycopg has prepared.
+# What DISCARD ALL does, but for the advisory locks, one of them ours, and the statements that psycopg has prepared:
+# of those that files have prepared it returns the names.
 _FORGET = (
-    b"close all; reset session authorization; reset all; unlisten *; discard plans; discard sequences; discard temp"
+    b"close all; reset session authorization; reset all; unlisten *; discard plans; discard sequences; discard temp;"
+    b" select name from pg_catalog.pg_prepared_statements where from_sql"
 )
-_PREPARED = b"select name from pg_catalog.pg_prepared_statements where from_sql"
 # For one transaction back to who and what the connection was, whatever the file has set (the role goes along).
 _OURSELVES = b"set local session authorization default; set local search_path = pg_catalog, pg_temp"
 
@@ -156,8 +157,7 @@ def _run(connection: Connection, project: Project, file: Script, direction: str,
 def _in_one_transaction(connection: Connection, project: Project, file: Script, direction: str) -> None:
     try:
         with connection.transaction():
-            for statement in file.statements:
-                script.execute(connection, file, statement)
+            script.execute_all(connection, file)
             connection.execute(_OURSELVES, prepare=False)
             _settle(connection, project, file, direction)
     except psycopg.Error as error:
@@ -192,15 +192,16 @@ def _record(connection: Connection, project: Project, file: Script, state: str, 
 
 @contextmanager
 def _nothing_leaks(connection: Connection, project: Project) -> Iterator[None]:
-    timeouts = (("lock_timeout", project.timeouts.lock), ("statement_timeout", project.timeouts.statement))
-    for setting, milliseconds in timeouts:
-        connection.execute("select pg_catalog.set_config(%s, %s, false)", (setting, str(milliseconds)), prepare=False)
+    timeouts = sql.SQL("set lock_timeout = {}; set statement_timeout = {}")
+    connection.execute(timeouts.format(project.timeouts.lock, project.timeouts.statement), prepare=False)
     try:
         yield
     finally:
         if not connection.closed:
-            connection.execute(_FORGET, prepare=False)
-            for (name,) in connection.execute(_PREPARED, prepare=False).fetchall():
+            found = connection.execute(_FORGET, prepare=False)
+            while found.nextset():
+                pass
+            for (name,) in found.fetchall():
                 connection.execute(sql.SQL("deallocate {}").format(sql.Identifier(name)), prepare=False)
 
 
