@@ -4,7 +4,8 @@
 
 Both sides have the same server, tables, indexes, constraints and triggers, in a database each. Ours is everything after
 the connection is made: the catalog is read, rules are understood, rows are made and inserted. The other side is COPY
-FROM of those very rows, parents first, out of the memory of this process; a reference in a circle is deferred for it.
+FROM of those very rows, parents first, out of the memory of this process; a reference in a circle is deferred for it,
+and triggers of users are switched off: what they have written is among the rows.
 """
 
 from __future__ import annotations
@@ -115,6 +116,8 @@ def _copied(ours: Connection, theirs: Connection) -> float:
     order = [knot for group in groups(site.tables.values(), lambda table, key: False) for knot in group.knots]
     for knot in order:
         _defer(theirs, knot)
+        for table in knot:
+            theirs.execute(sql.SQL("alter table {} disable trigger user").format(_name(table)))
     data = [(table, b"".join(_dump(ours, table))) for knot in order for table in knot]
     started = time.perf_counter()
     with theirs.transaction(), theirs.cursor() as cursor:

@@ -71,8 +71,9 @@ class _Filling:
         if not self._site.born:
             connection.execute("set local session_replication_role to replica")
         found = [filled for knot in self._group.knots for filled in self._knot(knot)]
-        for table, key in self._group.later:
-            link(self._site, table, key, int(row[0]))
+        for table in dict.fromkeys(table.name for table, _ in self._group.later):
+            keys = [key for other, key in self._group.later if other.name == table]
+            link(self._site, self._site.catalog.table(table), keys, int(row[0]))
         return found
 
     def _knot(self, knot: tuple[Table, ...]) -> Iterator[Filled]:
