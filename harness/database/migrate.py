@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -28,7 +29,7 @@ _FORGET = (
     b" select name from pg_catalog.pg_prepared_statements where from_sql"
 )
 # For one transaction back to who and what the connection was, whatever the file has set (the role goes along).
-_OURSELVES = b"set local session authorization default; set local search_path = pg_catalog, pg_temp"
+_OURSELVES: LiteralString = "set local session authorization default; set local search_path = pg_catalog, pg_temp;"
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,6 @@ def _in_one_transaction(connection: Connection, project: Project, file: Script, 
     try:
         with connection.transaction():
             script.execute_all(connection, file)
-            connection.execute(_OURSELVES, prepare=False)
             _settle(connection, project, file, direction)
     except psycopg.Error as error:
         raise script.at_commit(file, error) from None
@@ -170,10 +170,10 @@ def _statement_by_statement(connection: Connection, project: Project, file: Scri
         for done, statement in enumerate(file.statements, start=1):
             script.execute(connection, file, statement)
             with connection.transaction():
-                connection.execute(_OURSELVES, prepare=False)
                 if done == len(file.statements):
                     _settle(connection, project, file, direction)
                 else:
+                    connection.execute(_OURSELVES, prepare=False)
                     ledger.count(connection, project.ledger_schema, file.migration, done)
     except psycopg.Error as error:
         raise script.at_commit(file, error) from None
@@ -181,13 +181,17 @@ def _statement_by_statement(connection: Connection, project: Project, file: Scri
 
 def _settle(connection: Connection, project: Project, file: Script, direction: str) -> None:
     if direction == "up":
-        _record(connection, project, file, "applied", len(file.statements))
+        _record(connection, project, file, "applied", len(file.statements), before=_OURSELVES)
     else:
+        connection.execute(_OURSELVES, prepare=False)
         ledger.forget(connection, project.ledger_schema, file.migration)
 
 
-def _record(connection: Connection, project: Project, file: Script, state: str, done: int) -> None:
-    ledger.record(connection, project.ledger_schema, file.migration, state, done, len(file.statements))
+def _record(
+    connection: Connection, project: Project, file: Script, state: str, done: int, *, before: LiteralString = ""
+) -> None:
+    count = len(file.statements)
+    ledger.record(connection, project.ledger_schema, file.migration, state, done, count, before=before)
 
 
 @contextmanager
