@@ -2,7 +2,7 @@
 PYTHON ?=
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: prove test lint nightly clean
+.PHONY: prove test lint nightly bench clean
 
 # Prove the rules of this repository's own project on the embedded server.
 prove: .venv/installed
@@ -25,6 +25,12 @@ nightly: .venv/developed
 	.venv/bin/pytest -n auto --maxprocesses 4 -m "nightly or not nightly"
 	.venv/bin/harness test --target embedded --profile nightly
 
+# What the tool costs against what does the same by hand; bench/README.md has the method. Each also runs alone:
+# .venv/bin/python -m bench.apply --help
+BENCHES = apply rows sqlproof
+bench: .venv/developed .venv/sqlproof/bin/python
+	@for each in $(BENCHES); do echo "== $$each"; .venv/bin/python -m bench.$$each || exit; echo; done
+
 clean:
 	rm -rf .harness .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist .venv
 
@@ -36,6 +42,11 @@ clean:
 .venv/developed: pyproject.toml | .venv/bin/pip
 	$(PIP) --editable '.[dev]'
 	@touch $@ .venv/installed
+
+# Apart: nothing of ours needs it.
+.venv/sqlproof .venv/sqlproof/bin/python: | .venv/bin/pip
+	.venv/bin/python -m venv .venv/sqlproof
+	.venv/sqlproof/bin/python -m pip install --quiet --disable-pip-version-check sqlproof==0.12.0
 
 # A virtual environment, since Debian's Python refuses to install outside of one.
 .venv/bin/pip:

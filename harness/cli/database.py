@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.common import load_own_project, load_project, open_database, table, target_option
+from harness.cli.common import (
+    load_own_project,
+    load_project,
+    open_database,
+    share_hypothesis_data,
+    table,
+    target_option,
+)
 from harness.reports.words import counted
 
 if TYPE_CHECKING:
+    from harness.database.connection import Connection
     from harness.database.migrate import Event
+    from harness.generation.bulk import Filled
     from harness.project.model import Migration, Module, Project
 
 
@@ -90,18 +100,34 @@ def status(target: str | None, exit_code: bool) -> int:
 
 
 @click.command()
-@click.option("--select", metavar="MODULE", multiple=True, help="Only these modules and what they depend on.")
+@click.option("--rows", type=click.IntRange(min=1), metavar="N", help="Fill every table with N generated rows instead.")
+@click.option(
+    "--select",
+    metavar="MODULE",
+    multiple=True,
+    help="Only these modules and what they depend on; with --rows also schemas and tables.",
+)
 @target_option
-def seed(target: str | None, select: tuple[str, ...]) -> int:
-    """Load the fixtures; loading them twice leaves the same rows."""
+def seed(target: str | None, select: tuple[str, ...], rows: int | None) -> int:
+    """Load the fixtures; loading them twice leaves the same rows.
+
+    With --rows every table gets N generated rows more, which keep all rules, beside what stands in it. Exits with 1
+    where a table stays empty.
+    """
+    project = load_project()
+    with open_database(project, target, create=False) as (server, connection):
+        click.echo(f"{server.description}, database {server.default_database}")
+        if rows is not None:
+            return _generate(project, connection, rows, select)
+        _load(project, connection, select)
+    return 0
+
+
+def _load(project: Project, connection: Connection, select: tuple[str, ...]) -> None:
     from harness.database import seeds
     from harness.project.migrations import relative
 
-    project = load_project()
-    modules = _modules(project, select)
-    with open_database(project, target, create=False) as (server, connection):
-        click.echo(f"{server.description}, database {server.default_database}")
-        loaded = seeds.load(connection, modules, root=project.root)
+    loaded = seeds.load(connection, _modules(project, select), root=project.root)
     rows = [
         (str(relative(each.seed.path, project.root)), counted(each.rows, "row"), _changed(each.changed))
         for each in loaded
@@ -110,7 +136,43 @@ def seed(target: str | None, select: tuple[str, ...]) -> int:
         click.echo(f"  {line}")
     total = f"{counted(len(loaded), 'file')}, {counted(sum(each.rows for each in loaded), 'row')}"
     click.echo(total if loaded else "nothing to do")
-    return 0
+
+
+def _generate(project: Project, connection: Connection, rows: int, select: tuple[str, ...]) -> int:
+    from harness import declarations
+    from harness.catalog import read
+    from harness.database import ledger
+    from harness.generation import Oracle, Pools
+    from harness.generation.bulk import Site, load, sizes
+    from harness.kinds import KINDS
+    from harness.proving.prover import rules
+
+    share_hypothesis_data()
+    checks = declarations.read(project, KINDS)
+    started, empty, written, done = time.perf_counter(), 0, 0, 0
+    with ledger.lock(connection, _say_waiting):
+        catalog = read(connection, project.ledger_schema)
+        site = Site(connection, catalog, Pools(Oracle(connection), catalog, rules(checks, catalog)))
+        wanted = sizes(site, rows, select)
+        for each in load(site, [site.tables[name] for name in wanted], lambda table: wanted[table.name]):
+            click.echo(f"  {each.table}  {counted(each.rows, 'row')}{_why_not_all(each)}")
+            done, written, empty = done + 1, written + each.rows, empty + (not each.rows and not each.before)
+    seconds = time.perf_counter() - started
+    click.echo(f"{counted(done, 'table')}, {counted(written, 'row')} in {seconds:.1f} s" if done else "no tables")
+    if empty:
+        click.echo(f"{counted(empty, 'table')} left empty")
+    return int(bool(empty))
+
+
+def _why_not_all(filled: Filled) -> str:
+    if filled.rows >= filled.wanted:
+        return ""
+    before = f", {counted(filled.before, 'row')} there before" if filled.before and not filled.rows else ""
+    return f" of {filled.wanted:,}{before}: {filled.reason}"
+
+
+def _say_waiting() -> None:
+    click.echo("waiting for another run on this database", err=True)
 
 
 def _changed(rows: int) -> str:
@@ -130,7 +192,7 @@ class _Progress:
 
     def __call__(self, event: Event) -> None:
         if event.kind == "waiting":
-            click.echo("waiting for another run on this database", err=True)
+            _say_waiting()
         elif event.kind == "finished" and event.migration is not None:
             self._seconds += event.seconds
             click.echo(f"  {self._file(event.migration, event.direction == 'up')}  {event.seconds * 1000:,.0f} ms")

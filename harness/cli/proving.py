@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness import files
-from harness.cli.common import load_project, open_target, target_option
+from harness.cli.common import load_project, open_target, share_hypothesis_data, target_option
 from harness.errors import ProjectError
 from harness.outcome import Outcome, Status
 from harness.reports import scripts
@@ -83,7 +83,7 @@ def test(
     chosen = selection.select(declared, select, exclude)
     _refuse_nothing(declared, chosen)
     how = project.profile(profile or default_profile(os.environ))
-    _share_hypothesis_data()
+    share_hypothesis_data()
     effort = Effort.of(how.scenarios, how.seed if seed is None else seed)
     modules = project.with_dependencies({check.module for check in chosen}) if select else project.modules
     there = [check for check in declared if check.module in {module.name for module in modules}]
@@ -118,15 +118,6 @@ def _refuse_nothing(declared: Sequence[Check], chosen: Sequence[Check]) -> None:
         )
     if not chosen:
         raise ProjectError("nothing is left to prove: --exclude takes out all that --select chooses")
-
-
-def _share_hypothesis_data() -> None:
-    """Hypothesis' tables of Unicode take a second to make: once for a person, not once for every directory."""
-    if "HYPOTHESIS_STORAGE_DIRECTORY" not in os.environ:
-        import platformdirs
-        from hypothesis.configuration import set_hypothesis_home_dir
-
-        set_hypothesis_home_dir(platformdirs.user_cache_path("constraint-harness") / "hypothesis")
 
 
 def _contents(project: Project, chosen: Sequence[Check], catalog: Catalog) -> str:

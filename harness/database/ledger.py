@@ -175,28 +175,33 @@ def create(connection: Connection, schema: str) -> None:
         ) from None
 
 
-def record(connection: Connection, schema: str, migration: Migration, state: str, done: int, statements: int) -> None:
-    """Writes or replaces the row of a migration; ``applied`` is dated now."""
-    connection.execute(
-        sql.SQL(
-            "insert into {table} (module, version, name, hash, state, statements_done, statements, applied_at) values"
-            " (%(module)s, %(version)s, %(name)s, %(hash)s, %(state)s, %(done)s, %(statements)s,"
-            " case when %(state)s = 'applied' then clock_timestamp() end)"
-            " on conflict (module, version) do update set name = excluded.name, hash = excluded.hash,"
-            " state = excluded.state, statements_done = excluded.statements_done, statements = excluded.statements,"
-            " applied_at = excluded.applied_at, applied_by = excluded.applied_by"
-        ).format(table=_table(schema)),
-        {
-            "module": migration.module,
-            "version": migration.version,
-            "name": migration.name,
-            "hash": migration.hash,
-            "state": state,
-            "done": done,
-            "statements": statements,
-        },
-        prepare=False,
+def record(
+    connection: Connection,
+    schema: str,
+    migration: Migration,
+    state: str,
+    done: int,
+    statements: int,
+    *,
+    before: LiteralString = "",
+) -> None:
+    """Writes or replaces the row of a migration; ``applied`` is dated now.
+
+    The statements ``before`` it go in the same message.
+    """
+    values = (migration.module, migration.version, migration.name, migration.hash, state, done, statements)
+    query = sql.SQL(
+        "insert into {table} (module, version, name, hash, state, statements_done, statements, applied_at)"
+        " values ({values}, {applied_at})"
+        " on conflict (module, version) do update set name = excluded.name, hash = excluded.hash,"
+        " state = excluded.state, statements_done = excluded.statements_done, statements = excluded.statements,"
+        " applied_at = excluded.applied_at, applied_by = excluded.applied_by"
+    ).format(
+        table=_table(schema),
+        values=sql.SQL(", ").join(map(sql.Literal, values)),
+        applied_at=sql.SQL("pg_catalog.clock_timestamp()" if state == "applied" else "null"),
     )
+    connection.execute(sql.SQL(before) + query, prepare=False)
 
 
 def count(connection: Connection, schema: str, migration: Migration, done: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import LiteralString
 
 import psycopg
 
@@ -20,7 +21,7 @@ from harness.database.script import Script
 from harness.project.model import Migration, Module, Project
 
 # For one transaction back to who and what the connection was, whatever the file has set (the role goes along).
-_OURSELVES = b"set local session authorization default; set local search_path = pg_catalog, pg_temp"
+_OURSELVES: LiteralString = "set local session authorization default; set local search_path = pg_catalog, pg_temp;"
 
 
 @dataclass(frozen=True)
@@ -149,9 +150,7 @@ def _run(connection: Connection, project: Project, file: Script, direction: str,
 def _in_one_transaction(connection: Connection, project: Project, file: Script, direction: str) -> None:
     try:
         with connection.transaction():
-            for statement in file.statements:
-                script.execute(connection, file, statement)
-            connection.execute(_OURSELVES, prepare=False)
+            script.execute_all(connection, file)
             _settle(connection, project, file, direction)
     except psycopg.Error as error:
         raise script.at_commit(file, error) from None
@@ -163,10 +162,10 @@ def _statement_by_statement(connection: Connection, project: Project, file: Scri
         for done, statement in enumerate(file.statements, start=1):
             script.execute(connection, file, statement)
             with connection.transaction():
-                connection.execute(_OURSELVES, prepare=False)
                 if done == len(file.statements):
                     _settle(connection, project, file, direction)
                 else:
+                    connection.execute(_OURSELVES, prepare=False)
                     ledger.count(connection, project.ledger_schema, file.migration, done)
     except psycopg.Error as error:
         raise script.at_commit(file, error) from None
@@ -174,13 +173,17 @@ def _statement_by_statement(connection: Connection, project: Project, file: Scri
 
 def _settle(connection: Connection, project: Project, file: Script, direction: str) -> None:
     if direction == "up":
-        _record(connection, project, file, "applied", len(file.statements))
+        _record(connection, project, file, "applied", len(file.statements), before=_OURSELVES)
     else:
+        connection.execute(_OURSELVES, prepare=False)
         ledger.forget(connection, project.ledger_schema, file.migration)
 
 
-def _record(connection: Connection, project: Project, file: Script, state: str, done: int) -> None:
-    ledger.record(connection, project.ledger_schema, file.migration, state, done, len(file.statements))
+def _record(
+    connection: Connection, project: Project, file: Script, state: str, done: int, *, before: LiteralString = ""
+) -> None:
+    count = len(file.statements)
+    ledger.record(connection, project.ledger_schema, file.migration, state, done, count, before=before)
 
 
 def _tell(on_event: OnEvent | None, event: Event) -> None:

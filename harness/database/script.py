@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 import psycopg
-from psycopg import sql
+from psycopg import generators, pq, sql
 
 from harness.database.connection import Connection
 from harness.errors import HarnessError, Place, StatementError, TargetError
@@ -19,6 +19,10 @@ from harness.project.migrations import relative, transactional
 from harness.project.model import Migration, Timeouts
 
 _COPY_LINE = re.compile(r"^COPY .*, line (\d+)", re.MULTILINE)
+# What reads or changes how the rest is read, or carries data of its own, is sent by itself.
+_ALONE = re.compile(
+    r"\b(?:copy|standard_conforming_strings|backslash_quote|client_encoding|set\s+names)\b", re.IGNORECASE
+)
 _HINTS = {
     "25001": "-- harness: transaction:false as the first line of the file runs it outside a transaction",
     "55P03": "another session holds the lock; try again, or raise lock under timeouts in project.yml",
@@ -26,11 +30,12 @@ _HINTS = {
 }
 
 
-# What DISCARD ALL does, but for the advisory locks, one of them ours, and the statements that psycopg has prepared.
+# What DISCARD ALL does, but for the advisory locks, one of them ours, and the statements that psycopg has prepared:
+# of those that files have prepared it returns the names.
 _FORGET = (
-    b"close all; reset session authorization; reset all; unlisten *; discard plans; discard sequences; discard temp"
+    b"close all; reset session authorization; reset all; unlisten *; discard plans; discard sequences; discard temp;"
+    b" select name from pg_catalog.pg_prepared_statements where from_sql"
 )
-_PREPARED = b"select name from pg_catalog.pg_prepared_statements where from_sql"
 
 
 class File(Protocol):
@@ -65,6 +70,29 @@ def load(root: Path, migration: Migration, direction: str) -> Script:
     return Script(migration, shown, text, sqlfile.statements(shown, text), transactional(shown, text))
 
 
+def execute_all(connection: Connection, script: Script) -> None:
+    """Sends all statements, in one message where that means the same. Raises like :func:`execute`.
+
+    The server runs the statements of a message one after the other and says of each that it is done: so it is known
+    which one has failed. Only how it reads strings is settled for all of them at the beginning.
+    """
+    if _ALONE.search(script.text):
+        for statement in script.statements:
+            execute(connection, script, statement)
+        return
+    # A statement may end with a comment that reaches to the end of its line.
+    texts = [f"{statement.text}\n;\n" for statement in script.statements]
+    try:
+        connection.pgconn.send_query("".join(texts).encode(connection.info.encoding))
+        *done, last = connection.wait(generators.execute(connection.pgconn))
+    except psycopg.Error as error:
+        raise _error(script, error, Place(script.path), None) from None
+    if last.status == pq.ExecStatus.FATAL_ERROR:
+        before = sum(map(len, texts[: len(done)]))
+        refused = psycopg.errors.error_from_result(last, encoding=connection.info.encoding)
+        raise _at_statement(script, script.statements[len(done)], refused, before) from None
+
+
 def execute(connection: Connection, script: File, statement: sqlfile.Statement) -> None:
     """Sends one statement, with its COPY data if it has any.
 
@@ -90,21 +118,23 @@ def at_commit(script: File, error: psycopg.Error) -> HarnessError:
 @contextmanager
 def nothing_leaks(connection: Connection, timeouts: Timeouts) -> Iterator[None]:
     """What a file sets ends here; its statements have these timeouts."""
-    settings = (("lock_timeout", timeouts.lock), ("statement_timeout", timeouts.statement))
-    for setting, milliseconds in settings:
-        connection.execute("select pg_catalog.set_config(%s, %s, false)", (setting, str(milliseconds)), prepare=False)
+    settings = sql.SQL("set lock_timeout = {}; set statement_timeout = {}").format(timeouts.lock, timeouts.statement)
+    connection.execute(settings, prepare=False)
     try:
         yield
     finally:
         if not connection.closed:
-            connection.execute(_FORGET, prepare=False)
-            for (name,) in connection.execute(_PREPARED, prepare=False).fetchall():
+            found = connection.execute(_FORGET, prepare=False)
+            while found.nextset():
+                pass
+            for (name,) in found.fetchall():
                 connection.execute(sql.SQL("deallocate {}").format(sql.Identifier(name)), prepare=False)
 
 
-def _at_statement(script: File, statement: sqlfile.Statement, error: psycopg.Error) -> HarnessError:
-    # The server counts characters within what was sent. A position within a function's query says nothing here.
-    offset = statement.offset + int(error.diag.statement_position or 1) - 1
+def _at_statement(script: File, statement: sqlfile.Statement, error: psycopg.Error, before: int = 0) -> HarnessError:
+    # The server counts characters within what was sent, of which so many stood ``before`` the statement. A position
+    # within a function's query says nothing here.
+    offset = statement.offset + int(error.diag.statement_position or before + 1) - before - 1
     line, column = sqlfile.position(script.text, offset)
     place, excerpt = Place(script.path, line, column), sqlfile.excerpt(script.text, line, column)
     row = _COPY_LINE.search(error.diag.context or "")

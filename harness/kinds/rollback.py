@@ -11,7 +11,7 @@ from harness.catalog.read import read
 from harness.database import ladder, seeds
 from harness.errors import StatementError
 from harness.generation import Oracle, Pools
-from harness.generation.fill import fill
+from harness.generation.bulk import fill_all
 from harness.kinds.base import Fact, Kind, Subject
 from harness.project.keys import choice, key
 from harness.project.model import Project
@@ -122,5 +122,4 @@ class _Trial:
         catalog = read(self._connection, self._project.ledger_schema)
         declared = {name: self._subject.pools.declared(name) for name in catalog.tables}
         pools = Pools(Oracle(self._connection), catalog, declared, self._subject.pools.supplies)
-        for table in catalog.tables.values():
-            fill(self._connection, catalog, pools, table, FEW)
+        fill_all(self._connection, catalog, pools, FEW)

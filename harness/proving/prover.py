@@ -16,7 +16,7 @@ from harness.catalog.roles import Roles
 from harness.declarations import Check
 from harness.errors import TargetError
 from harness.generation import Oracle, Pools, Rule, Unfillable, Unsupported
-from harness.generation.fill import fill
+from harness.generation.bulk import grow
 from harness.generation.supply import NOTHING, Supply
 from harness.kinds.base import Databases, Fact, Kind, Subject, Unreliable
 from harness.kinds.primary_key import PrimaryKey
@@ -226,7 +226,7 @@ class Prover:
         if self._filled is None:
             self._filled = self._databases.connect(self._databases.clone())
         if table.name not in self._full:
-            fill(self._filled, self.catalog, self._pools, table)
+            grow(self._filled, self.catalog, self._pools, table)
             self._full.add(table.name)
         return self._filled
 

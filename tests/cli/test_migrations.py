@@ -134,3 +134,36 @@ def test_new_makes_the_folder_of_a_module_of_the_project_only(cli: Cli) -> None:
     assert not (cli.root / "schema/sales").exists()
     cli.replace("project.yml", "  app: {}\n", "  app: {}\n  sales: {}\npaths: {schema: ddl}\n")
     assert cli.run("new", "sales", "tables").stdout.splitlines()[0] == "ddl/sales/001_tables.up.sql"
+
+
+def test_seed_rows_fills_the_tables_beside_what_stands(cli: Cli, description: str) -> None:
+    assert cli.run("apply").returncode == 0
+    cli.write("seeds/app/items.csv", "id,amount\n1,5\n")
+    assert cli.run("seed").returncode == 0
+    done = cli.run("seed", "--rows", "30")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert timeless(done.stdout) == f"{head(cli, description)}  app.items  30 rows\n1 table, 30 rows in N s\n"
+    again = cli.run("seed", "--rows", "30", "--select", "items")
+    assert "app.items  30 rows\n" in again.stdout
+    assert cli.run("seed").stdout.endswith("1 file, 1 row\n")
+
+
+def test_seed_rows_names_what_stands_in_the_way(cli: Cli, description: str) -> None:
+    flags = "create table app.flags (yes boolean constraint one primary key check (yes));"
+    rules = "constraint low check (a < 1), constraint high check (a > 1)"
+    cli.write("schema/app/002_flags.up.sql", f"{flags}\ncreate table app.no (a integer not null, {rules});")
+    cli.write("schema/app/002_flags.down.sql", "drop table app.no, app.flags;")
+    assert cli.run("apply").returncode == 0
+    done = cli.run("seed", "--rows", "5", "--select", "flags")
+    assert (done.returncode, done.stdout.splitlines()[1]) == (0, "  app.flags  1 row of 5: one (23505)")
+    again = cli.run("seed", "--rows", "5", "--select", "flags")
+    assert again.stdout.splitlines()[1] == "  app.flags  0 rows of 5, 1 row there before: one (23505)"
+    done = cli.run("seed", "--rows", "5", "--select", "app.n*")
+    assert done.returncode == 1
+    assert timeless(done.stdout) == (
+        f"{head(cli, description)}  app.no  0 rows of 5: no values of a found that keep high, low\n"
+        "1 table, 0 rows in N s\n1 table left empty\n"
+    )
+    slip = cli.run("seed", "--rows", "5", "--select", "app.item")
+    assert slip.returncode == 2
+    assert slip.stderr.startswith("no schema or table app.item; did you mean 'app.items'?\n")

@@ -121,3 +121,24 @@ def test_the_server_goes_away(runner: Runner, files: Files, header: str) -> None
         "schema/app/001_x.up.sql: the connection to the server was lost in the middle of this file\n"
         "hint: see what is applied: harness status"
     )
+
+
+def test_statements_that_follow_a_comment_without_an_end_and_one_that_fails_by_its_rows(
+    runner: Runner, files: Files
+) -> None:
+    table = "create table t (a int check (a > 0)) -- für alle\n;\n\n"
+    text = f"{table}insert into t values (1);\ninsert into t values (0);\nselect 1"
+    assert (
+        refused(runner, files, text)
+        == """\
+schema/app/001_x.up.sql:5:1: new row for relation "t" violates check constraint "t_a_check" (23514)
+    5 | insert into t values (0);
+      | ^
+DETAIL: Failing row contains (0)."""
+    )
+
+
+def test_a_setting_for_strings_counts_from_the_next_statement_on(runner: Runner, files: Files) -> None:
+    files.write("app/001_x", "set standard_conforming_strings = off;\ncreate table t as select 'a\\\\b' as word;")
+    runner.apply()
+    assert runner.connection.execute("select word from t").fetchone() == ("a\\b",)
