@@ -13,8 +13,8 @@ from harness.generation import Answer, Draft
 from harness.generation.oracle import Tuple
 from harness.generation.pools import computable, supplied
 from harness.kinds._roads import new_parent
-from harness.kinds.base import Subject, Unreliable, show
-from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update, Values
+from harness.kinds.base import Subject, Unreliable
+from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update, Values
 from harness.project import sql
 
 Changes = dict[str, str | None]
@@ -45,24 +45,32 @@ def equivalence(subject: Subject, predicate: str, refused: Refused) -> st.Search
     def build(draft: Draft) -> Scenario:
         resident = draft.insert(table.name, present=present)
         fresh = draft.row(table.name, present=present)
-        roads = [
+        fresh_road, other_road = (
             _Road(subject, draft, row, foreign, present, valued, turn) for turn, row in enumerate((fresh, resident))
-        ]
+        )
 
-        def tried(rows: Sequence[Changes], wanted: Accepted | Refused, aspect: str) -> Iterator[Probe]:
-            for row in draft.some(rows, TRIED):
-                inserted, changes = (road.changes(row) for road in roads)
-                if inserted:
-                    insert = Insert(table.name, {**fresh, **inserted})
-                    yield Probe(insert, wanted, f"{aspect} on insert", show(inserted))
-                if changes and subject.may_update(changes):
-                    update = Update(table.name, subject.key(resident), changes)
-                    yield Probe(update, wanted, f"{aspect} on update", show(changes))
+        def tried(rows: Sequence[Changes], wanted: Accepted | Refused, aspect: str) -> Iterator[Family]:
+            changed = [(fresh_road.changes(row), other_road.changes(row)) for row in draft.some(rows, TRIED)]
+            inserted, updated = ([each[side] for each in changed] for side in (0, 1))
+            insert = Probe(Insert(table.name, fresh), wanted, f"{aspect} on insert")
+            yield from _families(insert, inserted)
+            update = Probe(Update(table.name, subject.key(resident), {}), wanted, f"{aspect} on update")
+            yield from _families(update, [each for each in updated if subject.may_update(each)])
 
         probes = (*tried(good, Accepted(1), "accepted"), *tried(bad, refused, "refused"))
         return Scenario(tuple(draft.inserts), probes)
 
     return subject.scenarios(build)
+
+
+def _families(probe: Probe, changes: Sequence[Changes]) -> Iterator[Family]:
+    """The probe with each of the changes, those of the same columns together; without a change there is none."""
+    groups: dict[tuple[str, ...], list[Tuple]] = {}
+    for change in changes:
+        if change:
+            groups.setdefault(tuple(change), []).append(tuple(change.values()))
+    for columns, rows in groups.items():
+        yield Family(probe, columns, tuple(rows), named=True)
 
 
 def _valued(foreign: set[str], good: list[Changes], bad: list[Changes]) -> dict[str, list[str]]:

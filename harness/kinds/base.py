@@ -14,6 +14,8 @@ from harness.catalog.roles import Roles
 from harness.generation import Draft, Oracle, Pools, Rule
 from harness.kinds._statements import become
 from harness.probes import Execute, Probe, Refused, Scenario, Statement, Values
+from harness.probes.family import shorten as shorten
+from harness.probes.family import show as show
 from harness.probes.statement import qualified
 from harness.project.model import Project, TableName
 from harness.races import Races
@@ -177,22 +179,6 @@ class Kind:
     def races(self, subject: Subject) -> st.SearchStrategy[Races] | None:
         """What two transactions do at once, for kinds that can be told to hold :attr:`concurrently`."""
         return None
-
-
-def show(values: Values) -> str:
-    """Values for a report: ``'whim'`` for one column, ``a = 1, b = null`` for several."""
-    if len(values) == 1:
-        return shorten(next(iter(values.values())))
-    return ", ".join(f"{column} = {shorten(value)}" for column, value in values.items())
-
-
-def shorten(value: str | None, limit: int = 60) -> str:
-    """A value between quotes, cut in the middle of what nobody reads."""
-    if value is None:
-        return "null"
-    if len(value) > limit:
-        return f"'{value[:20]}…' ({len(value)} characters)"
-    return f"'{value}'"
 
 
 def one_line(text: str) -> str:

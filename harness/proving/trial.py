@@ -19,6 +19,8 @@ from hypothesis.errors import Flaky, Unsatisfiable
 
 from harness.probes import (
     Accepted,
+    Answer,
+    Family,
     Insert,
     Probe,
     Refusal,
@@ -27,6 +29,7 @@ from harness.probes import (
     Scenario,
     Session,
     Statement,
+    Tally,
     Verdict,
     judge,
 )
@@ -111,23 +114,31 @@ class _Examiner:
     others: tuple[Refused, ...]
     barred: Callable[[Probe, Refusal], bool]
 
-    def scenario(self, trial: Trial, scenario: Scenario, answer: list[Reply] | Refusal) -> Failure | None:
+    def scenario(self, trial: Trial, scenario: Scenario, answer: Answer) -> Failure | None:
         """Books what a scenario showed; returns its first failure."""
         if isinstance(answer, Refusal):
             return self._setup(trial, scenario, answer)
         failures: list[Failure] = []
-        for probe, reply in zip(scenario.probes, answer, strict=True):
-            trial.probes += 1
-            verdict = judge(probe, reply, self.others)
-            if verdict is Verdict.AS_WANTED:
-                trial.shown.add(probe.aspect)
-            elif verdict is Verdict.WRONG:
-                failures.append(Failure(scenario.setup, probe, reply))
-            elif verdict is Verdict.UNTRIED:
-                trial.untried = reply.refusal
-            elif probe.required and reply.refusal is not None and not self.barred(probe, reply.refusal):
-                trial.masked.setdefault(probe.aspect, reply.refusal)
+        for probe, found in zip(scenario.probes, answer, strict=True):
+            for each, reply in _told(trial, probe, found):
+                if self._books(trial, each, reply):
+                    failures.append(Failure(scenario.setup, each, reply))
         return failures[0] if failures else None
+
+    def _books(self, trial: Trial, probe: Probe, reply: Reply) -> bool:
+        """Books what one probe showed; whether it went wrong."""
+        verdict = judge(probe, reply, self.others)
+        if verdict is Verdict.AS_WANTED:
+            trial.shown.add(probe.aspect)
+        elif verdict is Verdict.UNTRIED:
+            trial.untried = reply.refusal
+        elif verdict is Verdict.MASKED and reply.refusal is not None and self._hides(probe, reply.refusal):
+            trial.masked.setdefault(probe.aspect, reply.refusal)
+        return verdict is Verdict.WRONG
+
+    def _hides(self, probe: Probe, refusal: Refusal) -> bool:
+        """Whether something that has to be seen was not."""
+        return probe.required and not self.barred(probe, refusal)
 
     def _setup(self, trial: Trial, scenario: Scenario, refusal: Refusal) -> Failure | None:
         """Rows that keep all declared rules were refused.
@@ -146,6 +157,18 @@ class _Examiner:
         return Failure(before, probe, Reply(refusal))
 
 
+def _told(trial: Trial, probe: Probe | Family, found: Reply | Tally) -> Iterator[tuple[Probe, Reply]]:
+    """The probes that are still to be judged, with their replies; what the server has judged is booked."""
+    if isinstance(probe, Family) and isinstance(found, Tally):
+        trial.probes += len(probe)
+        if found.as_wanted:
+            trial.shown.add(probe.aspect)
+        yield from ((probe.probe(member), reply) for member, reply in found.others)
+    elif isinstance(probe, Probe) and isinstance(found, Reply):
+        trial.probes += 1
+        yield probe, found
+
+
 def drawn(strategy: st.SearchStrategy[T], count: int, seeded: int) -> list[T]:
     """What one pass draws."""
     found: list[T] = []
@@ -158,7 +181,7 @@ def _batches(strategy: st.SearchStrategy[Scenario], count: int, seeded: int) -> 
     size = 0
     for scenario in drawn(strategy, count, seeded):
         batch.append(scenario)
-        size += len(scenario.probes)
+        size += scenario.size
         if size >= BATCH:
             yield batch
             batch, size = [], 0
