@@ -11,6 +11,7 @@ import math
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from harness.catalog.model import Catalog, Index, Table
 from harness.generation.candidates import candidates
@@ -20,6 +21,9 @@ from harness.generation.standing import Standing
 from harness.probes.statement import identifier
 from harness.project import sql
 from harness.project.model import TableName
+
+if TYPE_CHECKING:
+    from harness.generation.variety import Stock
 
 COMBINATIONS = 2500
 """Combinations of candidates tried for columns that are tied together."""
@@ -63,6 +67,7 @@ class Pools:
         self._apart: dict[TableName, tuple[tuple[Mapping[str, str | None], ...], ...]] = {}
         self._crowded: dict[TableName, bool] = {}
         self._most: dict[TableName, int | None] = {}
+        self._stocks: dict[tuple[TableName, frozenset[str]], Stock] = {}
 
     def rules(self, table: Table) -> tuple[Rule, ...]:
         """Declared rules, then the catalog's CHECKs and those of the columns' domains."""
@@ -92,6 +97,15 @@ class Pools:
 
             self._apart[table.name] = tuple(spread(self, table, each) for each in Exclusion.all_of(table))
         return self._apart[table.name]
+
+    def stock(self, table: Table, kept: Iterable[str]) -> Stock:
+        """Other values for what is not tied to the ``kept`` columns."""
+        key = (table.name, frozenset(kept))
+        if key not in self._stocks:
+            from harness.generation.variety import stock
+
+            self._stocks[key] = stock(self, table, key[1])
+        return self._stocks[key]
 
     def takes(self, table: Table, columns: Sequence[str]) -> bool:
         """Whether no rule leaves one of these columns NULL when a row is inserted."""

@@ -14,10 +14,12 @@ from harness.generation.oracle import Tuple
 from harness.generation.pools import computable, supplied
 from harness.kinds._roads import new_parent
 from harness.kinds.base import Subject, Unreliable
-from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update, Values
+from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update, Values, Variants
 from harness.project import sql
 
 Changes = dict[str, str | None]
+
+UNVARIED = Variants()
 
 MENDED = 4000
 """Combinations tried to find values of other columns that mend what one column's value breaks."""
@@ -53,7 +55,9 @@ def equivalence(subject: Subject, predicate: str, refused: Refused) -> st.Search
             changed = [(fresh_road.changes(row), other_road.changes(row)) for row in draft.some(rows, TRIED)]
             inserted, updated = ([each[side] for each in changed] for side in (0, 1))
             insert = Probe(Insert(table.name, fresh), wanted, f"{aspect} on insert")
-            yield from _families(insert, inserted)
+            kept = {column for each in inserted for column in each}
+            variants = draft.variants(Insert(table.name, fresh), kept) if kept else UNVARIED
+            yield from _families(insert, inserted, variants)
             update = Probe(Update(table.name, subject.key(resident), {}), wanted, f"{aspect} on update")
             yield from _families(update, [each for each in updated if subject.may_update(each)])
 
@@ -63,14 +67,14 @@ def equivalence(subject: Subject, predicate: str, refused: Refused) -> st.Search
     return subject.scenarios(build)
 
 
-def _families(probe: Probe, changes: Sequence[Changes]) -> Iterator[Family]:
+def _families(probe: Probe, changes: Sequence[Changes], variants: Variants = UNVARIED) -> Iterator[Family]:
     """The probe with each of the changes, those of the same columns together; without a change there is none."""
     groups: dict[tuple[str, ...], list[Tuple]] = {}
     for change in changes:
         if change:
             groups.setdefault(tuple(change), []).append(tuple(change.values()))
     for columns, rows in groups.items():
-        yield Family(probe, columns, tuple(rows), named=True)
+        yield Family(probe, columns, tuple(rows), variants, named=True)
 
 
 def _valued(foreign: set[str], good: list[Changes], bad: list[Changes]) -> dict[str, list[str]]:

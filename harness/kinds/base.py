@@ -57,6 +57,7 @@ class Subject:
 
     ``filled`` gives a connection to a database in which a table is full of rows. From what other checks say of the
     table come ``rewritten`` (columns that a trigger writes itself), ``primary_key`` and ``declared_indexes``.
+    ``variety`` is how many rows are tried of each that is drawn.
     """
 
     module: str
@@ -71,6 +72,7 @@ class Subject:
     rewritten: frozenset[str] = frozenset()
     primary_key: tuple[str, ...] = ()
     declared_indexes: frozenset[str] = frozenset()
+    variety: int = 1
 
     @property
     def table(self) -> Table:
@@ -87,7 +89,7 @@ class Subject:
 
         @st.composite
         def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> D:
-            draft = Draft(draw, self.catalog, self.pools)
+            draft = Draft(draw, self.catalog, self.pools, self.variety)
             built: D = build(draft)
             return replace(built, setup=(*self._room(draft), *built.setup, *self._later(draft)))
 

@@ -56,10 +56,9 @@ class NotNull(Kind):
         def build(draft: Draft) -> Scenario:
             resident, fresh = draft.insert(table), draft.row(table)
             null = {column: None}
-            probes = [
-                Probe(Insert(table, {**fresh, **null}), refused, "null on insert", "null", settings),
-                Probe(Insert(table, fresh), Accepted(1), "a value accepted", "a value"),
-            ]
+            on_insert = Probe(Insert(table, {**fresh, **null}), refused, "null on insert", "null", settings)
+            accepted = Probe(Insert(table, fresh), Accepted(1), "a value accepted", "a value")
+            probes = [draft.varied(on_insert, null), draft.varied(accepted, ())]
             if subject.may_update(null):
                 update = Update(table, subject.key(resident), null)
                 probes.append(Probe(update, refused, "null on update", "null", settings))

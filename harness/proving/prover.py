@@ -32,6 +32,13 @@ if TYPE_CHECKING:
     import psycopg
 
 
+DRAWN = 20
+"""Scenarios that are always drawn, if so many are wanted: to draw takes a hundred times as long as to try."""
+
+SPARED = 20
+"""Beyond those, one of so many is."""
+
+
 @dataclass(frozen=True)
 class Effort:
     """How hard to try: scenarios for each check, and the seed that all draws follow from.
@@ -42,6 +49,16 @@ class Effort:
     scenarios: int
     seed: int
     shrink: bool = True
+
+    @property
+    def drawn(self) -> int:
+        """How many scenarios Hypothesis draws: of more than some the values vary, and the rest of a scenario stays."""
+        return min(self.scenarios, DRAWN + max(self.scenarios - DRAWN, 0) // SPARED)
+
+    @property
+    def variety(self) -> int:
+        """How many rows are tried of each that is drawn, so that there are as many as was asked for."""
+        return -(-self.scenarios // self.drawn)
 
     @property
     def races(self) -> int:
@@ -150,7 +167,7 @@ class Prover:
             trial = attempt(
                 self._session,
                 strategy,
-                scenarios=self._effort.scenarios,
+                scenarios=self._effort.drawn,
                 seeded=self._effort.seed,
                 shrink=self._effort.shrink,
                 own=[refused for other, refused in self._refusals if other is check],
@@ -218,6 +235,7 @@ class Prover:
             rewritten=frozenset(rule.touched_on_update for rule in beside if isinstance(rule, TouchedOnUpdate)),
             primary_key=next((rule.primary_key for rule in beside if isinstance(rule, PrimaryKey)), ()),
             declared_indexes=frozenset(rule.subject for rule in beside),
+            variety=self._effort.variety,
         )
 
     def _fill(self, table: Table) -> psycopg.Connection[Any]:
