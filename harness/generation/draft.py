@@ -116,7 +116,7 @@ class Draft:
         return str(self.draw(st.sampled_from(fitting))) if fitting else reject()
 
     def variants(self, row: Insert, kept: Iterable[str]) -> Variants:
-        """As many rows as are wanted of each that is drawn: itself, and others that differ but for the ``kept`` columns."""
+        """As many rows as are wanted of each that is drawn: itself, and others with the same ``kept`` columns."""
         if self._variety == 1:
             return Variants()
         stock = self._pools.stock(self._catalog.table(row.table), kept)
