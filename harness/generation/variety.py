@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,9 +13,10 @@ from harness.generation.candidates import sample
 from harness.generation.exclusions import Exclusion
 from harness.generation.oracle import Tuple
 from harness.generation.pools import NULLS, Pools, supplied
+from harness.probes import Values
 
 STOCK = 512
-"""Combinations kept of each table; what is wanted at a time is a part of them that begins at a drawn place."""
+"""Combinations kept of each table; what is wanted at a time is a part of them."""
 
 VARIETY = 32
 """Values of a column that no rule speaks of."""
@@ -27,8 +29,9 @@ class Stock:
     columns: tuple[str, ...]
     rows: tuple[Tuple, ...]
 
-    def part(self, start: int, count: int) -> tuple[Tuple, ...]:
-        """So many of them, one after the other, from the first again after the last."""
+    def part(self, row: Values, count: int) -> tuple[Tuple, ...]:
+        """So many of them, the same for the same row: what is drawn is the row alone."""
+        start = zlib.crc32(repr(sorted(row.items())).encode()) % len(self.rows)
         return tuple(self.rows[(start + number) % len(self.rows)] for number in range(min(count, len(self.rows))))
 
 

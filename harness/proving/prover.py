@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -33,10 +34,7 @@ if TYPE_CHECKING:
 
 
 DRAWN = 20
-"""Scenarios that are always drawn, if so many are wanted: to draw takes a hundred times as long as to try."""
-
-SPARED = 20
-"""Beyond those, one of so many is."""
+"""Scenarios that are always drawn, if so many are wanted: to draw one takes as long as hundreds of probes."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class Effort:
     @property
     def drawn(self) -> int:
         """How many scenarios Hypothesis draws: of more than some the values vary, and the rest of a scenario stays."""
-        return min(self.scenarios, DRAWN + max(self.scenarios - DRAWN, 0) // SPARED)
+        return min(self.scenarios, DRAWN + math.isqrt(max(self.scenarios - DRAWN, 0)))
 
     @property
     def variety(self) -> int:
