@@ -80,7 +80,7 @@ class Bare:
             self.left_out += 1
 
     def _put(self, name: str, shape: Shape, rows: Sequence[tuple[int, Row]], template: str) -> str:
-        verb, table, columns, key = shape
+        _, table, columns, key = shape
         definition = self.catalog.table(table)
         types = [_bare_type(definition.column(column)) for column in (*columns, *key)]
         cells = ", ".join(f"v{n} {kind}" for n, kind in enumerate(types))

@@ -63,7 +63,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--target", default="embedded", help="embedded, system, or a connection string")
     parser.add_argument("--tables", nargs="+", default=["narrow", "wide"], choices=["narrow", "wide"])
-    parser.add_argument("--scenarios", type=int, default=2000, help="of each check")
+    parser.add_argument("--scenarios", type=int, default=600, help="of each check")
     parser.add_argument("--rounds", type=int, default=3, help="each figure is the best of so many")
     return parser.parse_args()
 
@@ -103,9 +103,8 @@ def _measure(name: str, root: Path, target: str, rounds: int) -> None:
             _line("harness test, end to end after start-up", test.rate)
             _line(f"bare loop ({bare.tried:,} rows, {bare.left_out} left out)", loop, test.rate, 0.7)
             growth = (test.peak - fewer.peak) / 1024
-            print(
-                f"  {'memory: peak with':34}{test.peak / 1024:8.0f} MB, {growth:+.1f} for {test.probes / fewer.probes:.1f} times the probes"
-            )
+            more = f"{growth:+.1f} for {test.probes / fewer.probes:.1f} times the probes"
+            print(f"  {'memory, peak':60}{test.peak / 1024:10,.0f} MB  {more}")
             extension = find()
             if extension is None:
                 print("  pgTAP is not installed (apt-get install postgresql-15-pgtap)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
@@ -17,7 +17,6 @@ from harness.generation.pool import Pool
 from harness.generation.pools import Pools
 from harness.generation.types import values
 from harness.generation.variety import VARIETY
-from harness.probes import Family, Probe, Variants
 from harness.probes.statement import Insert, Values
 from harness.project.model import TableName
 
@@ -56,9 +55,8 @@ class Draft:
     rich = False
     """Whether every column is drawn from all that its type has, also where no rule speaks of it."""
 
-    def __init__(self, draw: Draw, catalog: Catalog, pools: Pools, variety: int = 1) -> None:
+    def __init__(self, draw: Draw, catalog: Catalog, pools: Pools) -> None:
         self.draw = draw
-        self._variety = variety
         self._catalog = catalog
         self._pools = pools
         self._rows: dict[TableName, list[dict[str, str | None]]] = {}
@@ -133,25 +131,6 @@ class Draft:
             and all(row[place] == other_than[name] for name, place in rest)
         ]
         return str(self.draw(st.sampled_from(fitting))) if fitting else reject()
-
-    def variants(self, row: Insert, kept: Iterable[str]) -> Variants:
-        """As many rows as are wanted of each that is drawn: itself, and others with the same ``kept`` columns."""
-        if self._variety == 1:
-            return Variants()
-        stock = self._pools.stock(self._catalog.table(row.table), kept)
-        places = [place for place, name in enumerate(stock.columns) if name in row.values]
-        if not places:
-            return Variants()
-        columns = tuple(stock.columns[place] for place in places)
-        own = tuple(row.values[name] for name in columns)
-        drawn = stock.part(row.values, self._variety - 1)
-        return Variants(columns, (own, *(tuple(each[place] for place in places) for each in drawn)))
-
-    def varied(self, probe: Probe, kept: Iterable[str]) -> Probe | Family:
-        """The probe of an INSERT with the variants of its row, if there are any."""
-        assert isinstance(probe.statement, Insert), "what stands is not varied"
-        variants = self.variants(probe.statement, kept)
-        return Family(probe, (), ((),), variants) if variants.columns and not probe.settings else probe
 
     def choose(self, options: Sequence[T]) -> T:
         """One of these; shrinks towards the first."""

@@ -36,7 +36,7 @@ def duplicates(
     same = draft.row(table, {**inside, **key}, present)
     unvaried = {*inside, *present}
     on_insert = Probe(Insert(table, same), refused, "same key on insert", f"a second {show(key)}")
-    yield draft.varied(on_insert, unvaried)
+    yield subject.varied(on_insert, unvaried)
     changes = key_and_what_hangs_on_it(subject, columns, same)
     if subject.may_update(changes):
         update = Update(table, subject.key(other), changes)
@@ -48,7 +48,7 @@ def duplicates(
             required = not implied and (len(columns) == 1 or not _foreign(subject, column))
             value = show({name: near[name] for name in columns})
             another = Probe(Insert(table, near), Accepted(1), f"another {column} accepted", value, required=required)
-            yield draft.varied(another, unvaried)
+            yield subject.varied(another, unvaried)
 
 
 def pair(
@@ -66,7 +66,7 @@ def pair(
     key = {column: resident[column] for column in columns}
     same = draft.row(table, {**fixed, **key}, present)
     probe = Probe(Insert(table, same), wanted, aspect, f"a second {show(key)}", required=False)
-    yield draft.varied(probe, (*fixed, *present, *columns))
+    yield subject.varied(probe, (*fixed, *present, *columns))
 
 
 def _near(

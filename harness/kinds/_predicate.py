@@ -13,13 +13,11 @@ from harness.generation import Answer, Draft
 from harness.generation.oracle import Tuple
 from harness.generation.pools import computable, supplied
 from harness.kinds._roads import new_parent
-from harness.kinds.base import Subject, Unreliable
+from harness.kinds.base import Begun, Pair, Subject, Unreliable
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update, Values, Variants
 from harness.project import sql
 
 Changes = dict[str, str | None]
-
-UNVARIED = Variants()
 
 MENDED = 4000
 """Combinations tried to find values of other columns that mend what one column's value breaks."""
@@ -31,7 +29,7 @@ TRIED = 80
 """Combinations of values tried in one scenario on each side of the rule; of more, a drawn part."""
 
 
-def equivalence(subject: Subject, predicate: str, refused: Refused) -> st.SearchStrategy[Scenario]:
+def equivalence(subject: Subject, predicate: str, refused: Refused) -> st.SearchStrategy[Scenario] | Begun:
     """Scenarios in which values on both sides of a predicate are inserted and updated.
 
     Raises :class:`Unreliable` if no values were found on one of the sides.
@@ -44,30 +42,50 @@ def equivalence(subject: Subject, predicate: str, refused: Refused) -> st.Search
     good, bad = _sides(subject, predicate, refused.constraint)
     valued = _valued(foreign, good, bad)
 
+    if not foreign & {column for row in (*good, *bad) for column in row} and max(len(good), len(bad)) <= TRIED:
+
+        def begun(pair: Pair) -> Scenario:
+            sides = ((good, good), Accepted(1), "accepted"), ((bad, bad), refused, "refused")
+            families = [_tried(subject, pair.fresh, pair.resident, *side) for side in sides]
+            return Scenario(pair.setup, tuple(itertools.chain(*families)))
+
+        return subject.begun(begun)
+
     def build(draft: Draft) -> Scenario:
         resident = draft.insert(table.name, present=present)
         fresh = draft.row(table.name, present=present)
-        fresh_road, other_road = (
+        roads = [
             _Road(subject, draft, row, foreign, present, valued, turn) for turn, row in enumerate((fresh, resident))
-        )
-
-        def tried(rows: Sequence[Changes], wanted: Accepted | Refused, aspect: str) -> Iterator[Family]:
-            changed = [(fresh_road.changes(row), other_road.changes(row)) for row in draft.some(rows, TRIED)]
-            inserted, updated = ([each[side] for each in changed] for side in (0, 1))
-            insert = Probe(Insert(table.name, fresh), wanted, f"{aspect} on insert")
-            kept = {column for each in inserted for column in each}
-            variants = draft.variants(Insert(table.name, fresh), kept) if kept else UNVARIED
-            yield from _families(insert, inserted, variants)
-            update = Probe(Update(table.name, subject.key(resident), {}), wanted, f"{aspect} on update")
-            yield from _families(update, [each for each in updated if subject.may_update(each)])
-
-        probes = (*tried(good, Accepted(1), "accepted"), *tried(bad, refused, "refused"))
-        return Scenario(tuple(draft.inserts), probes)
+        ]
+        families: list[Family] = []
+        for rows, wanted, aspect in ((good, Accepted(1), "accepted"), (bad, refused, "refused")):
+            changed = [[road.changes(row) for road in roads] for row in draft.some(rows, TRIED)]
+            inserted, updated = ([each[turn] for each in changed] for turn in (0, 1))
+            families += _tried(subject, fresh, resident, (inserted, updated), wanted, aspect)
+        return Scenario(tuple(draft.inserts), tuple(families))
 
     return subject.scenarios(build)
 
 
-def _families(probe: Probe, changes: Sequence[Changes], variants: Variants = UNVARIED) -> Iterator[Family]:
+def _tried(
+    subject: Subject,
+    fresh: Values,
+    resident: Values,
+    changes: tuple[Sequence[Changes], Sequence[Changes]],
+    wanted: Accepted | Refused,
+    aspect: str,
+) -> Iterator[Family]:
+    """Values put into a row that is inserted, and into the one that stands."""
+    table = subject.table.name
+    inserted, updated = changes
+    insert = Probe(Insert(table, fresh), wanted, f"{aspect} on insert")
+    kept = {column for each in inserted for column in each}
+    yield from _families(insert, inserted, subject.variants(Insert(table, fresh), kept))
+    update = Probe(Update(table, subject.key(resident), {}), wanted, f"{aspect} on update")
+    yield from _families(update, [each for each in updated if subject.may_update(each)], Variants())
+
+
+def _families(probe: Probe, changes: Sequence[Changes], variants: Variants) -> Iterator[Family]:
     """The probe with each of the changes, those of the same columns together; without a change there is none."""
     groups: dict[tuple[str, ...], list[Tuple]] = {}
     for change in changes:

@@ -13,7 +13,7 @@ from harness.catalog.model import Catalog, Table
 from harness.catalog.roles import Roles
 from harness.generation import Draft, Oracle, Pools, Rule
 from harness.kinds._statements import become
-from harness.probes import Execute, Probe, Refused, Scenario, Statement, Values
+from harness.probes import Execute, Family, Insert, Probe, Refused, Scenario, Statement, Values, Variants
 from harness.probes.family import shorten as shorten
 from harness.probes.family import show as show
 from harness.probes.statement import qualified
@@ -49,6 +49,29 @@ class Fact:
     @property
     def holds(self) -> bool:
         return self.wanted == self.caught
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A row that stands and one that does not, both drawn, and the statements that lead to them."""
+
+    setup: tuple[Statement, ...]
+    resident: dict[str, str | None]
+    fresh: dict[str, str | None]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Scenarios whose beginning is drawn for several checks of a table at once."""
+
+    table: TableName
+    pairs: st.SearchStrategy[Pair]
+    build: Callable[[Pair], Scenario]
+
+    @property
+    def strategy(self) -> st.SearchStrategy[Scenario]:
+        """The scenarios as one check draws them for itself: the same, with the same seed."""
+        return self.pairs.map(self.build)
 
 
 @dataclass(frozen=True)
@@ -89,11 +112,44 @@ class Subject:
 
         @st.composite
         def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> D:
-            draft = Draft(draw, self.catalog, self.pools, self.variety)
+            draft = Draft(draw, self.catalog, self.pools)
             built: D = build(draft)
             return replace(built, setup=(*self._room(draft), *built.setup, *self._later(draft)))
 
         return drawn()
+
+    def begun(self, build: Callable[[Pair], Scenario]) -> Begun:
+        """Scenarios that all begin with a row of the table that stands and one that does not.
+
+        ``build`` draws nothing more, so that all checks that begin so share what is drawn.
+        """
+
+        @st.composite
+        def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Pair:
+            draft = Draft(draw, self.catalog, self.pools)
+            resident, fresh = draft.insert(self.table.name), draft.row(self.table.name)
+            return Pair((*self._room(draft), *draft.inserts, *self._later(draft)), resident, fresh)
+
+        return Begun(self.table.name, drawn(), build)
+
+    def variants(self, row: Insert, kept: Iterable[str]) -> Variants:
+        """As many rows as are wanted of each that is drawn: itself, and others with the same ``kept`` columns."""
+        if self.variety == 1:
+            return Variants()
+        stock = self.pools.stock(self.catalog.table(row.table), kept)
+        places = [place for place, name in enumerate(stock.columns) if name in row.values]
+        if not places:
+            return Variants()
+        columns = tuple(stock.columns[place] for place in places)
+        own = tuple(row.values[name] for name in columns)
+        others = (tuple(each[place] for place in places) for each in stock.part(row.values, self.variety - 1))
+        return Variants(columns, (own, *others))
+
+    def varied(self, probe: Probe, kept: Iterable[str]) -> Probe | Family:
+        """The probe of an INSERT with the variants of its row, if there are any."""
+        assert isinstance(probe.statement, Insert), "what stands is not varied"
+        variants = Variants() if probe.settings else self.variants(probe.statement, kept)
+        return Family(probe, (), ((),), variants) if variants.columns else probe
 
     @property
     def _silent(self) -> bool:
@@ -169,7 +225,7 @@ class Kind:
         """What the catalog alone can show."""
         return iter(())
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | Begun | None:
         """What is tried on the server; None where the facts are all there is."""
         return None
 

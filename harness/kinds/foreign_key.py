@@ -147,12 +147,12 @@ class ForeignKey(Kind):
         orphan = {**fresh, **_without_others(table, reference.key), **ghost}
         born = subject.pools.takes(table, columns)
         on_insert = Probe(Insert(table.name, orphan), refused, "orphan on insert", value, required=alone and born)
-        yield draft.varied(on_insert, orphan.keys() & {*columns, *_without_others(table, reference.key)})
+        yield subject.varied(on_insert, orphan.keys() & {*columns, *_without_others(table, reference.key)})
         ghost_of_resident = reference.ghost(draft, resident)
         value = f"{show(ghost_of_resident)}, which is nowhere"
         change = {**_without_others(table, reference.key), **ghost_of_resident}
         yield Probe(Update(table.name, key, change), refused, "orphan on update", value, required=alone)
-        yield draft.varied(
+        yield subject.varied(
             Probe(Insert(table.name, fresh), Accepted(1), "a child of a parent accepted", "a child"), columns
         )
         for column in [column for column in columns if len(columns) > 1 and ghost[column] != fresh[column]]:

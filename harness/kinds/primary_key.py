@@ -62,7 +62,7 @@ class PrimaryKey(Kind):
                 null = Refused(("23502",), table, column=column)
                 insert = Insert(table, {**fresh, column: None})
                 on_insert = Probe(insert, null, f"null {column} on insert", f"{column} null")
-                probes.append(draft.varied(on_insert, (column,)))
+                probes.append(subject.varied(on_insert, (column,)))
                 if subject.may_update([column]):
                     update = Update(table, subject.key(resident), {column: None})
                     probes.append(Probe(update, null, f"null {column} on update", f"{column} null"))

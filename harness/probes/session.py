@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,13 @@ class Session:
             _regrouped(scenario, answer) if scenario is not tried else answer
             for scenario, tried, answer in zip(scenarios, readable, answers, strict=True)
         ]
+
+    def cancel(self) -> None:
+        """Has the server give up on what it tries just now, for another thread."""
+        import psycopg
+
+        with suppress(psycopg.Error):
+            self._connection.cancel_safe(timeout=5)
 
     def _readable(self, scenario: Scenario) -> Scenario:
         """With families that no loop fits taken apart."""

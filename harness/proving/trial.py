@@ -1,8 +1,8 @@
 """Tries the scenarios of one check: draws many, sends them in batches, and shrinks what failed.
 
 Two passes of Hypothesis with the same seed draw the same scenarios up to the first failure. The first pass only
-draws and collects, so that a batch of thousands of probes costs one round trip; the second, which most checks never
-need, tries each scenario as it is drawn, and lets Hypothesis shrink.
+draws, and batches of thousands of probes are tried meanwhile, each in one round trip; the second, which most checks
+never need, tries each scenario as it is drawn, and lets Hypothesis shrink.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from harness.probes import (
     Verdict,
     judge,
 )
-from harness.probes.session import BATCH
+from harness.proving.conveyor import Conveyor
 
 T = TypeVar("T")
 F = TypeVar("F")
@@ -89,21 +89,27 @@ def attempt(
     own: Iterable[Refused],
     others: Iterable[Refused],
     barred: Callable[[Probe, Refusal], bool] = lambda probe, refusal: False,
+    ready: Iterable[Scenario] | None = None,
 ) -> Trial:
     """Tries up to ``scenarios`` scenarios. ``own`` are the refusals of the check's rule, ``others`` of all others.
 
-    A probe that is ``barred`` by another rule need not be seen.
+    A probe that is ``barred`` by another rule need not be seen. ``ready`` are the scenarios that the strategy would
+    draw, where they have been drawn before.
     """
     examine = _Examiner(session, tuple(own), tuple(others), barred)
     trial = Trial()
-    for batch in _batches(strategy, scenarios, seeded):
-        for scenario, answer in zip(batch, session.run(batch), strict=True):
-            trial.scenarios += 1
-            trial.failure = trial.failure or examine.scenario(trial, scenario, answer)
-        if trial.failure is not None:
-            if shrink:
-                trial.failure = _smallest(examine, strategy, scenarios, seeded, trial.failure)
-            break
+
+    def hand_on(scenario: Scenario, answer: Answer) -> bool:
+        trial.scenarios += 1
+        trial.failure = trial.failure or examine.scenario(trial, scenario, answer)
+        return trial.failure is not None
+
+    with Conveyor(session, hand_on) as conveyor:
+        fed = _feed(strategy, scenarios, seeded, conveyor.put) if ready is None else any(map(conveyor.put, ready))
+        if not fed:
+            conveyor.end()
+    if trial.failure is not None and shrink:
+        trial.failure = _smallest(examine, strategy, scenarios, seeded, trial.failure)
     return trial
 
 
@@ -176,17 +182,27 @@ def drawn(strategy: st.SearchStrategy[T], count: int, seeded: int) -> list[T]:
     return found
 
 
-def _batches(strategy: st.SearchStrategy[Scenario], count: int, seeded: int) -> Iterator[list[Scenario]]:
-    batch: list[Scenario] = []
-    size = 0
-    for scenario in drawn(strategy, count, seeded):
-        batch.append(scenario)
-        size += scenario.size
-        if size >= BATCH:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+def _feed(strategy: st.SearchStrategy[T], count: int, seeded: int, put: Callable[[T], bool]) -> bool:
+    """Draws until it is enough; whether it was. Nothing that is drawn is kept."""
+    errors: list[Exception] = []
+
+    def body(example: T) -> None:
+        try:
+            enough = put(example)
+        except Exception as error:
+            # Hypothesis would take it for a failing example, and draw that again.
+            errors.append(error)
+            enough = True
+        if enough:
+            raise _Enough
+
+    try:
+        _run(strategy, count, seeded, [Phase.generate], body)
+    except _Enough:
+        if errors:
+            raise errors[0] from None
+        return True
+    return False
 
 
 def _smallest(
