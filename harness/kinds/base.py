@@ -68,11 +68,6 @@ class Begun:
     pairs: st.SearchStrategy[Pair]
     build: Callable[[Pair], Scenario]
 
-    @property
-    def strategy(self) -> st.SearchStrategy[Scenario]:
-        """The scenarios as one check draws them for itself: the same, with the same seed."""
-        return self.pairs.map(self.build)
-
 
 @dataclass(frozen=True)
 class Subject:

@@ -78,7 +78,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Profile:
-    """How hard to try. ``scenarios`` of each check, a part of which is drawn if they are many; a fixed ``seed`` repeats a run."""
+    """How hard to try. ``scenarios`` are those of each check; a fixed ``seed`` repeats a run."""
 
     name: str
     scenarios: int

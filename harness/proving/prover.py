@@ -133,14 +133,14 @@ class Prover:
         if stated is not None:
             trial = attempt(
                 self._session,
-                stated.strategy if isinstance(stated, Begun) else stated,
+                stated,
                 scenarios=self._effort.drawn,
                 seeded=self._effort.seed,
                 shrink=self._effort.shrink,
                 own=[refused for other, refused in self._refusals if other is check],
                 others=[refused for other, refused in self._refusals if other is not check],
                 barred=lambda probe, refusal: self._bars(check, probe, refusal),
-                ready=map(stated.build, self._begin(stated)) if isinstance(stated, Begun) else None,
+                ready=self._begin(stated) if isinstance(stated, Begun) else None,
             )
             verdict.add_trial(check, trial)
             failed = trial.failure is not None

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky, Unsatisfiable
 
+from harness.kinds.base import Begun, Pair
 from harness.probes import (
     Accepted,
     Answer,
@@ -81,7 +82,7 @@ class _Enough(BaseException):
 
 def attempt(
     session: Session,
-    strategy: st.SearchStrategy[Scenario],
+    stated: st.SearchStrategy[Scenario] | Begun,
     *,
     scenarios: int,
     seeded: int,
@@ -89,12 +90,12 @@ def attempt(
     own: Iterable[Refused],
     others: Iterable[Refused],
     barred: Callable[[Probe, Refusal], bool] = lambda probe, refusal: False,
-    ready: Iterable[Scenario] | None = None,
+    ready: Iterable[Pair] | None = None,
 ) -> Trial:
     """Tries up to ``scenarios`` scenarios. ``own`` are the refusals of the check's rule, ``others`` of all others.
 
-    A probe that is ``barred`` by another rule need not be seen. ``ready`` are the scenarios that the strategy would
-    draw, where they have been drawn before.
+    A probe that is ``barred`` by another rule need not be seen. ``ready`` are the pairs that would be drawn, where they
+    have been drawn before.
     """
     examine = _Examiner(session, tuple(own), tuple(others), barred)
     trial = Trial()
@@ -105,11 +106,15 @@ def attempt(
         return trial.failure is not None
 
     with Conveyor(session, hand_on) as conveyor:
-        fed = _feed(strategy, scenarios, seeded, conveyor.put) if ready is None else any(map(conveyor.put, ready))
+        if isinstance(stated, Begun):
+            pairs = drawn(stated.pairs, scenarios, seeded) if ready is None else ready
+            fed = any(conveyor.put(stated.build(pair)) for pair in pairs)
+        else:
+            fed = _feed(stated, scenarios, seeded, conveyor.put)
         if not fed:
             conveyor.end()
     if trial.failure is not None and shrink:
-        trial.failure = _smallest(examine, strategy, scenarios, seeded, trial.failure)
+        trial.failure = _smallest(examine, stated, scenarios, seeded, trial.failure)
     return trial
 
 
@@ -206,7 +211,7 @@ def _feed(strategy: st.SearchStrategy[T], count: int, seeded: int, put: Callable
 
 
 def _smallest(
-    examine: _Examiner, strategy: st.SearchStrategy[Scenario], count: int, seeded: int, first: Failure
+    examine: _Examiner, stated: st.SearchStrategy[Scenario] | Begun, count: int, seeded: int, first: Failure
 ) -> Failure:
     """The smallest case in which the same aspect fails; the first one found if it does not fail again."""
     aspect = first.probe.aspect
@@ -215,7 +220,11 @@ def _smallest(
         tried = Scenario(scenario.setup, tuple(probe for probe in scenario.probes if probe.aspect == aspect))
         return examine.scenario(Trial(), tried, examine.session.run([tried])[0])
 
-    return smallest(strategy, count, seeded, failing, first, REPLAYS)
+    if isinstance(stated, Begun):
+        # Not the strategy of what is built from pairs: Hypothesis would draw others.
+        build = stated.build
+        return smallest(stated.pairs, count, seeded, lambda pair: failing(build(pair)), first, REPLAYS)
+    return smallest(stated, count, seeded, failing, first, REPLAYS)
 
 
 def smallest(
