@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.catalog.model import Catalog
 from harness.probes import Delete, Insert, Probe, Scenario, Statement, Update
-from harness.probes.loops import _bare_type
+from harness.probes.loops import bare_type
 from harness.probes.statement import identifier, qualified
 from harness.project.model import TableName
 
@@ -82,7 +82,7 @@ class Bare:
     def _put(self, name: str, shape: Shape, rows: Sequence[tuple[int, Row]], template: str) -> str:
         _, table, columns, key = shape
         definition = self.catalog.table(table)
-        types = [_bare_type(definition.column(column)) for column in (*columns, *key)]
+        types = [bare_type(definition.column(column)) for column in (*columns, *key)]
         cells = ", ".join(f"v{n} {kind}" for n, kind in enumerate(types))
         self.connection.execute(f"create temporary table {name} (scenario integer, {cells})".encode())
         with self.connection.cursor().copy(f"copy {name} from stdin".encode()) as copy:

@@ -174,14 +174,14 @@ def wanted(catalog: Catalog, family: Family) -> dict[str, Any]:
 
 def _list(table: Table, columns: tuple[str, ...], prefix: str, name: str) -> str:
     cells = "".join(
-        f", (value ->> {place})::{_bare_type(table.column(column))} as {prefix}{place}"
+        f", (value ->> {place})::{bare_type(table.column(column))} as {prefix}{place}"
         for place, column in enumerate(columns)
     )
     source = f"jsonb_array_elements(harness_lists[(harness_probe ->> '{name}')::integer])"
     return f"select ordinality::integer - 1 as harness_n{cells} from {source} with ordinality"
 
 
-def _bare_type(column: Column) -> str:
+def bare_type(column: Column) -> str:
     """A column's type without a length: a cast would cut off what is too long, where the column refuses it."""
     if "." in column.base_type:
         return re.sub(r'\([^()"]*\)((\[\])*)$', r"\1", column.base_type)
