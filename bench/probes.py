@@ -63,7 +63,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--target", default="embedded", help="embedded, system, or a connection string")
     parser.add_argument("--tables", nargs="+", default=["narrow", "wide"], choices=["narrow", "wide"])
-    parser.add_argument("--scenarios", type=int, default=600, help="of each check")
+    parser.add_argument("--scenarios", type=int, default=2000, help="of each check")
     parser.add_argument("--rounds", type=int, default=3, help="each figure is the best of so many")
     return parser.parse_args()
 
