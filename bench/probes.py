@@ -96,11 +96,14 @@ def _measure(name: str, root: Path, target: str, rounds: int) -> None:
     with open_server(project, resolve(project, target, os.environ)) as server:
         dsn = " ".join(f"{key}='{value}'" for key, value in server.conninfo.items())
         with workspace(server, project, project.modules) as databases:
-            scenarios, catalog = _recorded(project, databases)
+            scenarios, catalog, worked = _recorded(project, databases)
             with databases.connect(databases.clone()) as connection:
                 bare = Bare(connection, catalog, scenarios)
                 bare.build()
                 fewer = _test(root, dsn, "fewer")
+                before = _processor(connection)
+                bare.run()
+                alone = _processor(connection) - before
                 tests, loops = [], []
                 for _ in range(rounds):
                     tests.append(_test(root, dsn, PROFILE))
@@ -110,6 +113,9 @@ def _measure(name: str, root: Path, target: str, rounds: int) -> None:
             print(f"  {server.description}: {test.probes:,} probes, best of {rounds}")
             _line("harness test, end to end after start-up", test.rate)
             _line(f"bare loop ({bare.tried:,} rows, {bare.left_out} left out)", loop, test.rate, 0.7)
+            print(
+                f"  {'the same in processor time, nothing at once':60}{worked:10,.1f} s   ratio {alone / worked:6.2f}"
+            )
             growth = (test.peak - fewer.peak) / 1024
             more = f"{growth:+.1f} for {test.probes / fewer.probes:.1f} times the probes"
             print(f"  {'memory, peak':60}{test.peak / 1024:10,.0f} MB  {more}")
@@ -141,8 +147,15 @@ def _timed(run: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
-def _recorded(project: Project, databases: Workspace) -> tuple[list[Scenario], Any]:
-    """What a run of the profile tries: the same seed draws the same."""
+def _processor(connection: Any) -> float:
+    """Seconds that a backend on this machine has worked; 0 for one elsewhere."""
+    stat = Path(f"/proc/{connection.info.backend_pid}/stat")
+    words = stat.read_text().rsplit(")", 1)[1].split() if stat.exists() else ["0"] * 13
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _recorded(project: Project, databases: Workspace) -> tuple[list[Scenario], Any, float]:
+    """What a run of the profile tries, and the processor time of both sides: the same seed draws the same."""
     found: list[Scenario] = []
     run = Session.run
 
@@ -156,10 +169,12 @@ def _recorded(project: Project, databases: Workspace) -> tuple[list[Scenario], A
         mock.patch.object(Session, "run", recorded),
         Prover(declared, project, databases, Effort.of(profile.scenarios, profile.seed)) as prover,
     ):
+        started = time.process_time() + _processor(prover._trying)
         for check in declared:
             outcome = prover.prove(check)
             assert outcome.status.value == "proved", (outcome.name, outcome)
-        return found, prover.catalog
+        worked = time.process_time() + _processor(prover._trying) - started
+        return found, prover.catalog, worked
 
 
 def _test(root: Path, dsn: str, profile: str) -> Report:
