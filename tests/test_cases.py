@@ -26,6 +26,7 @@ from harness.proving.prover import Effort, Prover
 
 REPLAYS = 150
 EFFORT = Effort(scenarios=3, seed=0)
+VARIED = Effort(scenarios=60, seed=0)
 PROJECT = """\
 name: cases
 modules: {t: {}}
@@ -33,6 +34,7 @@ target: embedded
 classes: [public, administrative, personal, PHI]
 """
 CASES = cases()
+VARYING = ("accepted_values", "check", "foreign_key", "not_null", "primary_key", "unique")
 _numbers = itertools.count()
 
 
@@ -80,7 +82,9 @@ def maintenance(server: Server) -> Iterator[Connection]:
         yield connection
 
 
-def prove(case: Case, server: Server, maintenance: Connection, directory: Path) -> tuple[Scratch, list[Outcome]]:
+def prove(
+    case: Case, server: Server, maintenance: Connection, directory: Path, effort: Effort = EFFORT
+) -> tuple[Scratch, list[Outcome]]:
     """The outcomes of the case's checks of its own kind; the databases are still there."""
     for role in case.roles:
         name = role.split()[0]
@@ -96,7 +100,7 @@ def prove(case: Case, server: Server, maintenance: Connection, directory: Path) 
     project = load(directory)
     declared = read(project, KINDS)
     scratch = Scratch(server, maintenance, case.schema)
-    with Prover(declared, project, scratch, EFFORT) as prover:
+    with Prover(declared, project, scratch, effort) as prover:
         return scratch, [prover.prove(check) for check in declared if check.kind == case.kind]
 
 
@@ -116,6 +120,18 @@ def test_case(case: Case, server: Server, maintenance: Connection, tmp_path: Pat
     assert {outcome.status.value for outcome in outcomes} <= {"proved", case.status}
     for outcome in outcomes:
         assert outcome.probes + outcome.facts or outcome.status.value != "proved", "nothing was looked at"
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("case", [case for case in CASES if case.kind in VARYING], ids=lambda case: case.id)
+def test_a_case_with_other_values_beside(case: Case, server: Server, maintenance: Connection, tmp_path: Path) -> None:
+    assert VARIED.variety > 1
+    scratch, outcomes = prove(case, server, maintenance, tmp_path, VARIED)
+    for name in list(scratch.made):
+        scratch.drop(name)
+    broken = [outcome.name for outcome in outcomes if outcome.counterexamples]
+    assert bool(broken) == bool(case.broken), counterexamples(outcomes)
+    assert all(outcome.reason is None for outcome in outcomes) == (case.unreliable is None)
 
 
 def test_every_kind_has_cases_that_pass_and_cases_that_fail() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeVar
 
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from harness.catalog.model import Catalog, Constraint, Table
+from harness.catalog.model import Catalog, Column, Constraint, Table
 from harness.generation.alike import alike, beside, columns_of, end_chain, untaken
 from harness.generation.candidates import sample
 from harness.generation.lineage import Pending, clashes
@@ -17,20 +18,36 @@ from harness.generation.pool import Pool
 from harness.generation.pools import Pools
 from harness.generation.supply import NOTHING
 from harness.generation.types import values
+from harness.generation.variety import VARIETY
 from harness.probes.statement import Insert, Values
 from harness.project.model import TableName
 
 T = TypeVar("T")
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
-VARIETY = 32
-"""Values of a column that no rule speaks of."""
+_LEADS_NOWHERE = st.booleans().map(lambda drawn: not drawn)
 
 DEPTH = 50
 """Parents of parents before a chain of foreign keys is given up."""
 
 PLENTY = 12
 """Rows of a scenario after which parents are shared, and what may be NULL is: ancestors of ancestors are many."""
+
+
+@cache
+def _free(column: Column, rich: bool, optional: bool) -> st.SearchStrategy[str | None]:
+    """Values of a column that no rule speaks of.
+
+    Made once: to make a strategy takes Hypothesis several times as long as to draw from it.
+    """
+    strategy: st.SearchStrategy[str | None] = values(column)
+    if column.identity:
+        # An identity's sequence is not touched: a large number keeps out of its way.
+        strategy = st.integers(10_000, 30_000).map(str)
+    elif not rich:
+        # A choice among values drawn once costs a tenth of drawing it anew.
+        strategy = st.sampled_from(sample(column, VARIETY))
+    return st.none() | strategy if optional else strategy
 
 
 class Draft:
@@ -218,7 +235,7 @@ class Draft:
         for pool in pools:
             fitting = pool.fitting(row, present) or pool.fitting_nulls(row)
             # What is fixed may lie outside the pool: the rest is then drawn as if it were not there.
-            choice = self.draw(st.sampled_from(fitting or pool.rows))
+            choice = self.draw(pool.of(fitting or pool.rows))
             for column, value in zip(pool.columns, choice, strict=True):
                 row.setdefault(column, value)
 
@@ -267,7 +284,7 @@ class Draft:
             return False
         if key.references == table.name or (self._path and len(self.inserts) > PLENTY):
             return True
-        return bool(self.draw(st.booleans().map(lambda drawn: not drawn)))
+        return bool(self.draw(_LEADS_NOWHERE))
 
     def _parent(
         self, table: Table, key: Constraint, known: dict[str, str | None], depth: int
@@ -352,17 +369,9 @@ class Draft:
 
     def _draw_free(self, table: Table, name: str, present: tuple[str, ...]) -> str | None:
         column = table.column(name)
-        strategy: st.SearchStrategy[str | None] = values(column)
         keyed = any(name in columns_of(key) for key in table.unique_keys)
-        if column.identity:
-            # An identity's sequence is not touched: a large number keeps out of its way.
-            strategy = st.integers(10_000, 30_000).map(str)
-        elif not self.rich and not keyed:
-            # No rule speaks of it: a choice among values drawn once costs a tenth of drawing it anew.
-            strategy = st.sampled_from(sample(column, VARIETY))
-        if not column.identity and not column.not_null and name not in present:
-            strategy = st.none() | strategy
-        drawn: str | None = self.draw(strategy)
+        optional = not column.identity and not column.not_null and name not in present
+        drawn: str | None = self.draw(_free(column, self.rich or keyed, optional))
         return drawn
 
     def _make_distinct(self, table: Table, row: dict[str, str | None], fixed: Values) -> None:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from harness.catalog.model import Catalog, Column, Index, Table
 from harness.generation.candidates import candidates
@@ -25,6 +26,9 @@ from harness.generation.types import on_trial
 from harness.probes.statement import identifier
 from harness.project import sql
 from harness.project.model import TableName
+
+if TYPE_CHECKING:
+    from harness.generation.variety import Stock
 
 ENOUGH = 40
 """Values of a column that is part of a key, so that rows of a scenario can differ in it."""
@@ -72,6 +76,7 @@ class Pools:
         self._apart: dict[TableName, tuple[tuple[Mapping[str, str | None], ...], ...]] = {}
         self._crowded: dict[TableName, bool] = {}
         self._most: dict[TableName, int | None] = {}
+        self._stocks: dict[tuple[TableName, frozenset[str]], Stock] = {}
 
     def supply(self, table: TableName, supply: Supply) -> None:
         """Takes in what becomes known of a table's rows."""
@@ -132,6 +137,15 @@ class Pools:
 
             self._apart[table.name] = tuple(spread(self, table, each) for each in Exclusion.all_of(table))
         return self._apart[table.name]
+
+    def stock(self, table: Table, kept: Iterable[str]) -> Stock:
+        """Other values for what is not tied to the ``kept`` columns."""
+        key = (table.name, frozenset(kept))
+        if key not in self._stocks:
+            from harness.generation.variety import stock
+
+            self._stocks[key] = stock(self, table, key[1])
+        return self._stocks[key]
 
     def takes(self, table: Table, columns: Sequence[str]) -> bool:
         """Whether no rule leaves one of these columns NULL when a row is inserted."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from harness.generation import Draft, Unfillable
 from harness.generation.exclusions import Exclusion
 from harness.kinds.base import Subject, show
-from harness.probes import Accepted, Insert, Probe, Refused, Update, Wanted
+from harness.probes import Accepted, Family, Insert, Probe, Refused, Update, Wanted
 
 Fixed = Mapping[str, str | None]
 
@@ -20,7 +20,7 @@ def duplicates(
     inside: Fixed | None = None,
     present: tuple[str, ...] = (),
     implied: bool = False,
-) -> Iterator[Probe]:
+) -> Iterator[Probe | Family]:
     """Two rows stand; a third with the key of the first is refused, on insert and by an update of the second.
 
     Rows that differ from the first in one column of the key are accepted. ``inside`` values and the
@@ -34,7 +34,9 @@ def duplicates(
     other = draft.insert(table, inside, present)
     key = {column: resident[column] for column in columns}
     same = draft.row(table, {**inside, **key}, present)
-    yield Probe(Insert(table, same), refused, "same key on insert", f"a second {show(key)}")
+    unvaried = {*inside, *present}
+    on_insert = Probe(Insert(table, same), refused, "same key on insert", f"a second {show(key)}")
+    yield subject.varied(on_insert, unvaried)
     changes = key_and_what_hangs_on_it(subject, columns, same)
     if subject.may_update(changes):
         update = Update(table, subject.key(other), changes)
@@ -43,13 +45,10 @@ def duplicates(
         kept = {name: value for name, value in key.items() if name != column}
         near = _near(subject, draft, column, {**inside, **kept}, present, resident[column])
         if near is not None:
-            yield Probe(
-                Insert(table, near),
-                Accepted(1),
-                f"another {column} accepted",
-                show({name: near[name] for name in columns}),
-                required=not implied and (len(columns) == 1 or not _foreign(subject, column)),
-            )
+            required = not implied and (len(columns) == 1 or not _foreign(subject, column))
+            value = show({name: near[name] for name in columns})
+            another = Probe(Insert(table, near), Accepted(1), f"another {column} accepted", value, required=required)
+            yield subject.varied(another, unvaried)
 
 
 def pair(
@@ -60,13 +59,14 @@ def pair(
     aspect: str,
     fixed: Fixed,
     present: tuple[str, ...] = (),
-) -> Iterator[Probe]:
+) -> Iterator[Probe | Family]:
     """Two rows with the same key under ``fixed`` values: outside the rule, or with a NULL in the key."""
     table = subject.table.name
     resident = draft.insert(table, fixed, present)
     key = {column: resident[column] for column in columns}
     same = draft.row(table, {**fixed, **key}, present)
-    yield Probe(Insert(table, same), wanted, aspect, f"a second {show(key)}", required=False)
+    probe = Probe(Insert(table, same), wanted, aspect, f"a second {show(key)}", required=False)
+    yield subject.varied(probe, (*fixed, *present, *columns))
 
 
 def _near(

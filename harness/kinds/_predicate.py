@@ -13,8 +13,8 @@ from harness.generation import Answer, Draft
 from harness.generation.oracle import Tuple
 from harness.generation.pools import computable, supplied
 from harness.kinds._roads import new_parent
-from harness.kinds.base import Subject, Unreliable, show
-from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update, Values
+from harness.kinds.base import Begun, Pair, Subject, Unreliable
+from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update, Values, Variants
 from harness.project import sql
 
 Changes = dict[str, str | None]
@@ -29,7 +29,7 @@ TRIED = 80
 """Combinations of values tried in one scenario on each side of the rule; of more, a drawn part."""
 
 
-def equivalence(subject: Subject, predicate: str, refused: Refused) -> st.SearchStrategy[Scenario]:
+def equivalence(subject: Subject, predicate: str, refused: Refused) -> st.SearchStrategy[Scenario] | Begun:
     """Scenarios in which values on both sides of a predicate are inserted and updated.
 
     Raises :class:`Unreliable` if no values were found on one of the sides.
@@ -42,27 +42,57 @@ def equivalence(subject: Subject, predicate: str, refused: Refused) -> st.Search
     good, bad = _sides(subject, predicate, refused.constraint)
     valued = _valued(foreign, good, bad)
 
+    if not foreign & {column for row in (*good, *bad) for column in row} and max(len(good), len(bad)) <= TRIED:
+
+        def begun(pair: Pair) -> Scenario:
+            sides = ((good, good), Accepted(1), "accepted"), ((bad, bad), refused, "refused")
+            families = [_tried(subject, pair.fresh, pair.resident, *side) for side in sides]
+            return Scenario(pair.setup, tuple(itertools.chain(*families)))
+
+        return subject.begun(begun)
+
     def build(draft: Draft) -> Scenario:
         resident = draft.insert(table.name, present=present)
         fresh = draft.row(table.name, present=present)
         roads = [
             _Road(subject, draft, row, foreign, present, valued, turn) for turn, row in enumerate((fresh, resident))
         ]
-
-        def tried(rows: Sequence[Changes], wanted: Accepted | Refused, aspect: str) -> Iterator[Probe]:
-            for row in draft.some(rows, TRIED):
-                inserted, changes = (road.changes(row) for road in roads)
-                if inserted:
-                    insert = Insert(table.name, {**fresh, **inserted})
-                    yield Probe(insert, wanted, f"{aspect} on insert", show(inserted))
-                if changes and subject.may_update(changes):
-                    update = Update(table.name, subject.key(resident), changes)
-                    yield Probe(update, wanted, f"{aspect} on update", show(changes))
-
-        probes = (*tried(good, Accepted(1), "accepted"), *tried(bad, refused, "refused"))
-        return Scenario(tuple(draft.inserts), probes)
+        families: list[Family] = []
+        for rows, wanted, aspect in ((good, Accepted(1), "accepted"), (bad, refused, "refused")):
+            changed = [[road.changes(row) for road in roads] for row in draft.some(rows, TRIED)]
+            inserted, updated = ([each[turn] for each in changed] for turn in (0, 1))
+            families += _tried(subject, fresh, resident, (inserted, updated), wanted, aspect)
+        return Scenario(tuple(draft.inserts), tuple(families))
 
     return subject.scenarios(build)
+
+
+def _tried(
+    subject: Subject,
+    fresh: Values,
+    resident: Values,
+    changes: tuple[Sequence[Changes], Sequence[Changes]],
+    wanted: Accepted | Refused,
+    aspect: str,
+) -> Iterator[Family]:
+    """Values put into a row that is inserted, and into the one that stands."""
+    table = subject.table.name
+    inserted, updated = changes
+    insert = Probe(Insert(table, fresh), wanted, f"{aspect} on insert")
+    kept = {column for each in inserted for column in each}
+    yield from _families(insert, inserted, subject.variants(Insert(table, fresh), kept))
+    update = Probe(Update(table, subject.key(resident), {}), wanted, f"{aspect} on update")
+    yield from _families(update, [each for each in updated if subject.may_update(each)], Variants())
+
+
+def _families(probe: Probe, changes: Sequence[Changes], variants: Variants) -> Iterator[Family]:
+    """The probe with each of the changes, those of the same columns together; without a change there is none."""
+    groups: dict[tuple[str, ...], list[Tuple]] = {}
+    for change in changes:
+        if change:
+            groups.setdefault(tuple(change), []).append(tuple(change.values()))
+    for columns, rows in groups.items():
+        yield Family(probe, columns, tuple(rows), variants, named=True)
 
 
 def _valued(foreign: set[str], good: list[Changes], bad: list[Changes]) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.generation import Rule
 from harness.kinds._predicate import equivalence
-from harness.kinds.base import Fact, Kind, Subject, default_name
+from harness.kinds.base import Begun, Fact, Kind, Subject, default_name
 from harness.kinds.check import enforced
 from harness.probes import Refused, Scenario
 from harness.probes.statement import identifier, literal
@@ -63,7 +63,7 @@ class AcceptedValues(Kind):
         else:
             yield from enforced(subject, self._constraint(subject.table.name))
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | Begun | None:
         if subject.table.column(self.column).base_kind == "e":
             return None
         refused = Refused(("23514",), subject.table.name, constraint=self._constraint(subject.table.name))

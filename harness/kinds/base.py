@@ -15,7 +15,9 @@ from harness.generation import Draft, Oracle, Pools, Rule
 from harness.generation.lineage import joined
 from harness.generation.supply import NOTHING, Supply
 from harness.kinds._statements import become
-from harness.probes import Execute, Probe, Refused, Scenario, Statement, Values
+from harness.probes import Execute, Family, Insert, Probe, Refused, Scenario, Statement, Values, Variants
+from harness.probes.family import shorten as shorten
+from harness.probes.family import show as show
 from harness.probes.statement import qualified
 from harness.project.model import Project, TableName
 from harness.races import Races
@@ -52,11 +54,30 @@ class Fact:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """A row that stands and one that does not, both drawn, and the statements that lead to them."""
+
+    setup: tuple[Statement, ...]
+    resident: dict[str, str | None]
+    fresh: dict[str, str | None]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Scenarios whose beginning is drawn for several checks of a table at once."""
+
+    table: TableName
+    pairs: st.SearchStrategy[Pair]
+    build: Callable[[Pair], Scenario]
+
+
+@dataclass(frozen=True)
 class Subject:
     """What a check is about, with all it takes to look into it.
 
     ``filled`` gives a connection to a database in which a table is full of rows. From what other checks say of the
     table come ``rewritten`` (columns that a trigger writes itself), ``primary_key`` and ``declared_indexes``.
+    ``variety`` is how many rows are tried of each that is drawn.
     """
 
     module: str
@@ -71,6 +92,7 @@ class Subject:
     rewritten: frozenset[str] = frozenset()
     primary_key: tuple[str, ...] = ()
     declared_indexes: frozenset[str] = frozenset()
+    variety: int = 1
 
     @property
     def table(self) -> Table:
@@ -93,6 +115,40 @@ class Subject:
             return replace(built, setup=(*self._room(draft), *rows, *self._later(draft)))
 
         return drawn()
+
+    def begun(self, build: Callable[[Pair], Scenario]) -> Begun:
+        """Scenarios that all begin with a row of the table that stands and one that does not.
+
+        ``build`` draws nothing more, so that all checks that begin so share what is drawn.
+        """
+
+        @st.composite
+        def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Pair:
+            draft = Draft(draw, self.catalog, self.pools)
+            resident, fresh = draft.insert(self.table.name), draft.row(self.table.name)
+            rows = joined(draft.inserts, draft.rings, draft.silent)
+            return Pair((*self._room(draft), *rows, *self._later(draft)), resident, fresh)
+
+        return Begun(self.table.name, drawn(), build)
+
+    def variants(self, row: Insert, kept: Iterable[str]) -> Variants:
+        """As many rows as are wanted of each that is drawn: itself, and others with the same ``kept`` columns."""
+        if self.variety == 1:
+            return Variants()
+        stock = self.pools.stock(self.catalog.table(row.table), kept)
+        places = [place for place, name in enumerate(stock.columns) if name in row.values]
+        if not places:
+            return Variants()
+        columns = tuple(stock.columns[place] for place in places)
+        own = tuple(row.values[name] for name in columns)
+        others = (tuple(each[place] for place in places) for each in stock.part(row.values, self.variety - 1))
+        return Variants(columns, (own, *others))
+
+    def varied(self, probe: Probe, kept: Iterable[str]) -> Probe | Family:
+        """The probe of an INSERT with the variants of its row, if there are any."""
+        assert isinstance(probe.statement, Insert), "what stands is not varied"
+        variants = Variants() if probe.settings else self.variants(probe.statement, kept)
+        return Family(probe, (), ((),), variants) if variants.columns else probe
 
     @property
     def _silent(self) -> bool:
@@ -172,7 +228,7 @@ class Kind:
         """What the catalog alone can show."""
         return iter(())
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | Begun | None:
         """What is tried on the server; None where the facts are all there is."""
         return None
 
@@ -184,22 +240,6 @@ class Kind:
     def races(self, subject: Subject) -> st.SearchStrategy[Races] | None:
         """What two transactions do at once, for kinds that can be told to hold :attr:`concurrently`."""
         return None
-
-
-def show(values: Values) -> str:
-    """Values for a report: ``'whim'`` for one column, ``a = 1, b = null`` for several."""
-    if len(values) == 1:
-        return shorten(next(iter(values.values())))
-    return ", ".join(f"{column} = {shorten(value)}" for column, value in values.items())
-
-
-def shorten(value: str | None, limit: int = 60) -> str:
-    """A value between quotes, cut in the middle of what nobody reads."""
-    if value is None:
-        return "null"
-    if len(value) > limit:
-        return f"'{value[:20]}…' ({len(value)} characters)"
-    return f"'{value}'"
 
 
 def one_line(text: str) -> str:

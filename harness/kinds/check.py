@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.catalog.model import Constraint
 from harness.generation import Rule
 from harness.kinds._predicate import equivalence
-from harness.kinds.base import Fact, Kind, Subject, default_name
+from harness.kinds.base import Begun, Fact, Kind, Subject, default_name
 from harness.probes import Refused, Scenario
 from harness.project import sql
 from harness.project.keys import ColumnForm, key, name, predicate
@@ -63,7 +63,7 @@ class Check(Kind):
     def facts(self, subject: Subject) -> Iterator[Fact]:
         yield from enforced(subject, self._constraint(subject.table.name))
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | Begun:
         constraint = self.implied_by or self._constraint(subject.table.name)
         return equivalence(subject, self.check, Refused(("23514",), subject.table.name, constraint=constraint))
 

@@ -16,7 +16,7 @@ from harness.kinds.base import Fact, Kind, Subject, column_list, default_name, s
 from harness.kinds.check import validated
 from harness.kinds.references.actions import Reference, actions
 from harness.kinds.references.races import races
-from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
+from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update
 from harness.project.keys import Reader, concurrently, key, name, names, section, table_columns, text
 from harness.project.model import TableName
 from harness.project.nodes import Node, expected
@@ -134,7 +134,7 @@ class ForeignKey(Kind):
         on_delete, on_update = (words.split(" (")[0] for words in (self.on_delete, self.on_update))
         return Reference(table, parent, found, on_delete, on_update)
 
-    def _orphans(self, subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe]:
+    def _orphans(self, subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe | Family]:
         # What the constraint in the database is made of: if that is not what is declared, the facts have said so.
         table, columns = subject.table, reference.key.columns
         resident = draft.linked(table.name, {}, columns)
@@ -146,12 +146,15 @@ class ForeignKey(Kind):
         value = f"{show(ghost)}, which is nowhere"
         orphan = {**fresh, **_without_others(table, reference.key), **ghost}
         born = subject.pools.takes(table, columns)
-        yield Probe(Insert(table.name, orphan), refused, "orphan on insert", value, required=alone and born)
+        on_insert = Probe(Insert(table.name, orphan), refused, "orphan on insert", value, required=alone and born)
+        yield subject.varied(on_insert, orphan.keys() & {*columns, *_without_others(table, reference.key)})
         ghost_of_resident = reference.ghost(draft, resident)
         value = f"{show(ghost_of_resident)}, which is nowhere"
         change = {**_without_others(table, reference.key), **ghost_of_resident}
         yield Probe(Update(table.name, key, change), refused, "orphan on update", value, required=alone)
-        yield Probe(Insert(table.name, fresh), Accepted(1), "a child of a parent accepted", "a child")
+        yield subject.varied(
+            Probe(Insert(table.name, fresh), Accepted(1), "a child of a parent accepted", "a child"), columns
+        )
         for column in [column for column in columns if len(columns) > 1 and ghost[column] != fresh[column]]:
             # A column that another foreign key shares leads nowhere by that one as well: it may mask this.
             partial_ghost = {**fresh, column: ghost[column]}

@@ -6,10 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hypothesis import strategies as st
-
-from harness.generation import Draft
-from harness.kinds.base import Fact, Kind, Subject
+from harness.kinds.base import Begun, Fact, Kind, Pair, Subject
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
 from harness.project.keys import ColumnForm, key, name
 from harness.project.model import TableName
@@ -43,7 +40,7 @@ class NotNull(Kind):
     def facts(self, subject: Subject) -> Iterator[Fact]:
         yield Fact("not null", "not null" if subject.table.column(self.not_null).not_null else "nullable")
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
+    def scenarios(self, subject: Subject) -> Begun | None:
         table, column = subject.table.name, self.not_null
         if subject.table.column(column).generated:
             return None
@@ -53,16 +50,14 @@ class NotNull(Kind):
         if settings and not subject.roles.is_superuser(subject.roles.current):
             return None
 
-        def build(draft: Draft) -> Scenario:
-            resident, fresh = draft.insert(table), draft.row(table)
-            null = {column: None}
-            probes = [
-                Probe(Insert(table, {**fresh, **null}), refused, "null on insert", "null", settings),
-                Probe(Insert(table, fresh), Accepted(1), "a value accepted", "a value"),
-            ]
+        def build(pair: Pair) -> Scenario:
+            resident, fresh, null = pair.resident, pair.fresh, {column: None}
+            on_insert = Probe(Insert(table, {**fresh, **null}), refused, "null on insert", "null", settings)
+            accepted = Probe(Insert(table, fresh), Accepted(1), "a value accepted", "a value")
+            probes = [subject.varied(on_insert, null), subject.varied(accepted, ())]
             if subject.may_update(null):
                 update = Update(table, subject.key(resident), null)
                 probes.append(Probe(update, refused, "null on update", "null", settings))
-            return Scenario(tuple(draft.inserts), tuple(probes))
+            return Scenario(pair.setup, tuple(probes))
 
-        return subject.scenarios(build)
+        return subject.begun(build)

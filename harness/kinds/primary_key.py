@@ -61,7 +61,8 @@ class PrimaryKey(Kind):
             for column in self.primary_key:
                 null = Refused(("23502",), table, column=column)
                 insert = Insert(table, {**fresh, column: None})
-                probes.append(Probe(insert, null, f"null {column} on insert", f"{column} null"))
+                on_insert = Probe(insert, null, f"null {column} on insert", f"{column} null")
+                probes.append(subject.varied(on_insert, (column,)))
                 if subject.may_update([column]):
                     update = Update(table, subject.key(resident), {column: None})
                     probes.append(Probe(update, null, f"null {column} on update", f"{column} null"))

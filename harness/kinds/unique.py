@@ -13,7 +13,7 @@ from harness.generation import Answer, Draft
 from harness.kinds._keys import duplicates, key_and_what_hangs_on_it, pair
 from harness.kinds._races import no_duplicates
 from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list, default_name, show
-from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
+from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update
 from harness.project import sql
 from harness.project.keys import ColumnForm, choice, concurrently, key, name, names, predicate
 from harness.project.model import TableName
@@ -89,7 +89,9 @@ class Unique(Kind):
 
         def build(draft: Draft) -> Scenario:
             fixed, present = _fix(subject, draft, inside, self.where)
-            probes: list[Probe] = list(duplicates(subject, draft, self.unique, refused, fixed, present, implied))
+            probes: list[Probe | Family] = list(
+                duplicates(subject, draft, self.unique, refused, fixed, present, implied)
+            )
             for column in nullable:
                 if column not in fixed and column not in present:
                     null = {**fixed, column: None}

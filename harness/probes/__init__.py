@@ -1,25 +1,20 @@
 """Statements tried on a server: what is wanted of each, how they travel, and what came of them."""
 
-from harness.probes.probe import (
-    Accepted,
-    Either,
-    Probe,
-    Refused,
-    Scenario,
-    Then,
-    Untouched,
-    Wanted,
-)
+from harness.probes.family import Family, Tally, Variants
+from harness.probes.probe import Accepted, Either, Probe, Refused, Then, Untouched, Wanted
 from harness.probes.reply import Refusal, Reply
-from harness.probes.session import Session
+from harness.probes.scenario import Scenario
+from harness.probes.session import Answer, Session
 from harness.probes.statement import Delete, Execute, Insert, Statement, Update, Values
 from harness.probes.verdict import Verdict, judge
 
 __all__ = [
     "Accepted",
+    "Answer",
     "Delete",
     "Either",
     "Execute",
+    "Family",
     "Insert",
     "Probe",
     "Refusal",
@@ -28,10 +23,12 @@ __all__ = [
     "Scenario",
     "Session",
     "Statement",
+    "Tally",
     "Then",
     "Untouched",
     "Update",
     "Values",
+    "Variants",
     "Verdict",
     "Wanted",
     "judge",

@@ -1,10 +1,9 @@
-"""A scenario, the probes tried on it, and what is wanted of each."""
+"""One probe, and what is wanted of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from harness.catalog.model import Table
 from harness.probes.reply import Refusal
@@ -121,18 +120,3 @@ class Probe:
     required: bool = True
     unmasked: bool = False
     answers_for: tuple[TableName, ...] = ()
-
-
-@dataclass(frozen=True, repr=False)
-class Scenario:
-    """Rows that stand before each of the probes, which do not see one another."""
-
-    setup: tuple[Statement, ...]
-    probes: tuple[Probe, ...]
-
-    def __repr__(self) -> str:
-        return f"Scenario({len(self.setup)} statements, {len(self.probes)} probes)"
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        # Hypothesis spells out every scenario that fails while it shrinks: hundreds of rows each time.
-        printer.text(repr(self))

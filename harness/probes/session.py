@@ -8,19 +8,26 @@ scenario that is undone as well: nothing stays behind but used up sequence numbe
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Catalog
-from harness.probes.probe import Scenario
+from harness.probes.encoding import Plan
+from harness.probes.family import Family, Tally
+from harness.probes.loops import UNREADABLE, LoopShape
 from harness.probes.reply import Refusal, Reply, of_root
-from harness.probes.shapes import EXECUTE, Shapes
-from harness.probes.statement import Execute, Insert, Statement, Values
-from harness.project.model import TableName
+from harness.probes.scenario import Scenario
+from harness.probes.shapes import Shapes
 
 if TYPE_CHECKING:
     import psycopg
+
+Answer = list[Reply | Tally] | Refusal
+"""What came of a scenario: one for each of its probes and families, or what its setup met."""
 
 BATCH = 2000
 """Probes in one round trip: more does not get faster, and each holds its place in memory."""
@@ -38,105 +45,116 @@ class Session:
         self._catalog = catalog
         self._functions: dict[Shapes, str] = {}
 
-    def run(self, scenarios: Sequence[Scenario]) -> list[list[Reply] | Refusal]:
-        """For each scenario the replies to its probes, or the refusal that its setup met."""
-        shapes = Shapes.of(self._catalog, scenarios)
+    def run(self, scenarios: Sequence[Scenario]) -> list[Answer]:
+        """For each scenario what came of its probes and families, or the refusal that its setup met."""
+        readable = [self._readable(scenario) for scenario in scenarios]
+        shapes = Shapes.of(self._catalog, readable)
         function = self._function(shapes)
-        replies: list[list[Reply] | Refusal] = []
-        for batch in _batches(scenarios):
-            plan = "[" + ",".join(_encode(scenario, shapes) for scenario in batch) + "]"
-            answer: list[list[Reply] | Refusal] = [[] for _ in batch]
-            for number, reply, setup_failed in self._call(function, plan):
-                place = answer[number - 1]
-                if setup_failed:
-                    assert reply.refusal is not None
-                    answer[number - 1] = reply.refusal
-                else:
-                    assert isinstance(place, list)
-                    place.append(reply)
-            replies.extend(answer)
-        return replies
+        answers: list[Answer] = []
+        for batch in _batches(readable):
+            replies = self._call(function, Plan(self._catalog, shapes).text(batch))
+            answers += [self._answer(scenario, of) for scenario, of in zip(batch, _apart(replies, batch), strict=True)]
+        return [
+            _regrouped(scenario, answer) if scenario is not tried else answer
+            for scenario, tried, answer in zip(scenarios, readable, answers, strict=True)
+        ]
+
+    def cancel(self) -> None:
+        """Has the server give up on what it tries just now, for another thread."""
+        import psycopg
+
+        with suppress(psycopg.Error):
+            self._connection.cancel_safe(timeout=5)
+
+    def _readable(self, scenario: Scenario) -> Scenario:
+        """With families that no loop fits taken apart."""
+        families = (probe for probe in scenario.probes if isinstance(probe, Family))
+        fit = all(LoopShape.of(self._catalog, family) is not None for family in families)
+        return scenario if fit else scenario.one_by_one()
+
+    def _answer(self, scenario: Scenario, replies: Sequence[_Line]) -> Answer:
+        if replies and replies[-1].place == 0:
+            refusal = replies[-1].reply.refusal
+            assert refusal is not None
+            return refusal
+        if any(line.unreadable for line in replies):
+            return _regrouped(scenario, self.run([scenario.one_by_one()])[0])
+        found: list[Reply | Tally] = []
+        others: list[tuple[int, Reply]] = []
+        for line in replies:
+            if line.member is not None:
+                others.append((line.member, line.reply))
+            elif isinstance(scenario.probes[line.place - 1], Family):
+                found.append(Tally(line.reply.rows, tuple(sorted(others, key=itemgetter(0)))))
+                others = []
+            else:
+                found.append(line.reply)
+        return found
 
     def _function(self, shapes: Shapes) -> str:
         name = self._functions.pop(shapes, None)
         if name is None:
             full = len(self._functions) == FUNCTIONS
             name = self._functions.pop(next(iter(self._functions))) if full else self._new_name()
-            self._connection.execute(shapes.function(name).encode())
+            self._connection.execute(shapes.function(name, self._catalog).encode())
         self._functions[shapes] = name  # the last one used goes last
         return name
 
     def _new_name(self) -> str:
         return f"pg_temp.harness_probe_{len(self._functions) + 1}"
 
-    def _call(self, function: str, plan: str) -> Iterator[tuple[int, Reply, bool]]:
+    def _call(self, function: str, plan: str) -> Iterator[_Line]:
         cursor = self._connection.execute(f"select * from {function}(%s)".encode(), [plan])
-        for scenario, setup, rows, then, sqlstate, *rest in cursor:
+        for scenario, place, member, rows, then, sqlstate, *rest in cursor:
             refusal = of_root(self._catalog, Refusal(sqlstate, *rest)) if sqlstate else None
-            yield scenario, Reply(refusal, rows or 0, then), setup
+            yield _Line(scenario, place, member, Reply(refusal, rows or 0, then))
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One row of a function's answer: ``place`` 0 is the setup, without a ``member`` it sums up a family."""
+
+    scenario: int
+    place: int
+    member: int | None
+    reply: Reply
+
+    @property
+    def unreadable(self) -> bool:
+        return self.reply.refusal is not None and self.reply.refusal.sqlstate == UNREADABLE
+
+
+def _apart(lines: Iterable[_Line], batch: Sequence[Scenario]) -> list[list[_Line]]:
+    """The lines of each scenario."""
+    found: list[list[_Line]] = [[] for _ in batch]
+    for line in lines:
+        found[line.scenario - 1].append(line)
+    return found
+
+
+def _regrouped(scenario: Scenario, answer: Answer) -> Answer:
+    """The replies to single probes as those to the families that they are of."""
+    if isinstance(answer, Refusal):
+        return answer
+    replies = iter(answer)
+    found: list[Reply | Tally] = []
+    for probe in scenario.probes:
+        if isinstance(probe, Family):
+            own = [reply for reply in itertools.islice(replies, len(probe)) if isinstance(reply, Reply)]
+            found.append(Tally(0, tuple(enumerate(own))))
+        else:
+            found.append(next(replies))
+    return found
 
 
 def _batches(scenarios: Sequence[Scenario]) -> Iterator[list[Scenario]]:
     batch: list[Scenario] = []
     size = 0
     for scenario in scenarios:
-        if batch and size + len(scenario.probes) > BATCH:
+        if batch and size + scenario.size > BATCH:
             yield batch
             batch, size = [], 0
         batch.append(scenario)
-        size += len(scenario.probes)
+        size += scenario.size
     if batch:
         yield batch
-
-
-def _encode(scenario: Scenario, shapes: Shapes) -> str:
-    """``{"base": {table: row}, "setup": [step, …], "probes": [[step, settings, then, before], …]}`` as JSON text."""
-    bases: dict[TableName, Values] = {}
-    for statement in _statements(scenario):
-        if isinstance(statement, Insert):
-            bases.setdefault(statement.table, statement.values)
-    base = ",".join(
-        f'"{shapes.variable(table)}":{_row(shapes, table, values)}'
-        for table, values in bases.items()
-        if shapes.knows(table)
-    )
-    setup = ",".join(_step(shapes, statement, bases, {}) for statement in scenario.setup)
-    probes = ",".join(
-        f"[{_step(shapes, probe.statement, bases, probe.settings)},"
-        f"{json.dumps(dict(probe.settings)) if probe.settings else 'null'},"
-        f"{json.dumps(probe.then.sql) if probe.then else 'null'},{json.dumps(probe.before)}]"
-        for probe in scenario.probes
-    )
-    return f'{{"base":{{{base}}},"setup":[{setup}],"probes":[{probes}]}}'
-
-
-def _statements(scenario: Scenario) -> Iterator[Statement]:
-    yield from scenario.setup
-    for probe in scenario.probes:
-        yield probe.statement
-
-
-def _step(shapes: Shapes, statement: Statement, bases: dict[TableName, Values], settings: Any) -> str:
-    """``[shape, row, key]``; a statement that no shape fits travels as its text."""
-    shape = EXECUTE if settings else shapes.number(statement)
-    if shape == EXECUTE or isinstance(statement, Execute):
-        return f"[{EXECUTE},{json.dumps(statement.sql)}]"
-    if isinstance(statement, Insert):
-        base = bases.get(statement.table, {})
-        changed = {
-            column: value for column, value in statement.values.items() if column not in base or base[column] != value
-        }
-        return f"[{shape},{_row(shapes, statement.table, changed)}]"
-    key = _row(shapes, statement.table, statement.key)
-    change = _row(shapes, statement.table, getattr(statement, "set", {}))
-    return f"[{shape},{change},{key}]"
-
-
-def _row(shapes: Shapes, table: TableName, values: Values) -> str:
-    """A row as JSON that ``jsonb_populate_record`` reads: texts, but JSON columns as themselves."""
-    json_columns = shapes.json_columns(table)
-    cells = (
-        f"{json.dumps(column)}:{value if column in json_columns and value is not None else json.dumps(value)}"
-        for column, value in values.items()
-    )
-    return "{" + ",".join(cells) + "}"

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from harness.catalog.model import Catalog
-from harness.probes.probe import Scenario
+from harness.probes.family import Family
+from harness.probes.loops import FAMILIES, UNREADABLE, VARIABLES, LoopShape
+from harness.probes.scenario import Scenario
 from harness.probes.statement import Delete, Execute, Insert, Statement, Update, identifier, qualified
 from harness.project.model import TableName
 
@@ -22,30 +24,33 @@ Shape = tuple[str, TableName, tuple[str, ...], tuple[str, ...]]
 FUNCTION = """\
 create or replace function {name}(plan jsonb)
 returns table (
-    scenario integer, setup boolean, changed bigint, found_then text, state text,
+    scenario integer, place integer, member integer, changed bigint, found_then text, state text,
     in_schema text, in_table text, in_column text, in_constraint text, in_datatype text, message text, context text
 )
 language plpgsql as $harness$
 #variable_conflict use_column
 declare
+    harness_lists jsonb[] := array(select value from jsonb_array_elements(plan -> 'lists'));
     harness_scenario jsonb;
     harness_probe jsonb;
     harness_step jsonb;
     harness_phase text;
-    {variables}
+{family_variables}    {variables}
 begin
     scenario := 0;
-    for harness_scenario in select value from jsonb_array_elements(plan) loop
-        scenario := scenario + 1;
+    for harness_scenario in select value from jsonb_array_elements(plan -> 'scenarios') loop
+        scenario := scenario + 1; place := 0;
         begin
             {bases}
             for harness_step in select value from jsonb_array_elements(harness_scenario -> 'setup') loop
                 {dispatch}
             end loop;
             for harness_probe in select value from jsonb_array_elements(harness_scenario -> 'probes') loop
-                setup := false; changed := 0; found_then := null; state := null; harness_phase := 'settings';
+                place := place + 1; member := null; changed := 0; found_then := null; state := null;
+                harness_phase := 'settings';
                 in_schema := null; in_table := null; in_column := null; in_constraint := null;
                 in_datatype := null; message := null; context := null;
+                {families}
                 begin
                     harness_step := harness_probe -> 0;
                     if jsonb_typeof(harness_probe -> 3) = 'string' then
@@ -94,7 +99,7 @@ begin
                     message = message_text, state = returned_sqlstate, in_schema = schema_name,
                     in_table = table_name, in_column = column_name, in_constraint = constraint_name,
                     in_datatype = pg_datatype_name, context = pg_exception_context;
-                setup := true; changed := 0; found_then := null;
+                place := 0; changed := 0; found_then := null;
                 return next;
         end;
     end loop;
@@ -110,23 +115,29 @@ class Shapes:
     tables: tuple[TableName, ...]
     deferrable: bool
     json: tuple[tuple[TableName, str], ...] = field(repr=False)
+    loops: tuple[LoopShape, ...] = ()
 
     @classmethod
     def of(cls, catalog: Catalog, scenarios: Iterable[Scenario]) -> Shapes:
         """All shapes that occur, tables that are not in the catalog left out."""
         found: dict[Shape, None] = {}
+        loops: dict[LoopShape, None] = {}
         for scenario in scenarios:
             for statement in scenario.setup:
                 _add(found, catalog, statement)
             for probe in scenario.probes:
-                if not probe.settings:
+                if isinstance(probe, Family):
+                    loop = LoopShape.of(catalog, probe)
+                    assert loop is not None, "what has no loop is tried one by one"
+                    loops.setdefault(loop)
+                elif not probe.settings:
                     _add(found, catalog, probe.statement)
-        tables = tuple(dict.fromkeys(shape[1] for shape in found))
+        tables = tuple(dict.fromkeys([*(shape[1] for shape in found), *(loop.table for loop in loops)]))
         deferrable = any(key.deferrable for table in catalog.tables.values() for key in table.constraints)
         json = tuple(
             (name, column.name) for name in tables for column in catalog.tables[name].columns if column.is_json
         )
-        return cls(tuple(found), tables, deferrable, json)
+        return cls(tuple(found), tables, deferrable, json, tuple(loops))
 
     def number(self, statement: Statement) -> int:
         """The number of a statement's shape, :data:`EXECUTE` if it has none."""
@@ -150,7 +161,11 @@ class Shapes:
         columns = self.json_columns(getattr(statement, "table"))  # noqa: B009 - not every Statement has one
         return any((values.get(column) or "").strip() == "null" for column in columns)
 
-    def function(self, name: str) -> str:
+    def loop(self, loop: LoopShape) -> int:
+        """The number of a family's loop."""
+        return self.loops.index(loop) + 1
+
+    def function(self, name: str, catalog: Catalog) -> str:
         """The text that creates the function."""
         rows = [f"{row} {qualified(table)};" for table in self.tables for row in self._variables(table)]
         bases = [
@@ -158,14 +173,25 @@ class Shapes:
             f"coalesce(harness_scenario -> 'base' -> '{n}', '{{}}'));"
             for n, table in enumerate(self.tables, 1)
         ]
+        rows += [f"harness_f{n} record;" for n, _ in enumerate(self.loops, 1)]
+        immediate = "set constraints all immediate;" if self.deferrable else ""
         return FUNCTION.format(
             name=name,
             untried=UNTRIED,
+            family_variables=VARIABLES if self.loops else "",
             variables="\n    ".join(rows),
+            families=self._families(catalog, immediate) if self.loops else "",
             bases="\n            ".join(bases),
             dispatch=self._dispatch(),
-            immediate="set constraints all immediate;" if self.deferrable else "",
+            immediate=immediate,
         )
+
+    def _families(self, catalog: Catalog, immediate: str) -> str:
+        branches = (
+            f"when {number} then {loop.sql(catalog.tables[loop.table], number, self.variable(loop.table), immediate)}"
+            for number, loop in enumerate(self.loops, 1)
+        )
+        return FAMILIES.format(branches="\n".join(branches), unreadable=UNREADABLE)
 
     def _variables(self, table: TableName) -> tuple[str, str, str]:
         n = self.variable(table)

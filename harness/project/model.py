@@ -127,7 +127,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Profile:
-    """How hard to try. ``scenarios`` is Hypothesis' ``max_examples`` for each check; a fixed ``seed`` repeats a run."""
+    """How hard to try. ``scenarios`` are those of each check; a fixed ``seed`` repeats a run."""
 
     name: str
     scenarios: int

@@ -60,7 +60,7 @@ class _Target:
 
 @dataclass(frozen=True)
 class _Profile:
-    scenarios: int = key(_POSITIVE, "scenarios drawn for each check")
+    scenarios: int = key(_POSITIVE, "scenarios for each check; of more than 20 a part is drawn and varied")
     seed: int | None = key(keys.integer, "a number that makes a run repeatable", default=None)
 
 

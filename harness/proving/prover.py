@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,41 +17,20 @@ from harness.errors import TargetError
 from harness.generation import Oracle, Pools, Rule, Unfillable, Unsupported
 from harness.generation.bulk import grow
 from harness.generation.supply import NOTHING, Supply
-from harness.kinds.base import Databases, Fact, Kind, Subject, Unreliable
+from harness.kinds.base import Begun, Databases, Fact, Kind, Pair, Subject, Unreliable
 from harness.kinds.primary_key import PrimaryKey
 from harness.kinds.touched_on_update import TouchedOnUpdate
 from harness.outcome import Counterexample, Outcome, Status
 from harness.probes import Probe, Refusal, Session
 from harness.project.model import Project, TableName
+from harness.proving.effort import Effort as Effort
 from harness.proving.racing import Contest, compete
 from harness.proving.reproduction import counterexample, schedule
-from harness.proving.trial import Trial, attempt
+from harness.proving.trial import Trial, attempt, drawn
 from harness.races import Stage
 
 if TYPE_CHECKING:
     import psycopg
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How hard to try: scenarios for each check, and the seed that all draws follow from.
-
-    Without ``shrink`` a broken check shows the first case that was found, not the smallest.
-    """
-
-    scenarios: int
-    seed: int
-    shrink: bool = True
-
-    @property
-    def races(self) -> int:
-        """Of how many scenarios the races are run: one takes as long as thousands of probes."""
-        return max(1, self.scenarios // 5)
-
-    @classmethod
-    def of(cls, scenarios: int, seed: int | None) -> Effort:
-        """With a seed of its own where none is given."""
-        return cls(scenarios, random.SystemRandom().randrange(2**32) if seed is None else seed)
 
 
 def run(
@@ -75,15 +53,20 @@ class Prover:
         self._project = project
         self._databases = databases
         self._effort = effort
-        self._connection = databases.connect(databases.clone())
+        database = databases.clone()
+        self._connection = databases.connect(database)
+        # Of its own, since rows are tried while others are drawn.
+        self._trying = databases.connect(database)
         # A trigger that never ends must not hold up everything else.
-        self._connection.execute("set statement_timeout = '5min'")
+        for connection in (self._connection, self._trying):
+            connection.execute("set statement_timeout = '5min'")
         self.catalog = read(self._connection, project.ledger_schema)
         self._pools = pools(self._connection, self.catalog, declared)
-        self._session = Session(self._connection, self.catalog)
+        self._session = Session(self._trying, self.catalog)
         self._roles = Roles(self._connection)
         self._filled: psycopg.Connection[Any] | None = None
         self._full: set[TableName] = set()
+        self._pairs: tuple[TableName, list[Pair]] | None = None
         self._refusals = [
             (check, refused)
             for check in declared
@@ -99,6 +82,7 @@ class Prover:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._connection.close()
+        self._trying.close()
         if self._filled is not None:
             self._filled.close()
 
@@ -142,26 +126,33 @@ class Prover:
             return
         failed = False
         try:
-            strategy = rule.scenarios(subject)
+            stated = rule.scenarios(subject)
         except (Missing, Unreliable, Unfillable, Unsupported):
             if not verdict.broken:
                 raise
-            strategy = None
-        if strategy is not None:
+            stated = None
+        if stated is not None:
             trial = attempt(
                 self._session,
-                strategy,
-                scenarios=self._effort.scenarios,
+                stated,
+                scenarios=self._effort.drawn,
                 seeded=self._effort.seed,
                 shrink=self._effort.shrink,
                 own=[refused for other, refused in self._refusals if other is check],
                 others=[refused for other, refused in self._refusals if other is not check],
                 barred=lambda probe, refusal: self._bars(check, probe, refusal),
+                ready=self._begin(stated) if isinstance(stated, Begun) else None,
             )
             verdict.add_trial(check, trial)
             failed = trial.failure is not None
         if rule.concurrently and not failed and verdict.reason is None:
             self._race(check, subject, verdict)
+
+    def _begin(self, stated: Begun) -> list[Pair]:
+        """What is drawn for several checks of a table, which mostly come one after the other."""
+        if self._pairs is None or self._pairs[0] != stated.table:
+            self._pairs = stated.table, drawn(stated.pairs, self._effort.drawn, self._effort.seed)
+        return self._pairs[1]
 
     def _race(self, check: Check, subject: Subject, verdict: _Verdict) -> None:
         """What holds for one session is tried between two, in a clone of its own."""
@@ -219,6 +210,7 @@ class Prover:
             rewritten=frozenset(rule.touched_on_update for rule in beside if isinstance(rule, TouchedOnUpdate)),
             primary_key=next((rule.primary_key for rule in beside if isinstance(rule, PrimaryKey)), ()),
             declared_indexes=frozenset(rule.subject for rule in beside),
+            variety=self._effort.variety,
         )
 
     def _fill(self, table: Table) -> psycopg.Connection[Any]:

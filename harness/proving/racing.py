@@ -190,7 +190,7 @@ class _Runner:
             return required
         found: list[tuple[int, Race]] = []
         for place, race in enumerate(optional):
-            worth = _worth(answer[4 * place : 4 * place + 4])
+            worth = _worth([each for each in answer[4 * place : 4 * place + 4] if isinstance(each, Reply)])
             if worth is not None:
                 found.append((worth, race))
         return [*required, *_varied(found)]

@@ -1,8 +1,8 @@
 """Tries the scenarios of one check: draws many, sends them in batches, and shrinks what failed.
 
 Two passes of Hypothesis with the same seed draw the same scenarios up to the first failure. The first pass only
-draws and collects, so that a batch of thousands of probes costs one round trip; the second, which most checks never
-need, tries each scenario as it is drawn, and lets Hypothesis shrink.
+draws, and batches of thousands of probes are tried meanwhile, each in one round trip; the second, which most checks
+never need, tries each scenario as it is drawn, and lets Hypothesis shrink.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky, Unsatisfiable
 
+from harness.kinds.base import Begun, Pair
 from harness.probes import (
     Accepted,
+    Answer,
+    Family,
     Insert,
     Probe,
     Refusal,
@@ -27,10 +30,11 @@ from harness.probes import (
     Scenario,
     Session,
     Statement,
+    Tally,
     Verdict,
     judge,
 )
-from harness.probes.session import BATCH
+from harness.proving.conveyor import Conveyor
 
 T = TypeVar("T")
 F = TypeVar("F")
@@ -78,7 +82,7 @@ class _Enough(BaseException):
 
 def attempt(
     session: Session,
-    strategy: st.SearchStrategy[Scenario],
+    stated: st.SearchStrategy[Scenario] | Begun,
     *,
     scenarios: int,
     seeded: int,
@@ -86,21 +90,31 @@ def attempt(
     own: Iterable[Refused],
     others: Iterable[Refused],
     barred: Callable[[Probe, Refusal], bool] = lambda probe, refusal: False,
+    ready: Iterable[Pair] | None = None,
 ) -> Trial:
     """Tries up to ``scenarios`` scenarios. ``own`` are the refusals of the check's rule, ``others`` of all others.
 
-    A probe that is ``barred`` by another rule need not be seen.
+    A probe that is ``barred`` by another rule need not be seen. ``ready`` are the pairs that would be drawn, where they
+    have been drawn before.
     """
     examine = _Examiner(session, tuple(own), tuple(others), barred)
     trial = Trial()
-    for batch in _batches(strategy, scenarios, seeded):
-        for scenario, answer in zip(batch, session.run(batch), strict=True):
-            trial.scenarios += 1
-            trial.failure = trial.failure or examine.scenario(trial, scenario, answer)
-        if trial.failure is not None:
-            if shrink:
-                trial.failure = _smallest(examine, strategy, scenarios, seeded, trial.failure)
-            break
+
+    def hand_on(scenario: Scenario, answer: Answer) -> bool:
+        trial.scenarios += 1
+        trial.failure = trial.failure or examine.scenario(trial, scenario, answer)
+        return trial.failure is not None
+
+    with Conveyor(session, hand_on) as conveyor:
+        if isinstance(stated, Begun):
+            pairs = drawn(stated.pairs, scenarios, seeded) if ready is None else ready
+            fed = any(conveyor.put(stated.build(pair)) for pair in pairs)
+        else:
+            fed = _feed(stated, scenarios, seeded, conveyor.put)
+        if not fed:
+            conveyor.end()
+    if trial.failure is not None and shrink:
+        trial.failure = _smallest(examine, stated, scenarios, seeded, trial.failure)
     return trial
 
 
@@ -111,23 +125,31 @@ class _Examiner:
     others: tuple[Refused, ...]
     barred: Callable[[Probe, Refusal], bool]
 
-    def scenario(self, trial: Trial, scenario: Scenario, answer: list[Reply] | Refusal) -> Failure | None:
+    def scenario(self, trial: Trial, scenario: Scenario, answer: Answer) -> Failure | None:
         """Books what a scenario showed; returns its first failure."""
         if isinstance(answer, Refusal):
             return self._setup(trial, scenario, answer)
         failures: list[Failure] = []
-        for probe, reply in zip(scenario.probes, answer, strict=True):
-            trial.probes += 1
-            verdict = judge(probe, reply, self.others)
-            if verdict is Verdict.AS_WANTED:
-                trial.shown.add(probe.aspect)
-            elif verdict is Verdict.WRONG:
-                failures.append(Failure(scenario.setup, probe, reply))
-            elif verdict is Verdict.UNTRIED:
-                trial.untried = reply.refusal
-            elif probe.required and reply.refusal is not None and not self.barred(probe, reply.refusal):
-                trial.masked.setdefault(probe.aspect, reply.refusal)
+        for probe, found in zip(scenario.probes, answer, strict=True):
+            for each, reply in _told(trial, probe, found):
+                if self._books(trial, each, reply):
+                    failures.append(Failure(scenario.setup, each, reply))
         return failures[0] if failures else None
+
+    def _books(self, trial: Trial, probe: Probe, reply: Reply) -> bool:
+        """Books what one probe showed; whether it went wrong."""
+        verdict = judge(probe, reply, self.others)
+        if verdict is Verdict.AS_WANTED:
+            trial.shown.add(probe.aspect)
+        elif verdict is Verdict.UNTRIED:
+            trial.untried = reply.refusal
+        elif verdict is Verdict.MASKED and reply.refusal is not None and self._hides(probe, reply.refusal):
+            trial.masked.setdefault(probe.aspect, reply.refusal)
+        return verdict is Verdict.WRONG
+
+    def _hides(self, probe: Probe, refusal: Refusal) -> bool:
+        """Whether something that has to be seen was not."""
+        return probe.required and not self.barred(probe, refusal)
 
     def _setup(self, trial: Trial, scenario: Scenario, refusal: Refusal) -> Failure | None:
         """Rows that keep all declared rules were refused.
@@ -146,6 +168,18 @@ class _Examiner:
         return Failure(before, probe, Reply(refusal))
 
 
+def _told(trial: Trial, probe: Probe | Family, found: Reply | Tally) -> Iterator[tuple[Probe, Reply]]:
+    """The probes that are still to be judged, with their replies; what the server has judged is booked."""
+    if isinstance(probe, Family) and isinstance(found, Tally):
+        trial.probes += len(probe)
+        if found.as_wanted:
+            trial.shown.add(probe.aspect)
+        yield from ((probe.probe(member), reply) for member, reply in found.others)
+    elif isinstance(probe, Probe) and isinstance(found, Reply):
+        trial.probes += 1
+        yield probe, found
+
+
 def drawn(strategy: st.SearchStrategy[T], count: int, seeded: int) -> list[T]:
     """What one pass draws."""
     found: list[T] = []
@@ -153,21 +187,31 @@ def drawn(strategy: st.SearchStrategy[T], count: int, seeded: int) -> list[T]:
     return found
 
 
-def _batches(strategy: st.SearchStrategy[Scenario], count: int, seeded: int) -> Iterator[list[Scenario]]:
-    batch: list[Scenario] = []
-    size = 0
-    for scenario in drawn(strategy, count, seeded):
-        batch.append(scenario)
-        size += len(scenario.probes)
-        if size >= BATCH:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+def _feed(strategy: st.SearchStrategy[T], count: int, seeded: int, put: Callable[[T], bool]) -> bool:
+    """Draws until it is enough; whether it was. Nothing that is drawn is kept."""
+    errors: list[Exception] = []
+
+    def body(example: T) -> None:
+        try:
+            enough = put(example)
+        except Exception as error:
+            # Hypothesis would take it for a failing example, and draw that again.
+            errors.append(error)
+            enough = True
+        if enough:
+            raise _Enough
+
+    try:
+        _run(strategy, count, seeded, [Phase.generate], body)
+    except _Enough:
+        if errors:
+            raise errors[0] from None
+        return True
+    return False
 
 
 def _smallest(
-    examine: _Examiner, strategy: st.SearchStrategy[Scenario], count: int, seeded: int, first: Failure
+    examine: _Examiner, stated: st.SearchStrategy[Scenario] | Begun, count: int, seeded: int, first: Failure
 ) -> Failure:
     """The smallest case in which the same aspect fails; the first one found if it does not fail again."""
     aspect = first.probe.aspect
@@ -176,7 +220,11 @@ def _smallest(
         tried = Scenario(scenario.setup, tuple(probe for probe in scenario.probes if probe.aspect == aspect))
         return examine.scenario(Trial(), tried, examine.session.run([tried])[0])
 
-    return smallest(strategy, count, seeded, failing, first, REPLAYS)
+    if isinstance(stated, Begun):
+        # Not the strategy of what is built from pairs: Hypothesis would draw others.
+        build = stated.build
+        return smallest(stated.pairs, count, seeded, lambda pair: failing(build(pair)), first, REPLAYS)
+    return smallest(stated, count, seeded, failing, first, REPLAYS)
 
 
 def smallest(

@@ -1,0 +1,36 @@
+"""A scenario: rows that stand, and the probes tried on them."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+from harness.probes.family import Family
+from harness.probes.probe import Probe
+from harness.probes.statement import Statement
+
+
+@dataclass(frozen=True, repr=False)
+class Scenario:
+    """Rows that stand before each of the probes, which do not see one another."""
+
+    setup: tuple[Statement, ...]
+    probes: tuple[Probe | Family, ...]
+
+    @property
+    def size(self) -> int:
+        """How many probes it comes to."""
+        return sum(len(probe) if isinstance(probe, Family) else 1 for probe in self.probes)
+
+    def one_by_one(self) -> Scenario:
+        """The same with each probe of a family by itself."""
+        apart = (probe.probes() if isinstance(probe, Family) else (probe,) for probe in self.probes)
+        return Scenario(self.setup, tuple(itertools.chain.from_iterable(apart)))
+
+    def __repr__(self) -> str:
+        return f"Scenario({len(self.setup)} statements, {self.size} probes)"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        # Hypothesis spells out every scenario that fails while it shrinks: hundreds of rows each time.
+        printer.text(repr(self))

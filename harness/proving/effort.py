@@ -1,0 +1,42 @@
+"""How hard to try."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+
+DRAWN = 20
+"""Scenarios that are always drawn, if so many are wanted: to draw one takes as long as hundreds of probes."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard to try: scenarios for each check, and the seed that all draws follow from.
+
+    Without ``shrink`` a broken check shows the first case that was found, not the smallest.
+    """
+
+    scenarios: int
+    seed: int
+    shrink: bool = True
+
+    @property
+    def drawn(self) -> int:
+        """How many scenarios Hypothesis draws: of more than some the values vary, and the rest of a scenario stays."""
+        return min(self.scenarios, DRAWN + math.isqrt(max(self.scenarios - DRAWN, 0)))
+
+    @property
+    def variety(self) -> int:
+        """How many rows are tried of each that is drawn, so that there are as many as was asked for."""
+        return -(-self.scenarios // self.drawn)
+
+    @property
+    def races(self) -> int:
+        """Of how many scenarios the races are run: one takes as long as thousands of probes."""
+        return max(1, self.scenarios // 5)
+
+    @classmethod
+    def of(cls, scenarios: int, seed: int | None) -> Effort:
+        """With a seed of its own where none is given."""
+        return cls(scenarios, random.SystemRandom().randrange(2**32) if seed is None else seed)
