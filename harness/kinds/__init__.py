@@ -17,6 +17,7 @@ from harness.kinds.immutable import Immutable
 from harness.kinds.index import Index
 from harness.kinds.locked import Locked
 from harness.kinds.not_null import NotNull
+from harness.kinds.policy import Policy
 from harness.kinds.primary_key import PrimaryKey
 from harness.kinds.privileges import Privileges
 from harness.kinds.query import Query
@@ -26,6 +27,7 @@ from harness.kinds.routine import Routine
 from harness.kinds.row_security import RowSecurity
 from harness.kinds.touched_on_update import TouchedOnUpdate
 from harness.kinds.transition import Transition
+from harness.kinds.trigger import Trigger
 from harness.kinds.unique import Unique
 
 KINDS: dict[str, type[Kind]] = {
@@ -43,6 +45,7 @@ KINDS: dict[str, type[Kind]] = {
     "index": Index,
     "locked": Locked,
     "not_null": NotNull,
+    "policy": Policy,
     "primary_key": PrimaryKey,
     "privileges": Privileges,
     "query": Query,
@@ -52,6 +55,7 @@ KINDS: dict[str, type[Kind]] = {
     "row_security": RowSecurity,
     "touched_on_update": TouchedOnUpdate,
     "transition": Transition,
+    "trigger": Trigger,
     "unique": Unique,
 }
 

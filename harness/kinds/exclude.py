@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from harness.catalog.model import Table
+from harness.catalog.parts import Part
 from harness.generation import Draft, Rule
 from harness.generation.exclusions import Exclusion
 from harness.kinds._conflicts import residents
@@ -66,6 +67,9 @@ class Exclude(Kind):
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23P01",), table, constraint=self.constraint),)
+
+    def declares(self, table: TableName) -> tuple[Part, ...]:
+        return (Part("constraint", self.constraint),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         words = {"c": "a check", "f": "a foreign key", "p": "a primary key", "u": "a unique key", "x": "an exclusion"}

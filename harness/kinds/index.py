@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from harness.catalog.parts import Part
 from harness.kinds.base import Fact, Kind, Subject, column_list
-from harness.project.keys import boolean, key, name, predicate, query, several, text
+from harness.project.keys import boolean, key, name, names, predicate, query, several, text
+from harness.project.model import TableName
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Index(Kind):
     on: tuple[str, ...] = key(several(text), "columns or expressions, with desc or nulls first where that is meant")
     where: str | None = key(predicate, "the predicate of a partial index", default=None)
     unique: bool = key(boolean, "whether it is unique", default=False)
+    include: tuple[str, ...] = key(names, "columns that it only carries along", default=())
     method: str = key(name, "the access method", default="btree")
     serves: str | None = key(query, "a query that it makes fast", default=None)
 
@@ -38,21 +42,33 @@ class Index(Kind):
     def subject(self) -> str:
         return self.index
 
+    def declares(self, table: TableName) -> tuple[Part, ...]:
+        return (Part("index", self.index),)
+
     def facts(self, subject: Subject) -> Iterator[Fact]:
         found = subject.table.index(self.index)
         wanted = subject.canonical.index(subject.table, self.method, self.on, self.where)
         yield Fact(
-            self._spelled(self.unique, self.method, wanted.keys, wanted.predicate),
-            self._spelled(found.unique, found.method, found.keys, found.predicate),
+            self._spelled(self.unique, self.method, wanted.keys, wanted.kinds, self.include, wanted.predicate),
+            self._spelled(found.unique, found.method, found.keys, found.kinds, found.include, found.predicate),
         )
         yield Fact("valid", "valid" if found.valid else "not valid")
         if self.serves is not None:
             yield self._plan(subject, self.serves)
 
     @staticmethod
-    def _spelled(unique: bool, method: str, keys: tuple[str, ...], where: str | None) -> str:
+    def _spelled(
+        unique: bool,
+        method: str,
+        keys: tuple[str, ...],
+        kinds: tuple[str, ...],
+        include: tuple[str, ...],
+        where: str | None,
+    ) -> str:
         kind = "unique index" if unique else "index"
-        return f"{kind} using {method} on {column_list(keys)}" + (f" where {where}" if where else "")
+        spelled = [with_kind(key, each) for key, each in zip(keys, kinds, strict=True)]
+        carried = f" include {column_list(include)}" if include else ""
+        return f"{kind} using {method} on {column_list(spelled)}{carried}" + (f" where {where}" if where else "")
 
     def _plan(self, subject: Subject, serves: str) -> Fact:
         wanted = f"the query is planned with {self.index}"
@@ -64,6 +80,14 @@ class Index(Kind):
             return Fact(wanted, wanted)
         caught = used or dict.fromkeys(_scans(plans[0]["Plan"]))
         return Fact(wanted, f"the query is planned with {', '.join(caught)}")
+
+
+def with_kind(key: str, kind: str) -> str:
+    """A key with its collation and operator class, which stand before its order: ``name text_pattern_ops desc``."""
+    if not kind:
+        return key
+    bare = re.sub(r"( desc)?( nulls (first|last))?$", "", key)
+    return f"{bare} {kind}{key[len(bare) :]}"
 
 
 def _indexes(plan: dict[str, Any]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from hypothesis import strategies as st
 
+from harness.catalog.parts import Part
 from harness.generation import Draft
 from harness.kinds.base import Fact, Kind, Subject
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
@@ -39,6 +40,9 @@ class NotNull(Kind):
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23502",), table, column=self.not_null),)
+
+    def declares(self, table: TableName) -> tuple[Part, ...]:
+        return (Part("not null", self.not_null),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         yield Fact("not null", "not null" if subject.table.column(self.not_null).not_null else "nullable")

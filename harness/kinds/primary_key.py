@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
+from harness.catalog.parts import Part
 from harness.generation import Draft
 from harness.kinds._keys import duplicates
 from harness.kinds.base import Fact, Kind, Subject, column_list
@@ -43,6 +44,9 @@ class PrimaryKey(Kind):
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         nulls = (Refused(("23502",), table, column=column) for column in self.primary_key)
         return (Refused(("23505",), table, constraint=self._constraint(table)), *nulls)
+
+    def declares(self, table: TableName) -> tuple[Part, ...]:
+        return Part("constraint", self._constraint(table)), *(Part("not null", each) for each in self.primary_key)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         constraint = subject.table.constraint(self._constraint(subject.table.name))

@@ -9,6 +9,7 @@ from typing import ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.model import Index, Missing
+from harness.catalog.parts import Part
 from harness.generation import Answer, Draft
 from harness.kinds._keys import duplicates, key_and_what_hangs_on_it, pair
 from harness.kinds._races import no_duplicates
@@ -62,12 +63,16 @@ class Unique(Kind):
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23505",), table, constraint=self._constraint(table)),)
 
+    def declares(self, table: TableName) -> tuple[Part, ...]:
+        return Part("constraint", self._constraint(table)), Part("index", self._constraint(table))
+
     def facts(self, subject: Subject) -> Iterator[Fact]:
         wanted = f"unique {column_list(self.unique)}"
         caught = self._index(subject)
         kind = "unique" if caught.unique else "not unique"
         # The order of a unique key's columns is no part of the rule: that is for the index kind to say.
-        same = set(caught.keys) == {*caught.columns} == set(self.unique) and len(caught.keys) == len(self.unique)
+        plain = len(caught.keys) == len(caught.columns) == len(self.unique)
+        same = plain and {*caught.columns} == {*self.unique}
         yield Fact(wanted, f"{kind} {column_list(self.unique if same else caught.keys)}")
         yield Fact("valid", "valid" if caught.valid else "not valid")
 
