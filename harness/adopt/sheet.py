@@ -11,6 +11,7 @@ from harness.adopt.triggers import touched
 from harness.adopt.yaml import Value
 from harness.catalog.model import Catalog, Column, Constraint, Index, Policy, Table, Trigger
 from harness.catalog.parts import Part
+from harness.kinds._deferrable import timing
 from harness.kinds.base import default_name
 from harness.kinds.index import with_kind
 from harness.project import sql
@@ -92,7 +93,7 @@ def _contract(table: Table, column: Column) -> Entry:
     if column.identity:
         entry["identity"] = {"a": "always", "d": "by default"}[column.identity]
     if column.default is not None:
-        entry["generated" if column.generated else "default"] = readable(column.default)
+        entry["generated" if column.generated else "default"] = _value(column, column.default)
     if column.base_kind == "e" and column.labels:
         entry["accepted_values"] = list(column.labels)
     if column.comment:
@@ -100,23 +101,29 @@ def _contract(table: Table, column: Column) -> Entry:
     return entry
 
 
+def _value(column: Column, text: str) -> str:
+    """A default or a generation expression; what its column's type reads anyway needs no cast."""
+    bare = re.sub(r"\(.*?\)", "", column.type)
+    if not column.generated and re.fullmatch(r"'(?:[^']|'')*'", text.removesuffix(f"::{bare}")):
+        return text.removesuffix(f"::{bare}")
+    text = readable(text)
+    return re.sub(r"^nextval\(('(?:[^']|'')*')::regclass\)$", r"nextval(\1)", text)
+
+
 def _keys(page: Sheet, table: Table) -> None:
-    for constraint in table.of_type("p"):
-        entry: Entry = {"primary_key": list(constraint.columns)}
-        if constraint.name != f"{table.name.table}_pkey":
-            entry["constraint"] = constraint.name
-        page.checks.append((Part("constraint", constraint.name), entry))
-    for index in table.indexes:
-        if not is_key(index):
-            continue
+    for key in table.of_type("p"):
+        entry: Entry = {"primary_key": list(key.columns)}
+        if key.name != f"{table.name.table}_pkey":
+            entry["constraint"] = key.name
+        page.checks.append((Part("constraint", key.name), _state(key, entry)))
+    for index in filter(is_key, table.indexes):
         part = Part("constraint" if index.constraint else "index", index.constraint or index.name)
-        default = index.name == default_name(table.name, index.columns, "key")
-        home = page.columns[index.columns[0]] if len(index.columns) == 1 else None
-        if home is not None and default and not index.predicate and not index.nulls_not_distinct:
-            home["unique"] = TRUE
+        entry = _unique(table, index)
+        if len(index.columns) == 1 and len(entry) == 1:
+            page.columns[index.columns[0]]["unique"] = TRUE
             page.homes[part] = index.columns[0]
         else:
-            page.checks.append((part, _unique(table, index, default)))
+            page.checks.append((part, entry))
 
 
 def is_key(index: Index) -> bool:
@@ -124,18 +131,19 @@ def is_key(index: Index) -> bool:
     return index.unique and not index.primary and len(index.columns) == len(index.keys) > 0
 
 
-def _unique(table: Table, index: Index, default: bool) -> Entry:
+def _unique(table: Table, index: Index) -> Entry:
     entry: Entry = {"unique": list(index.columns)}
     if index.predicate:
         entry["where"] = readable(index.predicate)
     if index.nulls_not_distinct:
         entry["nulls"] = "not distinct"
-    if not default:
+    if index.name != default_name(table.name, index.columns, "key"):
         entry["constraint"] = index.name
     narrower = _narrower(table, index)
     if narrower:
         entry["implied_by"] = narrower
-    return entry
+    constraint = next((each for each in table.constraints if each.name == index.constraint), None)
+    return _state(constraint, entry) if constraint else entry
 
 
 def _narrower(table: Table, index: Index) -> str | None:
@@ -160,10 +168,13 @@ def _foreign_key(catalog: Catalog, table: Table, constraint: Constraint) -> Entr
         entry["on_update"] = str(constraint.on_update)
     if constraint.name != default_name(table.name, constraint.columns, "fkey"):
         entry["constraint"] = constraint.name
-    return _not_valid(constraint, entry)
+    return _state(constraint, entry)
 
 
-def _not_valid(constraint: Constraint, entry: Entry) -> Entry:
+def _state(constraint: Constraint, entry: Entry) -> Entry:
+    """With what is out of the ordinary about when it is checked, and on which rows."""
+    if constraint.deferrable:
+        entry = {**entry, "deferrable": timing(constraint)}
     return entry if constraint.validated else {**entry, "validated": "false"}
 
 
@@ -191,14 +202,15 @@ def _check(page: Sheet, table: Table, constraint: Constraint) -> None:
         page.homes[part] = alone.name
         return
     column: Entry = {"column": alone.name} if alone and values else {}
-    page.checks.append((part, _not_valid(constraint, {**entry, **column, **named})))
+    page.checks.append((part, _state(constraint, {**entry, **column, **named})))
 
 
 def _exclude(table: Table, constraint: Constraint) -> Entry:
     index = table.index(constraint.name)
     operators = [re.sub(r"^operator\((?:pg_catalog\.)?([^()a-z]+)\)$", r"\1", each) for each in constraint.operators]
     entry: Entry = {"exclude": dict(zip(index.keys, operators, strict=True)), "constraint": constraint.name}
-    return {**entry, "where": readable(index.predicate)} if index.predicate else entry
+    entry = {**entry, "where": readable(index.predicate)} if index.predicate else entry
+    return _state(constraint, entry)
 
 
 def _index(index: Index) -> Entry:
@@ -259,8 +271,6 @@ def _policy(policy: Policy) -> Entry:
 
 def _unsaid(table: Table) -> Iterator[str]:
     for constraint in table.constraints:
-        if constraint.deferrable:
-            yield f"constraint {constraint.name}: that it is deferrable"
         if "MATCH FULL" in constraint.definition:
             yield f"constraint {constraint.name}: MATCH FULL"
     if table.row_security and not table.policies:

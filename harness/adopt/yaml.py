@@ -27,9 +27,9 @@ _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
-def scalar(text: str, *, flow: bool = False) -> str:
+def scalar(text: str, *, flow: bool = False, key: bool = False) -> str:
     """A text on one line: plain where YAML leaves it alone, else in quotes."""
-    if _is_plain(text, flow):
+    if _is_plain(text, flow) and (key or text.lower() not in _WORDS):
         return text
     if ('"' in text or "\\" in text) and not _UNPRINTABLE.search(text):
         return "'" + text.replace("'", "''") + "'"
@@ -43,7 +43,7 @@ def _escape(char: str) -> str:
 
 
 def _is_plain(text: str, flow: bool) -> bool:
-    if not _PLAIN.fullmatch(text) or _BROKEN.search(text) or text.lower() in _WORDS or _UNPRINTABLE.search(text):
+    if not _PLAIN.fullmatch(text) or _BROKEN.search(text) or _UNPRINTABLE.search(text):
         return False
     # The reader suspects a bracket or a quote that stays open of having been torn apart.
     return not (flow and (_IN_FLOW.search(text) or value_end(text, 0) != len(text)))
@@ -54,13 +54,13 @@ def flow(value: Value) -> str:
     if isinstance(value, str):
         return scalar(value, flow=True)
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{scalar(key, flow=True)}: {flow(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{scalar(key, flow=True, key=True)}: {flow(item)}" for key, item in value.items()) + "}"
     return "[" + ", ".join(map(flow, value)) + "]"
 
 
 def entry(key: str, value: Value, indent: int = 0) -> list[str]:
     """``key: value`` as lines, on one line if it fits."""
-    begin = " " * indent + f"{scalar(key)}:"
+    begin = " " * indent + f"{scalar(key, key=True)}:"
     if isinstance(value, str):
         return _text(begin, value, indent)
     line = f"{begin} {flow(value)}"

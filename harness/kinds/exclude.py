@@ -12,6 +12,7 @@ from harness.catalog.parts import Part
 from harness.generation import Draft, Rule
 from harness.generation.exclusions import Exclusion
 from harness.kinds._conflicts import residents
+from harness.kinds._deferrable import deferrable, timed
 from harness.kinds._races import no_conflicts
 from harness.kinds.base import Fact, Kind, Subject, show
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update, Values, Wanted
@@ -50,6 +51,7 @@ class Exclude(Kind):
     )
     constraint: str = key(name, "the exclusion constraint")
     where: str | None = key(predicate, "the rows it holds for, as an SQL predicate", default=None)
+    deferrable: str | None = deferrable()
     concurrently: tuple[str, ...] = concurrently()
 
     @property
@@ -75,6 +77,7 @@ class Exclude(Kind):
         words = {"c": "a check", "f": "a foreign key", "p": "a primary key", "u": "a unique key", "x": "an exclusion"}
         caught = subject.table.constraint(self.constraint)
         yield Fact(f"{self.constraint} is an exclusion", f"{self.constraint} is {words[caught.type]}")
+        yield from timed(self.deferrable, caught)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         table = subject.table

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from harness.catalog.model import Constraint, Table
 from harness.catalog.parts import Part
 from harness.generation import Draft
+from harness.kinds._deferrable import deferrable, timed
 from harness.kinds._refused_by import RefusedBy
 from harness.kinds.base import Fact, Kind, Subject, column_list, default_name, show
 from harness.kinds.check import validated
@@ -79,6 +80,7 @@ class ForeignKey(Kind):
     on_delete: str = key(action, "what becomes of a row whose parent is deleted", default="no action")
     on_update: str = key(action, "what becomes of a row whose parent's key changes", default="no action")
     constraint: str | None = key(name, "the constraint; by default <table>_<columns>_fkey", default=None)
+    deferrable: str | None = deferrable()
     validated: bool = key(boolean, "false: rows that stood before it may break it (NOT VALID)", default=True)
     concurrently: tuple[str, ...] = concurrently()
 
@@ -113,6 +115,7 @@ class ForeignKey(Kind):
         limited = f" {column_list(found.on_delete_columns)}" if found.on_delete_columns else ""
         yield Fact(f"on delete {self.on_delete}", f"on delete {found.on_delete}{limited}")
         yield Fact(f"on update {self.on_update}", f"on update {found.on_update}")
+        yield from timed(self.deferrable, found)
         if self.validated:
             yield validated(found)
         if self.orphans:

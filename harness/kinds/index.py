@@ -9,9 +9,57 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.catalog.parts import Part
+from harness.generation import Rule
 from harness.kinds.base import Fact, Kind, Subject, column_list
+from harness.probes import Refused
+from harness.project import sql
 from harness.project.keys import boolean, key, name, names, predicate, query, several, text
 from harness.project.model import TableName
+
+TOTAL = frozenset(
+    [
+        "lower",
+        "upper",
+        "coalesce",
+        "nullif",
+        "greatest",
+        "least",
+        "btrim",
+        "ltrim",
+        "rtrim",
+        "md5",
+        "length",
+        "char_length",
+        "left",
+        "right",
+        "reverse",
+        "replace",
+        "normalize",
+        "unaccent",
+        "date_trunc",
+        "date_part",
+        "extract",
+        "timezone",
+        "array_length",
+        "cardinality",
+        "to_tsvector",
+        "jsonb_typeof",
+        "num_nulls",
+        "num_nonnulls",
+        "=",
+        "<>",
+        "<",
+        ">",
+        "<=",
+        ">=",
+        "||",
+        "->",
+        "->>",
+        "#>",
+        "#>>",
+    ]
+)
+"""Functions that give a value, or NULL, for whatever a column of their type holds."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +89,14 @@ class Index(Kind):
     @property
     def subject(self) -> str:
         return self.index
+
+    def rules(self) -> tuple[Rule, ...]:
+        # A row for which an expression of the key cannot be computed is refused, with whatever error that is.
+        risky = (bare for bare in map(_without_order, self.on) if not _always_computed(bare))
+        return tuple(Rule(f"({bare}\n) is not distinct from ({bare}\n)", birth=True) for bare in risky)
+
+    def refusals(self, table: TableName) -> tuple[Refused, ...]:
+        return (Refused(("23505",), table, constraint=self.index),) if self.unique else ()
 
     def declares(self, table: TableName) -> tuple[Part, ...]:
         return (Part("index", self.index),)
@@ -86,8 +142,21 @@ def with_kind(key: str, kind: str) -> str:
     """A key with its collation and operator class, which stand before its order: ``name text_pattern_ops desc``."""
     if not kind:
         return key
-    bare = re.sub(r"( desc)?( nulls (first|last))?$", "", key)
+    bare = _without_order(key)
     return f"{bare} {kind}{key[len(bare) :]}"
+
+
+def _without_order(key: str) -> str:
+    return re.sub(r"( asc| desc)?( nulls (first|last))?$", "", key, flags=re.IGNORECASE)
+
+
+def _always_computed(key: str) -> bool:
+    """Whether a key is a column, or made of functions that never fail."""
+    try:
+        named = sql.functions(key)
+    except sql.SqlError:  # with an operator class behind it
+        return True
+    return named <= TOTAL
 
 
 def _indexes(plan: dict[str, Any]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from harness.catalog.parts import Part
 from harness.generation import Draft
+from harness.kinds._deferrable import deferrable, timed
 from harness.kinds._keys import duplicates
 from harness.kinds.base import Fact, Kind, Subject, column_list
 from harness.probes import Probe, Refused, Scenario, Update
@@ -33,6 +34,7 @@ class PrimaryKey(Kind):
 
     primary_key: tuple[str, ...] = key(names, "the columns of the key, in their order")
     constraint: str | None = key(name, "the constraint in the database; by default <table>_pkey", default=None)
+    deferrable: str | None = deferrable()
 
     @property
     def subject(self) -> str:
@@ -53,6 +55,7 @@ class PrimaryKey(Kind):
         wanted = f"primary key {column_list(self.primary_key)}"
         kind = {"p": "primary key", "u": "unique key"}.get(constraint.type, "constraint")
         yield Fact(wanted, f"{kind} {column_list(constraint.columns)}")
+        yield from timed(self.deferrable, constraint)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         table = subject.table.name

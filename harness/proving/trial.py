@@ -31,6 +31,7 @@ from harness.probes import (
     judge,
 )
 from harness.probes.session import BATCH
+from harness.proving.opaque import Opaque
 
 T = TypeVar("T")
 F = TypeVar("F")
@@ -41,6 +42,9 @@ SHRINKING = 10.0
 REPLAYS = 400
 """Scenarios after which it is, however quick they are."""
 
+
+SETUP = "setup"
+"""The aspect of rows that stand before any probe."""
 
 NO_RULE = ("0A", "42", "53", "54", "55", "57", "58", "XX")
 """Classes of SQLSTATE that are not about what the data are."""
@@ -57,12 +61,16 @@ class Failure:
 
 @dataclass
 class Trial:
-    """What was tried and what it showed. ``refused`` is how the setup failed by a rule that is declared elsewhere."""
+    """What was tried and what it showed. ``refused`` is how the setup failed by a rule that is declared elsewhere.
+
+    ``opaque`` are the aspects that came out wrong by triggers of which nothing is said, with the names of those.
+    """
 
     probes: int = 0
     scenarios: int = 0
     shown: set[str] = field(default_factory=set)
     masked: dict[str, Refusal] = field(default_factory=dict)
+    opaque: dict[str, tuple[str, ...]] = field(default_factory=dict)
     untried: Refusal | None = None
     refused: Refusal | None = None
     failure: Failure | None = None
@@ -86,12 +94,13 @@ def attempt(
     own: Iterable[Refused],
     others: Iterable[Refused],
     barred: Callable[[Probe, Refusal], bool] = lambda probe, refusal: False,
+    opaque: Opaque = Opaque(),  # noqa: B008 - frozen
 ) -> Trial:
     """Tries up to ``scenarios`` scenarios. ``own`` are the refusals of the check's rule, ``others`` of all others.
 
     A probe that is ``barred`` by another rule need not be seen.
     """
-    examine = _Examiner(session, tuple(own), tuple(others), barred)
+    examine = _Examiner(session, tuple(own), tuple(others), barred, opaque)
     trial = Trial()
     for batch in _batches(strategy, scenarios, seeded):
         for scenario, answer in zip(batch, session.run(batch), strict=True):
@@ -110,11 +119,17 @@ class _Examiner:
     own: tuple[Refused, ...]
     others: tuple[Refused, ...]
     barred: Callable[[Probe, Refusal], bool]
+    opaque: Opaque
 
     def scenario(self, trial: Trial, scenario: Scenario, answer: list[Reply] | Refusal) -> Failure | None:
         """Books what a scenario showed; returns its first failure."""
         if isinstance(answer, Refusal):
-            return self._setup(trial, scenario, answer)
+            failure = self._setup(trial, scenario, answer)
+            names = self.opaque.excuses(self.session, scenario, ()) if failure is not None else {}
+            if names:
+                trial.refused = trial.refused or answer
+                trial.opaque[SETUP] = names[0]
+            return None if names else failure
         failures: list[Failure] = []
         for probe, reply in zip(scenario.probes, answer, strict=True):
             trial.probes += 1
@@ -127,7 +142,23 @@ class _Examiner:
                 trial.untried = reply.refusal
             elif probe.required and reply.refusal is not None and not self.barred(probe, reply.refusal):
                 trial.masked.setdefault(probe.aspect, reply.refusal)
-        return failures[0] if failures else None
+                trial.opaque |= self._by_opaque(probe.aspect, reply.refusal)
+        return self._unexcused(trial, scenario, failures)
+
+    def _by_opaque(self, aspect: str, refusal: Refusal) -> dict[str, tuple[str, ...]]:
+        """The aspect and the trigger of which nothing is said, if it was one that refused."""
+        found = next((rule for rule in self.others if not rule.sqlstates and rule.matches(refusal)), None)
+        return {aspect: found.triggers} if found else {}
+
+    def _unexcused(self, trial: Trial, scenario: Scenario, failures: list[Failure]) -> Failure | None:
+        """The first failure that no opaque trigger is to blame for; the others are booked."""
+        if not failures:
+            return None
+        excused = self.opaque.excuses(self.session, scenario, [failure.probe for failure in failures])
+        for place, names in excused.items():
+            if failures[place].probe.required:
+                trial.opaque.setdefault(failures[place].probe.aspect, names)
+        return next((failure for place, failure in enumerate(failures) if place not in excused), None)
 
     def _setup(self, trial: Trial, scenario: Scenario, refusal: Refusal) -> Failure | None:
         """Rows that keep all declared rules were refused.
@@ -138,10 +169,11 @@ class _Examiner:
         declared = any(rule.matches(refusal) for rule in self.others)
         if (declared or refusal.sqlstate[:2] in NO_RULE) and not any(rule.matches(refusal) for rule in self.own):
             trial.refused = trial.refused or refusal
+            trial.opaque |= self._by_opaque(SETUP, refusal)
             return None
         inserts = [statement for statement in scenario.setup if isinstance(statement, Insert)]
         statement = next((insert for insert in inserts if insert.table == refusal.table_name), scenario.setup[-1])
-        probe = Probe(statement, Accepted(), "setup", "a row that keeps every declared rule")
+        probe = Probe(statement, Accepted(), SETUP, "a row that keeps every declared rule")
         before = scenario.setup[: scenario.setup.index(statement)]
         return Failure(before, probe, Reply(refusal))
 

@@ -40,8 +40,8 @@ select
             concat_ws(
                 ' ',
                 case
-                    when ia.attcollation <> coalesce(ta.attcollation, y.typcollation)
-                        then 'collate ' || ia.attcollation::regcollation::text
+                    when x.indcollation[k.n - 1] not in (0, coalesce(ta.attcollation, y.typcollation))
+                        then 'collate ' || x.indcollation[k.n - 1]::regcollation::text
                 end,
                 case
                     when not o.opcdefault
@@ -52,10 +52,9 @@ select
                 end
             )
         from generate_series(1, x.indnkeyatts) as k (n)
-        inner join pg_catalog.pg_attribute as ia on ia.attrelid = x.indexrelid and ia.attnum = k.n
         left join pg_catalog.pg_attribute as ta on ta.attrelid = x.indrelid and ta.attnum = nullif(x.indkey[k.n - 1], 0)
-        inner join pg_catalog.pg_type as y on y.oid = ia.atttypid
         inner join pg_catalog.pg_opclass as o on o.oid = x.indclass[k.n - 1]
+        inner join pg_catalog.pg_type as y on y.oid = o.opcintype
         inner join pg_catalog.pg_namespace as opn on opn.oid = o.opcnamespace
         order by k.n
     ) as kinds,
