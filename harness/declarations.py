@@ -58,6 +58,7 @@ def read(project: Project, registry: Mapping[str, type]) -> tuple[Check, ...]:
             for check in read_file(path, shown, module.name, registry):
                 if check.name in found:
                     raise _same_name(found[check.name], check)
+                _refuse_unfit(project, check)
                 found[check.name] = check
     return tuple(found.values())
 
@@ -74,6 +75,13 @@ def _same_name(first: Check, second: Check) -> ProjectError:
         place=second.place,
         hint="remove one of them, or give one a name of its own with the key 'name'",
     )
+
+
+def _refuse_unfit(project: Project, check: Check) -> None:
+    unfit = getattr(check.rule, "unfit", None)
+    why = unfit(project) if unfit else None
+    if why:
+        raise ProjectError(f"{check.kind!r}: {why}", place=check.place, hint="take this check out")
 
 
 class _Document:

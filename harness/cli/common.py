@@ -49,6 +49,18 @@ def load_project() -> Project:
     return project
 
 
+def load_own_project(verb: str, hint: str | None = None) -> Project:
+    """The project, if its migrations are its own to work on; raises :class:`ProjectError` if another tool has them."""
+    project = load_project()
+    if project.adopted:
+        adopted = project.adopted
+        raise ProjectError(
+            f"harness {verb}: the migrations in {adopted.path} belong to {adopted.tool}; here they are only read",
+            hint=hint or f"they are applied with: {adopted.command}",
+        )
+    return project
+
+
 @contextmanager
 def open_target(project: Project, flag: str | None) -> Iterator[Server]:
     """The server that ``--target``, the environment or the project chooses."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.common import load_project, open_database, table, target_option
+from harness.cli.common import load_own_project, load_project, open_database, table, target_option
 from harness.reports.words import counted
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def apply(target: str | None, select: tuple[str, ...], dry_run: bool, **options:
     """Apply the migrations that are pending."""
     from harness.database import migrate
 
-    project = load_project()
+    project = load_own_project("apply")
     modules = _modules(project, select)
     progress = _Progress(project)
     with open_database(project, target, create=not dry_run) as (server, connection):
@@ -51,7 +51,7 @@ def rollback(target: str | None, select: tuple[str, ...], dry_run: bool, **optio
     """Take back what was applied last."""
     from harness.database import migrate
 
-    project = load_project()
+    project = load_own_project("rollback")
     modules = project.with_dependents(select) if select else project.modules
     given = [f"--{name}" for name in ("to", "steps", "all") if options[name]]
     if len(given) > 1:
@@ -74,7 +74,7 @@ def status(target: str | None, exit_code: bool) -> int:
     from harness.database import ledger
     from harness.database.ledger import State
 
-    project = load_project()
+    project = load_own_project("status")
     with open_database(project, target, create=False) as (server, connection):
         click.echo(f"{server.description}, database {server.default_database}")
         standings = ledger.status(project.modules, ledger.read(connection, project.ledger_schema))

@@ -132,7 +132,8 @@ def _share_hypothesis_data() -> None:
 def _contents(project: Project, chosen: Sequence[Check], catalog: Catalog) -> str:
     """``intents: 3 migrations, 96 rules, 115 checks``: the rules are those of the tables that the checks speak of."""
     modules = [module for module in project.modules if any(check.module == module.name for check in chosen)]
-    migrations = sum(len(module.migrations) for module in modules)
+    own = sum(len(module.migrations) for module in modules)
+    migrations = len(project.adopted.steps) if project.adopted else own
     names = ", ".join(module.name for module in modules)
     tables = {check.table for check in chosen}
     rules = sum(table.rules for name, table in catalog.tables.items() if name in tables)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.common import load_project, open_target, target_option
+from harness.cli.common import load_own_project, load_project, open_target, target_option
 
 
 @click.command()
@@ -34,7 +34,7 @@ def new(module: str, name: str) -> int:
     """Write the next pair of migration files of a module."""
     from harness.project import migrations
 
-    project = load_project()
+    project = load_own_project("new")
     directory = project.root / project.paths.schema / project.module(module).name
     for path in migrations.new(directory, name):
         click.echo(os.path.relpath(path))
@@ -71,7 +71,7 @@ def lint(paths: tuple[Path, ...]) -> int:
     """
     from harness.lint import lint as find
 
-    project = load_project()
+    project = load_project() if paths else load_own_project("lint", "name the files: harness lint FILE …")
     targets = [path.absolute() for path in paths] or [Path(project.paths.schema)]
     violations = find(project.root, targets)
     for each in violations:

@@ -104,7 +104,7 @@ def _refused(error: psycopg.Error, parameters: Mapping[str, str]) -> TargetError
     port = parameters.get("port") or os.environ.get("PGPORT") or "5432"
     where = f"socket {host}, port {port}" if host.startswith(("/", "@")) else f"{host}:{port}"
     user = (pgconn.user.decode() if pgconn else None) or parameters.get("user", "")
-    reason = _redacted(_reason(str(error)), parameters)
+    reason = redacted(_reason(str(error)), parameters)
     if "password authentication failed" in reason:
         return TargetError(
             f'PostgreSQL at {where} refuses the password of "{user}"',
@@ -138,7 +138,8 @@ def _reason(text: str) -> str:
     return cause.removeprefix("FATAL:").removeprefix("connection failed:").strip()
 
 
-def _redacted(text: str, parameters: Mapping[str, str]) -> str:
+def redacted(text: str, parameters: Mapping[str, str]) -> str:
+    """The text without the secrets among libpq's parameters."""
     for secret in (parameters.get("password"), parameters.get("sslpassword"), os.environ.get("PGPASSWORD")):
         if secret:
             text = text.replace(secret, "***")

@@ -7,12 +7,10 @@ first statement, and one that dies half way stays so. What a file sets does not 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import psycopg
-from psycopg import sql
 
 from harness.database import ledger, script
 from harness.database.connection import Connection
@@ -21,11 +19,6 @@ from harness.database.plan import Plan
 from harness.database.script import Script
 from harness.project.model import Migration, Module, Project
 
-# What DISCARD ALL does, but for the advisory locks, one of them ours, and the statements that psycopg has prepared.
-_FORGET = (
-    b"close all; reset session authorization; reset all; unlisten *; discard plans; discard sequences; discard temp"
-)
-_PREPARED = b"select name from pg_catalog.pg_prepared_statements where from_sql"
 # For one transaction back to who and what the connection was, whatever the file has set (the role goes along).
 _OURSELVES = b"set local session authorization default; set local search_path = pg_catalog, pg_temp"
 
@@ -145,7 +138,7 @@ def _carry_out(
 def _run(connection: Connection, project: Project, file: Script, direction: str, on_event: OnEvent | None) -> None:
     _tell(on_event, Event("started", file.migration, direction))
     started = time.perf_counter()
-    with _nothing_leaks(connection, project):
+    with script.nothing_leaks(connection, project.timeouts):
         if file.transactional:
             _in_one_transaction(connection, project, file, direction)
         else:
@@ -188,20 +181,6 @@ def _settle(connection: Connection, project: Project, file: Script, direction: s
 
 def _record(connection: Connection, project: Project, file: Script, state: str, done: int) -> None:
     ledger.record(connection, project.ledger_schema, file.migration, state, done, len(file.statements))
-
-
-@contextmanager
-def _nothing_leaks(connection: Connection, project: Project) -> Iterator[None]:
-    timeouts = (("lock_timeout", project.timeouts.lock), ("statement_timeout", project.timeouts.statement))
-    for setting, milliseconds in timeouts:
-        connection.execute("select pg_catalog.set_config(%s, %s, false)", (setting, str(milliseconds)), prepare=False)
-    try:
-        yield
-    finally:
-        if not connection.closed:
-            connection.execute(_FORGET, prepare=False)
-            for (name,) in connection.execute(_PREPARED, prepare=False).fetchall():
-                connection.execute(sql.SQL("deallocate {}").format(sql.Identifier(name)), prepare=False)
 
 
 def _tell(on_event: OnEvent | None, event: Event) -> None:

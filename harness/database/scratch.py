@@ -22,7 +22,7 @@ from psycopg import sql
 from harness.database import keeper
 from harness.database.connection import Connection, Server
 from harness.errors import Place, ProjectError, StatementError, TargetError
-from harness.project.model import Module, Project
+from harness.project.model import Module, Project, Step
 
 FORMAT = 1  # of templates; raise it when the same files would give another database
 _NOT_THERE = ("3F000", "42P01", "42704", "42883")  # no such schema, table, type or role, function
@@ -30,11 +30,17 @@ Build = Callable[[Connection, Project, tuple[Module, ...]], None]
 
 
 def apply_and_load(connection: Connection, project: Project, modules: tuple[Module, ...]) -> None:
-    """What a template holds: the modules' migrations, and their seeds."""
+    """What a template holds: ``base:``, then the modules' migrations or another tool's, and the modules' seeds."""
+    from harness.database import adopted, extensions
     from harness.database.migrate import apply
     from harness.database.seeds import load
 
-    apply(connection, project, modules)
+    if project.adopted:
+        adopted.build(connection, project)
+    else:
+        adopted.prepare(connection, project)
+        extensions.require_own(connection, modules, root=project.root)
+        apply(connection, project, modules)
     load(connection, modules, root=project.root)
 
 
@@ -44,9 +50,12 @@ def workspace(
 ) -> Iterator[Workspace]:
     """Scratch databases for these modules, in dependency order; all are dropped at the end, however it comes.
 
+    Another tool's migrations know nothing of modules: where the project has those, it is always all of them.
+
     Raises :class:`TargetError` where the server does not allow it.
     """
     run = secrets.token_hex(4)
+    modules = project.modules if project.adopted else modules
     connection = server.connect()
     try:
         with keeper.translated(connection):
@@ -130,6 +139,12 @@ class Workspace:
             self.maintenance.execute(
                 sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
             )
+            if self.project.search_path:  # of a database it is not cloned along
+                self.maintenance.execute(
+                    sql.SQL("alter database {} set search_path = {}").format(
+                        sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, self.project.search_path))
+                    )
+                )
         return name
 
     def _exists(self, name: str) -> bool:
@@ -253,10 +268,21 @@ def _template(connection: Connection, project: Project, modules: tuple[Module, .
         )
         for module in modules
     ]
+    others = [(str(step.path), step.up.transactional, _hash(step.up.text)) for step in _steps(project)]
     root = root_hash(project.root)
     key = [FORMAT, project.name, root, project.ledger_schema, connection.info.user, content]
+    key += [others, project.stand_ins, project.search_path]
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     return keeper.Template(f"harness_t_{digest}", project.name, root, tuple(module.name for module in modules), ())
+
+
+def _steps(project: Project) -> tuple[Step, ...]:
+    """All that is built besides the project's own migrations."""
+    return (*project.foundation, *(project.adopted.steps if project.adopted else ()))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _content_hash(path: Path) -> str:
@@ -273,5 +299,6 @@ def _same_project(one: keeper.Template, other: keeper.Template) -> bool:
 def _named_in(project: Project, roles: set[str]) -> tuple[str, ...]:
     """Those roles that the migrations name: somebody else may have made another one at the same time."""
     files = (migration.up for module in project.modules for migration in module.migrations)
-    text = "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
+    texts = [file.read_text(encoding="utf-8", errors="replace") for file in files]
+    text = "\n".join([*texts, *(step.up.text for step in _steps(project))])
     return tuple(sorted(role for role in roles if re.search(rf"(?<!\w){re.escape(role)}(?!\w)", text, re.IGNORECASE)))

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import psycopg
+from psycopg import sql
 
 from harness.database.connection import Connection
 from harness.errors import HarnessError, Place, StatementError, TargetError
 from harness.project import sqlfile
 from harness.project.migrations import relative, transactional
-from harness.project.model import Migration
+from harness.project.model import Migration, Timeouts
 
 _COPY_LINE = re.compile(r"^COPY .*, line (\d+)", re.MULTILINE)
 _HINTS = {
@@ -20,6 +24,23 @@ _HINTS = {
     "55P03": "another session holds the lock; try again, or raise lock under timeouts in project.yml",
     "57014": "raise statement under timeouts in project.yml if this may take longer",
 }
+
+
+# What DISCARD ALL does, but for the advisory locks, one of them ours, and the statements that psycopg has prepared.
+_FORGET = (
+    b"close all; reset session authorization; reset all; unlisten *; discard plans; discard sequences; discard temp"
+)
+_PREPARED = b"select name from pg_catalog.pg_prepared_statements where from_sql"
+
+
+class File(Protocol):
+    """A text, and how errors name its file."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def text(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -44,7 +65,7 @@ def load(root: Path, migration: Migration, direction: str) -> Script:
     return Script(migration, shown, text, sqlfile.statements(shown, text), transactional(shown, text))
 
 
-def execute(connection: Connection, script: Script, statement: sqlfile.Statement) -> None:
+def execute(connection: Connection, script: File, statement: sqlfile.Statement) -> None:
     """Sends one statement, with its COPY data if it has any.
 
     Raises :class:`StatementError` where it stands in the file, :class:`TargetError` if the server went away.
@@ -61,12 +82,27 @@ def execute(connection: Connection, script: Script, statement: sqlfile.Statement
         raise _at_statement(script, statement, error) from None
 
 
-def at_commit(script: Script, error: psycopg.Error) -> HarnessError:
+def at_commit(script: File, error: psycopg.Error) -> HarnessError:
     """The error of a whole file: a deferred constraint, or its row in the ledger."""
     return _error(script, error, Place(script.path), None)
 
 
-def _at_statement(script: Script, statement: sqlfile.Statement, error: psycopg.Error) -> HarnessError:
+@contextmanager
+def nothing_leaks(connection: Connection, timeouts: Timeouts) -> Iterator[None]:
+    """What a file sets ends here; its statements have these timeouts."""
+    settings = (("lock_timeout", timeouts.lock), ("statement_timeout", timeouts.statement))
+    for setting, milliseconds in settings:
+        connection.execute("select pg_catalog.set_config(%s, %s, false)", (setting, str(milliseconds)), prepare=False)
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute(_FORGET, prepare=False)
+            for (name,) in connection.execute(_PREPARED, prepare=False).fetchall():
+                connection.execute(sql.SQL("deallocate {}").format(sql.Identifier(name)), prepare=False)
+
+
+def _at_statement(script: File, statement: sqlfile.Statement, error: psycopg.Error) -> HarnessError:
     # The server counts characters within what was sent. A position within a function's query says nothing here.
     offset = statement.offset + int(error.diag.statement_position or 1) - 1
     line, column = sqlfile.position(script.text, offset)
@@ -78,7 +114,7 @@ def _at_statement(script: Script, statement: sqlfile.Statement, error: psycopg.E
     return _error(script, error, place, excerpt)
 
 
-def _error(script: Script, error: psycopg.Error, place: Place, excerpt: str | None) -> HarnessError:
+def _error(script: File, error: psycopg.Error, place: Place, excerpt: str | None) -> HarnessError:
     diag = error.diag
     if diag.sqlstate is None or isinstance(error, psycopg.errors.AdminShutdown):
         return TargetError(

@@ -98,7 +98,7 @@ def open_server(project: Project, target: Target) -> Iterator[Server]:
     Raises :class:`TargetError`.
     """
     if target.kind == "dsn":
-        yield _remote(target)
+        yield remote(target)
         return
     found = binaries.embedded() if target.kind == "embedded" else binaries.system(target.major)
     with cluster(found, data_directory(project.root, os.environ)) as server:
@@ -119,7 +119,7 @@ def database_name(project: str) -> str:
     return f"{name.encode()[: NAME_BYTES - 9].decode(errors='ignore')}_{digest}"
 
 
-def _remote(target: Target) -> Server:
+def remote(target: Target) -> Server:
     """The server of a connection string; scratch work is done from ``postgres`` where that may be entered."""
     parameters = parse_dsn(target.dsn or "", f"the connection string of {target.name}")
     with connect(parameters) as connection:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.catalog.inventory import Entry, differences, inventory
 from harness.catalog.read import read
-from harness.database import migrate, seeds
+from harness.database import ladder, seeds
 from harness.errors import StatementError
 from harness.generation import Oracle, Pools
 from harness.generation.fill import fill
 from harness.kinds.base import Fact, Kind, Subject
 from harness.project.keys import choice, key
-from harness.project.model import Module
+from harness.project.model import Project
 
 if TYPE_CHECKING:
     import psycopg
@@ -36,6 +36,9 @@ class Rollback(Kind):
     Proven in a database of its own, with the modules this one depends on: after each `down` everything that people
     made in the database (tables, functions, types, privileges, comments, …) is as it was before its `up`; `up` again
     gives the same as the first time; and it all goes down as well when the tables are full of rows.
+
+    Where another tool owns the migrations it is all of them that go up and down, whatever the module; each needs a file
+    that undoes it.
     """
 
     levels: ClassVar[tuple[str, ...]] = ("module",)
@@ -45,6 +48,13 @@ class Rollback(Kind):
     @property
     def subject(self) -> str:
         return "all"
+
+    def unfit(self, project: Project) -> str | None:
+        """A project error: nothing undoes a migration of another tool."""
+        missing = [step for step in project.adopted.steps if step.down is None] if project.adopted else []
+        if not missing:
+            return None
+        return f"nothing undoes {missing[0].path}" + (f", nor {len(missing) - 1} others" if missing[1:] else "")
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         dbname = subject.databases.empty()
@@ -61,30 +71,42 @@ class _Trial:
         self._connection = connection
         self._project = subject.project
         self._modules = subject.project.with_dependencies([subject.module])
-        self._module: Module = subject.project.module(subject.module)
+        self._rungs = ladder.rungs(subject.project, subject.module)
+        self._height = 0
 
     def facts(self) -> Iterator[Fact]:
-        before = [module for module in self._modules if module.name != self._module.name]
-        migrate.apply(self._connection, self._project, before)
+        ladder.stand(self._connection, self._project, self._subject.module)
         states = [self._inventory()]
-        for _ in self._module.migrations:
-            migrate.apply(self._connection, self._project, self._modules, steps=1)
+        for rung in self._rungs:
+            rung.up(self._connection)
             states.append(self._inventory())
+        self._height = len(self._rungs)
         yield from self._down(states, "")
-        migrate.apply(self._connection, self._project, self._modules)
+        try:
+            self._up()
+        except StatementError as error:
+            yield Fact("up again: works", f"up again: {error}")
+            return
         yield self._same("up again", states[-1])
         seeds.load(self._connection, self._modules)
         self._fill()
         yield from self._down(states, " with rows in the tables")
 
+    def _up(self) -> None:
+        """To the top, from where the way down has ended."""
+        for rung in self._rungs[self._height :]:
+            rung.up(self._connection)
+        self._height = len(self._rungs)
+
     def _down(self, states: list[frozenset[Entry]], under: str) -> Iterator[Fact]:
-        for migration, state in reversed(list(zip(self._module.migrations, states, strict=False))):
-            what = f"{migration.id} down{under}"
+        for rung, state in reversed(list(zip(self._rungs, states, strict=False))):
+            what = f"{rung.name} down{under}"
             try:
-                migrate.rollback(self._connection, self._project, self._modules, steps=1)
+                rung.down(self._connection)
             except StatementError as error:
                 yield Fact(f"{what}: works", f"{what}: {error}")
                 return
+            self._height -= 1
             yield self._same(what, state)
 
     def _same(self, what: str, state: frozenset[Entry]) -> Fact:

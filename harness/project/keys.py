@@ -114,7 +114,8 @@ class Rule(Protocol):
     """An instance of a kind: what all of them have.
 
     A kind may also have the class attributes ``column_form: ClassVar[ColumnForm]`` and
-    ``levels: ClassVar[tuple[str, ...]]``, of ``table`` (the default) and ``module``: where an entry of it may stand.
+    ``levels: ClassVar[tuple[str, ...]]``, of ``table`` (the default) and ``module``: where an entry of it may stand;
+    and a method ``unfit(project) -> str | None``: why no check of the kind can stand in this project.
     """
 
     @property

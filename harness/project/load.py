@@ -7,11 +7,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness.errors import Place, ProjectError, did_you_mean
-from harness.project import migrations, nodes
+from harness.project import layouts, migrations, nodes
 from harness.project.keys import read_kind
-from harness.project.model import Module, Paths, Project, Seed, TableName
+from harness.project.model import Adopted, Module, Paths, Project, Seed, Step, TableName
 from harness.project.nodes import Node, as_mapping
-from harness.project.settings import BUILT_IN_PROFILES, BUILT_IN_TARGETS, Settings, in_order, timeouts
+from harness.project.settings import (
+    BUILT_IN_PROFILES,
+    BUILT_IN_TARGETS,
+    Settings,
+    Written,
+    in_order,
+    timeouts,
+)
 
 FILE = "project.yml"
 _YAML = (".yml", ".yaml")
@@ -48,8 +55,11 @@ def load(root: Path) -> Project:
             place=_place(node, "target"),
             hint=f"targets: {', '.join(targets)}",
         )
-    for path in (settings.paths.schema, settings.paths.seeds, settings.paths.checks):
+    own = (settings.paths.schema,) if settings.migrations is None else ()
+    for path in (*own, settings.paths.seeds, settings.paths.checks):
         _refuse_strangers(root, Path(path), settings.modules)
+    if settings.migrations is not None:
+        _refuse_both(root, settings)
     return Project(
         root=root,
         name=settings.name,
@@ -61,7 +71,49 @@ def load(root: Path) -> Project:
         ledger_schema=settings.ledger.schema,
         timeouts=timeouts(settings),
         paths=Paths(settings.paths.schema, settings.paths.seeds, settings.paths.checks),
+        base=_base(root, settings),
+        adopted=_adopted(root, settings),
+        stand_ins=settings.extensions.stand_ins,
+        search_path=settings.search_path,
     )
+
+
+def _base(root: Path, settings: Settings) -> tuple[Step, ...]:
+    paths = [_existing(root, each) for each in settings.base]
+    variables = settings.migrations.variables if settings.migrations else {}
+    return tuple(layouts.plain.steps(layouts.Source(root, variables), paths))
+
+
+def _adopted(root: Path, settings: Settings) -> Adopted | None:
+    written = settings.migrations
+    if written is None:
+        return None
+    paths = [_existing(root, each) for each in written.path]
+    layout = layouts.named(written.layout) if written.layout else None
+    return layouts.read(layouts.Source(root, written.variables), paths, layout)
+
+
+def _existing(root: Path, written: Written) -> Path:
+    path = root / written.text
+    if not path.exists():
+        message = f"there is no such file or directory: {written.text}"
+        raise ProjectError(message, place=written.place, hint=f"paths begin where {FILE} is")
+    return path
+
+
+def _refuse_both(root: Path, settings: Settings) -> None:
+    """Of two sources of one schema nobody knows which comes first."""
+    used = [root / written.text for written in settings.migrations.path] if settings.migrations else []
+    for module in settings.modules:
+        directory = root / settings.paths.schema / module
+        if directory in used or any(path.is_relative_to(directory) for path in used):
+            continue
+        for path in _files(directory, (".sql",)):
+            raise ProjectError(
+                "a migration of this project's own, beside those of another tool",
+                place=Place(path.relative_to(root)),
+                hint=f"take 'migrations' out of {FILE}, or the file out of {settings.paths.schema}/",
+            )
 
 
 def _one_document(path: Path, shown: Path) -> nodes.Mapping:
@@ -82,7 +134,7 @@ def _module(root: Path, name: str, settings: Settings) -> Module:
     return Module(
         name=name,
         depends_on=settings.modules[name].depends_on,
-        migrations=migrations.discover(root, name, root / paths.schema / name),
+        migrations=() if settings.migrations else migrations.discover(root, name, root / paths.schema / name),
         seeds=tuple(_seed(root, name, root / paths.seeds / name, path) for path in seeds),
         checks=_files(root / paths.checks / name, _YAML),
     )

@@ -39,6 +39,55 @@ class Migration:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A stretch of an SQL file; what is not for the server is blank, so that positions are the file's.
+
+    ``path`` is how messages name the file.
+    """
+
+    path: Path
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Sql:
+    """What one file sends to a server, those that it includes put in; ``transactional`` is how its tool runs it."""
+
+    parts: tuple[Part, ...]
+    transactional: bool = True
+
+    @property
+    def text(self) -> str:
+        return "\n".join(part.text for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One migration of another tool, or one file of ``base:``. ``path`` is how messages name its file."""
+
+    name: str
+    path: Path
+    up: Sql
+    down: Sql | None = None
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """Migrations that another tool owns, in its order: they stay where they are, under its own ledger.
+
+    ``layout`` is how they lie there, ``tool`` whose they are, ``command`` how that applies them. ``ledger`` makes the
+    tool's own table, if they speak of it.
+    """
+
+    layout: str
+    tool: str
+    command: str
+    path: Path
+    steps: tuple[Step, ...]
+    ledger: Step | None = None
+
+
+@dataclass(frozen=True)
 class Seed:
     """A fixture file; ``format`` is ``csv`` or ``yaml``.
 
@@ -104,7 +153,12 @@ class Paths:
 
 @dataclass(frozen=True)
 class Project:
-    """A directory with ``project.yml``. ``modules`` stand in dependency order."""
+    """A directory with ``project.yml``. ``modules`` stand in dependency order.
+
+    ``base`` and ``adopted`` are built in scratch databases only: what the platform brings, then another tool's
+    migrations, if the project has those instead of its own. Extensions among the ``stand_ins`` are not made, since
+    something of ``base`` stands in for them. ``search_path`` is that of the application, where it is not the usual one.
+    """
 
     root: Path
     name: str
@@ -116,6 +170,16 @@ class Project:
     ledger_schema: str = "harness"
     timeouts: Timeouts = Timeouts()
     paths: Paths = Paths()
+    base: tuple[Step, ...] = ()
+    adopted: Adopted | None = None
+    stand_ins: tuple[str, ...] = ()
+    search_path: tuple[str, ...] = ()
+
+    @property
+    def foundation(self) -> tuple[Step, ...]:
+        """What stands in a scratch database before the first migration."""
+        ledger = self.adopted.ledger if self.adopted else None
+        return (*self.base, ledger) if ledger else self.base
 
     def module(self, name: str) -> Module:
         """The module of that name; raises :class:`ProjectError` with the nearest name."""

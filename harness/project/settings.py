@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from harness.errors import ProjectError, did_you_mean
+from harness.errors import Place, ProjectError, did_you_mean
 from harness.project import keys, nodes
 from harness.project.keys import FrozenDict, Reader, key, listed, mapping, section
+from harness.project.layouts import LAYOUTS
 from harness.project.model import Profile, Target, Timeouts
 from harness.project.nodes import Node, Scalar, as_mapping, as_scalar, expected
 
@@ -72,6 +73,42 @@ class _Ledger:
 class _Timeouts:
     lock: int = key(_DURATION, "lock_timeout of a migration: 5s, 1min; 0 waits for ever", default=0)
     statement: int = key(_DURATION, "statement_timeout of a migration: 5s, 1min; 0 waits for ever", default=0)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A text and where it stands."""
+
+    text: str
+    place: Place
+
+
+def _written(node: Node) -> Written:
+    found = as_scalar(node, "a path")
+    if not found.text:
+        raise expected("a path", node)
+    return Written(found.text, found.place)
+
+
+_PATHS = keys.several(Reader("a path", _written, {"type": "string"}))
+
+
+@dataclass(frozen=True)
+class _Migrations:
+    path: tuple[Written, ...] = key(_PATHS, "their directory, or SQL files in their order; seen from project.yml")
+    layout: str | None = key(
+        keys.choice(*LAYOUTS), "how they lie there; found out by looking if it is left out", default=None
+    )
+    variables: FrozenDict[str] = key(
+        mapping(keys.text), "variables of psql, as -v gives them: eg_version: 'NULL'", default=FrozenDict({})
+    )
+
+
+@dataclass(frozen=True)
+class _Extensions:
+    stand_ins: tuple[str, ...] = key(
+        keys.names, "extensions that are not made, since something in base: stands in for them", default=()
+    )
 
 
 def _modules(node: Node) -> FrozenDict[_Module]:
@@ -208,6 +245,18 @@ class Settings:
     classes: tuple[str, ...] = key(listed(keys.name), "the data classes a comment may end in", default=())
     ledger: _Ledger = key(section(_Ledger, "ledger"), "where it is recorded what was applied", default=_Ledger())
     timeouts: _Timeouts = key(section(_Timeouts, "timeouts"), "of the statements of a migration", default=_Timeouts())
+    base: tuple[Written, ...] = key(
+        _PATHS, "SQL files run first in scratch databases: what the platform brings", default=()
+    )
+    migrations: _Migrations | None = key(
+        section(_Migrations, "migrations"), "migrations that another tool owns, in place of schema/", default=None
+    )
+    extensions: _Extensions = key(
+        section(_Extensions, "extensions"), "how scratch databases come by extensions", default=_Extensions()
+    )
+    search_path: tuple[str, ...] = key(
+        keys.names, "the schemas that the application's sessions look in; for scratch databases", default=()
+    )
 
 
 def with_environment(target: Target, environment: Mapping[str, str]) -> Target:

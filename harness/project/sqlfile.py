@@ -11,8 +11,9 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from harness.errors import MigrationError, Place, ProjectError, StatementError
 
@@ -40,7 +41,8 @@ class Statement:
     """One statement, without its semicolon.
 
     ``offset`` counts characters of the file from 0; ``line`` and ``column`` are those of its first word, from 1.
-    ``copy_data`` is what follows ``copy … from stdin``, its first row on line ``copy_line`` of the file.
+    ``copy_data`` is what follows ``copy … from stdin``, its first row on line ``copy_line`` of the file; ``tree`` is
+    postgast's parse tree, not to be changed.
     """
 
     text: str
@@ -49,6 +51,7 @@ class Statement:
     offset: int
     copy_data: str | None = None
     copy_line: int | None = None
+    tree: Any = field(default=None, repr=False, compare=False)
 
 
 def read(path: Path, shown: Path) -> str:
@@ -77,15 +80,17 @@ def read(path: Path, shown: Path) -> str:
     return text
 
 
-def statements(path: Path, text: str) -> tuple[Statement, ...]:
+def statements(path: Path, text: str, *, guarded: bool = True) -> tuple[Statement, ...]:
     """The statements of a file in order; ``path`` is how errors name the file.
 
-    Raises :class:`StatementError` (42601) where the text is no SQL, and :class:`MigrationError` for what must not
-    stand in a migration: transaction commands, psql's commands, COPY to the client.
+    Raises :class:`StatementError` (42601) where the text is no SQL, and :class:`MigrationError` for psql's commands,
+    for COPY to the client and, if ``guarded``, for what would get between a migration and its ledger row:
+    transaction commands and DISCARD ALL. What is not guarded has been through :mod:`harness.project.psql`.
     """
     import postgast
 
-    sql, data = _without_client_side(path, text)
+    none = "\\" not in text if guarded else not _END_OF_DATA.search(text)
+    sql, data = (text, []) if none else _without_client_side(path, text)
     try:
         parsed = postgast.parse(sql).stmts
     except postgast.PgQueryError as error:
@@ -99,12 +104,16 @@ def statements(path: Path, text: str) -> tuple[Statement, ...]:
         ) from None
     spans = _character_spans(sql, [(raw.stmt_location, raw.stmt_len) for raw in parsed])
     found = []
+    line, counted = 1, 0
     for raw, (begin, end) in zip(parsed, spans, strict=True):
         begin = skip(sql, begin)
-        line, column = position(text, begin)
-        rows = next(((rows, row_line) for at, rows, row_line in data if begin < at <= end + 1), (None, None))
-        _refuse_what_breaks_the_ledger(raw.stmt, rows[0], Place(path, line, column), text)
-        found.append(Statement(sql[begin:end].rstrip(), line, column, begin, *rows))
+        line, counted = line + text.count("\n", counted, begin), begin  # from the start each time would be quadratic
+        place = Place(path, line, begin - text.rfind("\n", 0, begin))
+        rows, row_line = data.pop(0)[1:] if data and begin < data[0][0] <= end + 1 else (None, None)
+        _refuse_client_copy(raw.stmt, rows, place, text)
+        if guarded:
+            _refuse_what_breaks_the_ledger(raw.stmt, place, text)
+        found.append(Statement(sql[begin:end].rstrip(), line, place.column or 1, begin, rows, row_line, raw.stmt))
     return tuple(found)
 
 
@@ -156,6 +165,29 @@ def _blank(character: str) -> str:
     return "  " if unicodedata.east_asian_width(character) in "WF" else " "
 
 
+def lexemes(path: Path, text: str) -> Iterator[tuple[str, int, int]]:
+    """Kind, start and end of each lexeme of a file: ``word``, ``quoted``, ``end`` (a semicolon), ``meta`` (a command of
+    psql, to the end of its line), ``data`` (what follows ``copy … from stdin``), ``space``, ``block``, ``other``.
+
+    Raises :class:`MigrationError` for COPY data that has no end; ``path`` is how it names the file.
+    """
+    words: list[str] = []
+    offset: int | None = 0
+    while offset is not None:
+        begin, offset = offset, None
+        for kind, start, end in _lexemes(text, begin):
+            yield kind, start, end
+            if kind == "word":
+                words.append(text[start:end].lower())
+            elif kind == "end":
+                from_stdin = words[:1] == ["copy"] and ("from", "stdin") in itertools.pairwise(words)
+                words = []
+                if from_stdin:
+                    data, offset = _copy_data(path, text, start, end)
+                    yield "data", data, offset
+                    break
+
+
 def _lexemes(text: str, offset: int) -> Iterator[tuple[str, int, int]]:
     while match := _LEXEME.match(text, offset):
         kind, start, offset = str(match.lastgroup), match.start(), match.end()
@@ -176,32 +208,26 @@ def _block_end(text: str, offset: int) -> int:
 
 def _without_client_side(path: Path, text: str) -> tuple[str, list[tuple[int, str, int]]]:
     """The text with psql's part blanked out, and the COPY data: (offset behind the semicolon, rows, first line)."""
-    if "\\" not in text:
-        return text, []
     pieces: list[str] = []
     data: list[tuple[int, str, int]] = []
-    words: list[str] = []
-    done = offset = 0
-    while True:
-        for kind, start, end in _lexemes(text, offset):
-            offset = end
-            if kind == "word":
-                words.append(text[start:end].lower())
-            elif kind == "meta":
+    done = semicolon = 0
+    for kind, start, end in lexemes(path, text):
+        if kind == "end":
+            semicolon = end
+        elif kind in ("meta", "data"):
+            if kind == "meta":
                 _refuse_meta_command(path, text, start, end)
-                pieces += [text[done:start], " " * (end - start)]
-                done = end
-            elif kind == "end":
-                from_stdin = words[:1] == ["copy"] and ("from", "stdin") in itertools.pairwise(words)
-                words = []
-                if from_stdin:
-                    rows, row_line, begin, offset = _copy_data(path, text, start, end)
-                    data.append((end, rows, row_line))
-                    pieces += [text[done:begin], re.sub(r"[^\n]", " ", text[begin:offset])]
-                    done = offset
-                    break
-        else:
-            return "".join([*pieces, text[done:]]), data
+            else:
+                rows = text[start : text.rindex("\\.", start, end)]
+                data.append((semicolon, rows, position(text, start)[0]))
+            pieces += [text[done:start], blank(text[start:end])]
+            done = end
+    return "".join([*pieces, text[done:]]), data
+
+
+def blank(text: str) -> str:
+    """White space of the same shape, so that what follows keeps its position."""
+    return re.sub(r"[^\n]", " ", text)
 
 
 def _refuse_meta_command(path: Path, text: str, start: int, end: int) -> None:
@@ -217,18 +243,18 @@ def _refuse_meta_command(path: Path, text: str, start: int, end: int) -> None:
     )
 
 
-def _copy_data(path: Path, text: str, start: int, end: int) -> tuple[str, int, int, int]:
-    """The rows behind the semicolon at ``start``, their first line, and the span to blank out."""
+def _copy_data(path: Path, text: str, start: int, end: int) -> tuple[int, int]:
+    """Where the rows behind the semicolon at ``start`` begin, and where the line after them that ends them does."""
     begin = text.find("\n", end) + 1 or len(text)
-    line, column = position(text, start)
     close = _END_OF_DATA.search(text, begin)
     if text[end:begin].strip() or close is None:
+        line, column = position(text, start)
         raise MigrationError(
             "the data of this COPY must begin on the next line and end with a line \\.",
             place=Place(path, line, column),
             excerpt=excerpt(text, line, column),
         )
-    return text[begin : close.start()], line + 1, begin, close.end()
+    return begin, close.end()
 
 
 def _character_spans(sql: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -247,25 +273,29 @@ def _character_spans(sql: str, spans: list[tuple[int, int]]) -> list[tuple[int, 
     return found
 
 
-def _refuse_what_breaks_the_ledger(node: object, rows: str | None, place: Place, text: str) -> None:
-    kind = node.WhichOneof("node")  # type: ignore[attr-defined]
-    statement = getattr(node, kind)
-    message = hint = None
+def _refuse_what_breaks_the_ledger(node: Any, place: Place, text: str) -> None:
+    kind = node.WhichOneof("node")
     if kind == "transaction_stmt":
         message = f"{_first_words(text, place)}: it would commit half a migration without its ledger row"
         hint = "take it out: a migration and its ledger row are one transaction already"
-    elif kind == "discard_stmt" and statement.target == _DISCARD_ALL:
+    elif kind == "discard_stmt" and node.discard_stmt.target == _DISCARD_ALL:
         message = "DISCARD ALL: it would give up the lock that keeps other runs out"
         hint = "take it out: what a file sets does not reach the next one"
-    elif kind == "copy_stmt" and not (statement.filename or statement.is_program) and rows is None:
-        direction = "FROM STDIN" if statement.is_from else "TO STDOUT"
-        message = f"COPY {direction}: " + (
-            "its data must begin on the next line and end with a line \\."
-            if statement.is_from
-            else "there is nobody to read it"
-        )
-    if message:
-        raise MigrationError(message, place=place, excerpt=excerpt(text, place.line or 1, place.column), hint=hint)
+    else:
+        return
+    raise MigrationError(message, place=place, excerpt=excerpt(text, place.line or 1, place.column), hint=hint)
+
+
+def _refuse_client_copy(node: Any, rows: str | None, place: Place, text: str) -> None:
+    if node.WhichOneof("node") != "copy_stmt" or rows is not None:
+        return
+    statement = node.copy_stmt
+    if statement.filename or statement.is_program:
+        return
+    message = "COPY TO STDOUT: there is nobody to read it"
+    if statement.is_from:
+        message = "COPY FROM STDIN: its data must begin on the next line and end with a line \\."
+    raise MigrationError(message, place=place, excerpt=excerpt(text, place.line or 1, place.column))
 
 
 def _first_words(text: str, place: Place) -> str:

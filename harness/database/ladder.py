@@ -1,0 +1,53 @@
+"""Migrations as rungs, to go up and down one by one: a module's own, or those of another tool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from harness.database import adopted, migrate
+from harness.database.connection import Connection
+from harness.project.model import Module, Project, Sql, Step
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One migration; both raise :class:`~harness.errors.StatementError` for what the server refuses."""
+
+    name: str
+    up: Callable[[Connection], object]
+    down: Callable[[Connection], object]
+
+
+def stand(connection: Connection, project: Project, module: str) -> None:
+    """Brings an empty database to the foot of the ladder: ``base:``, and the modules that this one depends on."""
+    adopted.prepare(connection, project)
+    if not project.adopted:
+        before = [each for each in project.with_dependencies([module]) if each.name != module]
+        migrate.apply(connection, project, before)
+
+
+def rungs(project: Project, module: str) -> tuple[Rung, ...]:
+    """From the lowest to the highest."""
+    if project.adopted:
+        return tuple(_of_step(project, step) for step in project.adopted.steps)
+    modules = project.with_dependencies([module])
+    return tuple(_of_module(project, modules, migration.id) for migration in project.module(module).migrations)
+
+
+def _of_module(project: Project, modules: Sequence[Module], name: str) -> Rung:
+    return Rung(
+        name,
+        lambda connection: migrate.apply(connection, project, modules, steps=1),
+        lambda connection: migrate.rollback(connection, project, modules, steps=1),
+    )
+
+
+def _of_step(project: Project, step: Step) -> Rung:
+    return Rung(step.name, partial(_run, project, step.name, step.up), partial(_run, project, step.name, step.down))
+
+
+def _run(project: Project, name: str, sql: Sql | None, connection: Connection) -> None:
+    if sql is not None:
+        adopted.run(connection, project, [adopted.parse(name, sql)])

@@ -1,0 +1,144 @@
+"""What of another tool's SQL does not run in a scratch database, and why.
+
+A scratch database must not change what is outside of it: other databases, settings of the server, roles that were
+there before. And it does without what no rule depends on, where the server lacks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from harness.database.connection import Connection
+from harness.project.sqlfile import Statement
+
+_OTHER_DATABASES = "it is about another database than the one that is built here"
+_WHOLE_SERVER = "it is about the whole server"
+_ROLE_THERE = "the role was there before, and belongs to the whole server"
+_ALWAYS = {
+    "createdb_stmt": _OTHER_DATABASES,
+    "dropdb_stmt": _OTHER_DATABASES,
+    "alter_database_stmt": _OTHER_DATABASES,
+    "alter_database_set_stmt": _OTHER_DATABASES,
+    "alter_database_refresh_coll_stmt": _OTHER_DATABASES,
+    "alter_system_stmt": _WHOLE_SERVER,
+    "create_table_space_stmt": _WHOLE_SERVER,
+    "drop_table_space_stmt": _WHOLE_SERVER,
+    "alter_table_space_options_stmt": _WHOLE_SERVER,
+    "create_subscription_stmt": "it would connect to another server",
+    "alter_subscription_stmt": "it would connect to another server",
+    "drop_subscription_stmt": "it would connect to another server",
+}
+_SHARED_OBJECTS = ("OBJECT_DATABASE", "OBJECT_TABLESPACE", "OBJECT_PARAMETER_ACL")
+# What pg_dump sets for its own session; older servers do not know all of them.
+_PREAMBLE = (
+    "transaction_timeout",
+    "idle_in_transaction_session_timeout",
+    "default_table_access_method",
+    "row_security",
+)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Decides for one build. ``before`` are the roles that the server had when it began."""
+
+    connection: Connection
+    before: frozenset[str]
+    stand_ins: tuple[str, ...]
+
+    def reason(self, statement: Statement) -> str | None:
+        """Why a statement is not run; None if it is."""
+        kind = statement.tree.WhichOneof("node")
+        node = getattr(statement.tree, kind)
+        if kind in _ALWAYS:
+            return _ALWAYS[kind]
+        if shared(kind, node):
+            return _OTHER_DATABASES
+        if any(name in self.stand_ins for name in extensions(kind, node)):
+            return "project.yml has a stand-in for the extension"
+        if kind == "variable_set_stmt" and node.name in _PREAMBLE and not self._has("pg_settings", "name", node.name):
+            return "this server has no such setting, and only the session of the dump needed it"
+        return self._role(kind, node)
+
+    def _role(self, kind: str, node: Any) -> str | None:
+        if kind == "create_role_stmt":
+            return _ROLE_THERE if self._has_role(node.role) else None
+        if kind in ("alter_role_stmt", "alter_role_set_stmt"):
+            known = node.role.rolename in self.before or not node.role.rolename
+            return _ROLE_THERE if known else None
+        if kind == "drop_role_stmt":
+            return _ROLE_THERE if any(role.role_spec.rolename in self.before for role in node.roles) else None
+        owner = new_owner(kind, node)
+        if owner and not self._has_role(owner):
+            return f"there is no role {owner} on this server to own it"
+        return None
+
+    def _has_role(self, name: str) -> bool:
+        return self._has("pg_roles", "rolname", name)
+
+    def _has(self, view: str, column: str, name: str) -> bool:
+        query = f"select from pg_catalog.{view} where {column} = %s"
+        return self.connection.execute(query.encode(), [name], prepare=False).fetchone() is not None
+
+
+def shared(kind: str, node: Any) -> bool:
+    """Whether a comment, a grant or a change of owner is about a database, or a thing of the whole server."""
+    field = {"comment_stmt": "objtype", "grant_stmt": "objtype", "alter_owner_stmt": "object_type"}.get(kind)
+    if field is None:
+        return False
+    return (
+        node.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number[getattr(node, field)].name in _SHARED_OBJECTS
+    )
+
+
+def extensions(kind: str, node: Any) -> list[str]:
+    """The extensions that a statement makes, alters, drops or comments on."""
+    if kind in ("create_extension_stmt", "alter_extension_stmt", "alter_extension_contents_stmt"):
+        return [node.extname]
+    field = {"comment_stmt": "objtype", "drop_stmt": "remove_type"}.get(kind)
+    if field is None:
+        return []
+    values = node.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number
+    if values[getattr(node, field)].name != "OBJECT_EXTENSION":
+        return []
+    return [each.string.sval for each in (node.objects if kind == "drop_stmt" else [node.object])]
+
+
+def new_owner(kind: str, node: Any) -> str | None:
+    """The role that ``OWNER TO`` names, if the statement does nothing else."""
+    if kind == "alter_owner_stmt":
+        return str(node.newowner.rolename) or None
+    if kind == "alter_table_stmt" and len(node.cmds) == 1:
+        return str(node.cmds[0].alter_table_cmd.newowner.rolename) or None
+    return None
+
+
+def alone(statements: tuple[Statement, ...]) -> bool:
+    """Whether a file must run outside of a transaction of ours: it has its own, or what none may hold."""
+    return any(_is_alone(each.tree.WhichOneof("node"), each.tree) for each in statements)
+
+
+def _is_alone(kind: str, tree: Any) -> bool:
+    node = getattr(tree, kind)
+    if kind in ("transaction_stmt", "vacuum_stmt"):
+        return True
+    if kind in ("index_stmt", "drop_stmt"):
+        return bool(node.concurrent)
+    if kind == "reindex_stmt":
+        return any(option.def_elem.defname == "concurrently" for option in node.params)
+    if kind == "alter_table_stmt":
+        return any(_detaches(command.alter_table_cmd) for command in node.cmds)
+    return kind == "discard_stmt"
+
+
+def _detaches(command: Any) -> bool:
+    return bool(command.HasField("def") and getattr(command, "def").partition_cmd.concurrent)
+
+
+def made(statements: tuple[Statement, ...]) -> Iterator[tuple[Statement, str]]:
+    """The extensions that a file creates, each with its statement."""
+    for statement in statements:
+        if statement.tree.WhichOneof("node") == "create_extension_stmt":
+            yield statement, statement.tree.create_extension_stmt.extname

@@ -1,0 +1,118 @@
+"""How other tools keep their migrations: one module for each layout, and the registry.
+
+:func:`detect` finds out which a path has, :func:`read` gives the steps.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.errors import Place, ProjectError, did_you_mean
+from harness.project.layouts import (
+    atlas,
+    dbmate,
+    directories,
+    flyway,
+    golang_migrate,
+    goose,
+    plain,
+    sqitch,
+    sqlx,
+    supabase,
+)
+from harness.project.layouts.layout import Layout, Owner
+from harness.project.model import Adopted, Part, Sql, Step
+from harness.project.psql import Source
+
+__all__ = ["LAYOUTS", "Layout", "Source", "detect", "named", "plain", "read"]
+
+# In the order in which a directory is compared with them: what is known by a file or a line of its own comes first.
+LAYOUTS: dict[str, Layout] = {
+    layout.name: layout
+    for layout in (
+        sqitch.LAYOUT,
+        atlas.LAYOUT,
+        dbmate.LAYOUT,
+        goose.LAYOUT,
+        flyway.LAYOUT,
+        directories.LAYOUT,
+        golang_migrate.LAYOUT,
+        supabase.LAYOUT,
+        sqlx.LAYOUT,
+        plain.LAYOUT,
+    )
+}
+
+
+def detect(path: Path, *, shown: Path | None = None) -> Layout:
+    """The layout of a directory, or of a single file.
+
+    Raises :class:`ProjectError`, which names what was looked for; ``shown`` is how it names the path.
+    """
+    place = Place(shown or path)
+    if path.is_file():
+        return plain.LAYOUT
+    if not path.is_dir():
+        raise ProjectError("there is no such file or directory", place=place)
+    for layout in LAYOUTS.values():
+        if layout.fits(path):
+            return layout
+    looked = "; ".join(f"{layout.sign} ({layout.name})" for layout in LAYOUTS.values())
+    raise ProjectError(
+        "no migrations that are understood lie in this directory",
+        place=place,
+        hint=f"looked for {looked}; of other SQL files say which and in which order: "
+        "migrations: {path: [tables.sql, functions.sql]}",
+    )
+
+
+def named(name: str) -> Layout:
+    """The layout of that name; raises :class:`ProjectError` with the nearest."""
+    if name not in LAYOUTS:
+        raise ProjectError(f"no layout {name!r}{did_you_mean(name, LAYOUTS)}", hint=f"layouts: {', '.join(LAYOUTS)}")
+    return LAYOUTS[name]
+
+
+def read(source: Source, paths: Sequence[Path], layout: Layout | None = None) -> Adopted:
+    """The migrations of a directory, or the files in this order; without ``layout`` it is found out by looking.
+
+    Raises :class:`ProjectError` and :class:`~harness.errors.MigrationError` for what the files alone show.
+    """
+    try:
+        return _read(source, paths, layout)
+    except OSError as error:
+        place = Place(source.shown(Path(error.filename or paths[0])))
+        raise ProjectError(f"cannot be read: {error.strerror}", place=place) from None
+
+
+def _read(source: Source, paths: Sequence[Path], layout: Layout | None) -> Adopted:
+    first = paths[0]
+    shown = source.shown(first)
+    chosen = layout or (plain.LAYOUT if len(paths) > 1 else detect(first, shown=shown))
+    if chosen is plain.LAYOUT and not (len(paths) == 1 and first.is_dir()):
+        steps = tuple(plain.steps(source, paths))
+    elif len(paths) > 1 or not first.is_dir():
+        what = f"the layout {chosen.name} is a directory's, and this is none"
+        raise ProjectError(what, place=Place(shown), hint="name one directory, or leave layout out")
+    else:
+        steps = tuple(chosen.read(source, first))
+    owner = chosen.owner(first)
+    if not steps:
+        raise ProjectError(f"no migration of {owner.tool} ({chosen.sign}) lies here", place=Place(shown))
+    ledger = _ledger(owner, steps)
+    return Adopted(chosen.name, owner.tool, owner.command.format(path=shown), shown, steps, ledger)
+
+
+def _ledger(owner: Owner, steps: Sequence[Step]) -> Step | None:
+    """The tool's own table, where its migrations take for granted that it is there."""
+    if owner.ledger is None:
+        return None
+    name = re.escape(owner.ledger.table)
+    texts = [step.up.text for step in steps]
+    created = re.compile(rf'create\s+table\s+(?:if\s+not\s+exists\s+)?(?:"?\w+"?\.)?"?{name}\b', re.IGNORECASE)
+    if not any(re.search(rf"\b{name}\b", text) for text in texts) or any(map(created.search, texts)):
+        return None
+    path = Path(f"the ledger of {owner.tool}")
+    return Step(owner.ledger.table, path, Sql((Part(path, owner.ledger.ddl),)))

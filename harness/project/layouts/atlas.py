@@ -1,0 +1,43 @@
+"""Atlas: ``<timestamp>_name.sql`` beside ``atlas.sum``.
+
+A file that begins with ``-- atlas:checkpoint`` holds all before it, and an empty database begins with the newest of
+these. ``-- atlas:txmode none`` opts out of the transaction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.project.layouts.layout import Layout, owned_by, sql_files
+from harness.project.model import Sql, Step
+from harness.project.psql import Source
+from harness.project.sqlfile import skip
+
+SUM = "atlas.sum"
+_CHECKPOINT = re.compile(r"^--[ \t]*atlas:checkpoint\b", re.MULTILINE)
+_ALONE = re.compile(r"^--[ \t]*atlas:txmode[ \t]+none\b", re.MULTILINE)
+
+
+def fits(directory: Path) -> bool:
+    """Atlas can keep its sums beside the files of other tools, too; these know better what theirs are."""
+    return (directory / SUM).is_file() and not any(path.name.endswith(".up.sql") for path in sql_files(directory))
+
+
+def read(source: Source, directory: Path) -> Iterator[Step]:
+    texts = {path: source.text(path) for path in sql_files(directory)}
+    headers = {path: text[: skip(text, 0)] for path, text in texts.items()}
+    checkpoints = [number for number, header in enumerate(headers.values()) if _CHECKPOINT.search(header)]
+    for path in list(texts)[max(checkpoints, default=0) :]:
+        transactional = _ALONE.search(headers[path]) is None
+        yield Step(path.stem, source.shown(path), Sql(source.parts(path, texts[path]), transactional))
+
+
+LAYOUT = Layout(
+    name="atlas",
+    sign=SUM,
+    fits=fits,
+    owner=owned_by("Atlas", "atlas migrate apply --dir file://{path}"),
+    read=read,
+)

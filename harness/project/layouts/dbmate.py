@@ -1,0 +1,68 @@
+"""dbmate: one file for each migration, ``-- migrate:up`` above what it does, ``-- migrate:down`` above what undoes it.
+
+``transaction:false`` behind either runs that direction outside a transaction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.errors import Place, ProjectError
+from harness.project.layouts.layout import Layout, Ledger, mentions, owned_by, sql_files, taken
+from harness.project.layouts.sections import Section, merged, sections
+from harness.project.model import Sql, Step
+from harness.project.psql import Source
+
+_NAME = re.compile(r"(\d+).*\.sql")
+_MARK = re.compile(r"^--[ \t]*migrate:(up|down)\b([^\n]*)$", re.MULTILINE)
+
+
+def fits(directory: Path) -> bool:
+    return mentions(directory, _MARK)
+
+
+def read(source: Source, directory: Path) -> Iterator[Step]:
+    found: dict[str, Path] = {}
+    for path in sql_files(directory):
+        if match := _NAME.fullmatch(path.name):
+            if match[1] in found:
+                raise taken(source, found[match[1]], path, f"version {match[1]}")
+            found[match[1]] = path
+            yield _step(source, path)
+
+
+def _step(source: Source, path: Path) -> Step:
+    up: Sql | None = None
+    down: Sql | None = None
+    shown = source.shown(path)
+    for section in sections(source.text(path), _MARK):
+        if down is not None or (up is not None) == (section.words[0] == "up"):
+            message = f"-- migrate:{section.words[0]} stands where it cannot: a file has one up, then one down"
+            raise ProjectError(message, place=Place(shown, section.line))
+        if section.words[0] == "up":
+            up = _sql(source, path, section)
+        else:
+            down = _sql(source, path, section)
+    if up is None:
+        message = "no line -- migrate:up, so dbmate would not know what to apply"
+        raise ProjectError(message, place=Place(shown), hint="write it above the statements")
+    return Step(path.stem, shown, up, down)
+
+
+def _sql(source: Source, path: Path, section: Section) -> Sql:
+    return merged(source, path, [section], transactional="transaction:false" not in section.words[1].split())
+
+
+_LEDGER = Ledger(
+    "schema_migrations",
+    "create table schema_migrations (version varchar(128) primary key)",
+)
+LAYOUT = Layout(
+    name="dbmate",
+    sign="files with a line -- migrate:up",
+    fits=fits,
+    owner=owned_by("dbmate", "dbmate --migrations-dir {path} up", _LEDGER),
+    read=read,
+)

@@ -1,0 +1,118 @@
+"""A directory for each migration: ``up.sql`` and ``down.sql`` (diesel, Sourcegraph), or ``migration.sql`` (Prisma).
+
+They go by name, numbers in front as numbers; where a ``metadata.yaml`` names ``parents`` these come first. diesel's
+``metadata.toml`` may say ``run_in_transaction = false``, sourcegraph's ``createIndexConcurrently: true``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from harness.errors import Place, ProjectError
+from harness.project.layouts.layout import Layout, Ledger, Owner, sql
+from harness.project.model import Step
+from harness.project.psql import Source
+
+_UP = ("up.sql", "migration.sql")
+_ALONE = re.compile(
+    r"^\s*(?:run_in_transaction\s*=\s*false|(?:noTransaction|createIndexConcurrently)\s*:\s*true)\b", re.MULTILINE
+)
+
+
+def fits(directory: Path) -> bool:
+    return any(_up(path) for path in directory.iterdir())
+
+
+def read(source: Source, directory: Path) -> Iterator[Step]:
+    found = {path.name: up for path in directory.iterdir() if (up := _up(path))}
+    for name in _in_order(source, directory, sorted(found, key=_number)):
+        up = found[name]
+        down = up.with_name("down.sql")
+        transactional = not any(_ALONE.search(source.text(path)) for path in _metadata(up.parent))
+        yield Step(
+            name,
+            source.shown(up),
+            sql(source, up, transactional=transactional),
+            sql(source, down, transactional=transactional) if down.is_file() else None,
+        )
+
+
+def _up(directory: Path) -> Path | None:
+    hidden = directory.name.startswith(".")
+    return next((directory / name for name in _UP if not hidden and (directory / name).is_file()), None)
+
+
+def _number(name: str) -> tuple[int, str]:
+    """``2019-02-26-002946_x`` and ``00000000000000_setup`` go by their digits."""
+    digits = re.sub(r"\D", "", name[: len(name) - len(name.lstrip("0123456789-"))])
+    return (int(digits or 0), name)
+
+
+def owner(directory: Path) -> Owner:
+    """By what else lies there."""
+    found = [path for path in directory.iterdir() if _up(path)]
+    if any((path / _UP[1]).is_file() for path in found):
+        return Owner("Prisma", "prisma migrate deploy", _PRISMA)
+    if any((path / "metadata.yaml").is_file() for path in found):
+        return Owner("Sourcegraph", "migrator up")
+    return Owner("diesel", "diesel migration run", _DIESEL)
+
+
+def _metadata(directory: Path) -> list[Path]:
+    return [path for name in ("metadata.toml", "metadata.yaml") if (path := directory / name).is_file()]
+
+
+def _in_order(source: Source, directory: Path, names: list[str]) -> list[str]:
+    """Each behind its parents, else as they come."""
+    known = {re.match(r"\d*", name)[0]: name for name in names}  # type: ignore[index]
+    done: dict[str, None] = {}
+
+    def add(name: str, chain: tuple[str, ...]) -> None:
+        if name in chain:
+            place = Place(source.shown(directory / name / "metadata.yaml"))
+            raise ProjectError(f"it is its own parent: {' -> '.join((*chain, name))}", place=place)
+        for parent in _parents(source, directory / name):
+            if parent in known and known[parent] not in done:
+                add(known[parent], (*chain, name))
+        done[name] = None
+
+    for name in names:
+        if name not in done:
+            add(name, ())
+    return list(done)
+
+
+def _parents(source: Source, directory: Path) -> list[str]:
+    path = directory / "metadata.yaml"
+    if not path.is_file():
+        return []
+    try:
+        found = yaml.safe_load(source.text(path))
+    except yaml.YAMLError as error:
+        raise ProjectError(f"not YAML: {error}", place=Place(source.shown(path))) from None
+    parents = found.get("parents") if isinstance(found, dict) else None
+    return [str(parent) for parent in parents or ()]
+
+
+_DIESEL = Ledger(
+    "__diesel_schema_migrations",
+    "create table __diesel_schema_migrations (version varchar(50) primary key,"
+    " run_on timestamp not null default current_timestamp)",
+)
+_PRISMA = Ledger(
+    "_prisma_migrations",
+    "create table _prisma_migrations (id varchar(36) primary key, checksum varchar(64) not null,"
+    " finished_at timestamptz, migration_name varchar(255) not null, logs text, rolled_back_at timestamptz,"
+    " started_at timestamptz not null default now(), applied_steps_count integer not null default 0)",
+)
+LAYOUT = Layout(
+    name="directories",
+    sign="<name>/up.sql or <name>/migration.sql",
+    fits=fits,
+    read=read,
+    owner=owner,
+)

@@ -1,0 +1,76 @@
+"""What all layouts share: what a layout is, and numbers in the names of files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import Place, ProjectError
+from harness.project.model import Sql, Step
+from harness.project.psql import Source
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The table in which a tool records what it applied. It is there before the first migration, which may name it."""
+
+    table: str
+    ddl: str
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose a directory is: the tool, the ``command`` that applies its migrations, and its ledger where that is known.
+
+    ``{path}`` in the command stands for the directory.
+    """
+
+    tool: str
+    command: str
+    ledger: Ledger | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a tool keeps its migrations in a directory.
+
+    ``sign`` is what such a directory is known by, in words. ``fits`` says whether a directory looks like one, ``owner``
+    whose it is, and ``read`` gives its steps in the order in which the tool takes them.
+    """
+
+    name: str
+    sign: str
+    fits: Callable[[Path], bool]
+    owner: Callable[[Path], Owner]
+    read: Callable[[Source, Path], Iterator[Step]]
+
+
+def owned_by(tool: str, command: str, ledger: Ledger | None = None) -> Callable[[Path], Owner]:
+    """The owner of every directory of a layout that only one tool has."""
+    return lambda _: Owner(tool, command, ledger)
+
+
+def sql(source: Source, path: Path, *, transactional: bool = True) -> Sql:
+    """All of a file."""
+    return Sql(source.parts(path, source.text(path)), transactional)
+
+
+def sql_files(directory: Path) -> list[Path]:
+    """The SQL files of a directory by name; hidden ones are nobody's business."""
+    return [
+        path
+        for path in sorted(directory.iterdir())
+        if path.suffix == ".sql" and path.is_file() and not path.name.startswith(".")
+    ]
+
+
+def mentions(directory: Path, pattern: re.Pattern[str]) -> bool:
+    """Whether some SQL file of a directory has such a line."""
+    return any(pattern.search(path.read_text(encoding="utf-8", errors="replace")) for path in sql_files(directory))
+
+
+def taken(source: Source, first: Path, second: Path, what: str) -> ProjectError:
+    """Two files of one number, of which nobody knows which comes first."""
+    return ProjectError(f"{what} is taken by {source.shown(first)}", place=Place(source.shown(second)))

@@ -1,0 +1,71 @@
+"""Sqitch: ``sqitch.plan`` says which changes there are and in which order, ``deploy/`` and ``revert/`` hold them.
+
+Their files are run by psql. A change that the plan has twice was reworked: what it was before is in a file with the
+tag behind its name, ``deploy/users@v1.0.sql``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import Place, ProjectError
+from harness.project.layouts.layout import Layout, owned_by, sql
+from harness.project.model import Step
+from harness.project.psql import Source
+
+PLAN = "sqitch.plan"
+_CHANGE = re.compile(r"[+]?(\w[^\s\[@]*)(?=\s|$)")
+
+
+@dataclass(frozen=True)
+class _Change:
+    name: str
+    line: int
+    tag: str | None  # the first behind it
+
+
+def fits(directory: Path) -> bool:
+    return (directory / PLAN).is_file()
+
+
+def read(source: Source, directory: Path) -> Iterator[Step]:
+    plan = source.shown(directory / PLAN)
+    changes = _changes(plan, source.text(directory / PLAN))
+    for number, change in enumerate(changes):
+        reworked = any(later.name == change.name for later in changes[number + 1 :])
+        stem = f"{change.name}@{change.tag}" if reworked and change.tag else change.name
+        deploy, revert = directory / "deploy" / f"{stem}.sql", directory / "revert" / f"{stem}.sql"
+        if not deploy.is_file():
+            message = f"the change {change.name} has no file {source.shown(deploy)}"
+            raise ProjectError(message, place=Place(plan, change.line))
+        up = sql(source, deploy, transactional=False)
+        down = sql(source, revert, transactional=False) if revert.is_file() else None
+        yield Step(stem, source.shown(deploy), up, down)
+
+
+def _changes(plan: Path, text: str) -> list[_Change]:
+    found: list[_Change] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        words = line.strip()
+        if words.startswith("@"):
+            tag = re.split(r"\s", words[1:], maxsplit=1)[0]
+            found = [each if each.tag else _Change(each.name, each.line, tag) for each in found]
+        elif words.startswith("-"):
+            raise ProjectError("a change that is taken back again, which is not understood", place=Place(plan, number))
+        elif match := _CHANGE.match(words):
+            found.append(_Change(match[1], number, None))
+        elif words and not words.startswith(("%", "#")):
+            raise ProjectError("not a line of a plan", place=Place(plan, number))
+    return found
+
+
+LAYOUT = Layout(
+    name="sqitch",
+    sign=PLAN,
+    fits=fits,
+    owner=owned_by("Sqitch", "sqitch deploy"),
+    read=read,
+)

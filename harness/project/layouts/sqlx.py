@@ -1,0 +1,55 @@
+"""sqlx: ``<timestamp>_name.sql``, or ``.up.sql`` and ``.down.sql``; a first line ``-- no-transaction`` opts out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.errors import Place, ProjectError
+from harness.project.layouts.layout import Layout, Ledger, owned_by, sql_files, taken
+from harness.project.model import Sql, Step
+from harness.project.psql import Source
+
+_NAME = re.compile(r"(\d+)_(.*?)(?:\.(up|down))?\.sql")
+
+
+def fits(directory: Path) -> bool:
+    return any(_NAME.fullmatch(path.name) for path in sql_files(directory))
+
+
+def read(source: Source, directory: Path) -> Iterator[Step]:
+    found: dict[tuple[int, str], Path] = {}
+    for path in sql_files(directory):
+        if match := _NAME.fullmatch(path.name):
+            key = (int(match[1]), match[3] or "up")
+            if key in found:
+                raise taken(source, found[key], path, f"version {match[1]}")
+            found[key] = path
+    for version in sorted({version for version, _ in found}):
+        up, down = found.get((version, "up")), found.get((version, "down"))
+        if up is None:
+            message = "it has nothing to undo: there is no .up.sql of this version"
+            raise ProjectError(message, place=Place(source.shown(down or directory)))
+        name = up.name.removesuffix(".sql").removesuffix(".up")
+        yield Step(name, source.shown(up), _sql(source, up), _sql(source, down) if down else None)
+
+
+def _sql(source: Source, path: Path) -> Sql:
+    text = source.text(path)
+    return Sql(source.parts(path, text), transactional=not text.startswith("-- no-transaction"))
+
+
+_LEDGER = Ledger(
+    "_sqlx_migrations",
+    "create table _sqlx_migrations (version bigint primary key, description text not null,"
+    " installed_on timestamptz not null default now(), success boolean not null, checksum bytea not null,"
+    " execution_time bigint not null)",
+)
+LAYOUT = Layout(
+    name="sqlx",
+    sign="<timestamp>_name.sql",
+    fits=fits,
+    owner=owned_by("sqlx", "sqlx migrate run --source {path}", _LEDGER),
+    read=read,
+)

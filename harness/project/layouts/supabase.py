@@ -1,0 +1,44 @@
+"""Supabase: ``<timestamp>_name.sql`` in ``supabase/migrations``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.project.layouts.layout import Layout, Ledger, owned_by, sql, sql_files, taken
+from harness.project.model import Step
+from harness.project.psql import Source
+
+_NAME = re.compile(r"(\d+)_(.*)\.sql")
+
+
+def fits(directory: Path) -> bool:
+    """The files alone could be those of sqlx: what tells is where they are."""
+    ours = directory.absolute().parent.name == "supabase" or (directory.parent / "config.toml").is_file()
+    return ours and any(_NAME.fullmatch(path.name) for path in sql_files(directory))
+
+
+def read(source: Source, directory: Path) -> Iterator[Step]:
+    """By name, as the tool does it; what is not so named it leaves out."""
+    found: dict[str, Path] = {}
+    for path in sql_files(directory):
+        if match := _NAME.fullmatch(path.name):
+            if match[1] in found:
+                raise taken(source, found[match[1]], path, f"version {match[1]}")
+            found[match[1]] = path
+            yield Step(path.stem, source.shown(path), sql(source, path))
+
+
+_LEDGER = Ledger(
+    "schema_migrations",
+    "create schema if not exists supabase_migrations; create table supabase_migrations.schema_migrations"
+    " (version text not null primary key, statements text[], name text)",
+)
+LAYOUT = Layout(
+    name="supabase",
+    sign="supabase/migrations/<timestamp>_name.sql",
+    fits=fits,
+    owner=owned_by("Supabase", "supabase db push", _LEDGER),
+    read=read,
+)
