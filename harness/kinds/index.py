@@ -17,47 +17,11 @@ from harness.project.keys import boolean, key, name, names, predicate, query, se
 from harness.project.model import TableName
 
 TOTAL = frozenset(
-    [
-        "lower",
-        "upper",
-        "coalesce",
-        "nullif",
-        "greatest",
-        "least",
-        "btrim",
-        "ltrim",
-        "rtrim",
-        "md5",
-        "length",
-        "char_length",
-        "left",
-        "right",
-        "reverse",
-        "replace",
-        "normalize",
-        "unaccent",
-        "date_trunc",
-        "date_part",
-        "extract",
-        "timezone",
-        "array_length",
-        "cardinality",
-        "to_tsvector",
-        "jsonb_typeof",
-        "num_nulls",
-        "num_nonnulls",
-        "=",
-        "<>",
-        "<",
-        ">",
-        "<=",
-        ">=",
-        "||",
-        "->",
-        "->>",
-        "#>",
-        "#>>",
-    ]
+    """
+    lower upper coalesce nullif greatest least btrim ltrim rtrim md5 length char_length left right reverse replace
+    normalize unaccent date_trunc date_part extract timezone array_length cardinality to_tsvector jsonb_typeof
+    num_nulls num_nonnulls = <> < > <= >= || -> ->> #> #>>
+    """.split()  # noqa: SIM905 - a hundred quotes less
 )
 """Functions that give a value, or NULL, for whatever a column of their type holds."""
 
