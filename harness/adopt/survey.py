@@ -31,12 +31,16 @@ where d.classid = 'pg_catalog.pg_class'::regclass and d.deptype = 'e' and c.relk
 
 @dataclass(frozen=True)
 class Survey:
-    """``tables`` are those to be described, in the order of their names; ``partitions`` those left out as such."""
+    """``tables`` are those to be described, in the order of their names; ``partitions`` those left out as such.
+
+    ``search_path`` says whether the database has one of its own.
+    """
 
     catalog: Catalog
     tables: tuple[Table, ...]
     partitions: tuple[TableName, ...]
     sheets: Mapping[TableName, Sheet]
+    search_path: bool = False
 
 
 def survey(
@@ -52,7 +56,7 @@ def survey(
     for a schema without a table.
     """
     catalog = read(connection, ledger)
-    extensions = {TableName(*row) for row in connection.execute(_OF_EXTENSIONS).fetchall()}
+    extensions = of_extensions(connection)
     _refuse_unknown(schemas, {name.schema for name in catalog.tables})
     ours = {
         name
@@ -63,6 +67,11 @@ def survey(
     partitions = tuple(name for name in catalog.tables if name in ours and (name, "") in catalog.roots)
     roles = Roles(connection)
     return Survey(catalog, tables, partitions, {table.name: _sheet(catalog, table, roles) for table in tables})
+
+
+def of_extensions(connection: psycopg.Connection[Any]) -> frozenset[TableName]:
+    """The tables that came with an extension."""
+    return frozenset(TableName(*row) for row in connection.execute(_OF_EXTENSIONS).fetchall())
 
 
 def _refuse_unknown(schemas: Sequence[str], known: Collection[str]) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from harness import files
-from harness.cli.common import open_target, table, target_option
+from harness.cli.common import load_project, open_target, table, target_option
 from harness.errors import Place, ProjectError
 from harness.reports.words import counted
 
@@ -25,12 +27,17 @@ if TYPE_CHECKING:
 SHOWN = 20
 """Lines of one sort before the rest is only counted."""
 
+_LOST = re.compile(r"refused with (42P01|42883|42704): ")
+"""No such relation, function or type."""
+
 
 @click.command()
 @click.argument("source", nargs=-1, metavar="[SOURCE]...")
 @click.option("--base", type=click.Path(path_type=Path), multiple=True, help="SQL run first: what the platform brings.")
 @click.option("--layout", metavar="NAME", help="How the migrations lie there, if it is not found out by looking.")
 @click.option("--schema", metavar="NAME", multiple=True, help="Describe this schema alone; may be given several times.")
+@click.option("--search-path", metavar="NAME", multiple=True, help="A schema that the application's sessions look in.")
+@click.option("--update", is_flag=True, help="Bring the project here up to date with its schema; keeps what you wrote.")
 @click.option("--name", metavar="NAME", help="The name of the project.  [default: that of the directory]")
 @target_option
 def adopt(
@@ -38,6 +45,8 @@ def adopt(
     base: tuple[Path, ...],
     layout: str | None,
     schema: tuple[str, ...],
+    search_path: tuple[str, ...],
+    update: bool,
     name: str | None,
     target: str | None,
 ) -> int:
@@ -48,10 +57,43 @@ def adopt(
     """
     from harness.adopt.project_file import project_name
 
+    if update:
+        return _update(source, schema, target)
     root = _directory()
     origin, texts = _origin(root, source, base, layout, schema)
+    origin = replace(origin, search_path=search_path or origin.search_path)
     _refuse_there(root, [Path("project.yml"), Path("checks"), *texts])
     return _adopt(root, name or project_name(root.resolve().name), origin, texts, schema, target)
+
+
+def _update(source: Sequence[str], schemas: Sequence[str], target: str | None) -> int:
+    """What the project's own files say of its schema is changed; ``source`` may be the database, to be dumped anew."""
+    from harness.adopt.adoption import refreshed
+    from harness.adopt.origin import from_database, is_dsn
+
+    project = load_project()
+    if source:
+        if len(source) > 1 or not is_dsn(source[0]):
+            raise ProjectError(
+                "an update takes its schema from project.yml",
+                hint="name nothing, or the connection string of the database that was adopted",
+            )
+        _, texts = from_database(project.root, source[0], (), schemas)
+        for path, text in texts.items():
+            files.write(project.root / path, text)
+        project = load_project()
+    with open_target(project, target) as server:
+        _, change = refreshed(server, project, schemas)
+    for path, new in change.files.items():
+        if new is None:
+            (project.root / path).unlink()
+        else:
+            files.write(project.root / path, new)
+    for line in change.done:
+        click.echo(line)
+    _listed("for you to decide", change.left)
+    click.echo(f"{counted(len(change.done), 'change')}" + ("" if change.done or change.left else ": nothing is new"))
+    return int(bool(change.left))
 
 
 def _directory() -> Path:
@@ -138,6 +180,8 @@ def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Seque
     empty = [f"{each.table}: {each.reason}" for each in filled if each.reason]
     click.echo(f"{len(filled) - len(empty):,} of {counted(len(filled), 'table')} could be filled with rows")
     _listed("tables without rows", empty)
+    if not survey.search_path and any(each.reason and _LOST.search(each.reason) for each in filled):
+        click.echo("functions name objects without their schema: say which schemas they look in, with --search-path")
     click.echo(f"wrote {counted(len(paths), 'file')}; now prove them: harness test")
 
 
