@@ -6,9 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.adopt.casts import without_casts
 from harness.adopt.sheet import Sheet, sheet
 from harness.adopt.yaml import Value
 from harness.catalog import read
+from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Table
 from harness.catalog.parts import whole
 from harness.catalog.roles import Roles
@@ -66,7 +68,10 @@ def survey(
     tables = tuple(table for table in whole(catalog) if table.name in ours)
     partitions = tuple(name for name in catalog.tables if name in ours and (name, "") in catalog.roots)
     roles = Roles(connection)
-    return Survey(catalog, tables, partitions, {table.name: _sheet(catalog, table, roles) for table in tables})
+    sheets = {table.name: _sheet(catalog, table, roles) for table in tables}
+    for table in tables:
+        without_casts(sheets[table.name], table, Canonical(connection))
+    return Survey(catalog, tables, partitions, sheets)
 
 
 def of_extensions(connection: psycopg.Connection[Any]) -> frozenset[TableName]:

@@ -66,6 +66,15 @@ class Canonical:
                 " where adrelid = 'pg_temp.harness_alike'::regclass and attname = 'harness_v'"
             )
 
+    def check(self, table: Table, predicate: str) -> str:
+        """A predicate on rows of a table."""
+        statement = "alter table pg_temp.harness_alike add constraint harness_alike check ({}\n)"
+        with self._alike(table, statement, sql.SQL(predicate)):
+            return self._one(
+                "select pg_get_expr(conbin, conrelid) from pg_constraint"
+                " where conrelid = 'pg_temp.harness_alike'::regclass and conname = 'harness_alike'"
+            )
+
     def index(self, table: Table, method: str, keys: Sequence[str], where: str | None) -> PrintedIndex:
         """The keys of an index, each with its order, and its predicate."""
         statement = "create index harness_index on pg_temp.harness_alike using {} ({})" + (" where {}" if where else "")
