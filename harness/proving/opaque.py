@@ -15,6 +15,9 @@ from harness.probes import Execute, Probe, Refusal, Scenario, Session, Statement
 from harness.probes.statement import identifier, qualified
 from harness.project.model import TableName
 
+NAMED = 3
+"""Triggers that a reason names."""
+
 
 @dataclass(frozen=True)
 class Opaque:
@@ -44,7 +47,7 @@ class Opaque:
         # One that has its rows in the setup is switched off before them: a trigger with events that are pending stays.
         tried = replace(scenario, setup=(*off, *scenario.setup), probes=tuple(failed))
         answer = session.run([tried])[0]
-        names = tuple(name for several in triggers.values() for name in several)
+        names = tuple(dict.fromkeys(name for several in triggers.values() for name in several))
         if isinstance(answer, Refusal):
             return {}
         if not failed:
@@ -69,4 +72,5 @@ def blamed(names: Sequence[str]) -> str:
     """``trigger orders_count, of which no check says what it does``, for a reason."""
     if len(names) == 1:
         return f"trigger {names[0]}, of which no check says what it does"
-    return f"triggers {', '.join(names)}, of which no check says what they do"
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"triggers {', '.join(names[:NAMED])}{more}, of which no check says what they do"
