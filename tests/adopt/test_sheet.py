@@ -6,11 +6,11 @@ import itertools
 from pathlib import Path
 
 import pytest
-from adopt.conftest import Adopt, checks, pages
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
+from adopt.conftest import Adopt, checks, pages
 from harness.adopt import page
 from harness.adopt.coverage import coverage
 from harness.adopt.sheet import Sheet, short_type
@@ -55,7 +55,7 @@ create table t.orders (
     note text,
     constraint chk_order check (ends_at > starts_at and (note is null or length(note) > 1)),
     constraint no_overlap exclude using gist (during with &&) where (status = 'open'),
-    constraint once unique nulls not distinct (customer_id, kind) deferrable initially deferred
+    constraint once unique nulls not distinct (customer_id, total) deferrable initially deferred
 );
 create unique index one_paid on t.orders (customer_id) where status = 'paid';
 create index by_name on t.orders (lower(note) text_pattern_ops desc, total) include (id) where total > 0;
