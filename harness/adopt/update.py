@@ -20,6 +20,10 @@ from harness.adopt.sheet import Entry, Sheet
 from harness.catalog.parts import Part
 from harness.declarations import Check
 
+TOUCHED = "touched_on_update"
+SHORT = {"not null": "not_null", "default": "default", "generated": "generated", "labels": "accepted_values"}
+"""The keys of a column by the rules that they declare."""
+
 
 @dataclass
 class Update:
@@ -60,9 +64,22 @@ class Update:
         for column, entry in now.columns.items():
             if column not in there:
                 self._column(column, None, entry)
+            else:
+                self._complete(column, entry, said)
         for part, entry in now.checks.items():
             if part not in said and part.kind not in ("comment", "index"):
                 self._check(part, None, entry)
+
+    def _complete(self, column: str, entry: Mapping[str, Any], said: set[Part]) -> None:
+        """What a column that the file has lacks of the rules that nothing declares."""
+        node = self.editor.get(self._columns(), column)
+        homes = [part for part, home in self.sheet.homes.items() if home == column and part not in said]
+        missing = [key for kind, key in SHORT.items() if key in entry and Part(kind, column) not in said]
+        if homes:
+            missing += [key for key in ("unique", "accepted_values", "check", "constraint", TOUCHED) if key in entry]
+        now = {key: entry[key] for key in missing}
+        if isinstance(node, pyyaml.MappingNode) and not {name.value for name, _ in node.value} & {*now}:
+            self._follow(f"column {column}", node, {}, now)
 
     def _said(self) -> set[Part]:
         """What checks declare of the table, wherever they stand."""
