@@ -69,6 +69,12 @@ def read_file(path: Path, shown: Path, module: str, registry: Mapping[str, type]
         yield from _Document(as_mapping(document), module, registry).checks()
 
 
+def read_text(text: str, shown: Path, module: str, registry: Mapping[str, type]) -> Iterator[Check]:
+    """The checks of a text that is to become a file; raises :class:`ProjectError`."""
+    for document in nodes.compose(text, shown):
+        yield from _Document(as_mapping(document), module, registry).checks()
+
+
 def _same_name(first: Check, second: Check) -> ProjectError:
     return ProjectError(
         f"a second check of the name {second.name!r}, the first is {first.place}",

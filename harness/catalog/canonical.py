@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PrintedIndex:
+    """``kinds`` are operator classes and collations that are not the types' own, one text for each key."""
+
     keys: tuple[str, ...]
     predicate: str | None
+    kinds: tuple[str, ...] = ()
 
 
 class Canonical:
@@ -63,6 +66,15 @@ class Canonical:
                 " where adrelid = 'pg_temp.harness_alike'::regclass and attname = 'harness_v'"
             )
 
+    def check(self, table: Table, predicate: str) -> str:
+        """A predicate on rows of a table."""
+        statement = "alter table pg_temp.harness_alike add constraint harness_alike check ({}\n)"
+        with self._alike(table, statement, sql.SQL(predicate)):
+            return self._one(
+                "select pg_get_expr(conbin, conrelid) from pg_constraint"
+                " where conrelid = 'pg_temp.harness_alike'::regclass and conname = 'harness_alike'"
+            )
+
     def index(self, table: Table, method: str, keys: Sequence[str], where: str | None) -> PrintedIndex:
         """The keys of an index, each with its order, and its predicate."""
         statement = "create index harness_index on pg_temp.harness_alike using {} ({})" + (" where {}" if where else "")
@@ -70,7 +82,34 @@ class Canonical:
         with self._alike(table, statement, *parts, *([sql.SQL(where)] if where else [])):
             row = self._connection.execute(PRINTED_INDEX).fetchone()
         assert row is not None
-        return PrintedIndex(tuple(row[0]), row[1])
+        return PrintedIndex(tuple(row[0]), row[1], tuple(row[2]))
+
+    def policy(self, table: Table, command: str, using: str | None, check: str | None) -> tuple[str | None, str | None]:
+        """The two predicates of a policy for a command, as they are printed of the table itself."""
+        name = sql.Identifier(table.name.schema, table.name.table)
+        given = [(word, text) for word, text in (("using", using), ("with check", check)) if text is not None]
+        parts = [sql.SQL("{} ({}\n)").format(sql.SQL(word), sql.SQL(text)) for word, text in given]
+        statement = f"create policy harness_alike on {{}} for {command} {{}}"
+        with self._apart(statement, name, sql.SQL(" ").join(parts), schema=table.name.schema):
+            row = self._connection.execute(
+                "select pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)"
+                " from pg_policy where polname = 'harness_alike'"
+            ).fetchone()
+        assert row is not None
+        return row[0], row[1]
+
+    def when(self, table: Table, fires: str, level: str, condition: str) -> str:
+        """The condition of a trigger; ``fires`` is like ``before insert or update of a``."""
+        name = sql.Identifier(table.name.schema, table.name.table)
+        statement = (
+            f"create trigger harness_alike {fires} on {{}} for each {level} when ({{}}\n)"
+            " execute function pg_catalog.suppress_redundant_updates_trigger()"
+        )
+        with self._apart(statement, name, sql.SQL(condition), schema=table.name.schema):
+            return self._one(
+                "select substring(pg_get_triggerdef(oid) from ' WHEN \\((.*)\\) EXECUTE FUNCTION ')"
+                " from pg_trigger where tgname = 'harness_alike' and tgparentid = 0"
+            )
 
     @contextmanager
     def _alike(self, table: Table, statement: str, *parts: sql.Composable) -> Iterator[None]:
@@ -123,7 +162,30 @@ select
         from generate_series(1, x.indnkeyatts) as k (n)
         order by k.n
     ),
-    pg_get_expr(x.indpred, x.indrelid)
+    pg_get_expr(x.indpred, x.indrelid),
+    array(
+        select
+            concat_ws(
+                ' ',
+                case
+                    when x.indcollation[k.n - 1] not in (0, coalesce(ta.attcollation, y.typcollation))
+                        then 'collate ' || x.indcollation[k.n - 1]::regcollation::text
+                end,
+                case
+                    when not o.opcdefault
+                        then concat_ws(
+                            '.',
+                            nullif(quote_ident(opn.nspname), 'pg_catalog'), quote_ident(o.opcname)
+                        )
+                end
+            )
+        from generate_series(1, x.indnkeyatts) as k (n)
+        left join pg_attribute as ta on ta.attrelid = x.indrelid and ta.attnum = nullif(x.indkey[k.n - 1], 0)
+        inner join pg_opclass as o on o.oid = x.indclass[k.n - 1]
+        inner join pg_type as y on y.oid = o.opcintype
+        inner join pg_namespace as opn on opn.oid = o.opcnamespace
+        order by k.n
+    )
 from pg_index as x
 inner join pg_class as i on i.oid = x.indexrelid
 inner join pg_am as m on m.oid = i.relam

@@ -86,7 +86,11 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Index:
-    """``keys`` are the key columns or expressions with order, ``columns`` only the plain columns among them."""
+    """``keys`` are the key columns or expressions with order, ``columns`` only the plain columns among them.
+
+    ``kinds`` has for each key its operator class and its collation, where they are not the type's own; ``include`` are
+    the columns that are only carried along.
+    """
 
     name: str
     method: str
@@ -99,11 +103,18 @@ class Index:
     valid: bool
     constraint: str | None
     definition: str
+    kinds: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """``enabled`` is ``pg_trigger.tgenabled``: O(rigin), D(isabled), R(eplica), A(lways)."""
+    """``enabled`` is ``pg_trigger.tgenabled``: O(rigin), D(isabled), R(eplica), A(lways).
+
+    ``columns`` are those that UPDATE OF names, ``when`` is its condition as PostgreSQL prints it, ``arguments`` are
+    those of the function as SQL literals, ``source`` is the function's text. ``deferrable`` is None unless it is a
+    constraint trigger, then ``not deferrable``, ``deferrable`` or ``deferred``.
+    """
 
     name: str
     function: str
@@ -112,6 +123,11 @@ class Trigger:
     events: tuple[str, ...]
     enabled: str
     definition: str
+    columns: tuple[str, ...] = ()
+    when: str | None = None
+    arguments: str = ""
+    deferrable: str | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True)

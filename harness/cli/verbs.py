@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from harness.cli.adopting import adopt
+from harness.cli.covering import coverage
 from harness.cli.database import apply, rollback, seed, status
 from harness.cli.proving import test
 from harness.cli.service import clean, doctor, explain, init, lint, new, schema
@@ -27,5 +29,5 @@ def harness(project: str | None, debug: bool) -> None:
     """
 
 
-for verb in (init, new, doctor, apply, rollback, status, seed, test, explain, lint, clean, schema):
+for verb in (init, adopt, new, doctor, apply, rollback, status, seed, test, coverage, explain, lint, clean, schema):
     harness.add_command(verb)

@@ -46,7 +46,7 @@ def hints(oracle: Oracle, schema: str, predicates: Iterable[str]) -> Hints:
         constants |= dict.fromkeys(constant.text for constant in sql.constants(predicate))
         patterns |= dict.fromkeys(sql.patterns(predicate))
         now = now or bool(_NOW.search(predicate))
-        called = of_bodies(oracle.sources(schema, sql.functions(predicate)))
+        called = of_bodies(oracle.sources(schema, sql.calls(predicate)))
         constants |= dict.fromkeys(called.constants)
         patterns |= dict.fromkeys(called.patterns)
         now = now or called.now

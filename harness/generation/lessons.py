@@ -24,7 +24,7 @@ from harness.generation.lineage import joined
 from harness.generation.pools import Pools, Unfillable
 from harness.generation.supply import Lead, Supply
 from harness.generation.types import Unsupported
-from harness.probes import Accepted, Execute, Insert, Probe, Refusal, Reply, Scenario, Session, Statement, Values
+from harness.probes import Accepted, Execute, Insert, Probe, Refusal, Scenario, Session, Statement, Values
 from harness.project.model import TableName
 
 TRIES = 12
@@ -116,14 +116,12 @@ class Teacher:
     def _refusals(self, tries: Sequence[tuple[Sequence[Statement], Statement]]) -> list[Refusal | None]:
         """How each statement is refused behind others; None where it is accepted."""
         # As text: what is tried once is not worth a static statement.
-        scenarios = [
-            Scenario(tuple(map(_text, setup)), (Probe(_text(statement), Accepted(), "a row"),))
-            for setup, statement in tries
-        ]
-        return [
-            answer if isinstance(answer, Refusal) else next(r.refusal for r in answer if isinstance(r, Reply))
-            for answer in self._session.run(scenarios)
-        ]
+        found: list[Refusal | None] = []
+        for setup, statement in tries:
+            probe = Probe(_text(statement), Accepted(), "a row")
+            answer = self._session.replies(Scenario(tuple(map(_text, setup)), (probe,)))
+            found.append(answer if isinstance(answer, Refusal) else answer[0].refusal)
+        return found
 
     def _culprit(self, scenario: Scenario) -> _Attempt | Obstacle | None:
         """The first statement of a scenario that is refused."""

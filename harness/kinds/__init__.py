@@ -17,6 +17,7 @@ from harness.kinds.immutable import Immutable
 from harness.kinds.index import Index
 from harness.kinds.locked import Locked
 from harness.kinds.not_null import NotNull
+from harness.kinds.policy import Policy
 from harness.kinds.primary_key import PrimaryKey
 from harness.kinds.privileges import Privileges
 from harness.kinds.query import Query
@@ -27,6 +28,7 @@ from harness.kinds.row_security import RowSecurity
 from harness.kinds.rows import Rows
 from harness.kinds.touched_on_update import TouchedOnUpdate
 from harness.kinds.transition import Transition
+from harness.kinds.trigger import Trigger
 from harness.kinds.unique import Unique
 
 KINDS: dict[str, type[Kind]] = {
@@ -44,6 +46,7 @@ KINDS: dict[str, type[Kind]] = {
     "index": Index,
     "locked": Locked,
     "not_null": NotNull,
+    "policy": Policy,
     "primary_key": PrimaryKey,
     "privileges": Privileges,
     "query": Query,
@@ -54,6 +57,7 @@ KINDS: dict[str, type[Kind]] = {
     "rows": Rows,
     "touched_on_update": TouchedOnUpdate,
     "transition": Transition,
+    "trigger": Trigger,
     "unique": Unique,
 }
 

@@ -8,13 +8,14 @@ from typing import ClassVar
 
 from hypothesis import strategies as st
 
+from harness.catalog.parts import Part
 from harness.generation import Rule
 from harness.kinds._predicate import equivalence
 from harness.kinds.base import Begun, Fact, Kind, Subject, default_name
 from harness.kinds.check import enforced
 from harness.probes import Refused, Scenario
 from harness.probes.statement import identifier, literal
-from harness.project.keys import ColumnForm, key, name, several, text
+from harness.project.keys import ColumnForm, boolean, key, name, several, text
 from harness.project.model import TableName
 
 
@@ -37,6 +38,7 @@ class AcceptedValues(Kind):
     accepted_values: tuple[str, ...] = key(several(text), "the values, as texts that the column's type reads")
     column: str = key(name, "the column")
     constraint: str | None = key(name, "the constraint; by default <table>_<column>_check", default=None)
+    validated: bool = key(boolean, "false: rows that stood before it may break it (NOT VALID)", default=True)
 
     @property
     def subject(self) -> str:
@@ -56,12 +58,15 @@ class AcceptedValues(Kind):
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23514",), table, constraint=self._constraint(table)),)
 
+    def declares(self, table: TableName) -> tuple[Part, ...]:
+        return Part("constraint", self._constraint(table)), Part("labels", self.column)
+
     def facts(self, subject: Subject) -> Iterator[Fact]:
         column = subject.table.column(self.column)
         if column.base_kind == "e":
             yield Fact(", ".join(sorted(self.accepted_values)), ", ".join(sorted(column.labels)))
         else:
-            yield from enforced(subject, self._constraint(subject.table.name))
+            yield from enforced(subject, self._constraint(subject.table.name), self.validated)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | Begun | None:
         if subject.table.column(self.column).base_kind == "e":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from harness.catalog.model import Constraint, Table
+from harness.catalog.parts import Part
 from harness.generation import Draft
 from harness.kinds._changes import differs
 from harness.kinds._records import VARIABLES, Look, Pair, Records
@@ -59,6 +60,9 @@ class Audited(Kind):
     @property
     def subject(self) -> str:
         return f"{self.audited} on {', '.join(self.on)}"
+
+    def declares(self, table: TableName) -> tuple[Part, ...]:
+        return tuple(Part("trigger", name) for name in self.trigger)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         subject.catalog.table(self.audited)

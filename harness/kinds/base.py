@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Table
+from harness.catalog.parts import Part
 from harness.catalog.roles import Roles
 from harness.generation import Draft, Oracle, Pools, Rule
 from harness.generation.lineage import joined
@@ -219,6 +220,14 @@ class Kind:
         What such a probe is to show need not be seen then.
         """
         return False
+
+    def opaque(self) -> tuple[str, ...]:
+        """The triggers of the table of which nothing is said but that they fire."""
+        return ()
+
+    def declares(self, table: TableName) -> tuple[Part, ...]:
+        """The rules of the catalog that it speaks for, by every name under which they may stand there."""
+        return tuple(Part("trigger", name) for refused in self.refusals(table) for name in refused.triggers)
 
     def roles(self) -> tuple[str, ...]:
         """The roles that its probes take on."""

@@ -9,12 +9,13 @@ from typing import ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.model import Constraint
+from harness.catalog.parts import Part
 from harness.generation import Rule
 from harness.kinds._predicate import equivalence
 from harness.kinds.base import Begun, Fact, Kind, Subject, default_name
 from harness.probes import Refused, Scenario
 from harness.project import sql
-from harness.project.keys import ColumnForm, key, name, predicate
+from harness.project.keys import ColumnForm, boolean, key, name, predicate
 from harness.project.model import TableName
 
 
@@ -45,6 +46,7 @@ class Check(Kind):
         name, "the constraint in the database; by default PostgreSQL's name for it", default=None
     )
     implied_by: str | None = key(name, "the constraint that refuses before this one can", default=None)
+    validated: bool = key(boolean, "false: rows that stood before it may break it (NOT VALID)", default=True)
 
     @property
     def subject(self) -> str:
@@ -60,8 +62,11 @@ class Check(Kind):
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23514",), table, constraint=self._constraint(table)),)
 
+    def declares(self, table: TableName) -> tuple[Part, ...]:
+        return (Part("constraint", self._constraint(table)),)
+
     def facts(self, subject: Subject) -> Iterator[Fact]:
-        yield from enforced(subject, self._constraint(subject.table.name))
+        yield from enforced(subject, self._constraint(subject.table.name), self.validated)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | Begun:
         constraint = self.implied_by or self._constraint(subject.table.name)
@@ -74,9 +79,9 @@ def validated(constraint: Constraint) -> Fact:
     return Fact(f"{constraint.name} validated", f"{constraint.name} {state}")
 
 
-def enforced(subject: Subject, constraint: str) -> Iterator[Fact]:
+def enforced(subject: Subject, constraint: str, wanted: bool = True) -> Iterator[Fact]:
     """A CHECK of that name is there and holds for all rows, also those that stood before it."""
     domains = [column for column in subject.table.columns if column.is_domain]
     if not domains or any(found.name == constraint for found in subject.table.constraints):
         found = subject.table.constraint(constraint)
-        yield validated(found)
+        yield validated(found) if wanted else Fact(f"{constraint} is there", f"{constraint} is there")

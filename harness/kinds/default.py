@@ -8,11 +8,13 @@ from typing import ClassVar
 
 from hypothesis import strategies as st
 
+from harness.catalog.parts import Part
 from harness.generation import Draft
 from harness.kinds.base import Fact, Kind, Subject
 from harness.probes import Accepted, Insert, Probe, Scenario, Then
 from harness.probes.statement import condition, identifier, qualified
 from harness.project.keys import ColumnForm, expression, key, name
+from harness.project.model import TableName
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class Default(Kind):
     @property
     def subject(self) -> str:
         return self.default
+
+    def declares(self, table: TableName) -> tuple[Part, ...]:
+        return (Part("default", self.default),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         column = subject.table.column(self.default)

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from harness.catalog.model import Table
+from harness.catalog.parts import Part
 from harness.generation import Draft, Rule
 from harness.generation.exclusions import Exclusion
 from harness.kinds._conflicts import residents
+from harness.kinds._deferrable import deferrable, timed
 from harness.kinds._races import no_conflicts
 from harness.kinds.base import Fact, Kind, Subject, show
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update, Values, Wanted
@@ -49,6 +51,7 @@ class Exclude(Kind):
     )
     constraint: str = key(name, "the exclusion constraint")
     where: str | None = key(predicate, "the rows it holds for, as an SQL predicate", default=None)
+    deferrable: str | None = deferrable()
     concurrently: tuple[str, ...] = concurrently()
 
     @property
@@ -67,10 +70,14 @@ class Exclude(Kind):
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23P01",), table, constraint=self.constraint),)
 
+    def declares(self, table: TableName) -> tuple[Part, ...]:
+        return (Part("constraint", self.constraint),)
+
     def facts(self, subject: Subject) -> Iterator[Fact]:
         words = {"c": "a check", "f": "a foreign key", "p": "a primary key", "u": "a unique key", "x": "an exclusion"}
         caught = subject.table.constraint(self.constraint)
         yield Fact(f"{self.constraint} is an exclusion", f"{self.constraint} is {words[caught.type]}")
+        yield from timed(self.deferrable, caught)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         table = subject.table

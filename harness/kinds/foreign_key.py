@@ -10,14 +10,16 @@ from functools import partial
 from hypothesis import strategies as st
 
 from harness.catalog.model import Constraint, Table
+from harness.catalog.parts import Part
 from harness.generation import Draft
+from harness.kinds._deferrable import deferrable, timed
 from harness.kinds._refused_by import RefusedBy
 from harness.kinds.base import Fact, Kind, Subject, column_list, default_name, show
 from harness.kinds.check import validated
 from harness.kinds.references.actions import Reference, actions
 from harness.kinds.references.races import races
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update
-from harness.project.keys import Reader, concurrently, key, name, names, section, table_columns, text
+from harness.project.keys import Reader, boolean, concurrently, key, name, names, section, table_columns, text
 from harness.project.model import TableName
 from harness.project.nodes import Node, expected
 from harness.races import Races
@@ -78,6 +80,8 @@ class ForeignKey(Kind):
     on_delete: str = key(action, "what becomes of a row whose parent is deleted", default="no action")
     on_update: str = key(action, "what becomes of a row whose parent's key changes", default="no action")
     constraint: str | None = key(name, "the constraint; by default <table>_<columns>_fkey", default=None)
+    deferrable: str | None = deferrable()
+    validated: bool = key(boolean, "false: rows that stood before it may break it (NOT VALID)", default=True)
     concurrently: tuple[str, ...] = concurrently()
 
     orphans: Orphans | None = key(
@@ -99,6 +103,9 @@ class ForeignKey(Kind):
         # A role that does not see the parent gets no further.
         return self.orphans is not None and isinstance(probe.statement, Insert | Update)
 
+    def declares(self, table: TableName) -> tuple[Part, ...]:
+        return Part("constraint", self._constraint(table)), *super().declares(table)
+
     def facts(self, subject: Subject) -> Iterator[Fact]:
         found = subject.table.constraint(self._constraint(subject.table.name))
         parent, columns = self.references
@@ -108,7 +115,9 @@ class ForeignKey(Kind):
         limited = f" {column_list(found.on_delete_columns)}" if found.on_delete_columns else ""
         yield Fact(f"on delete {self.on_delete}", f"on delete {found.on_delete}{limited}")
         yield Fact(f"on update {self.on_update}", f"on update {found.on_update}")
-        yield validated(found)
+        yield from timed(self.deferrable, found)
+        if self.validated:
+            yield validated(found)
         if self.orphans:
             yield from self.orphans.facts(subject)
 

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from harness.catalog.parts import Part
+from harness.generation import Rule
 from harness.kinds.base import Fact, Kind, Subject, column_list
-from harness.project.keys import boolean, key, name, predicate, query, several, text
+from harness.probes import Refused
+from harness.project import sql
+from harness.project.keys import boolean, key, name, names, predicate, query, several, text
+from harness.project.model import TableName
+
+TOTAL = frozenset(
+    """
+    lower upper coalesce nullif greatest least btrim ltrim rtrim md5 length char_length left right reverse replace
+    normalize unaccent date_trunc date_part extract timezone array_length cardinality to_tsvector jsonb_typeof
+    num_nulls num_nonnulls = <> < > <= >= || -> ->> #> #>>
+    """.split()  # noqa: SIM905 - a hundred quotes less
+)
+"""Functions that give a value, or NULL, for whatever a column of their type holds."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +46,7 @@ class Index(Kind):
     on: tuple[str, ...] = key(several(text), "columns or expressions, with desc or nulls first where that is meant")
     where: str | None = key(predicate, "the predicate of a partial index", default=None)
     unique: bool = key(boolean, "whether it is unique", default=False)
+    include: tuple[str, ...] = key(names, "columns that it only carries along", default=())
     method: str = key(name, "the access method", default="btree")
     serves: str | None = key(query, "a query that it makes fast", default=None)
 
@@ -38,21 +54,41 @@ class Index(Kind):
     def subject(self) -> str:
         return self.index
 
+    def rules(self) -> tuple[Rule, ...]:
+        # A row for which an expression of the key cannot be computed is refused, with whatever error that is.
+        risky = (bare for bare in map(_without_order, self.on) if not _always_computed(bare))
+        return tuple(Rule(f"({bare}\n) is not distinct from ({bare}\n)", birth=True) for bare in risky)
+
+    def refusals(self, table: TableName) -> tuple[Refused, ...]:
+        return (Refused(("23505",), table, constraint=self.index),) if self.unique else ()
+
+    def declares(self, table: TableName) -> tuple[Part, ...]:
+        return (Part("index", self.index),)
+
     def facts(self, subject: Subject) -> Iterator[Fact]:
         found = subject.table.index(self.index)
         wanted = subject.canonical.index(subject.table, self.method, self.on, self.where)
         yield Fact(
-            self._spelled(self.unique, self.method, wanted.keys, wanted.predicate),
-            self._spelled(found.unique, found.method, found.keys, found.predicate),
+            self._spelled(self.unique, self.method, wanted.keys, wanted.kinds, self.include, wanted.predicate),
+            self._spelled(found.unique, found.method, found.keys, found.kinds, found.include, found.predicate),
         )
         yield Fact("valid", "valid" if found.valid else "not valid")
         if self.serves is not None:
             yield self._plan(subject, self.serves)
 
     @staticmethod
-    def _spelled(unique: bool, method: str, keys: tuple[str, ...], where: str | None) -> str:
+    def _spelled(
+        unique: bool,
+        method: str,
+        keys: tuple[str, ...],
+        kinds: tuple[str, ...],
+        include: tuple[str, ...],
+        where: str | None,
+    ) -> str:
         kind = "unique index" if unique else "index"
-        return f"{kind} using {method} on {column_list(keys)}" + (f" where {where}" if where else "")
+        spelled = [with_kind(key, each) for key, each in zip(keys, kinds, strict=True)]
+        carried = f" include {column_list(include)}" if include else ""
+        return f"{kind} using {method} on {column_list(spelled)}{carried}" + (f" where {where}" if where else "")
 
     def _plan(self, subject: Subject, serves: str) -> Fact:
         wanted = f"the query is planned with {self.index}"
@@ -64,6 +100,27 @@ class Index(Kind):
             return Fact(wanted, wanted)
         caught = used or dict.fromkeys(_scans(plans[0]["Plan"]))
         return Fact(wanted, f"the query is planned with {', '.join(caught)}")
+
+
+def with_kind(key: str, kind: str) -> str:
+    """A key with its collation and operator class, which stand before its order: ``name text_pattern_ops desc``."""
+    if not kind:
+        return key
+    bare = _without_order(key)
+    return f"{bare} {kind}{key[len(bare) :]}"
+
+
+def _without_order(key: str) -> str:
+    return re.sub(r"( asc| desc)?( nulls (first|last))?$", "", key, flags=re.IGNORECASE)
+
+
+def _always_computed(key: str) -> bool:
+    """Whether a key is a column, or made of functions that never fail."""
+    try:
+        named = sql.functions(key)
+    except sql.SqlError:  # with an operator class behind it
+        return True
+    return named <= TOTAL
 
 
 def _indexes(plan: dict[str, Any]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from harness.catalog.parts import Part
 from harness.kinds.base import Begun, Fact, Kind, Pair, Subject
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
 from harness.project.keys import ColumnForm, key, name
@@ -36,6 +37,9 @@ class NotNull(Kind):
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23502",), table, column=self.not_null),)
+
+    def declares(self, table: TableName) -> tuple[Part, ...]:
+        return (Part("not null", self.not_null),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         yield Fact("not null", "not null" if subject.table.column(self.not_null).not_null else "nullable")

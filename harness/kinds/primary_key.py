@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
+from harness.catalog.parts import Part
 from harness.generation import Draft
+from harness.kinds._deferrable import deferrable, timed
 from harness.kinds._keys import duplicates
 from harness.kinds.base import Fact, Kind, Subject, column_list
 from harness.probes import Probe, Refused, Scenario, Update
@@ -32,6 +34,7 @@ class PrimaryKey(Kind):
 
     primary_key: tuple[str, ...] = key(names, "the columns of the key, in their order")
     constraint: str | None = key(name, "the constraint in the database; by default <table>_pkey", default=None)
+    deferrable: str | None = deferrable()
 
     @property
     def subject(self) -> str:
@@ -44,11 +47,15 @@ class PrimaryKey(Kind):
         nulls = (Refused(("23502",), table, column=column) for column in self.primary_key)
         return (Refused(("23505",), table, constraint=self._constraint(table)), *nulls)
 
+    def declares(self, table: TableName) -> tuple[Part, ...]:
+        return Part("constraint", self._constraint(table)), *(Part("not null", each) for each in self.primary_key)
+
     def facts(self, subject: Subject) -> Iterator[Fact]:
         constraint = subject.table.constraint(self._constraint(subject.table.name))
         wanted = f"primary key {column_list(self.primary_key)}"
         kind = {"p": "primary key", "u": "unique key"}.get(constraint.type, "constraint")
         yield Fact(wanted, f"{kind} {column_list(constraint.columns)}")
+        yield from timed(self.deferrable, constraint)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         table = subject.table.name

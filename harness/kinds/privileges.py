@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from harness.catalog.model import Column, Table
+from harness.catalog.parts import Part
 from harness.kinds.base import Fact, Kind, Subject
 from harness.probes import Accepted, Execute, Probe, Refused, Scenario
 from harness.probes.statement import identifier, qualified
 from harness.project.keys import FrozenDict, key, listed, mapping, one_of, text
+from harness.project.model import TableName
 
 COMMANDS = ("select", "insert", "update", "delete", "truncate", "references", "trigger")
 _OF_COLUMNS = re.compile(r"(select|insert|update|references)\s*\((.*)\)", re.IGNORECASE)
@@ -51,6 +53,9 @@ class Privileges(Kind):
 
     def roles(self) -> tuple[str, ...]:
         return tuple(role for role in self.privileges if role != "public")
+
+    def declares(self, table: TableName) -> tuple[Part, ...]:
+        return (Part("privileges", ""),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         table = subject.table

@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from harness.catalog.parts import Part
 from harness.generation import Draft
 from harness.kinds.base import Fact, Kind, Subject
 from harness.kinds.owners.asking import NARROWED, Asking, May, says
@@ -18,6 +19,7 @@ from harness.kinds.owners.widened import widened
 from harness.probes import Execute, Probe, Scenario, Statement
 from harness.project import keys, sql
 from harness.project.keys import FrozenDict, boolean, key, mapping, name, names, predicate, several, text, tree
+from harness.project.model import TableName
 
 OWNERS = 3
 """Values drawn for each variable: rows of that many owners stand side by side."""
@@ -87,6 +89,9 @@ class RowSecurity(Kind):
 
     def roles(self) -> tuple[str, ...]:
         return () if self.as_ == "$owner" else (self.as_,)
+
+    def declares(self, table: TableName) -> tuple[Part, ...]:
+        return Part("row security", ""), *(Part("policy", name) for name in self.policy)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         table = subject.table

@@ -8,12 +8,14 @@ from typing import ClassVar
 
 from hypothesis import strategies as st
 
+from harness.catalog.parts import Part
 from harness.generation import Draft
 from harness.kinds._refused_by import unnoticed
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
 from harness.probes import Accepted, Insert, Probe, Scenario, Statement, Then, Update
 from harness.probes.statement import condition, identifier, qualified
 from harness.project.keys import ColumnForm, boolean, key, name
+from harness.project.model import TableName
 
 PAST, FORGED, FUTURE = "2001-01-01 00:00:00+00", "2002-02-02 00:00:00+00", "2999-01-01 00:00:00+00"
 
@@ -43,6 +45,9 @@ class TouchedOnUpdate(Kind):
     @property
     def subject(self) -> str:
         return self.touched_on_update
+
+    def declares(self, table: TableName) -> tuple[Part, ...]:
+        return (Part("trigger", self.trigger),) if self.trigger else ()
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         subject.table.column(self.touched_on_update)

@@ -9,7 +9,9 @@ from typing import ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.model import Index, Missing
+from harness.catalog.parts import Part
 from harness.generation import Answer, Draft
+from harness.kinds._deferrable import deferrable, timed
 from harness.kinds._keys import duplicates, key_and_what_hangs_on_it, pair
 from harness.kinds._races import no_duplicates
 from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list, default_name, show
@@ -47,6 +49,7 @@ class Unique(Kind):
         name, "the constraint or unique index in the database; by default <table>_<columns>_key", default=None
     )
     implied_by: str | None = key(name, "the constraint that refuses before this one can", default=None)
+    deferrable: str | None = deferrable()
     concurrently: tuple[str, ...] = concurrently()
 
     @property
@@ -62,14 +65,20 @@ class Unique(Kind):
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23505",), table, constraint=self._constraint(table)),)
 
+    def declares(self, table: TableName) -> tuple[Part, ...]:
+        return Part("constraint", self._constraint(table)), Part("index", self._constraint(table))
+
     def facts(self, subject: Subject) -> Iterator[Fact]:
         wanted = f"unique {column_list(self.unique)}"
         caught = self._index(subject)
         kind = "unique" if caught.unique else "not unique"
         # The order of a unique key's columns is no part of the rule: that is for the index kind to say.
-        same = set(caught.keys) == {*caught.columns} == set(self.unique) and len(caught.keys) == len(self.unique)
+        plain = len(caught.keys) == len(caught.columns) == len(self.unique)
+        same = plain and {*caught.columns} == {*self.unique}
         yield Fact(wanted, f"{kind} {column_list(self.unique if same else caught.keys)}")
         yield Fact("valid", "valid" if caught.valid else "not valid")
+        if self.deferrable:
+            yield from timed(self.deferrable, subject.table.constraint(self._constraint(subject.table.name)))
 
     def _index(self, subject: Subject) -> Index:
         wanted = self._constraint(subject.table.name)

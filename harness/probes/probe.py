@@ -23,7 +23,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Refused:
-    """The statement fails by one rule: SQLSTATE and whatever else PostgreSQL names the rule by.
+    """The statement fails by one rule: SQLSTATE (any, if none is said) and whatever else PostgreSQL names the rule by.
 
     One of ``routines``, functions of triggers, must stand in the error's context if any are given: triggers need not
     name a constraint. ``triggers`` are those whose functions only the catalog can tell.
@@ -46,14 +46,14 @@ class Refused:
 
     def matches(self, refusal: Refusal) -> bool:
         """Whether it was this rule that refused. A domain's rule comes without a table."""
+        domain = bool(refusal.datatype and not refusal.table)
         return (
-            (refusal.sqlstate in self.sqlstates and self.table in (None, refusal.table_name))
-            or (bool(refusal.datatype and not refusal.table) and refusal.sqlstate in self.sqlstates)
-        ) and (
-            self.constraint in (None, refusal.constraint)
+            (not self.sqlstates or refusal.sqlstate in self.sqlstates)
+            and (domain or self.table in (None, refusal.table_name))
+            and self.constraint in (None, refusal.constraint)
             # A domain that refuses NULL does not say in which column.
-            and (self.column in (None, refusal.column) or bool(refusal.datatype and not refusal.table))
-            and (not self.routines or any(f"function {name}(" in refusal.context for name in self.routines))
+            and (domain or self.column in (None, refusal.column))
+            and (not self.routines or any(_stands_in(refusal.context, name) for name in self.routines))
         )
 
     def __str__(self) -> str:
@@ -63,6 +63,11 @@ class Refused:
         if self.sqlstates == ("23502",) and self.column:
             return f"refused by NOT NULL of {self.column} ({states})"
         return f"refused with {states}"
+
+
+def _stands_in(context: str, function: str) -> bool:
+    """Whether an error's context names a function: without its schema, where that is on the search path."""
+    return f"function {function}(" in context or f"function {function.rpartition('.')[2]}(" in context
 
 
 @dataclass(frozen=True)

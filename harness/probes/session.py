@@ -59,6 +59,11 @@ class Session:
             for scenario, tried, answer in zip(scenarios, readable, answers, strict=True)
         ]
 
+    def replies(self, scenario: Scenario) -> list[Reply] | Refusal:
+        """What came of the probes of one scenario without families, or the refusal that its setup met."""
+        answer = self.run([scenario])[0]
+        return answer if isinstance(answer, Refusal) else [each for each in answer if isinstance(each, Reply)]
+
     def cancel(self) -> None:
         """Has the server give up on what it tries just now, for another thread."""
         import psycopg

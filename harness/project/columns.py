@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import Place
-from harness.project.keys import Reader, boolean, expression, text
+from harness.project.keys import Reader, boolean, choice, expression, text
 from harness.project.nodes import Mapping, Node, as_mapping
 
 # What the contract says of a column. `description` is for people; `not_null` and `default` are also short forms.
@@ -14,6 +14,7 @@ CONTRACT: dict[str, tuple[Reader[Any], str]] = {
     "type": (text, "the type, as format_type prints it or an alias: timestamptz, numeric(10,2), text[]"),
     "not_null": (boolean, "whether NULL is refused"),
     "default": (expression, "the value when the column is left out"),
+    "identity": (choice("always", "by default"), "that it is an identity column, and which kind"),
     "generated": (expression, "the expression that the column is always computed from"),
     "description": (text, "for people; proves nothing"),
 }
@@ -29,6 +30,7 @@ class DeclaredColumn:
     default: str | None
     generated: str | None
     place: Place
+    identity: str | None = None
 
 
 def _declared(node: Node) -> tuple[DeclaredColumn, ...]:
@@ -51,6 +53,7 @@ def _column(name: str, place: Place, node: Mapping) -> DeclaredColumn:
         default=text_of("default"),
         generated=text_of("generated"),
         place=place,
+        identity=text_of("identity"),
     )
 
 

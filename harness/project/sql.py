@@ -218,6 +218,25 @@ def columns(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(column.name for column in column_refs(text)))
 
 
+def functions(text: str) -> frozenset[str]:
+    """The functions that an expression calls, without their schemas, and ``::`` if it casts to more than a text.
+
+    Operators are functions, too. Raises :class:`SqlError`.
+    """
+    from postgast import walk
+
+    found: set[str] = set()
+    node: Any
+    for _, node in walk(expression(text)):
+        if type(node).__name__ == "FuncCall":
+            found.add(node.funcname[-1].string.sval)
+        elif type(node).__name__ == "TypeCast" and _type_name(node.type_name) not in ("text", "varchar", "regconfig"):
+            found.add("::")
+        elif type(node).__name__ == "A_Expr":
+            found.add(node.name[-1].string.sval)
+    return frozenset(found)
+
+
 def constants(text: str) -> tuple[Constant, ...]:
     """The literals of an expression, each once, also the elements of array literals; NULL is none of them."""
     return tuple(dict.fromkeys(_constants(expression(text), None)))
@@ -253,7 +272,7 @@ def patterns(text: str) -> tuple[Pattern, ...]:
     return tuple(found)
 
 
-def functions(text: str) -> tuple[tuple[str | None, str], ...]:
+def calls(text: str) -> tuple[tuple[str | None, str], ...]:
     """The functions that an expression calls, each once, as (schema, name); raises :class:`SqlError`."""
     from postgast import walk
 

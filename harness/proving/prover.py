@@ -24,9 +24,10 @@ from harness.outcome import Counterexample, Outcome, Status
 from harness.probes import Probe, Refusal, Session
 from harness.project.model import Project, TableName
 from harness.proving.effort import Effort as Effort
+from harness.proving.opaque import Opaque, blamed
 from harness.proving.racing import Contest, compete
 from harness.proving.reproduction import counterexample, schedule
-from harness.proving.trial import Trial, attempt, drawn
+from harness.proving.trial import SETUP, Trial, attempt, drawn
 from harness.races import Stage
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Prover:
         self._pools = pools(self._connection, self.catalog, declared)
         self._session = Session(self._trying, self.catalog)
         self._roles = Roles(self._connection)
+        self._opaque = Opaque.of(declared, self.catalog)
         self._filled: psycopg.Connection[Any] | None = None
         self._full: set[TableName] = set()
         self._pairs: tuple[TableName, list[Pair]] | None = None
@@ -142,6 +144,7 @@ class Prover:
                 others=[refused for other, refused in self._refusals if other is not check],
                 barred=lambda probe, refusal: self._bars(check, probe, refusal),
                 ready=self._begin(stated) if isinstance(stated, Begun) else None,
+                opaque=self._opaque,
             )
             verdict.add_trial(check, trial)
             failed = trial.failure is not None
@@ -243,15 +246,23 @@ class _Verdict:
             # An example of what happens says more than a line of the catalog.
             self.broken.insert(0, found)
         elif trial.refused is not None and not trial.shown:
-            self.reason = f"no scenario could be built: its rows were {trial.refused}"
+            by = f"; {blamed(trial.opaque[SETUP])}" if SETUP in trial.opaque else ""
+            self.reason = f"no scenario could be built: its rows were {trial.refused}{by}"
         elif trial.untried is not None:
             self.reason = f"it could not be tried: {trial.untried.message}"
         elif trial.scenarios == 0:
             self.reason = "no scenario could be built: no rows were found that keep all rules"
         else:
-            hidden = {aspect: mask for aspect, mask in trial.masked.items() if aspect not in trial.shown}
-            for aspect, mask in hidden.items():
+            self._hidden(trial)
+
+    def _hidden(self, trial: Trial) -> None:
+        """What no probe showed, each time because something else had its say first."""
+        for aspect, mask in trial.masked.items():
+            if aspect not in trial.shown and aspect not in trial.opaque:
                 self.reason = f"'{aspect}' was never seen: each time it was {mask}; if that is meant, say `implied_by:`"
+        for aspect, names in trial.opaque.items():
+            if aspect not in trial.shown and aspect != SETUP:
+                self.reason = f"'{aspect}' was never seen: each time it met {blamed(names)}"
 
     def add_contest(self, check: Check, contest: Contest) -> None:
         self.probes += contest.commands

@@ -35,6 +35,7 @@ from harness.probes import (
     judge,
 )
 from harness.proving.conveyor import Conveyor
+from harness.proving.opaque import Opaque
 
 T = TypeVar("T")
 F = TypeVar("F")
@@ -45,6 +46,9 @@ SHRINKING = 10.0
 REPLAYS = 400
 """Scenarios after which it is, however quick they are."""
 
+
+SETUP = "setup"
+"""The aspect of rows that stand before any probe."""
 
 NO_RULE = ("0A", "42", "53", "54", "55", "57", "58", "XX")
 """Classes of SQLSTATE that are not about what the data are."""
@@ -61,12 +65,16 @@ class Failure:
 
 @dataclass
 class Trial:
-    """What was tried and what it showed. ``refused`` is how the setup failed by a rule that is declared elsewhere."""
+    """What was tried and what it showed. ``refused`` is how the setup failed by a rule that is declared elsewhere.
+
+    ``opaque`` are the aspects that came out wrong by triggers of which nothing is said, with the names of those.
+    """
 
     probes: int = 0
     scenarios: int = 0
     shown: set[str] = field(default_factory=set)
     masked: dict[str, Refusal] = field(default_factory=dict)
+    opaque: dict[str, tuple[str, ...]] = field(default_factory=dict)
     untried: Refusal | None = None
     refused: Refusal | None = None
     failure: Failure | None = None
@@ -91,13 +99,14 @@ def attempt(
     others: Iterable[Refused],
     barred: Callable[[Probe, Refusal], bool] = lambda probe, refusal: False,
     ready: Iterable[Pair] | None = None,
+    opaque: Opaque = Opaque(),  # noqa: B008 - frozen
 ) -> Trial:
     """Tries up to ``scenarios`` scenarios. ``own`` are the refusals of the check's rule, ``others`` of all others.
 
     A probe that is ``barred`` by another rule need not be seen. ``ready`` are the pairs that would be drawn, where they
     have been drawn before.
     """
-    examine = _Examiner(session, tuple(own), tuple(others), barred)
+    examine = _Examiner(session, tuple(own), tuple(others), barred, opaque)
     trial = Trial()
 
     def hand_on(scenario: Scenario, answer: Answer) -> bool:
@@ -124,17 +133,38 @@ class _Examiner:
     own: tuple[Refused, ...]
     others: tuple[Refused, ...]
     barred: Callable[[Probe, Refusal], bool]
+    opaque: Opaque
 
     def scenario(self, trial: Trial, scenario: Scenario, answer: Answer) -> Failure | None:
         """Books what a scenario showed; returns its first failure."""
         if isinstance(answer, Refusal):
-            return self._setup(trial, scenario, answer)
+            failure = self._setup(trial, scenario, answer)
+            names = self.opaque.excuses(self.session, scenario, ()) if failure is not None else {}
+            if names:
+                trial.refused = trial.refused or answer
+                trial.opaque[SETUP] = names[0]
+            return None if names else failure
         failures: list[Failure] = []
         for probe, found in zip(scenario.probes, answer, strict=True):
             for each, reply in _told(trial, probe, found):
                 if self._books(trial, each, reply):
                     failures.append(Failure(scenario.setup, each, reply))
-        return failures[0] if failures else None
+        return self._unexcused(trial, scenario, failures)
+
+    def _by_opaque(self, aspect: str, refusal: Refusal) -> dict[str, tuple[str, ...]]:
+        """The aspect and the trigger of which nothing is said, if it was one that refused."""
+        found = next((rule for rule in self.others if not rule.sqlstates and rule.matches(refusal)), None)
+        return {aspect: found.triggers} if found else {}
+
+    def _unexcused(self, trial: Trial, scenario: Scenario, failures: list[Failure]) -> Failure | None:
+        """The first failure that no opaque trigger is to blame for; the others are booked."""
+        if not failures:
+            return None
+        excused = self.opaque.excuses(self.session, scenario, [failure.probe for failure in failures])
+        for place, names in excused.items():
+            if failures[place].probe.required:
+                trial.opaque.setdefault(failures[place].probe.aspect, names)
+        return next((failure for place, failure in enumerate(failures) if place not in excused), None)
 
     def _books(self, trial: Trial, probe: Probe, reply: Reply) -> bool:
         """Books what one probe showed; whether it went wrong."""
@@ -145,6 +175,7 @@ class _Examiner:
             trial.untried = reply.refusal
         elif verdict is Verdict.MASKED and reply.refusal is not None and self._hides(probe, reply.refusal):
             trial.masked.setdefault(probe.aspect, reply.refusal)
+            trial.opaque |= self._by_opaque(probe.aspect, reply.refusal)
         return verdict is Verdict.WRONG
 
     def _hides(self, probe: Probe, refusal: Refusal) -> bool:
@@ -160,10 +191,11 @@ class _Examiner:
         declared = any(rule.matches(refusal) for rule in self.others)
         if (declared or refusal.sqlstate[:2] in NO_RULE) and not any(rule.matches(refusal) for rule in self.own):
             trial.refused = trial.refused or refusal
+            trial.opaque |= self._by_opaque(SETUP, refusal)
             return None
         inserts = [statement for statement in scenario.setup if isinstance(statement, Insert)]
         statement = next((insert for insert in inserts if insert.table == refusal.table_name), scenario.setup[-1])
-        probe = Probe(statement, Accepted(), "setup", "a row that keeps every declared rule")
+        probe = Probe(statement, Accepted(), SETUP, "a row that keeps every declared rule")
         before = scenario.setup[: scenario.setup.index(statement)]
         return Failure(before, probe, Reply(refusal))
 

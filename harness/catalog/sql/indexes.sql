@@ -34,7 +34,37 @@ select
         from pg_catalog.pg_constraint as k
         where k.conindid = x.indexrelid and k.contype in ('p', 'u', 'x')
     ) as constraint,
-    pg_catalog.pg_get_indexdef(x.indexrelid) as definition
+    pg_catalog.pg_get_indexdef(x.indexrelid) as definition,
+    array(
+        select
+            concat_ws(
+                ' ',
+                case
+                    when x.indcollation[k.n - 1] not in (0, coalesce(ta.attcollation, y.typcollation))
+                        then 'collate ' || x.indcollation[k.n - 1]::regcollation::text
+                end,
+                case
+                    when not o.opcdefault
+                        then concat_ws(
+                            '.',
+                            nullif(pg_catalog.quote_ident(opn.nspname), 'pg_catalog'), pg_catalog.quote_ident(o.opcname)
+                        )
+                end
+            )
+        from generate_series(1, x.indnkeyatts) as k (n)
+        left join pg_catalog.pg_attribute as ta on ta.attrelid = x.indrelid and ta.attnum = nullif(x.indkey[k.n - 1], 0)
+        inner join pg_catalog.pg_opclass as o on o.oid = x.indclass[k.n - 1]
+        inner join pg_catalog.pg_type as y on y.oid = o.opcintype
+        inner join pg_catalog.pg_namespace as opn on opn.oid = o.opcnamespace
+        order by k.n
+    ) as kinds,
+    array(
+        select a.attname::text
+        from unnest(x.indkey::smallint []) with ordinality as u (attnum, n)
+        inner join pg_catalog.pg_attribute as a on a.attrelid = x.indrelid and a.attnum = u.attnum
+        where u.n > x.indnkeyatts
+        order by u.n
+    ) as include
 from pg_catalog.pg_index as x
 inner join pg_catalog.pg_class as i on i.oid = x.indexrelid
 inner join pg_catalog.pg_am as m on m.oid = i.relam

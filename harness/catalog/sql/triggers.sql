@@ -17,8 +17,34 @@ select
         case when t.tgtype & 32 <> 0 then 'truncate' end
     ], null) as events,
     t.tgenabled::text as enabled,
-    pg_catalog.pg_get_triggerdef(t.oid) as definition
+    pg_catalog.pg_get_triggerdef(t.oid) as definition,
+    array(
+        select a.attname::text
+        from unnest(t.tgattr::smallint []) with ordinality as u (attnum, n)
+        inner join pg_catalog.pg_attribute as a on a.attrelid = t.tgrelid and a.attnum = u.attnum
+        order by u.n
+    ) as columns,
+    case
+        when t.tgqual is not null
+            then substring(pg_catalog.pg_get_triggerdef(t.oid) from ' WHEN \((.*)\) EXECUTE FUNCTION ')
+    end as when,
+    case
+        when t.tgnargs > 0
+            then substring(
+                pg_catalog.pg_get_triggerdef(t.oid)
+                from ' EXECUTE FUNCTION [^'']*?\((.*)\)$'
+            )
+        else ''
+    end as arguments,
+    case
+        when t.tgconstraint = 0 then null
+        when t.tginitdeferred then 'deferred'
+        when t.tgdeferrable then 'deferrable'
+        else 'not deferrable'
+    end as deferrable,
+    coalesce(p.prosrc, '') as source
 from pg_catalog.pg_trigger as t
+left join pg_catalog.pg_proc as p on p.oid = t.tgfoid
 inner join pg_catalog.pg_class as c on c.oid = t.tgrelid
 inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 where

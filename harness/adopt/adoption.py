@@ -1,0 +1,64 @@
+"""From a schema to a project: built in a scratch database, read from its catalog, and tried there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from harness import declarations
+from harness.adopt import page, places, project_file, record
+from harness.adopt.filling import Filled, fill
+from harness.adopt.project_file import Origin
+from harness.adopt.refresh import Refreshed, check, refresh
+from harness.adopt.survey import Survey, survey
+from harness.catalog import read
+from harness.database import adopted
+from harness.database.connection import Server
+from harness.database.scratch import Workspace, workspace
+from harness.kinds import KINDS
+from harness.project.model import Project, TableName
+
+CHECKS = Path("checks")
+
+
+def described(server: Server, project: Project, schemas: Sequence[str]) -> Survey:
+    """Builds the schema and describes its tables. Raises what building it raises."""
+    with workspace(server, project, project.modules) as space:
+        others = frozenset() if schemas else platform(space, project)
+        with space.connect(space.clone()) as connection:
+            found = survey(connection, project.ledger_schema, schemas=schemas, without=others)
+            return replace(found, search_path=bool(project.search_path))
+
+
+def platform(space: Workspace, project: Project) -> frozenset[TableName]:
+    """The tables that ``base:`` alone brings: they are somebody else's."""
+    if not project.base:
+        return frozenset()
+    with space.connect(space.empty()) as connection:
+        adopted.prepare(connection, project)
+        return frozenset(read(connection, project.ledger_schema).tables)
+
+
+def written(survey: Survey, name: str, origin: Origin, target: str) -> dict[Path, str]:
+    """All files of the project, by their paths below its directory."""
+    names = [table.name for table in survey.tables]
+    files = {CHECKS / path: page.render(survey.sheets[table]) for table, path in places.paths(names).items()}
+    files[CHECKS / record.FILE] = record.dumps(survey.sheets.values())
+    modules = list(places.modules(names).values())
+    return {Path("project.yml"): project_file.render(name, modules, origin, target), **files}
+
+
+def filled(server: Server, project: Project, survey: Survey) -> Iterator[Filled]:
+    """Tries rows of each table, one after the other, with all that its check files say."""
+    declared = declarations.read(project, KINDS)
+    with workspace(server, project, project.modules) as space, space.connect(space.clone()) as connection:
+        yield from fill(connection, survey.catalog, declared, survey.tables)
+
+
+def refreshed(server: Server, project: Project, schemas: Sequence[str]) -> tuple[Survey, Refreshed]:
+    """What has to change in a project so that it describes its schema as that is now. Writes nothing."""
+    found = described(server, project, schemas)
+    change = refresh(project, found)
+    check(change, project)
+    return found, change

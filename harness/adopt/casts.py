@@ -1,0 +1,49 @@
+"""Casts that nobody would write: PostgreSQL adds them when it prints a predicate, and again when it reads one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from harness.adopt.predicates import readable
+from harness.adopt.sheet import Sheet
+from harness.catalog.canonical import Canonical
+from harness.catalog.model import Missing, Table
+
+_TYPE = r'::(?:"[^"]+"|[\w.]+)(?: varying| precision| with(?:out)? time zone)?(?:\(\d+(?:, *\d+)?\))?(?:\[\])*'
+_EVERY = re.compile(rf"('(?:[^']|'')*'|[\w)\]])({_TYPE})")
+_OF_LITERALS = re.compile(rf"('(?:[^']|'')*'|\b\d+(?:\.\d+)?)({_TYPE})")
+_KEYS = ("check", "where")
+
+
+def without_casts(sheet: Sheet, table: Table, canonical: Canonical) -> None:
+    """Takes the casts out of the predicates of a sheet, where the server makes the same of what is left."""
+    entries: list[dict[str, Any]] = [*sheet.columns.values(), *(entry for _, entry in sheet.checks)]
+    for entry in entries:
+        for key in _KEYS:
+            text = entry.get(key)
+            if isinstance(text, str) and "::" in text and "policy" not in entry:
+                entry[key] = _plainer(table, text, canonical)
+
+
+def _plainer(table: Table, text: str, canonical: Canonical) -> str:
+    try:
+        wanted = canonical.check(table, text)
+    except Missing:
+        return text
+    for candidate in _candidates(text):
+        try:
+            if canonical.check(table, candidate) == wanted:
+                return candidate
+        except Missing:
+            continue
+    return text
+
+
+def _candidates(text: str) -> Iterator[str]:
+    """The text without any of its casts, then without those of its literals."""
+    for pattern in (_EVERY, _OF_LITERALS):
+        bare = pattern.sub(r"\1", text)
+        if bare != text:
+            yield readable(bare)

@@ -1,0 +1,83 @@
+"""Which rules of a catalog no check declares, and which checks declare nothing that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.catalog.model import Catalog, Table
+from harness.catalog.parts import Part, parts, whole
+from harness.declarations import Check
+from harness.project.model import TableName
+
+
+@dataclass(frozen=True)
+class TableCoverage:
+    """The rules of one table, and those among them that no check declares."""
+
+    table: TableName
+    rules: int
+    undeclared: tuple[Part, ...]
+
+    @property
+    def declared(self) -> int:
+        return self.rules - len(self.undeclared)
+
+    @property
+    def percent(self) -> float:
+        return 100.0 * self.declared / self.rules if self.rules else 100.0
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """``idle`` are the checks that match nothing, each with what it looks for."""
+
+    tables: tuple[TableCoverage, ...]
+    idle: tuple[tuple[Check, str], ...]
+
+    @property
+    def rules(self) -> int:
+        return sum(table.rules for table in self.tables)
+
+    @property
+    def declared(self) -> int:
+        return sum(table.declared for table in self.tables)
+
+    @property
+    def percent(self) -> float:
+        return 100.0 * self.declared / self.rules if self.rules else 100.0
+
+
+def coverage(catalog: Catalog, declared: Sequence[Check], without: Iterable[TableName] = ()) -> Coverage:
+    """Compares checks and catalog by the names of rules; the tables ``without`` are somebody else's."""
+    said: dict[TableName, set[Part]] = {}
+    for check in declared:
+        if check.table is not None:
+            said.setdefault(check.table, set()).update(check.rule.declares(check.table))
+    skipped = {*without} - {*said}
+    tables = tuple(
+        _covered(table, said.get(table.name, set())) for table in whole(catalog) if table.name not in skipped
+    )
+    found = ((check, _missing(catalog, check)) for check in declared)
+    return Coverage(tables, tuple((check, what) for check, what in found if what))
+
+
+def _covered(table: Table, said: set[Part]) -> TableCoverage:
+    there = tuple(parts(table))
+    return TableCoverage(table.name, len(there), tuple(part for part in there if part not in said))
+
+
+def _missing(catalog: Catalog, check: Check) -> str:
+    """What a check looks for in vain; empty where it finds it, or looks for nothing by name."""
+    if check.table is None:
+        return ""
+    table = catalog.tables.get(check.table)
+    if table is None:
+        return f"no table {check.table}"
+    wanted = check.rule.declares(check.table)
+    there = {*parts(table), *(Part("index", index.name) for index in table.indexes)}
+    there |= {Part("not null", column.name) for column in table.columns if column.not_null}
+    if check.kind == "columns":
+        lacking = [part for part in wanted if part not in there]
+        return f"no {lacking[0]}" if lacking else ""
+    return f"no {wanted[0]}" if wanted and not there & {*wanted} else ""

@@ -1,0 +1,151 @@
+"""Changes a YAML text where it has to change, and leaves every other character as somebody wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml as pyyaml
+
+from harness.adopt import yaml
+from harness.adopt.yaml import Value
+
+Mapping = pyyaml.MappingNode
+Entries = list[tuple[pyyaml.ScalarNode, pyyaml.Node]]
+
+
+def plain(node: pyyaml.Node) -> Any:
+    """A node as texts, lists and dictionaries."""
+    if isinstance(node, pyyaml.SequenceNode):
+        return [plain(item) for item in node.value]
+    if isinstance(node, pyyaml.MappingNode):
+        return {key.value: plain(value) for key, value in node.value}
+    return node.value
+
+
+@dataclass
+class Editor:
+    """The one document of a text, and the changes to it that :meth:`result` makes."""
+
+    text: str
+    _changes: list[tuple[int, int, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        root = pyyaml.compose(self.text, Loader=pyyaml.SafeLoader)
+        assert isinstance(root, pyyaml.MappingNode), "the file was read before"
+        self.root = root
+
+    @property
+    def changed(self) -> bool:
+        return bool(self._changes)
+
+    def result(self) -> str:
+        """The text with all changes; those at one place in the order in which they were asked for."""
+        text = self.text
+        numbered = sorted(enumerate(self._changes), key=lambda each: (each[1][0], each[0]), reverse=True)
+        for _, (start, end, new) in numbered:
+            text = text[:start] + new + text[end:]
+        return text
+
+    def get(self, mapping: pyyaml.Node | None, key: str) -> pyyaml.Node | None:
+        """The value of a key."""
+        found = self._entry(mapping, key)
+        return found[1] if found else None
+
+    def change(self, mapping: Mapping, values: dict[str, Value | None]) -> None:
+        """Gives keys other values, or takes them out (None); new ones come behind the others."""
+        if mapping.flow_style:
+            self._change_flow(mapping, values)
+            return
+        for name, value in mapping.value:
+            if name.value in values:
+                self._change_block(name, value, values[name.value])
+        there = {name.value for name, _ in mapping.value}
+        indent = mapping.value[0][0].start_mark.column
+        for key, new in values.items():
+            if key not in there and new is not None:
+                self.insert_lines(yaml.entry(key, new, indent), mapping.value[-1][1])
+
+    def _change_flow(self, mapping: Mapping, values: dict[str, Value | None]) -> None:
+        """The mapping in brackets; what stays in it stays letter for letter."""
+        pieces = []
+        for name, value in mapping.value:
+            new = values.get(name.value)
+            if name.value not in values:
+                pieces.append(self.text[name.start_mark.index : value.end_mark.index])
+            elif new is not None:
+                pieces.append(_flow(name.value, new))
+        there = {name.value for name, _ in mapping.value}
+        pieces += [_flow(key, new) for key, new in values.items() if key not in there and new is not None]
+        self._change(mapping.start_mark.index, mapping.end_mark.index, "{" + ", ".join(pieces) + "}")
+
+    def _change_block(self, name: pyyaml.Node, value: pyyaml.Node, new: Value | None) -> None:
+        start, end = name.start_mark.index, self._end(value)
+        if new is None:
+            self._change(self._line(start), self._next_line(end), "")
+        else:
+            indent = name.start_mark.column
+            self._change(start, end, "\n".join(yaml.entry(plain(name), new, indent))[indent:])
+
+    def remove(self, mapping: Mapping, key: str) -> None:
+        """Takes a key out of a mapping in block style, with all that belongs to it."""
+        found = self._entry(mapping, key)
+        assert found is not None
+        self._change_block(*found, None)
+
+    def insert_lines(self, lines: Sequence[str], after: pyyaml.Node) -> None:
+        """Puts whole lines behind the last line of a node."""
+        place = self._next_line(self._end(after))
+        glue = "" if self.text[:place].endswith("\n") else "\n"
+        self._change(place, place, glue + "".join(f"{line}\n" for line in lines))
+
+    def remove_item(self, item: pyyaml.Node) -> None:
+        """Takes an item out of a list in block style, with the empty line before it if nothing of its group is left."""
+        start, end = self._line(item.start_mark.index), self._next_line(self._end(item))
+        if self.text[:start].endswith("\n\n") and self.text[end : end + 1] in ("", "\n"):
+            start -= 1
+        self._change(start, end, "")
+
+    def commented(self, node: pyyaml.Node, begin: int | None = None) -> bool:
+        """Whether somebody wrote a comment in these lines, or right above them."""
+        start = self._line(node.start_mark.index if begin is None else begin)
+        above = self.text[:start].rstrip("\n").rpartition("\n")[2] if not self.text[:start].endswith("\n\n") else ""
+        tokens = pyyaml.scan(self.text, Loader=pyyaml.SafeLoader)
+        inside = self.text[start : self._next_line(self._end(node))]
+        return above.lstrip().startswith("#") or ("#" in inside and _has_comment(self.text, start, inside, tokens))
+
+    def _entry(self, mapping: pyyaml.Node | None, key: str) -> tuple[pyyaml.ScalarNode, pyyaml.Node] | None:
+        entries: Entries = mapping.value if isinstance(mapping, pyyaml.MappingNode) else []
+        return next(((name, value) for name, value in entries if name.value == key), None)
+
+    def _end(self, node: pyyaml.Node) -> int:
+        """Where the last character of a node stands: a block's end mark is where the next thing begins."""
+        if isinstance(node, pyyaml.CollectionNode) and not node.flow_style and node.value:
+            last = node.value[-1]
+            return self._end(last[1] if isinstance(last, tuple) else last)
+        end = int(node.end_mark.index)
+        return len(self.text[:end].rstrip()) if getattr(node, "style", None) in ("|", ">") else end
+
+    def _line(self, index: int) -> int:
+        return self.text.rfind("\n", 0, index) + 1
+
+    def _next_line(self, index: int) -> int:
+        found = self.text.find("\n", index)
+        return len(self.text) if found < 0 else found + 1
+
+    def _change(self, start: int, end: int, new: str) -> None:
+        self._changes.append((start, end, new))
+
+
+def _flow(key: str, value: Value) -> str:
+    return f"{yaml.scalar(key, flow=True, key=True)}: {yaml.flow(value)}"
+
+
+def _has_comment(text: str, start: int, inside: str, tokens: Any) -> bool:
+    """Whether a ``#`` in a stretch stands outside of every scalar."""
+    covered = [
+        (token.start_mark.index, token.end_mark.index) for token in tokens if isinstance(token, pyyaml.ScalarToken)
+    ]
+    signs = [start + offset for offset, char in enumerate(inside) if char == "#"]
+    return any(not any(begin <= sign < end for begin, end in covered) for sign in signs)

@@ -1,0 +1,86 @@
+"""Where a schema comes from: a live database, a directory of migrations, or SQL files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.adopt.project_file import Origin
+from harness.database.connection import parse_dsn
+from harness.database.dump import dump, roles, search_path
+from harness.database.targets import open_server
+from harness.errors import ProjectError
+from harness.files import write
+from harness.project import layouts
+from harness.project.layouts import Source
+from harness.project.model import Adopted, Project, Step, Target
+from harness.project.settings import BUILT_IN_PROFILES, BUILT_IN_TARGETS
+
+DUMP, ROLES = Path("database.sql"), Path("roles.sql")
+
+
+def is_dsn(source: str) -> bool:
+    """Whether a source names a database and not a file."""
+    return "://" in source or ("=" in source and not Path(source).exists())
+
+
+def from_database(root: Path, dsn: str, base: Sequence[Path], schemas: Sequence[str]) -> tuple[Origin, dict[Path, str]]:
+    """Dumps the schema of a live database, which is only read. Returns the files, which stand below ``root``.
+
+    Raises :class:`TargetError`, which never shows a password.
+    """
+    import tempfile
+
+    parse_dsn(dsn, "the connection string")
+    with tempfile.TemporaryDirectory() as directory:
+        scratch = Path(directory) / DUMP
+        with open_server(bare(root, "adopt"), Target("the source", "dsn", dsn=dsn)) as server:
+            dump(server, scratch, schemas=schemas)
+            with server.connect(server.default_database) as connection:
+                connection.execute("set default_transaction_read_only = on")
+                made, path = roles(connection), search_path(connection)
+        texts = {DUMP: scratch.read_text(encoding="utf-8")}
+    if made:
+        texts[ROLES] = made
+    first = (str(ROLES),) if made else ()
+    return Origin((str(DUMP),), None, (*first, *_relative(root, base)), path), texts
+
+
+def from_files(root: Path, sources: Sequence[Path], layout: str | None, base: Sequence[Path]) -> Origin:
+    """A directory of migrations, or SQL files in this order, which stay where they are."""
+    for path in (*sources, *base):
+        if not path.exists():
+            raise ProjectError(f"there is no such file or directory: {path}")
+    if layout is None and len(sources) == 1 and sources[0].is_dir():
+        layout = layouts.detect(sources[0]).name
+    return Origin(tuple(_relative(root, sources)), layout, tuple(_relative(root, base)))
+
+
+def _relative(root: Path, paths: Sequence[Path]) -> list[str]:
+    return [Path(os.path.relpath(path.absolute(), root.absolute())).as_posix() for path in paths]
+
+
+def bare(root: Path, name: str, origin: Origin | None = None, texts: dict[Path, str] | None = None) -> Project:
+    """The project as ``project.yml`` will describe it, before there is one; ``texts`` are files yet to be written."""
+    base, adopted = _built(root, origin, texts or {}) if origin else ((), None)
+    return Project(
+        root=root,
+        name=name,
+        modules=(),
+        default_target="embedded",
+        targets=BUILT_IN_TARGETS,
+        profiles=BUILT_IN_PROFILES,
+        base=base,
+        adopted=adopted,
+        search_path=origin.search_path if origin else (),
+    )
+
+
+def _built(root: Path, origin: Origin, texts: dict[Path, str]) -> tuple[tuple[Step, ...], Adopted]:
+    for path, text in texts.items():
+        write(root / path, text)
+    source = Source(root, {})
+    layout = layouts.named(origin.layout) if origin.layout else None
+    base = tuple(layouts.plain.steps(source, [root / path for path in origin.base]))
+    return base, layouts.read(source, [root / path for path in origin.paths], layout)

@@ -1,0 +1,58 @@
+"""A sheet as the text of a check file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.adopt import yaml
+from harness.adopt.sheet import Entry, Sheet, table_name
+
+GROUPS = (
+    ("primary_key", "unique"),
+    ("foreign_key",),
+    ("accepted_values", "check", "exclude"),
+    ("index",),
+    ("comment",),
+    ("trigger",),
+    ("privileges", "policy"),
+)
+
+
+def render(sheet: Sheet) -> str:
+    """The file: what the table is, its columns, then the rules about more than one of them."""
+    lines = yaml.entry("table", table_name(sheet.table))
+    if sheet.description:
+        lines += yaml.entry("description", sheet.description)
+    lines.append("columns:")
+    for name, column in sheet.columns.items():
+        lines += column_lines(name, column)
+    if not sheet.columns:
+        lines[-1] = "columns: {}"
+    if sheet.checks:
+        lines.append("checks:")
+        lines += _checks([entry for _, entry in sheet.checks])
+    return "\n".join(lines) + "\n"
+
+
+def column_lines(name: str, column: Entry) -> list[str]:
+    return yaml.entry(name, column, 2)
+
+
+def check_lines(entry: Entry) -> list[str]:
+    return yaml.item(entry, 2)
+
+
+def group(kind: str) -> int:
+    """Which of the groups a kind belongs to; what no group names stands at the end."""
+    return next((number for number, kinds in enumerate(GROUPS) if kind in kinds), len(GROUPS))
+
+
+def _checks(entries: list[Entry]) -> Iterator[str]:
+    """Group by group, with an empty line between them."""
+    before: int | None = None
+    for entry in entries:
+        own = group(next(iter(entry)))
+        if before is not None and own != before:
+            yield ""
+        yield from check_lines(entry)
+        before = own

@@ -1,0 +1,109 @@
+"""Predicates as a catalog prints them, made readable without changing what they say."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from harness.catalog.model import Column
+from harness.project import sql
+
+_TOKEN = re.compile(r"""(?:[eEbBxXnN]|[uU]&)?'(?:[^']|'')*'|"(?:[^"]|"")*"|\w+|.""", re.DOTALL)
+_LOCATION = re.compile(r"^\s*\w*location: -?\d+\n", re.MULTILINE)
+_TEXTS = ("text", "varchar")
+_LOOSE = re.compile(r"\b(and|or|not|between|case)\b", re.IGNORECASE)
+
+
+@lru_cache(maxsize=8192)
+def readable(text: str) -> str:
+    """Keywords in small letters, and no parentheses that PostgreSQL's parser does not need.
+
+    Those around AND and OR stay: not every reader knows which of them binds closer.
+    """
+    tokens = [token if token[0] in "'\"" or token[-1] in "'\"" else token.lower() for token in _TOKEN.findall(text)]
+    tree = _tree("".join(tokens))
+    if tree is None:
+        return text
+    for opening, closing in _pairs(tokens):
+        inside = "".join(tokens[opening + 1 : closing])
+        outermost = not "".join(tokens[:opening] + tokens[closing + 1 :]).strip()
+        if outermost or not _LOOSE.search(inside):
+            without = [*tokens]
+            without[opening] = without[closing] = ""
+            if _tree("".join(without)) == tree:
+                tokens = without
+    return "".join(tokens).strip()
+
+
+def _pairs(tokens: list[str]) -> list[tuple[int, int]]:
+    """The places of parentheses that belong together, the outer ones first."""
+    found, pending = [], []
+    for place, token in enumerate(tokens):
+        if token == "(":
+            pending.append(place)
+        elif token == ")" and pending:
+            found.append((pending.pop(), place))
+    return sorted(found)
+
+
+def _tree(text: str) -> str | None:
+    """What the parser makes of it, without the places where it stands."""
+    try:
+        return _LOCATION.sub("", str(sql.expression(text)))
+    except sql.SqlError:
+        return None
+
+
+def accepted_values(text: str, column: Column) -> tuple[str, ...] | None:
+    """The values of ``column = any (array[…])``, if that is what a CHECK says and a plain list means the same."""
+    try:
+        tree = _node(sql.expression(text))
+    except sql.SqlError:
+        return None
+    if type(tree).__name__ != "A_Expr" or [part.string.sval for part in tree.name] != ["="]:
+        return None
+    if tree.kind != _any() or not _is_column(_node(tree.lexpr), column):
+        return None
+    array = _node(tree.rexpr)
+    if type(array).__name__ == "TypeCast":
+        array = _node(array.arg)
+    if type(array).__name__ != "A_ArrayExpr":
+        return None
+    values = [_value(_node(element)) for element in array.elements]
+    known = [value for value in values if value is not None]
+    return tuple(dict.fromkeys(known)) if known and len(known) == len(values) else None
+
+
+def _is_column(node: Any, column: Column) -> bool:
+    """The column itself, or cast to text where that changes nothing about it."""
+    if type(node).__name__ == "TypeCast" and column.base_name in _TEXTS:
+        names = [part.string.sval for part in node.type_name.names]
+        node = _node(node.arg) if names[-1] in _TEXTS else node
+    return type(node).__name__ == "ColumnRef" and [part.string.sval for part in node.fields] == [column.name]
+
+
+def _value(node: Any) -> str | None:
+    """A literal, its cast aside: the column's type reads it."""
+    while type(node).__name__ == "TypeCast":
+        node = _node(node.arg)
+    if type(node).__name__ != "A_Const" or node.isnull:
+        return None
+    kind = node.WhichOneof("val")
+    if kind == "sval":
+        return str(node.sval.sval)
+    if kind == "ival":
+        return str(node.ival.ival)
+    return str(node.fval.fval) if kind == "fval" else None
+
+
+def _node(node: Any) -> Any:
+    from postgast import unwrap_node
+
+    return unwrap_node(node)
+
+
+def _any() -> int:
+    from postgast import pg_query_pb2
+
+    return int(pg_query_pb2.AEXPR_OP_ANY)

@@ -1,0 +1,137 @@
+"""A project's check files brought up to date with its schema, file by file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml as pyyaml
+
+from harness import declarations
+from harness.adopt import page, places, record
+from harness.adopt.edit import Editor
+from harness.adopt.record import Page
+from harness.adopt.sheet import Sheet, table_name
+from harness.adopt.survey import Survey
+from harness.adopt.update import Update
+from harness.declarations import Check
+from harness.kinds import KINDS
+from harness.project.load import FILE
+from harness.project.model import Project, TableName
+
+
+@dataclass
+class Refreshed:
+    """``files`` are texts to be written, None for a file to be removed; ``done`` and ``left`` are what to report."""
+
+    files: dict[Path, str | None] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+
+def refresh(project: Project, survey: Survey) -> Refreshed:
+    """What has to change in a project, by the paths of its files below the root. Writes nothing itself."""
+    checks = project.root / project.paths.checks
+    before = record.load(checks / record.FILE)
+    declared = declarations.read(project, KINDS)
+    files = _files(project, declared)
+    found = Refreshed()
+    for table in survey.tables:
+        sheet, was = survey.sheets[table.name], before.get(table_name(table.name))
+        if table.name in files:
+            _update(found, project, files[table.name], sheet, was, declared)
+        elif was is None:
+            _add(found, project, survey, table.name)
+        else:
+            found.left.append(f"{table.name}: no file describes it any more")
+    for name, was in before.items():
+        if name not in {table_name(table.name) for table in survey.tables}:
+            _gone(found, project, name, was, files)
+    _modules(found, project, survey)
+    found.files[Path(project.paths.checks) / record.FILE] = record.dumps(survey.sheets.values())
+    return found
+
+
+def _files(project: Project, declared: Sequence[Check]) -> dict[TableName, Path]:
+    """The file of each table: the first that speaks of it."""
+    found: dict[TableName, Path] = {}
+    for check in declared:
+        if check.table is not None:
+            found.setdefault(check.table, project.root / check.place.path)
+    return found
+
+
+def _update(
+    found: Refreshed,
+    project: Project,
+    path: Path,
+    sheet: Sheet,
+    was: Page | None,
+    declared: Sequence[Check],
+) -> None:
+    text = path.read_text(encoding="utf-8")
+    if len(list(pyyaml.compose_all(text, Loader=pyyaml.SafeLoader))) != 1:
+        found.left.append(f"{path.relative_to(project.root)}: several documents in a file are not brought up to date")
+        return
+    own = [check for check in declared if check.table == sheet.table and project.root / check.place.path == path]
+    others = [check for check in declared if check.table == sheet.table and check not in own]
+    update = Update(Editor(text), sheet, was, own, others)
+    new = update.run()
+    shown = path.relative_to(project.root)
+    if new != text:
+        found.files[shown] = new
+    found.done += [f"{shown}: {what}" for what in update.done]
+    found.left += [f"{shown}: {what}" for what in update.left]
+
+
+def _add(found: Refreshed, project: Project, survey: Survey, table: TableName) -> None:
+    path = places.paths(each.name for each in survey.tables)[table]
+    shown = Path(project.paths.checks) / path
+    if (project.root / shown).exists():
+        found.left.append(f"{shown}: is there, and describes another table than {table}")
+        return
+    found.files[shown] = page.render(survey.sheets[table])
+    found.done.append(f"{shown}: new")
+
+
+def _gone(found: Refreshed, project: Project, name: str, was: Page, files: Mapping[TableName, Path]) -> None:
+    """A table that is not in the schema any more: its file goes, if it is as it was written."""
+    path = next((path for table, path in files.items() if table_name(table) == name), None)
+    if path is None:
+        return
+    table = next(table for table in files if table_name(table) == name)
+    sheet = Sheet(table, was.description, {k: dict(v) for k, v in was.columns.items()})
+    sheet.checks.extend((part, dict(entry)) for part, entry in was.checks.items())
+    shown = path.relative_to(project.root)
+    if path.read_text(encoding="utf-8") == page.render(sheet):
+        found.files[shown] = None
+        found.done.append(f"{shown}: removed, the table is gone")
+    else:
+        found.left.append(f"{shown}: the table {name} is gone; the file says more of it than adopt did")
+
+
+def _modules(found: Refreshed, project: Project, survey: Survey) -> None:
+    """New schemas become modules of ``project.yml``."""
+    folders = {path.parts[1] for path in found.files if len(path.parts) > 2}
+    new = sorted(folders - {module.name for module in project.modules})
+    if not new:
+        return
+    text = (project.root / FILE).read_text(encoding="utf-8")
+    editor = Editor(text)
+    modules = editor.get(editor.root, "modules")
+    if not isinstance(modules, pyyaml.MappingNode):
+        found.left.append(f"{FILE}: add the modules {', '.join(new)}")
+        return
+    editor.change(modules, {name: {} for name in new})
+    found.files[Path(FILE)] = editor.result()
+    found.done += [f"{FILE}: module {name}" for name in new]
+
+
+def check(found: Refreshed, project: Project) -> None:
+    """Reads the new texts as check files are read: an update never leaves one behind that cannot be read."""
+    modules = {module.name for module in project.modules}
+    for path, text in found.files.items():
+        if text is not None and path.suffix == ".yml" and path != Path(FILE):
+            module = next((part for part in path.parts if part in modules), path.parts[-2])
+            list(declarations.read_text(text, path, module, KINDS))

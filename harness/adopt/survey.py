@@ -1,0 +1,120 @@
+"""What of a database is to be described: its tables without the platform's and the extensions', and who may what."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.adopt.casts import without_casts
+from harness.adopt.sheet import Sheet, sheet
+from harness.adopt.yaml import Value
+from harness.catalog import read
+from harness.catalog.canonical import Canonical
+from harness.catalog.model import Catalog, Table
+from harness.catalog.parts import whole
+from harness.catalog.roles import Roles
+from harness.errors import ProjectError, did_you_mean
+from harness.kinds.privileges import COMMANDS
+from harness.probes.statement import qualified
+from harness.project.model import TableName
+
+if TYPE_CHECKING:
+    import psycopg
+
+_OF_EXTENSIONS = """
+select n.nspname, c.relname
+from pg_catalog.pg_depend as d
+inner join pg_catalog.pg_class as c on c.oid = d.objid
+inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+where d.classid = 'pg_catalog.pg_class'::regclass and d.deptype = 'e' and c.relkind in ('r', 'p')
+"""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """``tables`` are those to be described, in the order of their names; ``partitions`` those left out as such.
+
+    ``search_path`` says whether the database has one of its own.
+    """
+
+    catalog: Catalog
+    tables: tuple[Table, ...]
+    partitions: tuple[TableName, ...]
+    sheets: Mapping[TableName, Sheet]
+    search_path: bool = False
+
+
+def survey(
+    connection: psycopg.Connection[Any],
+    ledger: str = "harness",
+    *,
+    schemas: Sequence[str] = (),
+    without: Collection[TableName] = (),
+) -> Survey:
+    """Reads the catalog of a database, and describes its tables.
+
+    ``schemas`` are the only ones to describe; else it is all but the tables ``without``. Raises :class:`ProjectError`
+    for a schema without a table.
+    """
+    catalog = read(connection, ledger)
+    extensions = of_extensions(connection)
+    _refuse_unknown(schemas, {name.schema for name in catalog.tables})
+    ours = {
+        name
+        for name in catalog.tables
+        if name not in extensions and (name.schema in schemas if schemas else name not in without)
+    }
+    tables = tuple(table for table in whole(catalog) if table.name in ours)
+    partitions = tuple(name for name in catalog.tables if name in ours and (name, "") in catalog.roots)
+    roles = Roles(connection)
+    sheets = {table.name: _sheet(catalog, table, roles) for table in tables}
+    for table in tables:
+        without_casts(sheets[table.name], table, Canonical(connection))
+    return Survey(catalog, tables, partitions, sheets)
+
+
+def of_extensions(connection: psycopg.Connection[Any]) -> frozenset[TableName]:
+    """The tables that came with an extension."""
+    return frozenset(TableName(*row) for row in connection.execute(_OF_EXTENSIONS).fetchall())
+
+
+def _refuse_unknown(schemas: Sequence[str], known: Collection[str]) -> None:
+    for schema in schemas:
+        if schema not in known:
+            message = f"no schema {schema!r} with a table in it{did_you_mean(schema, known)}"
+            raise ProjectError(message, hint=f"schemas: {', '.join(sorted(known)) or 'none'}")
+
+
+def _sheet(catalog: Catalog, table: Table, roles: Roles) -> Sheet:
+    privileges, left = _privileges(table, roles)
+    page = sheet(catalog, table, privileges)
+    page.unsaid.extend(left)
+    return page
+
+
+def _privileges(table: Table, roles: Roles) -> tuple[dict[str, Value], list[str]]:
+    """The matrix of roles and commands; or why it cannot be declared."""
+    matrix: dict[str, Value] = {}
+    for role in sorted({grant.role for grant in table.grants} - {table.owner}):
+        if role != "public" and not roles.on_schema(role, table.name.schema):
+            return {}, [f"privileges: {role} may not use the schema {table.name.schema}"]
+        commands = _commands(table, role, roles)
+        matrix[role] = "all" if {*COMMANDS} == {*commands} else commands
+    return matrix, []
+
+
+def _commands(table: Table, role: str, roles: Roles) -> list[str]:
+    """What a role may: by grants to itself, by membership and by PUBLIC."""
+    own = [grant for grant in table.grants if grant.role == role]
+    if role == "public":
+        granted = {grant.privilege for grant in own if not grant.column}
+    else:
+        name = qualified(table.name)
+        granted = {command for command in COMMANDS if roles.on_table(role, name, command)}
+    found = [command for command in COMMANDS if command in granted]
+    for command in COMMANDS:
+        columns = [grant.column for grant in own if grant.column and grant.privilege == command]
+        if columns:
+            found.append(f"{command} ({', '.join(sorted(columns))})")
+    return found

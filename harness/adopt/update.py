@@ -1,0 +1,198 @@
+"""A check file after a migration: what the schema changed is changed, what people wrote stays.
+
+Three sides are compared: what ``adopt`` wrote last, what it would write now, and what stands in the file. Where the
+schema did not change, the file is left alone. Where it did, the file follows if nobody has touched that place; else
+it is for people to decide, and is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml as pyyaml
+
+from harness.adopt import page
+from harness.adopt.edit import Editor, plain
+from harness.adopt.record import Page
+from harness.adopt.sheet import Entry, Sheet
+from harness.catalog.parts import Part
+from harness.declarations import Check
+
+TOUCHED = "touched_on_update"
+SHORT = {"not null": "not_null", "default": "default", "generated": "generated", "labels": "accepted_values"}
+"""The keys of a column by the rules that they declare."""
+
+
+@dataclass
+class Update:
+    """One file. ``checks`` are those in it, ``elsewhere`` those of the same table in other files.
+
+    ``done`` and ``left`` are sentences: what was changed, and what people have to look at.
+    """
+
+    editor: Editor
+    sheet: Sheet
+    before: Page | None
+    checks: Sequence[Check]
+    elsewhere: Sequence[Check] = ()
+    done: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+    def run(self) -> str:
+        """The new text of the file."""
+        now = Page.of(self.sheet)
+        if self.before is not None:
+            self._description(self.before.description, now.description)
+            for column in [*now.columns, *(gone for gone in self.before.columns if gone not in now.columns)]:
+                self._column(column, self.before.columns.get(column), now.columns.get(column))
+            for part in [*now.checks, *(gone for gone in self.before.checks if gone not in now.checks)]:
+                self._check(part, self.before.checks.get(part), now.checks.get(part))
+        else:
+            self._undeclared(now)
+        return self.editor.result()
+
+    def _description(self, before: str | None, now: str | None) -> None:
+        self._follow("the description", self.editor.root, {"description": before}, {"description": now})
+
+    def _undeclared(self, now: Page) -> None:
+        """Of a file that was written by hand only what no check declares is known to be missing."""
+        said = self._said()
+        columns = self._columns()
+        there = {name.value for name, _ in columns.value} if columns is not None else set()
+        for column, entry in now.columns.items():
+            if column not in there:
+                self._column(column, None, entry)
+            else:
+                self._complete(column, entry, said)
+        for part, entry in now.checks.items():
+            if part not in said and part.kind not in ("comment", "index"):
+                self._check(part, None, entry)
+
+    def _complete(self, column: str, entry: Mapping[str, Any], said: set[Part]) -> None:
+        """What a column that the file has lacks of the rules that nothing declares."""
+        node = self.editor.get(self._columns(), column)
+        homes = [part for part, home in self.sheet.homes.items() if home == column and part not in said]
+        missing = [key for kind, key in SHORT.items() if key in entry and Part(kind, column) not in said]
+        if homes:
+            missing += [key for key in ("unique", "accepted_values", "check", "constraint", TOUCHED) if key in entry]
+        now = {key: entry[key] for key in missing}
+        if isinstance(node, pyyaml.MappingNode) and not {name.value for name, _ in node.value} & {*now}:
+            self._follow(f"column {column}", node, {}, now)
+
+    def _said(self) -> set[Part]:
+        """What checks declare of the table, wherever they stand."""
+        every = (*self.checks, *self.elsewhere)
+        return {part for check in every for part in check.rule.declares(self.sheet.table)}
+
+    def _columns(self) -> pyyaml.MappingNode | None:
+        found = self.editor.get(self.editor.root, "columns")
+        return found if isinstance(found, pyyaml.MappingNode) else None
+
+    def _column(self, column: str, before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> None:
+        columns = self._columns()
+        node = self.editor.get(columns, column)
+        if before == now or columns is None:
+            return
+        if before is None and node is None and now is not None:
+            self.editor.insert_lines(page.column_lines(column, dict(now)), self._above(columns, column))
+            self.done.append(f"column {column}: added")
+        elif now is None and node is not None:
+            self._remove_column(columns, column, node, before or {})
+        elif node is not None and isinstance(node, pyyaml.MappingNode):
+            self._follow(f"column {column}", node, before or {}, now or {})
+
+    def _above(self, columns: pyyaml.MappingNode, column: str) -> pyyaml.Node:
+        """What a new column comes after: the nearest one before it in the table that the file has."""
+        names = list(self.sheet.columns)
+        there = {name.value: value for name, value in columns.value}
+        known = [name for name in names[: names.index(column)] if name in there]
+        nearest: pyyaml.Node = there[known[-1]] if known else columns.value[-1][1]
+        return nearest
+
+    def _remove_column(
+        self, columns: pyyaml.MappingNode, column: str, node: pyyaml.Node, before: Mapping[str, Any]
+    ) -> None:
+        name = next(name for name, _ in columns.value if name.value == column)
+        if plain(node) == before and not self.editor.commented(node, name.start_mark.index):
+            self.editor.remove(columns, column)
+            self.done.append(f"column {column}: removed")
+        else:
+            self.left.append(f"column {column} is gone; the file says more of it than adopt did")
+
+    def _check(self, part: Part, before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> None:
+        if before == now:
+            return
+        item = self._item(part)
+        if item is None:
+            if before is None and now is not None and part not in self._said():
+                self._add(dict(now))
+                self.done.append(f"{part}: added")
+        elif now is None:
+            self._remove_check(part, item, before or {})
+        elif before is not None:
+            self._follow(str(part), item, before, now)
+
+    def _remove_check(self, part: Part, item: pyyaml.MappingNode, before: Mapping[str, Any]) -> None:
+        if plain(item) == before and not self.editor.commented(item):
+            self.editor.remove_item(item)
+            self.done.append(f"{part}: removed")
+        else:
+            self.left.append(f"{part} is gone; the file says more of it than adopt did")
+
+    def _add(self, entry: Entry) -> None:
+        """Behind the last check of its group, or of one that comes before it."""
+        lines = page.check_lines(entry)
+        checks = self.editor.get(self.editor.root, "checks")
+        if not isinstance(checks, pyyaml.SequenceNode) or not checks.value:
+            last = self.editor.root.value[-1][1]
+            self.editor.insert_lines(["checks:", *lines], last)
+            return
+        own = page.group(next(iter(entry)))
+        before = [item for item in checks.value if page.group(_kind(item)) <= own]
+        self.editor.insert_lines(lines, before[-1] if before else checks.value[-1])
+
+    def _item(self, part: Part) -> pyyaml.MappingNode | None:
+        """The entry under ``checks:`` that declares a rule."""
+        lines = {check.place.line: check for check in self.checks if part in check.rule.declares(self.sheet.table)} or {
+            check.place.line: check for check in self.checks if part.kind == "comment" and check.kind == "comment"
+        }
+        checks = self.editor.get(self.editor.root, "checks")
+        for item in checks.value if isinstance(checks, pyyaml.SequenceNode) else ():
+            check = lines.get(item.start_mark.line + 1)
+            if check is not None and isinstance(item, pyyaml.MappingNode) and _kind(item) == check.kind:
+                return item
+        return None
+
+    def _follow(self, what: str, node: pyyaml.MappingNode, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        """Key by key: the file takes what the schema changed, unless somebody did."""
+        changes: dict[str, Any] = {}
+        for key in _keys(before, now):
+            found = self.editor.get(node, key)
+            written = plain(found) if found is not None else None
+            if before.get(key) == now.get(key) or _same(written, now.get(key)):
+                continue
+            if _same(written, before.get(key)):
+                changes[key] = now.get(key)
+                self.done.append(f"{what}: {key} {'removed' if now.get(key) is None else f'is {now[key]}'}")
+            else:
+                shown = "nothing" if now.get(key) is None else now[key]
+                self.left.append(f"{what}: {key} is {shown} in the schema now, and {written or 'nothing'} in the file")
+        if changes:
+            self.editor.change(node, changes)
+
+
+def _keys(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    yield from now
+    yield from (key for key in before if key not in now)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """A list of one may be written without brackets."""
+    one, other = ([each] if isinstance(each, str) else each for each in (one, other))
+    return bool(one == other)
+
+
+def _kind(item: pyyaml.Node) -> str:
+    return str(item.value[0][0].value) if isinstance(item, pyyaml.MappingNode) and item.value else ""

@@ -1,0 +1,120 @@
+"""YAML as people write it here: short mappings on one line, SQL in quotes only where YAML would misread it.
+
+All scalars are texts. What this writes, :mod:`harness.project.nodes` reads back letter for letter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from harness.project.flow import value_end
+
+Value: TypeAlias = "str | Sequence[Value] | Mapping[str, Value]"
+
+WIDTH = 116
+
+_PLAIN = re.compile(r"[^\W\d_][^\n]*|[\d_$(.][^\n]*|-?\d[\d.]*")
+"""How a plain scalar may begin: with what is no sign of YAML's."""
+
+_BROKEN = re.compile(r": |:$| #|[\t\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff\x85]|^\s|\s$")
+_IN_FLOW = re.compile(r"[,\[\]{}]|:[,\[\]{}]|[?:]$")
+_WORDS = frozenset(["null", "~", "yes", "no", "on", "off", "y", "n"])
+"""Words that other readers of YAML take for something else than texts."""
+
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+
+def scalar(text: str, *, flow: bool = False, key: bool = False) -> str:
+    """A text on one line: plain where YAML leaves it alone, else in quotes."""
+    if _is_plain(text, flow) and (key or text.lower() not in _WORDS):
+        return text
+    if ('"' in text or "\\" in text) and not _UNPRINTABLE.search(text):
+        return "'" + text.replace("'", "''") + "'"
+    escaped = "".join(_ESCAPES.get(char, char) for char in text)
+    return '"' + _UNPRINTABLE.sub(lambda found: _escape(found[0]), escaped) + '"'
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _is_plain(text: str, flow: bool) -> bool:
+    if not _PLAIN.fullmatch(text) or _BROKEN.search(text) or _UNPRINTABLE.search(text):
+        return False
+    # The reader suspects a bracket or a quote that stays open of having been torn apart.
+    return not (flow and (_IN_FLOW.search(text) or value_end(text, 0) != len(text)))
+
+
+def flow(value: Value) -> str:
+    """A value on one line."""
+    if isinstance(value, str):
+        return scalar(value, flow=True)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{scalar(key, flow=True, key=True)}: {flow(item)}" for key, item in value.items()) + "}"
+    return "[" + ", ".join(map(flow, value)) + "]"
+
+
+def entry(key: str, value: Value, indent: int = 0) -> list[str]:
+    """``key: value`` as lines, on one line if it fits."""
+    begin = " " * indent + f"{scalar(key, key=True)}:"
+    if isinstance(value, str):
+        return _text(begin, value, indent)
+    line = f"{begin} {flow(value)}"
+    if len(line) <= WIDTH or not value:
+        return [line]
+    if isinstance(value, Mapping):
+        return [begin, *(line for name, item in value.items() for line in entry(name, item, indent + 2))]
+    return [begin, *_wrapped(value, indent + 2)] if all(isinstance(item, str) for item in value) else [line]
+
+
+def _wrapped(values: Sequence[Value], indent: int) -> Iterator[str]:
+    """A long list in brackets, filled up line by line."""
+    line = " " * indent + "["
+    for number, value in enumerate(values):
+        word = flow(value) + ("," if number < len(values) - 1 else "]")
+        if len(line) + len(word) + 1 > WIDTH and line.strip() != "[":
+            yield line.rstrip()
+            line = " " * indent + " "
+        line += word + ("" if word.endswith("]") and number == len(values) - 1 else " ")
+    yield line.rstrip()
+
+
+def _text(begin: str, text: str, indent: int) -> list[str]:
+    line = f"{begin} {scalar(text)}"
+    pad = " " * (indent + 2)
+    if "\n" in text and _fits_block(text):
+        return [f"{begin} |-", *(f"{pad}{each}" if each else "" for each in text.split("\n"))]
+    if len(line) > WIDTH and " " in text and _fits_block(text) and "\n" not in text:
+        return [f"{begin} >-", *(pad + each for each in _folded(text, WIDTH - len(pad)))]
+    return [line]
+
+
+def _fits_block(text: str) -> bool:
+    """Whether a block scalar keeps the text: it would take a first blank for indentation, and lose a last one."""
+    lines = text.split("\n")
+    blank = any(not each.strip() for each in (lines[0], lines[-1])) or any(each and not each.strip() for each in lines)
+    shaky = text[0].isspace() or text[-1].isspace() or any(char in text for char in "\t\r")
+    return not blank and not shaky and not _UNPRINTABLE.search(text.replace("\n", ""))
+
+
+def _folded(text: str, width: int) -> Iterator[str]:
+    """Lines that YAML joins by one blank: only a blank that stands alone is a place to break."""
+    line = ""
+    for word in re.split(r"(?<=\S) (?=\S)", text):
+        if line and len(line) + 1 + len(word) > width:
+            yield line
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    yield line
+
+
+def item(mapping: Mapping[str, Value], indent: int = 0) -> list[str]:
+    """An entry of a list, ``- key: value``, as lines."""
+    lines = [line for key, value in mapping.items() for line in entry(key, value, indent + 2)]
+    lines[0] = " " * indent + "- " + lines[0][indent + 2 :]
+    return lines

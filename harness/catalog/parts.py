@@ -1,0 +1,46 @@
+"""The rules of a table by name: what checks declare, and what a catalog has that none declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from harness.catalog.model import Catalog, Table
+
+
+class Part(NamedTuple):
+    """One rule: ``constraint orders_pkey``, ``not null status``, ``trigger orders_touch``."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}".strip()
+
+
+def parts(table: Table) -> Iterator[Part]:
+    """Everything that the database keeps for a table, in the order in which check files say it."""
+    key = table.primary_key
+    for column in table.columns:
+        yield Part("column", column.name)
+        if column.not_null and column.name not in key:
+            yield Part("not null", column.name)
+        if column.default is not None:
+            yield Part("generated" if column.generated else "default", column.name)
+        if column.identity:
+            yield Part("identity", column.name)
+        if column.base_kind == "e":
+            yield Part("labels", column.name)
+    yield from (Part("constraint", constraint.name) for constraint in table.constraints)
+    yield from (Part("index", index.name) for index in table.indexes if index.constraint is None)
+    yield from (Part("trigger", trigger.name) for trigger in table.triggers)
+    yield from (Part("policy", policy.name) for policy in table.policies)
+    if table.row_security:
+        yield Part("row security", "")
+    if any(grant.role != table.owner for grant in table.grants):
+        yield Part("privileges", "")
+
+
+def whole(catalog: Catalog) -> Iterator[Table]:
+    """The tables without partitions: their rules are those of the table that was partitioned."""
+    return (table for table in catalog.tables.values() if (table.name, "") not in catalog.roots)

@@ -1,0 +1,195 @@
+"""``harness adopt``: an existing schema becomes a project with a check for every rule."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness import files
+from harness.cli.common import load_project, open_target, table, target_option
+from harness.errors import Place, ProjectError
+from harness.reports.words import counted
+
+if TYPE_CHECKING:
+    from harness.adopt.filling import Filled
+    from harness.adopt.project_file import Origin
+    from harness.adopt.survey import Survey
+    from harness.database.connection import Server
+    from harness.project.model import Project
+
+SHOWN = 20
+"""Lines of one sort before the rest is only counted."""
+
+_LOST = re.compile(r"refused with (42P01|42883|42704): ")
+"""No such relation, function or type."""
+
+
+@click.command()
+@click.argument("source", nargs=-1, metavar="[SOURCE]...")
+@click.option("--base", type=click.Path(path_type=Path), multiple=True, help="SQL run first: what the platform brings.")
+@click.option("--layout", metavar="NAME", help="How the migrations lie there, if it is not found out by looking.")
+@click.option("--schema", metavar="NAME", multiple=True, help="Describe this schema alone; may be given several times.")
+@click.option("--search-path", metavar="NAME", multiple=True, help="A schema that the application's sessions look in.")
+@click.option("--update", is_flag=True, help="Bring the project here up to date with its schema; keeps what you wrote.")
+@click.option("--name", metavar="NAME", help="The name of the project.  [default: that of the directory]")
+@target_option
+def adopt(
+    source: tuple[str, ...],
+    base: tuple[Path, ...],
+    layout: str | None,
+    schema: tuple[str, ...],
+    search_path: tuple[str, ...],
+    update: bool,
+    name: str | None,
+    target: str | None,
+) -> int:
+    """Describe an existing schema: project.yml, and a check for every rule, one file a table.
+
+    SOURCE is a connection string, a directory of migrations in any common layout, or SQL files in their order. A live
+    database is only read; everything else happens in scratch databases. Files that are there are not overwritten.
+    """
+    from harness.adopt.project_file import project_name
+
+    if update:
+        return _update(source, schema, target)
+    root = _directory()
+    origin, texts = _origin(root, source, base, layout, schema)
+    origin = replace(origin, search_path=search_path or origin.search_path)
+    _refuse_there(root, [Path("project.yml"), Path("checks"), *texts])
+    return _adopt(root, name or project_name(root.resolve().name), origin, texts, schema, target)
+
+
+def _update(source: Sequence[str], schemas: Sequence[str], target: str | None) -> int:
+    """What the project's own files say of its schema is changed; ``source`` may be the database, to be dumped anew."""
+    from harness.adopt.adoption import refreshed
+    from harness.adopt.origin import from_database, is_dsn
+
+    project = load_project()
+    if source:
+        if len(source) > 1 or not is_dsn(source[0]):
+            raise ProjectError(
+                "an update takes its schema from project.yml",
+                hint="name nothing, or the connection string of the database that was adopted",
+            )
+        _, texts = from_database(project.root, source[0], (), schemas)
+        for path, text in texts.items():
+            files.write(project.root / path, text)
+        project = load_project()
+    with open_target(project, target) as server:
+        _, change = refreshed(server, project, schemas)
+    for path, new in change.files.items():
+        if new is None:
+            (project.root / path).unlink()
+        else:
+            files.write(project.root / path, new)
+    for line in change.done:
+        click.echo(line)
+    _listed("for you to decide", change.left)
+    click.echo(f"{counted(len(change.done), 'change')}" + ("" if change.done or change.left else ": nothing is new"))
+    return int(bool(change.left))
+
+
+def _directory() -> Path:
+    given = click.get_current_context().find_root().params.get("project")
+    return Path(given).absolute() if given else Path.cwd()
+
+
+def _origin(
+    root: Path, source: Sequence[str], base: Sequence[Path], layout: str | None, schemas: Sequence[str]
+) -> tuple[Origin, dict[Path, str]]:
+    from harness.adopt import origin
+
+    if not source:
+        url = os.environ.get("DATABASE_URL")
+        if not url:
+            hint = (
+                "harness adopt postgresql://user@host/database, harness adopt db/migrations, harness adopt schema.sql"
+            )
+            raise ProjectError("name what to adopt, or set DATABASE_URL", hint=hint)
+        source = (url,)
+    if any(map(origin.is_dsn, source)):
+        if len(source) > 1:
+            raise ProjectError("one database at a time")
+        return origin.from_database(root, source[0], base, schemas)
+    return origin.from_files(root, [Path(each) for each in source], layout, base), {}
+
+
+def _refuse_there(root: Path, paths: Sequence[Path]) -> None:
+    for path in paths:
+        if os.path.lexists(root / path):
+            raise ProjectError(
+                "is there already, and adopt overwrites nothing",
+                place=Place(path),
+                hint="bring what is there up to date with --update, or adopt into another directory",
+            )
+
+
+def _adopt(
+    root: Path, name: str, origin: Origin, texts: dict[Path, str], schemas: Sequence[str], target: str | None
+) -> int:
+    from harness.adopt.adoption import described, written
+    from harness.adopt.origin import bare
+
+    made = [root / path for path in texts]
+    try:
+        project = bare(root, name, origin, texts)
+        with open_target(project, target) as server:
+            survey = described(server, project, schemas)
+            pages = written(survey, name, origin, target or "embedded")
+            for path, text in pages.items():
+                made.append(root / path)
+                files.write(root / path, text)
+            filled = _try(server, root, survey)
+    except BaseException:
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
+    _report(server, survey, sorted({*pages, *texts}), filled)
+    return 0
+
+
+def _try(server: Server, root: Path, survey: Survey) -> list[Filled]:
+    from harness.adopt.adoption import filled
+    from harness.project.load import load
+
+    project: Project = load(root)
+    tables = filled(server, project, survey)
+    with click.progressbar(tables, length=len(survey.tables), label="rows") as shown:
+        return list(shown)
+
+
+def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Sequence[Filled]) -> None:
+    kinds = Counter(kind for sheet in survey.sheets.values() for kind in sheet.count())
+    schemas = Counter(each.name.schema for each in survey.tables)
+    click.echo(f"{server.description}: {counted(len(survey.tables), 'table')}, {counted(kinds.total(), 'rule')}")
+    for line in table([(schema, counted(number, "table")) for schema, number in schemas.items()]):
+        click.echo(f"  {line}")
+    for line in table([(kind, f"{number:,}") for kind, number in kinds.most_common()]):
+        click.echo(f"  {line}")
+    if survey.partitions:
+        click.echo(f"{counted(len(survey.partitions), 'partition')}: their rules are those of the partitioned tables")
+    unsaid = [f"{table}: {what}" for table, sheet in survey.sheets.items() for what in sheet.unsaid]
+    _listed("what no check could say", unsaid)
+    empty = [f"{each.table}: {each.reason}" for each in filled if each.reason]
+    click.echo(f"{len(filled) - len(empty):,} of {counted(len(filled), 'table')} could be filled with rows")
+    _listed("tables without rows", empty)
+    if not survey.search_path and any(each.reason and _LOST.search(each.reason) for each in filled):
+        click.echo("functions name objects without their schema: say which schemas they look in, with --search-path")
+    click.echo(f"wrote {counted(len(paths), 'file')}; now prove them: harness test")
+
+
+def _listed(what: str, lines: Sequence[str]) -> None:
+    if not lines:
+        return
+    click.echo(f"{what}:")
+    for line in lines[:SHOWN]:
+        click.echo(f"  {line}")
+    if len(lines) > SHOWN:
+        click.echo(f"  and {len(lines) - SHOWN:,} more")

@@ -1,0 +1,108 @@
+"""``harness coverage``: what is declared nowhere."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness import files
+from harness.cli.common import load_project, table, target_option
+from harness.reports.words import counted
+
+if TYPE_CHECKING:
+    from harness.adopt.coverage import Coverage
+    from harness.catalog.model import Catalog
+    from harness.project.model import Project, TableName
+
+REPORT = "coverage.json"
+
+
+@click.command()
+@click.option("--fail-under", type=click.FloatRange(0, 100), default=100.0, show_default=True, metavar="PERCENT")
+@click.option("--report", type=click.Choice(["json"]), help="Also write a report.")
+@click.option("--report-dir", metavar="DIR", help="Where the report goes.  [default: .harness/reports]")
+@target_option
+def coverage(fail_under: float, report: str | None, report_dir: str | None, target: str | None) -> int:
+    """Say which rules of the schema no check declares, and which checks match nothing.
+
+    Looks at a scratch database that is built from the project; with a connection string as --target, at that database,
+    which is only read. Exits with 1 if fewer than --fail-under percent of the rules are declared, or a check matches
+    nothing.
+    """
+    from harness import declarations
+    from harness.adopt.coverage import coverage as compare
+    from harness.kinds import KINDS
+
+    project = load_project()
+    declared = declarations.read(project, KINDS)
+    with _catalog(project, target) as (catalog, description, foreign):
+        found = compare(catalog, declared, foreign)
+    for line in _lines(found):
+        click.echo(line)
+    click.echo(f"{description}: {found.declared:,} of {counted(found.rules, 'rule')} declared, {found.percent:.1f} %")
+    if report:
+        directory = Path(report_dir) if report_dir else project.root / ".harness" / "reports"
+        files.write(directory / REPORT, json.dumps(_json(found), indent=2) + "\n")
+    return int(found.percent < fail_under or bool(found.idle))
+
+
+@contextmanager
+def _catalog(project: Project, flag: str | None) -> Iterator[tuple[Catalog, str, frozenset[TableName]]]:
+    """The catalog to look at, what it is called, and the tables in it that nobody need describe."""
+    from harness.adopt.adoption import platform
+    from harness.adopt.survey import of_extensions
+    from harness.catalog import read
+    from harness.database.scratch import workspace
+    from harness.database.targets import open_server, resolve
+
+    target = resolve(project, flag, os.environ)
+    with open_server(project, target) as server:
+        if target.kind == "dsn":
+            with server.connect(server.default_database) as connection:
+                connection.execute("set default_transaction_read_only = on")
+                catalog, foreign = read(connection, project.ledger_schema), of_extensions(connection)
+                yield catalog, f"{server.description}, {server.default_database}", foreign
+            return
+        with workspace(server, project, project.modules) as space, space.connect(space.clone()) as connection:
+            foreign = of_extensions(connection) | platform(space, project)
+            yield read(connection, project.ledger_schema), server.description, foreign
+
+
+def _lines(found: Coverage) -> Iterator[str]:
+    rows = [
+        (str(each.table), f"{each.percent:5.1f} %", f"{each.declared}/{each.rules}")
+        for each in found.tables
+        if each.undeclared
+    ]
+    for row, each in zip(table(rows), [each for each in found.tables if each.undeclared], strict=True):
+        yield row
+        yield from (f"  undeclared: {part}" for part in each.undeclared)
+    for check, what in found.idle:
+        yield f"matches nothing: {check.name}  {check.place}  ({what})"
+
+
+def _json(found: Coverage) -> dict[str, Any]:
+    return {
+        "rules": found.rules,
+        "declared": found.declared,
+        "percent": round(found.percent, 2),
+        "tables": [
+            {
+                "table": str(each.table),
+                "rules": each.rules,
+                "declared": each.declared,
+                "percent": round(each.percent, 2),
+                "undeclared": [{"kind": part.kind, "name": part.name} for part in each.undeclared],
+            }
+            for each in found.tables
+        ],
+        "matching_nothing": [
+            {"check": check.name, "place": str(check.place), "missing": what} for check, what in found.idle
+        ],
+    }

@@ -1,0 +1,269 @@
+"""A catalog becomes the check files that a person would have written, and they hold on that very database."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg import sql
+
+from adopt.conftest import Adopt, checks, pages
+from harness.adopt import page
+from harness.adopt.coverage import coverage
+from harness.adopt.sheet import Sheet, short_type
+from harness.catalog import read
+from harness.catalog.parts import Part
+from harness.database.connection import Server
+from harness.declarations import read_text
+from harness.kinds import KINDS
+from harness.outcome import Status
+from harness.project.load import load
+from harness.project.model import TableName
+from harness.proving.prover import Effort, Prover
+
+SHOP = """
+create schema t;
+create type t.mood as enum ('glad', 'sad');
+create domain t.positive as integer check (value > 0);
+create function t.now_touched() returns trigger language plpgsql as
+'begin new."changedAt" := now(); return new; end';
+create function t.count() returns trigger language plpgsql as 'begin return null; end';
+create table t.customers (
+    id bigint generated always as identity primary key,
+    email varchar(200) not null unique,
+    mood t.mood default 'glad',
+    name text
+);
+comment on table t.customers is 'Who buys: "everybody".';
+comment on column t.customers.name is 'On letters. #1';
+create table t.orders (
+    id bigint primary key,
+    customer_id bigint not null references t.customers on delete cascade on update cascade,
+    status text not null default 'open' constraint chk_status check (status in ('open', 'paid')),
+    kind varchar(20) check (kind in ('a', 'b')),
+    size smallint check (size = any (array[1, 2])),
+    total numeric(10,2) check (total >= 0),
+    net numeric generated always as (total / 1.19) stored,
+    count t.positive,
+    starts_at timestamptz,
+    ends_at timestamptz,
+    "changedAt" timestamptz not null default now(),
+    during tstzrange,
+    note text,
+    constraint chk_order check (ends_at > starts_at and (note is null or length(note) > 1)),
+    constraint no_overlap exclude using gist (during with &&) where (status = 'open'),
+    constraint once unique nulls not distinct (customer_id, total) deferrable initially deferred
+);
+create unique index one_paid on t.orders (customer_id) where status = 'paid';
+create index by_name on t.orders (lower(note) text_pattern_ops desc, total) include (id) where total > 0;
+create index by_range on t.orders using gist (during);
+create trigger touch before update on t.orders for each row execute function t.now_touched();
+create trigger counted after insert or delete on t.orders for each row when (pg_trigger_depth() < 1)
+    execute function t.count();
+alter table t.orders enable row level security;
+create policy own on t.orders for select to public using (note = current_setting('app.user'));
+alter table t.orders add constraint late check (total < 1000000) not valid;
+"""
+CUSTOMERS = """\
+table: t.customers
+description: 'Who buys: "everybody".'
+columns:
+  id: {type: bigint, identity: always}
+  email: {type: varchar(200), not_null: true, unique: true}
+  mood: {type: t.mood, default: "'glad'", accepted_values: [glad, sad]}
+  name: {type: text, comment: "On letters. #1"}
+checks:
+  - primary_key: [id]
+
+  - comment: 'Who buys: "everybody".'
+"""
+
+
+def proved(server: Server, name: str, texts: dict[str, str], tmp_path: Path) -> list[tuple[str, str, str]]:
+    """What is not proved of adopted files, on the database that they describe."""
+    (tmp_path / "project.yml").write_text("name: adopted\nmodules: [t]\n")
+    for number, text in enumerate(texts.values()):
+        path = tmp_path / "checks" / "t" / f"{number}.yml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    project = load(tmp_path)
+    declared = list(
+        itertools.chain.from_iterable(
+            read_text(path.read_text(encoding="utf-8"), path, "t", KINDS) for path in project.module("t").checks
+        )
+    )
+    with Prover(declared, project, _Clones(server, name), Effort(scenarios=2, seed=0, shrink=False)) as prover:
+        outcomes = [prover.prove(check) for check in declared]
+    return [
+        (outcome.name, outcome.reason or "", str(outcome.counterexamples))
+        for outcome in outcomes
+        if outcome.status is not Status.PROVED
+    ]
+
+
+class _Clones:
+    """Copies of one database; they go with the tests' server."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, server: Server, name: str) -> None:
+        self.server, self.name = server, name
+
+    def clone(self) -> str:
+        return self._create(self.name)
+
+    def empty(self) -> str:
+        return self._create("template0")
+
+    def _create(self, template: str) -> str:
+        name = f"adopted_{next(self._numbers)}"
+        with self.server.connect() as maintenance:
+            statement = sql.SQL("create database {} template {}")
+            maintenance.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+        return name
+
+    def connect(self, dbname: str):  # type: ignore[no-untyped-def]
+        return self.server.connect(dbname)
+
+    def drop(self, dbname: str) -> None:
+        with self.server.connect() as maintenance:
+            maintenance.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(dbname)))
+
+
+def test_it_reads_as_if_written_by_hand(adopt: Adopt) -> None:
+    found = pages(adopt(SHOP))
+    assert found["t.customers"] == CUSTOMERS
+    assert found["t.orders"] == (Path(__file__).parent / "orders.yml").read_text(encoding="utf-8")
+
+
+def test_what_is_written_is_proved(adopt: Adopt, database: tuple[Server, str], tmp_path: Path) -> None:
+    assert proved(*database, pages(adopt(SHOP)), tmp_path) == []
+
+
+def test_nothing_is_left_undeclared(adopt: Adopt, database: tuple[Server, str]) -> None:
+    found = adopt(SHOP)
+    declared = [check for text in pages(found).values() for check in checks(text)]
+    covered = coverage(found.catalog, declared)
+    assert [table.undeclared for table in covered.tables] == [(), ()]
+    assert covered.idle == ()
+    one = [check for check in declared if check.subject not in ("no_overlap", "status")]
+    missing = {part for table in coverage(found.catalog, one).tables for part in table.undeclared}
+    assert missing == {
+        Part("constraint", "no_overlap"),
+        Part("constraint", "chk_status"),
+        Part("not null", "status"),
+        Part("default", "status"),
+    }
+    server, name = database
+    with server.connect(name) as connection:
+        connection.execute("alter table t.orders drop constraint no_overlap; drop index t.by_name")
+        later = coverage(read(connection), declared)
+    assert [what for _, what in later.idle] == ["no constraint no_overlap", "no index by_name"]
+
+
+@pytest.mark.parametrize(
+    ("long", "short"),
+    [
+        ("character varying(20)", "varchar(20)"),
+        ("character varying[]", "varchar[]"),
+        ("timestamp(3) without time zone", "timestamp(3)"),
+        ("timestamp with time zone", "timestamptz"),
+        ("time without time zone[]", "time[]"),
+        ("character(3)", "char(3)"),
+        ('"char"', '"char"'),
+        ("interval day to second(3)", "interval day to second(3)"),
+        ("t.character varying", "t.character varying"),
+    ],
+)
+def test_types_as_people_write_them(long: str, short: str) -> None:
+    assert short_type(long) == short
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        ("begin new.at := now(); return new; end", True),
+        ("begin -- moves\n  NEW.at = CURRENT_TIMESTAMP; RETURN NEW; END;", True),
+        ("begin new.at := now(); new.n := 1; return new; end", False),
+        ("begin if new.n > 0 then new.at := now(); end if; return new; end", False),
+        ("begin new.at := now() - interval '1 day'; return new; end", False),
+        ("begin new.at := old.at; return new; end", False),
+    ],
+)
+def test_a_trigger_that_only_keeps_the_time_is_no_opaque_one(adopt: Adopt, function: str, said: bool) -> None:
+    quoted = function.replace("'", "''")
+    found = pages(
+        adopt(
+            "create schema t; create table t.a (id int primary key, n int, at timestamptz);"
+            f"create function t.f() returns trigger language plpgsql as '{quoted}';"
+            "create trigger moved before insert or update on t.a for each row execute function t.f()"
+        )
+    )["t.a"]
+    assert ("touched_on_update: {on_insert: true, trigger: moved}" in found) is said
+    assert ("- trigger: moved" in found) is not said
+
+
+def test_partitions_are_described_by_their_root(adopt: Adopt) -> None:
+    found = adopt(
+        "create schema t; create table t.p (id int primary key, n int check (n > 0)) partition by range (id);"
+        "create table t.p1 partition of t.p for values from (0) to (10)"
+    )
+    assert [str(table) for table in found.sheets] == ["t.p"]
+    assert found.partitions == (TableName("t", "p1"),)
+
+
+def test_privileges_are_those_that_a_role_has_in_the_end(
+    adopt: Adopt, database: tuple[Server, str], tmp_path: Path
+) -> None:
+    server, _ = database
+    with server.connect() as maintenance:
+        for role in ("adopt_reader", "adopt_writer", "adopt_stranger"):
+            if maintenance.execute("select from pg_roles where rolname = %s", [role]).fetchone() is None:
+                maintenance.execute(f"create role {role}".encode())
+    found = adopt(
+        "create schema t; grant usage on schema t to adopt_reader, adopt_writer;"
+        "create table t.a (id int primary key, n int); create table t.b (id int primary key);"
+        "grant select on t.a to public; grant all on t.a to adopt_writer; grant update (n) on t.a to adopt_reader;"
+        "grant insert on t.b to adopt_stranger"
+    )
+    texts = pages(found)
+    assert "  - privileges:\n      adopt_reader:" in texts["t.a"] or "adopt_reader: [select," in texts["t.a"]
+    assert found.sheets[TableName("t", "b")].unsaid == ["privileges: adopt_stranger may not use the schema t"]
+    assert proved(*database, texts, tmp_path) == []
+
+
+names = st.text(st.characters(exclude_categories=["Cs", "Cc"], codec="utf-8"), min_size=1, max_size=12).filter(
+    lambda name: len(name.encode()) <= 60 and name not in ("tableoid", "xmin", "xmax", "cmin", "cmax", "ctid")
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(table=names, columns=st.lists(names, min_size=2, max_size=3, unique=True), value=names)
+def test_any_name_comes_back(database: tuple[Server, str], table: str, columns: list[str], value: str) -> None:
+    server, name = database
+    with server.connect(name) as connection, connection.transaction(force_rollback=True):
+        quoted = [sql.Identifier(column) for column in columns]
+        connection.execute(
+            sql.SQL(
+                "create table {table} ({a} integer primary key, {b} text not null default {value}"
+                " check ({b} in ({value}, 'other')), unique ({b}, {a}))"
+            ).format(table=sql.Identifier("public", table), a=quoted[0], b=quoted[1], value=sql.Literal(value))
+        )
+        connection.execute(sql.SQL("create index on {} ({}, {})").format(sql.Identifier(table), *quoted[:2]))
+        from harness.adopt.survey import survey
+
+        found = survey(connection)
+        text = page.render(found.sheets[TableName("public", table)])
+        declared = list(read_text(text, Path("x.yml"), "public", KINDS))
+        covered = coverage(found.catalog, declared)
+    assert covered.tables[0].undeclared == ()
+    assert covered.idle == ()
+    values = [check.rule.accepted_values for check in declared if check.kind == "accepted_values"]
+    assert values in ([(value, "other")], [("other",)]), text
+
+
+def test_a_table_without_columns() -> None:
+    assert page.render(Sheet(TableName("t", "empty"), None)) == "table: t.empty\ncolumns: {}\n"

@@ -1,0 +1,202 @@
+"""``harness adopt`` and ``harness coverage`` as people call them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from cli.conftest import Cli
+from harness.database.connection import Server
+
+SCHEMA = """\
+create schema shop;
+create table shop.customers (id bigint primary key, email text not null unique);
+create table shop.orders (
+    id bigint primary key,
+    customer_id bigint not null references shop.customers on delete cascade,
+    status text not null default 'open' check (status in ('open', 'paid')),
+    total numeric(10,2) check (total >= 0)
+);
+create index orders_status on shop.orders (status);
+"""
+
+
+@pytest.fixture
+def empty(cli: Cli) -> Cli:
+    """A directory with nothing but a schema in it."""
+    for path in sorted(cli.root.rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    cli.write("schema.sql", SCHEMA)
+    return cli
+
+
+@pytest.fixture
+def adopted(empty: Cli) -> Cli:
+    answer = empty.run("adopt", "schema.sql", "--name", empty.name)
+    assert answer.returncode == 0, answer.stderr
+    return empty
+
+
+def test_a_file_becomes_a_project_that_is_proved(adopted: Cli) -> None:
+    files = sorted(str(path.relative_to(adopted.root)) for path in adopted.root.glob("checks/**/*.yml"))
+    assert files == ["checks/shop/customers.yml", "checks/shop/orders.yml"]
+    assert "migrations:\n  path: schema.sql\n" in (adopted.root / "project.yml").read_text()
+    tested = adopted.run("test", "--profile", "dev", "--seed", "0")
+    assert tested.returncode == 0, tested.stdout
+    assert "0 broken, 0 unreliable" in tested.stdout
+    covered = adopted.run("coverage")
+    assert covered.returncode == 0
+    assert "100.0 %" in covered.stdout
+
+
+def test_it_says_what_it_found(empty: Cli) -> None:
+    answer = empty.run("adopt", "schema.sql")
+    assert "2 tables, 11 rules" in answer.stdout
+    assert "2 of 2 tables could be filled with rows" in answer.stdout
+    assert answer.stdout.endswith("wrote 4 files; now prove them: harness test\n")
+
+
+def test_a_table_that_cannot_be_filled_is_named_with_what_stood_in_the_way(empty: Cli) -> None:
+    never = "create table shop.never (id int primary key, n int not null check (n > 1 and n < 1));"
+    empty.write("schema.sql", SCHEMA + never)
+    answer = empty.run("adopt", "schema.sql")
+    assert answer.returncode == 0
+    assert "2 of 3 tables could be filled with rows\ntables without rows:\n  shop.never: " in answer.stdout
+
+
+@pytest.mark.parametrize("path", ["project.yml", "checks"])
+def test_nothing_is_overwritten(empty: Cli, path: str) -> None:
+    (empty.root / path).mkdir()
+    answer = empty.run("adopt", "schema.sql")
+    assert answer.returncode == 2
+    assert f"{path}: is there already, and adopt overwrites nothing" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "name what to adopt, or set DATABASE_URL"),
+        (["nowhere.sql"], "there is no such file or directory: nowhere.sql"),
+        (["schema.sql", "--schema", "shopp"], "no schema 'shopp' with a table in it; did you mean 'shop'?"),
+        (["schema.sql", "--layout", "flywy"], "no layout 'flywy'; did you mean 'flyway'?"),
+    ],
+)
+def test_a_slip_is_said_and_leaves_nothing_behind(empty: Cli, arguments: list[str], message: str) -> None:
+    answer = empty.run("adopt", *arguments)
+    assert answer.returncode == 2
+    assert message in answer.stderr
+    assert sorted(path.name for path in empty.root.iterdir() if not path.name.startswith(".")) == ["schema.sql"]
+
+
+def test_sql_that_does_not_run_leaves_nothing_behind(empty: Cli) -> None:
+    empty.write("schema.sql", "create table nowhere.a (id int);")
+    answer = empty.run("adopt", "schema.sql")
+    assert answer.returncode == 2
+    assert "schema.sql:1" in answer.stderr
+    assert not (empty.root / "project.yml").exists()
+
+
+def test_a_live_database_is_only_read(empty: Cli, database: tuple[Server, str]) -> None:
+    server, name = database
+    with server.connect(name) as connection:
+        connection.execute(SCHEMA.encode())
+        # The role stays: templates of the project name it, until the tests' server goes.
+        connection.execute("create role adopt_app; grant usage on schema shop to adopt_app")
+        connection.execute("grant select on shop.orders to adopt_app; insert into shop.customers values (1, 'a')")
+        before = connection.execute("select count(*), max(xmin::text) from shop.customers").fetchone()
+    dsn = make_conninfo(**{**server.conninfo, "dbname": name})
+    answer = empty.run("adopt", dsn, "--name", empty.name)
+    assert answer.returncode == 0, answer.stderr
+    assert (empty.root / "database.sql").exists()
+    assert "adopt_app" in (empty.root / "roles.sql").read_text()
+    assert "adopt_app: [select]" in (empty.root / "checks/shop/orders.yml").read_text()
+    with server.connect(name) as connection:
+        assert connection.execute("select count(*), max(xmin::text) from shop.customers").fetchone() == before
+        assert empty.run("coverage", "--target", dsn).returncode == 0
+        connection.execute("alter table shop.orders add column note text not null default ''")
+        late = empty.run("coverage", "--target", dsn)
+        assert late.returncode == 1
+        assert "  undeclared: column note\n  undeclared: not null note\n  undeclared: default note\n" in late.stdout
+
+
+def test_a_directory_of_migrations_stays_where_it_is(empty: Cli) -> None:
+    for path in ("schema.sql",):
+        (empty.root / path).unlink()
+    empty.write("db/20240101000000_shop.sql", SCHEMA)
+    empty.write("db/20240102000000_note.sql", "alter table shop.orders add column note text;")
+    answer = empty.run("adopt", "db", "--name", empty.name)
+    assert answer.returncode == 0, answer.stderr
+    assert "path: db\n" in (empty.root / "project.yml").read_text()
+    assert "note: {type: text}" in (empty.root / "checks/shop/orders.yml").read_text()
+
+
+def test_what_the_platform_brings_is_not_described(empty: Cli) -> None:
+    empty.write("platform.sql", "create schema auth; create table auth.users (id uuid primary key);")
+    empty.write("schema.sql", SCHEMA + "alter table shop.orders add owner uuid references auth.users;")
+    answer = empty.run("adopt", "schema.sql", "--base", "platform.sql")
+    assert answer.returncode == 0, answer.stderr
+    assert [path.name for path in (empty.root / "checks").iterdir() if path.is_dir()] == ["shop"]
+    assert "references: auth.users" in (empty.root / "checks/shop/orders.yml").read_text()
+    assert empty.run("coverage").returncode == 0
+
+
+def test_an_update_changes_what_the_schema_changed_and_keeps_the_rest(adopted: Cli) -> None:
+    assert adopted.run("adopt", "--update").stdout == "0 changes: nothing is new\n"
+    path = "checks/shop/orders.yml"
+    adopted.replace(path, "  - index: orders_status\n", "  # For the board.\n  - index: orders_status\n")
+    adopted.replace(path, "  id: {type: bigint}", "  id:     {type: bigint, description: Ours.}   # counted")
+    before = (adopted.root / path).read_text()
+    adopted.write(
+        "schema.sql",
+        SCHEMA
+        + "alter table shop.orders drop constraint orders_status_check, add column note text,"
+        + " add constraint orders_status_check check (status in ('open', 'paid', 'sent'));"
+        + "drop index shop.orders_status; create table shop.items (id int primary key);",
+    )
+    answer = adopted.run("adopt", "--update")
+    assert answer.returncode == 1
+    assert answer.stdout == (
+        "checks/shop/items.yml: new\n"
+        f"{path}: column status: accepted_values is ['open', 'paid', 'sent']\n"
+        f"{path}: column note: added\n"
+        "for you to decide:\n"
+        f"  {path}: index orders_status is gone; the file says more of it than adopt did\n"
+        "3 changes\n"
+    )
+    after = before.replace("[open, paid]", "[open, paid, sent]")
+    after = after.replace("check: total >= 0}\n", "check: total >= 0}\n  note: {type: text}\n")
+    assert (adopted.root / path).read_text() == after
+    broken = adopted.run("coverage", "--report", "json")
+    assert broken.returncode == 1
+    assert "matches nothing: shop.orders.index.orders_status" in broken.stdout
+    report = json.loads((adopted.root / ".harness/reports/coverage.json").read_text())
+    assert [each["check"] for each in report["matching_nothing"]] == ["shop.orders.index.orders_status"]
+
+
+def test_an_update_of_files_written_by_hand_adds_what_no_check_declares(cli: Cli) -> None:
+    before = (cli.root / "checks/app/items.yml").read_text()
+    cli.replace("schema/app/001_items.up.sql", "check (amount > 0)", "check (amount > 0),\n    unique (note)")
+    assert cli.run("adopt", "--update").returncode == 0
+    after = before.replace("note: {type: text}", "note: {type: text, unique: true}")
+    assert (cli.root / "checks/app/items.yml").read_text() == after
+    assert cli.run("coverage").returncode == 0
+
+
+def test_an_undeclared_rule_is_shown_and_counted(adopted: Cli) -> None:
+    adopted.replace("checks/shop/orders.yml", "  - index: orders_status\n    on: [status]\n", "")
+    answer = adopted.run("coverage")
+    assert answer.returncode == 1
+    assert "shop.orders   91.7 %  11/12\n  undeclared: index orders_status\n" in answer.stdout
+    assert adopted.run("coverage", "--fail-under", "90").returncode == 0
+
+
+def test_the_systems_of_this_repository_are_covered(systems: Cli) -> None:
+    answer = systems.run("coverage")
+    assert answer.returncode == 0, answer.stdout
+    before = {path: path.read_bytes() for path in (systems.root / "checks").rglob("*.yml")}
+    assert systems.run("adopt", "--update").stdout.startswith("0 changes")
+    assert {path: path.read_bytes() for path in (systems.root / "checks").rglob("*.yml")} == before
+    assert Path(systems.root / "checks/.adopted.json").exists()
