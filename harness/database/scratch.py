@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 import re
 import secrets
 from collections.abc import Callable, Iterator
@@ -60,6 +61,27 @@ def workspace(
             space.close()
     finally:
         connection.close()
+
+
+@contextmanager
+def joined(server: Server, project: Project, modules: tuple[Module, ...], run: str) -> Iterator[Workspace]:
+    """The workspace of a run that another process has begun, for one of its workers: that process drops what is left.
+
+    The worker's sessions bear the run's name, so that none goes on for a worker that was killed.
+    """
+    mine = replace(server, conninfo={**server.conninfo, "application_name": _sessions(run)})
+    connection = mine.connect()
+    try:
+        connection.execute("set idle_session_timeout = 0")
+        # The process's number keeps the names of workers apart.
+        numbers = itertools.count(os.getpid() * 1_000_000)
+        yield Workspace(mine, project, modules, apply_and_load, connection, run, numbers)
+    finally:
+        connection.close()
+
+
+def _sessions(run: str) -> str:
+    return f"harness worker {run}"
 
 
 @dataclass(frozen=True)
@@ -122,6 +144,10 @@ class Workspace:
         while self._made:
             keeper.drop_database(connection, self._made[-1])
             self._made.pop()
+        keeper.end_sessions(connection, _sessions(self.run))
+        for name in keeper.scratch_databases(connection):
+            if name.startswith(f"harness_s_{self.run}_"):
+                keeper.drop_database(connection, name)
 
     def _create(self, template: str) -> str:
         name = f"harness_s_{self.run}_{next(self._numbers)}"
