@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.catalog.model import Catalog
+    from harness.cli.workers import Crew
     from harness.crew import Durations, Shard
     from harness.declarations import Check
     from harness.project.model import Module, Project
     from harness.reports.run import Run
+    from harness.reports.terminal import Terminal
 
 REPORTS = {"junit": "junit.xml", "json": "report.json"}
 _NAMED = 3  # checks that are named in "repeat with:"; for more of them the whole run is repeated
@@ -166,24 +168,28 @@ def _prove(project: Project, asked: _Asked) -> int:
     means = workers.Means(asked.workers, asked.scheduler, asked.target, chosen.durations, asked.fail_fast)
     with open_target(project, asked.target) as server, workspace(server, project, chosen.modules) as databases:
         run = Run(project.name, server.description, profile.name, effort.scenarios, effort.seed, len(chosen.checks))
-        outcomes: list[Outcome] = []
         with closing(Terminal(_console(), run)) as terminal:
             with means.open(databases, chosen.there, chosen.checks, effort) as crew:
                 contents = _contents(project, chosen.checks, crew.catalog)
                 terminal.begin(f"{server.description}, {contents}{chosen.shard}{crew.size}")
                 started = time.perf_counter()
-                for outcome in crew.outcomes(terminal.tried):
-                    scripts.keep(project.root, outcome)
-                    terminal.add(outcome)
-                    outcomes.append(outcome)
+                outcomes = list(_told(crew, terminal, project.root))
                 seconds = time.perf_counter() - started
             failed = [outcome.name for outcome in outcomes if outcome.status is not Status.PROVED]
             repeat = _repeat(run, failed, asked) if failed or profile.name == "ci" else None
             terminal.end(seconds, repeat)
-    workers.remember(project.root, asked.shard, chosen.declared, outcomes)
+    workers.remember(project.root, asked.shard, asked.durations, chosen.declared, outcomes)
     directory = Path(asked.report_dir) if asked.report_dir else project.root / ".harness" / "reports"
     _write(asked.report, directory, run, outcomes, seconds)
     return int(bool(failed))
+
+
+def _told(crew: Crew, terminal: Terminal, root: Path) -> Iterator[Outcome]:
+    """The outcomes, each with its script and its line as it comes."""
+    for outcome in crew.outcomes(terminal.tried):
+        scripts.keep(root, outcome)
+        terminal.add(outcome)
+        yield outcome
 
 
 def _refuse_nothing(declared: Sequence[Check], chosen: Sequence[Check]) -> None:
@@ -199,6 +205,8 @@ def _refuse_nothing(declared: Sequence[Check], chosen: Sequence[Check]) -> None:
 
 def _contents(project: Project, chosen: Sequence[Check], catalog: Catalog) -> str:
     """``intents: 3 migrations, 96 rules, 115 checks``: the rules are those of the tables that the checks speak of."""
+    if not chosen:
+        return "no checks"  # more shards than checks
     modules = [module for module in project.modules if any(check.module == module.name for check in chosen)]
     migrations = sum(len(module.migrations) for module in modules)
     names = ", ".join(module.name for module in modules)

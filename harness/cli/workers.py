@@ -133,8 +133,16 @@ def known_durations(root: Path, given: Sequence[str]) -> Durations:
     return Durations.merged(map(Path, given)) if given else Durations.recorded(root)
 
 
-def remember(root: Path, shard: Shard | None, declared: Sequence[Check], outcomes: Sequence[Outcome]) -> None:
-    """Writes what the checks took. A shard has a file to itself: the others must be dealt by what it was dealt by."""
+def remember(
+    root: Path, shard: Shard | None, given: Sequence[str], declared: Sequence[Check], outcomes: Sequence[Outcome]
+) -> None:
+    """Writes what the checks took.
+
+    A shard has a file to itself, and leaves it alone where it was given: the others have to be dealt by the same.
+    """
     name = FILE if shard is None else FILE.with_name(f"durations-{shard.number}-of-{shard.of}.json")
+    path = root / name
+    if shard is not None and path.absolute() in (Path(each).absolute() for each in given):
+        return
     with suppress(OSError):  # no reason to call a run a failure
-        record(root / name, declared, outcomes)
+        record(path, declared, outcomes)
