@@ -106,10 +106,10 @@ class Means:
         place = OwnServer(resolve(project, self.target, os.environ), luggage.pack(project))
         work = Work.of(Job(project, names, tuple(there), tuple(chosen), effort, place))
         assert self.scheduler is not None
-        with cluster(self.scheduler, work) as (executor, count):
-            parts = chunks(chosen, self.durations, count, in_order=self.fail_fast)
-            outcomes = prove(executor, work, parts, fail_fast=self.fail_fast)
-            yield Crew(_catalog(databases), f", {count} workers of {self.scheduler}", outcomes)
+        with cluster(self.scheduler, work) as dask:
+            parts = chunks(chosen, self.durations, dask.size, in_order=self.fail_fast)
+            outcomes = prove(dask.executor, work, parts, fail_fast=self.fail_fast, alive=dask.alive)
+            yield Crew(_catalog(databases), f", {dask.size} workers of {self.scheduler}", outcomes)
 
     def _worth(self, chosen: Sequence[Check]) -> int:
         """As many workers as there are cores, and as the run is worth."""

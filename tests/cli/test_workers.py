@@ -16,7 +16,7 @@ import pytest
 from psycopg import sql
 
 from harness.database.connection import Server
-from tests.cli.conftest import Cli, scratch_databases
+from tests.cli.conftest import Cli, ended, scratch_databases
 
 SLOW = ("dev: {scenarios: 2}", "dev: {scenarios: 3000}")
 KEPT = "check (amount > 0)"
@@ -169,7 +169,7 @@ def test_a_worker_that_is_killed_is_told(cli: Cli, server: Server) -> None:
         others = workers(running)
         assert len(others) == 2
         os.kill(others[0], signal.SIGKILL)
-        _, said = running.communicate(timeout=60)
+        _, said = ended(running)
     assert running.returncode == 2
     assert said.startswith("a worker ended in the middle of its work: it was killed, or")
     assert "Traceback" not in said
@@ -188,7 +188,7 @@ def test_interrupted_leaves_no_worker_and_no_database(cli: Cli, server: Server, 
             for each in others:
                 os.kill(each, number)
         running.send_signal(number)
-        _, said = running.communicate(timeout=60)
+        _, said = ended(running)
     assert (running.returncode, said) == (130, "harness: interrupted\n")
     assert scratch_databases(server) == []
     assert all(map(gone, others))
@@ -201,7 +201,7 @@ def test_interrupted_while_workers_start(cli: Cli, server: Server) -> None:
         others = workers(running)
         for each in (*others, running.pid):
             os.kill(each, signal.SIGINT)
-        _, said = running.communicate(timeout=60)
+        _, said = ended(running)
     assert (running.returncode, said) == (130, "harness: interrupted\n")
     assert scratch_databases(server) == []
 
@@ -214,7 +214,7 @@ def test_workers_do_not_outlive_a_run_that_is_killed(cli: Cli, server: Server) -
         others = workers(running)
         running.kill()
         until(lambda: all(map(gone, others)))
-        running.communicate(timeout=60)
+        ended(running)
     assert cli.run("clean").returncode == 0  # the next run tidies up after it
     assert scratch_databases(server) == []
 
@@ -230,7 +230,7 @@ def test_a_server_that_goes_away_is_told(cli: Cli, server: Server) -> None:
                 " where application_name like 'harness%' and pid <> pg_backend_pid()"
             )
             connection.execute(query)
-        _, said = running.communicate(timeout=60)
+        _, said = ended(running)
     assert running.returncode == 2
     assert said.startswith("the server went away")
     assert "Traceback" not in said
