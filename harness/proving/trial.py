@@ -84,14 +84,15 @@ def attempt(
     seeded: int,
     shrink: bool,
     own: Iterable[Refused],
-    others: Iterable[Refused],
+    others: Callable[[Refusal], Iterable[Refused]],
     barred: Callable[[Probe, Refusal], bool] = lambda probe, refusal: False,
 ) -> Trial:
-    """Tries up to ``scenarios`` scenarios. ``own`` are the refusals of the check's rule, ``others`` of all others.
+    """Tries up to ``scenarios`` scenarios. ``own`` are the refusals of the check's rule, ``others`` those
+    of all others that may be behind what was refused.
 
     A probe that is ``barred`` by another rule need not be seen.
     """
-    examine = _Examiner(session, tuple(own), tuple(others), barred)
+    examine = _Examiner(session, tuple(own), others, barred)
     trial = Trial()
     for batch in _batches(strategy, scenarios, seeded):
         for scenario, answer in zip(batch, session.run(batch), strict=True):
@@ -108,7 +109,7 @@ def attempt(
 class _Examiner:
     session: Session
     own: tuple[Refused, ...]
-    others: tuple[Refused, ...]
+    others: Callable[[Refusal], Iterable[Refused]]
     barred: Callable[[Probe, Refusal], bool]
 
     def scenario(self, trial: Trial, scenario: Scenario, answer: list[Reply] | Refusal) -> Failure | None:
@@ -118,7 +119,7 @@ class _Examiner:
         failures: list[Failure] = []
         for probe, reply in zip(scenario.probes, answer, strict=True):
             trial.probes += 1
-            verdict = judge(probe, reply, self.others)
+            verdict = judge(probe, reply, self.others(reply.refusal) if reply.refusal else ())
             if verdict is Verdict.AS_WANTED:
                 trial.shown.add(probe.aspect)
             elif verdict is Verdict.WRONG:
@@ -135,7 +136,7 @@ class _Examiner:
         If it was by another declared rule, the check of that one will say so. What is no rule at all (a missing
         privilege, a full disk) shows nothing of this one.
         """
-        declared = any(rule.matches(refusal) for rule in self.others)
+        declared = any(rule.matches(refusal) for rule in self.others(refusal))
         if (declared or refusal.sqlstate[:2] in NO_RULE) and not any(rule.matches(refusal) for rule in self.own):
             trial.refused = trial.refused or refusal
             return None

@@ -1,4 +1,5 @@
 -- Columns with their type, and what is left of it when the domains are taken off.
+-- Only of the types that columns have: each table brings two more, and all columns look through them.
 with recursive base_types as (
     select
         t.oid as origin,
@@ -7,6 +8,13 @@ with recursive base_types as (
         t.typtypmod,
         0 as depth
     from pg_catalog.pg_type as t
+    where
+        t.oid in (
+            select a.atttypid
+            from pg_catalog.pg_attribute as a
+            inner join pg_catalog.pg_class as c on c.oid = a.attrelid
+            where c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped
+        )
     union all
     select
         b.origin,
@@ -17,6 +25,16 @@ with recursive base_types as (
     from base_types as b
     inner join pg_catalog.pg_type as t on t.oid = b.typbasetype
     where b.typbasetype <> 0
+),
+
+-- Once for each domain, and not for each column: constraints cannot be looked up by it alone.
+domain_rules as (
+    select
+        d.origin,
+        array_agg(pg_catalog.pg_get_expr(k.conbin, 0) order by k.conname) as checks
+    from base_types as d
+    inner join pg_catalog.pg_constraint as k on k.contypid = d.oid and k.contype = 'c'
+    group by d.origin
 )
 
 select
@@ -44,13 +62,7 @@ select
         where l.enumtypid in (t.oid, t.typelem)
         order by l.enumsortorder
     ) as labels,
-    array(
-        select pg_catalog.pg_get_expr(k.conbin, 0)
-        from base_types as d
-        inner join pg_catalog.pg_constraint as k on k.contypid = d.oid and k.contype = 'c'
-        where d.origin = a.atttypid
-        order by k.conname
-    ) as domain_checks,
+    coalesce(r.checks, '{}') as domain_checks,
     a.attnotnull or exists (
         select 1
         from base_types as d
@@ -66,6 +78,7 @@ inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 inner join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 inner join base_types as b on b.origin = a.atttypid and b.typbasetype = 0
 inner join pg_catalog.pg_type as t on t.oid = b.oid
+left join domain_rules as r on r.origin = a.atttypid
 left join pg_catalog.pg_attrdef as f on f.adrelid = c.oid and f.adnum = a.attnum
 where
     c.relkind in ('r', 'p')
