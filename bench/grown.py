@@ -86,5 +86,6 @@ def _checks(number: int) -> str:
     column = "  parent_id:  {type: bigint, not_null: true}\n" if parent else ""
     text = _CHECKS.format(name=_name(number), column=column)
     if parent:
-        text += f"  - foreign_key: [parent_id]\n    references: app.{parent}\n    on_delete: cascade\n    constraint: {_name(number)}_parent_fkey\n"
+        text += f"  - foreign_key: [parent_id]\n    references: app.{parent}\n    on_delete: cascade\n"
+        text += f"    constraint: {_name(number)}_parent_fkey\n"
     return text
