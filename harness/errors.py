@@ -7,7 +7,8 @@
     │   └── SeedError          a seed file: its line and column
     ├── MigrationError         files and ledger disagree: edited, gap, out of order, half applied
     │   └── StatementError     PostgreSQL refused a statement of a file: line, caret, hint
-    └── TargetError            no server, no connection, not enough privileges, too old
+    ├── TargetError            no server, no connection, not enough privileges, too old
+    └── WorkerError            a worker is gone, or is not like this machine
 
 A rule that a database breaks is no error but an :class:`~harness.outcome.Outcome`.
 """
@@ -18,6 +19,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, order=True)
@@ -53,6 +55,10 @@ class HarnessError(Exception):
         self.excerpt = excerpt
         self.hint = hint
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An error of a worker travels to the process that reports it; pickle would call __init__ without keywords.
+        return _anew, (type(self), self.args, self.__dict__)
+
     def __str__(self) -> str:
         lines = [f"{self.place}: {self.message}" if self.place else self.message]
         if self.excerpt:
@@ -60,6 +66,12 @@ class HarnessError(Exception):
         if self.hint:
             lines.append(f"hint: {self.hint}")
         return "\n".join(lines)
+
+
+def _anew(kind: type[HarnessError], args: tuple[Any, ...], state: dict[str, Any]) -> HarnessError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class ProjectError(HarnessError):
@@ -92,6 +104,10 @@ class StatementError(MigrationError):
 
 class TargetError(HarnessError):
     """The server is not there, not willing, or not able."""
+
+
+class WorkerError(HarnessError):
+    """A process or a machine that was to prove some of the checks is gone, or cannot be had."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

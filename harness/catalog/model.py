@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from harness.errors import did_you_mean
 from harness.project.model import TableName
@@ -204,14 +205,19 @@ class Table:
 
     def of_type(self, type: str) -> tuple[Constraint, ...]:
         """Constraints of one ``contype``: ``c``, ``f``, ``p``, ``u`` or ``x``."""
-        return tuple(constraint for constraint in self.constraints if constraint.type == type)
+        return self._by_type.get(type, ())
+
+    @cached_property
+    def _by_type(self) -> Mapping[str, tuple[Constraint, ...]]:
+        types = dict.fromkeys(constraint.type for constraint in self.constraints)
+        return {type: tuple(each for each in self.constraints if each.type == type) for type in types}
 
     @property
     def primary_key(self) -> tuple[str, ...]:
         """Columns of the primary key, empty if there is none."""
         return next((constraint.columns for constraint in self.of_type("p")), ())
 
-    @property
+    @cached_property
     def unique_keys(self) -> tuple[Index, ...]:
         return tuple(index for index in self.indexes if index.unique)
 
@@ -276,9 +282,21 @@ class Catalog:
 
     def referencing(self, name: TableName) -> tuple[tuple[Table, Constraint], ...]:
         """The foreign keys that point at a table, with the tables that hold them."""
-        return tuple(
-            (table, key) for table in self.tables.values() for key in table.of_type("f") if key.references == name
-        )
+        return self._referencing.get(name, ())
+
+    @cached_property
+    def _referencing(self) -> Mapping[TableName, tuple[tuple[Table, Constraint], ...]]:
+        found: dict[TableName, list[tuple[Table, Constraint]]] = {}
+        for table in self.tables.values():
+            for key in table.of_type("f"):
+                if key.references is not None:
+                    found.setdefault(key.references, []).append((table, key))
+        return {name: tuple(keys) for name, keys in found.items()}
+
+    @cached_property
+    def defers(self) -> bool:
+        """Whether any constraint is deferrable."""
+        return any(key.deferrable for table in self.tables.values() for key in table.constraints)
 
     def reading(self, name: TableName) -> tuple[View, ...]:
         """The views that read a table, by themselves or through others."""

@@ -101,15 +101,6 @@ def _create(server: Server, name: str) -> None:
         connection.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
 
 
-def share_hypothesis_data() -> None:
-    """Hypothesis' tables of Unicode take a second to make: once for a person, not once for every directory."""
-    if "HYPOTHESIS_STORAGE_DIRECTORY" not in os.environ:
-        import platformdirs
-        from hypothesis.configuration import set_hypothesis_home_dir
-
-        set_hypothesis_home_dir(platformdirs.user_cache_path("constraint-harness") / "hypothesis")
-
-
 def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Rows as aligned lines; the last column is as wide as it likes."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []

@@ -11,7 +11,6 @@ from harness.cli.common import (
     load_own_project,
     load_project,
     open_database,
-    share_hypothesis_data,
     table,
     target_option,
 )
@@ -142,17 +141,22 @@ def _generate(project: Project, connection: Connection, rows: int, select: tuple
     from harness import declarations
     from harness.catalog import read
     from harness.database import ledger
-    from harness.generation import Oracle, Pools
     from harness.generation.bulk import Site, load, sizes
     from harness.kinds import KINDS
-    from harness.proving.prover import rules
+    from harness.probes.statement import identifier
+    from harness.proving import draws
+    from harness.proving.prover import pools
 
-    share_hypothesis_data()
+    draws.settle()
     checks = declarations.read(project, KINDS)
     started, empty, written, done = time.perf_counter(), 0, 0, 0
     with ledger.lock(connection, _say_waiting):
+        if project.search_path:
+            # Triggers find what they name without a schema as they do for the application.
+            path = ", ".join(map(identifier, project.search_path))
+            connection.execute(f"set search_path = {path}".encode())
         catalog = read(connection, project.ledger_schema)
-        site = Site(connection, catalog, Pools(Oracle(connection), catalog, rules(checks, catalog)))
+        site = Site(connection, catalog, pools(connection, catalog, checks))
         wanted = sizes(site, rows, select)
         for each in load(site, [site.tables[name] for name in wanted], lambda table: wanted[table.name]):
             click.echo(f"  {each.table}  {counted(each.rows, 'row')}{_why_not_all(each)}")

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness import files
-from harness.cli.common import load_project, open_target, share_hypothesis_data, target_option
+from harness.cli.common import load_project, open_target, target_option
 from harness.errors import ProjectError
 from harness.outcome import Outcome, Status
 from harness.reports import scripts
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.catalog.model import Catalog
+    from harness.cli.workers import Crew
+    from harness.crew import Durations, Shard
     from harness.declarations import Check
-    from harness.project.model import Project
+    from harness.project.model import Module, Project
     from harness.reports.run import Run
+    from harness.reports.terminal import Terminal
 
 REPORTS = {"junit": "junit.xml", "json": "report.json"}
 _NAMED = 3  # checks that are named in "repeat with:"; for more of them the whole run is repeated
@@ -45,6 +49,33 @@ class _Formats(click.ParamType[tuple[str, ...]]):
         return formats
 
 
+class _Workers(click.ParamType[int | None]):
+    """A number of processes; ``auto`` leaves it to us."""
+
+    name = "workers"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        if value == "auto":
+            return None
+        if not str(value).isdecimal() or int(str(value)) < 1:
+            self.fail(f"{value!r} is no number of workers, nor 'auto'", param, ctx)
+        return int(str(value))
+
+
+class _Shards(click.ParamType["Shard"]):
+    """``2/3``."""
+
+    name = "shard"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
+        from harness.crew import Shard
+
+        number, slash, of = str(value).partition("/")
+        if not (slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+            self.fail(f"{value!r} is no shard; of three there are 1/3, 2/3 and 3/3", param, ctx)
+        return Shard(int(number), int(of))
+
+
 @click.command()
 @click.option("--select", metavar="WHAT", multiple=True, help="Modules, tables, checks, kind:…, path:…, tag:….")
 @click.option("--exclude", metavar="WHAT", multiple=True, help="What to leave out, in the same words.")
@@ -53,60 +84,112 @@ class _Formats(click.ParamType[tuple[str, ...]]):
 )
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Repeat the run that said this number.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first check that is not proved.")
+@click.option("--workers", type=_Workers(), default="auto", metavar="N|auto", help="Processes.  [default: auto]")
+@click.option("--scheduler", metavar="ADDRESS", help="Prove on the workers of a Dask cluster, tcp://host:8786.")
+@click.option("--shard", type=_Shards(), metavar="I/N", help="Only the I-th of N parts that take equally long.")
+@click.option("--durations", metavar="FILE", multiple=True, help="Weigh by these.  [default: .harness/durations.json]")
 @click.option("--report", type=_Formats(), default="", metavar="junit,json", help="Also write these reports.")
 @click.option("--report-dir", metavar="DIR", help="Where reports go.  [default: .harness/reports]")
 @target_option
-def test(
-    select: tuple[str, ...],
-    exclude: tuple[str, ...],
-    profile: str | None,
-    seed: int | None,
-    fail_fast: bool,
-    report: tuple[str, ...],
-    report_dir: str | None,
-    target: str | None,
-) -> int:
+def test(**given: Any) -> int:
     """Prove the checks.
 
     Works in scratch databases that are dropped afterwards; the target's own database is never touched. With
     --select they hold the modules of those checks, and the modules these depend on, and no others.
+
+    The outcomes are the same however many workers there are, and all shards together have those of the whole run.
     """
-    from harness import declarations, selection
+    return _prove(load_project(), _Asked(**given))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The options of one call."""
+
+    select: tuple[str, ...]
+    exclude: tuple[str, ...]
+    profile: str | None
+    seed: int | None
+    fail_fast: bool
+    workers: int | None
+    scheduler: str | None
+    shard: Shard | None
+    durations: tuple[str, ...]
+    report: tuple[str, ...]
+    report_dir: str | None
+    target: str | None
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What is to be proven: ``there`` are the checks of the modules that are built for ``checks``."""
+
+    modules: tuple[Module, ...]
+    there: tuple[Check, ...]
+    checks: tuple[Check, ...]
+    declared: tuple[Check, ...]
+    durations: Durations
+    shard: str
+
+    @classmethod
+    def of(cls, project: Project, asked: _Asked) -> _Chosen:
+        from harness import declarations, selection
+        from harness.cli.workers import known_durations
+        from harness.kinds import KINDS
+
+        declared = declarations.read(project, KINDS)
+        checks = selection.select(declared, asked.select, asked.exclude)
+        _refuse_nothing(declared, checks)
+        modules = project.modules
+        if asked.select:
+            modules = project.with_dependencies({check.module for check in checks})
+        names = {module.name for module in modules}
+        there = tuple(check for check in declared if check.module in names)
+        durations, shard = known_durations(project.root, asked.durations), ""
+        if asked.shard is not None:
+            # Shards that were dealt by other durations would leave checks out: they say so by another word here.
+            shard = f", shard {asked.shard} of plan {asked.shard.plan(checks, durations)}"
+            checks = asked.shard.part(checks, durations)
+        return cls(modules, there, checks, declared, durations, shard)
+
+
+def _prove(project: Project, asked: _Asked) -> int:
+    from harness.cli import workers
     from harness.database.scratch import workspace
-    from harness.kinds import KINDS
-    from harness.proving.prover import Effort, Prover
+    from harness.proving import draws
+    from harness.proving.prover import Effort
     from harness.reports.run import Run
     from harness.reports.terminal import Terminal
 
-    project = load_project()
-    declared = declarations.read(project, KINDS)
-    chosen = selection.select(declared, select, exclude)
-    _refuse_nothing(declared, chosen)
-    how = project.profile(profile or default_profile(os.environ))
-    share_hypothesis_data()
-    effort = Effort.of(how.scenarios, how.seed if seed is None else seed)
-    modules = project.with_dependencies({check.module for check in chosen}) if select else project.modules
-    there = [check for check in declared if check.module in {module.name for module in modules}]
-    with open_target(project, target) as server, workspace(server, project, modules) as databases:
-        run = Run(project.name, server.description, how.name, effort.scenarios, effort.seed, len(chosen))
-        outcomes: list[Outcome] = []
+    chosen = _Chosen.of(project, asked)
+    profile = project.profile(asked.profile or default_profile(os.environ))
+    draws.settle()
+    effort = Effort.of(profile.scenarios, profile.seed if asked.seed is None else asked.seed)
+    means = workers.Means(asked.workers, asked.scheduler, asked.target, chosen.durations, asked.fail_fast)
+    with open_target(project, asked.target) as server, workspace(server, project, chosen.modules) as databases:
+        run = Run(project.name, server.description, profile.name, effort.scenarios, effort.seed, len(chosen.checks))
         with closing(Terminal(_console(), run)) as terminal:
-            with Prover(there, project, databases, effort) as prover:
-                terminal.begin(f"{server.description}, {_contents(project, chosen, prover.catalog)}")
+            with means.open(databases, chosen.there, chosen.checks, effort) as crew:
+                contents = _contents(project, chosen.checks, crew.catalog)
+                terminal.begin(f"{server.description}, {contents}{chosen.shard}{crew.size}")
                 started = time.perf_counter()
-                for check in chosen:
-                    outcome = prover.prove(check)
-                    scripts.keep(project.root, outcome)
-                    terminal.add(outcome)
-                    outcomes.append(outcome)
-                    if fail_fast and outcome.status is not Status.PROVED:
-                        break
+                outcomes = list(_told(crew, terminal, project.root))
                 seconds = time.perf_counter() - started
             failed = [outcome.name for outcome in outcomes if outcome.status is not Status.PROVED]
-            repeat = _repeat(run, failed, select, exclude, target) if failed or how.name == "ci" else None
+            repeat = _repeat(run, failed, asked) if failed or profile.name == "ci" else None
             terminal.end(seconds, repeat)
-    _write(report, Path(report_dir) if report_dir else project.root / ".harness" / "reports", run, outcomes, seconds)
+    workers.remember(project.root, asked.shard, asked.durations, chosen.declared, outcomes)
+    directory = Path(asked.report_dir) if asked.report_dir else project.root / ".harness" / "reports"
+    _write(asked.report, directory, run, outcomes, seconds)
     return int(bool(failed))
+
+
+def _told(crew: Crew, terminal: Terminal, root: Path) -> Iterator[Outcome]:
+    """The outcomes, each with its script and its line as it comes."""
+    for outcome in crew.outcomes(terminal.tried):
+        scripts.keep(root, outcome)
+        terminal.add(outcome)
+        yield outcome
 
 
 def _refuse_nothing(declared: Sequence[Check], chosen: Sequence[Check]) -> None:
@@ -122,6 +205,8 @@ def _refuse_nothing(declared: Sequence[Check], chosen: Sequence[Check]) -> None:
 
 def _contents(project: Project, chosen: Sequence[Check], catalog: Catalog) -> str:
     """``intents: 3 migrations, 96 rules, 115 checks``: the rules are those of the tables that the checks speak of."""
+    if not chosen:
+        return "no checks"  # more shards than checks
     modules = [module for module in project.modules if any(check.module == module.name for check in chosen)]
     own = sum(len(module.migrations) for module in modules)
     migrations = len(project.adopted.steps) if project.adopted else own
@@ -131,15 +216,18 @@ def _contents(project: Project, chosen: Sequence[Check], catalog: Catalog) -> st
     return f"{names}: {counted(migrations, 'migration')}, {counted(rules, 'rule')}, {counted(len(chosen), 'check')}"
 
 
-def _repeat(run: Run, failed: Sequence[str], select: Sequence[str], exclude: Sequence[str], target: str | None) -> str:
+def _repeat(run: Run, failed: Sequence[str], asked: _Asked) -> str:
     """The command that tries the same again: only the checks that failed, where they are few."""
     words = ["harness", "test"]
+    select, exclude, target = asked.select, asked.exclude, asked.target
     if failed and len(failed) <= _NAMED:
-        select, exclude = failed, ()
+        select, exclude = tuple(failed), ()
     for name in select:
         words += ["--select", name]
     for name in exclude:
         words += ["--exclude", name]
+    if asked.shard is not None and select == asked.select:
+        words += ["--shard", str(asked.shard)]
     if target is not None and "://" not in target and "=" not in target:  # a connection string may hold a password
         words += ["--target", target]
     return shlex.join([*words, "--profile", run.profile, "--seed", str(run.seed)])

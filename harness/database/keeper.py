@@ -25,6 +25,7 @@ TEMPLATE = re.compile(r"harness_t_([0-9a-f]{8})[0-9a-f]{8}")
 # The first halves of two-part advisory lock keys; the second is the run's or the template's number, or 0.
 RUN, USE, BUILD = 0x68617201, 0x68617202, 0x68617203
 POLL_SECONDS = 0.05
+SESSION_ENDS_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,14 @@ def drop_roles(connection: Connection, names: Iterable[str]) -> tuple[list[str],
 def drop_database(connection: Connection, name: str) -> None:
     """Drop a database, and disconnect whoever is in it; one that is gone already is fine."""
     connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+
+def end_sessions(connection: Connection, application_name: str) -> None:
+    """Ends sessions by name and waits until they are gone: one that is just making a database would leave it behind."""
+    connection.execute(
+        "select pg_terminate_backend(pid, %s) from pg_stat_activity where application_name = %s",
+        [int(SESSION_ENDS_SECONDS * 1000), application_name],
+    )
 
 
 def lock_number(pattern: re.Pattern[str], name: str) -> int:

@@ -133,11 +133,10 @@ class Shapes:
                 elif not probe.settings:
                     _add(found, catalog, probe.statement)
         tables = tuple(dict.fromkeys([*(shape[1] for shape in found), *(loop.table for loop in loops)]))
-        deferrable = any(key.deferrable for table in catalog.tables.values() for key in table.constraints)
         json = tuple(
             (name, column.name) for name in tables for column in catalog.tables[name].columns if column.is_json
         )
-        return cls(tuple(found), tables, deferrable, json, tuple(loops))
+        return cls(tuple(found), tables, catalog.defers, json, tuple(loops))
 
     def number(self, statement: Statement) -> int:
         """The number of a statement's shape, :data:`EXECUTE` if it has none."""

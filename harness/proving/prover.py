@@ -21,11 +21,12 @@ from harness.kinds.base import Begun, Databases, Fact, Kind, Pair, Subject, Unre
 from harness.kinds.primary_key import PrimaryKey
 from harness.kinds.touched_on_update import TouchedOnUpdate
 from harness.outcome import Counterexample, Outcome, Status
-from harness.probes import Probe, Refusal, Session
+from harness.probes import Session
 from harness.project.model import Project, TableName
 from harness.proving.effort import Effort as Effort
 from harness.proving.opaque import Opaque, blamed
 from harness.proving.racing import Contest, compete
+from harness.proving.refusals import Refusals
 from harness.proving.reproduction import counterexample, schedule
 from harness.proving.trial import SETUP, Trial, attempt, drawn
 from harness.races import Stage
@@ -50,7 +51,6 @@ class Prover:
     """Proves one check after the other in a scratch database of its own, which no check changes."""
 
     def __init__(self, declared: Sequence[Check], project: Project, databases: Databases, effort: Effort) -> None:
-        self._declared = declared
         self._project = project
         self._databases = databases
         self._effort = effort
@@ -69,13 +69,11 @@ class Prover:
         self._filled: psycopg.Connection[Any] | None = None
         self._full: set[TableName] = set()
         self._pairs: tuple[TableName, list[Pair]] | None = None
-        self._refusals = [
-            (check, refused)
-            for check in declared
-            if check.table is not None
-            for stated in check.rule.refusals(check.table)
-            if (refused := stated.in_catalog(self.catalog.tables.get(check.table))) is not None
-        ]
+        self._refusals = Refusals(declared, self.catalog)
+        self._beside: dict[TableName, list[Kind]] = {}
+        for check in declared:
+            if check.table is not None:
+                self._beside.setdefault(check.table, []).append(check.rule)
 
     def __enter__(self) -> Prover:
         return self
@@ -140,9 +138,9 @@ class Prover:
                 scenarios=self._effort.drawn,
                 seeded=self._effort.seed,
                 shrink=self._effort.shrink,
-                own=[refused for other, refused in self._refusals if other is check],
-                others=[refused for other, refused in self._refusals if other is not check],
-                barred=lambda probe, refusal: self._bars(check, probe, refusal),
+                own=self._refusals.of(check),
+                others=lambda refusal: self._refusals.beside(check, refusal),
+                barred=lambda probe, refusal: self._refusals.bars(check, probe, refusal),
                 ready=self._begin(stated) if isinstance(stated, Begun) else None,
                 opaque=self._opaque,
             )
@@ -178,17 +176,9 @@ class Prover:
                 scenarios=self._effort.races,
                 seeded=self._effort.seed,
                 shrink=self._effort.shrink,
-                declared=[refused for _, refused in self._refusals],
+                declared=self._refusals.all,
             )
         verdict.add_contest(check, contest)
-
-    def _bars(self, check: Check, probe: Probe, refusal: Refusal) -> bool:
-        """Whether another rule of the table lets a probe get no further, and it was that one which refused it."""
-        return any(
-            refused.matches(refusal) and other.rule.bars(probe)
-            for other, refused in self._refusals
-            if other is not check and other.table == check.table
-        )
 
     def _becomes(self, rule: Kind, verdict: _Verdict) -> bool:
         """A role that the tool may not take on refuses nothing itself: nothing would be shown."""
@@ -199,7 +189,7 @@ class Prover:
         return True
 
     def _subject(self, check: Check) -> Subject:
-        beside = [other.rule for other in self._declared if other.table == check.table and other.table is not None]
+        beside = self._beside.get(check.table, []) if check.table else []
         return Subject(
             module=check.module,
             name=check.table,

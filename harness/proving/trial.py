@@ -96,17 +96,18 @@ def attempt(
     seeded: int,
     shrink: bool,
     own: Iterable[Refused],
-    others: Iterable[Refused],
+    others: Callable[[Refusal], Iterable[Refused]],
     barred: Callable[[Probe, Refusal], bool] = lambda probe, refusal: False,
     ready: Iterable[Pair] | None = None,
     opaque: Opaque = Opaque(),  # noqa: B008 - frozen
 ) -> Trial:
-    """Tries up to ``scenarios`` scenarios. ``own`` are the refusals of the check's rule, ``others`` of all others.
+    """Tries up to ``scenarios`` scenarios. ``own`` are the refusals of the check's rule, ``others`` those
+    of all others that may be behind what was refused.
 
     A probe that is ``barred`` by another rule need not be seen. ``ready`` are the pairs that would be drawn, where they
     have been drawn before.
     """
-    examine = _Examiner(session, tuple(own), tuple(others), barred, opaque)
+    examine = _Examiner(session, tuple(own), others, barred, opaque)
     trial = Trial()
 
     def hand_on(scenario: Scenario, answer: Answer) -> bool:
@@ -131,7 +132,7 @@ def attempt(
 class _Examiner:
     session: Session
     own: tuple[Refused, ...]
-    others: tuple[Refused, ...]
+    others: Callable[[Refusal], Iterable[Refused]]
     barred: Callable[[Probe, Refusal], bool]
     opaque: Opaque
 
@@ -153,7 +154,7 @@ class _Examiner:
 
     def _by_opaque(self, aspect: str, refusal: Refusal) -> dict[str, tuple[str, ...]]:
         """The aspect and the trigger of which nothing is said, if it was one that refused."""
-        found = next((rule for rule in self.others if not rule.sqlstates and rule.matches(refusal)), None)
+        found = next((rule for rule in self.others(refusal) if not rule.sqlstates and rule.matches(refusal)), None)
         return {aspect: found.triggers} if found else {}
 
     def _unexcused(self, trial: Trial, scenario: Scenario, failures: list[Failure]) -> Failure | None:
@@ -168,7 +169,7 @@ class _Examiner:
 
     def _books(self, trial: Trial, probe: Probe, reply: Reply) -> bool:
         """Books what one probe showed; whether it went wrong."""
-        verdict = judge(probe, reply, self.others)
+        verdict = judge(probe, reply, self.others(reply.refusal) if reply.refusal else ())
         if verdict is Verdict.AS_WANTED:
             trial.shown.add(probe.aspect)
         elif verdict is Verdict.UNTRIED:
@@ -188,7 +189,7 @@ class _Examiner:
         If it was by another declared rule, the check of that one will say so. What is no rule at all (a missing
         privilege, a full disk) shows nothing of this one.
         """
-        declared = any(rule.matches(refusal) for rule in self.others)
+        declared = any(rule.matches(refusal) for rule in self.others(refusal))
         if (declared or refusal.sqlstate[:2] in NO_RULE) and not any(rule.matches(refusal) for rule in self.own):
             trial.refused = trial.refused or refusal
             trial.opaque |= self._by_opaque(SETUP, refusal)

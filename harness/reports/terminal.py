@@ -27,6 +27,7 @@ class Terminal:
         self._run = run
         self._totals = Totals()
         self._heading: str | None = None
+        self._tried = 0
         self._status = console.status("", spinner="line") if console.is_terminal else None
 
     def begin(self, heading: str) -> None:
@@ -51,6 +52,11 @@ class Terminal:
         self._check(outcome)
         for line in words.lines(outcome):
             self._line(f"{INDENT}{line}")
+        self._progress()
+
+    def tried(self, count: int) -> None:
+        """So many more checks are done; their lines come when it is their turn."""
+        self._tried += count
         self._progress()
 
     def end(self, seconds: float, repeat: str | None) -> None:
@@ -85,7 +91,7 @@ class Terminal:
 
     def _progress(self) -> None:
         if self._status is not None:
-            self._status.update(f"{self._totals.checks} of {self._run.selected}")
+            self._status.update(f"{max(self._tried, self._totals.checks)} of {self._run.selected}")
 
 
 def totals(found: Totals, seconds: float) -> str:

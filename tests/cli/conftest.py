@@ -96,6 +96,15 @@ class Cli:
         )
 
 
+def ended(running: subprocess.Popen[str], seconds: float = 60.0) -> tuple[str, str]:
+    """What a run still says; one that does not end fails the test, and does not hold up the others."""
+    try:
+        return running.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        raise
+
+
 def timeless(text: str) -> str:
     """Output without what differs from one run to the next."""
     text = re.sub(r"[\d,]+ ms\b", "N ms", text)

@@ -32,7 +32,8 @@ select
     (
         select k.conname
         from pg_catalog.pg_constraint as k
-        where k.conindid = x.indexrelid and k.contype in ('p', 'u', 'x')
+        -- The table is asked for since that has an index.
+        where k.conrelid = x.indrelid and k.conindid = x.indexrelid and k.contype in ('p', 'u', 'x')
     ) as constraint,
     pg_catalog.pg_get_indexdef(x.indexrelid) as definition,
     array(

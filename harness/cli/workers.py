@@ -1,0 +1,148 @@
+"""Who proves the checks of ``harness test``: this process, several of them, or the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.crew import Durations, Job, OwnServer, Shard, SharedServer, Work, chunks, prove
+from harness.crew.durations import FILE, record
+from harness.outcome import Outcome, Status
+
+if TYPE_CHECKING:
+    from harness.catalog.model import Catalog
+    from harness.database.scratch import Workspace
+    from harness.declarations import Check
+    from harness.proving.prover import Effort
+
+WORTH = 4.0
+"""Seconds of work for which ``auto`` takes one more worker: each imports and clones before it begins."""
+
+MOST = 8
+"""Workers that ``auto`` takes at most: each has some six connections, and servers have a hundred."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """A run that has begun. ``outcomes`` takes what wants to hear how many checks are done."""
+
+    catalog: Catalog
+    size: str
+    outcomes: Callable[[Callable[[int], None]], Iterator[Outcome]] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Means:
+    """The options that say who proves."""
+
+    workers: int | None
+    scheduler: str | None
+    target: str | None
+    durations: Durations
+    fail_fast: bool
+
+    @contextmanager
+    def open(
+        self, databases: Workspace, there: Sequence[Check], chosen: Sequence[Check], effort: Effort
+    ) -> Iterator[Crew]:
+        """Begins; whoever was to prove has ended when this is left."""
+        count = self.workers or self._worth(chosen)
+        if self.scheduler is not None:
+            opened = self._far(databases, there, chosen, effort)
+        elif count > 1:
+            opened = self._near(databases, there, chosen, effort, count)
+        else:
+            opened = self._alone(databases, there, chosen, effort)
+        with opened as crew:
+            yield crew
+
+    @contextmanager
+    def _alone(
+        self, databases: Workspace, there: Sequence[Check], chosen: Sequence[Check], effort: Effort
+    ) -> Iterator[Crew]:
+        from harness.proving.prover import Prover
+
+        with Prover(there, databases.project, databases, effort) as prover:
+
+            def outcomes(tried: Callable[[int], None]) -> Iterator[Outcome]:
+                for check in chosen:
+                    outcome = prover.prove(check)
+                    yield outcome
+                    if self.fail_fast and outcome.status is not Status.PROVED:
+                        return
+
+            yield Crew(prover.catalog, "", outcomes)
+
+    @contextmanager
+    def _near(
+        self, databases: Workspace, there: Sequence[Check], chosen: Sequence[Check], effort: Effort, count: int
+    ) -> Iterator[Crew]:
+        from harness.crew.processes import processes
+
+        databases.template()  # once, before all of them ask for it
+        names = tuple(module.name for module in databases.modules)
+        place = SharedServer(databases.server, databases.run)
+        work = Work.of(Job(databases.project, names, tuple(there), tuple(chosen), effort, place))
+        with processes(count) as executor:
+            # They start while this process reads the catalog.
+            parts = chunks(chosen, self.durations, count, in_order=self.fail_fast)
+            outcomes = prove(executor, work, parts, fail_fast=self.fail_fast)
+            yield Crew(_catalog(databases), f", {count} workers", outcomes)
+
+    @contextmanager
+    def _far(
+        self, databases: Workspace, there: Sequence[Check], chosen: Sequence[Check], effort: Effort
+    ) -> Iterator[Crew]:
+        from harness.crew import luggage
+        from harness.crew.scheduler import cluster
+        from harness.database.targets import resolve
+
+        project = databases.project
+        names = tuple(module.name for module in databases.modules)
+        place = OwnServer(resolve(project, self.target, os.environ), luggage.pack(project))
+        work = Work.of(Job(project, names, tuple(there), tuple(chosen), effort, place))
+        assert self.scheduler is not None
+        with cluster(self.scheduler, work) as dask:
+            parts = chunks(chosen, self.durations, dask.size, in_order=self.fail_fast)
+            outcomes = prove(dask.executor, work, parts, fail_fast=self.fail_fast, alive=dask.alive)
+            yield Crew(_catalog(databases), f", {dask.size} workers of {self.scheduler}", outcomes)
+
+    def _worth(self, chosen: Sequence[Check]) -> int:
+        """As many workers as there are cores, and as the run is worth."""
+        from harness.crew.processes import cores
+
+        return max(1, min(cores(), MOST, int(sum(self.durations.weights(chosen)) / WORTH)))
+
+
+def _catalog(databases: Workspace) -> Catalog:
+    from harness.catalog import read
+
+    name = databases.clone()
+    with databases.connect(name) as connection:
+        catalog = read(connection, databases.project.ledger_schema)
+    databases.drop(name)
+    return catalog
+
+
+def known_durations(root: Path, given: Sequence[str]) -> Durations:
+    """Those of the files that were named, else what the last runs wrote."""
+    return Durations.merged(map(Path, given)) if given else Durations.recorded(root)
+
+
+def remember(
+    root: Path, shard: Shard | None, given: Sequence[str], declared: Sequence[Check], outcomes: Sequence[Outcome]
+) -> None:
+    """Writes what the checks took.
+
+    A shard has a file to itself, and leaves it alone where it was given: the others have to be dealt by the same.
+    """
+    name = FILE if shard is None else FILE.with_name(f"durations-{shard.number}-of-{shard.of}.json")
+    path = root / name
+    if shard is not None and path.absolute() in (Path(each).absolute() for each in given):
+        return
+    with suppress(OSError):  # no reason to call a run a failure
+        record(path, declared, outcomes)

@@ -1,0 +1,82 @@
+"""``.harness/durations.json``: how long each check took when it was last tried; work is shared out by it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+
+from harness import files
+from harness.declarations import Check
+from harness.errors import Place, ProjectError
+from harness.outcome import Outcome
+
+FILE = Path(".harness", "durations.json")
+VERSION = 1
+
+TYPICAL = 0.05
+"""Seconds of a check where nothing at all is known."""
+
+
+@dataclass(frozen=True)
+class Durations:
+    """Seconds of checks, by name."""
+
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> Durations:
+        """Those of a file. Raises :class:`ProjectError` if it is not there, or no file of durations."""
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            return cls({str(name): float(value) for name, value in found["seconds"].items()})
+        except OSError as error:
+            raise ProjectError(
+                f"cannot be read: {error.strerror}",
+                place=Place(path),
+                hint=f"a run without --shard writes {FILE.as_posix()}",
+            ) from None
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise ProjectError(
+                "no durations of checks", place=Place(path), hint="delete it; the next run writes it anew"
+            ) from None
+
+    @classmethod
+    def merged(cls, paths: Iterable[Path]) -> Durations:
+        """Those of several files, of a check that stands in more than one the last. Raises :class:`ProjectError`."""
+        seconds: dict[str, float] = {}
+        for path in paths:
+            seconds |= cls.read(path).seconds
+        return cls(seconds)
+
+    @classmethod
+    def recorded(cls, root: Path) -> Durations:
+        """What the last runs of a project wrote; none if that cannot be read, as it only makes a run quicker."""
+        try:
+            return cls.read(root / FILE)
+        except ProjectError:
+            return cls()
+
+    def weights(self, checks: Sequence[Check]) -> list[float]:
+        """What each check is expected to take; one that was never tried, the mean of its kind."""
+        kinds: dict[str, list[float]] = {}
+        for check in checks:
+            if check.name in self.seconds:
+                kinds.setdefault(check.kind, []).append(self.seconds[check.name])
+        means = {kind: fmean(known) for kind, known in kinds.items()}
+        overall = fmean(each for known in kinds.values() for each in known) if kinds else TYPICAL
+        return [self.seconds.get(check.name, means.get(check.kind, overall)) for check in checks]
+
+
+def record(path: Path, declared: Sequence[Check], outcomes: Sequence[Outcome]) -> None:
+    """Brings a file of durations up to date; checks that are not declared any more leave it. Raises OSError."""
+    try:
+        before = Durations.read(path).seconds
+    except ProjectError:
+        before = {}
+    names = {check.name for check in declared}
+    seconds = {name: value for name, value in before.items() if name in names}
+    seconds |= {outcome.name: round(outcome.seconds, 4) for outcome in outcomes}
+    files.write(path, json.dumps({"version": VERSION, "seconds": seconds}, indent=1, sort_keys=True) + "\n")

@@ -1,0 +1,67 @@
+"""Workers as processes of this machine."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@contextmanager
+def processes(count: int) -> Iterator[Executor]:
+    """``count`` processes, all ended when this is left, in the middle of whatever they do.
+
+    Each is on a leash, a pipe that nobody writes to: when this process lets go of its end, by killing too, they end.
+    Interrupts are for this process alone. They are spawned, as Windows and macOS have it, so they inherit nothing.
+    """
+    context = multiprocessing.get_context("spawn")
+    end, leash = context.Pipe(duplex=False)
+    executor = _Uninterrupted(count, context, _leashed, (end,))
+    try:
+        yield executor
+    finally:
+        leash.close()
+        executor.shutdown(wait=True, cancel_futures=True)
+        end.close()
+
+
+class _Uninterrupted(ProcessPoolExecutor):
+    """Starts its processes so that Ctrl-C, which goes to all in the foreground, leaves them alone."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        if not hasattr(signal, "pthread_sigmask"):
+            return super().submit(fn, *args, **kwargs)
+        # A mask is inherited, and a signal that comes meanwhile is delivered afterwards.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(fn, *args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _leashed(end: Connection) -> None:
+    """The first thing that a worker does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(end,), daemon=True).start()
+
+
+def _end_with(end: Connection) -> None:
+    try:
+        end.recv_bytes()
+    except (EOFError, OSError):
+        os._exit(1)  # nothing of a worker is worth keeping; its databases are dropped by whoever began the run
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(len(os.sched_getaffinity(0)), 1)
+    return os.cpu_count() or 1

@@ -1,0 +1,67 @@
+"""The refusals of all declared rules, found by what was refused: a schema has thousands, and a probe meets one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from harness.catalog.model import Catalog
+from harness.declarations import Check
+from harness.kinds.base import Kind
+from harness.probes import Probe, Refusal, Refused
+from harness.project.model import TableName
+
+Stated = tuple[Check, Refused]
+
+
+class Refusals:
+    """What the rules of a project refuse with, as far as the catalog has what refuses."""
+
+    def __init__(self, declared: Sequence[Check], catalog: Catalog) -> None:
+        self.all: list[Refused] = []
+        self._stated: list[Stated] = []
+        self._of: dict[int, list[Refused]] = defaultdict(list)
+        self._by_table: dict[TableName, list[Stated]] = defaultdict(list)
+        self._anywhere: list[Stated] = []
+        self._declared_of: dict[TableName, list[Stated]] = defaultdict(list)
+        for check in declared:
+            if check.table is None:
+                continue
+            rule: Kind = check.rule
+            for stated in rule.refusals(check.table):
+                refused = stated.in_catalog(catalog.tables.get(check.table))
+                if refused is not None:
+                    self._add(check, check.table, refused)
+
+    def _add(self, check: Check, table: TableName, refused: Refused) -> None:
+        self.all.append(refused)
+        self._stated.append((check, refused))
+        self._of[id(check)].append(refused)
+        self._declared_of[table].append((check, refused))
+        if refused.table is None:
+            self._anywhere.append((check, refused))
+        else:
+            self._by_table[refused.table].append((check, refused))
+
+    def of(self, check: Check) -> Sequence[Refused]:
+        """Those of one check."""
+        return self._of.get(id(check), ())
+
+    def beside(self, check: Check, refusal: Refusal) -> Iterator[Refused]:
+        """Those of all other checks that may be behind a refusal."""
+        return (refused for other, refused in self._near(refusal) if other is not check)
+
+    def bars(self, check: Check, probe: Probe, refusal: Refusal) -> bool:
+        """Whether another rule of the table lets a probe get no further, and it was that one which refused it."""
+        return check.table is not None and any(
+            other is not check and refused.matches(refusal) and other.rule.bars(probe)
+            for other, refused in self._declared_of.get(check.table, ())
+        )
+
+    def _near(self, refusal: Refusal) -> Iterator[Stated]:
+        if refusal.datatype and not refusal.table:  # a domain says nothing of the table: it may be any of them
+            yield from self._stated
+            return
+        yield from self._anywhere
+        if refusal.table_name is not None:
+            yield from self._by_table.get(refusal.table_name, ())
