@@ -35,7 +35,7 @@ class Run:
 
 def measure(root: Path, tables: int) -> Run:
     """The second run in a project."""
-    command = [HARNESS, "test", "--seed", "1", "--workers", "1"]
+    command: list[str] = [str(HARNESS), "test", "--seed", "1", "--workers", "1"]
     subprocess.run(command, cwd=root, stdout=subprocess.DEVNULL, check=True)
     load = os.getloadavg()[0]
     started = time.perf_counter()

@@ -26,7 +26,7 @@ def run(root: Path, workers: int) -> float:
     """The seconds that a run takes."""
     load = os.getloadavg()[0]
     started = time.perf_counter()
-    command = [HARNESS, "test", "--seed", "1", "--workers", str(workers)]
+    command: list[str] = [str(HARNESS), "test", "--seed", "1", "--workers", str(workers)]
     subprocess.run(command, cwd=root, stdout=subprocess.DEVNULL, check=False)
     seconds = time.perf_counter() - started
     print(f"{workers} worker{'s' if workers > 1 else ' '} {seconds:>8.1f} s   load before {load:.1f}", flush=True)

@@ -31,7 +31,7 @@ DEPTH = 50
 """Parents of parents before a chain of foreign keys is given up."""
 
 PLENTY = 12
-"""Rows of a scenario after which parents are shared, and what may be NULL is: ancestors of ancestors are many."""
+"""Ancestors of one row after which parents are shared, and what may be NULL is: those of ancestors are many."""
 
 
 @cache
@@ -67,6 +67,7 @@ class Draft:
         self._rows: dict[TableName, list[dict[str, str | None]]] = {}
         self._kin: dict[TableName, Mapping[str, str | None]] | None = None
         self._path: list[Pending] = []
+        self._before = 0
         self.inserts: list[Insert] = []
         self.rings: list[tuple[Insert, ...]] = []
         """Rows among the inserts that refer to one another in a circle: one statement has to insert them."""
@@ -172,6 +173,8 @@ class Draft:
             self._draw_before(name, standing, depth)
         row: dict[str, str | None] = dict(fixed)
         pools = self._pools.of(table) if pools is None else pools
+        if not depth:
+            self._before = len(self.inserts)
         above = {pending.table for pending in self._path} | {table.name}
         if depth:
             end_chain(table, row, pools, above)
@@ -282,7 +285,7 @@ class Draft:
             return True
         if decided or set(nullable) & set(present):
             return False
-        if key.references == table.name or (self._path and len(self.inserts) > PLENTY):
+        if key.references == table.name or (self._path and len(self._ancestors) > PLENTY):
             return True
         return bool(self.draw(_LEADS_NOWHERE))
 
@@ -339,16 +342,21 @@ class Draft:
     ) -> Mapping[str, str | None] | None:
         """A parent that stands already, where there are rows in plenty."""
         assert key.references is not None
-        if not depth or len(self.inserts) <= PLENTY:
+        if not depth or len(self._ancestors) <= PLENTY:
             return None
         own = self._path[-1].row
-        for insert in self.inserts:
+        for insert in self._ancestors:
             if insert.table != key.references or not known.items() <= insert.values.items():
                 continue
             led = {name: insert.values.get(to) for name, to in zip(key.columns, key.referenced_columns, strict=True)}
             if not clashes(table, {**own, **led}, self._rows.get(table.name, []), set(led)):
                 return insert.values
         return None
+
+    @property
+    def _ancestors(self) -> Sequence[Insert]:
+        """What was inserted for the row that is wanted: others have ancestors of their own, or none were strangers."""
+        return self.inserts[self._before :]
 
     def _new_parent(self, name: TableName, known: dict[str, str | None], depth: int) -> Mapping[str, str | None]:
         """Draws a parent and has it inserted: by itself, or together with the rows that it stands in a circle with."""
