@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from harness import declarations
 from harness.adopt import page, places, project_file, record
-from harness.adopt.filling import Filled, fill
+from harness.adopt.filling import Filled, Tell, entry, fill
 from harness.adopt.project_file import Origin
 from harness.adopt.refresh import Refreshed, check, refresh
 from harness.adopt.survey import Survey, survey
@@ -49,11 +49,20 @@ def written(survey: Survey, name: str, origin: Origin, target: str) -> dict[Path
     return {Path("project.yml"): project_file.render(name, modules, origin, target), **files}
 
 
-def filled(server: Server, project: Project, survey: Survey) -> Iterator[Filled]:
+def filled(server: Server, project: Project, survey: Survey, tell: Tell) -> Filled:
     """Tries rows of each table, one after the other, with all that its check files say."""
     declared = declarations.read(project, KINDS)
     with workspace(server, project, project.modules) as space, space.connect(space.clone()) as connection:
-        yield from fill(connection, survey.catalog, declared, survey.tables)
+        return fill(connection, survey.catalog, declared, survey.tables, project.search_path, tell)
+
+
+def taught(survey: Survey, found: Filled) -> Survey:
+    """The survey with what was found out about the rows of its tables."""
+    sheets = {
+        name: replace(sheet, rows=entry(found.learnt[name])) if name in found.learnt else sheet
+        for name, sheet in survey.sheets.items()
+    }
+    return replace(survey, sheets=sheets)
 
 
 def refreshed(server: Server, project: Project, schemas: Sequence[str]) -> tuple[Survey, Refreshed]:

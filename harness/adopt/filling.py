@@ -1,72 +1,116 @@
-"""Which tables can be filled: one drawn row of each, with its parents, tried on the server."""
+"""Which tables can be filled: a drawn row of each, with its parents, tried on the server; and what helps there."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from hypothesis import strategies as st
 
-from harness.catalog.model import Catalog, Missing, Table
+from harness.adopt.sheet import Entry, table_name
+from harness.adopt.yaml import Value
+from harness.catalog.model import Catalog, Table
 from harness.declarations import Check
-from harness.generation import Draft, Oracle, Pools, Unfillable, Unsupported
-from harness.probes import Refusal, Scenario, Session
+from harness.generation.lessons import Obstacle, Teacher
+from harness.generation.supply import Supply
+from harness.probes import Session
+from harness.probes.statement import identifier
 from harness.project.model import TableName
-from harness.proving.prover import rules
-from harness.proving.trial import drawn
+from harness.proving.prover import pools
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.generation import Rule
-
-DRAWN = (3, 30)
-"""Rows drawn of each table; the second time only where all of the first were refused: triggers let few values pass."""
+_LOST = re.compile(r"refused with (42P01|42883|42704): ")
+"""No such relation, function or type."""
 
 
 @dataclass(frozen=True)
 class Filled:
-    """A table, and what stood in the way of its rows, if anything did."""
+    """Which tables were filled: ``empty`` are the others, with what stood in the way.
 
-    table: TableName
-    reason: str | None
+    ``learnt`` is what their rows have to be, ``search_path`` where triggers have to look for what they name.
+    """
+
+    tables: int
+    empty: Mapping[TableName, Obstacle]
+    learnt: Mapping[TableName, Supply]
+    search_path: tuple[str, ...] = ()
+
+
+Tell = Callable[[Sequence[Table]], Iterable[Table]]
+"""Shows how far it is while tables are gone through."""
 
 
 def fill(
-    connection: psycopg.Connection[Any], catalog: Catalog, declared: Sequence[Check], tables: Sequence[Table]
-) -> Iterator[Filled]:
-    """Tries a few rows of each table, one after the other; nothing of them stays."""
-    stated: Mapping[TableName, tuple[Rule, ...]] = rules(declared, catalog)
-    pools = Pools(Oracle(connection), catalog, stated)
-    session = Session(connection, catalog)
-    for table in tables:
-        yield Filled(table.name, _reason(session, catalog, pools, table))
+    connection: psycopg.Connection[Any],
+    catalog: Catalog,
+    declared: Sequence[Check],
+    tables: Sequence[Table],
+    search_path: Sequence[str],
+    tell: Tell,
+) -> Filled:
+    """Tries rows of each table; nothing of them stays.
+
+    Where functions name things without their schema and nothing says where to look for them, the schemas of the tables
+    are tried, those with the most tables first.
+    """
+    found = _filled(connection, catalog, declared, tables, (), tell)
+    lost = [table for table in tables if table.name in found.empty and _LOST.search(found.empty[table.name].reason)]
+    if search_path or not lost:
+        return found
+    path = tuple(dict.fromkeys((*catalog.schemas, "public")))
+    names = ", ".join(map(identifier, path))
+    connection.execute(f"set search_path = {names}".encode())
+    again = _filled(connection, catalog, declared, tables, path, tell)
+    connection.execute("reset search_path")
+    return again if len(again.empty) < len(found.empty) else found
 
 
-def _reason(session: Session, catalog: Catalog, pools: Pools, table: Table) -> str | None:
-    try:
-        answers: list[object] = []
-        for count in DRAWN:
-            scenarios = drawn(_rows(catalog, pools, table), count, count)
-            answers = [*answers, *(session.run(scenarios) if scenarios else [])]
-            if any(not isinstance(answer, Refusal) for answer in answers):
-                return None
-    except (Unfillable, Unsupported, Missing) as error:
-        return str(error)
-    except (psycopg.ProgrammingError, psycopg.DataError) as error:
-        return f"PostgreSQL cannot evaluate a rule: {error.diag.message_primary}"
-    if not answers:
-        return "no rows were found that keep all rules"
-    return str(answers[0])
+def _filled(
+    connection: psycopg.Connection[Any],
+    catalog: Catalog,
+    declared: Sequence[Check],
+    tables: Sequence[Table],
+    search_path: tuple[str, ...],
+    tell: Tell,
+) -> Filled:
+    teacher = Teacher(Session(connection, catalog), pools(connection, catalog, declared))
+    empty = {}
+    for table in tell(tables):
+        try:
+            obstacle = teacher.fill(table.name)
+        except (psycopg.ProgrammingError, psycopg.DataError) as error:
+            obstacle = Obstacle(table.name, f"PostgreSQL cannot evaluate a rule: {error.diag.message_primary}")
+        if obstacle is not None:
+            empty[table.name] = obstacle
+    return Filled(len(tables), empty, teacher.learnt, search_path)
 
 
-def _rows(catalog: Catalog, pools: Pools, table: Table) -> st.SearchStrategy[Scenario]:
-    @st.composite
-    def scenario(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Scenario:
-        draft = Draft(draw, catalog, pools)
-        draft.insert(table.name)
-        return Scenario(tuple(draft.inserts), ())
+def entry(supply: Supply) -> Entry:
+    """What was learnt, as an entry of ``checks:``."""
+    columns: dict[str, Value] = {column: list(values) for column, values in supply.values.items()}
+    for column, lead in supply.leads.items():
+        columns[column] = {"references": f"{table_name(lead.table)} ({_column(lead.column)})"}
+    for column, parent in supply.parents.items():
+        known = columns.get(column)
+        columns[column] = {**(known if isinstance(known, dict) else {}), "parent": dict(parent)}
+    found: Entry = {"rows": columns}
+    before: dict[str, Value] = {}
+    for table, row in supply.before:
+        rows = before.setdefault(table_name(table), [])
+        assert isinstance(rows, list)
+        rows.append(dict(row))
+    if before:
+        found["before"] = {
+            name: rows[0] if isinstance(rows, list) and len(rows) == 1 else rows for name, rows in before.items()
+        }
+    if supply.past_triggers:
+        found["past_triggers"] = "true"
+    return found
 
-    return scenario()
+
+def _column(name: str) -> str:
+    return name if re.fullmatch(r"[^\s\".(),]+", name) else identifier(name)

@@ -15,6 +15,7 @@ GROUPS = (
     ("comment",),
     ("trigger",),
     ("privileges", "policy"),
+    ("rows",),
 )
 
 
@@ -28,9 +29,10 @@ def render(sheet: Sheet) -> str:
         lines += column_lines(name, column)
     if not sheet.columns:
         lines[-1] = "columns: {}"
-    if sheet.checks:
+    entries = [entry for _, entry in sheet.checks] + ([sheet.rows] if sheet.rows else [])
+    if entries:
         lines.append("checks:")
-        lines += _checks([entry for _, entry in sheet.checks])
+        lines += _checks(entries)
     return "\n".join(lines) + "\n"
 
 

@@ -35,7 +35,7 @@ _ALIASES = (
 class Sheet:
     """``columns`` and ``checks`` as they are to be written; ``homes`` says in which column a rule has its short form.
 
-    ``unsaid`` are the rules that no check can state.
+    ``unsaid`` are the rules that no check can state; ``rows`` is what was found out by trying, no rule of the catalog.
     """
 
     table: TableName
@@ -44,6 +44,7 @@ class Sheet:
     checks: list[tuple[Part, Entry]] = field(default_factory=list)
     homes: dict[Part, str] = field(default_factory=dict)
     unsaid: list[str] = field(default_factory=list)
+    rows: Entry | None = None
 
     def count(self) -> Iterator[str]:
         """The kind of each rule that is written."""

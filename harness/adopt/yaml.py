@@ -1,6 +1,7 @@
 """YAML as people write it here: short mappings on one line, SQL in quotes only where YAML would misread it.
 
-All scalars are texts. What this writes, :mod:`harness.project.nodes` reads back letter for letter.
+All scalars are texts, but for None, which is ``null``. What this writes, :mod:`harness.project.nodes` reads back letter
+for letter.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TypeAlias
 
 from harness.project.flow import value_end
 
-Value: TypeAlias = "str | Sequence[Value] | Mapping[str, Value]"
+Value: TypeAlias = "str | Sequence[Value] | Mapping[str, Value] | None"
 
 WIDTH = 116
 
@@ -51,6 +52,8 @@ def _is_plain(text: str, flow: bool) -> bool:
 
 def flow(value: Value) -> str:
     """A value on one line."""
+    if value is None:
+        return "null"
     if isinstance(value, str):
         return scalar(value, flow=True)
     if isinstance(value, Mapping):
@@ -61,6 +64,8 @@ def flow(value: Value) -> str:
 def entry(key: str, value: Value, indent: int = 0) -> list[str]:
     """``key: value`` as lines, on one line if it fits."""
     begin = " " * indent + f"{scalar(key, key=True)}:"
+    if value is None:
+        return [f"{begin} null"]
     if isinstance(value, str):
         return _text(begin, value, indent)
     line = f"{begin} {flow(value)}"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,14 +20,13 @@ if TYPE_CHECKING:
     from harness.adopt.filling import Filled
     from harness.adopt.project_file import Origin
     from harness.adopt.survey import Survey
+    from harness.catalog.model import Table
     from harness.database.connection import Server
-    from harness.project.model import Project
+    from harness.generation.lessons import Obstacle
+    from harness.project.model import Project, TableName
 
 SHOWN = 20
 """Lines of one sort before the rest is only counted."""
-
-_LOST = re.compile(r"refused with (42P01|42883|42704): ")
-"""No such relation, function or type."""
 
 
 @click.command()
@@ -134,19 +132,26 @@ def _refuse_there(root: Path, paths: Sequence[Path]) -> None:
 def _adopt(
     root: Path, name: str, origin: Origin, texts: dict[Path, str], schemas: Sequence[str], target: str | None
 ) -> int:
-    from harness.adopt.adoption import described, written
+    from harness.adopt.adoption import described, taught, written
     from harness.adopt.origin import bare
 
-    made = [root / path for path in texts]
+    made = {root / path for path in texts}
+
+    def write(pages: dict[Path, str]) -> None:
+        for path, text in pages.items():
+            made.add(root / path)
+            files.write(root / path, text)
+
     try:
         project = bare(root, name, origin, texts)
         with open_target(project, target) as server:
             survey = described(server, project, schemas)
-            pages = written(survey, name, origin, target or "embedded")
-            for path, text in pages.items():
-                made.append(root / path)
-                files.write(root / path, text)
+            write(written(survey, name, origin, target or "embedded"))
             filled = _try(server, root, survey)
+        origin = replace(origin, search_path=origin.search_path or filled.search_path)
+        survey = taught(survey, filled)
+        pages = written(survey, name, origin, target or "embedded")
+        write(pages)
     except BaseException:
         for path in made:
             path.unlink(missing_ok=True)
@@ -155,17 +160,22 @@ def _adopt(
     return 0
 
 
-def _try(server: Server, root: Path, survey: Survey) -> list[Filled]:
+def _try(server: Server, root: Path, survey: Survey) -> Filled:
     from harness.adopt.adoption import filled
     from harness.project.load import load
+    from harness.proving import draws
 
+    draws.settle()
     project: Project = load(root)
-    tables = filled(server, project, survey)
-    with click.progressbar(tables, length=len(survey.tables), label="rows") as shown:
-        return list(shown)
+
+    def tell(tables: Sequence[Table]) -> Iterator[Table]:
+        with click.progressbar(tables, label="rows") as shown:
+            yield from shown
+
+    return filled(server, project, survey, tell)
 
 
-def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Sequence[Filled]) -> None:
+def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Filled) -> None:
     kinds = Counter(kind for sheet in survey.sheets.values() for kind in sheet.count())
     schemas = Counter(each.name.schema for each in survey.tables)
     click.echo(f"{server.description}: {counted(len(survey.tables), 'table')}, {counted(kinds.total(), 'rule')}")
@@ -177,12 +187,21 @@ def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Seque
         click.echo(f"{counted(len(survey.partitions), 'partition')}: their rules are those of the partitioned tables")
     unsaid = [f"{table}: {what}" for table, sheet in survey.sheets.items() for what in sheet.unsaid]
     _listed("what no check could say", unsaid)
-    empty = [f"{each.table}: {each.reason}" for each in filled if each.reason]
-    click.echo(f"{len(filled) - len(empty):,} of {counted(len(filled), 'table')} could be filled with rows")
-    _listed("tables without rows", empty)
-    if not survey.search_path and any(each.reason and _LOST.search(each.reason) for each in filled):
-        click.echo("functions name objects without their schema: say which schemas they look in, with --search-path")
+    empty = [_why(name, obstacle) for name, obstacle in filled.empty.items()]
+    click.echo(f"{filled.tables - len(empty):,} of {counted(filled.tables, 'table')} could be filled with rows")
+    if filled.learnt:
+        click.echo(
+            f"what rows of {counted(len(filled.learnt), 'table')} have to be was found by trying: see their `rows:`"
+        )
+    if filled.search_path:
+        click.echo(f"functions name things without a schema: search_path is {', '.join(filled.search_path)}")
+    _listed("tables without rows; what they need can be said under `rows:`", empty)
     click.echo(f"wrote {counted(len(paths), 'file')}; now prove them: harness test")
+
+
+def _why(name: TableName, obstacle: Obstacle) -> str:
+    above = f"needs {obstacle.table}, which has none: " if obstacle.table != name else ""
+    return f"{name}: {above}{obstacle.reason}"
 
 
 def _listed(what: str, lines: Sequence[str]) -> None:

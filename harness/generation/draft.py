@@ -217,7 +217,7 @@ class Draft:
     ) -> None:
         """Draws the columns that other tables refer to and that lead nowhere themselves."""
         foreign = {column for key in table.of_type("f") for column in key.columns}
-        for _, key in self._catalog.referencing(table.name):
+        for _, key in self._pools.referencing.get(table.name, ()):
             for name in key.referenced_columns:
                 if name not in row and name not in foreign and table.column(name).is_supplied:
                     row[name] = self._draw_free(table, name, present)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from harness.catalog.model import Catalog, Column, Index, Table
+from harness.catalog.model import Catalog, Column, Constraint, Index, Table
 from harness.generation.candidates import candidates
 from harness.generation.hints import Hints, hints
 from harness.generation.lineage import circular
@@ -22,7 +22,7 @@ from harness.generation.pool import Pool
 from harness.generation.search import Choice, Search, product
 from harness.generation.standing import Standing
 from harness.generation.supply import Supply, with_leads
-from harness.generation.types import on_trial
+from harness.generation.types import narrower, on_trial
 from harness.probes.statement import identifier
 from harness.project import sql
 from harness.project.model import TableName
@@ -82,18 +82,36 @@ class Pools:
         """Takes in what becomes known of a table's rows."""
         self.supplies[table] = self.supplies.get(table, Supply()) | supply
         self.catalog = with_leads(self._bare, self.supplies)
-        self.__dict__.pop("circular", None)
+        for cached in ("circular", "referencing"):
+            self.__dict__.pop(cached, None)
         for key in [key for key in self._pools if key[0] == table]:
             del self._pools[key]
 
     def supplied(self, table: Table) -> tuple[Rule, ...]:
-        """What people say of the values of columns: rows are made of them, though the table takes others."""
+        """What rows are made of, though the table takes others: what people say, and what fits where it is led to."""
+        narrow = tuple(Rule(predicate, "the columns that lead to it") for predicate in self._narrowed(table))
         supply = self.supplies.get(table.name)
         if supply is None:
-            return ()
+            return narrow
         values = {name: self.oracle.column(table, text) for name, text in supply.expressions.items()}
         stated = replace(supply, values={**supply.values, **values})
-        return tuple(Rule(predicate, "rows") for predicate in stated.predicates(table))
+        return (*narrow, *(Rule(predicate, "rows") for predicate in stated.predicates(table)))
+
+    def _narrowed(self, table: Table) -> Iterator[str]:
+        """What fits into the columns that refer to a table, where their types are narrower than those of its key."""
+        for child, key in self.referencing.get(table.name, ()):
+            for name, referenced in zip(key.columns, key.referenced_columns, strict=True):
+                yield from narrower(child.column(name), table.column(referenced))
+
+    @cached_property
+    def referencing(self) -> Mapping[TableName, Sequence[tuple[Table, Constraint]]]:
+        """The foreign keys that lead to each table, with the tables that have them."""
+        found: dict[TableName, list[tuple[Table, Constraint]]] = {}
+        for table in self.catalog.tables.values():
+            for key in table.of_type("f"):
+                if key.references is not None:
+                    found.setdefault(key.references, []).append((table, key))
+        return found
 
     def rules(self, table: Table) -> tuple[Rule, ...]:
         """Declared rules, then the catalog's: CHECKs, those of the columns' domains, bounds of partitions."""

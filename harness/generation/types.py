@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Column
 from harness.errors import did_you_mean
+from harness.probes.statement import identifier
 
 Text = st.SearchStrategy[str]
 
@@ -58,6 +59,19 @@ def on_trial(column: Column) -> bool:
     # A server may have been built without XML.
     known = column.base_name in _BY_TYPMOD or (column.base_name in _PLAIN and column.base_name != "xml")
     return not (column.parts or column.labels or known)
+
+
+def narrower(column: Column, wide: Column) -> list[str]:
+    """Predicates on a wide column for the values that a narrower one takes; none where it takes them all."""
+    name, sizes = identifier(wide.name), ("int2", "int4", "int8")
+    if column.base_name in sizes and wide.base_name in (*sizes, "numeric"):
+        limit = 2 ** (16 * 2 ** sizes.index(column.base_name) - 1)
+        wider = wide.base_name == "numeric" or sizes.index(wide.base_name) > sizes.index(column.base_name)
+        return [f"{name} between {-limit} and {limit - 1}"] if wider else []
+    texts = ("text", "varchar", "bpchar", "citext")
+    if column.base_name in texts and wide.base_name in texts and 4 <= column.typmod != wide.typmod:
+        return [f"length({name}) <= {column.typmod - 4}"]
+    return []
 
 
 def scalar(name: str) -> Text:
@@ -174,7 +188,7 @@ _POINT = st.tuples(st.integers(-90, 90), st.integers(-90, 90)).map(lambda at: f"
 
 _PLAIN: dict[str, Text] = {
     "int2": _integers(-(2**12), 2**12),
-    "int4": _integers(-(2**20), 2**20),
+    "int4": _integers(-(2**30), 2**30),
     "int8": _integers(-(2**30), 2**30),
     "oid": _integers(0, 2**32 - 1),
     "float4": st.integers(-(2**20), 2**20).map(lambda n: str(n / 8)),

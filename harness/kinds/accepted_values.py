@@ -34,6 +34,7 @@ class AcceptedValues(Kind):
     """
 
     column_form: ClassVar = ColumnForm(column="column", value="accepted_values", keys=("constraint",))
+    varies: ClassVar = True
 
     accepted_values: tuple[str, ...] = key(several(text), "the values, as texts that the column's type reads")
     column: str = key(name, "the column")

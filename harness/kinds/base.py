@@ -193,6 +193,9 @@ class Kind:
 
     levels: ClassVar[tuple[str, ...]] = ("table",)
 
+    varies: ClassVar[bool] = False
+    """Whether its probes vary the values of a row (:meth:`Subject.varied`): of many scenarios few have to be drawn."""
+
     @property
     def subject(self) -> str:
         """What the rule is about, in a word: its constraint, else its columns joined by ``_``."""

@@ -39,6 +39,7 @@ class Check(Kind):
     """
 
     column_form: ClassVar = ColumnForm(column="column", value="check", keys=("constraint", "implied_by"))
+    varies: ClassVar = True
 
     check: str = key(predicate, "the predicate, in SQL")
     column: str | None = key(name, "the column it stands with", default=None)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 from hypothesis import strategies as st
 
@@ -72,6 +73,8 @@ class ForeignKey(Kind):
     how it refuses one that is nowhere, or that the writer cannot see, and the columns of the key that it looks at. The
     rest of a composite key is then left to the constraint.
     """
+
+    varies: ClassVar = True
 
     foreign_key: tuple[str, ...] = key(names, "the columns that refer")
     references: tuple[TableName, tuple[str, ...]] = key(

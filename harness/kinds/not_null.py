@@ -28,6 +28,7 @@ class NotNull(Kind):
     """
 
     column_form: ClassVar = ColumnForm(column="not_null")
+    varies: ClassVar = True
 
     not_null: str = key(name, "the column")
 

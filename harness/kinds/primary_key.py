@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from hypothesis import strategies as st
 
@@ -31,6 +32,8 @@ class PrimaryKey(Kind):
     Proven: the same key is refused on insert and on update (23505); NULL in any column of it is refused (23502); rows
     that differ in any one column of it are accepted, so the key is not too narrow.
     """
+
+    varies: ClassVar = True
 
     primary_key: tuple[str, ...] = key(names, "the columns of the key, in their order")
     constraint: str | None = key(name, "the constraint in the database; by default <table>_pkey", default=None)

@@ -41,6 +41,7 @@ class Unique(Kind):
     """
 
     column_form: ClassVar = ColumnForm(column="unique", keys=("constraint",))
+    varies: ClassVar = True
 
     unique: tuple[str, ...] = key(names, "the columns of the key, in their order")
     where: str | None = key(predicate, "the rows it holds for, as an SQL predicate", default=None)

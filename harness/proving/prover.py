@@ -135,7 +135,7 @@ class Prover:
             trial = attempt(
                 self._session,
                 stated,
-                scenarios=self._effort.drawn,
+                scenarios=self._effort.drawn if rule.varies else self._effort.scenarios,
                 seeded=self._effort.seed,
                 shrink=self._effort.shrink,
                 own=self._refusals.of(check),
@@ -203,7 +203,7 @@ class Prover:
             rewritten=frozenset(rule.touched_on_update for rule in beside if isinstance(rule, TouchedOnUpdate)),
             primary_key=next((rule.primary_key for rule in beside if isinstance(rule, PrimaryKey)), ()),
             declared_indexes=frozenset(rule.subject for rule in beside),
-            variety=self._effort.variety,
+            variety=self._effort.variety if check.rule.varies else 1,
         )
 
     def _fill(self, table: Table) -> psycopg.Connection[Any]:

@@ -65,6 +65,11 @@ SCHEMAS = {
         );
         create unique index on t.x (state) where state = 'open';
     """,
+    "narrow references": """
+        create table t.a (id bigint primary key check (id > 40), name text not null unique);
+        create table t.b (a smallint not null references t.a, name varchar(2) not null references t.a (name));
+        create table t.x (id integer primary key, a integer not null references t.a, b bigint references t.a);
+    """,
 }  # fmt: skip
 X = TableName("t", "x")
 
