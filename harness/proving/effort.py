@@ -34,7 +34,7 @@ class Effort:
     @property
     def races(self) -> int:
         """Of how many scenarios the races are run: one takes as long as thousands of probes."""
-        return max(1, self.scenarios // 5)
+        return max(2, self.scenarios // 5)
 
     @classmethod
     def of(cls, scenarios: int, seed: int | None) -> Effort:
