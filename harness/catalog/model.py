@@ -18,6 +18,41 @@ class Missing(Exception):
         super().__init__(f"no {what} {name}{did_you_mean(name, known)}")
 
 
+_COMPARABLE = frozenset(
+    [
+        "int2",
+        "int4",
+        "int8",
+        "numeric",
+        "bool",
+        "text",
+        "varchar",
+        "bpchar",
+        "citext",
+        "name",
+        "char",
+        "uuid",
+        "bytea",
+        "date",
+        "time",
+        "timetz",
+        "timestamp",
+        "timestamptz",
+        "interval",
+        "inet",
+        "cidr",
+        "macaddr",
+        "macaddr8",
+        "bit",
+        "varbit",
+        "jsonb",
+        "oid",
+        "money",
+    ]
+)
+"""Types whose equality is that of their texts. Floats are not among them, nor what has no equality at all."""
+
+
 @dataclass(frozen=True)
 class Column:
     """``type`` is as declared, ``base_type`` with domains taken off; both as ``format_type`` prints them.
@@ -53,6 +88,15 @@ class Column:
     @property
     def is_json(self) -> bool:
         return self.base_name in ("json", "jsonb")
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether a value can be told from others by ``=`` for sure: what is text at heart, numbers, moments."""
+        if self.base_kind == "c":
+            return False
+        if self.parts:
+            return all(part.is_comparable for part in self.parts)
+        return self.base_kind == "e" or self.base_name in _COMPARABLE
 
     @property
     def is_supplied(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from functools import cache
 
 from harness.catalog.model import Index, Table
 from harness.generation.oracle import Tuple
@@ -14,6 +15,7 @@ from harness.project.model import TableName
 _ORDER = re.compile(r"( desc| nulls first| nulls last)+$")
 
 
+@cache
 def columns_of(key: Index) -> tuple[str, ...]:
     """The columns that decide a unique key: those of its expressions as well."""
     if len(key.columns) == len(key.keys):

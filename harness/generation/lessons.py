@@ -93,14 +93,14 @@ class Teacher:
         return refused.obstacle if isinstance(refused, _Attempt) else refused
 
     def _tried(self, name: TableName) -> _Attempt | Obstacle | None:
-        """None if one of several rows was accepted, else how the last one was refused."""
+        """None if one of several rows was accepted, else how the first one was refused."""
 
         def build(draft: Draft) -> Scenario:
             row = draft.row(name)
             probe = Probe(Insert(name, row), Accepted(1), "a row")
             return Scenario(joined(draft.inserts, draft.rings, draft.silent), (probe,))
 
-        found: _Attempt | Obstacle | None = Obstacle(name, "no row could be drawn that keeps all rules")
+        first: _Attempt | Obstacle | None = None
         for count in (1, TRIES):
             for scenario in self._drawn(build, count):
                 found = self._culprit(scenario)
@@ -108,7 +108,9 @@ class Teacher:
                     return None
                 if isinstance(found, _Attempt) and found.insert.table in self._given_up:
                     return found
-        return found
+                # The first is the simplest: there is least to learn from it.
+                first = first or found
+        return first or Obstacle(name, "no row could be drawn that keeps all rules")
 
     def _drawn(self, build: Callable[[Draft], Scenario], count: int) -> list[Scenario]:
         return drawn(st.composite(lambda draw: build(Draft(draw, self._pools.catalog, self._pools)))(), count)

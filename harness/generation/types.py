@@ -61,6 +61,18 @@ def on_trial(column: Column) -> bool:
     return not (column.parts or column.labels or known)
 
 
+def nth(column: Column, number: int) -> str | None:
+    """A plain value of a type that has as many as anybody needs, a different one for each number from 1."""
+    if column.base_name in ("int2", "int4", "int8", "numeric") and number < 2**15 and column.typmod < 0:
+        # An identity's sequence is not touched: a large number keeps out of its way.
+        return str(number + 20_000 if column.identity else number)
+    if column.base_name == "uuid":
+        return str(uuid.UUID(int=number))
+    if column.base_name in ("text", "varchar", "citext") and not 4 <= column.typmod < 8:
+        return str(number)
+    return None
+
+
 def narrower(column: Column, wide: Column) -> list[str]:
     """Predicates on a wide column for the values that a narrower one takes; none where it takes them all."""
     name, sizes = identifier(wide.name), ("int2", "int4", "int8")

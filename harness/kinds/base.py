@@ -181,7 +181,7 @@ class Subject:
         table = table or self.table
         if table.primary_key and all(column in row for column in table.primary_key):
             return {column: row[column] for column in table.primary_key}
-        comparable = [column.name for column in table.columns if column.base_name not in ("json", "xml", "point")]
+        comparable = [column.name for column in table.columns if column.is_comparable]
         return {column: row[column] for column in comparable if column in row and column not in self.rewritten}
 
 

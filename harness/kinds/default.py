@@ -61,12 +61,15 @@ class Default(Kind):
 
         foreign = {name for key in table.of_type("f") for name in key.columns}
         # What rules tie to this column has to go with its default, and not with a value that is drawn.
-        beside = subject.pools.beside(table, column.name, subject.oracle.scalar(table, value)) or [{}]
+        omitted = subject.oracle.scalar(table, value)
+        beside = subject.pools.beside(table, column.name, omitted) or [{}]
+        # The row that it leads to has to stand.
+        led = {column.name: omitted} if column.name in foreign and stable else {}
 
         def build(draft: Draft) -> Scenario:
             chosen = draft.choose(beside)
             fixed = {name: given for name, given in chosen.items() if given is None or name not in foreign}
-            row = draft.row(table.name, fixed)
+            row = draft.row(table.name, {**fixed, **led})
             given = {name: value for name, value in row.items() if name != column.name}
             found = f"select bool_and({holds})::text from {qualified(table.name)} where {condition(subject.key(given))}"
             then = Then(found, "true", meaning)

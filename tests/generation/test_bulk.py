@@ -209,7 +209,7 @@ REFUSALS = {
     "no values": (
         "create table t.x (a integer not null constraint one check (a > 3) constraint two check (a < 3));",
         0,
-        "no values of a found that keep one, two",
+        "no values of a found that keep one, two; supply some: `rows:` in the file of t.x",
     ),
     "a trigger that says nothing": (
         """create function t.no() returns trigger language plpgsql as 'begin return null; end';
