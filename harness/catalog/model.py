@@ -20,34 +20,9 @@ class Missing(Exception):
 
 _COMPARABLE = frozenset(
     [
-        "int2",
-        "int4",
-        "int8",
-        "numeric",
-        "bool",
-        "text",
-        "varchar",
-        "bpchar",
-        "citext",
-        "name",
-        "char",
-        "uuid",
-        "bytea",
-        "date",
-        "time",
-        "timetz",
-        "timestamp",
-        "timestamptz",
-        "interval",
-        "inet",
-        "cidr",
-        "macaddr",
-        "macaddr8",
-        "bit",
-        "varbit",
-        "jsonb",
-        "oid",
-        "money",
+        *("int2", "int4", "int8", "numeric", "money", "oid", "bool", "bit", "varbit", "bytea", "uuid", "jsonb"),
+        *("text", "varchar", "bpchar", "citext", "name", "char", "inet", "cidr", "macaddr", "macaddr8"),
+        *("date", "time", "timetz", "timestamp", "timestamptz", "interval"),
     ]
 )
 """Types whose equality is that of their texts. Floats are not among them, nor what has no equality at all."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
@@ -33,6 +33,9 @@ _LEADS_NOWHERE = st.booleans().map(lambda drawn: not drawn)
 
 DEPTH = 50
 """Parents of parents before a chain of foreign keys is given up."""
+
+TRIES = 20
+"""Numbers tried for a key before it counts as one that has no more."""
 
 PLENTY = 12
 """Ancestors of one row after which parents are shared, and what may be NULL is: those of ancestors are many."""
@@ -134,20 +137,27 @@ class Draft:
 
     def value(self, table: TableName, column: str, other_than: Mapping[str, str | None]) -> str | None:
         """A value for one column of a row that keeps all rules and differs from the one it has."""
-        definition = self._catalog.table(table)
-        pool = next((pool for pool in self._pools.of(definition) if column in pool.columns), None)
+        return self._untaken(self._catalog.table(table), column, other_than, {alike(other_than[column])})
+
+    def _untaken(
+        self, table: Table, column: str, row: Mapping[str, str | None], taken: Collection[str | None]
+    ) -> str | None:
+        """A value for one column of a row that keeps all rules and is none of those that are ``taken``."""
+        pool = next((pool for pool in self._pools.of(table) if column in pool.columns), None)
         if pool is None:
-            strategy = _free(definition.column(column), True, False)
-            drawn = (self.draw(strategy) for _ in range(20))
-            other: str | None = next((value for value in drawn if value != other_than[column]), None)
+            strategy = _free(table.column(column), True, False)
+            numbers = (self._numbered(table, column) for _ in range(TRIES))
+            drawn: Iterator[str | None] = itertools.chain((self.draw(strategy),), numbers)
+            other = next((value for value in drawn if value and alike(value) not in taken), None)
             return other if other is not None else reject()
         index = pool.columns.index(column)
         rest = [(name, place) for place, name in enumerate(pool.columns) if name != column]
         fitting = [
-            row[index]
-            for row in pool.rows
-            if row[index] not in (None, other_than[column])
-            and all(row[place] == other_than[name] for name, place in rest)
+            each[index]
+            for each in pool.rows
+            if each[index] is not None
+            and alike(each[index]) not in taken
+            and all(each[place] == row[name] for name, place in rest)
         ]
         return str(self.draw(st.sampled_from(fitting))) if fitting else reject()
 
@@ -436,11 +446,4 @@ class Draft:
                     continue
                 reject()
             taken = {alike(other[free[-1]]) for other in others} | beside(standing, own, columns.index(free[-1]))
-            row[free[-1]] = self._fresh(table, free[-1], row, taken)
-
-    def _fresh(self, table: Table, column: str, row: dict[str, str | None], taken: set[str | None]) -> str | None:
-        for _ in range(20):
-            value = self.value(table.name, column, row)
-            if alike(value) not in taken:
-                return value
-        return reject()
+            row[free[-1]] = self._untaken(table, free[-1], row, taken)

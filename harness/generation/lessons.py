@@ -23,7 +23,7 @@ from harness.generation.hints import Hints, of_bodies
 from harness.generation.lineage import joined
 from harness.generation.pools import Pools, Unfillable
 from harness.generation.supply import Lead, Supply
-from harness.generation.types import Unsupported
+from harness.generation.types import Unsupported, nth
 from harness.probes import Accepted, Execute, Insert, Probe, Refusal, Scenario, Session, Statement, Values
 from harness.project.model import TableName
 
@@ -194,7 +194,9 @@ class Teacher:
         foreign = {column for key in table.of_type("f") for column in key.columns} | {*table.primary_key}
         for parent in self._mentioned(table, bodies):
             key = parent.primary_key
-            more = self._standing(parent.name, {}) if len(key) == 1 else ()
+            # A key that no column has by chance.
+            known = nth(parent.column(key[0]), STRANGE) if len(key) == 1 else None
+            more = self._standing(parent.name, {key[0]: known} if known else {}) if len(key) == 1 else ()
             rows = [each.values for each in more if isinstance(each, Insert) and each.table == parent.name]
             columns = [
                 column.name
@@ -300,6 +302,9 @@ class Teacher:
         except (Unfillable, Unsupported, Missing):
             return ()
 
+
+STRANGE = 7919
+"""The number of a key that is unlike all that are drawn."""
 
 MOST = 60
 """Values of a column that are tried on a trigger."""

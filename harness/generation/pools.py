@@ -248,7 +248,7 @@ class Pools:
         if not kept:
             raise Unfillable(_why(table, columns, rules, supplying=not also))
         if len(columns) == 1 and len(kept) < ENOUGH and _is_keyed(table, columns[0]):
-            varied = [row for row in _varied(kept) if row not in kept]
+            varied = [row for row in _varied(table.column(columns[0]), kept) if row not in kept]
             kept += self._keeping(table, columns, varied, rules)
         return Pool(columns, tuple(kept), _valued(table, columns, kept, tried))
 
@@ -341,13 +341,20 @@ def _valued(table: Table, columns: Sequence[str], kept: Sequence[Tuple], tried: 
 
 
 def _is_keyed(table: Table, column: str) -> bool:
-    """Whether rows of one scenario have to differ in a column of texts."""
-    text = table.column(column).base_name in ("text", "varchar", "citext")
-    return text and any(column in key.columns for key in table.unique_keys)
+    """Whether rows of one scenario have to differ in a column of texts or of numbers."""
+    varied = (*_TEXTS, *_NUMBERS)
+    return table.column(column).base_name in varied and any(column in key.columns for key in table.unique_keys)
 
 
-def _varied(rows: Sequence[Tuple]) -> Iterator[Tuple]:
-    """Texts that keep a rule, numbered in front and behind: most rules about texts let that pass."""
+_TEXTS = ("text", "varchar", "citext")
+_NUMBERS = ("int2", "int4", "int8", "numeric")
+
+
+def _varied(column: Column, rows: Sequence[Tuple]) -> Iterator[Tuple]:
+    """Numbers in a row; texts that keep a rule, numbered in front and behind: most rules about texts let that pass."""
+    if column.base_name in _NUMBERS:
+        yield from ((str(number),) for number in range(1, 5 * ENOUGH))
+        return
     texts = [text for (text,) in rows if text is not None][:4]
     for number, text in itertools.product(range(1, ENOUGH), texts):
         yield (f"{number}{text}",)

@@ -91,7 +91,9 @@ def assume(settings: Mapping[str, str]) -> Iterator[str]:
 
 
 def condition(key: Values) -> str:
-    """The row with these values, as a WHERE clause."""
+    """The row with these values, as a WHERE clause; without values it is any."""
+    if not key:
+        return "true"
     return " and ".join(
         f"{identifier(column)} is null" if value is None else f"{identifier(column)} = {literal(value)}"
         for column, value in key.items()
