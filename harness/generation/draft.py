@@ -203,14 +203,12 @@ class Draft:
             self._draw_key(table, row, fixed, present)
         valued = {column for pool in pools for column in pool.valued if row[column] is not None}
         self._path.append(Pending(table.name, row, len(self._path)))
-        before = len(self.inserts)
         try:
             self._draw_parents(table, row, valued | set(fixed), present, depth)
         finally:
             self._left = self._path.pop()
         if supply.past_triggers:
-            parents = {key.references for key in table.of_type("f")}
-            self.silent += [insert for insert in self.inserts[before:] if insert.table in parents]
+            self.silent += self._led_to(table, row)
         self._draw_rest(table, row, present, depth)
         self._make_distinct(table, row, fixed)
         ordered = {column.name: row[column.name] for column in table.columns if column.name in row}
@@ -218,6 +216,14 @@ class Draft:
         row.update(ordered)
         self._rows.setdefault(table.name, []).append(row)
         return row
+
+    def _led_to(self, table: Table, row: Mapping[str, str | None]) -> Iterator[Insert]:
+        """The inserts of the rows that a row refers to."""
+        for key in table.of_type("f"):
+            pairs = list(zip(key.columns, key.referenced_columns, strict=True))
+            for insert in self.inserts:
+                if insert.table == key.references and all(row[name] == insert.values[to] for name, to in pairs):
+                    yield insert
 
     def _draw_before(self, name: TableName, values: Values, depth: int) -> None:
         """Has a row stand that others count on, once."""

@@ -69,6 +69,7 @@ class Teacher:
         self._pools = pools
         self.learnt: dict[TableName, Supply] = {}
         self._given_up: dict[TableName, Obstacle] = {}
+        self._lenient = False
 
     def fill(self, name: TableName) -> Obstacle | None:
         """Whether a row of the table, with all it refers to, is accepted; else what stood in the way."""
@@ -148,12 +149,13 @@ class Teacher:
             lessons = [self._empty, self._value, self._parent_value, self._lead]
         else:
             lessons = [self._row_before, self._lead, self._value]
-        for lesson in lessons:
-            found = lesson(table, attempt, bodies)
-            if found is not None:
-                self._pools.supply(table.name, found)
-                self.learnt[table.name] = self.learnt.get(table.name, Supply()) | found
-                return True
+        for self._lenient in (False, True):
+            for lesson in lessons:
+                found = lesson(table, attempt, bodies)
+                if found is not None:
+                    self._pools.supply(table.name, found)
+                    self.learnt[table.name] = self.learnt.get(table.name, Supply()) | found
+                    return True
         return False
 
     def _bodies(self, table: Table, functions: Sequence[tuple[str | None, str]]) -> list[str]:
@@ -162,9 +164,10 @@ class Teacher:
         return list(dict.fromkeys(body for schema in schemas for body in self._pools.oracle.sources(schema, functions)))
 
     def _accepted(self, attempt: _Attempt, rows: Sequence[Values], more: Sequence[Statement] = ()) -> list[bool]:
-        """Which of these are accepted in place of the row that was refused."""
+        """Which of these are accepted in place of the row that was refused, or get further if that will do."""
         before = (*attempt.before, *more)
-        return [found is None for found in self._refusals([(before, attempt.instead(row)) for row in rows])]
+        found = self._refusals([(before, attempt.instead(row)) for row in rows])
+        return [each is None or (self._lenient and _further(each, attempt.refusal)) for each in found]
 
     def _past_triggers(self, table: Table, attempt: _Attempt, bodies: list[str]) -> Supply | None:
         """A trigger of a row that it refers to has made the row already."""
@@ -248,7 +251,8 @@ class Teacher:
                 for option in self._options(definition, column.name, of_bodies(bodies))[:24]:
                     other = Insert(parent.table, {**parent.values, column.name: option})
                     before = (*attempt.before[:place], other, *attempt.before[place + 1 :])
-                    if self._refusals([(before, attempt.insert)])[0] is None:
+                    refusal = self._refusals([(before, attempt.insert)])[0]
+                    if refusal is None or (self._lenient and _further(refusal, attempt.refusal)):
                         return Supply(parents={key.columns[0]: {column.name: option}})
         return None
 
@@ -313,6 +317,12 @@ MOST = 60
 def _comparable(one: Column, other: Column) -> bool:
     integers = ("int2", "int4", "int8")
     return one.base_name == other.base_name or (one.base_name in integers and other.base_name in integers)
+
+
+def _further(refusal: Refusal, than: Refusal) -> bool:
+    """Whether a row was refused at another place of the functions, and not because they could not compute with it."""
+    places = [re.findall(r"function \S+ line \d+ at [^\n]*", each.context) for each in (refusal, than)]
+    return refusal.sqlstate[:2] not in ("22", "42") and places[0] != places[1]
 
 
 def _functions(refusal: Refusal) -> list[tuple[str | None, str]]:

@@ -34,6 +34,10 @@ ENOUGH = 40
 """Values of a column that is part of a key, so that rows of a scenario can differ in it."""
 
 
+SEEN = 20
+"""Combinations, and values of a column, by which it is seen whether rules ask for the value of a reference."""
+
+
 class Unfillable(Exception):
     """No candidate keeps all the rules of some columns."""
 
@@ -250,7 +254,22 @@ class Pools:
         if len(columns) == 1 and len(kept) < ENOUGH and _is_keyed(table, columns[0]):
             varied = [row for row in _varied(table.column(columns[0]), kept) if row not in kept]
             kept += self._keeping(table, columns, varied, rules)
-        return Pool(columns, tuple(kept), _valued(table, columns, kept, tried))
+        return Pool(columns, tuple(kept), tuple(self._valued(table, columns, kept, rules)))
+
+    def _valued(
+        self, table: Table, columns: tuple[str, ...], kept: Sequence[Tuple], rules: Sequence[Rule]
+    ) -> Iterator[str]:
+        """The columns of foreign keys of which rules ask more than whether they are NULL."""
+        foreign = {column for key in table.of_type("f") for column in key.columns}
+        rows = [*kept[:SEEN], *kept[-SEEN:]]
+        for place, column in enumerate(columns):
+            if column not in foreign:
+                continue
+            others = [value for value in self.candidates(table, column, rules) if value is not None][:SEEN]
+            changed = [(*row[:place], other, *row[place + 1 :]) for row in rows if row[place] for other in others]
+            changed = list(dict.fromkeys(changed))
+            if len(self._keeping(table, columns, changed, rules)) < len(changed):
+                yield column
 
     def _combined(
         self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule], also: tuple[str, ...]
@@ -323,21 +342,6 @@ def _why(table: Table, columns: tuple[str, ...], rules: Sequence[Rule], supplyin
 
 def _relevant(table: Table, columns: Sequence[str], rules: Iterable[Rule]) -> list[Rule]:
     return [rule for rule in rules if set(_mentioned(table, rule)) & set(columns)]
-
-
-def _valued(table: Table, columns: Sequence[str], kept: Sequence[Tuple], tried: Sequence[Tuple]) -> tuple[str, ...]:
-    """The columns of foreign keys of which rules ask more than whether they are NULL."""
-    foreign = {column for key in table.of_type("f") for column in key.columns}
-    places = [place for place, column in enumerate(columns) if column in foreign]
-
-    def patterns(rows: Iterable[Tuple]) -> set[Tuple]:
-        return {
-            tuple("" if n in places and value is not None else value for n, value in enumerate(row)) for row in rows
-        }
-
-    known = {*kept}
-    depends = places and patterns(kept) & patterns(row for row in tried if row not in known)
-    return tuple(columns[place] for place in places) if depends else ()
 
 
 def _is_keyed(table: Table, column: str) -> bool:

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from harness.catalog.model import Table
 from harness.catalog.parts import Part
 from harness.kinds.base import Begun, Fact, Kind, Pair, Subject
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
+from harness.project import sql
 from harness.project.keys import ColumnForm, key, name
 from harness.project.model import TableName
 
@@ -24,7 +26,8 @@ class NotNull(Kind):
 
     Proven: NULL is refused on insert and on update (23502, by this column); a row with a value is accepted.
     In a column that a trigger fills (`touched_on_update`) the NULL is tried with triggers switched off; without a
-    superuser, who may do that, the catalog's word is taken for it.
+    superuser, who may do that, the catalog's word is taken for it; so it is in a column that decides about the
+    partition, since for a NULL there is none.
     """
 
     column_form: ClassVar = ColumnForm(column="not_null")
@@ -45,9 +48,12 @@ class NotNull(Kind):
     def facts(self, subject: Subject) -> Iterator[Fact]:
         yield Fact("not null", "not null" if subject.table.column(self.not_null).not_null else "nullable")
 
+    def _decides_partition(self, table: Table) -> bool:
+        return table.bounds is not None and self.not_null in sql.columns(table.bounds)
+
     def scenarios(self, subject: Subject) -> Begun | None:
         table, column = subject.table.name, self.not_null
-        if subject.table.column(column).generated:
+        if subject.table.column(column).generated or self._decides_partition(subject.table):
             return None
         refused = Refused(("23502",), table, column=column)
         # As a replica PostgreSQL fires no ordinary triggers, so that none fills the column first.

@@ -6,12 +6,12 @@ What went wrong is tried once more with the declared ones switched off; only fai
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.catalog.model import Catalog
 from harness.declarations import Check
-from harness.probes import Execute, Probe, Refusal, Scenario, Session, Statement, Verdict, judge
+from harness.probes import Execute, Probe, Refusal, Refused, Scenario, Session, Statement, Verdict, judge
 from harness.probes.statement import identifier, qualified
 from harness.project.model import TableName
 
@@ -35,10 +35,17 @@ class Opaque:
                 found[table.name] = (*found.get(table.name, ()), *there)
         return cls({table: names for table, names in found.items() if names})
 
-    def excuses(self, session: Session, scenario: Scenario, failed: Sequence[Probe]) -> dict[int, tuple[str, ...]]:
+    def excuses(
+        self,
+        session: Session,
+        scenario: Scenario,
+        failed: Sequence[Probe],
+        others: Callable[[Refusal], Iterable[Refused]],
+    ) -> dict[int, tuple[str, ...]]:
         """The places among ``failed`` of the probes that come out as wanted without the triggers, and their names.
 
-        Without ``failed`` it is the rows themselves, before any probe: the place is 0.
+        So do those that are refused by one of the ``others``, rules that are declared: it was the trigger's part to
+        make the row keep them. Without ``failed`` it is the rows themselves, before any probe: the place is 0.
         """
         triggers = {table: self.triggers[table] for table in _tables(scenario, failed) if table in self.triggers}
         if not triggers:
@@ -52,8 +59,12 @@ class Opaque:
             return {}
         if not failed:
             return {0: names}
-        right = (judge(probe, reply, ()) is Verdict.AS_WANTED for probe, reply in zip(failed, answer, strict=True))
-        return {place: names for place, as_wanted in enumerate(right) if as_wanted}
+        verdicts = (
+            judge(probe, reply, others(reply.refusal) if reply.refusal else ())
+            for probe, reply in zip(failed, answer, strict=True)
+        )
+        fine = (Verdict.AS_WANTED, Verdict.MASKED)
+        return {place: names for place, verdict in enumerate(verdicts) if verdict in fine}
 
 
 def _tables(scenario: Scenario, failed: Sequence[Probe]) -> dict[TableName, None]:

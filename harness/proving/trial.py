@@ -47,6 +47,9 @@ REPLAYS = 400
 """Scenarios after which it is, however quick they are."""
 
 
+MORE = 8
+"""How many times as many scenarios are drawn where the rows of all were refused."""
+
 SETUP = "setup"
 """The aspect of rows that stand before any probe."""
 
@@ -115,14 +118,21 @@ def attempt(
         trial.failure = trial.failure or examine.scenario(trial, scenario, answer)
         return trial.failure is not None
 
-    with Conveyor(session, hand_on) as conveyor:
-        if isinstance(stated, Begun):
-            pairs = drawn(stated.pairs, scenarios, seeded) if ready is None else ready
-            fed = any(conveyor.put(stated.build(pair)) for pair in pairs)
-        else:
-            fed = _feed(stated, scenarios, seeded, conveyor.put)
-        if not fed:
-            conveyor.end()
+    def run(count: int, pairs: Iterable[Pair] | None) -> None:
+        with Conveyor(session, hand_on) as conveyor:
+            if isinstance(stated, Begun):
+                pairs = drawn(stated.pairs, count, seeded) if pairs is None else pairs
+                fed = any(conveyor.put(stated.build(pair)) for pair in pairs)
+            else:
+                fed = _feed(stated, count, seeded, conveyor.put)
+            if not fed:
+                conveyor.end()
+
+    run(scenarios, ready)
+    if trial.refused is not None and trial.failure is None and not trial.shown:
+        # Triggers let few rows pass: there may be some among more of them.
+        scenarios *= MORE
+        run(scenarios, None)
     if trial.failure is not None and shrink:
         trial.failure = _smallest(examine, stated, scenarios, seeded, trial.failure)
     return trial
@@ -140,7 +150,7 @@ class _Examiner:
         """Books what a scenario showed; returns its first failure."""
         if isinstance(answer, Refusal):
             failure = self._setup(trial, scenario, answer)
-            names = self.opaque.excuses(self.session, scenario, ()) if failure is not None else {}
+            names = self.opaque.excuses(self.session, scenario, (), self.others) if failure is not None else {}
             if names:
                 trial.refused = trial.refused or answer
                 trial.opaque[SETUP] = names[0]
@@ -161,7 +171,8 @@ class _Examiner:
         """The first failure that no opaque trigger is to blame for; the others are booked."""
         if not failures:
             return None
-        excused = self.opaque.excuses(self.session, scenario, [failure.probe for failure in failures])
+        probes = [failure.probe for failure in failures]
+        excused = self.opaque.excuses(self.session, scenario, probes, self.others)
         for place, names in excused.items():
             if failures[place].probe.required:
                 trial.opaque.setdefault(failures[place].probe.aspect, names)

@@ -64,7 +64,42 @@ def test_a_table_that_cannot_be_filled_is_named_with_what_stood_in_the_way(empty
     empty.write("schema.sql", SCHEMA + never)
     answer = empty.run("adopt", "schema.sql")
     assert answer.returncode == 0
-    assert "2 of 3 tables could be filled with rows\ntables without rows:\n  shop.never: " in answer.stdout
+    assert "2 of 3 tables could be filled with rows\n" in answer.stdout
+    assert "tables without rows; what they need can be said under `rows:`:\n  shop.never: " in answer.stdout
+
+
+def test_what_triggers_want_of_rows_is_found_by_trying_and_written_down(empty: Cli) -> None:
+    # The function names its table without a schema, as the application's sessions find it.
+    empty.write(
+        "schema.sql",
+        """\
+create schema shop;
+create table shop.kinds (id integer primary key);
+create table shop.items (id integer primary key, code text not null, kind integer not null);
+create function shop.guard() returns trigger language plpgsql as $$
+begin
+    if not exists (select from kinds where id = new.kind) then
+        raise exception 'no such kind';
+    end if;
+    if new.code not in ('AB', 'CD') then
+        raise exception 'no such code';
+    end if;
+    return new;
+end $$;
+create trigger guard before insert on shop.items for each row execute function shop.guard();
+""",
+    )
+    answer = empty.run("adopt", "schema.sql", "--name", empty.name)
+    assert answer.returncode == 0, answer.stderr
+    assert "2 of 2 tables could be filled with rows\nwhat triggers want of rows of 1 table was found" in answer.stdout
+    assert "functions name things without a schema: search_path is shop, public\n" in answer.stdout
+    assert "search_path: [shop, public]\n" in (empty.root / "project.yml").read_text()
+    written = (empty.root / "checks/shop/items.yml").read_text()
+    assert "  - rows: {code: [AB, CD], kind: {references: shop.kinds (id)}}\n" in written
+    tested = empty.run("test", "--seed", "0")
+    assert (tested.returncode, "0 broken, 0 unreliable" in tested.stdout) == (0, True), tested.stdout
+    updated = empty.run("adopt", "--update")
+    assert (updated.returncode, updated.stdout) == (0, "0 changes: nothing is new\n")
 
 
 @pytest.mark.parametrize("path", ["project.yml", "checks"])
