@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -169,6 +170,9 @@ def _try(server: Server, root: Path, survey: Survey) -> Filled:
     project: Project = load(root)
 
     def tell(tables: Sequence[Table]) -> Iterator[Table]:
+        if not sys.stdout.isatty():
+            yield from tables
+            return
         with click.progressbar(tables, label="rows") as shown:
             yield from shown
 
@@ -190,9 +194,8 @@ def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Fille
     empty = [_why(name, obstacle) for name, obstacle in filled.empty.items()]
     click.echo(f"{filled.tables - len(empty):,} of {counted(filled.tables, 'table')} could be filled with rows")
     if filled.learnt:
-        click.echo(
-            f"what rows of {counted(len(filled.learnt), 'table')} have to be was found by trying: see their `rows:`"
-        )
+        learnt = counted(len(filled.learnt), "table")
+        click.echo(f"what triggers want of rows of {learnt} was found by trying: see `rows:` there")
     if filled.search_path:
         click.echo(f"functions name things without a schema: search_path is {', '.join(filled.search_path)}")
     _listed("tables without rows; what they need can be said under `rows:`", empty)

@@ -86,7 +86,7 @@ begin
     end if;
     return new;
 end $$;
-create trigger guard before insert on shop.items for each row execute function shop.guard();
+create trigger guard after insert on shop.items for each row execute function shop.guard();
 """,
     )
     answer = empty.run("adopt", "schema.sql", "--name", empty.name)
