@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 
-from harness.catalog.model import Column, Missing, Table
+from harness.catalog.model import Column, Constraint, Missing, Table
 from harness.generation.candidates import candidates
 from harness.generation.draft import Draft
 from harness.generation.hints import Hints, of_bodies
@@ -32,6 +32,9 @@ TRIES = 12
 
 LESSONS = 5
 """Lessons learnt for one table and the tables above it before it is given up."""
+
+PICKY = 6
+"""Rows of a table that are tried once it is filled: where some of them are refused, there is more to learn."""
 
 FORMATS = ("1", "<a/>", "{}", "[]", "2000-01-01", "a@b.org", "https://a.org/", "10.0.0.1", "true", "a", "A1", "00:00")
 """Texts that functions expect where a column would take any."""
@@ -61,6 +64,10 @@ class _Attempt:
         return Insert(self.insert.table, values)
 
 
+Lesson = Callable[[Table, _Attempt, list[str]], "Supply | tuple[TableName, Supply] | None"]
+"""What is found out of the table whose row was refused, or of another one above it."""
+
+
 class Teacher:
     """Fills tables, and lets pools know what it takes."""
 
@@ -75,6 +82,8 @@ class Teacher:
         """Whether a row of the table, with all it refers to, is accepted; else what stood in the way."""
         try:
             found = self._filled(name)
+            if found is None:
+                self._refine(name)
         except (Unfillable, Unsupported, Missing) as reason:
             found = Obstacle(name, str(reason))
         if found is not None:
@@ -93,17 +102,41 @@ class Teacher:
         refused = self._tried(name)
         return refused.obstacle if isinstance(refused, _Attempt) else refused
 
-    def _tried(self, name: TableName) -> _Attempt | Obstacle | None:
-        """None if one of several rows was accepted, else how the first one was refused."""
+    def _refine(self, name: TableName) -> None:
+        """Learns what rows lack, where triggers refuse some of them."""
+        if not any(table.triggers for table in self._above(name)):
+            return
+        for _ in range(LESSONS):
+            found = [self._culprit(scenario) for scenario in self._drawn(self._row(name), PICKY)]
+            refused = [each for each in found if isinstance(each, _Attempt) and _functions(each.refusal)]
+            if len(refused) < 2 or not self._learn(refused[-1], lenient=(False,)):
+                return
 
+    def _above(self, name: TableName) -> list[Table]:
+        """The table and all that it needs."""
+        found = {name: self._pools.catalog.table(name)}
+        pending = [found[name]]
+        while pending:
+            for key in pending.pop().of_type("f"):
+                if key.references is not None and key.references not in found:
+                    found[key.references] = self._pools.catalog.table(key.references)
+                    pending.append(found[key.references])
+        return list(found.values())
+
+    @staticmethod
+    def _row(name: TableName) -> Callable[[Draft], Scenario]:
         def build(draft: Draft) -> Scenario:
             row = draft.row(name)
             probe = Probe(Insert(name, row), Accepted(1), "a row")
             return Scenario(joined(draft.inserts, draft.rings, draft.silent), (probe,))
 
+        return build
+
+    def _tried(self, name: TableName) -> _Attempt | Obstacle | None:
+        """None if one of several rows was accepted, else how the first one was refused."""
         first: _Attempt | Obstacle | None = None
         for count in (1, TRIES):
-            for scenario in self._drawn(build, count):
+            for scenario in self._drawn(self._row(name), count):
                 found = self._culprit(scenario)
                 if found is None:
                     return None
@@ -129,6 +162,8 @@ class Teacher:
     def _culprit(self, scenario: Scenario) -> _Attempt | Obstacle | None:
         """The first statement of a scenario that is refused."""
         statements = (*scenario.setup, scenario.probes[0].statement)
+        if self._refusals([(scenario.setup, scenario.probes[0].statement)])[0] is None:
+            return None
         tries = [(statements[:place], statement) for place, statement in enumerate(statements)]
         for (before, statement), refusal in zip(tries, self._refusals(tries), strict=True):
             if refusal is not None:
@@ -137,26 +172,29 @@ class Teacher:
                 return _Attempt(before, insert, refusal)
         return None
 
-    def _learn(self, attempt: _Attempt) -> bool:
+    def _learn(self, attempt: _Attempt, lenient: tuple[bool, ...] = (False, True)) -> bool:
         """Whether something was found with which the row is accepted, or at least gets further."""
         table = self._pools.catalog.table(attempt.insert.table)
         functions = _functions(attempt.refusal)
         bodies = self._bodies(table, functions)
-        lessons: list[Callable[[Table, _Attempt, list[str]], Supply | None]] = [self._row_before]
+        lessons: list[Lesson] = [self._row_before]
         if not functions:
             lessons = [self._past_triggers]
         elif attempt.refusal.sqlstate != "23503":
-            lessons = [self._empty, self._value, self._parent_value, self._lead]
+            lessons = [self._empty, self._parent_value, self._value, self._lead]
         else:
             lessons = [self._row_before, self._lead, self._value]
-        for self._lenient in (False, True):
+        for self._lenient in lenient:
             for lesson in lessons:
                 found = lesson(table, attempt, bodies)
                 if found is not None:
-                    self._pools.supply(table.name, found)
-                    self.learnt[table.name] = self.learnt.get(table.name, Supply()) | found
+                    self._take(*(found if isinstance(found, tuple) else (table.name, found)))
                     return True
         return False
+
+    def _take(self, table: TableName, found: Supply) -> None:
+        self._pools.supply(table, found)
+        self.learnt[table] = self.learnt.get(table, Supply()) | found
 
     def _bodies(self, table: Table, functions: Sequence[tuple[str | None, str]]) -> list[str]:
         """The functions that were running when the row was refused."""
@@ -229,31 +267,36 @@ class Teacher:
                 free = fewer
         return Supply(values=dict.fromkeys(free, (None,)))
 
-    def _parent_value(self, table: Table, attempt: _Attempt, bodies: list[str]) -> Supply | None:
-        """A row that it refers to has to have another value in a column that the trigger looks at."""
+    def _parent_value(self, table: Table, attempt: _Attempt, bodies: list[str]) -> tuple[TableName, Supply] | None:
+        """A row above it has to have another value in a column that the trigger looks at."""
         words = {word for body in bodies for word in re.findall(r"\w+", body.lower())}
-        for key in table.of_type("f"):
-            values = [attempt.insert.values.get(name) for name in key.columns]
-            place, parent = next(
-                (
-                    (place, each)
-                    for place, each in enumerate(attempt.before)
-                    if isinstance(each, Insert)
-                    and each.table == key.references
-                    and [each.values.get(name) for name in key.referenced_columns] == values
-                ),
-                (0, None),
-            )
-            definition = self._pools.catalog.table(parent.table) if parent else table
-            for column in definition.columns if parent else ():
-                if parent is None or column.name.lower() not in words or column.name in key.referenced_columns:
+        hints = of_bodies(bodies)
+        for place, parent in reversed(list(enumerate(attempt.before))):
+            led = self._leading(attempt, parent) if isinstance(parent, Insert) else None
+            if led is None or not isinstance(parent, Insert) or parent.table.table.lower() not in words:
+                continue
+            child, key = led
+            definition = self._pools.catalog.table(parent.table)
+            for column in definition.columns:
+                if column.name.lower() not in words or column.name in key.referenced_columns:
                     continue
-                for option in self._options(definition, column.name, of_bodies(bodies))[:24]:
+                for option in self._options(definition, column.name, hints)[:24]:
                     other = Insert(parent.table, {**parent.values, column.name: option})
                     before = (*attempt.before[:place], other, *attempt.before[place + 1 :])
                     refusal = self._refusals([(before, attempt.insert)])[0]
                     if refusal is None or (self._lenient and _further(refusal, attempt.refusal)):
-                        return Supply(parents={key.columns[0]: {column.name: option}})
+                        return child, Supply(parents={key.columns[0]: {column.name: option}})
+        return None
+
+    def _leading(self, attempt: _Attempt, parent: Insert) -> tuple[TableName, Constraint] | None:
+        """A row of the attempt that refers to this one, by its table and the foreign key."""
+        for row in (attempt.insert, *(each for each in attempt.before if isinstance(each, Insert))):
+            for key in self._pools.catalog.table(row.table).of_type("f"):
+                pairs = zip(key.columns, key.referenced_columns, strict=True)
+                if key.references == parent.table and all(
+                    row.values.get(n) == parent.values.get(to) for n, to in pairs
+                ):
+                    return row.table, key
         return None
 
     def _mentioned(self, table: Table, bodies: Sequence[str]) -> list[Table]:

@@ -37,11 +37,12 @@ class Supply:
     past_triggers: bool = False
 
     def __or__(self, other: Supply) -> Supply:
+        led = dict.fromkeys((*self.parents, *other.parents))
         return Supply(
             {**self.values, **other.values},
             {**self.expressions, **other.expressions},
             {**self.leads, **other.leads},
-            {**self.parents, **other.parents},
+            {name: {**self.parents.get(name, {}), **other.parents.get(name, {})} for name in led},
             tuple({repr(each): each for each in (*self.before, *other.before)}.values()),
             self.past_triggers or other.past_triggers,
         )
