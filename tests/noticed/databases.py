@@ -19,6 +19,7 @@ class Mutated:
         self._base = base
         self._mutant = mutant
         self._made: list[str] = []
+        self._first: psycopg.Connection[tuple[object, ...]] | None = None
         self._changed: set[str] = set()
 
     def clone(self) -> str:
@@ -30,9 +31,12 @@ class Mutated:
         return self._space.empty()
 
     def connect(self, dbname: str) -> psycopg.Connection[tuple[object, ...]]:
+        if self._first is not None and dbname == self._base:
+            return self._first  # what it has changed no other sees, and whoever would change it waits
         connection = self._space.connect(dbname)
         if dbname == self._base:
             connection.execute("begin")
+            self._first = connection
         if self._mutant is not None and dbname not in self._changed:
             connection.execute(self._mutant.sql.encode())
         self._changed.add(dbname)
