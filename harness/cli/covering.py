@@ -24,7 +24,14 @@ REPORT = "coverage.json"
 
 
 @click.command()
-@click.option("--fail-under", type=click.FloatRange(0, 100), default=100.0, show_default=True, metavar="PERCENT")
+@click.option(
+    "--fail-under",
+    type=click.FloatRange(0, 100),
+    default=100.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="Exit with 1 if fewer of the rules are declared.",
+)
 @click.option("--report", type=click.Choice(["json"]), help="Also write a report.")
 @click.option("--report-dir", metavar="DIR", help="Where the report goes.  [default: .harness/reports]")
 @target_option

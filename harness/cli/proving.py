@@ -99,6 +99,8 @@ def test(**given: Any) -> int:
 
     The outcomes are the same however many workers there are, and all shards together have those of the whole run.
     """
+    from harness.kinds import KINDS  # noqa: F401 - where they are loaded, editors get the schema of the checks
+
     return _prove(load_project(), _Asked(**given))
 
 

@@ -28,8 +28,10 @@ def processes(count: int) -> Iterator[Executor]:
     try:
         yield executor
     finally:
+        # First what waits is forgotten: Python would tell it of the end, and stumble over what is cancelled.
+        executor.shutdown(wait=False, cancel_futures=True)
         leash.close()
-        executor.shutdown(wait=True, cancel_futures=True)
+        executor.shutdown(wait=True)
         end.close()
 
 

@@ -32,6 +32,7 @@ def duplicates(
     present = (*present, *columns)
     resident = draft.insert(table, inside, present)
     other = draft.insert(table, inside, present)
+    keep_apart(subject, draft, columns, [resident, other])
     key = {column: resident[column] for column in columns}
     same = draft.row(table, {**inside, **key}, present)
     unvaried = {*inside, *present}
@@ -49,6 +50,16 @@ def duplicates(
             value = show({name: near[name] for name in columns})
             another = Probe(Insert(table, near), Accepted(1), f"another {column} accepted", value, required=required)
             yield subject.varied(another, unvaried)
+
+
+def keep_apart(subject: Subject, draft: Draft, columns: tuple[str, ...], rows: list[dict[str, str | None]]) -> None:
+    """Gives rows keys of their own, also where the catalog has no such key and something else may refuse them."""
+    last = columns[-1]
+    if _foreign(subject, last):
+        return
+    for place, row in enumerate(rows):
+        while any(all(row[name] == other[name] for name in columns) for other in rows[:place]):
+            row[last] = draft.value(subject.table.name, last, row)
 
 
 def pair(

@@ -12,7 +12,7 @@ from harness.catalog.model import Index, Missing
 from harness.catalog.parts import Part
 from harness.generation import Answer, Draft
 from harness.kinds._deferrable import deferrable, timed
-from harness.kinds._keys import duplicates, key_and_what_hangs_on_it, pair
+from harness.kinds._keys import duplicates, keep_apart, key_and_what_hangs_on_it, pair
 from harness.kinds._races import no_duplicates
 from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list, default_name, show
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update
@@ -123,6 +123,7 @@ class Unique(Kind):
             present = (*present, *self.unique)
             others = [draft.insert(table.name, fixed, present) for _ in range(2)]
             one = draft.row(table.name, fixed, present)
+            keep_apart(subject, draft, self.unique, [*others, one])
             key = {column: one[column] for column in self.unique}
             same = draft.row(table.name, {**fixed, **key}, present)
             inserts = [Insert(table.name, row) for row in (one, same)]

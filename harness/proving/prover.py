@@ -56,8 +56,12 @@ class Prover:
         self._effort = effort
         database = databases.clone()
         self._connection = databases.connect(database)
-        # Of its own, since rows are tried while others are drawn.
-        self._trying = databases.connect(database)
+        try:
+            # Of its own, since rows are tried while others are drawn.
+            self._trying = databases.connect(database)
+        except BaseException:
+            self._connection.close()
+            raise
         # A trigger that never ends must not hold up everything else.
         for connection in (self._connection, self._trying):
             connection.execute("set statement_timeout = '5min'")

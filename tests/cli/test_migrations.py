@@ -161,8 +161,8 @@ def test_seed_rows_names_what_stands_in_the_way(cli: Cli, description: str) -> N
     done = cli.run("seed", "--rows", "5", "--select", "app.n*")
     assert done.returncode == 1
     assert timeless(done.stdout) == (
-        f"{head(cli, description)}  app.no  0 rows of 5: no values of a found that keep high, low\n"
-        "1 table, 0 rows in N s\n1 table left empty\n"
+        f"{head(cli, description)}  app.no  0 rows of 5: no values of a found that keep high, low; "
+        "supply some: `rows:` in the file of app.no\n1 table, 0 rows in N s\n1 table left empty\n"
     )
     slip = cli.run("seed", "--rows", "5", "--select", "app.item")
     assert slip.returncode == 2

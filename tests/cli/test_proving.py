@@ -21,10 +21,10 @@ app.items
   proved  columns                                                  4 facts
   proved  not_null amount                                         6 probes
   proved  default amount                                          2 probes
-  proved  check items_amount_positive                           112 probes
+  proved  check items_amount_positive                           116 probes
   proved  primary_key id                                         10 probes
 
-5 proved, 0 broken, 0 unreliable; 130 probes and 8 facts in N s (N probes/s)
+5 proved, 0 broken, 0 unreliable; 134 probes and 8 facts in N s (N probes/s)
 """
 RED = """\
 
@@ -38,7 +38,7 @@ app.items
           caught: no constraint on app.items: items_amount_positive
           replay: psql -f .harness/repro/app.items.check.items_amount_positive.sql
 
-0 proved, 1 broken, 0 unreliable; 56 probes and 0 facts in N s (N probes/s)
+0 proved, 1 broken, 0 unreliable; 58 probes and 0 facts in N s (N probes/s)
 repeat with: harness test --select app.items.check.items_amount_positive --profile dev --seed 1
 """
 
@@ -190,7 +190,7 @@ def test_long_lines_do_not_wrap_in_a_pipe_and_nothing_is_coloured(cli: Cli) -> N
     cli.replace("schema/app/001_items.up.sql", "items_amount_positive", name[:60])
     cli.replace("checks/app/items.yml", "items_amount_positive", name[:60])
     done = cli.run("test", "--select", "kind:check", COLUMNS="40", TERM="xterm")
-    assert f"  proved  check {name[:60]}  112 probes\n" in done.stdout
+    assert f"  proved  check {name[:60]}  116 probes\n" in done.stdout
     assert "\x1b" not in done.stdout
 
 
