@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, InvalidStateError, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
@@ -28,11 +28,26 @@ def processes(count: int) -> Iterator[Executor]:
     try:
         yield executor
     finally:
-        # First what waits is forgotten: Python would tell it of the end, and stumble over what is cancelled.
-        executor.shutdown(wait=False, cancel_futures=True)
-        leash.close()
-        executor.shutdown(wait=True)
+        with _no_word_of_what_is_cancelled():
+            leash.close()
+            executor.shutdown(wait=True, cancel_futures=True)
         end.close()
+
+
+@contextmanager
+def _no_word_of_what_is_cancelled() -> Iterator[None]:
+    """Before Python 3.12 the pool's thread tells also cancelled work that the processes ended, and stumbles over it."""
+    before = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if not issubclass(args.exc_type, InvalidStateError):
+            before(args)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 class _Uninterrupted(ProcessPoolExecutor):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -55,20 +56,20 @@ class Prover:
         self._databases = databases
         self._effort = effort
         database = databases.clone()
-        self._connection = databases.connect(database)
-        try:
+        with ExitStack() as opened:
+            self._connection = databases.connect(database)
+            opened.callback(self._connection.close)
             # Of its own, since rows are tried while others are drawn.
             self._trying = databases.connect(database)
-        except BaseException:
-            self._connection.close()
-            raise
-        # A trigger that never ends must not hold up everything else.
-        for connection in (self._connection, self._trying):
-            connection.execute("set statement_timeout = '5min'")
-        self.catalog = read(self._connection, project.ledger_schema)
-        self._pools = pools(self._connection, self.catalog, declared)
-        self._session = Session(self._trying, self.catalog)
-        self._roles = Roles(self._connection)
+            opened.callback(self._trying.close)
+            # A trigger that never ends must not hold up everything else.
+            for connection in (self._connection, self._trying):
+                connection.execute("set statement_timeout = '5min'")
+            self.catalog = read(self._connection, project.ledger_schema)
+            self._pools = pools(self._connection, self.catalog, declared)
+            self._session = Session(self._trying, self.catalog)
+            self._roles = Roles(self._connection)
+            opened.pop_all()  # from here on it is for __exit__ to close them
         self._opaque = Opaque.of(declared, self.catalog)
         self._filled: psycopg.Connection[Any] | None = None
         self._full: set[TableName] = set()

@@ -231,8 +231,8 @@ def test_a_server_that_goes_away_is_told(cli: Cli, server: Server) -> None:
             )
             connection.execute(query)
         _, said = ended(running)
-    assert running.returncode == 2
-    assert said.startswith("the server went away")
+    assert running.returncode == 2, said
+    assert said.startswith("the server went away"), said
     assert "Traceback" not in said
     cli.run("clean")
     assert scratch_databases(server) == []
