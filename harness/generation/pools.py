@@ -266,7 +266,9 @@ class Pools:
             if column not in foreign:
                 continue
             others = [value for value in self.candidates(table, column, rules) if value is not None][:SEEN]
-            changed = [(*row[:place], other, *row[place + 1 :]) for row in rows if row[place] for other in others]
+            changed = [
+                (*row[:place], other, *row[place + 1 :]) for row in rows if row[place] is not None for other in others
+            ]
             changed = list(dict.fromkeys(changed))
             if len(self._keeping(table, columns, changed, rules)) < len(changed):
                 yield column
