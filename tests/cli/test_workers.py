@@ -151,7 +151,6 @@ def test_a_shard_with_nothing_in_it_is_clean(cli: Cli) -> None:
         (("--workers", "0"), "'0' is no number of workers"),
         (("--workers", "many"), "'many' is no number of workers"),
         (("--durations", "none.json"), "none.json: cannot be read: No such file or directory"),
-        (("--scheduler", "tcp://127.0.0.1:1"), "no Dask scheduler at tcp://127.0.0.1:1"),
     ],
 )
 def test_what_is_mistyped_is_said(cli: Cli, arguments: tuple[str, ...], said: str) -> None:
@@ -159,6 +158,23 @@ def test_what_is_mistyped_is_said(cli: Cli, arguments: tuple[str, ...], said: st
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_scheduler_that_is_not_there_is_told(cli: Cli) -> None:
+    pytest.importorskip("distributed")
+    done = cli.run("test", "--scheduler", "tcp://127.0.0.1:1")
+    assert done.returncode == 2
+    assert done.stderr.startswith("no Dask scheduler at tcp://127.0.0.1:1: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_without_dask_it_is_said_how_to_get_it(cli: Cli) -> None:
+    cli.write("absent/distributed.py", "raise ImportError('not installed')\n")
+    done = cli.run("test", "--scheduler", "tcp://127.0.0.1:1", PYTHONPATH=str(cli.root / "absent"))
+    assert done.returncode == 2
+    assert done.stderr == (
+        "--scheduler needs Dask, which is not installed\nhint: pip install 'constraint-harness[dask]'\n"
+    )
 
 
 def test_a_worker_that_is_killed_is_told(cli: Cli, server: Server) -> None:
