@@ -1,16 +1,19 @@
-"""Growth: what a table takes in a schema of a thousand, against one of ten.
+"""Growth: what a table costs to adopt and to prove in a schema of a thousand, against one of ten.
 
-    python -m bench.growth [tables …]
+    python -m bench.growth [--tables 10 100 1000]
 
-Projects of so many tables are made, alike but for their number (`bench/grown.py`), and `harness test --workers 1` is
-run in each, twice: the first run also applies the migrations. Given are seconds of wall time and of the tool's own CPU
-time for each table in the second run, the ratio to the smallest project, and the most memory the tool ever held.
-The load of the machine before each run stands beside it: with more than one the wall time says little.
+A schema of so many tables is written, alike but for its number of parts (`bench/schemas.py`). As a newcomer would, it
+is adopted (`harness adopt`), and all that `adopt` wrote is proved at once (`harness test --workers 1`). Given are for
+each table the seconds of wall time, from the command to its end, and those of processor time of the tool in them,
+each with the ratio to the smallest schema, and the most memory that the tool held. The load of the machine before
+each run stands beside it: with more than one the wall time says little.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,54 +21,86 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import grown
+from bench.measure import machine, verdict, versions
+from bench.schemas import GROUP, grown
 
 HARNESS = Path(sys.executable).with_name("harness")
 WANTED = 1.5
 
 
 @dataclass(frozen=True)
-class Run:
-    tables: int
+class Cost:
+    """Of one command: seconds of wall and of processor time, and megabytes at most."""
+
     wall: float
     cpu: float
     megabytes: float
+
+
+@dataclass(frozen=True)
+class Run:
+    tables: int
+    adopt: Cost
+    test: Cost
+    said: str
     load: float
 
+    @property
+    def wall(self) -> float:
+        """Seconds for each table."""
+        return (self.adopt.wall + self.test.wall) / self.tables
 
-def measure(root: Path, tables: int) -> Run:
-    """The second run in a project."""
-    command: list[str] = [str(HARNESS), "test", "--seed", "1", "--workers", "1"]
-    subprocess.run(command, cwd=root, stdout=subprocess.DEVNULL, check=True)
-    load = os.getloadavg()[0]
-    started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, "not everything was proved"
-    wall = time.perf_counter() - started
-    return Run(tables, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, load)
+    @property
+    def cpu(self) -> float:
+        """Seconds of processor time for each table."""
+        return (self.adopt.cpu + self.test.cpu) / self.tables
 
 
-def main(sizes: list[int]) -> None:
-    first: Run | None = None
-    print(f"{'tables':>7} {'wall s/table':>13} {'ratio':>6} {'cpu s/table':>12} {'ratio':>6} {'MB':>6} {'load':>5}")
-    for tables in sizes:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tables", nargs="+", type=int, default=[10, 100, 1000], help=f"multiples of {GROUP}")
+    runs: list[Run] = []
+    print(machine())
+    print(versions())
+    print(f"{'tables':>7} {'adopt s/table':>14} {'test s/table':>13} {'ratio':>6} {'cpu s/table':>12} {'ratio':>6}")
+    for tables in parser.parse_args().tables:
         with tempfile.TemporaryDirectory(prefix="harness-growth-") as directory:
             root = Path(directory)
             root.chmod(0o755)
-            grown.write(root, tables)
-            run = measure(root, tables)
-        first = first or run
-        walls, cpus = (value / run.tables for value in (run.wall, run.cpu))
-        ratios = walls / (first.wall / first.tables), cpus / (first.cpu / first.tables)
+            run = _measured(root, tables)
+        runs.append(run)
+        adopt, test = run.adopt.wall / tables, run.test.wall / tables
         print(
-            f"{tables:>7} {walls:>13.3f} {ratios[0]:>6.2f} {cpus:>12.3f} {ratios[1]:>6.2f}"
-            f" {run.megabytes:>6.0f} {run.load:>5.1f}",
+            f"{tables:>7} {adopt:>14.3f} {test:>13.3f} {run.wall / runs[0].wall:>6.2f}"
+            f" {run.cpu:>12.3f} {run.cpu / runs[0].cpu:>6.2f}"
+            f"   {run.adopt.megabytes:.0f} and {run.test.megabytes:.0f} MB, load {run.load:.1f}; {run.said}",
             flush=True,
         )
-    print(f"wanted: a ratio of at most {WANTED} at 1,000 tables")
+    ratio = runs[-1].wall / runs[0].wall
+    title = f"adopt and test of a table among {runs[-1].tables:,} against one among {runs[0].tables}"
+    print(verdict(title, ratio, WANTED, at_least=False))
+
+
+def _measured(root: Path, tables: int) -> Run:
+    (root / "grown.sql").write_text(grown(tables))
+    load = os.getloadavg()[0]
+    adopt = _cost(root, "adopt", "grown.sql", "--name", "grown")
+    test = _cost(root, "test", "--seed", "1", "--workers", "1")
+    last = (root / "log").read_text().splitlines()[-1]
+    assert re.match(r"[\d,]+ proved, 0 broken", last), f"not everything was proved: {last}"
+    return Run(tables, adopt, test, last, load)
+
+
+def _cost(root: Path, *arguments: str) -> Cost:
+    """What a command costs, as the system books it; what it says goes to a file."""
+    started = time.perf_counter()
+    with (root / "log").open("w") as log:
+        process = subprocess.Popen([str(HARNESS), *arguments], cwd=root, stdout=log, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, (root / "log").read_text()
+    return Cost(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 if __name__ == "__main__":
-    main([int(size) for size in sys.argv[1:]] or [10, 100, 1000])
+    main()

@@ -28,10 +28,10 @@ from harness.database import binaries
 from harness.database.cluster import cluster
 from harness.database.connection import Connection, Server
 from harness.generation import Draft, Oracle, Pools
-from harness.generation.draft import Draw
+from harness.generation.choices import Draw
+from harness.generation.examples import examples
 from harness.probes import Accepted, Probe, Refusal, Reply, Scenario, Session
 from harness.project.model import TableName
-from harness.proving.trial import drawn
 
 GOAL = 5.0
 ROWS = 12
@@ -137,14 +137,14 @@ class _Ours:
     def _work(self, runs: int) -> None:
         @st.composite
         def scenario(draw: Draw) -> Scenario:
-            draft = Draft(draw, self._catalog, self._pools)
+            draft = Draft(draw, self._pools)
             for _ in range(ROWS):  # each with an order and a customer of its own
                 draft.insert(TableName("public", "lines"))
             *before, last = draft.inserts
             return Scenario(tuple(before), (Probe(last, Accepted(), "row", "a valid row"),))
 
         started = time.perf_counter()
-        scenarios = drawn(scenario(), runs, 0)
+        scenarios = examples(scenario(), runs)
         self.drawing = time.perf_counter() - started
         answers = self._session.run(scenarios)
         rows = sum(len(each.setup) + 1 for each in scenarios)

@@ -1,15 +1,16 @@
 """Two workers against one, on one project and machine.
 
-    python -m bench.workers [directory of a project]
+    python -m bench.workers [directory of a project] [--rounds 3]
 
 `harness test` is run in it (by default in this repository) once for the durations, then with one worker and with two,
-three times by turns. Given is the wall time of whole runs, from the command to its end, the median of each, and
+by turns. Given is the wall time of whole runs, from the command to its end, the median of each, and
 their ratio; the load of the machine before each run stands beside it. It takes two idle cores to show anything: the
 server works, too, and what it takes is the same with two workers.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -17,8 +18,9 @@ import time
 from pathlib import Path
 from statistics import median
 
+from bench.measure import machine, verdict
+
 HARNESS = Path(sys.executable).with_name("harness")
-ROUNDS = 3
 WANTED = 1.6
 
 
@@ -33,12 +35,17 @@ def run(root: Path, workers: int) -> float:
     return seconds
 
 
-def main(root: Path) -> None:
-    run(root, 1)
-    rounds = [(run(root, 1), run(root, 2)) for _ in range(ROUNDS)]
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("project", nargs="?", type=Path, default=Path(__file__).parents[1], help="its directory")
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    print(machine())
+    run(given.project, 1)
+    rounds = [(run(given.project, 1), run(given.project, 2)) for _ in range(given.rounds)]
     one, two = (median(times) for times in zip(*rounds, strict=True))
-    print(f"ratio {one / two:.2f}, wanted {WANTED} ({len(os.sched_getaffinity(0))} cores)")
+    print(verdict(f"one worker against two on {len(os.sched_getaffinity(0))} cores", one / two, WANTED, at_least=True))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1])
+    main()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -18,9 +18,10 @@ from harness import workbench
 from harness.catalog.model import Catalog, Column, Missing, Table
 from harness.errors import ProjectError
 from harness.generation.draft import Draft
+from harness.generation.lineage import joined
 from harness.generation.pools import Pools, Unfillable
 from harness.generation.types import Unsupported, array, values
-from harness.probes.statement import identifier, qualified
+from harness.probes.statement import Statement, identifier, qualified
 from harness.project.model import TableName
 
 if TYPE_CHECKING:
@@ -37,13 +38,21 @@ class Row(Mapping[str, Value]):
     """A row that ``table`` accepts, as a mapping of its columns without the generated ones.
 
     Values are ``bool``, ``int``, ``Decimal``, ``UUID`` and ``str`` for columns of those types, and text as PostgreSQL
-    reads it for all others. ``parents`` are the rows that must stand before it, in their order.
+    reads it for all others. ``parents`` are the rows that must stand before it, in their order, and ``setup`` the
+    statements that insert them: where rows refer to one another in a circle, one statement inserts several.
     """
 
-    def __init__(self, table: str, values: Mapping[str, Value], parents: tuple[Row, ...] = ()) -> None:
+    def __init__(
+        self,
+        table: str,
+        values: Mapping[str, Value],
+        parents: tuple[Row, ...] = (),
+        setup: tuple[Statement, ...] = (),
+    ) -> None:
         self.table = table
         self.parents = parents
         self._values = dict(values)
+        self._setup = setup
 
     def __getitem__(self, column: str) -> Value:
         return self._values[column]
@@ -60,8 +69,11 @@ class Row(Mapping[str, Value]):
 
     def insert(self, connection: psycopg.Connection[Any], *, parents: bool = True) -> Row:
         """Inserts its parents, unless they stand already, and the row; returns the row. Raises ``psycopg.Error``."""
-        for row in (*self.parents, self) if parents else (self,):
-            connection.execute(row._statement, tuple(row.values()))
+        # All or nothing, and settings for some of the statements, also where each would be a transaction of its own.
+        with connection.transaction() if connection.autocommit else nullcontext():
+            for statement in self._setup if parents else ():
+                connection.execute(statement.sql.encode())
+            connection.execute(self._statement, tuple(self.values()))
         return self
 
     @property
@@ -122,10 +134,10 @@ def _definition(bench: workbench.Workbench, name: TableName, fixed: Mapping[str,
 
     @st.composite
     def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Row:
-        draft = _BesideStanding(draw, catalog, pools, standing)
+        draft = Draft(draw, pools, standing, rich=True)
         own = draft.row(name, texts)
         parents = tuple(_row(catalog.table(insert.table), insert.values) for insert in draft.inserts)
-        return _row(table, own, parents)
+        return _row(table, own, parents, joined(draft.inserts, draft.rings, draft.silent))
 
     return drawn()
 
@@ -137,26 +149,6 @@ def _surroundings(bench: workbench.Workbench, name: TableName) -> Mapping[TableN
     for member in lineage:
         _make_ready(bench.pools, member)
     return {member.name: _standing(bench.reader, member) for member in lineage}
-
-
-class _BesideStanding(Draft):
-    """Draws rows beside those that stand in the database: never their keys again, and as their children if asked."""
-
-    rich = True
-
-    def __init__(
-        self,
-        draw: Callable[[st.SearchStrategy[Any]], Any],
-        catalog: Catalog,
-        pools: Pools,
-        standing: Mapping[TableName, Sequence[dict[str, str | None]]],
-    ) -> None:
-        super().__init__(draw, catalog, pools)
-        self._rows = {table: list(found) for table, found in standing.items()}
-        self._standing = standing
-
-    def _stands(self, table: TableName, row: Mapping[str, str | None]) -> bool:
-        return super()._stands(table, row) or any(each is row for each in self._standing.get(table, ()))
 
 
 def _lineage(catalog: Catalog, table: Table) -> list[Table]:
@@ -188,8 +180,9 @@ def _standing(connection: psycopg.Connection[Any], table: Table) -> list[dict[st
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
-def _row(table: Table, texts: Texts, parents: tuple[Row, ...] = ()) -> Row:
-    return Row(str(table.name), {name: _value(table.column(name), text) for name, text in texts.items()}, parents)
+def _row(table: Table, texts: Texts, parents: tuple[Row, ...] = (), setup: tuple[Statement, ...] = ()) -> Row:
+    values = {name: _value(table.column(name), text) for name, text in texts.items()}
+    return Row(str(table.name), values, parents, setup)
 
 
 def _value(column: Column, text: str | None) -> Value:

@@ -34,7 +34,7 @@ target: embedded
 classes: [public, administrative, personal, PHI]
 """
 CASES = cases()
-VARYING = ("accepted_values", "check", "foreign_key", "not_null", "primary_key", "unique")
+VARYING = ("accepted_values", "check", "default", "foreign_key", "not_null", "primary_key", "unique")
 _numbers = itertools.count()
 
 

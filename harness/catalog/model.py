@@ -189,10 +189,14 @@ class Table:
 
     def column(self, name: str) -> Column:
         """The column of that name; raises :class:`Missing` with the nearest."""
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise Missing(f"column in {self.name}:", name, [column.name for column in self.columns])
+        column = self._by_name.get(name)
+        if column is None:
+            raise Missing(f"column in {self.name}:", name, [column.name for column in self.columns])
+        return column
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Column]:
+        return {column.name: column for column in self.columns}
 
     def constraint(self, name: str) -> Constraint:
         """The constraint of that name; raises :class:`Missing` with the nearest."""
@@ -230,6 +234,11 @@ class Table:
     def _by_type(self) -> Mapping[str, tuple[Constraint, ...]]:
         types = dict.fromkeys(constraint.type for constraint in self.constraints)
         return {type: tuple(each for each in self.constraints if each.type == type) for type in types}
+
+    @cached_property
+    def foreign_columns(self) -> frozenset[str]:
+        """The columns that refer to other rows."""
+        return frozenset(column for key in self.of_type("f") for column in key.columns)
 
     @property
     def primary_key(self) -> tuple[str, ...]:

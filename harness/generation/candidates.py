@@ -12,10 +12,8 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from functools import cache
 
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
-
 from harness.catalog.model import Column
+from harness.generation.examples import examples
 from harness.generation.hints import Hints, of_constants
 from harness.generation.patterns import matching
 from harness.generation.types import array, composite, numeric_limits, on_trial, values
@@ -74,21 +72,7 @@ def sample(column: Column, count: int) -> tuple[str, ...]:
 
 @cache
 def _sample(column: Column, count: int) -> tuple[str, ...]:
-    drawn: list[str] = []
-
-    @settings(
-        max_examples=max(count, 1),
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(values(column))
-    def collect(value: str) -> None:
-        drawn.append(value)
-
-    collect()
+    drawn = examples(values(column), count)
     if column.labels and column.base_kind == "e":
         return tuple(label for label in column.labels if label in drawn)[:count]
     if column.base_name == "bool":
@@ -129,8 +113,11 @@ def _typical(column: Column) -> list[str]:
 
 
 def _ranges(a: str, b: str, c: str) -> list[str]:
-    """Ranges that touch, overlap, hold one another, have no end, and the one that is empty."""
-    return [f'["{a}","{b}")', f'["{b}","{c}")', f'["{a}","{b}"]', f'["{a}","{c}")', f'["{c}",)', f'(,"{a}")', "empty"]
+    """Ranges that touch, overlap, hold one another, have no end, and the one that is empty.
+
+    To the first one the others are of all these sorts.
+    """
+    return [f'["{a}","{b}"]', f'["{a}","{b}")', f'["{b}","{c}")', f'["{a}","{c}")', f'["{c}",)', f'(,"{a}")', "empty"]
 
 
 def _around(column: Column, constants: list[str]) -> list[str]:
@@ -297,8 +284,3 @@ def _decimal(text: str) -> Decimal | None:
     except InvalidOperation:
         return None
     return number if number.is_finite() else None
-
-
-def one_of(pool: Iterable[tuple[str | None, ...]]) -> st.SearchStrategy[tuple[str | None, ...]]:
-    """One entry of a pool; shrinks towards the first."""
-    return st.sampled_from(list(pool))

@@ -83,7 +83,7 @@ def spread(pools: Pools, table: Table, exclusion: Exclusion) -> tuple[Values, ..
 
     Empty where only a reference could keep rows apart.
     """
-    foreign = {column for key in table.of_type("f") for column in key.columns}
+    foreign = table.foreign_columns
     best: tuple[Values, ...] = ()
     for group in groups(pools, table, exclusion):
         elements = [each for each in exclusion.elements if set(supplied(table, each[0])) & set(group.columns)]

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from hypothesis.errors import Unsatisfiable
 
 from harness.catalog.model import Column, Constraint, Missing, Table
 from harness.generation.candidates import candidates
 from harness.generation.draft import Draft
+from harness.generation.examples import examples
 from harness.generation.hints import Hints, of_bodies
 from harness.generation.lineage import joined
 from harness.generation.pools import Pools, Unfillable
@@ -147,7 +145,7 @@ class Teacher:
         return first or Obstacle(name, "no row could be drawn that keeps all rules")
 
     def _drawn(self, build: Callable[[Draft], Scenario], count: int) -> list[Scenario]:
-        return drawn(st.composite(lambda draw: build(Draft(draw, self._pools.catalog, self._pools)))(), count)
+        return examples(st.composite(lambda draw: build(Draft(draw, self._pools)))(), count)
 
     def _refusals(self, tries: Sequence[tuple[Sequence[Statement], Statement]]) -> list[Refusal | None]:
         """How each statement is refused behind others; None where it is accepted."""
@@ -232,7 +230,7 @@ class Teacher:
 
     def _lead(self, table: Table, attempt: _Attempt, bodies: list[str]) -> Supply | None:
         """A column leads to a row of a table that the trigger looks into, though no foreign key says so."""
-        foreign = {column for key in table.of_type("f") for column in key.columns} | {*table.primary_key}
+        foreign = table.foreign_columns | {*table.primary_key}
         for parent in self._mentioned(table, bodies):
             key = parent.primary_key
             # A key that no column has by chance.
@@ -253,7 +251,7 @@ class Teacher:
     def _empty(self, table: Table, attempt: _Attempt, bodies: list[str]) -> Supply | None:
         """Some columns have to be NULL together."""
         values = attempt.insert.values
-        foreign = {column for key in table.of_type("f") for column in key.columns}
+        foreign = table.foreign_columns
         free = [
             column.name
             for column in table.columns
@@ -311,7 +309,7 @@ class Teacher:
     def _value(self, table: Table, attempt: _Attempt, bodies: list[str]) -> Supply | None:
         """A column has to have a value that the trigger knows, or texts of a form that it can read."""
         hints = of_bodies(bodies)
-        foreign = {column for key in table.of_type("f") for column in key.columns}
+        foreign = table.foreign_columns
         for column in table.columns:
             if not column.is_supplied or column.name in foreign:
                 continue
@@ -376,24 +374,3 @@ def _functions(refusal: Refusal) -> list[tuple[str | None, str]]:
 
 def _text(statement: Statement) -> Execute:
     return statement if isinstance(statement, Execute) else Execute(statement.sql)
-
-
-def drawn(strategy: st.SearchStrategy[Scenario], count: int) -> list[Scenario]:
-    """Scenarios, always the same."""
-    found: list[Scenario] = []
-
-    @seed(0)
-    @settings(
-        max_examples=count,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(strategy)
-    def collect(scenario: Scenario) -> None:
-        found.append(scenario)
-
-    with suppress(Unsatisfiable):
-        collect()
-    return found

@@ -3,25 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from harness.catalog.model import Catalog, Table
+from harness.catalog.model import Catalog
 from harness.probes.statement import Execute, Insert, Statement
 from harness.project.model import TableName
-
-
-@dataclass
-class Pending:
-    """A row that is being drawn: its parents are not all there yet.
-
-    ``lowest`` is the place, on the way down from the row that is wanted, of the oldest pending row that it or one of
-    its parents refers to; ``together`` are the rows that only one statement can insert with it.
-    """
-
-    table: TableName
-    row: dict[str, str | None]
-    lowest: int
-    together: list[Insert] = field(default_factory=list)
 
 
 def circular(catalog: Catalog) -> frozenset[TableName]:
@@ -109,17 +94,3 @@ def together(ring: Sequence[Insert]) -> Execute:
     *inner, last = ring
     parts = ", ".join(f"harness_{n} as ({insert.sql})" for n, insert in enumerate(inner, 1))
     return Execute(f"with {parts} {last.sql}" if inner else last.sql, last)
-
-
-def clashes(
-    table: Table, row: dict[str, str | None], others: Sequence[dict[str, str | None]], columns: set[str]
-) -> bool:
-    """Whether a row has a unique key of another by what it has already, these columns among it."""
-    for key in table.unique_keys:
-        names = key.columns
-        if not names or len(names) < len(key.keys) or not set(names) & columns or not set(names) <= row.keys():
-            continue
-        own = [row[name] for name in names]
-        if (key.nulls_not_distinct or None not in own) and any([each.get(n) for n in names] == own for each in others):
-            return True
-    return False

@@ -9,10 +9,10 @@ import re
 import warnings
 from functools import cache
 
-from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 
+from harness.generation.examples import examples
 from harness.project.sql import Pattern
 
 _CLASSES = {
@@ -37,26 +37,11 @@ _PRINTABLE = st.characters(min_codepoint=32, max_codepoint=126)
 def matching(pattern: Pattern, count: int = 24) -> tuple[str, ...]:
     """Up to ``count`` texts, simplest first, always the same; none for a pattern that Python cannot read."""
     translated = _translate(pattern)
-    found: list[str] = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             compiled = re.compile(translated, re.IGNORECASE if pattern.ignores_case else 0)
-            strategy = st.from_regex(compiled, fullmatch=True, alphabet=_PRINTABLE)
-
-        @settings(
-            max_examples=count,
-            derandomize=True,
-            database=None,
-            deadline=None,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(strategy)
-        def collect(text: str) -> None:
-            found.append(text)
-
-        collect()
+            found = examples(st.from_regex(compiled, fullmatch=True, alphabet=_PRINTABLE), count)
     except (re.error, RecursionError, OverflowError, HypothesisException):
         return ()
     return tuple(sorted(dict.fromkeys(found), key=lambda text: (len(text), text)))

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-
-from hypothesis import strategies as st
 
 from harness.generation.oracle import Tuple
 
@@ -23,15 +20,6 @@ class Pool:
     columns: tuple[str, ...]
     rows: tuple[Tuple, ...]
     valued: tuple[str, ...] = ()
-
-    def of(self, rows: Sequence[Tuple]) -> st.SearchStrategy[Tuple]:
-        """One of some of its rows."""
-        return self._any if rows is self.rows else st.sampled_from(rows)
-
-    @cached_property
-    def _any(self) -> st.SearchStrategy[Tuple]:
-        # To make a strategy takes Hypothesis several times as long as to draw from it.
-        return st.sampled_from(self.rows)
 
     def takes(self, values: Values) -> bool:
         """Whether there is a combination with these values, as far as they are of its columns."""

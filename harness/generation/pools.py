@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.catalog.model import Catalog, Column, Constraint, Index, Table
+from harness.generation.alike import columns_of
 from harness.generation.candidates import candidates
 from harness.generation.hints import Hints, hints
 from harness.generation.lineage import circular
@@ -78,6 +79,8 @@ class Pools:
         self._hints: dict[tuple[str, tuple[str, ...]], Hints] = {}
         self._readable: dict[tuple[str, Tuple], Tuple] = {}
         self._apart: dict[TableName, tuple[tuple[Mapping[str, str | None], ...], ...]] = {}
+        self._keys: dict[TableName, tuple[tuple[Index, tuple[str, ...]], ...]] = {}
+        self._keyed: dict[TableName, frozenset[str]] = {}
         self._crowded: dict[TableName, bool] = {}
         self._most: dict[TableName, int | None] = {}
         self._stocks: dict[tuple[TableName, frozenset[str]], Stock] = {}
@@ -160,6 +163,19 @@ class Pools:
             self._apart[table.name] = tuple(spread(self, table, each) for each in Exclusion.all_of(table))
         return self._apart[table.name]
 
+    def keys(self, table: Table) -> tuple[tuple[Index, tuple[str, ...]], ...]:
+        """The unique keys of a table, each with the columns that decide it."""
+        if table.name not in self._keys:
+            found = ((key, columns_of(key)) for key in table.unique_keys)
+            self._keys[table.name] = tuple((key, columns) for key, columns in found if columns)
+        return self._keys[table.name]
+
+    def keyed(self, table: Table) -> frozenset[str]:
+        """The columns that decide a unique key."""
+        if table.name not in self._keyed:
+            self._keyed[table.name] = frozenset(name for _, columns in self.keys(table) for name in columns)
+        return self._keyed[table.name]
+
     def stock(self, table: Table, kept: Iterable[str]) -> Stock:
         """Other values for what is not tied to the ``kept`` columns."""
         key = (table.name, frozenset(kept))
@@ -190,11 +206,11 @@ class Pools:
     def most(self, table: Table) -> int | None:
         """How many rows there can be before a unique key runs out; None where each has a column of any value."""
         if table.name not in self._most:
-            sizes = [self._keys(table, key) for key in table.unique_keys if len(key.columns) == len(key.keys)]
+            sizes = [self._size(table, key) for key in table.unique_keys if len(key.columns) == len(key.keys)]
             self._most[table.name] = min((size for size in sizes if size is not None), default=None)
         return self._most[table.name]
 
-    def _keys(self, table: Table, key: Index) -> int | None:
+    def _size(self, table: Table, key: Index) -> int | None:
         """How many values a unique key can have; None if one of its columns can be anything."""
         sizes = []
         pools = {column: pool for pool in self.of(table) for column in pool.columns}
@@ -260,7 +276,7 @@ class Pools:
         self, table: Table, columns: tuple[str, ...], kept: Sequence[Tuple], rules: Sequence[Rule]
     ) -> Iterator[str]:
         """The columns of foreign keys of which rules ask more than whether they are NULL."""
-        foreign = {column for key in table.of_type("f") for column in key.columns}
+        foreign = table.foreign_columns
         rows = [*kept[:SEEN], *kept[-SEEN:]]
         for place, column in enumerate(columns):
             if column not in foreign:

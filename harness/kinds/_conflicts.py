@@ -53,7 +53,7 @@ def residents(subject: Subject, exclusion: Exclusion) -> list[Resident]:
 def _vary(subject: Subject, exclusion: Exclusion, parts: Sequence[Group], found: Sequence[Resident]) -> None:
     """Gives each resident pairs in conflict elsewhere: with each value of a short list, and out of its own way."""
     table = subject.table
-    foreign = {column for key in table.of_type("f") for column in key.columns}
+    foreign = table.foreign_columns
     tried = [
         (resident, {**one, **row, **others}, {**other, **row, **others})
         for resident in found
@@ -77,7 +77,7 @@ def _vary(subject: Subject, exclusion: Exclusion, parts: Sequence[Group], found:
             resident.elsewhere.append((one, other))
 
 
-def _elsewhere(parts: Sequence[Group], row: Values, foreign: set[str]) -> Values:
+def _elsewhere(parts: Sequence[Group], row: Values, foreign: frozenset[str]) -> Values:
     """Other references than a row has, where nothing but the reference decides them."""
     found: dict[str, str | None] = {}
     for part in parts:

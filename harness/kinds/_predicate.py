@@ -37,7 +37,7 @@ def equivalence(subject: Subject, predicate: str, refused: Refused) -> st.Search
     table = subject.table
     for name in sql.columns(predicate):
         table.column(name)
-    foreign = {column for key in table.of_type("f") for column in key.columns}
+    foreign = table.foreign_columns
     present = tuple(column for column in supplied(table, predicate) if column in foreign)
     good, bad = _sides(subject, predicate, refused.constraint)
     valued = _valued(foreign, good, bad)
@@ -95,7 +95,7 @@ def _families(probe: Probe, changes: Sequence[Changes], variants: Variants) -> I
         yield Family(probe, columns, tuple(rows), variants, named=True)
 
 
-def _valued(foreign: set[str], good: list[Changes], bad: list[Changes]) -> dict[str, list[str]]:
+def _valued(foreign: frozenset[str], good: list[Changes], bad: list[Changes]) -> dict[str, list[str]]:
     """The foreign keys' columns of which the rule asks more than whether they are NULL, with the values tried."""
 
     def pattern(row: Changes) -> tuple[object, ...]:
@@ -125,7 +125,7 @@ class _Road:
         subject: Subject,
         draft: Draft,
         row: Values,
-        foreign: set[str],
+        foreign: frozenset[str],
         present: tuple[str, ...],
         valued: Mapping[str, list[str]],
         turn: int,

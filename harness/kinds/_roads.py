@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from harness.catalog.model import Table
 from harness.generation import Draft
+from harness.generation.candidates import sample
 from harness.generation.pool import Pool
 from harness.kinds._changes import differs
 from harness.kinds.base import Subject
@@ -29,9 +30,22 @@ def change(subject: Subject, draft: Draft, row: Values, column: str, fresh: Valu
     if any(column in pool.columns for pool in subject.pools.of(table, born=False)):
         definition = table.column(column)
         return _cheapest(subject, draft, row, column, lambda value: differs(definition, value, row[column]))
-    if column in _foreign(table):
+    if column in table.foreign_columns:
         return new_parent(subject, draft, row, column)
-    return {column: fresh[column]} if differs(table.column(column), fresh[column], row[column]) else None
+    if differs(table.column(column), fresh[column], row[column]):
+        return {column: fresh[column]}
+    # A guard that compares with <> lets pass what was NULL: that one is tried always, not now and then.
+    filled = row[column] is None and column not in subject.pools.keyed(table)
+    return {column: sample(table.column(column), 1)[0]} if filled else None
+
+
+def emptied(subject: Subject, row: Values, column: str) -> Changes | None:
+    """A change of a column to NULL that keeps all rules; None if there is none."""
+    to_null: Changes = {column: None}
+    if subject.table.column(column).not_null or row[column] is None:
+        return None
+    pools = subject.pools.of(subject.table, born=False)
+    return to_null if all(pool.takes({**row, **to_null}) for pool in pools if column in pool.columns) else None
 
 
 def new_parent(subject: Subject, draft: Draft, row: Values, column: str) -> Changes:
@@ -54,7 +68,7 @@ def present(table: Table, pools: Iterable[Pool]) -> tuple[str, ...]:
     """The columns of foreign keys that lead somewhere in a row of these pools: as many as the rules let."""
     found: list[str] = []
     places = {column: pool for pool in pools for column in pool.columns}
-    for column in sorted(_foreign(table)):
+    for column in sorted(table.foreign_columns):
         pool = places.get(column)
         wanted = [place for place, name in enumerate(pool.columns) if name in (*found, column)] if pool else []
         if pool is None or any(all(row[place] is not None for place in wanted) for row in pool.rows):
@@ -103,7 +117,7 @@ def _cheapest(
     subject: Subject, draft: Draft, row: Values, column: str, fits: Callable[[str | None], bool]
 ) -> Changes | None:
     """Of the combinations in which the column has a value that fits, one that changes the fewest columns."""
-    foreign = _foreign(subject.table)
+    foreign = subject.table.foreign_columns
     for pool in subject.pools.of(subject.table, born=False):
         if column not in pool.columns:
             continue
@@ -125,7 +139,3 @@ def _cheapest(
                 changed |= new_parent(subject, draft, row, name)
             return changed
     return None
-
-
-def _foreign(table: Table) -> frozenset[str]:
-    return frozenset(column for key in table.of_type("f") for column in key.columns)

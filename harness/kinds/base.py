@@ -110,7 +110,7 @@ class Subject:
 
         @st.composite
         def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> D:
-            draft = Draft(draw, self.catalog, self.pools)
+            draft = Draft(draw, self.pools)
             built: D = build(draft)
             rows = joined(built.setup, draft.rings, draft.silent)
             return replace(built, setup=(*self._room(draft), *rows, *self._later(draft)))
@@ -125,7 +125,7 @@ class Subject:
 
         @st.composite
         def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Pair:
-            draft = Draft(draw, self.catalog, self.pools)
+            draft = Draft(draw, self.pools)
             resident, fresh = draft.insert(self.table.name), draft.row(self.table.name)
             rows = joined(draft.inserts, draft.rings, draft.silent)
             return Pair((*self._room(draft), *rows, *self._later(draft)), resident, fresh)

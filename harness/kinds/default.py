@@ -33,6 +33,7 @@ class Default(Kind):
     """
 
     column_form: ClassVar = ColumnForm(column="default", value="value")
+    varies: ClassVar = True
 
     default: str = key(name, "the column")
     value: str = key(expression, "the value, as an SQL expression")
@@ -71,9 +72,12 @@ class Default(Kind):
             fixed = {name: given for name, given in chosen.items() if given is None or name not in foreign}
             row = draft.row(table.name, {**fixed, **led})
             given = {name: value for name, value in row.items() if name != column.name}
+            variants = subject.variants(Insert(table.name, given), (column.name, *chosen))
+            return Scenario(tuple(draft.inserts), tuple(probe({**given, **other}) for other in variants.values))
+
+        def probe(given: dict[str, str | None]) -> Probe:
             found = f"select bool_and({holds})::text from {qualified(table.name)} where {condition(subject.key(given))}"
             then = Then(found, "true", meaning)
-            probe = Probe(Insert(table.name, given), Accepted(1), "value when omitted", "a row without it", then=then)
-            return Scenario(tuple(draft.inserts), (probe,))
+            return Probe(Insert(table.name, given), Accepted(1), "value when omitted", "a row without it", then=then)
 
         return subject.scenarios(build)

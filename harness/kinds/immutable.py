@@ -12,7 +12,7 @@ from harness.generation import Draft, Rule
 from harness.kinds._above import Ancestor, ancestors
 from harness.kinds._changes import differs
 from harness.kinds._refused_by import REFUSED_BY, RefusedBy, unnoticed
-from harness.kinds._roads import DEEPER, as_it_was, change, deeper, present, upsert
+from harness.kinds._roads import DEEPER, as_it_was, change, deeper, emptied, present, upsert
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
 from harness.probes import (
     Accepted,
@@ -68,15 +68,15 @@ class Immutable(Kind):
     ```
 
     Proven for the user of the connection and for each of `roles` (`$owner` is the table's owner): an update of each
-    column (of those listed, or of all with `rows`), also by an upsert and from within a trigger, is refused as
-    `refused_by` says; so are, with `rows`, a delete, a TRUNCATE, and what a parent's end would do to the row, up
-    the whole chain. A role may also lack the privilege (42501), or not reach the row. With `sqlstate: "42501"` it is a
-    matter of privileges, and only the roles are tried. With `when` all this holds for the rows for which that
-    is true; the others stay free. Columns that are not listed stay free, and a row can be inserted.
-    `except` names the parents that may go: each sets to NULL what it says or takes the row with it, and the same change
-    by hand is refused. An update that changes nothing is refused with `rows`, and free with columns, unless
-    `unchanged` says otherwise. `always: true` proves it with `session_replication_role` at `replica` too, where only
-    ENABLE ALWAYS triggers fire.
+    column (of those listed, or of all with `rows`), from NULL and to NULL too, also by an upsert and from within a
+    trigger, is refused as `refused_by` says; so are, with `rows`, a delete, a TRUNCATE, and what a parent's end would
+    do to the row, up the whole chain. A role may also lack the privilege (42501), or not reach the row. With
+    `sqlstate: "42501"` it is a matter of privileges, and only the roles are tried. With `when` all this holds for the
+    rows for which that is true; the others stay free. Columns that are not listed stay free, and a row can be
+    inserted. `except` names the parents that may go: each sets to NULL what it says or takes the row with it, and the
+    same change by hand is refused. An update that changes nothing is refused with `rows`, and free with columns,
+    unless `unchanged` says otherwise. `always: true` proves it with `session_replication_role` at `replica` too, where
+    only ENABLE ALWAYS triggers fire.
     """
 
     immutable: tuple[str, ...] = key(names, "`rows`, `truncate`, or the columns that never change")
@@ -189,6 +189,7 @@ class Immutable(Kind):
         """All that is refused, whoever tries it."""
         table, key_ = subject.table, subject.key(row)
         columns = [] if self.immutable == (TRUNCATE,) else list(self._columns(subject))
+        passing = {column for passage in self.except_ for column in passage.sets_null}  # tried below, by hand
         changes = [(column, change(subject, draft, row, column, fresh)) for column in columns]
         for column, changed in changes:
             if changed and subject.may_update(changed):
@@ -198,6 +199,9 @@ class Immutable(Kind):
                     yield _Attempt("upsert", f"{column} changed by an upsert", by_upsert)
                 within = deeper(Update(table.name, key_, changed))
                 yield _Attempt("update by a trigger", f"{column} changed by a trigger", within, True)
+            nulled = emptied(subject, row, column)
+            if nulled and column not in passing and subject.may_update(nulled):
+                yield _Attempt("update", f"{column} set to null", Update(table.name, key_, nulled))
         if columns and free is not None:
             yield from self._leaving(subject, row, free)
         if columns and self._unchanged == "refused":

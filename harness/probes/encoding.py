@@ -90,6 +90,8 @@ class Plan:
     def _row(self, table: TableName, values: Values) -> str:
         """A row as JSON that ``jsonb_populate_record`` reads: texts, but JSON columns as themselves."""
         json_columns = self._shapes.json_columns(table)
+        if not json_columns:
+            return json.dumps(dict(values))
         cells = (
             f"{json.dumps(column)}:{value if column in json_columns and value is not None else json.dumps(value)}"
             for column, value in values.items()

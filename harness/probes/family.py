@@ -20,6 +20,11 @@ class Variants:
     columns: tuple[str, ...] = ()
     rows: tuple[Tuple, ...] = ((),)
 
+    @property
+    def values(self) -> Iterator[Values]:
+        """Each of the rows as values by their columns."""
+        return (dict(zip(self.columns, row, strict=True)) for row in self.rows)
+
 
 @dataclass(frozen=True)
 class Family:

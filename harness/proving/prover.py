@@ -17,6 +17,7 @@ from harness.declarations import Check
 from harness.errors import TargetError
 from harness.generation import Oracle, Pools, Rule, Unfillable, Unsupported
 from harness.generation.bulk import grow
+from harness.generation.examples import examples
 from harness.generation.supply import NOTHING, Supply
 from harness.kinds.base import Begun, Databases, Fact, Kind, Pair, Subject, Unreliable
 from harness.kinds.primary_key import PrimaryKey
@@ -29,7 +30,7 @@ from harness.proving.opaque import Opaque, blamed
 from harness.proving.racing import Contest, compete
 from harness.proving.refusals import Refusals
 from harness.proving.reproduction import counterexample, schedule
-from harness.proving.trial import SETUP, Trial, attempt, drawn
+from harness.proving.trial import SETUP, Trial, attempt
 from harness.races import Stage
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ class Prover:
     def _begin(self, stated: Begun) -> list[Pair]:
         """What is drawn for several checks of a table, which mostly come one after the other."""
         if self._pairs is None or self._pairs[0] != stated.table:
-            self._pairs = stated.table, drawn(stated.pairs, self._effort.drawn, self._effort.seed)
+            self._pairs = stated.table, examples(stated.pairs, self._effort.drawn, self._effort.seed)
         return self._pairs[1]
 
     def _race(self, check: Check, subject: Subject, verdict: _Verdict) -> None:

@@ -10,8 +10,9 @@ from functools import partial
 
 from hypothesis import strategies as st
 
+from harness.generation.examples import examples
 from harness.probes import Either, Execute, Probe, Refusal, Refused, Reply, Scenario, Session, Statement
-from harness.proving.trial import drawn, smallest
+from harness.proving.trial import smallest
 from harness.races import Level, Played, Race, Races, Stage, Unplayable, play
 from harness.races.schedules import following
 from harness.races.sessions import Stuck
@@ -93,10 +94,10 @@ def compete(
 
 
 def _groups(strategy: st.SearchStrategy[Races], scenarios: int, seeded: int) -> Iterator[Races]:
-    few = drawn(strategy, scenarios, seeded)
+    few = examples(strategy, scenarios, seeded)
     yield from few
     # With the same seed the first are the same again.
-    yield from drawn(strategy, scenarios * DRAWS, seeded)[len(few) :]
+    yield from examples(strategy, scenarios * DRAWS, seeded)[len(few) :]
 
 
 @dataclass(frozen=True)

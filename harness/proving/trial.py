@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky, Unsatisfiable
 
+from harness.generation.examples import examples
 from harness.kinds.base import Begun, Pair
 from harness.probes import (
     Accepted,
@@ -121,7 +122,7 @@ def attempt(
     def run(count: int, pairs: Iterable[Pair] | None) -> None:
         with Conveyor(session, hand_on) as conveyor:
             if isinstance(stated, Begun):
-                pairs = drawn(stated.pairs, count, seeded) if pairs is None else pairs
+                pairs = examples(stated.pairs, count, seeded) if pairs is None else pairs
                 fed = any(conveyor.put(stated.build(pair)) for pair in pairs)
             else:
                 fed = _feed(stated, count, seeded, conveyor.put)
@@ -222,13 +223,6 @@ def _told(trial: Trial, probe: Probe | Family, found: Reply | Tally) -> Iterator
     elif isinstance(probe, Probe) and isinstance(found, Reply):
         trial.probes += 1
         yield probe, found
-
-
-def drawn(strategy: st.SearchStrategy[T], count: int, seeded: int) -> list[T]:
-    """What one pass draws."""
-    found: list[T] = []
-    _run(strategy, count, seeded, [Phase.generate], found.append)
-    return found
 
 
 def _feed(strategy: st.SearchStrategy[T], count: int, seeded: int, put: Callable[[T], bool]) -> bool:

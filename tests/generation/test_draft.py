@@ -86,7 +86,7 @@ def test_every_drawn_row_is_accepted(schema: str, database: tuple[Server, str]) 
         @settings(max_examples=25, database=None, deadline=None, suppress_health_check=list(HealthCheck))
         @given(st.data())
         def inserted(data: st.DataObject) -> None:
-            draft = Draft(data.draw, catalog, pools)
+            draft = Draft(data.draw, pools)
             for _ in range(2 if schema == "state" else 3):
                 draft.insert(X)
             with connection.transaction(force_rollback=True):
@@ -119,7 +119,7 @@ def test_no_row_has_the_key_of_one_that_stands(database: tuple[Server, str]) -> 
         @settings(max_examples=40, database=None, deadline=None, suppress_health_check=list(HealthCheck))
         @given(st.data())
         def inserted(data: st.DataObject) -> None:
-            draft = Draft(data.draw, catalog, pools)
+            draft = Draft(data.draw, pools)
             draft.insert(X)
             draft.insert(X)
             with connection.transaction(force_rollback=True):
@@ -139,7 +139,7 @@ def _draft(connection: psycopg.Connection[Any], schema: str, body: Callable[[Dra
     @settings(max_examples=25, database=None, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.data())
     def drawn(data: st.DataObject) -> None:
-        body(Draft(data.draw, catalog, pools), catalog)
+        body(Draft(data.draw, pools), catalog)
 
     drawn()
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from harness.catalog import read
 from harness.database.connection import Server
 from harness.generation import Draft, Oracle, Pools
-from harness.generation.lessons import Teacher, drawn
+from harness.generation.examples import examples
+from harness.generation.lessons import Teacher
 from harness.generation.lineage import circular, joined
 from harness.probes import Scenario, Session
 from harness.probes.statement import Execute, Insert
@@ -93,11 +94,11 @@ def test_ancestors_are_shared_where_they_are_many(database: tuple[Server, str]) 
         counts: list[int] = []
 
         def build(draw: object) -> Scenario:
-            draft = Draft(draw, catalog, pools)  # type: ignore[arg-type]
+            draft = Draft(draw, pools)  # type: ignore[arg-type]
             draft.row(TableName("t", "t8"))
             counts.append(len(draft.inserts))
             return Scenario((), ())
 
-        drawn(st.composite(build)(), 3)
+        examples(st.composite(build)(), 3)
         # One of each would be eight; every path a row of its own would be 255.
         assert counts and max(counts) < 40

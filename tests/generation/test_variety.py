@@ -34,7 +34,7 @@ def test_every_variant_of_a_row_is_accepted(schema: str, database: tuple[Server,
         @QUICK
         @given(st.data())
         def accepted(data: st.DataObject) -> None:
-            draft = Draft(data.draw, catalog, pools)
+            draft = Draft(data.draw, pools)
             draft.insert(X)
             row = draft.row(X)
             stock = pools.stock(catalog.table(X), ())

@@ -9,13 +9,14 @@ from typing import Any, cast
 import pytest
 from hypothesis import strategies as st
 
+from harness.generation.examples import examples
 from harness.kinds.base import Begun, Pair
 from harness.probes import Accepted, Answer, Execute, Probe, Refused, Reply, Scenario, Session
 from harness.probes.session import BATCH
 from harness.project.model import TableName
 from harness.proving.conveyor import Conveyor
 from harness.proving.effort import Effort
-from harness.proving.trial import attempt, drawn
+from harness.proving.trial import attempt
 
 
 class Spy:
@@ -92,7 +93,7 @@ def test_the_first_failure_ends_the_drawing() -> None:
 def test_what_failed_among_rows_drawn_for_several_checks_is_found_again() -> None:
     rows = st.fixed_dictionaries({"n": st.integers(0, 10**9).map(str)})
     pairs = st.builds(Pair, st.just(()), rows, rows)
-    ready = drawn(pairs, 40, 7)
+    ready = examples(pairs, 40, 7)
     late = next(n for n in range(20, 40) if ready.index(ready[n]) == n)
     seen: list[Pair] = []
 

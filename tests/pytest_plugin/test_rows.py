@@ -169,6 +169,51 @@ def test_a_child_of_a_new_row(bench: workbench.Workbench) -> None:
         insert()
 
 
+CIRCLE = """\
+create schema clubs;
+create table clubs.teams (id integer primary key, lead integer not null);
+create table clubs.people (id integer primary key, team integer not null references clubs.teams);
+alter table clubs.teams add foreign key (lead) references clubs.people;
+create table clubs.badges (id integer primary key, person integer not null references clubs.people);
+create function clubs.refuse() returns trigger language plpgsql as $$ begin raise 'not by hand'; end $$;
+create table clubs.sealed (id integer primary key);
+create trigger refuse before insert on clubs.sealed for each row execute function clubs.refuse();
+create table clubs.seals (id integer primary key, sealed integer not null references clubs.sealed);
+"""
+PAST_TRIGGERS = "table: clubs.seals\nchecks:\n  - rows: {}\n    past_triggers: true\n"
+
+
+@pytest.mark.parametrize("autocommit", [True, False])
+@pytest.mark.parametrize("table, parents", [("badges", 2), ("people", 2), ("seals", 1)])
+def test_parents_that_no_statement_inserts_by_itself(
+    tmp_path: Path, on_our_server: None, table: str, parents: int, autocommit: bool
+) -> None:
+    """Two tables that refer to each other, and one whose trigger has to be passed by."""
+    files = {
+        "project.yml": "name: clubs\nmodules: [clubs]\n",
+        "schema/clubs/001_all.up.sql": CIRCLE,
+        "schema/clubs/001_all.down.sql": "drop schema clubs cascade;",
+        "checks/clubs/seals.yml": PAST_TRIGGERS,
+    }
+    shop.write(tmp_path, files)
+    bench = workbench.of(tmp_path)
+
+    @FEW
+    @given(harness.rows(f"clubs.{table}", project=tmp_path))
+    def insert(row: Row) -> None:
+        assert len(row.parents) == parents
+        row.insert(connection)
+        if autocommit:
+            connection.execute("truncate clubs.teams, clubs.people, clubs.badges, clubs.seals, clubs.sealed")
+        connection.rollback()
+
+    with bench.transaction() as other:
+        connection = psycopg.connect(other.info.dsn, password=other.info.password, autocommit=autocommit)
+    with connection:
+        insert()
+    bench.close()
+
+
 FIXED: list[tuple[str, Any, Any]] = [
     ("c_bool", True, True),
     ("c_int4", 7, 7),

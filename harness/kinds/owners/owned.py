@@ -140,7 +140,7 @@ class Owners:
 
     def rows_like(self, subject: Subject, declared: Mapping[str, Any]) -> list[dict[str, str | None]]:
         """For each text in the claims, none claimed being an empty one, the columns that can have it."""
-        foreign = {column for key in self.table.of_type("f") for column in key.columns}
+        foreign = self.table.foreign_columns
         texts = [column for column in self.table.columns if column.base_name in TEXTS and column.is_supplied]
         free = [column for column in texts if column.name not in foreign]
         found = []

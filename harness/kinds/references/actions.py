@@ -226,7 +226,7 @@ def _rekeying(
     subject: Subject, draft: Draft, reference: Reference, parent: Values, children: list[_Family]
 ) -> Iterator[Probe]:
     """Changes the key of a parent, if it has a column that can change without leading elsewhere itself."""
-    foreign = {column for key in reference.parent.of_type("f") for column in key.columns}
+    foreign = reference.parent.foreign_columns
     free = [
         column
         for column in reference.key.referenced_columns

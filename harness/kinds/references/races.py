@@ -56,7 +56,7 @@ def _pointing(columns: tuple[str, ...], referenced: tuple[str, ...], parent: Val
 
 def _rekeyed(draft: Draft, parent: Table, referenced: tuple[str, ...], row: Values) -> dict[str, str | None]:
     """A new key for a parent, in the columns that can change without leading elsewhere themselves."""
-    foreign = {column for key in parent.of_type("f") for column in key.columns}
+    foreign = parent.foreign_columns
     free = [name for name in referenced if name not in foreign and parent.column(name).identity != "a"]
     if not free:
         return {}

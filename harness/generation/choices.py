@@ -1,0 +1,108 @@
+"""How the values of a row are chosen: each by itself, or all of them by one number."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, Protocol, TypeVar
+
+from hypothesis import strategies as st
+
+from harness.catalog.model import Column
+from harness.generation.candidates import sample
+from harness.generation.search import NULLS
+from harness.generation.types import values
+from harness.generation.variety import VARIETY
+
+T = TypeVar("T")
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+_NULL_OR_NOT = st.sampled_from((True, False))
+
+
+class Choices(Protocol):
+    """Makes the choices of one row; the simplest ones are what it shrinks to."""
+
+    def one_of(self, options: Sequence[T]) -> T:
+        """One of these; shrinks towards the first."""
+
+    def leaves_null(self) -> bool:
+        """Whether a reference that may be NULL is."""
+
+    def value(self, column: Column, keyed: bool, optional: bool) -> str | None:
+        """A value of a column that no rule speaks of; ``optional`` is one that may be NULL, ``keyed`` one of a key."""
+
+
+class Drawn:
+    """Each choice by itself, so that each varies and shrinks by itself.
+
+    If ``rich``, every column has all the values of its type, and not only those that are part of a key.
+    """
+
+    def __init__(self, draw: Draw, rich: bool) -> None:
+        self._draw = draw
+        self._rich = rich
+
+    def one_of(self, options: Sequence[T]) -> T:
+        return options[self._draw(_place(len(options)))]
+
+    def leaves_null(self) -> bool:
+        return bool(self._draw(_NULL_OR_NOT))
+
+    def value(self, column: Column, keyed: bool, optional: bool) -> str | None:
+        drawn: str | None = self._draw(anything(column, self._rich or keyed, optional))
+        return drawn
+
+
+class Dealt:
+    """All choices by one number, 0 for the simplest: for a row that only has to be there.
+
+    Hypothesis gives up on an example that draws too much, and ancestors are many. A draw takes it as long as twenty
+    choices take here.
+    """
+
+    def __init__(self, draw: Draw) -> None:
+        self._draw = draw
+        number = draw(_place(NUMBERS))
+        self._chance = random.Random(number) if number else None
+
+    def one_of(self, options: Sequence[T]) -> T:
+        return self._chance.choice(options) if self._chance else options[0]
+
+    def leaves_null(self) -> bool:
+        return self._chance is None or self._chance.random() < 0.5
+
+    def value(self, column: Column, keyed: bool, optional: bool) -> str | None:
+        if keyed or column.identity:
+            drawn: str | None = self._draw(anything(column, keyed, optional))
+            return drawn
+        if optional and (self._chance is None or self._chance.random() < NULLS):
+            return None
+        return self.one_of(sample(column, VARIETY))
+
+
+NUMBERS = 2**12
+"""How many rows a table has to deal out."""
+
+
+@cache
+def _place(count: int) -> st.SearchStrategy[int]:
+    """A place among so many.
+
+    Made once: to make a strategy takes Hypothesis several times as long as to draw from it.
+    """
+    return st.sampled_from(range(count))
+
+
+@cache
+def anything(column: Column, rich: bool, optional: bool) -> st.SearchStrategy[str | None]:
+    """Values of a column that no rule speaks of: if ``rich`` all that its type has, else a sample drawn once."""
+    if column.identity:
+        # An identity's sequence is not touched: a large number keeps out of its way.
+        return st.integers(10_000, 30_000).map(str)
+    if rich:
+        return st.none() | values(column) if optional else values(column)
+    known = sample(column, VARIETY)
+    # One draw, where a choice between NULL and the others would be three.
+    return st.sampled_from((*[None] * len(known), *known) if optional else known)
