@@ -35,6 +35,7 @@ from harness.probes import (
     judge,
 )
 from harness.proving.conveyor import Conveyor
+from harness.proving.draws import watched
 from harness.proving.opaque import Blame, Opaque
 
 T = TypeVar("T")
@@ -288,7 +289,11 @@ def smallest(
             best = found
             raise _Wrong
 
-    with suppress(_Wrong, _Enough, Flaky):
+    def on_time() -> None:
+        if time.monotonic() > ends:
+            raise _Enough
+
+    with suppress(_Wrong, _Enough, Flaky), watched(on_time):
         _run(strategy, count, seeded, [Phase.generate, Phase.shrink], replay)
     return best
 
