@@ -274,5 +274,7 @@ def _unsaid(table: Table) -> Iterator[str]:
     for constraint in table.constraints:
         if "MATCH FULL" in constraint.definition:
             yield f"constraint {constraint.name}: MATCH FULL"
+    for rewrite in table.rewrites:
+        yield f"rule {rewrite.name}: what becomes of {rewrite.command}"
     if table.row_security and not table.policies:
         yield "row security: enabled without a policy"

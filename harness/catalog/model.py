@@ -151,6 +151,15 @@ class Trigger:
 
 
 @dataclass(frozen=True)
+class Rewrite:
+    """A rule in the sense of CREATE RULE; ``instead`` of the command whatever the row, or else besides it."""
+
+    name: str
+    command: str
+    instead: bool
+
+
+@dataclass(frozen=True)
 class Policy:
     name: str
     command: str
@@ -184,6 +193,7 @@ class Table:
     constraints: tuple[Constraint, ...] = ()
     indexes: tuple[Index, ...] = ()
     triggers: tuple[Trigger, ...] = ()
+    rewrites: tuple[Rewrite, ...] = ()
     policies: tuple[Policy, ...] = ()
     grants: tuple[Grant, ...] = ()
 
@@ -225,6 +235,10 @@ class Table:
             if policy.name == name:
                 return policy
         raise Missing(f"policy on {self.name}:", name, [policy.name for policy in self.policies])
+
+    def diverts(self, command: str) -> bool:
+        """Whether a rule makes something else of every ``delete`` or ``update``: none ever comes through."""
+        return any(rewrite.instead and rewrite.command == command for rewrite in self.rewrites)
 
     def of_type(self, type: str) -> tuple[Constraint, ...]:
         """Constraints of one ``contype``: ``c``, ``f``, ``p``, ``u`` or ``x``."""

@@ -8,7 +8,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.catalog.model import Catalog, Constraint, Definer, Grant, Index, Policy, Table, Trigger, View
+from harness.catalog.model import Catalog, Constraint, Definer, Grant, Index, Policy, Rewrite, Table, Trigger, View
 from harness.catalog.types import Types
 from harness.project.model import TableName
 
@@ -31,6 +31,7 @@ def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalo
         constraints = _by_table(connection, "constraints", ledger, _constraint)
         indexes = _by_table(connection, "indexes", ledger, lambda row: Index(**row))
         triggers = _by_table(connection, "triggers", ledger, lambda row: Trigger(**row))
+        rewrites = _by_table(connection, "rewrites", ledger, lambda row: Rewrite(**row))
         policies = _by_table(connection, "policies", ledger, lambda row: Policy(**row))
         grants = _by_table(connection, "grants", ledger, lambda row: Grant(**row))
         rows = _rows(connection, "tables", ledger)
@@ -46,6 +47,7 @@ def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalo
             constraints=constraints[name],
             indexes=indexes[name],
             triggers=triggers[name],
+            rewrites=rewrites[name],
             policies=policies[name],
             grants=grants[name],
             **row,

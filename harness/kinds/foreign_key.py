@@ -67,7 +67,8 @@ class ForeignKey(Kind):
     Proven: orphans are refused on insert and on update (23503), also where only part of a composite key leads
     nowhere; a NULL in a nullable part is not checked (MATCH SIMPLE). Deleting a parent with no, one and many children
     does what `on_delete` says, down the whole chain, and leaves strangers alone; so does a change of its key with
-    `on_update`. Both are `no action` if not said.
+    `on_update`. Both are `no action` if not said. Where a rule (CREATE RULE … DO INSTEAD) makes something else of every
+    delete, no parent ever goes: of `no action` and `restrict` there is then nothing to show.
 
     Where a trigger looks for the parent first, `orphans: {of: plan_id, sqlstate: P0002, trigger: items_plan_seen}` says
     how it refuses one that is nowhere, or that the writer cannot see, and the columns of the key that it looks at. The

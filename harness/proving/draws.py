@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 
 def settle() -> None:
@@ -21,3 +24,27 @@ def settle() -> None:
         from hypothesis.configuration import set_hypothesis_home_dir
 
         set_hypothesis_home_dir(platformdirs.user_cache_path("constraint-harness") / "hypothesis")
+
+
+@contextmanager
+def watched(look: Callable[[], None]) -> Iterator[None]:
+    """Has ``look`` called before each example that Hypothesis goes through, also one that it need not replay.
+
+    Shrinking a scenario of a hundred rows, it goes through thousands that it knows to lead nowhere, for minutes.
+    """
+    from hypothesis.internal.conjecture.engine import ConjectureRunner
+
+    known: Any = getattr(ConjectureRunner, "cached_test_function", None)
+    if known is None:  # another Hypothesis: what is replayed is looked at all the same
+        yield
+        return
+
+    def looking(self: ConjectureRunner, *arguments: Any, **options: Any) -> Any:
+        look()
+        return known(self, *arguments, **options)
+
+    setattr(ConjectureRunner, known.__name__, looking)
+    try:
+        yield
+    finally:
+        setattr(ConjectureRunner, known.__name__, known)

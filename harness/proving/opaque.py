@@ -1,7 +1,8 @@
-"""Triggers of which nothing is said but that they fire: did one of them make a probe go wrong?
+"""Triggers and rewrite rules of which nothing is said but that they are there: did one make a probe go wrong?
 
-A trigger may rewrite a value before a rule sees it, write to other tables, or put away what a query then looks for.
-What went wrong is tried once more with the declared ones switched off; only failures pay for it.
+A trigger may rewrite a value before a rule sees it, write to other tables, or put away what a query then looks for. A
+rule in the sense of CREATE RULE makes something else of a command, and there is no check that could say what. What went
+wrong is tried once more with them switched off, the rewrite rules alone and then all; only failures pay for it.
 """
 
 from __future__ import annotations
@@ -20,10 +21,25 @@ NAMED = 3
 
 
 @dataclass(frozen=True)
+class Blame:
+    """``trigger orders_count, of which no check says what it does``, for a reason."""
+
+    names: tuple[str, ...]
+    what: str = "trigger"
+
+    def __str__(self) -> str:
+        if len(self.names) == 1:
+            return f"{self.what} {self.names[0]}, of which no check says what it does"
+        more = f" and {len(self.names) - NAMED} more" if len(self.names) > NAMED else ""
+        return f"{self.what}s {', '.join(self.names[:NAMED])}{more}, of which no check says what they do"
+
+
+@dataclass(frozen=True)
 class Opaque:
-    """The declared triggers that are there, by table."""
+    """The declared triggers and all rewrite rules that are there, by table."""
 
     triggers: Mapping[TableName, tuple[str, ...]] = field(default_factory=dict)
+    rules: Mapping[TableName, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, declared: Iterable[Check], catalog: Catalog) -> Opaque:
@@ -33,7 +49,8 @@ class Opaque:
             if table is not None and (names := check.rule.opaque()):
                 there = tuple(each.name for each in table.triggers if each.name in names)
                 found[table.name] = (*found.get(table.name, ()), *there)
-        return cls({table: names for table, names in found.items() if names})
+        rules = {table.name: tuple(each.name for each in table.rewrites) for table in catalog.tables.values()}
+        return cls(*({table: names for table, names in each.items() if names} for each in (found, rules)))
 
     def excuses(
         self,
@@ -41,30 +58,50 @@ class Opaque:
         scenario: Scenario,
         failed: Sequence[Probe],
         others: Callable[[Refusal], Iterable[Refused]],
-    ) -> dict[int, tuple[str, ...]]:
-        """The places among ``failed`` of the probes that come out as wanted without the triggers, and their names.
+    ) -> dict[int, Blame]:
+        """The places among ``failed`` of the probes that come out as wanted without these, and what is to blame.
 
         So do those that are refused by one of the ``others``, rules that are declared: it was the trigger's part to
         make the row keep them. Without ``failed`` it is the rows themselves, before any probe: the place is 0.
         """
-        triggers = {table: self.triggers[table] for table in _tables(scenario, failed) if table in self.triggers}
-        if not triggers:
-            return {}
-        off = tuple(_off(triggers))
-        # One that has its rows in the setup is switched off before them: a trigger with events that are pending stays.
-        tried = replace(scenario, setup=(*off, *scenario.setup), probes=tuple(failed))
-        answer = session.replies(tried)
-        names = tuple(dict.fromkeys(name for several in triggers.values() for name in several))
-        if isinstance(answer, Refusal):
-            return {}
-        if not failed:
-            return {0: names}
-        verdicts = (
-            judge(probe, reply, others(reply.refusal) if reply.refusal else ())
-            for probe, reply in zip(failed, answer, strict=True)
-        )
-        fine = (Verdict.AS_WANTED, Verdict.MASKED)
-        return {place: names for place, verdict in enumerate(verdicts) if verdict in fine}
+        tables = _tables(scenario, failed)
+        rules = {table: self.rules[table] for table in tables if table in self.rules}
+        triggers = {table: self.triggers[table] for table in tables if table in self.triggers}
+        off = tuple(_off(rules, "rule"))
+        excused: dict[int, Blame] = {}
+        if rules:
+            excused = dict.fromkeys(_fine(session, scenario, failed, others, off), _blame(rules, "rule"))
+        if triggers:
+            places = _fine(session, scenario, failed, others, (*off, *_off(triggers, "trigger")))
+            excused = {**dict.fromkeys(places, _blame(triggers, "trigger")), **excused}
+        return excused
+
+
+def _fine(
+    session: Session,
+    scenario: Scenario,
+    failed: Sequence[Probe],
+    others: Callable[[Refusal], Iterable[Refused]],
+    off: Sequence[Execute],
+) -> list[int]:
+    """The places of the probes that come out as wanted once this is switched off."""
+    # One that has its rows in the setup is switched off before them: a trigger with events that are pending stays.
+    tried = replace(scenario, setup=(*off, *scenario.setup), probes=tuple(failed))
+    answer = session.replies(tried)
+    if isinstance(answer, Refusal):
+        return []
+    if not failed:
+        return [0]
+    verdicts = (
+        judge(probe, reply, others(reply.refusal) if reply.refusal else ())
+        for probe, reply in zip(failed, answer, strict=True)
+    )
+    fine = (Verdict.AS_WANTED, Verdict.MASKED)
+    return [place for place, verdict in enumerate(verdicts) if verdict in fine]
+
+
+def _blame(several: Mapping[TableName, tuple[str, ...]], what: str) -> Blame:
+    return Blame(tuple(dict.fromkeys(name for names in several.values() for name in names)), what)
 
 
 def _tables(scenario: Scenario, failed: Sequence[Probe]) -> dict[TableName, None]:
@@ -73,15 +110,7 @@ def _tables(scenario: Scenario, failed: Sequence[Probe]) -> dict[TableName, None
     return dict.fromkeys(each.table for each in statements if not isinstance(each, Execute))
 
 
-def _off(triggers: Mapping[TableName, tuple[str, ...]]) -> Iterator[Execute]:
-    for table, names in triggers.items():
+def _off(several: Mapping[TableName, tuple[str, ...]], what: str) -> Iterator[Execute]:
+    for table, names in several.items():
         for name in names:
-            yield Execute(f"alter table {qualified(table)} disable trigger {identifier(name)}")
-
-
-def blamed(names: Sequence[str]) -> str:
-    """``trigger orders_count, of which no check says what it does``, for a reason."""
-    if len(names) == 1:
-        return f"trigger {names[0]}, of which no check says what it does"
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"triggers {', '.join(names[:NAMED])}{more}, of which no check says what they do"
+            yield Execute(f"alter table {qualified(table)} disable {what} {identifier(name)}")

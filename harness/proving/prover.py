@@ -26,7 +26,7 @@ from harness.outcome import Counterexample, Outcome, Status
 from harness.probes import Session
 from harness.project.model import Project, TableName
 from harness.proving.effort import Effort as Effort
-from harness.proving.opaque import Opaque, blamed
+from harness.proving.opaque import Opaque
 from harness.proving.racing import Contest, compete
 from harness.proving.refusals import Refusals
 from harness.proving.reproduction import counterexample, schedule
@@ -242,7 +242,7 @@ class _Verdict:
             # An example of what happens says more than a line of the catalog.
             self.broken.insert(0, found)
         elif trial.refused is not None and not trial.shown:
-            by = f"; {blamed(trial.opaque[SETUP])}" if SETUP in trial.opaque else ""
+            by = f"; {trial.opaque[SETUP]}" if SETUP in trial.opaque else ""
             self.reason = f"no scenario could be built: its rows were {trial.refused}{by}"
         elif trial.untried is not None:
             self.reason = f"it could not be tried: {trial.untried.message}"
@@ -256,9 +256,9 @@ class _Verdict:
         for aspect, mask in trial.masked.items():
             if aspect not in trial.shown and aspect not in trial.opaque:
                 self.reason = f"'{aspect}' was never seen: each time it was {mask}; if that is meant, say `implied_by:`"
-        for aspect, names in trial.opaque.items():
+        for aspect, blame in trial.opaque.items():
             if aspect not in trial.shown and aspect != SETUP:
-                self.reason = f"'{aspect}' was never seen: each time it met {blamed(names)}"
+                self.reason = f"'{aspect}' was never seen: each time it met {blame}"
 
     def add_contest(self, check: Check, contest: Contest) -> None:
         self.probes += contest.commands

@@ -36,7 +36,8 @@ from harness.probes import (
     judge,
 )
 from harness.proving.conveyor import Conveyor
-from harness.proving.opaque import Opaque
+from harness.proving.draws import watched
+from harness.proving.opaque import Blame, Opaque
 
 T = TypeVar("T")
 F = TypeVar("F")
@@ -71,14 +72,14 @@ class Failure:
 class Trial:
     """What was tried and what it showed. ``refused`` is how the setup failed by a rule that is declared elsewhere.
 
-    ``opaque`` are the aspects that came out wrong by triggers of which nothing is said, with the names of those.
+    ``opaque`` are the aspects that came out wrong by triggers or rewrite rules of which nothing is said, with those.
     """
 
     probes: int = 0
     scenarios: int = 0
     shown: set[str] = field(default_factory=set)
     masked: dict[str, Refusal] = field(default_factory=dict)
-    opaque: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    opaque: dict[str, Blame] = field(default_factory=dict)
     untried: Refusal | None = None
     refused: Refusal | None = None
     failure: Failure | None = None
@@ -151,11 +152,11 @@ class _Examiner:
         """Books what a scenario showed; returns its first failure."""
         if isinstance(answer, Refusal):
             failure = self._setup(trial, scenario, answer)
-            names = self.opaque.excuses(self.session, scenario, (), self.others) if failure is not None else {}
-            if names:
+            excused = self.opaque.excuses(self.session, scenario, (), self.others) if failure is not None else {}
+            if excused:
                 trial.refused = trial.refused or answer
-                trial.opaque[SETUP] = names[0]
-            return None if names else failure
+                trial.opaque[SETUP] = excused[0]
+            return None if excused else failure
         failures: list[Failure] = []
         for probe, found in zip(scenario.probes, answer, strict=True):
             for each, reply in _told(trial, probe, found):
@@ -163,10 +164,10 @@ class _Examiner:
                     failures.append(Failure(scenario.setup, each, reply))
         return self._unexcused(trial, scenario, failures)
 
-    def _by_opaque(self, aspect: str, refusal: Refusal) -> dict[str, tuple[str, ...]]:
+    def _by_opaque(self, aspect: str, refusal: Refusal) -> dict[str, Blame]:
         """The aspect and the trigger of which nothing is said, if it was one that refused."""
         found = next((rule for rule in self.others(refusal) if not rule.sqlstates and rule.matches(refusal)), None)
-        return {aspect: found.triggers} if found else {}
+        return {aspect: Blame(found.triggers)} if found else {}
 
     def _unexcused(self, trial: Trial, scenario: Scenario, failures: list[Failure]) -> Failure | None:
         """The first failure that no opaque trigger is to blame for; the others are booked."""
@@ -174,9 +175,9 @@ class _Examiner:
             return None
         probes = [failure.probe for failure in failures]
         excused = self.opaque.excuses(self.session, scenario, probes, self.others)
-        for place, names in excused.items():
+        for place, blame in excused.items():
             if failures[place].probe.required:
-                trial.opaque.setdefault(failures[place].probe.aspect, names)
+                trial.opaque.setdefault(failures[place].probe.aspect, blame)
         return next((failure for place, failure in enumerate(failures) if place not in excused), None)
 
     def _books(self, trial: Trial, probe: Probe, reply: Reply) -> bool:
@@ -282,7 +283,11 @@ def smallest(
             best = found
             raise _Wrong
 
-    with suppress(_Wrong, _Enough, Flaky):
+    def on_time() -> None:
+        if time.monotonic() > ends:
+            raise _Enough
+
+    with suppress(_Wrong, _Enough, Flaky), watched(on_time):
         _run(strategy, count, seeded, [Phase.generate, Phase.shrink], replay)
     return best
 

@@ -235,6 +235,14 @@ def test_privileges_are_those_that_a_role_has_in_the_end(
     assert proved(*database, texts, tmp_path) == []
 
 
+def test_rewrite_rules_are_what_no_check_says(adopt: Adopt) -> None:
+    found = adopt(
+        "create schema t; create table t.a (id int primary key, gone boolean);"
+        "create rule stays as on delete to t.a do instead update t.a set gone = true where id = old.id"
+    )
+    assert found.sheets[TableName("t", "a")].unsaid == ["rule stays: what becomes of delete"]
+
+
 names = st.text(st.characters(exclude_categories=["Cs", "Cc"], codec="utf-8"), min_size=1, max_size=12).filter(
     lambda name: len(name.encode()) <= 60 and name not in ("tableoid", "xmin", "xmax", "cmin", "cmax", "ctid")
 )

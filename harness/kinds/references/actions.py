@@ -34,6 +34,11 @@ class Reference:
         # ON DELETE RESTRICT is 23001 from PostgreSQL 18 on, and 23503 before.
         return Refused(("23503", "23001"), self.child.name, constraint=self.key.name)
 
+    @property
+    def parent_goes(self) -> bool:
+        """Whether a delete of a parent has something to show: not where a rule makes something else of each."""
+        return self.on_delete not in ("no action", "restrict") or not self.parent.diverts("delete")
+
     def point(self, parent: Values) -> dict[str, str | None]:
         """The values of the foreign key that lead to a parent."""
         pairs = zip(self.key.columns, self.key.referenced_columns, strict=True)
@@ -70,8 +75,9 @@ def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Pr
     for count in reference.counts:
         parent = draft.insert(reference.parent.name)
         children = [_family(subject, draft, reference, parent, first=not number) for number in range(count)]
-        gone = _gone(subject, draft, reference, parent)
-        yield _deletion(subject, reference, parent, children, strangers, gone)
+        if reference.parent_goes:
+            gone = _gone(subject, draft, reference, parent)
+            yield _deletion(subject, reference, parent, children, strangers, gone)
         if count:
             yield from _rekeying(subject, draft, reference, parent, children)
 
