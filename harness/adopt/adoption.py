@@ -10,9 +10,10 @@ from harness import declarations
 from harness.adopt import page, places, project_file, record
 from harness.adopt.filling import Filled, Tell, entry, fill
 from harness.adopt.project_file import Origin
-from harness.adopt.refresh import Refreshed, check, refresh
+from harness.adopt.refresh import Refreshed, check, learn, refresh
 from harness.adopt.survey import Survey, survey
 from harness.catalog import read
+from harness.catalog.model import Table
 from harness.database import adopted
 from harness.database.connection import Server
 from harness.database.scratch import Workspace, workspace
@@ -49,11 +50,13 @@ def written(survey: Survey, name: str, origin: Origin, target: str) -> dict[Path
     return {Path("project.yml"): project_file.render(name, modules, origin, target), **files}
 
 
-def filled(server: Server, project: Project, survey: Survey, tell: Tell) -> Filled:
-    """Tries rows of each table, one after the other, with all that its check files say."""
+def filled(server: Server, project: Project, survey: Survey, tables: Sequence[Table], tell: Tell) -> Filled:
+    """Tries rows of tables, one after the other, with all that their check files say."""
+    if not tables:
+        return Filled(0, {}, {})
     declared = declarations.read(project, KINDS)
     with workspace(server, project, project.modules) as space, space.connect(space.clone()) as connection:
-        return fill(connection, survey.catalog, declared, survey.tables, project.search_path, tell)
+        return fill(connection, survey.catalog, declared, tables, project.search_path, tell)
 
 
 def taught(survey: Survey, found: Filled) -> Survey:
@@ -63,6 +66,18 @@ def taught(survey: Survey, found: Filled) -> Survey:
         for name, sheet in survey.sheets.items()
     }
     return replace(survey, sheets=sheets)
+
+
+def learnt(project: Project, survey: Survey, found: Filled) -> Refreshed:
+    """What has to change in a project that is there, with what was found out. Writes nothing."""
+    change = learn(project, survey, {table: entry(supply) for table, supply in found.learnt.items()})
+    check(change, project)
+    if found.search_path:
+        names = ", ".join(found.search_path)
+        change.left.append(
+            f"project.yml: functions name things without a schema; with search_path: [{names}] they work"
+        )
+    return change
 
 
 def refreshed(server: Server, project: Project, schemas: Sequence[str]) -> tuple[Survey, Refreshed]:

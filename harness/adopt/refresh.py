@@ -8,11 +8,11 @@ from pathlib import Path
 
 import yaml as pyyaml
 
-from harness import declarations
+from harness import declarations, files
 from harness.adopt import page, places, record
 from harness.adopt.edit import Editor
 from harness.adopt.record import Page
-from harness.adopt.sheet import Sheet, table_name
+from harness.adopt.sheet import Entry, Sheet, table_name
 from harness.adopt.survey import Survey
 from harness.adopt.update import Update
 from harness.declarations import Check
@@ -29,28 +29,58 @@ class Refreshed:
     done: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
 
+    def write(self, root: Path) -> None:
+        """Brings the files below ``root`` up to date."""
+        for path, text in self.files.items():
+            if text is None:
+                (root / path).unlink()
+            else:
+                files.write(root / path, text)
+
 
 def refresh(project: Project, survey: Survey) -> Refreshed:
     """What has to change in a project, by the paths of its files below the root. Writes nothing itself."""
     checks = project.root / project.paths.checks
     before = record.load(checks / record.FILE)
     declared = declarations.read(project, KINDS)
-    files = _files(project, declared)
+    described = _files(project, declared)
     found = Refreshed()
     for table in survey.tables:
         sheet, was = survey.sheets[table.name], before.get(table_name(table.name))
-        if table.name in files:
-            _update(found, project, files[table.name], sheet, was, declared)
+        if table.name in described:
+            _update(found, project, described[table.name], sheet, was, declared)
         elif was is None:
             _add(found, project, survey, table.name)
         else:
             found.left.append(f"{table.name}: no file describes it any more")
     for name, was in before.items():
         if name not in {table_name(table.name) for table in survey.tables}:
-            _gone(found, project, name, was, files)
+            _gone(found, project, name, was, described)
     _modules(found, project, survey)
     found.files[Path(project.paths.checks) / record.FILE] = record.dumps(survey.sheets.values())
     return found
+
+
+def learn(project: Project, survey: Survey, learnt: Mapping[TableName, Entry]) -> Refreshed:
+    """What has to change in a project's files once it was found out what rows have to be. Writes nothing itself."""
+    declared = declarations.read(project, KINDS)
+    described = _files(project, declared)
+    found = Refreshed()
+    for table, entry in learnt.items():
+        path = described[table]
+        own = [check for check in declared if check.table == table and project.root / check.place.path == path]
+        update = Update(Editor(path.read_text(encoding="utf-8")), survey.sheets[table], None, own)
+        text, shown = update.learn(entry), path.relative_to(project.root)
+        found.files |= {shown: text} if update.done else {}
+        found.done += [f"{shown}: {what}" for what in update.done]
+        found.left += [f"{shown}: {what}" for what in update.left]
+    return found
+
+
+def described(project: Project) -> dict[TableName, Path]:
+    """The file of each table, below the project's directory."""
+    files = _files(project, declarations.read(project, KINDS))
+    return {table: path.relative_to(project.root) for table, path in files.items()}
 
 
 def _files(project: Project, declared: Sequence[Check]) -> dict[TableName, Path]:

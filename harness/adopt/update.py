@@ -53,6 +53,15 @@ class Update:
             self._undeclared(now)
         return self.editor.result()
 
+    def learn(self, entry: Entry) -> str:
+        """The new text of the file, with what was found out about the rows of its table."""
+        if any(check.kind == "rows" for check in self.checks):
+            self.left.append(f"its rows want more than the file says: {dict(entry)}")
+        else:
+            self._add(entry)
+            self.done.append("rows: found by trying")
+        return self.editor.result()
+
     def _description(self, before: str | None, now: str | None) -> None:
         self._follow("the description", self.editor.root, {"description": before}, {"description": now})
 

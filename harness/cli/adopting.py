@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from harness.database.connection import Server
     from harness.generation.lessons import Obstacle
     from harness.project.model import Project, TableName
+
+EMPTY = "tables without rows; what they need can be said under `rows:`"
 
 SHOWN = 20
 """Lines of one sort before the rest is only counted."""
@@ -67,8 +69,9 @@ def adopt(
 
 def _update(source: Sequence[str], schemas: Sequence[str], target: str | None) -> int:
     """What the project's own files say of its schema is changed; ``source`` may be the database, to be dumped anew."""
-    from harness.adopt.adoption import refreshed
+    from harness.adopt.adoption import learnt, refreshed
     from harness.adopt.origin import from_database, is_dsn
+    from harness.adopt.refresh import described
 
     project = load_project()
     if source:
@@ -82,17 +85,20 @@ def _update(source: Sequence[str], schemas: Sequence[str], target: str | None) -
             files.write(project.root / path, text)
         project = load_project()
     with open_target(project, target) as server:
-        _, change = refreshed(server, project, schemas)
-    for path, new in change.files.items():
-        if new is None:
-            (project.root / path).unlink()
-        else:
-            files.write(project.root / path, new)
-    for line in change.done:
+        survey, change = refreshed(server, project, schemas)
+        change.write(project.root)
+        # What a new trigger wants of rows no rule of the catalog says.
+        touched = [table for table, path in described(load_project()).items() if path in change.files]
+        filled = _try(server, project.root, survey, touched)
+        found = learnt(load_project(), survey, filled)
+        found.write(project.root)
+    done, left = [*change.done, *found.done], [*change.left, *found.left]
+    for line in done:
         click.echo(line)
-    _listed("for you to decide", change.left)
-    click.echo(f"{counted(len(change.done), 'change')}" + ("" if change.done or change.left else ": nothing is new"))
-    return int(bool(change.left))
+    _listed("for you to decide", left)
+    _listed(EMPTY, [_why(name, obstacle) for name, obstacle in filled.empty.items()])
+    click.echo(f"{counted(len(done), 'change')}" + ("" if done or left else ": nothing is new"))
+    return int(bool(left))
 
 
 def _directory() -> Path:
@@ -148,7 +154,7 @@ def _adopt(
         with open_target(project, target) as server:
             survey = described(server, project, schemas)
             write(written(survey, name, origin, target or "embedded"))
-            filled = _try(server, root, survey)
+            filled = _try(server, root, survey, [table.name for table in survey.tables])
         origin = replace(origin, search_path=origin.search_path or filled.search_path)
         survey = taught(survey, filled)
         pages = written(survey, name, origin, target or "embedded")
@@ -161,7 +167,7 @@ def _adopt(
     return 0
 
 
-def _try(server: Server, root: Path, survey: Survey) -> Filled:
+def _try(server: Server, root: Path, survey: Survey, names: Collection[TableName]) -> Filled:
     from harness.adopt.adoption import filled
     from harness.project.load import load
     from harness.proving import draws
@@ -176,7 +182,7 @@ def _try(server: Server, root: Path, survey: Survey) -> Filled:
         with click.progressbar(tables, label="rows") as shown:
             yield from shown
 
-    return filled(server, project, survey, tell)
+    return filled(server, project, survey, [table for table in survey.tables if table.name in names], tell)
 
 
 def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Filled) -> None:
@@ -198,7 +204,7 @@ def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Fille
         click.echo(f"what triggers want of rows of {learnt} was found by trying: see `rows:` there")
     if filled.search_path:
         click.echo(f"functions name things without a schema: search_path is {', '.join(filled.search_path)}")
-    _listed("tables without rows; what they need can be said under `rows:`", empty)
+    _listed(EMPTY, empty)
     click.echo(f"wrote {counted(len(paths), 'file')}; now prove them: harness test")
 
 

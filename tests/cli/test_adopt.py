@@ -211,6 +211,39 @@ def test_an_update_changes_what_the_schema_changed_and_keeps_the_rest(adopted: C
     assert [each["check"] for each in report["matching_nothing"]] == ["shop.orders.index.orders_status"]
 
 
+GUARDS = """\
+create table shop.items (id int primary key, code text not null);
+create function shop.guard() returns trigger language plpgsql as $$
+begin
+    if new.code not in ('AB', 'CD') then
+        raise exception 'no such code';
+    end if;
+    return new;
+end $$;
+create trigger guard before insert on shop.items for each row execute function shop.guard();
+create function shop.vat() returns trigger language plpgsql as $$
+begin
+    return new;
+end $$;
+create trigger vat before insert on shop.orders for each row execute function shop.vat();
+create table shop.never (id int primary key, n int not null check (n > 1 and n < 1));
+"""
+
+
+def test_an_update_finds_out_what_new_triggers_want_of_rows(adopted: Cli) -> None:
+    adopted.write("schema.sql", SCHEMA + GUARDS)
+    answer = adopted.run("adopt", "--update")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "checks/shop/orders.yml: trigger vat: added\n" in answer.stdout
+    assert "checks/shop/items.yml: rows: found by trying\n" in answer.stdout
+    assert (
+        "tables without rows; what they need can be said under `rows:`:\n  shop.never: no values of n" in answer.stdout
+    )
+    assert "  - rows: {code: [AB, CD]}\n" in (adopted.root / "checks/shop/items.yml").read_text()
+    (adopted.root / "checks/shop/never.yml").unlink()
+    assert "0 broken, 0 unreliable" in adopted.run("test", "--seed", "1").stdout
+
+
 def test_an_update_of_files_written_by_hand_adds_what_no_check_declares(cli: Cli) -> None:
     before = (cli.root / "checks/app/items.yml").read_text()
     cli.replace("schema/app/001_items.up.sql", "check (amount > 0)", "check (amount > 0),\n    unique (note)")
