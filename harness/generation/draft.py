@@ -22,7 +22,7 @@ from harness.generation.search import NULLS
 from harness.generation.supply import NOTHING
 from harness.generation.types import nth, values
 from harness.generation.variety import VARIETY
-from harness.probes.statement import Insert, Values
+from harness.probes.statement import Delete, Insert, Values
 from harness.project.model import TableName
 
 T = TypeVar("T")
@@ -81,6 +81,8 @@ class Draft:
         """Rows among the inserts that refer to one another in a circle: one statement has to insert them."""
         self.room: dict[TableName, None] = {}
         """The tables whose own rows leave no room for those that are drawn."""
+        self.renewed: list[Delete] = []
+        """What takes away the rows among the inserts that stand already; the others of their tables stay."""
         self.silent: list[Insert] = []
         """Rows among the inserts whose triggers are not to fire."""
         self.later: list[Insert] = []
@@ -382,6 +384,9 @@ class Draft:
 
     def _new_parent(self, name: TableName, known: dict[str, str | None], depth: int) -> Mapping[str, str | None]:
         """Draws a parent and has it inserted: by itself, or together with the rows that it stands in a circle with."""
+        there = self._referenced(name, known)
+        if there is not None:
+            return there
         parent = self._row(self._catalog.table(name), dict(known), (), depth + 1)
         left = self._left
         left.together.append(Insert(name, parent))
@@ -393,6 +398,20 @@ class Draft:
         if len(left.together) > 1:
             self.rings.append(tuple(left.together))
         return parent
+
+    def _referenced(self, name: TableName, known: dict[str, str | None]) -> Mapping[str, str | None] | None:
+        """A row that stands among reference data, if one has these values and was not drawn yet."""
+        rows = self._rows.setdefault(name, [])
+        standing = self._pools.reference(self._catalog.table(name))
+        fitting = [row for row in standing if known.items() <= row.items()]
+        free = [row for row in fitting if not clashes(self._catalog.table(name), row, rows, set(row))]
+        if not free:
+            return None
+        row = dict(self.choose(free))
+        rows.append(row)
+        self.inserts.append(Insert(name, row))
+        self.renewed.append(Delete(name, {column: row[column] for column in self._catalog.table(name).primary_key}))
+        return row
 
     def _stands(self, table: TableName, row: Mapping[str, str | None]) -> bool:
         return any(insert.values is row for insert in self.inserts)

@@ -22,6 +22,7 @@ from harness.generation.draft import Draft
 from harness.generation.hints import Hints, of_bodies
 from harness.generation.lineage import joined
 from harness.generation.pools import Pools, Unfillable
+from harness.generation.room import room
 from harness.generation.supply import Lead, Supply
 from harness.generation.types import Unsupported, nth
 from harness.probes import Accepted, Execute, Insert, Probe, Refusal, Scenario, Session, Statement, Values
@@ -123,12 +124,16 @@ class Teacher:
                     pending.append(found[key.references])
         return list(found.values())
 
-    @staticmethod
-    def _row(name: TableName) -> Callable[[Draft], Scenario]:
+    def _setup(self, draft: Draft) -> tuple[Statement, ...]:
+        """What stands before a row that was drawn."""
+        silent = self._pools.oracle.may_silence
+        return (*room(draft, silent), *joined(draft.inserts, draft.rings, draft.silent))
+
+    def _row(self, name: TableName) -> Callable[[Draft], Scenario]:
         def build(draft: Draft) -> Scenario:
             row = draft.row(name)
             probe = Probe(Insert(name, row), Accepted(1), "a row")
-            return Scenario(joined(draft.inserts, draft.rings, draft.silent), (probe,))
+            return Scenario(self._setup(draft), (probe,))
 
         return build
 
@@ -161,14 +166,17 @@ class Teacher:
 
     def _culprit(self, scenario: Scenario) -> _Attempt | Obstacle | None:
         """The first statement of a scenario that is refused."""
-        statements = (*scenario.setup, scenario.probes[0].statement)
-        if self._refusals([(scenario.setup, scenario.probes[0].statement)])[0] is None:
+        wanted = scenario.probes[0].statement
+        assert isinstance(wanted, Insert)
+        statements = (*scenario.setup, wanted)
+        if self._refusals([(scenario.setup, wanted)])[0] is None:
             return None
         tries = [(statements[:place], statement) for place, statement in enumerate(statements)]
         for (before, statement), refusal in zip(tries, self._refusals(tries), strict=True):
             if refusal is not None:
                 insert = statement.leaves if isinstance(statement, Execute) else statement
-                assert isinstance(insert, Insert)
+                if not isinstance(insert, Insert):
+                    return Obstacle(wanted.table, f"rows that stand cannot be taken away: {refusal}")
                 return _Attempt(before, insert, refusal)
         return None
 
@@ -342,7 +350,7 @@ class Teacher:
 
         def build(draft: Draft) -> Scenario:
             draft.insert(name, fixed)
-            return Scenario(joined(draft.inserts, draft.rings, draft.silent), ())
+            return Scenario(self._setup(draft), ())
 
         try:
             return next((scenario.setup for scenario in self._drawn(build, 1)), ())

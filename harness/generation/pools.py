@@ -20,7 +20,7 @@ from harness.generation.lineage import circular
 from harness.generation.oracle import Answer, Oracle, Tuple
 from harness.generation.pool import Pool
 from harness.generation.search import Choice, Search, product
-from harness.generation.standing import Standing
+from harness.generation.standing import LIMIT, Standing
 from harness.generation.supply import Supply, with_leads
 from harness.generation.types import narrower, on_trial
 from harness.probes.statement import identifier
@@ -79,6 +79,7 @@ class Pools:
         self._readable: dict[tuple[str, Tuple], Tuple] = {}
         self._apart: dict[TableName, tuple[tuple[Mapping[str, str | None], ...], ...]] = {}
         self._crowded: dict[TableName, bool] = {}
+        self._reference: dict[TableName, tuple[dict[str, str | None], ...]] = {}
         self._most: dict[TableName, int | None] = {}
         self._stocks: dict[tuple[TableName, frozenset[str]], Stock] = {}
 
@@ -186,6 +187,18 @@ class Pools:
             most = self.most(table)
             self._crowded[table.name] = most is not None and self.oracle.standing(table) * 2 >= most
         return self._crowded[table.name]
+
+    def reference(self, table: Table) -> tuple[dict[str, str | None], ...]:
+        """The rows that stand in a crowded table which refers to no other: whatever needs a row there can have one.
+
+        The others stay, and triggers that count on them find them.
+        """
+        if table.name not in self._reference:
+            plain = table.primary_key and not table.of_type("f") and self.crowded(table)
+            names = [column.name for column in table.columns if column.is_supplied] if plain else []
+            rows = self.oracle.standing_values(table, names, None, LIMIT)
+            self._reference[table.name] = tuple(dict(zip(names, row, strict=True)) for row in rows)
+        return self._reference[table.name]
 
     def most(self, table: Table) -> int | None:
         """How many rows there can be before a unique key runs out; None where each has a column of any value."""
