@@ -128,6 +128,21 @@ class Draft:
         self.later.append(Insert(table, row))
         return row
 
+    def standing(self, name: TableName, known: Values) -> Mapping[str, str | None] | None:
+        """A row with these values that stands without us, if there is one: as if it were drawn and inserted."""
+        table = self._catalog.table(name)
+        rows = self._rows.setdefault(name, [])
+        free = [row for row in self._pools.there(table, known) if not clashes(table, row, rows, set(row))]
+        if not free:
+            return None
+        row = dict(self.choose(free))
+        rows.append(row)
+        insert = Insert(name, row)
+        self.inserts.append(insert)
+        self.silent.append(insert)
+        self.renewed.append(Delete(name, {column: row[column] for column in table.primary_key}))
+        return row
+
     @contextmanager
     def related(self) -> Iterator[None]:
         """Rows drawn meanwhile have one ancestor in each table: references that can meet above them do."""
@@ -384,7 +399,7 @@ class Draft:
 
     def _new_parent(self, name: TableName, known: dict[str, str | None], depth: int) -> Mapping[str, str | None]:
         """Draws a parent and has it inserted: by itself, or together with the rows that it stands in a circle with."""
-        there = self._referenced(name, known)
+        there = self.standing(name, known)
         if there is not None:
             return there
         parent = self._row(self._catalog.table(name), dict(known), (), depth + 1)
@@ -398,20 +413,6 @@ class Draft:
         if len(left.together) > 1:
             self.rings.append(tuple(left.together))
         return parent
-
-    def _referenced(self, name: TableName, known: dict[str, str | None]) -> Mapping[str, str | None] | None:
-        """A row that stands among reference data, if one has these values and was not drawn yet."""
-        rows = self._rows.setdefault(name, [])
-        standing = self._pools.reference(self._catalog.table(name))
-        fitting = [row for row in standing if known.items() <= row.items()]
-        free = [row for row in fitting if not clashes(self._catalog.table(name), row, rows, set(row))]
-        if not free:
-            return None
-        row = dict(self.choose(free))
-        rows.append(row)
-        self.inserts.append(Insert(name, row))
-        self.renewed.append(Delete(name, {column: row[column] for column in self._catalog.table(name).primary_key}))
-        return row
 
     def _stands(self, table: TableName, row: Mapping[str, str | None]) -> bool:
         return any(insert.values is row for insert in self.inserts)
