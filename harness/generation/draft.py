@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from harness.catalog.model import Constraint, Index, Table
 from harness.generation.alike import alike, beside, end_chain, untaken
 from harness.generation.choices import Choices, Dealt, Draw, Drawn, anything
-from harness.generation.kinship import Kinship, Row
+from harness.generation.kinship import Kinship, Row, clashes
 from harness.generation.oracle import Tuple
 from harness.generation.pool import Pool
 from harness.generation.pools import Pools
 from harness.generation.supply import NOTHING
 from harness.generation.types import nth
-from harness.probes.statement import Insert, Values
+from harness.probes.statement import Delete, Insert, Values
 from harness.project.model import TableName
 
 T = TypeVar("T")
@@ -57,6 +57,8 @@ class Draft:
         """Rows among the inserts that refer to one another in a circle: one statement has to insert them."""
         self.room: dict[TableName, None] = {}
         """The tables whose own rows leave no room for those that are drawn."""
+        self.renewed: list[Delete] = []
+        """What takes away the rows among the inserts that stand already; the others of their tables stay."""
         self.silent: list[Insert] = []
         """Rows among the inserts whose triggers are not to fire."""
         self.later: list[Insert] = []
@@ -96,6 +98,26 @@ class Draft:
             return self.insert(table, fixed, columns)
         row = self.grown(table, fixed, columns)
         self.later.append(Insert(table, row))
+        return row
+
+    def standing(self, name: TableName, known: Values) -> Row | None:
+        """A row with these values that stands without us, if there is one: as if it were drawn and inserted."""
+        table = self._catalog.table(name)
+        there = self._pools.there(table, known)
+        beside = self._kinship.standing(name)
+        if beside:
+            fitting = [row for row in beside if known.items() <= row.items()]
+            return self.choose(fitting) if there and fitting else None
+        rows = self._kinship.rows(name)
+        free = [row for row in there if not clashes(table, row, rows, set(row))]
+        if not free:
+            return None
+        row = dict(self.choose(free))
+        self._add(table, row)
+        insert = Insert(name, row)
+        self.inserts.append(insert)
+        self.silent.append(insert)
+        self.renewed.append(Delete(name, {column: row[column] for column in table.primary_key}))
         return row
 
     @contextmanager
@@ -187,10 +209,14 @@ class Draft:
         ordered = {column.name: row[column.name] for column in table.columns if column.name in row}
         row.clear()
         row.update(ordered)
+        self._add(table, row)
+        return row
+
+    def _add(self, table: Table, row: Row) -> None:
+        """A row is complete: no other one has its keys."""
         for key, columns in self._pools.keys(table):
             self._taken(table, key, columns).add(_key(row, columns))
         self._kinship.add(table.name, row)
-        return row
 
     @contextmanager
     def _choosing(self, depth: int) -> Iterator[None]:
@@ -298,6 +324,10 @@ class Draft:
         return met if met is not None else self._new_parent(referenced.name, known, depth)
 
     def _new_parent(self, name: TableName, known: Values, depth: int) -> Row:
+        """Draws a parent and has it inserted: by itself, or together with the rows that it stands in a circle with."""
+        there = self.standing(name, known)
+        if there is not None:
+            return there
         parent = self._row(self._catalog.table(name), dict(known), (), depth + 1)
         self._kinship.insert(name, parent)
         return parent

@@ -45,6 +45,10 @@ class Kinship:
         """All rows of a table, also those that are not inserted."""
         return self._rows.get(table, ())
 
+    def standing(self, table: TableName) -> Sequence[Row]:
+        """The rows of a table that are there before anything is drawn."""
+        return self._standing.get(table, ())
+
     def add(self, table: TableName, row: Row) -> None:
         """A row is complete."""
         self._rows.setdefault(table, []).append(row)
@@ -133,7 +137,7 @@ class Kinship:
             if insert.table != key.references or not known.items() <= insert.values.items():
                 continue
             led = {name: insert.values.get(to) for name, to in zip(key.columns, key.referenced_columns, strict=True)}
-            if not _clashes(table, {**own, **led}, self.rows(table.name), set(led)):
+            if not clashes(table, {**own, **led}, self.rows(table.name), set(led)):
                 return insert.values
         return None
 
@@ -146,7 +150,7 @@ class Kinship:
                     yield insert
 
 
-def _clashes(table: Table, row: Values, others: Sequence[Row], columns: set[str]) -> bool:
+def clashes(table: Table, row: Values, others: Sequence[Row], columns: set[str]) -> bool:
     """Whether a row has a unique key of another by what it has already, these columns among it."""
     for key in table.unique_keys:
         names = key.columns

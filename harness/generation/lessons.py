@@ -7,11 +7,13 @@ to another table. What helps is a lesson: the same as a person would write under
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
+from hypothesis.errors import UnsatisfiedAssumption
 
 from harness.catalog.model import Column, Constraint, Missing, Table
 from harness.generation.candidates import candidates
@@ -20,6 +22,7 @@ from harness.generation.examples import examples
 from harness.generation.hints import Hints, of_bodies
 from harness.generation.lineage import joined
 from harness.generation.pools import Pools, Unfillable
+from harness.generation.room import room
 from harness.generation.supply import Lead, Supply
 from harness.generation.types import Unsupported, nth
 from harness.probes import Accepted, Execute, Insert, Probe, Refusal, Scenario, Session, Statement, Values
@@ -60,6 +63,10 @@ class _Attempt:
 
     def instead(self, values: Values) -> Insert:
         return Insert(self.insert.table, values)
+
+
+class _Enough(BaseException):
+    """Ends the drawing of rows. Of what is an Exception Hypothesis would want to know whether it comes again."""
 
 
 Lesson = Callable[[Table, _Attempt, list[str]], "Supply | tuple[TableName, Supply] | None"]
@@ -121,12 +128,16 @@ class Teacher:
                     pending.append(found[key.references])
         return list(found.values())
 
-    @staticmethod
-    def _row(name: TableName) -> Callable[[Draft], Scenario]:
+    def _setup(self, draft: Draft) -> tuple[Statement, ...]:
+        """What stands before a row that was drawn."""
+        silent = self._pools.oracle.may_silence
+        return (*room(draft, silent), *joined(draft.inserts, draft.rings, draft.silent))
+
+    def _row(self, name: TableName, fixed: Values | None = None) -> Callable[[Draft], Scenario]:
         def build(draft: Draft) -> Scenario:
-            row = draft.row(name)
+            row = draft.row(name, fixed)
             probe = Probe(Insert(name, row), Accepted(1), "a row")
-            return Scenario(joined(draft.inserts, draft.rings, draft.silent), (probe,))
+            return Scenario(self._setup(draft), (probe,))
 
         return build
 
@@ -159,14 +170,17 @@ class Teacher:
 
     def _culprit(self, scenario: Scenario) -> _Attempt | Obstacle | None:
         """The first statement of a scenario that is refused."""
-        statements = (*scenario.setup, scenario.probes[0].statement)
-        if self._refusals([(scenario.setup, scenario.probes[0].statement)])[0] is None:
+        wanted = scenario.probes[0].statement
+        assert isinstance(wanted, Insert)
+        statements = (*scenario.setup, wanted)
+        if self._refusals([(scenario.setup, wanted)])[0] is None:
             return None
         tries = [(statements[:place], statement) for place, statement in enumerate(statements)]
         for (before, statement), refusal in zip(tries, self._refusals(tries), strict=True):
             if refusal is not None:
                 insert = statement.leaves if isinstance(statement, Execute) else statement
-                assert isinstance(insert, Insert)
+                if not isinstance(insert, Insert):
+                    return Obstacle(wanted.table, f"rows that stand cannot be taken away: {refusal}")
                 return _Attempt(before, insert, refusal)
         return None
 
@@ -179,9 +193,9 @@ class Teacher:
         if not functions:
             lessons = [self._past_triggers]
         elif attempt.refusal.sqlstate != "23503":
-            lessons = [self._empty, self._parent_value, self._value, self._lead]
+            lessons = [self._empty, self._parent_value, self._value, self._lead, self._tied]
         else:
-            lessons = [self._row_before, self._lead, self._value]
+            lessons = [self._row_before, self._lead, self._value, self._tied]
         for self._lenient in lenient:
             for lesson in lessons:
                 found = lesson(table, attempt, bodies)
@@ -320,6 +334,42 @@ class Teacher:
                 return Supply(values={column.name: kept})
         return None
 
+    def _tied(self, table: Table, attempt: _Attempt, bodies: list[str]) -> Supply | None:
+        """Of what rules let several columns be together, only a part is accepted: what one of them is then."""
+        if self._lenient:
+            return None
+        tied = [each for each in self._pools.of(table) if len(each.columns) > 1]
+        free = {column.name for column in table.columns if not column.not_null}
+        free -= {name for pool in tied for name in pool.columns}
+        # References that may be left out lead far away, and back to a row that is not there yet.
+        out = {name: None for key in table.of_type("f") for name in key.columns if name in free}
+        for pool in tied:
+            for place, name in enumerate(pool.columns):
+                options = list(dict.fromkeys(row[place] for row in pool.rows))
+                kept = tuple(each for each in options[:TIED] if self._takes(table.name, {**out, name: each}))
+                if kept and len(kept) < len(options):
+                    return Supply(values={name: kept})
+        return None
+
+    def _takes(self, name: TableName, fixed: Values) -> bool:
+        """Whether rows with these values are accepted, whatever else is drawn."""
+        build, tries = self._row(name, fixed), itertools.count(1)
+
+        def impatient(draft: Draft) -> Scenario:
+            try:
+                return build(draft)
+            except UnsatisfiedAssumption:
+                # Most values lead nowhere, and Hypothesis would go on for hundreds of rows that cannot be.
+                if next(tries) < PATIENCE:
+                    raise
+                raise _Enough from None
+
+        try:
+            rows = [(each.setup, each.probes[0].statement) for each in self._drawn(impatient, SURE)]
+        except (Unfillable, Unsupported, Missing, _Enough):
+            return False
+        return len(rows) > SURE // 2 and not any(self._refusals(rows))
+
     def _options(self, table: Table, name: str, hints: Hints) -> list[str | None]:
         """Values of a column that keep the rules about it, and differ from all that was drawn."""
         column = table.column(name)
@@ -340,7 +390,7 @@ class Teacher:
 
         def build(draft: Draft) -> Scenario:
             draft.insert(name, fixed)
-            return Scenario(joined(draft.inserts, draft.rings, draft.silent), ())
+            return Scenario(self._setup(draft), ())
 
         try:
             return next((scenario.setup for scenario in self._drawn(build, 1)), ())
@@ -353,6 +403,15 @@ STRANGE = 7919
 
 MOST = 60
 """Values of a column that are tried on a trigger."""
+
+TIED = 12
+"""Values of a column that are tried with all that rules tie to them."""
+
+PATIENCE = 40
+"""Rows with such a value that are begun before it counts as one with which there are none."""
+
+SURE = 8
+"""Rows that have to be accepted before a value of a column counts as what was lacking."""
 
 
 def _comparable(one: Column, other: Column) -> bool:

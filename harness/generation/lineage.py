@@ -79,14 +79,14 @@ def joined(
             continue
         ring = first.get(id(statement), ())
         hushed = id(statement) in quiet or any(id(insert) in quiet for insert in ring)
-        found += [_HUSH] if hushed else []
+        found += [HUSH] if hushed else []
         found.append(together(ring) if ring else statement)
-        found += [_SPEAK] if hushed else []
+        found += [SPEAK] if hushed else []
     return tuple(found)
 
 
-_HUSH = Execute("select set_config('session_replication_role', 'replica', true)")
-_SPEAK = Execute("select set_config('session_replication_role', 'origin', true)")
+HUSH = Execute("select set_config('session_replication_role', 'replica', true)")
+SPEAK = Execute("select set_config('session_replication_role', 'origin', true)")
 
 
 def together(ring: Sequence[Insert]) -> Execute:

@@ -21,10 +21,10 @@ from harness.generation.lineage import circular
 from harness.generation.oracle import Answer, Oracle, Tuple
 from harness.generation.pool import Pool
 from harness.generation.search import Choice, Search, product
-from harness.generation.standing import Standing
+from harness.generation.standing import LIMIT, Standing
 from harness.generation.supply import Supply, with_leads
 from harness.generation.types import narrower, on_trial
-from harness.probes.statement import identifier
+from harness.probes.statement import condition, identifier
 from harness.project import sql
 from harness.project.model import TableName
 
@@ -82,6 +82,8 @@ class Pools:
         self._keys: dict[TableName, tuple[tuple[Index, tuple[str, ...]], ...]] = {}
         self._keyed: dict[TableName, frozenset[str]] = {}
         self._crowded: dict[TableName, bool] = {}
+        self._standing: dict[TableName, bool] = {}
+        self._there: dict[tuple[TableName, frozenset[tuple[str, str | None]]], tuple[dict[str, str | None], ...]] = {}
         self._most: dict[TableName, int | None] = {}
         self._stocks: dict[tuple[TableName, frozenset[str]], Stock] = {}
 
@@ -202,6 +204,28 @@ class Pools:
             most = self.most(table)
             self._crowded[table.name] = most is not None and self.oracle.standing(table) * 2 >= most
         return self._crowded[table.name]
+
+    def there(self, table: Table, known: Mapping[str, str | None]) -> tuple[dict[str, str | None], ...]:
+        """The rows that stand already where one with these values is needed and another cannot or need not be made.
+
+        That is the one whose key they are, and any of a crowded table that refers to no other: what triggers count on
+        stays there.
+        """
+        asked = (table.name, frozenset(known.items()))
+        if asked not in self._there:
+            keyed = any(key.columns and {*key.columns} <= known.keys() for key in table.unique_keys)
+            wanted = self._stood(table) and (keyed or (not table.of_type("f") and self.crowded(table)))
+            names = [column.name for column in table.columns if column.is_supplied] if wanted else []
+            rows = self.oracle.standing_values(table, names, condition(known), LIMIT)
+            self._there[asked] = tuple(dict(zip(names, row, strict=True)) for row in rows)
+        return self._there[asked]
+
+    def _stood(self, table: Table) -> bool:
+        """Whether rows stand in a table that can be told apart, taken away and put there again unseen."""
+        if table.name not in self._standing:
+            told = bool(table.primary_key) and self.oracle.may_silence
+            self._standing[table.name] = told and self.oracle.standing(table) > 0
+        return self._standing[table.name]
 
     def most(self, table: Table) -> int | None:
         """How many rows there can be before a unique key runs out; None where each has a column of any value."""

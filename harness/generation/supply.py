@@ -48,8 +48,11 @@ class Supply:
         )
 
     def predicates(self, table: Table) -> list[str]:
-        """What ``values`` say, as predicates."""
-        return [" or ".join(_equal(table, name, value) for value in values) for name, values in self.values.items()]
+        """What ``values`` say, as predicates that are never null: NULL is a value among others."""
+        return [
+            f"({' or '.join(_equal(table, name, value) for value in values)}) is true"
+            for name, values in self.values.items()
+        ]
 
 
 NOTHING = Supply()

@@ -171,7 +171,8 @@ class _Road:
             if key.references == table.name and own != all(row[name] == self._values[name][0] for name in valued):
                 return False
             there = (insert.values for insert in self._draft.inserts if insert.table == key.references)
-            if not own and not any(wanted.items() <= values.items() for values in there):
+            stands = own or any(wanted.items() <= values.items() for values in there)
+            if not stands and self._draft.standing(key.references, wanted) is None:
                 self._draft.insert(key.references, wanted)
         return True
 

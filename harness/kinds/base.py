@@ -14,12 +14,12 @@ from harness.catalog.parts import Part
 from harness.catalog.roles import Roles
 from harness.generation import Draft, Oracle, Pools, Rule
 from harness.generation.lineage import joined
+from harness.generation.room import room
 from harness.generation.supply import NOTHING, Supply
 from harness.kinds._statements import become
 from harness.probes import Execute, Family, Insert, Probe, Refused, Scenario, Statement, Values, Variants
 from harness.probes.family import shorten as shorten
 from harness.probes.family import show as show
-from harness.probes.statement import qualified
 from harness.project.model import Project, TableName
 from harness.races import Races
 
@@ -113,7 +113,7 @@ class Subject:
             draft = Draft(draw, self.pools)
             built: D = build(draft)
             rows = joined(built.setup, draft.rings, draft.silent)
-            return replace(built, setup=(*self._room(draft), *rows, *self._later(draft)))
+            return replace(built, setup=(*room(draft, self._silent), *rows, *self._later(draft)))
 
         return drawn()
 
@@ -128,7 +128,7 @@ class Subject:
             draft = Draft(draw, self.pools)
             resident, fresh = draft.insert(self.table.name), draft.row(self.table.name)
             rows = joined(draft.inserts, draft.rings, draft.silent)
-            return Pair((*self._room(draft), *rows, *self._later(draft)), resident, fresh)
+            return Pair((*room(draft, self._silent), *rows, *self._later(draft)), resident, fresh)
 
         return Begun(self.table.name, drawn(), build)
 
@@ -155,14 +155,6 @@ class Subject:
     def _silent(self) -> bool:
         """Whether rows can be put and taken without a trigger that sees it."""
         return self.roles.is_superuser(self.roles.current)
-
-    def _room(self, draft: Draft) -> Iterator[Statement]:
-        """Empties the tables whose own rows are in the way."""
-        if draft.room and self._silent:
-            yield Execute("select set_config('session_replication_role', 'replica', true)")
-        yield from (Execute(f"delete from {qualified(table)}") for table in draft.room)
-        if draft.room and self._silent:
-            yield Execute("select set_config('session_replication_role', 'origin', true)")
 
     def _later(self, draft: Draft) -> Iterator[Statement]:
         return (Execute(become(insert, self._silent), insert) for insert in draft.later)

@@ -214,6 +214,39 @@ def test_parents_that_no_statement_inserts_by_itself(
     bench.close()
 
 
+COMPLETE = """\
+create schema clubs;
+create type clubs.size as enum ('s', 'm');
+create table clubs.sizes (size clubs.size primary key);
+insert into clubs.sizes values ('s'), ('m');
+create table clubs.shirts (id integer primary key, size clubs.size not null references clubs.sizes);
+"""
+
+
+def test_a_child_of_reference_data_that_is_complete(tmp_path: Path, on_our_server: None) -> None:
+    files = {
+        "project.yml": "name: clubs\nmodules: [clubs]\n",
+        "schema/clubs/001_all.up.sql": COMPLETE,
+        "schema/clubs/001_all.down.sql": "drop schema clubs cascade;",
+    }
+    shop.write(tmp_path, files)
+    bench = workbench.of(tmp_path)
+    sizes = set()
+
+    @FEW
+    @given(harness.rows("clubs.shirts", project=tmp_path))
+    def insert(row: Row) -> None:
+        assert row.parents == ()
+        sizes.add(row["size"])
+        with connection.transaction(force_rollback=True):
+            row.insert(connection)
+
+    with bench.transaction() as connection:
+        insert()
+    bench.close()
+    assert sizes == {"s", "m"}
+
+
 FIXED: list[tuple[str, Any, Any]] = [
     ("c_bool", True, True),
     ("c_int4", 7, 7),
