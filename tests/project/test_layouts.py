@@ -171,11 +171,11 @@ BROKEN: dict[str, tuple[Files, str]] = {
     ),
     "golang-migrate: a number twice": (
         {"1_a.up.sql": "select 1;", "01_b.up.sql": "select 2;"},
-        "db/1_a.up.sql: number 1 is taken by db/01_b.up.sql",
+        "db/1_a.up.sql: version 1 is taken by db/01_b.up.sql",
     ),
     "golang-migrate: down alone": (
         {"1_a.down.sql": "select 1;"},
-        "db/1_a.down.sql: it has nothing to undo: there is no .up.sql of this number",
+        "db/1_a.down.sql: it has nothing to undo: there is no .up.sql of this version",
     ),
     "sqlx: a version twice": (
         {"1_a.sql": "select 1;", "1_b.sql": "select 2;"},

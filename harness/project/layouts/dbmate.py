@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import Place, ProjectError
-from harness.project.layouts.layout import Layout, Ledger, mentions, owned_by, sql_files, taken
+from harness.project.layouts.layout import Layout, Ledger, mentions, numbered, owned_by
 from harness.project.layouts.sections import Section, merged, sections
 from harness.project.model import Sql, Step
 from harness.project.psql import Source
@@ -24,13 +24,7 @@ def fits(directory: Path) -> bool:
 
 
 def read(source: Source, directory: Path) -> Iterator[Step]:
-    found: dict[str, Path] = {}
-    for path in sql_files(directory):
-        if match := _NAME.fullmatch(path.name):
-            if match[1] in found:
-                raise taken(source, found[match[1]], path, f"version {match[1]}")
-            found[match[1]] = path
-            yield _step(source, path)
+    return (_step(source, path) for path in numbered(source, directory, _NAME))
 
 
 def _step(source: Source, path: Path) -> Step:

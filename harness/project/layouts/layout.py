@@ -74,3 +74,37 @@ def mentions(directory: Path, pattern: re.Pattern[str]) -> bool:
 def taken(source: Source, first: Path, second: Path, what: str) -> ProjectError:
     """Two files of one number, of which nobody knows which comes first."""
     return ProjectError(f"{what} is taken by {source.shown(first)}", place=Place(source.shown(second)))
+
+
+def numbered(source: Source, directory: Path, name: re.Pattern[str]) -> Iterator[Path]:
+    """The files that are named so, by name; the first group is the version, and no two have the same.
+
+    What is not so named the tool does not see, and neither do we.
+    """
+    found: dict[str, Path] = {}
+    for path in sql_files(directory):
+        if match := name.fullmatch(path.name):
+            if match[1] in found:
+                raise taken(source, found[match[1]], path, f"version {match[1]}")
+            found[match[1]] = path
+            yield path
+
+
+def pairs(source: Source, directory: Path, name: re.Pattern[str]) -> Iterator[tuple[Path, Path | None]]:
+    """The files that are named so in the order of their versions, each with the one that undoes it.
+
+    The first group of ``name`` is the version, a number; the last one ``down``, or ``up`` or nothing.
+    """
+    found: dict[tuple[int, bool], Path] = {}
+    for path in sql_files(directory):
+        if match := name.fullmatch(path.name):
+            key = (int(match[1]), match[name.groups] == "down")
+            if key in found:
+                raise taken(source, found[key], path, f"version {match[1]}")
+            found[key] = path
+    for version in sorted({version for version, _ in found}):
+        up, down = found.get((version, False)), found.get((version, True))
+        if up is None:
+            message = "it has nothing to undo: there is no .up.sql of this version"
+            raise ProjectError(message, place=Place(source.shown(down or directory)))
+        yield up, down

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.project.layouts.layout import Layout, Ledger, owned_by, sql, sql_files, taken
+from harness.project.layouts.layout import Layout, Ledger, numbered, owned_by, sql, sql_files
 from harness.project.model import Step
 from harness.project.psql import Source
 
@@ -20,14 +20,8 @@ def fits(directory: Path) -> bool:
 
 
 def read(source: Source, directory: Path) -> Iterator[Step]:
-    """By name, as the tool does it; what is not so named it leaves out."""
-    found: dict[str, Path] = {}
-    for path in sql_files(directory):
-        if match := _NAME.fullmatch(path.name):
-            if match[1] in found:
-                raise taken(source, found[match[1]], path, f"version {match[1]}")
-            found[match[1]] = path
-            yield Step(path.stem, source.shown(path), sql(source, path))
+    for path in numbered(source, directory, _NAME):
+        yield Step(path.stem, source.shown(path), sql(source, path))
 
 
 _LEDGER = Ledger(
