@@ -22,7 +22,7 @@ from harness.generation.search import NULLS
 from harness.generation.supply import NOTHING
 from harness.generation.types import nth, values
 from harness.generation.variety import VARIETY
-from harness.probes.statement import Delete, Insert, Values
+from harness.probes.statement import Insert, Values
 from harness.project.model import TableName
 
 T = TypeVar("T")
@@ -81,8 +81,8 @@ class Draft:
         """Rows among the inserts that refer to one another in a circle: one statement has to insert them."""
         self.room: dict[TableName, None] = {}
         """The tables whose own rows leave no room for those that are drawn."""
-        self.renewed: list[Delete] = []
-        """What takes away the rows among the inserts that stand already; the others of their tables stay."""
+        self.stood: list[Insert] = []
+        """Rows among the inserts that stand already."""
         self.silent: list[Insert] = []
         """Rows among the inserts whose triggers are not to fire."""
         self.later: list[Insert] = []
@@ -139,8 +139,7 @@ class Draft:
         rows.append(row)
         insert = Insert(name, row)
         self.inserts.append(insert)
-        self.silent.append(insert)
-        self.renewed.append(Delete(name, {column: row[column] for column in table.primary_key}))
+        self.stood.append(insert)
         return row
 
     @contextmanager
@@ -211,6 +210,8 @@ class Draft:
         if not depth:
             self._before = len(self.inserts)
         above = {pending.table for pending in self._path} | {table.name}
+        # What may be NULL need not lead round a circle.
+        above |= self._pools.circular if table.name in self._pools.circular else set()
         if depth:
             end_chain(table, row, pools, above)
         self._draw_apart(table, row)
@@ -364,7 +365,10 @@ class Draft:
         if met is not None:
             return met
         shared = self._shared(table, key, known, depth)
-        return shared if shared is not None else self._new_parent(key.references, known, depth)
+        if shared is not None:
+            return shared
+        # A unique column that is referred to may be NULL, but such a row nothing refers to.
+        return self._new_parent(key.references, known, depth, key.referenced_columns)
 
     def _met(self, key: Constraint, known: dict[str, str | None]) -> Mapping[str, str | None] | None:
         """A row that is being drawn itself, if a second one of its table would need a third, and so on."""
@@ -397,12 +401,14 @@ class Draft:
         """What was inserted for the row that is wanted: others have ancestors of their own, or none were strangers."""
         return self.inserts[self._before :]
 
-    def _new_parent(self, name: TableName, known: dict[str, str | None], depth: int) -> Mapping[str, str | None]:
+    def _new_parent(
+        self, name: TableName, known: dict[str, str | None], depth: int, present: tuple[str, ...] = ()
+    ) -> Mapping[str, str | None]:
         """Draws a parent and has it inserted: by itself, or together with the rows that it stands in a circle with."""
         there = self.standing(name, known)
         if there is not None:
             return there
-        parent = self._row(self._catalog.table(name), dict(known), (), depth + 1)
+        parent = self._row(self._catalog.table(name), dict(known), present, depth + 1)
         left = self._left
         left.together.append(Insert(name, parent))
         if left.lowest < len(self._path):

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.generation.draft import Draft
-from harness.generation.lineage import HUSH, SPEAK
+from harness.generation.lineage import HUSH, SPEAK, joined
 from harness.probes.statement import Execute, Statement, qualified
 
 
-def room(draft: Draft, silent: bool) -> Iterator[Statement]:
-    """Empties the tables whose own rows are in the way, and takes away the rows that are put there again.
+def standing(draft: Draft, statements: Sequence[Statement], silent: bool) -> tuple[Statement, ...]:
+    """The statements that have the rows of a draft stand.
 
-    If that can be ``silent`` no trigger sees it, and what refers to the rows stays as it is.
+    Tables whose own rows are in the way are emptied, but for the rows that others count on. If that can be ``silent``
+    no trigger sees it, and what refers to the rows stays as it is.
     """
-    found = [Execute(f"delete from {qualified(table)}") for table in draft.room]
-    found += [Execute(delete.sql) for delete in draft.renewed if delete.table not in draft.room]
-    yield from (HUSH, *found, SPEAK) if found and silent else found
+    stood = {id(insert) for insert in draft.stood}
+    drawn = [statement for statement in statements if id(statement) not in stood]
+    return (*_room(draft, silent), *joined(drawn, draft.rings, draft.silent))
+
+
+def _room(draft: Draft, silent: bool) -> Iterator[Statement]:
+    if draft.room and silent:
+        yield HUSH
+    yield from (Execute(f"delete from {qualified(table)}") for table in draft.room)
+    yield from (insert for insert in draft.stood if insert.table in draft.room)
+    if draft.room and silent:
+        yield SPEAK
