@@ -20,6 +20,7 @@ from harness.errors import ProjectError
 from harness.generation.draft import Draft
 from harness.generation.lineage import joined
 from harness.generation.pools import Pools, Unfillable
+from harness.generation.room import added
 from harness.generation.types import Unsupported, array, values
 from harness.probes.statement import Statement, identifier, qualified
 from harness.project.model import TableName
@@ -136,8 +137,9 @@ def _definition(bench: workbench.Workbench, name: TableName, fixed: Mapping[str,
     def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Row:
         draft = Draft(draw, pools, standing, rich=True)
         own = draft.row(name, texts)
-        parents = tuple(_row(catalog.table(insert.table), insert.values) for insert in draft.inserts)
-        return _row(table, own, parents, joined(draft.inserts, draft.rings, draft.silent))
+        inserts = added(draft, draft.inserts)
+        parents = tuple(_row(catalog.table(insert.table), insert.values) for insert in inserts)
+        return _row(table, own, parents, joined(inserts, draft.rings, draft.silent))
 
     return drawn()
 

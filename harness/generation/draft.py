@@ -19,7 +19,7 @@ from harness.generation.pool import Pool
 from harness.generation.pools import Pools
 from harness.generation.supply import NOTHING
 from harness.generation.types import nth
-from harness.probes.statement import Delete, Insert, Values
+from harness.probes.statement import Insert, Values
 from harness.project.model import TableName
 
 T = TypeVar("T")
@@ -57,8 +57,8 @@ class Draft:
         """Rows among the inserts that refer to one another in a circle: one statement has to insert them."""
         self.room: dict[TableName, None] = {}
         """The tables whose own rows leave no room for those that are drawn."""
-        self.renewed: list[Delete] = []
-        """What takes away the rows among the inserts that stand already; the others of their tables stay."""
+        self.stood: list[Insert] = []
+        """Rows among the inserts that stand already."""
         self.silent: list[Insert] = []
         """Rows among the inserts whose triggers are not to fire."""
         self.later: list[Insert] = []
@@ -116,8 +116,7 @@ class Draft:
         self._add(table, row)
         insert = Insert(name, row)
         self.inserts.append(insert)
-        self.silent.append(insert)
-        self.renewed.append(Delete(name, {column: row[column] for column in table.primary_key}))
+        self.stood.append(insert)
         return row
 
     @contextmanager
@@ -189,7 +188,9 @@ class Draft:
         row: Row = dict(fixed)
         pools = self._pools.of(table) if pools is None else pools
         if depth:
-            end_chain(table, row, pools, self._kinship.above | {table.name})
+            # What may be NULL need not lead round a circle.
+            around = self._pools.circular if table.name in self._pools.circular else frozenset()
+            end_chain(table, row, pools, self._kinship.above | around | {table.name})
         else:
             self._kinship.begin()
         with self._choosing(depth):
@@ -321,14 +322,15 @@ class Draft:
         met = self._kinship.met(key, known)
         if met is None and depth:
             met = self._kinship.shared(table, key, known)
-        return met if met is not None else self._new_parent(referenced.name, known, depth)
+        # A unique column that is referred to may be NULL, but such a row nothing refers to.
+        return met if met is not None else self._new_parent(referenced.name, known, depth, key.referenced_columns)
 
-    def _new_parent(self, name: TableName, known: Values, depth: int) -> Row:
+    def _new_parent(self, name: TableName, known: Values, depth: int, present: tuple[str, ...] = ()) -> Row:
         """Draws a parent and has it inserted: by itself, or together with the rows that it stands in a circle with."""
         there = self.standing(name, known)
         if there is not None:
             return there
-        parent = self._row(self._catalog.table(name), dict(known), (), depth + 1)
+        parent = self._row(self._catalog.table(name), dict(known), present, depth + 1)
         self._kinship.insert(name, parent)
         return parent
 

@@ -20,9 +20,8 @@ from harness.generation.candidates import candidates
 from harness.generation.draft import Draft
 from harness.generation.examples import examples
 from harness.generation.hints import Hints, of_bodies
-from harness.generation.lineage import joined
 from harness.generation.pools import Pools, Unfillable
-from harness.generation.room import room
+from harness.generation.room import standing
 from harness.generation.supply import Lead, Supply
 from harness.generation.types import Unsupported, nth
 from harness.probes import Accepted, Execute, Insert, Probe, Refusal, Scenario, Session, Statement, Values
@@ -130,8 +129,7 @@ class Teacher:
 
     def _setup(self, draft: Draft) -> tuple[Statement, ...]:
         """What stands before a row that was drawn."""
-        silent = self._pools.oracle.may_silence
-        return (*room(draft, silent), *joined(draft.inserts, draft.rings, draft.silent))
+        return standing(draft, draft.inserts, self._pools.oracle.may_silence)
 
     def _row(self, name: TableName, fixed: Values | None = None) -> Callable[[Draft], Scenario]:
         def build(draft: Draft) -> Scenario:

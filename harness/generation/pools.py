@@ -208,23 +208,21 @@ class Pools:
     def there(self, table: Table, known: Mapping[str, str | None]) -> tuple[dict[str, str | None], ...]:
         """The rows that stand already where one with these values is needed and another cannot or need not be made.
 
-        That is the one whose key they are, and any of a crowded table that refers to no other: what triggers count on
-        stays there.
+        That is the one whose key they are, and any of a crowded table: what triggers count on stays there.
         """
         asked = (table.name, frozenset(known.items()))
         if asked not in self._there:
             keyed = any(key.columns and {*key.columns} <= known.keys() for key in table.unique_keys)
-            wanted = self._stood(table) and (keyed or (not table.of_type("f") and self.crowded(table)))
+            wanted = self._stood(table) and (keyed or self.crowded(table))
             names = [column.name for column in table.columns if column.is_supplied] if wanted else []
             rows = self.oracle.standing_values(table, names, condition(known), LIMIT)
             self._there[asked] = tuple(dict(zip(names, row, strict=True)) for row in rows)
         return self._there[asked]
 
     def _stood(self, table: Table) -> bool:
-        """Whether rows stand in a table that can be told apart, taken away and put there again unseen."""
+        """Whether rows stand in a table."""
         if table.name not in self._standing:
-            told = bool(table.primary_key) and self.oracle.may_silence
-            self._standing[table.name] = told and self.oracle.standing(table) > 0
+            self._standing[table.name] = self.oracle.standing(table) > 0
         return self._standing[table.name]
 
     def most(self, table: Table) -> int | None:

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from harness.generation.draft import Draft
-from harness.generation.lineage import HUSH, SPEAK
+from harness.generation.lineage import HUSH, SPEAK, joined
 from harness.probes.statement import Execute, Statement, qualified
 
+S = TypeVar("S", bound=Statement)
 
-def room(draft: Draft, silent: bool) -> Iterator[Statement]:
-    """Empties the tables whose own rows are in the way, and takes away the rows that are put there again.
 
-    If that can be ``silent`` no trigger sees it, and what refers to the rows stays as it is.
+def standing(draft: Draft, statements: Sequence[Statement], silent: bool) -> tuple[Statement, ...]:
+    """The statements that have the rows of a draft stand.
+
+    Tables whose own rows are in the way are emptied, but for the rows that others count on. If that can be ``silent``
+    no trigger sees it, and what refers to the rows stays as it is.
     """
-    found = [Execute(f"delete from {qualified(table)}") for table in draft.room]
-    found += [Execute(delete.sql) for delete in draft.renewed if delete.table not in draft.room]
-    yield from (HUSH, *found, SPEAK) if found and silent else found
+    return (*_room(draft, silent), *joined(added(draft, statements), draft.rings, draft.silent))
+
+
+def added(draft: Draft, statements: Sequence[S]) -> list[S]:
+    """The statements without those of rows that stand already."""
+    stood = {id(insert) for insert in draft.stood}
+    return [statement for statement in statements if id(statement) not in stood]
+
+
+def _room(draft: Draft, silent: bool) -> Iterator[Statement]:
+    if draft.room and silent:
+        yield HUSH
+    yield from (Execute(f"delete from {qualified(table)}") for table in draft.room)
+    yield from (insert for insert in draft.stood if insert.table in draft.room)
+    if draft.room and silent:
+        yield SPEAK

@@ -13,8 +13,7 @@ from harness.catalog.model import Catalog, Table
 from harness.catalog.parts import Part
 from harness.catalog.roles import Roles
 from harness.generation import Draft, Oracle, Pools, Rule
-from harness.generation.lineage import joined
-from harness.generation.room import room
+from harness.generation.room import standing
 from harness.generation.supply import NOTHING, Supply
 from harness.kinds._statements import become
 from harness.probes import Execute, Family, Insert, Probe, Refused, Scenario, Statement, Values, Variants
@@ -112,8 +111,7 @@ class Subject:
         def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> D:
             draft = Draft(draw, self.pools)
             built: D = build(draft)
-            rows = joined(built.setup, draft.rings, draft.silent)
-            return replace(built, setup=(*room(draft, self._silent), *rows, *self._later(draft)))
+            return replace(built, setup=(*standing(draft, built.setup, self._silent), *self._later(draft)))
 
         return drawn()
 
@@ -127,8 +125,7 @@ class Subject:
         def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Pair:
             draft = Draft(draw, self.pools)
             resident, fresh = draft.insert(self.table.name), draft.row(self.table.name)
-            rows = joined(draft.inserts, draft.rings, draft.silent)
-            return Pair((*room(draft, self._silent), *rows, *self._later(draft)), resident, fresh)
+            return Pair((*standing(draft, draft.inserts, self._silent), *self._later(draft)), resident, fresh)
 
         return Begun(self.table.name, drawn(), build)
 

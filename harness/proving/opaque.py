@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.catalog.model import Catalog
 from harness.declarations import Check
-from harness.probes import Execute, Probe, Refusal, Refused, Scenario, Session, Statement, Verdict, judge
+from harness.probes import Execute, Probe, Refusal, Refused, Scenario, Session, Statement, Verdict, Wanted, judge
 from harness.probes.statement import identifier, qualified
 from harness.project.model import TableName
 
@@ -74,7 +74,12 @@ class Opaque:
         if triggers:
             places = _fine(session, scenario, failed, others, (*off, *_off(triggers, "trigger")))
             excused = {**dict.fromkeys(places, _blame(triggers, "trigger")), **excused}
-        return excused
+        # Who says that a trigger refuses a command means that it is refused, and not that a rule drops it.
+        return {
+            place: blame
+            for place, blame in excused.items()
+            if not (rules and failed and _by_a_trigger(failed[place].wanted))
+        }
 
 
 def _fine(
@@ -98,6 +103,10 @@ def _fine(
     )
     fine = (Verdict.AS_WANTED, Verdict.MASKED)
     return [place for place, verdict in enumerate(verdicts) if verdict in fine]
+
+
+def _by_a_trigger(wanted: Wanted) -> bool:
+    return isinstance(wanted, Refused) and wanted.constraint is None and wanted.column is None
 
 
 def _blame(several: Mapping[TableName, tuple[str, ...]], what: str) -> Blame:

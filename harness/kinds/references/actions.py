@@ -51,7 +51,8 @@ class Reference:
             {} if others >= set(self.key.columns) else {name: row[name] for name in self.key.columns if name in others}
         )
         pairs = dict(zip(self.key.columns, self.key.referenced_columns, strict=True))
-        return self.point(draft.row(self.parent.name, {pairs[column]: value for column, value in shared.items()}))
+        known = {pairs[column]: value for column, value in shared.items()}
+        return self.point(draft.row(self.parent.name, known, self.key.referenced_columns))
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -70,10 +71,12 @@ class Reference:
 
 def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe]:
     """Deletes parents with no, one and several children, then changes their keys, beside a stranger with a child."""
-    stranger = draft.insert(reference.parent.name)
+    # A unique column may be NULL, but such a row nothing refers to.
+    present = reference.key.referenced_columns
+    stranger = draft.insert(reference.parent.name, present=present)
     strangers = [_family(subject, draft, reference, stranger)]
     for count in reference.counts:
-        parent = draft.insert(reference.parent.name)
+        parent = draft.insert(reference.parent.name, present=present)
         children = [_family(subject, draft, reference, parent, first=not number) for number in range(count)]
         if reference.parent_goes:
             gone = _gone(subject, draft, reference, parent)
@@ -134,7 +137,7 @@ def _descend(
 ) -> Iterator[tuple[Table, Values]]:
     """One row below for each of the foreign keys that are ``left``, which then are no more."""
     for child, key in _letting_go(subject, table):
-        if _named(child, key) not in left:
+        if _named(child, key) not in left or any(row[name] is None for name in key.referenced_columns):
             continue
         del left[_named(child, key)]
         pairs = zip(key.columns, key.referenced_columns, strict=True)
@@ -242,7 +245,7 @@ def _rekeying(
         return
     # As a row of its own it would be new: no other parent has this key.
     kept = {column: parent[column] for column in reference.key.referenced_columns if column not in free}
-    fresh = draft.row(reference.parent.name, kept)
+    fresh = draft.row(reference.parent.name, kept, reference.key.referenced_columns)
     changed = {column: fresh[column] for column in free}
     update = Update(reference.parent.name, subject.key(parent, reference.parent), changed)
     value = f"change of a parent's key, {len(children)} {'child' if len(children) == 1 else 'children'}"

@@ -60,5 +60,5 @@ def _rekeyed(draft: Draft, parent: Table, referenced: tuple[str, ...], row: Valu
     free = [name for name in referenced if name not in foreign and parent.column(name).identity != "a"]
     if not free:
         return {}
-    fresh = draft.row(parent.name, {name: row[name] for name in referenced if name not in free})
+    fresh = draft.row(parent.name, {name: row[name] for name in referenced if name not in free}, referenced)
     return {name: fresh[name] for name in free}
