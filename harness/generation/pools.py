@@ -125,11 +125,7 @@ class Pools:
     def rules(self, table: Table) -> tuple[Rule, ...]:
         """Declared rules, then the catalog's: CHECKs, those of the columns' domains, bounds of partitions."""
         checks = [Rule(check.expression or "true", check.name) for check in table.of_type("c")]
-        domains = [
-            Rule(sql.replace_value(expression, column.name))
-            for column in table.columns
-            for expression in column.domain_checks
-        ]
+        domains = [rule for column in table.columns for rule in _domain_rules(column)]
         bounds = [Rule(table.bounds, f"the bounds of the partitions of {table.name}")] if table.bounds else []
         return (*self._declared.get(table.name, ()), *checks, *domains, *bounds, *computable(table))
 
@@ -308,8 +304,20 @@ class Pools:
                 (*row[:place], other, *row[place + 1 :]) for row in rows if row[place] is not None for other in others
             ]
             changed = list(dict.fromkeys(changed))
-            if len(self._keeping(table, columns, changed, rules)) < len(changed):
+            kept_above = self._kept_above(table, column)
+            asked = [rule for rule in rules if rule not in kept_above]
+            if len(self._keeping(table, columns, changed, asked)) < len(changed):
                 yield column
+
+    def _kept_above(self, table: Table, name: str) -> tuple[Rule, ...]:
+        """The rules of a column's domain, where the column that it leads to is of that domain as well."""
+        column = table.column(name)
+        for key in table.of_type("f"):
+            for own, referenced in zip(key.columns, key.referenced_columns, strict=True):
+                above = self.catalog.tables.get(key.references) if key.references else None
+                if own == name and above is not None and above.column(referenced).type == column.type:
+                    return _domain_rules(column)
+        return ()
 
     def _combined(
         self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule], also: tuple[str, ...]
@@ -403,6 +411,10 @@ def _varied(column: Column, rows: Sequence[Tuple]) -> Iterator[Tuple]:
     for number, text in itertools.product(range(1, ENOUGH), texts):
         yield (f"{number}{text}",)
         yield (f"{text}{number}",)
+
+
+def _domain_rules(column: Column) -> tuple[Rule, ...]:
+    return tuple(Rule(sql.replace_value(expression, column.name)) for expression in column.domain_checks)
 
 
 def computable(table: Table) -> tuple[Rule, ...]:

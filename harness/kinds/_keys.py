@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from harness.catalog.model import Table
 from harness.generation import Draft, Unfillable
 from harness.generation.exclusions import Exclusion
 from harness.kinds.base import Subject, show
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Update, Wanted
+from harness.project import sql
 
 Fixed = Mapping[str, str | None]
+
+
+def decides_partition(table: Table, column: str) -> bool:
+    """Whether partitions without a default one hang on a column: for a NULL there is none, and that is said first."""
+    return table.bounds is not None and column in sql.columns(table.bounds)
 
 
 def duplicates(

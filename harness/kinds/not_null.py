@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness.catalog.model import Table
 from harness.catalog.parts import Part
+from harness.kinds._keys import decides_partition
 from harness.kinds.base import Begun, Fact, Kind, Pair, Subject
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
-from harness.project import sql
 from harness.project.keys import ColumnForm, key, name
 from harness.project.model import TableName
 
@@ -48,12 +47,9 @@ class NotNull(Kind):
     def facts(self, subject: Subject) -> Iterator[Fact]:
         yield Fact("not null", "not null" if subject.table.column(self.not_null).not_null else "nullable")
 
-    def _decides_partition(self, table: Table) -> bool:
-        return table.bounds is not None and self.not_null in sql.columns(table.bounds)
-
     def scenarios(self, subject: Subject) -> Begun | None:
         table, column = subject.table.name, self.not_null
-        if subject.table.column(column).generated or self._decides_partition(subject.table):
+        if subject.table.column(column).generated or decides_partition(subject.table, column):
             return None
         refused = Refused(("23502",), table, column=column)
         # As a replica PostgreSQL fires no ordinary triggers, so that none fills the column first.

@@ -8,10 +8,11 @@ from typing import ClassVar
 
 from hypothesis import strategies as st
 
+from harness.catalog.model import Table
 from harness.catalog.parts import Part
 from harness.generation import Draft
 from harness.kinds._deferrable import deferrable, timed
-from harness.kinds._keys import duplicates
+from harness.kinds._keys import decides_partition, duplicates
 from harness.kinds.base import Fact, Kind, Subject, column_list
 from harness.probes import Probe, Refused, Scenario, Update
 from harness.probes.statement import Insert
@@ -30,7 +31,8 @@ class PrimaryKey(Kind):
     ```
 
     Proven: the same key is refused on insert and on update (23505); NULL in any column of it is refused (23502); rows
-    that differ in any one column of it are accepted, so the key is not too narrow.
+    that differ in any one column of it are accepted, so the key is not too narrow. A column that decides the partition
+    is not tried with NULL, since for that there is none.
     """
 
     varies: ClassVar = True
@@ -60,6 +62,10 @@ class PrimaryKey(Kind):
         yield Fact(wanted, f"{kind} {column_list(constraint.columns)}")
         yield from timed(self.deferrable, constraint)
 
+    def _never_null(self, table: Table) -> list[str]:
+        """The columns that refuse a NULL themselves: for some there is no partition."""
+        return [column for column in self.primary_key if not decides_partition(table, column)]
+
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         table = subject.table.name
         refused = Refused(("23505",), table, constraint=self._constraint(table))
@@ -68,7 +74,7 @@ class PrimaryKey(Kind):
             probes = list(duplicates(subject, draft, self.primary_key, refused))
             fresh = draft.row(table)
             resident = draft.insert(table)
-            for column in self.primary_key:
+            for column in self._never_null(subject.table):
                 null = Refused(("23502",), table, column=column)
                 insert = Insert(table, {**fresh, column: None})
                 on_insert = Probe(insert, null, f"null {column} on insert", f"{column} null")

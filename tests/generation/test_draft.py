@@ -65,6 +65,13 @@ SCHEMAS = {
         );
         create unique index on t.x (state) where state = 'open';
     """,
+    "references of a domain": """
+        create domain t.name as text check (length(value) > 3 or value = 'top');
+        create table t.tops (name t.name primary key check (name = 'top'));
+        create table t.names (name t.name primary key);
+        create table t.x (id integer primary key, name t.name not null references t.names,
+            above t.name not null references t.tops);
+    """,
     "narrow references": """
         create table t.a (id bigint primary key check (id > 40), name text not null unique);
         create table t.b (a smallint not null references t.a, name varchar(2) not null references t.a (name));
