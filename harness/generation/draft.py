@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from harness.catalog.model import Constraint, Index, Table
 from harness.generation.alike import alike, beside, end_chain, untaken
 from harness.generation.choices import Choices, Dealt, Draw, Drawn, anything
+from harness.generation.exclusions import apart
 from harness.generation.kinship import Kinship, Row, clashes
 from harness.generation.oracle import Tuple
 from harness.generation.pool import Pool
@@ -248,7 +249,7 @@ class Draft:
 
     def _draw_apart(self, table: Table, row: Row) -> None:
         """Values that no other row of the scenario has, where an exclusion constraint keeps rows apart."""
-        for options in self._pools.apart(table):
+        for options in apart(self._pools, table):
             others = self._kinship.rows(table.name)
             foreign = table.foreign_columns & row.keys()
             siblings = [other for other in others if all(other.get(column) == row[column] for column in foreign)]

@@ -78,6 +78,12 @@ def groups(pools: Pools, table: Table, exclusion: Exclusion) -> list[Group]:
     return found
 
 
+def apart(pools: Pools, table: Table) -> tuple[tuple[Values, ...], ...]:
+    """For each exclusion constraint, values for some columns that keep rows out of each other's way."""
+    spreads = lambda: tuple(spread(pools, table, each) for each in Exclusion.all_of(table))
+    return pools.remembered(("apart", table.name), spreads)
+
+
 def spread(pools: Pools, table: Table, exclusion: Exclusion) -> tuple[Values, ...]:
     """Values for some of the columns, so many that rows with different ones of them never are in each other's way.
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Any, TypeVar
 
 from harness.catalog.model import Catalog, Column, Constraint, Index, Table
 from harness.generation.alike import columns_of
@@ -28,8 +28,7 @@ from harness.probes.statement import condition, identifier
 from harness.project import sql
 from harness.project.model import TableName
 
-if TYPE_CHECKING:
-    from harness.generation.variety import Stock
+T = TypeVar("T")
 
 ENOUGH = 40
 """Values of a column that is part of a key, so that rows of a scenario can differ in it."""
@@ -78,14 +77,13 @@ class Pools:
         self._pools: dict[tuple[TableName, bool, tuple[str, ...]], tuple[Pool, ...]] = {}
         self._hints: dict[tuple[str, tuple[str, ...]], Hints] = {}
         self._readable: dict[tuple[str, Tuple], Tuple] = {}
-        self._apart: dict[TableName, tuple[tuple[Mapping[str, str | None], ...], ...]] = {}
+        self._remembered: dict[Hashable, Any] = {}
         self._keys: dict[TableName, tuple[tuple[Index, tuple[str, ...]], ...]] = {}
         self._keyed: dict[TableName, frozenset[str]] = {}
         self._crowded: dict[TableName, bool] = {}
         self._standing: dict[TableName, bool] = {}
         self._there: dict[tuple[TableName, frozenset[tuple[str, str | None]]], tuple[dict[str, str | None], ...]] = {}
         self._most: dict[TableName, int | None] = {}
-        self._stocks: dict[tuple[TableName, frozenset[str]], Stock] = {}
 
     def supply(self, table: TableName, supply: Supply) -> None:
         """Takes in what becomes known of a table's rows."""
@@ -153,13 +151,12 @@ class Pools:
         """The tables that refer to themselves, directly or through others."""
         return circular(self.catalog)
 
-    def apart(self, table: Table) -> tuple[tuple[Mapping[str, str | None], ...], ...]:
-        """For each exclusion constraint, values for some columns that keep rows out of each other's way."""
-        if table.name not in self._apart:
-            from harness.generation.exclusions import Exclusion, spread
-
-            self._apart[table.name] = tuple(spread(self, table, each) for each in Exclusion.all_of(table))
-        return self._apart[table.name]
+    def remembered(self, what: Hashable, make: Callable[[], T]) -> T:
+        """What others have worked out from the pools, the first time that it is asked for."""
+        if what not in self._remembered:
+            self._remembered[what] = make()
+        found: T = self._remembered[what]
+        return found
 
     def keys(self, table: Table) -> tuple[tuple[Index, tuple[str, ...]], ...]:
         """The unique keys of a table, each with the columns that decide it."""
@@ -173,15 +170,6 @@ class Pools:
         if table.name not in self._keyed:
             self._keyed[table.name] = frozenset(name for _, columns in self.keys(table) for name in columns)
         return self._keyed[table.name]
-
-    def stock(self, table: Table, kept: Iterable[str]) -> Stock:
-        """Other values for what is not tied to the ``kept`` columns."""
-        key = (table.name, frozenset(kept))
-        if key not in self._stocks:
-            from harness.generation.variety import stock
-
-            self._stocks[key] = stock(self, table, key[1])
-        return self._stocks[key]
 
     def takes(self, table: Table, columns: Sequence[str]) -> bool:
         """Whether no rule leaves one of these columns NULL when a row is inserted."""

@@ -38,6 +38,11 @@ class Stock:
 
 def stock(pools: Pools, table: Table, kept: Iterable[str]) -> Stock:
     """The combinations for all columns but the ``kept`` ones, what rules tie to those, keys and references."""
+    columns = frozenset(kept)
+    return pools.remembered(("stock", table.name, columns), lambda: _stock(pools, table, columns))
+
+
+def _stock(pools: Pools, table: Table, kept: frozenset[str]) -> Stock:
     left = {*kept, *_told_apart(pools, table)}
     parts = list(_parts(pools, table, left))
     chance = random.Random(0)

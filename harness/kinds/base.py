@@ -15,6 +15,7 @@ from harness.catalog.roles import Roles
 from harness.generation import Draft, Oracle, Pools, Rule
 from harness.generation.room import standing
 from harness.generation.supply import NOTHING, Supply
+from harness.generation.variety import stock
 from harness.kinds._statements import become
 from harness.probes import Execute, Family, Insert, Probe, Refused, Scenario, Statement, Values, Variants
 from harness.probes.family import shorten as shorten
@@ -133,13 +134,13 @@ class Subject:
         """As many rows as are wanted of each that is drawn: itself, and others with the same ``kept`` columns."""
         if self.variety == 1:
             return Variants()
-        stock = self.pools.stock(self.catalog.table(row.table), kept)
-        places = [place for place, name in enumerate(stock.columns) if name in row.values]
+        known = stock(self.pools, self.catalog.table(row.table), kept)
+        places = [place for place, name in enumerate(known.columns) if name in row.values]
         if not places:
             return Variants()
-        columns = tuple(stock.columns[place] for place in places)
+        columns = tuple(known.columns[place] for place in places)
         own = tuple(row.values[name] for name in columns)
-        others = (tuple(each[place] for place in places) for each in stock.part(row.values, self.variety - 1))
+        others = (tuple(each[place] for place in places) for each in known.part(row.values, self.variety - 1))
         return Variants(columns, (own, *others))
 
     def varied(self, probe: Probe, kept: Iterable[str]) -> Probe | Family:

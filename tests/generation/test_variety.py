@@ -11,6 +11,7 @@ from generation.test_draft import SCHEMAS, X
 from harness.catalog import read
 from harness.database.connection import Server
 from harness.generation import Draft, Oracle, Pools
+from harness.generation.variety import stock
 from harness.probes import Insert
 
 QUICK = settings(
@@ -37,8 +38,8 @@ def test_every_variant_of_a_row_is_accepted(schema: str, database: tuple[Server,
             draft = Draft(data.draw, pools)
             draft.insert(X)
             row = draft.row(X)
-            stock = pools.stock(catalog.table(X), ())
-            variants = [{**row, **dict(zip(stock.columns, values, strict=True))} for values in stock.part(row, 8)]
+            known = stock(pools, catalog.table(X), ())
+            variants = [{**row, **dict(zip(known.columns, values, strict=True))} for values in known.part(row, 8)]
             _all_accepted(connection, draft.inserts, variants)
 
         accepted()
@@ -73,11 +74,11 @@ def test_only_what_a_probe_is_not_about_varies(database: tuple[Server, str]) -> 
         catalog = read(connection)
         pools = Pools(Oracle(connection), catalog, {})
         table = catalog.table(X)
-        stock = pools.stock(table, ("kept",))
-        assert sorted(stock.columns) == ["free", "length", "loose"]
-        assert sorted(pools.stock(table, ("free", "loose")).columns) == ["kept", "length", "tied"]
-        assert len(stock.rows) > 100
-        assert stock.part({"id": "1"}, 7) == stock.part({"id": "1"}, 7) != stock.part({"id": "2"}, 7)
-        lengths = {row[stock.columns.index("length")] for row in stock.rows}
+        known = stock(pools, table, ("kept",))
+        assert sorted(known.columns) == ["free", "length", "loose"]
+        assert sorted(stock(pools, table, ("free", "loose")).columns) == ["kept", "length", "tied"]
+        assert len(known.rows) > 100
+        assert known.part({"id": "1"}, 7) == known.part({"id": "1"}, 7) != known.part({"id": "2"}, 7)
+        lengths = {row[known.columns.index("length")] for row in known.rows}
         assert None in lengths
         assert all(length is None or int(length) > 7 for length in lengths)
