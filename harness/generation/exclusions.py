@@ -80,8 +80,9 @@ def groups(pools: Pools, table: Table, exclusion: Exclusion) -> list[Group]:
 
 def apart(pools: Pools, table: Table) -> tuple[tuple[Values, ...], ...]:
     """For each exclusion constraint, values for some columns that keep rows out of each other's way."""
-    spreads = lambda: tuple(spread(pools, table, each) for each in Exclusion.all_of(table))
-    return pools.remembered(("apart", table.name), spreads)
+    return pools.remembered(
+        ("apart", table.name), lambda: tuple(spread(pools, table, each) for each in Exclusion.all_of(table))
+    )
 
 
 def spread(pools: Pools, table: Table, exclusion: Exclusion) -> tuple[Values, ...]:
