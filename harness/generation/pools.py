@@ -335,7 +335,7 @@ def _defaults(column: Column) -> list[str]:
 
 def _why(table: Table, columns: tuple[str, ...], rules: Sequence[Rule], supplying: bool) -> str:
     """Why no values were found, and what the user can do about it: nothing, where a check asks for too much."""
-    names = ", ".join(rule.constraint or rule.predicate for rule in _relevant(table, columns, rules))
+    names = ", ".join(dict.fromkeys(rule.constraint or rule.predicate for rule in _relevant(table, columns, rules)))
     if not names:
         names = ", ".join(f"its type {table.column(column).type}" for column in columns)
     why = f"no values of {', '.join(columns)} found that keep {names}"
