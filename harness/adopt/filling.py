@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 _LOST = re.compile(r"refused with (42P01|42883|42704): ")
 """No such relation, function or type."""
 
+_SCHEMAS_OF_FUNCTIONS = """
+select distinct n.nspname
+from pg_catalog.pg_proc as p
+inner join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+order by 1
+"""
+
 
 @dataclass(frozen=True)
 class Filled:
@@ -55,13 +63,14 @@ def fill(
     """Tries rows of each table; nothing of them stays.
 
     Where functions name things without their schema and nothing says where to look for them, the schemas of the tables
-    are tried, those with the most tables first.
+    are tried, those with the most tables first, and then those that have functions alone.
     """
     found = _filled(connection, catalog, declared, tables, (), tell)
     lost = [table for table in tables if table.name in found.empty and _LOST.search(found.empty[table.name].reason)]
     if search_path or not lost:
         return found
-    path = tuple(dict.fromkeys((*catalog.schemas, "public")))
+    functions = [schema for (schema,) in connection.execute(_SCHEMAS_OF_FUNCTIONS).fetchall()]
+    path = tuple(dict.fromkeys((*catalog.schemas, *(each for each in functions if each != "public"), "public")))
     names = ", ".join(map(identifier, path))
     connection.execute(f"set search_path = {names}".encode())
     again = _filled(connection, catalog, declared, tables, path, tell)

@@ -16,6 +16,9 @@ _NOW = re.compile(
     r"\bnow\(\)|\bcurrent_(date|timestamp|time)\b|\blocaltime(stamp)?\b|\b(clock|statement|transaction)_timestamp\(\)",
     re.IGNORECASE,
 )
+_FUNCTIONS = re.compile(r"\bpg_proc\b|\binformation_schema\.routines\b|\b(to_)?regproc\b", re.IGNORECASE)
+"""Where names of functions are looked for."""
+
 _PATTERN = re.compile(r"[\^$*+\[\\%_]")
 
 
@@ -46,8 +49,11 @@ def hints(oracle: Oracle, schema: str, predicates: Iterable[str]) -> Hints:
         constants |= dict.fromkeys(constant.text for constant in sql.constants(predicate))
         patterns |= dict.fromkeys(sql.patterns(predicate))
         now = now or bool(_NOW.search(predicate))
-        called = of_bodies(oracle.sources(schema, sql.calls(predicate)))
+        bodies = oracle.sources(schema, sql.calls(predicate))
+        called = of_bodies(bodies)
         constants |= dict.fromkeys(called.constants)
+        if any(_FUNCTIONS.search(text) for text in (predicate, *bodies)):
+            constants |= dict.fromkeys(oracle.functions(schema))
         patterns |= dict.fromkeys(called.patterns)
         now = now or called.now
     return Hints(tuple(constants), tuple(patterns), now)

@@ -84,6 +84,7 @@ class Teacher:
 
     def fill(self, name: TableName) -> Obstacle | None:
         """Whether a row of the table, with all it refers to, is accepted; else what stood in the way."""
+        learnt, supplies = dict(self.learnt), dict(self._pools.supplies)
         try:
             found = self._filled(name)
             if found is None:
@@ -92,6 +93,10 @@ class Teacher:
             found = Obstacle(name, str(reason))
         if found is not None:
             self._given_up.setdefault(found.table, found)
+            # What did not lead to a row in the end was no lesson.
+            self.learnt = learnt
+            self.learnt = learnt
+            self._pools.resupply(supplies)
         return found
 
     def _filled(self, name: TableName) -> Obstacle | None:
@@ -185,7 +190,7 @@ class Teacher:
     def _learn(self, attempt: _Attempt, lenient: tuple[bool, ...] = (False, True)) -> bool:
         """Whether something was found with which the row is accepted, or at least gets further."""
         table = self._pools.catalog.table(attempt.insert.table)
-        functions = _functions(attempt.refusal)
+        functions = _functions(attempt.refusal) or _emptying(table, attempt)
         bodies = self._bodies(table, functions)
         lessons: list[Lesson] = [self._row_before]
         if not functions:
@@ -215,7 +220,15 @@ class Teacher:
         """Which of these are accepted in place of the row that was refused, or get further if that will do."""
         before = (*attempt.before, *more)
         found = self._refusals([(before, attempt.instead(row)) for row in rows])
-        return [each is None or (self._lenient and _further(each, attempt.refusal)) for each in found]
+        return [each is None or self._further(each, attempt) for each in found]
+
+    def _further(self, refusal: Refusal, attempt: _Attempt) -> bool:
+        """Whether a row that is refused as well at least got further, if that will do."""
+        return self._lenient and _further(refusal, attempt.refusal)
+
+    def _stands(self, before: Sequence[Statement]) -> bool:
+        """Whether these rows are accepted: what they were refused for is no progress of a row behind them."""
+        return not before or self._refusals([(before[:-1], before[-1])])[0] is None
 
     def _past_triggers(self, table: Table, attempt: _Attempt, bodies: list[str]) -> Supply | None:
         """A trigger of a row that it refers to has made the row already."""
@@ -294,7 +307,7 @@ class Teacher:
                     other = Insert(parent.table, {**parent.values, column.name: option})
                     before = (*attempt.before[:place], other, *attempt.before[place + 1 :])
                     refusal = self._refusals([(before, attempt.insert)])[0]
-                    if refusal is None or (self._lenient and _further(refusal, attempt.refusal)):
+                    if refusal is None or (self._further(refusal, attempt) and self._stands(before)):
                         return child, Supply(parents={key.columns[0]: {column.name: option}})
         return None
 
@@ -379,8 +392,8 @@ class Teacher:
         found |= dict.fromkeys(plain)
         pool = next((each for each in self._pools.of(table) if name in each.columns), None)
         if pool is not None:
-            there = {row[pool.columns.index(name)] for row in pool.rows}
-            found = {value: None for value in found if value in there}
+            there = dict.fromkeys(row[pool.columns.index(name)] for row in pool.rows)
+            found = {**{value: None for value in found if value in there}, **there}
         return [value for value in found if value is not None or not column.not_null][:MOST]
 
     def _standing(self, name: TableName, fixed: dict[str, str | None]) -> tuple[Statement, ...]:
@@ -419,7 +432,7 @@ def _comparable(one: Column, other: Column) -> bool:
 
 def _further(refusal: Refusal, than: Refusal) -> bool:
     """Whether a row was refused at another place of the functions, and not because they could not compute with it."""
-    places = [re.findall(r"function \S+ line \d+ at [^\n]*", each.context) for each in (refusal, than)]
+    places = [re.findall(r"function (?!\S*harness_)\S+ line \d+ at [^\n]*", each.context) for each in (refusal, than)]
     return refusal.sqlstate[:2] not in ("22", "42") and places[0] != places[1]
 
 
@@ -427,6 +440,17 @@ def _functions(refusal: Refusal) -> list[tuple[str | None, str]]:
     """The functions that were running, without the one that tries probes."""
     named = re.findall(r"function (?:(\w+)\.)?(\w+)\(", refusal.context)
     return [(schema or None, name) for schema, name in named if not name.startswith("harness_")]
+
+
+def _emptying(table: Table, attempt: _Attempt) -> list[tuple[str | None, str]]:
+    """The functions of which one has emptied a column that the row had filled, and may not be NULL."""
+    refusal = attempt.refusal
+    emptied = refusal.sqlstate == "23502" and refusal.table_name == table.name and refusal.column
+    if not emptied or attempt.insert.values.get(emptied) is None:
+        return []
+    fired = [each for each in table.triggers if (each.timing, each.level) == ("before", "row")]
+    names = [each.function.rpartition(".") for each in fired if "insert" in each.events]
+    return [(schema or None, name) for schema, _, name in names]
 
 
 def _text(statement: Statement) -> Execute:

@@ -176,6 +176,20 @@ class Oracle:
         )
         return [source for (source,) in rows]
 
+    def functions(self, schema: str, limit: int = 40) -> list[str]:
+        """Names of functions with their schemas: of this schema first, and first those that take a text, as most do."""
+        rows = self._connection.execute(
+            "select name from (select distinct on (name) n.nspname || '.' || p.proname as name,"
+            " n.nspname = %s as own, p.proargtypes::oid[] = array['text'::regtype::oid] as plain"
+            " from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace"
+            " where n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and p.prokind = 'f'"
+            " and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)"
+            " and not exists (select from pg_depend where classid = 'pg_proc'::regclass and objid = p.oid"
+            " and deptype = 'e') order by name, plain desc) as found order by own desc, plain desc, name limit %s",
+            [schema, limit],
+        )
+        return [name for (name,) in rows]
+
     def described(self, query: str) -> list[tuple[str, str]]:
         """Names and types of what a query returns, which is only looked at.
 

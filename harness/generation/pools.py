@@ -87,11 +87,18 @@ class Pools:
 
     def supply(self, table: TableName, supply: Supply) -> None:
         """Takes in what becomes known of a table's rows."""
-        self.supplies[table] = self.supplies.get(table, Supply()) | supply
+        self.resupply({**self.supplies, table: self.supplies.get(table, Supply()) | supply})
+
+    def resupply(self, supplies: Mapping[TableName, Supply]) -> None:
+        """Takes these for all that is known of tables' rows."""
+        tables = {name for name in (*supplies, *self.supplies) if supplies.get(name) != self.supplies.get(name)}
+        if not tables:
+            return
+        self.supplies = dict(supplies)
         self.catalog = with_leads(self._bare, self.supplies)
         for cached in ("circular", "referencing"):
             self.__dict__.pop(cached, None)
-        for key in [key for key in self._pools if key[0] == table]:
+        for key in [key for key in self._pools if key[0] in tables]:
             del self._pools[key]
 
     def supplied(self, table: Table) -> tuple[Rule, ...]:
@@ -369,7 +376,7 @@ def _defaults(column: Column) -> list[str]:
 
 def _why(table: Table, columns: tuple[str, ...], rules: Sequence[Rule], supplying: bool) -> str:
     """Why no values were found, and what the user can do about it: nothing, where a check asks for too much."""
-    names = ", ".join(rule.constraint or rule.predicate for rule in _relevant(table, columns, rules))
+    names = ", ".join(dict.fromkeys(rule.constraint or rule.predicate for rule in _relevant(table, columns, rules)))
     if not names:
         names = ", ".join(f"its type {table.column(column).type}" for column in columns)
     why = f"no values of {', '.join(columns)} found that keep {names}"

@@ -68,6 +68,23 @@ def test_a_table_that_cannot_be_filled_is_named_with_what_stood_in_the_way(empty
     assert "tables without rows; what they need can be said under `rows:`:\n  shop.never: " in answer.stdout
 
 
+def test_functions_are_looked_for_in_a_schema_without_tables_too(empty: Cli) -> None:
+    empty.write(
+        "schema.sql",
+        """\
+create schema shop;
+create schema tools;
+create table shop.items (id integer primary key, code text not null);
+create function tools.tidied(text) returns text language sql as 'select lower($1)';
+create function shop.tidy() returns trigger language plpgsql as 'begin new.code := tidied(new.code); return new; end';
+create trigger tidy before insert on shop.items for each row execute function shop.tidy();
+""",
+    )
+    answer = empty.run("adopt", "schema.sql", "--name", empty.name)
+    assert "1 of 1 table could be filled with rows\n" in answer.stdout
+    assert "functions name things without a schema: search_path is shop, tools, public\n" in answer.stdout
+
+
 def test_what_triggers_want_of_rows_is_found_by_trying_and_written_down(empty: Cli) -> None:
     # The function names its table without a schema, as the application's sessions find it.
     empty.write(

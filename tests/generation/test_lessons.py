@@ -79,6 +79,21 @@ LESSONS = {
         "insert into t.x values ('top', 'root');" + trigger("if new.above is null then raise exception 'no'; end if;"),
         Supply(values={"above": ("top",)}),
     ),
+    "the name of a function": (
+        "create function t.worked(integer) returns text language sql as $$ select 'a' $$;"
+        "create function t.tidied(text) returns text language sql as $$ select $1 $$;"
+        "create function t.is_function(text) returns boolean language sql as"
+        " $$ select exists (select from pg_proc where pronamespace::regnamespace || '.' || proname = $1) $$;"
+        "create table t.x (id integer primary key, works text not null check (t.is_function(works)));"
+        + trigger("execute format('select %s(%L)', new.works, 'a');"),
+        Supply(values={"works": ("t.is_function", "t.tidied")}),
+    ),
+    "a reference without which a column is empty": (
+        "create table t.users (id integer primary key, size integer not null);"
+        "create table t.x (id integer primary key, owner bigint not null, size integer not null);"
+        + trigger("new.size := (select size from t.users where id = new.owner);"),
+        Supply(leads={"owner": Lead(USERS, "id")}),
+    ),
     "a row that its parent makes": (
         "create table t.kinds (id integer primary key);"
         "create table t.x (id integer primary key references t.kinds (id));"
@@ -100,6 +115,23 @@ def test_learnt(what: str, database: tuple[Server, str]) -> None:
         if lesson is not None:
             assert teacher.learnt == {X: lesson}
         assert connection.execute("select count(*) from t.x where id::text <> 'top'").fetchone() == (0,)
+
+
+def test_a_row_that_cannot_stand_is_no_progress_of_the_row_behind_it(database: tuple[Server, str]) -> None:
+    """What a row above could be, but for its own rules, is not taken for a lesson."""
+    server, name = database
+    with server.connect(name) as connection:
+        connection.execute(
+            b"create schema t; create table t.classes (name text primary key check (name in ('a', 'b')));"
+            b"create table t.kinds (id integer primary key, class text not null references t.classes (name));"
+            b"create table t.x (id integer primary key, kind integer not null references t.kinds (id),"
+            b" vector text not null);"
+            + trigger("perform class from t.kinds where id = new.kind and class <> ''; new.vector := null;").encode()
+        )
+        catalog = read(connection)
+        teacher = Teacher(Session(connection, catalog), Pools(Oracle(connection), catalog, {}))
+        assert teacher.fill(X) == Obstacle(X, "refused by NOT NULL of vector (23502)")
+        assert teacher.learnt == {}
 
 
 def test_what_nobody_can_please_is_named(database: tuple[Server, str]) -> None:
@@ -127,3 +159,17 @@ def test_a_table_full_of_reference_data_is_filled(database: tuple[Server, str]) 
         teacher = Teacher(Session(connection, catalog), Pools(Oracle(connection), catalog, {}))
         assert teacher.fill(X) is None
         assert connection.execute("select count(*) from t.x").fetchone() == (2,)
+
+
+def test_what_did_not_lead_to_a_row_is_no_lesson(database: tuple[Server, str]) -> None:
+    server, name = database
+    guard = trigger("if new.code <> 'AB' then raise exception 'code'; end if;\nraise exception 'never';")
+    with server.connect(name) as connection:
+        connection.execute(
+            f"create schema t; create table t.x (id integer primary key, code text not null); {guard}".encode()
+        )
+        pools = Pools(Oracle(connection), catalog := read(connection), {})
+        teacher = Teacher(Session(connection, catalog), pools)
+        obstacle = teacher.fill(X)
+        assert obstacle is not None and "never" in obstacle.reason
+        assert (teacher.learnt, pools.supplies) == ({}, {})
