@@ -81,6 +81,8 @@ class Draft:
         """Rows among the inserts that refer to one another in a circle: one statement has to insert them."""
         self.room: dict[TableName, None] = {}
         """The tables whose own rows leave no room for those that are drawn."""
+        self.made: list[Insert] = []
+        """Rows among the inserts that a trigger of a row which refers to them makes."""
         self.stood: list[Insert] = []
         """Rows among the inserts that stand already."""
         self.silent: list[Insert] = []
@@ -227,6 +229,8 @@ class Draft:
             self._left = self._path.pop()
         if supply.past_triggers:
             self.silent += self._led_to(table, row)
+        if supply.makes and not depth:
+            self.made += (insert for insert in self._led_to(table, row) if insert.table in supply.makes)
         self._draw_rest(table, row, present, depth)
         self._make_distinct(table, row, fixed)
         ordered = {column.name: row[column.name] for column in table.columns if column.name in row}
@@ -411,6 +415,9 @@ class Draft:
         parent = self._row(self._catalog.table(name), dict(known), present, depth + 1)
         left = self._left
         left.together.append(Insert(name, parent))
+        if name in self._pools.supplies and self._pools.supplies[name].makes:
+            # What it would make stands by then: others may have needed it first.
+            self.silent.append(left.together[-1])
         if left.lowest < len(self._path):
             self._path[-1].lowest = min(self._path[-1].lowest, left.lowest)
             self._path[-1].together += left.together

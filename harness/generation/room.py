@@ -15,8 +15,8 @@ def standing(draft: Draft, statements: Sequence[Statement], silent: bool) -> tup
     Tables whose own rows are in the way are emptied, but for the rows that others count on. If that can be ``silent``
     no trigger sees it, and what refers to the rows stays as it is.
     """
-    stood = {id(insert) for insert in draft.stood}
-    drawn = [statement for statement in statements if id(statement) not in stood]
+    others = {id(insert) for insert in (*draft.stood, *draft.made)}
+    drawn = [statement for statement in statements if id(statement) not in others]
     return (*_room(draft, silent), *joined(drawn, draft.rings, draft.silent))
 
 

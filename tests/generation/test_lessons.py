@@ -79,6 +79,19 @@ LESSONS = {
         "insert into t.x values ('top', 'root');" + trigger("if new.above is null then raise exception 'no'; end if;"),
         Supply(values={"above": ("top",)}),
     ),
+    "a row that it makes": (
+        "create table t.kinds (id integer primary key);"
+        "create table t.x (id integer primary key references t.kinds (id));"
+        + trigger("insert into t.kinds values (new.id);"),
+        Supply(makes=(KINDS,)),
+    ),
+    "a reference of the row that it makes": (
+        "create table t.users (id integer primary key);"
+        "create table t.kinds (id integer primary key, owner integer not null references t.users (id));"
+        "create table t.x (id integer primary key references t.kinds (id), size integer, owner integer not null);"
+        + trigger("insert into t.kinds values (new.id, new.owner);"),
+        Supply(makes=(KINDS,), leads={"owner": Lead(USERS, "id")}),
+    ),
     "a row that its parent makes": (
         "create table t.kinds (id integer primary key);"
         "create table t.x (id integer primary key references t.kinds (id));"
