@@ -260,8 +260,7 @@ class Teacher:
         foreign = {column for key in table.of_type("f") for column in key.columns} | {*table.primary_key}
         for parent in (*self._missed(attempt.refusal), *self._mentioned(table, bodies)):
             key = parent.primary_key
-            # A key that no column has by chance.
-            known = nth(parent.column(key[0]), STRANGE) if len(key) == 1 else None
+            known = self._strange(parent, key[0]) if len(key) == 1 else None
             more = self._standing(parent.name, {key[0]: known} if known else {}) if len(key) == 1 else ()
             rows = [each.values for each in more if isinstance(each, Insert) and each.table == parent.name]
             columns = [
@@ -274,6 +273,14 @@ class Teacher:
                 if accepted:
                     return Supply(leads={column: Lead(parent.name, key[0])})
         return None
+
+    def _strange(self, table: Table, name: str) -> str | None:
+        """A key that no column has by chance; where rules speak of it, the last that they let pass."""
+        pool = next((each for each in self._pools.of(table) if name in each.columns), None)
+        if pool is None:
+            return nth(table.column(name), STRANGE)
+        found = [row[pool.columns.index(name)] for row in pool.rows]
+        return next((value for value in reversed(found) if value is not None), None)
 
     def _empty(self, table: Table, attempt: _Attempt, bodies: list[str]) -> Supply | None:
         """Some columns have to be NULL together."""
