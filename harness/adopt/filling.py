@@ -118,6 +118,8 @@ def entry(supply: Supply) -> Entry:
         }
     if supply.past_triggers:
         found["past_triggers"] = "true"
+    if supply.makes:
+        found["makes"] = [table_name(table) for table in supply.makes]
     return found
 
 

@@ -58,6 +58,8 @@ class Draft:
         """Rows among the inserts that refer to one another in a circle: one statement has to insert them."""
         self.room: dict[TableName, None] = {}
         """The tables whose own rows leave no room for those that are drawn."""
+        self.made: list[Insert] = []
+        """Rows among the inserts that a trigger of a row which refers to them makes."""
         self.stood: list[Insert] = []
         """Rows among the inserts that stand already."""
         self.silent: list[Insert] = []
@@ -205,6 +207,8 @@ class Draft:
                 self._draw_parents(table, row, valued | set(fixed), present, depth)
             if supply.past_triggers:
                 self.silent += self._kinship.parents(table, row)
+            if supply.makes and not depth:
+                self.made += (each for each in self._kinship.parents(table, row) if each.table in supply.makes)
             names = [column.name for column in table.columns if column.is_supplied and column.name not in row]
             self._draw_free(table, row, names, present, numbered=bool(depth) and not self._rich)
             self._make_distinct(table, row, fixed)
@@ -332,7 +336,10 @@ class Draft:
         if there is not None:
             return there
         parent = self._row(self._catalog.table(name), dict(known), present, depth + 1)
-        self._kinship.insert(name, parent)
+        insert = self._kinship.insert(name, parent)
+        if name in self._pools.supplies and self._pools.supplies[name].makes:
+            # What it would make stands by then: others may have needed it first.
+            self.silent.append(insert)
         return parent
 
     def _draw_free(

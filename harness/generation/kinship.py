@@ -85,17 +85,18 @@ class Kinship:
         """Whether the row that is wanted has ancestors in plenty."""
         return bool(self._path) and len(self.inserts) - self._before > PLENTY
 
-    def insert(self, table: TableName, row: Row) -> None:
+    def insert(self, table: TableName, row: Row) -> Insert:
         """Has a parent inserted: by itself, or together with the rows that it stands in a circle with."""
-        left = self._left
-        left.together.append(Insert(table, row))
+        left, insert = self._left, Insert(table, row)
+        left.together.append(insert)
         if left.lowest < len(self._path):
             self._path[-1].lowest = min(self._path[-1].lowest, left.lowest)
             self._path[-1].together += left.together
-            return
+            return insert
         self.inserts += left.together
         if len(left.together) > 1:
             self.rings.append(tuple(left.together))
+        return insert
 
     def stands(self, table: TableName, row: Values) -> bool:
         """Whether a row can be referred to: one that is only tried later is nobody's parent yet."""

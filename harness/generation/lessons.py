@@ -95,7 +95,6 @@ class Teacher:
             self._given_up.setdefault(found.table, found)
             # What did not lead to a row in the end was no lesson.
             self.learnt = learnt
-            self.learnt = learnt
             self._pools.resupply(supplies)
         return found
 
@@ -196,7 +195,7 @@ class Teacher:
         if not functions:
             lessons = [self._past_triggers]
         elif attempt.refusal.sqlstate != "23503":
-            lessons = [self._empty, self._parent_value, self._value, self._lead, self._tied]
+            lessons = [self._made, self._empty, self._parent_value, self._value, self._lead, self._tied]
         else:
             lessons = [self._row_before, self._lead, self._value, self._tied]
         for self._lenient in lenient:
@@ -238,6 +237,20 @@ class Teacher:
         own = refusal.sqlstate == "23505" and refusal.table_name == table.name
         return Supply(past_triggers=True) if own and not tried and table.of_type("f") else None
 
+    def _made(self, table: Table, attempt: _Attempt, bodies: list[str]) -> Supply | None:
+        """Its trigger makes the row that it refers to, which must not be there."""
+        refusal, own = attempt.refusal, attempt.insert.values
+        for key in table.of_type("f") if refusal.sqlstate == "23505" else ():
+            if key.references is None or key.references != refusal.table_name:
+                continue
+            led = {to: own.get(name) for name, to in zip(key.columns, key.referenced_columns, strict=True)}
+            parent = [each for each in attempt.before if isinstance(each, Insert) and each.table == key.references]
+            made = [id(each) for each in parent if led.items() <= each.values.items()]
+            found = self._refusals([([each for each in attempt.before if id(each) not in made], attempt.insert)])[0]
+            if found is None or (found.sqlstate, found.constraint) != (refusal.sqlstate, refusal.constraint):
+                return Supply(makes=(key.references,))
+        return None
+
     def _row_before(self, table: Table, attempt: _Attempt, bodies: list[str]) -> Supply | None:
         """A trigger writes a row that refers to one that is not there; a constant of it names that one."""
         holder = self._pools.catalog.tables.get(attempt.refusal.table_name or table.name)
@@ -256,10 +269,9 @@ class Teacher:
     def _lead(self, table: Table, attempt: _Attempt, bodies: list[str]) -> Supply | None:
         """A column leads to a row of a table that the trigger looks into, though no foreign key says so."""
         foreign = table.foreign_columns | {*table.primary_key}
-        for parent in self._mentioned(table, bodies):
+        for parent in (*self._missed(attempt.refusal), *self._mentioned(table, bodies)):
             key = parent.primary_key
-            # A key that no column has by chance.
-            known = nth(parent.column(key[0]), STRANGE) if len(key) == 1 else None
+            known = self._strange(parent, key[0]) if len(key) == 1 else None
             more = self._standing(parent.name, {key[0]: known} if known else {}) if len(key) == 1 else ()
             rows = [each.values for each in more if isinstance(each, Insert) and each.table == parent.name]
             columns = [
@@ -272,6 +284,14 @@ class Teacher:
                 if accepted:
                     return Supply(leads={column: Lead(parent.name, key[0])})
         return None
+
+    def _strange(self, table: Table, name: str) -> str | None:
+        """A key that no column has by chance; where rules speak of it, the last that they let pass."""
+        pool = next((each for each in self._pools.of(table) if name in each.columns), None)
+        if pool is None:
+            return nth(table.column(name), STRANGE)
+        found = [row[pool.columns.index(name)] for row in pool.rows]
+        return next((value for value in reversed(found) if value is not None), None)
 
     def _empty(self, table: Table, attempt: _Attempt, bodies: list[str]) -> Supply | None:
         """Some columns have to be NULL together."""
@@ -321,6 +341,13 @@ class Teacher:
                 ):
                     return row.table, key
         return None
+
+    def _missed(self, refusal: Refusal) -> list[Table]:
+        """The table in which a foreign key of a row that a trigger writes finds nothing."""
+        holder = self._pools.catalog.tables.get(refusal.table_name) if refusal.table_name else None
+        keys = holder.of_type("f") if holder else ()
+        names = [key.references for key in keys if key.name == refusal.constraint and key.references]
+        return [self._pools.catalog.table(name) for name in names]
 
     def _mentioned(self, table: Table, bodies: Sequence[str]) -> list[Table]:
         """The tables that the bodies name."""

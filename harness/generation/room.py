@@ -22,9 +22,9 @@ def standing(draft: Draft, statements: Sequence[Statement], silent: bool) -> tup
 
 
 def added(draft: Draft, statements: Sequence[S]) -> list[S]:
-    """The statements without those of rows that stand already."""
-    stood = {id(insert) for insert in draft.stood}
-    return [statement for statement in statements if id(statement) not in stood]
+    """The statements without those of rows that stand already, or that a trigger makes."""
+    others = {id(insert) for insert in (*draft.stood, *draft.made)}
+    return [statement for statement in statements if id(statement) not in others]
 
 
 def _room(draft: Draft, silent: bool) -> Iterator[Statement]:

@@ -26,7 +26,7 @@ class Supply:
 
     ``parents`` are values that the row has to which a column leads; ``before`` are rows that stand before any of the
     table. With ``past_triggers`` the rows it refers to are put there past their triggers, which would make the row
-    themselves.
+    themselves. Of the tables that it ``makes`` a trigger of its own makes the row that it refers to.
     """
 
     values: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
@@ -35,6 +35,7 @@ class Supply:
     parents: Mapping[str, Values] = field(default_factory=dict)
     before: tuple[tuple[TableName, Values], ...] = ()
     past_triggers: bool = False
+    makes: tuple[TableName, ...] = ()
 
     def __or__(self, other: Supply) -> Supply:
         led = dict.fromkeys((*self.parents, *other.parents))
@@ -45,6 +46,7 @@ class Supply:
             {name: {**self.parents.get(name, {}), **other.parents.get(name, {})} for name in led},
             tuple({repr(each): each for each in (*self.before, *other.before)}.values()),
             self.past_triggers or other.past_triggers,
+            tuple(dict.fromkeys((*self.makes, *other.makes))),
         )
 
     def predicates(self, table: Table) -> list[str]:

@@ -85,6 +85,7 @@ class Rows(Kind):
       before:
         music.link_type: {id: 14}                        # a row that a trigger counts on
       past_triggers: true                                # a trigger of its parent makes the row itself
+      makes: [media.items]                               # its own trigger makes the row that it refers to
     ```
 
     Rows that are generated keep all the rules that are declared and that the catalog has. What else a table wants of
@@ -107,6 +108,10 @@ class Rows(Kind):
         default=False,
     )
 
+    makes: tuple[TableName, ...] = key(
+        several(table), "tables in which a trigger of this one makes the row that it refers to", default=()
+    )
+
     @property
     def subject(self) -> str:
         return ""
@@ -125,6 +130,7 @@ class Rows(Kind):
             parents={name: piece.parent for name, piece in pieces.items() if piece.parent},
             before=self.before,
             past_triggers=self.past_triggers,
+            makes=self.makes,
         )
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:

@@ -94,6 +94,19 @@ LESSONS = {
         + trigger("new.size := (select size from t.users where id = new.owner);"),
         Supply(leads={"owner": Lead(USERS, "id")}),
     ),
+    "a row that it makes": (
+        "create table t.kinds (id integer primary key);"
+        "create table t.x (id integer primary key references t.kinds (id));"
+        + trigger("insert into t.kinds values (new.id);"),
+        Supply(makes=(KINDS,)),
+    ),
+    "a reference of the row that it makes": (
+        "create table t.users (id text primary key check (length(id) > 10));"
+        "create table t.kinds (id integer primary key, owner text not null references t.users (id));"
+        "create table t.x (id integer primary key references t.kinds (id), size integer, owner text not null);"
+        + trigger("insert into t.kinds values (new.id, new.owner);"),
+        Supply(makes=(KINDS,), leads={"owner": Lead(USERS, "id")}),
+    ),
     "a row that its parent makes": (
         "create table t.kinds (id integer primary key);"
         "create table t.x (id integer primary key references t.kinds (id));"
