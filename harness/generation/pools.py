@@ -24,7 +24,7 @@ from harness.generation.search import Choice, Search, product
 from harness.generation.standing import LIMIT, Standing
 from harness.generation.supply import Supply, with_leads
 from harness.generation.types import narrower, on_trial
-from harness.probes.statement import condition, identifier
+from harness.probes.statement import condition, identifier, literal
 from harness.project import sql
 from harness.project.model import TableName
 
@@ -103,7 +103,10 @@ class Pools:
 
     def supplied(self, table: Table) -> tuple[Rule, ...]:
         """What rows are made of, though the table takes others: what people say, and what fits where it is led to."""
-        narrow = tuple(Rule(predicate, "the columns that lead to it") for predicate in self._narrowed(table))
+        narrow = (
+            *(Rule(predicate, "the columns that lead to it") for predicate in self._narrowed(table)),
+            *(Rule(predicate, "the rows that it leads to") for predicate in self._led(table)),
+        )
         supply = self.supplies.get(table.name)
         if supply is None:
             return narrow
@@ -116,6 +119,20 @@ class Pools:
         for child, key in self.referencing.get(table.name, ()):
             for name, referenced in zip(key.columns, key.referenced_columns, strict=True):
                 yield from narrower(child.column(name), table.column(referenced))
+
+    def _led(self, table: Table) -> Iterator[str]:
+        """What columns that rules speak of can be, where they lead to reference data."""
+        spoken = {name for rule in self.rules(table) for name in _mentioned(table, rule)}
+        for key in table.of_type("f"):
+            above = self.catalog.tables.get(key.references) if key.references else None
+            # Round a circle nobody would be the first to know.
+            if above is None or len(key.columns) > 1 or key.columns[0] not in spoken or above.name in self.circular:
+                continue
+            if self._stood(above) and self.crowded(above):
+                names = [key.referenced_columns[0]]
+                found = [row[0] for row in self.oracle.standing_values(above, names, None, LIMIT) if row[0] is not None]
+                column = identifier(key.columns[0])
+                yield f"{column} is null or {column}::text in ({', '.join(map(literal, found))})"
 
     @cached_property
     def referencing(self) -> Mapping[TableName, Sequence[tuple[Table, Constraint]]]:

@@ -66,6 +66,13 @@ LESSONS = {
         ),
         None,
     ),
+    "reference data and a rule": (
+        "create table t.kinds (name text primary key check (name in ('small', 'large')));"
+        "insert into t.kinds values ('small'), ('large');"
+        "create table t.x (id integer primary key, size integer,"
+        " kind text not null references t.kinds (name) check (kind <> 'huge'));",
+        None,
+    ),
     "a row that stands": (
         "create table t.kinds (name text primary key, rank integer not null);"
         + trigger("raise exception 'no';", table="kinds").replace("before insert", "before delete")
