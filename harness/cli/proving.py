@@ -143,7 +143,8 @@ class _Chosen:
         checks = selection.select(declared, asked.select, asked.exclude)
         _refuse_nothing(declared, checks)
         modules = project.modules
-        if asked.select:
+        # What another tool migrates is built whole, and rows are made by what is said of all of it.
+        if asked.select and project.adopted is None:
             modules = project.with_dependencies({check.module for check in checks})
         names = {module.name for module in modules}
         there = tuple(check for check in declared if check.module in names)

@@ -80,6 +80,19 @@ def test_a_selection_is_proven_with_everything_built(theirs: Cli) -> None:
     assert "1 proved, 0 broken, 0 unreliable" in done.stdout
 
 
+def test_a_selection_is_proven_with_what_is_said_of_everything(theirs: Cli) -> None:
+    guard = (
+        "create function app.guard() returns trigger language plpgsql as $$ begin"
+        " if new.note not in ('AB', 'CD') then raise exception 'no'; end if; return new; end $$;"
+        "alter table app.items add note text not null;"
+        "create trigger guard before insert on app.items for each row execute function app.guard();"
+    )
+    theirs.write("db/migrations/20240103_guard.sql", f"-- migrate:up\n{guard}\n-- migrate:down\n")
+    theirs.write("checks/app/items.yml", CHECKS + "  - rows: {note: [AB, CD]}\n")
+    done = theirs.run("test", "--seed", "0", "--select", "shop")
+    assert (done.returncode, "1 proved, 0 broken, 0 unreliable" in done.stdout) == (0, True), done.stdout
+
+
 def test_a_rule_that_the_migrations_lack_is_broken(theirs: Cli) -> None:
     theirs.replace("db/migrations/20240101_items.sql", " constraint amount_positive check (amount > 0)", "")
     done = theirs.run("test", "--profile", "ci", "--select", "app")
