@@ -61,6 +61,7 @@ def candidates(column: Column, hints: Hints, draws: int = 24) -> tuple[str | Non
     return tuple(found)
 
 
+@cache
 def sample(column: Column, count: int) -> tuple[str, ...]:
     """``count`` drawn values of a column, simplest first, the same every time.
 
