@@ -121,12 +121,18 @@ class Pools:
                 yield from narrower(child.column(name), table.column(referenced))
 
     def _led(self, table: Table) -> Iterator[str]:
-        """What columns that rules speak of can be, where they lead to reference data."""
+        """What columns that rules speak of can be, where they lead to another domain, or to reference data."""
         spoken = {name for rule in self.rules(table) for name in _mentioned(table, rule)}
         for key in table.of_type("f"):
             above = self.catalog.tables.get(key.references) if key.references else None
+            if above is None:
+                continue
+            for name, referenced in zip(key.columns, key.referenced_columns, strict=True):
+                other = above.column(referenced)
+                if name in spoken and other.type != table.column(name).type:
+                    yield from (sql.replace_value(expression, name) for expression in other.domain_checks)
             # Round a circle nobody would be the first to know.
-            if above is None or len(key.columns) > 1 or key.columns[0] not in spoken or above.name in self.circular:
+            if len(key.columns) > 1 or key.columns[0] not in spoken or above.name in self.circular:
                 continue
             if self._stood(above) and self.crowded(above):
                 names = [key.referenced_columns[0]]

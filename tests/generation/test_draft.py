@@ -68,9 +68,10 @@ SCHEMAS = {
     "references of a domain": """
         create domain t.name as text check (length(value) > 3 or value = 'top');
         create table t.tops (name t.name primary key check (name = 'top'));
+        create domain t.short as text check (length(value) > 1);
         create table t.names (name t.name primary key);
         create table t.x (id integer primary key, name t.name not null references t.names,
-            above t.name not null references t.tops);
+            above t.name not null references t.tops, other t.short not null references t.names);
     """,
     "narrow references": """
         create table t.a (id bigint primary key check (id > 40), name text not null unique);
