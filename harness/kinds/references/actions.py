@@ -39,6 +39,11 @@ class Reference:
         """Whether a delete of a parent has something to show: not where a rule makes something else of each."""
         return self.on_delete not in ("no action", "restrict") or not self.parent.diverts("delete")
 
+    @property
+    def led_to(self) -> tuple[str, ...]:
+        """What of the key that is referred to may be NULL in a parent, and then nobody refers to it."""
+        return tuple(name for name in self.key.referenced_columns if not self.parent.column(name).not_null)
+
     def point(self, parent: Values) -> dict[str, str | None]:
         """The values of the foreign key that lead to a parent."""
         pairs = zip(self.key.columns, self.key.referenced_columns, strict=True)
@@ -51,7 +56,8 @@ class Reference:
             {} if others >= set(self.key.columns) else {name: row[name] for name in self.key.columns if name in others}
         )
         pairs = dict(zip(self.key.columns, self.key.referenced_columns, strict=True))
-        return self.point(draft.row(self.parent.name, {pairs[column]: value for column, value in shared.items()}))
+        fixed = {pairs[column]: value for column, value in shared.items()}
+        return self.point(draft.row(self.parent.name, fixed, self.led_to))
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -70,10 +76,10 @@ class Reference:
 
 def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe]:
     """Deletes parents with no, one and several children, then changes their keys, beside a stranger with a child."""
-    stranger = draft.insert(reference.parent.name)
+    stranger = draft.insert(reference.parent.name, present=reference.led_to)
     strangers = [_family(subject, draft, reference, stranger)]
     for count in reference.counts:
-        parent = draft.insert(reference.parent.name)
+        parent = draft.insert(reference.parent.name, present=reference.led_to)
         children = [_family(subject, draft, reference, parent, first=not number) for number in range(count)]
         if reference.parent_goes:
             gone = _gone(subject, draft, reference, parent)
@@ -242,7 +248,7 @@ def _rekeying(
         return
     # As a row of its own it would be new: no other parent has this key.
     kept = {column: parent[column] for column in reference.key.referenced_columns if column not in free}
-    fresh = draft.row(reference.parent.name, kept)
+    fresh = draft.row(reference.parent.name, kept, reference.led_to)
     changed = {column: fresh[column] for column in free}
     update = Update(reference.parent.name, subject.key(parent, reference.parent), changed)
     value = f"change of a parent's key, {len(children)} {'child' if len(children) == 1 else 'children'}"
