@@ -61,13 +61,17 @@ class _Token:
     end: int
 
 
+_KEPT = 2**14
+"""Expressions that are remembered: a schema of a thousand tables has some thousands."""
+
+
 def predicate(text: str) -> str:
     """The text, if it is one SQL expression; raises :class:`SqlError`."""
     expression(text)
     return text
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_KEPT)
 def expression(text: str) -> Any:
     """The parse tree (postgast's, not to be changed) of one expression; raises :class:`SqlError`."""
     tokens = _tokens(text)
@@ -140,6 +144,7 @@ def replace_value(text: str, column: str) -> str:
     return "".join([*parts, text[last:]])
 
 
+@lru_cache(maxsize=_KEPT)
 def column_refs(text: str) -> tuple[ColumnRef, ...]:
     """The columns an expression names, each once, in the order of the parse tree; raises :class:`SqlError`."""
     from postgast import walk
@@ -204,7 +209,7 @@ def unqualified(text: str) -> tuple[str, ...]:
     return tuple(name for schema, name in _relations(text) if not schema)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_KEPT)
 def _relations(text: str) -> tuple[tuple[str, str], ...]:
     from postgast import walk
 
@@ -299,7 +304,7 @@ def disjuncts(text: str) -> tuple[str, ...]:
     return _joined(text, pg_query_pb2.OR_EXPR)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_KEPT)
 def _joined(text: str, operator: int) -> tuple[str, ...]:
     tree = expression(text)
     if not (tree.HasField("bool_expr") and tree.bool_expr.boolop == operator):
@@ -370,7 +375,7 @@ def _type_name(node: Any) -> str:
     return ".".join(names) + "[]" * len(node.array_bounds)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_KEPT)
 def _tokens(text: str) -> tuple[_Token, ...]:
     """PostgreSQL's tokens with offsets in characters."""
     import postgast
