@@ -32,6 +32,7 @@ from harness.generation.choices import Draw
 from harness.generation.examples import examples
 from harness.probes import Accepted, Probe, Refusal, Reply, Scenario, Session
 from harness.project.model import TableName
+from harness.proving import draws
 
 GOAL = 5.0
 ROWS = 12
@@ -81,6 +82,7 @@ print(json.dumps({"seconds": time.perf_counter() - started, "rows": done}))
 
 def main() -> None:
     arguments = _arguments()
+    draws.settle()  # as the command does
     if not arguments.python.exists():
         raise SystemExit(f"no SqlProof at {arguments.python}: make .venv/sqlproof")
     with tempfile.TemporaryDirectory(prefix="harness-bench-") as directory:

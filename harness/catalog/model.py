@@ -254,6 +254,11 @@ class Table:
         """The columns that refer to other rows."""
         return frozenset(column for key in self.of_type("f") for column in key.columns)
 
+    @cached_property
+    def widest_first(self) -> tuple[Constraint, ...]:
+        """The foreign keys: a composite one decides columns that narrower ones then follow."""
+        return tuple(sorted(self.of_type("f"), key=lambda key: -len(key.columns)))
+
     @property
     def primary_key(self) -> tuple[str, ...]:
         """Columns of the primary key, empty if there is none."""

@@ -106,6 +106,8 @@ class Draft:
     def standing(self, name: TableName, known: Values) -> Row | None:
         """A row with these values that stands without us, if there is one: as if it were drawn and inserted."""
         table = self._catalog.table(name)
+        if not self._pools.stood(table):
+            return None
         there = self._pools.there(table, known)
         beside = self._kinship.standing(name)
         if beside:
@@ -272,8 +274,7 @@ class Draft:
 
     def _draw_parents(self, table: Table, row: Row, settled: set[str], present: tuple[str, ...], depth: int) -> None:
         supply = self._pools.supplies.get(table.name, NOTHING).parents
-        # Wide keys first: a composite key decides columns that narrower keys then follow.
-        for key in sorted(table.of_type("f"), key=lambda key: -len(key.columns)):
+        for key in table.widest_first:
             if self._stays_null(table, key, row, settled, present):
                 free = [name for name in key.columns if not table.column(name).not_null and name not in settled]
                 row.update(dict.fromkeys(free))

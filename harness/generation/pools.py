@@ -134,7 +134,7 @@ class Pools:
             # Round a circle nobody would be the first to know.
             if len(key.columns) > 1 or key.columns[0] not in spoken or above.name in self.circular:
                 continue
-            if self._stood(above) and self.crowded(above):
+            if self.stood(above) and self.crowded(above):
                 names = [key.referenced_columns[0]]
                 found = [row[0] for row in self.oracle.standing_values(above, names, None, LIMIT) if row[0] is not None]
                 column = identifier(key.columns[0])
@@ -227,13 +227,13 @@ class Pools:
         asked = (table.name, frozenset(known.items()))
         if asked not in self._there:
             keyed = any(key.columns and {*key.columns} <= known.keys() for key in table.unique_keys)
-            wanted = self._stood(table) and (keyed or self.crowded(table))
+            wanted = self.stood(table) and (keyed or self.crowded(table))
             names = [column.name for column in table.columns if column.is_supplied] if wanted else []
             rows = self.oracle.standing_values(table, names, condition(known), LIMIT)
             self._there[asked] = tuple(dict(zip(names, row, strict=True)) for row in rows)
         return self._there[asked]
 
-    def _stood(self, table: Table) -> bool:
+    def stood(self, table: Table) -> bool:
         """Whether rows stand in a table."""
         if table.name not in self._standing:
             self._standing[table.name] = self.oracle.standing(table) > 0

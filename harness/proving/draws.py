@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,12 @@ def settle() -> None:
     Hypothesis also draws constants that it finds in the source of whatever modules are loaded, so a number in our own
     code, or an import that comes later in one process than in another, would change what a check tries. Its tables of
     Unicode take a second to make: once for a person, not once for every directory.
+
+    What is loaded by now stays, and drawing makes much that is gone again at once: Python need not look through all of
+    it so often.
     """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     from hypothesis.internal.conjecture import providers
 
     if hasattr(providers, "is_local_module_file"):
