@@ -94,8 +94,13 @@ class Draft:
         self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = ()
     ) -> dict[str, str | None]:
         """Draws a row, and has it inserted after its parents."""
+        made = len(self.made)
         row = self.row(table, fixed, present)
         self.inserts.append(Insert(table, row))
+        if len(self.made) > made:
+            # What its trigger would make stands by then: others may have needed it first.
+            del self.made[made:]
+            self.silent.append(self.inserts[-1])
         return row
 
     def row(
@@ -416,7 +421,6 @@ class Draft:
         left = self._left
         left.together.append(Insert(name, parent))
         if name in self._pools.supplies and self._pools.supplies[name].makes:
-            # What it would make stands by then: others may have needed it first.
             self.silent.append(left.together[-1])
         if left.lowest < len(self._path):
             self._path[-1].lowest = min(self._path[-1].lowest, left.lowest)
