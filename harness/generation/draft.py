@@ -69,8 +69,13 @@ class Draft:
 
     def insert(self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = ()) -> Row:
         """Draws a row, and has it inserted after its parents."""
+        made = len(self.made)
         row = self.row(table, fixed, present)
         self.inserts.append(Insert(table, row))
+        if len(self.made) > made:
+            # What its trigger would make stands by then: others may have needed it first.
+            del self.made[made:]
+            self.silent.append(self.inserts[-1])
         return row
 
     def row(
@@ -339,7 +344,6 @@ class Draft:
         parent = self._row(self._catalog.table(name), dict(known), present, depth + 1)
         insert = self._kinship.insert(name, parent)
         if name in self._pools.supplies and self._pools.supplies[name].makes:
-            # What it would make stands by then: others may have needed it first.
             self.silent.append(insert)
         return parent
 

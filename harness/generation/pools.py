@@ -123,22 +123,30 @@ class Pools:
     def _led(self, table: Table) -> Iterator[str]:
         """What columns that rules speak of can be, where they lead to another domain, or to reference data."""
         spoken = {name for rule in self.rules(table) for name in _mentioned(table, rule)}
+        yield from (predicate for predicate in self._domains_above(table) if {*supplied(table, predicate)} <= spoken)
         for key in table.of_type("f"):
             above = self.catalog.tables.get(key.references) if key.references else None
-            if above is None:
-                continue
-            for name, referenced in zip(key.columns, key.referenced_columns, strict=True):
-                other = above.column(referenced)
-                if name in spoken and other.type != table.column(name).type:
-                    yield from (sql.replace_value(expression, name) for expression in other.domain_checks)
             # Round a circle nobody would be the first to know.
-            if len(key.columns) > 1 or key.columns[0] not in spoken or above.name in self.circular:
+            if above is None or len(key.columns) > 1 or key.columns[0] not in spoken or above.name in self.circular:
                 continue
             if self.stood(above) and self.crowded(above):
                 names = [key.referenced_columns[0]]
                 found = [row[0] for row in self.oracle.standing_values(above, names, None, LIMIT) if row[0] is not None]
                 column = identifier(key.columns[0])
                 yield f"{column} is null or {column}::text in ({', '.join(map(literal, found))})"
+
+    def typed(self, table: Table) -> tuple[str, ...]:
+        """What no CHECK of a table says of its columns: their domains, and those of the columns that they lead to."""
+        own = (rule.predicate for column in table.columns for rule in _domain_rules(column))
+        return (*own, *self._domains_above(table))
+
+    def _domains_above(self, table: Table) -> Iterator[str]:
+        for key in table.of_type("f"):
+            above = self.catalog.tables.get(key.references) if key.references else None
+            for name, referenced in zip(key.columns, key.referenced_columns, strict=True):
+                other = above.column(referenced) if above else table.column(name)
+                if other.type != table.column(name).type:
+                    yield from (sql.replace_value(expression, name) for expression in other.domain_checks)
 
     @cached_property
     def referencing(self) -> Mapping[TableName, Sequence[tuple[Table, Constraint]]]:

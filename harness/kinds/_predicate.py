@@ -193,6 +193,9 @@ def _sides(subject: Subject, predicate: str, constraint: str | None) -> tuple[li
         and set(supplied(table, rule.predicate)) & set(columns)
     ]
     rows = _possible(table, columns, subject.pools.combinations(table, columns, (predicate,)))
+    if any(each.name == constraint for each in table.constraints):
+        # Else it may be the rule of a domain that is tried.
+        others += [each for each in subject.pools.typed(table) if set(supplied(table, each)) & set(columns)]
     good: list[Changes] = []
     bad: list[Changes] = []
     refused: list[Tuple] = []
