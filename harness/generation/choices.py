@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Protocol, TypeVar
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Column
 from harness.generation.candidates import sample
-from harness.generation.search import NULLS
 from harness.generation.types import values
 from harness.generation.variety import VARIETY
 
@@ -56,34 +54,76 @@ class Drawn:
 
 
 class Dealt:
-    """All choices by one number, 0 for the simplest: for a row that only has to be there.
+    """Each choice by a number of its own, of which many are drawn at once: each varies and shrinks by itself.
 
-    Hypothesis gives up on an example that draws too much, and ancestors are many. A draw takes it as long as twenty
-    choices take here.
+    A draw takes Hypothesis as long as twenty choices take here. What a key has is drawn by itself all the same.
     """
 
-    def __init__(self, draw: Draw) -> None:
+    def __init__(self, draw: Draw, count: int) -> None:
         self._draw = draw
-        number = draw(_place(NUMBERS))
-        self._chance = random.Random(number) if number else None
+        self._numbers = iter(self._drawn(count))
+
+    def number(self) -> int:
+        """The next one, below 65,536; 0 for the simplest choice."""
+        number = next(self._numbers, None)
+        if number is None:
+            self._numbers = iter(self._drawn(MORE))
+            number = next(self._numbers)
+        return number
 
     def one_of(self, options: Sequence[T]) -> T:
-        return self._chance.choice(options) if self._chance else options[0]
+        return options[self.number() % len(options)]
 
     def leaves_null(self) -> bool:
-        return self._chance is None or self._chance.random() < 0.5
+        return self.number() % 2 == 0
 
     def value(self, column: Column, keyed: bool, optional: bool) -> str | None:
         if keyed or column.identity:
             drawn: str | None = self._draw(anything(column, keyed, optional))
             return drawn
-        if optional and (self._chance is None or self._chance.random() < NULLS):
-            return None
-        return self.one_of(sample(column, VARIETY))
+        return None if optional and self.leaves_null() else self.one_of(sample(column, VARIETY))
+
+    def _drawn(self, count: int) -> memoryview:
+        # Of a block of bytes Hypothesis shrinks each, as of a list of numbers, and it is one draw.
+        return memoryview(self._draw(_block(count))).cast("H")
 
 
-NUMBERS = 2**12
-"""How many rows a table has to deal out."""
+class Numbered:
+    """All choices by one number, 0 for the simplest: for a row that only has to be there.
+
+    Hypothesis gives up on an example that draws too much, and ancestors are many.
+    """
+
+    def __init__(self, draw: Draw, number: int) -> None:
+        self._draw = draw
+        self._state = number
+
+    def one_of(self, options: Sequence[T]) -> T:
+        return options[self._next() % len(options)]
+
+    def leaves_null(self) -> bool:
+        return self._next() % 2 == 0
+
+    def value(self, column: Column, keyed: bool, optional: bool) -> str | None:
+        if keyed or column.identity:
+            drawn: str | None = self._draw(anything(column, keyed, optional))
+            return drawn
+        return None if optional and self._next() % 4 == 0 else self.one_of(sample(column, VARIETY))
+
+    def _next(self) -> int:
+        # Knuth's MMIX generator: to seed one of Python's takes longer than to choose a whole row.
+        if self._state:
+            self._state = (self._state * 6364136223846793005 + 1442695040888963407) % 2**64
+        return self._state >> 33
+
+
+MORE = 8
+"""Numbers that are drawn at once where more are needed than was thought."""
+
+
+@cache
+def _block(count: int) -> st.SearchStrategy[bytes]:
+    return st.binary(min_size=2 * count, max_size=2 * count)
 
 
 @cache

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Constraint, Index, Table
 from harness.generation.alike import alike, beside, end_chain, untaken
-from harness.generation.choices import Choices, Dealt, Draw, Drawn, anything
+from harness.generation.choices import Choices, Dealt, Draw, Drawn, Numbered, anything
 from harness.generation.exclusions import apart
 from harness.generation.kinship import Kinship, Row, clashes
 from harness.generation.oracle import Tuple
@@ -27,6 +27,9 @@ T = TypeVar("T")
 
 DEPTH = 50
 """Parents of parents before a chain of foreign keys is given up."""
+
+WIDEST = 40
+"""Numbers that are drawn at once for one row."""
 
 TRIES = 20
 """Numbers tried for a key before it counts as one that has no more."""
@@ -49,6 +52,7 @@ class Draft:
         self._pools = pools
         self._rich = rich
         self._choices: Choices = Drawn(draw, rich)
+        self._dealt: Dealt | None = None
         self._kinship = Kinship(standing or {})
         self._related: dict[TableName, Values] | None = None
         self._keys: dict[tuple[TableName, str], set[Tuple]] = {}
@@ -197,28 +201,30 @@ class Draft:
             self._draw_before(name, standing, depth)
         row: Row = dict(fixed)
         pools = self._pools.of(table) if pools is None else pools
-        if depth:
-            # What may be NULL need not lead round a circle.
-            around = self._pools.circular if table.name in self._pools.circular else frozenset()
-            end_chain(table, row, pools, self._kinship.above | around | {table.name})
-        else:
+        circular = table.name in self._pools.circular
+        if not depth:
             self._kinship.begin()
-        with self._choosing(depth):
-            self._draw_apart(table, row)
-            self._draw_pools(pools, row, present)
-            if depth and table.name in self._pools.circular:
-                # Its key, before its parents: one of them may have to refer to it.
-                self._draw_key(table, row, fixed, present)
-            valued = {column for pool in pools for column in pool.valued if row[column] is not None}
-            with self._kinship.drawing(table.name, row):
-                self._draw_parents(table, row, valued | set(fixed), present, depth)
-            if supply.past_triggers:
-                self.silent += self._kinship.parents(table, row)
-            if supply.makes and not depth:
-                self.made += (each for each in self._kinship.parents(table, row) if each.table in supply.makes)
-            names = [column.name for column in table.columns if column.is_supplied and column.name not in row]
-            self._draw_free(table, row, names, present, numbered=bool(depth) and not self._rich)
-            self._make_distinct(table, row, fixed)
+        elif table.foreign_columns:
+            # What may be NULL need not lead round a circle.
+            around = self._pools.circular if circular else frozenset()
+            end_chain(table, row, pools, self._kinship.above | around | {table.name})
+        outer, self._choices = self._choices, self._chosen_by(table, depth)
+        self._draw_apart(table, row)
+        self._draw_pools(pools, row, present)
+        if depth and circular:
+            # Its key, before its parents: one of them may have to refer to it.
+            self._draw_key(table, row, fixed, present)
+        valued = {column for pool in pools for column in pool.valued if row[column] is not None}
+        with self._kinship.drawing(table.name, row):
+            self._draw_parents(table, row, valued | set(fixed), present, depth)
+        if supply.past_triggers:
+            self.silent += self._kinship.parents(table, row)
+        if supply.makes and not depth:
+            self.made += (each for each in self._kinship.parents(table, row) if each.table in supply.makes)
+        names = [column.name for column in table.columns if column.is_supplied and column.name not in row]
+        self._draw_free(table, row, names, present, numbered=bool(depth) and not self._rich)
+        self._make_distinct(table, row, fixed)
+        self._choices = outer
         ordered = {column.name: row[column.name] for column in table.columns if column.name in row}
         row.clear()
         row.update(ordered)
@@ -231,14 +237,13 @@ class Draft:
             self._taken(table, key, columns).add(_key(row, columns))
         self._kinship.add(table.name, row)
 
-    @contextmanager
-    def _choosing(self, depth: int) -> Iterator[None]:
-        """A row that only has to be there, as others refer to it, is chosen by one number."""
-        outer = self._choices
-        if depth and not self._rich:
-            self._choices = Dealt(self.draw)
-        yield
-        self._choices = outer
+    def _chosen_by(self, table: Table, depth: int) -> Choices:
+        """A row is chosen by numbers that are drawn at once, and each that only has to be there by one of them."""
+        if self._rich:
+            return self._choices
+        if not depth or self._dealt is None:
+            self._dealt = Dealt(self.draw, min(len(table.columns), WIDEST))
+        return Numbered(self.draw, self._dealt.number()) if depth else self._dealt
 
     def _draw_before(self, name: TableName, values: Values, depth: int) -> None:
         """Has a row stand that others count on, once."""
