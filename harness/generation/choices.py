@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Protocol, TypeVar
@@ -83,9 +84,9 @@ class Dealt:
             return drawn
         return None if optional and self.leaves_null() else self.one_of(sample(column, VARIETY))
 
-    def _drawn(self, count: int) -> memoryview:
+    def _drawn(self, count: int) -> tuple[int, ...]:
         # Of a block of bytes Hypothesis shrinks each, as of a list of numbers, and it is one draw.
-        return memoryview(self._draw(_block(count))).cast("H")
+        return struct.unpack(f"<{count}H", self._draw(_block(count)))
 
 
 class Numbered:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from harness.catalog.model import Constraint, Table
 from harness.catalog.parts import Part
 from harness.generation import Draft
+from harness.generation.candidates import sample
 from harness.kinds._changes import differs
 from harness.kinds._records import VARIABLES, Look, Pair, Records
 from harness.kinds._roads import present, upsert
@@ -108,7 +109,7 @@ class _Writes:
             same = Update(table.name, key, {plain: row[plain]})
             none = self.check.unchanged == "none"
             yield self.probe("update", same, "an update that changes nothing", [(row, row)], none, UNCHANGED)
-        change = next((each for each in changes if [*each] == [plain]), {})
+        change = self._for_both(plain, row, other, later) if plain is not None else {}
         if not change:
             return
         assignments = ", ".join(f"{identifier(column)} = {literal(value)}" for column, value in change.items())
@@ -116,8 +117,7 @@ class _Writes:
         update_both = Execute(f"update {qualified(table.name)} set {assignments} where {both}")
         changed = [(each, {**each, **change}) for each in (row, other)]
         value = f"an update of two rows to {_set(change)}"
-        if all(before != after for before, after in changed):
-            yield self.probe("update", update_both, value, changed, aspect="update of two")
+        yield self.probe("update", update_both, value, changed, aspect="update of two")
         again = upsert(table, row, change)
         if again is not None:
             yield self.probe("update", again, f"an upsert to {_set(change)}", changed[:1], aspect="upsert")
@@ -137,6 +137,15 @@ class _Writes:
             if change and not kept & change.keys() and self.subject.may_update(change) and change not in seen:
                 seen.append(change)
                 yield change
+
+    def _for_both(self, plain: str, row: Values, other: Values, later: Sequence[Values]) -> dict[str, str | None]:
+        """A change of this column alone that is one for both rows."""
+        table = self.subject.table
+        column = table.column(plain)
+        ruled = any(plain in pool.columns for pool in self.subject.pools.of(table, born=False))
+        values = (*(each[plain] for each in later if plain in each), *(() if ruled else sample(column, 3)))
+        both = (value for value in values if all(differs(column, value, each[plain]) for each in (row, other)))
+        return {plain: value for value in itertools.islice(both, 1)}
 
     def _plain(self) -> str | None:
         """A column that an update can change by itself."""
