@@ -144,8 +144,8 @@ class _Writes:
         column = table.column(plain)
         ruled = any(plain in pool.columns for pool in self.subject.pools.of(table, born=False))
         values = (*(each[plain] for each in later if plain in each), *(() if ruled else sample(column, 3)))
-        both = (value for value in values if all(differs(column, value, each[plain]) for each in (row, other)))
-        return {plain: value for value in itertools.islice(both, 1)}
+        both = [value for value in values if all(differs(column, value, each[plain]) for each in (row, other))]
+        return {plain: both[0]} if both else {}
 
     def _plain(self) -> str | None:
         """A column that an update can change by itself."""
