@@ -46,7 +46,7 @@ def _part(n: int) -> Iterator[str]:
     yield f"""
         create table {p}_products (
             id serial primary key, sku varchar(20) not null, price numeric(12,2) not null check (price >= 0),
-            cost numeric(12,2), weight double precision check (weight > 0), stock integer not null default 0,
+            cost numeric(12,2), weight double precision check (weight > 0), stock integer not null default {n % 7},
             margin numeric generated always as (price - cost) stored, check (cost <= price), check (stock >= {n % 7})
         );
         create unique index on {p}_products (lower(sku));"""
