@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -13,8 +13,8 @@ from harness.adopt.sheet import Entry, table_name
 from harness.adopt.yaml import Value
 from harness.catalog.model import Catalog, Table
 from harness.declarations import Check
-from harness.generation.lessons import Obstacle, Teacher
 from harness.generation.supply import Supply
+from harness.generation.teaching import Obstacle, Teacher
 from harness.probes import Session
 from harness.probes.statement import identifier
 from harness.project.model import TableName
@@ -39,13 +39,15 @@ order by 1
 class Filled:
     """Which tables were filled: ``empty`` are the others, with what stood in the way.
 
-    ``learnt`` is what their rows have to be, ``search_path`` where triggers have to look for what they name.
+    Those that are ``full`` hold rows from the start, and take no others. ``learnt`` is what rows have to be,
+    ``search_path`` where triggers have to look for what they name.
     """
 
     tables: int
     empty: Mapping[TableName, Obstacle]
     learnt: Mapping[TableName, Supply]
     search_path: tuple[str, ...] = ()
+    full: Mapping[TableName, Obstacle] = field(default_factory=dict)
 
 
 Tell = Callable[[Sequence[Table]], Iterable[Table]]
@@ -86,26 +88,40 @@ def _filled(
     search_path: tuple[str, ...],
     tell: Tell,
 ) -> Filled:
-    teacher = Teacher(Session(connection, catalog), pools(connection, catalog, declared))
-    empty = {}
-    for table in tell(tables):
+    made_of = pools(connection, catalog, declared)
+    teacher = Teacher(Session(connection, catalog), made_of)
+    refused = _refused(teacher, tell(tables))
+    # What was learnt of one table may help another that came before it.
+    teacher.take_heart()
+    refused = _refused(teacher, [table for table in tables if table.name in refused])
+    holding = {table.name for table in tables if table.name in refused and made_of.stood(table)}
+    empty = {name: obstacle for name, obstacle in refused.items() if name not in holding}
+    full = {name: obstacle for name, obstacle in refused.items() if name in holding}
+    return Filled(len(tables), empty, teacher.learnt, search_path, full)
+
+
+def _refused(teacher: Teacher, tables: Iterable[Table]) -> dict[TableName, Obstacle]:
+    """The tables of which no row is accepted, and why."""
+    found = {}
+    for table in tables:
         try:
             obstacle = teacher.fill(table.name)
         except (psycopg.ProgrammingError, psycopg.DataError) as error:
             obstacle = Obstacle(table.name, f"PostgreSQL cannot evaluate a rule: {error.diag.message_primary}")
         if obstacle is not None:
-            empty[table.name] = obstacle
-    return Filled(len(tables), empty, teacher.learnt, search_path)
+            found[table.name] = obstacle
+    return found
 
 
 def entry(supply: Supply) -> Entry:
     """What was learnt, as an entry of ``checks:``."""
     columns: dict[str, Value] = {column: list(values) for column, values in supply.values.items()}
+    columns |= {column: {"not_null": "true"} for column in supply.present}
     for column, lead in supply.leads.items():
-        columns[column] = {"references": f"{table_name(lead.table)} ({_column(lead.column)})"}
+        where = f"{table_name(lead.table)} ({_column(lead.column)})"
+        columns[column] = {**_piece(columns, column), "references": where}
     for column, parent in supply.parents.items():
-        known = columns.get(column)
-        columns[column] = {**(known if isinstance(known, dict) else {}), "parent": dict(parent)}
+        columns[column] = {**_piece(columns, column), "parent": dict(parent)}
     found: Entry = {"rows": columns}
     before: dict[str, Value] = {}
     for table, row in supply.before:
@@ -121,6 +137,12 @@ def entry(supply: Supply) -> Entry:
     if supply.makes:
         found["makes"] = [table_name(table) for table in supply.makes]
     return found
+
+
+def _piece(columns: Mapping[str, Value], name: str) -> dict[str, Value]:
+    """What was learnt of a column so far."""
+    known = columns.get(name)
+    return known if isinstance(known, dict) else {}
 
 
 def _column(name: str) -> str:

@@ -116,6 +116,9 @@ def _keys(page: Sheet, table: Table) -> None:
         entry: Entry = {"primary_key": list(key.columns)}
         if key.name != f"{table.name.table}_pkey":
             entry["constraint"] = key.name
+        earlier = next((_earlier(table, index) for index in table.indexes if index.constraint == key.name), None)
+        if earlier:
+            entry["implied_by"] = earlier
         page.checks.append((Part("constraint", key.name), _state(key, entry)))
     for index in filter(is_key, table.indexes):
         part = Part("constraint" if index.constraint else "index", index.constraint or index.name)
@@ -140,19 +143,26 @@ def _unique(table: Table, index: Index) -> Entry:
         entry["nulls"] = "not distinct"
     if index.name != default_name(table.name, index.columns, "key"):
         entry["constraint"] = index.name
-    narrower = _narrower(table, index)
-    if narrower:
-        entry["implied_by"] = narrower
+    earlier = _earlier(table, index)
+    if earlier:
+        entry["implied_by"] = earlier
     constraint = next((each for each in table.constraints if each.name == index.constraint), None)
     return _state(constraint, entry) if constraint else entry
 
 
-def _narrower(table: Table, index: Index) -> str | None:
-    """The primary key on part of an index' columns: no two rows get far enough for the index to refuse them."""
-    key = next(iter(table.of_type("p")), None)
-    if key is not None and {*key.columns} <= {*index.columns} and not key.deferrable:
-        return key.name
+def _earlier(table: Table, index: Index) -> str | None:
+    """An older key on part of an index' columns: no two rows get far enough for the index to refuse them."""
+    deferrable = {each.name for each in table.constraints if each.deferrable}
+    for key in sorted(filter(_is_whole, table.indexes), key=lambda each: each.turn):
+        narrower = {*key.columns} <= {*index.columns} and all(table.column(name).not_null for name in key.columns)
+        if key.turn < index.turn and narrower and key.constraint not in deferrable:
+            return key.constraint or key.name
     return None
+
+
+def _is_whole(index: Index) -> bool:
+    """Whether a unique index is one of all rows, on plain columns."""
+    return index.unique and index.predicate is None and len(index.columns) == len(index.keys)
 
 
 def _foreign_key(catalog: Catalog, table: Table, constraint: Constraint) -> Entry:

@@ -109,7 +109,8 @@ class Index:
     """``keys`` are the key columns or expressions with order, ``columns`` only the plain columns among them.
 
     ``kinds`` has for each key its operator class and its collation, where they are not the type's own; ``include`` are
-    the columns that are only carried along.
+    the columns that are only carried along. Of two keys that a row breaks the one whose ``turn`` comes first refuses
+    it: the older one, which says nothing of what the table is.
     """
 
     name: str
@@ -125,6 +126,7 @@ class Index:
     definition: str
     kinds: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
+    turn: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)

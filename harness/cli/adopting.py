@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from harness.adopt.survey import Survey
     from harness.catalog.model import Table
     from harness.database.connection import Server
-    from harness.generation.lessons import Obstacle
+    from harness.generation.teaching import Obstacle
     from harness.project.model import Project, TableName
 
 EMPTY = "tables without rows; what they need can be said under `rows:`"
+FULL = "tables that hold rows from the start and take no others"
 
 SHOWN = 20
 """Lines of one sort before the rest is only counted."""
@@ -205,6 +206,7 @@ def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Fille
     if filled.search_path:
         click.echo(f"functions name things without a schema: search_path is {', '.join(filled.search_path)}")
     _listed(EMPTY, empty)
+    _listed(FULL, [_why(name, obstacle) for name, obstacle in filled.full.items()])
     click.echo(f"wrote {counted(len(paths), 'file')}; now prove them: harness test")
 
 

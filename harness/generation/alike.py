@@ -12,6 +12,7 @@ from harness.generation.pool import Pool, Values
 from harness.project import sql
 from harness.project.model import TableName
 
+_DECIMAL = re.compile(r"-?\d+\.\d+|-0")
 _ORDER = re.compile(r"( desc| nulls first| nulls last)+$")
 
 
@@ -24,8 +25,19 @@ def columns_of(key: Index) -> tuple[str, ...]:
 
 
 def alike(value: str | None) -> str | None:
-    """What a key on ``lower(a)`` or ``trim(a)`` makes of a value: rows that differ here differ there."""
-    return value.casefold().strip() if value is not None else None
+    """What a key on ``lower(a)`` or ``trim(a)`` makes of a value: rows that differ here differ there.
+
+    Numbers are what they are worth: ``0.00`` is 0.
+    """
+    if value is None:
+        return None
+    plain = value.casefold().strip()
+    return _worth(plain) if _DECIMAL.fullmatch(plain) else plain
+
+
+def _worth(number: str) -> str:
+    found = number.rstrip("0").rstrip(".") if "." in number else number
+    return "0" if found == "-0" else found
 
 
 def beside(keys: Iterable[Tuple], own: Tuple, place: int) -> set[str | None]:
@@ -39,9 +51,17 @@ def untaken(options: Iterable[Values], row: Values, others: Iterable[Values]) ->
     return [each for each in fitting if not any(each.items() <= other.items() for other in others)]
 
 
-def end_chain(table: Table, row: dict[str, str | None], pools: Sequence[Pool], above: Collection[TableName]) -> None:
-    """Leaves the references to tables ``above`` NULL where they may be: a chain of parents ends."""
+def end_chain(
+    table: Table,
+    row: dict[str, str | None],
+    pools: Sequence[Pool],
+    above: Collection[TableName],
+    present: Collection[str],
+) -> None:
+    """Leaves the references to tables ``above`` NULL where they may be and are not ``present``: a chain ends."""
     for key in table.of_type("f"):
         free = {name: None for name in key.columns if not table.column(name).not_null and name not in row}
-        if key.references in above and all(pool.takes({**row, **free}) for pool in pools):
+        if key.references not in above or free.keys() & {*present}:
+            continue
+        if all(pool.takes({**row, **free}) for pool in pools):
             row.update(free)

@@ -73,13 +73,11 @@ class Draft:
 
     def insert(self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = ()) -> Row:
         """Draws a row, and has it inserted after its parents."""
-        made = len(self.made)
-        row = self.row(table, fixed, present)
-        self.inserts.append(Insert(table, row))
-        if len(self.made) > made:
-            # What its trigger would make stands by then: others may have needed it first.
-            del self.made[made:]
-            self.silent.append(self.inserts[-1])
+        definition, begun = self._catalog.table(table), len(self.inserts)
+        row = self._row(definition, dict(fixed or {}), present, 0, self._pools.of(definition))
+        insert = Insert(table, row)
+        self.inserts.append(insert)
+        self._leave_to_trigger(insert, begun)
         return row
 
     def row(
@@ -90,7 +88,9 @@ class Draft:
         ``fixed`` values are taken as they are; ``present`` columns are not NULL; the predicates ``also`` hold, too.
         """
         definition = self._catalog.table(table)
-        return self._row(definition, dict(fixed or {}), present, 0, self._pools.of(definition, also=also))
+        row = self._row(definition, dict(fixed or {}), present, 0, self._pools.of(definition, also=also))
+        self.made += self._made(definition, row)
+        return row
 
     def grown(self, table: TableName, fixed: Values, present: tuple[str, ...] = (), also: tuple[str, ...] = ()) -> Row:
         """Draws a row as it may have become since it was inserted, and has its parents inserted, but not the row.
@@ -98,7 +98,9 @@ class Draft:
         The predicates ``also`` hold for it, besides the rules of its table.
         """
         definition = self._catalog.table(table)
-        return self._row(definition, dict(fixed), present, 0, self._pools.of(definition, born=False, also=also))
+        row = self._row(definition, dict(fixed), present, 0, self._pools.of(definition, born=False, also=also))
+        self.made += self._made(definition, row)
+        return row
 
     def linked(self, table: TableName, fixed: Values, columns: tuple[str, ...]) -> Row:
         """Draws a row whose reference by these columns leads somewhere, and has it stand there.
@@ -200,6 +202,7 @@ class Draft:
         for name, standing in supply.before:
             self._draw_before(name, standing, depth)
         row: Row = dict(fixed)
+        present = (*present, *(name for name in supply.present if name not in fixed))
         pools = self._pools.of(table) if pools is None else pools
         circular = table.name in self._pools.circular
         if not depth:
@@ -207,20 +210,18 @@ class Draft:
         elif table.foreign_columns:
             # What may be NULL need not lead round a circle.
             around = self._pools.circular if circular else frozenset()
-            end_chain(table, row, pools, self._kinship.above | around | {table.name})
+            end_chain(table, row, pools, self._kinship.above | around | {table.name}, present)
         outer, self._choices = self._choices, self._chosen_by(table, depth)
         self._draw_apart(table, row)
         self._draw_pools(pools, row, present)
-        if depth and circular:
+        if circular and (depth or self._awaited(table)):
             # Its key, before its parents: one of them may have to refer to it.
-            self._draw_key(table, row, fixed, present)
+            self._draw_key(table, row, fixed, present, numbered=bool(depth))
         valued = {column for pool in pools for column in pool.valued if row[column] is not None}
         with self._kinship.drawing(table.name, row):
-            self._draw_parents(table, row, valued | set(fixed), present, depth)
+            self._draw_parents(table, row, valued - set(fixed), set(fixed), present, depth)
         if supply.past_triggers:
             self.silent += self._kinship.parents(table, row)
-        if supply.makes and not depth:
-            self.made += (each for each in self._kinship.parents(table, row) if each.table in supply.makes)
         names = [column.name for column in table.columns if column.is_supplied and column.name not in row]
         self._draw_free(table, row, names, present, numbered=bool(depth) and not self._rich)
         self._make_distinct(table, row, fixed)
@@ -252,7 +253,11 @@ class Draft:
         with self._kinship.aside():
             self._new_parent(name, values, depth)
 
-    def _draw_key(self, table: Table, row: Row, fixed: Row, present: tuple[str, ...]) -> None:
+    def _awaited(self, table: Table) -> bool:
+        """Whether other rows can refer to one of this table before it is there."""
+        return any(key.deferred for _, key in self._pools.referencing.get(table.name, ()))
+
+    def _draw_key(self, table: Table, row: Row, fixed: Row, present: tuple[str, ...], numbered: bool) -> None:
         """Draws the columns that other tables refer to and that lead nowhere themselves."""
         referenced = [name for _, key in self._pools.referencing.get(table.name, ()) for name in key.referenced_columns]
         names = [
@@ -260,7 +265,7 @@ class Draft:
             for name in dict.fromkeys(referenced)
             if name not in row and name not in table.foreign_columns and table.column(name).is_supplied
         ]
-        self._draw_free(table, row, names, present, numbered=True)
+        self._draw_free(table, row, names, present, numbered)
         self._make_distinct(table, row, fixed)
 
     def _draw_apart(self, table: Table, row: Row) -> None:
@@ -282,8 +287,12 @@ class Draft:
             for column, value in zip(pool.columns, choice, strict=True):
                 row.setdefault(column, value)
 
-    def _draw_parents(self, table: Table, row: Row, settled: set[str], present: tuple[str, ...], depth: int) -> None:
-        supply = self._pools.supplies.get(table.name, NOTHING).parents
+    def _draw_parents(
+        self, table: Table, row: Row, chosen: set[str], fixed: set[str], present: tuple[str, ...], depth: int
+    ) -> None:
+        """Draws what a row refers to. Values of ``chosen`` columns may have to give way to those of ``fixed`` ones."""
+        settled = chosen | fixed
+        supply = self._pools.supplies.get(table.name, NOTHING)
         for key in table.widest_first:
             if self._stays_null(table, key, row, settled, present):
                 free = [name for name in key.columns if not table.column(name).not_null and name not in settled]
@@ -291,10 +300,48 @@ class Draft:
                 continue
             pairs = list(zip(key.columns, key.referenced_columns, strict=True))
             known = {referenced: row[column] for column, referenced in pairs if column in settled}
-            known |= {name: value for column in key.columns for name, value in supply.get(column, {}).items()}
-            parent = self._parent(table, key, known, depth)
+            known |= {name: value for column in key.columns for name, value in supply.parents.get(column, {}).items()}
+            if key.references in supply.makes:
+                same = self._same(table, key)
+                known |= {name: row[name] for name in same if name in row}
+                pairs += ((name, name) for name in same)
+            loose = {to for column, to in pairs if depth and column in chosen}
+            firm = {to: value for to, value in known.items() if to not in loose}
+            parent = self._parent(table, key, known, firm, depth)
             row.update({column: parent[referenced] for column, referenced in pairs})
             settled.update(key.columns)
+            chosen.difference_update(key.columns)
+
+    def _leave_to_trigger(self, insert: Insert, begun: int) -> None:
+        """Has a row's trigger make what it makes, or none of its triggers fire where others needed that before it."""
+        made = list(self._made(self._catalog.table(insert.table), insert.values))
+        ours = {id(each) for each in (*made, insert)}
+        new = self.inserts[begun:]
+        if not made:
+            return
+        others = (each for each in new if id(each) not in ours)
+        above = (
+            parent for each in others for parent in self._kinship.parents(self._catalog.table(each.table), each.values)
+        )
+        if ours <= {id(each) for each in new} and not any(id(parent) in ours for parent in above):
+            self.made += made
+        else:
+            self.silent.append(insert)
+
+    def _made(self, table: Table, row: Values, tables: Collection[TableName] = ()) -> Iterator[Insert]:
+        """The inserts of rows that a trigger of a row makes: it leads to them through nothing but others of them."""
+        tables = tables or self._pools.supplies.get(table.name, NOTHING).makes
+        for parent in self._kinship.parents(table, row) if tables else ():
+            if parent.table in tables:
+                yield parent
+                others = self._pools.supplies.get(parent.table, NOTHING).makes
+                yield from self._made(self._catalog.table(parent.table), parent.values, (*tables, *others))
+
+    def _same(self, table: Table, key: Constraint) -> list[str]:
+        """The columns that a row has in common with the one that its trigger makes, where those lead further."""
+        made = self._catalog.table(key.references) if key.references else table
+        names = {column.name for column in table.columns if column.is_supplied} - table.foreign_columns
+        return sorted(names & made.foreign_columns)
 
     def _stays_null(self, table: Table, key: Constraint, row: Row, settled: set[str], present: tuple[str, ...]) -> bool:
         """Whether a foreign key is left NULL: it was decided by a pool, or is by chance where it may be."""
@@ -311,7 +358,7 @@ class Draft:
             return False
         return key.references == table.name or self._kinship.crowded or self._choices.leaves_null()
 
-    def _parent(self, table: Table, key: Constraint, known: Row, depth: int) -> Values:
+    def _parent(self, table: Table, key: Constraint, known: Row, firm: Row, depth: int) -> Values:
         assert key.references is not None
         # Two references of one row to one table need not meet: a rule may keep them apart.
         first = next(other for other in table.of_type("f") if other.references == key.references)
@@ -319,15 +366,15 @@ class Draft:
         met = related.get(key.references)
         if met is not None and all(met[name] == value for name, value in known.items()):
             return met
-        found = self._found(table, key, known, depth)
+        found = self._found(table, key, known, firm, depth)
         related.setdefault(key.references, found)
         return found
 
-    def _found(self, table: Table, key: Constraint, known: Row, depth: int) -> Values:
-        """The parent with these values: one that was drawn, else a new one."""
+    def _found(self, table: Table, key: Constraint, known: Row, firm: Row, depth: int) -> Values:
+        """The parent with these values, or at least with the ``firm`` ones: one that was drawn, else a new one."""
         assert key.references is not None
         referenced = self._catalog.table(key.references)
-        named = self._kinship.named(referenced, known) if known else None
+        named = self._kinship.named(referenced, firm) or self._kinship.named(referenced, known)
         if named is not None:
             return named if self._kinship.stands(referenced.name, named) else reject()
         most = self._pools.most(referenced)
@@ -346,10 +393,9 @@ class Draft:
         there = self.standing(name, known)
         if there is not None:
             return there
+        begun = len(self.inserts)
         parent = self._row(self._catalog.table(name), dict(known), present, depth + 1)
-        insert = self._kinship.insert(name, parent)
-        if name in self._pools.supplies and self._pools.supplies[name].makes:
-            self.silent.append(insert)
+        self._leave_to_trigger(self._kinship.insert(name, parent), begun)
         return parent
 
     def _draw_free(
@@ -364,8 +410,12 @@ class Draft:
             row[name] = known or self._choices.value(column, keyed, optional)
 
     def _numbered(self, table: Table, name: str) -> str | None:
-        """A value for the key of one more row, if its type has a plain one; no two tables have the same."""
-        return nth(table.column(name), next(self._numbers))
+        """A value for the key of one more row, if its type has a plain one; no two tables have the same.
+
+        Where many rows stand, most often numbered as well, it comes behind them.
+        """
+        count = self._pools.count(table)
+        return nth(table.column(name), next(self._numbers) + (count if count > TRIES else 0))
 
     def _make_distinct(self, table: Table, row: Row, fixed: Values) -> None:
         """Redraws one column of each unique key that another row has, of the scenario or of those that stand."""
@@ -373,8 +423,9 @@ class Draft:
             own = _key(row, columns)
             if None in own and not key.nulls_not_distinct:
                 continue
-            standing = frozenset() if self._pools.crowded(table) else self._pools.standing.keys(table, key)
-            if own not in standing and own not in self._taken(table, key, columns):
+            crowded = self._pools.crowded(table)
+            stands = not crowded and self._pools.standing.taken(table, key, row)
+            if not stands and own not in self._taken(table, key, columns):
                 continue
             free = [column for column in columns if column not in table.foreign_columns and column not in fixed]
             if not free:
@@ -383,6 +434,7 @@ class Draft:
                     continue
                 reject()
             others = {alike(other[free[-1]]) for other in self._kinship.rows(table.name)}
+            standing = frozenset() if crowded else self._pools.standing.keys(table, key)
             taken = others | beside(standing, own, columns.index(free[-1]))
             row[free[-1]] = self._untaken(table, free[-1], row, taken, numbered=True)
 

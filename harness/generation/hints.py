@@ -49,6 +49,7 @@ def hints(oracle: Oracle, schema: str, predicates: Iterable[str]) -> Hints:
         constants |= dict.fromkeys(constant.text for constant in sql.constants(predicate))
         patterns |= dict.fromkeys(sql.patterns(predicate))
         now = now or bool(_NOW.search(predicate))
+        constants |= dict.fromkeys(oracle.computed(sql.constant_calls(predicate)))
         bodies = oracle.sources(schema, sql.calls(predicate))
         called = of_bodies(bodies)
         constants |= dict.fromkeys(called.constants)
@@ -70,6 +71,11 @@ def of_bodies(bodies: Iterable[str]) -> Hints:
         patterns |= dict.fromkeys(_possible_patterns(texts))
         now = now or bool(_NOW.search(body))
     return Hints(tuple(constants), tuple(patterns), now)
+
+
+def words(bodies: Iterable[str], pattern: str = r"\w+") -> set[str]:
+    """The words of functions, in lower case."""
+    return {word for body in bodies for word in re.findall(pattern, body.lower())}
 
 
 def _possible_patterns(texts: Sequence[str]) -> Iterable[Pattern]:

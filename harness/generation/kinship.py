@@ -117,16 +117,20 @@ class Kinship:
     def named(self, table: Table, known: Values) -> Row | None:
         """The row that has these values, where they are those of a key: a second one would break it."""
         names = known.keys()
-        if not any(index.columns and names >= {*index.columns} for index in table.unique_keys):
+        if not names or not any(index.columns and names >= {*index.columns} for index in table.unique_keys):
             return None
         return next((row for row in self.rows(table.name) if all(row.get(n) == v for n, v in known.items())), None)
 
     def met(self, key: Constraint, known: Values) -> Values | None:
         """A row that is being drawn itself, if a second one of its table would need a third, and so on."""
-        # The row that is wanted is the first on the way, and not inserted with the others.
-        for place, pending in enumerate(self._path[1:], 1):
+        for place, pending in enumerate(self._path):
             named = all(name in pending.row for name in key.referenced_columns)
-            if pending.table == key.references and named and known.items() <= pending.row.items():
+            if pending.table != key.references or not named or not known.items() <= pending.row.items():
+                continue
+            # A deferred reference can wait; the row that is wanted, the first on the way, is not inserted with others.
+            if key.deferred:
+                return pending.row
+            if place:
                 self._path[-1].lowest = min(self._path[-1].lowest, place)
                 return pending.row
         return None

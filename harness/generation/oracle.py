@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Column, Table
 from harness.probes.statement import identifier, literal, qualified
+from harness.project import sql
 
 if TYPE_CHECKING:
     import psycopg
@@ -51,6 +53,15 @@ begin
     end loop;
     return found;
 end $$"""
+
+
+_VIEWS = """
+select distinct c.oid::regclass::text, pg_get_viewdef(c.oid)
+from pg_class as c
+inner join pg_namespace as n on n.oid = c.relnamespace
+where c.relkind = 'v' and lower(c.relname) = any (%s) and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+order by 1
+"""
 
 
 class Oracle:
@@ -175,6 +186,44 @@ class Oracle:
             [[schema for schema, _ in functions], [name for _, name in functions], schema],
         )
         return [source for (source,) in rows]
+
+    def computed(self, calls: Sequence[str]) -> list[str]:
+        """What calls come to, as text; those are left out that may come to something else the next time."""
+        return [value for call in calls for value in self._computed(call)]
+
+    def _computed(self, call: str) -> list[str]:
+        import psycopg
+
+        names = [name for _, name in sql.calls(call)]
+        promised = "select bool_and(provolatile = 'i') from pg_proc where proname = any (%s)"
+        if self._connection.execute(promised, [names]).fetchone() != (True,):
+            return []
+        try:
+            with self._connection.transaction(force_rollback=True):
+                row = self._connection.execute(f"select ({call})::text".encode()).fetchone()
+        except psycopg.Error:
+            return []
+        return [row[0]] if row and row[0] is not None else []
+
+    def views(self, names: Collection[str]) -> dict[str, str]:
+        """The views of these names, and those that they read, each with its definition; not PostgreSQL's own."""
+        found: dict[str, str] = {}
+        wanted = set(names)
+        while wanted:
+            rows = self._connection.execute(_VIEWS, [list(wanted)]).fetchall()
+            new = {name: text for name, text in rows if name not in found}
+            found |= new
+            wanted = {word for text in new.values() for word in re.findall(r"\w+", text)} - found.keys()
+        return found
+
+    def shown(self, view: str, column: str, limit: int = 40) -> list[str]:
+        """What a view shows in a column, if it has such a one, as text."""
+        named = "select 1 from pg_attribute where attrelid = to_regclass(%s) and attname = %s and not attisdropped"
+        if self._connection.execute(named.encode(), [view, column]).fetchone() is None:
+            return []
+        name = identifier(column)
+        query = f"select distinct {name}::text from {view} where {name} is not null order by 1 limit {limit}"
+        return [value for (value,) in self._connection.execute(query.encode())]
 
     def functions(self, schema: str, limit: int = 40) -> list[str]:
         """Names of functions with their schemas: of this schema first, and first those that take a text, as most do."""

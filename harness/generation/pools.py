@@ -24,7 +24,7 @@ from harness.generation.search import Choice, Search, product
 from harness.generation.standing import LIMIT, Standing
 from harness.generation.supply import Supply, with_leads
 from harness.generation.types import narrower, on_trial
-from harness.probes.statement import condition, identifier, literal
+from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project import sql
 from harness.project.model import TableName
 
@@ -81,9 +81,9 @@ class Pools:
         self._keys: dict[TableName, tuple[tuple[Index, tuple[str, ...]], ...]] = {}
         self._keyed: dict[TableName, frozenset[str]] = {}
         self._crowded: dict[TableName, bool] = {}
-        self._standing: dict[TableName, bool] = {}
         self._there: dict[tuple[TableName, frozenset[tuple[str, str | None]]], tuple[dict[str, str | None], ...]] = {}
         self._most: dict[TableName, int | None] = {}
+        self._count: dict[TableName, int] = {}
 
     def supply(self, table: TableName, supply: Supply) -> None:
         """Takes in what becomes known of a table's rows."""
@@ -100,6 +100,11 @@ class Pools:
             self.__dict__.pop(cached, None)
         for key in [key for key in self._pools if key[0] in tables]:
             del self._pools[key]
+        for table in tables:
+            self._most.pop(table, None)
+            self._crowded.pop(table, None)
+        # What others have worked out may come from any of the tables.
+        self._remembered.clear()
 
     def supplied(self, table: Table) -> tuple[Rule, ...]:
         """What rows are made of, though the table takes others: what people say, and what fits where it is led to."""
@@ -224,7 +229,7 @@ class Pools:
         """
         if table.name not in self._crowded:
             most = self.most(table)
-            self._crowded[table.name] = most is not None and self.oracle.standing(table) * 2 >= most
+            self._crowded[table.name] = most is not None and self.count(table) * 2 >= most
         return self._crowded[table.name]
 
     def there(self, table: Table, known: Mapping[str, str | None]) -> tuple[dict[str, str | None], ...]:
@@ -243,19 +248,25 @@ class Pools:
 
     def stood(self, table: Table) -> bool:
         """Whether rows stand in a table."""
-        if table.name not in self._standing:
-            self._standing[table.name] = self.oracle.standing(table) > 0
-        return self._standing[table.name]
+        return self.count(table) > 0
+
+    def count(self, table: Table) -> int:
+        """How many rows stand in a table."""
+        if table.name not in self._count:
+            self._count[table.name] = self.oracle.standing(table)
+        return self._count[table.name]
 
     def most(self, table: Table) -> int | None:
         """How many rows there can be before a unique key runs out; None where each has a column of any value."""
         if table.name not in self._most:
-            sizes = [self._size(table, key) for key in table.unique_keys if len(key.columns) == len(key.keys)]
+            sizes = [self._size(table, key) for key in table.unique_keys]
             self._most[table.name] = min((size for size in sizes if size is not None), default=None)
         return self._most[table.name]
 
     def _size(self, table: Table, key: Index) -> int | None:
         """How many values a unique key can have; None if one of its columns can be anything."""
+        if len(key.columns) != len(key.keys):
+            return self._answers(table, key.keys[0]) if len(key.keys) == 1 else None
         sizes = []
         pools = {column: pool for pool in self.of(table) for column in pool.columns}
         for column in map(table.column, key.columns):
@@ -267,6 +278,17 @@ class Pools:
             else:
                 return None
         return math.prod(sizes)
+
+    def _answers(self, table: Table, expression: str) -> int | None:
+        """How many values an expression has, if it is a predicate or says the same of all rows; else None."""
+        columns = supplied(table, expression)
+        if not columns:
+            return 1
+        ((_, type),) = self.oracle.described(f"select {expression} from {qualified(table.name)}")
+        if type != "boolean":
+            return None
+        combinations = [row for row in self.combinations(table, columns) if _may_be(table, columns, row)]
+        return len(set(self.oracle.answers(table, columns, combinations, [expression]))) or None
 
     def declared(self, table: TableName) -> Sequence[Rule]:
         """The rules that the project states of a table's rows at any time."""
@@ -287,13 +309,20 @@ class Pools:
         predicates = tuple(rule.predicate for rule in rules if column in _mentioned(table, rule))
         if (table.name.schema, predicates) not in self._hints:
             self._hints[table.name.schema, predicates] = hints(self.oracle, table.name.schema, predicates)
-        found = candidates(definition, self._hints[table.name.schema, predicates].also(_defaults(definition)))
+        found = candidates(definition, self._hints[table.name.schema, predicates].also(self._defaults(definition)))
         if not on_trial(definition):
             return found
         if (definition.type, found) not in self._readable:
             texts = self.oracle.readable(definition.type, [text for text in found if text is not None])
             self._readable[definition.type, found] = (*texts, None)
         return self._readable[definition.type, found]
+
+    def _defaults(self, column: Column) -> list[str]:
+        """The constants of a column's default: whoever wrote it thought that the rules let it pass."""
+        if not column.default or column.generated:
+            return []
+        constants = [constant.text for constant in sql.constants(column.default)]
+        return [*constants, *self.oracle.computed(sql.constant_calls(column.default))]
 
     def beside(self, table: Table, column: str, value: str | None) -> list[dict[str, str | None]]:
         """For a value of one column, what the columns that rules tie to it can be; ``[{}]`` where there are none."""
@@ -398,11 +427,9 @@ class Pools:
         ]
 
 
-def _defaults(column: Column) -> list[str]:
-    """The constants of a column's default: whoever wrote it thought that the rules let it pass."""
-    return (
-        [constant.text for constant in sql.constants(column.default)] if column.default and not column.generated else []
-    )
+def _may_be(table: Table, columns: Sequence[str], row: Tuple) -> bool:
+    """Whether no column is NULL that must not be."""
+    return not any(value is None and table.column(name).not_null for name, value in zip(columns, row, strict=True))
 
 
 def _why(table: Table, columns: tuple[str, ...], rules: Sequence[Rule], supplying: bool) -> str:

@@ -11,7 +11,7 @@ from harness.probes.statement import condition
 from harness.project.model import TableName
 
 LIMIT = 10_000
-"""Rows of a table whose keys are read: seeds are fewer."""
+"""Rows of a table whose keys are read at once: seeds are fewer."""
 
 
 class Standing:
@@ -20,6 +20,7 @@ class Standing:
     def __init__(self, oracle: Oracle) -> None:
         self._oracle = oracle
         self._keys: dict[tuple[TableName, str], frozenset[Tuple]] = {}
+        self._asked: dict[tuple[TableName, str, Tuple], bool] = {}
 
     def keys(self, table: Table, key: Index) -> frozenset[Tuple]:
         """What the rows have in the columns that decide a unique key, as :func:`alike` sees it."""
@@ -27,6 +28,17 @@ class Standing:
             found = self._oracle.standing_values(table, columns_of(key), key.predicate, LIMIT)
             self._keys[table.name, key.name] = frozenset(tuple(map(alike, values)) for values in found)
         return self._keys[table.name, key.name]
+
+    def taken(self, table: Table, key: Index, row: Mapping[str, str | None]) -> bool:
+        """Whether a row that stands has this one's key, as :func:`alike` sees it; of very many each is asked for."""
+        values = {name: row.get(name) for name in columns_of(key)}
+        known, own = self.keys(table, key), tuple(map(alike, values.values()))
+        if own in known or len(known) < LIMIT or None in own:
+            return own in known
+        asked = (table.name, key.name, own)
+        if asked not in self._asked:
+            self._asked[asked] = self.has(table, values)
+        return self._asked[asked]
 
     def has(self, table: Table, values: Mapping[str, str | None]) -> bool:
         """Whether a row with these values stands."""

@@ -24,9 +24,10 @@ class Lead:
 class Supply:
     """``values`` and ``expressions`` are what columns may be; ``leads`` are references that no foreign key declares.
 
-    ``parents`` are values that the row has to which a column leads; ``before`` are rows that stand before any of the
-    table. With ``past_triggers`` the rows it refers to are put there past their triggers, which would make the row
-    themselves. Of the tables that it ``makes`` a trigger of its own makes the row that it refers to.
+    ``present`` columns are never NULL. ``parents`` are values that the row has to which a column leads; ``before`` are
+    rows that stand before any of the table. With ``past_triggers`` the rows it refers to are put there past their
+    triggers, which would make the row themselves. Of the tables that it ``makes`` a trigger of its own makes the row
+    that it refers to, directly or through others that it makes.
     """
 
     values: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
@@ -36,6 +37,7 @@ class Supply:
     before: tuple[tuple[TableName, Values], ...] = ()
     past_triggers: bool = False
     makes: tuple[TableName, ...] = ()
+    present: tuple[str, ...] = ()
 
     def __or__(self, other: Supply) -> Supply:
         led = dict.fromkeys((*self.parents, *other.parents))
@@ -47,6 +49,7 @@ class Supply:
             tuple({repr(each): each for each in (*self.before, *other.before)}.values()),
             self.past_triggers or other.past_triggers,
             tuple(dict.fromkeys((*self.makes, *other.makes))),
+            tuple(dict.fromkeys((*self.present, *other.present))),
         )
 
     def predicates(self, table: Table) -> list[str]:

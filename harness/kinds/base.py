@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from hypothesis import strategies as st
@@ -76,8 +76,8 @@ class Begun:
 class Subject:
     """What a check is about, with all it takes to look into it.
 
-    ``filled`` gives a connection to a database in which a table is full of rows. From what other checks say of the
-    table come ``rewritten`` (columns that a trigger writes itself), ``primary_key`` and ``declared_indexes``.
+    ``filled`` gives a connection to a database in which a table is full of rows. From what other checks say come
+    ``touched`` (columns that a trigger writes itself, of every table), ``primary_key`` and ``declared_indexes``.
     ``variety`` is how many rows are tried of each that is drawn.
     """
 
@@ -90,7 +90,7 @@ class Subject:
     roles: Roles
     databases: Databases
     filled: Callable[[Table], psycopg.Connection[Any]]
-    rewritten: frozenset[str] = frozenset()
+    touched: Mapping[TableName, frozenset[str]] = field(default_factory=dict)
     primary_key: tuple[str, ...] = ()
     declared_indexes: frozenset[str] = frozenset()
     variety: int = 1
@@ -100,6 +100,11 @@ class Subject:
         """The check's table. Raises :class:`~harness.catalog.model.Missing` if the catalog has none of that name."""
         assert self.name is not None, "a check of a module has no table"
         return self.catalog.table(self.name)
+
+    @property
+    def rewritten(self) -> frozenset[str]:
+        """The columns of the table that a trigger writes itself."""
+        return self.touched.get(self.table.name, frozenset())
 
     @property
     def oracle(self) -> Oracle:
@@ -167,12 +172,18 @@ class Subject:
         return all(self.table.column(column).identity != "a" for column in columns)
 
     def key(self, row: Values, table: Table | None = None) -> dict[str, str | None]:
-        """What tells a row from all others: its primary key, else every column that can be compared."""
+        """What tells a row from all others: its primary key, another unique one, else every column it is known by.
+
+        Those are the columns that can be compared and that no trigger writes itself.
+        """
         table = table or self.table
-        if table.primary_key and all(column in row for column in table.primary_key):
-            return {column: row[column] for column in table.primary_key}
+        touched = self.touched.get(table.name, frozenset())
+        plain = (each for each in table.unique_keys if not each.predicate and len(each.columns) == len(each.keys))
+        for columns in (table.primary_key, *(each.columns for each in plain)):
+            if columns and all(row.get(column) is not None and column not in touched for column in columns):
+                return {column: row[column] for column in columns}
         comparable = [column.name for column in table.columns if column.is_comparable]
-        return {column: row[column] for column in comparable if column in row and column not in self.rewritten}
+        return {column: row[column] for column in comparable if column in row and column not in touched}
 
 
 class Kind:

@@ -32,7 +32,8 @@ class PrimaryKey(Kind):
 
     Proven: the same key is refused on insert and on update (23505); NULL in any column of it is refused (23502); rows
     that differ in any one column of it are accepted, so the key is not too narrow. A column that decides the partition
-    is not tried with NULL, since for that there is none.
+    is not tried with NULL, since for that there is none. `implied_by` names an older unique key on the same columns or
+    on fewer, which PostgreSQL asks first.
     """
 
     varies: ClassVar = True
@@ -40,6 +41,7 @@ class PrimaryKey(Kind):
     primary_key: tuple[str, ...] = key(names, "the columns of the key, in their order")
     constraint: str | None = key(name, "the constraint in the database; by default <table>_pkey", default=None)
     deferrable: str | None = deferrable()
+    implied_by: str | None = key(name, "the constraint that refuses before this one can", default=None)
 
     @property
     def subject(self) -> str:
@@ -68,10 +70,11 @@ class PrimaryKey(Kind):
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         table = subject.table.name
-        refused = Refused(("23505",), table, constraint=self._constraint(table))
+        refused = Refused(("23505",), table, constraint=self.implied_by or self._constraint(table))
+        implied = self.implied_by is not None
 
         def build(draft: Draft) -> Scenario:
-            probes = list(duplicates(subject, draft, self.primary_key, refused))
+            probes = list(duplicates(subject, draft, self.primary_key, refused, implied=implied))
             fresh = draft.row(table)
             resident = draft.insert(table)
             for column in self._never_null(subject.table):

@@ -64,6 +64,7 @@ class _Piece:
         "the column of another table that it leads to, where no foreign key says so",
         default=None,
     )
+    not_null: bool = key(boolean, "whether it has to be there though it may be NULL", default=False)
     parent: FrozenDict[str | None] = key(
         _ROW, "values of the row that it leads to, by foreign key or by `references`", default=FrozenDict({})
     )
@@ -82,6 +83,7 @@ class Rows(Kind):
         due: {sql: now() + interval '1 day'}             # an expression
         copy: {references: asset.copy (id)}              # a trigger wants it to lead there
         release: {parent: {status: open}}                # the row that a foreign key leads to
+        author: {not_null: true}                         # a trigger wants it, though the column may be NULL
       before:
         music.link_type: {id: 14}                        # a row that a trigger counts on
       past_triggers: true                                # a trigger of its parent makes the row itself
@@ -131,6 +133,7 @@ class Rows(Kind):
             before=self.before,
             past_triggers=self.past_triggers,
             makes=self.makes,
+            present=tuple(name for name, piece in pieces.items() if piece.not_null),
         )
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:

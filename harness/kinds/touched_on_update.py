@@ -63,10 +63,12 @@ class TouchedOnUpdate(Kind):
             row = draft.insert(table)
             fresh = draft.row(table)
             key = subject.key(row)
+            if subject.key(fresh) == key:  # nothing keeps them apart
+                fresh[touched] = draft.value(table, touched, row)
             change = {touched: draft.value(table, touched, row)}
             past = Update(table, key, {column: PAST})
             setup: tuple[Statement, ...] = (*draft.inserts, *(unnoticed(past) if superuser else ()))
-            moved = self._then(subject, key)
+            moved = self._then(subject, {name: change.get(name, value) for name, value in key.items()})
             trigger = f"{self.trigger}: " if self.trigger else ""
             probes = [
                 Probe(Update(table, key, change), Accepted(1), "moves", f"{trigger}an update of {touched}", then=moved)

@@ -290,6 +290,22 @@ def calls(text: str) -> tuple[tuple[str | None, str], ...]:
     return tuple(found)
 
 
+@lru_cache(maxsize=_KEPT)
+def constant_calls(text: str) -> tuple[str, ...]:
+    """The calls of an expression that say the same of every row, as text; raises :class:`SqlError`."""
+    from postgast import walk
+
+    found: dict[str, None] = {}
+    node: Any
+    for _, node in walk(expression(text)):
+        if type(node).__name__ == "FuncCall" and not any(type(each).__name__ in _VARYING for _, each in walk(node)):
+            found[_deparsed_call(node)] = None
+    return tuple(found)
+
+
+_VARYING = frozenset(("ColumnRef", "ParamRef", "SQLValueFunction", "SubLink"))
+
+
 def conjuncts(text: str) -> tuple[str, ...]:
     """The parts of an expression that are joined by AND at its top, as text; raises :class:`SqlError`."""
     from postgast import pg_query_pb2
@@ -318,6 +334,12 @@ def _deparsed(node: Any) -> str:
     tree = postgast.parse("select 1")
     tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val.CopyFrom(node)
     return str(postgast.deparse(tree)).removeprefix("SELECT ")
+
+
+def _deparsed_call(call: Any) -> str:
+    from postgast import pg_query_pb2
+
+    return _deparsed(pg_query_pb2.Node(func_call=call))
 
 
 def _constants(node: Any, cast: str | None) -> Iterator[Constant]:

@@ -77,9 +77,13 @@ class Prover:
         self._pairs: tuple[TableName, list[Pair]] | None = None
         self._refusals = Refusals(declared, self.catalog)
         self._beside: dict[TableName, list[Kind]] = {}
+        self._touched: dict[TableName, frozenset[str]] = {}
         for check in declared:
             if check.table is not None:
                 self._beside.setdefault(check.table, []).append(check.rule)
+                if isinstance(check.rule, TouchedOnUpdate):
+                    known = self._touched.get(check.table, frozenset())
+                    self._touched[check.table] = known | {check.rule.touched_on_update}
 
     def __enter__(self) -> Prover:
         return self
@@ -206,7 +210,7 @@ class Prover:
             roles=self._roles,
             databases=self._databases,
             filled=self._fill,
-            rewritten=frozenset(rule.touched_on_update for rule in beside if isinstance(rule, TouchedOnUpdate)),
+            touched=self._touched,
             primary_key=next((rule.primary_key for rule in beside if isinstance(rule, PrimaryKey)), ()),
             declared_indexes=frozenset(rule.subject for rule in beside),
             variety=self._effort.variety if check.rule.varies else 1,

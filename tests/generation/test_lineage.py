@@ -9,8 +9,8 @@ from harness.catalog import read
 from harness.database.connection import Server
 from harness.generation import Draft, Oracle, Pools
 from harness.generation.examples import examples
-from harness.generation.lessons import Teacher
 from harness.generation.lineage import circular, joined
+from harness.generation.teaching import Teacher
 from harness.probes import Scenario, Session
 from harness.probes.statement import Execute, Insert
 from harness.project.model import TableName

@@ -35,6 +35,19 @@ WORKING: dict[str, tuple[str, Files, list[str], list[str | None]]] = {
         ["20230101120000_a", "20240101120000_b"],
         ["select 1;", None],
     ),
+    "releases": (
+        "releases",
+        {
+            "2/01_c.up.sql": "select 3;",
+            "10/01_d.up.sql": "select 4;",
+            "0/02_b.up.sql": "select 2;",
+            "0/01_a.up.sql": "select 1;",
+            "0/01_a.down.sql": "select -1;",
+            "notes/01_x.up.sql": "no SQL",
+        },
+        ["0/01_a", "0/02_b", "2/01_c", "10/01_d"],
+        ["select 1;", "select -1;"],
+    ),
     "sqlx": (
         "sqlx",
         {"20240101_b.sql": "select 2;", "20230101_a.sql": "select 1;"},
@@ -165,7 +178,8 @@ BROKEN: dict[str, tuple[Files, str]] = {
         "db: no migrations that are understood lie in this directory\n"
         "hint: looked for sqitch.plan (sqitch); atlas.sum (atlas); files with a line -- migrate:up (dbmate); "
         "files with a line -- +goose Up (goose); V1__name.sql (flyway); <name>/up.sql or <name>/migration.sql "
-        "(directories); N_name.up.sql (golang-migrate); supabase/migrations/<timestamp>_name.sql (supabase); "
+        "(directories); N_name.up.sql (golang-migrate); <number>/N_name.up.sql (releases); "
+        "supabase/migrations/<timestamp>_name.sql (supabase); "
         "<timestamp>_name.sql (sqlx); one SQL file (files); of other SQL files say which and in which order: "
         "migrations: {path: [tables.sql, functions.sql]}",
     ),
@@ -176,6 +190,10 @@ BROKEN: dict[str, tuple[Files, str]] = {
     "golang-migrate: down alone": (
         {"1_a.down.sql": "select 1;"},
         "db/1_a.down.sql: it has nothing to undo: there is no .up.sql of this version",
+    ),
+    "releases: one twice": (
+        {"1/1_a.up.sql": "select 1;", "01/1_b.up.sql": "select 2;"},
+        "db/1: release 1 is taken by db/01",
     ),
     "sqlx: a version twice": (
         {"1_a.sql": "select 1;", "1_b.sql": "select 2;"},

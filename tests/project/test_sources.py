@@ -84,7 +84,7 @@ def test_seeds_and_checks_stay_the_projects_own(tmp_path: Path) -> None:
             "migrations: {path: db, layout: gose}\n",
             {"db/a.sql": ""},
             "project.yml:3:32: expected one of sqitch, atlas, dbmate, goose, flyway, directories, golang-migrate, "
-            "supabase, sqlx, files, found 'gose'; did you mean 'goose'?",
+            "releases, supabase, sqlx, files, found 'gose'; did you mean 'goose'?",
         ),
         (
             "migrations: {path: db}\n",

@@ -196,7 +196,8 @@ def _census(
     """A query that counts who is left, and what it should find."""
     table = reference.child
     kept = [family for family in children if id(family.child) not in gone]
-    left = [_count(table, [subject.key(family.child, table) for family in children], _changed(reference))]
+    keys = [_lasting(reference, subject.key(family.child, table)) for family in children]
+    left = [_count(table, keys, _changed(reference))]
     below = [(child, row, id(row) in gone) for family in children for child, row in family.descendants]
     survivors = [entry for entry in below if not entry[2]]
     left.append(" + ".join(_count(child, [subject.key(row, child)]) for child, row, _ in below) or "0")
@@ -206,6 +207,14 @@ def _census(
     sql = "select concat_ws(', ', " + ", ".join(f"({count})" for count in left) + ")"
     wanted = f"{len(kept)}, {len(survivors)}, {len(apart)}"
     return sql, wanted, f"children{_words(reference)}, rows below them and rows of strangers that are left"
+
+
+def _lasting(reference: Reference, key: dict[str, str | None]) -> dict[str, str | None]:
+    """What a child is known by when the foreign key has been emptied."""
+    if reference.on_delete not in ("set null", "set default"):
+        return key
+    emptied = reference.key.on_delete_columns or reference.key.columns
+    return {name: value for name, value in key.items() if name not in emptied}
 
 
 def _words(reference: Reference) -> str:

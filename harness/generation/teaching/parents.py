@@ -1,0 +1,230 @@
+"""Lessons about the rows that a row refers to: who makes them, what they have to be, where columns lead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from harness.catalog.model import Column, Constraint, Table
+from harness.generation.candidates import candidates
+from harness.generation.hints import words
+from harness.generation.supply import Lead, Supply
+from harness.generation.teaching.columns import options
+from harness.generation.teaching.trials import Case
+from harness.generation.types import nth
+from harness.probes import Insert, Refusal
+from harness.project.model import TableName
+
+STRANGE = 7919
+"""The number of a key that is unlike all that are drawn."""
+
+APART = 8
+"""Values of a column of a row that was in the way, which keep it apart."""
+
+OPTIONS = 24
+"""Values of a column of a row above it that are tried."""
+
+
+def past_triggers(case: Case) -> Supply | None:
+    """A trigger of a row that it refers to has made the row already."""
+    refusal, table = case.attempt.refusal, case.table
+    known = case.pools.supplies.get(table.name)
+    tried = known is not None and known.past_triggers
+    own = refusal.sqlstate == "23505" and refusal.table_name == table.name
+    return Supply(past_triggers=True) if own and not tried and table.of_type("f") else None
+
+
+def made(case: Case) -> Supply | None:
+    """Its trigger makes the row that it refers to, or also one above that: they must not be there."""
+    refusal = case.attempt.refusal
+    if refusal.sqlstate != "23505":
+        return None
+    for row in case.attempt.rows_before:
+        known = case.pools.supplies.get(row.table)
+        makes = known.makes if known else ()
+        if refusal.table_name not in (row.table, *makes) or row.table == case.table.name:
+            continue
+        gone = _with_children(case, row)
+        rest = [each for each in case.attempt.before if id(each) not in {id(one) for one in gone}]
+        if case.past(case.refused(rest)) and case.stands(rest):
+            above = _above(case, case.attempt.insert, gone)
+            return Supply(makes=tuple(dict.fromkeys(each.table for each in above))) if above else None
+    return None
+
+
+def _above(case: Case, row: Insert, among: Sequence[Insert]) -> list[Insert]:
+    """Those of some rows that a row leads to through nothing but others of them."""
+    keys = case.pools.catalog.table(row.table).of_type("f")
+    parents = [each for each in among if any(_leads(row, key, each) for key in keys)]
+    others = [each for each in among if each not in parents]
+    return [*parents, *(above for parent in parents for above in _above(case, parent, others))]
+
+
+def _with_children(case: Case, row: Insert) -> list[Insert]:
+    """A row with those before the one that was refused that cannot stand without it."""
+    found = [row]
+    for other in case.attempt.rows_before:
+        keys = [key for key in case.pools.catalog.table(other.table).of_type("f") if not key.deferred]
+        if any(_leads(other, key, parent) for key in keys for parent in found):
+            found.append(other)
+    return found
+
+
+def past_those(case: Case) -> Supply | None:
+    """What triggers of the rows that it refers to leave behind is in its way."""
+    supply = Supply(past_triggers=True)
+    return supply if case.table.of_type("f") and not case.lenient and case.helps(supply) else None
+
+
+def in_the_way(case: Case) -> tuple[TableName, Supply] | None:
+    """A row that stands before is in the way of one that the trigger writes: another value keeps them apart."""
+    refusal = case.attempt.refusal
+    if refusal.sqlstate not in ("23505", "23P01") or refusal.table_name in (None, case.table.name):
+        return None
+    for place, row in enumerate(case.attempt.before):
+        if not isinstance(row, Insert) or row.table != refusal.table_name:
+            continue
+        table = case.pools.catalog.table(row.table)
+        referenced = {name for _, key in case.pools.referencing.get(row.table, ()) for name in key.referenced_columns}
+        for name in row.values.keys() - referenced - table.foreign_columns:
+            kept = [each for each in options(case, table, name) if case.past(_instead(case, place, row, {name: each}))]
+            if kept:
+                return row.table, Supply(values={name: tuple(kept[-APART:])})
+    return None
+
+
+def _instead(case: Case, place: int, row: Insert, values: Mapping[str, str | None]) -> Refusal | None:
+    """How the row is refused if one before it has other values."""
+    other = Insert(row.table, {**row.values, **values})
+    before = (*case.attempt.before[:place], other, *case.attempt.before[place + 1 :])
+    return case.refused(before) if case.stands(before) else case.attempt.refusal
+
+
+def row_before(case: Case) -> Supply | None:
+    """A trigger writes a row that refers to one that is not there; a constant of it names that one."""
+    for key in _failing(case):
+        assert key.references is not None
+        column = case.pools.catalog.table(key.references).column(key.referenced_columns[0])
+        for value in (each for each in candidates(column, case.hints) if each in case.hints.constants):
+            more = case.trials.standing(key.references, {column.name: value}, case.attempt.rows_before)
+            if more and case.past(case.refused((*case.attempt.before, *more))):
+                return Supply(before=((key.references, {column.name: value}),))
+    return None
+
+
+def lead(case: Case) -> Supply | None:
+    """A column leads to a row of a table that the trigger looks into, though no foreign key says so."""
+    table = case.table
+    foreign = table.foreign_columns | {*table.primary_key}
+    for parent in (*_missed(case), *_mentioned(case)):
+        key = parent.primary_key
+        if len(key) != 1:
+            continue
+        known = _strange(case, parent, key[0])
+        more = case.trials.standing(parent.name, {key[0]: known} if known else {}, case.attempt.rows_before)
+        rows = [each.values for each in more if isinstance(each, Insert) and each.table == parent.name]
+        columns = [
+            column.name
+            for column in table.columns
+            if rows and column.name not in foreign and _comparable(column, parent.column(key[0]))
+        ]
+        changed = [{**case.attempt.insert.values, column: rows[-1][key[0]]} for column in columns]
+        for column, accepted in zip(columns, case.accepted(changed, more), strict=True):
+            if accepted:
+                return Supply(leads={column: Lead(parent.name, key[0])})
+    return None
+
+
+def present(case: Case) -> tuple[TableName, Supply] | None:
+    """In rows above it some columns have to be there, though they may be NULL."""
+    spoken = words(case.bodies)
+    for name in dict.fromkeys(row.table for row in case.attempt.rows_before):
+        table = case.pools.catalog.table(name)
+        free = [each.name for each in table.columns if each.is_supplied and not each.not_null]
+        looked = {each for each in free if each.lower() in spoken}
+        # A reference of which a part is NULL leads nowhere.
+        looked |= {each for key in table.of_type("f") if looked & {*key.columns} for each in key.columns}
+        found = (
+            case.fewest(name, tuple(each for each in free if each in looked)) if name.table.lower() in spoken else ()
+        )
+        if found:
+            return name, Supply(present=found)
+    return None
+
+
+def parent_value(case: Case) -> tuple[TableName, Supply] | None:
+    """A row above it has to have another value in a column that the trigger looks at."""
+    spoken = words(case.bodies)
+    for place, parent in reversed(list(enumerate(case.attempt.before))):
+        led = _leading(case, parent) if isinstance(parent, Insert) else None
+        if led is None or not isinstance(parent, Insert) or parent.table.table.lower() not in spoken:
+            continue
+        child, key = led
+        definition = case.pools.catalog.table(parent.table)
+        for column in definition.columns:
+            if column.name.lower() not in spoken or column.name in {
+                *key.referenced_columns,
+                *definition.foreign_columns,
+            }:
+                continue
+            own = [value for name, value in case.attempt.insert.values.items() if name == column.name]
+            for option in (*own, *options(case, definition, column.name)[:OPTIONS]):
+                other = Insert(parent.table, {**parent.values, column.name: option})
+                before = (*case.attempt.before[:place], other, *case.attempt.before[place + 1 :])
+                refusal = case.refused(before)
+                if refusal is None or (case.further(refusal) and case.stands(before)):
+                    return child, Supply(parents={key.columns[0]: {column.name: option}})
+    return None
+
+
+def _leading(case: Case, parent: Insert) -> tuple[TableName, Constraint] | None:
+    """A row of the attempt that refers to this one, by its table and the foreign key."""
+    for row in (case.attempt.insert, *case.attempt.rows_before):
+        for key in case.pools.catalog.table(row.table).of_type("f"):
+            if _leads(row, key, parent):
+                return row.table, key
+    return None
+
+
+def _leads(row: Insert, key: Constraint, parent: Insert) -> bool:
+    """Whether a row refers to another by a foreign key."""
+    pairs = zip(key.columns, key.referenced_columns, strict=True)
+    return key.references == parent.table and all(row.values.get(own) == parent.values.get(to) for own, to in pairs)
+
+
+def _failing(case: Case) -> Iterator[Constraint]:
+    """The foreign key, of the table or of another one that a trigger writes, that finds nothing."""
+    refusal = case.attempt.refusal
+    holder = case.pools.catalog.tables.get(refusal.table_name or case.table.name)
+    for key in holder.of_type("f") if holder else ():
+        if key.name == refusal.constraint and key.references is not None:
+            yield key
+
+
+def _missed(case: Case) -> list[Table]:
+    """The table in which a foreign key of a row that a trigger writes finds nothing."""
+    keys = _failing(case) if case.attempt.refusal.table_name else ()
+    return [case.pools.catalog.table(key.references) for key in keys if key.references]
+
+
+def _mentioned(case: Case) -> Sequence[Table]:
+    """The tables that the functions name."""
+    spoken = words(case.bodies, r"[\w.]+")
+    return [
+        each
+        for each in case.pools.catalog.tables.values()
+        if each.name != case.table.name and ({str(each.name).lower(), each.name.table.lower()} & spoken)
+    ]
+
+
+def _strange(case: Case, table: Table, name: str) -> str | None:
+    """A key that no column has by chance; where rules speak of it, the last that they let pass."""
+    pool = next((each for each in case.pools.of(table) if name in each.columns), None)
+    if pool is None:
+        return nth(table.column(name), STRANGE)
+    found = [row[pool.columns.index(name)] for row in pool.rows]
+    return next((value for value in reversed(found) if value is not None), None)
+
+
+def _comparable(one: Column, other: Column) -> bool:
+    integers = ("int2", "int4", "int8")
+    return one.base_name == other.base_name or (one.base_name in integers and other.base_name in integers)

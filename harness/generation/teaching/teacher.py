@@ -1,0 +1,174 @@
+"""Fills tables, goes through the lessons where rows are refused, and keeps those that lead to a row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from harness.catalog.model import Missing, Table
+from harness.generation.hints import words
+from harness.generation.pools import Pools, Unfillable
+from harness.generation.supply import Supply
+from harness.generation.teaching import columns, parents
+from harness.generation.teaching.attempt import Attempt, Function, Obstacle, functions, running
+from harness.generation.teaching.trials import Case, Trials
+from harness.generation.types import Unsupported
+from harness.probes import Session
+from harness.project.model import TableName
+
+TRIES = 12
+"""Rows that are drawn before a table counts as one that refuses them."""
+
+LESSONS = 8
+"""Lessons learnt for one table and the tables above it before it is given up."""
+
+BUDGET = 4000
+"""Rows that are tried for one table before it is given up: a few seconds."""
+
+PICKY = 6
+"""Rows of a table that are tried once it is filled: where some of them are refused, there is more to learn."""
+
+Lesson = Callable[[Case], "Supply | tuple[TableName, Supply] | None"]
+"""What is found out of the table whose row was refused, or of another one above it."""
+
+_BY_TRIGGER: tuple[Lesson, ...] = (
+    parents.made,
+    parents.in_the_way,
+    columns.empty,
+    parents.parent_value,
+    columns.value,
+    parents.lead,
+    columns.tied,
+    columns.present,
+    parents.present,
+    parents.past_those,
+)
+_BY_REFERENCE: tuple[Lesson, ...] = (parents.row_before, parents.lead, columns.value, columns.tied)
+_BY_KEY: tuple[Lesson, ...] = (parents.past_triggers,)
+
+
+class Teacher:
+    """Fills tables, and lets pools know what it takes."""
+
+    def __init__(self, session: Session, pools: Pools) -> None:
+        self._trials = Trials(session, pools)
+        self._pools = pools
+        self.learnt: dict[TableName, Supply] = {}
+        self._given_up: dict[TableName, Obstacle] = {}
+        self._until = 0
+
+    def fill(self, name: TableName) -> Obstacle | None:
+        """Whether a row of the table, with all it refers to, is accepted; else what stood in the way."""
+        learnt, supplies = dict(self.learnt), dict(self._pools.supplies)
+        self._until = self._trials.spent + BUDGET
+        try:
+            found = self._filled(name)
+            if found is None:
+                self._refine(name)
+        except (Unfillable, Unsupported, Missing) as reason:
+            found = Obstacle(name, str(reason))
+        if found is not None:
+            self._given_up.setdefault(found.table, found)
+            # What did not lead to a row in the end was no lesson.
+            self.learnt = learnt
+            self._pools.resupply(supplies)
+        return found
+
+    def take_heart(self) -> None:
+        """Has tables that were given up tried again."""
+        self._given_up.clear()
+
+    def _filled(self, name: TableName) -> Obstacle | None:
+        for _ in range(LESSONS):
+            refused = self._tried(name)
+            if not isinstance(refused, Attempt):
+                return refused
+            if refused.insert.table in self._given_up and refused.insert.table != name:
+                return self._given_up[refused.insert.table]
+            if not self._learn(refused):
+                return refused.obstacle
+        refused = self._tried(name)
+        return refused.obstacle if isinstance(refused, Attempt) else refused
+
+    def _refine(self, name: TableName) -> None:
+        """Learns what rows lack, where triggers refuse some of them."""
+        if not any(table.triggers for table in self._above(name)):
+            return
+        for _ in range(LESSONS):
+            drawn = self._trials.drawn(self._trials.row(name), PICKY)
+            found = [self._trials.culprit(scenario) for scenario in drawn]
+            refused = [each for each in found if isinstance(each, Attempt) and running(each.refusal)]
+            if len(refused) < 2 or not self._learn(refused[-1], lenient=(False,)):
+                return
+
+    def _above(self, name: TableName) -> list[Table]:
+        """The table and all that it needs."""
+        found = {name: self._pools.catalog.table(name)}
+        pending = [found[name]]
+        while pending:
+            for key in pending.pop().of_type("f"):
+                if key.references is not None and key.references not in found:
+                    found[key.references] = self._pools.catalog.table(key.references)
+                    pending.append(found[key.references])
+        return list(found.values())
+
+    def _tried(self, name: TableName) -> Attempt | Obstacle | None:
+        """None if one of several rows was accepted, else how the first one was refused."""
+        first: Attempt | Obstacle | None = None
+        for count in (1, TRIES):
+            for scenario in self._trials.drawn(self._trials.row(name), count):
+                found = self._trials.culprit(scenario)
+                if found is None:
+                    return None
+                if isinstance(found, Attempt) and found.insert.table in self._given_up:
+                    return found
+                # The first is the simplest: there is least to learn from it.
+                first = first or found
+        return first or Obstacle(name, "no row could be drawn that keeps all rules")
+
+    def _learn(self, attempt: Attempt, lenient: tuple[bool, ...] = (False, True)) -> bool:
+        """Whether something was found with which the row is accepted, or at least gets further."""
+        table = self._pools.catalog.table(attempt.insert.table)
+        suspects = functions(table, attempt)
+        bodies = self._bodies(suspects)
+        by_reference = attempt.refusal.sqlstate == "23503"
+        lessons = _BY_KEY if not suspects else _BY_REFERENCE if by_reference else _BY_TRIGGER
+        for leniency in lenient:
+            case = Case(self._trials, table, attempt, bodies, leniency)
+            for lesson in lessons:
+                found = lesson(case) if self._trials.spent < self._until else None
+                if found is not None and self._take(*(found if isinstance(found, tuple) else (table.name, found))):
+                    return True
+        return False
+
+    def _take(self, table: TableName, found: Supply) -> bool:
+        """Whether this is news, and rows can be made of it."""
+        supplies = dict(self._pools.supplies)
+        self._pools.supply(table, found)
+        if self._pools.supplies == supplies:
+            return False
+        try:
+            self._pools.of(self._pools.catalog.table(table))
+        except Unfillable:
+            # It helped one row, but no rule would let it be so.
+            self._pools.resupply(supplies)
+            return False
+        self.learnt[table] = self.learnt.get(table, Supply()) | found
+        return True
+
+    def _bodies(self, suspects: Sequence[Function]) -> tuple[str, ...]:
+        """The texts of the functions by which the row was refused, of those they call, and of views they look into."""
+        found: dict[str, None] = {}
+        asked: set[Function] = set()
+        while suspects:
+            asked |= {*suspects}
+            sources = self._sources(suspects)
+            found |= dict.fromkeys(sources)
+            called = {(None, name) for text in sources for name in re.findall(r"(\w+)\s*\(", text)}
+            suspects = sorted(called - asked, key=str)
+        views = self._pools.oracle.views(words(found)) if found else {}
+        return tuple(dict.fromkeys((*found, *views.values())))
+
+    def _sources(self, functions: Sequence[Function]) -> list[str]:
+        schemas = self._pools.catalog.schemas
+        return [body for schema in schemas for body in self._pools.oracle.sources(schema, functions)]

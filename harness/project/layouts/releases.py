@@ -1,0 +1,46 @@
+"""A numbered directory for each release, with golang-migrate's files in it: ``12/03_name.up.sql`` (HashiCorp Boundary).
+
+A file belongs to its release: numbers begin anew in each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.project.layouts import golang_migrate
+from harness.project.layouts.layout import Layout, owned_by, taken
+from harness.project.model import Step
+from harness.project.psql import Source
+
+_RELEASE = re.compile(r"\d+")
+
+
+def fits(directory: Path) -> bool:
+    return any(golang_migrate.fits(release) for release in _releases(directory))
+
+
+def read(source: Source, directory: Path) -> Iterator[Step]:
+    found: dict[int, Path] = {}
+    for release in _releases(directory):
+        number = int(release.name)
+        if number in found:
+            raise taken(source, found[number], release, f"release {number}")
+        found[number] = release
+    for _, release in sorted(found.items()):
+        for step in golang_migrate.read(source, release):
+            yield Step(f"{release.name}/{step.name}", step.path, step.up, step.down)
+
+
+def _releases(directory: Path) -> list[Path]:
+    return [path for path in sorted(directory.iterdir()) if _RELEASE.fullmatch(path.name) and path.is_dir()]
+
+
+LAYOUT = Layout(
+    name="releases",
+    sign="<number>/N_name.up.sql",
+    fits=fits,
+    owner=owned_by("its own tool", "the tool that this project brings for {path}"),
+    read=read,
+)
