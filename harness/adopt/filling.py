@@ -91,9 +91,12 @@ def _filled(
     made_of = pools(connection, catalog, declared)
     teacher = Teacher(Session(connection, catalog), made_of)
     refused = _refused(teacher, tell(tables))
-    # What was learnt of one table may help another that came before it.
-    teacher.take_heart()
-    refused = _refused(teacher, [table for table in tables if table.name in refused])
+    if teacher.learnt:
+        # What was learnt of one table may help another that came before it; what is lost in the search path it cannot.
+        late = [table for table in tables if table.name in refused and not _LOST.search(refused[table.name].reason)]
+        refused = {name: why for name, why in refused.items() if _LOST.search(why.reason)}
+        teacher.take_heart()
+        refused |= _refused(teacher, late)
     holding = {table.name for table in tables if table.name in refused and made_of.stood(table)}
     empty = {name: obstacle for name, obstacle in refused.items() if name not in holding}
     full = {name: obstacle for name, obstacle in refused.items() if name in holding}

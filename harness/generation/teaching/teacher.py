@@ -25,6 +25,9 @@ LESSONS = 8
 BUDGET = 4000
 """Rows that are tried for one table before it is given up: a few seconds."""
 
+NAMELESS = ("42P01", "42883", "42704")
+"""A function names a table, a function or a type that is not there: no row can help that."""
+
 PICKY = 6
 """Rows of a table that are tried once it is filled: where some of them are refused, there is more to learn."""
 
@@ -128,6 +131,8 @@ class Teacher:
 
     def _learn(self, attempt: Attempt, lenient: tuple[bool, ...] = (False, True)) -> bool:
         """Whether something was found with which the row is accepted, or at least gets further."""
+        if attempt.refusal.sqlstate in NAMELESS:
+            return False
         table = self._pools.catalog.table(attempt.insert.table)
         suspects = functions(table, attempt)
         bodies = self._bodies(suspects)
