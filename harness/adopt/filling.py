@@ -135,6 +135,11 @@ def entry(supply: Supply) -> Entry:
         found["before"] = {
             name: rows[0] if isinstance(rows, list) and len(rows) == 1 else rows for name, rows in before.items()
         }
+    beside: dict[str, Value] = {table_name(table): dict(row) for table, row in supply.beside}
+    if beside:
+        found["beside"] = beside
+    if supply.related:
+        found["related"] = "true"
     if supply.past_triggers:
         found["past_triggers"] = "true"
     if supply.makes:

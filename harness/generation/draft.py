@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 from hypothesis import reject
@@ -218,8 +218,14 @@ class Draft:
             # Its key, before its parents: one of them may have to refer to it.
             self._draw_key(table, row, fixed, present, numbered=bool(depth))
         valued = {column for pool in pools for column in pool.valued if row[column] is not None}
-        with self._kinship.drawing(table.name, row):
+        meeting = self.related() if supply.related and self._related is None else nullcontext()
+        with self._kinship.drawing(table.name, row), meeting:
             self._draw_parents(table, row, valued - set(fixed), set(fixed), present, depth)
+            for name, values in supply.beside:
+                own = {column: _own(row, value) for column, value in values.items()}
+                # A reference that is NULL has no others beside it.
+                if not any(value and own[column] is None for column, value in values.items()):
+                    self._draw_before(name, own, depth)
         if supply.past_triggers:
             self.silent += self._kinship.parents(table, row)
         names = [column.name for column in table.columns if column.is_supplied and column.name not in row]
@@ -445,6 +451,11 @@ class Draft:
             found = {_key(row, columns) for row in self._kinship.rows(table.name)}
             self._keys[table.name, key.name] = found
         return found
+
+
+def _own(row: Values, value: str | None) -> str | None:
+    """A value as a row beside another has it: what begins with ``$`` is that one's."""
+    return row.get(value[1:]) if value is not None and value.startswith("$") else value
 
 
 def _key(row: Values, columns: tuple[str, ...]) -> Tuple:

@@ -27,7 +27,9 @@ class Supply:
     ``present`` columns are never NULL. ``parents`` are values that the row has to which a column leads; ``before`` are
     rows that stand before any of the table. With ``past_triggers`` the rows it refers to are put there past their
     triggers, which would make the row themselves. Of the tables that it ``makes`` a trigger of its own makes the row
-    that it refers to, directly or through others that it makes.
+    that it refers to, directly or through others that it makes. Rows ``beside`` it stand before it does: a value that
+    begins with ``$`` is the row's own in the column of that name. If ``related``, what it refers to has one ancestor in
+    each table.
     """
 
     values: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
@@ -38,6 +40,8 @@ class Supply:
     past_triggers: bool = False
     makes: tuple[TableName, ...] = ()
     present: tuple[str, ...] = ()
+    beside: tuple[tuple[TableName, Values], ...] = ()
+    related: bool = False
 
     def __or__(self, other: Supply) -> Supply:
         led = dict.fromkeys((*self.parents, *other.parents))
@@ -50,6 +54,8 @@ class Supply:
             self.past_triggers or other.past_triggers,
             tuple(dict.fromkeys((*self.makes, *other.makes))),
             tuple(dict.fromkeys((*self.present, *other.present))),
+            tuple({repr(each): each for each in (*self.beside, *other.beside)}.values()),
+            self.related or other.related,
         )
 
     def predicates(self, table: Table) -> list[str]:

@@ -86,6 +86,9 @@ class Rows(Kind):
         author: {not_null: true}                         # a trigger wants it, though the column may be NULL
       before:
         music.link_type: {id: 14}                        # a row that a trigger counts on
+      beside:
+        staff.groups: {org: $org, role: admin}           # a row of the same organisation that a trigger looks for
+      related: true                                      # what it refers to has one ancestor in each table
       past_triggers: true                                # a trigger of its parent makes the row itself
       makes: [media.items]                               # its own trigger makes the row that it refers to
     ```
@@ -104,6 +107,12 @@ class Rows(Kind):
         "rows of other tables that stand before any of this one",
         default=(),
     )
+    beside: tuple[tuple[TableName, FrozenDict[str | None]], ...] = key(
+        Reader("a mapping of tables", _before, mapping(several(_ROW)).schema()),
+        "rows of other tables that stand before each of this one; `$column` is the row's own value",
+        default=(),
+    )
+    related: bool = key(boolean, "whether what it refers to has one ancestor in each table", default=False)
     past_triggers: bool = key(
         boolean,
         "whether the rows it refers to are put there past their triggers, which takes a superuser",
@@ -132,6 +141,8 @@ class Rows(Kind):
             parents={name: piece.parent for name, piece in pieces.items() if piece.parent},
             before=self.before,
             past_triggers=self.past_triggers,
+            beside=self.beside,
+            related=self.related,
             makes=self.makes,
             present=tuple(name for name, piece in pieces.items() if piece.not_null),
         )

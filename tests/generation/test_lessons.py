@@ -149,6 +149,41 @@ LESSONS = {
         + trigger("if exists (select from t.x where kind = new.kind) then raise exception 'no'; end if;"),
         Supply(past_triggers=True),
     ),
+    "a row that refers to the same": (
+        "create table t.users (id integer primary key);"
+        "create table t.roles (name text primary key); insert into t.roles values ('admin'), ('guest');"
+        "create table t.kinds (id integer primary key, owner integer not null references t.users (id),"
+        " role text not null references t.roles (name));"
+        "create table t.x (id integer primary key, owner integer not null references t.users (id));"
+        + trigger(
+            "if not exists (select from t.kinds join t.roles on name = role where owner = new.owner and name = 'admin')"
+            " then raise exception 'no'; end if;"
+        ),
+        Supply(beside=((KINDS, {"role": "admin", "owner": "$owner"}),)),
+    ),
+    "a row of which that is said": (
+        "create table t.users (id integer primary key);"
+        "create table t.kinds (id integer primary key, owner integer not null references t.users (id));"
+        "create table t.groups (id integer primary key, owner integer not null references t.users (id));"
+        + trigger(
+            "if not exists (select from t.kinds where owner = new.owner) then raise exception 'no'; end if;",
+            table="groups",
+        )
+        + "create table t.x (id integer primary key, part integer not null references t.groups (id));",
+        None,
+    ),
+    "references that agree above": (
+        "create table t.users (id integer primary key);"
+        "create table t.kinds (id integer primary key, owner integer not null references t.users (id));"
+        "create table t.parts (id integer primary key, owner integer not null references t.users (id));"
+        "create table t.x (kind integer not null references t.kinds (id),"
+        " part integer not null references t.parts (id));"
+        + trigger(
+            "if (select owner from t.kinds where id = new.kind) <> (select owner from t.parts where id = new.part)"
+            " then raise exception 'no'; end if;"
+        ),
+        Supply(related=True),
+    ),
     "one row for all": (
         "create table t.x (id integer not null, note text);"
         "create unique index x_one_row on t.x ((id is not null)); insert into t.x values (1);",

@@ -51,7 +51,8 @@ def value(case: Case) -> Supply | None:
         if not column.is_supplied:
             continue
         leads = column.name in foreign
-        found = _listed(case, column.name) if leads else options(case, case.table, column.name)
+        found = listed(case, case.table, column.name) if leads else options(case, case.table, column.name)
+        found = [each for each in found if each != case.attempt.insert.values.get(column.name)] if leads else found
         accepted = case.accepted([{**case.attempt.insert.values, column.name: each} for each in found])
         kept = tuple(option for option, fine in zip(found, accepted, strict=True) if fine)
         if kept:
@@ -59,14 +60,14 @@ def value(case: Case) -> Supply | None:
     return None
 
 
-def _listed(case: Case, name: str) -> list[str | None]:
+def listed(case: Case, table: Table, name: str) -> list[str | None]:
     """The keys of the rows that stand where a column leads: most often those of reference data."""
-    keys = [key for key in case.table.of_type("f") if name in key.columns]
+    keys = [key for key in table.of_type("f") if name in key.columns]
     if len(keys) != 1 or len(keys[0].columns) > 1 or keys[0].references is None:
         return []
     above = case.pools.catalog.table(keys[0].references)
     rows = case.pools.oracle.standing_values(above, keys[0].referenced_columns, None, MOST)
-    return [value for (value,) in rows if value != case.attempt.insert.values.get(name)]
+    return [value for (value,) in rows]
 
 
 def tied(case: Case) -> Supply | None:

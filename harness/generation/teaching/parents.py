@@ -8,7 +8,7 @@ from harness.catalog.model import Column, Constraint, Table
 from harness.generation.candidates import candidates
 from harness.generation.hints import words
 from harness.generation.supply import Lead, Supply
-from harness.generation.teaching.columns import options
+from harness.generation.teaching.columns import listed, options
 from harness.generation.teaching.trials import Case
 from harness.generation.types import nth
 from harness.probes import Insert, Refusal
@@ -67,6 +67,50 @@ def _with_children(case: Case, row: Insert) -> list[Insert]:
         if any(_leads(other, key, parent) for key in keys for parent in found):
             found.append(other)
     return found
+
+
+def agree(case: Case) -> Supply | None:
+    """What the row refers to has to agree above: to be of one organisation, for example."""
+    known = case.pools.supplies.get(case.table.name)
+    supply = Supply(related=True)
+    if len(case.table.of_type("f")) < 2 or case.lenient or (known is not None and known.related):
+        return None
+    return supply if case.helps(supply) else None
+
+
+def sibling(case: Case) -> Supply | None:
+    """Another row has to stand that refers to the same: one of a table that the functions look into."""
+    own = [key for key in case.table.of_type("f") if len(key.columns) == 1]
+    for other in _mentioned(case):
+        for key in (each for each in other.of_type("f") if len(each.columns) == 1):
+            for column in (each.columns[0] for each in own if each.references == key.references):
+                value = case.attempt.insert.values.get(column)
+                found = _beside(case, other, {key.columns[0]: value}) if value is not None else None
+                if found is not None:
+                    return Supply(beside=((other.name, {**found, key.columns[0]: f"${column}"}),))
+    return None
+
+
+def _beside(case: Case, other: Table, led: Mapping[str, str | None]) -> dict[str, str | None] | None:
+    """What a row of another table is besides its reference if the row is accepted behind it; None if it is not."""
+    columns = [each for each in other.columns if each.is_supplied and each.name not in led]
+    options = [(each.name, value) for each in columns for value in listed(case, other, each.name)]
+    options += [
+        (each.name, value)
+        for each in columns
+        for value in candidates(each, case.hints)
+        if value in case.hints.constants
+    ]
+    tried: list[dict[str, str | None]] = [{}, *({name: value} for name, value in options[:OPTIONS])]
+    for more in tried:
+        rows = case.trials.standing(other.name, {**led, **more}, case.attempt.rows_before)
+        before = (*case.attempt.before, *rows)
+        if not rows or not case.stands(before):
+            continue
+        refusal = case.refused(before)
+        if refusal is None or case.further(refusal):
+            return more
+    return None
 
 
 def past_those(case: Case) -> Supply | None:

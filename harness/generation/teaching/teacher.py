@@ -44,6 +44,8 @@ _BY_TRIGGER: tuple[Lesson, ...] = (
     columns.tied,
     columns.present,
     parents.present,
+    parents.agree,
+    parents.sibling,
     parents.past_those,
 )
 _BY_REFERENCE: tuple[Lesson, ...] = (parents.row_before, parents.lead, columns.value, columns.tied)
