@@ -73,11 +73,10 @@ class Draft:
 
     def insert(self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = ()) -> Row:
         """Draws a row, and has it inserted after its parents."""
-        definition, begun = self._catalog.table(table), len(self.inserts)
+        definition = self._catalog.table(table)
         row = self._row(definition, dict(fixed or {}), present, 0, self._pools.of(definition))
-        insert = Insert(table, row)
-        self.inserts.append(insert)
-        self._leave_to_trigger(insert, begun)
+        self.inserts.append(Insert(table, row))
+        self._hush(self.inserts[-1])
         return row
 
     def row(
@@ -318,20 +317,9 @@ class Draft:
             settled.update(key.columns)
             chosen.difference_update(key.columns)
 
-    def _leave_to_trigger(self, insert: Insert, begun: int) -> None:
-        """Has a row's trigger make what it makes, or none of its triggers fire where others needed that before it."""
-        made = list(self._made(self._catalog.table(insert.table), insert.values))
-        ours = {id(each) for each in (*made, insert)}
-        new = self.inserts[begun:]
-        if not made:
-            return
-        others = (each for each in new if id(each) not in ours)
-        above = (
-            parent for each in others for parent in self._kinship.parents(self._catalog.table(each.table), each.values)
-        )
-        if ours <= {id(each) for each in new} and not any(id(parent) in ours for parent in above):
-            self.made += made
-        else:
+    def _hush(self, insert: Insert) -> None:
+        """Has no trigger fire that would make rows: they stand already, as others may have needed them first."""
+        if self._pools.supplies.get(insert.table, NOTHING).makes:
             self.silent.append(insert)
 
     def _made(self, table: Table, row: Values, tables: Collection[TableName] = ()) -> Iterator[Insert]:
@@ -399,9 +387,8 @@ class Draft:
         there = self.standing(name, known)
         if there is not None:
             return there
-        begun = len(self.inserts)
         parent = self._row(self._catalog.table(name), dict(known), present, depth + 1)
-        self._leave_to_trigger(self._kinship.insert(name, parent), begun)
+        self._hush(self._kinship.insert(name, parent))
         return parent
 
     def _draw_free(

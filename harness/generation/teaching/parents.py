@@ -116,7 +116,7 @@ def _beside(case: Case, other: Table, led: Mapping[str, str | None]) -> dict[str
 def past_those(case: Case) -> Supply | None:
     """What triggers of the rows that it refers to leave behind is in its way."""
     supply = Supply(past_triggers=True)
-    return supply if case.table.of_type("f") and not case.lenient and case.helps(supply) else None
+    return supply if case.table.of_type("f") and case.helps(supply) else None
 
 
 def in_the_way(case: Case) -> tuple[TableName, Supply] | None:
