@@ -213,7 +213,7 @@ class Oracle:
             rows = self._connection.execute(_VIEWS, [list(wanted)]).fetchall()
             new = {name: text for name, text in rows if name not in found}
             found |= new
-            wanted = {word for text in new.values() for word in re.findall(r"\w+", text)} - found.keys()
+            wanted = {word for text in new.values() for word in re.findall(r"\w+", text.lower())} - found.keys()
         return found
 
     def shown(self, view: str, column: str, limit: int = 40) -> list[str]:

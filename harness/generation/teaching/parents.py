@@ -94,14 +94,10 @@ def sibling(case: Case) -> Supply | None:
 def _beside(case: Case, other: Table, led: Mapping[str, str | None]) -> dict[str, str | None] | None:
     """What a row of another table is besides its reference if the row is accepted behind it; None if it is not."""
     columns = [each for each in other.columns if each.is_supplied and each.name not in led]
-    options = [(each.name, value) for each in columns for value in listed(case, other, each.name)]
-    options += [
-        (each.name, value)
-        for each in columns
-        for value in candidates(each, case.hints)
-        if value in case.hints.constants
-    ]
-    tried: list[dict[str, str | None]] = [{}, *({name: value} for name, value in options[:OPTIONS])]
+    known = [(each.name, value) for each in columns for value in listed(case, other, each.name)]
+    for each in columns:
+        known += [(each.name, value) for value in candidates(each, case.hints) if value in case.hints.constants]
+    tried: list[dict[str, str | None]] = [{}, *({name: value} for name, value in known[:OPTIONS])]
     for more in tried:
         rows = case.trials.standing(other.name, {**led, **more}, case.attempt.rows_before)
         before = (*case.attempt.before, *rows)
@@ -128,8 +124,9 @@ def in_the_way(case: Case) -> tuple[TableName, Supply] | None:
         if not isinstance(row, Insert) or row.table != refusal.table_name:
             continue
         table = case.pools.catalog.table(row.table)
-        referenced = {name for _, key in case.pools.referencing.get(row.table, ()) for name in key.referenced_columns}
-        for name in row.values.keys() - referenced - table.foreign_columns:
+        bound = {name for _, key in case.pools.referencing.get(row.table, ()) for name in key.referenced_columns}
+        bound |= table.foreign_columns
+        for name in (each for each in row.values if each not in bound):
             kept = [each for each in options(case, table, name) if case.past(_instead(case, place, row, {name: each}))]
             if kept:
                 return row.table, Supply(values={name: tuple(kept[-APART:])})
@@ -187,9 +184,8 @@ def present(case: Case) -> tuple[TableName, Supply] | None:
         looked = {each for each in free if each.lower() in spoken}
         # A reference of which a part is NULL leads nowhere.
         looked |= {each for key in table.of_type("f") if looked & {*key.columns} for each in key.columns}
-        found = (
-            case.fewest(name, tuple(each for each in free if each in looked)) if name.table.lower() in spoken else ()
-        )
+        columns = tuple(each for each in free if each in looked) if name.table.lower() in spoken else ()
+        found = case.fewest(name, columns)
         if found:
             return name, Supply(present=found)
     return None
@@ -204,11 +200,9 @@ def parent_value(case: Case) -> tuple[TableName, Supply] | None:
             continue
         child, key = led
         definition = case.pools.catalog.table(parent.table)
+        bound = {*key.referenced_columns, *definition.foreign_columns}
         for column in definition.columns:
-            if column.name.lower() not in spoken or column.name in {
-                *key.referenced_columns,
-                *definition.foreign_columns,
-            }:
+            if column.name.lower() not in spoken or column.name in bound:
                 continue
             own = [value for name, value in case.attempt.insert.values.items() if name == column.name]
             for option in (*own, *options(case, definition, column.name)[:OPTIONS]):

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
@@ -183,7 +184,7 @@ class Case:
         """What rows are drawn from."""
         return self.trials.pools
 
-    @property
+    @cached_property
     def hints(self) -> Hints:
         """What the functions' constants let suppose."""
         return of_bodies(self.bodies)
@@ -211,8 +212,11 @@ class Case:
 
     def shown(self, name: str) -> list[str]:
         """What the views that the functions look into show in a column of this name."""
-        views = self.pools.oracle.views(words(self.bodies))
-        return [value for view in views for value in self.pools.oracle.shown(view, name)]
+        return [value for view in self._views for value in self.pools.oracle.shown(view, name)]
+
+    @cached_property
+    def _views(self) -> tuple[str, ...]:
+        return tuple(self.pools.oracle.views(words(self.bodies)))
 
     def fewest(self, table: TableName, columns: tuple[str, ...]) -> tuple[str, ...]:
         """Of columns that may be NULL those that must not be, for rows to be accepted; none if that is no help."""
