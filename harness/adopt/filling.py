@@ -68,7 +68,7 @@ def fill(
     are tried, those with the most tables first, and then those that have functions alone.
     """
     found = _filled(connection, catalog, declared, tables, (), tell)
-    lost = [table for table in tables if table.name in found.empty and _LOST.search(found.empty[table.name].reason)]
+    lost = any(_LOST.search(obstacle.reason) for obstacle in (*found.empty.values(), *found.full.values()))
     if search_path or not lost:
         return found
     functions = [schema for (schema,) in connection.execute(_SCHEMAS_OF_FUNCTIONS).fetchall()]
@@ -77,7 +77,8 @@ def fill(
     connection.execute(f"set search_path = {names}".encode())
     again = _filled(connection, catalog, declared, tables, path, tell)
     connection.execute("reset search_path")
-    return again if len(again.empty) < len(found.empty) else found
+    fewer = len(again.empty) + len(again.full) < len(found.empty) + len(found.full)
+    return again if fewer else found
 
 
 def _filled(
@@ -97,9 +98,8 @@ def _filled(
         refused = {name: why for name, why in refused.items() if _LOST.search(why.reason)}
         teacher.take_heart()
         refused |= _refused(teacher, late)
-    holding = {table.name for table in tables if table.name in refused and made_of.stood(table)}
-    empty = {name: obstacle for name, obstacle in refused.items() if name not in holding}
-    full = {name: obstacle for name, obstacle in refused.items() if name in holding}
+    full = {table.name: refused[table.name] for table in tables if table.name in refused and made_of.stood(table)}
+    empty = {name: obstacle for name, obstacle in refused.items() if name not in full}
     return Filled(len(tables), empty, teacher.learnt, search_path, full)
 
 

@@ -153,16 +153,11 @@ def _unique(table: Table, index: Index) -> Entry:
 def _earlier(table: Table, index: Index) -> str | None:
     """An older key on part of an index' columns: no two rows get far enough for the index to refuse them."""
     deferrable = {each.name for each in table.constraints if each.deferrable}
-    for key in sorted(filter(_is_whole, table.indexes), key=lambda each: each.turn):
+    for key in sorted((each for each in table.unique_keys if each.whole), key=lambda each: each.turn):
         narrower = {*key.columns} <= {*index.columns} and all(table.column(name).not_null for name in key.columns)
         if key.turn < index.turn and narrower and key.constraint not in deferrable:
             return key.constraint or key.name
     return None
-
-
-def _is_whole(index: Index) -> bool:
-    """Whether a unique index is one of all rows, on plain columns."""
-    return index.unique and index.predicate is None and len(index.columns) == len(index.keys)
 
 
 def _foreign_key(catalog: Catalog, table: Table, constraint: Constraint) -> Entry:

@@ -128,6 +128,11 @@ class Index:
     include: tuple[str, ...] = ()
     turn: int = field(default=0, compare=False)
 
+    @property
+    def whole(self) -> bool:
+        """Whether it is about all rows, and about plain columns alone."""
+        return self.predicate is None and len(self.columns) == len(self.keys)
+
 
 @dataclass(frozen=True)
 class Trigger:

@@ -98,6 +98,7 @@ def _update(source: Sequence[str], schemas: Sequence[str], target: str | None) -
         click.echo(line)
     _listed("for you to decide", left)
     _listed(EMPTY, [_why(name, obstacle) for name, obstacle in filled.empty.items()])
+    _listed(FULL, [_why(name, obstacle) for name, obstacle in filled.full.items()])
     click.echo(f"{counted(len(done), 'change')}" + ("" if done or left else ": nothing is new"))
     return int(bool(left))
 

@@ -71,10 +71,12 @@ class Draft:
         self.later: list[Insert] = []
         """Rows as they may have become, which stand after all the others."""
 
-    def insert(self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = ()) -> Row:
-        """Draws a row, and has it inserted after its parents."""
+    def insert(
+        self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = (), also: tuple[str, ...] = ()
+    ) -> Row:
+        """Draws a row as :meth:`row` does, and has it inserted after its parents."""
         definition = self._catalog.table(table)
-        row = self._row(definition, dict(fixed or {}), present, 0, self._pools.of(definition))
+        row = self._row(definition, dict(fixed or {}), present, 0, self._pools.of(definition, also=also))
         self.inserts.append(Insert(table, row))
         self._hush(self.inserts[-1])
         return row
@@ -145,7 +147,8 @@ class Draft:
 
     def value(self, table: TableName, column: str, other_than: Mapping[str, str | None]) -> str | None:
         """A value for one column of a row that keeps all rules and differs from the one it has."""
-        return self._untaken(self._catalog.table(table), column, other_than, {alike(other_than[column])})
+        definition, own = self._catalog.table(table), {alike(other_than[column])}
+        return self._untaken(definition, column, other_than, own, self._pools.of(definition))
 
     def _untaken(
         self,
@@ -153,14 +156,15 @@ class Draft:
         column: str,
         row: Mapping[str, str | None],
         taken: Collection[str | None],
+        pools: Sequence[Pool],
         numbered: bool = False,
     ) -> str | None:
-        """A value for one column of a row that keeps all rules and is none of those that are ``taken``.
+        """A value for one column of a row that keeps the rules of the ``pools`` and is none of those that are ``taken``.
 
         If ``numbered`` it is a plain one that takes no draw: where Hypothesis has put the same value in two places, it
         gives up on an example that then takes more draws.
         """
-        pool = next((pool for pool in self._pools.of(table) if column in pool.columns), None)
+        pool = next((pool for pool in pools if column in pool.columns), None)
         if pool is None:
             drawn: Iterator[str | None] = (self.draw(anything(table.column(column), True, False)) for _ in range(1))
             numbers = (self._numbered(table, column) for _ in range(TRIES))
@@ -215,7 +219,7 @@ class Draft:
         self._draw_pools(pools, row, present)
         if circular and (depth or self._awaited(table)):
             # Its key, before its parents: one of them may have to refer to it.
-            self._draw_key(table, row, fixed, present, numbered=bool(depth))
+            self._draw_key(table, row, fixed, present, pools, numbered=bool(depth))
         valued = {column for pool in pools for column in pool.valued if row[column] is not None}
         meeting = self.related() if supply.related and self._related is None else nullcontext()
         with self._kinship.drawing(table.name, row), meeting:
@@ -229,7 +233,7 @@ class Draft:
             self.silent += self._kinship.parents(table, row)
         names = [column.name for column in table.columns if column.is_supplied and column.name not in row]
         self._draw_free(table, row, names, present, numbered=bool(depth) and not self._rich)
-        self._make_distinct(table, row, fixed)
+        self._make_distinct(table, row, fixed, pools)
         self._choices = outer
         ordered = {column.name: row[column.name] for column in table.columns if column.name in row}
         row.clear()
@@ -262,7 +266,15 @@ class Draft:
         """Whether other rows can refer to one of this table before it is there."""
         return any(key.deferred for _, key in self._pools.referencing.get(table.name, ()))
 
-    def _draw_key(self, table: Table, row: Row, fixed: Row, present: tuple[str, ...], numbered: bool) -> None:
+    def _draw_key(
+        self,
+        table: Table,
+        row: Row,
+        fixed: Row,
+        present: tuple[str, ...],
+        pools: Sequence[Pool],
+        numbered: bool,
+    ) -> None:
         """Draws the columns that other tables refer to and that lead nowhere themselves."""
         referenced = [name for _, key in self._pools.referencing.get(table.name, ()) for name in key.referenced_columns]
         names = [
@@ -271,7 +283,7 @@ class Draft:
             if name not in row and name not in table.foreign_columns and table.column(name).is_supplied
         ]
         self._draw_free(table, row, names, present, numbered)
-        self._make_distinct(table, row, fixed)
+        self._make_distinct(table, row, fixed, pools)
 
     def _draw_apart(self, table: Table, row: Row) -> None:
         """Values that no other row of the scenario has, where an exclusion constraint keeps rows apart."""
@@ -410,7 +422,7 @@ class Draft:
         count = self._pools.count(table)
         return nth(table.column(name), next(self._numbers) + (count if count > TRIES else 0))
 
-    def _make_distinct(self, table: Table, row: Row, fixed: Values) -> None:
+    def _make_distinct(self, table: Table, row: Row, fixed: Values, pools: Sequence[Pool]) -> None:
         """Redraws one column of each unique key that another row has, of the scenario or of those that stand."""
         for key, columns in self._pools.keys(table):
             own = _key(row, columns)
@@ -429,7 +441,7 @@ class Draft:
             others = {alike(other[free[-1]]) for other in self._kinship.rows(table.name)}
             standing = frozenset() if crowded else self._pools.standing.keys(table, key)
             taken = others | beside(standing, own, columns.index(free[-1]))
-            row[free[-1]] = self._untaken(table, free[-1], row, taken, numbered=True)
+            row[free[-1]] = self._untaken(table, free[-1], row, taken, pools, numbered=True)
 
     def _taken(self, table: Table, key: Index, columns: tuple[str, ...]) -> set[Tuple]:
         """The keys of the rows there are."""

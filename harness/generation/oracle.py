@@ -192,18 +192,22 @@ class Oracle:
         return [value for call in calls for value in self._computed(call)]
 
     def _computed(self, call: str) -> list[str]:
-        import psycopg
-
         names = [name for _, name in sql.calls(call)]
         promised = "select bool_and(provolatile = 'i') from pg_proc where proname = any (%s)"
         if self._connection.execute(promised, [names]).fetchone() != (True,):
             return []
+        return self._texts(f"select ({call})::text")
+
+    def _texts(self, query: str) -> list[str]:
+        """What a query of one column finds but for NULL; nothing where it fails."""
+        import psycopg
+
         try:
             with self._connection.transaction(force_rollback=True):
-                row = self._connection.execute(f"select ({call})::text".encode()).fetchone()
+                rows = self._connection.execute(query.encode()).fetchall()
         except psycopg.Error:
             return []
-        return [row[0]] if row and row[0] is not None else []
+        return [value for (value,) in rows if value is not None]
 
     def views(self, names: Collection[str]) -> dict[str, str]:
         """The views of these names, and those that they read, each with its definition; not PostgreSQL's own."""
@@ -217,13 +221,14 @@ class Oracle:
         return found
 
     def shown(self, view: str, column: str, limit: int = 40) -> list[str]:
-        """What a view shows in a column, if it has such a one, as text."""
+        """What a view shows in a column, if it has such a one and can be read, as text."""
         named = "select 1 from pg_attribute where attrelid = to_regclass(%s) and attname = %s and not attisdropped"
         if self._connection.execute(named.encode(), [view, column]).fetchone() is None:
             return []
         name = identifier(column)
-        query = f"select distinct {name}::text from {view} where {name} is not null order by 1 limit {limit}"
-        return [value for (value,) in self._connection.execute(query.encode())]
+        return self._texts(
+            f"select distinct {name}::text from {view} where {name} is not null order by 1 limit {limit}"
+        )
 
     def functions(self, schema: str, limit: int = 40) -> list[str]:
         """Names of functions with their schemas: of this schema first, and first those that take a text, as most do."""

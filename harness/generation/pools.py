@@ -266,7 +266,7 @@ class Pools:
     def _size(self, table: Table, key: Index) -> int | None:
         """How many values a unique key can have; None if one of its columns can be anything."""
         if len(key.columns) != len(key.keys):
-            return self._answers(table, key.keys[0]) if len(key.keys) == 1 else None
+            return None if key.predicate or len(key.keys) > 1 else self._answers(table, key)
         sizes = []
         pools = {column: pool for pool in self.of(table) for column in pool.columns}
         for column in map(table.column, key.columns):
@@ -279,8 +279,9 @@ class Pools:
                 return None
         return math.prod(sizes)
 
-    def _answers(self, table: Table, expression: str) -> int | None:
-        """How many values an expression has, if it is a predicate or says the same of all rows; else None."""
+    def _answers(self, table: Table, key: Index) -> int | None:
+        """How many rows a key on an expression lets be, if that is a predicate or says the same of all; else None."""
+        (expression,) = key.keys
         columns = supplied(table, expression)
         if not columns:
             return 1
@@ -288,7 +289,10 @@ class Pools:
         if type != "boolean":
             return None
         combinations = [row for row in self.combinations(table, columns) if _may_be(table, columns, row)]
-        return len(set(self.oracle.answers(table, columns, combinations, [expression]))) or None
+        found = {answer for (answer,) in self.oracle.answers(table, columns, combinations, [expression])}
+        # Of rows for which it is NULL there can be any number.
+        unlimited = Answer.NULL in found and not key.nulls_not_distinct
+        return None if unlimited else len(found - {Answer.ERROR}) or None
 
     def declared(self, table: TableName) -> Sequence[Rule]:
         """The rules that the project states of a table's rows at any time."""

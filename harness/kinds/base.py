@@ -178,8 +178,7 @@ class Subject:
         """
         table = table or self.table
         touched = self.touched.get(table.name, frozenset())
-        plain = (each for each in table.unique_keys if not each.predicate and len(each.columns) == len(each.keys))
-        for columns in (table.primary_key, *(each.columns for each in plain)):
+        for columns in (table.primary_key, *(each.columns for each in table.unique_keys if each.whole)):
             if columns and all(row.get(column) is not None and column not in touched for column in columns):
                 return {column: row[column] for column in columns}
         comparable = [column.name for column in table.columns if column.is_comparable]

@@ -134,7 +134,7 @@ def _statements(table: Table) -> dict[str, str]:
         "trigger": f"create trigger harness_tried before update on {name} for each row "
         "execute function pg_catalog.suppress_redundant_updates_trigger()",
     }
-    keys = [each for each in table.unique_keys if len(each.columns) == len(each.keys) and not each.predicate]
+    keys = [each for each in table.unique_keys if each.whole]
     for columns in (each.columns for each in keys[:1]):
         typed = ", ".join(f"{identifier(column)} {table.column(column).type}" for column in columns)
         names = ", ".join(map(identifier, columns))

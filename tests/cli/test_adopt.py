@@ -68,6 +68,84 @@ def test_a_table_that_cannot_be_filled_is_named_with_what_stood_in_the_way(empty
     assert "tables without rows; what they need can be said under `rows:`:\n  shop.never: " in answer.stdout
 
 
+def test_a_table_that_holds_its_rows_and_takes_no_others_is_not_empty(empty: Cli) -> None:
+    empty.write(
+        "schema.sql",
+        """\
+create schema shop;
+create table shop.nobody (id integer primary key);
+insert into shop.nobody values (1);
+create function shop.never() returns trigger language plpgsql as 'begin raise exception ''never''; end';
+create trigger never before insert on shop.nobody for each row execute function shop.never();
+""",
+    )
+    answer = empty.run("adopt", "schema.sql")
+    assert "1 of 1 table could be filled with rows\n" in answer.stdout
+    assert "tables that hold rows from the start and take no others:\n  shop.nobody: " in answer.stdout
+    assert "tables without rows" not in answer.stdout
+
+
+def test_what_is_learnt_of_rows_is_written_so_that_they_are_made(empty: Cli) -> None:
+    empty.write(
+        "schema.sql",
+        """\
+create schema shop;
+create table shop.orgs (id integer primary key);
+create table shop.staff (
+    id integer primary key, org integer not null references shop.orgs (id), boss integer references shop.staff (id)
+);
+create table shop.groups (id integer primary key, org integer not null references shop.orgs (id));
+create table shop.members (
+    id integer primary key,
+    staff integer references shop.staff (id),
+    "group" integer references shop.groups (id)
+);
+create function shop.watched() returns trigger language plpgsql as $$
+begin
+    if not exists (select from shop.staff where org = new.org) then raise exception 'nobody'; end if;
+    return new;
+end $$;
+create function shop.agreed() returns trigger language plpgsql as $$
+begin
+    if num_nulls(new.staff, new."group") > 0 then raise exception 'who, and where?'; end if;
+    if (select org from shop.staff where id = new.staff) <> (select org from shop.groups where id = new."group") then
+        raise exception 'of two organisations';
+    end if;
+    return new;
+end $$;
+create trigger watched before insert on shop.groups for each row execute function shop.watched();
+create trigger agreed before insert on shop.members for each row execute function shop.agreed();
+""",
+    )
+    answer = empty.run("adopt", "schema.sql", "--name", empty.name)
+    assert "4 of 4 tables could be filled with rows\n" in answer.stdout
+    groups = (empty.root / "checks/shop/groups.yml").read_text()
+    assert "beside: {shop.staff: {org: $org}}" in groups.replace("\n      ", " ").replace(":  ", ": "), groups
+    members = (empty.root / "checks/shop/members.yml").read_text()
+    assert "related: true" in members and "staff: {not_null: true}" in members, members
+    tested = empty.run("test", "--seed", "0", "--select", "kind:rows")
+    assert tested.returncode == 0, tested.stdout
+    assert "0 broken, 0 unreliable" in tested.stdout
+
+
+def test_of_two_keys_on_a_column_the_older_one_refuses(empty: Cli) -> None:
+    empty.write(
+        "schema.sql",
+        """\
+create schema shop;
+create table shop.a (id integer not null);
+alter table shop.a add constraint a_older unique (id);
+alter table shop.a add primary key (id);
+create table shop.b (id integer primary key, n integer not null, unique (id, n));
+""",
+    )
+    empty.run("adopt", "schema.sql", "--name", empty.name)
+    assert "implied_by: a_older" in (empty.root / "checks/shop/a.yml").read_text()
+    assert "implied_by: b_pkey" in (empty.root / "checks/shop/b.yml").read_text()
+    tested = empty.run("test", "--seed", "0")
+    assert "0 broken, 0 unreliable" in tested.stdout, tested.stdout
+
+
 def test_functions_are_looked_for_in_a_schema_without_tables_too(empty: Cli) -> None:
     empty.write(
         "schema.sql",

@@ -189,6 +189,35 @@ LESSONS = {
         "create unique index x_one_row on t.x ((id is not null)); insert into t.x values (1);",
         None,
     ),
+    "one row of a part alone": (
+        "create table t.x (id integer primary key, chosen boolean not null, note text);"
+        "create unique index x_one_chosen on t.x ((true)) where chosen; insert into t.x values (1, true);"
+        # Were the table emptied for a new row, this one would be missed.
+        + trigger("if not exists (select from t.x where id = 1) then raise exception 'no'; end if;"),
+        None,
+    ),
+    "what a call with constants comes to": (
+        "create function t.mark(text) returns text language sql immutable as $$ select upper($1) || '!' $$;"
+        "create table t.x (id integer primary key, note text not null default t.mark('none')"
+        " check (note = t.mark('none')));",
+        None,
+    ),
+    "keys behind very many": (
+        "create table t.x (id integer primary key);"
+        "insert into t.x select number from generate_series(0, 40000) as number;"
+        "create table t.y (x integer references t.x);",
+        None,
+    ),
+    "a row above that has to refer to somebody": (
+        "create table t.users (id integer primary key);"
+        "create table t.kinds (id integer primary key, owner integer references t.users (id));"
+        "create table t.x (id integer primary key, kind integer not null references t.kinds (id));"
+        + trigger(
+            "if not exists (select from t.kinds join t.users on users.id = owner where kinds.id = new.kind)"
+            " then raise exception 'no'; end if;"
+        ),
+        None,
+    ),
     "a circle that can wait": (
         "create table t.x (id integer primary key, kind integer not null unique);"
         "create table t.kinds (id integer primary key, x integer not null unique"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness.catalog.model import Column, Constraint, Table
 from harness.generation.candidates import candidates
 from harness.generation.hints import words
-from harness.generation.supply import Lead, Supply
+from harness.generation.supply import NOTHING, Lead, Supply
 from harness.generation.teaching.columns import listed, options
 from harness.generation.teaching.trials import Case
 from harness.generation.types import nth
@@ -27,8 +27,7 @@ OPTIONS = 24
 def past_triggers(case: Case) -> Supply | None:
     """A trigger of a row that it refers to has made the row already."""
     refusal, table = case.attempt.refusal, case.table
-    known = case.pools.supplies.get(table.name)
-    tried = known is not None and known.past_triggers
+    tried = case.pools.supplies.get(table.name, NOTHING).past_triggers
     own = refusal.sqlstate == "23505" and refusal.table_name == table.name
     return Supply(past_triggers=True) if own and not tried and table.of_type("f") else None
 
@@ -39,8 +38,7 @@ def made(case: Case) -> Supply | None:
     if refusal.sqlstate != "23505":
         return None
     for row in case.attempt.rows_before:
-        known = case.pools.supplies.get(row.table)
-        makes = known.makes if known else ()
+        makes = case.pools.supplies.get(row.table, NOTHING).makes
         if refusal.table_name not in (row.table, *makes) or row.table == case.table.name:
             continue
         gone = _with_children(case, row)
@@ -71,9 +69,9 @@ def _with_children(case: Case, row: Insert) -> list[Insert]:
 
 def agree(case: Case) -> Supply | None:
     """What the row refers to has to agree above: to be of one organisation, for example."""
-    known = case.pools.supplies.get(case.table.name)
     supply = Supply(related=True)
-    if len(case.table.of_type("f")) < 2 or case.lenient or (known is not None and known.related):
+    related = case.pools.supplies.get(case.table.name, NOTHING).related
+    if len(case.table.of_type("f")) < 2 or case.lenient or related:
         return None
     return supply if case.helps(supply) else None
 

@@ -100,7 +100,8 @@ class Trials:
         """The first statement of a scenario that is refused."""
         wanted = scenario.probes[0].statement
         assert isinstance(wanted, Insert)
-        if self.refusals([(scenario.setup, wanted)])[0] is None:
+        last = self.refusals([(scenario.setup, wanted)])[0]
+        if last is None:
             return None
         statements = (*scenario.setup, wanted)
         place = self._place(statements)
@@ -108,7 +109,8 @@ class Trials:
         refusal = self.refusals([(before, statement)])[0]
         insert = statement.leaves if isinstance(statement, Execute) else statement
         if refusal is None:
-            return None
+            # Functions may change their mind: what is sure is that the row was refused.
+            return Attempt(scenario.setup, wanted, last)
         if not isinstance(insert, Insert):
             return Obstacle(wanted.table, f"rows that stand cannot be taken away: {refusal}")
         return Attempt(before, insert, refusal)

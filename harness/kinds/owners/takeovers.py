@@ -90,8 +90,12 @@ def _left_alone(asking: Asking, statement: str, foreign: Values, what: str) -> P
 def _named_by(key: Index, row: Values, asking: Asking) -> bool:
     """Whether INSERT … ON CONFLICT can name a key, and a row has one."""
     constraint = asking.subject.table.constraint(key.constraint) if key.constraint else None
-    plain = len(key.columns) == len(key.keys) and key.predicate is None and key.valid
-    return plain and not (constraint and constraint.deferrable) and all(row[name] is not None for name in key.columns)
+    return (
+        key.whole
+        and key.valid
+        and not (constraint and constraint.deferrable)
+        and all(row[name] is not None for name in key.columns)
+    )
 
 
 def _assigned(changes: Values) -> str:

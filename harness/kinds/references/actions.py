@@ -11,6 +11,7 @@ from harness.generation import Draft
 from harness.kinds.base import Subject
 from harness.probes import Accepted, Delete, Probe, Refused, Then, Update
 from harness.probes.statement import Values, condition, identifier, qualified
+from harness.project.sql import replace_value
 
 BELOW = 8
 """Foreign keys below the children of which there is a row, to see a deletion go down the whole chain."""
@@ -52,7 +53,15 @@ class Reference:
         )
         pairs = dict(zip(self.key.columns, self.key.referenced_columns, strict=True))
         known = {pairs[column]: value for column, value in shared.items()}
-        return self.point(draft.row(self.parent.name, known, self.key.referenced_columns))
+        return self.point(draft.row(self.parent.name, known, self.key.referenced_columns, self.fitting))
+
+    @property
+    def fitting(self) -> tuple[str, ...]:
+        """What the domains of the child's columns ask of a parent that can have children, where its own do not."""
+        pairs = zip(self.key.columns, self.key.referenced_columns, strict=True)
+        columns = [(self.child.column(name), self.parent.column(referenced)) for name, referenced in pairs]
+        narrower = [(own, above) for own, above in columns if own.type != above.type]
+        return tuple(replace_value(check, above.name) for own, above in narrower for check in own.domain_checks)
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -73,10 +82,10 @@ def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Pr
     """Deletes parents with no, one and several children, then changes their keys, beside a stranger with a child."""
     # A unique column may be NULL, but such a row nothing refers to.
     present = reference.key.referenced_columns
-    stranger = draft.insert(reference.parent.name, present=present)
+    stranger = draft.insert(reference.parent.name, present=present, also=reference.fitting)
     strangers = [_family(subject, draft, reference, stranger)]
     for count in reference.counts:
-        parent = draft.insert(reference.parent.name, present=present)
+        parent = draft.insert(reference.parent.name, present=present, also=reference.fitting)
         children = [_family(subject, draft, reference, parent, first=not number) for number in range(count)]
         if reference.parent_goes:
             gone = _gone(subject, draft, reference, parent)
@@ -254,7 +263,7 @@ def _rekeying(
         return
     # As a row of its own it would be new: no other parent has this key.
     kept = {column: parent[column] for column in reference.key.referenced_columns if column not in free}
-    fresh = draft.row(reference.parent.name, kept, reference.key.referenced_columns)
+    fresh = draft.row(reference.parent.name, kept, reference.key.referenced_columns, reference.fitting)
     changed = {column: fresh[column] for column in free}
     update = Update(reference.parent.name, subject.key(parent, reference.parent), changed)
     value = f"change of a parent's key, {len(children)} {'child' if len(children) == 1 else 'children'}"
