@@ -159,7 +159,7 @@ class Draft:
         pools: Sequence[Pool],
         numbered: bool = False,
     ) -> str | None:
-        """A value for one column of a row that keeps the rules of the ``pools`` and is none of those that are ``taken``.
+        """A value for one column of a row that keeps the rules of the ``pools`` and is none of the ``taken`` ones.
 
         If ``numbered`` it is a plain one that takes no draw: where Hypothesis has put the same value in two places, it
         gives up on an example that then takes more draws.
