@@ -139,7 +139,7 @@ def _definition(bench: workbench.Workbench, name: TableName, fixed: Mapping[str,
         own = draft.row(name, texts)
         inserts = added(draft, draft.inserts)
         parents = tuple(_row(catalog.table(insert.table), insert.values) for insert in inserts)
-        return _row(table, own, parents, joined(inserts, draft.rings, draft.silent))
+        return _row(table, own, parents, joined(inserts, draft.rings, draft.silent, draft.cleared))
 
     return drawn()
 

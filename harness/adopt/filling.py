@@ -140,6 +140,8 @@ def entry(supply: Supply) -> Entry:
         found["beside"] = beside
     if supply.related:
         found["related"] = "true"
+    if supply.made:
+        found["made"] = "true"
     if supply.past_triggers:
         found["past_triggers"] = "true"
     if supply.makes:

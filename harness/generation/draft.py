@@ -15,12 +15,13 @@ from harness.generation.alike import alike, beside, end_chain, untaken
 from harness.generation.choices import Choices, Dealt, Draw, Drawn, Numbered, anything
 from harness.generation.exclusions import apart
 from harness.generation.kinship import Kinship, Row, clashes
+from harness.generation.lineage import clearing
 from harness.generation.oracle import Tuple
 from harness.generation.pool import Pool
 from harness.generation.pools import Pools
 from harness.generation.supply import NOTHING
 from harness.generation.types import nth
-from harness.probes.statement import Insert, Values
+from harness.probes.statement import Insert, Statement, Values
 from harness.project.model import TableName
 
 T = TypeVar("T")
@@ -68,6 +69,8 @@ class Draft:
         """Rows among the inserts that stand already."""
         self.silent: list[Insert] = []
         """Rows among the inserts whose triggers are not to fire."""
+        self.cleared: dict[int, Statement] = {}
+        """For rows among the inserts, by ``id()``, what takes away the ones that a trigger has made in their place."""
         self.later: list[Insert] = []
         """Rows as they may have become, which stand after all the others."""
 
@@ -229,7 +232,7 @@ class Draft:
                 # A reference that is NULL has no others beside it.
                 if not any(value and own[column] is None for column, value in values.items()):
                     self._draw_before(name, own, depth)
-        if supply.past_triggers:
+        if supply.past_triggers or (supply.made and not depth):
             self.silent += self._kinship.parents(table, row)
         names = [column.name for column in table.columns if column.is_supplied and column.name not in row]
         self._draw_free(table, row, names, present, numbered=bool(depth) and not self._rich)
@@ -366,11 +369,13 @@ class Draft:
 
     def _parent(self, table: Table, key: Constraint, known: Row, firm: Row, depth: int) -> Values:
         assert key.references is not None
-        # Two references of one row to one table need not meet: a rule may keep them apart.
+        # Two references of one row to one table need not meet: a rule may keep them apart. What a row of the table
+        # itself refers to is above the ancestor, and not the one that others are to have.
         first = next(other for other in table.of_type("f") if other.references == key.references)
-        related = self._related if self._related is not None and key is first else {}
+        meets = key is first and key.references != table.name
+        related = self._related if self._related is not None and meets else {}
         met = related.get(key.references)
-        if met is not None and all(met[name] == value for name, value in known.items()):
+        if met is not None and all(met[name] == value for name, value in firm.items()):
             return met
         found = self._found(table, key, known, firm, depth)
         related.setdefault(key.references, found)
@@ -399,8 +404,12 @@ class Draft:
         there = self.standing(name, known)
         if there is not None:
             return there
-        parent = self._row(self._catalog.table(name), dict(known), present, depth + 1)
-        self._hush(self._kinship.insert(name, parent))
+        table = self._catalog.table(name)
+        parent = self._row(table, dict(known), present, depth + 1)
+        insert = self._kinship.insert(name, parent)
+        self._hush(insert)
+        if self._pools.supplies.get(name, NOTHING).made:
+            self.cleared[id(insert)] = clearing(table, parent)
         return parent
 
     def _draw_free(

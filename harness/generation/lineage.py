@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from harness.catalog.model import Catalog
-from harness.probes.statement import Execute, Insert, Statement
+from harness.catalog.model import Catalog, Table
+from harness.probes.statement import Execute, Insert, Statement, Values, condition, qualified
 from harness.project.model import TableName
 
 
@@ -61,15 +61,20 @@ def _components(catalog: Catalog) -> list[list[TableName]]:
 
 
 def joined(
-    setup: Sequence[Statement], rings: Sequence[Sequence[Insert]], silent: Sequence[Insert] = ()
+    setup: Sequence[Statement],
+    rings: Sequence[Sequence[Insert]],
+    silent: Sequence[Insert] = (),
+    cleared: Mapping[int, Statement] | None = None,
 ) -> tuple[Statement, ...]:
     """The statements with the rows of each ring inserted by one of them, where the first of its rows stood.
 
     PostgreSQL checks foreign keys when a statement ends: rows may refer to one another if one statement with
-    data-modifying WITH queries inserts them all. Where rows are ``silent`` no trigger fires.
+    data-modifying WITH queries inserts them all. Where rows are ``silent`` no trigger fires, and neither does
+    one where first the way is ``cleared`` for a row, which is found by its ``id()``.
     """
-    if not rings and not silent:
+    if not rings and not silent and not cleared:
         return tuple(setup)
+    cleared = cleared or {}
     first = {id(ring[0]): ring for ring in rings}
     others = {id(insert) for ring in rings for insert in ring[1:]}
     quiet = {id(insert) for insert in silent}
@@ -78,8 +83,9 @@ def joined(
         if id(statement) in others:
             continue
         ring = first.get(id(statement), ())
-        hushed = id(statement) in quiet or any(id(insert) in quiet for insert in ring)
-        found += [HUSH] if hushed else []
+        ways = [cleared[id(insert)] for insert in (statement, *ring) if id(insert) in cleared]
+        hushed = ways or id(statement) in quiet or any(id(insert) in quiet for insert in ring)
+        found += [HUSH, *ways] if hushed else []
         found.append(together(ring) if ring else statement)
         found += [SPEAK] if hushed else []
     return tuple(found)
@@ -87,6 +93,13 @@ def joined(
 
 HUSH = Execute("select set_config('session_replication_role', 'replica', true)")
 SPEAK = Execute("select set_config('session_replication_role', 'origin', true)")
+
+
+def clearing(table: Table, row: Values) -> Execute:
+    """Takes away the row that has a unique key of this one."""
+    keys = [{name: row.get(name) for name in key.columns} for key in table.unique_keys if key.columns]
+    taken = [f"({condition(key)})" for key in keys if None not in key.values()]
+    return Execute(f"delete from {qualified(table.name)} where {' or '.join(taken) or 'false'}")
 
 
 def together(ring: Sequence[Insert]) -> Execute:

@@ -18,7 +18,7 @@ def standing(draft: Draft, statements: Sequence[Statement], silent: bool) -> tup
     Tables whose own rows are in the way are emptied, but for the rows that others count on. If that can be ``silent``
     no trigger sees it, and what refers to the rows stays as it is.
     """
-    return (*_room(draft, silent), *joined(added(draft, statements), draft.rings, draft.silent))
+    return (*_room(draft, silent), *joined(added(draft, statements), draft.rings, draft.silent, draft.cleared))
 
 
 def added(draft: Draft, statements: Sequence[S]) -> list[S]:

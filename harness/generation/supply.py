@@ -25,11 +25,12 @@ class Supply:
     """``values`` and ``expressions`` are what columns may be; ``leads`` are references that no foreign key declares.
 
     ``present`` columns are never NULL. ``parents`` are values that the row has to which a column leads; ``before`` are
-    rows that stand before any of the table. With ``past_triggers`` the rows it refers to are put there past their
-    triggers, which would make the row themselves. Of the tables that it ``makes`` a trigger of its own makes the row
-    that it refers to, directly or through others that it makes. Rows ``beside`` it stand before it does: a value that
-    begins with ``$`` is the row's own in the column of that name. If ``related``, what it refers to has one ancestor in
-    each table.
+    rows that stand before any of the table. If it is ``made``, a trigger of a row that it refers to makes it: to be
+    tried itself it needs that one put there past its triggers, and where others need it, it takes the place of what was
+    made. With ``past_triggers`` all that it refers to is put there past its triggers. Of the tables that it ``makes`` a
+    trigger of its own makes the row that it refers to, directly or through others that it makes. Rows ``beside`` it
+    stand before it does: a value that begins with ``$`` is the row's own in the column of that name. If ``related``,
+    what it refers to has one ancestor in each table.
     """
 
     values: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class Supply:
     parents: Mapping[str, Values] = field(default_factory=dict)
     before: tuple[tuple[TableName, Values], ...] = ()
     past_triggers: bool = False
+    made: bool = False
     makes: tuple[TableName, ...] = ()
     present: tuple[str, ...] = ()
     beside: tuple[tuple[TableName, Values], ...] = ()
@@ -52,6 +54,7 @@ class Supply:
             {name: {**self.parents.get(name, {}), **other.parents.get(name, {})} for name in led},
             tuple({repr(each): each for each in (*self.before, *other.before)}.values()),
             self.past_triggers or other.past_triggers,
+            self.made or other.made,
             tuple(dict.fromkeys((*self.makes, *other.makes))),
             tuple(dict.fromkeys((*self.present, *other.present))),
             tuple({repr(each): each for each in (*self.beside, *other.beside)}.values()),

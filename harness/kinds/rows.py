@@ -89,7 +89,8 @@ class Rows(Kind):
       beside:
         staff.groups: {org: $org, role: admin}           # a row of the same organisation that a trigger looks for
       related: true                                      # what it refers to has one ancestor in each table
-      past_triggers: true                                # a trigger of its parent makes the row itself
+      made: true                                         # a trigger of a row that it refers to makes the row
+      past_triggers: true                                # what triggers of those leave behind is in its way
       makes: [media.items]                               # its own trigger makes the row that it refers to
     ```
 
@@ -113,12 +114,16 @@ class Rows(Kind):
         default=(),
     )
     related: bool = key(boolean, "whether what it refers to has one ancestor in each table", default=False)
+    made: bool = key(
+        boolean,
+        "whether a trigger of a row that it refers to makes the row; to get round it takes a superuser",
+        default=False,
+    )
     past_triggers: bool = key(
         boolean,
         "whether the rows it refers to are put there past their triggers, which takes a superuser",
         default=False,
     )
-
     makes: tuple[TableName, ...] = key(
         several(table), "tables in which a trigger of this one makes the row that it refers to", default=()
     )
@@ -141,6 +146,7 @@ class Rows(Kind):
             parents={name: piece.parent for name, piece in pieces.items() if piece.parent},
             before=self.before,
             past_triggers=self.past_triggers,
+            made=self.made,
             beside=self.beside,
             related=self.related,
             makes=self.makes,

@@ -225,11 +225,50 @@ LESSONS = {
         "alter table t.x add foreign key (kind) references t.kinds (id) deferrable initially deferred;",
         None,
     ),
+    "the rank of a parent among the rows that stand": (
+        "create table t.ranks (name text primary key); insert into t.ranks values ('a'), ('b'), ('c');"
+        "create table t.kinds (id integer primary key, rank text not null references t.ranks (name));"
+        "create table t.x (id integer primary key, kind integer not null references t.kinds (id));"
+        + trigger("if (select rank from t.kinds where id = new.kind) <> 'c' then raise exception 'no'; end if;"),
+        Supply(parents={"kind": {"rank": "c"}}),
+    ),
+    "what else the trigger writes that makes a row above": (
+        "create table t.users (id integer primary key); create table t.log (kind integer);"
+        "create table t.kinds (id integer primary key references t.users (id), name text not null default '');"
+        "create table t.x (kind integer not null references t.kinds (id));"
+        + trigger("insert into t.kinds values (new.id); insert into t.log values (new.id);", "after insert", "users")
+        + trigger("if not exists (select from t.log where kind = new.kind) then raise exception 'no'; end if;"),
+        None,
+    ),
+    "references that agree on one of a tree": (
+        "create table t.users (id integer primary key,"
+        " above integer not null references t.users (id) check (above = 1));"
+        "insert into t.users values (1, 1);"
+        "create table t.kinds (id integer primary key, owner integer not null references t.users (id));"
+        "create table t.parts (id integer primary key, owner integer not null references t.users (id));"
+        "create table t.x (kind integer not null references t.kinds (id),"
+        " part integer not null references t.parts (id));"
+        + trigger(
+            "if (select owner from t.kinds where id = new.kind) <> (select owner from t.parts where id = new.part)"
+            " then raise exception 'no'; end if;"
+        ),
+        Supply(related=True),
+    ),
+    "one rule after another": (
+        "create table t.x (id integer primary key, state text not null check (state in ('new', 'old')),"
+        " size integer not null, weight integer not null);"
+        + trigger(
+            "if new.state <> 'new' then\nraise exception 'state'; end if;\n"
+            "if new.size <> 7 then\nraise exception 'size'; end if;\n"
+            "if new.weight <> 9 then\nraise exception 'weight'; end if;"
+        ),
+        Supply(values={"state": ("new",), "size": ("7",), "weight": ("9",)}),
+    ),
     "a row that its parent makes": (
         "create table t.kinds (id integer primary key);"
         "create table t.x (id integer primary key references t.kinds (id));"
         + trigger("insert into t.x values (new.id);", "after insert", "kinds"),
-        Supply(past_triggers=True),
+        Supply(made=True),
     ),
 }
 
@@ -247,6 +286,26 @@ def test_learnt(what: str, database: tuple[Server, str]) -> None:
         if lesson is not None:
             assert teacher.learnt == {X: lesson}
         assert connection.execute("select array_agg(x::text) from t.x").fetchone() == before
+
+
+def test_what_only_some_rows_lack_is_not_put_down_to_chance(database: tuple[Server, str]) -> None:
+    """Some rows have no owner above, and are refused: that is learnt, and nothing of what rows happened to have."""
+    server, name = database
+    with server.connect(name) as connection:
+        connection.execute(
+            b"create schema t; create table t.users (id integer primary key, note text);"
+            b"create table t.kinds (id integer primary key, owner integer references t.users (id),"
+            b" author integer not null references t.users (id));"
+            b"create table t.x (id integer primary key, kind integer not null references t.kinds (id));"
+            + trigger(
+                "if not exists (select note from t.kinds join t.users on users.id = owner where kinds.id = new.kind)"
+                " then raise exception 'no'; end if;"
+            ).encode()
+        )
+        catalog = read(connection)
+        teacher = Teacher(Session(connection, catalog), Pools(Oracle(connection), catalog, {}))
+        assert teacher.fill(X) is None
+        assert teacher.learnt == {KINDS: Supply(present=("owner",))}
 
 
 def test_a_row_that_cannot_stand_is_no_progress_of_the_row_behind_it(database: tuple[Server, str]) -> None:

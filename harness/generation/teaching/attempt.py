@@ -52,8 +52,7 @@ def further(table: Table, refusal: Refusal, than: Refusal) -> bool:
         return False
     if not running(refusal) and refusal.sqlstate in ("23502", "23514"):
         return False
-    order = _order(table)
-    at, before = (order.get(_outermost(each)) for each in (refusal, than))
+    at, before = (_reached(table, each) for each in (refusal, than))
     return at is None or before is None or at >= before
 
 
@@ -67,10 +66,17 @@ def _places(refusal: Refusal) -> list[str]:
     return found
 
 
-def _outermost(refusal: Refusal) -> str:
-    """The trigger function of the row itself, whatever others that has called."""
-    found = running(refusal)
-    return found[-1][1] if found else ""
+def _reached(table: Table, refusal: Refusal) -> tuple[int, int] | None:
+    """Where a row was refused: which trigger function of its own was running, and which line of that."""
+    found = _lines(refusal)
+    place = _order(table).get(found[-1][0]) if found else None
+    return (place, found[-1][1]) if place is not None else None
+
+
+def _lines(refusal: Refusal) -> list[tuple[str, int]]:
+    """The functions that were running, the innermost first, each with its line."""
+    found = re.findall(r"function (?:\w+\.)?(?!harness_)(\w+)\([^\n]*?\) line (\d+) at", refusal.context)
+    return [(name, int(line)) for name, line in found]
 
 
 def _order(table: Table) -> dict[str, int]:

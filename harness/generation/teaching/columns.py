@@ -74,14 +74,17 @@ def tied(case: Case) -> Supply | None:
     """Of what rules let several columns be together, only a part is accepted: what one of them is then."""
     if case.lenient:
         return None
-    table = case.table
+    table, spoken = case.table, words(case.bodies)
     pools = [each for each in case.pools.of(table) if len(each.columns) > 1]
     free = {column.name for column in table.columns if not column.not_null}
     free -= {name for pool in pools for name in pool.columns}
     # References that may be left out lead far away, and back to a row that is not there yet.
-    out = {name: None for key in table.of_type("f") for name in key.columns if name in free}
+    led = {name for key in table.of_type("f") for name in key.columns if name in free}
+    out = {name: None for name in led if name.lower() not in spoken}
     for pool in pools:
         for place, name in enumerate(pool.columns):
+            if name.lower() not in spoken:
+                continue
             found = list(dict.fromkeys(row[place] for row in pool.rows))
             kept = tuple(each for each in found[:TIED] if case.takes({**out, name: each}))
             if kept and len(kept) < len(found):

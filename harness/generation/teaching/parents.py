@@ -24,15 +24,15 @@ OPTIONS = 24
 """Values of a column of a row above it that are tried."""
 
 
-def past_triggers(case: Case) -> Supply | None:
+def made(case: Case) -> Supply | None:
     """A trigger of a row that it refers to has made the row already."""
     refusal, table = case.attempt.refusal, case.table
-    tried = case.pools.supplies.get(table.name, NOTHING).past_triggers
+    known = case.pools.supplies.get(table.name, NOTHING)
     own = refusal.sqlstate == "23505" and refusal.table_name == table.name
-    return Supply(past_triggers=True) if own and not tried and table.of_type("f") else None
+    return Supply(made=True) if own and not known.made and table.of_type("f") else None
 
 
-def made(case: Case) -> Supply | None:
+def makes(case: Case) -> Supply | None:
     """Its trigger makes the row that it refers to, or also one above that: they must not be there."""
     refusal = case.attempt.refusal
     if refusal.sqlstate != "23505":
@@ -198,18 +198,24 @@ def parent_value(case: Case) -> tuple[TableName, Supply] | None:
             continue
         child, key = led
         definition = case.pools.catalog.table(parent.table)
-        bound = {*key.referenced_columns, *definition.foreign_columns}
         for column in definition.columns:
-            if column.name.lower() not in spoken or column.name in bound:
+            if column.name.lower() not in spoken or column.name in key.referenced_columns:
                 continue
-            own = [value for name, value in case.attempt.insert.values.items() if name == column.name]
-            for option in (*own, *options(case, definition, column.name)[:OPTIONS]):
+            for option in _possible(case, definition, column.name):
                 other = Insert(parent.table, {**parent.values, column.name: option})
                 before = (*case.attempt.before[:place], other, *case.attempt.before[place + 1 :])
                 refusal = case.refused(before)
                 if refusal is None or (case.further(refusal) and case.stands(before)):
                     return child, Supply(parents={key.columns[0]: {column.name: option}})
     return None
+
+
+def _possible(case: Case, table: Table, name: str) -> list[str | None]:
+    """What a column of a row above could be: what the row itself has, or the key of a row that stands."""
+    if name in table.foreign_columns:
+        return listed(case, table, name)
+    own = [value for column, value in case.attempt.insert.values.items() if column == name]
+    return [*own, *options(case, table, name)[:OPTIONS]]
 
 
 def _leading(case: Case, parent: Insert) -> tuple[TableName, Constraint] | None:

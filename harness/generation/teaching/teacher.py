@@ -19,7 +19,7 @@ from harness.project.model import TableName
 TRIES = 12
 """Rows that are drawn before a table counts as one that refuses them."""
 
-LESSONS = 8
+LESSONS = 16
 """Lessons learnt for one table and the tables above it before it is given up."""
 
 BUDGET = 4000
@@ -35,7 +35,7 @@ Lesson = Callable[[Case], "Supply | tuple[TableName, Supply] | None"]
 """What is found out of the table whose row was refused, or of another one above it."""
 
 _BY_TRIGGER: tuple[Lesson, ...] = (
-    parents.made,
+    parents.makes,
     parents.in_the_way,
     columns.empty,
     parents.parent_value,
@@ -49,7 +49,7 @@ _BY_TRIGGER: tuple[Lesson, ...] = (
     parents.past_those,
 )
 _BY_REFERENCE: tuple[Lesson, ...] = (parents.row_before, parents.lead, columns.value, columns.tied)
-_BY_KEY: tuple[Lesson, ...] = (parents.past_triggers,)
+_BY_KEY: tuple[Lesson, ...] = (parents.made,)
 
 
 class Teacher:
@@ -103,7 +103,7 @@ class Teacher:
             drawn = self._trials.drawn(self._trials.row(name), PICKY)
             found = [self._trials.culprit(scenario) for scenario in drawn]
             refused = [each for each in found if isinstance(each, Attempt) and running(each.refusal)]
-            if len(refused) < 2 or not self._learn(refused[-1], lenient=(False,)):
+            if len(refused) < 2 or not self._learn(refused[-1], picky=True):
                 return
 
     def _above(self, name: TableName) -> list[Table]:
@@ -131,8 +131,8 @@ class Teacher:
                 first = first or found
         return first or Obstacle(name, "no row could be drawn that keeps all rules")
 
-    def _learn(self, attempt: Attempt, lenient: tuple[bool, ...] = (False, True)) -> bool:
-        """Whether something was found with which the row is accepted, or at least gets further."""
+    def _learn(self, attempt: Attempt, picky: bool = False) -> bool:
+        """Whether something was found with which the row is accepted, or, if not ``picky``, at least gets further."""
         if attempt.refusal.sqlstate in NAMELESS:
             return False
         table = self._pools.catalog.table(attempt.insert.table)
@@ -140,8 +140,8 @@ class Teacher:
         bodies = self._bodies(suspects)
         by_reference = attempt.refusal.sqlstate == "23503"
         lessons = _BY_KEY if not suspects else _BY_REFERENCE if by_reference else _BY_TRIGGER
-        for leniency in lenient:
-            case = Case(self._trials, table, attempt, bodies, leniency)
+        for lenient in (False,) if picky else (False, True):
+            case = Case(self._trials, table, attempt, bodies, lenient, picky)
             for lesson in lessons:
                 found = lesson(case) if self._trials.spent < self._until else None
                 if found is not None and self._take(*(found if isinstance(found, tuple) else (table.name, found))):

@@ -172,14 +172,16 @@ class Trials:
 class Case:
     """A row that was refused, and the ``bodies`` of the functions that were at it.
 
-    If ``lenient``, what gets further is a lesson as well.
+    If ``lenient``, what gets further is a lesson as well. If ``picky``, other rows of the table are accepted: what lets
+    some rows pass where others are still refused may be chance, and is no lesson.
     """
 
     trials: Trials
     table: Table
     attempt: Attempt
     bodies: tuple[str, ...]
-    lenient: bool
+    lenient: bool = False
+    picky: bool = False
 
     @property
     def pools(self) -> Pools:
@@ -237,7 +239,11 @@ class Case:
         found = self.trials.refusals(rows)
         if len(rows) <= SURE // 2 or None not in found:
             return False
-        return not any(same_place(each, self.attempt.refusal) for each in found if each is not None)
+        return not any(self.same(each) for each in found if each is not None)
+
+    def same(self, refusal: Refusal) -> bool:
+        """Whether a row is refused where the first one was."""
+        return same_place(refusal, self.attempt.refusal)
 
     def helps(self, supply: Supply) -> bool:
         """Whether some rows are accepted if this is known of them, or all get further if that will do."""
@@ -251,6 +257,8 @@ class Case:
         with self.trials.supposing(table, supply):
             rows = self.trials.patiently(self.trials.row(self.table.name), FEW)
         refusals = [self.refused(*row) for row in rows]
+        if self.picky and any(each is not None and self.same(each) for each in refusals):
+            return []
         accepted = [row for row, refusal in zip(rows, refusals, strict=True) if refusal is None]
         if not accepted and self.lenient and all(each is not None and self.further(each) for each in refusals):
             accepted = [row for row in rows if self.stands(row[0])]
