@@ -36,6 +36,12 @@ _TYPICAL = {
     "ltree": ("1", "1.2", "1.2.3", "", "a.b"),
     "hstore": ("", '"a"=>"1"'),
 }
+_FORMATS = (
+    *("1", "<a/>", "{}", "[]", "2000-01-01", "a@b.org", "https://a.org/", "10.0.0.1", "true", "a", "A1", "00:00"),
+    *("1.0", "a.b", "/a", "A" * 8, "0" * 16),
+)
+"""Texts that functions expect where a column would take any."""
+
 _POINTS = {
     **dict.fromkeys(("int4", "int8", "numeric"), ("0", "1", "3")),
     "date": ("2000-01-01", "2000-01-02", "2030-06-15"),
@@ -53,6 +59,8 @@ def candidates(column: Column, hints: Hints, draws: int = 24) -> tuple[str | Non
     found: dict[str | None, None] = {}
     constants = list(hints.constants)
     matched = _matching(column, hints)
+    if hints.opaque and column.base_name in _TEXTS:
+        matched += _fit(column, list(_FORMATS))
     around = _around(column, constants)
     made = [*_composed(column), *_soon(column, hints)]
     for value in [*_typical(column), *around, *matched, *made, *sample(column, draws)]:

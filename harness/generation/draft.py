@@ -315,8 +315,9 @@ class Draft:
         supply = self._pools.supplies.get(table.name, NOTHING)
         for key in table.widest_first:
             if self._stays_null(table, key, row, settled, present):
-                free = [name for name in key.columns if not table.column(name).not_null and name not in settled]
-                row.update(dict.fromkeys(free))
+                # One column that is NULL is enough: another one may have to be there by a rule, and lead elsewhere.
+                open_yet = [name for name in key.columns if name not in row and not table.column(name).not_null]
+                row.update(dict.fromkeys(open_yet))
                 continue
             pairs = list(zip(key.columns, key.referenced_columns, strict=True))
             known = {referenced: row[column] for column, referenced in pairs if column in settled}

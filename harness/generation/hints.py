@@ -11,6 +11,12 @@ from harness.project import sql
 from harness.project.sql import Pattern
 
 _STRING = re.compile(r"'((?:[^']|'')*)'")
+_QUOTED = re.compile(r'"""(.*?)"""|"((?:[^"\\\n]|\\.)*)"', re.DOTALL)
+"""Texts of Python, Perl and JavaScript; in SQL these are names."""
+
+_SLASHED = re.compile(r"(?:=~\s*m?|[(,=:]\s*|return\s+)/((?:[^/\\\n]|\\.)+)/")
+"""Regular expressions of Perl and JavaScript."""
+
 _NUMBER = re.compile(r"(?<![\w.'])\d+(?:\.\d+)?(?![\w.'])")
 _NOW = re.compile(
     r"\bnow\(\)|\bcurrent_(date|timestamp|time)\b|\blocaltime(stamp)?\b|\b(clock|statement|transaction)_timestamp\(\)",
@@ -24,11 +30,15 @@ _PATTERN = re.compile(r"[\^$*+\[\\%_]")
 
 @dataclass(frozen=True)
 class Hints:
-    """Literals that a column is compared with, patterns that it is matched against; ``now`` if with the clock."""
+    """Literals that a column is compared with, patterns that it is matched against; ``now`` if with the clock.
+
+    If ``opaque``, functions decide whose text does not say what they expect.
+    """
 
     constants: tuple[str, ...] = ()
     patterns: tuple[Pattern, ...] = ()
     now: bool = False
+    opaque: bool = False
 
     def also(self, constants: Iterable[str]) -> Hints:
         """With more constants, behind those of the rules."""
@@ -44,7 +54,7 @@ def hints(oracle: Oracle, schema: str, predicates: Iterable[str]) -> Hints:
     """Those of some predicates, and of the functions that they call."""
     constants: dict[str, None] = {}
     patterns: dict[Pattern, None] = {}
-    now = False
+    now = opaque = False
     for predicate in predicates:
         constants |= dict.fromkeys(constant.text for constant in sql.constants(predicate))
         patterns |= dict.fromkeys(sql.patterns(predicate))
@@ -56,8 +66,8 @@ def hints(oracle: Oracle, schema: str, predicates: Iterable[str]) -> Hints:
         if any(_FUNCTIONS.search(text) for text in (predicate, *bodies)):
             constants |= dict.fromkeys(oracle.functions(schema))
         patterns |= dict.fromkeys(called.patterns)
-        now = now or called.now
-    return Hints(tuple(constants), tuple(patterns), now)
+        now, opaque = now or called.now, opaque or bool(bodies)
+    return Hints(tuple(constants), tuple(patterns), now, opaque)
 
 
 def of_bodies(bodies: Iterable[str]) -> Hints:
@@ -67,10 +77,11 @@ def of_bodies(bodies: Iterable[str]) -> Hints:
     now = False
     for body in bodies:
         texts = [text.replace("''", "'") for text in _STRING.findall(body)]
+        texts += [long or short for long, short in _QUOTED.findall(body)]
         constants |= dict.fromkeys([*texts, *_NUMBER.findall(body)])
-        patterns |= dict.fromkeys(_possible_patterns(texts))
+        patterns |= dict.fromkeys(_possible_patterns([*texts, *_SLASHED.findall(body)]))
         now = now or bool(_NOW.search(body))
-    return Hints(tuple(constants), tuple(patterns), now)
+    return Hints(tuple(constants), tuple(patterns), now, opaque=True)
 
 
 def words(bodies: Iterable[str], pattern: str = r"\w+") -> set[str]:

@@ -151,10 +151,10 @@ class Oracle:
                 query = self._query(table, predicates).encode()
                 cursor = self._connection.execute(query, [f"[{','.join(documents)}]"])
                 return [tuple(_ANSWERS[value] for value in row) for row in cursor]
-        except (psycopg.ProgrammingError, psycopg.errors.QueryCanceled):
-            raise
-        except psycopg.Error:
-            if self._connection.closed:
+        except psycopg.Error as error:
+            # Names that are not there, and types that do not fit, are no matter of values.
+            wrong = isinstance(error, psycopg.errors.QueryCanceled) or (error.sqlstate or "").startswith("42")
+            if wrong or self._connection.closed:
                 raise
             # One row's values are at fault, for one predicate: halve until they stand alone.
             if len(documents) > 1:
@@ -165,6 +165,18 @@ class Oracle:
                 alone = [self._ask(table, documents, [predicate])[0][0] for predicate in predicates]
                 return [tuple(alone)]
             return [(Answer.ERROR,)]
+
+    def failure(self, table: Table, columns: Sequence[str], row: Tuple, predicate: str) -> str | None:
+        """Why a predicate fails on these values; None if it does not."""
+        import psycopg
+
+        try:
+            with self._rows_of(table):
+                text = f"[{','.join(_documents(table, columns, [row]))}]"
+                self._connection.execute(self._query(table, [predicate]).encode(), [text])
+        except psycopg.Error as error:
+            return error.diag.message_primary or str(error)
+        return None
 
     def readable(self, type: str, texts: Sequence[str]) -> list[str]:
         """The texts that a type reads, domains within it having their say."""

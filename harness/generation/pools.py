@@ -343,11 +343,23 @@ class Pools:
         tried = self._combined(table, columns, rules, also)
         kept = self._keeping(table, columns, tried, rules) or self._searched(table, columns, rules, also)
         if not kept:
-            raise Unfillable(_why(table, columns, rules, supplying=not also))
+            failing = self._failing(table, columns, rules)
+            raise Unfillable(_why(table, columns, rules, supplying=not also) + failing)
         if len(columns) == 1 and len(kept) < ENOUGH and _is_keyed(table, columns[0]):
             varied = [row for row in _varied(table.column(columns[0]), kept) if row not in kept]
             kept += self._keeping(table, columns, varied, rules)
         return Pool(columns, tuple(kept), tuple(self._valued(table, columns, kept, rules)))
+
+    def _failing(self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule]) -> str:
+        """What to say of the first rule that fails on all values: most often a function that is broken."""
+        found = product([self.candidates(table, column, rules) for column in columns])
+        rows = [row for row in found if None not in row][:SEEN]
+        for rule in _relevant(table, columns, rules):
+            answers = self.oracle.answers(table, columns, rows, [rule.predicate])
+            if rows and all(answer is Answer.ERROR for (answer,) in answers):
+                why = self.oracle.failure(table, columns, rows[0], rule.predicate)
+                return f" ({rule.constraint or rule.predicate} fails on every value: {why})"
+        return ""
 
     def _valued(
         self, table: Table, columns: tuple[str, ...], kept: Sequence[Tuple], rules: Sequence[Rule]

@@ -73,6 +73,25 @@ SCHEMAS = {
         create table t.x (id integer primary key, name t.name not null references t.names,
             above t.name not null references t.tops, other t.short not null references t.names);
     """,
+    "a function that raises": """
+        create function t.even(number integer) returns boolean language plpgsql immutable as $$
+        begin
+            if number % 2 = 1 then raise exception 'odd: %', number; end if;
+            return true;
+        end $$;
+        create table t.x (id integer primary key, a integer not null check (t.even(a)));
+    """,
+    "one of two references, and what both lead further by": """
+        create table t.a (id integer primary key);
+        create table t.b (id integer primary key);
+        create table t.c (id integer primary key, a integer references t.a, b integer references t.b,
+            unique (a, id), unique (b, id));
+        create table t.x (
+            id integer primary key, a integer references t.a, b integer references t.b, c integer,
+            foreign key (b, c) references t.c (b, id), foreign key (a, c) references t.c (a, id),
+            check ((a is null) <> (b is null))
+        );
+    """,
     "narrow references": """
         create table t.a (id bigint primary key check (id > 40), name text not null unique);
         create table t.b (a smallint not null references t.a, name varchar(2) not null references t.a (name));
@@ -198,3 +217,16 @@ def test_rules_that_no_value_keeps_are_named(database: tuple[Server, str]) -> No
         why = r"^no values of a found that keep two, one; supply some: `rows:` in the file of t\.x$"
         with pytest.raises(Unfillable, match=why):
             pools.of(catalog.table(X))
+
+
+def test_a_rule_that_fails_on_every_value_is_named_with_its_failure(database: tuple[Server, str]) -> None:
+    server, name = database
+    with server.connect(name) as connection:
+        connection.execute(
+            "create schema t; create function t.fine(word text) returns boolean language plpgsql immutable as"
+            " $$ begin raise exception 'no module named %', 'words'; end $$;"
+            " create table t.x (id integer, a text not null, constraint one check (t.fine(a)))"
+        )
+        catalog = read(connection)
+        with pytest.raises(Unfillable, match=r"file of t\.x \(one fails on every value: no module named words\)$"):
+            Pools(Oracle(connection), catalog, {}).of(catalog.table(X))

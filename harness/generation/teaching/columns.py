@@ -8,9 +8,6 @@ from harness.generation.hints import words
 from harness.generation.supply import Supply
 from harness.generation.teaching.trials import Case
 
-FORMATS = ("1", "<a/>", "{}", "[]", "2000-01-01", "a@b.org", "https://a.org/", "10.0.0.1", "true", "a", "A1", "00:00")
-"""Texts that functions expect where a column would take any."""
-
 MOST = 60
 """Values of a column that are tried on a trigger."""
 
@@ -97,9 +94,6 @@ def options(case: Case, table: Table, name: str) -> list[str | None]:
     column, hints = table.column(name), case.hints.also(case.shown(name))
     plain = candidates(column, hints, draws=4)
     found: dict[str | None, None] = dict.fromkeys(each for each in plain if each in hints.constants)
-    if column.base_name in ("text", "varchar", "bpchar", "citext"):
-        limit = column.typmod - 4 if column.typmod >= 4 else None
-        found |= dict.fromkeys(text for text in FORMATS if limit is None or len(text) <= limit)
     found |= dict.fromkeys(plain)
     pool = next((each for each in case.pools.of(table) if name in each.columns), None)
     if pool is not None:
