@@ -59,11 +59,10 @@ def candidates(column: Column, hints: Hints, draws: int = 24) -> tuple[str | Non
     found: dict[str | None, None] = {}
     constants = list(hints.constants)
     matched = _matching(column, hints)
-    if hints.opaque and column.base_name in _TEXTS:
-        matched += _fit(column, list(_FORMATS))
+    formats = _fit(column, list(_FORMATS)) if hints.opaque and column.base_name in _TEXTS else []
     around = _around(column, constants)
     made = [*_composed(column), *_soon(column, hints)]
-    for value in [*_typical(column), *around, *matched, *made, *sample(column, draws)]:
+    for value in [*_typical(column), *formats, *around, *matched, *made, *sample(column, draws)]:
         found.setdefault(value)
     found.setdefault(None)
     return tuple(found)

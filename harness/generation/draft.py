@@ -19,7 +19,7 @@ from harness.generation.lineage import clearing
 from harness.generation.oracle import Tuple
 from harness.generation.pool import Pool
 from harness.generation.pools import Pools
-from harness.generation.supply import NOTHING
+from harness.generation.supply import NOTHING, Supply
 from harness.generation.types import nth
 from harness.probes.statement import Insert, Statement, Values
 from harness.project.model import TableName
@@ -227,16 +227,12 @@ class Draft:
         meeting = self.related() if supply.related and self._related is None else nullcontext()
         with self._kinship.drawing(table.name, row), meeting:
             self._draw_parents(table, row, valued - set(fixed), set(fixed), present, depth)
-            for name, values in supply.beside:
-                own = {column: _own(row, value) for column, value in values.items()}
-                # A reference that is NULL has no others beside it.
-                if not any(value and own[column] is None for column, value in values.items()):
-                    self._draw_before(name, own, depth)
-        if supply.past_triggers or (supply.made and not depth):
-            self.silent += self._kinship.parents(table, row)
-        names = [column.name for column in table.columns if column.is_supplied and column.name not in row]
-        self._draw_free(table, row, names, present, numbered=bool(depth) and not self._rich)
-        self._make_distinct(table, row, fixed, pools)
+            if supply.past_triggers or (supply.made and not depth):
+                self.silent += self._kinship.parents(table, row)
+            names = [column.name for column in table.columns if column.is_supplied and column.name not in row]
+            self._draw_free(table, row, names, present, numbered=bool(depth) and not self._rich)
+            self._make_distinct(table, row, fixed, pools)
+            self._draw_beside(supply, row, depth)
         self._choices = outer
         ordered = {column.name: row[column.name] for column in table.columns if column.name in row}
         row.clear()
@@ -257,6 +253,14 @@ class Draft:
         if not depth or self._dealt is None:
             self._dealt = Dealt(self.draw, min(len(table.columns), WIDEST))
         return Numbered(self.draw, self._dealt.number()) if depth else self._dealt
+
+    def _draw_beside(self, supply: Supply, row: Row, depth: int) -> None:
+        """Has the rows stand that have to be beside a row."""
+        for name, values in supply.beside:
+            own = {column: _own(row, value) for column, value in values.items()}
+            # A reference that is NULL has no others beside it.
+            if not any(value and own[column] is None for column, value in values.items()):
+                self._draw_before(name, own, depth)
 
     def _draw_before(self, name: TableName, values: Values, depth: int) -> None:
         """Has a row stand that others count on, once."""

@@ -187,13 +187,17 @@ class Oracle:
         return [text for text, reads in zip(texts, found[0], strict=True) if reads]
 
     def sources(self, schema: str, functions: Sequence[tuple[str | None, str]]) -> list[str]:
-        """The bodies of functions that are not PostgreSQL's own; names without a schema may be in ``schema``."""
+        """The bodies of functions that are not PostgreSQL's own; names without a schema may be in ``schema``.
+
+        Or they are where the connection looks for them.
+        """
         if not functions:
             return []
         rows = self._connection.execute(
             "select distinct p.prosrc from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace"
             " join unnest(%s::text[], %s::text[]) as asked (schema, name)"
-            " on p.proname = asked.name and n.nspname in (asked.schema, %s, 'public')"
+            " on p.proname = asked.name"
+            " and (n.nspname in (asked.schema, %s, 'public') or n.nspname = any (current_schemas(false)))"
             " where n.nspname <> 'pg_catalog' and p.prolang not in (12, 13) order by 1",
             [[schema for schema, _ in functions], [name for _, name in functions], schema],
         )

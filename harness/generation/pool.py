@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from harness.generation.oracle import Tuple
 
@@ -23,28 +24,55 @@ class Pool:
 
     def takes(self, values: Values) -> bool:
         """Whether there is a combination with these values, as far as they are of its columns."""
-        places = self._places(values)
-        return not places or any(all(row[place] == value for place, value in places) for row in self.rows)
+        return bool(self.fitting(values, ()))
 
     def fitting(self, row: Values, present: Sequence[str]) -> Sequence[Tuple]:
         """The combinations that a row with these values can take, not NULL in columns that are to be ``present``."""
+        filled = tuple(place for place, column in enumerate(self.columns) if column in present)
         places = self._places(row)
-        filled = [place for place, column in enumerate(self.columns) if column in present]
-        if not places and not filled:
-            return self.rows
-        return [
-            entry
-            for entry in self.rows
-            if all(entry[place] == value for place, value in places)
-            and all(entry[place] is not None for place in filled)
-        ]
+        if not places:
+            return self._filled(filled)
+        (first, value), *rest = places
+        found = self._by_value(filled, first).get(value, ())
+        return [entry for entry in found if all(entry[place] == value for place, value in rest)] if rest else found
 
     def fitting_nulls(self, row: Values) -> Sequence[Tuple]:
         """The combinations that are NULL where a row is: most rules about a reference ask only whether there is one."""
-        places = self._places(row)
-        return [
-            entry for entry in self.rows if all((entry[place] is None) == (value is None) for place, value in places)
-        ]
+        nulls = tuple((place, value is None) for place, value in self._places(row))
+        if nulls not in self._by_nulls:
+            found = (entry for entry in self.rows if all((entry[place] is None) == null for place, null in nulls))
+            self._by_nulls[nulls] = tuple(found)
+        return self._by_nulls[nulls]
+
+    # What follows is looked up for every row that is drawn, and there are many of the same pool.
+
+    @cached_property
+    def _by_nulls(self) -> dict[tuple[tuple[int, bool], ...], tuple[Tuple, ...]]:
+        return {}
+
+    @cached_property
+    def _indexes(self) -> dict[tuple[tuple[int, ...], int], dict[str | None, list[Tuple]]]:
+        return {}
+
+    @cached_property
+    def _without_nulls(self) -> dict[tuple[int, ...], Sequence[Tuple]]:
+        return {(): self.rows}
+
+    def _filled(self, filled: tuple[int, ...]) -> Sequence[Tuple]:
+        """The combinations that are not NULL in these places."""
+        if filled not in self._without_nulls:
+            found = [entry for entry in self.rows if all(entry[place] is not None for place in filled)]
+            self._without_nulls[filled] = found
+        return self._without_nulls[filled]
+
+    def _by_value(self, filled: tuple[int, ...], place: int) -> Mapping[str | None, Sequence[Tuple]]:
+        """Those by their values in one place."""
+        if (filled, place) not in self._indexes:
+            index: dict[str | None, list[Tuple]] = {}
+            for entry in self._filled(filled):
+                index.setdefault(entry[place], []).append(entry)
+            self._indexes[filled, place] = index
+        return self._indexes[filled, place]
 
     def _places(self, row: Values) -> list[tuple[int, str | None]]:
         return [(place, row[column]) for place, column in enumerate(self.columns) if column in row]

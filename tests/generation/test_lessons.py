@@ -264,6 +264,23 @@ LESSONS = {
         ),
         Supply(values={"state": ("new",), "size": ("7",), "weight": ("9",)}),
     ),
+    "a row that is looked up by what the row has": (
+        "create table t.kinds (id integer primary key, code text not null, owner integer not null);"
+        "create table t.x (id integer primary key, code text, owner integer not null);"
+        + trigger(
+            "if not exists (select from t.kinds as k where k.code = new.code and new.owner = k.owner)"
+            " then raise exception 'no'; end if;"
+        ),
+        Supply(beside=((KINDS, {"code": "$code", "owner": "$owner"}),), present=("code",)),
+    ),
+    "a function that a row above names": (
+        "create table t.kinds (id integer primary key, called text not null);"
+        "create table t.x (id integer primary key, kind integer not null references t.kinds (id));"
+        + trigger(
+            "execute 'select ' || coalesce((select called from t.kinds where id = new.kind), 'upper') || '(''a'')';"
+        ),
+        Supply(parents={"kind": {"called": "upper"}}),
+    ),
     "a row that its parent makes": (
         "create table t.kinds (id integer primary key);"
         "create table t.x (id integer primary key references t.kinds (id));"

@@ -121,3 +121,16 @@ def test_what_a_query_returns(database: tuple[Server, str]) -> None:
         with pytest.raises(psycopg.errors.InvalidTextRepresentation):
             oracle.described("select 'a'::integer")
         assert oracle.described("select") == []
+
+
+def test_functions_are_found_where_the_connection_looks_for_them(database: tuple[Server, str]) -> None:
+    server, name = database
+    with server.connect(name) as connection:
+        connection.execute(SCHEMA)
+        connection.execute(
+            "create schema s; create function s.third(n integer) returns integer language sql return n / 3"
+        )
+        oracle = Oracle(connection)
+        assert oracle.sources("t", [(None, "third")]) == []
+        connection.execute("set search_path = public, s")
+        assert len(oracle.sources("t", [(None, "third")])) == 1

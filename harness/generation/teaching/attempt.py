@@ -66,6 +66,11 @@ def _places(refusal: Refusal) -> list[str]:
     return found
 
 
+def dynamic(refusal: Refusal) -> bool:
+    """Whether it was a statement that a function has put together itself, most often of what rows have."""
+    return any(place.endswith(" at EXECUTE") for place in _places(refusal)[:1])
+
+
 def _reached(table: Table, refusal: Refusal) -> tuple[int, int] | None:
     """Where a row was refused: which trigger function of its own was running, and which line of that."""
     found = _lines(refusal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.catalog.model import Column, Constraint, Table
@@ -89,10 +90,48 @@ def sibling(case: Case) -> Supply | None:
     return None
 
 
+def looked_up(case: Case) -> Supply | None:
+    """Another row has to stand that has what the row has, in the columns by which the functions look for it."""
+    values = case.attempt.insert.values
+    for other in _mentioned(case):
+        names = _looked_up_by(case, other)
+        own = {name: f"${column}" for name, column in names.items()}
+        absent = tuple(column for column in names.values() if values.get(column) is None)
+        if absent:
+            supply = Supply(beside=((other.name, own),), present=absent)
+            if case.helps(supply):
+                return supply
+        elif names:
+            found = _beside(case, other, {name: values[column] for name, column in names.items()})
+            if found is not None:
+                return Supply(beside=((other.name, {**found, **own}),))
+    return None
+
+
+def _looked_up_by(case: Case, other: Table) -> dict[str, str]:
+    """The columns of another table that the functions compare with those of the row, each with the row's own."""
+    of_row = {column.name.lower(): column.name for column in case.table.columns if column.is_supplied}
+    of_other = {column.name.lower(): column.name for column in other.columns if column.is_supplied}
+    found = {}
+    for body in case.bodies:
+        for left, right, turned, back in _EQUAL_TO_NEW.findall(body.lower()):
+            name, column = of_other.get(left or back), of_row.get(right or turned)
+            if name is not None and column is not None and _comparable(other.column(name), case.table.column(column)):
+                found[name] = column
+    return found
+
+
+_EQUAL_TO_NEW = re.compile(r"(\w+)\s*=\s*new\.(\w+)|\bnew\.(\w+)\s*=\s*(?:\w+\.)*(\w+)")
+
+
 def _beside(case: Case, other: Table, led: Mapping[str, str | None]) -> dict[str, str | None] | None:
     """What a row of another table is besides its reference if the row is accepted behind it; None if it is not."""
     columns = [each for each in other.columns if each.is_supplied and each.name not in led]
-    known = [(each.name, value) for each in columns for value in listed(case, other, each.name)]
+    answers = ("true", "false")
+    known: list[tuple[str, str | None]] = [
+        (each.name, v) for each in columns if each.base_name == "bool" for v in answers
+    ]
+    known += [(each.name, value) for each in columns for value in listed(case, other, each.name)]
     for each in columns:
         known += [(each.name, value) for value in candidates(each, case.hints) if value in case.hints.constants]
     tried: list[dict[str, str | None]] = [{}, *({name: value} for name, value in known[:OPTIONS])]

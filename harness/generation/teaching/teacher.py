@@ -10,7 +10,7 @@ from harness.generation.hints import words
 from harness.generation.pools import Pools, Unfillable
 from harness.generation.supply import Supply
 from harness.generation.teaching import columns, parents
-from harness.generation.teaching.attempt import Attempt, Function, Obstacle, functions, running
+from harness.generation.teaching.attempt import Attempt, Function, Obstacle, dynamic, functions, running
 from harness.generation.teaching.trials import Case, Trials
 from harness.generation.types import Unsupported
 from harness.probes import Session
@@ -45,6 +45,7 @@ _BY_TRIGGER: tuple[Lesson, ...] = (
     columns.present,
     parents.present,
     parents.agree,
+    parents.looked_up,
     parents.sibling,
     parents.past_those,
 )
@@ -133,7 +134,7 @@ class Teacher:
 
     def _learn(self, attempt: Attempt, picky: bool = False) -> bool:
         """Whether something was found with which the row is accepted, or, if not ``picky``, at least gets further."""
-        if attempt.refusal.sqlstate in NAMELESS:
+        if attempt.refusal.sqlstate in NAMELESS and not dynamic(attempt.refusal):
             return False
         table = self._pools.catalog.table(attempt.insert.table)
         suspects = functions(table, attempt)
