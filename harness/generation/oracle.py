@@ -151,11 +151,14 @@ class Oracle:
                 query = self._query(table, predicates).encode()
                 cursor = self._connection.execute(query, [f"[{','.join(documents)}]"])
                 return [tuple(_ANSWERS[value] for value in row) for row in cursor]
+        except psycopg.errors.QueryCanceled:
+            raise
         except psycopg.Error as error:
-            # Names that are not there, and types that do not fit, are no matter of values.
-            wrong = isinstance(error, psycopg.errors.QueryCanceled) or (error.sqlstate or "").startswith("42")
-            if wrong or self._connection.closed:
+            if self._connection.closed or not documents:
                 raise
+            # Names that are not there and types that do not fit are no matter of values: it fails without any as well.
+            if (error.sqlstate or "").startswith("42"):
+                self._ask(table, [], predicates)
             # One row's values are at fault, for one predicate: halve until they stand alone.
             if len(documents) > 1:
                 middle = len(documents) // 2

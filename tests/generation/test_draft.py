@@ -73,6 +73,10 @@ SCHEMAS = {
         create table t.x (id integer primary key, name t.name not null references t.names,
             above t.name not null references t.tops, other t.short not null references t.names);
     """,
+    "an index on what not every text is": """
+        create table t.x (id integer primary key, words text, alike text check (alike::tsquery @@ 'a b'::tsvector));
+        create index on t.x using gin ((words::tsvector));
+    """,
     "a function that raises": """
         create function t.even(number integer) returns boolean language plpgsql immutable as $$
         begin
