@@ -79,6 +79,7 @@ class Draft:
     ) -> Row:
         """Draws a row as :meth:`row` does, and has it inserted after its parents."""
         definition = self._catalog.table(table)
+        self._kinship.begin(stands=True)
         row = self._row(definition, dict(fixed or {}), present, 0, self._pools.of(definition, also=also))
         self.inserts.append(Insert(table, row))
         self._hush(self.inserts[-1])
@@ -92,6 +93,7 @@ class Draft:
         ``fixed`` values are taken as they are; ``present`` columns are not NULL; the predicates ``also`` hold, too.
         """
         definition = self._catalog.table(table)
+        self._kinship.begin(stands=False)
         row = self._row(definition, dict(fixed or {}), present, 0, self._pools.of(definition, also=also))
         self.made += self._made(definition, row)
         return row
@@ -102,6 +104,7 @@ class Draft:
         The predicates ``also`` hold for it, besides the rules of its table.
         """
         definition = self._catalog.table(table)
+        self._kinship.begin(stands=False)
         row = self._row(definition, dict(fixed), present, 0, self._pools.of(definition, born=False, also=also))
         self.made += self._made(definition, row)
         return row
@@ -211,9 +214,7 @@ class Draft:
         present = (*present, *(name for name in supply.present if name not in fixed))
         pools = self._pools.of(table) if pools is None else pools
         circular = table.name in self._pools.circular
-        if not depth:
-            self._kinship.begin()
-        elif table.foreign_columns:
+        if depth and table.foreign_columns:
             # What may be NULL need not lead round a circle.
             around = self._pools.circular if circular else frozenset()
             end_chain(table, row, pools, self._kinship.above | around | {table.name}, present)
@@ -398,9 +399,10 @@ class Draft:
             fitting = self._kinship.inserted(referenced.name, known)
             if fitting:
                 return self.choose(fitting)
-        met = self._kinship.met(key, known)
+        met = self._kinship.met(table, key, known)
         if met is None and depth:
-            met = self._kinship.shared(table, key, known)
+            # Where ancestors are to agree, those of another row may not.
+            met = self._kinship.shared(table, key, known, begun=self._related is not None)
         # A unique column that is referred to may be NULL, but such a row nothing refers to.
         return met if met is not None else self._new_parent(referenced.name, known, depth, key.referenced_columns)
 

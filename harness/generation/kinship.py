@@ -13,7 +13,10 @@ from harness.project.model import TableName
 Row = dict[str, str | None]
 
 PLENTY = 12
-"""Ancestors of one row after which parents are shared, and what may be NULL is: those of ancestors are many."""
+"""Ancestors of one row after which what may be NULL is, and rows before ones of which parents are shared.
+
+Those of ancestors are many.
+"""
 
 
 @dataclass
@@ -40,6 +43,8 @@ class Kinship:
         self._rows = {table: list(found) for table, found in standing.items()}
         self._path: list[Pending] = []
         self._before = 0
+        self._stands = False
+        self._ancestors: dict[TableName, list[Insert]] = {}
 
     def rows(self, table: TableName) -> Sequence[Row]:
         """All rows of a table, also those that are not inserted."""
@@ -53,9 +58,13 @@ class Kinship:
         """A row is complete."""
         self._rows.setdefault(table, []).append(row)
 
-    def begin(self) -> None:
-        """What is inserted from now on are ancestors of a row that is wanted: others have ancestors of their own."""
+    def begin(self, stands: bool) -> None:
+        """What is inserted from now on are ancestors of a row that is wanted: others have ancestors of their own.
+
+        If the row ``stands`` it is inserted after them; if not, it is tried, and others are tried without it.
+        """
         self._before = len(self.inserts)
+        self._stands = stands
 
     @contextmanager
     def drawing(self, table: TableName, row: Row) -> Iterator[None]:
@@ -94,6 +103,8 @@ class Kinship:
             self._path[-1].together += left.together
             return insert
         self.inserts += left.together
+        for each in left.together:
+            self._ancestors.setdefault(each.table, []).append(each)
         if len(left.together) > 1:
             self.rings.append(tuple(left.together))
         return insert
@@ -121,25 +132,36 @@ class Kinship:
             return None
         return next((row for row in self.rows(table.name) if all(row.get(n) == v for n, v in known.items())), None)
 
-    def met(self, key: Constraint, known: Values) -> Values | None:
+    def met(self, table: Table, key: Constraint, known: Values) -> Values | None:
         """A row that is being drawn itself, if a second one of its table would need a third, and so on."""
+        unique = _is_unique(table, key)
         for place, pending in enumerate(self._path):
             named = all(name in pending.row for name in key.referenced_columns)
             if pending.table != key.references or not named or not known.items() <= pending.row.items():
                 continue
-            # A deferred reference can wait; the row that is wanted, the first on the way, is not inserted with others.
-            if key.deferred:
+            # The row that it is drawn for refers to it, and no other one of that table may.
+            if unique and place and self._path[place - 1].table == table.name:
+                continue
+            # A deferred reference can wait. The row that is wanted, the first on the way, is not inserted with others,
+            # and most often it is only tried: then there is another way, unless no two may refer to one.
+            if key.deferred and (place or self._stands or unique):
                 return pending.row
             if place:
                 self._path[-1].lowest = min(self._path[-1].lowest, place)
                 return pending.row
         return None
 
-    def shared(self, table: Table, key: Constraint, known: Values) -> Values | None:
-        """A parent that stands already, where there are ancestors in plenty."""
+    def shared(self, table: Table, key: Constraint, known: Values, begun: bool) -> Values | None:
+        """A parent that stands already, where rows are in plenty; if ``begun``, an ancestor of the row that is wanted.
+
+        Of the rows that are wanted themselves it is none: what happens to those is what is looked at.
+        """
+        if key.references is None or not (self.crowded if begun else len(self.inserts) > PLENTY):
+            return None
         own = self._path[-1].row
-        for insert in self.inserts[self._before :] if self.crowded else ():
-            if insert.table != key.references or not known.items() <= insert.values.items():
+        since = {id(insert) for insert in self.inserts[self._before :]} if begun else ()
+        for insert in self._ancestors.get(key.references, ()):
+            if (begun and id(insert) not in since) or not known.items() <= insert.values.items():
                 continue
             led = {name: insert.values.get(to) for name, to in zip(key.columns, key.referenced_columns, strict=True)}
             if not clashes(table, {**own, **led}, self.rows(table.name), set(led)):
@@ -153,6 +175,11 @@ class Kinship:
             for insert in self.inserts:
                 if insert.table == key.references and all(row[name] == insert.values[to] for name, to in pairs):
                     yield insert
+
+
+def _is_unique(table: Table, key: Constraint) -> bool:
+    """Whether no two rows of a table refer to the same row."""
+    return any(index.columns and {*index.columns} <= {*key.columns} for index in table.unique_keys)
 
 
 def clashes(table: Table, row: Values, others: Sequence[Row], columns: set[str]) -> bool:

@@ -317,6 +317,19 @@ class Oracle:
             rows = self._connection.execute(f"select ({expression}\n)::text limit {limit}".encode())
             return tuple(value for (value,) in rows)
 
+    def checks_null(self, column: Column) -> bool:
+        """Whether a CHECK of a column's domain refuses NULL."""
+        import psycopg
+
+        try:
+            with self._connection.transaction(force_rollback=True):
+                self._connection.execute(f"select null::{column.type}".encode() if column.is_domain else b"select 1")
+        except psycopg.errors.CheckViolation:
+            return True
+        except psycopg.errors.NotNullViolation:
+            pass
+        return False
+
     def scalar(self, table: Table, expression: str) -> str | None:
         """An expression that names no column, as text; names are looked up as for predicates."""
         with self._connection.transaction(force_rollback=True):

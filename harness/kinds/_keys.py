@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from harness.catalog.model import Table
 from harness.generation import Draft, Unfillable
 from harness.generation.exclusions import Exclusion
 from harness.kinds.base import Subject, show
@@ -14,9 +13,14 @@ from harness.project import sql
 Fixed = Mapping[str, str | None]
 
 
-def decides_partition(table: Table, column: str) -> bool:
-    """Whether partitions without a default one hang on a column: for a NULL there is none, and that is said first."""
-    return table.bounds is not None and column in sql.columns(table.bounds)
+def refuses_null_itself(subject: Subject, column: str) -> bool:
+    """Whether it is the NOT NULL of a column that refuses a NULL, and nothing before that does.
+
+    Partitions without a default one that hang on the column do: for a NULL there is none. So may a CHECK of its domain.
+    """
+    table = subject.table
+    decides_partition = table.bounds is not None and column in sql.columns(table.bounds)
+    return not decides_partition and not subject.oracle.checks_null(table.column(column))
 
 
 def duplicates(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.catalog.parts import Part
-from harness.kinds._keys import decides_partition
+from harness.kinds._keys import refuses_null_itself
 from harness.kinds.base import Begun, Fact, Kind, Pair, Subject
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
 from harness.project.keys import ColumnForm, key, name
@@ -49,7 +49,7 @@ class NotNull(Kind):
 
     def scenarios(self, subject: Subject) -> Begun | None:
         table, column = subject.table.name, self.not_null
-        if subject.table.column(column).generated or decides_partition(subject.table, column):
+        if subject.table.column(column).generated or not refuses_null_itself(subject, column):
             return None
         refused = Refused(("23502",), table, column=column)
         # As a replica PostgreSQL fires no ordinary triggers, so that none fills the column first.

@@ -8,11 +8,10 @@ from typing import ClassVar
 
 from hypothesis import strategies as st
 
-from harness.catalog.model import Table
 from harness.catalog.parts import Part
 from harness.generation import Draft
 from harness.kinds._deferrable import deferrable, timed
-from harness.kinds._keys import decides_partition, duplicates
+from harness.kinds._keys import duplicates, refuses_null_itself
 from harness.kinds.base import Fact, Kind, Subject, column_list
 from harness.probes import Probe, Refused, Scenario, Update
 from harness.probes.statement import Insert
@@ -64,20 +63,17 @@ class PrimaryKey(Kind):
         yield Fact(wanted, f"{kind} {column_list(constraint.columns)}")
         yield from timed(self.deferrable, constraint)
 
-    def _never_null(self, table: Table) -> list[str]:
-        """The columns that refuse a NULL themselves: for some there is no partition."""
-        return [column for column in self.primary_key if not decides_partition(table, column)]
-
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         table = subject.table.name
         refused = Refused(("23505",), table, constraint=self.implied_by or self._constraint(table))
         implied = self.implied_by is not None
+        never_null = [column for column in self.primary_key if refuses_null_itself(subject, column)]
 
         def build(draft: Draft) -> Scenario:
             probes = list(duplicates(subject, draft, self.primary_key, refused, implied=implied))
             fresh = draft.row(table)
             resident = draft.insert(table)
-            for column in self._never_null(subject.table):
+            for column in never_null:
                 null = Refused(("23502",), table, column=column)
                 insert = Insert(table, {**fresh, column: None})
                 on_insert = Probe(insert, null, f"null {column} on insert", f"{column} null")

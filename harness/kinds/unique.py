@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,6 +20,9 @@ from harness.project import sql
 from harness.project.keys import ColumnForm, choice, concurrently, key, name, names, predicate
 from harness.project.model import TableName
 from harness.races import Race, Races
+
+Side = dict[str, str | None]
+"""Values of the columns that a key's ``where`` speaks of."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ class Unique(Kind):
         refused_null = refused if self.nulls == "not distinct" else Accepted(1)
 
         def build(draft: Draft) -> Scenario:
-            fixed, present = _fix(subject, draft, inside, self.where)
+            fixed, present = _fix(subject, draft, inside, outside)
             probes: list[Probe | Family] = list(
                 duplicates(subject, draft, self.unique, refused, fixed, present, implied)
             )
@@ -107,7 +110,7 @@ class Unique(Kind):
                     null = {**fixed, column: None}
                     probes += pair(subject, draft, self.unique, refused_null, f"null in {column}", null, present)
             if outside:
-                fixed, present = _fix(subject, draft, outside, self.where)
+                fixed, present = _fix(subject, draft, outside, inside)
                 probes += pair(subject, draft, self.unique, Accepted(1), "outside of where", fixed, present)
             return Scenario(tuple(draft.inserts), tuple(probes))
 
@@ -115,11 +118,11 @@ class Unique(Kind):
 
     def races(self, subject: Subject) -> st.SearchStrategy[Races]:
         table = subject.table
-        inside, _ = self._sides(subject)
+        inside, outside = self._sides(subject)
         watch = no_duplicates(table.name, self.unique, self.where, self.nulls == "not distinct")
 
         def build(draft: Draft) -> Races:
-            fixed, present = _fix(subject, draft, inside, self.where)
+            fixed, present = _fix(subject, draft, inside, outside)
             present = (*present, *self.unique)
             others = [draft.insert(table.name, fixed, present) for _ in range(2)]
             one = draft.row(table.name, fixed, present)
@@ -139,7 +142,7 @@ class Unique(Kind):
 
         return subject.scenarios(build)
 
-    def _sides(self, subject: Subject) -> tuple[list[dict[str, str | None]], list[dict[str, str | None]]]:
+    def _sides(self, subject: Subject) -> tuple[list[Side], list[Side]]:
         """Values of the columns in ``where`` for which the rule holds, and for which it does not."""
         if self.where is None:
             return [{}], []
@@ -156,8 +159,8 @@ class Unique(Kind):
                 for column, value in zip(columns, row, strict=True)
             )
         ]
-        inside: list[dict[str, str | None]] = []
-        outside: list[dict[str, str | None]] = []
+        inside: list[Side] = []
+        outside: list[Side] = []
         for row, (own, *others) in zip(
             rows, subject.oracle.answers(table, columns, rows, [self.where, *rules]), strict=True
         ):
@@ -168,11 +171,22 @@ class Unique(Kind):
         return inside, outside
 
 
-def _fix(
-    subject: Subject, draft: Draft, sides: list[dict[str, str | None]], where: str | None
-) -> tuple[dict[str, str | None], tuple[str, ...]]:
-    """One of these sets of values. A foreign key's value comes from its parent: only its being there is fixed."""
+def _fix(subject: Subject, draft: Draft, sides: Sequence[Side], beyond: Sequence[Side]) -> tuple[Side, tuple[str, ...]]:
+    """One of these sets of values.
+
+    A foreign key's value comes from its parent: only its being there is fixed, unless with another the row is
+    ``beyond``.
+    """
     chosen = draft.choose(sides)
-    foreign = {column for constraint in subject.table.of_type("f") for column in constraint.columns}
-    present = tuple(column for column, value in chosen.items() if column in foreign and value is not None)
+    foreign = subject.table.foreign_columns
+    present = tuple(
+        column
+        for column, value in chosen.items()
+        if column in foreign and value is not None and not any(_turns(column, chosen, other) for other in beyond)
+    )
     return {column: value for column, value in chosen.items() if column not in present}, present
+
+
+def _turns(column: str, one: Side, other: Side) -> bool:
+    """Whether two sets of values differ in nothing but this column, which is there in both."""
+    return other[column] is not None and all(other[name] == value for name, value in one.items() if name != column)
