@@ -399,7 +399,9 @@ class Draft:
             fitting = self._kinship.inserted(referenced.name, known)
             if fitting:
                 return self.choose(fitting)
-        met = self._kinship.met(table, key, known)
+        round_it = (other for other in referenced.of_type("f") if other.references in self._pools.circular)
+        back = any({*other.columns} & {*key.referenced_columns} for other in round_it)
+        met = self._kinship.met(table, key, known, named=back)
         if met is None and depth:
             # Where ancestors are to agree, those of another row may not.
             met = self._kinship.shared(table, key, known, begun=self._related is not None)

@@ -132,19 +132,22 @@ class Kinship:
             return None
         return next((row for row in self.rows(table.name) if all(row.get(n) == v for n, v in known.items())), None)
 
-    def met(self, table: Table, key: Constraint, known: Values) -> Values | None:
-        """A row that is being drawn itself, if a second one of its table would need a third, and so on."""
+    def met(self, table: Table, key: Constraint, known: Values, named: bool) -> Values | None:
+        """A row that is being drawn itself, if a second one of its table would need a third, and so on.
+
+        Rows are ``named`` by what refers to them if their own references have their key.
+        """
         unique = _is_unique(table, key)
         for place, pending in enumerate(self._path):
-            named = all(name in pending.row for name in key.referenced_columns)
-            if pending.table != key.references or not named or not known.items() <= pending.row.items():
+            keyed = all(name in pending.row for name in key.referenced_columns)
+            if pending.table != key.references or not keyed or not known.items() <= pending.row.items():
                 continue
             # The row that it is drawn for refers to it, and no other one of that table may.
             if unique and place and self._path[place - 1].table == table.name:
                 continue
             # A deferred reference can wait. The row that is wanted, the first on the way, is not inserted with others,
-            # and most often it is only tried: then there is another way, unless no two may refer to one.
-            if key.deferred and (place or self._stands or unique):
+            # and most often it is only tried: then there is another way, unless no two may refer to one or it is named.
+            if key.deferred and (place or self._stands or unique or named):
                 return pending.row
             if place:
                 self._path[-1].lowest = min(self._path[-1].lowest, place)

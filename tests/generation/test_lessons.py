@@ -281,6 +281,13 @@ LESSONS = {
         ),
         Supply(parents={"kind": {"called": "upper"}}),
     ),
+    "a circle of rows that name one another": (
+        "create table t.x (id integer primary key check (id > 0), kind integer not null);"
+        "create table t.kinds (id integer, x integer not null references t.x (id) deferrable initially deferred,"
+        " primary key (x, id));"
+        "alter table t.x add foreign key (id, kind) references t.kinds (x, id) deferrable initially deferred;",
+        None,
+    ),
     "a row that its parent makes": (
         "create table t.kinds (id integer primary key);"
         "create table t.x (id integer primary key references t.kinds (id));"
@@ -323,6 +330,26 @@ def test_what_only_some_rows_lack_is_not_put_down_to_chance(database: tuple[Serv
         teacher = Teacher(Session(connection, catalog), Pools(Oracle(connection), catalog, {}))
         assert teacher.fill(X) is None
         assert teacher.learnt == {KINDS: Supply(present=("owner",))}
+
+
+def test_what_a_row_above_lacks_beside_it_is_learnt(database: tuple[Server, str]) -> None:
+    """The simplest rows have the same keys by chance: what the function looks for is told by those that do not."""
+    server, name = database
+    with server.connect(name) as connection:
+        connection.execute(
+            b"create schema t; create table t.users (id integer primary key, code integer not null);"
+            b"create table t.kinds (id integer primary key, code integer not null, during int4range not null);"
+            b"create table t.x (id integer primary key, owner integer not null references t.users (id));"
+            + trigger(
+                "declare _users t.users; begin\nselect * into strict _users from t.users where id = new.owner;\n"
+                "if not exists (select from t.kinds where code = _users.code and during @> 123456) then\n"
+                "raise exception 'no'; end if; end;"
+            ).encode()
+        )
+        catalog = read(connection)
+        teacher = Teacher(Session(connection, catalog), Pools(Oracle(connection), catalog, {}))
+        assert teacher.fill(X) is None
+        assert teacher.learnt[USERS] == Supply(beside=((KINDS, {"during": "(,)", "code": "$code"}),))
 
 
 def test_a_row_that_cannot_stand_is_no_progress_of_the_row_behind_it(database: tuple[Server, str]) -> None:

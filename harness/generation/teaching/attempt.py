@@ -84,6 +84,12 @@ def _lines(refusal: Refusal) -> list[tuple[str, int]]:
     return [(name, int(line)) for name, line in found]
 
 
+def place(refusal: Refusal) -> tuple[Function, int] | None:
+    """The innermost function that was running, and its line."""
+    lines = _lines(refusal)
+    return (running(refusal)[0], lines[0][1]) if lines else None
+
+
 def _order(table: Table) -> dict[str, int]:
     """When the functions of a table's INSERT triggers are called: BEFORE ahead of AFTER, and then by name."""
     fired = [each for each in table.triggers if "insert" in each.events]

@@ -44,9 +44,11 @@ def present(case: Case) -> Supply | None:
 def value(case: Case) -> Supply | None:
     """A column has to have a value that the trigger knows, or texts of a form that it can read."""
     foreign = case.table.foreign_columns
-    for column in case.table.columns:
-        if not column.is_supplied:
-            continue
+    supplied = [column for column in case.table.columns if column.is_supplied]
+    spoken = [column for column in supplied if column.name.lower() in words(case.bodies)]
+    # Functions may come by a column without its name; but what only some rows lack is not looked for everywhere.
+    others = [] if case.picky else [column for column in supplied if column not in spoken]
+    for column in (*spoken, *others):
         leads = column.name in foreign
         found = listed(case, case.table, column.name) if leads else options(case, case.table, column.name)
         found = [each for each in found if each != case.attempt.insert.values.get(column.name)] if leads else found

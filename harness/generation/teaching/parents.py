@@ -108,6 +108,27 @@ def looked_up(case: Case) -> Supply | None:
     return None
 
 
+def looked_up_above(case: Case) -> tuple[TableName, Supply] | None:
+    """The same of a row above it: the functions look for what stands beside that one."""
+    spoken = words([case.near])
+    pairs = dict.fromkeys(_EQUAL.findall(case.near.lower()))
+    others = [other for other in _mentioned(case) if other.name.table.lower() in spoken]
+    for row in reversed(case.attempt.rows_before):
+        for name, column in pairs:
+            value = row.values.get(column)
+            if row.table.table.lower() not in words(case.bodies) or value is None:
+                continue
+            for other in others:
+                if other.name != row.table and any(each.name == name for each in other.columns):
+                    found = _beside(case, other, {name: value})
+                    if found is not None:
+                        return row.table, Supply(beside=((other.name, {**found, name: f"${column}"}),))
+    return None
+
+
+_EQUAL = re.compile(r"(\w+)\s*=\s*(?!new\.|old\.)\w+\.(\w+)")
+
+
 def _looked_up_by(case: Case, other: Table) -> dict[str, str]:
     """The columns of another table that the functions compare with those of the row, each with the row's own."""
     of_row = {column.name.lower(): column.name for column in case.table.columns if column.is_supplied}
@@ -131,6 +152,7 @@ def _beside(case: Case, other: Table, led: Mapping[str, str | None]) -> dict[str
     known: list[tuple[str, str | None]] = [
         (each.name, v) for each in columns if each.base_name == "bool" for v in answers
     ]
+    known += [(each.name, "(,)") for each in columns if each.base_kind == "r"]
     known += [(each.name, value) for each in columns for value in listed(case, other, each.name)]
     for each in columns:
         known += [(each.name, value) for value in candidates(each, case.hints) if value in case.hints.constants]

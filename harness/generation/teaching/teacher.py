@@ -10,7 +10,7 @@ from harness.generation.hints import words
 from harness.generation.pools import Pools, Unfillable
 from harness.generation.supply import Supply
 from harness.generation.teaching import columns, parents
-from harness.generation.teaching.attempt import Attempt, Function, Obstacle, dynamic, functions, running
+from harness.generation.teaching.attempt import Attempt, Function, Obstacle, dynamic, functions, place, running
 from harness.generation.teaching.trials import Case, Trials
 from harness.generation.types import Unsupported
 from harness.probes import Session
@@ -23,10 +23,13 @@ LESSONS = 16
 """Lessons learnt for one table and the tables above it before it is given up."""
 
 BUDGET = 4000
-"""Rows that are tried for one table before it is given up: a few seconds."""
+"""Rows that are tried for one table before it is given up, and once more when it is filled: a few seconds."""
 
 NAMELESS = ("42P01", "42883", "42704")
 """A function names a table, a function or a type that is not there: no row can help that."""
+
+BEFORE, AFTER = 8, 4
+"""Lines around the one at which a function was: what it asked for, and found nothing."""
 
 PICKY = 6
 """Rows of a table that are tried once it is filled: where some of them are refused, there is more to learn."""
@@ -46,6 +49,7 @@ _BY_TRIGGER: tuple[Lesson, ...] = (
     parents.present,
     parents.agree,
     parents.looked_up,
+    parents.looked_up_above,
     parents.sibling,
     parents.past_those,
 )
@@ -70,6 +74,7 @@ class Teacher:
         try:
             found = self._filled(name)
             if found is None:
+                self._until = self._trials.spent + BUDGET
                 self._refine(name)
         except (Unfillable, Unsupported, Missing) as reason:
             found = Obstacle(name, str(reason))
@@ -104,7 +109,9 @@ class Teacher:
             drawn = self._trials.drawn(self._trials.row(name), PICKY)
             found = [self._trials.culprit(scenario) for scenario in drawn]
             refused = [each for each in found if isinstance(each, Attempt) and running(each.refusal)]
-            if len(refused) < 2 or not self._learn(refused[-1], picky=True):
+            # Of those refused at one place the last will do: the first ones are the simplest, and alike by chance.
+            places = {place(each.refusal): each for each in refused}
+            if len(refused) < 2 or not any(self._learn(each, picky=True) for each in reversed(places.values())):
                 return
 
     def _above(self, name: TableName) -> list[Table]:
@@ -138,11 +145,11 @@ class Teacher:
             return False
         table = self._pools.catalog.table(attempt.insert.table)
         suspects = functions(table, attempt)
-        bodies = self._bodies(suspects)
+        bodies, near = self._bodies(suspects), self._near(attempt)
         by_reference = attempt.refusal.sqlstate == "23503"
         lessons = _BY_KEY if not suspects else _BY_REFERENCE if by_reference else _BY_TRIGGER
         for lenient in (False,) if picky else (False, True):
-            case = Case(self._trials, table, attempt, bodies, lenient, picky)
+            case = Case(self._trials, table, attempt, bodies, lenient, picky, near)
             for lesson in lessons:
                 found = lesson(case) if self._trials.spent < self._until else None
                 if found is not None and self._take(*(found if isinstance(found, tuple) else (table.name, found))):
@@ -176,6 +183,15 @@ class Teacher:
             suspects = sorted(called - asked, key=str)
         views = self._pools.oracle.views(words(found)) if found else {}
         return tuple(dict.fromkeys((*found, *views.values())))
+
+    def _near(self, attempt: Attempt) -> str:
+        """The text of a function around the line at which it was."""
+        found = place(attempt.refusal)
+        sources = self._sources([found[0]]) if found is not None else []
+        if found is None or len({*sources}) != 1:
+            return ""
+        lines = sources[0].split("\n")
+        return "\n".join(lines[max(found[1] - BEFORE, 0) : found[1] + AFTER])
 
     def _sources(self, functions: Sequence[Function]) -> list[str]:
         schemas = self._pools.catalog.schemas

@@ -170,7 +170,7 @@ class Trials:
 
 @dataclass(frozen=True)
 class Case:
-    """A row that was refused, and the ``bodies`` of the functions that were at it.
+    """A row that was refused, and the ``bodies`` of the functions that were at it, ``near`` the place where they were.
 
     If ``lenient``, what gets further is a lesson as well. If ``picky``, other rows of the table are accepted: what lets
     some rows pass where others are still refused may be chance, and is no lesson.
@@ -182,6 +182,7 @@ class Case:
     bodies: tuple[str, ...]
     lenient: bool = False
     picky: bool = False
+    near: str = ""
 
     @property
     def pools(self) -> Pools:
