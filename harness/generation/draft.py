@@ -227,7 +227,7 @@ class Draft:
         valued = {column for pool in pools for column in pool.valued if row[column] is not None}
         meeting = self.related() if supply.related and self._related is None else nullcontext()
         with self._kinship.drawing(table.name, row), meeting:
-            self._draw_parents(table, row, valued - set(fixed), set(fixed), present, depth)
+            self._draw_parents(table, row, valued - set(fixed), set(fixed), present, depth, pools)
             if supply.past_triggers or (supply.made and not depth):
                 self.silent += self._kinship.parents(table, row)
             names = [column.name for column in table.columns if column.is_supplied and column.name not in row]
@@ -313,7 +313,14 @@ class Draft:
                 row.setdefault(column, value)
 
     def _draw_parents(
-        self, table: Table, row: Row, chosen: set[str], fixed: set[str], present: tuple[str, ...], depth: int
+        self,
+        table: Table,
+        row: Row,
+        chosen: set[str],
+        fixed: set[str],
+        present: tuple[str, ...],
+        depth: int,
+        pools: Sequence[Pool],
     ) -> None:
         """Draws what a row refers to. Values of ``chosen`` columns may have to give way to those of ``fixed`` ones."""
         settled = chosen | fixed
@@ -331,12 +338,32 @@ class Draft:
                 same = self._same(table, key)
                 known |= {name: row[name] for name in same if name in row}
                 pairs += ((name, name) for name in same)
+            known = self._unclashed(key, row, known, chosen, pools)
             loose = {to for column, to in pairs if depth and column in chosen}
             firm = {to: value for to, value in known.items() if to not in loose}
             parent = self._parent(table, key, known, firm, depth)
             row.update({column: parent[referenced] for column, referenced in pairs})
             settled.update(key.columns)
             chosen.difference_update(key.columns)
+
+    def _unclashed(self, key: Constraint, row: Row, known: Row, chosen: set[str], pools: Sequence[Pool]) -> Row:
+        """What is known of a parent, with another ``chosen`` value where a row has its key already."""
+        assert key.references is not None
+        referenced = self._catalog.table(key.references)
+        rows = self._kinship.rows(referenced.name)
+        if self._kinship.named(referenced, known) or not clashes(referenced, known, rows, {*known}):
+            return known
+        for own, to in zip(key.columns, key.referenced_columns, strict=True):
+            pool = next((pool for pool in pools if own in pool.columns and own in chosen), None)
+            if pool is None:
+                continue
+            # Most rules of several columns ask of a reference only whether there is one.
+            others = dict.fromkeys(entry[pool.columns.index(own)] for entry in pool.fitting({}, (own,)))
+            free = [value for value in others if not clashes(referenced, {**known, to: value}, rows, {*known})]
+            if free:
+                row[own] = self._choices.one_of(free)
+                return {**known, to: row[own]}
+        return known
 
     def _hush(self, insert: Insert) -> None:
         """Has no trigger fire that would make rows: they stand already, as others may have needed them first."""

@@ -73,9 +73,8 @@ SCHEMAS = {
         create table t.x (id integer primary key, name t.name not null references t.names,
             above t.name not null references t.tops, other t.short not null references t.names);
     """,
-    "an index on what not every text is": """
-        create table t.x (id integer primary key, words text, alike text check (alike::tsquery @@ 'a b'::tsvector));
-        create index on t.x using gin ((words::tsvector));
+    "a type that not every text is": """
+        create table t.x (id integer primary key, words text check (words::tsquery @@ 'a b'::tsvector));
     """,
     "a function that raises": """
         create function t.even(number integer) returns boolean language plpgsql immutable as $$
@@ -84,6 +83,14 @@ SCHEMAS = {
             return true;
         end $$;
         create table t.x (id integer primary key, a integer not null check (t.even(a)));
+    """,
+    "a key that a rule chose together with another column": """
+        create domain t.name as text check (length(value) > 3 or value = 'top');
+        create table t.a (name t.name primary key, kind t.name not null, unique (name, kind));
+        create table t.x (
+            id integer primary key, kind t.name not null, a text not null check (length(a) > 3),
+            foreign key (a, kind) references t.a (name, kind), check (a <> kind)
+        );
     """,
     "one of two references, and what both lead further by": """
         create table t.a (id integer primary key);
