@@ -178,14 +178,8 @@ class Draft:
             other = next((value for value in options if value and alike(value) not in taken), None)
             return other if other is not None else reject()
         index = pool.columns.index(column)
-        rest = [(name, place) for place, name in enumerate(pool.columns) if name != column]
-        fitting = [
-            each[index]
-            for each in pool.rows
-            if each[index] is not None
-            and alike(each[index]) not in taken
-            and all(each[place] == row[name] for name, place in rest)
-        ]
+        rest = {name: row[name] for name in pool.columns if name != column}
+        fitting = [each[index] for each in pool.fitting(rest, (column,)) if alike(each[index]) not in taken]
         return str(self._choices.one_of(fitting)) if fitting else reject()
 
     def choose(self, options: Sequence[T]) -> T:

@@ -32,9 +32,10 @@ class Pool:
         places = self._places(row)
         if not places:
             return self._filled(filled)
-        (first, value), *rest = places
-        found = self._by_value(filled, first).get(value, ())
-        return [entry for entry in found if all(entry[place] == value for place, value in rest)] if rest else found
+        fewest = min((self._by_value(filled, place).get(value, ()) for place, value in places), key=len)
+        if len(places) == 1:
+            return fewest
+        return [entry for entry in fewest if all(entry[place] == value for place, value in places)]
 
     def fitting_nulls(self, row: Values) -> Sequence[Tuple]:
         """The combinations that are NULL where a row is: most rules about a reference ask only whether there is one."""

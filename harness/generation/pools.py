@@ -270,11 +270,11 @@ class Pools:
         sizes = []
         pools = {column: pool for pool in self.of(table) for column in pool.columns}
         for column in map(table.column, key.columns):
-            if column.base_kind == "e" or column.base_name == "bool":
-                sizes.append(len(column.labels) or 2)
-            elif column.name in pools:
+            if column.name in pools:
                 place = pools[column.name].columns.index(column.name)
                 sizes.append(len({row[place] for row in pools[column.name].rows}))
+            elif column.base_kind == "e" or column.base_name == "bool":
+                sizes.append(len(column.labels) or 2)
             else:
                 return None
         return math.prod(sizes)

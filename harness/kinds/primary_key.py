@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.catalog.parts import Part
 from harness.generation import Draft
 from harness.kinds._deferrable import deferrable, timed
-from harness.kinds._keys import duplicates, refuses_null_itself
+from harness.kinds._keys import ROOM, duplicates, refuses_null_itself, room_for_rows
 from harness.kinds.base import Fact, Kind, Subject, column_list
 from harness.probes import Probe, Refused, Scenario, Update
 from harness.probes.statement import Insert
@@ -71,8 +71,11 @@ class PrimaryKey(Kind):
 
         def build(draft: Draft) -> Scenario:
             probes = list(duplicates(subject, draft, self.primary_key, refused, implied=implied))
-            fresh = draft.row(table)
-            resident = draft.insert(table)
+            if room_for_rows(subject) < ROOM:
+                # No other rows can be: a NULL is refused before the key is looked for.
+                fresh = resident = next(insert.values for insert in draft.inserts if insert.table == table)
+            else:
+                fresh, resident = draft.row(table), draft.insert(table)
             for column in never_null:
                 null = Refused(("23502",), table, column=column)
                 insert = Insert(table, {**fresh, column: None})
