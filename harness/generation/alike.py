@@ -63,5 +63,5 @@ def end_chain(
         free = {name: None for name in key.columns if not table.column(name).not_null and name not in row}
         if key.references not in above or free.keys() & {*present}:
             continue
-        if all(pool.takes({**row, **free}) for pool in pools):
+        if all(pool.takes(row, tuple(free)) for pool in pools):
             row.update(free)

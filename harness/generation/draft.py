@@ -32,6 +32,9 @@ DEPTH = 50
 WIDEST = 40
 """Numbers that are drawn at once for one row."""
 
+OTHERS = 8
+"""Values that are tried on the server where no combination has what a row has."""
+
 TRIES = 20
 """Numbers tried for a key before it counts as one that has no more."""
 
@@ -180,6 +183,11 @@ class Draft:
         index = pool.columns.index(column)
         rest = {name: row[name] for name in pool.columns if name != column}
         fitting = [each[index] for each in pool.fitting(rest, (column,)) if alike(each[index]) not in taken]
+        if not fitting:
+            # No combination has what the row has got from what it refers to, or there are few of them.
+            found = dict.fromkeys(each[index] for each in pool.fitting({}, (column,)))
+            free = [value for value in found if alike(value) not in taken]
+            fitting = self._pools.fitting_beside(table, column, tuple(free[:OTHERS]), rest)
         return str(self._choices.one_of(fitting)) if fitting else reject()
 
     def choose(self, options: Sequence[T]) -> T:
@@ -300,7 +308,7 @@ class Draft:
 
     def _draw_pools(self, pools: Sequence[Pool], row: Row, present: tuple[str, ...]) -> None:
         for pool in pools:
-            fitting = pool.fitting(row, present) or pool.fitting_nulls(row)
+            fitting = pool.fitting(row, present) or pool.fitting_nulls(row, present)
             # What is fixed may lie outside the pool: the rest is then drawn as if it were not there.
             choice = self._choices.one_of(fitting or pool.rows)
             for column, value in zip(pool.columns, choice, strict=True):
@@ -321,8 +329,10 @@ class Draft:
         supply = self._pools.supplies.get(table.name, NOTHING)
         for key in table.widest_first:
             if self._stays_null(table, key, row, settled, present):
-                # One column that is NULL is enough: another one may have to be there by a rule, and lead elsewhere.
-                open_yet = [name for name in key.columns if name not in row and not table.column(name).not_null]
+                # One column that is NULL is enough: another one may have to be there, and lead elsewhere.
+                ended = any(row.get(name, "") is None for name in key.columns)
+                kept = {*row, *present} if ended else row
+                open_yet = [name for name in key.columns if name not in kept and not table.column(name).not_null]
                 row.update(dict.fromkeys(open_yet))
                 continue
             pairs = list(zip(key.columns, key.referenced_columns, strict=True))

@@ -22,9 +22,15 @@ class Pool:
     rows: tuple[Tuple, ...]
     valued: tuple[str, ...] = ()
 
-    def takes(self, values: Values) -> bool:
-        """Whether there is a combination with these values, as far as they are of its columns."""
-        return bool(self.fitting(values, ()))
+    def takes(self, values: Values, empty: Sequence[str] = ()) -> bool:
+        """Whether there is a combination with these values, as far as they are of its columns, and NULL in others.
+
+        Where the values lie outside of it anyway, it counts for the others only whether they are NULL.
+        """
+        emptied = {**values, **dict.fromkeys(empty)}
+        if self.fitting(emptied, ()):
+            return True
+        return bool(empty) and not self.fitting(values, ()) and bool(self.fitting_nulls(emptied, ()))
 
     def fitting(self, row: Values, present: Sequence[str]) -> Sequence[Tuple]:
         """The combinations that a row with these values can take, not NULL in columns that are to be ``present``."""
@@ -37,18 +43,25 @@ class Pool:
             return fewest
         return [entry for entry in fewest if all(entry[place] == value for place, value in places)]
 
-    def fitting_nulls(self, row: Values) -> Sequence[Tuple]:
-        """The combinations that are NULL where a row is: most rules about a reference ask only whether there is one."""
+    def fitting_nulls(self, row: Values, present: Sequence[str]) -> Sequence[Tuple]:
+        """The combinations that are NULL where a row is: most rules about a reference ask only whether there is one.
+
+        Of those that are not NULL in columns that are to be ``present``, if there are some, the ones with the most
+        NULLs: a value of a column that does not fit those of the row breaks a rule, and NULL hardly ever does.
+        """
         nulls = tuple((place, value is None) for place, value in self._places(row))
-        if nulls not in self._by_nulls:
-            found = (entry for entry in self.rows if all((entry[place] is None) == null for place, null in nulls))
-            self._by_nulls[nulls] = tuple(found)
-        return self._by_nulls[nulls]
+        filled = tuple(place for place, column in enumerate(self.columns) if column in present)
+        if (nulls, filled) not in self._by_nulls:
+            found = [entry for entry in self.rows if all((entry[place] is None) == null for place, null in nulls)]
+            there = [entry for entry in found if all(entry[place] is not None for place in filled)] or found
+            most = max((entry.count(None) for entry in there), default=0)
+            self._by_nulls[nulls, filled] = tuple(entry for entry in there if entry.count(None) == most)
+        return self._by_nulls[nulls, filled]
 
     # What follows is looked up for every row that is drawn, and there are many of the same pool.
 
     @cached_property
-    def _by_nulls(self) -> dict[tuple[tuple[int, bool], ...], tuple[Tuple, ...]]:
+    def _by_nulls(self) -> dict[tuple[tuple[tuple[int, bool], ...], tuple[int, ...]], tuple[Tuple, ...]]:
         return {}
 
     @cached_property

@@ -201,6 +201,19 @@ class Pools:
         found: T = self._remembered[what]
         return found
 
+    def fitting_beside(
+        self, table: Table, column: str, values: Tuple, others: Mapping[str, str | None]
+    ) -> list[str | None]:
+        """Those of some values of a column that keep all rules beside what other columns have."""
+        columns = (column, *others)
+        rules = (*self.rules(table), *self.supplied(table))
+
+        def found() -> list[str | None]:
+            rows = [(value, *others.values()) for value in values]
+            return [row[0] for row in self._keeping(table, columns, rows, rules)]
+
+        return self.remembered(("beside", table.name, values, tuple(others.items())), found)
+
     def keys(self, table: Table) -> tuple[tuple[Index, tuple[str, ...]], ...]:
         """The unique keys of a table, each with the columns that decide it."""
         if table.name not in self._keys:

@@ -92,6 +92,13 @@ SCHEMAS = {
             foreign key (a, kind) references t.a (name, kind), check (a <> kind)
         );
     """,
+    "a key that is not where its row leads": """
+        create table t.x (
+            id integer primary key, above integer references t.x, other integer references t.x, kind text not null,
+            check (id <> above), check (id <> other), check ((above is null) = (kind = 'top')),
+            check (other is null or above is not null)
+        );
+    """,
     "one of two references, and what both lead further by": """
         create table t.a (id integer primary key);
         create table t.b (id integer primary key);
