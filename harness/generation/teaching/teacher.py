@@ -9,7 +9,7 @@ from harness.catalog.model import Missing, Table
 from harness.generation.hints import words
 from harness.generation.pools import Pools, Unfillable
 from harness.generation.supply import Supply
-from harness.generation.teaching import columns, parents
+from harness.generation.teaching import beside, columns, parents
 from harness.generation.teaching.attempt import Attempt, Function, Obstacle, dynamic, functions, place, running
 from harness.generation.teaching.trials import Case, Trials
 from harness.generation.types import Unsupported
@@ -48,9 +48,9 @@ _BY_TRIGGER: tuple[Lesson, ...] = (
     columns.present,
     parents.present,
     parents.agree,
-    parents.looked_up,
-    parents.looked_up_above,
-    parents.sibling,
+    beside.looked_up,
+    beside.looked_up_above,
+    beside.sibling,
     parents.past_those,
 )
 _BY_REFERENCE: tuple[Lesson, ...] = (parents.row_before, parents.lead, columns.value, columns.tied)

@@ -11,7 +11,7 @@ from functools import cached_property
 from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 
-from harness.catalog.model import Missing, Table
+from harness.catalog.model import Column, Missing, Table
 from harness.generation.draft import Draft
 from harness.generation.examples import examples
 from harness.generation.hints import Hints, of_bodies, words
@@ -215,6 +215,16 @@ class Case:
         before = self.attempt.refusal
         return refusal is None or (refusal.sqlstate, refusal.constraint) != (before.sqlstate, before.constraint)
 
+    @cached_property
+    def mentioned(self) -> list[Table]:
+        """The tables that the functions name, without the row's own."""
+        spoken = words(self.bodies, r"[\w.]+")
+        return [
+            each
+            for each in self.pools.catalog.tables.values()
+            if each.name != self.table.name and ({str(each.name).lower(), each.name.table.lower()} & spoken)
+        ]
+
     def shown(self, name: str) -> list[str]:
         """What the views that the functions look into show in a column of this name."""
         return [value for view in self._views for value in self.pools.oracle.shown(view, name)]
@@ -272,3 +282,9 @@ class Case:
         """Whether these rows are accepted: what they were refused for is no progress of a row behind them."""
         refusal = self.refused(before[:-1], before[-1]) if before else None
         return refusal is None or self.trials.waits(refusal)
+
+
+def comparable(one: Column, other: Column) -> bool:
+    """Whether values of one column can be those of another: all integers can be compared."""
+    integers = ("int2", "int4", "int8")
+    return one.base_name == other.base_name or (one.base_name in integers and other.base_name in integers)
