@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -11,8 +13,9 @@ from generation.test_draft import SCHEMAS, X
 from harness.catalog import read
 from harness.database.connection import Server
 from harness.generation import Draft, Oracle, Pools
+from harness.generation.lineage import joined
 from harness.generation.variety import stock
-from harness.probes import Insert
+from harness.probes import Insert, Statement
 
 QUICK = settings(
     max_examples=10,
@@ -40,17 +43,17 @@ def test_every_variant_of_a_row_is_accepted(schema: str, database: tuple[Server,
             row = draft.row(X)
             known = stock(pools, catalog.table(X), ())
             variants = [{**row, **dict(zip(known.columns, values, strict=True))} for values in known.part(row, 8)]
-            _all_accepted(connection, draft.inserts, variants)
+            _all_accepted(connection, joined(draft.inserts, draft.rings), variants)
 
         accepted()
 
 
 def _all_accepted(
-    connection: psycopg.Connection[object], inserts: list[Insert], variants: list[dict[str, str | None]]
+    connection: psycopg.Connection[object], setup: Sequence[Statement], variants: list[dict[str, str | None]]
 ) -> None:
     with connection.transaction(force_rollback=True):
-        for insert in inserts:
-            connection.execute(insert.sql.encode())
+        for statement in setup:
+            connection.execute(statement.sql.encode())
         for variant in variants:
             with connection.transaction(force_rollback=True):
                 connection.execute(Insert(X, variant).sql.encode())
