@@ -156,8 +156,10 @@ class Draft:
 
     def value(self, table: TableName, column: str, other_than: Mapping[str, str | None]) -> str | None:
         """A value for one column of a row that keeps all rules and differs from the one it has."""
-        definition, own = self._catalog.table(table), {alike(other_than[column])}
-        return self._untaken(definition, column, other_than, own, self._pools.of(definition))
+        definition, taken = self._catalog.table(table), {alike(other_than[column])}
+        if any(columns == (column,) for _, columns in self._pools.keys(definition)):
+            taken |= {alike(row.get(column)) for row in self._kinship.rows(table)}
+        return self._untaken(definition, column, other_than, taken, self._pools.of(definition))
 
     def _untaken(
         self,

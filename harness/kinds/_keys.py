@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+from hypothesis import reject
+
 from harness.generation import Draft, Unfillable
 from harness.generation.exclusions import Exclusion
 from harness.kinds.base import Subject, show
@@ -45,7 +47,7 @@ def duplicates(
     table = subject.table.name
     inside = inside or {}
     present = (*present, *columns)
-    resident = draft.insert(table, inside, present)
+    resident = _there(draft.insert(table, inside, present), present)
     room = room_for_rows(subject)
     other = draft.insert(table, inside, present) if room >= ROOM else None
     keep_apart(subject, draft, columns, [resident] if other is None else [resident, other])
@@ -66,6 +68,11 @@ def duplicates(
             value = show({name: near[name] for name in columns})
             another = Probe(Insert(table, near), Accepted(1), f"another {column} accepted", value, required=required)
             yield subject.varied(another, unvaried)
+
+
+def _there(row: dict[str, str | None], present: tuple[str, ...]) -> dict[str, str | None]:
+    """The row, if it has what has to be there: where no combination that was found does, it is none of this part."""
+    return reject() if any(row[column] is None for column in present) else row
 
 
 def room_for_rows(subject: Subject) -> float:
@@ -95,7 +102,7 @@ def pair(
 ) -> Iterator[Probe | Family]:
     """Two rows with the same key under ``fixed`` values: outside the rule, or with a NULL in the key."""
     table = subject.table.name
-    resident = draft.insert(table, fixed, present)
+    resident = _there(draft.insert(table, fixed, present), present)
     key = {column: resident[column] for column in columns}
     same = draft.row(table, {**fixed, **key}, present)
     probe = Probe(Insert(table, same), wanted, aspect, f"a second {show(key)}", required=False)

@@ -101,7 +101,7 @@ class Unique(Kind):
         refused_null = refused if self.nulls == "not distinct" else Accepted(1)
 
         def build(draft: Draft) -> Scenario:
-            fixed, present = _fix(subject, draft, inside, outside)
+            fixed, present = self._fix(subject, draft, inside, outside)
             probes: list[Probe | Family] = list(
                 duplicates(subject, draft, self.unique, refused, fixed, present, implied)
             )
@@ -110,7 +110,7 @@ class Unique(Kind):
                     null = {**fixed, column: None}
                     probes += pair(subject, draft, self.unique, refused_null, f"null in {column}", null, present)
             if outside:
-                fixed, present = _fix(subject, draft, outside, inside)
+                fixed, present = self._fix(subject, draft, outside, inside)
                 probes += pair(subject, draft, self.unique, Accepted(1), "outside of where", fixed, present)
             return Scenario(tuple(draft.inserts), tuple(probes))
 
@@ -122,7 +122,7 @@ class Unique(Kind):
         watch = no_duplicates(table.name, self.unique, self.where, self.nulls == "not distinct")
 
         def build(draft: Draft) -> Races:
-            fixed, present = _fix(subject, draft, inside, outside)
+            fixed, present = self._fix(subject, draft, inside, outside)
             present = (*present, *self.unique)
             others = [draft.insert(table.name, fixed, present) for _ in range(2)]
             one = draft.row(table.name, fixed, present)
@@ -141,6 +141,23 @@ class Unique(Kind):
             return Races(tuple(draft.inserts), tuple(races))
 
         return subject.scenarios(build)
+
+    def _fix(
+        self, subject: Subject, draft: Draft, sides: Sequence[Side], beyond: Sequence[Side]
+    ) -> tuple[Side, tuple[str, ...]]:
+        """One of these sets of values.
+
+        A foreign key's value comes from its parent, and each row has a key of its own: only that they are there is
+        fixed, unless with another value the row is ``beyond``.
+        """
+        chosen = draft.choose(sides)
+        own = {*self.unique, *subject.table.foreign_columns}
+        present = tuple(
+            column
+            for column, value in chosen.items()
+            if column in own and value is not None and not any(_turns(column, chosen, other) for other in beyond)
+        )
+        return {column: value for column, value in chosen.items() if column not in present}, present
 
     def _sides(self, subject: Subject) -> tuple[list[Side], list[Side]]:
         """Values of the columns in ``where`` for which the rule holds, and for which it does not."""
@@ -169,22 +186,6 @@ class Unique(Kind):
         if not inside:
             raise Unreliable(f"no values found for which {self.where} is true")
         return inside, outside
-
-
-def _fix(subject: Subject, draft: Draft, sides: Sequence[Side], beyond: Sequence[Side]) -> tuple[Side, tuple[str, ...]]:
-    """One of these sets of values.
-
-    A foreign key's value comes from its parent: only its being there is fixed, unless with another the row is
-    ``beyond``.
-    """
-    chosen = draft.choose(sides)
-    foreign = subject.table.foreign_columns
-    present = tuple(
-        column
-        for column, value in chosen.items()
-        if column in foreign and value is not None and not any(_turns(column, chosen, other) for other in beyond)
-    )
-    return {column: value for column, value in chosen.items() if column not in present}, present
 
 
 def _turns(column: str, one: Side, other: Side) -> bool:
