@@ -74,6 +74,8 @@ class Draft:
         """Rows among the inserts whose triggers are not to fire."""
         self.cleared: dict[int, Statement] = {}
         """For rows among the inserts, by ``id()``, what takes away the ones that a trigger has made in their place."""
+        self.shares = False
+        """Whether rows have ancestors in common once there are plenty: where only their own parents are looked at."""
         self.later: list[Insert] = []
         """Rows as they may have become, which stand after all the others."""
 
@@ -437,7 +439,7 @@ class Draft:
         met = self._kinship.met(table, key, known, named=back)
         if met is None and depth:
             # Where ancestors are to agree, those of another row may not.
-            met = self._kinship.shared(table, key, known, begun=self._related is not None)
+            met = self._kinship.shared(table, key, known, begun=not self.shares or self._related is not None)
         # A unique column that is referred to may be NULL, but such a row nothing refers to.
         return met if met is not None else self._new_parent(referenced.name, known, depth, key.referenced_columns)
 

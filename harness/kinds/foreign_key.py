@@ -129,6 +129,7 @@ class ForeignKey(Kind):
         reference = self._reference(subject)
 
         def build(draft: Draft) -> Scenario:
+            draft.shares = True
             probes = [*self._orphans(subject, draft, reference), *actions(subject, draft, reference)]
             return Scenario(tuple(draft.inserts), tuple(probes))
 
