@@ -162,9 +162,8 @@ class Kinship:
         if key.references is None or not (self.crowded if begun else len(self.inserts) > PLENTY):
             return None
         own = self._path[-1].row
-        since = {id(insert) for insert in self.inserts[self._before :]} if begun else ()
-        for insert in self._ancestors.get(key.references, ()):
-            if (begun and id(insert) not in since) or not known.items() <= insert.values.items():
+        for insert in self.inserts[self._before :] if begun else self._ancestors.get(key.references, ()):
+            if insert.table != key.references or not known.items() <= insert.values.items():
                 continue
             led = {name: insert.values.get(to) for name, to in zip(key.columns, key.referenced_columns, strict=True)}
             if not clashes(table, {**own, **led}, self.rows(table.name), set(led)):
