@@ -13,9 +13,6 @@ from harness.kinds.base import Subject, show
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Update, Wanted
 from harness.project import sql
 
-ROOM = 5
-"""Rows that a table has to have room for, so that its keys are tried on rows that stand and rows that are new."""
-
 Fixed = Mapping[str, str | None]
 
 
@@ -40,16 +37,16 @@ def duplicates(
 ) -> Iterator[Probe | Family]:
     """Two rows stand; a third with the key of the first is refused, on insert and by an update of the second.
 
-    Where there can be only a few rows, one of them stands. Rows that differ from the first in one column of the key are
-    accepted. ``inside`` values and the ``present`` columns keep all rows in the part of the table that the rule holds
-    for. A key that is ``implied`` by a narrower one lets no such rows pass.
+    Where there is no room for a third row, one of them stands. Rows that differ from the first in one column of the key
+    are accepted. ``inside`` values and the ``present`` columns keep all rows in the part of the table that the rule
+    holds for. A key that is ``implied`` by a narrower one lets no such rows pass.
     """
     table = subject.table.name
     inside = inside or {}
     present = (*present, *columns)
     resident = _there(draft.insert(table, inside, present), present)
     room = room_for_rows(subject)
-    other = draft.insert(table, inside, present) if room >= ROOM else None
+    other = draft.insert(table, inside, present) if room > 2 else None
     keep_apart(subject, draft, columns, [resident] if other is None else [resident, other])
     key = {column: resident[column] for column in columns}
     same = draft.row(table, {**inside, **key}, present)

@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from harness.catalog.parts import Part
 from harness.generation import Draft
 from harness.kinds._deferrable import deferrable, timed
-from harness.kinds._keys import ROOM, duplicates, refuses_null_itself, room_for_rows
+from harness.kinds._keys import duplicates, refuses_null_itself, room_for_rows
 from harness.kinds.base import Fact, Kind, Subject, column_list
 from harness.probes import Probe, Refused, Scenario, Update
 from harness.probes.statement import Insert
 from harness.project.keys import key, name, names
 from harness.project.model import TableName
+
+ROOM = 5
+"""Rows that are tried where there is room: two that stand and another for the key, two more for NULL."""
 
 
 @dataclass(frozen=True)

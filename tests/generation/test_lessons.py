@@ -22,6 +22,18 @@ def trigger(body: str, when: str = "before insert", table: str = "x") -> str:
     )
 
 
+OF_ONE_OWNER = (
+    "create table t.kinds (id integer primary key, owner integer not null references t.users (id));"
+    "create table t.parts (id integer primary key, owner integer not null references t.users (id));"
+    "create table t.x (kind integer not null references t.kinds (id),"
+    " part integer not null references t.parts (id));"
+    + trigger(
+        "if (select owner from t.kinds where id = new.kind) <> (select owner from t.parts where id = new.part)"
+        " then raise exception 'no'; end if;"
+    )
+)
+"""A row whose two references have to agree on whose they are."""
+
 LESSONS = {
     "a constant": (
         "create table t.x (id integer primary key, note text, code text not null);"
@@ -173,15 +185,7 @@ LESSONS = {
         None,
     ),
     "references that agree above": (
-        "create table t.users (id integer primary key);"
-        "create table t.kinds (id integer primary key, owner integer not null references t.users (id));"
-        "create table t.parts (id integer primary key, owner integer not null references t.users (id));"
-        "create table t.x (kind integer not null references t.kinds (id),"
-        " part integer not null references t.parts (id));"
-        + trigger(
-            "if (select owner from t.kinds where id = new.kind) <> (select owner from t.parts where id = new.part)"
-            " then raise exception 'no'; end if;"
-        ),
+        "create table t.users (id integer primary key);" + OF_ONE_OWNER,
         Supply(related=True),
     ),
     "one row for all": (
@@ -243,15 +247,7 @@ LESSONS = {
     "references that agree on one of a tree": (
         "create table t.users (id integer primary key,"
         " above integer not null references t.users (id) check (above = 1));"
-        "insert into t.users values (1, 1);"
-        "create table t.kinds (id integer primary key, owner integer not null references t.users (id));"
-        "create table t.parts (id integer primary key, owner integer not null references t.users (id));"
-        "create table t.x (kind integer not null references t.kinds (id),"
-        " part integer not null references t.parts (id));"
-        + trigger(
-            "if (select owner from t.kinds where id = new.kind) <> (select owner from t.parts where id = new.part)"
-            " then raise exception 'no'; end if;"
-        ),
+        "insert into t.users values (1, 1);" + OF_ONE_OWNER,
         Supply(related=True),
     ),
     "one rule after another": (
