@@ -19,8 +19,9 @@ from harness.catalog.model import Catalog, Column, Missing, Table
 from harness.errors import ProjectError
 from harness.generation.draft import Draft
 from harness.generation.lineage import joined
-from harness.generation.pools import Pools, Unfillable
+from harness.generation.pools import Pools
 from harness.generation.room import added
+from harness.generation.rules import Unfillable
 from harness.generation.types import Unsupported, array, values
 from harness.probes.statement import Statement, identifier, qualified
 from harness.project.model import TableName

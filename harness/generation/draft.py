@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TypeVar
@@ -10,17 +9,15 @@ from typing import TypeVar
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from harness.catalog.model import Constraint, Index, Table
-from harness.generation.alike import alike, beside, end_chain, untaken
-from harness.generation.choices import Choices, Dealt, Draw, Drawn, Numbered, anything
-from harness.generation.exclusions import apart
+from harness.catalog.model import Constraint, Table
+from harness.generation.alike import end_chain
+from harness.generation.choices import Draw
+from harness.generation.columns import Columns
 from harness.generation.kinship import Kinship, Row, clashes
 from harness.generation.lineage import clearing
-from harness.generation.oracle import Tuple
 from harness.generation.pool import Pool
 from harness.generation.pools import Pools
 from harness.generation.supply import NOTHING, Supply
-from harness.generation.types import nth
 from harness.probes.statement import Insert, Statement, Values
 from harness.project.model import TableName
 
@@ -28,15 +25,6 @@ T = TypeVar("T")
 
 DEPTH = 50
 """Parents of parents before a chain of foreign keys is given up."""
-
-WIDEST = 40
-"""Numbers that are drawn at once for one row."""
-
-OTHERS = 8
-"""Values that are tried on the server where no combination has what a row has."""
-
-TRIES = 20
-"""Numbers tried for a key before it counts as one that has no more."""
 
 
 class Draft:
@@ -55,12 +43,9 @@ class Draft:
         self._catalog = pools.catalog
         self._pools = pools
         self._rich = rich
-        self._choices: Choices = Drawn(draw, rich)
-        self._dealt: Dealt | None = None
         self._kinship = Kinship(standing or {})
+        self._columns = Columns(draw, pools, self._kinship, rich)
         self._related: dict[TableName, Values] | None = None
-        self._keys: dict[tuple[TableName, str], set[Tuple]] = {}
-        self._numbers = itertools.count(1)
         self.inserts = self._kinship.inserts
         self.rings = self._kinship.rings
         """Rows among the inserts that refer to one another in a circle: one statement has to insert them."""
@@ -141,7 +126,7 @@ class Draft:
         if not free:
             return None
         row = dict(self.choose(free))
-        self._add(table, row)
+        self._columns.add(table, row)
         insert = Insert(name, row)
         self.inserts.append(insert)
         self.stood.append(insert)
@@ -158,45 +143,11 @@ class Draft:
 
     def value(self, table: TableName, column: str, other_than: Mapping[str, str | None]) -> str | None:
         """A value for one column of a row that keeps all rules and differs from the one it has."""
-        definition, taken = self._catalog.table(table), {alike(other_than[column])}
-        if any(columns == (column,) for _, columns in self._pools.keys(definition)):
-            taken |= {alike(row.get(column)) for row in self._kinship.rows(table)}
-        return self._untaken(definition, column, other_than, taken, self._pools.of(definition))
-
-    def _untaken(
-        self,
-        table: Table,
-        column: str,
-        row: Mapping[str, str | None],
-        taken: Collection[str | None],
-        pools: Sequence[Pool],
-        numbered: bool = False,
-    ) -> str | None:
-        """A value for one column of a row that keeps the rules of the ``pools`` and is none of the ``taken`` ones.
-
-        If ``numbered`` it is a plain one that takes no draw: where Hypothesis has put the same value in two places, it
-        gives up on an example that then takes more draws.
-        """
-        pool = next((pool for pool in pools if column in pool.columns), None)
-        if pool is None:
-            drawn: Iterator[str | None] = (self.draw(anything(table.column(column), True, False)) for _ in range(1))
-            numbers = (self._numbered(table, column) for _ in range(TRIES))
-            options = itertools.chain(numbers, drawn) if numbered else itertools.chain(drawn, numbers)
-            other = next((value for value in options if value and alike(value) not in taken), None)
-            return other if other is not None else reject()
-        index = pool.columns.index(column)
-        rest = {name: row[name] for name in pool.columns if name != column}
-        fitting = [each[index] for each in pool.fitting(rest, (column,)) if alike(each[index]) not in taken]
-        if not fitting:
-            # No combination has what the row has got from what it refers to, or there are few of them.
-            found = dict.fromkeys(each[index] for each in pool.fitting({}, (column,)))
-            free = [value for value in found if alike(value) not in taken]
-            fitting = self._pools.fitting_beside(table, column, tuple(free[:OTHERS]), rest)
-        return str(self._choices.one_of(fitting)) if fitting else reject()
+        return self._columns.value(self._catalog.table(table), column, other_than)
 
     def choose(self, options: Sequence[T]) -> T:
         """One of these; shrinks towards the first."""
-        return self._choices.one_of(options)
+        return self._columns.choices.one_of(options)
 
     def some(self, options: Sequence[T], count: int) -> Sequence[T]:
         """All of these, or of more than ``count`` the first half and a drawn part of the rest."""
@@ -219,17 +170,34 @@ class Draft:
         row: Row = dict(fixed)
         present = (*present, *(name for name in supply.present if name not in fixed))
         pools = self._pools.of(table) if pools is None else pools
-        circular = table.name in self._pools.circular
         if depth and table.foreign_columns:
             # What may be NULL need not lead round a circle.
-            around = self._pools.circular if circular else frozenset()
+            around = self._pools.circular if table.name in self._pools.circular else frozenset()
             end_chain(table, row, pools, self._kinship.above | around | {table.name}, present)
-        outer, self._choices = self._choices, self._chosen_by(table, depth)
-        self._draw_apart(table, row)
-        self._draw_pools(pools, row, present)
-        if circular and (depth or self._awaited(table)):
+        with self._columns.chosen(table, depth):
+            self._fill(table, row, fixed, present, pools, supply, depth)
+        ordered = {column.name: row[column.name] for column in table.columns if column.name in row}
+        row.clear()
+        row.update(ordered)
+        self._columns.add(table, row)
+        return row
+
+    def _fill(
+        self,
+        table: Table,
+        row: Row,
+        fixed: Row,
+        present: tuple[str, ...],
+        pools: Sequence[Pool],
+        supply: Supply,
+        depth: int,
+    ) -> None:
+        """Draws the columns that a row has not yet, and its parents."""
+        self._columns.keep_apart(table, row)
+        self._columns.combine(row, pools, present)
+        if table.name in self._pools.circular and (depth or self._awaited(table)):
             # Its key, before its parents: one of them may have to refer to it.
-            self._draw_key(table, row, fixed, present, pools, numbered=bool(depth))
+            self._columns.key(table, row, fixed, present, pools, numbered=bool(depth))
         valued = {column for pool in pools for column in pool.valued if row[column] is not None}
         meeting = self.related() if supply.related and self._related is None else nullcontext()
         with self._kinship.drawing(table.name, row), meeting:
@@ -237,29 +205,9 @@ class Draft:
             if supply.past_triggers or (supply.made and not depth):
                 self.silent += self._kinship.parents(table, row)
             names = [column.name for column in table.columns if column.is_supplied and column.name not in row]
-            self._draw_free(table, row, names, present, numbered=bool(depth) and not self._rich)
-            self._make_distinct(table, row, fixed, pools)
+            self._columns.free(table, row, names, present, numbered=bool(depth) and not self._rich)
+            self._columns.make_distinct(table, row, fixed, pools)
             self._draw_beside(supply, row, depth)
-        self._choices = outer
-        ordered = {column.name: row[column.name] for column in table.columns if column.name in row}
-        row.clear()
-        row.update(ordered)
-        self._add(table, row)
-        return row
-
-    def _add(self, table: Table, row: Row) -> None:
-        """A row is complete: no other one has its keys."""
-        for key, columns in self._pools.keys(table):
-            self._taken(table, key, columns).add(_key(row, columns))
-        self._kinship.add(table.name, row)
-
-    def _chosen_by(self, table: Table, depth: int) -> Choices:
-        """A row is chosen by numbers that are drawn at once, and each that only has to be there by one of them."""
-        if self._rich:
-            return self._choices
-        if not depth or self._dealt is None:
-            self._dealt = Dealt(self.draw, min(len(table.columns), WIDEST))
-        return Numbered(self.draw, self._dealt.number()) if depth else self._dealt
 
     def _draw_beside(self, supply: Supply, row: Row, depth: int) -> None:
         """Has the rows stand that have to be beside a row."""
@@ -279,44 +227,6 @@ class Draft:
     def _awaited(self, table: Table) -> bool:
         """Whether other rows can refer to one of this table before it is there."""
         return any(key.deferred for _, key in self._pools.referencing.get(table.name, ()))
-
-    def _draw_key(
-        self,
-        table: Table,
-        row: Row,
-        fixed: Row,
-        present: tuple[str, ...],
-        pools: Sequence[Pool],
-        numbered: bool,
-    ) -> None:
-        """Draws the columns that other tables refer to and that lead nowhere themselves."""
-        referenced = [name for _, key in self._pools.referencing.get(table.name, ()) for name in key.referenced_columns]
-        names = [
-            name
-            for name in dict.fromkeys(referenced)
-            if name not in row and name not in table.foreign_columns and table.column(name).is_supplied
-        ]
-        self._draw_free(table, row, names, present, numbered)
-        self._make_distinct(table, row, fixed, pools)
-
-    def _draw_apart(self, table: Table, row: Row) -> None:
-        """Values that no other row of the scenario has, where an exclusion constraint keeps rows apart."""
-        for options in apart(self._pools, table):
-            others = self._kinship.rows(table.name)
-            foreign = table.foreign_columns & row.keys()
-            siblings = [other for other in others if all(other.get(column) == row[column] for column in foreign)]
-            # Where all are taken, one that no row of the same parents has.
-            free = untaken(options, row, others) or untaken(options, row, siblings)
-            if free:
-                row.update(self._choices.one_of(free))
-
-    def _draw_pools(self, pools: Sequence[Pool], row: Row, present: tuple[str, ...]) -> None:
-        for pool in pools:
-            fitting = pool.fitting(row, present) or pool.fitting_nulls(row, present)
-            # What is fixed may lie outside the pool: the rest is then drawn as if it were not there.
-            choice = self._choices.one_of(fitting or pool.rows)
-            for column, value in zip(pool.columns, choice, strict=True):
-                row.setdefault(column, value)
 
     def _draw_parents(
         self,
@@ -369,7 +279,7 @@ class Draft:
             others = dict.fromkeys(entry[pool.columns.index(own)] for entry in pool.fitting({}, (own,)))
             free = [value for value in others if not clashes(referenced, {**known, to: value}, rows, {*known})]
             if free:
-                row[own] = self._choices.one_of(free)
+                row[own] = self._columns.choices.one_of(free)
                 return {**known, to: row[own]}
         return known
 
@@ -406,7 +316,7 @@ class Draft:
             return True
         if decided or set(nullable) & set(present):
             return False
-        return key.references == table.name or self._kinship.crowded or self._choices.leaves_null()
+        return key.references == table.name or self._kinship.crowded or self._columns.choices.leaves_null()
 
     def _parent(self, table: Table, key: Constraint, known: Row, firm: Row, depth: int) -> Values:
         assert key.references is not None
@@ -456,59 +366,7 @@ class Draft:
             self.cleared[id(insert)] = clearing(table, parent)
         return parent
 
-    def _draw_free(
-        self, table: Table, row: Row, names: Sequence[str], present: tuple[str, ...], numbered: bool
-    ) -> None:
-        """Draws columns that no rule ties to anything; if ``numbered``, keys have a number that no other row has."""
-        for name in names:
-            column = table.column(name)
-            keyed = name in self._pools.keyed(table)
-            optional = not column.identity and not column.not_null and name not in present
-            known = self._numbered(table, name) if numbered and (keyed or column.identity) else None
-            row[name] = known or self._choices.value(column, keyed, optional)
-
-    def _numbered(self, table: Table, name: str) -> str | None:
-        """A value for the key of one more row, if its type has a plain one; no two tables have the same.
-
-        Where many rows stand, most often numbered as well, it comes behind them.
-        """
-        count = self._pools.count(table)
-        return nth(table.column(name), next(self._numbers) + (count if count > TRIES else 0))
-
-    def _make_distinct(self, table: Table, row: Row, fixed: Values, pools: Sequence[Pool]) -> None:
-        """Redraws one column of each unique key that another row has, of the scenario or of those that stand."""
-        for key, columns in self._pools.keys(table):
-            own = _key(row, columns)
-            if None in own and not key.nulls_not_distinct:
-                continue
-            crowded = self._pools.crowded(table)
-            stands = not crowded and self._pools.standing.taken(table, key, row)
-            if not stands and own not in self._taken(table, key, columns):
-                continue
-            free = [column for column in columns if column not in table.foreign_columns and column not in fixed]
-            if not free:
-                # All of it is fixed: the row is meant to have the key of another.
-                if all(column in fixed for column in columns):
-                    continue
-                reject()
-            others = {alike(other[free[-1]]) for other in self._kinship.rows(table.name)}
-            standing = frozenset() if crowded else self._pools.standing.keys(table, key)
-            taken = others | beside(standing, own, columns.index(free[-1]))
-            row[free[-1]] = self._untaken(table, free[-1], row, taken, pools, numbered=True)
-
-    def _taken(self, table: Table, key: Index, columns: tuple[str, ...]) -> set[Tuple]:
-        """The keys of the rows there are."""
-        found = self._keys.get((table.name, key.name))
-        if found is None:
-            found = {_key(row, columns) for row in self._kinship.rows(table.name)}
-            self._keys[table.name, key.name] = found
-        return found
-
 
 def _own(row: Values, value: str | None) -> str | None:
     """A value as a row beside another has it: what begins with ``$`` is that one's."""
     return row.get(value[1:]) if value is not None and value.startswith("$") else value
-
-
-def _key(row: Values, columns: tuple[str, ...]) -> Tuple:
-    return tuple(alike(row.get(column)) for column in columns)

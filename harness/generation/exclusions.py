@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from harness.catalog.model import Table
 from harness.generation.oracle import Answer
-from harness.generation.pools import Pools, supplied
+from harness.generation.pools import Pools
+from harness.generation.rules import supplied
 
 Values = Mapping[str, str | None]
 ROWS = 400

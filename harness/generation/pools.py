@@ -6,52 +6,37 @@ draws) are laid out and PostgreSQL is asked which combinations pass. Columns tha
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
 
-from harness.catalog.model import Catalog, Column, Constraint, Index, Table
+from harness.catalog.model import Catalog, Constraint, Index, Table
 from harness.generation.alike import columns_of
-from harness.generation.candidates import candidates
-from harness.generation.hints import Hints, hints
+from harness.generation.combinations import Combinations
 from harness.generation.lineage import circular
 from harness.generation.oracle import Answer, Oracle, Tuple
 from harness.generation.pool import Pool
-from harness.generation.search import Choice, Search, product
+from harness.generation.rules import (
+    Rule,
+    computable,
+    domain_rules,
+    domains_above,
+    mentioned,
+    narrowed,
+    referencing,
+    supplied,
+    tied,
+)
+from harness.generation.search import product
 from harness.generation.standing import LIMIT, Standing
 from harness.generation.supply import Supply, with_leads
-from harness.generation.types import narrower, on_trial
+from harness.generation.types import on_trial
 from harness.probes.statement import condition, identifier, literal, qualified
-from harness.project import sql
 from harness.project.model import TableName
 
 T = TypeVar("T")
-
-ENOUGH = 40
-"""Values of a column that is part of a key, so that rows of a scenario can differ in it."""
-
-
-SEEN = 20
-"""Combinations, and values of a column, by which it is seen whether rules ask for the value of a reference."""
-
-
-class Unfillable(Exception):
-    """No candidate keeps all the rules of some columns."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A predicate on the rows of a table. ``constraint`` is the name it has, or should have, in the catalog.
-
-    At ``birth`` means that only a row that is inserted has to keep it: later it may move on.
-    """
-
-    predicate: str
-    constraint: str | None = None
-    birth: bool = False
 
 
 class Pools:
@@ -75,8 +60,7 @@ class Pools:
         self._bare = catalog
         self._declared = declared
         self._pools: dict[tuple[TableName, bool, tuple[str, ...]], tuple[Pool, ...]] = {}
-        self._hints: dict[tuple[str, tuple[str, ...]], Hints] = {}
-        self._readable: dict[tuple[str, Tuple], Tuple] = {}
+        self._combinations = Combinations(oracle)
         self._remembered: dict[Hashable, Any] = {}
         self._keys: dict[TableName, tuple[tuple[Index, tuple[str, ...]], ...]] = {}
         self._keyed: dict[TableName, frozenset[str]] = {}
@@ -109,7 +93,10 @@ class Pools:
     def supplied(self, table: Table) -> tuple[Rule, ...]:
         """What rows are made of, though the table takes others: what people say, and what fits where it is led to."""
         narrow = (
-            *(Rule(predicate, "the columns that lead to it") for predicate in self._narrowed(table)),
+            *(
+                Rule(predicate, "the columns that lead to it")
+                for predicate in narrowed(table, self.referencing.get(table.name, ()))
+            ),
             *(Rule(predicate, "the rows that it leads to") for predicate in self._led(table)),
         )
         supply = self.supplies.get(table.name)
@@ -119,16 +106,12 @@ class Pools:
         stated = replace(supply, values={**supply.values, **values})
         return (*narrow, *(Rule(predicate, "rows") for predicate in stated.predicates(table)))
 
-    def _narrowed(self, table: Table) -> Iterator[str]:
-        """What fits into the columns that refer to a table, where their types are narrower than those of its key."""
-        for child, key in self.referencing.get(table.name, ()):
-            for name, referenced in zip(key.columns, key.referenced_columns, strict=True):
-                yield from narrower(child.column(name), table.column(referenced))
-
     def _led(self, table: Table) -> Iterator[str]:
         """What columns that rules speak of can be, where they lead to another domain, or to reference data."""
-        spoken = {name for rule in self.rules(table) for name in _mentioned(table, rule)}
-        yield from (predicate for predicate in self._domains_above(table) if {*supplied(table, predicate)} <= spoken)
+        spoken = {name for rule in self.rules(table) for name in mentioned(table, rule)}
+        yield from (
+            predicate for predicate in domains_above(self.catalog, table) if {*supplied(table, predicate)} <= spoken
+        )
         for key in table.of_type("f"):
             above = self.catalog.tables.get(key.references) if key.references else None
             # Round a circle nobody would be the first to know.
@@ -142,31 +125,18 @@ class Pools:
 
     def typed(self, table: Table) -> tuple[str, ...]:
         """What no CHECK of a table says of its columns: their domains, and those of the columns that they lead to."""
-        own = (rule.predicate for column in table.columns for rule in _domain_rules(column))
-        return (*own, *self._domains_above(table))
-
-    def _domains_above(self, table: Table) -> Iterator[str]:
-        for key in table.of_type("f"):
-            above = self.catalog.tables.get(key.references) if key.references else None
-            for name, referenced in zip(key.columns, key.referenced_columns, strict=True):
-                other = above.column(referenced) if above else table.column(name)
-                if other.type != table.column(name).type:
-                    yield from (sql.replace_value(expression, name) for expression in other.domain_checks)
+        own = (rule.predicate for column in table.columns for rule in domain_rules(column))
+        return (*own, *domains_above(self.catalog, table))
 
     @cached_property
     def referencing(self) -> Mapping[TableName, Sequence[tuple[Table, Constraint]]]:
         """The foreign keys that lead to each table, with the tables that have them."""
-        found: dict[TableName, list[tuple[Table, Constraint]]] = {}
-        for table in self.catalog.tables.values():
-            for key in table.of_type("f"):
-                if key.references is not None:
-                    found.setdefault(key.references, []).append((table, key))
-        return found
+        return referencing(self.catalog)
 
     def rules(self, table: Table) -> tuple[Rule, ...]:
         """Declared rules, then the catalog's: CHECKs, those of the columns' domains, bounds of partitions."""
         checks = [Rule(check.expression or "true", check.name) for check in table.of_type("c")]
-        domains = [rule for column in table.columns for rule in _domain_rules(column)]
+        domains = [rule for column in table.columns for rule in domain_rules(column)]
         bounds = [Rule(table.bounds, f"the bounds of the partitions of {table.name}")] if table.bounds else []
         return (*self._declared.get(table.name, ()), *checks, *domains, *bounds, *computable(table))
 
@@ -178,15 +148,20 @@ class Pools:
         if (table.name, born, also) not in self._pools:
             known = (*self.rules(table), *self.supplied(table), *map(Rule, also))
             rules = [rule for rule in known if born or not rule.birth]
-            pools = tuple(self._pool(table, group, rules, also) for group in self._grouped(table, rules))
+            pools = tuple(
+                self._combinations.pool(self.catalog, table, group, rules, known, supplying=not also)
+                for group in self._grouped(table, rules)
+            )
             self._pools[table.name, born, also] = pools
         return self._pools[table.name, born, also]
 
     def _grouped(self, table: Table, rules: Sequence[Rule]) -> list[tuple[str, ...]]:
         """The columns that rules tie together, and each other one whose values only the server can tell."""
-        groups = list(_groups(table, rules))
-        tied = {column for group in groups for column in group}
-        alone = [each.name for each in table.columns if each.is_supplied and each.name not in tied and on_trial(each)]
+        groups = list(tied(table, rules))
+        grouped = {column for group in groups for column in group}
+        alone = [
+            each.name for each in table.columns if each.is_supplied and each.name not in grouped and on_trial(each)
+        ]
         return [*groups, *((name,) for name in alone)]
 
     @cached_property
@@ -210,7 +185,7 @@ class Pools:
 
         def found() -> list[str | None]:
             rows = [(value, *others.values()) for value in values]
-            return [row[0] for row in self._keeping(table, columns, rows, rules)]
+            return [row[0] for row in self._combinations.keeping(table, columns, rows, rules)]
 
         return self.remembered(("beside", table.name, values, tuple(others.items())), found)
 
@@ -322,222 +297,20 @@ class Pools:
 
     def candidates(self, table: Table, column: str, rules: Iterable[Rule]) -> Tuple:
         """Candidate values of one column, by what all the rules that mention it let suppose."""
-        definition = table.column(column)
-        predicates = tuple(rule.predicate for rule in rules if column in _mentioned(table, rule))
-        if (table.name.schema, predicates) not in self._hints:
-            self._hints[table.name.schema, predicates] = hints(self.oracle, table.name.schema, predicates)
-        found = candidates(definition, self._hints[table.name.schema, predicates].also(self._defaults(definition)))
-        if not on_trial(definition):
-            return found
-        if (definition.type, found) not in self._readable:
-            texts = self.oracle.readable(definition.type, [text for text in found if text is not None])
-            self._readable[definition.type, found] = (*texts, None)
-        return self._readable[definition.type, found]
-
-    def _defaults(self, column: Column) -> list[str]:
-        """The constants of a column's default: whoever wrote it thought that the rules let it pass."""
-        if not column.default or column.generated:
-            return []
-        constants = [constant.text for constant in sql.constants(column.default)]
-        return [*constants, *self.oracle.computed(sql.constant_calls(column.default))]
+        return self._combinations.candidates(table, column, rules)
 
     def beside(self, table: Table, column: str, value: str | None) -> list[dict[str, str | None]]:
         """For a value of one column, what the columns that rules tie to it can be; ``[{}]`` where there are none."""
         rules = self.rules(table)
-        group = next((group for group in _groups(table, rules) if column in group), ())
+        group = next((group for group in tied(table, rules) if column in group), ())
         others = tuple(name for name in group if name != column)
         if not others:
             return [{}]
         rows = [(value, *row) for row in self.combinations(table, others)]
-        kept = self._keeping(table, (column, *others), rows, rules)
+        kept = self._combinations.keeping(table, (column, *others), rows, rules)
         return [dict(zip(others, row[1:], strict=True)) for row in kept]
-
-    def _pool(self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule], also: tuple[str, ...]) -> Pool:
-        tried = self._combined(table, columns, rules, also)
-        kept = self._keeping(table, columns, tried, rules) or self._searched(table, columns, rules, also)
-        if not kept:
-            failing = self._failing(table, columns, rules)
-            raise Unfillable(_why(table, columns, rules, supplying=not also) + failing)
-        if len(columns) == 1 and len(kept) < ENOUGH and _is_keyed(table, columns[0]):
-            varied = [row for row in _varied(table.column(columns[0]), kept) if row not in kept]
-            kept += self._keeping(table, columns, varied, rules)
-        return Pool(columns, tuple(kept), tuple(self._valued(table, columns, kept, rules)))
-
-    def _failing(self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule]) -> str:
-        """What to say of the first rule that fails on all values: most often a function that is broken."""
-        found = product([self.candidates(table, column, rules) for column in columns])
-        rows = [row for row in found if None not in row][:SEEN]
-        for rule in _relevant(table, columns, rules):
-            answers = self.oracle.answers(table, columns, rows, [rule.predicate])
-            if rows and all(answer is Answer.ERROR for (answer,) in answers):
-                why = self.oracle.failure(table, columns, rows[0], rule.predicate)
-                return f" ({rule.constraint or rule.predicate} fails on every value: {why})"
-        return ""
-
-    def _valued(
-        self, table: Table, columns: tuple[str, ...], kept: Sequence[Tuple], rules: Sequence[Rule]
-    ) -> Iterator[str]:
-        """The columns of foreign keys of which rules ask more than whether they are NULL."""
-        foreign = table.foreign_columns
-        rows = [*kept[:SEEN], *kept[-SEEN:]]
-        for place, column in enumerate(columns):
-            if column not in foreign:
-                continue
-            others = [value for value in self.candidates(table, column, rules) if value is not None][:SEEN]
-            changed = [
-                (*row[:place], other, *row[place + 1 :]) for row in rows if row[place] is not None for other in others
-            ]
-            changed = list(dict.fromkeys(changed))
-            kept_above = self._kept_above(table, column)
-            asked = [rule for rule in rules if rule not in kept_above]
-            if len(self._keeping(table, columns, changed, asked)) < len(changed):
-                yield column
-
-    def _kept_above(self, table: Table, name: str) -> tuple[Rule, ...]:
-        """The rules of a column's domain, where the column that it leads to is of that domain as well."""
-        column = table.column(name)
-        for key in table.of_type("f"):
-            for own, referenced in zip(key.columns, key.referenced_columns, strict=True):
-                above = self.catalog.tables.get(key.references) if key.references else None
-                if own == name and above is not None and above.column(referenced).type == column.type:
-                    return _domain_rules(column)
-        return ()
-
-    def _combined(
-        self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule], also: tuple[str, ...]
-    ) -> list[Tuple]:
-        """Combinations of what keeps the rules about each column alone: of few values few combinations are missed."""
-        return product([self._alone(table, column, rules, also) for column in columns])
-
-    def _alone(
-        self, table: Table, column: str, rules: Sequence[Rule], also: tuple[str, ...], beside: tuple[str, ...] = ()
-    ) -> Tuple:
-        """The candidates of a column that keep the rules about it alone; those of the columns ``beside`` it count."""
-        known: tuple[Rule, ...] = (*self.rules(table), *self.supplied(table), *map(Rule, also))
-        if beside:
-            tied = [rule for rule in known if set(_mentioned(table, rule)) & {*beside}]
-            # As if each of them spoke of this column.
-            known = tuple(Rule(f"({rule.predicate}\n) and {identifier(column)} is null") for rule in tied)
-        own = [rule for rule in rules if _mentioned(table, rule) == (column,)]
-        single = [(value,) for value in self.candidates(table, column, known)]
-        return tuple(value for (value,) in self._keeping(table, (column,), single, own))
-
-    def _searched(
-        self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule], also: tuple[str, ...]
-    ) -> list[Tuple]:
-        """Combinations that take a search to find, step by step."""
-
-        def holding(choices: Sequence[Choice], predicates: Sequence[str]) -> list[Choice]:
-            if not choices:
-                return []
-            names = tuple(choices[0])
-            rows = [tuple(choice[name] for name in names) for choice in choices]
-            answers = self.oracle.answers(table, names, rows, predicates)
-            return [choice for choice, found in zip(choices, answers, strict=True) if all(each.holds for each in found)]
-
-        options = {column: self._alone(table, column, rules, also, columns) for column in columns}
-        if not all(options.values()):
-            return []
-        relevant = [rule.predicate for rule in _relevant(table, columns, rules)]
-        found = Search(lambda predicate: supplied(table, predicate), options, holding).run(relevant)
-        return [tuple(choice[column] for column in columns) for choice in found]
-
-    def _keeping(
-        self, table: Table, columns: tuple[str, ...], rows: Sequence[Tuple], rules: Sequence[Rule]
-    ) -> list[Tuple]:
-        """The combinations that keep all rules about these columns."""
-        relevant = _relevant(table, columns, rules)
-        not_null = [index for index, column in enumerate(columns) if table.column(column).not_null]
-        answers = self.oracle.answers(table, columns, rows, [rule.predicate for rule in relevant])
-        return [
-            row
-            for row, answer in zip(rows, answers, strict=True)
-            if all(value.holds for value in answer) and all(row[index] is not None for index in not_null)
-        ]
 
 
 def _may_be(table: Table, columns: Sequence[str], row: Tuple) -> bool:
     """Whether no column is NULL that must not be."""
     return not any(value is None and table.column(name).not_null for name, value in zip(columns, row, strict=True))
-
-
-def _why(table: Table, columns: tuple[str, ...], rules: Sequence[Rule], supplying: bool) -> str:
-    """Why no values were found, and what the user can do about it: nothing, where a check asks for too much."""
-    names = ", ".join(dict.fromkeys(rule.constraint or rule.predicate for rule in _relevant(table, columns, rules)))
-    if not names:
-        names = ", ".join(f"its type {table.column(column).type}" for column in columns)
-    why = f"no values of {', '.join(columns)} found that keep {names}"
-    return f"{why}; supply some: `rows:` in the file of {table.name}" if supplying else why
-
-
-def _relevant(table: Table, columns: Sequence[str], rules: Iterable[Rule]) -> list[Rule]:
-    return [rule for rule in rules if set(_mentioned(table, rule)) & set(columns)]
-
-
-def _is_keyed(table: Table, column: str) -> bool:
-    """Whether rows of one scenario have to differ in a column of texts or of numbers."""
-    varied = (*_TEXTS, *_NUMBERS)
-    return table.column(column).base_name in varied and any(column in key.columns for key in table.unique_keys)
-
-
-_TEXTS = ("text", "varchar", "citext")
-_NUMBERS = ("int2", "int4", "int8", "numeric")
-
-
-def _varied(column: Column, rows: Sequence[Tuple]) -> Iterator[Tuple]:
-    """Numbers in a row; texts that keep a rule, numbered in front and behind: most rules about texts let that pass."""
-    if column.base_name in _NUMBERS:
-        yield from ((str(number),) for number in range(1, 5 * ENOUGH))
-        return
-    texts = [text for (text,) in rows if text is not None][:4]
-    for number, text in itertools.product(range(1, ENOUGH), texts):
-        yield (f"{number}{text}",)
-        yield (f"{text}{number}",)
-
-
-def _domain_rules(column: Column) -> tuple[Rule, ...]:
-    return tuple(Rule(sql.replace_value(expression, column.name)) for expression in column.domain_checks)
-
-
-def computable(table: Table) -> tuple[Rule, ...]:
-    """Rules that fail where a generated column cannot be computed (a division by zero, an overflow)."""
-    names = (identifier(column.name) for column in table.columns if column.generated)
-    return tuple(Rule(f"{name} is not distinct from {name}") for name in names)
-
-
-def supplied(table: Table, predicate: str) -> tuple[str, ...]:
-    """The columns that decide a predicate: in place of a generated one those that it is computed from."""
-    names = set(sql.columns(predicate))
-    for column in table.columns:
-        if column.generated and column.name in names:
-            names |= set(sql.columns(column.default or "null"))
-    return tuple(column.name for column in table.columns if column.name in names and column.is_supplied)
-
-
-def _mentioned(table: Table, rule: Rule) -> tuple[str, ...]:
-    return supplied(table, rule.predicate)
-
-
-def _groups(table: Table, rules: Iterable[Rule]) -> Iterator[tuple[str, ...]]:
-    """Columns that rules tie together, directly or through others, in the table's order."""
-    groups: list[set[str]] = []
-    for rule in rules:
-        group = set(_mentioned(table, rule))
-        if not group:
-            continue
-        touching = [other for other in groups if other & group]
-        groups = [other for other in groups if not other & group]
-        groups.append(group.union(*touching))
-    for group in groups:
-        yield tuple(column.name for column in table.columns if column.name in group)
-
-
-def split(rows: Sequence[Tuple], answers: Sequence[tuple[Answer, ...]]) -> tuple[list[Tuple], list[Tuple]]:
-    """The rows that the first predicate lets pass and those it does not, where all others hold."""
-    good: list[Tuple] = []
-    bad: list[Tuple] = []
-    for row, (own, *others) in zip(rows, answers, strict=True):
-        if own is Answer.ERROR or not all(answer.holds for answer in others):
-            continue
-        (good if own.holds else bad).append(row)
-    return good, bad

@@ -12,7 +12,8 @@ from harness.generation.alike import columns_of
 from harness.generation.candidates import sample
 from harness.generation.exclusions import Exclusion
 from harness.generation.oracle import Tuple
-from harness.generation.pools import Pools, supplied
+from harness.generation.pools import Pools
+from harness.generation.rules import supplied
 from harness.generation.search import NULLS
 from harness.probes import Values
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.generation import Answer
 from harness.generation.exclusions import Exclusion, Group, groups
-from harness.generation.pools import supplied
+from harness.generation.rules import supplied
 from harness.kinds.base import Subject, Unreliable
 from harness.probes import Values
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.catalog.model import Table
 from harness.generation import Answer, Draft
 from harness.generation.oracle import Tuple
-from harness.generation.pools import computable, supplied
+from harness.generation.rules import computable, supplied
 from harness.kinds._roads import new_parent
 from harness.kinds.base import Begun, Pair, Subject, Unreliable
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update, Values, Variants

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Catalog, Constraint, Missing, Table
 from harness.generation import Draft, Rule
-from harness.generation.pools import supplied
+from harness.generation.rules import supplied
 from harness.kinds._changes import telling
 from harness.kinds._refused_by import REFUSED_BY, RefusedBy
 from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list

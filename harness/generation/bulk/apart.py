@@ -12,7 +12,7 @@ from harness.generation.bulk.forms import Form, evaluated
 from harness.generation.bulk.series import N
 from harness.generation.exclusions import Exclusion
 from harness.generation.oracle import Tuple
-from harness.generation.pools import supplied
+from harness.generation.rules import supplied
 
 if TYPE_CHECKING:
     from harness.generation.bulk.recipe import Draftsman

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from harness.catalog.model import Catalog, Table
 from harness.generation.bulk.load import load
 from harness.generation.bulk.site import Site
-from harness.generation.pools import Pools, Unfillable
+from harness.generation.pools import Pools
+from harness.generation.rules import Unfillable
 from harness.probes.statement import qualified
 from harness.project.model import TableName
 

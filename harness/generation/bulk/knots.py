@@ -9,7 +9,7 @@ from harness.catalog.model import Table
 from harness.generation.bulk.recipe import Draftsman, Recipe, Wish
 from harness.generation.bulk.rounds import Tally, described
 from harness.generation.bulk.site import Site, nullable
-from harness.generation.pools import Unfillable
+from harness.generation.rules import Unfillable
 from harness.probes.statement import identifier, qualified
 from harness.project.model import TableName
 

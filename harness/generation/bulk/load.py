@@ -14,7 +14,7 @@ from harness.generation.bulk.order import Group, groups
 from harness.generation.bulk.recipe import Draftsman, Wish
 from harness.generation.bulk.rounds import Tally, described, insert
 from harness.generation.bulk.site import Site, is_optional, nullable
-from harness.generation.pools import Unfillable
+from harness.generation.rules import Unfillable
 from harness.generation.types import Unsupported
 from harness.project.model import TableName
 

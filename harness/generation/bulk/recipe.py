@@ -9,7 +9,7 @@ from harness.catalog.model import Constraint, Table
 from harness.generation.bulk import series
 from harness.generation.bulk.site import Site, nullable
 from harness.generation.bulk.sources import Combinations, Pick
-from harness.generation.pools import Unfillable, supplied
+from harness.generation.rules import Unfillable, supplied
 from harness.generation.types import Unsupported
 from harness.probes.statement import identifier, qualified
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from harness.catalog.model import Catalog, Column, Constraint, Table
 from harness.generation.oracle import Tuple
 from harness.generation.pool import Pool
-from harness.generation.pools import Pools, supplied
+from harness.generation.pools import Pools
+from harness.generation.rules import Unfillable, supplied
 from harness.probes.statement import identifier, literal, qualified
 from harness.project.model import TableName
 
@@ -135,7 +136,6 @@ def is_optional(site: Site, table: Table, key: Constraint) -> bool:
     """Whether a reference may be NULL in a new row, by its columns and by the rules about them."""
     import psycopg
 
-    from harness.generation.pools import Unfillable
     from harness.generation.types import Unsupported
 
     free = nullable(table, key)

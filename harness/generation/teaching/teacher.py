@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from harness.catalog.model import Missing, Table
 from harness.generation.hints import words
-from harness.generation.pools import Pools, Unfillable
+from harness.generation.pools import Pools
+from harness.generation.rules import Unfillable
 from harness.generation.supply import Supply
 from harness.generation.teaching import beside, columns, parents
 from harness.generation.teaching.attempt import Attempt, Function, Obstacle, dynamic, functions, place, running

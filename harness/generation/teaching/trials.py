@@ -16,8 +16,9 @@ from harness.generation.draft import Draft
 from harness.generation.examples import examples
 from harness.generation.hints import Hints, of_bodies, words
 from harness.generation.kinship import Row
-from harness.generation.pools import Pools, Unfillable
+from harness.generation.pools import Pools
 from harness.generation.room import standing
+from harness.generation.rules import Unfillable
 from harness.generation.supply import Supply
 from harness.generation.teaching.attempt import Attempt, Obstacle, further, same_place, text
 from harness.generation.types import Unsupported
