@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 from contextlib import suppress
@@ -34,3 +35,11 @@ def refresh(path: Path, text: str) -> None:
     except OSError:
         pass
     write(path, text)
+
+
+def remove(path: Path, above: Path) -> None:
+    """Takes a file away if it is there, and the directories below ``above`` that hold nothing else then."""
+    path.unlink(missing_ok=True)
+    with suppress(OSError):
+        for directory in itertools.takewhile(lambda each: each != above, path.parents):
+            directory.rmdir()

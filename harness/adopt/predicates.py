@@ -10,7 +10,7 @@ from harness.catalog.model import Column
 from harness.project import sql
 
 _TOKEN = re.compile(r"""(?:[eEbBxXnN]|[uU]&)?'(?:[^']|'')*'|"(?:[^"]|"")*"|\w+|.""", re.DOTALL)
-_LOCATION = re.compile(r"^\s*\w*location: -?\d+\n", re.MULTILINE)
+_LOCATION = re.compile(r"^\s*(?:\w*location|list_start|list_end): -?\d+\n", re.MULTILINE)
 _TEXTS = ("text", "varchar")
 _LOOSE = re.compile(r"\b(and|or|not|between|case)\b", re.IGNORECASE)
 

@@ -200,8 +200,13 @@ def _check(page: Sheet, table: Table, constraint: Constraint) -> None:
     alone = columns[0] if len(columns) == 1 else None
     default = default_name(table.name, (alone.name,) if alone else (), "check")
     named: Entry = {} if constraint.name == default else {"constraint": constraint.name}
-    values = accepted_values(text, alone) if alone else None
+    values = accepted_values(text, alone) if alone and not _has_values(page, alone) else None
     entry: Entry = {"accepted_values": list(values)} if values else {"check": readable(text)}
+    same = [each for each in table.of_type("c") if each.expression == text and each.validated]
+    # They are tried by their names: the first one refuses for all that say the same.
+    first = min(same, key=lambda each: each.name.encode(), default=constraint)
+    if first is not constraint:
+        named |= {"implied_by": first.name}
     taken = {"accepted_values", "check", "constraint", *(["unique"] if named else [])}
     if alone and constraint.validated and not taken & {*page.columns[alone.name]}:
         page.columns[alone.name] |= {**entry, **named}
@@ -209,6 +214,12 @@ def _check(page: Sheet, table: Table, constraint: Constraint) -> None:
         return
     column: Entry = {"column": alone.name} if alone and values else {}
     page.checks.append((part, _state(constraint, {**entry, **column, **named})))
+
+
+def _has_values(page: Sheet, column: Column) -> bool:
+    """Whether it is said what values a column takes: a second such rule is a predicate like any other."""
+    beside = (entry for _, entry in page.checks if "accepted_values" in entry)
+    return "accepted_values" in page.columns[column.name] or any(entry["column"] == column.name for entry in beside)
 
 
 def _exclude(table: Table, constraint: Constraint) -> Entry:

@@ -349,8 +349,11 @@ class Catalog:
 
     @cached_property
     def defers(self) -> bool:
-        """Whether any constraint is deferrable."""
-        return any(key.deferrable for table in self.tables.values() for key in table.constraints)
+        """Whether any constraint or constraint trigger is deferrable: it may wait for the end of the transaction."""
+        tables = self.tables.values()
+        constraints = any(key.deferrable for table in tables for key in table.constraints)
+        waiting = ("deferrable", "deferred")
+        return constraints or any(each.deferrable in waiting for table in tables for each in table.triggers)
 
     def reading(self, name: TableName) -> tuple[View, ...]:
         """The views that read a table, by themselves or through others."""

@@ -163,7 +163,7 @@ def _adopt(
         write(pages)
     except BaseException:
         for path in made:
-            path.unlink(missing_ok=True)
+            files.remove(path, root)
         raise
     _report(server, survey, sorted({*pages, *texts}), filled)
     return 0

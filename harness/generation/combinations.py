@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from harness.catalog.model import Catalog, Column, Table
 from harness.generation.candidates import candidates
-from harness.generation.hints import Hints, hints
+from harness.generation.hints import Hints, hints, words
 from harness.generation.oracle import Answer, Oracle, Tuple
 from harness.generation.pool import Pool
 from harness.generation.rules import Rule, Unfillable, kept_above, mentioned, relevant, supplied
@@ -46,6 +46,11 @@ class Combinations:
         """
         tried = product([self._alone(table, column, rules, known) for column in columns])
         kept = self.keeping(table, columns, tried, rules) or self._searched(table, columns, rules, known)
+        looking = [rule for rule in rules if self._looks(catalog, table, rule)] if not kept else []
+        if looking:
+            # They are about rows that are not there yet.
+            rest = [rule for rule in rules if rule not in looking]
+            return self.pool(catalog, table, columns, rest, known, supplying)
         if not kept:
             raise Unfillable(_why(table, columns, rules, supplying) + self._failing(table, columns, rules))
         if len(columns) == 1 and len(kept) < ENOUGH and _is_keyed(table, columns[0]):
@@ -86,6 +91,14 @@ class Combinations:
             for row, answer in zip(rows, answers, strict=True)
             if all(value.holds for value in answer) and all(row[index] is not None for index in not_null)
         ]
+
+    def _looks(self, catalog: Catalog, table: Table, rule: Rule) -> bool:
+        """Whether a rule calls functions that look into tables."""
+        bodies = [source.text for source in self._oracle.sources(table.name.schema, sql.calls(rule.predicate))]
+        named = {name.rpartition(".")[2] for name in words(bodies, _LOOKED_INTO)}
+        return bool(named & {each.table.lower() for each in catalog.tables}) or bool(
+            named and self._oracle.views(named)
+        )
 
     def _failing(self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule]) -> str:
         """What to say of the first rule that fails on all values: most often a function that is broken."""
@@ -167,6 +180,8 @@ def _is_keyed(table: Table, column: str) -> bool:
     varied = (*_TEXTS, *_NUMBERS)
     return table.column(column).base_name in varied and any(column in key.columns for key in table.unique_keys)
 
+
+_LOOKED_INTO = r"\b(?:from|join)\s+(?:only\s+)?((?:\w+\.)*\w+)"
 
 _TEXTS = ("text", "varchar", "citext")
 _NUMBERS = ("int2", "int4", "int8", "numeric")

@@ -14,7 +14,7 @@ from harness.generation.alike import end_chain
 from harness.generation.choices import Draw
 from harness.generation.columns import Columns
 from harness.generation.kinship import Kinship, Row, clashes
-from harness.generation.lineage import clearing
+from harness.generation.lineage import belongs, clearing, together
 from harness.generation.pool import Pool
 from harness.generation.pools import Pools
 from harness.generation.supply import NOTHING, Supply
@@ -71,9 +71,20 @@ class Draft:
         definition = self._catalog.table(table)
         self._kinship.begin(stands=True)
         row = self._row(definition, dict(fixed or {}), present, 0, self._pools.of(definition, also=also))
-        self.inserts.append(Insert(table, row))
-        self._hush(self.inserts[-1])
+        self._hush(self._kinship.insert(table, row, wanted=True))
         return row
+
+    def whole(self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = ()) -> Statement:
+        """Draws a row as :meth:`row` does; the statement inserts it, with the rows that have to come with it."""
+        if not self._pools.comes_with_others(self._catalog.table(table)):
+            return Insert(table, self.row(table, fixed, present))
+        row = self.insert(table, fixed, present)
+        ring = next((each for each in self.rings if each[-1].values is row), ())
+        members = {id(insert) for insert in ring} or {id(self.inserts[-1])}
+        self.inserts[:] = [insert for insert in self.inserts if id(insert) not in members]
+        if ring:
+            self.rings.remove(ring)
+        return together(ring) if ring else Insert(table, row)
 
     def row(
         self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = (), also: tuple[str, ...] = ()
@@ -207,15 +218,21 @@ class Draft:
             names = [column.name for column in table.columns if column.is_supplied and column.name not in row]
             self._columns.free(table, row, names, present, numbered=bool(depth) and not self._rich)
             self._columns.make_distinct(table, row, fixed, pools)
-            self._draw_beside(supply, row, depth)
+            self._draw_beside(table, supply, row, depth)
 
-    def _draw_beside(self, supply: Supply, row: Row, depth: int) -> None:
+    def _draw_beside(self, table: Table, supply: Supply, row: Row, depth: int) -> None:
         """Has the rows stand that have to be beside a row."""
         for name, values in supply.beside:
             own = {column: _own(row, value) for column, value in values.items()}
             # A reference that is NULL has no others beside it.
-            if not any(value and own[column] is None for column, value in values.items()):
+            if any(value and own[column] is None for column, value in values.items()):
+                continue
+            if not belongs(self._catalog.table(name), table.name, values):
                 self._draw_before(name, own, depth)
+            elif (depth or self._kinship.inserting) and not self._kinship.expects(name, own):
+                # They come with it, or not at all: they refer to it.
+                with self._kinship.owning():
+                    self._new_parent(name, own, depth)
 
     def _draw_before(self, name: TableName, values: Values, depth: int) -> None:
         """Has a row stand that others count on, once."""
@@ -241,7 +258,11 @@ class Draft:
         """Draws what a row refers to. Values of ``chosen`` columns may have to give way to those of ``fixed`` ones."""
         settled = chosen | fixed
         supply = self._pools.supplies.get(table.name, NOTHING)
-        for key in table.widest_first:
+        keys = table.widest_first
+        if self._related is not None:
+            # The others are to agree with what is fixed.
+            keys = tuple(sorted(keys, key=lambda each: not fixed.issuperset(each.columns)))
+        for key in keys:
             if self._stays_null(table, key, row, settled, present):
                 # One column that is NULL is enough: another one may have to be there, and lead elsewhere.
                 ended = any(row.get(name, "") is None for name in key.columns)
@@ -269,7 +290,11 @@ class Draft:
         assert key.references is not None
         referenced = self._catalog.table(key.references)
         rows = self._kinship.rows(referenced.name)
-        if self._kinship.named(referenced, known) or not clashes(referenced, known, rows, {*known}):
+
+        def fits(known: Row) -> bool:
+            return bool(self._kinship.named(referenced, known)) or not clashes(referenced, known, rows, {*known})
+
+        if fits(known):
             return known
         for own, to in zip(key.columns, key.referenced_columns, strict=True):
             pool = next((pool for pool in pools if own in pool.columns and own in chosen), None)
@@ -277,7 +302,7 @@ class Draft:
                 continue
             # Most rules of several columns ask of a reference only whether there is one.
             others = dict.fromkeys(entry[pool.columns.index(own)] for entry in pool.fitting({}, (own,)))
-            free = [value for value in others if not clashes(referenced, {**known, to: value}, rows, {*known})]
+            free = [value for value in others if fits({**known, to: value})]
             if free:
                 row[own] = self._columns.choices.one_of(free)
                 return {**known, to: row[own]}
@@ -330,12 +355,25 @@ class Draft:
             return met
         found = self._found(table, key, known, firm, depth)
         related.setdefault(key.references, found)
+        if meets and self._related is not None:
+            self._relate(self._catalog.table(key.references), found)
         return found
+
+    def _relate(self, table: Table, row: Values) -> None:
+        """What a row refers to are the ancestors that others are to have as well."""
+        assert self._related is not None
+        for parent in self._kinship.parents(table, row):
+            if parent.table not in self._related and parent.table != table.name:
+                self._related[parent.table] = parent.values
+                self._relate(self._catalog.table(parent.table), parent.values)
 
     def _found(self, table: Table, key: Constraint, known: Row, firm: Row, depth: int) -> Values:
         """The parent with these values, or at least with the ``firm`` ones: one that was drawn, else a new one."""
         assert key.references is not None
         referenced = self._catalog.table(key.references)
+        owner = self._kinship.owner(referenced.name, known)
+        if owner is not None:
+            return owner
         named = self._kinship.named(referenced, firm) or self._kinship.named(referenced, known)
         if named is not None:
             return named if self._kinship.stands(referenced.name, named) else reject()

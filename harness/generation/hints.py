@@ -25,6 +25,9 @@ _NOW = re.compile(
 _FUNCTIONS = re.compile(r"\bpg_proc\b|\binformation_schema\.routines\b|\b(to_)?regproc\b", re.IGNORECASE)
 """Where names of functions are looked for."""
 
+_ROLES = re.compile(r"\bpg_(user|roles|authid|shadow)\b", re.IGNORECASE)
+"""Where names of roles are looked for."""
+
 _PATTERN = re.compile(r"[\^$*+\[\\%_]")
 
 
@@ -60,11 +63,13 @@ def hints(oracle: Oracle, schema: str, predicates: Iterable[str]) -> Hints:
         patterns |= dict.fromkeys(sql.patterns(predicate))
         now = now or bool(_NOW.search(predicate))
         constants |= dict.fromkeys(oracle.computed(sql.constant_calls(predicate)))
-        bodies = oracle.sources(schema, sql.calls(predicate))
+        bodies = [source.text for source in oracle.sources(schema, sql.calls(predicate))]
         called = of_bodies(bodies)
         constants |= dict.fromkeys(called.constants)
         if any(_FUNCTIONS.search(text) for text in (predicate, *bodies)):
             constants |= dict.fromkeys(oracle.functions(schema))
+        if any(_ROLES.search(text) for text in (predicate, *bodies)):
+            constants |= dict.fromkeys(oracle.roles())
         patterns |= dict.fromkeys(called.patterns)
         now, opaque = now or called.now, opaque or bool(bodies)
     return Hints(tuple(constants), tuple(patterns), now, opaque)

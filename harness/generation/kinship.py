@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from harness.catalog.model import Constraint, Table
+from harness.generation.alike import alike
 from harness.probes.statement import Insert, Values
 from harness.project.model import TableName
 
@@ -24,13 +25,15 @@ class Pending:
     """A row that is being drawn: its parents are not all there yet.
 
     ``lowest`` is the place, on the way down from the row that is wanted, of the oldest pending row that it or one of
-    its parents refers to; ``together`` are the rows that only one statement can insert with it.
+    its parents refers to; ``together`` are the rows that only one statement can insert with it. While it is ``owning``,
+    rows are drawn that it has to have: they refer to it.
     """
 
     table: TableName
     row: dict[str, str | None]
     lowest: int
     together: list[Insert] = field(default_factory=list)
+    owning: bool = False
 
 
 class Kinship:
@@ -43,7 +46,7 @@ class Kinship:
         self._rows = {table: list(found) for table, found in standing.items()}
         self._path: list[Pending] = []
         self._before = 0
-        self._stands = False
+        self.inserting = False
         self._ancestors: dict[TableName, list[Insert]] = {}
 
     def rows(self, table: TableName) -> Sequence[Row]:
@@ -64,7 +67,7 @@ class Kinship:
         If the row ``stands`` it is inserted after them; if not, it is tried, and others are tried without it.
         """
         self._before = len(self.inserts)
-        self._stands = stands
+        self.inserting = stands
 
     @contextmanager
     def drawing(self, table: TableName, row: Row) -> Iterator[None]:
@@ -84,6 +87,23 @@ class Kinship:
         finally:
             self._path = path
 
+    @contextmanager
+    def owning(self) -> Iterator[None]:
+        """Rows drawn meanwhile belong to the row that is being drawn, and are inserted with it."""
+        self._path[-1].owning = True
+        try:
+            yield
+        finally:
+            self._path[-1].owning = False
+
+    def owner(self, table: TableName, known: Values) -> Row | None:
+        """The row with these values that is being drawn and has to have the one that is drawn now."""
+        for place, pending in enumerate(self._path):
+            if pending.owning and pending.table == table and known and known.items() <= pending.row.items():
+                self._path[-1].lowest = min(self._path[-1].lowest, place)
+                return pending.row
+        return None
+
     @property
     def above(self) -> set[TableName]:
         """The tables of the rows that are being drawn."""
@@ -94,8 +114,11 @@ class Kinship:
         """Whether the row that is wanted has ancestors in plenty."""
         return bool(self._path) and len(self.inserts) - self._before > PLENTY
 
-    def insert(self, table: TableName, row: Row) -> Insert:
-        """Has a parent inserted: by itself, or together with the rows that it stands in a circle with."""
+    def insert(self, table: TableName, row: Row, wanted: bool = False) -> Insert:
+        """Has a row inserted: by itself, or together with the rows that it stands in a circle with.
+
+        If it is not the one that is ``wanted``, it is an ancestor of that, and may become one of others.
+        """
         left, insert = self._left, Insert(table, row)
         left.together.append(insert)
         if left.lowest < len(self._path):
@@ -103,7 +126,7 @@ class Kinship:
             self._path[-1].together += left.together
             return insert
         self.inserts += left.together
-        for each in left.together:
+        for each in left.together if not wanted else ():
             self._ancestors.setdefault(each.table, []).append(each)
         if len(left.together) > 1:
             self.rings.append(tuple(left.together))
@@ -147,7 +170,7 @@ class Kinship:
                 continue
             # A deferred reference can wait. The row that is wanted, the first on the way, is not inserted with others,
             # and most often it is only tried: then there is another way, unless no two may refer to one or it is named.
-            if key.deferred and (place or self._stands or unique or named):
+            if key.deferred and (place or self.inserting or unique or named):
                 return pending.row
             if place:
                 self._path[-1].lowest = min(self._path[-1].lowest, place)
@@ -190,7 +213,9 @@ def clashes(table: Table, row: Values, others: Sequence[Row], columns: set[str])
         names = key.columns
         if not names or len(names) < len(key.keys) or not set(names) & columns or not set(names) <= row.keys():
             continue
-        own = [row[name] for name in names]
-        if (key.nulls_not_distinct or None not in own) and any([each.get(n) for n in names] == own for each in others):
+        own = [alike(row[name]) for name in names]
+        if not key.nulls_not_distinct and None in own:
+            continue
+        if any([alike(each.get(name)) for name in names] == own for each in others):
             return True
     return False

@@ -60,6 +60,13 @@ def _components(catalog: Catalog) -> list[list[TableName]]:
     return found
 
 
+def belongs(table: Table, to: TableName, values: Values) -> bool:
+    """Whether rows of a table refer to the row beside which they have these values."""
+    keys = (key for key in table.of_type("f") if key.references == to)
+    pairs = (zip(key.columns, key.referenced_columns, strict=True) for key in keys)
+    return any(all(values.get(own) == f"${other}" for own, other in each) for each in pairs)
+
+
 def joined(
     setup: Sequence[Statement],
     rings: Sequence[Sequence[Insert]],

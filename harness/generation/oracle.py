@@ -7,17 +7,30 @@ import json
 import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Column, Table
 from harness.probes.statement import identifier, literal, qualified
 from harness.project import sql
+from harness.project.model import TableName
 
 if TYPE_CHECKING:
     import psycopg
 
 Tuple = tuple[str | None, ...]
+Function = tuple[str | None, str]
+"""A function's schema, if that is known, and its name."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text of a function that is not PostgreSQL's own, and the names of its ``parameters``, empty where unnamed."""
+
+    name: str
+    text: str
+    parameters: tuple[str, ...] = ()
 
 
 class Answer(enum.Enum):
@@ -54,6 +67,19 @@ begin
     return found;
 end $$"""
 
+
+_HEIRS = """
+with recursive heirs (oid) as (
+    select inhrelid from pg_inherits where inhparent = %s::regclass
+    union all
+    select i.inhrelid from pg_inherits as i inner join heirs on i.inhparent = heirs.oid
+)
+select n.nspname::text, c.relname::text
+from heirs
+inner join pg_class as c on c.oid = heirs.oid and c.relkind = 'r' and not c.relispartition
+inner join pg_namespace as n on n.oid = c.relnamespace
+order by 1, 2 limit %s
+"""
 
 _VIEWS = """
 select distinct c.oid::regclass::text, pg_get_viewdef(c.oid)
@@ -189,22 +215,23 @@ class Oracle:
         assert found is not None
         return [text for text, reads in zip(texts, found[0], strict=True) if reads]
 
-    def sources(self, schema: str, functions: Sequence[tuple[str | None, str]]) -> list[str]:
-        """The bodies of functions that are not PostgreSQL's own; names without a schema may be in ``schema``.
+    def sources(self, schema: str, functions: Sequence[Function]) -> list[Source]:
+        """The texts of functions that are not PostgreSQL's own; names without a schema may be in ``schema``.
 
         Or they are where the connection looks for them.
         """
         if not functions:
             return []
         rows = self._connection.execute(
-            "select distinct p.prosrc from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace"
+            "select distinct p.proname, p.prosrc, p.proargnames[:p.pronargs]"
+            " from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace"
             " join unnest(%s::text[], %s::text[]) as asked (schema, name)"
             " on p.proname = asked.name"
             " and (n.nspname in (asked.schema, %s, 'public') or n.nspname = any (current_schemas(false)))"
-            " where n.nspname <> 'pg_catalog' and p.prolang not in (12, 13) order by 1",
+            " where n.nspname <> 'pg_catalog' and p.prolang not in (12, 13) order by 2, 1, 3",
             [[schema for schema, _ in functions], [name for _, name in functions], schema],
         )
-        return [source for (source,) in rows]
+        return [Source(name, text, tuple(parameters or ())) for name, text, parameters in rows]
 
     def computed(self, calls: Sequence[str]) -> list[str]:
         """What calls come to, as text; those are left out that may come to something else the next time."""
@@ -260,6 +287,19 @@ class Oracle:
             " and not exists (select from pg_depend where classid = 'pg_proc'::regclass and objid = p.oid"
             " and deptype = 'e') order by name, plain desc) as found order by own desc, plain desc, name limit %s",
             [schema, limit],
+        )
+        return [name for (name,) in rows]
+
+    def heirs(self, table: Table, limit: int) -> list[TableName]:
+        """Tables whose rows are seen in this one as well, as they inherit from it; partitions are left out."""
+        rows = self._connection.execute(_HEIRS, [qualified(table.name), limit])
+        return [TableName(schema, name) for schema, name in rows]
+
+    def roles(self, limit: int = 40) -> list[str]:
+        """Names of roles, first of those that may log in."""
+        rows = self._connection.execute(
+            "select rolname::text from pg_roles where rolname !~ '^pg_' order by not rolcanlogin, rolname limit %s",
+            [limit],
         )
         return [name for (name,) in rows]
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from harness.catalog.model import Catalog, Constraint, Index, Table
 from harness.generation.alike import columns_of
 from harness.generation.combinations import Combinations
-from harness.generation.lineage import circular
+from harness.generation.lineage import belongs, circular
 from harness.generation.oracle import Answer, Oracle, Tuple
 from harness.generation.pool import Pool
 from harness.generation.rules import (
@@ -31,7 +31,7 @@ from harness.generation.rules import (
 )
 from harness.generation.search import product
 from harness.generation.standing import LIMIT, Standing
-from harness.generation.supply import Supply, with_leads
+from harness.generation.supply import NOTHING, Supply, with_leads
 from harness.generation.types import on_trial
 from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project.model import TableName
@@ -209,6 +209,11 @@ class Pools:
             for pool in self.of(table)
             if (places := [place for place, name in enumerate(pool.columns) if name in columns])
         )
+
+    def comes_with_others(self, table: Table) -> bool:
+        """Whether there have to be rows that refer to a row of this table as soon as it is there."""
+        beside = self.supplies.get(table.name, NOTHING).beside
+        return any(belongs(self.catalog.table(name), table.name, values) for name, values in beside)
 
     def crowded(self, table: Table) -> bool:
         """Whether rows that stand in the table take up half of all the keys there can be, or more.

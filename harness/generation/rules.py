@@ -20,12 +20,14 @@ class Unfillable(Exception):
 class Rule:
     """A predicate on the rows of a table. ``constraint`` is the name it has, or should have, in the catalog.
 
-    At ``birth`` means that only a row that is inserted has to keep it: later it may move on.
+    At ``birth`` means that only a row that is inserted has to keep it: later it may move on. It is ``implied_by`` the
+    constraint that refuses all rows that break it before it can.
     """
 
     predicate: str
     constraint: str | None = None
     birth: bool = False
+    implied_by: str | None = None
 
 
 def supplied(table: Table, predicate: str) -> tuple[str, ...]:

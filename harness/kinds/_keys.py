@@ -26,6 +26,13 @@ def refuses_null_itself(subject: Subject, column: str) -> bool:
     return not decides_partition and not subject.oracle.checks_null(table.column(column))
 
 
+def may_be_null(subject: Subject, column: str) -> bool:
+    """Whether a column may be NULL, by its own say and by the rules about it."""
+    pool = next((pool for pool in subject.pools.of(subject.table) if column in pool.columns), None)
+    places = [row[pool.columns.index(column)] for row in pool.rows] if pool else [None]
+    return not subject.table.column(column).not_null and None in places
+
+
 def duplicates(
     subject: Subject,
     draft: Draft,

@@ -189,7 +189,7 @@ def _sides(subject: Subject, predicate: str, constraint: str | None) -> tuple[li
         rule.predicate
         for rule in (*subject.pools.declared(table.name), *computable(table))
         if predicate != rule.predicate
-        and (rule.constraint is None or rule.constraint != constraint)
+        and (constraint is None or constraint not in (rule.constraint, rule.implied_by))
         and set(supplied(table, rule.predicate)) & set(columns)
     ]
     rows = _possible(table, columns, subject.pools.combinations(table, columns, (predicate,)))

@@ -1,4 +1,4 @@
-"""Refusals that are not a constraint's: a trigger's, told by its SQLSTATE and whatever else it says of itself."""
+"""Refusals that no constraint's name tells: those of triggers, and of functions that fail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.catalog.model import Table
 from harness.kinds.base import Fact, Subject
 from harness.probes import Execute, Refused, Statement
-from harness.project import keys
+from harness.project import keys, sql
 from harness.project.keys import key, section, several
 
 
@@ -51,3 +51,9 @@ def unnoticed(*statements: Statement) -> tuple[Statement, ...]:
     """Statements that no ordinary trigger and no foreign key sees; only a superuser may."""
     off, on = (f"select set_config('session_replication_role', '{role}', true)" for role in ("replica", "origin"))
     return Execute(off), *statements, Execute(on)
+
+
+def failing(*expressions: str) -> tuple[Refused, ...]:
+    """How the functions refuse that a rule's expressions call: they may fail where a row they look for is not there."""
+    called = dict.fromkeys(name for each in expressions for _, name in sql.calls(each))
+    return (Refused((), routines=tuple(called)),) if called else ()

@@ -12,6 +12,7 @@ from harness.catalog.model import Constraint
 from harness.catalog.parts import Part
 from harness.generation import Rule
 from harness.kinds._predicate import equivalence
+from harness.kinds._refused_by import failing
 from harness.kinds.base import Begun, Fact, Kind, Subject, default_name
 from harness.probes import Refused, Scenario
 from harness.project import sql
@@ -58,10 +59,10 @@ class Check(Kind):
         return self.constraint or default_name(table, columns if len(columns) == 1 else (), "check")
 
     def rules(self) -> tuple[Rule, ...]:
-        return (Rule(self.check, self.constraint),)
+        return (Rule(self.check, self.constraint, implied_by=self.implied_by),)
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
-        return (Refused(("23514",), table, constraint=self._constraint(table)),)
+        return (Refused(("23514",), table, constraint=self._constraint(table)), *failing(self.check))
 
     def declares(self, table: TableName) -> tuple[Part, ...]:
         return (Part("constraint", self._constraint(table)),)

@@ -14,6 +14,7 @@ from harness.generation.exclusions import Exclusion
 from harness.kinds._conflicts import residents
 from harness.kinds._deferrable import deferrable, timed
 from harness.kinds._races import no_conflicts
+from harness.kinds._refused_by import failing
 from harness.kinds.base import Fact, Kind, Subject, show
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update, Values, Wanted
 from harness.project import sql
@@ -68,7 +69,7 @@ class Exclude(Kind):
         return tuple(Rule(f"({each}\n) is not distinct from ({each}\n)", birth=True) for each in computed)
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
-        return (Refused(("23P01",), table, constraint=self.constraint),)
+        return (Refused(("23P01",), table, constraint=self.constraint), *failing(*self.exclude, self.where or "true"))
 
     def declares(self, table: TableName) -> tuple[Part, ...]:
         return (Part("constraint", self.constraint),)

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.catalog.parts import Part
 from harness.generation import Rule
+from harness.kinds._refused_by import failing
 from harness.kinds.base import Fact, Kind, Subject, column_list
 from harness.probes import Refused
 from harness.project import sql
@@ -56,11 +57,16 @@ class Index(Kind):
 
     def rules(self) -> tuple[Rule, ...]:
         # A row for which an expression of the key cannot be computed is refused, with whatever error that is.
-        risky = (bare for bare in map(_without_order, self.on) if not _always_computed(bare))
-        return tuple(Rule(f"({bare}\n) is not distinct from ({bare}\n)", birth=True) for bare in risky)
+        return tuple(Rule(f"({bare}\n) is not distinct from ({bare}\n)", birth=True) for bare in self._risky)
+
+    @property
+    def _risky(self) -> list[str]:
+        """The expressions that may fail."""
+        return [bare for bare in map(_without_order, self.on) if not _always_computed(bare)]
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
-        return (Refused(("23505",), table, constraint=self.index),) if self.unique else ()
+        taken = (Refused(("23505",), table, constraint=self.index),) if self.unique else ()
+        return (*taken, *failing(*self._risky, self.where or "true"))
 
     def declares(self, table: TableName) -> tuple[Part, ...]:
         return (Part("index", self.index),)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.generation import Draft
 from harness.generation.supply import Lead, Supply
 from harness.kinds.base import Kind, Subject
-from harness.probes import Accepted, Insert, Probe, Scenario
+from harness.probes import Accepted, Probe, Scenario
 from harness.project.keys import (
     FrozenDict,
     Reader,
@@ -88,6 +88,7 @@ class Rows(Kind):
         music.link_type: {id: 14}                        # a row that a trigger counts on
       beside:
         staff.groups: {org: $org, role: admin}           # a row of the same organisation that a trigger looks for
+        music.tracks: {release: $id}                     # it refers to the row: one statement inserts both
       related: true                                      # what it refers to has one ancestor in each table
       made: true                                         # a trigger of a row that it refers to makes the row
       past_triggers: true                                # what triggers of those leave behind is in its way
@@ -110,7 +111,8 @@ class Rows(Kind):
     )
     beside: tuple[tuple[TableName, FrozenDict[str | None]], ...] = key(
         Reader("a mapping of tables", _before, mapping(several(_ROW)).schema()),
-        "rows of other tables that stand before each of this one; `$column` is the row's own value",
+        "rows of other tables that stand before each of this one, or come with it if they refer to it; `$column` is the"
+        " row's own value",
         default=(),
     )
     related: bool = key(boolean, "whether what it refers to has one ancestor in each table", default=False)
@@ -158,8 +160,8 @@ class Rows(Kind):
             subject.table.column(column)
 
         def build(draft: Draft) -> Scenario:
-            row = draft.row(subject.table.name)
-            probe = Probe(Insert(subject.table.name, row), Accepted(1), "a row accepted", "a row that was made")
+            statement = draft.whole(subject.table.name)
+            probe = Probe(statement, Accepted(1), "a row accepted", "a row that was made")
             return Scenario(tuple(draft.inserts), (probe,))
 
         return subject.scenarios(build)

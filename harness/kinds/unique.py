@@ -12,7 +12,7 @@ from harness.catalog.model import Index, Missing
 from harness.catalog.parts import Part
 from harness.generation import Answer, Draft
 from harness.kinds._deferrable import deferrable, timed
-from harness.kinds._keys import duplicates, keep_apart, key_and_what_hangs_on_it, pair
+from harness.kinds._keys import duplicates, keep_apart, key_and_what_hangs_on_it, may_be_null, pair
 from harness.kinds._races import no_duplicates
 from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list, default_name, show
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update
@@ -96,7 +96,7 @@ class Unique(Kind):
         table = subject.table
         inside, outside = self._sides(subject)
         refused = self._refused(table.name)
-        nullable = [column for column in self.unique if not table.column(column).not_null]
+        nullable = [column for column in self.unique if may_be_null(subject, column)]
         implied = self.implied_by is not None
         refused_null = refused if self.nulls == "not distinct" else Accepted(1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -65,9 +66,15 @@ class Refused:
         return f"refused with {states}"
 
 
+ANY_SCHEMA = r"(?:[^\s(]+\.)?"
+
+
 def _stands_in(context: str, function: str) -> bool:
     """Whether an error's context names a function: without its schema, where that is on the search path."""
-    return f"function {function}(" in context or f"function {function.rpartition('.')[2]}(" in context
+    schema, _, name = function.rpartition(".")
+    return f"function {function}(" in context or bool(
+        re.search(rf"function {'' if schema else ANY_SCHEMA}{re.escape(name)}\(", context)
+    )
 
 
 @dataclass(frozen=True)

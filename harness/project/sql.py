@@ -291,6 +291,33 @@ def calls(text: str) -> tuple[tuple[str | None, str], ...]:
 
 
 @lru_cache(maxsize=_KEPT)
+def arguments(text: str) -> tuple[tuple[tuple[str | None, str], tuple[str | None, ...]], ...]:
+    """The calls of an expression: which function, as (schema, name), and the columns that it is given as they are.
+
+    What is no column is None among them. Raises :class:`SqlError`.
+    """
+    from postgast import walk
+
+    found: dict[tuple[tuple[str | None, str], tuple[str | None, ...]], None] = {}
+    node: Any
+    for _, node in walk(expression(text)):
+        if type(node).__name__ == "FuncCall":
+            parts = [part.string.sval for part in node.funcname]
+            name = (parts[-2] if len(parts) > 1 else None, parts[-1])
+            found[name, tuple(_given(each) for each in node.args)] = None
+    return tuple(found)
+
+
+def _given(node: Any) -> str | None:
+    """The column that an argument is, a cast aside."""
+    node = getattr(node, node.WhichOneof("node")) if type(node).__name__ == "Node" else node
+    if type(node).__name__ == "TypeCast":
+        return _given(node.arg)
+    parts = [part.string.sval for part in node.fields] if type(node).__name__ == "ColumnRef" else []
+    return parts[-1] if parts else None
+
+
+@lru_cache(maxsize=_KEPT)
 def constant_calls(text: str) -> tuple[str, ...]:
     """The calls of an expression that say the same of every row, as text; raises :class:`SqlError`."""
     from postgast import walk

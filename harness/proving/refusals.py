@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -13,6 +14,9 @@ from harness.project.model import TableName
 
 Stated = tuple[Check, Refused]
 
+_RUNNING = re.compile(r"function (?:[^\s(]+\.)?([^\s(.]+)\(")
+"""Functions in the context of an error."""
+
 
 class Refusals:
     """What the rules of a project refuse with, as far as the catalog has what refuses."""
@@ -22,6 +26,7 @@ class Refusals:
         self._stated: list[Stated] = []
         self._of: dict[int, list[Refused]] = defaultdict(list)
         self._by_table: dict[TableName, list[Stated]] = defaultdict(list)
+        self._by_routine: dict[str, list[Stated]] = defaultdict(list)
         self._anywhere: list[Stated] = []
         self._declared_of: dict[TableName, list[Stated]] = defaultdict(list)
         for check in declared:
@@ -38,10 +43,12 @@ class Refusals:
         self._stated.append((check, refused))
         self._of[id(check)].append(refused)
         self._declared_of[table].append((check, refused))
-        if refused.table is None:
-            self._anywhere.append((check, refused))
-        else:
+        if refused.table is not None:
             self._by_table[refused.table].append((check, refused))
+        for routine in refused.routines if refused.table is None else ():
+            self._by_routine[routine.rpartition(".")[2]].append((check, refused))
+        if refused.table is None and not refused.routines:
+            self._anywhere.append((check, refused))
 
     def of(self, check: Check) -> Sequence[Refused]:
         """Those of one check."""
@@ -63,5 +70,7 @@ class Refusals:
             yield from self._stated
             return
         yield from self._anywhere
+        for routine in dict.fromkeys(_RUNNING.findall(refusal.context)):
+            yield from self._by_routine.get(routine, ())
         if refusal.table_name is not None:
             yield from self._by_table.get(refusal.table_name, ())

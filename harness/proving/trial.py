@@ -166,7 +166,8 @@ class _Examiner:
 
     def _by_opaque(self, aspect: str, refusal: Refusal) -> dict[str, Blame]:
         """The aspect and the trigger of which nothing is said, if it was one that refused."""
-        found = next((rule for rule in self.others(refusal) if not rule.sqlstates and rule.matches(refusal)), None)
+        stated = (rule for rule in self.others(refusal) if rule.triggers and not rule.sqlstates)
+        found = next((rule for rule in stated if rule.matches(refusal)), None)
         return {aspect: Blame(found.triggers)} if found else {}
 
     def _unexcused(self, trial: Trial, scenario: Scenario, failures: list[Failure]) -> Failure | None:

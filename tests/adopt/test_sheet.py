@@ -82,6 +82,27 @@ checks:
 """
 
 
+PAGES = """\
+table: public.pages
+columns:
+  id: {type: integer}
+  slug: {type: text, accepted_values: [x, z], constraint: a}
+  mood: {type: public.mood, accepted_values: [glad, sad]}
+checks:
+  - primary_key: [id]
+
+  - check: slug = any (array['x', 'z'])
+    constraint: b
+    implied_by: a
+  - check: length(slug) > 0
+    constraint: long
+  - check: length(slug) > 0
+    constraint: longer
+    implied_by: long
+  - check: mood = 'glad'
+"""
+
+
 def proved(server: Server, name: str, texts: dict[str, str], tmp_path: Path) -> list[tuple[str, str, str]]:
     """What is not proved of adopted files, on the database that they describe."""
     (tmp_path / "project.yml").write_text("name: adopted\nmodules: [t]\n")
@@ -275,3 +296,22 @@ def test_any_name_comes_back(database: tuple[Server, str], table: str, columns: 
 
 def test_a_table_without_columns() -> None:
     assert page.render(Sheet(TableName("t", "empty"), None)) == "table: t.empty\ncolumns: {}\n"
+
+
+def test_rules_that_say_the_same(database: tuple[Server, str]) -> None:
+    """The first by name refuses, and a column has one list of values: what else says so is a predicate."""
+    from harness.adopt.survey import survey
+
+    server, name = database
+    with server.connect(name) as connection, connection.transaction(force_rollback=True):
+        connection.execute(
+            "create type mood as enum ('glad', 'sad');"
+            "create table public.pages (id integer primary key, slug text, mood mood check (mood in ('glad')),"
+            " constraint b check (slug in ('x', 'z')), constraint a check (slug in ('x', 'z')),"
+            " constraint longer check (length(slug) > 0), constraint long check (length(slug) > 0) not valid)"
+        )
+        found = survey(connection)
+    text = page.render(found.sheets[TableName("public", "pages")])
+    assert text == PAGES
+    names = [check.name for check in read_text(text, Path("x.yml"), "public", KINDS)]
+    assert len({*names}) == len(names)

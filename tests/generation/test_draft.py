@@ -110,6 +110,14 @@ SCHEMAS = {
             check ((a is null) <> (b is null))
         );
     """,
+    "keys that differ by blanks alone": """
+        create table t.a (id integer primary key, code char(2) unique not null);
+        create table t.b (code char(2) not null references t.a (code), word char(2) not null);
+        create table t.x (
+            a char(2) not null references t.a (code) check (a in ('', ' ', 'a', 'a ')),
+            b char(2) not null references t.a (code) check (b in ('a', '', 'a ', ' '))
+        );
+    """,
     "narrow references": """
         create table t.a (id bigint primary key check (id > 40), name text not null unique);
         create table t.b (a smallint not null references t.a, name varchar(2) not null references t.a (name));

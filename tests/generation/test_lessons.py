@@ -250,6 +250,53 @@ LESSONS = {
         "insert into t.users values (1, 1);" + OF_ONE_OWNER,
         Supply(related=True),
     ),
+    "what a CHECK's function finds above": (
+        "create table t.kinds (id integer primary key, name text not null check (name in ('a', 'b')));"
+        "create function t.named(integer) returns text language sql stable"
+        " as 'select name from t.kinds where id = $1';"
+        "create table t.x (kind integer not null references t.kinds (id), check (t.named(kind) = 'b'));",
+        Supply(parents={"kind": {"name": "b"}}),
+    ),
+    "a row that a CHECK's function looks for": (
+        "create table t.users (name text not null, active boolean not null);"
+        "create function t.knows(who text) returns boolean language sql stable"
+        " as 'select exists (select from t.users where name = who and active)';"
+        "create table t.x (id integer primary key, owner text not null, check (t.knows(owner)));",
+        Supply(beside=((USERS, {"active": "true", "name": "$owner"}),)),
+    ),
+    "a CHECK's function that fails without rows": (
+        "create table t.kinds (id integer primary key);"
+        "create function t.known(integer) returns boolean language plpgsql immutable as $$ begin"
+        " perform from t.kinds where id = $1; if not found then raise exception 'no'; end if; return true; end $$;"
+        "create table t.x (kind integer not null references t.kinds (id), check (t.known(kind)));",
+        None,
+    ),
+    "the name of a role": (
+        "create function t.is_user(name) returns boolean language sql stable"
+        " as 'select exists (select from pg_user where usename = $1)';"
+        "create table t.x (id integer primary key, owner name not null, check (t.is_user(owner)));",
+        None,
+    ),
+    "a row that has to come with it": (
+        "create table t.x (id integer primary key);"
+        "create table t.kinds (id integer primary key, x integer not null references t.x (id));"
+        + trigger(
+            "if not exists (select from t.kinds where x = new.id) then raise exception 'no'; end if;", "after insert"
+        ).replace(
+            "create trigger guard after insert on t.x",
+            "create constraint trigger guard after insert on t.x deferrable initially deferred",
+        ),
+        Supply(beside=((KINDS, {"x": "$id"}),)),
+    ),
+    "a row of a table that inherits": (
+        "create function t.no() returns integer language plpgsql as $$ begin raise exception 'not here'; end $$;"
+        "create table t.kinds (id integer primary key);"
+        "create rule nowhere as on insert to t.kinds do instead select t.no();"
+        "create table t.users (name text not null) inherits (t.kinds);"
+        "create table t.x (id integer primary key, kind integer not null);"
+        + trigger("perform from t.kinds where id = new.kind; if not found then raise exception 'none'; end if;"),
+        Supply(leads={"kind": Lead(USERS, "id")}),
+    ),
     "one rule after another": (
         "create table t.x (id integer primary key, state text not null check (state in ('new', 'old')),"
         " size integer not null, weight integer not null);"

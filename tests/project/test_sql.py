@@ -106,6 +106,14 @@ def test_tables() -> None:
     assert sql.tables("select 1;") == ()
 
 
+def test_arguments() -> None:
+    assert sql.arguments("t.known(kind::integer, 1) and lower(\"Name\") = 'a'") == (
+        (("t", "known"), ("kind", None)),
+        ((None, "lower"), ("Name",)),
+    )
+    assert sql.arguments("a > 0") == ()
+
+
 def test_columns() -> None:
     text = 's.t.g = t.h or k is null or "K" = lower(k) or t.* is null'
     assert sql.column_refs(text) == (

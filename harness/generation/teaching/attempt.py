@@ -6,11 +6,9 @@ import re
 from dataclasses import dataclass
 
 from harness.catalog.model import Table
+from harness.generation.oracle import Function
 from harness.probes import Execute, Insert, Refusal, Statement, Values
 from harness.project.model import TableName
-
-Function = tuple[str | None, str]
-"""A function's schema, if that is known, and its name."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ STRANGE = 7919
 APART = 8
 """Values of a column of a row that was in the way, which keep it apart."""
 
+HEIRS = 6
+"""Tables that inherit from one that is looked into that are tried in its place."""
+
 OPTIONS = 24
 """Values of a column of a row above it that are tried."""
 
@@ -123,23 +126,32 @@ def lead(case: Case) -> Supply | None:
     """A column leads to a row of a table that the trigger looks into, though no foreign key says so."""
     table = case.table
     foreign = table.foreign_columns | {*table.primary_key}
-    for parent in (*_missed(case), *case.mentioned):
-        key = parent.primary_key
-        if len(key) != 1:
-            continue
-        known = _strange(case, parent, key[0])
-        more = case.trials.standing(parent.name, {key[0]: known} if known else {}, case.attempt.rows_before)
+    for parent, key in _looked_into(case):
+        known = _strange(case, parent, key)
+        more = case.trials.standing(parent.name, {key: known} if known else {}, case.attempt.rows_before)
         rows = [each.values for each in more if isinstance(each, Insert) and each.table == parent.name]
         columns = [
             column.name
             for column in table.columns
-            if rows and column.name not in foreign and comparable(column, parent.column(key[0]))
+            if rows and column.name not in foreign and comparable(column, parent.column(key))
         ]
-        changed = [{**case.attempt.insert.values, column: rows[-1][key[0]]} for column in columns]
+        changed = [{**case.attempt.insert.values, column: rows[-1][key]} for column in columns]
         for column, accepted in zip(columns, case.accepted(changed, more), strict=True):
             if accepted:
-                return Supply(leads={column: Lead(parent.name, key[0])})
+                return Supply(leads={column: Lead(parent.name, key)})
     return None
+
+
+def _looked_into(case: Case) -> Iterator[tuple[Table, str]]:
+    """The tables that the functions look into, each with its key; then those that inherit from them."""
+    named = {table.name: table for table in (*_missed(case), *case.mentioned)}
+    tables = [table for table in named.values() if len(table.primary_key) == 1]
+    for table in tables:
+        yield table, table.primary_key[0]
+    for table in tables:
+        for heir in case.pools.oracle.heirs(table, HEIRS):
+            if heir in case.pools.catalog.tables:
+                yield case.pools.catalog.table(heir), table.primary_key[0]
 
 
 def present(case: Case) -> tuple[TableName, Supply] | None:

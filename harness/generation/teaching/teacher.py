@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from harness.catalog.model import Missing, Table
-from harness.generation.hints import words
 from harness.generation.pools import Pools
 from harness.generation.rules import Unfillable
 from harness.generation.supply import Supply
 from harness.generation.teaching import beside, columns, parents
-from harness.generation.teaching.attempt import Attempt, Function, Obstacle, dynamic, functions, place, running
+from harness.generation.teaching.attempt import Attempt, Obstacle, dynamic, functions, place, running
+from harness.generation.teaching.texts import Texts
 from harness.generation.teaching.trials import Case, Trials
 from harness.generation.types import Unsupported
 from harness.probes import Session
@@ -28,9 +27,6 @@ BUDGET = 4000
 
 NAMELESS = ("42P01", "42883", "42704")
 """A function names a table, a function or a type that is not there: no row can help that."""
-
-BEFORE, AFTER = 8, 4
-"""Lines around the one at which a function was: what it asked for, and found nothing."""
 
 PICKY = 6
 """Rows of a table that are tried once it is filled: where some of them are refused, there is more to learn."""
@@ -66,6 +62,7 @@ class Teacher:
         self._pools = pools
         self.learnt: dict[TableName, Supply] = {}
         self._given_up: dict[TableName, Obstacle] = {}
+        self._told: dict[TableName, Texts] = {}
         self._until = 0
 
     def fill(self, name: TableName) -> Obstacle | None:
@@ -104,16 +101,21 @@ class Teacher:
 
     def _refine(self, name: TableName) -> None:
         """Learns what rows lack, where triggers refuse some of them."""
-        if not any(table.triggers for table in self._above(name)):
+        if not any(table.triggers or self._texts(table).checks for table in self._above(name)):
             return
         for _ in range(LESSONS):
             drawn = self._trials.drawn(self._trials.row(name), PICKY)
             found = [self._trials.culprit(scenario) for scenario in drawn]
-            refused = [each for each in found if isinstance(each, Attempt) and running(each.refusal)]
+            refused = [each for each in found if isinstance(each, Attempt) and self._is_taught(each)]
             # Of those refused at one place the last will do: the first ones are the simplest, and alike by chance.
-            places = {place(each.refusal): each for each in refused}
+            places = {place(each.refusal) or each.refusal.constraint: each for each in refused}
             if len(refused) < 2 or not any(self._learn(each, picky=True) for each in reversed(places.values())):
                 return
+
+    def _is_taught(self, attempt: Attempt) -> bool:
+        """Whether functions refused the row, of which something can be learnt."""
+        table = self._pools.catalog.table(attempt.insert.table)
+        return bool(running(attempt.refusal) or self._texts(table).called_by(attempt.refusal))
 
     def _above(self, name: TableName) -> list[Table]:
         """The table and all that it needs."""
@@ -145,8 +147,10 @@ class Teacher:
         if attempt.refusal.sqlstate in NAMELESS and not dynamic(attempt.refusal):
             return False
         table = self._pools.catalog.table(attempt.insert.table)
-        suspects = functions(table, attempt)
-        bodies, near = self._bodies(suspects), self._near(attempt)
+        texts = self._texts(table)
+        called = texts.called_by(attempt.refusal)
+        suspects = (*called, *functions(table, attempt))
+        bodies, near = (*called.values(), *texts.all(suspects)), texts.near(attempt.refusal)
         by_reference = attempt.refusal.sqlstate == "23503"
         lessons = _BY_KEY if not suspects else _BY_REFERENCE if by_reference else _BY_TRIGGER
         for lenient in (False,) if picky else (False, True):
@@ -156,6 +160,11 @@ class Teacher:
                 if found is not None and self._take(*(found if isinstance(found, tuple) else (table.name, found))):
                     return True
         return False
+
+    def _texts(self, table: Table) -> Texts:
+        if table.name not in self._told:
+            self._told[table.name] = Texts(self._pools, table)
+        return self._told[table.name]
 
     def _take(self, table: TableName, found: Supply) -> bool:
         """Whether this is news, and rows can be made of it."""
@@ -171,29 +180,3 @@ class Teacher:
             return False
         self.learnt[table] = self.learnt.get(table, Supply()) | found
         return True
-
-    def _bodies(self, suspects: Sequence[Function]) -> tuple[str, ...]:
-        """The texts of the functions by which the row was refused, of those they call, and of views they look into."""
-        found: dict[str, None] = {}
-        asked: set[Function] = set()
-        while suspects:
-            asked |= {*suspects}
-            sources = self._sources(suspects)
-            found |= dict.fromkeys(sources)
-            called = {(None, name) for text in sources for name in re.findall(r"(\w+)\s*\(", text)}
-            suspects = sorted(called - asked, key=str)
-        views = self._pools.oracle.views(words(found)) if found else {}
-        return tuple(dict.fromkeys((*found, *views.values())))
-
-    def _near(self, attempt: Attempt) -> str:
-        """The text of a function around the line at which it was."""
-        found = place(attempt.refusal)
-        sources = self._sources([found[0]]) if found is not None else []
-        if found is None or len({*sources}) != 1:
-            return ""
-        lines = sources[0].split("\n")
-        return "\n".join(lines[max(found[1] - BEFORE, 0) : found[1] + AFTER])
-
-    def _sources(self, functions: Sequence[Function]) -> list[str]:
-        schemas = self._pools.catalog.schemas
-        return [body for schema in schemas for body in self._pools.oracle.sources(schema, functions)]

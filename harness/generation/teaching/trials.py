@@ -52,11 +52,10 @@ class Trials:
     def row(
         self, name: TableName, fixed: Values | None = None, present: tuple[str, ...] = ()
     ) -> Callable[[Draft], Scenario]:
-        """Draws a row of a table as a probe, behind all that it refers to."""
+        """Draws a row of a table as a probe, behind all that it refers to, and with the rows that belong to it."""
 
         def build(draft: Draft) -> Scenario:
-            row = draft.row(name, fixed, present)
-            probe = Probe(Insert(name, row), Accepted(1), "a row")
+            probe = Probe(draft.whole(name, fixed, present), Accepted(1), "a row")
             return Scenario(self._setup(draft), (probe,))
 
         return build
@@ -99,12 +98,13 @@ class Trials:
 
     def culprit(self, scenario: Scenario) -> Attempt | Obstacle | None:
         """The first statement of a scenario that is refused."""
-        wanted = scenario.probes[0].statement
+        tried = scenario.probes[0].statement
+        wanted = tried.leaves if isinstance(tried, Execute) else tried
         assert isinstance(wanted, Insert)
-        last = self.refusals([(scenario.setup, wanted)])[0]
+        last = self.refusals([(scenario.setup, tried)])[0]
         if last is None:
             return None
-        statements = (*scenario.setup, wanted)
+        statements = (*scenario.setup, tried)
         place = self._place(statements)
         before, statement = statements[:place], statements[place]
         refusal = self.refusals([(before, statement)])[0]
