@@ -72,6 +72,21 @@ class Columns:
             taken |= {alike(row.get(column)) for row in self._kinship.rows(table.name)}
         return self._untaken(table, column, other_than, taken, self._pools.of(table))
 
+    def nowhere(self, table: Table, column: str, row: Values, parent: Table, referenced: str) -> str | None:
+        """A value for a column that keeps the rules beside what a row has, and that no row of a parent can have."""
+        pool = next((pool for pool in self._pools.of(parent) if referenced in pool.columns), None)
+        if pool is None:
+            return self._numbered(parent, referenced)
+        place = pool.columns.index(referenced)
+        known = {alike(entry[place]) for entry in pool.rows}
+        options = self._pools.candidates(table, column, self._pools.rules(table))
+        free = tuple(value for value in options if value is not None and alike(value) not in known)
+        own = next((pool for pool in self._pools.of(table) if column in pool.columns), None)
+        rest = {name: row[name] for name in own.columns if name != column} if own else {}
+        fitting = self._pools.fitting_beside(table, column, free[:OTHERS], rest)
+        fitting = [value for value in fitting if not self._pools.standing.has(parent, {referenced: value})]
+        return self.choices.one_of(fitting) if fitting else None
+
     def combine(self, row: Row, pools: Sequence[Pool], present: tuple[str, ...]) -> None:
         """Values that rules tie together, beside those that the row has."""
         for pool in pools:

@@ -156,6 +156,11 @@ class Draft:
         """A value for one column of a row that keeps all rules and differs from the one it has."""
         return self._columns.value(self._catalog.table(table), column, other_than)
 
+    def nowhere(self, table: TableName, column: str, row: Values, parent: TableName, referenced: str) -> str | None:
+        """A value for a column of a row that keeps its rules and is the key of no parent, if there can be one."""
+        child, above = self._catalog.table(table), self._catalog.table(parent)
+        return self._columns.nowhere(child, column, row, above, referenced)
+
     def choose(self, options: Sequence[T]) -> T:
         """One of these; shrinks towards the first."""
         return self._columns.choices.one_of(options)

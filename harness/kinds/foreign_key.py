@@ -17,8 +17,9 @@ from harness.kinds._deferrable import deferrable, timed
 from harness.kinds._refused_by import RefusedBy
 from harness.kinds.base import Fact, Kind, Subject, column_list, default_name, show
 from harness.kinds.check import validated
-from harness.kinds.references.actions import Reference, actions
+from harness.kinds.references.actions import actions
 from harness.kinds.references.races import races
+from harness.kinds.references.reference import Reference
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update
 from harness.project.keys import Reader, boolean, concurrently, key, name, names, section, table_columns, text
 from harness.project.model import TableName
@@ -146,13 +147,14 @@ class ForeignKey(Kind):
         parent = subject.catalog.table(self.references[0])
         # Without the columns of SET NULL (a): those are read from the constraint and compared as a fact.
         on_delete, on_update = (words.split(" (")[0] for words in (self.on_delete, self.on_update))
-        return Reference(table, parent, found, on_delete, on_update)
+        return Reference(table, parent, found, on_delete, on_update, subject.pools.most(parent))
 
     def _orphans(self, subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe | Family]:
         # What the constraint in the database is made of: if that is not what is declared, the facts have said so.
         table, columns = subject.table, reference.key.columns
         resident = draft.linked(table.name, {}, columns)
-        fresh = draft.row(table.name, present=columns)
+        beside = reference.shares_parents and reference.few
+        fresh = draft.row(table.name, {name: resident[name] for name in columns} if beside else {}, columns)
         key = subject.key(resident)
         refused = self.orphans.by(table) if self.orphans else reference.refused
         alone = _alone(table, reference.key)
@@ -162,7 +164,7 @@ class ForeignKey(Kind):
         born = subject.pools.takes(table, columns)
         on_insert = Probe(Insert(table.name, orphan), refused, "orphan on insert", value, required=alone and born)
         yield subject.varied(on_insert, orphan.keys() & {*columns, *_without_others(table, reference.key)})
-        ghost_of_resident = reference.ghost(draft, resident)
+        ghost_of_resident = ghost if reference.few else reference.ghost(draft, resident)
         value = f"{show(ghost_of_resident)}, which is nowhere"
         change = {**_without_others(table, reference.key), **ghost_of_resident}
         yield Probe(Update(table.name, key, change), refused, "orphan on update", value, required=alone)

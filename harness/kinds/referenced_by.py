@@ -11,7 +11,8 @@ from harness.catalog.model import Constraint, Missing
 from harness.generation import Draft
 from harness.kinds.base import Fact, Kind, Subject
 from harness.kinds.foreign_key import action
-from harness.kinds.references.actions import Reference, actions
+from harness.kinds.references.actions import actions
+from harness.kinds.references.reference import Reference
 from harness.probes import Scenario
 from harness.project.keys import key, name, table
 from harness.project.model import TableName
@@ -53,7 +54,7 @@ class ReferencedBy(Kind):
         child, found = subject.catalog.table(self.referenced_by), self._key(subject)
         on_delete = self.on_delete.split(" (")[0]
         on_update = (self.on_update or found.on_update or "no action").split(" (")[0]
-        reference = Reference(child, subject.table, found, on_delete, on_update)
+        reference = Reference(child, subject.table, found, on_delete, on_update, subject.pools.most(subject.table))
 
         def build(draft: Draft) -> Scenario:
             probes = tuple(actions(subject, draft, reference))

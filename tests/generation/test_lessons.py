@@ -9,6 +9,7 @@ from harness.database.connection import Server
 from harness.generation import Oracle, Pools
 from harness.generation.supply import Lead, Supply
 from harness.generation.teaching import Obstacle, Teacher
+from harness.generation.teaching.trials import NOWHERE
 from harness.probes import Session
 from harness.project.model import TableName
 
@@ -425,6 +426,20 @@ def test_what_nobody_can_please_is_named(database: tuple[Server, str]) -> None:
         assert teacher.fill(X) == Obstacle(KINDS, "refused with P0001: never")
         assert teacher.fill(KINDS) == Obstacle(KINDS, "refused with P0001: never")
         assert teacher.learnt == {}
+
+
+def test_a_row_that_is_accepted_and_stands_nowhere_fills_nothing(database: tuple[Server, str]) -> None:
+    server, name = database
+    with server.connect(name) as connection:
+        connection.execute(
+            b"create schema t; create table t.x (id integer primary key); create table t.parts () inherits (t.x);"
+            b"create table t.users (id integer primary key); create rule n as on insert to t.users do instead nothing;"
+            + trigger("insert into t.parts values (new.id); return null;").encode()
+        )
+        catalog = read(connection)
+        teacher = Teacher(Session(connection, catalog), Pools(Oracle(connection), catalog, {}))
+        assert teacher.fill(X) is None
+        assert teacher.fill(USERS) == Obstacle(USERS, NOWHERE)
 
 
 def test_a_table_full_of_reference_data_is_filled(database: tuple[Server, str]) -> None:

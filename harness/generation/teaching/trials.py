@@ -22,7 +22,8 @@ from harness.generation.rules import Unfillable
 from harness.generation.supply import Supply
 from harness.generation.teaching.attempt import Attempt, Obstacle, further, same_place, text
 from harness.generation.types import Unsupported
-from harness.probes import Accepted, Execute, Insert, Probe, Refusal, Scenario, Session, Statement, Values
+from harness.probes import Accepted, Execute, Insert, Probe, Refusal, Scenario, Session, Statement, Then, Values
+from harness.probes.statement import qualified
 from harness.project.model import TableName
 
 PATIENCE = 40
@@ -31,6 +32,8 @@ PATIENCE = 40
 SURE = 8
 """Rows that have to be accepted before a value of a column counts as what was lacking."""
 
+
+NOWHERE = "its rows are accepted, and nowhere afterwards: a trigger or a rule makes something else of them"
 
 FEW = 6
 """Rows that are tried with columns that may be NULL and are not."""
@@ -97,13 +100,13 @@ class Trials:
         return found
 
     def culprit(self, scenario: Scenario) -> Attempt | Obstacle | None:
-        """The first statement of a scenario that is refused."""
+        """The first statement of a scenario that is refused; or that its row is accepted, and is nowhere then."""
         tried = scenario.probes[0].statement
         wanted = tried.leaves if isinstance(tried, Execute) else tried
         assert isinstance(wanted, Insert)
         last = self.refusals([(scenario.setup, tried)])[0]
         if last is None:
-            return None
+            return Obstacle(wanted.table, NOWHERE) if self._vanishes(scenario.setup, tried, wanted.table) else None
         statements = (*scenario.setup, tried)
         place = self._place(statements)
         before, statement = statements[:place], statements[place]
@@ -115,6 +118,17 @@ class Trials:
         if not isinstance(insert, Insert):
             return Obstacle(wanted.table, f"rows that stand cannot be taken away: {refusal}")
         return Attempt(before, insert, refusal)
+
+    def _vanishes(self, setup: Sequence[Statement], tried: Statement, name: TableName) -> bool:
+        """Whether a table, with those that inherit from it, has no more rows than before one was accepted."""
+        table = self.pools.catalog.table(name)
+        before = [each for each in table.triggers if each.timing == "before" and "insert" in each.events]
+        if not before and not table.diverts("insert"):
+            return False
+        count = Then(f"select count(*)::text from {qualified(name)}", "", "rows")
+        probes = tuple(Probe(each, Accepted(), "a row", then=count) for each in (Execute("select"), text(tried)))
+        answer = self._session.replies(Scenario(tuple(map(text, setup)), probes))
+        return not isinstance(answer, Refusal) and answer[0].then == answer[1].then
 
     def _place(self, statements: Sequence[Statement]) -> int:
         """Which of the statements is refused first, by halves: the last one if all others stand."""

@@ -2,84 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.catalog.model import Constraint, Index, Table
+from harness.catalog.model import Constraint, Table
 from harness.generation import Draft
 from harness.kinds.base import Subject
-from harness.probes import Accepted, Delete, Probe, Refused, Then, Update
+from harness.kinds.references.reference import Reference
+from harness.probes import Accepted, Delete, Probe, Then, Update
 from harness.probes.statement import Values, condition, identifier, qualified
-from harness.project.sql import replace_value
 
 BELOW = 8
 """Foreign keys below the children of which there is a row, to see a deletion go down the whole chain."""
 
-COUNTS = (0, 1, 3)
-"""Children of the parent that is deleted."""
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A foreign key of ``child``, and the actions that are declared of it."""
-
-    child: Table
-    parent: Table
-    key: Constraint
-    on_delete: str
-    on_update: str
-
-    @property
-    def refused(self) -> Refused:
-        # ON DELETE RESTRICT is 23001 from PostgreSQL 18 on, and 23503 before.
-        return Refused(("23503", "23001"), self.child.name, constraint=self.key.name)
-
-    @property
-    def parent_goes(self) -> bool:
-        """Whether a delete of a parent has something to show: not where a rule makes something else of each."""
-        return self.on_delete not in ("no action", "restrict") or not self.parent.diverts("delete")
-
-    def point(self, parent: Values) -> dict[str, str | None]:
-        """The values of the foreign key that lead to a parent."""
-        pairs = zip(self.key.columns, self.key.referenced_columns, strict=True)
-        return {column: parent[referenced] for column, referenced in pairs}
-
-    def ghost(self, draft: Draft, row: Values) -> dict[str, str | None]:
-        """Values that lead to no parent; what the row's other foreign keys share is left as it is."""
-        others = {column for key in self.child.of_type("f") if key.name != self.key.name for column in key.columns}
-        shared = (
-            {} if others >= set(self.key.columns) else {name: row[name] for name in self.key.columns if name in others}
-        )
-        pairs = dict(zip(self.key.columns, self.key.referenced_columns, strict=True))
-        known = {pairs[column]: value for column, value in shared.items()}
-        return self.point(draft.row(self.parent.name, known, self.key.referenced_columns, self.fitting))
-
-    @property
-    def fitting(self) -> tuple[str, ...]:
-        """What the domains of the child's columns ask of a parent that can have children, where its own do not."""
-        pairs = zip(self.key.columns, self.key.referenced_columns, strict=True)
-        columns = [(self.child.column(name), self.parent.column(referenced)) for name, referenced in pairs]
-        narrower = [(own, above) for own, above in columns if own.type != above.type]
-        return tuple(replace_value(check, above.name) for own, above in narrower for check in own.domain_checks)
-
-    @property
-    def counts(self) -> tuple[int, ...]:
-        """How many children a parent is tried with: as many as the child's keys let it have."""
-        most = min((self._room(key) for key in self.child.unique_keys), default=COUNTS[-1])
-        return tuple(dict.fromkeys(min(count, most) for count in COUNTS))
-
-    def _room(self, key: Index) -> int:
-        """The children of one parent that a unique key of theirs leaves room for; a column of many values, for all."""
-        if not key.columns or not set(key.columns) & set(self.key.columns):
-            return COUNTS[-1]
-        kinds = {"bool": 2}
-        columns = [self.child.column(name) for name in key.columns if name not in self.key.columns]
-        return math.prod(len(column.labels) or kinds.get(column.base_name, COUNTS[-1]) for column in columns)
-
 
 def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe]:
     """Deletes parents with no, one and several children, then changes their keys, beside a stranger with a child."""
+    if not reference.counts:
+        return
     # A unique column may be NULL, but such a row nothing refers to.
     present = reference.key.referenced_columns
     stranger = draft.insert(reference.parent.name, present=present, also=reference.fitting)
@@ -90,7 +30,7 @@ def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Pr
         if reference.parent_goes:
             gone = _gone(subject, draft, reference, parent)
             yield _deletion(subject, reference, parent, children, strangers, gone)
-        if count:
+        if count and not reference.few:
             yield from _rekeying(subject, draft, reference, parent, children)
 
 
