@@ -13,10 +13,12 @@ from harness.adopt.sheet import Entry, table_name
 from harness.adopt.yaml import Value
 from harness.catalog.model import Catalog, Table
 from harness.declarations import Check
+from harness.generation import Pools
 from harness.generation.supply import Supply
 from harness.generation.teaching import Obstacle, Teacher
 from harness.probes import Session
 from harness.probes.statement import identifier
+from harness.project import sql
 from harness.project.model import TableName
 from harness.proving.prover import pools
 
@@ -39,7 +41,8 @@ order by 1
 class Filled:
     """Which tables were filled: ``empty`` are the others, with what stood in the way.
 
-    Those that are ``full`` hold rows from the start, and take no others. ``learnt`` is what rows have to be,
+    Those that are ``full`` hold rows from the start, and take no others; those that are ``closed`` never take any: a
+    rule makes something else of every INSERT, or a CHECK is false. ``learnt`` is what rows have to be,
     ``search_path`` where triggers have to look for what they name.
     """
 
@@ -48,6 +51,7 @@ class Filled:
     learnt: Mapping[TableName, Supply]
     search_path: tuple[str, ...] = ()
     full: Mapping[TableName, Obstacle] = field(default_factory=dict)
+    closed: Mapping[TableName, Obstacle] = field(default_factory=dict)
 
 
 Tell = Callable[[Sequence[Table]], Iterable[Table]]
@@ -98,9 +102,20 @@ def _filled(
         refused = {name: why for name, why in refused.items() if _LOST.search(why.reason)}
         teacher.take_heart()
         refused |= _refused(teacher, late)
-    full = {table.name: refused[table.name] for table in tables if table.name in refused and made_of.stood(table)}
-    empty = {name: obstacle for name, obstacle in refused.items() if name not in full}
-    return Filled(len(tables), empty, teacher.learnt, search_path, full)
+    without = [table for table in tables if table.name in refused]
+    full = {table.name: refused[table.name] for table in without if made_of.stood(table)}
+    closed = {
+        table.name: refused[table.name] for table in without if _is_closed(made_of, table) and table.name not in full
+    }
+    empty = {name: obstacle for name, obstacle in refused.items() if name not in full and name not in closed}
+    return Filled(len(tables), empty, teacher.learnt, search_path, full, closed)
+
+
+def _is_closed(made_of: Pools, table: Table) -> bool:
+    """Whether a table takes no rows, whatever they are: those that inherit from it are to have them."""
+    constant = [each.expression for each in table.of_type("c") if each.expression and not sql.columns(each.expression)]
+    answers = made_of.oracle.answers(table, (), [()], constant)
+    return table.diverts("insert") or any(not answer.holds for row in answers for answer in row)
 
 
 def _refused(teacher: Teacher, tables: Iterable[Table]) -> dict[TableName, Obstacle]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ class Missing(Exception):
         super().__init__(f"no {what} {name}{did_you_mean(name, known)}")
 
 
+_ORDER = re.compile(r"( desc| nulls first| nulls last)+$")
 _COMPARABLE = frozenset(
     [
         *("int2", "int4", "int8", "numeric", "money", "oid", "bool", "bit", "varbit", "bytea", "uuid", "jsonb"),
@@ -127,6 +129,11 @@ class Index:
     kinds: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     turn: int = field(default=0, compare=False)
+
+    @cached_property
+    def expressions(self) -> tuple[str, ...]:
+        """The keys without their order."""
+        return tuple(_ORDER.sub("", each) for each in self.keys)
 
     @property
     def whole(self) -> bool:

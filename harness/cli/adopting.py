@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from harness.generation.teaching import Obstacle
     from harness.project.model import Project, TableName
 
+CLOSED = "tables that never take a row, by a rule or a CHECK that is false"
 EMPTY = "tables without rows; what they need can be said under `rows:`"
 FULL = "tables that hold rows from the start and take no others"
 
@@ -99,6 +100,7 @@ def _update(source: Sequence[str], schemas: Sequence[str], target: str | None) -
     _listed("for you to decide", left)
     _listed(EMPTY, [_why(name, obstacle) for name, obstacle in filled.empty.items()])
     _listed(FULL, [_why(name, obstacle) for name, obstacle in filled.full.items()])
+    _listed(CLOSED, [_why(name, obstacle) for name, obstacle in filled.closed.items()])
     click.echo(f"{counted(len(done), 'change')}" + ("" if done or left else ": nothing is new"))
     return int(bool(left))
 
@@ -200,7 +202,8 @@ def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Fille
     unsaid = [f"{table}: {what}" for table, sheet in survey.sheets.items() for what in sheet.unsaid]
     _listed("what no check could say", unsaid)
     empty = [_why(name, obstacle) for name, obstacle in filled.empty.items()]
-    click.echo(f"{filled.tables - len(empty):,} of {counted(filled.tables, 'table')} could be filled with rows")
+    takers = filled.tables - len(filled.closed)
+    click.echo(f"{takers - len(empty):,} of {counted(takers, 'table')} could be filled with rows")
     if filled.learnt:
         learnt = counted(len(filled.learnt), "table")
         click.echo(f"what triggers want of rows of {learnt} was found by trying: see `rows:` there")
@@ -208,6 +211,7 @@ def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Fille
         click.echo(f"functions name things without a schema: search_path is {', '.join(filled.search_path)}")
     _listed(EMPTY, empty)
     _listed(FULL, [_why(name, obstacle) for name, obstacle in filled.full.items()])
+    _listed(CLOSED, [_why(name, obstacle) for name, obstacle in filled.closed.items()])
     click.echo(f"wrote {counted(len(paths), 'file')}; now prove them: harness test")
 
 

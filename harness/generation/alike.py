@@ -13,7 +13,6 @@ from harness.project import sql
 from harness.project.model import TableName
 
 _DECIMAL = re.compile(r"-?\d+\.\d+|-0")
-_ORDER = re.compile(r"( desc| nulls first| nulls last)+$")
 
 
 @cache
@@ -21,7 +20,7 @@ def columns_of(key: Index) -> tuple[str, ...]:
     """The columns that decide a unique key: those of its expressions as well."""
     if len(key.columns) == len(key.keys):
         return key.columns
-    return tuple(dict.fromkeys(name for each in key.keys for name in sql.columns(_ORDER.sub("", each))))
+    return tuple(dict.fromkeys(name for each in key.expressions for name in sql.columns(each)))
 
 
 def alike(value: str | None) -> str | None:

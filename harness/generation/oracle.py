@@ -207,6 +207,18 @@ class Oracle:
             return error.diag.message_primary or str(error)
         return None
 
+    def detail(self, statements: Sequence[str]) -> str:
+        """What PostgreSQL says in detail of why these statements, one after the other, fail; nothing of them stays."""
+        import psycopg
+
+        try:
+            with self._connection.transaction(force_rollback=True):
+                for statement in statements:
+                    self._connection.execute(statement.encode())
+        except psycopg.Error as error:
+            return error.diag.message_detail or ""
+        return ""
+
     def readable(self, type: str, texts: Sequence[str]) -> list[str]:
         """The texts that a type reads, domains within it having their say."""
         with self._connection.transaction(force_rollback=True):

@@ -85,6 +85,25 @@ create trigger never before insert on shop.nobody for each row execute function 
     assert "tables without rows" not in answer.stdout
 
 
+def test_a_table_that_only_others_inherit_from_is_not_empty(empty: Cli) -> None:
+    empty.write(
+        "schema.sql",
+        """\
+create schema shop;
+create table shop.files (id integer primary key, check (false) no inherit);
+create table shop.letters (note text) inherits (shop.files);
+create table shop.items (id integer primary key);
+create table shop.books (note text) inherits (shop.items);
+create rule items_nowhere as on insert to shop.items do instead nothing;
+""",
+    )
+    answer = empty.run("adopt", "schema.sql")
+    assert "2 of 2 tables could be filled with rows\n" in answer.stdout
+    assert "tables that never take a row, by a rule or a CHECK that is false:\n  shop.files: " in answer.stdout
+    assert "  shop.items: its rows are accepted, and nowhere afterwards: " in answer.stdout
+    assert "tables without rows" not in answer.stdout
+
+
 def test_what_is_learnt_of_rows_is_written_so_that_they_are_made(empty: Cli) -> None:
     empty.write(
         "schema.sql",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.catalog.model import Constraint, Table
@@ -111,15 +112,26 @@ def _instead(case: Case, place: int, row: Insert, values: Mapping[str, str | Non
 
 
 def row_before(case: Case) -> Supply | None:
-    """A trigger writes a row that refers to one that is not there; a constant of it names that one."""
+    """A trigger writes a row that refers to one that is not there; a constant names that one, or PostgreSQL does."""
     for key in _failing(case):
         assert key.references is not None
         column = case.pools.catalog.table(key.references).column(key.referenced_columns[0])
-        for value in (each for each in candidates(column, case.hints) if each in case.hints.constants):
+        constants = [each for each in candidates(column, case.hints) if each in case.hints.constants]
+        for value in (*constants, *_missing(case)):
             more = case.trials.standing(key.references, {column.name: value}, case.attempt.rows_before)
             if more and case.past(case.refused((*case.attempt.before, *more))):
                 return Supply(before=((key.references, {column.name: value}),))
     return None
+
+
+def _missing(case: Case) -> list[str]:
+    """The value that a foreign key of one column does not find."""
+    statements = (*case.attempt.before, case.attempt.insert)
+    return _KEY.findall(case.pools.oracle.detail([each.sql for each in statements]))
+
+
+_KEY = re.compile(r"\([^(),]+\)=\(([^,]*)\)")
+"""A key and its value, whatever the language: ``Key (class_id)=(5) is not present …``."""
 
 
 def lead(case: Case) -> Supply | None:

@@ -86,7 +86,7 @@ def _expressions(table: Table) -> Iterator[str]:
     for constraint in table.of_type("c"):
         yield constraint.expression or "true"
     for index in table.indexes:
-        yield from index.keys
+        yield from index.expressions
         yield index.predicate or "true"
 
 
