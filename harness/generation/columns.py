@@ -78,13 +78,12 @@ class Columns:
         if pool is None:
             return self._numbered(parent, referenced)
         place = pool.columns.index(referenced)
-        known = {alike(entry[place]) for entry in pool.rows}
+        known = {alike(entry[place]) for entry in pool.rows} | self._pools.standing.values(parent, referenced)
         options = self._pools.candidates(table, column, self._pools.rules(table))
         free = tuple(value for value in options if value is not None and alike(value) not in known)
         own = next((pool for pool in self._pools.of(table) if column in pool.columns), None)
         rest = {name: row[name] for name in own.columns if name != column} if own else {}
         fitting = self._pools.fitting_beside(table, column, free[:OTHERS], rest)
-        fitting = [value for value in fitting if not self._pools.standing.has(parent, {referenced: value})]
         return self.choices.one_of(fitting) if fitting else None
 
     def combine(self, row: Row, pools: Sequence[Pool], present: tuple[str, ...]) -> None:
@@ -98,12 +97,13 @@ class Columns:
 
     def keep_apart(self, table: Table, row: Row) -> None:
         """Values that no other row of the scenario has, where an exclusion constraint keeps rows apart."""
-        for options in apart(self._pools, table):
+        for groups in apart(self._pools, table):
             others = self._kinship.rows(table.name)
             foreign = table.foreign_columns & row.keys()
             siblings = [other for other in others if all(other.get(column) == row[column] for column in foreign)]
             # Where all are taken, one that no row of the same parents has.
-            free = untaken(options, row, others) or untaken(options, row, siblings)
+            tried = ((options, beside) for beside in (others, siblings) for options in groups)
+            free = next((free for options, beside in tried if (free := untaken(options, row, beside))), None)
             if free:
                 row.update(self.choices.one_of(free))
 

@@ -76,15 +76,13 @@ class Draft:
 
     def whole(self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = ()) -> Statement:
         """Draws a row as :meth:`row` does; the statement inserts it, with the rows that have to come with it."""
-        if not self._pools.comes_with_others(self._catalog.table(table)):
+        definition = self._catalog.table(table)
+        if not self._pools.comes_with_others(definition):
             return Insert(table, self.row(table, fixed, present))
-        row = self.insert(table, fixed, present)
-        ring = next((each for each in self.rings if each[-1].values is row), ())
-        members = {id(insert) for insert in ring} or {id(self.inserts[-1])}
-        self.inserts[:] = [insert for insert in self.inserts if id(insert) not in members]
-        if ring:
-            self.rings.remove(ring)
-        return together(ring) if ring else Insert(table, row)
+        self._kinship.begin(stands=True)
+        row = self._row(definition, dict(fixed or {}), present, 0)
+        self.made += self._made(definition, row)
+        return together(self._kinship.withheld(self._kinship.insert(table, row, wanted=True)))
 
     def row(
         self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = (), also: tuple[str, ...] = ()

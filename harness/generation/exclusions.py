@@ -79,27 +79,30 @@ def groups(pools: Pools, table: Table, exclusion: Exclusion) -> list[Group]:
     return found
 
 
-def apart(pools: Pools, table: Table) -> tuple[tuple[Values, ...], ...]:
-    """For each exclusion constraint, values for some columns that keep rows out of each other's way."""
+def apart(pools: Pools, table: Table) -> tuple[tuple[tuple[Values, ...], ...], ...]:
+    """For each exclusion constraint, values for some columns that keep rows out of each other's way.
+
+    Each of several groups of columns will do, and the ones with the most values come first.
+    """
     return pools.remembered(
         ("apart", table.name), lambda: tuple(spread(pools, table, each) for each in Exclusion.all_of(table))
     )
 
 
-def spread(pools: Pools, table: Table, exclusion: Exclusion) -> tuple[Values, ...]:
-    """Values for some of the columns, so many that rows with different ones of them never are in each other's way.
+def spread(pools: Pools, table: Table, exclusion: Exclusion) -> tuple[tuple[Values, ...], ...]:
+    """Values for groups of the columns: rows with different ones of a group never are in each other's way.
 
     Empty where only a reference could keep rows apart.
     """
     foreign = table.foreign_columns
-    best: tuple[Values, ...] = ()
+    groups_apart: list[tuple[Values, ...]] = []
     for group in groups(pools, table, exclusion):
         elements = [each for each in exclusion.elements if set(supplied(table, each[0])) & set(group.columns)]
         rows = [row for row in group.rows if all(value is not None for value in row.values())][:SPREAD]
         if elements and not foreign & set(group.columns):
-            found = _apart(pools, table, group.columns, rows, elements)
-            best = found if len(found) > len(best) else best
-    return best if len(best) > 1 else ()
+            groups_apart.append(_apart(pools, table, group.columns, rows, elements))
+    several = [each for each in groups_apart if len(each) > 1]
+    return tuple(sorted(several, key=len, reverse=True))
 
 
 def _apart(

@@ -132,6 +132,13 @@ class Kinship:
             self.rings.append(tuple(left.together))
         return insert
 
+    def withheld(self, insert: Insert) -> tuple[Insert, ...]:
+        """Takes back the row that was inserted last, with those of its circle, so that it can be tried."""
+        ring = self.rings.pop() if self.rings and self.rings[-1][-1] is insert else (insert,)
+        gone = {id(each) for each in ring}
+        self.inserts[:] = [each for each in self.inserts if id(each) not in gone]
+        return ring
+
     def stands(self, table: TableName, row: Values) -> bool:
         """Whether a row can be referred to: one that is only tried later is nobody's parent yet."""
         return any(insert.values is row for insert in self.inserts) or any(

@@ -20,6 +20,7 @@ class Standing:
     def __init__(self, oracle: Oracle) -> None:
         self._oracle = oracle
         self._keys: dict[tuple[TableName, str], frozenset[Tuple]] = {}
+        self._values: dict[tuple[TableName, str], frozenset[str | None]] = {}
         self._asked: dict[tuple[TableName, str, Tuple], bool] = {}
 
     def keys(self, table: Table, key: Index) -> frozenset[Tuple]:
@@ -39,6 +40,14 @@ class Standing:
         if asked not in self._asked:
             self._asked[asked] = self.has(table, values)
         return self._asked[asked]
+
+    def values(self, table: Table, column: str) -> frozenset[str | None]:
+        """What the rows have in a column, as :func:`alike` sees it."""
+        asked = (table.name, column)
+        if asked not in self._values:
+            found = self._oracle.standing_values(table, (column,), None, LIMIT)
+            self._values[asked] = frozenset(alike(value) for (value,) in found)
+        return self._values[asked]
 
     def has(self, table: Table, values: Mapping[str, str | None]) -> bool:
         """Whether a row with these values stands."""

@@ -256,3 +256,26 @@ def test_a_rule_that_fails_on_every_value_is_named_with_its_failure(database: tu
         catalog = read(connection)
         with pytest.raises(Unfillable, match=r"file of t\.x \(one fails on every value: no module named words\)$"):
             Pools(Oracle(connection), catalog, {}).of(catalog.table(X))
+
+
+def test_rows_of_which_a_part_is_fixed_are_kept_apart_by_the_rest(database: tuple[Server, str]) -> None:
+    server, name = database
+    with server.connect(name) as connection:
+        connection.execute(
+            "create schema t; create table t.x (id integer primary key, place int4range not null,"
+            " during int4range not null, check (not isempty(place)),"
+            " exclude using gist (place with &&, during with &&))"
+        )
+        pools = Pools(Oracle(connection), read(connection), {})
+
+        @settings(max_examples=25, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(st.data())
+        def inserted(data: st.DataObject) -> None:
+            draft = Draft(data.draw, pools)
+            for _ in range(3):
+                draft.insert(X, {"during": "[123,456)"})
+            with connection.transaction(force_rollback=True):
+                for statement in draft.inserts:
+                    connection.execute(statement.sql.encode())
+
+        inserted()

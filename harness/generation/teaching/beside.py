@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from harness.catalog.model import Table
 from harness.generation.candidates import candidates
 from harness.generation.hints import words
+from harness.generation.lineage import belongs
 from harness.generation.supply import Supply
 from harness.generation.teaching.columns import listed
 from harness.generation.teaching.trials import Case, comparable
@@ -31,13 +32,16 @@ def sibling(case: Case) -> Supply | None:
 
 
 def looked_up(case: Case) -> Supply | None:
-    """Another row has to stand that has what the row has, in the columns by which the functions look for it."""
+    """Another row has to stand that has what the row has, in the columns by which the functions look for it.
+
+    If it refers to the row, it comes with it.
+    """
     values = case.attempt.insert.values
     for other in case.mentioned:
         names = _looked_up_by(case, other)
         own = {name: f"${column}" for name, column in names.items()}
         absent = tuple(column for column in names.values() if values.get(column) is None)
-        if absent:
+        if absent or belongs(other, case.table.name, own):
             supply = Supply(beside=((other.name, own),), present=absent)
             if case.helps(supply):
                 return supply

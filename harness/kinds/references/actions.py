@@ -20,6 +20,8 @@ def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Pr
     """Deletes parents with no, one and several children, then changes their keys, beside a stranger with a child."""
     if not reference.counts:
         return
+    if "set default" in (reference.on_delete, reference.on_update):
+        _have_default(subject, draft, reference)
     # A unique column may be NULL, but such a row nothing refers to.
     present = reference.key.referenced_columns
     stranger = draft.insert(reference.parent.name, present=present, also=reference.fitting)
@@ -32,6 +34,17 @@ def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Pr
             yield _deletion(subject, reference, parent, children, strangers, gone)
         if count and not reference.few:
             yield from _rekeying(subject, draft, reference, parent, children)
+
+
+def _have_default(subject: Subject, draft: Draft, reference: Reference) -> None:
+    """The parent stands to which children go that are left with their defaults; where those are NULL there is none."""
+    pairs = zip(reference.key.columns, reference.key.referenced_columns, strict=True)
+    defaults = {to: reference.child.column(name).default or "null" for name, to in pairs}
+    key = {to: subject.oracle.scalar(reference.child, default) for to, default in defaults.items()}
+    name = reference.parent.name
+    there = any(each.table == name and key.items() <= each.values.items() for each in draft.inserts)
+    if None not in key.values() and not there and draft.standing(name, key) is None:
+        draft.insert(name, key)
 
 
 @dataclass(frozen=True)
