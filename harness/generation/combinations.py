@@ -46,7 +46,8 @@ class Combinations:
         """
         tried = product([self._alone(table, column, rules, known) for column in columns])
         kept = self.keeping(table, columns, tried, rules) or self._searched(table, columns, rules, known)
-        looking = [rule for rule in rules if self._looks(catalog, table, rule)] if not kept else []
+        asked = relevant(table, columns, rules) if not kept else []
+        looking = [rule for rule in asked if self._looks(catalog, table, rule)]
         if looking:
             # They are about rows that are not there yet.
             rest = [rule for rule in rules if rule not in looking]

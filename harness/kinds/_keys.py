@@ -28,9 +28,20 @@ def refuses_null_itself(subject: Subject, column: str) -> bool:
 
 def may_be_null(subject: Subject, column: str) -> bool:
     """Whether a column may be NULL, by its own say and by the rules about it."""
+    values = _values(subject, column)
+    return not subject.table.column(column).not_null and (values is None or None in values)
+
+
+def _varies(subject: Subject, column: str) -> bool:
+    """Whether rules let a column have more than one value, NULL aside."""
+    values = _values(subject, column)
+    return values is None or len(values - {None}) > 1
+
+
+def _values(subject: Subject, column: str) -> set[str | None] | None:
+    """What a column can be by the rules that speak of it; None where none does."""
     pool = next((pool for pool in subject.pools.of(subject.table) if column in pool.columns), None)
-    places = [row[pool.columns.index(column)] for row in pool.rows] if pool else [None]
-    return not subject.table.column(column).not_null and None in places
+    return {row[pool.columns.index(column)] for row in pool.rows} if pool else None
 
 
 def duplicates(
@@ -64,7 +75,7 @@ def duplicates(
     if other is not None and subject.may_update(changes):
         update = Update(table, subject.key(other), changes)
         yield Probe(update, refused, "same key on update", f"a second {show(key)}")
-    for column in columns if room > 1 else ():
+    for column in (each for each in columns if room > 1 and _varies(subject, each)):
         kept = {name: value for name, value in key.items() if name != column}
         near = _near(subject, draft, column, {**inside, **kept}, present, resident[column])
         if near is not None:
