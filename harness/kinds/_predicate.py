@@ -4,6 +4,7 @@ true or null means accepted, and false means refused by the rule of that name.""
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from hypothesis import strategies as st
@@ -177,6 +178,9 @@ class _Road:
         return True
 
 
+_NULL_IN_A_LIST = re.compile(r"(?:\barray\s*\[|\bin\s*\()[^])]*\bnull\b", re.IGNORECASE)
+
+
 def _sides(subject: Subject, predicate: str, constraint: str | None) -> tuple[list[Changes], list[Changes]]:
     """Values that the predicate lets pass and those it does not, where every other declared rule holds.
 
@@ -213,6 +217,8 @@ def _sides(subject: Subject, predicate: str, constraint: str | None) -> tuple[li
         if not side:
             hidden = any(own is not Answer.ERROR and own.holds == (side is good) for own, *_ in answers)
             hint = " and keep the other rules; if one of them always refuses first, say `implied_by:`" if hidden else ""
+            if side is bad and not hidden and _NULL_IN_A_LIST.search(predicate):
+                hint = ": a list with NULL in it is never false, so that it lets every value pass"
             raise Unreliable(f"no values of {', '.join(columns)} found that {words} {predicate}{hint}")
     constants = {constant.text for constant in sql.constants(predicate)}
     return _varied(good, constants), _varied(bad, constants)
