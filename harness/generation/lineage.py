@@ -113,4 +113,4 @@ def together(ring: Sequence[Insert]) -> Execute:
     """One statement that inserts all these rows."""
     *inner, last = ring
     parts = ", ".join(f"harness_{n} as ({insert.sql})" for n, insert in enumerate(inner, 1))
-    return Execute(f"with {parts} {last.sql}" if inner else last.sql, last)
+    return Execute(f"with {parts} {last.sql}" if inner else last.sql, last, tuple(inner))

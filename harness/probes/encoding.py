@@ -24,6 +24,7 @@ class Plan:
     def __init__(self, catalog: Catalog, shapes: Shapes) -> None:
         self._catalog = catalog
         self._shapes = shapes
+        self._refused: dict[TableName, tuple[str, ...]] = {}
         self._lists: dict[tuple[Tuple, ...], int] = {}
 
     def text(self, scenarios: Sequence[Scenario]) -> str:
@@ -36,8 +37,9 @@ class Plan:
         """``{"base": {table: row}, "setup": [step, …], "probes": [[step, settings, then, before], …]}``"""
         bases: dict[TableName, Values] = {}
         for statement in _statements(scenario):
-            if isinstance(statement, Insert):
-                bases.setdefault(statement.table, statement.values)
+            row = statement.leaves if isinstance(statement, Execute) else statement
+            if isinstance(row, Insert) and not any(row.values.get(name) is None for name in self._refusing(row.table)):
+                bases.setdefault(row.table, row.values)
         base = ",".join(
             f'"{self._shapes.variable(table)}":{self._row(table, values)}'
             for table, values in bases.items()
@@ -78,7 +80,7 @@ class Plan:
     def _step(self, statement: Statement, bases: Bases, settings: Any) -> str:
         """``[shape, row, key]``; a statement that no shape fits travels as its text."""
         shape = EXECUTE if settings else self._shapes.number(statement)
-        if shape == EXECUTE or isinstance(statement, Execute):
+        if shape == EXECUTE or isinstance(statement, Execute) or self._needs_base(statement.table, bases):
             return f"[{EXECUTE},{json.dumps(statement.sql)}]"
         if isinstance(statement, Insert):
             changed = _changed(bases.get(statement.table, {}), statement.values)
@@ -86,6 +88,18 @@ class Plan:
         key = self._row(statement.table, statement.key)
         change = self._row(statement.table, getattr(statement, "set", {}))
         return f"[{shape},{change},{key}]"
+
+    def _needs_base(self, table: TableName, bases: Bases) -> bool:
+        """Whether there is no record of a row without a base: a domain refuses NULL also where a record has it."""
+        return table not in bases and bool(self._refusing(table))
+
+    def _refusing(self, table: TableName) -> tuple[str, ...]:
+        """The columns of domains that refuse NULL."""
+        if table not in self._refused:
+            found = self._catalog.tables.get(table)
+            columns = found.columns if found else ()
+            self._refused[table] = tuple(each.name for each in columns if each.is_domain and each.not_null)
+        return self._refused[table]
 
     def _row(self, table: TableName, values: Values) -> str:
         """A row as JSON that ``jsonb_populate_record`` reads: texts, but JSON columns as themselves."""

@@ -168,8 +168,8 @@ class Shapes:
         """The text that creates the function."""
         rows = [f"{row} {qualified(table)};" for table in self.tables for row in self._variables(table)]
         bases = [
-            f"harness_b{n} := jsonb_populate_record(null::{qualified(table)}, "
-            f"coalesce(harness_scenario -> 'base' -> '{n}', '{{}}'));"
+            f"harness_b{n} := case when harness_scenario -> 'base' ? '{n}' then "
+            f"jsonb_populate_record(null::{qualified(table)}, harness_scenario -> 'base' -> '{n}') end;"
             for n, table in enumerate(self.tables, 1)
         ]
         rows += [f"harness_f{n} record;" for n, _ in enumerate(self.loops, 1)]

@@ -75,10 +75,11 @@ class Delete:
 
 @dataclass(frozen=True)
 class Execute:
-    """Any other statement. ``leaves`` is the row that there is after it, for the report."""
+    """Any other statement. ``leaves`` is the row that there is after it, ``beside`` are those that come with it."""
 
     sql: str
     leaves: Insert | None = None
+    beside: tuple[Insert, ...] = ()
 
 
 Statement = Insert | Update | Delete | Execute

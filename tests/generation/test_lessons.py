@@ -290,6 +290,16 @@ LESSONS = {
         ),
         Supply(beside=((KINDS, {"x": "$id"}),)),
     ),
+    "a value of a row that others come with": (
+        "create table t.x (id integer primary key, code text not null);"
+        "create table t.kinds (id integer primary key, x integer not null references t.x (id));"
+        "create function t.complete() returns trigger language plpgsql as $$ begin"
+        " if not exists (select from t.kinds where x = new.id) then raise exception 'alone'; end if;\n"
+        " if new.code not in ('AB', 'CD') then raise exception 'no'; end if; return null; end $$;"
+        "create constraint trigger complete after insert on t.x deferrable initially deferred"
+        " for each row execute function t.complete();",
+        Supply(beside=((KINDS, {"x": "$id"}),), values={"code": ("AB", "CD")}),
+    ),
     "a row of a table that inherits": (
         "create function t.no() returns integer language plpgsql as $$ begin raise exception 'not here'; end $$;"
         "create table t.kinds (id integer primary key);"

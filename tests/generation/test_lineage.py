@@ -76,6 +76,7 @@ def test_rows_of_a_ring_are_one_statement() -> None:
             """with harness_1 as (insert into "t"."a" ("id") overriding system value values ('1'))"""
             """ insert into "t"."c" ("id") overriding system value values ('1')""",
             three,
+            (one,),
         ),
         two,
     )

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from harness.catalog.model import Table
+from harness.generation.lineage import together
 from harness.generation.oracle import Function
 from harness.probes import Execute, Insert, Refusal, Statement, Values
 from harness.project.model import TableName
@@ -21,11 +22,12 @@ class Obstacle:
 
 @dataclass(frozen=True)
 class Attempt:
-    """The statement that was refused, and what stood before it."""
+    """The row that was refused, what stood before it, and the rows ``beside`` it that one statement inserts with it."""
 
     before: tuple[Statement, ...]
     insert: Insert
     refusal: Refusal
+    beside: tuple[Insert, ...] = ()
 
     @property
     def obstacle(self) -> Obstacle:
@@ -36,9 +38,15 @@ class Attempt:
         """The rows that stood before, those that one statement inserted together left out."""
         return [each for each in self.before if isinstance(each, Insert)]
 
-    def instead(self, values: Values) -> Insert:
-        """Another row in place of the one that was refused."""
-        return Insert(self.insert.table, values)
+    @property
+    def statement(self) -> Statement:
+        """What was refused."""
+        return self.instead(self.insert.values)
+
+    def instead(self, values: Values) -> Statement:
+        """The same with another row in place of the one that was refused."""
+        row = Insert(self.insert.table, values)
+        return together((*self.beside, row)) if self.beside else row
 
 
 def further(table: Table, refusal: Refusal, than: Refusal) -> bool:

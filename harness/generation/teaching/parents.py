@@ -126,7 +126,7 @@ def row_before(case: Case) -> Supply | None:
 
 def _missing(case: Case) -> list[str]:
     """The value that a foreign key of one column does not find."""
-    statements = (*case.attempt.before, case.attempt.insert)
+    statements = (*case.attempt.before, case.attempt.statement)
     return _KEY.findall(case.pools.oracle.detail([each.sql for each in statements]))
 
 

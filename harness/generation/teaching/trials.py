@@ -114,10 +114,10 @@ class Trials:
         insert = statement.leaves if isinstance(statement, Execute) else statement
         if refusal is None:
             # Functions may change their mind: what is sure is that the row was refused.
-            return Attempt(scenario.setup, wanted, last)
+            return Attempt(scenario.setup, wanted, last, _beside(tried))
         if not isinstance(insert, Insert):
             return Obstacle(wanted.table, f"rows that stand cannot be taken away: {refusal}")
-        return Attempt(before, insert, refusal)
+        return Attempt(before, insert, refusal, _beside(statement))
 
     def _vanishes(self, setup: Sequence[Statement], tried: Statement, name: TableName) -> bool:
         """Whether a table, with those that inherit from it, has no more rows than before one was accepted."""
@@ -211,7 +211,7 @@ class Case:
 
     def refused(self, before: Sequence[Statement], statement: Statement | None = None) -> Refusal | None:
         """How the row, or another statement, is refused behind these."""
-        return self.trials.refusals([(before, statement or self.attempt.insert)])[0]
+        return self.trials.refusals([(before, statement or self.attempt.statement)])[0]
 
     def accepted(self, rows: Sequence[Values], more: Sequence[Statement] = ()) -> list[bool]:
         """Which of these are accepted in place of the row that was refused, or get further if that will do."""
@@ -297,6 +297,11 @@ class Case:
         """Whether these rows are accepted: what they were refused for is no progress of a row behind them."""
         refusal = self.refused(before[:-1], before[-1]) if before else None
         return refusal is None or self.trials.waits(refusal)
+
+
+def _beside(statement: Statement) -> tuple[Insert, ...]:
+    """The rows that a statement inserts beside the one that it is about."""
+    return statement.beside if isinstance(statement, Execute) else ()
 
 
 def comparable(one: Column, other: Column) -> bool:
