@@ -25,6 +25,9 @@ _NOW = re.compile(
 _FUNCTIONS = re.compile(r"\bpg_proc\b|\binformation_schema\.routines\b|\b(to_)?regproc\b", re.IGNORECASE)
 """Where names of functions are looked for."""
 
+_CONFIGURATION = re.compile(r"::\s*(?:pg_catalog\.)?regconfig\b", re.IGNORECASE)
+"""Where a text is the name of a text search configuration: there is always one that is called ``simple``."""
+
 _ROLES = re.compile(r"\bpg_(user|roles|authid|shadow)\b", re.IGNORECASE)
 """Where names of roles are looked for."""
 
@@ -81,6 +84,7 @@ def of_bodies(bodies: Iterable[str]) -> Hints:
     patterns: dict[Pattern, None] = {}
     now = False
     for body in bodies:
+        constants |= dict.fromkeys(["simple"] if _CONFIGURATION.search(body) else [])
         texts = [text.replace("''", "'") for text in _STRING.findall(body)]
         texts += [long or short for long, short in _QUOTED.findall(body)]
         constants |= dict.fromkeys([*texts, *_NUMBER.findall(body)])

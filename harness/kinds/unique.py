@@ -94,14 +94,14 @@ class Unique(Kind):
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         table = subject.table
-        inside, outside = self._sides(subject)
+        inside, outside, beyond = self._sides(subject)
         refused = self._refused(table.name)
         nullable = [column for column in self.unique if may_be_null(subject, column)]
         implied = self.implied_by is not None
         refused_null = refused if self.nulls == "not distinct" else Accepted(1)
 
         def build(draft: Draft) -> Scenario:
-            fixed, present = self._fix(subject, draft, inside, outside)
+            fixed, present = self._fix(subject, draft, inside, beyond)
             probes: list[Probe | Family] = list(
                 duplicates(subject, draft, self.unique, refused, fixed, present, implied)
             )
@@ -118,11 +118,11 @@ class Unique(Kind):
 
     def races(self, subject: Subject) -> st.SearchStrategy[Races]:
         table = subject.table
-        inside, outside = self._sides(subject)
+        inside, _, beyond = self._sides(subject)
         watch = no_duplicates(table.name, self.unique, self.where, self.nulls == "not distinct")
 
         def build(draft: Draft) -> Races:
-            fixed, present = self._fix(subject, draft, inside, outside)
+            fixed, present = self._fix(subject, draft, inside, beyond)
             present = (*present, *self.unique)
             others = [draft.insert(table.name, fixed, present) for _ in range(2)]
             one = draft.row(table.name, fixed, present)
@@ -159,10 +159,13 @@ class Unique(Kind):
         )
         return {column: value for column, value in chosen.items() if column not in present}, present
 
-    def _sides(self, subject: Subject) -> tuple[list[Side], list[Side]]:
-        """Values of the columns in ``where`` for which the rule holds, and for which it does not."""
+    def _sides(self, subject: Subject) -> tuple[list[Side], list[Side], list[Side]]:
+        """Values of the columns in ``where`` for which the rule holds, for which it does not, and all of the latter.
+
+        The last are those also that another rule refuses, which with values of other columns it may let pass.
+        """
         if self.where is None:
-            return [{}], []
+            return [{}], [], []
         table = subject.table
         columns = [column.name for column in table.columns if column.name in sql.columns(self.where)]
         rules = [
@@ -178,14 +181,17 @@ class Unique(Kind):
         ]
         inside: list[Side] = []
         outside: list[Side] = []
+        beyond: list[Side] = []
         for row, (own, *others) in zip(
             rows, subject.oracle.answers(table, columns, rows, [self.where, *rules]), strict=True
         ):
+            if own in (Answer.FALSE, Answer.NULL):
+                beyond.append(dict(zip(columns, row, strict=True)))
             if own is not Answer.ERROR and all(answer.holds for answer in others):
                 (inside if own is Answer.TRUE else outside).append(dict(zip(columns, row, strict=True)))
         if not inside:
             raise Unreliable(f"no values found for which {self.where} is true")
-        return inside, outside
+        return inside, outside, beyond
 
 
 def _turns(column: str, one: Side, other: Side) -> bool:

@@ -300,6 +300,16 @@ LESSONS = {
         " for each row execute function t.complete();",
         Supply(beside=((KINDS, {"x": "$id"}),), values={"code": ("AB", "CD")}),
     ),
+    "the name of a text search configuration": (
+        "create table t.kinds (id text primary key);"
+        "create table t.users (x integer, config text not null references t.kinds (id), active boolean not null);"
+        "create table t.x (id integer primary key, words tsvector not null);"
+        + trigger(
+            "\nif not exists (select from t.users where x = new.id and active) then raise exception 'no'; end if;"
+            "\nnew.words := (select to_tsvector(config::regconfig, 'a') from t.users where x = new.id and active);"
+        ),
+        Supply(beside=((USERS, {"active": "true", "config": "simple", "x": "$id"}),)),
+    ),
     "a row of a table that inherits": (
         "create function t.no() returns integer language plpgsql as $$ begin raise exception 'not here'; end $$;"
         "create table t.kinds (id integer primary key);"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from harness.catalog.model import Table
 from harness.generation.candidates import candidates
 from harness.generation.hints import words
 from harness.generation.lineage import belongs
 from harness.generation.supply import Supply
+from harness.generation.teaching.attempt import further
 from harness.generation.teaching.columns import listed
 from harness.generation.teaching.trials import Case, comparable
 from harness.project.model import TableName
@@ -101,12 +102,27 @@ def _beside(case: Case, other: Table, led: Mapping[str, str | None]) -> dict[str
     for each in columns:
         known += [(each.name, value) for value in candidates(each, case.hints) if value in case.hints.constants]
     tried: list[dict[str, str | None]] = [{}, *({name: value} for name, value in known[:OPTIONS])]
+    found, gets_further = _first(case, other, led, tried)
+    if found is None and gets_further is not None:
+        # One column is right: another one may have to be as well.
+        found, _ = _first(case, other, {**led, **gets_further}, tried[1:])
+        found = {**gets_further, **found} if found is not None else None
+    return found if found is not None or not case.lenient else gets_further
+
+
+def _first(
+    case: Case, other: Table, led: Mapping[str, str | None], tried: Sequence[dict[str, str | None]]
+) -> tuple[dict[str, str | None] | None, dict[str, str | None] | None]:
+    """The first of what is tried behind which the row is accepted, else the first behind which it gets further."""
+    gets_further = None
     for more in tried:
         rows = case.trials.standing(other.name, {**led, **more}, case.attempt.rows_before)
         before = (*case.attempt.before, *rows)
         if not rows or not case.stands(before):
             continue
         refusal = case.refused(before)
-        if refusal is None or case.further(refusal):
-            return more
-    return None
+        if refusal is None:
+            return more, None
+        if gets_further is None and further(case.table, refusal, case.attempt.refusal):
+            gets_further = more
+    return None, gets_further
