@@ -29,7 +29,11 @@ def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Pr
     for count in reference.counts:
         parent = draft.insert(reference.parent.name, present=present, also=reference.fitting)
         children = [_family(subject, draft, reference, parent, first=not number) for number in range(count)]
-        if reference.parent_goes:
+        # What it refers to may refer back to it.
+        childless = not any(
+            insert.table == reference.child.name and reference.leads(insert.values, parent) for insert in draft.inserts
+        )
+        if reference.parent_goes and (count or childless):
             gone = _gone(subject, draft, reference, parent)
             yield _deletion(subject, reference, parent, children, strangers, gone)
         if count and not reference.few:

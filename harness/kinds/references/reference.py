@@ -57,6 +57,10 @@ class Reference:
         pairs = zip(self.key.columns, self.key.referenced_columns, strict=True)
         return {column: parent[referenced] for column, referenced in pairs}
 
+    def leads(self, row: Values, parent: Values) -> bool:
+        """Whether a row of the child refers to a parent."""
+        return all(row.get(column) == value for column, value in self.point(parent).items())
+
     def ghost(self, draft: Draft, row: Values) -> dict[str, str | None]:
         """Values that lead to no parent; what the row's other foreign keys share is left as it is."""
         if self.few and len(self.key.columns) == 1:
