@@ -219,7 +219,8 @@ def _sides(subject: Subject, predicate: str, constraint: str | None) -> tuple[li
             hint = " and keep the other rules; if one of them always refuses first, say `implied_by:`" if hidden else ""
             if side is bad and not hidden and _NULL_IN_A_LIST.search(predicate):
                 hint = ": a list with NULL in it is never false, so that it lets every value pass"
-            raise Unreliable(f"no values of {', '.join(columns)} found that {words} {predicate}{hint}")
+            values = f"values of {', '.join(columns)}" if columns else "rows"
+            raise Unreliable(f"no {values} found that {words} {predicate}{hint}")
     constants = {constant.text for constant in sql.constants(predicate)}
     return _varied(good, constants), _varied(bad, constants)
 
