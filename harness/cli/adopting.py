@@ -98,9 +98,7 @@ def _update(source: Sequence[str], schemas: Sequence[str], target: str | None) -
     for line in done:
         click.echo(line)
     _listed("for you to decide", left)
-    _listed(EMPTY, [_why(name, obstacle) for name, obstacle in filled.empty.items()])
-    _listed(FULL, [_why(name, obstacle) for name, obstacle in filled.full.items()])
-    _listed(CLOSED, [_why(name, obstacle) for name, obstacle in filled.closed.items()])
+    _list_unfilled(filled)
     click.echo(f"{counted(len(done), 'change')}" + ("" if done or left else ": nothing is new"))
     return int(bool(left))
 
@@ -201,18 +199,21 @@ def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Fille
         click.echo(f"{counted(len(survey.partitions), 'partition')}: their rules are those of the partitioned tables")
     unsaid = [f"{table}: {what}" for table, sheet in survey.sheets.items() for what in sheet.unsaid]
     _listed("what no check could say", unsaid)
-    empty = [_why(name, obstacle) for name, obstacle in filled.empty.items()]
     takers = filled.tables - len(filled.closed)
-    click.echo(f"{takers - len(empty):,} of {counted(takers, 'table')} could be filled with rows")
+    click.echo(f"{takers - len(filled.empty):,} of {counted(takers, 'table')} could be filled with rows")
     if filled.learnt:
         learnt = counted(len(filled.learnt), "table")
         click.echo(f"what triggers want of rows of {learnt} was found by trying: see `rows:` there")
     if filled.search_path:
         click.echo(f"functions name things without a schema: search_path is {', '.join(filled.search_path)}")
-    _listed(EMPTY, empty)
-    _listed(FULL, [_why(name, obstacle) for name, obstacle in filled.full.items()])
-    _listed(CLOSED, [_why(name, obstacle) for name, obstacle in filled.closed.items()])
+    _list_unfilled(filled)
     click.echo(f"wrote {counted(len(paths), 'file')}; now prove them: harness test")
+
+
+def _list_unfilled(filled: Filled) -> None:
+    """The tables that have no rows of ours, each with what stood in the way."""
+    for title, tables in ((EMPTY, filled.empty), (FULL, filled.full), (CLOSED, filled.closed)):
+        _listed(title, [_why(name, obstacle) for name, obstacle in tables.items()])
 
 
 def _why(name: TableName, obstacle: Obstacle) -> str:

@@ -111,7 +111,7 @@ class Columns:
         self, table: Table, row: Row, fixed: Row, present: tuple[str, ...], pools: Sequence[Pool], numbered: bool
     ) -> None:
         """Draws the columns that other tables refer to and that lead nowhere themselves."""
-        referenced = [name for _, key in self._pools.referencing.get(table.name, ()) for name in key.referenced_columns]
+        referenced = [name for _, key in self._pools.catalog.referencing(table.name) for name in key.referenced_columns]
         names = [
             name
             for name in dict.fromkeys(referenced)

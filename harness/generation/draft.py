@@ -246,7 +246,7 @@ class Draft:
 
     def _awaited(self, table: Table) -> bool:
         """Whether other rows can refer to one of this table before it is there."""
-        return any(key.deferred for _, key in self._pools.referencing.get(table.name, ()))
+        return any(key.deferred for _, key in self._catalog.referencing(table.name))
 
     def _draw_parents(
         self,

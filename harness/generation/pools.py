@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
 
-from harness.catalog.model import Catalog, Constraint, Index, Table
+from harness.catalog.model import Catalog, Index, Table
 from harness.generation.alike import columns_of
 from harness.generation.combinations import Combinations
 from harness.generation.lineage import belongs, circular
@@ -25,7 +25,6 @@ from harness.generation.rules import (
     domains_above,
     mentioned,
     narrowed,
-    referencing,
     supplied,
     tied,
 )
@@ -80,8 +79,7 @@ class Pools:
             return
         self.supplies = dict(supplies)
         self.catalog = with_leads(self._bare, self.supplies)
-        for cached in ("circular", "referencing"):
-            self.__dict__.pop(cached, None)
+        self.__dict__.pop("circular", None)
         for key in [key for key in self._pools if key[0] in tables]:
             del self._pools[key]
         for table in tables:
@@ -93,10 +91,7 @@ class Pools:
     def supplied(self, table: Table) -> tuple[Rule, ...]:
         """What rows are made of, though the table takes others: what people say, and what fits where it is led to."""
         narrow = (
-            *(
-                Rule(predicate, "the columns that lead to it")
-                for predicate in narrowed(table, self.referencing.get(table.name, ()))
-            ),
+            *(Rule(predicate, "the columns that lead to it") for predicate in narrowed(self.catalog, table)),
             *(Rule(predicate, "the rows that it leads to") for predicate in self._led(table)),
         )
         supply = self.supplies.get(table.name)
@@ -127,11 +122,6 @@ class Pools:
         """What no CHECK of a table says of its columns: their domains, and those of the columns that they lead to."""
         own = (rule.predicate for column in table.columns for rule in domain_rules(column))
         return (*own, *domains_above(self.catalog, table))
-
-    @cached_property
-    def referencing(self) -> Mapping[TableName, Sequence[tuple[Table, Constraint]]]:
-        """The foreign keys that lead to each table, with the tables that have them."""
-        return referencing(self.catalog)
 
     def rules(self, table: Table) -> tuple[Rule, ...]:
         """Declared rules, then the catalog's: CHECKs, those of the columns' domains, bounds of partitions."""

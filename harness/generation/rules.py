@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.catalog.model import Catalog, Column, Constraint, Table
+from harness.catalog.model import Catalog, Column, Table
 from harness.generation.types import narrower
 from harness.probes.statement import identifier
 from harness.project import sql
-from harness.project.model import TableName
 
 
 class Unfillable(Exception):
@@ -95,18 +94,8 @@ def kept_above(catalog: Catalog, table: Table, name: str) -> tuple[Rule, ...]:
     return ()
 
 
-def narrowed(table: Table, referencing: Iterable[tuple[Table, Constraint]]) -> Iterator[str]:
-    """What fits into the columns ``referencing`` a table, where their types are narrower than those of its key."""
-    for child, key in referencing:
+def narrowed(catalog: Catalog, table: Table) -> Iterator[str]:
+    """What fits into the columns that refer to a table, where their types are narrower than those of its key."""
+    for child, key in catalog.referencing(table.name):
         for name, referenced in zip(key.columns, key.referenced_columns, strict=True):
             yield from narrower(child.column(name), table.column(referenced))
-
-
-def referencing(catalog: Catalog) -> Mapping[TableName, Sequence[tuple[Table, Constraint]]]:
-    """The foreign keys that lead to each table, with the tables that have them."""
-    found: dict[TableName, list[tuple[Table, Constraint]]] = {}
-    for table in catalog.tables.values():
-        for key in table.of_type("f"):
-            if key.references is not None:
-                found.setdefault(key.references, []).append((table, key))
-    return found

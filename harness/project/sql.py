@@ -279,15 +279,7 @@ def patterns(text: str) -> tuple[Pattern, ...]:
 
 def calls(text: str) -> tuple[tuple[str | None, str], ...]:
     """The functions that an expression calls, each once, as (schema, name); raises :class:`SqlError`."""
-    from postgast import walk
-
-    found: dict[tuple[str | None, str], None] = {}
-    node: Any
-    for _, node in walk(expression(text)):
-        if type(node).__name__ == "FuncCall":
-            parts = [part.string.sval for part in node.funcname]
-            found[parts[-2] if len(parts) > 1 else None, parts[-1]] = None
-    return tuple(found)
+    return tuple(dict.fromkeys(name for name, _ in arguments(text)))
 
 
 @lru_cache(maxsize=_KEPT)

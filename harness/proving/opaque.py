@@ -113,9 +113,10 @@ def _fine(
 
 
 def _by_a_trigger(wanted: Wanted) -> bool:
-    named = isinstance(wanted, Refused) and (wanted.constraint is not None or wanted.column is not None)
+    if not isinstance(wanted, Refused) or wanted.constraint is not None or wanted.column is not None:
+        return False
     # Nobody needs a privilege for what a rule drops.
-    return isinstance(wanted, Refused) and not named and wanted.sqlstates != ("42501",)
+    return wanted.sqlstates != ("42501",)
 
 
 def _blame(several: Mapping[TableName, tuple[str, ...]], what: str) -> Blame:

@@ -95,7 +95,7 @@ def in_the_way(case: Case) -> tuple[TableName, Supply] | None:
         if not isinstance(row, Insert) or row.table != refusal.table_name:
             continue
         table = case.pools.catalog.table(row.table)
-        bound = {name for _, key in case.pools.referencing.get(row.table, ()) for name in key.referenced_columns}
+        bound = {name for _, key in case.pools.catalog.referencing(row.table) for name in key.referenced_columns}
         bound |= table.foreign_columns
         for name in (each for each in row.values if each not in bound):
             kept = [each for each in options(case, table, name) if case.past(_instead(case, place, row, {name: each}))]
