@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.catalog import read
-from harness.database.connection import Server
+from harness.database.connection import Connection, Server
 from harness.generation import Oracle, Pools
 from harness.generation.supply import Lead, Supply
 from harness.generation.teaching import Obstacle, Teacher
@@ -362,15 +362,20 @@ LESSONS = {
 }
 
 
+def of_tables(connection: Connection) -> Teacher:
+    """A teacher who knows the tables that there are, and nothing else."""
+    catalog = read(connection)
+    return Teacher(Session(connection, catalog), Pools(Oracle(connection), catalog, {}))
+
+
 @pytest.mark.parametrize("what", LESSONS)
 def test_learnt(what: str, database: tuple[Server, str]) -> None:
     server, name = database
     schema, lesson = LESSONS[what]
     with server.connect(name) as connection:
         connection.execute(f"create schema t; {schema}".encode())
-        catalog = read(connection)
         before = connection.execute("select array_agg(x::text) from t.x").fetchone()
-        teacher = Teacher(Session(connection, catalog), Pools(Oracle(connection), catalog, {}))
+        teacher = of_tables(connection)
         assert teacher.fill(X) is None
         if lesson is not None:
             assert teacher.learnt == {X: lesson}
@@ -391,8 +396,7 @@ def test_what_only_some_rows_lack_is_not_put_down_to_chance(database: tuple[Serv
                 " then raise exception 'no'; end if;"
             ).encode()
         )
-        catalog = read(connection)
-        teacher = Teacher(Session(connection, catalog), Pools(Oracle(connection), catalog, {}))
+        teacher = of_tables(connection)
         assert teacher.fill(X) is None
         assert teacher.learnt == {KINDS: Supply(present=("owner",))}
 
@@ -411,8 +415,7 @@ def test_what_a_row_above_lacks_beside_it_is_learnt(database: tuple[Server, str]
                 "raise exception 'no'; end if; end;"
             ).encode()
         )
-        catalog = read(connection)
-        teacher = Teacher(Session(connection, catalog), Pools(Oracle(connection), catalog, {}))
+        teacher = of_tables(connection)
         assert teacher.fill(X) is None
         assert teacher.learnt[USERS] == Supply(beside=((KINDS, {"during": "(,)", "code": "$code"}),))
 
@@ -428,8 +431,7 @@ def test_a_row_that_cannot_stand_is_no_progress_of_the_row_behind_it(database: t
             b" vector text not null);"
             + trigger("perform class from t.kinds where id = new.kind and class <> ''; new.vector := null;").encode()
         )
-        catalog = read(connection)
-        teacher = Teacher(Session(connection, catalog), Pools(Oracle(connection), catalog, {}))
+        teacher = of_tables(connection)
         assert teacher.fill(X) == Obstacle(X, "refused by NOT NULL of vector (23502)")
         assert teacher.learnt == {}
 
@@ -442,8 +444,7 @@ def test_what_nobody_can_please_is_named(database: tuple[Server, str]) -> None:
             b"create table t.x (id integer primary key, kind integer not null references t.kinds (id));"
             + trigger("raise exception 'never';", table="kinds").encode()
         )
-        catalog = read(connection)
-        teacher = Teacher(Session(connection, catalog), Pools(Oracle(connection), catalog, {}))
+        teacher = of_tables(connection)
         assert teacher.fill(X) == Obstacle(KINDS, "refused with P0001: never")
         assert teacher.fill(KINDS) == Obstacle(KINDS, "refused with P0001: never")
         assert teacher.learnt == {}
@@ -457,8 +458,7 @@ def test_a_row_that_is_accepted_and_stands_nowhere_fills_nothing(database: tuple
             b"create table t.users (id integer primary key); create rule n as on insert to t.users do instead nothing;"
             + trigger("insert into t.parts values (new.id); return null;").encode()
         )
-        catalog = read(connection)
-        teacher = Teacher(Session(connection, catalog), Pools(Oracle(connection), catalog, {}))
+        teacher = of_tables(connection)
         assert teacher.fill(X) is None
         assert teacher.fill(USERS) == Obstacle(USERS, NOWHERE)
 
@@ -469,8 +469,7 @@ def test_a_table_full_of_reference_data_is_filled(database: tuple[Server, str]) 
     schema = "create table t.x (name text primary key check (name in ('a', 'b'))); insert into t.x values ('a'), ('b');"
     with server.connect(name) as connection:
         connection.execute(f"create schema t; {schema}".encode())
-        catalog = read(connection)
-        teacher = Teacher(Session(connection, catalog), Pools(Oracle(connection), catalog, {}))
+        teacher = of_tables(connection)
         assert teacher.fill(X) is None
         assert connection.execute("select count(*) from t.x").fetchone() == (2,)
 
