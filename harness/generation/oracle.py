@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Column, Table
+from harness.probes.reply import Function
 from harness.probes.statement import identifier, literal, qualified
 from harness.project import sql
 from harness.project.model import TableName
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     import psycopg
 
 Tuple = tuple[str | None, ...]
-Function = tuple[str | None, str]
-"""A function's schema, if that is known, and its name."""
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.catalog.model import Table
-from harness.probes.reply import Refusal
+from harness.probes.reply import Refusal, function_of
 from harness.probes.statement import Statement
 from harness.project.model import TableName
 
@@ -54,7 +53,7 @@ class Refused:
             and self.constraint in (None, refusal.constraint)
             # A domain that refuses NULL does not say in which column.
             and (domain or self.column in (None, refusal.column))
-            and (not self.routines or any(_stands_in(refusal.context, name) for name in self.routines))
+            and (not self.routines or any(_was_running(refusal, name) for name in self.routines))
         )
 
     def __str__(self) -> str:
@@ -66,15 +65,10 @@ class Refused:
         return f"refused with {states}"
 
 
-ANY_SCHEMA = r"(?:[^\s(]+\.)?"
-
-
-def _stands_in(context: str, function: str) -> bool:
-    """Whether an error's context names a function: without its schema, where that is on the search path."""
-    schema, _, name = function.rpartition(".")
-    return f"function {function}(" in context or bool(
-        re.search(rf"function {'' if schema else ANY_SCHEMA}{re.escape(name)}\(", context)
-    )
+def _was_running(refusal: Refusal, function: str) -> bool:
+    """Whether a function was; of which schema is no matter where one of the two is not said."""
+    schema, name = function_of(function)
+    return any(other == name and (None in (schema, of) or schema == of) for of, other in refusal.functions)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from harness.catalog.model import Catalog
 from harness.project.model import TableName
+
+_NAME = r'(?:"(?:[^"]|"")+"|[^\s(."]+)'
+_RUNNING = re.compile(rf"function (?:({_NAME})\.)?({_NAME})\(")
+_WRITTEN = re.compile(rf"(?:({_NAME})\.)?({_NAME})")
+
+Function = tuple[str | None, str]
+"""A function's schema, if that is known, and its name."""
+
+
+def function_of(written: str) -> Function:
+    """The parts of a function's name as PostgreSQL writes it, in quotes where it needs them."""
+    found = _WRITTEN.fullmatch(written)
+    return (found[1], found[2]) if found else (None, written)
 
 
 @dataclass(frozen=True)
@@ -20,6 +35,11 @@ class Refusal:
     datatype: str = ""
     message: str = ""
     context: str = ""
+
+    @cached_property
+    def functions(self) -> tuple[Function, ...]:
+        """Those that were running, the innermost first: without a schema where that is on the search path."""
+        return tuple((schema or None, name) for schema, name in _RUNNING.findall(self.context))
 
     @property
     def table_name(self) -> TableName | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -10,12 +9,10 @@ from harness.catalog.model import Catalog
 from harness.declarations import Check
 from harness.kinds.base import Kind
 from harness.probes import Probe, Refusal, Refused
+from harness.probes.reply import function_of
 from harness.project.model import TableName
 
 Stated = tuple[Check, Refused]
-
-_RUNNING = re.compile(r"function (?:[^\s(]+\.)?([^\s(.]+)\(")
-"""Functions in the context of an error."""
 
 
 class Refusals:
@@ -46,7 +43,7 @@ class Refusals:
         if refused.table is not None:
             self._by_table[refused.table].append((check, refused))
         for routine in refused.routines if refused.table is None else ():
-            self._by_routine[routine.rpartition(".")[2]].append((check, refused))
+            self._by_routine[function_of(routine)[1]].append((check, refused))
         if refused.table is None and not refused.routines:
             self._anywhere.append((check, refused))
 
@@ -70,7 +67,7 @@ class Refusals:
             yield from self._stated
             return
         yield from self._anywhere
-        for routine in dict.fromkeys(_RUNNING.findall(refusal.context)):
+        for routine in dict.fromkeys(name for _, name in refusal.functions):
             yield from self._by_routine.get(routine, ())
         if refusal.table_name is not None:
             yield from self._by_table.get(refusal.table_name, ())

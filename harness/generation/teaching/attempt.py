@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from harness.catalog.model import Table
 from harness.generation.lineage import together
-from harness.generation.oracle import Function
 from harness.probes import Execute, Insert, Refusal, Statement, Values
+from harness.probes.reply import Function
 from harness.project.model import TableName
 
 
@@ -110,8 +110,12 @@ def functions(table: Table, attempt: Attempt) -> list[Function]:
 
 def running(refusal: Refusal) -> list[Function]:
     """The functions that were running, without the one that tries probes."""
-    named = re.findall(r"function (?:(\w+)\.)?(\w+)\(", refusal.context)
-    return [(schema or None, name) for schema, name in named if not name.startswith("harness_")]
+    found = [(schema, name) for schema, name in refusal.functions if not name.startswith("harness_")]
+    return [(_unquoted(schema) if schema else None, _unquoted(name)) for schema, name in found]
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
 def _suspected(table: Table, attempt: Attempt) -> list[Function]:

@@ -9,10 +9,11 @@ from itertools import chain
 
 from harness.catalog.model import Table
 from harness.generation.hints import words
-from harness.generation.oracle import Function, Source
+from harness.generation.oracle import Source
 from harness.generation.pools import Pools
 from harness.generation.teaching.attempt import place
 from harness.probes import Refusal
+from harness.probes.reply import Function
 from harness.project import sql
 
 BEFORE, AFTER = 8, 4
