@@ -34,14 +34,16 @@ if TYPE_CHECKING:
 def apply(target: str | None, select: tuple[str, ...], dry_run: bool, **options: Any) -> int:
     """Apply the migrations that are pending."""
     from harness.database import migrate
+    from harness.database.takeover import Application
 
     project = load_own_project("apply")
     modules = _modules(project, select)
     progress = _Progress(project)
     with open_database(project, target, create=not dry_run) as (server, connection):
         click.echo(f"{server.description}, database {server.default_database}")
+        outside, on_event = Application(server), None if dry_run else progress
         found = migrate.apply(
-            connection, project, modules, dry_run=dry_run, on_event=None if dry_run else progress, **options
+            connection, project, modules, dry_run=dry_run, outside=outside, on_event=on_event, **options
         )
     progress.total("apply", "applied", found, dry_run=dry_run, marked=bool(options["mark_applied"]))
     return 0
@@ -59,6 +61,7 @@ def apply(target: str | None, select: tuple[str, ...], dry_run: bool, **options:
 def rollback(target: str | None, select: tuple[str, ...], dry_run: bool, **options: Any) -> int:
     """Take back what was applied last."""
     from harness.database import migrate
+    from harness.database.takeover import Application
 
     project = load_own_project("rollback")
     modules = project.with_dependents(select) if select else project.modules
@@ -68,8 +71,9 @@ def rollback(target: str | None, select: tuple[str, ...], dry_run: bool, **optio
     progress = _Progress(project)
     with open_database(project, target, create=False) as (server, connection):
         click.echo(f"{server.description}, database {server.default_database}")
+        outside, on_event = Application(server), None if dry_run else progress
         found = migrate.rollback(
-            connection, project, modules, dry_run=dry_run, on_event=None if dry_run else progress, **options
+            connection, project, modules, dry_run=dry_run, outside=outside, on_event=on_event, **options
         )
     progress.total("roll back", "rolled back", found, dry_run=dry_run, marked=bool(options["mark_rolled_back"]))
     return 0

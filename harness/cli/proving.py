@@ -175,6 +175,8 @@ def _prove(project: Project, asked: _Asked) -> int:
             with means.open(databases, chosen.there, chosen.checks, effort) as crew:
                 contents = _contents(project, chosen.checks, crew.catalog)
                 terminal.begin(f"{server.description}, {contents}{chosen.shard}{crew.size}")
+                for each in databases.left_out():
+                    terminal.note(f"not run in scratch databases: {each}")
                 started = time.perf_counter()
                 outcomes = list(_told(crew, terminal, project.root))
                 seconds = time.perf_counter() - started

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 import psycopg
 
-from harness.database import extensions, grantees, keeper, script
+from harness.database import extensions, grantees, script
 from harness.database.connection import Connection
+from harness.database.global_objects import fits_in_transaction
 from harness.database.leftout import LeftOut, alone, needless
+from harness.database.outside import Scratch, require_roles
 from harness.errors import HarnessError, MigrationError, Place, StatementError
 from harness.project import sqlfile
 from harness.project.model import Part, Project, Sql, Step
@@ -22,15 +24,6 @@ from harness.project.sqlfile import Statement
 _MISSING = ("3F000", "42704", "42883", "42P01")  # no such schema, role or type, function, table
 
 _IN_TRANSACTION = "25001"
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A statement that was not run, its first words, and why."""
-
-    place: Place
-    statement: str
-    why: str
 
 
 @dataclass(frozen=True)
@@ -54,57 +47,59 @@ def parse(name: str, sql: Sql) -> Parsed:
     return Parsed(name, tuple(parts), transactional)
 
 
-def prepare(connection: Connection, project: Project) -> None:
+def prepare(connection: Connection, project: Project, outside: Scratch) -> None:
     """Runs ``base:`` in an empty database, which is then ready for migrations.
 
     Raises what :func:`build` raises.
     """
-    _build(connection, project, project.foundation)
+    _build(connection, project, project.foundation, outside)
 
 
-def build(connection: Connection, project: Project) -> tuple[Skipped, ...]:
-    """Runs ``base:`` and the other tool's migrations in an empty database; returns what was left out, and why.
+def build(connection: Connection, project: Project, outside: Scratch) -> None:
+    """Runs ``base:`` and the other tool's migrations in an empty database; ``outside`` notes what was left out.
 
     All is parsed, and compared with the extensions and roles of the server, before anything runs. Raises
     :class:`StatementError` for what the server refuses, and :class:`TargetError` for what it lacks.
     """
-    return _build(connection, project, (*project.foundation, *(project.adopted.steps if project.adopted else ())))
+    steps = project.adopted.steps if project.adopted else ()
+    _build(connection, project, (*project.foundation, *steps), outside)
 
 
-def _build(connection: Connection, project: Project, steps: Iterable[Step]) -> tuple[Skipped, ...]:
+def _build(connection: Connection, project: Project, steps: Iterable[Step], outside: Scratch) -> None:
     files = [parse(step.name, step.up) for step in steps]
     parts = [each for file in files for each in file.parts]
     extensions.require(connection, parts, project.stand_ins)
     grantees.require(connection, parts)
-    return run(connection, project, files)
+    if not outside.may_make:
+        require_roles(connection, parts)
+    run(connection, project, files, outside)
 
 
-def run(connection: Connection, project: Project, files: Sequence[Parsed]) -> tuple[Skipped, ...]:
-    """Runs files, each in a session as good as new; returns what was left out.
+def run(connection: Connection, project: Project, files: Sequence[Parsed], outside: Scratch) -> None:
+    """Runs files, each in a session as good as new.
 
     Raises :class:`StatementError` where it stands in the file. Needs an autocommit connection.
     """
-    left_out = LeftOut(connection, frozenset(keeper.roles(connection)), project.stand_ins)
-    skipped: list[Skipped] = []
+    left_out = LeftOut(connection, outside, project.stand_ins)
     for file in files:
         try:
             with script.nothing_leaks(connection, project.timeouts):
-                _run(connection, file, left_out, skipped)
+                _run(connection, file, left_out)
         except StatementError as error:
             raise _with_base(error) from None
-    return tuple(skipped)
 
 
-def _run(connection: Connection, file: Parsed, left_out: LeftOut, skipped: list[Skipped]) -> None:
+def _run(connection: Connection, file: Parsed, left_out: LeftOut) -> None:
     if file.transactional:
         try:
             with connection.transaction():
-                _send(connection, file, left_out, skipped)
+                _send(connection, file, left_out)
+                left_out.outside.settle(connection)
         except psycopg.Error as error:
             raise script.at_commit(file.parts[-1][0], error) from None
         return
     try:
-        _send(connection, file, left_out, skipped)
+        _send(connection, file, left_out)
         if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             raise MigrationError(
                 "the file begins a transaction and does not commit it: psql would take it back",
@@ -117,13 +112,18 @@ def _run(connection: Connection, file: Parsed, left_out: LeftOut, skipped: list[
         raise
 
 
-def _send(connection: Connection, file: Parsed, left_out: LeftOut, skipped: list[Skipped]) -> None:
+def _send(connection: Connection, file: Parsed, left_out: LeftOut) -> None:
+    outside = left_out.outside
     for part, statements in file.parts:
         for statement in statements:
-            why = left_out.reason(statement) or _tried(connection, part, statement)
-            if why is not None:
-                words = " ".join(statement.text.split()[:6])
-                skipped.append(Skipped(Place(part.path, statement.line, statement.column), words, why))
+            if why := left_out.reason(statement):
+                outside.skip(part, statement, why)
+            elif outside.concerns(statement) and fits_in_transaction(statement):
+                with connection.transaction():
+                    outside.send(connection, part, statement)
+                    outside.settle(connection)
+            elif why := _tried(connection, part, statement):
+                outside.skip(part, statement, why)
 
 
 def _tried(connection: Connection, part: Part, statement: Statement) -> str | None:

@@ -26,7 +26,8 @@ class Server:
     """A PostgreSQL server. ``conninfo`` reaches its maintenance database and may hold a password.
 
     ``own`` is true for a private cluster of ours, ``version`` is ``server_version_num``, ``default_database``
-    is the database that migrations are applied to.
+    is the database that migrations are applied to. With ``scratch_roles`` roles may be made for scratch databases
+    though the server is not our own.
     """
 
     conninfo: Mapping[str, str] = field(repr=False)
@@ -34,6 +35,7 @@ class Server:
     version: int
     description: str
     default_database: str
+    scratch_roles: bool = False
 
     @property
     def major(self) -> int:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from harness.database import binaries, keeper
+from harness.database import binaries, keeper, roles
 from harness.database.account import server_account
 from harness.database.connection import NEWEST, Connection, Server
+from harness.database.roles import Role
 from harness.database.targets import BUILT_IN, data_directory, open_server, resolve
 from harness.errors import HarnessError
 from harness.project.model import Project, Target
@@ -149,12 +150,23 @@ def _kept(target: Target, server: Server, connection: Connection) -> Iterator[Fi
         return
     advice = "harness clean removes it"
     for template in keeper.templates(connection):
-        roles = f", with roles {', '.join(template.roles)}" if template.roles else ""
-        what = f"target {target.name}: keeps template {template.name} of project {template.project}{roles}"
+        what = f"target {target.name}: keeps template {template.name} of project {template.project}"
         yield Finding(Level.OK, what, advice)
+    recorded = keeper.recorded(connection)
+    oids = {role.oid for role in recorded}
+    for role in sorted(roles.read(connection).values(), key=lambda each: each.name):
+        if role.oid in oids:
+            yield _role(target, role, roles.why_kept(connection, role, recorded, keeper.is_ours))
     for name in keeper.leftovers(connection):
         what = f"target {target.name}: keeps scratch database {name} of a run that was killed"
         yield Finding(Level.WARNING, what, advice)
+
+
+def _role(target: Target, role: Role, why: str | None) -> Finding:
+    what = f"target {target.name}: keeps role {role.name}, made for scratch databases"
+    if why is None:
+        return Finding(Level.OK, what, "harness clean removes it")
+    return Finding(Level.WARNING, f"{what}, and leaves it alone: {why}", f"if nobody needs it: drop role {role.name}")
 
 
 def _problem(error: HarnessError, prefix: str = "", *, level: Level = Level.PROBLEM) -> Finding:

@@ -28,7 +28,7 @@ Found = tuple[str, Part, Statement]
 
 def missing(connection: Connection, parts: Sequence[tuple[Part, tuple[Statement, ...]]]) -> list[Found]:
     """Each role once, with the first statement that names it. A role that a DO block speaks of may be made there."""
-    known = keeper.roles(connection)
+    known = keeper.role_names(connection)
     statements = [statement for _, found in parts for statement in found]
     known.update(each.tree.create_role_stmt.role for each in statements if _kind(each) == "create_role_stmt")
     blocks = "\n".join(each.text for each in statements if _kind(each) == "do_stmt").lower()

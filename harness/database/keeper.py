@@ -1,6 +1,7 @@
-"""What the tool keeps on a server: scratch databases, templates, and the roles that templates brought.
+"""What the tool keeps on a server: scratch databases, templates, and the roles that were made for them.
 
-Everything is found by name and comment, never by a file of ours, so that any run can tidy up after any other.
+Everything is found by name and comment, never by a file of ours, so that any run can tidy up after any other. A role
+that was made for such a database stands in its comment, as it was then, from the moment it is there.
 A run holds an advisory lock as long as it lives; its number stands in the names of its scratch databases.
 A template is locked, shared, by the runs that use it.
 """
@@ -10,14 +11,16 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psycopg
 from psycopg import errors, sql
 
+from harness.database import roles
 from harness.database.connection import Connection
+from harness.database.roles import Role
 from harness.errors import TargetError
 
 SCRATCH = re.compile(r"harness_s_([0-9a-f]{8})_\d+")
@@ -30,49 +33,83 @@ SESSION_ENDS_SECONDS = 10
 
 @dataclass(frozen=True)
 class Template:
-    """A database that scratch databases are cloned from. ``root`` is a hash of the project's directory."""
+    """A database that scratch databases are cloned from. ``root`` is a hash of the project's directory.
+
+    ``roles`` are those that its build made, ``left_out`` says which statements were not run in it, and why.
+    """
 
     name: str
     project: str
     root: str
     modules: tuple[str, ...]
-    roles: tuple[str, ...]
+    roles: tuple[Role, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def comment(self) -> str:
         """The text of its COMMENT, which :func:`templates` reads."""
         facts = {"harness": 1, "kind": "template", "project": self.project, "root": self.root}
-        return json.dumps({**facts, "modules": self.modules, "roles": self.roles})
+        return json.dumps(
+            {**facts, "modules": self.modules, "roles": roles.to_json(self.roles), "left_out": self.left_out}
+        )
 
 
 @dataclass(frozen=True)
-class AbandonedBuild:
-    """What a run that was killed while it built a template left behind; ``before`` are the roles there were then."""
+class Holder:
+    """A database of the tool's whose COMMENT records roles that were made for it."""
 
-    name: str
-    root: str
-    before: tuple[str, ...]
+    database: str
+    roles: tuple[Role, ...]
+    comment: str = field(repr=False)
+
+    def without(self, oids: Collection[int]) -> str:
+        """Its COMMENT with some of the roles struck out."""
+        left = roles.to_json(role for role in self.roles if role.oid not in oids)
+        return json.dumps({**json.loads(self.comment), "roles": left})
 
 
-def build_comment(root: str, before: set[str]) -> str:
-    """The COMMENT of a database that is to become a template, which :func:`abandoned_builds` reads."""
-    return json.dumps({"harness": 1, "kind": "build", "root": root, "before": sorted(before)})
+def build_comment(made: Iterable[Role]) -> str:
+    """The COMMENT of a scratch database in which files of SQL are run, which :func:`holders` reads."""
+    return json.dumps({"harness": 1, "kind": "build", "roles": roles.to_json(made)})
 
 
-def abandoned_builds(connection: Connection) -> tuple[AbandonedBuild, ...]:
-    """Those of the leftovers that were to become templates: their migrations may have made roles."""
+def holders(connection: Connection) -> tuple[Holder, ...]:
+    """The databases that record roles, of all projects and runs."""
     found = []
-    dead = set(leftovers(connection))
     for name, comment in _databases(connection):
         with suppress(ValueError, KeyError, TypeError):
             facts = json.loads(comment or "")
-            if name in dead and facts["kind"] == "build":
-                found.append(AbandonedBuild(name, facts["root"], tuple(facts["before"])))
+            made = tuple(roles.from_json(facts["roles"]))
+            if facts["harness"] == 1 and made and is_ours(name):
+                found.append(Holder(name, made, comment or ""))
     return tuple(found)
 
 
-def roles(connection: Connection) -> set[str]:
-    """The roles of the server."""
-    return {name for (name,) in connection.execute("select rolname from pg_roles")}
+def recorded(connection: Connection) -> frozenset[Role]:
+    """The roles that scratch builds have made, as they were then."""
+    return frozenset(role for holder in holders(connection) for role in holder.roles)
+
+
+def strike_out(connection: Connection, oids: Collection[int]) -> None:
+    """Takes roles out of all records: they are not ours any more. Raises :class:`TargetError` if we may not."""
+    for holder in holders(connection) if oids else ():
+        if any(role.oid in oids for role in holder.roles):
+            text = holder.without(oids)
+            statement = sql.SQL("comment on database {} is {}").format(
+                sql.Identifier(holder.database), sql.Literal(text)
+            )
+            try:
+                connection.execute(statement, prepare=False)
+            except errors.InsufficientPrivilege:
+                names = ", ".join(role.name for role in holder.roles if role.oid in oids)
+                raise TargetError(
+                    f"the role {names} was made for scratch databases by another user, who has a template with it",
+                    hint=f"let the owner of {holder.database}, or a superuser, run harness clean, and try again",
+                ) from None
+
+
+def role_names(connection: Connection) -> set[str]:
+    """The names of the server's roles."""
+    return {name for (name,) in connection.execute("select rolname from pg_roles", prepare=False)}
 
 
 def templates(connection: Connection) -> tuple[Template, ...]:
@@ -82,9 +119,20 @@ def templates(connection: Connection) -> tuple[Template, ...]:
         with suppress(ValueError, KeyError, TypeError):
             facts = json.loads(comment or "")
             if TEMPLATE.fullmatch(name) and facts["harness"] == 1:
-                modules, made = tuple(facts["modules"]), tuple(facts["roles"])
-                found.append(Template(name, facts["project"], facts["root"], modules, made))
+                modules, made = tuple(facts["modules"]), tuple(roles.from_json(facts["roles"]))
+                left_out = tuple(map(str, facts.get("left_out", ())))
+                found.append(Template(name, facts["project"], facts["root"], modules, made, left_out))
     return tuple(found)
+
+
+def template_of(connection: Connection, name: str) -> Template | None:
+    """The template of that name."""
+    return next((template for template in templates(connection) if template.name == name), None)
+
+
+def is_ours(database: str) -> bool:
+    """Whether a name is that of a template or a scratch database."""
+    return bool(TEMPLATE.fullmatch(database) or SCRATCH.fullmatch(database))
 
 
 def scratch_databases(connection: Connection) -> tuple[str, ...]:
@@ -99,14 +147,32 @@ def leftovers(connection: Connection) -> tuple[str, ...]:
 
 
 def drop_leftovers(connection: Connection) -> list[str]:
-    """Drop the scratch databases of runs that were killed, as far as we may; returns their names."""
+    """Drop the scratch databases of runs that were killed, as far as we may, and the roles that these had made.
+
+    Returns the names of the databases.
+    """
     dropped = []
     for name in leftovers(connection):
+        made = roles_of(connection, name)
         # Another run may be at the same database: then it is gone before us, or is going.
         with suppress(errors.InsufficientPrivilege, errors.ObjectInUse, errors.InternalError_):
             drop_database(connection, name)
             dropped.append(name)
+            drop_roles(connection, made)
     return dropped
+
+
+def roles_of(connection: Connection, database: str) -> tuple[Role, ...]:
+    """The roles that a database records."""
+    return next((holder.roles for holder in holders(connection) if holder.database == database), ())
+
+
+def drop_roles(connection: Connection, made: Iterable[Role]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Drops those that no database records any more, as :func:`roles.drop_unchanged` does and says."""
+    made = list(made)
+    elsewhere = {role.oid for role in recorded(connection)} if made else set()
+    mine = [role for role in made if role.oid not in elsewhere]
+    return roles.drop_unchanged(connection, mine) if mine else ([], [])
 
 
 def drop_template(connection: Connection, template: Template) -> bool:
@@ -119,19 +185,6 @@ def drop_template(connection: Connection, template: Template) -> bool:
     finally:
         unlock(connection, USE, number)
     return True
-
-
-def drop_roles(connection: Connection, names: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Drop the roles that nothing depends on; returns the dropped and the kept ones."""
-    remaining = sorted(roles(connection).intersection(names))
-    dropped: list[str] = []
-    for _ in range(len(remaining)):  # one of them may be in the way of another
-        for role in list(remaining):
-            with suppress(errors.DependentObjectsStillExist, errors.InsufficientPrivilege, errors.ObjectInUse):
-                connection.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(role)))
-                remaining.remove(role)
-                dropped.append(role)
-    return sorted(dropped), remaining
 
 
 def drop_database(connection: Connection, name: str) -> None:
@@ -176,7 +229,7 @@ def unlock(connection: Connection, purpose: int, number: int = 0) -> None:
 
 @contextmanager
 def building(connection: Connection) -> Iterator[None]:
-    """One build at a time on the whole server, so that the roles that appear meanwhile are the build's."""
+    """One build at a time on the whole server: they make, and an ``apply`` takes over, roles that all of them share."""
     lock(connection, BUILD)
     try:
         yield

@@ -8,6 +8,7 @@ from functools import partial
 
 from harness.database import adopted, migrate
 from harness.database.connection import Connection
+from harness.database.outside import Scratch
 from harness.project.model import Module, Project, Sql, Step
 
 
@@ -20,34 +21,36 @@ class Rung:
     down: Callable[[Connection], object]
 
 
-def stand(connection: Connection, project: Project, module: str) -> None:
+def stand(connection: Connection, project: Project, module: str, outside: Scratch) -> None:
     """Brings an empty database to the foot of the ladder: ``base:``, and the modules that this one depends on."""
-    adopted.prepare(connection, project)
+    adopted.prepare(connection, project, outside)
     if not project.adopted:
         before = [each for each in project.with_dependencies([module]) if each.name != module]
-        migrate.apply(connection, project, before)
+        migrate.apply(connection, project, before, outside=outside)
 
 
-def rungs(project: Project, module: str) -> tuple[Rung, ...]:
+def rungs(project: Project, module: str, outside: Scratch) -> tuple[Rung, ...]:
     """From the lowest to the highest."""
     if project.adopted:
-        return tuple(_of_step(project, step) for step in project.adopted.steps)
+        return tuple(_of_step(project, step, outside) for step in project.adopted.steps)
     modules = project.with_dependencies([module])
-    return tuple(_of_module(project, modules, migration.id) for migration in project.module(module).migrations)
+    migrations = project.module(module).migrations
+    return tuple(_of_module(project, modules, migration.id, outside) for migration in migrations)
 
 
-def _of_module(project: Project, modules: Sequence[Module], name: str) -> Rung:
+def _of_module(project: Project, modules: Sequence[Module], name: str, outside: Scratch) -> Rung:
     return Rung(
         name,
-        lambda connection: migrate.apply(connection, project, modules, steps=1),
-        lambda connection: migrate.rollback(connection, project, modules, steps=1),
+        lambda connection: migrate.apply(connection, project, modules, steps=1, outside=outside),
+        lambda connection: migrate.rollback(connection, project, modules, steps=1, outside=outside),
     )
 
 
-def _of_step(project: Project, step: Step) -> Rung:
-    return Rung(step.name, partial(_run, project, step.name, step.up), partial(_run, project, step.name, step.down))
+def _of_step(project: Project, step: Step, outside: Scratch) -> Rung:
+    up, down = (partial(_run, project, step.name, sql, outside) for sql in (step.up, step.down))
+    return Rung(step.name, up, down)
 
 
-def _run(project: Project, name: str, sql: Sql | None, connection: Connection) -> None:
+def _run(project: Project, name: str, sql: Sql | None, outside: Scratch, connection: Connection) -> None:
     if sql is not None:
-        adopted.run(connection, project, [adopted.parse(name, sql)])
+        adopted.run(connection, project, [adopted.parse(name, sql)], outside)

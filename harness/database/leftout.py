@@ -11,28 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.database.connection import Connection
+from harness.database.outside import Scratch
 from harness.project.sqlfile import Statement
 
-_OTHER_DATABASES = "it is about another database than the one that is built here"
-_WHOLE_SERVER = "it is about the whole server"
-_ROLE_THERE = "the role was there before, and belongs to the whole server"
-_ALWAYS = {
-    "createdb_stmt": _OTHER_DATABASES,
-    "dropdb_stmt": _OTHER_DATABASES,
-    "alter_database_stmt": _OTHER_DATABASES,
-    "alter_database_set_stmt": _OTHER_DATABASES,
-    "alter_database_refresh_coll_stmt": _OTHER_DATABASES,
-    "alter_system_stmt": _WHOLE_SERVER,
-    "create_table_space_stmt": _WHOLE_SERVER,
-    "drop_table_space_stmt": _WHOLE_SERVER,
-    "alter_table_space_options_stmt": _WHOLE_SERVER,
-    "create_subscription_stmt": "it would connect to another server",
-    "alter_subscription_stmt": "it would connect to another server",
-    "drop_subscription_stmt": "it would connect to another server",
-}
 _NOT_THERE = ("3F000", "42704", "42883", "42P01")  # no such schema, object, function, table
 _THERE = (("create_schema_stmt", "42P06"), ("create_plang_stmt", "42710"), ("create_extension_stmt", "42710"))
-_SHARED_OBJECTS = ("OBJECT_DATABASE", "OBJECT_TABLESPACE", "OBJECT_PARAMETER_ACL")
 # What pg_dump sets for its own session; older servers do not know all of them.
 _PREAMBLE = (
     "transaction_timeout",
@@ -44,55 +27,30 @@ _PREAMBLE = (
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Decides for one build. ``before`` are the roles that the server had when it began."""
+    """Decides for one build, beside what ``outside`` says of roles, other databases and the server."""
 
     connection: Connection
-    before: frozenset[str]
+    outside: Scratch
     stand_ins: tuple[str, ...]
 
     def reason(self, statement: Statement) -> str | None:
         """Why a statement is not run; None if it is."""
+        if why := self.outside.reason(self.connection, statement):
+            return why
         kind = statement.tree.WhichOneof("node")
         node = getattr(statement.tree, kind)
-        if kind in _ALWAYS:
-            return _ALWAYS[kind]
-        if shared(kind, node):
-            return _OTHER_DATABASES
         if any(name in self.stand_ins for name in extensions(kind, node)):
             return "project.yml has a stand-in for the extension"
         if kind == "variable_set_stmt" and node.name in _PREAMBLE and not self._has("pg_settings", "name", node.name):
             return "this server has no such setting, and only the session of the dump needed it"
-        return self._role(kind, node)
-
-    def _role(self, kind: str, node: Any) -> str | None:
-        if kind == "create_role_stmt":
-            return _ROLE_THERE if self._has_role(node.role) else None
-        if kind in ("alter_role_stmt", "alter_role_set_stmt"):
-            known = node.role.rolename in self.before or not node.role.rolename
-            return _ROLE_THERE if known else None
-        if kind == "drop_role_stmt":
-            return _ROLE_THERE if any(role.role_spec.rolename in self.before for role in node.roles) else None
         owner = new_owner(kind, node)
-        if owner and not self._has_role(owner):
+        if owner and not self._has("pg_roles", "rolname", owner):
             return f"there is no role {owner} on this server to own it"
         return None
-
-    def _has_role(self, name: str) -> bool:
-        return self._has("pg_roles", "rolname", name)
 
     def _has(self, view: str, column: str, name: str) -> bool:
         query = f"select from pg_catalog.{view} where {column} = %s"
         return self.connection.execute(query.encode(), [name], prepare=False).fetchone() is not None
-
-
-def shared(kind: str, node: Any) -> bool:
-    """Whether a comment, a grant or a change of owner is about a database, or a thing of the whole server."""
-    field = {"comment_stmt": "objtype", "grant_stmt": "objtype", "alter_owner_stmt": "object_type"}.get(kind)
-    if field is None:
-        return False
-    return (
-        node.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number[getattr(node, field)].name in _SHARED_OBJECTS
-    )
 
 
 def extensions(kind: str, node: Any) -> list[str]:

@@ -15,10 +15,13 @@ import psycopg
 
 from harness.database import ledger, script
 from harness.database.connection import Connection
+from harness.database.global_objects import fits_in_transaction
 from harness.database.ledger import State
+from harness.database.outside import Ordinary, Outside
 from harness.database.plan import Plan
 from harness.database.script import Script
 from harness.project.model import Migration, Module, Project
+from harness.project.sqlfile import Statement
 
 # For one transaction back to who and what the connection was, whatever the file has set (the role goes along).
 _OURSELVES: LiteralString = "set local session authorization default; set local search_path = pg_catalog, pg_temp;"
@@ -35,6 +38,7 @@ class Event:
 
 
 OnEvent = Callable[[Event], None]
+ORDINARY = Ordinary()
 
 
 def apply(
@@ -47,13 +51,15 @@ def apply(
     dry_run: bool = False,
     rerun: str | None = None,
     mark_applied: str | None = None,
+    outside: Outside = ORDINARY,
     on_event: OnEvent | None = None,
 ) -> tuple[Migration, ...]:
     """Applies what is pending, module by module as given, and returns it.
 
     ``to`` (``intents/003``, or ``003`` if there is one module) is the last one to apply, ``steps`` how many at most.
     ``rerun`` runs a half applied migration again, before all others; ``mark_applied`` only enters one in the ledger.
-    ``dry_run`` parses every file and executes nothing. Needs an autocommit connection, waits for other runs.
+    ``dry_run`` parses every file and executes nothing. ``outside`` has a say where files reach outside of the database.
+    Needs an autocommit connection, waits for other runs.
 
     Raises :class:`MigrationError` before anything is done if files and ledger do not fit together or a file does
     not parse, and :class:`~harness.errors.StatementError` for what the server refuses; earlier files stay applied.
@@ -70,7 +76,7 @@ def apply(
             if mark_applied is not None:
                 _record(connection, project, each, "applied", len(each.statements))
             else:
-                _run(connection, project, each, "up", on_event)
+                _run(connection, project, each, "up", outside, on_event)
 
     return _carry_out(connection, project, modules, "up", choose, run, dry_run=dry_run, on_event=on_event)
 
@@ -86,6 +92,7 @@ def rollback(
     dry_run: bool = False,
     rerun: str | None = None,
     mark_rolled_back: str | None = None,
+    outside: Outside = ORDINARY,
     on_event: OnEvent | None = None,
 ) -> tuple[Migration, ...]:
     """Takes back what was applied last, in the reverse order, and returns it.
@@ -106,7 +113,7 @@ def rollback(
             if mark_rolled_back is not None:
                 ledger.forget(connection, project.ledger_schema, each.migration)
             else:
-                _run(connection, project, each, "down", on_event)
+                _run(connection, project, each, "down", outside, on_event)
 
     return _carry_out(connection, project, modules, "down", choose, run, dry_run=dry_run, on_event=on_event)
 
@@ -136,31 +143,52 @@ def _carry_out(
     return tuple(each.migration for each in chosen)
 
 
-def _run(connection: Connection, project: Project, file: Script, direction: str, on_event: OnEvent | None) -> None:
+def _run(
+    connection: Connection,
+    project: Project,
+    file: Script,
+    direction: str,
+    outside: Outside,
+    on_event: OnEvent | None,
+) -> None:
     _tell(on_event, Event("started", file.migration, direction))
     started = time.perf_counter()
-    with script.nothing_leaks(connection, project.timeouts):
+    with script.nothing_leaks(connection, project.timeouts), outside.around(file.statements):
         if file.transactional:
-            _in_one_transaction(connection, project, file, direction)
+            _in_one_transaction(connection, project, file, direction, outside)
         else:
-            _statement_by_statement(connection, project, file, direction)
+            _statement_by_statement(connection, project, file, direction, outside)
     _tell(on_event, Event("finished", file.migration, direction, time.perf_counter() - started))
 
 
-def _in_one_transaction(connection: Connection, project: Project, file: Script, direction: str) -> None:
+def _in_one_transaction(
+    connection: Connection, project: Project, file: Script, direction: str, outside: Outside
+) -> None:
     try:
         with connection.transaction():
-            script.execute_all(connection, file)
+            if any(map(outside.concerns, file.statements)):
+                for statement in file.statements:
+                    _send(connection, file, statement, outside)
+            else:
+                script.execute_all(connection, file)
             _settle(connection, project, file, direction)
+            outside.settle(connection)
     except psycopg.Error as error:
         raise script.at_commit(file, error) from None
 
 
-def _statement_by_statement(connection: Connection, project: Project, file: Script, direction: str) -> None:
+def _statement_by_statement(
+    connection: Connection, project: Project, file: Script, direction: str, outside: Outside
+) -> None:
     try:
         _record(connection, project, file, "started" if direction == "up" else "reverting", 0)
         for done, statement in enumerate(file.statements, start=1):
-            script.execute(connection, file, statement)
+            if outside.concerns(statement) and fits_in_transaction(statement):
+                with connection.transaction():
+                    outside.send(connection, file, statement)
+                    outside.settle(connection)
+            else:
+                script.execute(connection, file, statement)
             with connection.transaction():
                 if done == len(file.statements):
                     _settle(connection, project, file, direction)
@@ -169,6 +197,13 @@ def _statement_by_statement(connection: Connection, project: Project, file: Scri
                     ledger.count(connection, project.ledger_schema, file.migration, done)
     except psycopg.Error as error:
         raise script.at_commit(file, error) from None
+
+
+def _send(connection: Connection, file: Script, statement: Statement, outside: Outside) -> None:
+    if outside.concerns(statement):
+        outside.send(connection, file, statement)
+    else:
+        script.execute(connection, file, statement)
 
 
 def _settle(connection: Connection, project: Project, file: Script, direction: str) -> None:

@@ -10,7 +10,6 @@ import hashlib
 import itertools
 import json
 import os
-import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,30 +19,47 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from harness.database import keeper
+from harness.database import keeper, roles
 from harness.database.connection import Connection, Server
+from harness.database.outside import Scratch, require_roles
+from harness.database.roles import Role
 from harness.errors import Place, ProjectError, StatementError, TargetError
-from harness.project.model import Module, Project, Step
+from harness.project.model import Module, Part, Project, Step
+from harness.project.sqlfile import Statement
 
-FORMAT = 1  # of templates; raise it when the same files would give another database
+FORMAT = 2  # of templates; raise it when the same files would give another database
 _NOT_THERE = ("3F000", "42P01", "42704", "42883")  # no such schema, table, type or role, function
 _STRATEGIES = 150000  # the version that lets one choose how a database is copied
-Build = Callable[[Connection, Project, tuple[Module, ...]], None]
+Build = Callable[[Connection, Project, tuple[Module, ...], Scratch], None]
 
 
-def apply_and_load(connection: Connection, project: Project, modules: tuple[Module, ...]) -> None:
+def apply_and_load(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Scratch) -> None:
     """What a template holds: ``base:``, then the modules' migrations or another tool's, and the modules' seeds."""
     from harness.database import adopted, extensions
     from harness.database.migrate import apply
     from harness.database.seeds import load
 
     if project.adopted:
-        adopted.build(connection, project)
+        adopted.build(connection, project, outside)
     else:
-        adopted.prepare(connection, project)
+        if not outside.may_make:
+            require_roles(connection, _parts(project, modules))
+        adopted.prepare(connection, project, outside)
         extensions.require_own(connection, modules, root=project.root)
-        apply(connection, project, modules)
+        apply(connection, project, modules, outside=outside)
     load(connection, modules, root=project.root)
+
+
+def _parts(project: Project, modules: tuple[Module, ...]) -> Iterator[tuple[Part, tuple[Statement, ...]]]:
+    """The files that are run, parsed; without what their modules' own errors will say of them."""
+    from harness.database import adopted, script
+
+    for step in project.foundation:
+        yield from adopted.parse(step.name, step.up).parts
+    for module in modules:
+        for migration in module.migrations:
+            file = script.load(project.root, migration, "up")
+            yield Part(file.path, file.text), file.statements
 
 
 @contextmanager
@@ -63,7 +79,8 @@ def workspace(
         with keeper.translated(connection):
             connection.execute("set idle_session_timeout = 0")  # a run whose keeper is gone is taken for dead
             keeper.lock(connection, keeper.RUN, keeper.lock_number(keeper.SCRATCH, f"harness_s_{run}_0"))
-            _sweep(connection, project)
+            with keeper.building(connection):  # what was left behind may just be taken over
+                keeper.drop_leftovers(connection)
         space = Workspace(server, project, modules, build, connection, run)
         try:
             yield space
@@ -121,6 +138,11 @@ class Workspace:
                     self._build(wanted)
         return wanted.name
 
+    def left_out(self) -> tuple[str, ...]:
+        """The statements that were not run in the template, each with its place and the reason."""
+        template = keeper.template_of(self.maintenance, self.template())
+        return template.left_out if template else ()
+
     def clone(self) -> str:
         """A scratch database with migrations and seeds; returns its name."""
         return self._create(self.template())
@@ -129,14 +151,19 @@ class Workspace:
         """A scratch database with nothing in it; returns its name."""
         return self._create("template0")
 
+    def outside(self) -> Scratch:
+        """Goes with the files that are run in one of the scratch databases."""
+        own = self.server.own
+        return Scratch(self.maintenance, own, may_make=own or self.server.scratch_roles)
+
     def connect(self, dbname: str, *, autocommit: bool = True) -> Connection:
         """A connection to one of the scratch databases."""
         return self.server.connect(dbname, autocommit=autocommit)
 
     def drop(self, dbname: str) -> None:
-        """Drop a scratch database of this workspace, and disconnect whoever is in it."""
+        """Drop a scratch database of this workspace with the roles made for it, and disconnect whoever is in it."""
         with keeper.translated(self.maintenance):
-            keeper.drop_database(self.maintenance, dbname)
+            _drop(self.maintenance, dbname)
         self._made.remove(dbname)
 
     def close(self) -> None:
@@ -152,12 +179,12 @@ class Workspace:
 
     def _drop_all(self, connection: Connection) -> None:
         while self._made:
-            keeper.drop_database(connection, self._made[-1])
+            _drop(connection, self._made[-1])
             self._made.pop()
         keeper.end_sessions(connection, _sessions(self.run))
         for name in keeper.scratch_databases(connection):
             if name.startswith(f"harness_s_{self.run}_"):
-                keeper.drop_database(connection, name)
+                _drop(connection, name)
 
     def _create(self, template: str) -> str:
         name = f"harness_s_{self.run}_{next(self._numbers)}"
@@ -181,25 +208,28 @@ class Workspace:
 
     def _build(self, wanted: keeper.Template) -> None:
         """Build under a scratch name and rename at the end: what bears a template's name is whole."""
-        before = keeper.roles(self.maintenance)
-        name = self.empty()
-        self._comment(name, keeper.build_comment(wanted.root, before))
+        carried = self._drop_outdated(wanted)
+        name, outside = self.empty(), self.outside()
         try:
             with self.connect(name) as connection:
-                self.build(connection, self.project, self.modules)
+                self.build(connection, self.project, self.modules, outside)
         except BaseException as error:
             with suppress(psycopg.Error, TargetError):
                 self.drop(name)
-                keeper.drop_roles(self.maintenance, _named_in(self.project, keeper.roles(self.maintenance) - before))
                 if isinstance(error, StatementError):
                     self._explain(error)
             raise
-        older = [template for template in keeper.templates(self.maintenance) if _same_project(template, wanted)]
-        made = set(_named_in(self.project, keeper.roles(self.maintenance) - before))
-        made.update(role for template in older for role in template.roles)
+        left_out = tuple(str(each) for each in outside.skipped)
+        made = {*outside.made.values(), *carried, *self._shared(outside)}
         with keeper.translated(self.maintenance):
-            self._finish(name, replace(wanted, roles=tuple(sorted(made))))
-        self._drop_outdated(older)
+            self._finish(name, replace(wanted, roles=tuple(made), left_out=left_out))
+
+    def _shared(self, outside: Scratch) -> Iterator[Role]:
+        """The roles that other builds have made and this one would have: whoever is the last drops them."""
+        known = keeper.recorded(self.maintenance)
+        for role in roles.read(self.maintenance).values() if known else ():
+            if role in known and role.name in outside.found:
+                yield role
 
     def _finish(self, name: str, template: keeper.Template) -> None:
         database = sql.Identifier(name)
@@ -214,15 +244,25 @@ class Workspace:
         comment = sql.SQL("comment on database {} is {}").format(sql.Identifier(name), sql.Literal(text))
         self.maintenance.execute(comment)
 
-    def _drop_outdated(self, older: list[keeper.Template]) -> None:
-        """Drop the project's templates that its files would not give any more; one that is in use stays for now."""
+    def _drop_outdated(self, wanted: keeper.Template) -> set[Role]:
+        """Drop the project's templates that its files would not give any more, and the roles made for them.
+
+        One that is in use stays for now. Returns the roles that stay though nothing records them any more.
+        """
         known = {module.name for module in self.project.modules}
-        for template in older:
+        left: set[Role] = set()
+        for template in keeper.templates(self.maintenance):
+            if not _same_project(template, wanted):
+                continue
             modules = tuple(module for module in self.project.modules if module.name in template.modules)
             current = known.issuperset(template.modules) and _template(self.maintenance, self.project, modules).name
             if template.name != current:
                 with suppress(psycopg.errors.InsufficientPrivilege):
-                    keeper.drop_template(self.maintenance, template)
+                    if keeper.drop_template(self.maintenance, template):
+                        left.update(template.roles)
+        keeper.drop_roles(self.maintenance, left)
+        there = roles.read(self.maintenance) if left else {}
+        return {role for role in left if role.oid in there}
 
     def _explain(self, error: StatementError) -> None:
         """What the statement's own message cannot say: who may create roles, which modules there are."""
@@ -242,19 +282,18 @@ class Workspace:
 def clean(server: Server, project: Project | None) -> list[str]:
     """Remove what the tool keeps on a server, of one project or of all; sentences say what was removed and kept."""
     said: list[str] = []
-    with server.connect() as connection, keeper.translated(connection):
-        said.extend(f"dropped scratch database {name}" for name in _sweep(connection, project))
+    with server.connect() as connection, keeper.translated(connection), keeper.building(connection):
+        said.extend(f"dropped scratch database {name}" for name in keeper.drop_leftovers(connection))
         said.extend(f"kept scratch database {name}: it is in use" for name in keeper.scratch_databases(connection))
-        with keeper.building(connection):
-            roles: set[str] = set()
-            for template in keeper.templates(connection):
-                if project is None or template.root == root_hash(project.root):
-                    verdict = _drop_template(connection, template)
-                    said.append(f"{verdict[0]} template {template.name} of project {template.project}{verdict[1]}")
-                    roles.update(template.roles)
-            dropped, kept = keeper.drop_roles(connection, roles)
+        made: set[Role] = set()
+        for template in keeper.templates(connection):
+            if project is None or template.root == root_hash(project.root):
+                verdict = _drop_template(connection, template)
+                said.append(f"{verdict[0]} template {template.name} of project {template.project}{verdict[1]}")
+                made.update(template.roles)
+        dropped, kept = keeper.drop_roles(connection, made)
     said.extend(f"dropped role {role}" for role in dropped)
-    said.extend(f"kept role {role}: something else depends on it" for role in kept)
+    said.extend(f"kept role {role}: {why}" for role, why in kept)
     return said
 
 
@@ -266,20 +305,10 @@ def _drop_template(connection: Connection, template: keeper.Template) -> tuple[s
     return ("dropped", "") if dropped else ("kept", ": a run uses it")
 
 
-def _sweep(connection: Connection, project: Project | None) -> list[str]:
-    """Drop what killed runs left: their databases, and the roles of a template that they did not finish."""
-    builds = keeper.abandoned_builds(connection) if project else ()
-    roles: set[str] = set()
-    for build in builds:
-        if project and build.root == root_hash(project.root):
-            roles.update(_named_in(project, keeper.roles(connection).difference(build.before)))
-    if not roles:
-        return keeper.drop_leftovers(connection)
-    with keeper.building(connection):  # these may just have become the roles of another run's template
-        dropped = keeper.drop_leftovers(connection)
-        known = {role for template in keeper.templates(connection) for role in template.roles}
-        keeper.drop_roles(connection, roles - known)
-    return dropped
+def _drop(connection: Connection, name: str) -> None:
+    made = keeper.roles_of(connection, name)
+    keeper.drop_database(connection, name)
+    keeper.drop_roles(connection, made)
 
 
 def root_hash(root: Path) -> str:
@@ -302,7 +331,7 @@ def _template(connection: Connection, project: Project, modules: tuple[Module, .
     key = [FORMAT, project.name, root, project.ledger_schema, connection.info.user, content]
     key += [others, project.stand_ins, project.search_path]
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
-    return keeper.Template(f"harness_t_{digest}", project.name, root, tuple(module.name for module in modules), ())
+    return keeper.Template(f"harness_t_{digest}", project.name, root, tuple(module.name for module in modules))
 
 
 def _steps(project: Project) -> tuple[Step, ...]:
@@ -323,11 +352,3 @@ def _content_hash(path: Path) -> str:
 
 def _same_project(one: keeper.Template, other: keeper.Template) -> bool:
     return (one.project, one.root) == (other.project, other.root)
-
-
-def _named_in(project: Project, roles: set[str]) -> tuple[str, ...]:
-    """Those roles that the migrations name: somebody else may have made another one at the same time."""
-    files = (migration.up for module in project.modules for migration in module.migrations)
-    texts = [file.read_text(encoding="utf-8", errors="replace") for file in files]
-    text = "\n".join([*texts, *(step.up.text for step in _steps(project))])
-    return tuple(sorted(role for role in roles if re.search(rf"(?<!\w){re.escape(role)}(?!\w)", text, re.IGNORECASE)))

@@ -138,4 +138,5 @@ def remote(target: Target) -> Server:
         version=version,
         description=f"PostgreSQL {version_text(version)} at {where}",
         default_database=default_database,
+        scratch_roles=target.scratch_roles,
     )

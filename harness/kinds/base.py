@@ -26,6 +26,8 @@ from harness.races import Races
 if TYPE_CHECKING:
     import psycopg
 
+    from harness.database.outside import Scratch
+
 D = TypeVar("D", bound="Scenario | Races")
 
 
@@ -40,6 +42,7 @@ class Databases(Protocol):
     def empty(self) -> str: ...
     def connect(self, dbname: str) -> psycopg.Connection[Any]: ...
     def drop(self, dbname: str) -> None: ...
+    def outside(self) -> Scratch: ...
 
 
 @dataclass(frozen=True)

@@ -73,11 +73,12 @@ class _Trial:
         self._connection = connection
         self._project = subject.project
         self._modules = subject.project.with_dependencies([subject.module])
-        self._rungs = ladder.rungs(subject.project, subject.module)
+        self._outside = subject.databases.outside()
+        self._rungs = ladder.rungs(subject.project, subject.module, self._outside)
         self._height = 0
 
     def facts(self) -> Iterator[Fact]:
-        ladder.stand(self._connection, self._project, self._subject.module)
+        ladder.stand(self._connection, self._project, self._subject.module, self._outside)
         states = [self._inventory()]
         for rung in self._rungs:
             rung.up(self._connection)

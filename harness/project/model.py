@@ -116,13 +116,15 @@ class Module:
 class Target:
     """Where to run. ``kind`` is ``embedded``, ``system`` or ``dsn``.
 
-    ``dsn`` may hold a password and is never shown; ``major`` picks the server version of ``system``.
+    ``dsn`` may hold a password and is never shown; ``major`` picks the server version of ``system``. With
+    ``scratch_roles`` roles may be made on the server of a ``dsn``, for scratch databases.
     """
 
     name: str
     kind: str
     dsn: str | None = field(default=None, repr=False)
     major: int | None = None
+    scratch_roles: bool = False
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,9 @@ class _Target:
     )
     system: int | None = key(_POSITIVE, "the major version of a server found on this machine", default=None)
     embedded: bool | None = key(keys.boolean, "the server that comes with the tool", default=None)
+    scratch_roles: bool = key(
+        keys.boolean, "with dsn: roles that migrations need are made there for scratch databases", default=False
+    )
 
 
 @dataclass(frozen=True)
@@ -200,7 +203,13 @@ def _target(entry: Scalar, node: Node, read: _Target) -> Target:
         raise ProjectError(
             f"target {entry.text!r} needs one of dsn, system and embedded, found {found}", place=node.place
         )
-    return Target(entry.text, given[0], read.dsn, read.system)
+    if read.scratch_roles and given != ["dsn"]:
+        raise ProjectError(
+            f"scratch_roles of target {entry.text!r}: the server is the tool's own, where roles are made anyway",
+            place=node.place,
+            hint="leave it out",
+        )
+    return Target(entry.text, given[0], read.dsn, read.system, read.scratch_roles)
 
 
 def _profile(entry: Scalar, node: Node, read: _Profile) -> Profile:

@@ -37,6 +37,10 @@ class Terminal:
         if self._status is not None:
             self._status.start()
 
+    def note(self, text: str) -> None:
+        """Something to know of the run, before its outcomes."""
+        self._line(words.plain(text), "dim")
+
     def close(self) -> None:
         """Takes the progress line away, also when the run was broken off."""
         if self._status is not None:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from harness.database import adopted, binaries
 from harness.database.connection import Connection, Server
+from harness.database.outside import Scratch, Skipped
 from harness.database.scratch import clean, workspace
 from harness.errors import HarnessError, StatementError, TargetError
 from harness.project.load import load
@@ -50,6 +52,14 @@ def connection(database: tuple[Server, str]) -> Iterator[Connection]:
         yield opened
 
 
+def build(connection: Connection, project: Project, *, own: bool = True) -> list[Skipped]:
+    """Builds in the database, and returns what was left out."""
+    with psycopg.connect(connection.info.dsn, dbname="postgres", autocommit=True) as maintenance:
+        outside = Scratch(maintenance, own, may_make=True)
+        adopted.build(connection, project, outside)
+    return outside.skipped
+
+
 def value(connection: Connection, query: str) -> Any:
     row = connection.execute(query.encode()).fetchone()
     return row[0] if row else None
@@ -66,7 +76,7 @@ def names(connection: Connection) -> list[str]:
 
 def refusal(connection: Connection, project: Project) -> HarnessError:
     with pytest.raises(HarnessError) as caught:
-        adopted.build(connection, project)
+        build(connection, project)
     assert str(caught.value)
     return caught.value
 
@@ -80,7 +90,7 @@ def test_base_comes_first_then_the_migrations(make: Make, connection: Connection
             "db/2_b.up.sql": "create table b (id int); insert into b values (1), (2);",
         },
     )
-    assert adopted.build(connection, project) == ()
+    assert build(connection, project) == []
     assert names(connection) == ["a", "auth.users", "b"]
     assert value(connection, "select count(*) from b") == 2
 
@@ -98,7 +108,7 @@ def test_what_a_file_sets_lasts_through_it_and_ends_with_it(make: Make, connecti
             "more.sql": "create table in_public (id int);",
         },
     )
-    adopted.build(connection, project)
+    build(connection, project)
     assert names(connection) == ["app.alone", "app.in_full", "in_public"]
     assert value(connection, "show search_path") == '"$user", public'
 
@@ -114,7 +124,7 @@ def test_a_file_of_psql_has_its_own_transactions(make: Make, connection: Connect
             )
         },
     )
-    adopted.build(connection, project)
+    build(connection, project)
     assert names(connection) == ["a"]
     assert value(connection, "select sum(id)::int from a") == 3
     assert value(connection, "select count(*)::int from pg_index where indrelid = 'a'::regclass") == 1
@@ -130,7 +140,7 @@ def test_a_migration_is_one_transaction_unless_it_cannot_be(make: Make, connecti
             "db/3_c.up.sql": "begin;\ninsert into a values (3);\ncommit;",
         },
     )
-    adopted.build(connection, project)
+    build(connection, project)
     assert value(connection, "select count(distinct at)::int from a") == 2
 
 
@@ -248,7 +258,7 @@ def test_roles_that_nobody_makes(make: Make, connection: Connection) -> None:
     assert names(connection) == []
     del files["db/2_b.up.sql"]
     (make(settings, **files).root / "db/2_b.up.sql").unlink()
-    adopted.build(connection, make(settings, **files))
+    build(connection, make(settings, **files))
     assert value(connection, "select has_table_privilege('app_owner', 'a', 'select')")
     connection.execute("drop table a")
 
@@ -265,7 +275,7 @@ def test_stand_ins_for_extensions(make: Make, connection: Connection) -> None:
             ),
         },
     )
-    skipped = adopted.build(connection, project)
+    skipped = build(connection, project)
     assert [(str(each.place), each.statement, each.why) for each in skipped] == [
         (f"db/1_a.up.sql:{line}:1", statement, "project.yml has a stand-in for the extension")
         for line, statement in (
@@ -286,7 +296,9 @@ def test_our_own_migrations_are_compared_with_the_extensions_too(make: Make, ser
     assert "has no extension postgis here" in caught.value.message
 
 
-def test_nothing_outside_of_the_scratch_database_changes(make: Make, connection: Connection, server: Server) -> None:
+@pytest.mark.parametrize("own", [True, False])
+def test_nothing_outside_of_the_scratch_database_changes(make: Make, connection: Connection, own: bool) -> None:
+    """But for the attributes of roles, on a server of the tool's own."""
     connection.execute("create role app_reader nologin connection limit 7")
     lines = [
         "create database harness_never",
@@ -306,14 +318,18 @@ def test_nothing_outside_of_the_scratch_database_changes(make: Make, connection:
         "grant select on a to app_reader",
     ]
     project = make("migrations: {path: db.sql}\n", **{"db.sql": ";\n".join(lines) + ";\n"})
-    skipped = adopted.build(connection, project)
+    skipped = build(connection, project, own=own)
     assert [(each.place.line, each.why) for each in skipped] == [
         *((line, "it is about another database than the one that is built here") for line in (1, 2, 3, 4)),
         (5, "it is about the whole server"),
-        *((line, "the role was there before, and belongs to the whole server") for line in (6, 7, 8, 9)),
+        (6, "the role is there already"),
+        *(
+            (line, "the role was there before, and belongs to the whole server")
+            for line in ((9,) if own else (7, 8, 9))
+        ),
         (14, "there is no role app_nobody on this server to own it"),
     ]
-    assert value(connection, "select rolconnlimit from pg_roles where rolname = 'app_reader'") == 7
+    assert value(connection, "select rolconnlimit from pg_roles where rolname = 'app_reader'") == (1 if own else 7)
     assert value(connection, "select relowner::regrole::text from pg_class where relname = 'a'") == "app_owner"
     assert value(connection, "select has_table_privilege('app_reader', 'a', 'select')")
     connection.execute("drop table a")
@@ -321,7 +337,7 @@ def test_nothing_outside_of_the_scratch_database_changes(make: Make, connection:
 
 def test_a_script_of_psql_may_drop_what_is_not_there_and_make_what_is(make: Make, connection: Connection) -> None:
     text = "drop table a;\ndrop function f();\ncreate schema public;\ncreate table a (id int);\n"
-    skipped = adopted.build(connection, make("migrations: {path: db.sql}\n", **{"db.sql": text}))
+    skipped = build(connection, make("migrations: {path: db.sql}\n", **{"db.sql": text}))
     assert [(each.place.line, each.why) for each in skipped] == [
         (1, "there is nothing to drop"),
         (2, "there is nothing to drop"),
@@ -353,7 +369,7 @@ def test_settings_that_only_a_newer_dump_needs(make: Make, system_server: Server
     text = "set transaction_timeout = 0;\nset row_security = off;\ncreate table dumped (id int);\n"
     project = make("migrations: {path: db.sql}\n", **{"db.sql": text})
     with workspace(system_server, project, project.modules) as space, space.connect(space.empty()) as connection:
-        skipped = adopted.build(connection, project)
+        skipped = build(connection, project)
         assert [each.statement for each in skipped] == ([] if known else ["set transaction_timeout = 0"])
         assert names(connection) == ["dumped"]
 
@@ -403,5 +419,5 @@ def test_the_ledger_of_the_tool(make: Make, connection: Connection) -> None:
         "migrations: {path: db}\n",
         **{"db/1_a/up.sql": "create view applied as select version from __diesel_schema_migrations;"},
     )
-    adopted.build(connection, project)
+    build(connection, project)
     assert names(connection) == ["__diesel_schema_migrations"]

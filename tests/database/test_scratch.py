@@ -21,6 +21,8 @@ from psycopg import sql
 from harness.database import binaries, keeper, scratch
 from harness.database.cluster import cluster
 from harness.database.connection import Connection, Server
+from harness.database.migrate import apply
+from harness.database.outside import Scratch
 from harness.database.scratch import Workspace, clean, workspace
 from harness.errors import StatementError, TargetError
 from harness.project.model import Migration, Module, Project, Seed, TableName, Target
@@ -42,11 +44,9 @@ def make(tmp_path: Path) -> Make:
     return project
 
 
-def run_files(connection: Connection, project: Project, modules: tuple[Module, ...]) -> None:
-    """A build that runs the files, without ledger and seeds."""
-    for module in modules:
-        for migration in module.migrations:
-            connection.execute(migration.up.read_text().encode())
+def run_files(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Scratch) -> None:
+    """A build that runs the files, without seeds."""
+    apply(connection, project, modules, outside=outside)
 
 
 @pytest.fixture(autouse=True)
@@ -159,7 +159,7 @@ def test_template_is_built_once_and_kept(server: Server, make: Make) -> None:
     project = make("create table thing (id int)")
     built = []
 
-    def build(connection: Connection, project: Project, modules: tuple[Module, ...]) -> None:
+    def build(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Scratch) -> None:
         built.append(modules)
 
     for _ in range(2):
@@ -232,15 +232,15 @@ def test_drop(server: Server, make: Make) -> None:
 def test_failed_build_leaves_nothing(server: Server, make: Make) -> None:
     project = make("create role harness_test_half")
 
-    def build(connection: Connection, project: Project, modules: tuple[Module, ...]) -> None:
-        run_files(connection, project, modules)
+    def build(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Scratch) -> None:
+        run_files(connection, project, modules, outside)
         raise ValueError("planted")
 
     with workspace(server, project, project.modules, build=build) as space:
         with pytest.raises(ValueError, match="planted"):
             space.template()
         assert databases(server) == set()
-        assert "harness_test_half" not in keeper.roles(space.maintenance)
+        assert "harness_test_half" not in keeper.role_names(space.maintenance)
 
 
 def test_two_workspaces_side_by_side(server: Server, make: Make) -> None:
@@ -258,7 +258,7 @@ def test_two_builds_at_once_are_one(server: Server, make: Make) -> None:
     project = make("select 1")
     built: list[float] = []
 
-    def build(connection: Connection, project: Project, modules: tuple[Module, ...]) -> None:
+    def build(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Scratch) -> None:
         built.append(time.monotonic())
         time.sleep(0.3)
 
@@ -278,6 +278,7 @@ KILLED = """
 import json, os, sys, time
 from pathlib import Path
 from harness.database.connection import Server
+from harness.database.migrate import apply
 from harness.database.scratch import workspace
 from harness.project.model import Migration, Module, Project
 
@@ -287,8 +288,8 @@ up = Path(facts["up"])
 module = Module("shop", migrations=(Migration("shop", 1, "tables", up, None, facts["hash"]),))
 project = Project(up.parent, "demo", (module,), "embedded", {}, {})
 
-def build(connection, project, modules):
-    connection.execute(up.read_text())
+def build(connection, project, modules, outside):
+    apply(connection, project, modules, outside=outside)
     if facts["stop"] == "build":
         print("ready", flush=True)
         time.sleep(60)
@@ -365,10 +366,10 @@ def test_roles_of_a_build_that_was_killed_are_dropped(server: Server, make: Make
     project = make("create role harness_test_killed")
     kill(start_run(server, project, "build"))
     with server.connect() as connection:
-        assert "harness_test_killed" in keeper.roles(connection)
+        assert "harness_test_killed" in keeper.role_names(connection)
         wait_until(lambda: bool(keeper.leftovers(connection)))
         with workspace(server, project, project.modules, build=run_files):
-            assert "harness_test_killed" not in keeper.roles(connection)
+            assert "harness_test_killed" not in keeper.role_names(connection)
 
 
 def test_clean_drops_templates_and_their_roles(server: Server, make: Make) -> None:
@@ -376,7 +377,8 @@ def test_clean_drops_templates_and_their_roles(server: Server, make: Make) -> No
     with workspace(server, project, project.modules, build=run_files) as space:
         template = space.template()
         with server.connect() as connection:
-            assert [found.roles for found in keeper.templates(connection)] == [("harness_test_one", "harness_test_two")]
+            found = keeper.recorded(connection)
+            assert {role.name for role in found} == {"harness_test_one", "harness_test_two"}
     with server.connect() as connection:
         connection.execute("create table harness_test_table (id int)")
         connection.execute("grant select on harness_test_table to harness_test_two")
@@ -388,22 +390,36 @@ def test_clean_drops_templates_and_their_roles(server: Server, make: Make) -> No
     assert said == [
         f"dropped template {template} of project demo",
         "dropped role harness_test_one",
-        "kept role harness_test_two: something else depends on it",
+        "kept role harness_test_two: something else depends on it, in postgres",
     ]
 
 
-def test_roles_are_carried_over_to_the_next_template(server: Server, make: Make) -> None:
-    for text in ("create role harness_test_kept", "-- harness_test_kept is there already"):
+def test_roles_go_with_the_last_template_that_was_made_with_them(server: Server, make: Make) -> None:
+    old = make("create role harness_test_kept; create table a (id int); grant select on a to harness_test_kept")
+    with workspace(server, old, old.modules, build=run_files) as user:
+        user.template()
+        new = make("create role harness_test_kept; create table b (id int); grant select on b to harness_test_kept")
+        with workspace(server, new, new.modules, build=run_files) as space:
+            space.template()
+    with server.connect() as connection:
+        assert {role.name for role in keeper.recorded(connection)} == {"harness_test_kept"}
+    assert "dropped role harness_test_kept" in clean(server, new)
+
+
+def test_a_role_that_nothing_uses_goes_when_its_migration_changes(server: Server, make: Make) -> None:
+    for text in ("create role harness_test_kept", "create role harness_test_kept bypassrls"):
         project = make(text)
         with workspace(server, project, project.modules, build=run_files) as space:
             space.template()
-    assert "dropped role harness_test_kept" in clean(server, project)
+            with server.connect() as connection:
+                row = connection.execute("select rolbypassrls from pg_roles where rolname = 'harness_test_kept'")
+                assert row.fetchone() == ("bypassrls" in text,)
 
 
 def test_roles_that_the_migrations_do_not_name_are_somebody_elses(server: Server, make: Make) -> None:
     project = make("select 1")
 
-    def build(connection: Connection, project: Project, modules: tuple[Module, ...]) -> None:
+    def build(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Scratch) -> None:
         connection.execute("create role harness_test_stranger")
 
     with workspace(server, project, project.modules, build=build) as space:
@@ -411,7 +427,7 @@ def test_roles_that_the_migrations_do_not_name_are_somebody_elses(server: Server
     try:
         clean(server, project)
         with server.connect() as connection:
-            assert "harness_test_stranger" in keeper.roles(connection)
+            assert "harness_test_stranger" in keeper.role_names(connection)
     finally:
         with server.connect() as connection:
             connection.execute("drop role harness_test_stranger")
@@ -460,19 +476,14 @@ def test_missing_createdb(plain_server: Server, make: Make) -> None:
 def test_missing_createrole(server: Server, plain_server: Server, make: Make) -> None:
     project = make("create role harness_test_role")
 
-    def build(connection: Connection, project: Project, modules: tuple[Module, ...]) -> None:
-        try:
-            run_files(connection, project, modules)
-        except psycopg.Error as error:
-            raise StatementError("permission denied to create role", sqlstate=error.sqlstate or "") from error
-
     with server.connect() as connection:
         connection.execute(sql.SQL("alter role harness_test_plain createdb"))
-    with workspace(plain_server, project, project.modules, build=build) as space:
+    willing = replace(plain_server, scratch_roles=True)
+    with workspace(willing, project, project.modules, build=run_files) as space:
         with pytest.raises(StatementError) as caught:
             space.template()
         assert databases(server) == set()
-    assert str(caught.value) == (
-        "permission denied to create role\n"
-        'hint: if it needs to create roles, let an administrator run: ALTER ROLE "harness_test_plain" CREATEROLE'
+    assert caught.value.message == "permission denied to create role (42501)"
+    assert str(caught.value).endswith(
+        '\nhint: if it needs to create roles, let an administrator run: ALTER ROLE "harness_test_plain" CREATEROLE'
     )

@@ -1,0 +1,139 @@
+"""What a statement says about global objects, which a whole server shares: roles, databases, tablespaces, settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from harness.project.sqlfile import Statement
+
+_OTHER_DATABASES = "it is about another database than the one that is built here"
+_WHOLE_SERVER = "it is about the whole server"
+_OTHER_SERVER = "it would connect to another server"
+_ALWAYS = {
+    "createdb_stmt": _OTHER_DATABASES,
+    "dropdb_stmt": _OTHER_DATABASES,
+    "alter_database_stmt": _OTHER_DATABASES,
+    "alter_database_set_stmt": _OTHER_DATABASES,
+    "alter_database_refresh_coll_stmt": _OTHER_DATABASES,
+    "alter_system_stmt": _WHOLE_SERVER,
+    "create_table_space_stmt": _WHOLE_SERVER,
+    "drop_table_space_stmt": _WHOLE_SERVER,
+    "alter_table_space_options_stmt": _WHOLE_SERVER,
+    "create_subscription_stmt": _OTHER_SERVER,
+    "alter_subscription_stmt": _OTHER_SERVER,
+    "drop_subscription_stmt": _OTHER_SERVER,
+}
+_SHARED = ("OBJECT_DATABASE", "OBJECT_TABLESPACE", "OBJECT_PARAMETER_ACL")
+_TYPED = {
+    "comment_stmt": "objtype",
+    "grant_stmt": "objtype",
+    "alter_owner_stmt": "object_type",
+    "rename_stmt": "rename_type",
+    "sec_label_stmt": "objtype",
+}
+_NAME = r"(\"(?:[^\"]|\"\")+\"|[^\W\d][\w$]*)"
+_IN_BLOCK = re.compile(
+    rf"\b(create|drop)\s+(?:role|user|group)\s+(?!mapping\b)(?:if\s+exists\s+)?{_NAME}", re.IGNORECASE
+)
+_ENDS_TRANSACTION = re.compile(r"\b(?:commit|rollback)\b", re.IGNORECASE)
+
+# What a statement does to roles.
+CREATE, DROP, OWNED = "create_role_stmt", "drop_role_stmt", ("drop_owned_stmt", "reassign_owned_stmt")
+_ALTER = ("alter_role_stmt", "alter_role_set_stmt", "grant_role_stmt")
+
+
+def kind(statement: Statement) -> str:
+    """How postgast calls it: ``create_role_stmt``."""
+    return str(statement.tree.WhichOneof("node"))
+
+
+def node(statement: Statement) -> Any:
+    """The parse tree below the statement's kind."""
+    return getattr(statement.tree, kind(statement))
+
+
+def elsewhere(statement: Statement) -> str | None:
+    """Why a statement has no place in a scratch database, whatever roles there are."""
+    if why := _ALWAYS.get(kind(statement)):
+        return why
+    return _OTHER_DATABASES if _object(statement) in _SHARED else None
+
+
+def changes_roles(statement: Statement) -> bool:
+    """Whether it changes roles that are there: attributes, settings, memberships, names or comments."""
+    return kind(statement) in _ALTER or _object(statement) == "OBJECT_ROLE"
+
+
+def is_about_roles(statement: Statement) -> bool:
+    """Whether it makes, changes or drops roles, or what they own."""
+    return kind(statement) in (CREATE, DROP, *OWNED) or changes_roles(statement)
+
+
+def roles(statement: Statement) -> list[str]:
+    """The roles it names; an empty name stands for the user, or for all roles."""
+    found, tree = kind(statement), node(statement)
+    if found == CREATE:
+        return [tree.role]
+    if found in (DROP, *OWNED):
+        return [each.role_spec.rolename for each in tree.roles]
+    if found in ("alter_role_stmt", "alter_role_set_stmt"):
+        return [tree.role.rolename]
+    if found == "grant_role_stmt":
+        granted = [each.access_priv.priv_name for each in tree.granted_roles]
+        return granted + [each.role_spec.rolename for each in tree.grantee_roles]
+    if _object(statement) == "OBJECT_ROLE":
+        return [tree.subname if found == "rename_stmt" else tree.object.string.sval]
+    return []
+
+
+def grantees(statement: Statement) -> list[str]:
+    """Those whom GRANT makes members of roles, or REVOKE takes out; an empty name stands for the user."""
+    return [each.role_spec.rolename for each in node(statement).grantee_roles]
+
+
+def without_members(statement: Statement) -> str | None:
+    """CREATE ROLE without the roles that it makes members of the new one; None if it names none."""
+    import postgast
+
+    parsed = postgast.parse(statement.text)
+    tree = parsed.stmts[0].stmt.create_role_stmt
+    kept = [each for each in tree.options if each.def_elem.defname not in ("rolemembers", "adminmembers")]
+    if len(kept) == len(tree.options):
+        return None
+    del tree.options[:]
+    tree.options.extend(kept)
+    return str(postgast.deparse(parsed))
+
+
+def in_block(statement: Statement) -> Iterator[tuple[str, str]]:
+    """``("create", name)`` and ``("drop", name)`` for the roles that a DO block makes and drops, as its text says."""
+    if kind(statement) == "do_stmt":
+        for verb, name in _IN_BLOCK.findall(statement.text):
+            yield verb.lower(), name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
+
+
+def created(statement: Statement) -> list[str]:
+    """The roles that a statement makes, as far as its text says."""
+    if kind(statement) == CREATE:
+        return [node(statement).role]
+    return [name for verb, name in in_block(statement) if verb == "create"]
+
+
+def dropped(statement: Statement) -> list[str]:
+    """The roles that a statement drops, as far as its text says."""
+    return roles(statement) if kind(statement) == DROP else [n for verb, n in in_block(statement) if verb == "drop"]
+
+
+def fits_in_transaction(statement: Statement) -> bool:
+    """Whether a statement about roles, or a DO block, can be run in a transaction of ours."""
+    return kind(statement) != "do_stmt" or not _ENDS_TRANSACTION.search(statement.text)
+
+
+def _object(statement: Statement) -> str | None:
+    """The sort of object that a comment, a grant, a new name or a change of owner is about."""
+    field, tree = _TYPED.get(kind(statement)), node(statement)
+    if field is None:
+        return None
+    return str(tree.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number[getattr(tree, field)].name)
