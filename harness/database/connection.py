@@ -26,7 +26,7 @@ class Server:
     """A PostgreSQL server. ``conninfo`` reaches its maintenance database and may hold a password.
 
     ``own`` is true for a private cluster of ours, ``version`` is ``server_version_num``, ``default_database``
-    is the database that migrations are applied to.
+    is the database that migrations are applied to. ``from_dotenv`` is true where its address is written in ``.env``.
     """
 
     conninfo: Mapping[str, str] = field(repr=False)
@@ -34,6 +34,7 @@ class Server:
     version: int
     description: str
     default_database: str
+    from_dotenv: bool = False
 
     @property
     def major(self) -> int:
