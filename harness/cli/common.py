@@ -103,8 +103,10 @@ def ask(verb: str, server: Server, connection: Connection, *, yes: bool) -> None
     """
     if server.own or yes:
         return
+    from harness.database.connection import address
+
     info = connection.info
-    database = f'database "{info.dbname}" at {info.host}:{info.port} as "{info.user}"'
+    database = f'database "{info.dbname}" at {address(connection)} as "{info.user}"'
     if sys.stdin is None or not sys.stdin.isatty():
         raise TargetError(
             f"harness {verb} would change {database}, and nobody is there to be asked",

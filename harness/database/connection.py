@@ -15,6 +15,11 @@ from harness.errors import TargetError
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+POOLER_HINT = (
+    "name the server's own address (its port is usually 5432); for apply, rollback, status and seed a pooler in "
+    "session mode will do; --target embedded needs no server"
+)
+
 OLDEST = 14
 NEWEST = 18
 CONNECT_SECONDS = 15
@@ -93,6 +98,11 @@ def parse_dsn(dsn: str, source: str) -> dict[str, str]:
     return parameters
 
 
+def address(connection: Connection) -> str:
+    """Where the server of a connection is."""
+    return f"{connection.info.host}:{connection.info.port}"
+
+
 def version_text(number: int) -> str:
     """``180006`` as people write it, ``18.6``."""
     return f"{number // 10000}.{number % 10000}"
@@ -115,6 +125,15 @@ def _refused(error: psycopg.Error, parameters: Mapping[str, str]) -> TargetError
         return TargetError(
             f'PostgreSQL at {where} wants a password for "{user}", and none was given',
             hint="set it in the connection string, in PGPASSWORD, or in ~/.pgpass",
+        )
+    if match := re.search(r"unsupported startup parameter(?: in options)?: (\w+)", reason):
+        return TargetError(
+            f'a connection pooler answers at {where}, and does not pass on the parameter "{match[1]}"',
+            hint=POOLER_HINT,
+        )
+    if match := re.search(r"no such database: (.*)", reason):
+        return TargetError(
+            f'a connection pooler answers at {where}, and has no database "{match[1]}"', hint=POOLER_HINT
         )
     if match := re.search(r'database "(.*)" does not exist', reason):
         return TargetError(

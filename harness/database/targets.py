@@ -10,13 +10,13 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.database import binaries
+from harness.database import binaries, pooler
 from harness.database.cluster import cluster
-from harness.database.connection import NAME_BYTES, Server, connect, parse_dsn, version_text
+from harness.database.connection import NAME_BYTES, Server, address, connect, parse_dsn, version_text
 from harness.errors import Place, ProjectError, TargetError, did_you_mean
 from harness.project.model import Project, Target
 
@@ -170,10 +170,11 @@ def database_name(project: str) -> str:
 def remote(target: Target) -> Server:
     """The server of a connection string; scratch work is done from ``postgres`` where that may be entered."""
     parameters = parse_dsn(target.dsn or "", f"the connection string of {target.name}")
-    with connect(parameters) as connection:
+    with closing(connect(parameters)) as connection:
+        pooler.refuse(connection, lambda: connect(parameters))
         default_database = connection.info.dbname
         version = connection.info.server_version
-        where = f"{connection.info.host}:{connection.info.port}"
+        where = address(connection)
     maintenance = {**parameters, "dbname": "postgres"}
     if default_database != "postgres":
         try:

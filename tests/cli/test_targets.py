@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,21 @@ def test_apply_asks_where_the_address_is_from_dotenv(
     again = cli.run("apply", **{name: address})  # from the environment: nobody is asked
     assert (again.returncode, again.stderr) == (0, "")
     assert again.stdout.endswith("nothing to do\n")
+
+
+def test_a_pooler_of_transactions_is_no_place_for_migrations(
+    cli: Cli, database: tuple[Server, str], pgbouncer: Callable[..., dict[str, str]]
+) -> None:
+    address = make_conninfo(**{**pgbouncer(pool_mode="transaction"), "dbname": database[1]})
+    refused = cli.run("apply", "--target", address)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("a connection pooler in transaction mode answers at ")
+    assert rows(database) is None
+    address = make_conninfo(**{**pgbouncer(pool_mode="session"), "dbname": database[1]})
+    for call in (["apply"], ["status", "--exit-code"], ["rollback", "--yes"], ["apply"]):
+        done = cli.run(*call, "--target", address)
+        assert (call, done.returncode, done.stderr) == (call, 0, "")
+    assert rows(database) == []
 
 
 def test_doctor_says_what_does_not_count(cli: Cli) -> None:
