@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 from psycopg import conninfo as libpq
 
+from harness.database import urls
 from harness.errors import TargetError
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -81,15 +82,23 @@ def connect(parameters: Mapping[str, str], *, autocommit: bool = True) -> Connec
 
 
 def parse_dsn(dsn: str, source: str) -> dict[str, str]:
-    """The parameters of a connection string or URL; ``source`` says where it was written.
+    """The parameters of a connection string or URL, also of SQLAlchemy or Prisma; ``source`` says where it was written.
 
     Raises :class:`TargetError` without showing the string: what does not parse may still hold a password.
     """
     example = "postgresql://user:password@host:5432/database"
     try:
-        parameters = {key: str(value) for key, value in libpq.conninfo_to_dict(dsn).items()}
+        parameters = {key: str(value) for key, value in libpq.conninfo_to_dict(urls.for_libpq(dsn)).items()}
     except psycopg.Error:
-        raise TargetError(f"{source} is not one that PostgreSQL understands", hint=f"its form is {example}") from None
+        embedded = "--target embedded needs no server"
+        if name := urls.unknown_parameter(dsn):
+            raise TargetError(
+                f'{source} has the parameter "{name}", which PostgreSQL does not know',
+                hint=f"take it out; {embedded}",
+            ) from None
+        raise TargetError(
+            f"{source} is not one that PostgreSQL understands", hint=f"its form is {example}; {embedded}"
+        ) from None
     if "@" in parameters.get("host", "").removeprefix("@"):
         raise TargetError(
             f"{source} has more than one '@' before the host",
@@ -125,6 +134,12 @@ def _refused(error: psycopg.Error, parameters: Mapping[str, str]) -> TargetError
         return TargetError(
             f'PostgreSQL at {where} wants a password for "{user}", and none was given',
             hint="set it in the connection string, in PGPASSWORD, or in ~/.pgpass",
+        )
+    if re.search(r"too many (clients|connections)|connection slots are reserved|no more connections allowed", reason):
+        return TargetError(
+            f"PostgreSQL at {where} takes no more connections: {reason}",
+            hint="close some, or raise the limit (max_connections, or CONNECTION LIMIT of the role or database); "
+            "a run of fewer --workers needs fewer",
         )
     if match := re.search(r"unsupported startup parameter(?: in options)?: (\w+)", reason):
         return TargetError(

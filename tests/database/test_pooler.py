@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 import psycopg
 import pytest
@@ -80,6 +80,15 @@ def test_transaction_mode_is_refused_while_others_work(pgbouncer: PgBouncer, siz
     with busy(parameters, 5):
         said = [refusal(parameters) for _ in range(10)]
     assert [each for each in said if not each.startswith(TRANSACTION.format(parameters["host"]))] == []
+
+
+def test_backends_that_change_and_never_meet_twice(pgbouncer: PgBouncer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pooler, "ROUNDS", 1)
+    parameters = pgbouncer(pool_mode="transaction", default_pool_size=20, server_round_robin=1)
+    with ExitStack() as stack:
+        for _ in range(12):
+            stack.enter_context(connect(parameters, autocommit=False)).execute("select 1")
+    assert refusal(parameters).startswith(TRANSACTION.format(parameters["host"]))
 
 
 @pytest.mark.parametrize("size", [1, 20])

@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -328,9 +328,24 @@ def test_unreachable(project: Project) -> None:
     ("text", "message"),
     [
         (
-            f"postgresql+psycopg://me:{SECRET}@db/app",
+            f"mysql://me:{SECRET}@db/app",
             "the connection string of ci is not one that PostgreSQL understands\n"
-            "hint: its form is postgresql://user:password@host:5432/database",
+            "hint: its form is postgresql://user:password@host:5432/database; --target embedded needs no server",
+        ),
+        (
+            f"postgresql://me:{SECRET}@db/app?schema=x&sslaccept={SECRET}",
+            'the connection string of ci has the parameter "sslaccept", which PostgreSQL does not know\n'
+            "hint: take it out; --target embedded needs no server",
+        ),
+        (
+            f"postgresql://db/app?user=me&password=x&{SECRET}=y",
+            "the connection string of ci is not one that PostgreSQL understands\n"
+            "hint: its form is postgresql://user:password@host:5432/database; --target embedded needs no server",
+        ),
+        (
+            f"postgresql://me:a/b?{SECRET}=1@db/app",
+            "the connection string of ci is not one that PostgreSQL understands\n"
+            "hint: its form is postgresql://user:password@host:5432/database; --target embedded needs no server",
         ),
         (
             f"postgresql://me:at@{SECRET}@db/app",
@@ -343,8 +358,50 @@ def test_connection_strings_that_cannot_be_read_are_not_shown(project: Project, 
     assert refusal(project, Target("ci", "dsn", dsn=text)) == message
 
 
+APP = {"user": "me", "password": "a?b", "host": "db", "dbname": "app"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("postgresql+psycopg://me:a%3Fb@db/app", APP),
+        ("postgresql+psycopg2://me:a?b@db/app?connect_timeout=3", {**APP, "connect_timeout": "3"}),
+        ("postgres+asyncpg://me:a?b@db/app?ssl=require&prepared_statement_cache_size=0", {**APP, "sslmode": "require"}),
+        ("postgresql://me:a?b@db/app?ssl=true", {**APP, "sslmode": "require"}),
+        ("postgresql://me:a?b@db/app?schema=shop&pgbouncer=true&connection_limit=1&pool_timeout=0", APP),
+        ("postgresql://me:a?b@db/app?schema=shop&options=-c%20x.y%3D1", {**APP, "options": "-c x.y=1"}),
+        ("postgresql+psycopg2:///app?host=/run&user=me", {"host": "/run", "dbname": "app", "user": "me"}),
+        ("host=db dbname=app user=me password='a?b'", APP),
+        ("dbname=app password='postgresql+x://?schema=1'", {"dbname": "app", "password": "postgresql+x://?schema=1"}),
+    ],
+)
+def test_addresses_of_other_tools(text: str, expected: dict[str, str]) -> None:
+    assert parse_dsn(text, "x") == expected
+
+
 def test_abstract_socket_is_no_password() -> None:
     assert parse_dsn("host=@abstract", "x") == {"host": "@abstract"}
+
+
+def test_no_connection_is_left(project: Project, server: Server) -> None:
+    with ExitStack() as stack, pytest.raises(TargetError) as caught:
+        for _ in range(200):
+            stack.enter_context(server.connect())
+    where = f"socket {server.conninfo['host']}, port 5432"
+    advice = "(max_connections, or CONNECTION LIMIT of the role or database); a run of fewer --workers needs fewer"
+    hint = f"hint: close some, or raise the limit {advice}"
+    assert str(caught.value) == (
+        f"PostgreSQL at {where} takes no more connections: sorry, too many clients already\n{hint}"
+    )
+    with server.connect() as connection:
+        connection.execute("create role harness_test_none login connection limit 0")
+        try:
+            assert refusal(project, url(server, user="harness_test_none")) == (
+                f"PostgreSQL at {where} takes no more connections: "
+                f'too many connections for role "harness_test_none"\n{hint}'
+            )
+        finally:
+            connection.execute("drop role harness_test_none")
 
 
 @contextmanager
