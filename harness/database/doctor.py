@@ -123,7 +123,7 @@ def _target(project: Project, target: Target) -> Iterator[Finding]:
         with open_server(project, target) as server, server.connect() as connection:
             yield Finding(Level.OK, f"target {target.name}: {server.description}")
             yield from _abilities(target, server, connection)
-            yield from _kept(target, server, connection)
+            yield from kept(target, server, connection)
     except HarnessError as error:
         yield _problem(error, f"target {target.name}: ")
 
@@ -146,7 +146,7 @@ def _abilities(target: Target, server: Server, connection: Connection) -> Iterat
         yield Finding(Level.WARNING, what, advice)
 
 
-def _kept(target: Target, server: Server, connection: Connection) -> Iterator[Finding]:
+def kept(target: Target, server: Server, connection: Connection) -> Iterator[Finding]:
     """What runs leave on a server: on our own it is in nobody's way."""
     if server.own:
         return

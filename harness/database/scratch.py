@@ -79,8 +79,9 @@ def workspace(
         with keeper.translated(connection):
             connection.execute("set idle_session_timeout = 0")  # a run whose keeper is gone is taken for dead
             keeper.lock(connection, keeper.RUN, keeper.lock_number(keeper.SCRATCH, f"harness_s_{run}_0"))
-            with keeper.building(connection):  # what was left behind may just be taken over
-                keeper.drop_leftovers(connection)
+            if keeper.leftovers(connection):
+                with keeper.building(connection):  # what was left behind may just be taken over
+                    keeper.drop_leftovers(connection)
         space = Workspace(server, project, modules, build, connection, run)
         try:
             yield space

@@ -17,7 +17,7 @@ from harness.database import global_objects, keeper, roles, script
 from harness.database.connection import Connection, Server
 from harness.database.outside import Outside
 from harness.database.roles import Role
-from harness.errors import MigrationError
+from harness.errors import MigrationError, StatementError
 from harness.project.sqlfile import Statement
 
 _MEMBERSHIPS: LiteralString = """
@@ -38,6 +38,7 @@ _DEFAULTS = {
     "connectionlimit": ("rolconnlimit", -1, "connection limit -1"),
     "validUntil": ("rolvaliduntil", None, "valid until 'infinity'"),
 }
+_THERE = "42710"  # duplicate_object
 _MEMBERS = {
     "addroleto": "grant {other} to {role}",
     "rolemembers": "grant {role} to {other}",
@@ -84,7 +85,7 @@ class Application(Outside):
         elif role := made.get(global_objects.node(statement).role):
             self._take(connection, role, global_objects.node(statement))
         else:
-            script.execute(connection, file, statement)
+            _create(connection, file, statement)
 
     def settle(self, connection: Connection) -> None:
         """Strikes out the records of what was taken over, in the same transaction."""
@@ -103,6 +104,20 @@ class Application(Outside):
         for statement in (*_undone(connection, role), *_wanted(connection, role, wanted)):
             connection.execute(statement, prepare=False)
         self._taken.add(role.oid)
+
+
+def _create(connection: Connection, file: script.File, statement: Statement) -> None:
+    try:
+        script.execute(connection, file, statement)
+    except StatementError as error:
+        if error.sqlstate == _THERE:
+            name = sql.Identifier(global_objects.node(statement).role).as_string()
+            error.hint = (
+                "roles belong to the whole server, and somebody has made this one: make it only where it is missing, "
+                f"do $$ begin if to_regrole({sql.Literal(name).as_string()}) is null then create role {name}; "
+                "end if; end $$"
+            )
+        raise
 
 
 def _undone(connection: Connection, role: Role) -> Iterator[sql.Composed]:

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from psycopg import sql
 
-from harness.database import keeper, ledger, migrate, roles
+from harness.database import doctor, keeper, ledger, migrate, roles
 from harness.database.connection import Server
+from harness.database.doctor import Level
 from harness.database.scratch import Workspace, clean, workspace
 from harness.database.takeover import Application
 from harness.errors import HarnessError, MigrationError, StatementError, TargetError
 from harness.project.load import load
-from harness.project.model import Project
+from harness.project.model import Project, Target
 
 NAME = "harness_test_app"
 OTHER = "harness_test_other"
@@ -339,6 +340,17 @@ def test_apply_and_test_take_turns(live: Server, make: Make, text: str) -> None:
         connection.execute(f"drop owned by {NAME}".encode())
 
 
+def test_the_doctor_lists_them(shared: Server, make: Make) -> None:
+    build(shared, make(f"create role {NAME}; create role {OTHER}"))
+    execute(shared, f"alter role {OTHER} login")
+    target = Target("ci", "dsn", scratch_roles=True)
+    with shared.connect() as connection:
+        found = {each.what: each for each in doctor.kept(target, shared, connection)}
+    assert found[f"target ci: keeps role {NAME}, made for scratch databases"].level is Level.OK
+    warned = found[f"target ci: keeps role {OTHER}, made for scratch databases, and leaves it alone: it can log in"]
+    assert (warned.level, warned.advice) == (Level.WARNING, f"if nobody needs it: drop role {OTHER}")
+
+
 def test_the_last_of_two_projects_drops_the_role(shared: Server, make: Make) -> None:
     text = f"create role {NAME}; create table a (); grant select on a to {NAME}"
     one, two = (make(text, root=root) for root in ("one", "two"))
@@ -351,8 +363,11 @@ def test_the_last_of_two_projects_drops_the_role(shared: Server, make: Make) -> 
 def test_a_role_that_a_person_made_is_refused_as_ever(live: Server, make: Make) -> None:
     execute(live, f"create role {NAME} login")
     before = there(live)
-    with pytest.raises(StatementError, match="already exists"):
+    with pytest.raises(StatementError, match="already exists") as caught:
         apply(live, make(f"create role {NAME}"))
+    assert caught.value.hint is not None
+    guarded = caught.value.hint.partition("missing, ")[2]
+    apply(live, make(f"{guarded};"))
     assert there(live) == before
 
 
