@@ -260,7 +260,7 @@ class _Progress:
     def _file(self, migration: Migration, up: bool) -> str:
         from harness.project.migrations import relative
 
-        if not up and migration.down is None:
+        path = migration.up if up else migration.down
+        if path is None:
             return f"{migration.id}, by the down text in the ledger"
-        path = migration.up if up or migration.down is None else migration.down
         return str(relative(path, self._project.root))

@@ -346,6 +346,37 @@ def test_renumbered_and_renamed(runner: Runner, files: Files) -> None:
     assert runner.status()["app/003_better_name"] == "applied"
 
 
+def test_which_file_is_what_was_applied(runner: Runner, files: Files) -> None:
+    """The more alike wins: number, name and statements; two that are alike decide nothing."""
+    one_and_two(files)
+    runner.apply()
+    files.write("app/002_b", "create table other ()")
+    files.write("app/003_b", "create table b ()", "drop table b")
+    assert runner.status() == {
+        "app/001_a": "applied",
+        "app/002_b": "out of order",
+        "app/003_b": "renumbered (applied as 002_b)",
+    }
+    files.remove("app/002_b")
+    files.write("app/002_better_name", "create table b ()", "drop table b")
+    files.write("app/003_b", "create table other ()")
+    assert runner.status() == {"app/001_a": "applied", "app/002_better_name": "applied", "app/003_b": "pending"}
+    files.remove("app/002_better_name")
+    files.write("app/002_x", "create table other ()")
+    for path in ("app/003_y", "app/004_z"):
+        files.write(path, "create table b ()")
+    files.remove("app/003_b")
+    assert runner.status() == {
+        "app/001_a": "applied",
+        "app/002_x": "edited (applied as 002_b)",
+        "app/003_y": "pending",
+        "app/004_z": "pending",
+    }
+    # People may say which one it is.
+    assert runner.renumber("app/002=004") == [("app/002_b", "app/004_z")]
+    assert runner.status()["app/004_z"] == "applied"
+
+
 def test_a_renumbered_half_applied_one(runner: Runner, files: Files) -> None:
     files.write("app/001_a", "select 1")
     half = "-- harness: transaction:false\ncreate table if not exists b (); select 1 / (select count(*) from gate)"
@@ -386,6 +417,14 @@ def test_what_cannot_be_renumbered(runner: Runner, files: Files) -> None:
     )
     assert refused(runner.renumber, "app/002=003", "app/002=003") == (
         "one migration cannot become two\nhint: name each number once"
+    )
+    for path in ("app/003_b", "app/004_late"):
+        files.remove(path)
+    files.write("app/001_x", "select 1")
+    files.remove("app/001_a")
+    files.write("app/003_a", "create table b ()")
+    assert (
+        refused(runner.renumber, "app/001=003", "app/002=003") == "two migrations cannot both become app/003_a" + LOOK
     )
     files.write("more/001_x", "select 1")
     assert refused(runner.renumber, "002=003") == "'002=003' does not say which module\nhint: write more/002=003"
