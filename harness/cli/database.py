@@ -32,22 +32,54 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Say what would be applied; parse it, execute nothing.")
 @click.option("--rerun", metavar="MODULE/NNN", help="Run a half applied migration again from its first statement.")
 @click.option("--mark-applied", metavar="MODULE/NNN", help="Enter a migration in the ledger without running it.")
+@click.option(
+    "--accept-edit",
+    metavar="MODULE/NNN",
+    multiple=True,
+    help="Enter an edited migration in the ledger as it is now, without running it.",
+)
+@click.option(
+    "--renumbered",
+    metavar="MODULE/NNN=NNN",
+    multiple=True,
+    help="Give a migration in the ledger the number that its file has now.",
+)
+@click.option("--out-of-order", is_flag=True, help="Apply also what is pending below the newest that is applied.")
 @click.option("--select", metavar="MODULE", multiple=True, help="Only these modules and what they depend on.")
 @target_option
 @yes_option
-def apply(target: str | None, yes: bool, select: tuple[str, ...], dry_run: bool, **options: Any) -> int:
+def apply(
+    target: str | None,
+    yes: bool,
+    select: tuple[str, ...],
+    dry_run: bool,
+    accept_edit: tuple[str, ...],
+    renumbered: tuple[str, ...],
+    **options: Any,
+) -> int:
     """Apply the migrations that are pending."""
     from harness.database import migrate
     from harness.database.takeover import Application
 
     project = load_own_project("apply")
     modules = _modules(project, select)
+    _refuse_two_wishes(options | {"accept_edit": accept_edit, "renumbered": renumbered})
+    mend, names = (migrate.accept, accept_edit) if accept_edit else (migrate.renumber, renumbered)
     progress = _Progress(project)
-    with open_database(project, target, create=not dry_run) as (server, connection):
+    with open_database(project, target, create=not dry_run and not names) as (server, connection):
         click.echo(described(server, connection))
         if server.from_dotenv:
             ask("apply", server, connection, yes=yes or dry_run)
-        outside, on_event = Application(server), None if dry_run else progress
+        options["own"] = server.own
+        on_event = None if dry_run else progress
+        if names:
+            mended = mend(connection, project, modules, names, dry_run=dry_run, own=server.own, on_event=on_event)
+            for entry, migration in mended:
+                what = "its file has it now" if accept_edit else migration.id
+                click.echo(f"  {entry.id}  {'would be entered' if dry_run else 'entered'} as {what}")
+            click.echo("nothing was executed")
+            return 0
+        outside = Application(server)
         found = migrate.apply(
             connection, project, modules, dry_run=dry_run, outside=outside, on_event=on_event, **options
         )
@@ -80,6 +112,7 @@ def rollback(target: str | None, yes: bool, select: tuple[str, ...], dry_run: bo
         click.echo(described(server, connection))
         ask("rollback", server, connection, yes=yes or dry_run)
         outside, on_event = Application(server), None if dry_run else progress
+        options["own"] = server.own
         found = migrate.rollback(
             connection, project, modules, dry_run=dry_run, outside=outside, on_event=on_event, **options
         )
@@ -93,12 +126,14 @@ def rollback(target: str | None, yes: bool, select: tuple[str, ...], dry_run: bo
 def status(target: str | None, exit_code: bool) -> int:
     """Show which migrations the database has."""
     from harness.database import ledger
-    from harness.database.ledger import State
+    from harness.database.plan import Plan
+    from harness.database.standings import State
 
     project = load_own_project("status")
     with open_database(project, target, create=False) as (server, connection):
         click.echo(described(server, connection))
-        standings = ledger.status(project.modules, ledger.read(connection, project.ledger_schema))
+        plan = Plan(project, project.modules, ledger.read(connection, project.ledger_schema))
+    standings = plan.standings()
     rows = [("migration", "state", "applied at")]
     for each in standings:
         at = each.entry.applied_at if each.entry else None
@@ -107,6 +142,8 @@ def status(target: str | None, exit_code: bool) -> int:
         click.echo()
     for line in table(rows) if standings else ["no migrations"]:
         click.echo(line)
+    if mend := plan.renumbering():
+        click.echo(f"hint: {mend}")
     return int(exit_code and any(each.state is not State.APPLIED for each in standings))
 
 
@@ -197,6 +234,13 @@ def _changed(rows: int) -> str:
     return f"{rows:,} written" if rows else "unchanged"
 
 
+def _refuse_two_wishes(options: dict[str, Any]) -> None:
+    names = ("rerun", "mark_applied", "accept_edit", "renumbered")
+    given = ["--" + name.replace("_", "-") for name in names if options[name]]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} say different things: give one of them")
+
+
 def _modules(project: Project, names: tuple[str, ...]) -> tuple[Module, ...]:
     return project.with_dependencies(names) if names else project.modules
 
@@ -231,5 +275,7 @@ class _Progress:
     def _file(self, migration: Migration, up: bool) -> str:
         from harness.project.migrations import relative
 
-        path = migration.up if up or migration.down is None else migration.down
+        path = migration.up if up else migration.down
+        if path is None:
+            return f"{migration.id}, by the down text in the ledger"
         return str(relative(path, self._project.root))

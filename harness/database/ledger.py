@@ -1,16 +1,16 @@
 """The ledger: which migrations a database has, in the order they were applied.
 
 A row is ``applied``; or ``started`` or ``reverting`` while the statements of a file outside a transaction run,
-which is what remains of one that died half way.
+which is what remains of one that died half way. It says what was executed, also where the files say something else
+by now: ``hash`` is that of the up file's text, ``tokens`` that of its tokens, ``down`` what would undo it.
 """
 
 from __future__ import annotations
 
-import enum
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import LiteralString
 
@@ -20,7 +20,7 @@ from psycopg.rows import class_row
 
 from harness.database.connection import Connection
 from harness.errors import MigrationError
-from harness.project.model import Migration, Module
+from harness.project.model import Migration
 
 _LOCK = int.from_bytes(b"harness")
 _POLL_SECONDS = 0.05
@@ -39,19 +39,23 @@ create table if not exists {table} (
     started_at timestamptz not null default clock_timestamp(),
     applied_at timestamptz,
     applied_by text not null default session_user,
+    tokens text,
+    down text,
     constraint migrations_pkey primary key (module, version)
 );
 comment on table {table} is 'The migrations this database has, in the order of position. [administrative]'
 """
-_READ: LiteralString = """
-select position, module, version, name, hash, state, statements_done, statements, started_at, applied_at, applied_by
-from {table} order by position
-"""
+# What a ledger of the first version lacks.
+_ADDED = ("tokens", "down")
+_UPGRADE: LiteralString = "alter table {table} add column if not exists tokens text, add column if not exists down text"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the ledger. ``statements_done`` of ``statements`` are known to have run."""
+    """A row of the ledger. ``statements_done`` of ``statements`` are known to have run.
+
+    ``tokens`` and ``down`` are None in what an older version has entered.
+    """
 
     position: int
     module: str
@@ -64,96 +68,32 @@ class Entry:
     started_at: datetime
     applied_at: datetime | None
     applied_by: str
+    tokens: str | None
+    down: str | None
 
     @property
     def id(self) -> str:
         return f"{self.module}/{self.version:03d}_{self.name}"
 
-
-class State(enum.Enum):
-    """How a migration stands, comparing files and ledger; only the first two are healthy."""
-
-    APPLIED = "applied"
-    PENDING = "pending"
-    EDITED = "edited"
-    MISSING_FILE = "missing file"
-    HALF_APPLIED = "half applied"
-    HALF_ROLLED_BACK = "half rolled back"
-    OUT_OF_ORDER = "out of order"
-
-
-@dataclass(frozen=True)
-class Standing:
-    """One migration, by its files, its row in the ledger, or both."""
-
-    state: State
-    migration: Migration | None
-    entry: Entry | None
-
     @property
-    def id(self) -> str:
-        return self._known.id
+    def number(self) -> tuple[str, int]:
+        return self.module, self.version
 
-    @property
-    def module(self) -> str:
-        return self._known.module
-
-    @property
-    def number(self) -> str:
-        """``intents/003``: the short name the command line takes."""
-        return f"{self._known.module}/{self._known.version:03d}"
-
-    @property
-    def text(self) -> str:
-        """``applied``, or ``half applied (2 of 5 statements done)``."""
-        if self.entry and self.state in (State.HALF_APPLIED, State.HALF_ROLLED_BACK):
-            done, statements = self.entry.statements_done, self.entry.statements
-            return f"{self.state.value} ({done} of {statements} statements done)"
-        return self.state.value
-
-    @property
-    def _known(self) -> Migration | Entry:
-        known = self.migration or self.entry
-        if known is None:
-            raise ValueError("a standing of nothing")
-        return known
+    def has(self, migration: Migration) -> bool:
+        """Whether the file says what was applied; comments and blanks aside."""
+        return self.hash == migration.hash or bool(self.tokens and self.tokens == migration.tokens)
 
 
 def read(connection: Connection, schema: str) -> tuple[Entry, ...]:
     """The ledger in the order things were applied; empty where there is none yet. Changes nothing."""
+    columns = _columns(connection, schema)
+    if not columns:
+        return ()
+    wanted = [sql.SQL("" if each.name in columns else "null as ") + sql.Identifier(each.name) for each in fields(Entry)]
+    query = sql.SQL("select {wanted} from {table} order by position")
     with connection.cursor(row_factory=class_row(Entry)) as cursor:
-        if not _exists(connection, schema):
-            return ()
-        query = sql.SQL(_READ).format(table=_table(schema))
-        return tuple(cursor.execute(query, prepare=False))
-
-
-def status(modules: Iterable[Module], entries: Iterable[Entry]) -> list[Standing]:
-    """Every migration that is in the files or in the ledger, in the order of modules and versions."""
-    modules = tuple(modules)
-    rows = {(entry.module, entry.version): entry for entry in entries}
-    standings = []
-    for module in modules:
-        applied = {version for name, version in rows if name == module.name}
-        files = {migration.version: migration for migration in module.migrations}
-        for version in sorted(applied | files.keys()):
-            migration, entry = files.get(version), rows.pop((module.name, version), None)
-            state = _state(migration, entry, newest=max(applied, default=0))
-            standings.append(Standing(state, migration, entry))
-    # Rows of modules that the project does not know any more.
-    return standings + [Standing(State.MISSING_FILE, None, entry) for entry in rows.values()]
-
-
-def _state(migration: Migration | None, entry: Entry | None, newest: int) -> State:
-    if migration is None:
-        return State.MISSING_FILE
-    if entry is None:
-        return State.OUT_OF_ORDER if migration.version < newest else State.PENDING
-    if entry.state == "started":
-        return State.HALF_APPLIED
-    if entry.state == "reverting":
-        return State.HALF_ROLLED_BACK
-    return State.APPLIED if migration.hash == entry.hash else State.EDITED
+        found = cursor.execute(query.format(wanted=sql.SQL(", ").join(wanted), table=_table(schema)), prepare=False)
+        return tuple(found)
 
 
 def create(connection: Connection, schema: str) -> None:
@@ -161,7 +101,7 @@ def create(connection: Connection, schema: str) -> None:
 
     Raises :class:`MigrationError` if the role may not.
     """
-    if _exists(connection, schema):
+    if _columns(connection, schema):
         return
     statement = sql.SQL(_CREATE).format(schema=sql.Identifier(schema), table=_table(schema))
     try:
@@ -175,6 +115,24 @@ def create(connection: Connection, schema: str) -> None:
         ) from None
 
 
+def upgrade(connection: Connection, schema: str) -> None:
+    """Gives the ledger of an older version the columns that it lacks; what is in it stays.
+
+    Raises :class:`MigrationError` if the role may not.
+    """
+    columns = _columns(connection, schema)
+    if not columns or columns.issuperset(_ADDED):
+        return
+    statement = sql.SQL(_UPGRADE).format(table=_table(schema))
+    try:
+        connection.execute(statement, prepare=False)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise MigrationError(
+            f"the ledger {schema}.migrations is of an older version, and upgrading it: {error.diag.message_primary}",
+            hint=f"run harness apply as its owner once, or have the owner run: {statement.as_string()}",
+        ) from None
+
+
 def record(
     connection: Connection,
     schema: str,
@@ -183,17 +141,21 @@ def record(
     done: int,
     statements: int,
     *,
+    down: str | None = None,
     before: LiteralString = "",
 ) -> None:
     """Writes or replaces the row of a migration; ``applied`` is dated now.
 
-    The statements ``before`` it go in the same message.
+    Without a text for ``down`` that of the row stays. The statements ``before`` it go in the same message.
     """
-    values = (migration.module, migration.version, migration.name, migration.hash, state, done, statements)
+    known = (migration.module, migration.version, migration.name, migration.hash, migration.tokens or None)
+    values = (*known, down, state, done, statements)
     query = sql.SQL(
-        "insert into {table} (module, version, name, hash, state, statements_done, statements, applied_at)"
+        "insert into {table} as old"
+        " (module, version, name, hash, tokens, down, state, statements_done, statements, applied_at)"
         " values ({values}, {applied_at})"
         " on conflict (module, version) do update set name = excluded.name, hash = excluded.hash,"
+        " tokens = excluded.tokens, down = coalesce(excluded.down, old.down),"
         " state = excluded.state, statements_done = excluded.statements_done, statements = excluded.statements,"
         " applied_at = excluded.applied_at, applied_by = excluded.applied_by"
     ).format(
@@ -208,6 +170,23 @@ def count(connection: Connection, schema: str, migration: Migration, done: int) 
     """Notes how many statements of a started file have run."""
     query = sql.SQL("update {table} set statements_done = %s where module = %s and version = %s")
     connection.execute(query.format(table=_table(schema)), (done, migration.module, migration.version), prepare=False)
+
+
+def rewrite(connection: Connection, schema: str, changes: Iterable[tuple[Entry, Entry]]) -> None:
+    """Puts number, name, hashes and down text of the second of each two in the place of the first, all at once."""
+    changes = tuple(changes)
+    aside = sql.SQL("update {table} set version = -version where module = %s and version = %s")
+    back = sql.SQL(
+        "update {table} set version = %s, name = %s, hash = %s, tokens = %s, down = %s"
+        " where module = %s and version = %s"
+    )
+    with connection.transaction():
+        # One may take the number that another gives up.
+        for old, _ in changes:
+            connection.execute(aside.format(table=_table(schema)), (old.module, old.version), prepare=False)
+        for old, new in changes:
+            values = (new.version, new.name, new.hash, new.tokens, new.down, old.module, -old.version)
+            connection.execute(back.format(table=_table(schema)), values, prepare=False)
 
 
 def forget(connection: Connection, schema: str, migration: Migration) -> None:
@@ -237,15 +216,16 @@ def lock(connection: Connection, on_wait: Callable[[], None] | None = None) -> I
             _value(connection, "select pg_catalog.pg_advisory_unlock(%s)", _LOCK)
 
 
-def _exists(connection: Connection, schema: str) -> bool:
-    return bool(
-        _value(
-            connection,
-            "select exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace"
-            " where n.nspname = %s and c.relname = 'migrations' and c.relkind = 'r')",
-            schema,
-        )
+def _columns(connection: Connection, schema: str) -> frozenset[str]:
+    """The names of the ledger's columns; none if there is no ledger."""
+    rows = connection.execute(
+        "select a.attname::text from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid"
+        " join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname = %s and c.relname = 'migrations'"
+        " and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped",
+        (schema,),
+        prepare=False,
     )
+    return frozenset(str(name) for (name,) in rows)
 
 
 def _quoted(name: object) -> str:

@@ -7,8 +7,10 @@ first statement, and one that dies half way stays so. What a file sets does not 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import LiteralString
 
 import psycopg
@@ -16,10 +18,11 @@ import psycopg
 from harness.database import ledger, script
 from harness.database.connection import Connection
 from harness.database.global_objects import fits_in_transaction
-from harness.database.ledger import State
+from harness.database.ledger import Entry
 from harness.database.outside import Ordinary, Outside
-from harness.database.plan import Plan
+from harness.database.plan import Plan, Undo
 from harness.database.script import Script
+from harness.database.standings import State
 from harness.project.model import Migration, Module, Project
 from harness.project.sqlfile import Statement
 
@@ -52,23 +55,28 @@ def apply(
     rerun: str | None = None,
     mark_applied: str | None = None,
     outside: Outside = ORDINARY,
+    out_of_order: bool = False,
+    own: bool = False,
     on_event: OnEvent | None = None,
 ) -> tuple[Migration, ...]:
     """Applies what is pending, module by module as given, and returns it.
 
     ``to`` (``intents/003``, or ``003`` if there is one module) is the last one to apply, ``steps`` how many at most.
     ``rerun`` runs a half applied migration again, before all others; ``mark_applied`` only enters one in the ledger.
-    ``dry_run`` parses every file and executes nothing. ``outside`` has a say where files reach outside of the database.
-    Needs an autocommit connection, waits for other runs.
+    ``out_of_order`` takes what is pending below the newest that is applied, too. ``dry_run`` parses every file and
+    executes nothing. ``outside`` has a say where files reach outside of the database, ``own`` says that the server is a
+    private one of ours, for the hints of errors. Needs an autocommit connection, waits for other runs.
 
     Raises :class:`MigrationError` before anything is done if files and ledger do not fit together or a file does
     not parse, and :class:`~harness.errors.StatementError` for what the server refuses; earlier files stay applied.
     """
 
-    def choose(plan: Plan) -> list[Migration]:
+    def choose(plan: Plan) -> list[Script]:
         if mark_applied is not None:
-            return [plan.to_mark(mark_applied)]
-        return plan.to_apply(to=to, steps=steps, rerun=rerun)
+            chosen = [plan.to_mark(mark_applied, out_of_order=out_of_order)]
+        else:
+            chosen = plan.to_apply(to=to, steps=steps, rerun=rerun, out_of_order=out_of_order)
+        return [script.load(project.root, migration, "up") for migration in chosen]
 
     def run(scripts: list[Script]) -> None:
         ledger.create(connection, project.ledger_schema)
@@ -78,7 +86,8 @@ def apply(
             else:
                 _run(connection, project, each, "up", outside, on_event)
 
-    return _carry_out(connection, project, modules, "up", choose, run, dry_run=dry_run, on_event=on_event)
+    with _planned(connection, project, modules, own, dry_run, on_event) as plan:
+        return _carry_out(connection, project, plan, choose, run, dry_run=dry_run)
 
 
 def rollback(
@@ -93,20 +102,25 @@ def rollback(
     rerun: str | None = None,
     mark_rolled_back: str | None = None,
     outside: Outside = ORDINARY,
+    own: bool = False,
     on_event: OnEvent | None = None,
 ) -> tuple[Migration, ...]:
     """Takes back what was applied last, in the reverse order, and returns it.
 
     ``to`` is the last one to keep, ``steps`` how many to take back (1 if nothing else is said), ``all`` everything.
     ``rerun`` runs the down file of a half rolled back migration again, ``mark_rolled_back`` only takes it out of the
-    ledger. The rest, and what is raised, as for :func:`apply`; an edited file may be rolled back.
+    ledger. The rest, and what is raised, as for :func:`apply`; what was edited, renumbered or has lost its file is
+    taken back by the down text that the ledger keeps.
     """
 
-    def choose(plan: Plan) -> list[Migration]:
-        named = rerun or mark_rolled_back
-        if named is not None:
-            return [plan.half(named, State.HALF_ROLLED_BACK)]
-        return plan.to_take_back(to=to, steps=None if all else 1 if steps is None else steps)
+    def choose(plan: Plan) -> list[Script]:
+        if mark_rolled_back is not None:
+            chosen = [plan.to_mark_down(mark_rolled_back)]
+        elif rerun is not None:
+            chosen = [plan.to_rerun_down(rerun)]
+        else:
+            chosen = plan.to_take_back(to=to, steps=None if all else 1 if steps is None else steps)
+        return [_down(project, each) for each in chosen]
 
     def run(scripts: list[Script]) -> None:
         for each in scripts:
@@ -115,32 +129,124 @@ def rollback(
             else:
                 _run(connection, project, each, "down", outside, on_event)
 
-    return _carry_out(connection, project, modules, "down", choose, run, dry_run=dry_run, on_event=on_event)
+    with _planned(connection, project, modules, own, dry_run, on_event) as plan:
+        return _carry_out(connection, project, plan, choose, run, dry_run=dry_run)
+
+
+def accept(
+    connection: Connection,
+    project: Project,
+    modules: Sequence[Module],
+    names: Sequence[str],
+    *,
+    dry_run: bool = False,
+    own: bool = False,
+    on_event: OnEvent | None = None,
+) -> tuple[tuple[Entry, Migration], ...]:
+    """Enters edited files in the ledger as what was applied, with their down files; executes nothing.
+
+    Returns the rows as they were, each with its file. Raises :class:`MigrationError` for what is not edited.
+    """
+    with _planned(connection, project, modules, own, dry_run, on_event) as plan:
+        chosen = plan.to_accept(names)
+        if not dry_run:
+            _rewrite(connection, project, chosen, accept=True)
+    return tuple(chosen)
+
+
+def renumber(
+    connection: Connection,
+    project: Project,
+    modules: Sequence[Module],
+    names: Sequence[str],
+    *,
+    dry_run: bool = False,
+    own: bool = False,
+    on_event: OnEvent | None = None,
+) -> tuple[tuple[Entry, Migration], ...]:
+    """Gives what the ledger has the numbers and names that its files have now; executes nothing.
+
+    ``names`` are like ``intents/004=005``. Returns as :func:`accept` does. Raises :class:`MigrationError` for a file
+    that is not what was applied, and for a number that another migration has. What was edited too stays edited.
+    """
+    with _planned(connection, project, modules, own, dry_run, on_event) as plan:
+        chosen = plan.to_renumber(names)
+        if not dry_run:
+            _rewrite(connection, project, chosen)
+    return tuple(chosen)
+
+
+@contextmanager
+def _planned(
+    connection: Connection,
+    project: Project,
+    modules: Sequence[Module],
+    own: bool,
+    dry_run: bool,
+    on_event: OnEvent | None,
+) -> Iterator[Plan]:
+    """What is to be decided, with other runs kept out until it is done."""
+
+    def plan() -> Plan:
+        return Plan(project, tuple(modules), ledger.read(connection, project.ledger_schema), own)
+
+    if dry_run:
+        yield plan()
+        return
+    with ledger.lock(connection, lambda: _tell(on_event, Event("waiting"))):
+        ledger.upgrade(connection, project.ledger_schema)
+        yield plan()  # only now: the run that was waited for has changed the ledger
 
 
 def _carry_out(
     connection: Connection,
     project: Project,
-    modules: Sequence[Module],
-    direction: str,
-    choose: Callable[[Plan], list[Migration]],
+    plan: Plan,
+    choose: Callable[[Plan], list[Script]],
     run: Callable[[list[Script]], None],
     *,
     dry_run: bool,
-    on_event: OnEvent | None,
 ) -> tuple[Migration, ...]:
-    def scripts() -> list[Script]:
-        plan = Plan(project, tuple(modules), ledger.read(connection, project.ledger_schema))
-        return [script.load(project.root, migration, direction) for migration in choose(plan)]
-
-    if dry_run:
-        chosen = scripts()
-    else:
-        with ledger.lock(connection, lambda: _tell(on_event, Event("waiting"))):
-            chosen = scripts()  # only now: the run that was waited for has changed the ledger
-            if chosen:
-                run(chosen)
+    chosen = choose(plan)
+    if not dry_run:
+        _complete(connection, project, plan)
+        if chosen:
+            run(chosen)
     return tuple(each.migration for each in chosen)
+
+
+def _complete(connection: Connection, project: Project, plan: Plan) -> None:
+    """Enters what an older version did not keep of files that are as they were."""
+    standing = [(each.entry, each.migration) for each in plan.standings() if each.state is State.APPLIED]
+    known = [(entry, migration) for entry, migration in standing if entry and migration]
+    lacking = [each for each in known if each[0].down is None or (each[0].tokens is None and each[1].tokens)]
+    if lacking:
+        _rewrite(connection, project, lacking)
+
+
+def _rewrite(
+    connection: Connection, project: Project, chosen: Sequence[tuple[Entry, Migration]], *, accept: bool = False
+) -> None:
+    changes = [(entry, _as_file(project, entry, migration, accept)) for entry, migration in chosen]
+    ledger.rewrite(connection, project.ledger_schema, changes)
+
+
+def _as_file(project: Project, entry: Entry, migration: Migration, accept: bool) -> Entry:
+    """The row with number and name of the file; with what that says only if it is the same, or accepted."""
+    moved = replace(entry, version=migration.version, name=migration.name)
+    if not accept and not entry.has(migration):
+        return moved
+    down = entry.down
+    if accept or down is None:
+        down = script.down_text(project.root, migration)
+    return replace(moved, hash=migration.hash, tokens=migration.tokens or None, down=down)
+
+
+def _down(project: Project, undo: Undo) -> Script:
+    if undo.text is None:
+        return script.load(project.root, undo.migration, "down")
+    kept = Path(f"{project.ledger_schema}.migrations", f"{undo.migration.id}.down.sql")
+    return script.parse(undo.migration, kept, undo.text)
 
 
 def _run(
@@ -218,7 +324,7 @@ def _record(
     connection: Connection, project: Project, file: Script, state: str, done: int, *, before: LiteralString = ""
 ) -> None:
     count = len(file.statements)
-    ledger.record(connection, project.ledger_schema, file.migration, state, done, count, before=before)
+    ledger.record(connection, project.ledger_schema, file.migration, state, done, count, down=file.down, before=before)
 
 
 def _tell(on_event: OnEvent | None, event: Event) -> None:

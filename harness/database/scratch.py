@@ -322,7 +322,7 @@ def _template(connection: Connection, project: Project, modules: tuple[Module, .
     content = [
         (
             module.name,
-            [(migration.id, migration.hash) for migration in module.migrations],
+            [(migration.id, migration.content) for migration in module.migrations],
             [(str(seed.table), seed.format, seed.afterwards, _content_hash(seed.path)) for seed in module.seeds],
         )
         for module in modules

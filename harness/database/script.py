@@ -50,13 +50,17 @@ class File(Protocol):
 
 @dataclass(frozen=True)
 class Script:
-    """The up or the down file of a migration; ``path`` is how errors name it."""
+    """The up or the down file of a migration; ``path`` is how errors name it.
+
+    ``down`` is the text of the down file beside an up file, for the ledger to keep.
+    """
 
     migration: Migration
     path: Path
     text: str
     statements: tuple[sqlfile.Statement, ...]
     transactional: bool
+    down: str | None = None
 
 
 def load(root: Path, migration: Migration, direction: str) -> Script:
@@ -66,8 +70,18 @@ def load(root: Path, migration: Migration, direction: str) -> Script:
     """
     path = migration.up if direction == "up" else migration.down or migration.up.with_name("")
     shown = relative(path, root)
-    text = sqlfile.read(path, shown)
-    return Script(migration, shown, text, sqlfile.statements(shown, text), transactional(shown, text))
+    down = down_text(root, migration) if direction == "up" else None
+    return parse(migration, shown, sqlfile.read(path, shown), down)
+
+
+def parse(migration: Migration, path: Path, text: str, down: str | None = None) -> Script:
+    """The script of a text that has been read, from wherever; raises :class:`~harness.errors.MigrationError`."""
+    return Script(migration, path, text, sqlfile.statements(path, text), transactional(path, text), down)
+
+
+def down_text(root: Path, migration: Migration) -> str | None:
+    """The text of the down file, if there is one."""
+    return sqlfile.read(migration.down, relative(migration.down, root)) if migration.down else None
 
 
 def execute_all(connection: Connection, script: Script) -> None:

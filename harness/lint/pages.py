@@ -42,8 +42,8 @@ has the package.
 
 ## Letting something pass
 
-`-- noqa: Harness_HS01` at the end of the line does, as for any rule of sqlfluff. A migration that has been applied must
-not be edited any more, its comments included: name what is meant in `.sqlfluff` instead.
+`-- noqa: Harness_HS01` at the end of the line does, as for any rule of sqlfluff; also in a migration that
+has been applied, where a comment is no edit. What holds for a whole project is named in `.sqlfluff`.
 
 ```ini
 [sqlfluff:rules:harness.text]

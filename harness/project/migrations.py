@@ -10,9 +10,9 @@ import hashlib
 import re
 from pathlib import Path
 
-from harness.errors import Place, ProjectError, did_you_mean
+from harness.errors import MigrationError, Place, ProjectError, StatementError, did_you_mean
 from harness.project.model import Migration
-from harness.project.sqlfile import excerpt, line_comments, position, read, skip
+from harness.project.sqlfile import excerpt, line_comments, position, read, skip, tokens
 
 _NAME = re.compile(r"(\d{3,})_(\w[\w-]*)\.(up|down)\.sql")
 _IGNORED = re.compile(r"\..*|.*\.md|.*~")
@@ -44,6 +44,8 @@ def discover(root: Path, module: str, directory: Path) -> tuple[Migration, ...]:
         _refuse_half_a_pair(root, directory, pair)
         text = _read_statements(pair["up"], root)
         _read_statements(pair["down"], root)
+        shown = relative(pair["up"], root)
+        in_one = transactional(shown, text)
         found.append(
             Migration(
                 module=module,
@@ -51,8 +53,9 @@ def discover(root: Path, module: str, directory: Path) -> tuple[Migration, ...]:
                 name=name,
                 up=pair["up"],
                 down=pair["down"],
-                hash=hashlib.sha256(text.encode()).hexdigest(),
-                transactional=transactional(relative(pair["up"], root), text),
+                hash=_hash(text),
+                transactional=in_one,
+                tokens=_hash_of_tokens(shown, text, in_one),
             )
         )
     return tuple(found)
@@ -111,6 +114,19 @@ def _refuse_header(shown: Path, text: str, offset: int, directive: str, *, in_he
 def relative(path: Path, root: Path) -> Path:
     """How messages name a file: from the root of the project where it lies below it."""
     return path.relative_to(root) if path.is_relative_to(root) else path
+
+
+def _hash_of_tokens(shown: Path, text: str, in_one_transaction: bool) -> str:
+    try:
+        read = tokens(shown, text)
+    except (MigrationError, StatementError):
+        return ""  # told with its place when it is to be applied
+    # No token holds a NUL. The directive is a comment, but not one that changes nothing.
+    return _hash("\0".join([str(in_one_transaction), *read]))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _pairs(root: Path, directory: Path) -> _Files:

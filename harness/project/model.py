@@ -22,7 +22,10 @@ class TableName:
 
 @dataclass(frozen=True)
 class Migration:
-    """A pair of files. ``version`` is the number in the name, ``hash`` the SHA-256 of the up file (LF, no BOM)."""
+    """A pair of files. ``version`` is the number in the name, ``hash`` the SHA-256 of the up file (LF, no BOM).
+
+    ``tokens`` is that of what the server reads of it, comments and blanks left out; empty if it cannot be read as SQL.
+    """
 
     module: str
     version: int
@@ -31,11 +34,17 @@ class Migration:
     down: Path | None
     hash: str
     transactional: bool = True
+    tokens: str = ""
 
     @property
     def id(self) -> str:
         """``intents/001_tables``: how messages and the command line name it."""
         return f"{self.module}/{self.version:03d}_{self.name}"
+
+    @property
+    def content(self) -> str:
+        """A hash that changes with whatever matters to the server."""
+        return self.tokens or self.hash
 
 
 @dataclass(frozen=True)

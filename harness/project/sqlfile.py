@@ -117,6 +117,33 @@ def statements(path: Path, text: str, *, guarded: bool = True) -> tuple[Statemen
     return tuple(found)
 
 
+def tokens(path: Path, text: str) -> list[str]:
+    """What PostgreSQL's scanner reads of a file, without comments, then the rows behind each ``copy … from stdin``.
+
+    Two texts with the same tokens mean the same: words that are not quoted are in lower case, semicolons at the end
+    are left out. Raises
+    :class:`MigrationError` and :class:`StatementError` where the text cannot be read; ``path`` is how they name it.
+    """
+    import postgast
+
+    sql, data = _without_client_side(path, text) if "\\" in text else (text, [])
+    encoded = sql.encode()
+    try:
+        scanned = postgast.scan(sql).tokens
+    except postgast.PgQueryError as error:
+        raise StatementError(f"{error.message} (42601)", sqlstate="42601", place=Place(path)) from None
+    found = (_folded(encoded[each.start : each.end]) for each in scanned)
+    read = [each.decode() for each in found if not each.startswith((b"--", b"/*"))]
+    while read[-1:] == [";"]:
+        read.pop()
+    return read + [rows for _, rows, _ in data]
+
+
+def _folded(token: bytes) -> bytes:
+    # As the server does it: of bytes, so that only those of ASCII change.
+    return token if token.startswith(b"$") or b"'" in token or b'"' in token else token.lower()
+
+
 def skip(text: str, offset: int) -> int:
     """Where the next word stands, behind white space and comments; the length of the text if there is none."""
     for kind, start, _ in _lexemes(text, offset):

@@ -25,6 +25,7 @@ from harness.database.migrate import apply
 from harness.database.outside import Scratch
 from harness.database.scratch import Workspace, clean, workspace
 from harness.errors import StatementError, TargetError
+from harness.project import migrations
 from harness.project.model import Migration, Module, Project, Seed, TableName, Target
 
 Make = Callable[..., Project]
@@ -186,6 +187,18 @@ def test_edited_migration_makes_another_template_and_drops_the_older(server: Ser
         with workspace(server, project, project.modules, build=run_files) as space:
             name = space.template()
     assert databases(server) == {name}
+
+
+def test_a_comment_in_a_migration_keeps_the_template(server: Server, tmp_path: Path) -> None:
+    found = []
+    for text in ("create table t ();", "-- said\ncreate table t ();", "create table t (x int);"):
+        for direction in ("up", "down"):
+            (tmp_path / f"001_tables.{direction}.sql").write_text(text if direction == "up" else "drop table t;")
+        module = Module("shop", migrations=migrations.discover(tmp_path, "shop", tmp_path))
+        project = Project(tmp_path, "demo", (module,), "embedded", {}, {})
+        with workspace(server, project, project.modules, build=run_files) as space:
+            found.append(space.template())
+    assert found[0] == found[1] != found[2]
 
 
 def test_older_template_in_use_stays(server: Server, make: Make) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.database import ledger, migrate
+from harness.database import ledger, migrate, standings
 from harness.database.connection import Connection, Server
 from harness.project import migrations
 from harness.project.model import Migration, Module, Project
@@ -50,22 +50,35 @@ class Files:
 class Runner:
     """The verbs on one connection."""
 
-    def __init__(self, connection: Connection, files: Files) -> None:
+    def __init__(self, connection: Connection, files: Files, *, own: bool = True) -> None:
         self.connection = connection
         self.files = files
+        self.own = own
 
     def apply(self, **options: Any) -> list[str]:
         project = self.files.project
-        return [each.id for each in migrate.apply(self.connection, project, project.modules, **options)]
+        done = migrate.apply(self.connection, project, project.modules, own=self.own, **options)
+        return [each.id for each in done]
 
     def rollback(self, **options: Any) -> list[str]:
         project = self.files.project
-        return [each.id for each in migrate.rollback(self.connection, project, project.modules, **options)]
+        done = migrate.rollback(self.connection, project, project.modules, own=self.own, **options)
+        return [each.id for each in done]
+
+    def accept(self, *names: str, **options: Any) -> list[tuple[str, str]]:
+        project = self.files.project
+        done = migrate.accept(self.connection, project, project.modules, names, own=self.own, **options)
+        return [(entry.id, migration.id) for entry, migration in done]
+
+    def renumber(self, *names: str, **options: Any) -> list[tuple[str, str]]:
+        project = self.files.project
+        done = migrate.renumber(self.connection, project, project.modules, names, own=self.own, **options)
+        return [(entry.id, migration.id) for entry, migration in done]
 
     def status(self) -> dict[str, str]:
         project = self.files.project
         entries = ledger.read(self.connection, project.ledger_schema)
-        return {each.id: each.text for each in ledger.status(project.modules, entries)}
+        return {each.id: each.text for each in standings.status(project.modules, entries)}
 
     def value(self, query: str) -> Any:
         row = self.connection.execute(query.encode()).fetchone()

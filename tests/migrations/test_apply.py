@@ -128,15 +128,13 @@ def test_events(runner: Runner, files: Files) -> None:
 def test_an_edited_file(runner: Runner, files: Files) -> None:
     three(files)
     runner.apply()
-    before = files.discover()[1].hash
     files.write("app/002_b", "create table b (x int)", "drop table b")
-    after = files.discover()[1].hash
     files.write("app/003_d", "create table d ()")
     assert runner.status()["app/002_b"] == "edited"
     assert refused(runner.apply) == (
-        "schema/app/002_b.up.sql: edited after it was applied: "
-        f"the ledger has hash {before[:8]}, the file {after[:8]}\n"
-        "hint: put the file back and write a new migration, or take it back first: harness rollback --steps 2"
+        "schema/app/002_b.up.sql: edited after it was applied\n"
+        "hint: put the file back and write a new migration; or take it back first: harness rollback --steps 2; or if "
+        "this database is as the file says already, have the ledger say so: harness apply --accept-edit app/002"
     )
     assert runner.tables() == ["a", "b", "c"]
     # The way out it names is one.
@@ -157,6 +155,19 @@ def test_a_missing_file(runner: Runner, files: Files) -> None:
     files.remove("app/002_b")
     message = "app/002_b is in the ledger, but 002_b.up.sql is missing\nhint: bring the file back from version control"
     assert runner.status()["app/002_b"] == "missing file"
+    assert refused(runner.apply) == f"{message}, or take it back: harness rollback --steps 2"
+    # The way out it names is one, by what the ledger keeps.
+    assert runner.rollback(steps=2) == ["more/001_c", "app/002_b"]
+    assert runner.tables() == ["a"]
+    assert runner.status() == {"app/001_a": "applied", "more/001_c": "pending"}
+
+
+def test_a_missing_file_of_which_the_ledger_keeps_no_down_text(runner: Runner, files: Files) -> None:
+    three(files)
+    runner.apply()
+    runner.connection.execute("update harness.migrations set down = null")
+    files.remove("app/002_b")
+    message = "app/002_b is in the ledger, but 002_b.up.sql is missing\nhint: bring the file back from version control"
     assert refused(runner.apply) == message
     assert refused(runner.rollback, all=True) == message
     assert runner.tables() == ["a", "b", "c"]
@@ -168,7 +179,10 @@ def test_a_missing_module(runner: Runner, files: Files) -> None:
     files.remove("more/001_c")
     (files.root / "schema/more").rmdir()
     assert runner.status()["more/001_c"] == "missing file"
-    assert refused(runner.apply).startswith("more/001_c is in the ledger, but 001_c.up.sql is missing\n")
+    # Nor is it proposed to take it back: that would be the last one of the modules that are there.
+    assert refused(runner.apply) == (
+        "more/001_c is in the ledger, but 001_c.up.sql is missing\nhint: bring the file back from version control"
+    )
 
 
 def test_out_of_order(runner: Runner, files: Files) -> None:
@@ -179,10 +193,20 @@ def test_out_of_order(runner: Runner, files: Files) -> None:
     assert runner.status()["app/002_b"] == "out of order"
     assert refused(runner.apply) == (
         "schema/app/002_b.up.sql: out of order: app/002_b is not applied, but app/003_d is\n"
-        "hint: give it the next free number, or take the later ones back first: harness rollback --steps 2"
+        "hint: if it is applied nowhere yet, give it the next free number; if it is, apply it behind the others: "
+        "harness apply --out-of-order; or take those back first: harness rollback --steps 2"
     )
+    # Both ways out that it names are ones.
     runner.rollback(steps=2)
     assert runner.apply() == ["app/002_b", "app/003_d", "more/001_c"]
+    runner.connection.execute("delete from harness.migrations where name = 'b'; drop table b")
+    assert refused(runner.apply, mark_applied="app/002").startswith(
+        "app/002_b cannot be marked as applied: it is out of order\n"
+    )
+    assert runner.apply(out_of_order=True, mark_applied="app/002", dry_run=True) == ["app/002_b"]
+    assert runner.apply(out_of_order=True) == ["app/002_b"]
+    assert set(runner.status().values()) == {"applied"}
+    assert runner.rollback() == ["app/002_b"]
 
 
 def test_other_modules_do_not_stand_in_the_way(runner: Runner, files: Files) -> None:
