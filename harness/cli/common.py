@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from harness.errors import ProjectError
+from harness.errors import HarnessError, ProjectError
 
 if TYPE_CHECKING:
     from harness.database.connection import Connection, Server
@@ -37,6 +37,18 @@ def project_directory() -> Path:
         return Path(given).absolute() if given else find_root(Path.cwd())
     except FileNotFoundError:
         raise ProjectError("the current directory is not there any more", hint="go to another one") from None
+
+
+def withheld(error: HarnessError) -> HarnessError:
+    """The error without a word of a file that a link leads to, out of the project."""
+    from harness.project import tree
+
+    if error.place is None:
+        return error
+    try:
+        return tree.withheld(project_directory(), error)
+    except ProjectError:
+        return error
 
 
 def load_project() -> Project:

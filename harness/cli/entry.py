@@ -18,6 +18,7 @@ from typing import NoReturn
 import click
 
 from harness.cli import interrupts
+from harness.cli.common import withheld
 from harness.cli.verbs import harness
 from harness.errors import HarnessError
 
@@ -70,7 +71,10 @@ def run(arguments: list[str]) -> int:
 def _invoke(arguments: list[str]) -> int:
     # Not harness.main(): that has exit codes of its own.
     with harness.make_context("harness", arguments) as context:
-        return int(harness.invoke(context) or 0)
+        try:
+            return int(harness.invoke(context) or 0)
+        except HarnessError as error:
+            raise withheld(error) from error
 
 
 def _message(error: Exception) -> str:

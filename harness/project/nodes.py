@@ -17,6 +17,7 @@ import yaml
 from harness.errors import Place, ProjectError, shortened
 from harness.project.flow import quoted, value_end
 from harness.project.source import Source
+from harness.project.tree import unreadable
 
 # libyaml is ten times quicker; the pure composer says better what is wrong, so it reads what libyaml refuses.
 _FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -127,7 +128,7 @@ def read(path: Path, shown: Path | None = None) -> tuple[Node, ...]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ProjectError(f"cannot be read: {error.strerror}", place=Place(shown)) from None
+        raise unreadable(shown, error) from None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

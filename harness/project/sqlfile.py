@@ -17,6 +17,7 @@ from typing import Any
 
 from harness.errors import MigrationError, Place, ProjectError, StatementError
 from harness.project import grammar
+from harness.project.tree import unreadable
 
 _LEXEME = re.compile(
     r"""
@@ -64,7 +65,7 @@ def read(path: Path, shown: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ProjectError(f"cannot be read: {error.strerror}", place=Place(shown)) from None
+        raise unreadable(shown, error) from None
     data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
     try:
         text = data.decode("utf-8")

@@ -94,6 +94,33 @@ def test_a_seed_with_too_many_cells(cli: Cli, run: Run) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("path", "verb"),
+    [
+        (FILE, "test"),
+        ("project.yml", "status"),
+        ("seeds/app/items.csv", "test"),
+        ("schema/app/001_items.up.sql", "apply"),
+        ("schema/app/001_items.up.sql", "lint"),
+    ],
+)
+def test_a_link_that_leads_out_shows_nothing(
+    cli: Cli, run: Run, tmp_path_factory: pytest.TempPathFactory, path: str, verb: str
+) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "secret"
+    outside.write_text("root,s3cret\ndaemon,s3cret,s3cret,more\n")
+    (cli.root / path).unlink(missing_ok=True)
+    (cli.root / path).parent.mkdir(parents=True, exist_ok=True)
+    (cli.root / path).symlink_to(outside)
+    cli.write(".sqlfluff", "[sqlfluff]\ndialect = postgres\ntemplater = raw\n")
+    code, out, err = run(verb)
+    assert code == (1 if verb == "lint" else 2)
+    assert f"{path}:" in out + err
+    assert "what is wrong in this file is not shown: a link leads to it, out of the project\n" in out + err
+    assert "s3cret" not in out + err
+    assert "daemon" not in out + err
+
+
 @pytest.mark.parametrize("verb", ["test", "apply", "status", "seed", "rollback", "clean"])
 def test_an_unreachable_server(run: Run, verb: str) -> None:
     code, out, err = run(verb, "--target", "postgresql://ada:s3cret@127.0.0.1:1/shop")
