@@ -17,15 +17,18 @@ from typing import NoReturn
 
 import click
 
-from harness.cli import interrupts
+from harness.cli import interrupts, streams
 from harness.cli.common import withheld
 from harness.cli.verbs import harness
-from harness.errors import HarnessError
+from harness.errors import LONGEST, HarnessError, shortened
+from harness.reports.words import visible
 
 FINDINGS = 1
 COULD_NOT_RUN = 2
 INTERRUPTED = 130
 
+_USAGE = 300
+"""Characters that click says of how a verb is called, before it says what is wrong."""
 _DISK_FULL = "53100"
 _SERVER_GONE = ("08", "57P01", "57P02", "57P03")
 
@@ -43,6 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """One call of the command line, and its exit code."""
+    with streams.escaped():
+        return _run(arguments)
+
+
+def _run(arguments: list[str]) -> int:
     debug = "--debug" in arguments or bool(os.environ.get("HARNESS_DEBUG"))
     try:
         code = _invoke(arguments)
@@ -51,6 +59,7 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as exit:
         return exit.exit_code
     except click.ClickException as error:
+        error.message = shortened(visible(error.message), LONGEST - _USAGE)  # type: ignore[misc]  # final to mypy
         error.show()
         return COULD_NOT_RUN
     except (KeyboardInterrupt, click.Abort):
@@ -65,7 +74,7 @@ def run(arguments: list[str]) -> int:
             traceback.print_exc()
         if interrupts.seen():
             return _say("interrupted", INTERRUPTED)
-        return _say(_message(error), COULD_NOT_RUN)
+        return _say(shortened(visible(_message(error)), LONGEST), COULD_NOT_RUN)
 
 
 def _invoke(arguments: list[str]) -> int:

@@ -239,11 +239,13 @@ def _repeat(run: Run, failed: Sequence[str], asked: _Asked) -> str:
 def _console() -> Console:
     from rich.console import Console
 
+    from harness.cli import streams
+
     class Plain(Console):
         def on_broken_pipe(self) -> None:
             raise  # rich would exit by itself; that is not its business
 
-    return Plain(highlight=False)
+    return Plain(highlight=False, file=streams.raw())
 
 
 def _write(formats: Sequence[str], directory: Path, run: Run, outcomes: Sequence[Outcome], seconds: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 from harness.cli import entry, interrupts
 from harness.database import connection
 from harness.database.connection import Server
-from tests.cli.conftest import CHECKS, Cli
+from tests.cli.conftest import CHECKS, DOWN, UP, Cli
 
 Run = Callable[..., tuple[int, str, str]]
 FILE = "checks/app/items.yml"
@@ -119,6 +120,37 @@ def test_a_link_that_leads_out_shows_nothing(
     assert "what is wrong in this file is not shown: a link leads to it, out of the project\n" in out + err
     assert "s3cret" not in out + err
     assert "daemon" not in out + err
+
+
+ESCAPES = "\x1b[31m\x07\x9b2J"
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def test_no_control_reaches_a_terminal(cli: Cli, run: Run) -> None:
+    """Neither out of YAML nor out of SQL, of what PostgreSQL says of it, and of what is asked for."""
+    cli.write("schema/app/001_items.up.sql", f'{UP}create table app."a{ESCAPES}" (b int);\n')
+    cli.write("schema/app/001_items.down.sql", f'drop table app."a{ESCAPES}";\n{DOWN}')
+    cli.write(FILE, CHECKS + '  - {check: amount > 0, name: "x\\e[31m", constraint: "y\\e[8m\\n\\r"}\n')
+    asked: list[list[str]] = [["test"], ["coverage"], ["status"], ["apply"], ["--debug", "test", "--select", ESCAPES]]
+    for arguments in [*asked, ["test", "--report", ESCAPES], [ESCAPES], ["explain", ESCAPES], ["rollback", "--all"]]:
+        code, out, err = run(*arguments)
+        assert code in (0, 1, 2)
+        assert not CONTROL.search(out + err), (arguments, out, err)
+        assert "a bug in harness" not in err
+        if arguments[0] in ("test", "coverage"):  # of a colour click leaves nothing where there is no terminal
+            assert "\\x1b" in out + err or "\\x07" in out + err
+    cli.write("schema/app/002_more.up.sql", f"do $$ begin raise exception '{ESCAPES} says no'; end $$;\n")
+    cli.write("schema/app/002_more.down.sql", "select;\n")
+    code, out, err = run("apply")
+    assert code == 2
+    assert "\\x1b[31m\\x07\\x9b2J says no" in err
+    assert not CONTROL.search(out + err)
+
+
+def test_colours_survive(cli: Cli) -> None:
+    cli.write(FILE, CHECKS.replace("amount > 0", "amount > 1"))
+    said = cli.run("test", FORCE_COLOR="1", TERM="xterm").stdout
+    assert "\x1b[1;31mBROKEN" in said
 
 
 @pytest.mark.parametrize("verb", ["test", "apply", "status", "seed", "rollback", "clean"])
