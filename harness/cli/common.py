@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harness.database.connection import Connection, Server
     from harness.project.model import Project
 
+KEPT = "scripts, reports and the data of private servers"
 F = TypeVar("F", bound=Callable[..., Any])
 
 target_option: Callable[[F], F] = click.option(
@@ -56,7 +57,11 @@ def load_project() -> Project:
     from harness.cli import editor
     from harness.project.load import load
 
-    project = load(project_directory())
+    root = project_directory()
+    ours = root / ".harness"
+    if os.path.lexists(ours) and not ours.is_dir():
+        raise ProjectError(f"{ours} is no directory, and {KEPT} are kept there", hint="move it away")
+    project = load(root)
     editor.refresh(project.root)
     return project
 

@@ -35,6 +35,8 @@ _SERVER_GONE = ("08", "57P01", "57P02", "57P03")
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and exits."""
+    if arguments is None:
+        _speak_utf8()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that is no UTF-8 must not stop a run
@@ -42,6 +44,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     logging.getLogger("psycopg").addHandler(logging.NullHandler())
     interrupts.install()
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def _speak_utf8() -> None:
+    """Begins again in Python's UTF-8 mode where the locale has another encoding, as ``LC_ALL=C`` may.
+
+    Paths go into settings, connection strings and SQL, all of which are UTF-8; in another encoding an umlaut in one
+    of them is half of a surrogate pair, or two letters.
+    """
+    if sys.getfilesystemencoding() == "utf-8" or os.environ.get("PYTHONUTF8") == "1":
+        return
+    os.environ["PYTHONUTF8"] = "1"
+    with suppress(OSError):
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def run(arguments: list[str]) -> int:

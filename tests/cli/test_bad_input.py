@@ -307,3 +307,32 @@ def test_a_directory_that_is_gone(run: Run, tmp_path_factory: pytest.TempPathFac
         assert run("status") == (2, "", "the current directory is not there any more\nhint: go to another one\n")
     finally:
         os.chdir(here)
+
+
+def test_a_path_that_the_locale_cannot_spell(cli: Cli, tmp_path: Path) -> None:
+    """``LC_ALL=C`` without Python's UTF-8 mode: names of files are UTF-8 all the same."""
+    root = tmp_path / "prüfung"
+    root.mkdir()
+    for each in ("project.yml", "schema", "checks"):
+        (cli.root / each).rename(root / each)
+    there = Cli(root, cli.name, cli.environment)
+    there.replace("checks/app/items.yml", "amount > 0", "amount > 1")
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    said = there.run("test", HARNESS_DATA="", **ascii_only)
+    assert (said.returncode, said.stderr) == (1, "")
+    assert "BROKEN  check items_amount_positive" in said.stdout
+    assert (root / ".harness/repro").is_dir()
+    said = there.run("explain", "prüfung", **ascii_only)
+    assert (said.returncode, said.stderr.splitlines()[0]) == (2, "no kind 'prüfung'")
+
+
+@pytest.mark.parametrize("verb", ["test", "status", "apply", "doctor", "lint"])
+def test_a_file_in_the_place_of_our_directory(cli: Cli, run: Run, verb: str) -> None:
+    cli.write(".harness", "mine")
+    assert run(verb) == (
+        2,
+        "",
+        f"{cli.root}/.harness is no directory, and scripts, reports and the data of private servers are kept there\n"
+        "hint: move it away\n",
+    )
+    assert (cli.root / ".harness").read_text() == "mine"
