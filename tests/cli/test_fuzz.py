@@ -18,9 +18,11 @@ import yaml
 
 from harness.cli import entry
 from harness.database import targets
+from harness.database.connection import Server
 from harness.errors import LONGEST, TargetError
 from harness.project import nodes, seedfile, sqlfile
 from harness.project.load import load
+from tests.cli.conftest import Cli
 
 NIGHTLY = range(0, 12_000, 1000)
 SECONDS = 30
@@ -128,22 +130,28 @@ checks:
 - {code: a, data: {x: [1, 2, {y: null}]}, list: [a, 'b', ~]}
 - code: b
   data: |
-    several
-    lines
-  list: [[1, 2], [3, 4]]
+    {"several":
+    "lines"}
+  list: [x, "y, z"]
 """,
     "schema/app/001_items.up.sql": """\
 -- harness: transaction:true
 create schema app;
-create table app.items (id integer primary key, amount integer default 1 check (amount > 0 and amount <> 7));
+create table app.items (id integer primary key, amount integer default 1 check (amount > 0 and amount <> 7), kind text);
+create table app.kinds (code text primary key, data jsonb, list text[]);
 create function app.f() returns trigger language plpgsql as $f$ begin if new.id > 1 then return new; end if; end $f$;
-insert into app.items values (1, 2), (2, 3);
+insert into app.items values (4, 2), (5, 3);
 copy app.items (id, amount) from stdin;
-3\t4
+6\t4
 \\.
 comment on table app.items is 'What is sold; and "more". [personal]';
 """,
-    "schema/app/001_items.down.sql": "drop table app.items;\ndrop function app.f();\ndrop schema app;\n",
+    "schema/app/001_items.down.sql": """\
+drop table app.kinds;
+drop table app.items;
+drop function app.f();
+drop schema app;
+""",
     "schema/base/001_base.up.sql": "create schema base;\n",
     "schema/base/001_base.down.sql": "drop schema base;\n",
     "base.sql": "create role fuzz;\n\\set x 1\nselect :x;\n",
@@ -216,11 +224,18 @@ def with_tokens(random: Random, text: str) -> str:
 
 
 def with_depth(random: Random, text: str) -> str:
+    """In the place of a word, or of a whole value of YAML, in quotes where it looks like SQL."""
     before, middle, after = cut(random, text)
     opening, closing = random.choice(DEEP)
     depth = random.choice((3, 40, 99, 101, 600, 3000, 30_000)) if opening != "/*" else random.choice((3, 600, 3000))
     closed = depth if random.random() < 0.7 else random.randint(0, depth)
-    return before + opening * depth + middle + closing * closed + after
+    quote = ""
+    values = [found.span() for found in re.finditer(r"(?<=: )[^\n]+", text)]
+    if values and random.random() < 0.7:
+        start, end = random.choice(values)
+        before, middle, after = text[:start], random.choice(("x", "true", "1")), text[end:]
+        quote = '"' if opening[0] not in '[{-?&"' else ""
+    return before + quote + opening * depth + middle + closing * closed + quote + after
 
 
 def with_length(random: Random, text: str) -> str:
@@ -304,7 +319,7 @@ def spoil(number: int) -> tuple[str, bytes]:
         if len(text) < 500_000:
             text = random.choice(ways)(random, text)
     data = text.encode("utf-8", "surrogatepass")
-    for _ in range(random.choice((0, 0, 0, 0, 1, 8))):
+    for _ in range(random.choice((0,) * 14 + (1, 8))):
         at = random.randint(0, len(data))
         data = data[:at] + random.randbytes(random.randint(0, 3)) + data[at + random.randint(0, 3) :]
     return name, data
@@ -326,6 +341,11 @@ def at_most(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def drop(server: Server, name: str) -> None:
+    with server.connect() as connection:
+        connection.execute(f"drop database if exists {name} with (force)".encode())
 
 
 class Fuzzed:
@@ -438,3 +458,47 @@ def test_spoilt_files(fuzzed: Fuzzed, monkeypatch: pytest.MonkeyPatch, first: in
 @pytest.mark.parametrize("first", NIGHTLY)
 def test_thousands_of_spoilt_files(fuzzed: Fuzzed, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
     campaign(fuzzed, monkeypatch, range(first, first + 1000))
+
+
+def with_server(cli: Cli, server: Server, fuzzed: Fuzzed, monkeypatch: pytest.MonkeyPatch, numbers: range) -> None:
+    """Migrations and seeds, applied and loaded: what PostgreSQL says of them is no less readable."""
+    monkeypatch.setenv("HARNESS_DATA", cli.environment["HARNESS_DATA"])
+    (fuzzed.root / ".env").unlink()
+    found, left = [], len(numbers)
+    for number in range(numbers.start, numbers.start + 100 * len(numbers)):
+        name, data = spoil(number)
+        if not name.startswith(("schema/app", "seeds")):
+            continue
+        fuzzed.write({name: data, "project.yml": FILES["project.yml"].replace("shop", cli.name, 1).encode()})
+        try:
+            fuzzed.run("apply")
+            fuzzed.run("seed")
+            fuzzed.run("rollback", "--all")
+        except AssertionError as error:
+            found.append(f"spoil({number}) of {name}: {str(error)[:600]}")
+        fuzzed.write({name: FILES[name].encode()})
+        drop(server, cli.name)
+        left -= 1
+        if not left:
+            break
+    assert not found, "\n\n".join(found[:20])
+
+
+def test_sound_files_meet_a_server(cli: Cli, server: Server, fuzzed: Fuzzed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARNESS_DATA", cli.environment["HARNESS_DATA"])
+    (fuzzed.root / ".env").unlink()
+    fuzzed.write({"project.yml": FILES["project.yml"].replace("shop", cli.name, 1).encode()})
+    for verb in ("apply", "seed", "status", "seed"):
+        assert fuzzed.run(verb) == ""
+
+
+def test_spoilt_files_meet_a_server(cli: Cli, server: Server, fuzzed: Fuzzed, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_server(cli, server, fuzzed, monkeypatch, range(200_000, 200_008))
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("first", range(300_000, 350_000, 10_000))
+def test_hundreds_of_spoilt_files_meet_a_server(
+    cli: Cli, server: Server, fuzzed: Fuzzed, monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    with_server(cli, server, fuzzed, monkeypatch, range(first, first + 100))
