@@ -2,7 +2,7 @@
 PYTHON ?=
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: prove test lint nightly bench clean
+.PHONY: prove test lint nightly oldest bench clean
 
 # Prove the rules of this repository's own project on the embedded server.
 prove: .venv/installed
@@ -24,6 +24,11 @@ lint: .venv/developed
 nightly: .venv/developed
 	.venv/bin/pytest -n auto --maxprocesses 4 -m "nightly or not nightly"
 	.venv/bin/harness test --target embedded --profile nightly
+	$(MAKE) oldest
+
+# The tests with the oldest version of each dependency that pyproject.toml allows.
+oldest: .venv/oldest/installed
+	.venv/oldest/bin/python -m pytest -n auto --maxprocesses 4
 
 # What the tool costs against what does the same by hand; bench/README.md has the method. Each also runs alone:
 # .venv/bin/python -m bench.apply --help
@@ -42,6 +47,13 @@ clean:
 .venv/developed: pyproject.toml | .venv/bin/pip
 	$(PIP) --editable '.[dev]'
 	@touch $@ .venv/installed
+
+.venv/oldest/installed: pyproject.toml .ci/oldest.py | .venv/bin/pip
+	.venv/bin/python -m venv --clear .venv/oldest
+	.venv/bin/python .ci/oldest.py > .venv/oldest/constraints.txt
+	.venv/oldest/bin/python -m pip install --quiet --disable-pip-version-check \
+	    --constraint .venv/oldest/constraints.txt --editable '.[dev]'
+	@touch $@
 
 # Apart: nothing of ours needs it.
 .venv/sqlproof .venv/sqlproof/bin/python: | .venv/bin/pip

@@ -21,6 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+LONGEST = 2000
+"""Characters of an error at most, whatever it quotes."""
+_PLACE, _EXCERPT, _HINT = 200, 600, 700
+_LONGEST_NAME = 200  # comparing texts takes time that grows with the square of their length
+
 
 @dataclass(frozen=True, order=True)
 class Place:
@@ -38,7 +43,8 @@ class Place:
 class HarnessError(Exception):
     """Something a person has to mend before the tool can do its work.
 
-    ``str()`` of it is everything a person needs: place, message, excerpt, and the way out.
+    ``str()`` of it is everything a person needs: place, message, excerpt, and the way out; in :data:`LONGEST`
+    characters, since what they quote may be a file's only line.
     """
 
     def __init__(
@@ -60,12 +66,10 @@ class HarnessError(Exception):
         return _anew, (type(self), self.args, self.__dict__)
 
     def __str__(self) -> str:
-        lines = [f"{self.place}: {self.message}" if self.place else self.message]
-        if self.excerpt:
-            lines.append(self.excerpt)
-        if self.hint:
-            lines.append(f"hint: {self.hint}")
-        return "\n".join(lines)
+        before = f"{shortened(str(self.place), _PLACE)}: " if self.place else ""
+        after = f"\n{shortened(self.excerpt, _EXCERPT)}" if self.excerpt else ""
+        after += f"\nhint: {shortened(self.hint, _HINT)}" if self.hint else ""
+        return before + shortened(self.message, LONGEST - len(before) - len(after)) + after
 
 
 def _anew(kind: type[HarnessError], args: tuple[Any, ...], state: dict[str, Any]) -> HarnessError:
@@ -110,9 +114,18 @@ class WorkerError(HarnessError):
     """A process or a machine that was to prove some of the checks is gone, or cannot be had."""
 
 
+def shortened(text: str, longest: int) -> str:
+    """The text, or how it begins and ends with the middle left out."""
+    if len(text) <= longest:
+        return text
+    left = f" … ({len(text):,} characters) … "
+    half = (longest - len(left)) // 2
+    return text[:half] + left + text[-half:]
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name most like ``name``, if any is close enough to be meant."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    matches = difflib.get_close_matches(name[:_LONGEST_NAME], list(known), n=1, cutoff=0.6)
     return matches[0] if matches else None
 
 

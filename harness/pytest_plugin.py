@@ -19,6 +19,7 @@ import pytest
 
 from harness import workbench
 from harness.errors import HarnessError
+from harness.project.tree import withheld
 
 if TYPE_CHECKING:
     import psycopg
@@ -119,9 +120,10 @@ class ChecksFile(pytest.File):
             checks = self._checks()
         except HarnessError as error:
             # What is wrong with the project as a whole is said by its first file only.
-            if str(error) not in self.config.stash[_SAID]:
-                self.config.stash[_SAID].add(str(error))
-                raise self.CollectError(str(error)) from None
+            said = str(withheld(self._root, error))
+            if said not in self.config.stash[_SAID]:
+                self.config.stash[_SAID].add(said)
+                raise self.CollectError(said) from None
             return
         for name, check in _named(checks):
             item: CheckItem = CheckItem.from_parent(self, name=name, check=check, root=self._root)
@@ -187,7 +189,7 @@ class CheckItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         error = excinfo.value
         if isinstance(error, HarnessError):
-            return str(error)
+            return str(withheld(self._root, error))
         if isinstance(error, NotProved):
             return "\n".join(_words(error))
         return super().repr_failure(excinfo, style)

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from harness.errors import ProjectError, TargetError
+from harness.errors import HarnessError, ProjectError, TargetError
 
 if TYPE_CHECKING:
     from harness.database.connection import Connection, Server
     from harness.project.model import Project
 
+KEPT = "scripts, reports and the data of private servers"
 F = TypeVar("F", bound=Callable[..., Any])
 
 target_option: Callable[[F], F] = click.option(
@@ -43,12 +44,28 @@ def project_directory() -> Path:
         raise ProjectError("the current directory is not there any more", hint="go to another one") from None
 
 
+def withheld(error: HarnessError) -> HarnessError:
+    """The error without a word of a file that a link leads to, out of the project."""
+    from harness.project import tree
+
+    if error.place is None:
+        return error
+    try:
+        return tree.withheld(project_directory(), error)
+    except ProjectError:
+        return error
+
+
 def load_project() -> Project:
     """The project this is called in; brings the schemas that editors read up to date."""
     from harness.cli import editor
     from harness.project.load import load
 
-    project = load(project_directory())
+    root = project_directory()
+    ours = root / ".harness"
+    if os.path.lexists(ours) and not ours.is_dir():
+        raise ProjectError(f"{ours} is no directory, and {KEPT} are kept there", hint="move it away")
+    project = load(root)
     editor.refresh(project.root)
     return project
 

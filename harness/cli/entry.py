@@ -17,20 +17,26 @@ from typing import NoReturn
 
 import click
 
-from harness.cli import interrupts
+from harness.cli import interrupts, streams
+from harness.cli.common import withheld
 from harness.cli.verbs import harness
-from harness.errors import HarnessError
+from harness.errors import LONGEST, HarnessError, shortened
+from harness.reports.words import visible
 
 FINDINGS = 1
 COULD_NOT_RUN = 2
 INTERRUPTED = 130
 
+_USAGE = 300
+"""Characters that click says of how a verb is called, before it says what is wrong."""
 _DISK_FULL = "53100"
 _SERVER_GONE = ("08", "57P01", "57P02", "57P03")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and exits."""
+    if arguments is None:
+        _speak_utf8()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that is no UTF-8 must not stop a run
@@ -40,8 +46,26 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
+def _speak_utf8() -> None:
+    """Begins again in Python's UTF-8 mode where the locale has another encoding, as ``LC_ALL=C`` may.
+
+    Paths go into settings, connection strings and SQL, all of which are UTF-8; in another encoding an umlaut in one
+    of them is half of a surrogate pair, or two letters.
+    """
+    if sys.getfilesystemencoding() == "utf-8" or os.environ.get("PYTHONUTF8") == "1":
+        return
+    os.environ["PYTHONUTF8"] = "1"
+    with suppress(OSError):
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
 def run(arguments: list[str]) -> int:
     """One call of the command line, and its exit code."""
+    with streams.escaped():
+        return _run(arguments)
+
+
+def _run(arguments: list[str]) -> int:
     debug = "--debug" in arguments or bool(os.environ.get("HARNESS_DEBUG"))
     try:
         code = _invoke(arguments)
@@ -50,6 +74,7 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as exit:
         return exit.exit_code
     except click.ClickException as error:
+        error.message = shortened(visible(error.message), LONGEST - _USAGE)  # type: ignore[misc]  # final to mypy
         error.show()
         return COULD_NOT_RUN
     except (KeyboardInterrupt, click.Abort):
@@ -64,13 +89,16 @@ def run(arguments: list[str]) -> int:
             traceback.print_exc()
         if interrupts.seen():
             return _say("interrupted", INTERRUPTED)
-        return _say(_message(error), COULD_NOT_RUN)
+        return _say(shortened(visible(_message(error)), LONGEST), COULD_NOT_RUN)
 
 
 def _invoke(arguments: list[str]) -> int:
     # Not harness.main(): that has exit codes of its own.
     with harness.make_context("harness", arguments) as context:
-        return int(harness.invoke(context) or 0)
+        try:
+            return int(harness.invoke(context) or 0)
+        except HarnessError as error:
+            raise withheld(error) from error
 
 
 def _message(error: Exception) -> str:

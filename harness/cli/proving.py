@@ -36,7 +36,7 @@ REPORTS = {"junit": "junit.xml", "json": "report.json"}
 _NAMED = 3  # checks that are named in "repeat with:"; for more of them the whole run is repeated
 
 
-class _Formats(click.ParamType[tuple[str, ...]]):
+class _Formats(click.ParamType):  # type: ignore[type-arg]  # a generic only since click 8.4
     """``junit,json``."""
 
     name = "formats"
@@ -49,7 +49,7 @@ class _Formats(click.ParamType[tuple[str, ...]]):
         return formats
 
 
-class _Workers(click.ParamType[int | None]):
+class _Workers(click.ParamType):  # type: ignore[type-arg]
     """A number of processes; ``auto`` leaves it to us."""
 
     name = "workers"
@@ -62,7 +62,7 @@ class _Workers(click.ParamType[int | None]):
         return int(str(value))
 
 
-class _Shards(click.ParamType["Shard"]):
+class _Shards(click.ParamType):  # type: ignore[type-arg]
     """``2/3``."""
 
     name = "shard"
@@ -241,11 +241,13 @@ def _repeat(run: Run, failed: Sequence[str], asked: _Asked) -> str:
 def _console() -> Console:
     from rich.console import Console
 
+    from harness.cli import streams
+
     class Plain(Console):
         def on_broken_pipe(self) -> None:
             raise  # rich would exit by itself; that is not its business
 
-    return Plain(highlight=False)
+    return Plain(highlight=False, file=streams.raw())
 
 
 def _write(formats: Sequence[str], directory: Path, run: Run, outcomes: Sequence[Outcome], seconds: float) -> None:

@@ -70,13 +70,15 @@ def lint(paths: tuple[Path, ...]) -> int:
     Gives the verdict of `sqlfluff lint` with the project's .sqlfluff.
     """
     from harness.lint import lint as find
+    from harness.project.tree import WITHHELD, leads_out
 
     project = load_project() if paths else load_own_project("lint", "name the files: harness lint FILE …")
     targets = [path.absolute() for path in paths] or [Path(project.paths.schema)]
     violations = find(project.root, targets)
     for each in violations:
         note = " (warning)" if each.warning else ""
-        click.echo(f"{each.place}: {each.code} {each.description}{note}")
+        said = WITHHELD if leads_out(project.root, each.place.path) else each.description
+        click.echo(f"{each.place}: {each.code} {said}{note}")
     return int(any(not each.warning for each in violations))
 
 

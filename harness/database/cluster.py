@@ -8,6 +8,7 @@ last user was killed is found running, used again, and stopped by the next last 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -33,12 +34,20 @@ def cluster(binaries: Binaries, base: Path) -> Iterator[Server]:
     except OSError as error:
         raise TargetError(
             f"cannot keep a private server in {base}: {error.strerror or error}",
-            hint="free some space or choose another directory with the environment variable HARNESS_DATA",
+            hint=f"{_way_out(error)}, or choose another directory with the environment variable HARNESS_DATA",
         ) from None
     try:
         yield users.server
     finally:
         _leave(place, users)
+
+
+def _way_out(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "free some space"
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return "move away the file that lies where a directory should"
+    return "let this account write there"
 
 
 @dataclass(frozen=True)

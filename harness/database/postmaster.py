@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -17,12 +18,16 @@ from pathlib import Path
 from harness.database.account import Account, server_account
 from harness.database.binaries import SHARED, Binaries, public_directory
 from harness.database.connection import Server, connect
-from harness.errors import TargetError
+from harness.errors import TargetError, shortened
 
 PORT = 5432
 SOCKET_BYTES = 103  # sun_path holds 104 bytes on macOS and 108 on Linux, with the closing zero
 START_SECONDS = 60
-ADVICE = "is the disk full, or on a file system without sockets? HARNESS_DATA chooses another directory"
+ADVICE = "HARNESS_DATA chooses another directory"
+_FULL = re.compile("No space left on device|Disk quota exceeded")
+_KILLED = re.compile(r"was terminated by signal (\d+)")
+_AGAIN = "is memory short here, or does something end processes? run again"
+_FATAL = re.compile(r"^.*?(?:FATAL|PANIC|ERROR):\s+(.*)$", re.MULTILINE)
 INITDB = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions")
 SETTINGS = {
     "listen_addresses": "",
@@ -193,12 +198,30 @@ def start(place: Place, killed: bool) -> Server:
 
 
 def _not_started(place: Place, what: str) -> TargetError:
-    tail = place.log.read_text(errors="replace").splitlines()[-8:] if place.log.exists() else []
+    text = place.log.read_text(errors="replace") if place.log.exists() else ""
+    why, advice = _explained(text)
+    if not why:
+        why = f"it is not ready after {START_SECONDS} s" if place.alive() else "it was killed while it was starting"
     return TargetError(
-        f"{what} ({place.binaries.description}, data in {place.home})",
-        excerpt="\n".join(f"    {line}" for line in tail) or None,
-        hint=f"{ADVICE}; if it stays so, remove {place.home} (scratch databases, and what apply built there)",
+        f"{what}: {why} ({place.binaries.description}, data in {place.home})",
+        excerpt=_tail(text),
+        hint=f"{advice}; if it stays so, remove {place.home} (scratch databases, and what apply built there)",
     )
+
+
+def _explained(said: str) -> tuple[str, str]:
+    """What a server's or initdb's last words come to, which may be nothing, and what to do about it."""
+    told = _FATAL.findall(said)
+    killed = _KILLED.search(said)
+    if _FULL.search(said):
+        return "the disk is full", f"free some space; {ADVICE}"
+    if killed:
+        return f"a process of it was killed (signal {killed[1]}) while it was starting", _AGAIN
+    return (told[-1].strip(), ADVICE) if told else ("", _AGAIN)
+
+
+def _tail(text: str) -> str | None:
+    return "\n".join(f"    {shortened(line, 200)}" for line in text.splitlines()[-8:]) or None
 
 
 def _initialise(place: Place) -> None:
@@ -215,10 +238,12 @@ def _initialise(place: Place) -> None:
             break
     else:
         shutil.rmtree(staging, ignore_errors=True)
+        signalled = f"initdb was terminated by signal {-answer.returncode}" if answer.returncode < 0 else ""
+        why, advice = _explained(f"{answer.stderr}\n{signalled}")
         raise TargetError(
-            f"initdb of {place.binaries.description} fails in {place.home}",
-            excerpt="\n".join(f"    {line}" for line in answer.stderr.splitlines()[-8:]) or None,
-            hint=ADVICE,
+            f"initdb of {place.binaries.description} fails in {place.home}{f': {why}' if why else ''}",
+            excerpt=_tail(answer.stderr),
+            hint=advice if why else ADVICE,
         )
     place.account.write_file(staging / "postgresql.conf", "\ninclude 'harness.conf'\n", append=True)
     staging.rename(place.data)

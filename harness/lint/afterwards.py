@@ -15,6 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from harness.project import grammar
+
 _MIGRATION = re.compile(r"(\d{3,})_\w[\w-]*\.up\.sql")
 _MAYBE_RELEVANT = re.compile(r"\b(?:table|column|schema|search_path)\b", re.IGNORECASE)
 
@@ -87,8 +89,8 @@ def _statements(text: str) -> tuple[tuple[str, Any], ...]:
     import postgast
 
     try:
-        parsed = list(postgast.parse(text).stmts)
-    except postgast.PgQueryError:
+        parsed = list(grammar.parse(text))
+    except (postgast.PgQueryError, grammar.TooDeep):
         parsed = [raw for piece in _pieces(text) for raw in _parsed(piece)]
     return tuple(_relevant(raw.stmt for raw in parsed))
 
@@ -106,8 +108,8 @@ def _parsed(statement: str) -> list[Any]:
     import postgast
 
     try:
-        return list(postgast.parse(statement).stmts)
-    except postgast.PgQueryError:
+        return list(grammar.parse(statement))
+    except (postgast.PgQueryError, grammar.TooDeep):
         return []
 
 
@@ -131,7 +133,7 @@ def _queries(block: Any) -> Iterator[str]:
     quote = "$body_of_do$"
     try:
         parsed = postgast.parse_plpgsql(f"create function f() returns void language plpgsql as {quote}{body}{quote}")
-    except postgast.PgQueryError:
+    except (postgast.PgQueryError, RecursionError):
         return
     yield from _executed(parsed)
 

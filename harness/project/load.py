@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import Place, ProjectError, did_you_mean
-from harness.project import layouts, migrations, nodes
+from harness.project import layouts, migrations, nodes, tree
 from harness.project.keys import read_kind
 from harness.project.model import Adopted, Module, Paths, Project, Seed, Step, TableName
 from harness.project.nodes import Node, as_mapping
@@ -108,7 +108,7 @@ def _refuse_both(root: Path, settings: Settings) -> None:
         directory = root / settings.paths.schema / module
         if directory in used or any(path.is_relative_to(directory) for path in used):
             continue
-        for path in _files(directory, (".sql",)):
+        for path in tree.files(root, directory, (".sql",)):
             raise ProjectError(
                 "a migration of this project's own, beside those of another tool",
                 place=Place(path.relative_to(root)),
@@ -130,13 +130,13 @@ def _place(node: nodes.Mapping, key: str) -> Place:
 
 def _module(root: Path, name: str, settings: Settings) -> Module:
     paths = settings.paths
-    seeds = _files(root / paths.seeds / name, (".csv", *_YAML))
+    seeds = tree.files(root, root / paths.seeds / name, (".csv", *_YAML))
     return Module(
         name=name,
         depends_on=settings.modules[name].depends_on,
         migrations=() if settings.migrations else migrations.discover(root, name, root / paths.schema / name),
         seeds=tuple(_seed(root, name, root / paths.seeds / name, path) for path in seeds),
-        checks=_files(root / paths.checks / name, _YAML),
+        checks=tree.files(root, root / paths.checks / name, _YAML),
     )
 
 
@@ -153,31 +153,23 @@ def _seed(root: Path, module: str, directory: Path, path: Path) -> Seed:
     return Seed(module, table, path, "csv" if found["format"] == "csv" else "yaml", afterwards)
 
 
-def _files(directory: Path, endings: tuple[str, ...]) -> tuple[Path, ...]:
-    """The files below a directory, sorted by their path; hidden ones are nobody's business."""
-    wanted: Callable[[Path], bool] = lambda path: (  # noqa: E731
-        path.suffix in endings and path.is_file() and not _hidden(path.relative_to(directory))
-    )
-    return tuple(sorted(filter(wanted, directory.rglob("*"))))
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
-
-
 def _refuse_strangers(root: Path, directory: Path, modules: Mapping[str, object]) -> None:
     """A folder that no module claims is a module somebody forgot, or a slip in its name."""
-    for path in sorted((root / directory).iterdir() if (root / directory).is_dir() else ()):
-        if _hidden(Path(path.name)) or path.name == "__pycache__":
+    if not tree.is_folder(root, root / directory):
+        if tree.is_file(root, root / directory):
+            raise ProjectError("a file where the folders of the modules should lie", place=Place(directory))
+        return
+    for path in tree.entries(root, root / directory):
+        if path.name.startswith(".") or path.name == "__pycache__":
             continue
-        place = Place(path.relative_to(root))
-        if path.is_dir() and path.name not in modules:
+        place = Place(tree.relative(path, root))
+        if tree.is_folder(root, path) and path.name not in modules:
             raise ProjectError(
                 f"the folder belongs to no module of {FILE}{did_you_mean(path.name, modules)}",
                 place=place,
                 hint=f"add {path.name!r} to 'modules' in {FILE}, or move the folder away",
             )
-        if path.is_file() and path.suffix in (".sql", ".csv", *_YAML):
+        if path.suffix in (".sql", ".csv", *_YAML) and tree.is_file(root, path):
             raise ProjectError(
                 "a file outside of a module's folder", place=place, hint=f"move it into {directory}/<module>/"
             )

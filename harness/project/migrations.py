@@ -11,8 +11,10 @@ import re
 from pathlib import Path
 
 from harness.errors import MigrationError, Place, ProjectError, StatementError, did_you_mean
+from harness.project import tree
 from harness.project.model import Migration
 from harness.project.sqlfile import excerpt, line_comments, position, read, skip, tokens
+from harness.project.tree import relative as relative
 
 _NAME = re.compile(r"(\d{3,})_(\w[\w-]*)\.(up|down)\.sql")
 _IGNORED = re.compile(r"\..*|.*\.md|.*~")
@@ -36,7 +38,7 @@ def discover(root: Path, module: str, directory: Path) -> tuple[Migration, ...]:
     Raises :class:`ProjectError` for a name that does not fit, a number taken twice, a gap, half a pair, a file that
     is not UTF-8, that is empty, or whose header is not understood. Errors name files relative to ``root``.
     """
-    if not directory.is_dir():
+    if not tree.is_folder(root, directory):
         return ()
     found: list[Migration] = []
     for (version, name), pair in sorted(_pairs(root, directory).items()):
@@ -111,11 +113,6 @@ def _refuse_header(shown: Path, text: str, offset: int, directive: str, *, in_he
     raise ProjectError(message, place=Place(shown, line, column), excerpt=excerpt(text, line, column), hint=hint)
 
 
-def relative(path: Path, root: Path) -> Path:
-    """How messages name a file: from the root of the project where it lies below it."""
-    return path.relative_to(root) if path.is_relative_to(root) else path
-
-
 def _hash_of_tokens(shown: Path, text: str, in_one_transaction: bool) -> str:
     try:
         read = tokens(shown, text)
@@ -131,11 +128,11 @@ def _hash(text: str) -> str:
 
 def _pairs(root: Path, directory: Path) -> _Files:
     files: _Files = {}
-    for path in sorted(directory.iterdir()):
+    for path in tree.entries(root, directory):
         if _IGNORED.fullmatch(path.name):
             continue
         match = _NAME.fullmatch(path.name)
-        if match is None or not path.is_file():
+        if match is None or not tree.is_file(root, path):
             raise ProjectError(
                 "not the name of a migration; expected NNN_name.up.sql or NNN_name.down.sql",
                 place=Place(relative(path, root)),

@@ -14,12 +14,20 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from harness.errors import Place, ProjectError
+from harness.errors import Place, ProjectError, shortened
 from harness.project.flow import quoted, value_end
 from harness.project.source import Source
+from harness.project.tree import unreadable
 
 # libyaml is ten times quicker; the pure composer says better what is wrong, so it reads what libyaml refuses.
 _FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+DEEPEST = 100
+"""Levels of lists and mappings, one in the other; PyYAML and whoever reads a tree go down them by recursion."""
+_REPEATED = 1_000_000
+"""Values that aliases repeat at most: a few lines of them can stand for more than a machine holds."""
+_SHOWN = 100
+"""Characters of a value that a message quotes."""
 
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
 
@@ -82,7 +90,7 @@ Node: TypeAlias = Scalar | Sequence | Mapping
 def described(node: Node) -> str:
     """What was found, for a message: ``'12'``, ``nothing``, ``a list``, ``a mapping``."""
     if isinstance(node, Scalar):
-        return repr(node.text) if node.text or node.quoted else "nothing"
+        return repr(shortened(node.text, _SHOWN)) if node.text or node.quoted else "nothing"
     return "a list" if isinstance(node, Sequence) else "a mapping"
 
 
@@ -120,7 +128,7 @@ def read(path: Path, shown: Path | None = None) -> tuple[Node, ...]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ProjectError(f"cannot be read: {error.strerror}", place=Place(shown)) from None
+        raise unreadable(shown, error) from None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -147,13 +155,29 @@ def _documents(source: Source) -> list[yaml.Node]:
     refusal: yaml.YAMLError | None = None
     for loader in (_FAST, yaml.SafeLoader):
         try:
+            _refuse_depth(source, loader)
             return [node for node in yaml.compose_all(source.text, Loader=loader) if node is not None]
         except yaml.YAMLError as error:
             refusal = error
-        except RecursionError:
-            raise ProjectError("nested too deeply to be read", place=Place(source.path, 1, 1)) from None
     assert refusal is not None
     raise source.refused(refusal) from None
+
+
+def _refuse_depth(source: Source, loader: Any) -> None:
+    """Before anything is composed: libyaml does so by recursion in C, which no exception ends."""
+    depth = 0
+    for event in yaml.parse(source.text, Loader=loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEEPEST:
+                assert event.start_mark is not None
+                raise _too_deep(source.place(event.start_mark.index))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _too_deep(place: Place) -> ProjectError:
+    return ProjectError(f"nested too deeply: more than {DEEPEST} lists and mappings, one in the other", place=place)
 
 
 class _Converter:
@@ -162,17 +186,39 @@ class _Converter:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.done: dict[int, Node] = {}
+        self.measures: dict[int, tuple[int, int]] = {}
         self.open: set[int] = set()
+        self.total = self.repeated = self.levels = 0
 
     def convert(self, node: yaml.Node, key: str | None = None, flow: bool = False) -> Node:
         if id(node) in self.open:
             raise ProjectError("an alias that contains itself", place=self.place(node))
-        if id(node) not in self.done:
-            self.open.add(id(node))
-            self._refuse_tag(node)
-            self.done[id(node)] = self._convert(node, key, flow)
-            self.open.remove(id(node))
+        if id(node) in self.done:
+            self._repeat(node)
+            return self.done[id(node)]
+        self.open.add(id(node))
+        self._refuse_tag(node)
+        before, beside, self.levels = self.total, self.levels, 0
+        self.done[id(node)] = self._convert(node, key, flow)
+        self.open.remove(id(node))
+        self.total += 1
+        self.levels += 1
+        self.measures[id(node)] = (self.total - before, self.levels)
+        if self.levels > DEEPEST + 1:  # by way of aliases
+            raise _too_deep(self.place(node))
+        self.levels = max(beside, self.levels)
         return self.done[id(node)]
+
+    def _repeat(self, node: yaml.Node) -> None:
+        """Counts what an alias stands for: how many values, and how many levels."""
+        size, levels = self.measures[id(node)]
+        self.total += size
+        self.repeated += size
+        self.levels = max(self.levels, levels)
+        if self.repeated > _REPEATED:
+            raise ProjectError(
+                f"aliases that stand for more than {_REPEATED:,} values", place=self.place(node), hint="write them out"
+            )
 
     def place(self, node: yaml.Node) -> Place:
         return self.source.place(self._start(node))
@@ -235,6 +281,7 @@ class _Converter:
     def _scalar(self, node: yaml.ScalarNode, key: str | None, flow: bool) -> Scalar:
         place = self.place(node)
         if node.style in ("'", '"', "|", ">"):
+            self._refuse_no_text(node, place)
             return Scalar(node.value, place, True, None, self._lines(node, place))
         if flow:
             self._refuse_torn(node, key)
@@ -248,6 +295,13 @@ class _Converter:
                 hint=f"quote the value: {f'{key}: {whole}' if key else whole}, or write the comment as '# …'",
             )
         return Scalar(node.value, place, False, comment, self._lines(node, place))
+
+    def _refuse_no_text(self, node: yaml.ScalarNode, place: Place) -> None:
+        """Only an escape (``"\\0"``) can say what is no character of a text."""
+        for character in node.value:
+            if character == "\0" or "\ud800" <= character <= "\udfff":
+                message = f"the character U+{ord(character):04X} can stand in no text of PostgreSQL"
+                raise ProjectError(message, place=place, hint="take the escape out")
 
     def _refuse_torn(self, node: yaml.ScalarNode, key: str | None) -> None:
         start, stop = self._start(node), node.end_mark.index

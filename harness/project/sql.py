@@ -13,6 +13,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
+from harness.project import grammar
 from harness.project.model import TableName
 
 _OPENING, _CLOSING, _SEMICOLON, _DOLLAR = 40, 41, 59, 36
@@ -426,19 +427,13 @@ def _tokens(text: str) -> tuple[_Token, ...]:
         scanned = postgast.scan(text).tokens
     except postgast.PgQueryError as error:
         raise SqlError(error.message, max(error.cursorpos - 1, 0)) from None
-    return tuple(
-        _Token(
-            token.token,
-            data[token.start : token.end].decode(),
-            _characters(data, token.start),
-            _characters(data, token.end),
-        )
-        for token in scanned
-    )
-
-
-def _characters(data: bytes, position: int) -> int:
-    return len(data[:position].decode())
+    found, characters, behind = [], 0, 0
+    for token in scanned:
+        characters += len(data[behind : token.start].decode())
+        word = data[token.start : token.end].decode()
+        found.append(_Token(token.token, word, characters, characters + len(word)))
+        characters, behind = characters + len(word), token.end
+    return tuple(found)
 
 
 def _closed(tokens: tuple[_Token, ...]) -> None:
@@ -472,7 +467,9 @@ def _parse(statement: str, prefix: int) -> Any:
     import postgast
 
     try:
-        return postgast.parse(statement).stmts
+        return grammar.parse(statement)
+    except grammar.TooDeep:
+        raise SqlError("nested too deeply to be read") from None
     except postgast.PgQueryError as error:
         offset = error.cursorpos - 1 - prefix  # in characters, other than the offsets of tokens
         raise SqlError(error.message, max(offset, 0) if error.cursorpos else None) from None

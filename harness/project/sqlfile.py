@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import MigrationError, Place, ProjectError, StatementError
+from harness.project import grammar
+from harness.project.tree import unreadable
 
 _LEXEME = re.compile(
     r"""
@@ -60,7 +62,11 @@ def read(path: Path, shown: Path) -> str:
     Raises :class:`ProjectError` at the first byte that is no UTF-8, its column counted in bytes; ``shown`` is how
     it names the file.
     """
-    data = path.read_bytes().removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise unreadable(shown, error) from None
+    data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -92,7 +98,9 @@ def statements(path: Path, text: str, *, guarded: bool = True) -> tuple[Statemen
     none = "\\" not in text if guarded else not _END_OF_DATA.search(text)
     sql, data = (text, []) if none else _without_client_side(path, text)
     try:
-        parsed = postgast.parse(sql).stmts
+        parsed = grammar.parse(sql)
+    except grammar.TooDeep:
+        raise _too_deep(path, text, sql) from None
     except postgast.PgQueryError as error:
         # Unlike all other positions this one counts characters.
         line, column = position(text, max(error.cursorpos - 1, 0))
@@ -121,8 +129,8 @@ def tokens(path: Path, text: str) -> list[str]:
     """What PostgreSQL's scanner reads of a file, without comments, then the rows behind each ``copy … from stdin``.
 
     Two texts with the same tokens mean the same: words that are not quoted are in lower case, semicolons at the end
-    are left out. Raises
-    :class:`MigrationError` and :class:`StatementError` where the text cannot be read; ``path`` is how they name it.
+    are left out. Raises :class:`MigrationError` and :class:`StatementError` where the text cannot be read; ``path`` is
+    how they name it.
     """
     import postgast
 
@@ -142,6 +150,27 @@ def tokens(path: Path, text: str) -> list[str]:
 def _folded(token: bytes) -> bytes:
     # As the server does it: of bytes, so that only those of ASCII change.
     return token if token.startswith(b"$") or b"'" in token or b'"' in token else token.lower()
+
+
+def _too_deep(path: Path, text: str, sql: str) -> MigrationError:
+    """The error of the first statement whose parse tree is too deep."""
+    import postgast
+
+    offset = 0
+    for piece in postgast.split(sql, method="scanner"):
+        offset = sql.index(piece, offset)
+        try:
+            grammar.parse(piece)
+        except grammar.TooDeep:
+            break
+        offset += len(piece)
+    line, column = position(text, skip(sql, offset))
+    return MigrationError(
+        "an expression in this statement is nested too deeply to be read",
+        place=Place(path, line, column),
+        excerpt=excerpt(text, line, column),
+        hint="each operator of a chain such as a || b || c is a level; a function with many arguments is one",
+    )
 
 
 def skip(text: str, offset: int) -> int:
@@ -169,18 +198,20 @@ def position(text: str, offset: int) -> tuple[int, int]:
 def excerpt(text: str, line: int, column: int | None = None) -> str:
     """The line with its number, and a caret below the column."""
     lines = text.split("\n")
-    source = lines[line - 1] if line <= len(lines) else ""
-    cut = max(0, (column or 1) - _WIDTH // 2) if len(source) > _WIDTH else 0
+    shown, indent = window(lines[line - 1] if line <= len(lines) else "", column or 1)
+    numbered = f"{line:>5} | {shown}"
+    return numbered if column is None else f"{numbered}\n{'':>5} | {indent}^"
+
+
+def window(source: str, column: int) -> tuple[str, str]:
+    """As much of a line as a message shows of it, around a column, and the blanks that lead to that."""
+    cut = max(0, column - _WIDTH // 2) if len(source) > _WIDTH else 0
     shown = source[cut : cut + _WIDTH]
     if cut:
         shown = "…" + shown[1:]
     if len(source) > cut + _WIDTH:
         shown += "…"
-    numbered = f"{line:>5} | {shown}"
-    if column is None:
-        return numbered
-    indent = "".join(map(_blank, source[cut : column - 1].ljust(column - 1 - cut)))
-    return f"{numbered}\n{'':>5} | {indent}^"
+    return shown, "".join(map(_blank, source[cut : column - 1].ljust(column - 1 - cut)))
 
 
 def _blank(character: str) -> str:

@@ -10,6 +10,7 @@ from harness.reports.run import Run, Totals
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 WIDTH = 64
 """Characters of a check's name with what stands at the right of it; longer ones push the line out."""
@@ -90,7 +91,8 @@ class Terminal:
 
         self._print(Text(text, style or ""))
 
-    def _print(self, text: object) -> None:
+    def _print(self, text: Text) -> None:
+        text.plain = words.visible(text.plain)
         self._console.print(text, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
     def _progress(self) -> None:

@@ -16,6 +16,8 @@ VALUE = 60
 STEP = 160
 """Characters of a step of a schedule that are shown whole."""
 
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
 
 def lines(outcome: Outcome) -> list[str]:
     """``wanted:``, ``caught:``, the rows, ``replay:``; or ``reason:``. Empty for a check that is proved."""
@@ -52,6 +54,11 @@ def counted(number: int, noun: str) -> str:
 def plain(text: str) -> str:
     """One line in which nothing can move a terminal's cursor: other white space is a blank, controls are escaped."""
     return _escaped(re.sub(r"\s+", " ", text))
+
+
+def visible(text: str) -> str:
+    """A text of any number of lines in which nothing can move a terminal's cursor, or turn the direction of writing."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def _example(outcome: Outcome, example: Counterexample) -> Iterator[str]:

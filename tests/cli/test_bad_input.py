@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 from harness.cli import entry, interrupts
 from harness.database import connection
 from harness.database.connection import Server
-from tests.cli.conftest import CHECKS, Cli
+from tests.cli.conftest import CHECKS, DOWN, UP, Cli
 
 Run = Callable[..., tuple[int, str, str]]
 FILE = "checks/app/items.yml"
@@ -93,6 +94,64 @@ def test_a_seed_with_too_many_cells(cli: Cli, run: Run) -> None:
         "seeds/app/items.csv:3: 3 cells, but the header names 2\n"
         'hint: a cell that contains a comma is written in quotes: "a, b"\n',
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "verb"),
+    [
+        (FILE, "test"),
+        ("project.yml", "status"),
+        ("seeds/app/items.csv", "test"),
+        ("schema/app/001_items.up.sql", "apply"),
+        ("schema/app/001_items.up.sql", "lint"),
+    ],
+)
+def test_a_link_that_leads_out_shows_nothing(
+    cli: Cli, run: Run, tmp_path_factory: pytest.TempPathFactory, path: str, verb: str
+) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "secret"
+    outside.write_text("root,s3cret\ndaemon,s3cret,s3cret,more\n")
+    (cli.root / path).unlink(missing_ok=True)
+    (cli.root / path).parent.mkdir(parents=True, exist_ok=True)
+    (cli.root / path).symlink_to(outside)
+    cli.write(".sqlfluff", "[sqlfluff]\ndialect = postgres\ntemplater = raw\n")
+    code, out, err = run(verb)
+    assert code == (1 if verb == "lint" else 2)
+    assert f"{path}:" in out + err
+    assert "what is wrong in this file is not shown: a link leads to it, out of the project\n" in out + err
+    assert "s3cret" not in out + err
+    assert "daemon" not in out + err
+
+
+ESCAPES = "\x1b[31m\x07\x9b2J"
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def test_no_control_reaches_a_terminal(cli: Cli, run: Run) -> None:
+    """Neither out of YAML nor out of SQL, of what PostgreSQL says of it, and of what is asked for."""
+    cli.write("schema/app/001_items.up.sql", f'{UP}create table app."a{ESCAPES}" (b int);\n')
+    cli.write("schema/app/001_items.down.sql", f'drop table app."a{ESCAPES}";\n{DOWN}')
+    cli.write(FILE, CHECKS + '  - {check: amount > 0, name: "x\\e[31m", constraint: "y\\e[8m\\n\\r"}\n')
+    asked: list[list[str]] = [["test"], ["coverage"], ["status"], ["apply"], ["--debug", "test", "--select", ESCAPES]]
+    for arguments in [*asked, ["test", "--report", ESCAPES], [ESCAPES], ["explain", ESCAPES], ["rollback", "--all"]]:
+        code, out, err = run(*arguments)
+        assert code in (0, 1, 2)
+        assert not CONTROL.search(out + err), (arguments, out, err)
+        assert "a bug in harness" not in err
+        if arguments[0] in ("test", "coverage"):  # of a colour click leaves nothing where there is no terminal
+            assert "\\x1b" in out + err or "\\x07" in out + err
+    cli.write("schema/app/002_more.up.sql", f"do $$ begin raise exception '{ESCAPES} says no'; end $$;\n")
+    cli.write("schema/app/002_more.down.sql", "select;\n")
+    code, out, err = run("apply")
+    assert code == 2
+    assert "\\x1b[31m\\x07\\x9b2J says no" in err
+    assert not CONTROL.search(out + err)
+
+
+def test_colours_survive(cli: Cli) -> None:
+    cli.write(FILE, CHECKS.replace("amount > 0", "amount > 1"))
+    said = cli.run("test", FORCE_COLOR="1", TERM="xterm").stdout
+    assert "\x1b[1;31mBROKEN" in said
 
 
 @pytest.mark.parametrize("verb", ["test", "apply", "status", "seed", "rollback", "clean"])
@@ -249,3 +308,32 @@ def test_a_directory_that_is_gone(run: Run, tmp_path_factory: pytest.TempPathFac
         assert run("status") == (2, "", "the current directory is not there any more\nhint: go to another one\n")
     finally:
         os.chdir(here)
+
+
+def test_a_path_that_the_locale_cannot_spell(cli: Cli, tmp_path: Path) -> None:
+    """``LC_ALL=C`` without Python's UTF-8 mode: names of files are UTF-8 all the same."""
+    root = tmp_path / "prüfung"
+    root.mkdir()
+    for each in ("project.yml", "schema", "checks"):
+        (cli.root / each).rename(root / each)
+    there = Cli(root, cli.name, cli.environment)
+    there.replace("checks/app/items.yml", "amount > 0", "amount > 1")
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    said = there.run("test", HARNESS_DATA="", **ascii_only)
+    assert (said.returncode, said.stderr) == (1, "")
+    assert "BROKEN  check items_amount_positive" in said.stdout
+    assert (root / ".harness/repro").is_dir()
+    said = there.run("explain", "prüfung", **ascii_only)
+    assert (said.returncode, said.stderr.splitlines()[0]) == (2, "no kind 'prüfung'")
+
+
+@pytest.mark.parametrize("verb", ["test", "status", "apply", "doctor", "lint"])
+def test_a_file_in_the_place_of_our_directory(cli: Cli, run: Run, verb: str) -> None:
+    cli.write(".harness", "mine")
+    assert run(verb) == (
+        2,
+        "",
+        f"{cli.root}/.harness is no directory, and scripts, reports and the data of private servers are kept there\n"
+        "hint: move it away\n",
+    )
+    assert (cli.root / ".harness").read_text() == "mine"

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.database import account, binaries, cluster
+from harness.database import account, binaries, cluster, postmaster
 from harness.database.connection import Server
 from harness.errors import TargetError
 
@@ -284,14 +285,66 @@ def test_start_failure_shows_the_log_and_a_way_out(base: Path) -> None:
         pass
     error = caught.value
     assert error.message == (
-        f"the private server does not start (embedded PostgreSQL {EMBEDDED.version}, data in {home(base)})"
+        'the private server does not start: could not access file "no_such_library": No such file or directory '
+        f"(embedded PostgreSQL {EMBEDDED.version}, data in {home(base)})"
     )
     assert error.excerpt
     assert 'could not access file "no_such_library": No such file or directory' in error.excerpt
     assert error.hint == (
-        "is the disk full, or on a file system without sockets? HARNESS_DATA chooses another directory; "
+        "HARNESS_DATA chooses another directory; "
         f"if it stays so, remove {home(base)} (scratch databases, and what apply built there)"
     )
+
+
+def test_a_server_that_is_killed_while_it_starts(base: Path) -> None:
+    """Told as what it is; nothing is full. It waits for a WAL file that never comes, which leaves time to kill it."""
+    with cluster.cluster(EMBEDDED, base):
+        pass
+    data = home(base) / "data"
+    with (data / "postgresql.conf").open("a") as file:
+        file.write("restore_command = 'sleep 30; false'\n")
+    (data / "recovery.signal").touch()
+
+    def kill() -> None:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with suppress(OSError, ValueError):
+                found = pid(base)
+                if found and "restore_command" not in (lines := (home(base) / "server.log").read_text()) and lines:
+                    os.kill(found, signal.SIGKILL)
+                    return
+            time.sleep(0.05)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(TargetError) as caught, cluster.cluster(EMBEDDED, base):
+        pass
+    killer.join()
+    assert caught.value.message.startswith(
+        "the private server does not start: it was killed while it was starting (embedded PostgreSQL"
+    )
+    assert str(caught.value.hint).startswith("is memory short here, or does something end processes? run again; ")
+    assert "disk" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (
+            "2026-01-01 UTC [7] LOG:  startup process (PID 9) was terminated by signal 9: Killed\n"
+            "2026-01-01 UTC [7] LOG:  aborting startup due to startup process failure\n",
+            "a process of it was killed (signal 9) while it was starting",
+        ),
+        ("2026 [7] FATAL:  could not write lock file: No space left on device\n", "the disk is full"),
+        (
+            "2026 [7] FATAL:  could not map memory: Cannot allocate memory\n",
+            "could not map memory: Cannot allocate memory",
+        ),
+        ("2026 [7] LOG:  starting PostgreSQL\n", ""),
+    ],
+)
+def test_what_the_last_words_of_a_server_come_to(said: str, why: str) -> None:
+    assert postmaster._explained(said)[0] == why
 
 
 def test_initdb_failure_shows_its_words(base: Path, tmp_path: Path) -> None:
@@ -308,9 +361,10 @@ def test_initdb_failure_shows_its_words(base: Path, tmp_path: Path) -> None:
     ):
         pass
     assert str(caught.value).splitlines()[:2] == [
-        f"initdb of embedded PostgreSQL {EMBEDDED.version} fails in {home(base / 'x')}",
+        f"initdb of embedded PostgreSQL {EMBEDDED.version} fails in {home(base / 'x')}: the disk is full",
         "    could not write: No space left on device",
     ]
+    assert str(caught.value).endswith("\nhint: free some space; HARNESS_DATA chooses another directory")
     assert not list(home(base / "x").glob("data*"))
 
 
@@ -320,7 +374,8 @@ def test_base_that_is_no_directory(base: Path) -> None:
         pass
     assert str(caught.value) == (
         f"cannot keep a private server in {base / 'file' / 'x'}: Not a directory\n"
-        "hint: free some space or choose another directory with the environment variable HARNESS_DATA"
+        "hint: move away the file that lies where a directory should, or choose another directory with the environment "
+        "variable HARNESS_DATA"
     )
 
 

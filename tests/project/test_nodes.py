@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -191,7 +192,16 @@ def test_what_yaml_would_tear(text: str, message: str) -> None:
             "a.yml:2:1: not valid YAML: found unexpected end of stream (while scanning a quoted scalar, line 1)",
         ),
         ("? [a]\n: b\n", "a.yml:1:3: expected a key, found a list"),
-        ("[" * 5000, "a.yml:1:1: nested too deeply to be read"),
+        ("[" * 5000, "a.yml:1:101: nested too deeply: more than 100 lists and mappings, one in the other"),
+        (
+            "a:\n" + "- " * 100 + "b",
+            "a.yml:2:199: nested too deeply: more than 100 lists and mappings, one in the other",
+        ),
+        ('a: "x\\0"', "a.yml:1:4: the character U+0000 can stand in no text of PostgreSQL\nhint: take the escape out"),
+        (
+            r'[a, "\ud83d"]',
+            "a.yml:1:5: the character U+D83D can stand in no text of PostgreSQL\nhint: take the escape out",
+        ),
     ],
 )
 def test_bad_files(text: str, message: str) -> None:
@@ -265,3 +275,33 @@ def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
         nodes.compose(text, FILE)
     except ProjectError as error:
         assert error.place is not None and error.place.line
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 600 + "b" + "}" * 600, "? " * 600 + "a"])
+def test_what_is_nested_without_end_ends_no_process(text: str) -> None:
+    assert "nested too deeply" in refusal(text)
+
+
+def test_a_hundred_levels_are_read() -> None:
+    assert plain(compose("[" * 100 + "]" * 100))
+    assert "nested too deeply" in refusal("[" * 101 + "]" * 101)
+
+
+def chained(copies: int, lines: int) -> str:
+    """Each line holds the one before it, so many times."""
+    return "a0: &a0 [x]\n" + "".join(
+        f"a{line}: &a{line} [{', '.join([f'*a{line - 1}'] * copies)}]\n" for line in range(1, lines)
+    )
+
+
+def test_aliases_count_for_what_they_stand_for() -> None:
+    assert refusal(chained(1, 600)).startswith("a.yml:101:13: nested too deeply")
+    assert refusal(chained(2, 60)).endswith("aliases that stand for more than 1,000,000 values\nhint: write them out")
+    assert compose(chained(1, 50))
+    assert compose("a: &a {x: 1}\nb: [" + "*a, " * 1000 + "]")
+
+
+def test_a_long_value_is_not_quoted_as_a_whole() -> None:
+    found = str(nodes.expected("a list", compose("x" * 200_000)))
+    assert re.fullmatch(r"a.yml:1:1: expected a list, found 'x+ … \(200,000 characters\) … x+'", found)
+    assert len(found) < 200

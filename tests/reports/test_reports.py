@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -105,6 +106,20 @@ def test_terminal_colours_the_verdicts() -> None:
     text = shown(OUTCOMES, terminal=True)
     assert "\x1b[32mproved\x1b[0m" in text
     assert "\x1b[1;31mBROKEN\x1b[0m" in text
+
+
+def test_colours_are_the_only_controls() -> None:
+    run = replace(RUN, project="shop")
+    file = io.StringIO()
+    report = Terminal(Console(file=file, force_terminal=True, color_system="standard"), run)
+    report.begin("server \x1b[2J, shop")
+    report.add(replace(OUTCOMES[0], subject="\x1b[8m\r"))
+    report.end(2.0, "harness test --select '\x1b]0;x\x07'")
+    said = re.sub(r"\x1b\[[\d;]*m|\x1b\[\?25[lh]|\x1b\[2K|\x1b\[1A|\r", "", file.getvalue())
+    assert "server \\x1b[2J, shop" in said
+    assert "\\x1b[8m" in said
+    assert "--select '\\x1b]0;x" in said
+    assert not re.search(r"[\x00-\x08\x0b-\x1f]", said)
 
 
 def test_only_so_many_counterexamples() -> None:
@@ -282,3 +297,8 @@ def test_scripts_come_and_go(tmp_path: Path) -> None:
     assert file.exists()
     scripts.keep(tmp_path, replace(BROKEN, status=Status.PROVED, counterexamples=()))
     assert list(file.parent.iterdir()) == []
+
+
+def test_what_words_make_visible() -> None:
+    assert words.visible("a\x1b[31mb\r\n\tc\x9b2J\x07\u202e") == "a\\x1b[31mb\\r\n\tc\\x9b2J\\x07\\u202e"
+    assert words.visible("grün, 東京, 👩‍🚀, a\u00a0b") == "grün, 東京, 👩‍🚀, a\u00a0b"

@@ -58,11 +58,11 @@ def sql(source: Source, path: Path, *, transactional: bool = True) -> Sql:
 
 
 def sql_files(directory: Path) -> list[Path]:
-    """The SQL files of a directory by name; hidden ones are nobody's business."""
+    """The SQL files of a directory by name, links that lead nowhere with them; hidden ones are nobody's business."""
     return [
         path
         for path in sorted(directory.iterdir())
-        if path.suffix == ".sql" and path.is_file() and not path.name.startswith(".")
+        if path.suffix == ".sql" and (path.is_file() or not path.exists()) and not path.name.startswith(".")
     ]
 
 

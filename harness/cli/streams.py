@@ -1,0 +1,48 @@
+"""Output in which nothing moves a terminal's cursor: names, values and messages come from files and from servers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO, cast
+
+from harness.reports.words import visible
+
+
+class Visible:
+    """Writes to a stream, controls as escapes. Whoever styles what is already escaped, as rich does, takes ``raw``."""
+
+    def __init__(self, raw: TextIO) -> None:
+        self.raw = raw
+        self.encoding = raw.encoding
+        self.errors = raw.errors
+
+    def write(self, text: str) -> int:
+        self.raw.write(visible(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self.raw.flush()
+
+    def isatty(self) -> bool:
+        return self.raw.isatty()
+
+    def fileno(self) -> int:
+        return self.raw.fileno()
+
+
+@contextmanager
+def escaped() -> Iterator[None]:
+    """Everything that is printed meanwhile is."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (cast(TextIO, stream and Visible(stream)) for stream in before)  # None if it is closed
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+def raw() -> TextIO:
+    """Standard output as it was found."""
+    return sys.stdout.raw if isinstance(sys.stdout, Visible) else sys.stdout
