@@ -99,7 +99,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 class NotProved(Exception):
-    """A check is broken or unreliable."""
+    """A check is broken or unreliable, or ended with an error."""
 
     def __init__(self, outcome: Outcome, script_error: OSError | None) -> None:
         super().__init__(outcome.name)
@@ -295,16 +295,19 @@ def _label(text: str) -> str:
 
 
 def _words(error: NotProved) -> Iterator[str]:
+    from harness.outcome import Status
     from harness.reports import words
 
     outcome = error.outcome
     place = f"{outcome.place.path.as_posix()}:{outcome.place.line}"
-    yield f"{place}: {words.plain(outcome.label)} is {outcome.status.value}"
+    came = "ended with an error" if outcome.status is Status.ERROR else f"is {outcome.status.value}"
+    yield f"{place}: {words.plain(outcome.label)} {came}"
     lines = words.lines(outcome)
     if error.script_error is not None:
         lines = [line for line in lines if not line.startswith("replay:")]
         lines.append(f"replay: not written, {error.script_error.strerror or error.script_error}")
     yield from lines
+    yield from words.traceback(outcome)
 
 
 def _reports(terminalreporter: pytest.TerminalReporter) -> Iterator[pytest.TestReport]:

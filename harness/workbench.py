@@ -77,7 +77,8 @@ class Workbench:
 
         profile = self.project.profile(self._options.profile)
         seeds = (self._options.seed, profile.seed, self._options.spare_seed)
-        return Effort(profile.scenarios, next(seed for seed in seeds if seed is not None))
+        seed = next(seed for seed in seeds if seed is not None)
+        return Effort(profile.scenarios, seed, profile=profile.name)
 
     def prove(self, check: Check) -> Outcome:
         """The verdict on one of the checks."""

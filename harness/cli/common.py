@@ -21,11 +21,26 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+CLEAN = 0
+FINDINGS = 1
+COULD_NOT_RUN = 2
+INTERRUPTED = 130
+
 target_option: Callable[[F], F] = click.option(
     "--target",
     metavar="NAME|DSN",
     help="Where to run: embedded, system, a target of project.yml, or a connection string.",
 )
+
+
+def wants_tracebacks(debug: bool) -> bool:
+    """Whether the flag ``--debug`` or its variable asks for the traceback of an error."""
+    return debug or bool(os.environ.get("HARNESS_DEBUG"))
+
+
+def debugging() -> bool:
+    """Whether the call that goes on is to show tracebacks."""
+    return wants_tracebacks(bool(click.get_current_context().find_root().params.get("debug")))
 
 
 def project_directory() -> Path:

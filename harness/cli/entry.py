@@ -18,12 +18,9 @@ from typing import NoReturn
 import click
 
 from harness.cli import interrupts
+from harness.cli.common import COULD_NOT_RUN, INTERRUPTED, wants_tracebacks
 from harness.cli.verbs import harness
 from harness.errors import HarnessError
-
-FINDINGS = 1
-COULD_NOT_RUN = 2
-INTERRUPTED = 130
 
 _DISK_FULL = "53100"
 _SERVER_GONE = ("08", "57P01", "57P02", "57P03")
@@ -42,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """One call of the command line, and its exit code."""
-    debug = "--debug" in arguments or bool(os.environ.get("HARNESS_DEBUG"))
+    debug = wants_tracebacks("--debug" in arguments)
     try:
         code = _invoke(arguments)
         sys.stdout.flush()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import files
-from harness.cli.common import load_project, open_target, target_option
+from harness.cli.common import CLEAN, COULD_NOT_RUN, FINDINGS, debugging, load_project, open_target, target_option
 from harness.errors import ProjectError
 from harness.outcome import Outcome, Status
 from harness.reports import scripts
@@ -167,11 +167,11 @@ def _prove(project: Project, asked: _Asked) -> int:
     chosen = _Chosen.of(project, asked)
     profile = project.profile(asked.profile or default_profile(os.environ))
     draws.settle()
-    effort = Effort.of(profile.scenarios, profile.seed if asked.seed is None else asked.seed)
+    effort = Effort.of(profile.scenarios, profile.seed if asked.seed is None else asked.seed, profile.name)
     means = workers.Means(asked.workers, asked.scheduler, asked.target, chosen.durations, asked.fail_fast)
     with open_target(project, asked.target) as server, workspace(server, project, chosen.modules) as databases:
         run = Run(project.name, server.description, profile.name, effort.scenarios, effort.seed, len(chosen.checks))
-        with closing(Terminal(_console(), run)) as terminal:
+        with closing(Terminal(_console(), run, tracebacks=debugging())) as terminal:
             with means.open(databases, chosen.there, chosen.checks, effort) as crew:
                 contents = _contents(project, chosen.checks, crew.catalog)
                 terminal.begin(f"{server.description}, {contents}{chosen.shard}{crew.size}")
@@ -184,7 +184,9 @@ def _prove(project: Project, asked: _Asked) -> int:
     workers.remember(project.root, asked.shard, asked.durations, chosen.declared, outcomes)
     directory = Path(asked.report_dir) if asked.report_dir else project.root / ".harness" / "reports"
     _write(asked.report, directory, run, outcomes, seconds)
-    return int(bool(failed))
+    if any(outcome.status is Status.ERROR for outcome in outcomes):
+        return COULD_NOT_RUN
+    return FINDINGS if failed else CLEAN
 
 
 def _told(crew: Crew, terminal: Terminal, root: Path) -> Iterator[Outcome]:

@@ -15,16 +15,27 @@ WIDTH = 64
 """Characters of a check's name with what stands at the right of it; longer ones push the line out."""
 INDENT = " " * 10
 
-_WORD = {Status.PROVED: "proved", Status.BROKEN: "BROKEN", Status.UNRELIABLE: "UNRELIABLE"}
-_STYLE = {Status.PROVED: "green", Status.BROKEN: "bold red", Status.UNRELIABLE: "bold yellow"}
+_WORD = {
+    Status.PROVED: "proved",
+    Status.BROKEN: "BROKEN",
+    Status.UNRELIABLE: "UNRELIABLE",
+    Status.ERROR: "ERROR",
+}
+_STYLE = {
+    Status.PROVED: "green",
+    Status.BROKEN: "bold red",
+    Status.UNRELIABLE: "bold yellow",
+    Status.ERROR: "bold magenta",
+}
 
 
 class Terminal:
     """Writes to a console. Colours and the progress line are for terminals; a pipe gets plain, unwrapped lines."""
 
-    def __init__(self, console: Console, run: Run) -> None:
+    def __init__(self, console: Console, run: Run, *, tracebacks: bool = False) -> None:
         self._console = console
         self._run = run
+        self._tracebacks = tracebacks
         self._totals = Totals()
         self._heading: str | None = None
         self._tried = 0
@@ -51,6 +62,8 @@ class Terminal:
             self._line(f"\n{words.plain(heading)}", "bold")
         self._check(outcome)
         for line in words.lines(outcome):
+            self._line(f"{INDENT}{line}")
+        for line in words.traceback(outcome) if self._tracebacks else ():
             self._line(f"{INDENT}{line}")
         self._progress()
 
@@ -95,8 +108,14 @@ class Terminal:
 
 
 def totals(found: Totals, seconds: float) -> str:
-    """``113 proved, 1 broken, 1 unreliable; 6,971 probes and 320 facts in 9.8 s (711 probes/s)``."""
-    verdicts = ", ".join(f"{count:,} {status.value}" for status, count in found.outcomes.items())
+    """``113 proved, 1 broken, 1 unreliable; 6,971 probes and 320 facts in 9.8 s (711 probes/s)``.
+
+    Errors, which are no verdict, are counted where there are some.
+    """
+    counts = {status: count for status, count in found.outcomes.items() if status is not Status.ERROR}
+    verdicts = ", ".join(f"{count:,} {status.value}" for status, count in counts.items())
+    if found.outcomes[Status.ERROR]:
+        verdicts += f", {words.counted(found.outcomes[Status.ERROR], 'error')}"
     speed = f" ({found.probes / seconds:,.0f} probes/s)" if found.probes and seconds > 0 else ""
     tried = f"{words.counted(found.probes, 'probe')} and {words.counted(found.facts, 'fact')}"
     return f"{verdicts}; {tried} in {seconds:.1f} s{speed}"

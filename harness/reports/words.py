@@ -18,10 +18,14 @@ STEP = 160
 
 
 def lines(outcome: Outcome) -> list[str]:
-    """``wanted:``, ``caught:``, the rows, ``replay:``; or ``reason:``. Empty for a check that is proved."""
+    """``wanted:``, ``caught:``, the rows, ``replay:``; or ``reason:``. Empty for a check that is proved.
+
+    An error has its ``reason:``, how to see more of it, and what had been found by then.
+    """
     if outcome.status is Status.UNRELIABLE:
         return [_labelled("reason", plain(outcome.reason or ""))]
-    found = [line for example in outcome.counterexamples[:EXAMPLES] for line in _example(outcome, example)]
+    found = _error(outcome) if outcome.status is Status.ERROR else []
+    found += [line for example in outcome.counterexamples[:EXAMPLES] for line in _example(outcome, example)]
     left = len(outcome.counterexamples) - EXAMPLES
     if left > 0:
         found.append(f"… and {left} more")
@@ -31,6 +35,11 @@ def lines(outcome: Outcome) -> list[str]:
         how = f"by hand in two sessions: {script.as_posix()}" if by_hand else f"psql -f {script.as_posix()}"
         found.append(_labelled("replay", how))
     return found
+
+
+def traceback(outcome: Outcome) -> list[str]:
+    """The traceback of an error, each line as it stands."""
+    return [_escaped(line) for line in (outcome.traceback or "").splitlines()]
 
 
 def heading(outcome: Outcome) -> str:
@@ -52,6 +61,13 @@ def counted(number: int, noun: str) -> str:
 def plain(text: str) -> str:
     """One line in which nothing can move a terminal's cursor: other white space is a blank, controls are escaped."""
     return _escaped(re.sub(r"\s+", " ", text))
+
+
+def _error(outcome: Outcome) -> list[str]:
+    found = [_labelled("reason", plain(outcome.reason or ""))]
+    if outcome.again is not None:
+        found.append(_labelled("report", f"please, with what this shows: {plain(outcome.again)}"))
+    return found
 
 
 def _example(outcome: Outcome, example: Counterexample) -> Iterator[str]:

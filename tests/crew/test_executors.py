@@ -30,6 +30,7 @@ from harness.outcome import Outcome
 from harness.project.load import load
 from harness.proving.prover import Effort, run
 from tests.cli.conftest import CHECKS, DOWN, SETTINGS, UP, Cli, ended, scratch_databases
+from tests.proving.planted import SITECUSTOMIZE
 
 
 @pytest.fixture
@@ -202,6 +203,30 @@ def test_a_dask_cluster_finds_the_same(cli: Cli, dask: tuple[str, list[subproces
     assert {check["status"] for check in found[0]} >= {"proved", "broken"}
     assert found[2] == found[0][: len(found[2])]
     assert [check["status"] == "proved" for check in found[2]].index(False) == len(found[2]) - 1
+
+
+@pytest.fixture
+def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has every process that is started from here on meet a bug in one check."""
+    directory = tmp_path / "planted"
+    directory.mkdir()
+    (directory / "sitecustomize.py").write_text(SITECUSTOMIZE)
+    monkeypatch.setenv("PYTHONPATH", str(directory))
+
+
+def test_a_bug_costs_one_check_on_a_dask_cluster_too(
+    planted: None, cli: Cli, dask: tuple[str, list[subprocess.Popen[bytes]]]
+) -> None:
+    address, _ = dask
+    found = []
+    for arguments in (("--workers", "1"), ("--scheduler", address)):
+        command = ("test", "--seed", "1", "--report", "json", *arguments)
+        done = cli.run(*command, PYTHONWARNINGS="default", PYTHONPATH=os.environ["PYTHONPATH"])
+        assert done.returncode == 2, done
+        found.append(outcomes(cli))
+    assert found[0] == found[1]
+    assert [check["status"] for check in found[0]].count("error") == 1
+    assert {check["status"] for check in found[0]} == {"proved", "error"}
 
 
 def test_a_dask_cluster_that_loses_its_workers_is_told(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import pytest_plugin
+from tests.proving.planted import SITECUSTOMIZE
 
 from . import shop
 from .conftest import Run
@@ -120,6 +121,20 @@ UNRELIABLE = [
     r"checks/shop/orders.yml:11: check chk_amount is unreliable",
     r"reason: no values of amount found that break amount > 0 and keep the other rules; .*",
 ]
+
+
+def test_a_bug_of_ours_fails_one_item_and_says_what_to_report(project: Path, run: Run) -> None:
+    shop.write(project, {"conftest.py": SITECUSTOMIZE})
+    result = run()
+    result.assert_outcomes(passed=len(ALL) - 1, failed=1)
+    shown = result.stdout.str()
+    assert re.search(
+        r"\nchecks/shop/orders\.yml:11: check chk_amount ended with an error\n"
+        r"reason: KeyError: 'planted', at harness/proving/prover\.py:\d+: this is a bug in harness\n"
+        r"report: please, with what this shows: harness --debug test --select shop\.orders\.check\.chk_amount .*\n"
+        r"Traceback \(most recent call last\):\n",
+        shown,
+    ), shown
 
 
 def test_last_failed_and_exitfirst(project: Path, run: Run) -> None:

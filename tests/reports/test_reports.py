@@ -59,6 +59,18 @@ UNRELIABLE = replace(
     probes=0,
     reason="no scenario could be built",
 )
+ERROR = replace(
+    PROVED,
+    name="shop.orders.unique.number",
+    kind="unique",
+    subject="number",
+    status=Status.ERROR,
+    probes=3,
+    reason="KeyError: 'number', at harness/kinds/unique.py:12: this is a bug in harness",
+    counterexamples=(Counterexample("an index", "none"),),
+    again="harness --debug test --select shop.orders.unique.number --seed 123",
+    traceback="Traceback (most recent call last):\n  File \"x\", line 12\x1b[2J\nKeyError: 'number'\n",
+)
 OUTCOMES = [FACTS, PROVED, BROKEN, UNRELIABLE]
 
 TERMINAL = f"""\
@@ -86,10 +98,10 @@ repeat with: harness test
 """
 
 
-def shown(outcomes: list[Outcome], run: Run = RUN, *, terminal: bool = False) -> str:
+def shown(outcomes: list[Outcome], run: Run = RUN, *, terminal: bool = False, tracebacks: bool = False) -> str:
     file = io.StringIO()
     console = Console(file=file, width=40, force_terminal=terminal, color_system="standard" if terminal else None)
-    report = Terminal(console, run)
+    report = Terminal(console, run, tracebacks=tracebacks)
     report.begin("heading")
     for outcome in outcomes:
         report.add(outcome)
@@ -105,6 +117,44 @@ def test_terminal_colours_the_verdicts() -> None:
     text = shown(OUTCOMES, terminal=True)
     assert "\x1b[32mproved\x1b[0m" in text
     assert "\x1b[1;31mBROKEN\x1b[0m" in text
+
+
+ERROR_LINES = """\
+  ERROR   unique number                           checks/shop/orders.yml:7
+          reason: KeyError: 'number', at harness/kinds/unique.py:12: this is a bug in harness
+          report: please, with what this shows: harness --debug test --select shop.orders.unique.number --seed 123
+          wanted: an index
+          caught: none
+"""
+TRACEBACK_LINES = """\
+          Traceback (most recent call last):
+            File "x", line 12\\x1b[2J
+          KeyError: 'number'
+"""
+ERROR_TOTALS = "1 proved, 0 broken, 0 unreliable, 1 error; 1,283 probes and 0 facts in 2.0 s (642 probes/s)\n"
+
+
+def test_terminal_shows_what_to_report_of_an_error() -> None:
+    text = shown([ERROR, PROVED])
+    assert f"\nshop.orders\n{ERROR_LINES}  proved  " in text
+    assert ERROR_TOTALS in text
+    assert f"{ERROR_LINES}{TRACEBACK_LINES}  proved  " in shown([ERROR, PROVED], tracebacks=True)
+
+
+def test_machines_tell_an_error_from_what_is_unreliable() -> None:
+    root = ElementTree.fromstring(junit.render(RUN, [UNRELIABLE, ERROR, PROVED]))
+    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("3", "0", "2")
+    errors = list(root.iter("error"))
+    assert [each.get("type") for each in errors] == ["unreliable", "error"]
+    assert errors[1].get("message") == ERROR.reason
+    assert "KeyError: 'number'" in (errors[1].text or "").splitlines()
+    document = json.loads(json_report.render(RUN, [UNRELIABLE, ERROR, PROVED], 1.0))
+    totals = {key: document["totals"][key] for key in ("proved", "broken", "unreliable", "error")}
+    assert totals == {"proved": 1, "broken": 0, "unreliable": 1, "error": 1}
+    unreliable, error, proved = document["checks"]
+    assert [check["status"] for check in (unreliable, error, proved)] == ["unreliable", "error", "proved"]
+    assert (error["reason"], error["again"], error["traceback"]) == (ERROR.reason, ERROR.again, ERROR.traceback)
+    assert "traceback" not in unreliable and "again" not in proved
 
 
 def test_only_so_many_counterexamples() -> None:
@@ -190,6 +240,7 @@ def test_json() -> None:
             "proved": 2,
             "broken": 1,
             "unreliable": 1,
+            "error": 0,
             "not_tried": 1,
             "probes": 1344,
             "facts": 1,
@@ -279,6 +330,7 @@ def test_scripts_come_and_go(tmp_path: Path) -> None:
     file = tmp_path / ".harness/repro/shop.orders.accepted_values.status.sql"
     assert file.read_text() == "begin;\nrollback;\n"
     scripts.keep(tmp_path, replace(BROKEN, status=Status.UNRELIABLE, counterexamples=()))
+    scripts.keep(tmp_path, replace(BROKEN, status=Status.ERROR, counterexamples=()))
     assert file.exists()
     scripts.keep(tmp_path, replace(BROKEN, status=Status.PROVED, counterexamples=()))
     assert list(file.parent.iterdir()) == []
