@@ -159,7 +159,7 @@ class _Chosen:
 def _prove(project: Project, asked: _Asked) -> int:
     from harness.cli import workers
     from harness.database.scratch import workspace
-    from harness.proving import draws
+    from harness.proving import draws, seeding
     from harness.proving.prover import Effort
     from harness.reports.run import Run
     from harness.reports.terminal import Terminal
@@ -170,16 +170,19 @@ def _prove(project: Project, asked: _Asked) -> int:
     effort = Effort.of(profile.scenarios, profile.seed if asked.seed is None else asked.seed, profile.name)
     means = workers.Means(asked.workers, asked.scheduler, asked.target, chosen.durations, asked.fail_fast)
     with open_target(project, asked.target) as server, workspace(server, project, chosen.modules) as databases:
-        run = Run(project.name, server.description, profile.name, effort.scenarios, effort.seed, len(chosen.checks))
+        broken = seeding.outcomes(databases.left_out())
+        selected = len(broken) + len(chosen.checks)
+        run = Run(project.name, server.description, profile.name, effort.scenarios, effort.seed, selected)
         with closing(Terminal(_console(), run, tracebacks=debugging())) as terminal:
             with means.open(databases, chosen.there, chosen.checks, effort) as crew:
                 contents = _contents(project, chosen.checks, crew.catalog)
                 terminal.begin(f"{server.description}, {contents}{chosen.shard}{crew.size}")
                 started = time.perf_counter()
-                outcomes = list(_told(crew, terminal, project.root))
+                outcomes = list(_told(crew, broken, terminal, project.root, asked.fail_fast))
                 seconds = time.perf_counter() - started
-            failed = [outcome.name for outcome in outcomes if outcome.status is not Status.PROVED]
-            repeat = _repeat(run, failed, asked) if failed or profile.name == "ci" else None
+            failed = [outcome for outcome in outcomes if outcome.status is not Status.PROVED]
+            checks = [outcome.name for outcome in failed if outcome.kind != seeding.KIND]  # seeds come with any check
+            repeat = _repeat(run, checks, asked) if failed or profile.name == "ci" else None
             terminal.end(seconds, repeat)
     workers.remember(project.root, asked.shard, asked.durations, chosen.declared, outcomes)
     directory = Path(asked.report_dir) if asked.report_dir else project.root / ".harness" / "reports"
@@ -189,8 +192,13 @@ def _prove(project: Project, asked: _Asked) -> int:
     return FINDINGS if failed else CLEAN
 
 
-def _told(crew: Crew, terminal: Terminal, root: Path) -> Iterator[Outcome]:
-    """The outcomes, each with its script and its line as it comes."""
+def _told(crew: Crew, broken: Sequence[Outcome], terminal: Terminal, root: Path, fail_fast: bool) -> Iterator[Outcome]:
+    """The outcomes, first those of seeds that are ``broken``, each with its script and its line as it comes."""
+    for outcome in broken:
+        terminal.add(outcome)
+        yield outcome
+        if fail_fast:
+            return
     for outcome in crew.outcomes(terminal.tried):
         scripts.keep(root, outcome)
         terminal.add(outcome)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import errors, sql
 
+from harness.database.accepted import LeftOut
 from harness.database.connection import Connection
 from harness.errors import TargetError
 
@@ -30,18 +31,23 @@ SESSION_ENDS_SECONDS = 10
 
 @dataclass(frozen=True)
 class Template:
-    """A database that scratch databases are cloned from. ``root`` is a hash of the project's directory."""
+    """A database that scratch databases are cloned from. ``root`` is a hash of the project's directory.
+
+    ``left_out`` are the rows of the seeds that the schema refuses: every run that uses it has to tell.
+    """
 
     name: str
     project: str
     root: str
     modules: tuple[str, ...]
     roles: tuple[str, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
     def comment(self) -> str:
         """The text of its COMMENT, which :func:`templates` reads."""
         facts = {"harness": 1, "kind": "template", "project": self.project, "root": self.root}
-        return json.dumps({**facts, "modules": self.modules, "roles": self.roles})
+        left_out = [each.facts() for each in self.left_out]
+        return json.dumps({**facts, "modules": self.modules, "roles": self.roles, "left_out": left_out})
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,8 @@ def templates(connection: Connection) -> tuple[Template, ...]:
             facts = json.loads(comment or "")
             if TEMPLATE.fullmatch(name) and facts["harness"] == 1:
                 modules, made = tuple(facts["modules"]), tuple(facts["roles"])
-                found.append(Template(name, facts["project"], facts["root"], modules, made))
+                left_out = tuple(map(LeftOut.of, facts.get("left_out", ())))
+                found.append(Template(name, facts["project"], facts["root"], modules, made, left_out))
     return tuple(found)
 
 

@@ -21,6 +21,7 @@ import psycopg
 from psycopg import sql
 
 from harness.database import keeper
+from harness.database.accepted import LeftOut
 from harness.database.connection import Connection, Server
 from harness.errors import Place, ProjectError, StatementError, TargetError
 from harness.project.model import Module, Project, Step
@@ -28,14 +29,16 @@ from harness.project.model import Module, Project, Step
 FORMAT = 1  # of templates; raise it when the same files would give another database
 _NOT_THERE = ("3F000", "42P01", "42704", "42883")  # no such schema, table, type or role, function
 _STRATEGIES = 150000  # the version that lets one choose how a database is copied
-Build = Callable[[Connection, Project, tuple[Module, ...]], None]
+Build = Callable[[Connection, Project, tuple[Module, ...]], tuple[LeftOut, ...] | None]
 
 
-def apply_and_load(connection: Connection, project: Project, modules: tuple[Module, ...]) -> None:
-    """What a template holds: ``base:``, then the modules' migrations or another tool's, and the modules' seeds."""
-    from harness.database import adopted, extensions
+def apply_and_load(connection: Connection, project: Project, modules: tuple[Module, ...]) -> tuple[LeftOut, ...]:
+    """What a template holds: ``base:``, then the modules' migrations or another tool's, and the modules' seeds.
+
+    Returns the rows of the seeds that the schema refuses, and that are not there.
+    """
+    from harness.database import accepted, adopted, extensions
     from harness.database.migrate import apply
-    from harness.database.seeds import load
 
     if project.adopted:
         adopted.build(connection, project)
@@ -43,7 +46,7 @@ def apply_and_load(connection: Connection, project: Project, modules: tuple[Modu
         adopted.prepare(connection, project)
         extensions.require_own(connection, modules, root=project.root)
         apply(connection, project, modules)
-    load(connection, modules, root=project.root)
+    return accepted.load(connection, modules, root=project.root)
 
 
 @contextmanager
@@ -121,6 +124,11 @@ class Workspace:
                     self._build(wanted)
         return wanted.name
 
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """The rows of the seeds that are not in the template, since the schema refuses them."""
+        name = self.template()
+        return next((each.left_out for each in keeper.templates(self.maintenance) if each.name == name), ())
+
     def clone(self) -> str:
         """A scratch database with migrations and seeds; returns its name."""
         return self._create(self.template())
@@ -186,7 +194,7 @@ class Workspace:
         self._comment(name, keeper.build_comment(wanted.root, before))
         try:
             with self.connect(name) as connection:
-                self.build(connection, self.project, self.modules)
+                left_out = self.build(connection, self.project, self.modules) or ()
         except BaseException as error:
             with suppress(psycopg.Error, TargetError):
                 self.drop(name)
@@ -198,7 +206,7 @@ class Workspace:
         made = set(_named_in(self.project, keeper.roles(self.maintenance) - before))
         made.update(role for template in older for role in template.roles)
         with keeper.translated(self.maintenance):
-            self._finish(name, replace(wanted, roles=tuple(sorted(made))))
+            self._finish(name, replace(wanted, roles=tuple(sorted(made)), left_out=left_out))
         self._drop_outdated(older)
 
     def _finish(self, name: str, template: keeper.Template) -> None:

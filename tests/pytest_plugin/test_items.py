@@ -245,6 +245,29 @@ def test_workers_share_the_items_and_one_seed(project: Path, run: Run, scratch: 
     assert scratch() == set()
 
 
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_seeds_that_the_schema_refuses_are_told_and_the_run_is_not_green(
+    project: Path, run: Run, workers: tuple[str, ...]
+) -> None:
+    shop.write(
+        project,
+        {
+            "seeds/shop/customers.csv": shop.SEEDS + "3,ada@example.org\n",
+            "tests/test_own.py": "def test_own(harness_database): pass\n",
+        },
+    )
+    result = run("checks", "-k", "shop.customers", *workers)
+    result.assert_outcomes(passed=2, deselected=0 if workers else 9)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    said = "harness: seeds/shop/customers.csv:4: seeds customers.csv is broken"
+    assert result.outlines.count(said) == 1
+    result.stdout.fnmatch_lines(["caught: refused by customers_email_key (23505)"])
+    # A test of one's own would miss them.
+    own = run("tests")
+    own.assert_outcomes(errors=1)
+    own.stdout.fnmatch_lines(["seeds/shop/customers.csv:4: refused by customers_email_key (23505), so the *"])
+
+
 def test_an_interrupt_leaves_nothing(project: Path, run: Run, scratch: Callable[[], set[str]]) -> None:
     conftest = """
         def pytest_runtest_logreport(report):
