@@ -1,11 +1,12 @@
-"""One line a check while the run goes on, what is wrong with the broken ones, and the totals."""
+"""One line a check while the run goes on, and what is wrong with the broken ones; at last what is not green, totals."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.outcome import Outcome, Status
-from harness.reports import words
+from harness.reports import closing, words
 from harness.reports.run import Run, Totals
 
 if TYPE_CHECKING:
@@ -30,12 +31,16 @@ _STYLE = {
 
 
 class Terminal:
-    """Writes to a console. Colours and the progress line are for terminals; a pipe gets plain, unwrapped lines."""
+    """Writes to a console. Colours and the progress line are for terminals; a pipe gets plain, unwrapped lines.
 
-    def __init__(self, console: Console, run: Run, *, tracebacks: bool = False) -> None:
+    Where it is ``quiet`` nothing is said of checks that are proved.
+    """
+
+    def __init__(self, console: Console, run: Run, *, tracebacks: bool = False, quiet: bool = False) -> None:
         self._console = console
         self._run = run
         self._tracebacks = tracebacks
+        self._quiet = quiet
         self._totals = Totals()
         self._heading: str | None = None
         self._tried = 0
@@ -56,6 +61,11 @@ class Terminal:
     def add(self, outcome: Outcome) -> None:
         """One more check."""
         self._totals.add(outcome)
+        if not (self._quiet and outcome.status is Status.PROVED):
+            self._told(outcome)
+        self._progress()
+
+    def _told(self, outcome: Outcome) -> None:
         heading = words.heading(outcome)
         if heading != self._heading:
             self._heading = heading
@@ -65,29 +75,40 @@ class Terminal:
             self._line(f"{INDENT}{line}")
         for line in words.traceback(outcome) if self._tracebacks else ():
             self._line(f"{INDENT}{line}")
-        self._progress()
 
     def tried(self, count: int) -> None:
         """So many more checks are done; their lines come when it is their turn."""
         self._tried += count
         self._progress()
 
-    def end(self, seconds: float, repeat: str | None) -> None:
-        """The totals, and how to see this again."""
-        self.close()
-        left = self._run.selected - self._totals.checks
-        self._line(f"\n{totals(self._totals, seconds)}", "green" if self._totals.clean else "red")
-        if left:
-            self._line(f"{left} not tried: --fail-fast")
+    def end(self, outcomes: Sequence[Outcome], seconds: float, repeat: str | None) -> None:
+        """What is not green, the totals, and how to see this again. ``outcomes`` are all, in the files' order."""
+        self._end(outcomes, seconds, "--fail-fast")
         if repeat is not None:
             self._line(f"repeat with: {repeat}")
+
+    def broken_off(self, outcomes: Sequence[Outcome], seconds: float, why: str, resume: str) -> None:
+        """The same of a run that did not come to its end, with the command that goes on with it."""
+        self._end(outcomes, seconds, why)
+        self._line(f"go on with: {resume}")
+
+    def _end(self, outcomes: Sequence[Outcome], seconds: float, why: str) -> None:
+        self.close()
+        for status, title, lines in closing.groups(outcomes):
+            self._line(f"\n{title}", _STYLE[status])
+            for line in lines:
+                self._line(f"  {line}")
+        found = Totals.of(outcomes)
+        left = self._run.selected - found.checks
+        self._line(f"\n{totals(found, seconds)}", "green" if found.clean and not left else "red")
+        if left:
+            self._line(f"{left} not tried: {why}")
 
     def _check(self, outcome: Outcome) -> None:
         from rich.text import Text
 
         label = words.plain(outcome.label)
-        place = f"{outcome.place.path.as_posix()}:{outcome.place.line}"
-        right = _effort(outcome) if outcome.status is Status.PROVED else words.plain(place)
+        right = _effort(outcome) if outcome.status is Status.PROVED else words.plain(words.where(outcome))
         label = f"{label}  {right:>{max(0, WIDTH - len(label) - 2)}}"
         text = Text("  ")
         text.append(f"{_WORD[outcome.status]:<6}", _STYLE[outcome.status])

@@ -47,6 +47,11 @@ def heading(outcome: Outcome) -> str:
     return outcome.table or outcome.module
 
 
+def where(outcome: Outcome) -> str:
+    """``checks/shop/orders.yml:7``."""
+    return f"{outcome.place.path.as_posix()}:{outcome.place.line}"
+
+
 def row(values: dict[str, str | None]) -> str:
     """``id='0' name='a'``: what is not null, each value as a literal, long ones cut."""
     shown = [f"{plain(column)}={_value(value)}" for column, value in values.items() if value is not None]

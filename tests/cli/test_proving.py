@@ -38,6 +38,9 @@ app.items
           caught: no constraint on app.items: items_amount_positive
           replay: psql -f .harness/repro/app.items.check.items_amount_positive.sql
 
+broken, caught: accepted
+  app.items.check.items_amount_positive  checks/app/items.yml:4
+
 0 proved, 1 broken, 0 unreliable; 58 probes and 0 facts in N s (N probes/s)
 repeat with: harness test --select app.items.check.items_amount_positive --profile dev --seed 1
 """

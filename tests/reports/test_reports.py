@@ -14,8 +14,8 @@ from rich.console import Console
 
 from harness.errors import Place
 from harness.outcome import Counterexample, Outcome, Status
+from harness.reports import closing, junit, scripts, words
 from harness.reports import json as json_report
-from harness.reports import junit, scripts, words
 from harness.reports.run import Run
 from harness.reports.terminal import Terminal
 
@@ -92,25 +92,74 @@ shop.orders
   UNRELIABLE  row_security a user sees their own orders, and nobody else's  checks/shop/orders.yml:7
           reason: no scenario could be built
 
+broken, caught: accepted
+  shop.orders.accepted_values.status  checks/shop/orders.yml:7
+
+unreliable: no scenario could be built
+  shop.orders.row_security.a user sees their own orders, and nobody else's  checks/shop/orders.yml:7
+
 2 proved, 1 broken, 1 unreliable; 1,344 probes and 1 fact in 2.0 s (672 probes/s)
 1 not tried: --fail-fast
 repeat with: harness test
 """
 
 
-def shown(outcomes: list[Outcome], run: Run = RUN, *, terminal: bool = False, tracebacks: bool = False) -> str:
+def shown(outcomes: list[Outcome], run: Run = RUN, *, terminal: bool = False, **given: bool) -> str:
     file = io.StringIO()
     console = Console(file=file, width=40, force_terminal=terminal, color_system="standard" if terminal else None)
-    report = Terminal(console, run, tracebacks=tracebacks)
+    report = Terminal(console, run, **given)
     report.begin("heading")
     for outcome in outcomes:
         report.add(outcome)
-    report.end(2.0, "harness test")
+    report.end(outcomes, 2.0, "harness test")
     return file.getvalue()
 
 
 def test_terminal() -> None:
     assert shown(OUTCOMES) == TERMINAL
+
+
+def test_quiet_says_nothing_of_what_is_proved() -> None:
+    lines = TERMINAL.splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith("  proved")]
+    assert shown(OUTCOMES, quiet=True) == "".join(kept).replace("\nshop\n\n", "\n")
+    assert shown([PROVED, FACTS], replace(RUN, selected=2), quiet=True).splitlines()[:2] == ["heading", ""]
+
+
+def test_what_is_not_green_is_listed_by_reason_in_the_files_order() -> None:
+    other = replace(BROKEN, name="shop.orders.check.z", counterexamples=(Counterexample("w", "refused by x (23514)"),))
+    late = replace(BROKEN, name="shop.orders.check.late", place=Place(Path("checks/shop/late.yml"), 1))
+    wordy = replace(UNRELIABLE, name="shop.wordy", reason="long\n" * 60)
+    error = replace(BROKEN, name="shop.error", status=Status.ERROR, reason="KeyError: 'x'")
+    assert closing.groups([error, UNRELIABLE, other, PROVED, BROKEN, wordy, late]) == [
+        (Status.BROKEN, "broken, caught: refused by x (23514)", ["shop.orders.check.z  checks/shop/orders.yml:7"]),
+        (
+            Status.BROKEN,
+            "broken, caught: accepted",
+            [
+                "shop.orders.accepted_values.status  checks/shop/orders.yml:7",
+                "shop.orders.check.late  checks/shop/late.yml:1",
+            ],
+        ),
+        (
+            Status.UNRELIABLE,
+            "unreliable: no scenario could be built",
+            [f"{UNRELIABLE.name}  checks/shop/orders.yml:7"],
+        ),
+        (Status.UNRELIABLE, f"unreliable: {'long ' * 32}…", ["shop.wordy  checks/shop/orders.yml:7"]),
+        (Status.ERROR, "error: KeyError: 'x'", ["shop.error  checks/shop/orders.yml:7"]),
+    ]
+
+
+def test_a_run_that_is_broken_off_says_what_is_left_and_how_to_go_on() -> None:
+    file = io.StringIO()
+    report = Terminal(Console(file=file), RUN)
+    report.broken_off([PROVED], 2.0, "interrupted", "harness test --resume")
+    assert file.getvalue().splitlines()[-3:] == [
+        "1 proved, 0 broken, 0 unreliable; 1,280 probes and 0 facts in 2.0 s (640 probes/s)",
+        "4 not tried: interrupted",
+        "go on with: harness test --resume",
+    ]
 
 
 def test_terminal_colours_the_verdicts() -> None:
