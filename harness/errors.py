@@ -5,6 +5,7 @@
     HarnessError               could not run: exit code 2
     ├── ProjectError           the project's own files: YAML, names, missing files
     │   └── SeedError          a seed file: its line and column
+    │       └── SeedRefused    the file is well, and the schema refuses a row of it
     ├── MigrationError         files and ledger disagree: edited, gap, out of order, half applied
     │   └── StatementError     PostgreSQL refused a statement of a file: line, caret, hint
     ├── TargetError            no server, no connection, not enough privileges, too old
@@ -84,6 +85,10 @@ class ProjectError(HarnessError):
 
 class SeedError(ProjectError):
     """A seed file cannot be loaded; the place is the line of the cell."""
+
+
+class SeedRefused(SeedError):
+    """A rule of the schema refuses a row of a seed file."""
 
 
 class MigrationError(HarnessError):

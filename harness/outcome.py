@@ -9,11 +9,12 @@ from harness.errors import Place
 
 
 class Status(enum.Enum):
-    """Unreliable is never green: nothing was shown."""
+    """Unreliable is never green: nothing was shown. Error is no word about the rule: trying it went wrong."""
 
     PROVED = "proved"
     BROKEN = "broken"
     UNRELIABLE = "unreliable"
+    ERROR = "error"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Outcome:
     """The verdict on one check.
 
     ``probes`` counts the statements tried on the server, ``facts`` what was compared with the catalog,
-    ``seconds`` is wall time. ``reason`` says why a check is unreliable.
+    ``seconds`` is wall time. ``reason`` says why a check is unreliable, or what the error was; of an error ``again`` is
+    the command that tries this check alone, and ``traceback`` what a report of it needs.
     """
 
     name: str
@@ -53,6 +55,8 @@ class Outcome:
     seconds: float = 0.0
     reason: str | None = None
     counterexamples: tuple[Counterexample, ...] = field(default=())
+    again: str | None = None
+    traceback: str | None = field(default=None, repr=False)
 
     @property
     def label(self) -> str:

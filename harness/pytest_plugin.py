@@ -62,8 +62,11 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["harness_seed"] = node.config.stash[_OPTIONS].spare_seed
 
 
-def pytest_sessionfinish() -> None:
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     workbench.close_all()
+    terminal: Any = session.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None and exitstatus == pytest.ExitCode.OK and _refused(terminal):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -90,6 +93,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for text in _refused(terminalreporter):
+        terminalreporter.write_line(f"harness: {text}", red=True)
     found: list[dict[str, Any]] = [dict(report.user_properties) for report in _reports(terminalreporter)]
     found = [properties for properties in found if "harness_probes" in properties]
     if found:
@@ -100,7 +105,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 class NotProved(Exception):
-    """A check is broken or unreliable."""
+    """A check is broken or unreliable, or ended with an error."""
 
     def __init__(self, outcome: Outcome, script_error: OSError | None) -> None:
         super().__init__(outcome.name)
@@ -177,6 +182,7 @@ class CheckItem(pytest.Item):
             ("harness_probes", outcome.probes),
             ("harness_facts", outcome.facts),
             ("harness_seed", bench.effort.seed),
+            *(("harness_refused", "\n".join(_words(outcome))) for outcome in bench.broken_seeds),
         ]
         unwritten = None
         try:
@@ -191,7 +197,7 @@ class CheckItem(pytest.Item):
         if isinstance(error, HarnessError):
             return str(withheld(self._root, error))
         if isinstance(error, NotProved):
-            return "\n".join(_words(error))
+            return "\n".join(_words(error.outcome, error.script_error))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
@@ -296,22 +302,30 @@ def _label(text: str) -> str:
     return re.sub(r"\s+", " ", text).replace("::", ":")
 
 
-def _words(error: NotProved) -> Iterator[str]:
+def _words(outcome: Outcome, script_error: OSError | None = None) -> Iterator[str]:
+    from harness.outcome import Status
     from harness.reports import words
 
-    outcome = error.outcome
     place = f"{outcome.place.path.as_posix()}:{outcome.place.line}"
-    yield f"{place}: {words.plain(outcome.label)} is {outcome.status.value}"
+    came = "ended with an error" if outcome.status is Status.ERROR else f"is {outcome.status.value}"
+    yield f"{place}: {words.plain(outcome.label)} {came}"
     lines = words.lines(outcome)
-    if error.script_error is not None:
+    if script_error is not None:
         lines = [line for line in lines if not line.startswith("replay:")]
-        lines.append(f"replay: not written, {error.script_error.strerror or error.script_error}")
+        lines.append(f"replay: not written, {script_error.strerror or script_error}")
     yield from lines
+    yield from words.traceback(outcome)
 
 
 def _reports(terminalreporter: pytest.TerminalReporter) -> Iterator[pytest.TestReport]:
     for reports in terminalreporter.stats.values():
         yield from (report for report in reports if isinstance(report, pytest.TestReport) and report.when == "call")
+
+
+def _refused(terminalreporter: pytest.TerminalReporter) -> list[str]:
+    """What is said of seeds that the schema refuses: no item stands for them, and yet the run is not green."""
+    properties = [each for report in _reports(terminalreporter) for each in report.user_properties]
+    return list(dict.fromkeys(str(text) for name, text in properties if name == "harness_refused"))
 
 
 def _bench(request: pytest.FixtureRequest) -> workbench.Workbench:

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, SeedRefused
 
 if TYPE_CHECKING:
     import psycopg
@@ -77,7 +77,15 @@ class Workbench:
 
         profile = self.project.profile(self._options.profile)
         seeds = (self._options.seed, profile.seed, self._options.spare_seed)
-        return Effort(profile.scenarios, next(seed for seed in seeds if seed is not None))
+        seed = next(seed for seed in seeds if seed is not None)
+        return Effort(profile.scenarios, seed, profile=profile.name)
+
+    @cached_property
+    def broken_seeds(self) -> list[Outcome]:
+        """The outcomes of seeds that the schema refuses in part: the checks are proved without those rows."""
+        from harness.proving import seeding
+
+        return seeding.outcomes(self._workspace.left_out())
 
     def prove(self, check: Check) -> Outcome:
         """The verdict on one of the checks."""
@@ -110,10 +118,17 @@ class Workbench:
     @cached_property
     def reader(self) -> psycopg.Connection[Any]:
         """A connection to a database with migrations and seeds, in which nobody writes."""
-        return self._stack.enter_context(self._workspace.connect(self._workspace.clone()))
+        return self._stack.enter_context(self._workspace.connect(self._whole()))
 
     @cached_property
     def _database(self) -> str:
+        return self._whole()
+
+    def _whole(self) -> str:
+        """A clone with all seeds. Raises :class:`SeedRefused` where some are left out: people's tests count on them."""
+        for outcome in self.broken_seeds:
+            caught = outcome.counterexamples[0].caught
+            raise SeedRefused(f"{caught}, so the database of this test would lack rows", place=outcome.place)
         return self._workspace.clone()
 
     @cached_property

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 KEPT = "scripts, reports and the data of private servers"
 F = TypeVar("F", bound=Callable[..., Any])
 
+CLEAN = 0
+FINDINGS = 1
+COULD_NOT_RUN = 2
+INTERRUPTED = 130
+
 target_option: Callable[[F], F] = click.option(
     "--target",
     metavar="NAME|DSN",
@@ -31,6 +36,16 @@ target_option: Callable[[F], F] = click.option(
 yes_option: Callable[[F], F] = click.option(
     "--yes", is_flag=True, help="Change a server that is not the tool's own without asking."
 )
+
+
+def wants_tracebacks(debug: bool) -> bool:
+    """Whether the flag ``--debug`` or its variable asks for the traceback of an error."""
+    return debug or bool(os.environ.get("HARNESS_DEBUG"))
+
+
+def debugging() -> bool:
+    """Whether the call that goes on is to show tracebacks."""
+    return wants_tracebacks(bool(click.get_current_context().find_root().params.get("debug")))
 
 
 def project_directory() -> Path:

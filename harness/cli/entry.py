@@ -18,14 +18,10 @@ from typing import NoReturn
 import click
 
 from harness.cli import interrupts, streams
-from harness.cli.common import withheld
+from harness.cli.common import COULD_NOT_RUN, INTERRUPTED, wants_tracebacks, withheld
 from harness.cli.verbs import harness
 from harness.errors import LONGEST, HarnessError, shortened
 from harness.reports.words import visible
-
-FINDINGS = 1
-COULD_NOT_RUN = 2
-INTERRUPTED = 130
 
 _USAGE = 300
 """Characters that click says of how a verb is called, before it says what is wrong."""
@@ -66,7 +62,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    debug = "--debug" in arguments or bool(os.environ.get("HARNESS_DEBUG"))
+    debug = wants_tracebacks("--debug" in arguments)
     try:
         code = _invoke(arguments)
         sys.stdout.flush()

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import heapq
+import itertools
 import os
 import shlex
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness import files
-from harness.cli.common import load_project, open_target, target_option
-from harness.errors import ProjectError
+from harness.cli import interrupts
+from harness.cli.common import CLEAN, COULD_NOT_RUN, FINDINGS, debugging, load_project, open_target, target_option
+from harness.errors import HarnessError, ProjectError
 from harness.outcome import Outcome, Status
-from harness.reports import scripts
 from harness.reports.words import counted
 from harness.workbench import default_profile
 
@@ -25,10 +28,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.catalog.model import Catalog
+    from harness.cli.progress import Progress
     from harness.cli.workers import Crew
     from harness.crew import Durations, Shard
     from harness.declarations import Check
     from harness.project.model import Module, Project
+    from harness.reports.journal import Interrupted, Journal, Origin
     from harness.reports.run import Run
     from harness.reports.terminal import Terminal
 
@@ -84,6 +89,8 @@ class _Shards(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Repeat the run that said this number.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first check that is not proved.")
+@click.option("--resume", is_flag=True, help="Go on with the run that was interrupted.")
+@click.option("--quiet", is_flag=True, help="Say nothing of checks that are proved.")
 @click.option("--workers", type=_Workers(), default="auto", metavar="N|auto", help="Processes.  [default: auto]")
 @click.option("--scheduler", metavar="ADDRESS", help="Prove on the workers of a Dask cluster, tcp://host:8786.")
 @click.option("--shard", type=_Shards(), metavar="I/N", help="Only the I-th of N parts that take equally long.")
@@ -113,6 +120,8 @@ class _Asked:
     profile: str | None
     seed: int | None
     fail_fast: bool
+    resume: bool
+    quiet: bool
     workers: int | None
     scheduler: str | None
     shard: Shard | None
@@ -158,43 +167,139 @@ class _Chosen:
 
 def _prove(project: Project, asked: _Asked) -> int:
     from harness.cli import workers
+    from harness.cli.progress import Progress
     from harness.database.scratch import workspace
-    from harness.proving import draws
+    from harness.proving import draws, seeding
     from harness.proving.prover import Effort
+    from harness.reports import journal
     from harness.reports.run import Run
     from harness.reports.terminal import Terminal
 
     chosen = _Chosen.of(project, asked)
     profile = project.profile(asked.profile or default_profile(os.environ))
     draws.settle()
-    effort = Effort.of(profile.scenarios, profile.seed if asked.seed is None else asked.seed)
+    file = journal.path(project.root, str(asked.shard or ""))
+    resumed = journal.Interrupted.read(file) if asked.resume else None
+    seeds = (asked.seed, profile.seed, resumed.seed if resumed else None)
+    seed = next((seed for seed in seeds if seed is not None), None)
+    effort = Effort.of(profile.scenarios, seed, profile.name)
     means = workers.Means(asked.workers, asked.scheduler, asked.target, chosen.durations, asked.fail_fast)
     with open_target(project, asked.target) as server, workspace(server, project, chosen.modules) as databases:
-        run = Run(project.name, server.description, profile.name, effort.scenarios, effort.seed, len(chosen.checks))
-        with closing(Terminal(_console(), run)) as terminal:
-            with means.open(databases, chosen.there, chosen.checks, effort) as crew:
+        broken = seeding.outcomes(databases.left_out())
+        selected = len(broken) + len(chosen.checks)
+        run = Run(project.name, server.description, profile.name, effort.scenarios, effort.seed, selected)
+        origin = _origin(project, chosen, run, databases.template())
+        if resumed is not None:
+            resumed.require(origin)
+        known = _known(chosen.checks, resumed)
+        left = [place for place in range(len(chosen.checks)) if place not in known]
+        with closing(Terminal(_console(), run, tracebacks=debugging(), quiet=asked.quiet)) as terminal:
+            with (
+                means.open(databases, chosen.there, [chosen.checks[place] for place in left], effort) as crew,
+                closing(_journal(file, resumed)) as kept,
+            ):
                 contents = _contents(project, chosen.checks, crew.catalog)
-                terminal.begin(f"{server.description}, {contents}{chosen.shard}{crew.size}")
-                for each in databases.left_out():
+                terminal.begin(f"{server.description}, {contents}{chosen.shard}{crew.size}{_taken_over(known)}")
+                for each in databases.skipped():
                     terminal.note(f"not run in scratch databases: {each}")
-                started = time.perf_counter()
-                outcomes = list(_told(crew, terminal, project.root))
-                seconds = time.perf_counter() - started
-            failed = [outcome.name for outcome in outcomes if outcome.status is not Status.PROVED]
-            repeat = _repeat(run, failed, asked) if failed or profile.name == "ci" else None
-            terminal.end(seconds, repeat)
+                if resumed is None:
+                    kept.begin(origin, effort.seed, _resume(run, asked))
+                before = resumed.seconds if resumed else 0.0
+                progress = Progress(
+                    terminal, kept, project.root, chosen.checks, tables=not crew.in_order, before=before
+                )
+                try:
+                    _tell(crew, broken, known, left, progress, terminal, asked.fail_fast)
+                except BaseException as error:
+                    # Before anything is tidied up: whoever interrupts a run may not wait for that.
+                    with suppress(OSError):
+                        if _tell_so_far(error, progress, terminal, _resume(run, asked)):
+                            _write(asked, project.root, run, progress.outcomes, progress.seconds)
+                    raise
+                seconds, outcomes = progress.seconds, progress.outcomes
+                kept.end()
+            failed = [outcome for outcome in outcomes if outcome.status is not Status.PROVED]
+            checks = [outcome.name for outcome in failed if outcome.kind != seeding.KIND]  # seeds come with any check
+            repeat = _repeat(run, checks, asked) if failed or profile.name == "ci" else None
+            terminal.end(outcomes, seconds, repeat)
     workers.remember(project.root, asked.shard, asked.durations, chosen.declared, outcomes)
-    directory = Path(asked.report_dir) if asked.report_dir else project.root / ".harness" / "reports"
-    _write(asked.report, directory, run, outcomes, seconds)
-    return int(bool(failed))
+    _write(asked, project.root, run, outcomes, seconds)
+    if any(outcome.status is Status.ERROR for outcome in outcomes):
+        return COULD_NOT_RUN
+    return FINDINGS if failed else CLEAN
 
 
-def _told(crew: Crew, terminal: Terminal, root: Path) -> Iterator[Outcome]:
-    """The outcomes, each with its script and its line as it comes."""
-    for outcome in crew.outcomes(terminal.tried):
-        scripts.keep(root, outcome)
-        terminal.add(outcome)
-        yield outcome
+def _tell(
+    crew: Crew,
+    broken: Sequence[Outcome],
+    known: Mapping[int, Outcome],
+    left: Sequence[int],
+    progress: Progress,
+    terminal: Terminal,
+    fail_fast: bool,
+) -> None:
+    """Takes the outcomes as they come: of seeds that are ``broken``, those that are ``known``, and what is ``left``."""
+    for outcome in broken:
+        progress.add_seeds(outcome)
+        if fail_fast:
+            return
+    found = ((left[place], outcome) for place, outcome in crew.outcomes(terminal.tried))
+    old = iter(sorted(known.items(), key=itemgetter(0)))
+    for place, outcome in heapq.merge(old, found, key=itemgetter(0)) if crew.in_order else itertools.chain(old, found):
+        progress.add(place, outcome, known=place in known)
+        if fail_fast and outcome.status is not Status.PROVED:
+            return
+
+
+def _tell_so_far(error: BaseException, progress: Progress, terminal: Terminal, resume: str) -> bool:
+    """What a run has found that a signal or a lost server ended; whether it was one of these."""
+    interrupted = isinstance(error, KeyboardInterrupt) or interrupts.seen()
+    if not interrupted and not isinstance(error, HarnessError):
+        return False
+    progress.tell_rest()
+    terminal.broken_off(progress.outcomes, progress.seconds, "interrupted" if interrupted else "broken off", resume)
+    return True
+
+
+def _origin(project: Project, chosen: _Chosen, run: Run, template: str) -> Origin:
+    """What the outcomes of a run follow from."""
+    from harness.crew.job import versions
+
+    texts = [(path.as_posix(), path.read_bytes()) for module in project.modules for path in module.checks]
+    return {
+        "check files": _hash(repr(texts)),
+        "selected checks": _hash(repr([check.name for check in chosen.checks])),
+        "schema and seeds": template,
+        "profile": f"{run.profile}, {counted(run.scenarios, 'scenario')}",
+        "seed": str(run.seed),
+        "server": run.server,
+        "versions": versions(),
+    }
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _known(checks: Sequence[Check], resumed: Interrupted | None) -> dict[int, Outcome]:
+    """The outcomes that need not be found again, by place; what ended with an error is tried again."""
+    outcomes = resumed.outcomes if resumed is not None else {}
+    found = {place: outcomes[check.name] for place, check in enumerate(checks) if check.name in outcomes}
+    return {place: outcome for place, outcome in found.items() if outcome.status is not Status.ERROR}
+
+
+def _taken_over(known: Mapping[int, Outcome]) -> str:
+    return f", {len(known)} taken over" if known else ""
+
+
+def _journal(file: Path, resumed: Interrupted | None) -> Journal:
+    from harness.reports.journal import Journal
+
+    if resumed is None:
+        return Journal(file)
+    kept = Journal(file, resumed.run)
+    kept.resume()
+    return kept
 
 
 def _refuse_nothing(declared: Sequence[Check], chosen: Sequence[Check]) -> None:
@@ -219,6 +324,11 @@ def _contents(project: Project, chosen: Sequence[Check], catalog: Catalog) -> st
     tables = {check.table for check in chosen}
     rules = sum(table.rules for name, table in catalog.tables.items() if name in tables)
     return f"{names}: {counted(migrations, 'migration')}, {counted(rules, 'rule')}, {counted(len(chosen), 'check')}"
+
+
+def _resume(run: Run, asked: _Asked) -> str:
+    """The command that goes on with this run."""
+    return f"{_repeat(run, (), asked)} --resume"
 
 
 def _repeat(run: Run, failed: Sequence[str], asked: _Asked) -> str:
@@ -250,9 +360,10 @@ def _console() -> Console:
     return Plain(highlight=False, file=streams.raw())
 
 
-def _write(formats: Sequence[str], directory: Path, run: Run, outcomes: Sequence[Outcome], seconds: float) -> None:
+def _write(asked: _Asked, root: Path, run: Run, outcomes: Sequence[Outcome], seconds: float) -> None:
     from harness.reports import json, junit
 
-    for each in formats:
+    directory = Path(asked.report_dir) if asked.report_dir else root / ".harness" / "reports"
+    for each in asked.report:
         text = junit.render(run, outcomes) if each == "junit" else json.render(run, outcomes, seconds)
         files.write(directory / REPORTS[each], text)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.crew import Durations, Job, OwnServer, Shard, SharedServer, Work, chunks, prove
 from harness.crew.durations import FILE, record
+from harness.crew.prove import Placed
 from harness.outcome import Outcome, Status
 
 if TYPE_CHECKING:
@@ -28,11 +29,13 @@ MOST = 8
 
 @dataclass(frozen=True)
 class Crew:
-    """A run that has begun. ``outcomes`` takes what wants to hear how many checks are done."""
+    """A run that has begun. ``outcomes`` takes what wants to hear how many checks are done; they come ``in_order`` of
+    the run, or as they are ready."""
 
     catalog: Catalog
     size: str
-    outcomes: Callable[[Callable[[int], None]], Iterator[Outcome]] = field(repr=False)
+    in_order: bool
+    outcomes: Callable[[Callable[[int], None]], Iterator[Placed]] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -68,14 +71,14 @@ class Means:
 
         with Prover(there, databases.project, databases, effort) as prover:
 
-            def outcomes(tried: Callable[[int], None]) -> Iterator[Outcome]:
-                for check in chosen:
+            def outcomes(tried: Callable[[int], None]) -> Iterator[Placed]:
+                for place, check in enumerate(chosen):
                     outcome = prover.prove(check)
-                    yield outcome
+                    yield place, outcome
                     if self.fail_fast and outcome.status is not Status.PROVED:
                         return
 
-            yield Crew(prover.catalog, "", outcomes)
+            yield Crew(prover.catalog, "", True, outcomes)
 
     @contextmanager
     def _near(
@@ -91,7 +94,7 @@ class Means:
             # They start while this process reads the catalog.
             parts = chunks(chosen, self.durations, count, in_order=self.fail_fast)
             outcomes = prove(executor, work, parts, fail_fast=self.fail_fast)
-            yield Crew(_catalog(databases), f", {count} workers", outcomes)
+            yield Crew(_catalog(databases), f", {count} workers", self.fail_fast, outcomes)
 
     @contextmanager
     def _far(
@@ -109,7 +112,8 @@ class Means:
         with cluster(self.scheduler, work) as dask:
             parts = chunks(chosen, self.durations, dask.size, in_order=self.fail_fast)
             outcomes = prove(dask.executor, work, parts, fail_fast=self.fail_fast, alive=dask.alive)
-            yield Crew(_catalog(databases), f", {dask.size} workers of {self.scheduler}", outcomes)
+            size = f", {dask.size} workers of {self.scheduler}"
+            yield Crew(_catalog(databases), size, self.fail_fast, outcomes)
 
     def _worth(self, chosen: Sequence[Check]) -> int:
         """As many workers as there are cores, and as the run is worth."""

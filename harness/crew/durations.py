@@ -78,5 +78,5 @@ def record(path: Path, declared: Sequence[Check], outcomes: Sequence[Outcome]) -
         before = {}
     names = {check.name for check in declared}
     seconds = {name: value for name, value in before.items() if name in names}
-    seconds |= {outcome.name: round(outcome.seconds, 4) for outcome in outcomes}
+    seconds |= {outcome.name: round(outcome.seconds, 4) for outcome in outcomes if outcome.name in names}
     files.write(path, json.dumps({"version": VERSION, "seconds": seconds}, indent=1, sort_keys=True) + "\n")

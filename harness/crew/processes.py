@@ -14,6 +14,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+_OF_A_TERMINAL = {signal.SIGINT, *({signal.SIGHUP} if hasattr(signal, "SIGHUP") else ())}
+_ENDING = _OF_A_TERMINAL | {signal.SIGTERM}
+
 
 @contextmanager
 def processes(count: int) -> Iterator[Executor]:
@@ -24,7 +27,8 @@ def processes(count: int) -> Iterator[Executor]:
     """
     context = multiprocessing.get_context("spawn")
     end, leash = context.Pipe(duplex=False)
-    executor = _Uninterrupted(count, context, _leashed, (end,))
+    with _undisturbed():  # Python starts a process of its own with it
+        executor = _Uninterrupted(count, context, _leashed, (end,))
     try:
         yield executor
     finally:
@@ -51,22 +55,36 @@ def _no_word_of_what_is_cancelled() -> Iterator[None]:
 
 
 class _Uninterrupted(ProcessPoolExecutor):
-    """Starts its processes so that Ctrl-C, which goes to all in the foreground, leaves them alone."""
+    """Starts its processes undisturbed."""
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        if not hasattr(signal, "pthread_sigmask"):
+        with _undisturbed():
             return super().submit(fn, *args, **kwargs)
-        # A mask is inherited, and a signal that comes meanwhile is delivered afterwards.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            return super().submit(fn, *args, **kwargs)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Starts processes that Ctrl-C and a closed terminal, which are for all in the foreground, leave alone.
+
+    A mask is inherited. A signal that comes meanwhile is delivered afterwards, so that none parts the two halves of
+    starting a process: it would complain of what it was not told.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _leashed(end: Connection) -> None:
     """The first thing that a worker does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in _OF_A_TERMINAL:
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     threading.Thread(target=_end_with, args=(end,), daemon=True).start()
 
 

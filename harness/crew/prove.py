@@ -1,4 +1,4 @@
-"""Work in, outcomes out: the same ones, in the order of the run, whoever proves them and however many there are."""
+"""Work in, outcomes out: the same ones, whoever proves them and however many there are."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from harness.crew.shares import Chunk
 from harness.errors import WorkerError
 from harness.outcome import Outcome, Status
 
+Placed = tuple[int, Outcome]
+"""An outcome with the place of its check in the run's order."""
+
 POLL_SECONDS = 0.5
 """A wait without an end cannot be interrupted everywhere."""
 
@@ -22,24 +25,34 @@ def prove(
     *,
     fail_fast: bool = False,
     alive: Callable[[], bool] = lambda: True,
-) -> Callable[[Callable[[int], None]], Iterator[Outcome]]:
-    """Has the chunks proven on any executor, and returns what waits for the outcomes and yields them in order.
+) -> Callable[[Callable[[int], None]], Iterator[Placed]]:
+    """Has the chunks proven on any executor, and returns what waits for the outcomes and yields them as they come.
 
-    That is called with what wants to hear how many more are done while earlier ones are not. With ``fail_fast`` the
-    last outcome is the first that is not proved, and nothing behind it is begun any more. Raises what a worker raises,
-    and :class:`WorkerError` when one is gone, or nobody is ``alive`` to whom its work could be given.
+    That is called with what wants to hear how many more are done. With ``fail_fast`` they come in the run's order, the
+    last one is the first that is not proved, and nothing behind it is begun any more. Raises what a worker raises, and
+    :class:`WorkerError` when one is gone, or nobody is ``alive`` to whom its work could be given.
     """
     # At once, and not only when the first outcome is asked for: workers take a while to start.
     pending = {executor.submit(prove_chunk, work, chunk.places, fail_fast): chunk for chunk in chunks}
-    return partial(_in_order, pending, fail_fast, alive)
+    return partial(_up_to_a_failure if fail_fast else _as_they_come, pending, alive)
 
 
-def _in_order(
-    pending: dict[Future[list[Outcome]], Chunk],
-    fail_fast: bool,
-    alive: Callable[[], bool],
-    tried: Callable[[int], None],
-) -> Iterator[Outcome]:
+def _as_they_come(
+    pending: dict[Future[list[Outcome]], Chunk], alive: Callable[[], bool], tried: Callable[[int], None]
+) -> Iterator[Placed]:
+    try:
+        while pending:
+            for chunk, outcomes in _done(pending, alive):
+                tried(len(outcomes))
+                yield from zip(chunk.places, outcomes, strict=True)
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+def _up_to_a_failure(
+    pending: dict[Future[list[Outcome]], Chunk], alive: Callable[[], bool], tried: Callable[[int], None]
+) -> Iterator[Placed]:
     total = sum(len(chunk.places) for chunk in pending.values())
     found: dict[int, Outcome] = {}
     place = 0
@@ -48,11 +61,11 @@ def _in_order(
             for chunk, outcomes in _done(pending, alive):
                 found |= zip(chunk.places, outcomes, strict=False)
                 tried(len(outcomes))
-                if fail_fast and outcomes[-1].status is not Status.PROVED:
+                if outcomes[-1].status is not Status.PROVED:
                     _cancel_behind(pending, chunk.places[len(outcomes) - 1])
             while place in found:
-                yield found[place]
-                if fail_fast and found[place].status is not Status.PROVED:
+                yield place, found[place]
+                if found[place].status is not Status.PROVED:
                     return
                 del found[place]
                 place += 1

@@ -35,15 +35,30 @@ def _orphan(connection: Connection, stage: Stage, stages: Sequence[Stage], error
         return None
     for key in stage.table.foreign_keys:
         if key.name == error.diag.constraint_name and set(key.columns) <= set(stage.file.columns):
-            parents = [sql.Identifier(key.parent_schema, key.parent_name)]
-            parents += [
-                other.name
-                for other in stages
-                if other.table.oid == key.parent and set(key.referenced) <= set(other.file.columns)
-            ]
-            found = connection.execute(_orphans(stage, key, parents), prepare=False).fetchone()
+            query = _orphans(stage, key, _parents(key, stages))
+            found = connection.execute(query, prepare=False).fetchone()
             return found[0] if found else None
     return None
+
+
+def orphans(connection: Connection, stage: Stage, stages: Sequence[Stage]) -> list[int]:
+    """The rows of a stage that have a parent neither in the database nor in the ``stages``."""
+    found: set[int] = set()
+    for key in stage.table.foreign_keys:
+        if set(key.columns) <= set(stage.file.columns):
+            rows = connection.execute(_orphans(stage, key, _parents(key, stages)), prepare=False)
+            found.update(row for (row,) in rows)
+    return sorted(found)
+
+
+def _parents(key: ForeignKey, stages: Sequence[Stage]) -> list[sql.Identifier]:
+    """Where rows may be that a key refers to."""
+    staged = [
+        stage.name
+        for stage in stages
+        if stage.table.oid == key.parent and set(key.referenced) <= set(stage.file.columns)
+    ]
+    return [sql.Identifier(key.parent_schema, key.parent_name), *staged]
 
 
 def _orphans(stage: Stage, key: ForeignKey, parents: Sequence[sql.Identifier]) -> sql.Composed:
@@ -56,7 +71,9 @@ def _orphans(stage: Stage, key: ForeignKey, parents: Sequence[sql.Identifier]) -
         sql.SQL("not exists (select from {} as p where {})").format(parent, sql.SQL(" and ").join(pairs))
         for parent in parents
     ]
-    return sql.SQL("select min(s.{}) from {} as s where {}").format(ROW, stage.name, sql.SQL(" and ").join(conditions))
+    return sql.SQL("select s.{row} from {} as s where {} order by s.{row}").format(
+        stage.name, sql.SQL(" and ").join(conditions), row=ROW
+    )
 
 
 def _refused_alone(connection: Connection, stage: Stage, error: psycopg.Error) -> int | None:

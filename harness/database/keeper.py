@@ -19,6 +19,7 @@ import psycopg
 from psycopg import errors, sql
 
 from harness.database import roles
+from harness.database.accepted import LeftOut
 from harness.database.connection import Connection
 from harness.database.roles import Role
 from harness.errors import TargetError
@@ -35,7 +36,8 @@ SESSION_ENDS_SECONDS = 10
 class Template:
     """A database that scratch databases are cloned from. ``root`` is a hash of the project's directory.
 
-    ``roles`` are those that its build made, ``left_out`` says which statements were not run in it, and why.
+    ``roles`` are those that its build made, ``left_out`` are the rows of the seeds that the schema refuses: every run
+    that uses it has to tell. ``skipped`` says which statements were not run in it, and why.
     """
 
     name: str
@@ -43,14 +45,15 @@ class Template:
     root: str
     modules: tuple[str, ...]
     roles: tuple[Role, ...] = ()
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    skipped: tuple[str, ...] = ()
 
     def comment(self) -> str:
         """The text of its COMMENT, which :func:`templates` reads."""
-        facts = {"harness": 1, "kind": "template", "project": self.project, "root": self.root}
-        return json.dumps(
-            {**facts, "modules": self.modules, "roles": roles.to_json(self.roles), "left_out": self.left_out}
-        )
+        facts: dict[str, object] = {"harness": 1, "kind": "template", "project": self.project, "root": self.root}
+        facts |= {"modules": self.modules, "roles": roles.to_json(self.roles)}
+        left_out = [each.facts() for each in self.left_out]
+        return json.dumps({**facts, "left_out": left_out, "skipped": self.skipped})
 
 
 @dataclass(frozen=True)
@@ -120,8 +123,9 @@ def templates(connection: Connection) -> tuple[Template, ...]:
             facts = json.loads(comment or "")
             if TEMPLATE.fullmatch(name) and facts["harness"] == 1:
                 modules, made = tuple(facts["modules"]), tuple(roles.from_json(facts["roles"]))
-                left_out = tuple(map(str, facts.get("left_out", ())))
-                found.append(Template(name, facts["project"], facts["root"], modules, made, left_out))
+                left_out = tuple(map(LeftOut.of, facts.get("left_out", ())))
+                skipped = tuple(map(str, facts.get("skipped", ())))
+                found.append(Template(name, facts["project"], facts["root"], modules, made, left_out, skipped))
     return tuple(found)
 
 

@@ -20,6 +20,7 @@ import psycopg
 from psycopg import sql
 
 from harness.database import keeper, roles
+from harness.database.accepted import LeftOut
 from harness.database.connection import Connection, Server
 from harness.database.outside import Scratch, require_roles
 from harness.database.roles import Role
@@ -30,14 +31,18 @@ from harness.project.sqlfile import Statement
 FORMAT = 2  # of templates; raise it when the same files would give another database
 _NOT_THERE = ("3F000", "42P01", "42704", "42883")  # no such schema, table, type or role, function
 _STRATEGIES = 150000  # the version that lets one choose how a database is copied
-Build = Callable[[Connection, Project, tuple[Module, ...], Scratch], None]
+Build = Callable[[Connection, Project, tuple[Module, ...], Scratch], tuple[LeftOut, ...] | None]
 
 
-def apply_and_load(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Scratch) -> None:
-    """What a template holds: ``base:``, then the modules' migrations or another tool's, and the modules' seeds."""
-    from harness.database import adopted, extensions
+def apply_and_load(
+    connection: Connection, project: Project, modules: tuple[Module, ...], outside: Scratch
+) -> tuple[LeftOut, ...]:
+    """What a template holds: ``base:``, then the modules' migrations or another tool's, and the modules' seeds.
+
+    Returns the rows of the seeds that the schema refuses, and that are not there.
+    """
+    from harness.database import accepted, adopted, extensions
     from harness.database.migrate import apply
-    from harness.database.seeds import load
 
     if project.adopted:
         adopted.build(connection, project, outside)
@@ -47,7 +52,7 @@ def apply_and_load(connection: Connection, project: Project, modules: tuple[Modu
         adopted.prepare(connection, project, outside)
         extensions.require_own(connection, modules, root=project.root)
         apply(connection, project, modules, outside=outside)
-    load(connection, modules, root=project.root)
+    return accepted.load(connection, modules, root=project.root)
 
 
 def _parts(project: Project, modules: tuple[Module, ...]) -> Iterator[tuple[Part, tuple[Statement, ...]]]:
@@ -139,8 +144,13 @@ class Workspace:
                     self._build(wanted)
         return wanted.name
 
-    def left_out(self) -> tuple[str, ...]:
+    def skipped(self) -> tuple[str, ...]:
         """The statements that were not run in the template, each with its place and the reason."""
+        template = keeper.template_of(self.maintenance, self.template())
+        return template.skipped if template else ()
+
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """The rows of the seeds that are not in the template, since the schema refuses them."""
         template = keeper.template_of(self.maintenance, self.template())
         return template.left_out if template else ()
 
@@ -213,17 +223,17 @@ class Workspace:
         name, outside = self.empty(), self.outside()
         try:
             with self.connect(name) as connection:
-                self.build(connection, self.project, self.modules, outside)
+                left_out = self.build(connection, self.project, self.modules, outside) or ()
         except BaseException as error:
             with suppress(psycopg.Error, TargetError):
                 self.drop(name)
                 if isinstance(error, StatementError):
                     self._explain(error)
             raise
-        left_out = tuple(str(each) for each in outside.skipped)
+        skipped = tuple(str(each) for each in outside.skipped)
         made = {*outside.made.values(), *carried, *self._shared(outside)}
         with keeper.translated(self.maintenance):
-            self._finish(name, replace(wanted, roles=tuple(made), left_out=left_out))
+            self._finish(name, replace(wanted, roles=tuple(made), left_out=left_out, skipped=skipped))
 
     def _shared(self, outside: Scratch) -> Iterator[Role]:
         """The roles that other builds have made and this one would have: whoever is the last drops them."""

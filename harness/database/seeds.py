@@ -56,11 +56,11 @@ def load(connection: Connection, modules: Iterable[Module], *, root: Path | None
 
 
 def _load(connection: Connection, files: Sequence[SeedFile]) -> dict[Path, int]:
-    found = _tables(connection, files)
+    found = tables_of(connection, files)
     filled = [staging.fill(connection, file, found[file.seed.table], n) for n, file in enumerate(files)]
     later = [stage for stage in filled if stage.file.seed.afterwards]
     stages = [stage for stage in filled if not stage.file.seed.afterwards]
-    done = {stage.file.path for stage in stages if not stage.key and _is_loaded(connection, stage, stages)}
+    done = {stage.file.path for stage in stages if not stage.key and is_loaded(connection, stage, stages)}
     changed = {file.path: 0 for file in files}
     try:
         with connection.transaction():
@@ -72,11 +72,11 @@ def _load(connection: Connection, files: Sequence[SeedFile]) -> dict[Path, int]:
     except psycopg.Error as error:  # a deferred constraint
         raise blame.of_rows(connection, filled, filled, error) from None
     for stage in filled:
-        _advance_sequences(connection, stage)
+        advance_sequences(connection, stage)
     return changed
 
 
-def _tables(connection: Connection, files: Sequence[SeedFile]) -> dict[TableName, Table]:
+def tables_of(connection: Connection, files: Sequence[SeedFile]) -> dict[TableName, Table]:
     known = tables.names(connection)
     for file in files:
         if file.seed.table not in known:
@@ -88,7 +88,7 @@ def _tables(connection: Connection, files: Sequence[SeedFile]) -> dict[TableName
     return {name: tables.read(connection, name, known[name]) for name in dict.fromkeys(f.seed.table for f in files)}
 
 
-def _is_loaded(connection: Connection, stage: Stage, stages: Sequence[Stage]) -> bool:
+def is_loaded(connection: Connection, stage: Stage, stages: Sequence[Stage]) -> bool:
     """Whether a table whose rows cannot be told apart holds exactly these already; false if it is empty."""
     rows = sum(len(other.file.rows) for other in stages if other.table == stage.table)
     count = _count(connection, sql.SQL("select count(*) from {}").format(stage.target))
@@ -138,6 +138,16 @@ def _load_group(
 
 def _change(connection: Connection, stage: Stage) -> int:
     """Updates the rows of a file that comes afterwards; they are there by now."""
+    require_rows(connection, stage)
+    try:
+        with connection.transaction():
+            return upsert.update(connection, stage)
+    except psycopg.Error as error:
+        raise blame.of_rows(connection, [stage], [stage], error) from None
+
+
+def require_rows(connection: Connection, stage: Stage) -> None:
+    """Raises :class:`SeedError` at a row to be changed that is not there, or cannot be told from others."""
     if not stage.key:
         raise SeedError(
             f"no key of {stage.table.name} is among these columns",
@@ -152,14 +162,9 @@ def _change(connection: Connection, stage: Stage) -> int:
             place=Place(place.path, place.line),
             hint=f"another seed file brings it, with the same {', '.join(stage.key)}",
         )
-    try:
-        with connection.transaction():
-            return upsert.update(connection, stage)
-    except psycopg.Error as error:
-        raise blame.of_rows(connection, [stage], [stage], error) from None
 
 
-def _advance_sequences(connection: Connection, stage: Stage) -> None:
+def advance_sequences(connection: Connection, stage: Stage) -> None:
     """Moves a sequence behind the largest value a seed has brought, so that the next insert finds a free one."""
     for column in map(stage.table.columns.__getitem__, stage.file.columns):
         if column.sequence_schema and column.sequence_name:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.catalog.inventory import Entry, differences, inventory
 from harness.catalog.read import read
-from harness.database import ladder, seeds
+from harness.database import accepted, ladder
 from harness.errors import StatementError
 from harness.generation import Oracle, Pools
 from harness.generation.bulk import fill_all
@@ -91,7 +91,7 @@ class _Trial:
             yield Fact("up again: works", f"up again: {error}")
             return
         yield self._same("up again", states[-1])
-        seeds.load(self._connection, self._modules)
+        accepted.load(self._connection, self._modules)
         self._fill()
         yield from self._down(states, " with rows in the tables")
 

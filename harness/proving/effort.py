@@ -14,12 +14,14 @@ DRAWN = 20
 class Effort:
     """How hard to try: scenarios for each check, and the seed that all draws follow from.
 
-    Without ``shrink`` a broken check shows the first case that was found, not the smallest.
+    Without ``shrink`` a broken check shows the first case that was found, not the smallest. ``profile`` is the name
+    of what says so, for a command that repeats the run.
     """
 
     scenarios: int
     seed: int
     shrink: bool = True
+    profile: str | None = None
 
     @property
     def drawn(self) -> int:
@@ -37,6 +39,6 @@ class Effort:
         return max(2, self.scenarios // 5)
 
     @classmethod
-    def of(cls, scenarios: int, seed: int | None) -> Effort:
+    def of(cls, scenarios: int, seed: int | None, profile: str | None = None) -> Effort:
         """With a seed of its own where none is given."""
-        return cls(scenarios, random.SystemRandom().randrange(2**32) if seed is None else seed)
+        return cls(scenarios, random.SystemRandom().randrange(2**32) if seed is None else seed, profile=profile)

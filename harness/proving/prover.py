@@ -14,7 +14,7 @@ from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Missing, Table
 from harness.catalog.roles import Roles
 from harness.declarations import Check
-from harness.errors import TargetError
+from harness.errors import HarnessError, TargetError
 from harness.generation import Oracle, Pools, Rule, Unfillable, Unsupported
 from harness.generation.bulk import grow
 from harness.generation.examples import examples
@@ -25,6 +25,7 @@ from harness.kinds.touched_on_update import TouchedOnUpdate
 from harness.outcome import Counterexample, Outcome, Status
 from harness.probes import Session
 from harness.project.model import Project, TableName
+from harness.proving import bug
 from harness.proving.effort import Effort as Effort
 from harness.proving.opaque import Opaque
 from harness.proving.racing import Contest, compete
@@ -35,6 +36,9 @@ from harness.races import Stage
 
 if TYPE_CHECKING:
     import psycopg
+
+SESSION_LOST = ("08", "57P")
+"""SQLSTATEs of a session that was ended, or that cannot begin."""
 
 
 def run(
@@ -53,28 +57,13 @@ class Prover:
     """Proves one check after the other in a scratch database of its own, which no check changes."""
 
     def __init__(self, declared: Sequence[Check], project: Project, databases: Databases, effort: Effort) -> None:
+        self._declared = declared
         self._project = project
         self._databases = databases
         self._effort = effort
-        database = databases.clone()
-        with ExitStack() as opened:
-            self._connection = databases.connect(database)
-            opened.callback(self._connection.close)
-            # Of its own, since rows are tried while others are drawn.
-            self._trying = databases.connect(database)
-            opened.callback(self._trying.close)
-            # A trigger that never ends must not hold up everything else.
-            for connection in (self._connection, self._trying):
-                connection.execute("set statement_timeout = '5min'")
-            self.catalog = read(self._connection, project.ledger_schema)
-            self._pools = pools(self._connection, self.catalog, declared)
-            self._session = Session(self._trying, self.catalog)
-            self._roles = Roles(self._connection)
-            opened.pop_all()  # from here on it is for __exit__ to close them
+        self._spoilt = False
+        self._open()
         self._opaque = Opaque.of(declared, self.catalog)
-        self._filled: psycopg.Connection[Any] | None = None
-        self._full: set[TableName] = set()
-        self._pairs: tuple[TableName, list[Pair]] | None = None
         self._refusals = Refusals(declared, self.catalog)
         self._beside: dict[TableName, list[Kind]] = {}
         self._touched: dict[TableName, frozenset[str]] = {}
@@ -85,23 +74,67 @@ class Prover:
                     known = self._touched.get(check.table, frozenset())
                     self._touched[check.table] = known | {check.rule.touched_on_update}
 
+    def _open(self) -> None:
+        """All that is bound to a scratch database, in a new one."""
+        self._clones: list[str] = []
+        self._filled: psycopg.Connection[Any] | None = None
+        self._full: set[TableName] = set()
+        self._pairs: tuple[TableName, list[Pair]] | None = None
+        with ExitStack() as opened:
+            database = self._clone()
+            self._connection = self._databases.connect(database)
+            opened.callback(self._connection.close)
+            # Of its own, since rows are tried while others are drawn.
+            self._trying = self._databases.connect(database)
+            opened.callback(self._trying.close)
+            # A trigger that never ends must not hold up everything else.
+            for connection in (self._connection, self._trying):
+                connection.execute("set statement_timeout = '5min'")
+            self.catalog = read(self._connection, self._project.ledger_schema)
+            self._pools = pools(self._connection, self.catalog, self._declared)
+            self._session = Session(self._trying, self.catalog)
+            self._roles = Roles(self._connection)
+            self._opened = opened.pop_all()  # from here on it is for __exit__ to close them
+
     def __enter__(self) -> Prover:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._connection.close()
-        self._trying.close()
-        if self._filled is not None:
-            self._filled.close()
+        self._opened.close()
 
     def prove(self, check: Check) -> Outcome:
-        """The verdict on one check. Raises :class:`TargetError` when the server goes away."""
-        import psycopg
+        """The verdict on one check; an error of our own is its outcome, too, and costs no other check.
 
+        Raises :class:`HarnessError`: what nothing can be proven without, as :class:`TargetError` when the server goes
+        away.
+        """
         started = time.perf_counter()
         verdict = _Verdict()
+        if self._spoilt:
+            self._renew()
+        try:
+            self._judge(check, verdict)
+        except HarnessError:
+            raise
+        except Exception as error:
+            self._spoilt = True
+            verdict.add_error(error, bug.again(check.name, self._effort))
+        return verdict.outcome(check, time.perf_counter() - started)
+
+    def _renew(self) -> None:
+        """Begins anew: a check that ended in the middle may have left anything behind."""
+        self._opened.close()
+        for name in self._clones:
+            self._databases.drop(name)
+        self._open()
+        self._spoilt = False
+
+    def _judge(self, check: Check, verdict: _Verdict) -> None:
+        """Brings a verdict about, also where nothing could be tried for a reason that is known."""
+        import psycopg
+
         try:
             self._examine(check, verdict)
         except Missing as missing:
@@ -111,17 +144,20 @@ class Prover:
         except psycopg.errors.QueryCanceled as error:
             verdict.reason = f"stopped by the server: {error.diag.message_primary}"
         except (psycopg.ProgrammingError, psycopg.DataError) as error:
+            if error.sqlstate is None:  # not the server's word, but psycopg's about a call of ours
+                raise
             message = f"PostgreSQL cannot evaluate it: {error.diag.message_primary} ({error.sqlstate})"
             if not verdict.broken:
                 verdict.broken.append(Counterexample("an expression that the database can evaluate", message))
         except psycopg.errors.DiskFull:
             raise TargetError("the server's disk is full", hint="free some space on it and run again") from None
-        except (psycopg.OperationalError, psycopg.InternalError) as error:
+        except psycopg.OperationalError as error:
+            if not _lost(error):
+                raise
             raise TargetError(
                 f"the server went away while {check.name} was proven: {str(error).splitlines()[0]}",
                 hint="run it again; `harness doctor` says whether the server is there",
             ) from None
-        return verdict.outcome(check, time.perf_counter() - started)
 
     def _examine(self, check: Check, verdict: _Verdict) -> None:
         rule: Kind = check.rule
@@ -219,11 +255,22 @@ class Prover:
     def _fill(self, table: Table) -> psycopg.Connection[Any]:
         """A connection to a second database, in which tables are filled as they are asked for."""
         if self._filled is None:
-            self._filled = self._databases.connect(self._databases.clone())
+            self._filled = self._databases.connect(self._clone())
+            self._opened.callback(self._filled.close)
         if table.name not in self._full:
             grow(self._filled, self.catalog, self._pools, table)
             self._full.add(table.name)
         return self._filled
+
+    def _clone(self) -> str:
+        name = self._databases.clone()
+        self._clones.append(name)
+        return name
+
+
+def _lost(error: psycopg.Error) -> bool:
+    """Whether a session was ended, or its server: without an SQLSTATE it is libpq that says so."""
+    return error.sqlstate is None or error.sqlstate.startswith(SESSION_LOST)
 
 
 @dataclass
@@ -234,6 +281,8 @@ class _Verdict:
     facts: int = 0
     broken: list[Counterexample] = field(default_factory=list)
     reason: str | None = None
+    error: Exception | None = None
+    again: str | None = None
 
     def add_facts(self, facts: Sequence[Fact]) -> None:
         self.facts += len(facts)
@@ -271,8 +320,16 @@ class _Verdict:
         elif contest.reason is not None:
             self.reason = contest.reason
 
+    def add_error(self, error: Exception, again: str) -> None:
+        self.error, self.again, self.reason = error, again, bug.reason(error)
+
+    @property
+    def status(self) -> Status:
+        if self.error is not None:
+            return Status.ERROR
+        return Status.BROKEN if self.broken else Status.UNRELIABLE if self.reason else Status.PROVED
+
     def outcome(self, check: Check, seconds: float) -> Outcome:
-        status = Status.BROKEN if self.broken else Status.UNRELIABLE if self.reason else Status.PROVED
         return Outcome(
             name=check.name,
             kind=check.kind,
@@ -280,12 +337,14 @@ class _Verdict:
             module=check.module,
             table=str(check.table) if check.table else None,
             place=check.place,
-            status=status,
+            status=self.status,
             probes=self.probes,
             facts=self.facts,
             seconds=seconds,
-            reason=self.reason if status is Status.UNRELIABLE else None,
+            reason=self.reason if self.status in (Status.UNRELIABLE, Status.ERROR) else None,
             counterexamples=tuple(self.broken),
+            again=self.again,
+            traceback=bug.text(self.error) if self.error is not None else None,
         )
 
 

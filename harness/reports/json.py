@@ -54,6 +54,7 @@ def _check(outcome: Outcome) -> dict[str, Any]:
         "reason": outcome.reason,
         "counterexamples": [_example(example) for example in outcome.counterexamples],
         "replay": script.as_posix() if script else None,
+        **({"again": outcome.again, "traceback": outcome.traceback} if outcome.status is Status.ERROR else {}),
     }
 
 

@@ -15,7 +15,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 
 
 def render(run: Run, outcomes: Sequence[Outcome]) -> str:
-    """The document. Broken is a ``failure``, unreliable an ``error``; times are in seconds."""
+    """The document. Broken is a ``failure``, all else that is not proved an ``error``; its ``type`` is the status."""
     suites: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         suites.setdefault(words.heading(outcome), []).append(outcome)
@@ -44,10 +44,11 @@ def _case(suite: ElementTree.Element, classname: str, outcome: Outcome) -> None:
     if outcome.status is Status.PROVED:
         return
     first = next(iter(outcome.counterexamples), None)
-    message = outcome.reason if first is None else f"wanted: {first.wanted}; caught: {first.caught}"
+    message = outcome.reason if outcome.reason or first is None else f"wanted: {first.wanted}; caught: {first.caught}"
     tag = "failure" if outcome.status is Status.BROKEN else "error"
     found = ElementTree.SubElement(case, tag, message=_legal(message or ""), type=outcome.status.value)
-    found.text = _legal("\n".join([f"{outcome.place}: {outcome.label}", *words.lines(outcome)]))
+    lines = [f"{outcome.place}: {outcome.label}", *words.lines(outcome), *words.traceback(outcome)]
+    found.text = _legal("\n".join(lines))
 
 
 def _counts(name: str, outcomes: Sequence[Outcome]) -> dict[str, str]:
@@ -56,7 +57,7 @@ def _counts(name: str, outcomes: Sequence[Outcome]) -> dict[str, str]:
         "name": _legal(name),
         "tests": str(len(statuses)),
         "failures": str(statuses.count(Status.BROKEN)),
-        "errors": str(statuses.count(Status.UNRELIABLE)),
+        "errors": str(statuses.count(Status.UNRELIABLE) + statuses.count(Status.ERROR)),
         "skipped": "0",
         "time": f"{sum(outcome.seconds for outcome in outcomes):.3f}",
     }

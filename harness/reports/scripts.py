@@ -56,7 +56,8 @@ def remove(root: Path, outcome: Outcome) -> None:
 def keep(root: Path, outcome: Outcome) -> None:
     """Brings the script up to date: written for a fault it can show, removed once the check is proved.
 
-    An unreliable check leaves the script of an earlier fault alone: nothing has shown that it is gone.
+    An unreliable check, or one that ended with an error, leaves the script of an earlier fault alone: nothing has shown
+    that it is gone.
     """
-    if outcome.status is not Status.UNRELIABLE and write(root, outcome) is None:
+    if outcome.status not in (Status.UNRELIABLE, Status.ERROR) and write(root, outcome) is None:
         remove(root, outcome)

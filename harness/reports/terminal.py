@@ -1,11 +1,12 @@
-"""One line a check while the run goes on, what is wrong with the broken ones, and the totals."""
+"""One line a check while the run goes on, and what is wrong with the broken ones; at last what is not green, totals."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.outcome import Outcome, Status
-from harness.reports import words
+from harness.reports import closing, words
 from harness.reports.run import Run, Totals
 
 if TYPE_CHECKING:
@@ -16,16 +17,31 @@ WIDTH = 64
 """Characters of a check's name with what stands at the right of it; longer ones push the line out."""
 INDENT = " " * 10
 
-_WORD = {Status.PROVED: "proved", Status.BROKEN: "BROKEN", Status.UNRELIABLE: "UNRELIABLE"}
-_STYLE = {Status.PROVED: "green", Status.BROKEN: "bold red", Status.UNRELIABLE: "bold yellow"}
+_WORD = {
+    Status.PROVED: "proved",
+    Status.BROKEN: "BROKEN",
+    Status.UNRELIABLE: "UNRELIABLE",
+    Status.ERROR: "ERROR",
+}
+_STYLE = {
+    Status.PROVED: "green",
+    Status.BROKEN: "bold red",
+    Status.UNRELIABLE: "bold yellow",
+    Status.ERROR: "bold magenta",
+}
 
 
 class Terminal:
-    """Writes to a console. Colours and the progress line are for terminals; a pipe gets plain, unwrapped lines."""
+    """Writes to a console. Colours and the progress line are for terminals; a pipe gets plain, unwrapped lines.
 
-    def __init__(self, console: Console, run: Run) -> None:
+    Where it is ``quiet`` nothing is said of checks that are proved.
+    """
+
+    def __init__(self, console: Console, run: Run, *, tracebacks: bool = False, quiet: bool = False) -> None:
         self._console = console
         self._run = run
+        self._tracebacks = tracebacks
+        self._quiet = quiet
         self._totals = Totals()
         self._heading: str | None = None
         self._tried = 0
@@ -50,6 +66,11 @@ class Terminal:
     def add(self, outcome: Outcome) -> None:
         """One more check."""
         self._totals.add(outcome)
+        if not (self._quiet and outcome.status is Status.PROVED):
+            self._told(outcome)
+        self._progress()
+
+    def _told(self, outcome: Outcome) -> None:
         heading = words.heading(outcome)
         if heading != self._heading:
             self._heading = heading
@@ -57,29 +78,42 @@ class Terminal:
         self._check(outcome)
         for line in words.lines(outcome):
             self._line(f"{INDENT}{line}")
-        self._progress()
+        for line in words.traceback(outcome) if self._tracebacks else ():
+            self._line(f"{INDENT}{line}")
 
     def tried(self, count: int) -> None:
         """So many more checks are done; their lines come when it is their turn."""
         self._tried += count
         self._progress()
 
-    def end(self, seconds: float, repeat: str | None) -> None:
-        """The totals, and how to see this again."""
-        self.close()
-        left = self._run.selected - self._totals.checks
-        self._line(f"\n{totals(self._totals, seconds)}", "green" if self._totals.clean else "red")
-        if left:
-            self._line(f"{left} not tried: --fail-fast")
+    def end(self, outcomes: Sequence[Outcome], seconds: float, repeat: str | None) -> None:
+        """What is not green, the totals, and how to see this again. ``outcomes`` are all, in the files' order."""
+        self._end(outcomes, seconds, "--fail-fast")
         if repeat is not None:
             self._line(f"repeat with: {repeat}")
+
+    def broken_off(self, outcomes: Sequence[Outcome], seconds: float, why: str, resume: str) -> None:
+        """The same of a run that did not come to its end, with the command that goes on with it."""
+        self._end(outcomes, seconds, why)
+        self._line(f"go on with: {resume}")
+
+    def _end(self, outcomes: Sequence[Outcome], seconds: float, why: str) -> None:
+        self.close()
+        for status, title, lines in closing.groups(outcomes):
+            self._line(f"\n{title}", _STYLE[status])
+            for line in lines:
+                self._line(f"  {line}")
+        found = Totals.of(outcomes)
+        left = self._run.selected - found.checks
+        self._line(f"\n{totals(found, seconds)}", "green" if found.clean and not left else "red")
+        if left:
+            self._line(f"{left} not tried: {why}")
 
     def _check(self, outcome: Outcome) -> None:
         from rich.text import Text
 
         label = words.plain(outcome.label)
-        place = f"{outcome.place.path.as_posix()}:{outcome.place.line}"
-        right = _effort(outcome) if outcome.status is Status.PROVED else words.plain(place)
+        right = _effort(outcome) if outcome.status is Status.PROVED else words.plain(words.where(outcome))
         label = f"{label}  {right:>{max(0, WIDTH - len(label) - 2)}}"
         text = Text("  ")
         text.append(f"{_WORD[outcome.status]:<6}", _STYLE[outcome.status])
@@ -101,8 +135,14 @@ class Terminal:
 
 
 def totals(found: Totals, seconds: float) -> str:
-    """``113 proved, 1 broken, 1 unreliable; 6,971 probes and 320 facts in 9.8 s (711 probes/s)``."""
-    verdicts = ", ".join(f"{count:,} {status.value}" for status, count in found.outcomes.items())
+    """``113 proved, 1 broken, 1 unreliable; 6,971 probes and 320 facts in 9.8 s (711 probes/s)``.
+
+    Errors, which are no verdict, are counted where there are some.
+    """
+    counts = {status: count for status, count in found.outcomes.items() if status is not Status.ERROR}
+    verdicts = ", ".join(f"{count:,} {status.value}" for status, count in counts.items())
+    if found.outcomes[Status.ERROR]:
+        verdicts += f", {words.counted(found.outcomes[Status.ERROR], 'error')}"
     speed = f" ({found.probes / seconds:,.0f} probes/s)" if found.probes and seconds > 0 else ""
     tried = f"{words.counted(found.probes, 'probe')} and {words.counted(found.facts, 'fact')}"
     return f"{verdicts}; {tried} in {seconds:.1f} s{speed}"

@@ -20,10 +20,14 @@ _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u2
 
 
 def lines(outcome: Outcome) -> list[str]:
-    """``wanted:``, ``caught:``, the rows, ``replay:``; or ``reason:``. Empty for a check that is proved."""
+    """``wanted:``, ``caught:``, the rows, ``replay:``; or ``reason:``. Empty for a check that is proved.
+
+    An error has its ``reason:``, how to see more of it, and what had been found by then.
+    """
     if outcome.status is Status.UNRELIABLE:
         return [_labelled("reason", plain(outcome.reason or ""))]
-    found = [line for example in outcome.counterexamples[:EXAMPLES] for line in _example(outcome, example)]
+    found = _error(outcome) if outcome.status is Status.ERROR else []
+    found += [line for example in outcome.counterexamples[:EXAMPLES] for line in _example(outcome, example)]
     left = len(outcome.counterexamples) - EXAMPLES
     if left > 0:
         found.append(f"… and {left} more")
@@ -35,9 +39,19 @@ def lines(outcome: Outcome) -> list[str]:
     return found
 
 
+def traceback(outcome: Outcome) -> list[str]:
+    """The traceback of an error, each line as it stands."""
+    return [_escaped(line) for line in (outcome.traceback or "").splitlines()]
+
+
 def heading(outcome: Outcome) -> str:
     """What a check is listed under: its table, else its module."""
     return outcome.table or outcome.module
+
+
+def where(outcome: Outcome) -> str:
+    """``checks/shop/orders.yml:7``."""
+    return f"{outcome.place.path.as_posix()}:{outcome.place.line}"
 
 
 def row(values: dict[str, str | None]) -> str:
@@ -59,6 +73,13 @@ def plain(text: str) -> str:
 def visible(text: str) -> str:
     """A text of any number of lines in which nothing can move a terminal's cursor, or turn the direction of writing."""
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def _error(outcome: Outcome) -> list[str]:
+    found = [_labelled("reason", plain(outcome.reason or ""))]
+    if outcome.again is not None:
+        found.append(_labelled("report", f"please, with what this shows: {plain(outcome.again)}"))
+    return found
 
 
 def _example(outcome: Outcome, example: Counterexample) -> Iterator[str]:

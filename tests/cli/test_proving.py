@@ -38,6 +38,9 @@ app.items
           caught: no constraint on app.items: items_amount_positive
           replay: psql -f .harness/repro/app.items.check.items_amount_positive.sql
 
+broken, caught: accepted
+  app.items.check.items_amount_positive  checks/app/items.yml:4
+
 0 proved, 1 broken, 0 unreliable; 58 probes and 0 facts in N s (N probes/s)
 repeat with: harness test --select app.items.check.items_amount_positive --profile dev --seed 1
 """
@@ -217,3 +220,79 @@ def test_a_terminal_gets_colours_unless_it_says_no(cli: Cli) -> None:
 
     assert "\x1b[32mproved" in shown()
     assert "\x1b[32m" not in shown(NO_COLOR="1")
+
+
+SEEDS = """\
+
+app
+  BROKEN  seeds items.csv                            seeds/app/items.csv:3
+          wanted: lines 3 and 5 accepted
+          caught: refused by items_amount_positive (23514)
+          wanted: what refers to them is loaded too
+          caught: left out with them: seeds/app/parts.csv line 3
+
+app.items
+"""
+
+
+def with_seeds(cli: Cli) -> None:
+    cli.write(
+        "schema/app/002_parts.up.sql",
+        "create table app.parts (id integer primary key, item integer constraint parts_item references app.items);\n",
+    )
+    cli.write("schema/app/002_parts.down.sql", "drop table app.parts;\n")
+    cli.write("seeds/app/items.csv", "id,amount\n1,1\n2,0\n3,3\n4,0\n")
+    cli.write("seeds/app/parts.csv", "id,item\n1,1\n2,2\n")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_seeds_that_the_schema_refuses_are_broken_and_the_checks_go_on(cli: Cli, server: Server, workers: str) -> None:
+    with_seeds(cli)
+    for _ in range(2):  # the second one finds the template of the first
+        done = cli.run("test", "--seed", "1", "--workers", workers, "--report", "junit,json")
+        assert (done.returncode, done.stderr) == (1, ""), done
+        assert SEEDS in done.stdout
+        assert "\n5 proved, 1 broken, 0 unreliable; " in done.stdout
+        assert done.stdout.endswith("\nrepeat with: harness test --profile dev --seed 1\n")
+        report = json.loads((cli.root / ".harness/reports/report.json").read_text())
+        assert report["totals"]["not_tried"] == 0
+        seeds = report["checks"][0]
+        assert (seeds["name"], seeds["status"], seeds["place"]["line"]) == ("app.seeds.items.csv", "broken", 3)
+        suites = ElementTree.parse(cli.root / ".harness/reports/junit.xml").getroot()
+        failure = next(case for case in suites.iter("testcase") if case.find("failure") is not None)
+        assert (failure.get("file"), failure.get("line")) == ("seeds/app/items.csv", "3")
+    assert "Failing row" not in done.stdout
+    # Once they are well, nothing is said of them.
+    cli.write("seeds/app/items.csv", "id,amount\n1,1\n2,2\n")
+    done = cli.run("test", "--seed", "1", "--workers", workers)
+    assert (done.returncode, done.stderr) == (0, ""), done
+
+
+def test_each_shard_tells_of_refused_seeds_and_fail_fast_ends_there(cli: Cli) -> None:
+    with_seeds(cli)
+    for shard in ("1/2", "2/2"):
+        done = cli.run("test", "--shard", shard)
+        assert done.returncode == 1
+        assert SEEDS.partition("\n\napp.items")[0] in done.stdout
+    done = cli.run("test", "--fail-fast")
+    assert "\n0 proved, 1 broken, 0 unreliable; " in done.stdout
+    assert "\n5 not tried: --fail-fast\n" in done.stdout
+
+
+def test_seeds_that_are_wrong_by_themselves_cannot_run(cli: Cli) -> None:
+    cli.write("seeds/app/items.csv", "id,amount\n1,0\n2,many\n")
+    done = cli.run("test")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith('seeds/app/items.csv:3: column "amount": invalid input syntax for type integer')
+
+
+def test_seed_and_apply_are_refused_as_a_whole(cli: Cli, server: Server) -> None:
+    with_seeds(cli)
+    assert cli.run("apply").returncode == 0
+    done = cli.run("seed")
+    assert (done.returncode, done.stderr) == (
+        2,
+        'seeds/app/items.csv:3: new row for relation "items" violates check constraint "items_amount_positive"\n',
+    )
+    with server.connect(cli.name) as connection:
+        assert connection.execute("select count(*) from app.items").fetchone() == (0,)

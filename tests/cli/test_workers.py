@@ -46,7 +46,11 @@ def several_tables(cli: Cli, *names: str) -> None:
 
 def workers(process: subprocess.Popen[str]) -> list[int]:
     """The worker processes that a run has started."""
-    found = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "spawn_main"], capture_output=True, text=True)
+    return children(process, "-f", "spawn_main")
+
+
+def children(process: subprocess.Popen[str], *which: str) -> list[int]:
+    found = subprocess.run(["pgrep", "-P", str(process.pid), *which], capture_output=True, text=True)
     return [int(line) for line in found.stdout.split()]
 
 
@@ -97,12 +101,21 @@ def test_the_outcomes_are_the_same_whatever_the_number(systems: Cli) -> None:
     assert sorted((check for part in parts for check in part), key=lambda check: order.index(check["name"])) == alone
 
 
-def test_the_lines_come_in_order_and_say_who_proved(cli: Cli, server: Server) -> None:
+def test_tables_are_told_when_their_last_check_is_in(cli: Cli, server: Server) -> None:
     several_tables(cli, "others", "more")
-    two = cli.run("test", "--seed", "1", "--workers", "2").stdout.splitlines()
-    one = cli.run("test", "--seed", "1", "--workers", "1").stdout.splitlines()
-    assert two[0] == f"{one[0]}, 2 workers"
-    assert two[1:-1] == one[1:-1]
+    # The last table is over soonest: of the others one check each is slow.
+    for number, name in ((1, "items"), (2, "others")):
+        slow = f"check (amount > 0 and pg_sleep(0.02 * {3 - number}) is not null)"
+        cli.replace(f"schema/app/{number:03d}_{name}.up.sql", "check (amount > 0)", slow)
+    two = cli.run("test", "--seed", "1", "--workers", "2", "--report", "json")
+    tables = two.stdout.split("\n\n")
+    assert [table.splitlines()[0] for table in tables[1:-1]] != ["app.items", "app.more", "app.others"]
+    told = outcomes(cli)
+    one = cli.run("test", "--seed", "1", "--workers", "1", "--report", "json")
+    assert tables[0] == f"{one.stdout.splitlines()[0]}, 2 workers"
+    # Each whole, in the files' order within; and so are the reports.
+    assert sorted(tables[1:-1]) == sorted(one.stdout.split("\n\n")[1:-1])
+    assert told == outcomes(cli)
     assert scratch_databases(server) == []
 
 
@@ -193,15 +206,25 @@ def test_a_worker_that_is_killed_is_told(cli: Cli, server: Server) -> None:
     assert all(map(gone, others))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_leaves_no_worker_and_no_database(cli: Cli, server: Server, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "to_all"),
+    [
+        (signal.SIGINT, True),
+        (signal.SIGTERM, False),
+        (signal.SIGHUP, False),
+        (signal.SIGHUP, True),
+    ],
+)
+def test_interrupted_leaves_no_worker_and_no_database(
+    cli: Cli, server: Server, number: signal.Signals, to_all: bool
+) -> None:
     several_tables(cli, "others")
     cli.replace("project.yml", *SLOW)
     with cli.start("test", "--workers", "2") as running:
         until(at_work(cli, server, 2))
         others = workers(running)
-        if number == signal.SIGINT:  # a terminal sends it to all of them
-            for each in others:
+        if to_all:  # as a terminal does, also to what Python starts for itself
+            for each in children(running):
                 os.kill(each, number)
         running.send_signal(number)
         _, said = ended(running)
@@ -210,13 +233,14 @@ def test_interrupted_leaves_no_worker_and_no_database(cli: Cli, server: Server, 
     assert all(map(gone, others))
 
 
-def test_interrupted_while_workers_start(cli: Cli, server: Server) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_interrupted_while_workers_start(cli: Cli, server: Server, number: signal.Signals) -> None:
     cli.replace("project.yml", *SLOW)
     with cli.start("test", "--workers", "2") as running:
         until(lambda: bool(workers(running)))
         others = workers(running)
         for each in (*others, running.pid):
-            os.kill(each, signal.SIGINT)
+            os.kill(each, number)
         _, said = ended(running)
     assert (running.returncode, said) == (130, "harness: interrupted\n")
     assert scratch_databases(server) == []

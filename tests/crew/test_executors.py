@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from harness.outcome import Outcome
 from harness.project.load import load
 from harness.proving.prover import Effort, run
 from tests.cli.conftest import CHECKS, DOWN, SETTINGS, UP, Cli, ended, scratch_databases
+from tests.proving.planted import SITECUSTOMIZE
 
 
 @pytest.fixture
@@ -60,10 +62,10 @@ def shared(root: Path, server: Server, executor: Executor) -> tuple[list[Outcome
         alone = list(run(checks, checks, project, space, effort))
         work = Work.of(Job(project, ("app",), checks, checks, effort, SharedServer(server, space.run)))
         try:
-            found = list(prove(executor, work, chunks(checks, Durations(), 3))(lambda count: None))
+            placed = list(prove(executor, work, chunks(checks, Durations(), 3))(lambda count: None))
         finally:
             dismiss(work.key)
-    return timeless(alone), timeless(found)
+    return timeless(alone), timeless([outcome for _, outcome in sorted(placed, key=itemgetter(0))])
 
 
 def test_threads_find_the_same(root: Path, server: Server) -> None:
@@ -88,7 +90,7 @@ class _Backwards(Executor):
         return self.asked[-1][0]
 
 
-def test_the_order_is_that_of_the_run_whoever_is_ready_first(root: Path, server: Server) -> None:
+def test_the_places_are_those_of_the_run_whoever_is_ready_first(root: Path, server: Server) -> None:
     checks = declarations.read(load(root), KINDS)
     alone, found = shared(root, server, _Backwards(len(chunks(checks, Durations(), 3))))
     assert [outcome.name for outcome in found] == [outcome.name for outcome in alone]
@@ -202,6 +204,30 @@ def test_a_dask_cluster_finds_the_same(cli: Cli, dask: tuple[str, list[subproces
     assert {check["status"] for check in found[0]} >= {"proved", "broken"}
     assert found[2] == found[0][: len(found[2])]
     assert [check["status"] == "proved" for check in found[2]].index(False) == len(found[2]) - 1
+
+
+@pytest.fixture
+def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has every process that is started from here on meet a bug in one check."""
+    directory = tmp_path / "planted"
+    directory.mkdir()
+    (directory / "sitecustomize.py").write_text(SITECUSTOMIZE)
+    monkeypatch.setenv("PYTHONPATH", str(directory))
+
+
+def test_a_bug_costs_one_check_on_a_dask_cluster_too(
+    planted: None, cli: Cli, dask: tuple[str, list[subprocess.Popen[bytes]]]
+) -> None:
+    address, _ = dask
+    found = []
+    for arguments in (("--workers", "1"), ("--scheduler", address)):
+        command = ("test", "--seed", "1", "--report", "json", *arguments)
+        done = cli.run(*command, PYTHONWARNINGS="default", PYTHONPATH=os.environ["PYTHONPATH"])
+        assert done.returncode == 2, done
+        found.append(outcomes(cli))
+    assert found[0] == found[1]
+    assert [check["status"] for check in found[0]].count("error") == 1
+    assert {check["status"] for check in found[0]} == {"proved", "error"}
 
 
 def test_a_dask_cluster_that_loses_its_workers_is_told(

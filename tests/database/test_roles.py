@@ -221,7 +221,7 @@ def test_a_role_that_was_there_is_not_touched(shared: Server, make: Make, person
     project = make("create table a ()", text, downs=("drop table a", "select"))
     with workspace(shared, project, project.modules) as space:
         space.template()
-        assert len(space.left_out()) == 1
+        assert len(space.skipped()) == 1
     assert there(shared, PERSON) == person
     clean(shared, None)
     assert there(shared, PERSON) == person
@@ -238,7 +238,7 @@ def test_a_role_of_ours_may_become_a_member(shared: Server, make: Make, person: 
     text = f"create role {NAME} in role {PERSON}; grant {OTHER}, pg_read_all_data to {NAME}"
     with workspace(shared, make(text), make(text).modules) as space:
         space.template()
-        assert space.left_out() == ()
+        assert space.skipped() == ()
     with shared.connect() as connection:
         row = connection.execute("select pg_has_role(%s, %s, 'member')", [NAME, PERSON]).fetchone()
         assert row == (True,)
@@ -250,7 +250,7 @@ def test_nobody_becomes_a_member_of_ours(shared: Server, make: Make, person: rol
     project = make(f"create role {NAME} admin {PERSON}")
     with workspace(shared, project, project.modules) as space:
         space.template()
-        assert len(space.left_out()) == 1
+        assert len(space.skipped()) == 1
     assert there(shared, PERSON) == person
 
 
@@ -258,7 +258,7 @@ def test_what_a_role_owns_here_may_be_dropped(shared: Server, make: Make) -> Non
     execute(shared, f"create role {PERSON} login")
     project = make(f"create table a (); grant select on a to {PERSON}; drop owned by {PERSON};")
     with workspace(shared, project, project.modules) as space:
-        assert space.left_out() == ()
+        assert space.skipped() == ()
 
 
 def test_what_was_left_out_is_said_by_every_run(shared: Server, make: Make) -> None:
@@ -267,7 +267,7 @@ def test_what_was_left_out_is_said_by_every_run(shared: Server, make: Make) -> N
     for _ in range(2):
         with workspace(shared, project, project.modules) as space:
             space.template()
-            assert space.left_out() == (f"schema/shop/001_a.up.sql:2:1: create role {NAME}: the role is there already",)
+            assert space.skipped() == (f"schema/shop/001_a.up.sql:2:1: create role {NAME}: the role is there already",)
 
 
 @pytest.mark.parametrize(

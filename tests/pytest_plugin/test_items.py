@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import pytest_plugin
+from tests.proving.planted import SITECUSTOMIZE
 
 from . import shop
 from .conftest import Run
@@ -122,6 +123,20 @@ UNRELIABLE = [
 ]
 
 
+def test_a_bug_of_ours_fails_one_item_and_says_what_to_report(project: Path, run: Run) -> None:
+    shop.write(project, {"conftest.py": SITECUSTOMIZE})
+    result = run()
+    result.assert_outcomes(passed=len(ALL) - 1, failed=1)
+    shown = result.stdout.str()
+    assert re.search(
+        r"\nchecks/shop/orders\.yml:11: check chk_amount ended with an error\n"
+        r"reason: KeyError: 'planted', at harness/proving/prover\.py:\d+: this is a bug in harness\n"
+        r"report: please, with what this shows: harness --debug test --select shop\.orders\.check\.chk_amount .*\n"
+        r"Traceback \(most recent call last\):\n",
+        shown,
+    ), shown
+
+
 def test_last_failed_and_exitfirst(project: Path, run: Run) -> None:
     shop.change(project / "schema/shop/001_tables.up.sql", "'open', 'paid'", "'open', 'paid', 'void'")
     shop.change(project / "schema/shop/001_tables.up.sql", "amount > 0", "amount > 1")
@@ -228,6 +243,29 @@ def test_workers_share_the_items_and_one_seed(project: Path, run: Run, scratch: 
     result.stdout.re_match_lines([r"harness: 11 checks, \d+ probes, \d+ facts; seed \d+$"])
     assert_said(result, [r"\[gw\d\] .*", *BROKEN])
     assert scratch() == set()
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_seeds_that_the_schema_refuses_are_told_and_the_run_is_not_green(
+    project: Path, run: Run, workers: tuple[str, ...]
+) -> None:
+    shop.write(
+        project,
+        {
+            "seeds/shop/customers.csv": shop.SEEDS + "3,ada@example.org\n",
+            "tests/test_own.py": "def test_own(harness_database): pass\n",
+        },
+    )
+    result = run("checks", "-k", "shop.customers", *workers)
+    result.assert_outcomes(passed=2, deselected=0 if workers else 9)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    said = "harness: seeds/shop/customers.csv:4: seeds customers.csv is broken"
+    assert result.outlines.count(said) == 1
+    result.stdout.fnmatch_lines(["caught: refused by customers_email_key (23505)"])
+    # A test of one's own would miss them.
+    own = run("tests")
+    own.assert_outcomes(errors=1)
+    own.stdout.fnmatch_lines(["seeds/shop/customers.csv:4: refused by customers_email_key (23505), so the *"])
 
 
 def test_an_interrupt_leaves_nothing(project: Path, run: Run, scratch: Callable[[], set[str]]) -> None:

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from harness.errors import Place
 from harness.outcome import Counterexample, Outcome, Status
+from harness.reports import closing, junit, scripts, words
 from harness.reports import json as json_report
-from harness.reports import junit, scripts, words
 from harness.reports.run import Run
 from harness.reports.terminal import Terminal
 
@@ -60,6 +60,18 @@ UNRELIABLE = replace(
     probes=0,
     reason="no scenario could be built",
 )
+ERROR = replace(
+    PROVED,
+    name="shop.orders.unique.number",
+    kind="unique",
+    subject="number",
+    status=Status.ERROR,
+    probes=3,
+    reason="KeyError: 'number', at harness/kinds/unique.py:12: this is a bug in harness",
+    counterexamples=(Counterexample("an index", "none"),),
+    again="harness --debug test --select shop.orders.unique.number --seed 123",
+    traceback="Traceback (most recent call last):\n  File \"x\", line 12\x1b[2J\nKeyError: 'number'\n",
+)
 OUTCOMES = [FACTS, PROVED, BROKEN, UNRELIABLE]
 
 TERMINAL = f"""\
@@ -81,25 +93,74 @@ shop.orders
   UNRELIABLE  row_security a user sees their own orders, and nobody else's  checks/shop/orders.yml:7
           reason: no scenario could be built
 
+broken, caught: accepted
+  shop.orders.accepted_values.status  checks/shop/orders.yml:7
+
+unreliable: no scenario could be built
+  shop.orders.row_security.a user sees their own orders, and nobody else's  checks/shop/orders.yml:7
+
 2 proved, 1 broken, 1 unreliable; 1,344 probes and 1 fact in 2.0 s (672 probes/s)
 1 not tried: --fail-fast
 repeat with: harness test
 """
 
 
-def shown(outcomes: list[Outcome], run: Run = RUN, *, terminal: bool = False) -> str:
+def shown(outcomes: list[Outcome], run: Run = RUN, *, terminal: bool = False, **given: bool) -> str:
     file = io.StringIO()
     console = Console(file=file, width=40, force_terminal=terminal, color_system="standard" if terminal else None)
-    report = Terminal(console, run)
+    report = Terminal(console, run, **given)
     report.begin("heading")
     for outcome in outcomes:
         report.add(outcome)
-    report.end(2.0, "harness test")
+    report.end(outcomes, 2.0, "harness test")
     return file.getvalue()
 
 
 def test_terminal() -> None:
     assert shown(OUTCOMES) == TERMINAL
+
+
+def test_quiet_says_nothing_of_what_is_proved() -> None:
+    lines = TERMINAL.splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith("  proved")]
+    assert shown(OUTCOMES, quiet=True) == "".join(kept).replace("\nshop\n\n", "\n")
+    assert shown([PROVED, FACTS], replace(RUN, selected=2), quiet=True).splitlines()[:2] == ["heading", ""]
+
+
+def test_what_is_not_green_is_listed_by_reason_in_the_files_order() -> None:
+    other = replace(BROKEN, name="shop.orders.check.z", counterexamples=(Counterexample("w", "refused by x (23514)"),))
+    late = replace(BROKEN, name="shop.orders.check.late", place=Place(Path("checks/shop/late.yml"), 1))
+    wordy = replace(UNRELIABLE, name="shop.wordy", reason="long\n" * 60)
+    error = replace(BROKEN, name="shop.error", status=Status.ERROR, reason="KeyError: 'x'")
+    assert closing.groups([error, UNRELIABLE, other, PROVED, BROKEN, wordy, late]) == [
+        (Status.BROKEN, "broken, caught: refused by x (23514)", ["shop.orders.check.z  checks/shop/orders.yml:7"]),
+        (
+            Status.BROKEN,
+            "broken, caught: accepted",
+            [
+                "shop.orders.accepted_values.status  checks/shop/orders.yml:7",
+                "shop.orders.check.late  checks/shop/late.yml:1",
+            ],
+        ),
+        (
+            Status.UNRELIABLE,
+            "unreliable: no scenario could be built",
+            [f"{UNRELIABLE.name}  checks/shop/orders.yml:7"],
+        ),
+        (Status.UNRELIABLE, f"unreliable: {'long ' * 32}…", ["shop.wordy  checks/shop/orders.yml:7"]),
+        (Status.ERROR, "error: KeyError: 'x'", ["shop.error  checks/shop/orders.yml:7"]),
+    ]
+
+
+def test_a_run_that_is_broken_off_says_what_is_left_and_how_to_go_on() -> None:
+    file = io.StringIO()
+    report = Terminal(Console(file=file), RUN)
+    report.broken_off([PROVED], 2.0, "interrupted", "harness test --resume")
+    assert file.getvalue().splitlines()[-3:] == [
+        "1 proved, 0 broken, 0 unreliable; 1,280 probes and 0 facts in 2.0 s (640 probes/s)",
+        "4 not tried: interrupted",
+        "go on with: harness test --resume",
+    ]
 
 
 def test_terminal_colours_the_verdicts() -> None:
@@ -120,6 +181,44 @@ def test_colours_are_the_only_controls() -> None:
     assert "\\x1b[8m" in said
     assert "--select '\\x1b]0;x" in said
     assert not re.search(r"[\x00-\x08\x0b-\x1f]", said)
+
+
+ERROR_LINES = """\
+  ERROR   unique number                           checks/shop/orders.yml:7
+          reason: KeyError: 'number', at harness/kinds/unique.py:12: this is a bug in harness
+          report: please, with what this shows: harness --debug test --select shop.orders.unique.number --seed 123
+          wanted: an index
+          caught: none
+"""
+TRACEBACK_LINES = """\
+          Traceback (most recent call last):
+            File "x", line 12\\x1b[2J
+          KeyError: 'number'
+"""
+ERROR_TOTALS = "1 proved, 0 broken, 0 unreliable, 1 error; 1,283 probes and 0 facts in 2.0 s (642 probes/s)\n"
+
+
+def test_terminal_shows_what_to_report_of_an_error() -> None:
+    text = shown([ERROR, PROVED])
+    assert f"\nshop.orders\n{ERROR_LINES}  proved  " in text
+    assert ERROR_TOTALS in text
+    assert f"{ERROR_LINES}{TRACEBACK_LINES}  proved  " in shown([ERROR, PROVED], tracebacks=True)
+
+
+def test_machines_tell_an_error_from_what_is_unreliable() -> None:
+    root = ElementTree.fromstring(junit.render(RUN, [UNRELIABLE, ERROR, PROVED]))
+    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("3", "0", "2")
+    errors = list(root.iter("error"))
+    assert [each.get("type") for each in errors] == ["unreliable", "error"]
+    assert errors[1].get("message") == ERROR.reason
+    assert "KeyError: 'number'" in (errors[1].text or "").splitlines()
+    document = json.loads(json_report.render(RUN, [UNRELIABLE, ERROR, PROVED], 1.0))
+    totals = {key: document["totals"][key] for key in ("proved", "broken", "unreliable", "error")}
+    assert totals == {"proved": 1, "broken": 0, "unreliable": 1, "error": 1}
+    unreliable, error, proved = document["checks"]
+    assert [check["status"] for check in (unreliable, error, proved)] == ["unreliable", "error", "proved"]
+    assert (error["reason"], error["again"], error["traceback"]) == (ERROR.reason, ERROR.again, ERROR.traceback)
+    assert "traceback" not in unreliable and "again" not in proved
 
 
 def test_only_so_many_counterexamples() -> None:
@@ -205,6 +304,7 @@ def test_json() -> None:
             "proved": 2,
             "broken": 1,
             "unreliable": 1,
+            "error": 0,
             "not_tried": 1,
             "probes": 1344,
             "facts": 1,
@@ -294,6 +394,7 @@ def test_scripts_come_and_go(tmp_path: Path) -> None:
     file = tmp_path / ".harness/repro/shop.orders.accepted_values.status.sql"
     assert file.read_text() == "begin;\nrollback;\n"
     scripts.keep(tmp_path, replace(BROKEN, status=Status.UNRELIABLE, counterexamples=()))
+    scripts.keep(tmp_path, replace(BROKEN, status=Status.ERROR, counterexamples=()))
     assert file.exists()
     scripts.keep(tmp_path, replace(BROKEN, status=Status.PROVED, counterexamples=()))
     assert list(file.parent.iterdir()) == []

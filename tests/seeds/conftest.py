@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.database import seeds
+from harness.database import accepted, seeds
+from harness.database.accepted import LeftOut
 from harness.database.connection import Connection, Server
 from harness.errors import SeedError
 from harness.project.model import Module, Seed, TableName
@@ -30,8 +32,8 @@ class Loader:
     def put(self, name: str, text: str | bytes) -> None:
         (self.directory / name).write_bytes(text if isinstance(text, bytes) else text.encode())
 
-    def load(self) -> dict[str, tuple[int, int]]:
-        """File name to (rows, changed)."""
+    @property
+    def modules(self) -> list[Module]:
         found = [
             Seed(
                 "app",
@@ -42,13 +44,32 @@ class Loader:
             )
             for path in sorted(self.directory.rglob("*.*"))
         ]
-        loaded = seeds.load(self.connection, [Module("app", seeds=tuple(found))], root=self.root)
+        return [Module("app", seeds=tuple(found))]
+
+    def load(self) -> dict[str, tuple[int, int]]:
+        """File name to (rows, changed)."""
+        loaded = seeds.load(self.connection, self.modules, root=self.root)
         return {str(each.seed.path.relative_to(self.directory)): (each.rows, each.changed) for each in loaded}
 
     def refused(self) -> str:
         with pytest.raises(SeedError) as caught:
             self.load()
         return str(caught.value)
+
+    def left_out(self) -> list[tuple[str, tuple[int, ...], int, str]]:
+        """File name, lines, number of rows and what refused them; with a ``+`` where they follow others."""
+        found = accepted.load(self.connection, self.modules, root=self.root)
+        assert accepted.load(self.connection, self.modules, root=self.root) == found  # once more changes nothing
+        assert tuple(LeftOut.of(json.loads(json.dumps(each.facts()))) for each in found) == found
+        return [
+            (
+                each.path.removeprefix("seeds/app/"),
+                each.lines,
+                each.rows,
+                f"{'+' if each.follow else ''}{each.constraint or each.column or each.message} {each.sqlstate}",
+            )
+            for each in found
+        ]
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         return self.connection.execute(query.encode()).fetchall()

@@ -1,0 +1,49 @@
+"""An exception that nobody expected, as a person can report it."""
+
+from __future__ import annotations
+
+import shlex
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import harness
+from harness.proving.effort import Effort
+
+PACKAGE = Path(harness.__file__).parent
+
+MESSAGE = 300
+"""Characters of an exception's own words that are shown."""
+
+TRACEBACK = 20_000
+"""Characters of a traceback that are kept, the last ones: those of a recursion without end are all alike."""
+
+
+def reason(error: BaseException) -> str:
+    """What it was, and the innermost place in our own code that it came through."""
+    # The first line: those that follow are notes, of whatever the exception came through.
+    said = traceback.format_exception_only(error)[0].strip().splitlines()
+    words = said[0] if said else type(error).__name__
+    words = words if len(words) <= MESSAGE else f"{words[:MESSAGE]}…"
+    *_, place = ("", *_places(error))
+    return f"{words}{f', at {place}' if place else ''}: this is a bug in harness"
+
+
+def text(error: BaseException) -> str:
+    """The traceback."""
+    return "".join(traceback.format_exception(error))[-TRACEBACK:]
+
+
+def again(name: str, effort: Effort) -> str:
+    """The command that tries one check alone, and shows where its error comes from."""
+    words = ["harness", "--debug", "test", "--select", name, "--workers", "1"]
+    if effort.profile is not None:
+        words += ["--profile", effort.profile]
+    return shlex.join([*words, "--seed", str(effort.seed)])
+
+
+def _places(error: BaseException) -> Iterator[str]:
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if path.is_relative_to(PACKAGE):
+            yield f"{path.relative_to(PACKAGE.parent).as_posix()}:{frame.lineno}"

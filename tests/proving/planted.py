@@ -1,0 +1,22 @@
+"""A bug planted in the kind ``check``: for tests in this process, and as a file that Python runs in every process."""
+
+from __future__ import annotations
+
+CONSTRAINTS = ("items_amount_positive", "chk_amount")
+"""Those of the small projects of tests."""
+
+SITECUSTOMIZE = f"""\
+from harness.kinds.check import Check
+
+scenarios = Check.scenarios
+
+
+def planted(self, subject):
+    if self.constraint in {CONSTRAINTS!r}:
+        return {{}}["planted"]
+    return scenarios(self, subject)
+
+
+Check.scenarios = planted
+"""
+"""As ``sitecustomize.py`` on ``PYTHONPATH`` it is also there in workers, which are spawned and inherit nothing."""
