@@ -87,11 +87,15 @@ def test_a_statement_that_the_server_refuses(cli: Cli) -> None:
 
 
 def test_a_file_edited_after_it_was_applied(cli: Cli) -> None:
+    cli.write("schema/app/002_more.up.sql", "select;")
+    cli.write("schema/app/002_more.down.sql", "select;")
     cli.run("apply")
     cli.replace("schema/app/001_items.up.sql", "note text", "note text not null")
     done = cli.run("apply")
     assert done.returncode == 2
     assert done.stderr.startswith("schema/app/001_items.up.sql: edited after it was applied\n")
+    # This server is the tool's own.
+    assert "take it back first: harness rollback --steps 2" in done.stderr
     assert "edited" in cli.run("status").stdout
 
 

@@ -80,11 +80,22 @@ def test_what_the_server_reads_is_an_edit(runner: Runner, files: Files, text: st
     assert runner.status() == {"app/001_a": "edited"}
 
 
-def test_a_comment_in_the_body_of_a_function_is_an_edit(runner: Runner, files: Files) -> None:
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("-- one\n", "-- two\n"), ("", " "), ("as x", "AS x"), ('as "x"', 'as "X"')],
+)
+def test_the_body_of_a_function_counts_to_the_letter(runner: Runner, files: Files, before: str, after: str) -> None:
     body = "create function f() returns int language sql as $$ select 1 {} $$"
-    files.write("app/001_a", body.format("-- one\n"), "drop function f")
+    files.write("app/001_a", body.format(before), "drop function f")
     runner.apply()
-    files.write("app/001_a", body.format("-- two\n"), "drop function f")
+    files.write("app/001_a", body.format(after), "drop function f")
+    assert runner.status() == {"app/001_a": "edited"}
+
+
+def test_names_in_quotes_count_to_the_letter(runner: Runner, files: Files) -> None:
+    files.write("app/001_a", 'create table "a" ()')
+    runner.apply()
+    files.write("app/001_a", 'create table "A" ()')
     assert runner.status() == {"app/001_a": "edited"}
 
 

@@ -51,6 +51,37 @@ def machine(server: Server, name: Callable[[], str]) -> type[RuleBasedStateMachi
                 )
                 self.known = sorted([*self.known, f"{module}/{number:03d}_x"])
 
+        @rule(data=st.data())
+        def comment(self, data: st.DataObject) -> None:
+            path = self.up(data.draw(st.sampled_from(self.known)))
+            path.write_text(path.read_text() + "\n-- Said later.\n")
+
+        @rule(data=st.data())
+        def edit(self, data: st.DataObject) -> None:
+            """Both files: what was applied is taken back all the same, or the ledger takes the edit over."""
+            name = data.draw(st.sampled_from(self.known))
+            up = self.up(name)
+            down = up.with_name(up.name.replace(".up.", ".down."))
+            before = [(path, path.read_text()) for path in (up, down)]
+            up.write_text(before[0][1].replace("()", "(x integer)"))
+            if name not in self.applied or before[0][1] == up.read_text():
+                return
+            assert self.runner.status()[name] == "edited"
+            with pytest.raises(MigrationError, match="edited"):
+                self.runner.apply()
+            if data.draw(st.booleans()):
+                self.runner.accept(name)
+                return
+            down.write_text("select 1 / 0;")
+            at = self.applied.index(name)
+            assert self.runner.rollback(steps=len(self.applied) - at) == self.applied[at:][::-1]
+            self.applied = self.applied[:at]
+            for path, text in before:
+                path.write_text(text)
+
+        def up(self, name: str) -> Path:
+            return self.files.root / "schema" / f"{name}.up.sql"
+
         @rule(steps=st.none() | st.integers(0, 3))
         def apply(self, steps: int | None) -> None:
             pending = [each for each in self.known if each not in self.applied][:steps]
