@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import signal
+import socket
+import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +19,7 @@ from hypothesis.internal.conjecture import providers
 from psycopg import sql
 
 from harness.database import binaries
+from harness.database.account import server_account
 from harness.database.cluster import cluster
 from harness.database.connection import Server
 
@@ -53,6 +58,46 @@ def system_server(cluster_base: Path) -> Iterator[Server]:
         pytest.skip("no PostgreSQL server is installed on this machine")
     with cluster(found[0], cluster_base) as running:
         yield running
+
+
+@pytest.fixture
+def pgbouncer(server: Server, cluster_base: Path) -> Iterator[Callable[..., dict[str, str]]]:
+    """Start a pgbouncer before the embedded server, with these settings: the parameters that reach it."""
+    program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+    if program is None:
+        pytest.skip("no pgbouncer is installed on this machine")
+    account = server_account(cluster_base)
+    with ExitStack() as stack:
+
+        def start(**settings: str | int) -> dict[str, str]:
+            home = Path(tempfile.mkdtemp(prefix="pgbouncer-", dir=cluster_base))
+            if account.switch:
+                os.chown(home, account.uid, account.gid)
+            behind = " ".join(f"{key}={server.conninfo[key]}" for key in ("host", "port", "user"))
+            lines = ["[databases]", f"* = {behind}", "[pgbouncer]", f"unix_socket_dir = {home}", "auth_type = any"]
+            lines += [f"logfile = {home}/log", *(f"{name} = {value}" for name, value in settings.items())]
+            (home / "ini").write_text("\n".join(lines) + "\n")
+            identity = {"user": account.uid, "group": account.gid, "extra_groups": []} if account.switch else {}
+            running = subprocess.Popen([program, "-q", home / "ini"], start_new_session=True, **identity)
+            stack.callback(running.wait)
+            stack.callback(running.terminate)
+            _await_listener(home / ".s.PGSQL.6432", running)
+            return {"host": str(home), "port": "6432", "user": "ada", "dbname": "postgres"}
+
+        yield start
+
+
+def _await_listener(path: Path, running: subprocess.Popen[bytes]) -> None:
+    """The file of a socket is there before anybody listens."""
+    deadline = time.monotonic() + 10
+    while True:
+        with socket.socket(socket.AF_UNIX) as peer:
+            try:
+                peer.connect(str(path))
+                return
+            except OSError:
+                assert running.poll() is None and time.monotonic() < deadline, f"see {path.parent / 'log'}"
+        time.sleep(0.01)
 
 
 @pytest.fixture

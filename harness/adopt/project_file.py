@@ -19,7 +19,8 @@ MIGRATIONS = """\
 # to a database of yours. After a change: harness adopt --update"""
 TARGET = """\
 # Where scratch databases are made: `embedded` is the server that comes with the tool, `system` the PostgreSQL that is
-# installed here (for extensions that the embedded one lacks). A server of yours is one more target:
+# installed here (for extensions that the embedded one lacks). Without this line an application's DATABASE_URL and PG*
+# would count. A server of yours is one more target:
 #   targets:
 #     staging: {dsn: "${STAGING_URL}"}"""
 CLASSES = """\

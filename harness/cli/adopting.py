@@ -143,7 +143,9 @@ def _adopt(
 ) -> int:
     from harness.adopt.adoption import described, taught, written
     from harness.adopt.origin import bare
+    from harness.database.targets import BUILT_IN
 
+    home = target if target in BUILT_IN else "embedded"  # a connection string may hold a password
     made = {root / path for path in texts}
 
     def write(pages: dict[Path, str]) -> None:
@@ -155,11 +157,11 @@ def _adopt(
         project = bare(root, name, origin, texts)
         with open_target(project, target) as server:
             survey = described(server, project, schemas)
-            write(written(survey, name, origin, target or "embedded"))
+            write(written(survey, name, origin, home))
             filled = _try(server, root, survey, [table.name for table in survey.tables])
         origin = replace(origin, search_path=origin.search_path or filled.search_path)
         survey = taught(survey, filled)
-        pages = written(survey, name, origin, target or "embedded")
+        pages = written(survey, name, origin, home)
         write(pages)
     except BaseException:
         for path in made:

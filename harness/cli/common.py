@@ -6,6 +6,7 @@ Whatever takes long to import is imported where it is used: ``harness --help`` a
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from harness.errors import ProjectError
+from harness.errors import ProjectError, TargetError
 
 if TYPE_CHECKING:
     from harness.database.connection import Connection, Server
@@ -25,6 +26,9 @@ target_option: Callable[[F], F] = click.option(
     "--target",
     metavar="NAME|DSN",
     help="Where to run: embedded, system, a target of project.yml, or a connection string.",
+)
+yes_option: Callable[[F], F] = click.option(
+    "--yes", is_flag=True, help="Change a server that is not the tool's own without asking."
 )
 
 
@@ -63,7 +67,7 @@ def load_own_project(verb: str, hint: str | None = None) -> Project:
 
 @contextmanager
 def open_target(project: Project, flag: str | None) -> Iterator[Server]:
-    """The server that ``--target``, the environment or the project chooses."""
+    """The server that ``--target``, ``HARNESS_TARGET`` or the project chooses."""
     from harness.database.targets import open_server, resolve
 
     with open_server(project, resolve(project, flag, os.environ)) as server:
@@ -84,6 +88,37 @@ def open_database(project: Project, flag: str | None, *, create: bool) -> Iterat
             missing = False
         with server.connect(None if missing else name) as connection:
             yield server, connection
+
+
+def described(server: Server, connection: Connection) -> str:
+    """The database that a verb works on; on a server that is not the tool's own also as whom."""
+    user = "" if server.own else f", user {connection.info.user}"
+    return f"{server.description}, database {server.default_database}{user}"
+
+
+def ask(verb: str, server: Server, connection: Connection, *, yes: bool) -> None:
+    """Have a person agree to a change of a database that is not on the tool's own server.
+
+    Raises :class:`TargetError` if nobody can be asked, or does not agree.
+    """
+    if server.own or yes:
+        return
+    from harness.database.connection import address
+
+    info = connection.info
+    database = f'database "{info.dbname}" at {address(connection)} as "{info.user}"'
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise TargetError(
+            f"harness {verb} would change {database}, and nobody is there to be asked",
+            hint="if that is meant, say --yes; a server of the tool's own is --target embedded",
+        )
+    try:
+        agreed = click.confirm(f"harness {verb} is going to change {database}. Go on?", err=True)
+    except click.Abort:
+        click.echo(err=True)  # the line of the question is still open
+        raise
+    if not agreed:
+        raise TargetError("nothing was changed")
 
 
 def _exists(server: Server, name: str) -> bool:

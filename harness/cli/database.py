@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.common import (
+    ask,
+    described,
     load_own_project,
     load_project,
     open_database,
     table,
     target_option,
+    yes_option,
 )
 from harness.reports.words import counted
 
@@ -31,7 +34,8 @@ if TYPE_CHECKING:
 @click.option("--mark-applied", metavar="MODULE/NNN", help="Enter a migration in the ledger without running it.")
 @click.option("--select", metavar="MODULE", multiple=True, help="Only these modules and what they depend on.")
 @target_option
-def apply(target: str | None, select: tuple[str, ...], dry_run: bool, **options: Any) -> int:
+@yes_option
+def apply(target: str | None, yes: bool, select: tuple[str, ...], dry_run: bool, **options: Any) -> int:
     """Apply the migrations that are pending."""
     from harness.database import migrate
     from harness.database.takeover import Application
@@ -40,7 +44,9 @@ def apply(target: str | None, select: tuple[str, ...], dry_run: bool, **options:
     modules = _modules(project, select)
     progress = _Progress(project)
     with open_database(project, target, create=not dry_run) as (server, connection):
-        click.echo(f"{server.description}, database {server.default_database}")
+        click.echo(described(server, connection))
+        if server.from_dotenv:
+            ask("apply", server, connection, yes=yes or dry_run)
         outside, on_event = Application(server), None if dry_run else progress
         found = migrate.apply(
             connection, project, modules, dry_run=dry_run, outside=outside, on_event=on_event, **options
@@ -58,7 +64,8 @@ def apply(target: str | None, select: tuple[str, ...], dry_run: bool, **options:
 @click.option("--mark-rolled-back", metavar="MODULE/NNN", help="Only take a migration out of the ledger.")
 @click.option("--select", metavar="MODULE", multiple=True, help="Only these modules and what depends on them.")
 @target_option
-def rollback(target: str | None, select: tuple[str, ...], dry_run: bool, **options: Any) -> int:
+@yes_option
+def rollback(target: str | None, yes: bool, select: tuple[str, ...], dry_run: bool, **options: Any) -> int:
     """Take back what was applied last."""
     from harness.database import migrate
     from harness.database.takeover import Application
@@ -70,7 +77,8 @@ def rollback(target: str | None, select: tuple[str, ...], dry_run: bool, **optio
         raise click.UsageError(f"{' and '.join(given)} say different things: give one of them")
     progress = _Progress(project)
     with open_database(project, target, create=False) as (server, connection):
-        click.echo(f"{server.description}, database {server.default_database}")
+        click.echo(described(server, connection))
+        ask("rollback", server, connection, yes=yes or dry_run)
         outside, on_event = Application(server), None if dry_run else progress
         found = migrate.rollback(
             connection, project, modules, dry_run=dry_run, outside=outside, on_event=on_event, **options
@@ -89,7 +97,7 @@ def status(target: str | None, exit_code: bool) -> int:
 
     project = load_own_project("status")
     with open_database(project, target, create=False) as (server, connection):
-        click.echo(f"{server.description}, database {server.default_database}")
+        click.echo(described(server, connection))
         standings = ledger.status(project.modules, ledger.read(connection, project.ledger_schema))
     rows = [("migration", "state", "applied at")]
     for each in standings:
@@ -111,7 +119,8 @@ def status(target: str | None, exit_code: bool) -> int:
     help="Only these modules and what they depend on; with --rows also schemas and tables.",
 )
 @target_option
-def seed(target: str | None, select: tuple[str, ...], rows: int | None) -> int:
+@yes_option
+def seed(target: str | None, yes: bool, select: tuple[str, ...], rows: int | None) -> int:
     """Load the fixtures; loading them twice leaves the same rows.
 
     With --rows every table gets N generated rows more, which keep all rules, beside what stands in it. Exits with 1
@@ -119,7 +128,8 @@ def seed(target: str | None, select: tuple[str, ...], rows: int | None) -> int:
     """
     project = load_project()
     with open_database(project, target, create=False) as (server, connection):
-        click.echo(f"{server.description}, database {server.default_database}")
+        click.echo(described(server, connection))
+        ask("seed", server, connection, yes=yes)
         if rows is not None:
             return _generate(project, connection, rows, select)
         _load(project, connection, select)

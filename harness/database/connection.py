@@ -11,9 +11,15 @@ from typing import Any
 import psycopg
 from psycopg import conninfo as libpq
 
+from harness.database import urls
 from harness.errors import TargetError
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+POOLER_HINT = (
+    "name the server's own address (its port is usually 5432); for apply, rollback, status and seed a pooler in "
+    "session mode will do; --target embedded needs no server"
+)
 
 OLDEST = 14
 NEWEST = 18
@@ -27,7 +33,7 @@ class Server:
 
     ``own`` is true for a private cluster of ours, ``version`` is ``server_version_num``, ``default_database``
     is the database that migrations are applied to. With ``scratch_roles`` roles may be made for scratch databases
-    though the server is not our own.
+    though the server is not our own. ``from_dotenv`` is true where its address is written in ``.env``.
     """
 
     conninfo: Mapping[str, str] = field(repr=False)
@@ -36,6 +42,7 @@ class Server:
     description: str
     default_database: str
     scratch_roles: bool = False
+    from_dotenv: bool = False
 
     @property
     def major(self) -> int:
@@ -77,21 +84,34 @@ def connect(parameters: Mapping[str, str], *, autocommit: bool = True) -> Connec
 
 
 def parse_dsn(dsn: str, source: str) -> dict[str, str]:
-    """The parameters of a connection string or URL; ``source`` says where it was written.
+    """The parameters of a connection string or URL, also of SQLAlchemy or Prisma; ``source`` says where it was written.
 
     Raises :class:`TargetError` without showing the string: what does not parse may still hold a password.
     """
     example = "postgresql://user:password@host:5432/database"
     try:
-        parameters = {key: str(value) for key, value in libpq.conninfo_to_dict(dsn).items()}
+        parameters = {key: str(value) for key, value in libpq.conninfo_to_dict(urls.for_libpq(dsn)).items()}
     except psycopg.Error:
-        raise TargetError(f"{source} is not one that PostgreSQL understands", hint=f"its form is {example}") from None
+        embedded = "--target embedded needs no server"
+        if name := urls.unknown_parameter(dsn):
+            raise TargetError(
+                f'{source} has the parameter "{name}", which PostgreSQL does not know',
+                hint=f"take it out; {embedded}",
+            ) from None
+        raise TargetError(
+            f"{source} is not one that PostgreSQL understands", hint=f"its form is {example}; {embedded}"
+        ) from None
     if "@" in parameters.get("host", "").removeprefix("@"):
         raise TargetError(
             f"{source} has more than one '@' before the host",
             hint="in a URL, write an '@' of the password as %40 (and ':' as %3A, '/' as %2F)",
         )
     return parameters
+
+
+def address(connection: Connection) -> str:
+    """Where the server of a connection is."""
+    return f"{connection.info.host}:{connection.info.port}"
 
 
 def version_text(number: int) -> str:
@@ -116,6 +136,21 @@ def _refused(error: psycopg.Error, parameters: Mapping[str, str]) -> TargetError
         return TargetError(
             f'PostgreSQL at {where} wants a password for "{user}", and none was given',
             hint="set it in the connection string, in PGPASSWORD, or in ~/.pgpass",
+        )
+    if re.search(r"too many (clients|connections)|connection slots are reserved|no more connections allowed", reason):
+        return TargetError(
+            f"PostgreSQL at {where} takes no more connections: {reason}",
+            hint="close some, or raise the limit (max_connections, or CONNECTION LIMIT of the role or database); "
+            "a run of fewer --workers needs fewer",
+        )
+    if match := re.search(r"unsupported startup parameter(?: in options)?: (\w+)", reason):
+        return TargetError(
+            f'a connection pooler answers at {where}, and does not pass on the parameter "{match[1]}"',
+            hint=POOLER_HINT,
+        )
+    if match := re.search(r"no such database: (.*)", reason):
+        return TargetError(
+            f'a connection pooler answers at {where}, and has no database "{match[1]}"', hint=POOLER_HINT
         )
     if match := re.search(r'database "(.*)" does not exist', reason):
         return TargetError(

@@ -15,7 +15,7 @@ from harness.database import binaries, keeper, roles
 from harness.database.account import server_account
 from harness.database.connection import NEWEST, Connection, Server
 from harness.database.roles import Role
-from harness.database.targets import BUILT_IN, data_directory, open_server, resolve
+from harness.database.targets import BUILT_IN, data_directory, open_server, overlooked, resolve
 from harness.errors import HarnessError
 from harness.project.model import Project, Target
 
@@ -109,6 +109,8 @@ def _targets(project: Project, environ: Mapping[str, str]) -> Iterator[Finding]:
             continue
         if flag is None:
             yield Finding(Level.OK, f"the target is {target.name}")
+            if unused := overlooked(project, environ):
+                yield Finding(Level.OK, f"{unused} is not used: project.yml names the target")
         if target.name not in seen:
             seen.add(target.name)
             yield from _target(project, target)

@@ -1,4 +1,8 @@
-"""Which server to use: flag, then environment, then ``.env``, then ``project.yml``."""
+"""Which server to use: the flag, then ``HARNESS_TARGET``, then ``target:`` of ``project.yml``.
+
+Only where ``project.yml`` names none do ``DATABASE_URL`` and ``PG*`` count: they are an application's own. A variable
+is looked up in the environment, then in ``.env``.
+"""
 
 from __future__ import annotations
 
@@ -6,41 +10,74 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.database import binaries
+from harness.database import binaries, pooler
 from harness.database.cluster import cluster
-from harness.database.connection import NAME_BYTES, Server, connect, parse_dsn, version_text
+from harness.database.connection import NAME_BYTES, Server, address, connect, parse_dsn, version_text
 from harness.errors import Place, ProjectError, TargetError, did_you_mean
 from harness.project.model import Project, Target
 
 CHOOSING = ("PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE")  # a PGUSER alone chooses no server
+VARIABLE = "HARNESS_TARGET"
 BUILT_IN = {kind: Target(kind, kind) for kind in ("embedded", "system")}
 
 
 def resolve(project: Project, flag: str | None, environ: Mapping[str, str]) -> Target:
-    """The target that ``flag`` (a name or a connection string), the environment, or the project chooses.
+    """The target that ``flag`` (a name or a connection string), ``HARNESS_TARGET`` or the project chooses, or else an
+    application's variables.
 
     Raises :class:`TargetError`: unknown name, or an unset variable in a target's ``dsn``.
     """
     known = {**BUILT_IN, **project.targets}
-    dotenv = read_dotenv(project.root / ".env")
-    variables = {**dotenv, **environ}
+    variables = _variables(project, environ)
     if flag is not None:
-        if "://" in flag or "=" in flag:
-            return Target("--target", "dsn", dsn=flag)
-        return _named(known, flag, variables)
-    for source, settings in (("environment", environ), (".env", dotenv)):
-        if url := settings.get("DATABASE_URL"):
-            return Target(f"DATABASE_URL ({source})", "dsn", dsn=url)
-        if any(settings.get(name) for name in CHOOSING):
-            return Target(f"PG* ({source})", "dsn", dsn=_from_variables(variables))
-    return _named(known, project.default_target, variables)
+        return _chosen(known, "--target", flag, variables)
+    if source := variables.source(VARIABLE):
+        chosen = _chosen(known, f"{VARIABLE} ({source})", variables[VARIABLE], variables)
+        return chosen if chosen.dsn is None or source != ".env" else replace(chosen, from_dotenv=True)
+    if project.default_target is not None:
+        return _named(known, project.default_target, variables)
+    return _of_application(variables) or _named(known, "embedded", variables)
 
 
-def _named(known: Mapping[str, Target], name: str, variables: Mapping[str, str]) -> Target:
+def overlooked(project: Project, environ: Mapping[str, str]) -> str | None:
+    """The variables of an application that would choose a server if ``project.yml`` named none."""
+    if project.default_target is None:
+        return None
+    target = _of_application(_variables(project, environ))
+    return target.name if target else None
+
+
+@dataclass(frozen=True)
+class _Variables:
+    """The environment, and what ``.env`` adds to it; an empty variable is as good as none."""
+
+    environ: Mapping[str, str]
+    dotenv: Mapping[str, str]
+
+    def source(self, name: str) -> str | None:
+        """Where a variable is set, in words."""
+        return "environment" if self.environ.get(name) else ".env" if self.dotenv.get(name) else None
+
+    def __getitem__(self, name: str) -> str:
+        return self.environ.get(name) or self.dotenv[name]
+
+
+def _variables(project: Project, environ: Mapping[str, str]) -> _Variables:
+    dotenv = read_dotenv(project.root / ".env")
+    return _Variables(environ, {name: value for name, value in dotenv.items() if name not in environ})
+
+
+def _chosen(known: Mapping[str, Target], source: str, choice: str, variables: _Variables) -> Target:
+    if "://" in choice or "=" in choice:
+        return Target(source, "dsn", dsn=choice)
+    return _named(known, choice, variables)
+
+
+def _named(known: Mapping[str, Target], name: str, variables: _Variables) -> Target:
     if name not in known:
         raise TargetError(
             f"no target {name!r}{did_you_mean(name, known)}",
@@ -49,25 +86,36 @@ def _named(known: Mapping[str, Target], name: str, variables: Mapping[str, str])
     target = known[name]
     if target.dsn is None:
         return target
-
-    def value(match: re.Match[str]) -> str:
-        if not variables.get(match[1]):
+    needed = re.findall(r"\$\{(\w+)\}", target.dsn)
+    for variable in needed:
+        if not variables.source(variable):
             raise TargetError(
-                f"the dsn of target {name!r} needs the variable {match[1]}, which is not set",
-                hint=f"set {match[1]} in the environment or in .env",
+                f"the dsn of target {name!r} needs the variable {variable}, which is not set",
+                hint=f"set {variable} in the environment or in .env",
             )
-        return variables[match[1]]
+    dsn = re.sub(r"\$\{(\w+)\}", lambda match: variables[match[1]], target.dsn)
+    return replace(target, dsn=dsn, from_dotenv=".env" in map(variables.source, needed))
 
-    return replace(target, dsn=re.sub(r"\$\{(\w+)\}", value, target.dsn))
+
+def _of_application(variables: _Variables) -> Target | None:
+    """The server that an application's variables choose, if they do; those of the environment come first."""
+    for source, settings in (("environment", variables.environ), (".env", variables.dotenv)):
+        if url := settings.get("DATABASE_URL"):
+            return Target(f"DATABASE_URL ({source})", "dsn", dsn=url, from_dotenv=source == ".env")
+        if any(settings.get(name) for name in CHOOSING):
+            return _of_libpq(f"PG* ({source})", variables)
+    return None
 
 
-def _from_variables(variables: Mapping[str, str]) -> str:
+def _of_libpq(name: str, variables: _Variables) -> Target:
     """libpq's variables as a connection string, since those of ``.env`` are not in our own environment."""
     from psycopg.conninfo import make_conninfo
     from psycopg.pq import Conninfo
 
     options = ((option.keyword.decode(), (option.envvar or b"").decode()) for option in Conninfo.get_defaults())
-    return make_conninfo(**{keyword: variables[name] for keyword, name in options if variables.get(name)})
+    given = {keyword: variable for keyword, variable in options if variables.source(variable)}
+    dsn = make_conninfo(**{keyword: variables[variable] for keyword, variable in given.items()})
+    return Target(name, "dsn", dsn=dsn, from_dotenv=".env" in map(variables.source, given.values()))
 
 
 def read_dotenv(path: Path) -> dict[str, str]:
@@ -122,10 +170,11 @@ def database_name(project: str) -> str:
 def remote(target: Target) -> Server:
     """The server of a connection string; scratch work is done from ``postgres`` where that may be entered."""
     parameters = parse_dsn(target.dsn or "", f"the connection string of {target.name}")
-    with connect(parameters) as connection:
+    with closing(connect(parameters)) as connection:
+        pooler.refuse(connection, lambda: connect(parameters))
         default_database = connection.info.dbname
         version = connection.info.server_version
-        where = f"{connection.info.host}:{connection.info.port}"
+        where = address(connection)
     maintenance = {**parameters, "dbname": "postgres"}
     if default_database != "postgres":
         try:
@@ -139,4 +188,5 @@ def remote(target: Target) -> Server:
         description=f"PostgreSQL {version_text(version)} at {where}",
         default_database=default_database,
         scratch_roles=target.scratch_roles,
+        from_dotenv=target.from_dotenv,
     )

@@ -49,7 +49,7 @@ def load(root: Path) -> Project:
     node = _one_document(root / FILE, Path(FILE))
     settings = read_kind(Settings, node, label=FILE)
     targets = {**BUILT_IN_TARGETS, **settings.targets}
-    if settings.target not in targets:
+    if settings.target is not None and settings.target not in targets:
         raise ProjectError(
             f"no target {settings.target!r}{did_you_mean(settings.target, targets)}",
             place=_place(node, "target"),

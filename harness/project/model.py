@@ -117,7 +117,8 @@ class Target:
     """Where to run. ``kind`` is ``embedded``, ``system`` or ``dsn``.
 
     ``dsn`` may hold a password and is never shown; ``major`` picks the server version of ``system``. With
-    ``scratch_roles`` roles may be made on the server of a ``dsn``, for scratch databases.
+    ``scratch_roles`` roles may be made on the server of a ``dsn``, for scratch databases. ``from_dotenv`` is true where
+    the address, or a part of it, is written in ``.env``, which applications read, too.
     """
 
     name: str
@@ -125,6 +126,7 @@ class Target:
     dsn: str | None = field(default=None, repr=False)
     major: int | None = None
     scratch_roles: bool = False
+    from_dotenv: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,12 +162,13 @@ class Project:
     ``base`` and ``adopted`` are built in scratch databases only: what the platform brings, then another tool's
     migrations, if the project has those instead of its own. Extensions among the ``stand_ins`` are not made, since
     something of ``base`` stands in for them. ``search_path`` is that of the application, where it is not the usual one.
+    ``default_target`` is None where ``project.yml`` names none.
     """
 
     root: Path
     name: str
     modules: tuple[Module, ...]
-    default_target: str
+    default_target: str | None
     targets: Mapping[str, Target]
     profiles: Mapping[str, Profile]
     classes: tuple[str, ...] = ()

@@ -248,7 +248,11 @@ class Settings:
     name: str = key(keys.name, "the name of the project")
     modules: FrozenDict[_Module] = key(_MODULES, "the folders of schema/, seeds/ and checks/")
     paths: _Paths = key(section(_Paths, "paths"), "where the folders are, if elsewhere", default=_Paths())
-    target: str = key(keys.name, "the target when nothing else says one", default="embedded")
+    target: str | None = key(
+        keys.name,
+        "the target, unless --target or HARNESS_TARGET names one; without it DATABASE_URL and PG* count",
+        default=None,
+    )
     targets: FrozenDict[Target] = key(_TARGETS, "servers beside `embedded` and `system`", default=FrozenDict({}))
     profiles: FrozenDict[Profile] = key(_PROFILES, "how hard to try: dev, ci, nightly", default=FrozenDict({}))
     classes: tuple[str, ...] = key(listed(keys.name), "the data classes a comment may end in", default=())

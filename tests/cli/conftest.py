@@ -75,6 +75,7 @@ class Cli:
             [HARNESS, *arguments],
             cwd=self.root,
             env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             encoding="utf-8",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -269,6 +270,23 @@ def test_a_live_database_is_only_read(empty: Cli, database: tuple[Server, str]) 
         late = empty.run("coverage", "--target", dsn)
         assert late.returncode == 1
         assert "  undeclared: column note\n  undeclared: not null note\n  undeclared: default note\n" in late.stdout
+
+
+def test_scratch_databases_on_another_server_and_an_application_s_variables(
+    empty: Cli, database: tuple[Server, str]
+) -> None:
+    server, name = database
+    dsn = make_conninfo(**{**server.conninfo, "dbname": name, "password": "gehe1m"})
+    answer = empty.run("adopt", "schema.sql", "--name", empty.name, "--target", dsn)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.startswith(f"PostgreSQL {server.version // 10000}.")
+    # The address of somebody's server, with its password, is nothing for a file that is committed.
+    assert (empty.root / "project.yml").read_text().count("\ntarget: embedded\n") == 1
+    (empty.root / "project.yml").unlink()
+    shutil.rmtree(empty.root / "checks")
+    answer = empty.run("adopt", "schema.sql", "--name", empty.name, DATABASE_URL="postgresql://127.0.0.1:1/x")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout.startswith("embedded PostgreSQL ")
 
 
 def test_a_directory_of_migrations_stays_where_it_is(empty: Cli) -> None:

@@ -26,7 +26,8 @@ FILE = "checks/app/items.yml"
 @pytest.fixture
 def run(cli: Cli, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """The command line in this process: exit code, output, errors."""
-    for name in ("DATABASE_URL", "CI", "HARNESS_DEBUG", "PGHOST", "PGDATABASE", "PGSERVICE", "PGHOSTADDR"):
+    variables = ("HARNESS_TARGET", "DATABASE_URL", "CI", "HARNESS_DEBUG")
+    for name in (*variables, "PGHOST", "PGDATABASE", "PGSERVICE", "PGHOSTADDR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HARNESS_DATA", cli.environment["HARNESS_DATA"])
     monkeypatch.chdir(cli.root)

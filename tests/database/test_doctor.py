@@ -78,11 +78,12 @@ def test_unreachable_target_is_a_problem_without_its_password(project: Project) 
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    found = findings(project, Level.PROBLEM, DATABASE_URL=f"postgresql://me:gehe1m@127.0.0.1:{port}/app")
+    found = findings(project, Level.PROBLEM, HARNESS_TARGET=f"postgresql://me:gehe1m@127.0.0.1:{port}/app")
     assert found == [
         Finding(
             Level.PROBLEM,
-            f"target DATABASE_URL (environment): cannot connect to PostgreSQL at 127.0.0.1:{port}: Connection refused",
+            "target HARNESS_TARGET (environment): "
+            f"cannot connect to PostgreSQL at 127.0.0.1:{port}: Connection refused",
             "is the server running there, and may this machine reach it? --target embedded needs no server",
         )
     ]
@@ -95,11 +96,11 @@ def test_a_foreign_server_and_what_is_kept_there(project: Project, server: Serve
             with workspace(server, project, (), build=lambda *_: None) as space:
                 template = space.template()
             dsn = f"host='{server.conninfo['host']}' user=harness_test_doctor dbname=postgres"
-            said = examine(project, {"DATABASE_URL": dsn})
+            said = examine(project, {"HARNESS_TARGET": dsn})
         finally:
             clean(server, project)
             connection.execute("drop role harness_test_doctor")
-    name = "target DATABASE_URL (environment)"
+    name = "target HARNESS_TARGET (environment)"
     # Other tests have the server keep templates of their projects.
     ours = [each for each in said if "keeps template" not in each.what or template in each.what]
     assert ours[-3:] == [

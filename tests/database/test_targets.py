@@ -6,7 +6,8 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from harness.database import binaries
 from harness.database.connection import Server, connect, parse_dsn
-from harness.database.targets import data_directory, database_name, open_server, read_dotenv, resolve
+from harness.database.targets import data_directory, database_name, open_server, overlooked, read_dotenv, resolve
 from harness.errors import ProjectError, TargetError
 from harness.project.model import Project, Target
 
@@ -31,21 +32,55 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path, "demo", (), "embedded", targets, {})
 
 
+@pytest.fixture
+def undecided(project: Project) -> Project:
+    """One whose ``project.yml`` names no target."""
+    return replace(project, default_target=None)
+
+
 def dsn(target: Target) -> dict[str, object]:
     assert target.kind == "dsn"
     return dict(conninfo_to_dict(target.dsn or ""))
 
 
-def test_project_decides_when_nothing_else_does(project: Project) -> None:
-    assert resolve(project, None, {"PGUSER": "me", "PGPORT": "1", "DATABASE_URL": ""}) == Target("embedded", "embedded")
+def test_project_decides_before_the_variables_of_an_application(project: Project) -> None:
+    environ = {"DATABASE_URL": "postgresql://elsewhere/x", "PGHOST": "elsewhere"}
+    (project.root / ".env").write_text("DATABASE_URL=postgresql://dotenv/x\nPGHOST=dotenv\n")
+    assert resolve(project, None, environ) == Target("embedded", "embedded")
+    assert resolve(replace(project, default_target="old"), None, environ) == Target("old", "system", major=15)
+    assert overlooked(project, environ) == "DATABASE_URL (environment)"
+    assert overlooked(project, {}) == "DATABASE_URL (.env)"
 
 
-def test_flag_names_a_target_or_is_a_connection_string(project: Project) -> None:
+def test_embedded_where_nothing_chooses(undecided: Project) -> None:
+    environ = {"PGUSER": "me", "PGPORT": "1", "DATABASE_URL": "", "HARNESS_TARGET": ""}
+    assert resolve(undecided, None, environ) == Target("embedded", "embedded")
+    assert overlooked(undecided, {"PGHOST": "x"}) is None
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_flag_names_a_target_or_is_a_connection_string(project: Project, undecided: Project, named: bool) -> None:
+    environ = {"DATABASE_URL": "postgresql://elsewhere/x", "HARNESS_TARGET": "postgresql://elsewhere/y"}
+    chosen = project if named else undecided
+    assert resolve(chosen, "old", environ) == Target("old", "system", major=15)
+    assert resolve(chosen, "system", environ) == Target("system", "system")
+    assert dsn(resolve(chosen, "postgresql://db/app", environ)) == {"host": "db", "dbname": "app"}
+    assert dsn(resolve(chosen, "host=db dbname=app", environ)) == {"host": "db", "dbname": "app"}
+
+
+def test_harness_target_comes_before_the_project(project: Project) -> None:
     environ = {"DATABASE_URL": "postgresql://elsewhere/x"}
-    assert resolve(project, "old", environ) == Target("old", "system", major=15)
-    assert resolve(project, "system", environ) == Target("system", "system")
-    assert dsn(resolve(project, "postgresql://db/app", environ)) == {"host": "db", "dbname": "app"}
-    assert dsn(resolve(project, "host=db dbname=app", environ)) == {"host": "db", "dbname": "app"}
+    (project.root / ".env").write_text("HARNESS_TARGET=postgresql://dotenv/app\n")
+    assert dsn(resolve(project, None, environ))["host"] == "dotenv"
+    assert resolve(project, None, {**environ, "HARNESS_TARGET": "old"}) == Target("old", "system", major=15)
+    assert dsn(resolve(project, None, {**environ, "HARNESS_TARGET": "host=db"})) == {"host": "db"}
+    with pytest.raises(TargetError, match="no target 'embeded'; did you mean 'embedded'"):
+        resolve(project, None, {"HARNESS_TARGET": "embeded"})
+
+
+def test_an_empty_variable_hides_that_of_dotenv(undecided: Project) -> None:
+    (undecided.root / ".env").write_text("HARNESS_TARGET=old\nDATABASE_URL=postgresql://dotenv/x\n")
+    assert resolve(undecided, None, {"HARNESS_TARGET": "", "DATABASE_URL": ""}) == Target("embedded", "embedded")
 
 
 def test_unknown_target_has_a_nearest(project: Project) -> None:
@@ -57,17 +92,40 @@ def test_unknown_target_has_a_nearest(project: Project) -> None:
     )
 
 
-def test_environment_then_dotenv_then_project(project: Project) -> None:
-    (project.root / ".env").write_text("DATABASE_URL=postgresql://dotenv/x\nPGPASSWORD=from-dotenv\n")
-    assert dsn(resolve(project, None, {}))["host"] == "dotenv"
-    assert dsn(resolve(project, None, {"PGHOST": "pg"})) == {"host": "pg", "password": "from-dotenv"}
-    assert dsn(resolve(project, None, {"PGHOST": "pg", "PGPASSWORD": "set"})) == {"host": "pg", "password": "set"}
-    assert dsn(resolve(project, None, {"PGHOST": "pg", "DATABASE_URL": "postgresql://url/x"}))["host"] == "url"
+def test_environment_then_dotenv(undecided: Project) -> None:
+    (undecided.root / ".env").write_text("DATABASE_URL=postgresql://dotenv/x\nPGPASSWORD=from-dotenv\n")
+    assert dsn(resolve(undecided, None, {}))["host"] == "dotenv"
+    assert dsn(resolve(undecided, None, {"PGHOST": "pg"})) == {"host": "pg", "password": "from-dotenv"}
+    assert dsn(resolve(undecided, None, {"PGHOST": "pg", "PGPASSWORD": "set"})) == {"host": "pg", "password": "set"}
+    assert dsn(resolve(undecided, None, {"PGHOST": "pg", "DATABASE_URL": "postgresql://url/x"}))["host"] == "url"
 
 
 @pytest.mark.parametrize("name", ["PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE"])
-def test_variables_that_choose_a_server(project: Project, name: str) -> None:
-    assert list(dsn(resolve(project, None, {name: "x"})).values()) == ["x"]
+def test_variables_that_choose_a_server(undecided: Project, name: str) -> None:
+    assert list(dsn(resolve(undecided, None, {name: "x"})).values()) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "environ", "dotenv", "expected"),
+    [
+        (None, {"DATABASE_URL": "postgresql://db/x"}, "PGHOST=db", False),
+        (None, {}, "DATABASE_URL=postgresql://db/x", True),
+        (None, {"PGHOST": "db", "PGDATABASE": "app"}, "SECRET=x", False),
+        (None, {"PGHOST": "db"}, "PGDATABASE=app", True),
+        (None, {"HARNESS_TARGET": "postgresql://db/x"}, "DATABASE_URL=postgresql://db/x", False),
+        (None, {}, "HARNESS_TARGET=postgresql://db/x", True),
+        (None, {"CI_USER": "me", "CI_PASSWORD": "x"}, "HARNESS_TARGET=ci", True),
+        ("ci", {"CI_USER": "me", "CI_PASSWORD": "x"}, "CI_USER=you", False),
+        ("ci", {"CI_USER": "me"}, "CI_PASSWORD=x", True),
+        ("postgresql://db/x", {}, "DATABASE_URL=postgresql://db/x", False),
+    ],
+)
+def test_whether_an_address_is_from_dotenv(
+    undecided: Project, flag: str | None, environ: dict[str, str], dotenv: str, expected: bool
+) -> None:
+    (undecided.root / ".env").write_text(dotenv + "\n")
+    chosen = resolve(undecided, flag, environ)
+    assert (chosen.kind, chosen.from_dotenv) == ("dsn", expected)
 
 
 def test_variables_in_a_dsn(project: Project) -> None:
@@ -270,9 +328,24 @@ def test_unreachable(project: Project) -> None:
     ("text", "message"),
     [
         (
-            f"postgresql+psycopg://me:{SECRET}@db/app",
+            f"mysql://me:{SECRET}@db/app",
             "the connection string of ci is not one that PostgreSQL understands\n"
-            "hint: its form is postgresql://user:password@host:5432/database",
+            "hint: its form is postgresql://user:password@host:5432/database; --target embedded needs no server",
+        ),
+        (
+            f"postgresql://me:{SECRET}@db/app?schema=x&sslaccept={SECRET}",
+            'the connection string of ci has the parameter "sslaccept", which PostgreSQL does not know\n'
+            "hint: take it out; --target embedded needs no server",
+        ),
+        (
+            f"postgresql://db/app?user=me&password=x&{SECRET}=y",
+            "the connection string of ci is not one that PostgreSQL understands\n"
+            "hint: its form is postgresql://user:password@host:5432/database; --target embedded needs no server",
+        ),
+        (
+            f"postgresql://me:a/b?{SECRET}=1@db/app",
+            "the connection string of ci is not one that PostgreSQL understands\n"
+            "hint: its form is postgresql://user:password@host:5432/database; --target embedded needs no server",
         ),
         (
             f"postgresql://me:at@{SECRET}@db/app",
@@ -285,8 +358,50 @@ def test_connection_strings_that_cannot_be_read_are_not_shown(project: Project, 
     assert refusal(project, Target("ci", "dsn", dsn=text)) == message
 
 
+APP = {"user": "me", "password": "a?b", "host": "db", "dbname": "app"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("postgresql+psycopg://me:a%3Fb@db/app", APP),
+        ("postgresql+psycopg2://me:a?b@db/app?connect_timeout=3", {**APP, "connect_timeout": "3"}),
+        ("postgres+asyncpg://me:a?b@db/app?ssl=require&prepared_statement_cache_size=0", {**APP, "sslmode": "require"}),
+        ("postgresql://me:a?b@db/app?ssl=true", {**APP, "sslmode": "require"}),
+        ("postgresql://me:a?b@db/app?schema=shop&pgbouncer=true&connection_limit=1&pool_timeout=0", APP),
+        ("postgresql://me:a?b@db/app?schema=shop&options=-c%20x.y%3D1", {**APP, "options": "-c x.y=1"}),
+        ("postgresql+psycopg2:///app?host=/run&user=me", {"host": "/run", "dbname": "app", "user": "me"}),
+        ("host=db dbname=app user=me password='a?b'", APP),
+        ("dbname=app password='postgresql+x://?schema=1'", {"dbname": "app", "password": "postgresql+x://?schema=1"}),
+    ],
+)
+def test_addresses_of_other_tools(text: str, expected: dict[str, str]) -> None:
+    assert parse_dsn(text, "x") == expected
+
+
 def test_abstract_socket_is_no_password() -> None:
     assert parse_dsn("host=@abstract", "x") == {"host": "@abstract"}
+
+
+def test_no_connection_is_left(project: Project, server: Server) -> None:
+    with ExitStack() as stack, pytest.raises(TargetError) as caught:
+        for _ in range(200):
+            stack.enter_context(server.connect())
+    where = f"socket {server.conninfo['host']}, port 5432"
+    advice = "(max_connections, or CONNECTION LIMIT of the role or database); a run of fewer --workers needs fewer"
+    hint = f"hint: close some, or raise the limit {advice}"
+    assert str(caught.value) == (
+        f"PostgreSQL at {where} takes no more connections: sorry, too many clients already\n{hint}"
+    )
+    with server.connect() as connection:
+        connection.execute("create role harness_test_none login connection limit 0")
+        try:
+            assert refusal(project, url(server, user="harness_test_none")) == (
+                f"PostgreSQL at {where} takes no more connections: "
+                f'too many connections for role "harness_test_none"\n{hint}'
+            )
+        finally:
+            connection.execute("drop role harness_test_none")
 
 
 @contextmanager

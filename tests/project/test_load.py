@@ -95,7 +95,7 @@ def test_the_environment_in_a_dsn() -> None:
 def test_the_root_is_found_from_below(tmp_path: Path) -> None:
     root = write(tmp_path / "größe und mehr", {"checks/shop/a.yml": ""})
     assert find_root(root / "checks/shop") == root
-    assert load(root).name == "demo"
+    assert (load(root).name, load(root).default_target) == ("demo", None)
 
 
 def test_no_project(tmp_path: Path) -> None:

@@ -25,7 +25,9 @@ for name in ("postgast", "harness.proving.prover", "harness.project.load", "harn
 @pytest.fixture
 def on_our_server(server: Server, cluster_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Projects find the server that runs already; nothing else in the environment chooses one."""
-    for name in [name for name in os.environ if name.startswith("PG") or name in ("CI", "DATABASE_URL")]:
+    for name in [
+        name for name in os.environ if name.startswith("PG") or name in ("CI", "DATABASE_URL", "HARNESS_TARGET")
+    ]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HARNESS_DATA", str(cluster_base))
     # Else every process works out its table of Unicode anew, for a second.

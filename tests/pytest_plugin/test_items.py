@@ -50,7 +50,7 @@ def assert_said(result: pytest.RunResult, patterns: list[str]) -> None:
 
 
 def test_collecting_starts_no_server(project: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
+    monkeypatch.setenv("HARNESS_TARGET", "postgresql://nobody@127.0.0.1:1/nowhere")
     result = run("--collect-only", "-q")
     assert result.ret == 0
     assert [line for line in result.outlines if "::" in line] == ALL
