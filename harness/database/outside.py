@@ -7,6 +7,7 @@ databases and the server's settings are not touched at all.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -111,7 +112,8 @@ class Scratch(Outside):
 
     def skip(self, file: script.File, statement: Statement, why: str) -> None:
         """Notes that a statement is not run."""
-        words = " ".join(statement.text.split()[:6])
+        # Not what stands in quotes: that may be a password.
+        words = " ".join(re.split(r"['$]", statement.text)[0].split()[:6])
         place = Place(file.path, statement.line, statement.column)
         self.skipped.append(Skipped(place, words, why))
 

@@ -261,6 +261,17 @@ def test_what_a_role_owns_here_may_be_dropped(shared: Server, make: Make) -> Non
         assert space.skipped() == ()
 
 
+@pytest.mark.parametrize("text", ["create user {} password 'gehe1m'", "create user {} password $$gehe1m$$"])
+def test_no_password_is_shown_of_what_was_left_out(shared: Server, make: Make, text: str) -> None:
+    execute(shared, f"create role {NAME}")
+    with workspace(shared, project := make(text.format(NAME)), project.modules) as space:
+        (said,) = space.left_out()
+    assert f"create user {NAME}" in said
+    assert "gehe1m" not in said
+    with shared.connect() as connection:
+        assert "gehe1m" not in str(keeper.templates(connection))
+
+
 def test_what_was_left_out_is_said_by_every_run(shared: Server, make: Make) -> None:
     execute(shared, f"create role {NAME}")
     project = make(f"create table a ();\ncreate role {NAME}")
