@@ -168,7 +168,7 @@ def _error(script: File, error: psycopg.Error, place: Place, excerpt: str | None
         )
     more = [("DETAIL", diag.message_detail), ("QUERY", diag.internal_query), ("CONTEXT", diag.context)]
     lines = [excerpt] if excerpt else []
-    lines += [f"{label}: {text}" for label, text in more if text]
+    lines += [f"{label}: {sqlfile.masked(text)}" for label, text in more if text]
     hints = [diag.message_hint, _HINTS.get(diag.sqlstate)]
     return StatementError(
         f"{diag.message_primary} ({diag.sqlstate})",

@@ -34,6 +34,7 @@ _LEXEME = re.compile(
 _BLOCK_EDGE = re.compile(r"/\*|\*/")
 _END_OF_DATA = re.compile(r"^\\\.[ \t]*$", re.MULTILINE)
 _HARMLESS_META = ("\\restrict", "\\unrestrict")
+_PASSWORD = re.compile(r"(\bpassword\s+)((?:[eEuU]&?)?'(?:[^'\n]|'')*'?|\$(\w*)\$.*?\$\3\$)", re.IGNORECASE)
 _WIDTH = 120
 _DISCARD_ALL = 1  # DiscardMode of libpg_query
 
@@ -195,9 +196,14 @@ def position(text: str, offset: int) -> tuple[int, int]:
     return text.count("\n", 0, offset) + 1, offset - (text.rfind("\n", 0, offset) + 1) + 1
 
 
+def masked(text: str) -> str:
+    """SQL without the passwords of roles, each letter a star, so that what stands behind them stays in its place."""
+    return _PASSWORD.sub(lambda found: found[1] + "*" * len(found[2]), text)
+
+
 def excerpt(text: str, line: int, column: int | None = None) -> str:
-    """The line with its number, and a caret below the column."""
-    lines = text.split("\n")
+    """The line with its number, and a caret below the column; without passwords."""
+    lines = masked(text).split("\n")
     shown, indent = window(lines[line - 1] if line <= len(lines) else "", column or 1)
     numbered = f"{line:>5} | {shown}"
     return numbered if column is None else f"{numbered}\n{'':>5} | {indent}^"

@@ -142,3 +142,13 @@ def test_a_setting_for_strings_counts_from_the_next_statement_on(runner: Runner,
     files.write("app/001_x", "set standard_conforming_strings = off;\ncreate table t as select 'a\\\\b' as word;")
     runner.apply()
     assert runner.connection.execute("select word from t").fetchone() == ("a\\b",)
+
+
+@pytest.mark.parametrize("written", ["'hunter2'", "E'hunter2'", "$$hunter2$$", "'hun''ter2' valid until 'x'"])
+def test_no_password_is_shown(runner: Runner, files: Files, written: str) -> None:
+    """Neither of the statement that is refused nor of one that a block sends."""
+    statement = f"alter role nobody_of_that_name password {written}"
+    shown = refused(runner, files, f"{statement};") + refused(runner, files, f"do $_$ begin {statement}; end $_$;")
+    assert "password '*" in shown or "password E'*" in shown or "password *" in shown
+    assert "hunter2" not in shown and "ter2" not in shown
+    assert "      | ^" in shown
