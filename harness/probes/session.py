@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from harness.catalog.model import Catalog
+from harness.catalog.model import Catalog, Column
 from harness.probes.encoding import Plan
 from harness.probes.family import Family, Tally
 from harness.probes.loops import UNREADABLE, LoopShape
 from harness.probes.reply import Refusal, Reply, of_root
 from harness.probes.scenario import Scenario
 from harness.probes.shapes import Shapes
+from harness.project.model import TableName
 
 if TYPE_CHECKING:
     import psycopg
@@ -44,6 +45,7 @@ class Session:
         self._connection = connection
         self._catalog = catalog
         self._functions: dict[Shapes, str] = {}
+        self._refused: dict[TableName, tuple[str, ...]] = {}
 
     def run(self, scenarios: Sequence[Scenario]) -> list[Answer]:
         """For each scenario what came of its probes and families, or the refusal that its setup met."""
@@ -52,7 +54,7 @@ class Session:
         function = self._function(shapes)
         answers: list[Answer] = []
         for batch in _batches(readable):
-            replies = self._call(function, Plan(self._catalog, shapes).text(batch))
+            replies = self._call(function, Plan(self._catalog, shapes, self._refusing).text(batch))
             answers += [self._answer(scenario, of) for scenario, of in zip(batch, _apart(replies, batch), strict=True)]
         return [
             _regrouped(scenario, answer) if scenario is not tried else answer
@@ -70,6 +72,28 @@ class Session:
 
         with suppress(psycopg.Error):
             self._connection.cancel_safe(timeout=5)
+
+    def _refusing(self, table: TableName) -> tuple[str, ...]:
+        """The columns of domains that refuse NULL, by their own say or by a CHECK."""
+        if table not in self._refused:
+            found = self._catalog.tables.get(table)
+            columns = [each for each in found.columns if each.is_domain] if found else []
+            self._refused[table] = tuple(each.name for each in columns if each.not_null or self._checks_null(each))
+        return self._refused[table]
+
+    def _checks_null(self, column: Column) -> bool:
+        import psycopg
+
+        if not column.domain_checks:
+            return False
+        try:
+            with self._connection.transaction(force_rollback=True):
+                self._connection.execute(f"select null::{column.type}".encode())
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error:  # a CHECK that fails on NULL lets no record have it either
+            return True
+        return False
 
     def _readable(self, scenario: Scenario) -> Scenario:
         """With families that no loop fits taken apart."""

@@ -208,6 +208,8 @@ class _Examiner:
             trial.refused = trial.refused or refusal
             trial.opaque |= self._by_opaque(SETUP, refusal)
             return None
+        if not scenario.setup:
+            raise AssertionError(f"no record could be made of what the probes say: {refusal}")
         inserts = [statement for statement in scenario.setup if isinstance(statement, Insert)]
         statement = next((insert for insert in inserts if insert.table == refusal.table_name), scenario.setup[-1])
         probe = Probe(statement, Accepted(), SETUP, "a row that keeps every declared rule")
