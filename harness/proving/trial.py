@@ -35,6 +35,7 @@ from harness.probes import (
     Verdict,
     judge,
 )
+from harness.probes.disturbance import Disturbed
 from harness.proving.conveyor import Conveyor
 from harness.proving.draws import watched
 from harness.proving.opaque import Blame, Opaque
@@ -281,7 +282,10 @@ def smallest(
         replays += 1
         if replays > most or time.monotonic() > ends:
             raise _Enough
-        found = failing(example)
+        try:
+            found = failing(example)
+        except Disturbed:
+            raise _Enough from None  # what was found so far was found undisturbed
         if found is not None:
             best = found
             raise _Wrong
