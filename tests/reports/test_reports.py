@@ -175,7 +175,7 @@ def test_colours_are_the_only_controls() -> None:
     report = Terminal(Console(file=file, force_terminal=True, color_system="standard"), run)
     report.begin("server \x1b[2J, shop")
     report.add(replace(OUTCOMES[0], subject="\x1b[8m\r"))
-    report.end(2.0, "harness test --select '\x1b]0;x\x07'")
+    report.end([], 2.0, "harness test --select '\x1b]0;x\x07'")
     said = re.sub(r"\x1b\[[\d;]*m|\x1b\[\?25[lh]|\x1b\[2K|\x1b\[1A|\r", "", file.getvalue())
     assert "server \\x1b[2J, shop" in said
     assert "\\x1b[8m" in said
