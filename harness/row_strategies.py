@@ -22,7 +22,7 @@ from harness.generation.lineage import joined
 from harness.generation.pools import Pools
 from harness.generation.room import added
 from harness.generation.rules import Unfillable
-from harness.generation.types import Unsupported, array, values
+from harness.generation.types import Unsupported, array, delimiter, values
 from harness.probes.statement import Statement, identifier, qualified
 from harness.project.model import TableName
 
@@ -224,5 +224,5 @@ def _text(column: Column, value: Any) -> str | None:
     if isinstance(value, bytes):
         return f"\\x{value.hex()}"
     if isinstance(value, list | tuple) and column.base_name.startswith("_"):
-        return array([str(element) for element in value])
+        return array([str(element) for element in value], delimiter(column))
     return str(value)

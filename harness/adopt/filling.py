@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from harness.adopt.lost import Lost, guarded
 from harness.adopt.sheet import Entry, table_name
 from harness.adopt.yaml import Value
 from harness.catalog.model import Catalog, Table
@@ -43,7 +44,8 @@ class Filled:
 
     Those that are ``full`` hold rows from the start, and take no others; those that are ``closed`` never take any: a
     rule makes something else of every INSERT, or a CHECK is false. ``learnt`` is what rows have to be,
-    ``search_path`` where triggers have to look for what they name.
+    ``search_path`` where triggers have to look for what they name. Of those that are ``lost``, for an error of ours,
+    nothing was found out.
     """
 
     tables: int
@@ -52,6 +54,7 @@ class Filled:
     search_path: tuple[str, ...] = ()
     full: Mapping[TableName, Obstacle] = field(default_factory=dict)
     closed: Mapping[TableName, Obstacle] = field(default_factory=dict)
+    lost: Mapping[TableName, Lost] = field(default_factory=dict)
 
 
 Tell = Callable[[Sequence[Table]], Iterable[Table]]
@@ -95,20 +98,24 @@ def _filled(
 ) -> Filled:
     made_of = pools(connection, catalog, declared)
     teacher = Teacher(Session(connection, catalog), made_of)
-    refused = _refused(teacher, tell(tables))
+    errors: dict[TableName, Lost] = {}
+    refused = _refused(teacher, tell(tables), errors)
     if teacher.learnt:
         # What was learnt of one table may help another that came before it; what is lost in the search path it cannot.
         late = [table for table in tables if table.name in refused and not _LOST.search(refused[table.name].reason)]
         refused = {name: why for name, why in refused.items() if _LOST.search(why.reason)}
         teacher.take_heart()
-        refused |= _refused(teacher, late)
-    without = [table for table in tables if table.name in refused]
+        refused |= _refused(teacher, late, errors)
+    without = [table for table in tables if table.name in refused and table.name not in errors]
     full = {table.name: refused[table.name] for table in without if made_of.stood(table)}
-    closed = {
-        table.name: refused[table.name] for table in without if _is_closed(made_of, table) and table.name not in full
-    }
-    empty = {name: obstacle for name, obstacle in refused.items() if name not in full and name not in closed}
-    return Filled(len(tables), empty, teacher.learnt, search_path, full, closed)
+    closed: dict[TableName, Obstacle] = {}
+    for table in without:
+        with guarded(errors, table.name):
+            if table.name not in full and _is_closed(made_of, table):
+                closed[table.name] = refused[table.name]
+    told = {*full, *closed, *errors}
+    empty = {name: obstacle for name, obstacle in refused.items() if name not in told}
+    return Filled(len(tables), empty, teacher.learnt, search_path, full, closed, errors)
 
 
 def _is_closed(made_of: Pools, table: Table) -> bool:
@@ -118,17 +125,24 @@ def _is_closed(made_of: Pools, table: Table) -> bool:
     return table.diverts("insert") or any(not answer.holds for row in answers for answer in row)
 
 
-def _refused(teacher: Teacher, tables: Iterable[Table]) -> dict[TableName, Obstacle]:
-    """The tables of which no row is accepted, and why."""
-    found = {}
+def _refused(teacher: Teacher, tables: Iterable[Table], errors: dict[TableName, Lost]) -> dict[TableName, Obstacle]:
+    """The tables of which no row is accepted, and why; ``errors`` are those that could not be tried."""
+    found: dict[TableName, Obstacle] = {}
     for table in tables:
-        try:
-            obstacle = teacher.fill(table.name)
-        except (psycopg.ProgrammingError, psycopg.DataError) as error:
-            obstacle = Obstacle(table.name, f"PostgreSQL cannot evaluate a rule: {error.diag.message_primary}")
-        if obstacle is not None:
-            found[table.name] = obstacle
+        with guarded(errors, table.name):
+            obstacle = _obstacle(teacher, table)
+            if obstacle is not None:
+                found[table.name] = obstacle
     return found
+
+
+def _obstacle(teacher: Teacher, table: Table) -> Obstacle | None:
+    try:
+        return teacher.fill(table.name)
+    except (psycopg.ProgrammingError, psycopg.DataError) as error:
+        if error.sqlstate is None:  # not the server's word, but psycopg's about a call of ours
+            raise
+        return Obstacle(table.name, f"PostgreSQL cannot evaluate a rule: {error.diag.message_primary}")
 
 
 def entry(supply: Supply) -> Entry:

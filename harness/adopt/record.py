@@ -33,14 +33,17 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-def dumps(sheets: Iterable[Sheet]) -> str:
-    """The record as text, one line a table: a change of one is a change of one line."""
+def dumps(sheets: Iterable[Sheet], kept: Mapping[str, Page] | None = None) -> str:
+    """The record as text, one line a table: a change of one is a change of one line.
+
+    Of the tables in ``kept`` it stays what it was.
+    """
     lines = []
-    for sheet in sheets:
-        page = Page.of(sheet)
+    pages = {table_name(sheet.table): Page.of(sheet) for sheet in sheets}
+    for table, page in {**pages, **(kept or {})}.items():
         checks = [[*part, entry] for part, entry in page.checks.items()]
         text = {"description": page.description, "columns": page.columns, "checks": checks}
-        lines.append(f"{json.dumps(table_name(sheet.table))}: {json.dumps(text, ensure_ascii=False)}")
+        lines.append(f"{json.dumps(table)}: {json.dumps(text, ensure_ascii=False)}")
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 

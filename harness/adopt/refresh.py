@@ -11,6 +11,7 @@ import yaml as pyyaml
 from harness import declarations, files
 from harness.adopt import page, places, record
 from harness.adopt.edit import Editor
+from harness.adopt.lost import Lost, guarded
 from harness.adopt.record import Page
 from harness.adopt.sheet import Entry, Sheet, table_name
 from harness.adopt.survey import Survey
@@ -23,11 +24,15 @@ from harness.project.model import Project, TableName
 
 @dataclass
 class Refreshed:
-    """``files`` are texts to be written, None for a file to be removed; ``done`` and ``left`` are what to report."""
+    """``files`` are texts to be written, None for a file to be removed; ``done`` and ``left`` are what to report.
+
+    Of the tables that are ``lost``, for an error of ours, everything stays as it is.
+    """
 
     files: dict[Path, str | None] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    lost: dict[TableName, Lost] = field(default_factory=dict)
 
     def write(self, root: Path) -> None:
         """Brings the files below ``root`` up to date."""
@@ -44,20 +49,24 @@ def refresh(project: Project, survey: Survey) -> Refreshed:
     before = record.load(checks / record.FILE)
     declared = declarations.read(project, KINDS)
     described = _files(project, declared)
-    found = Refreshed()
+    found = Refreshed(lost=dict(survey.lost))
     for table in survey.tables:
-        sheet, was = survey.sheets[table.name], before.get(table_name(table.name))
-        if table.name in described:
-            _update(found, project, described[table.name], sheet, was, declared)
-        elif was is None:
-            _add(found, project, survey, table.name)
-        else:
-            found.left.append(f"{table.name}: no file describes it any more")
+        with guarded(found.lost, table.name):
+            sheet, was = survey.sheets[table.name], before.get(table_name(table.name))
+            if table.name in described:
+                _update(found, project, described[table.name], sheet, was, declared)
+            elif was is None:
+                _add(found, project, survey, table.name)
+            else:
+                found.left.append(f"{table.name}: no file describes it any more")
+    there = {table_name(name) for name in (*survey.sheets, *found.lost)}
     for name, was in before.items():
-        if name not in {table_name(table.name) for table in survey.tables}:
+        if name not in there:
             _gone(found, project, name, was, described)
     _modules(found, project, survey)
-    found.files[Path(project.paths.checks) / record.FILE] = record.dumps(survey.sheets.values())
+    sheets = [sheet for name, sheet in survey.sheets.items() if name not in found.lost]
+    kept = {name: was for name, was in before.items() if name in set(map(table_name, found.lost))}
+    found.files[Path(project.paths.checks) / record.FILE] = record.dumps(sheets, kept)
     return found
 
 
@@ -67,13 +76,14 @@ def learn(project: Project, survey: Survey, learnt: Mapping[TableName, Entry]) -
     described = _files(project, declared)
     found = Refreshed()
     for table, entry in learnt.items():
-        path = described[table]
-        own = [check for check in declared if check.table == table and project.root / check.place.path == path]
-        update = Update(Editor(path.read_text(encoding="utf-8")), survey.sheets[table], None, own)
-        text, shown = update.learn(entry), path.relative_to(project.root)
-        found.files |= {shown: text} if update.done else {}
-        found.done += [f"{shown}: {what}" for what in update.done]
-        found.left += [f"{shown}: {what}" for what in update.left]
+        with guarded(found.lost, table):
+            path = described[table]
+            own = [check for check in declared if check.table == table and project.root / check.place.path == path]
+            update = Update(Editor(path.read_text(encoding="utf-8")), survey.sheets[table], None, own)
+            text, shown = update.learn(entry), path.relative_to(project.root)
+            found.files |= {shown: text} if update.done else {}
+            found.done += [f"{shown}: {what}" for what in update.done]
+            found.left += [f"{shown}: {what}" for what in update.left]
     return found
 
 

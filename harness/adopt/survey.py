@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.adopt.casts import without_casts
+from harness.adopt.lost import Lost, guarded
 from harness.adopt.sheet import Sheet, sheet
 from harness.adopt.yaml import Value
 from harness.catalog import read
@@ -35,7 +36,8 @@ where d.classid = 'pg_catalog.pg_class'::regclass and d.deptype = 'e' and c.relk
 class Survey:
     """``tables`` are those to be described, in the order of their names; ``partitions`` those left out as such.
 
-    ``search_path`` says whether the database has one of its own.
+    ``search_path`` says whether the database has one of its own; ``lost`` are the tables that could not be described,
+    for an error of ours.
     """
 
     catalog: Catalog
@@ -43,6 +45,7 @@ class Survey:
     partitions: tuple[TableName, ...]
     sheets: Mapping[TableName, Sheet]
     search_path: bool = False
+    lost: Mapping[TableName, Lost] = field(default_factory=dict)
 
 
 def survey(
@@ -68,10 +71,14 @@ def survey(
     tables = tuple(table for table in whole(catalog) if table.name in ours)
     partitions = tuple(name for name in catalog.tables if name in ours and (name, "") in catalog.roots)
     roles = Roles(connection)
-    sheets = {table.name: _sheet(catalog, table, roles) for table in tables}
+    sheets: dict[TableName, Sheet] = {}
+    lost: dict[TableName, Lost] = {}
     for table in tables:
-        without_casts(sheets[table.name], table, Canonical(connection))
-    return Survey(catalog, tables, partitions, sheets)
+        with guarded(lost, table.name):
+            page = _sheet(catalog, table, roles)
+            without_casts(page, table, Canonical(connection))
+            sheets[table.name] = page
+    return Survey(catalog, tuple(table for table in tables if table.name in sheets), partitions, sheets, lost=lost)
 
 
 def of_extensions(connection: psycopg.Connection[Any]) -> frozenset[TableName]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +13,22 @@ from typing import TYPE_CHECKING
 import click
 
 from harness import files
-from harness.cli.common import load_project, open_target, table, target_option
+from harness.cli.common import (
+    CLEAN,
+    COULD_NOT_RUN,
+    FINDINGS,
+    debugging,
+    load_project,
+    open_target,
+    table,
+    target_option,
+)
 from harness.errors import Place, ProjectError
 from harness.reports.words import counted
 
 if TYPE_CHECKING:
     from harness.adopt.filling import Filled
+    from harness.adopt.lost import Lost
     from harness.adopt.project_file import Origin
     from harness.adopt.survey import Survey
     from harness.catalog.model import Table
@@ -29,6 +39,8 @@ if TYPE_CHECKING:
 CLOSED = "tables that never take a row, by a rule or a CHECK that is false"
 EMPTY = "tables without rows; what they need can be said under `rows:`"
 FULL = "tables that hold rows from the start and take no others"
+
+LOST = "tables lost to an error of harness; please report it, with what `harness --debug adopt …` shows"
 
 SHOWN = 20
 """Lines of one sort before the rest is only counted."""
@@ -100,7 +112,9 @@ def _update(source: Sequence[str], schemas: Sequence[str], target: str | None) -
     _listed("for you to decide", left)
     _list_unfilled(filled)
     click.echo(f"{counted(len(done), 'change')}" + ("" if done or left else ": nothing is new"))
-    return int(bool(left))
+    if _list_lost({**filled.lost, **found.lost, **change.lost}):
+        return COULD_NOT_RUN
+    return FINDINGS if left else CLEAN
 
 
 def _directory() -> Path:
@@ -166,7 +180,7 @@ def _adopt(
             files.remove(path, root)
         raise
     _report(server, survey, sorted({*pages, *texts}), filled)
-    return 0
+    return COULD_NOT_RUN if _list_lost({**filled.lost, **survey.lost}) else CLEAN
 
 
 def _try(server: Server, root: Path, survey: Survey, names: Collection[TableName]) -> Filled:
@@ -200,7 +214,8 @@ def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Fille
     unsaid = [f"{table}: {what}" for table, sheet in survey.sheets.items() for what in sheet.unsaid]
     _listed("what no check could say", unsaid)
     takers = filled.tables - len(filled.closed)
-    click.echo(f"{takers - len(filled.empty):,} of {counted(takers, 'table')} could be filled with rows")
+    full = takers - len(filled.empty) - len(filled.lost)
+    click.echo(f"{full:,} of {counted(takers, 'table')} could be filled with rows")
     if filled.learnt:
         learnt = counted(len(filled.learnt), "table")
         click.echo(f"what triggers want of rows of {learnt} was found by trying: see `rows:` there")
@@ -208,6 +223,14 @@ def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Fille
         click.echo(f"functions name things without a schema: search_path is {', '.join(filled.search_path)}")
     _list_unfilled(filled)
     click.echo(f"wrote {counted(len(paths), 'file')}; now prove them: harness test")
+
+
+def _list_lost(lost: Mapping[TableName, Lost]) -> bool:
+    """The tables that an error of ours has cost; whether there are any."""
+    _listed(LOST, [f"{name}: {each.reason}" for name, each in lost.items()])
+    for each in lost.values() if debugging() else ():
+        click.echo(each.traceback, err=True)
+    return bool(lost)
 
 
 def _list_unfilled(filled: Filled) -> None:

@@ -24,6 +24,9 @@ SOCKET_BYTES = 103  # sun_path holds 104 bytes on macOS and 108 on Linux, with t
 START_SECONDS = 60
 ADVICE = "is the disk full, or on a file system without sockets? HARNESS_DATA chooses another directory"
 INITDB = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions")
+CONFIGURATION = "harness.conf"
+"""In the data directory, which includes it; written anew whenever the server starts."""
+
 SETTINGS = {
     "listen_addresses": "",
     "port": PORT,
@@ -39,7 +42,8 @@ SETTINGS = {
     "shared_buffers": "64MB",
     "max_connections": 100,
     "max_locks_per_transaction": 256,
-    "autovacuum_naptime": "5min",
+    # Scratch databases live for minutes, and it takes locks that the statements of a run then wait for.
+    "autovacuum": "off",
     "jit": "off",
     "TimeZone": "UTC",
     "log_timezone": "UTC",
@@ -129,6 +133,7 @@ def running(place: Place, alone: bool) -> Server | None:
     deadline = time.monotonic() + START_SECONDS
     while place.alive():
         if server := _answering(place):
+            _reconfigure(place, server)
             return server
         if time.monotonic() > deadline:
             if not alone:
@@ -175,9 +180,7 @@ def start(place: Place, killed: bool) -> Server:
     """
     if not (place.data / "PG_VERSION").exists():
         _initialise(place)
-    settings = {**SETTINGS, "unix_socket_directories": '"' + str(_socket_directory(place)).replace('"', '""') + '"'}
-    lines = [f"{name} = '{str(value).replace(chr(39), chr(39) * 2)}'\n" for name, value in settings.items()]
-    place.account.write_file(place.data / "harness.conf", "".join(lines))
+    place.account.write_file(place.data / CONFIGURATION, _configuration(_socket_directory(place)))
     # Children of a killed server need a moment to notice, and hold its shared memory until then.
     for pause in (0.2, 0.5, 1, 2, 4, None) if killed else (None,):
         place.account.write_file(place.log, "")
@@ -190,6 +193,20 @@ def start(place: Place, killed: bool) -> Server:
     if server is None:
         raise _not_started(place, "the private server has started but does not answer")
     return server
+
+
+def _configuration(sockets: Path) -> str:
+    settings = {**SETTINGS, "unix_socket_directories": '"' + str(sockets).replace('"', '""') + '"'}
+    return "".join(f"{name} = '{str(value).replace(chr(39), chr(39) * 2)}'\n" for name, value in settings.items())
+
+
+def _reconfigure(place: Place, server: Server) -> None:
+    """Brings a server up to date that another version has started, as far as it can change while it runs."""
+    wanted = _configuration(Path(server.conninfo["host"]))
+    if (place.data / CONFIGURATION).read_text() != wanted:
+        place.account.write_file(place.data / CONFIGURATION, wanted)
+        with server.connect() as connection:
+            connection.execute("select pg_reload_conf()")
 
 
 def _not_started(place: Place, what: str) -> TargetError:
@@ -220,7 +237,7 @@ def _initialise(place: Place) -> None:
             excerpt="\n".join(f"    {line}" for line in answer.stderr.splitlines()[-8:]) or None,
             hint=ADVICE,
         )
-    place.account.write_file(staging / "postgresql.conf", "\ninclude 'harness.conf'\n", append=True)
+    place.account.write_file(staging / "postgresql.conf", f"\ninclude '{CONFIGURATION}'\n", append=True)
     staging.rename(place.data)
 
 

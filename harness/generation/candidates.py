@@ -16,7 +16,7 @@ from harness.catalog.model import Column
 from harness.generation.examples import examples
 from harness.generation.hints import Hints, of_constants
 from harness.generation.patterns import matching
-from harness.generation.types import array, composite, numeric_limits, on_trial, values
+from harness.generation.types import array, composite, delimiter, numeric_limits, on_trial, values
 from harness.project import sql
 
 _INTEGERS = {"int2": 2**15, "int4": 2**31, "int8": 2**63}
@@ -199,7 +199,8 @@ def _arrays(column: Column, constants: Sequence[str]) -> list[str]:
     plain = elements[0] if elements else sample(part, 1)[0]
     found = [[element] for element in elements]
     found += [[plain] * length for length in _lengths(constants) if length <= _MOST_ELEMENTS]
-    return [array(each) for each in [*found, elements[:2], list(dict.fromkeys(elements))[:3]]]
+    found += [elements[:2], list(dict.fromkeys(elements))[:3]]
+    return [array(each, delimiter(column)) for each in found]
 
 
 _MOST_ELEMENTS = 100
@@ -220,7 +221,7 @@ def _composed(column: Column) -> list[str]:
         return [composite(row) for row in rows]
     ones = [value for (value,) in rows if value is not None]
     if column.base_kind == "b":
-        return [array([value]) for value in ones] + [array(ones[:2])]
+        return [array([value]) for value in ones] + [array(ones[:2], delimiter(column))]
     spans = [f'["{low}","{high}"]' for low, high in itertools.product(ones[:8], repeat=2)]
     return spans if column.base_kind == "r" else [f"{{{span}}}" for span in spans]
 

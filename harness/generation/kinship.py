@@ -204,6 +204,9 @@ class Kinship:
         """The inserts of the rows that a row refers to."""
         for key in table.of_type("f"):
             pairs = list(zip(key.columns, key.referenced_columns, strict=True))
+            # One column of the key is NULL, and another not drawn yet: it leads nowhere.
+            if any(name not in row for name in key.columns):
+                continue
             for insert in self.inserts:
                 if insert.table == key.references and all(row[name] == insert.values[to] for name, to in pairs):
                     yield insert

@@ -11,6 +11,7 @@ import datetime
 import json
 import uuid
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
@@ -40,7 +41,7 @@ def values(column: Column) -> Text:
         first, *others = column.parts
         return st.tuples(values(first), *map(_nullable, others)).map(composite)
     if column.parts and column.base_kind == "b" and column.base_name not in _PLAIN:
-        return st.lists(values(column.parts[0]), max_size=3).map(array)
+        return st.lists(values(column.parts[0]), max_size=3).map(partial(array, delimiter=delimiter(column)))
     if column.parts and column.base_kind in ("r", "m"):
         ranges = _ranges(values(column.parts[0]), column.parts[0].base_name)
         return ranges if column.base_kind == "r" else st.just("{}") | ranges.map(lambda each: "{" + each + "}")
@@ -97,9 +98,18 @@ def scalar(name: str) -> Text:
     raise Unsupported(f"no values can be drawn of type {name}{did_you_mean(name, [*_PLAIN, *_BY_TYPMOD])}")
 
 
-def array(elements: list[str]) -> str:
+DELIMITERS = {"box": ";", "geometry": ":", "geography": ":"}
+"""What stands between the elements of an array, by ``pg_type.typdelim``; the last two are PostGIS's."""
+
+
+def delimiter(column: Column) -> str:
+    """What stands between the elements of an array type's literals."""
+    return DELIMITERS.get(column.base_name.removeprefix("_"), ",")
+
+
+def array(elements: list[str], delimiter: str = ",") -> str:
     """An array literal: every element quoted, so that none is read as NULL or torn apart."""
-    return "{" + ",".join(map(_quoted, elements)) + "}"
+    return "{" + delimiter.join(map(_quoted, elements)) + "}"
 
 
 def composite(attributes: Sequence[str | None]) -> str:

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from hypothesis import reject
 
-from harness.generation import Draft, Unfillable
+from harness.generation import Answer, Draft, Unfillable
 from harness.generation.exclusions import Exclusion
-from harness.kinds.base import Subject, show
+from harness.generation.rules import supplied
+from harness.kinds.base import Subject, Unreliable, column_list, show
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Update, Wanted
+from harness.probes.statement import identifier
 from harness.project import sql
 
 Fixed = Mapping[str, str | None]
+
+TRIES = 20
+"""Values that are drawn for one with which a generated column is another."""
+
+
+def drawn_for(subject: Subject, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """What decides a key: in place of a generated column those that it is computed from."""
+    found = tuple(dict.fromkeys(each for name in columns for each in supplied(subject.table, identifier(name))))
+    if not found:
+        raise Unreliable(f"no column decides {column_list(columns)}: all rows have the same")
+    return found
 
 
 def refuses_null_itself(subject: Subject, column: str) -> bool:
@@ -57,15 +70,20 @@ def duplicates(
 
     Where there is no room for a third row, one of them stands. Rows that differ from the first in one column of the key
     are accepted. ``inside`` values and the ``present`` columns keep all rows in the part of the table that the rule
-    holds for. A key that is ``implied`` by a narrower one lets no such rows pass.
+    holds for. A key that is ``implied`` by a narrower one lets no such rows pass. Of a generated column it is the
+    columns that it is computed from which are the same, or not.
     """
     table = subject.table.name
     inside = inside or {}
+    whole, columns = columns, drawn_for(subject, columns)
     present = (*present, *columns)
     resident = _there(draft.insert(table, inside, present), present)
     room = room_for_rows(subject)
     other = draft.insert(table, inside, present) if room > 2 else None
-    keep_apart(subject, draft, columns, [resident] if other is None else [resident, other])
+    there = [resident] if other is None else [resident, other]
+    keep_apart(subject, draft, whole, there)
+    if any(_has_null(subject, whole, row) for row in there):
+        reject()
     key = {column: resident[column] for column in columns}
     same = draft.row(table, {**inside, **key}, present)
     unvaried = {*inside, *present}
@@ -78,6 +96,8 @@ def duplicates(
     for column in (each for each in columns if room > 1 and _varies(subject, each)):
         kept = {name: value for name, value in key.items() if name != column}
         near = _near(subject, draft, column, {**inside, **kept}, present, resident[column])
+        if near is not None and any(name not in columns for name in whole):
+            near = _apart(subject, draft, whole, column, near, there)
         if near is not None:
             required = not implied and (len(columns) == 1 or not _foreign(subject, column))
             value = show({name: near[name] for name in columns})
@@ -98,12 +118,45 @@ def room_for_rows(subject: Subject) -> float:
 
 def keep_apart(subject: Subject, draft: Draft, columns: tuple[str, ...], rows: list[dict[str, str | None]]) -> None:
     """Gives rows keys of their own, also where the catalog has no such key and something else may refuse them."""
-    last = columns[-1]
+    last = drawn_for(subject, columns)[-1]
     if _foreign(subject, last):
+        return
+    if any(subject.table.column(name).generated for name in columns):
+        for place, row in enumerate(rows):
+            row.update(_apart(subject, draft, columns, last, row, rows[:place]) or reject())
         return
     for place, row in enumerate(rows):
         while any(all(row[name] == other[name] for name in columns) for other in rows[:place]):
             row[last] = draft.value(subject.table.name, last, row)
+
+
+def _apart(
+    subject: Subject, draft: Draft, columns: tuple[str, ...], column: str, row: Fixed, others: Sequence[Fixed]
+) -> dict[str, str | None] | None:
+    """The row, with another value in one column where it has the key of another; None if none was found."""
+    found = dict(row)
+    for _ in range(TRIES):
+        if not any(_meet(subject, columns, found, other) for other in others):
+            return found
+        if _foreign(subject, column):
+            return None
+        found[column] = draft.value(subject.table.name, column, found)
+    return None
+
+
+def _meet(subject: Subject, columns: tuple[str, ...], one: Fixed, other: Fixed) -> bool:
+    """Whether two rows have the same key, as PostgreSQL computes it where it is generated."""
+    names = tuple(one)
+    pairs = [(tuple(one.values()), tuple(other.get(name) for name in names))]
+    equal = [(identifier(name), "=") for name in columns]
+    return all(answer is Answer.TRUE for answer in subject.oracle.pairs(subject.table, names, pairs, equal)[0][:-1])
+
+
+def _has_null(subject: Subject, columns: tuple[str, ...], row: Fixed) -> bool:
+    """Whether a generated column of a key is NULL."""
+    asked = [f"{identifier(name)} is null" for name in columns if subject.table.column(name).generated]
+    answers = subject.oracle.answers(subject.table, tuple(row), [tuple(row.values())], asked) if asked else [()]
+    return any(answer is not Answer.FALSE for answer in answers[0])
 
 
 def pair(
@@ -117,6 +170,7 @@ def pair(
 ) -> Iterator[Probe | Family]:
     """Two rows with the same key under ``fixed`` values: outside the rule, or with a NULL in the key."""
     table = subject.table.name
+    columns = drawn_for(subject, columns)
     resident = _there(draft.insert(table, fixed, present), present)
     key = {column: resident[column] for column in columns}
     same = draft.row(table, {**fixed, **key}, present)

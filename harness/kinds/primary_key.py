@@ -70,10 +70,13 @@ class PrimaryKey(Kind):
         table = subject.table.name
         refused = Refused(("23505",), table, constraint=self.implied_by or self._constraint(table))
         implied = self.implied_by is not None
-        never_null = [column for column in self.primary_key if refuses_null_itself(subject, column)]
+        stored = [column for column in self.primary_key if subject.table.column(column).is_supplied]
+        never_null = [column for column in stored if refuses_null_itself(subject, column)]
 
         def build(draft: Draft) -> Scenario:
             probes = list(duplicates(subject, draft, self.primary_key, refused, implied=implied))
+            if not never_null:
+                return Scenario(tuple(draft.inserts), tuple(probes))
             if room_for_rows(subject) < ROOM:
                 # No other rows can be: a NULL is refused before the key is looked for.
                 fresh = resident = next(insert.values for insert in draft.inserts if insert.table == table)

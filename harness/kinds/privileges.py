@@ -122,13 +122,23 @@ def _probe(role: str, what: str, statement: str, may: bool, instead: tuple[str, 
 
 
 def _statements(table: Table) -> dict[str, str]:
-    """For each command a statement that needs the privilege and touches no row: no rule of the rows has its say."""
-    column = next(column for column in table.columns if column.is_supplied)
-    name, target = qualified(table.name), identifier(column.name)
+    """For each command a statement that needs the privilege and touches no row: no rule of the rows has its say.
+
+    Where no column can be named there is no UPDATE.
+    """
+    name = qualified(table.name)
+    column = next((column for column in table.columns if column.is_supplied), None)
+    if column is None:
+        written = {"insert": f"insert into {name} select where false"}
+    else:
+        target = identifier(column.name)
+        written = {
+            "insert": f"insert into {name} ({target}) select null::{column.type} where false",
+            "update": f"update {name} set {target} = null where false",
+        }
     found = {
         "select": f"select from {name} where false",
-        "insert": f"insert into {name} ({target}) select null::{column.type} where false",
-        "update": f"update {name} set {target} = null where false",
+        **written,
         "delete": f"delete from {name} where false",
         "truncate": f"truncate {name}",
         "trigger": f"create trigger harness_tried before update on {name} for each row "
@@ -141,7 +151,7 @@ def _statements(table: Table) -> dict[str, str]:
         found["references"] = (
             f"create table harness_own.tried ({typed}, foreign key ({names}) references {name} ({names}))"
         )
-    if column.identity == "a":
+    if column is not None and column.identity == "a":
         del found["insert"], found["update"]
     return found
 

@@ -12,7 +12,7 @@ from harness.catalog.model import Index, Missing
 from harness.catalog.parts import Part
 from harness.generation import Answer, Draft
 from harness.kinds._deferrable import deferrable, timed
-from harness.kinds._keys import duplicates, keep_apart, key_and_what_hangs_on_it, may_be_null, pair
+from harness.kinds._keys import drawn_for, duplicates, keep_apart, key_and_what_hangs_on_it, may_be_null, pair
 from harness.kinds._races import no_duplicates
 from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list, default_name, show
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update
@@ -38,7 +38,8 @@ class Unique(Kind):
 
     Proven: the same key is refused on insert and on update (23505); rows that differ in any one column
     of the key are accepted; outside `where` the same key is accepted; so it is with a NULL in the key, unless
-    `nulls: not distinct`, where it is refused. `implied_by` names a narrower key that always refuses
+    `nulls: not distinct`, where it is refused. The key of a generated column is that of the columns it is
+    computed from, and whether two differ PostgreSQL computes. `implied_by` names a narrower key that always refuses
     first (a primary key on part of the columns): such a key is there to be referred to. `concurrently: true`: nor
     do two transactions that write one key at once, by insert and by update, both get it.
     """
@@ -96,7 +97,8 @@ class Unique(Kind):
         table = subject.table
         inside, outside, beyond = self._sides(subject)
         refused = self._refused(table.name)
-        nullable = [column for column in self.unique if may_be_null(subject, column)]
+        stored = [column for column in self.unique if table.column(column).is_supplied]
+        nullable = [column for column in stored if may_be_null(subject, column)]
         implied = self.implied_by is not None
         refused_null = refused if self.nulls == "not distinct" else Accepted(1)
 
@@ -123,14 +125,15 @@ class Unique(Kind):
 
         def build(draft: Draft) -> Races:
             fixed, present = self._fix(subject, draft, inside, beyond)
-            present = (*present, *self.unique)
+            columns = drawn_for(subject, self.unique)
+            present = (*present, *columns)
             others = [draft.insert(table.name, fixed, present) for _ in range(2)]
             one = draft.row(table.name, fixed, present)
             keep_apart(subject, draft, self.unique, [*others, one])
-            key = {column: one[column] for column in self.unique}
+            key = {column: one[column] for column in columns}
             same = draft.row(table.name, {**fixed, **key}, present)
             inserts = [Insert(table.name, row) for row in (one, same)]
-            changes = key_and_what_hangs_on_it(subject, self.unique, same)
+            changes = key_and_what_hangs_on_it(subject, columns, same)
             updates = [Update(table.name, subject.key(other), changes) for other in others]
             races = [Race("insert and insert", f"two inserts of {show(key)}", inserts[:1], inserts[1:], watch)]
             if subject.may_update(changes):
@@ -151,7 +154,7 @@ class Unique(Kind):
         fixed, unless with another value the row is ``beyond``.
         """
         chosen = draft.choose(sides)
-        own = {*self.unique, *subject.table.foreign_columns}
+        own = {*self.unique, *drawn_for(subject, self.unique), *subject.table.foreign_columns}
         present = tuple(
             column
             for column, value in chosen.items()

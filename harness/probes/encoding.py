@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.catalog.model import Catalog
@@ -21,10 +21,11 @@ Bases = Mapping[TableName, Values]
 class Plan:
     """The plan of one batch: lists of values that families share travel once."""
 
-    def __init__(self, catalog: Catalog, shapes: Shapes) -> None:
+    def __init__(self, catalog: Catalog, shapes: Shapes, refusing: Callable[[TableName], Sequence[str]]) -> None:
+        """``refusing`` are the columns of a table of which a domain refuses NULL."""
         self._catalog = catalog
         self._shapes = shapes
-        self._refused: dict[TableName, tuple[str, ...]] = {}
+        self._refusing = refusing
         self._lists: dict[tuple[Tuple, ...], int] = {}
 
     def text(self, scenarios: Sequence[Scenario]) -> str:
@@ -92,14 +93,6 @@ class Plan:
     def _needs_base(self, table: TableName, bases: Bases) -> bool:
         """Whether there is no record of a row without a base: a domain refuses NULL also where a record has it."""
         return table not in bases and bool(self._refusing(table))
-
-    def _refusing(self, table: TableName) -> tuple[str, ...]:
-        """The columns of domains that refuse NULL."""
-        if table not in self._refused:
-            found = self._catalog.tables.get(table)
-            columns = found.columns if found else ()
-            self._refused[table] = tuple(each.name for each in columns if each.is_domain and each.not_null)
-        return self._refused[table]
 
     def _row(self, table: TableName, values: Values) -> str:
         """A row as JSON that ``jsonb_populate_record`` reads: texts, but JSON columns as themselves."""

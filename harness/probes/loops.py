@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.catalog.model import Catalog, Column, Table
+from harness.probes.disturbance import CONFLICTS
 from harness.probes.family import Family
 from harness.probes.probe import Accepted, Refused
 from harness.probes.statement import Insert, Update, identifier, qualified
@@ -18,6 +19,13 @@ from harness.project.model import TableName
 
 UNREADABLE = "HX003"
 """The SQLSTATE of a reply when a family's values could not be read: its probes have to be tried one by one."""
+
+_STATES = ", ".join(f"'{state}'" for state in CONFLICTS)
+CONFLICT = (
+    f"detail := null; conflict := null; if state in ({_STATES}) then"
+    " conflict := state; get stacked diagnostics detail = pg_exception_detail; end if;"
+)
+"""Within an exception block: a refusal that may be the doing of another session is told with its detail."""
 
 VARIABLES = """\
     harness_counted bigint;
@@ -48,7 +56,7 @@ for harness_f{number} in {query} loop
             else
                 member := harness_f{number}.harness_member;
                 state := null; in_schema := null; in_table := null; in_column := null; in_constraint := null;
-                in_datatype := null; message := null; context := null;
+                in_datatype := null; message := null; context := null; detail := null; conflict := null;
                 return next;
             end if;
         when others or assert_failure then
@@ -59,6 +67,7 @@ for harness_f{number} in {query} loop
                 harness_counted := harness_counted + 1;
             else
                 get stacked diagnostics message = message_text, context = pg_exception_context;
+                {conflict}
                 member := harness_f{number}.harness_member; changed := 0;
                 return next;
             end if;
@@ -92,7 +101,7 @@ if jsonb_typeof(harness_probe) = 'object' then
                         return next;
                         continue;
                     end;
-                    member := null; changed := harness_counted; state := null;
+                    member := null; changed := harness_counted; state := null; conflict := null;
                     return next;
                     continue;
                 end if;"""
@@ -132,6 +141,7 @@ class LoopShape:
             statement=self._statement(values, n),
             immediate=immediate,
             same_rule=SAME_RULE,
+            conflict=CONFLICT,
         )
 
     def _statement(self, values: dict[str, str], n: int) -> str:

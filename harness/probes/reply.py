@@ -25,7 +25,10 @@ def function_of(written: str) -> Function:
 
 @dataclass(frozen=True)
 class Refusal:
-    """An error's diagnostic fields. ``message`` is for people: nothing is decided by it."""
+    """An error's diagnostic fields. ``message`` is for people: nothing is decided by it.
+
+    The ``detail`` is only known of what comes between two sessions.
+    """
 
     sqlstate: str
     schema: str = ""
@@ -35,6 +38,7 @@ class Refusal:
     datatype: str = ""
     message: str = ""
     context: str = ""
+    detail: str = ""
 
     @cached_property
     def functions(self) -> tuple[Function, ...]:

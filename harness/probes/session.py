@@ -9,13 +9,16 @@ scenario that is undone as well: nothing stays behind but used up sequence numbe
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.catalog.model import Catalog
+from harness.catalog.model import Catalog, Column
+from harness.probes.disturbance import CONFLICTS, DEADLOCK, PAUSES, Disturbed, conflicts, of_error, others
 from harness.probes.encoding import Plan
 from harness.probes.family import Family, Tally
 from harness.probes.loops import UNREADABLE, LoopShape
@@ -25,9 +28,12 @@ from harness.probes.reply import Refusal, Reply, of_root
 from harness.probes.scenario import Scenario
 from harness.probes.shapes import Shapes
 from harness.probes.statement import Statement
+from harness.project.model import TableName
 
 if TYPE_CHECKING:
     import psycopg
+
+T = TypeVar("T")
 
 Answer = list[Reply | Tally] | Refusal
 """What came of a scenario: one for each of its probes and families, or what its setup met."""
@@ -44,15 +50,26 @@ class Session:
     """Tries scenarios over one connection, which must be in autocommit and is left as it was.
 
     With ``patience`` a batch that takes longer is cancelled, and its probes are tried one by one. The connection's
-    ``statement_timeout`` must be that of a batch.
+    ``statement_timeout`` must be that of a batch. ``companions`` are the processes of other sessions of ours in that
+    database. What met a session that is none of these is tried again; where it does so each time,
+    :class:`~harness.probes.disturbance.Disturbed` is raised.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any], catalog: Catalog, patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        catalog: Catalog,
+        companions: Sequence[int] = (),
+        patience: Patience | None = None,
+    ) -> None:
         self._connection = connection
+        self._companions = companions
+        self._said: set[tuple[str, str]] = set()
         self._catalog = catalog
         self._patience = patience
         self._given_up = False
         self._functions: dict[Shapes, str] = {}
+        self._refused: dict[TableName, tuple[str, ...]] = {}
 
     def run(self, scenarios: Sequence[Scenario]) -> list[Answer]:
         """For each scenario what came of its probes and families, or the refusal that its setup met.
@@ -79,14 +96,14 @@ class Session:
         import psycopg
 
         try:
-            lines = _apart(self._call(function, Plan(self._catalog, shapes).text(batch)), batch)
+            asked = self._asked(function, shapes, batch)
         except psycopg.errors.QueryCanceled:
             if self._patience is None or self._given_up:
                 raise
             if len(batch) > 1:
                 return [answer for scenario in batch for answer in self._run([scenario])]
             return [self._one_by_one(batch[0], self._patience)]
-        return [self._answer(scenario, of) for scenario, of in zip(batch, lines, strict=True)]
+        return [self._answer(scenario, lines) for scenario, lines in zip(batch, asked, strict=True)]
 
     def _one_by_one(self, scenario: Scenario, patience: Patience) -> Answer:
         """The answer to a scenario whose probes are each sent by themselves, after the rows that stand before."""
@@ -112,7 +129,7 @@ class Session:
         function = self._function(shapes)
         try:
             self._connection.execute(f"set statement_timeout = {patience.probe}".encode())
-            lines = _apart(self._call(function, Plan(self._catalog, shapes).text([scenario])), [scenario])
+            (lines,) = self._asked(function, shapes, [scenario])
         except psycopg.errors.QueryCanceled:
             if self._given_up:
                 raise
@@ -120,7 +137,7 @@ class Session:
         finally:
             if not self._connection.closed:
                 self._connection.execute(f"set statement_timeout = {patience.batch}".encode())
-        return self._answer(scenario, lines[0])
+        return self._answer(scenario, lines)
 
     def replies(self, scenario: Scenario) -> list[Reply] | Refusal:
         """What came of the probes of one scenario without families, or the refusal that its setup met."""
@@ -134,6 +151,79 @@ class Session:
         self._given_up = True
         with suppress(psycopg.Error):
             self._connection.cancel_safe(timeout=5)
+
+    def _refusing(self, table: TableName) -> tuple[str, ...]:
+        """The columns of domains that refuse NULL, by their own say or by a CHECK."""
+        if table not in self._refused:
+            found = self._catalog.tables.get(table)
+            columns = [each for each in found.columns if each.is_domain] if found else []
+            self._refused[table] = tuple(each.name for each in columns if each.not_null or self._checks_null(each))
+        return self._refused[table]
+
+    def _checks_null(self, column: Column) -> bool:
+        import psycopg
+
+        if not column.domain_checks:
+            return False
+        try:
+            with self._connection.transaction(force_rollback=True):
+                self._connection.execute(f"select null::{column.type}".encode())
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error:  # a CHECK that fails on NULL lets no record have it either
+            return True
+        return False
+
+    def _asked(self, function: str, shapes: Shapes, batch: Sequence[Scenario]) -> list[list[_Line]]:
+        """The lines of each scenario of a batch, in which no other session had its say."""
+        ask = partial(self._ask, function, shapes)
+        return [
+            self._undisturbed(lines, partial(ask, [scenario]))
+            for scenario, lines in zip(batch, ask(batch), strict=True)
+        ]
+
+    def _ask(self, function: str, shapes: Shapes, batch: Sequence[Scenario]) -> list[list[_Line]]:
+        """The lines of each scenario of a batch."""
+        plan = Plan(self._catalog, shapes, self._refusing).text(batch)
+        return self._patiently(lambda: _apart(self._call(function, plan), batch))
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        """Does what another session may not even let begin."""
+        import psycopg
+
+        for pause in PAUSES:
+            try:
+                return work()
+            except psycopg.OperationalError as error:
+                if error.sqlstate not in CONFLICTS:
+                    raise
+                met = of_error(error)
+            time.sleep(pause)
+        raise Disturbed(met, others(self._connection, self._companions))
+
+    def _undisturbed(self, lines: list[_Line], again: Callable[[], list[list[_Line]]]) -> list[_Line]:
+        """The lines of a scenario, which is tried ``again`` alone where it met another session."""
+        pauses = iter(PAUSES)
+        while (met := next(filter(self._met, lines), None)) is not None:
+            pause = next(pauses, None)
+            if pause is not None:
+                time.sleep(pause)
+                (lines,) = again()
+                continue
+            assert met.conflict is not None
+            there = others(self._connection, self._companions)
+            if there or met.conflict.sqlstate == DEADLOCK:
+                raise Disturbed(met.conflict, there)
+            # Nobody else is there, and it says so each time: the rule's own word.
+            self._said.add((met.conflict.sqlstate, met.conflict.message))
+        return lines
+
+    def _met(self, line: _Line) -> bool:
+        """Whether what was tried met another session, as far as can be told."""
+        found = line.conflict
+        if found is None or (found.sqlstate, found.message) in self._said:
+            return False
+        return conflicts(found, self._connection.info.backend_pid)
 
     def _readable(self, scenario: Scenario) -> Scenario:
         """With families that no loop fits taken apart."""
@@ -165,7 +255,8 @@ class Session:
         if name is None:
             full = len(self._functions) == FUNCTIONS
             name = self._functions.pop(next(iter(self._functions))) if full else self._new_name()
-            self._connection.execute(shapes.function(name, self._catalog).encode())
+            text = shapes.function(name, self._catalog).encode()
+            self._patiently(lambda: self._connection.execute(text))
         self._functions[shapes] = name  # the last one used goes last
         return name
 
@@ -174,19 +265,24 @@ class Session:
 
     def _call(self, function: str, plan: str) -> Iterator[_Line]:
         cursor = self._connection.execute(f"select * from {function}(%s)".encode(), [plan])
-        for scenario, place, member, rows, then, sqlstate, *rest in cursor:
+        for scenario, place, member, rows, then, sqlstate, *rest, conflict in cursor:
             refusal = of_root(self._catalog, Refusal(sqlstate, *rest)) if sqlstate else None
-            yield _Line(scenario, place, member, Reply(refusal, rows or 0, then))
+            met = Refusal(conflict, *rest) if conflict else None
+            yield _Line(scenario, place, member, Reply(refusal, rows or 0, then), met)
 
 
 @dataclass(frozen=True)
 class _Line:
-    """One row of a function's answer: ``place`` 0 is the setup, without a ``member`` it sums up a family."""
+    """One row of a function's answer: ``place`` 0 is the setup, without a ``member`` it sums up a family.
+
+    A ``conflict`` is a refusal, of whatever belongs to the probe, that may be the doing of another session.
+    """
 
     scenario: int
     place: int
     member: int | None
     reply: Reply
+    conflict: Refusal | None = None
 
     @property
     def unreadable(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from harness.catalog.model import Catalog
 from harness.probes.family import Family
-from harness.probes.loops import FAMILIES, UNREADABLE, VARIABLES, LoopShape
+from harness.probes.loops import CONFLICT, FAMILIES, UNREADABLE, VARIABLES, LoopShape
 from harness.probes.scenario import Scenario
 from harness.probes.statement import Delete, Execute, Insert, Statement, Update, identifier, qualified
 from harness.project.model import TableName
@@ -25,7 +25,8 @@ FUNCTION = """\
 create or replace function {name}(plan jsonb)
 returns table (
     scenario integer, place integer, member integer, changed bigint, found_then text, state text,
-    in_schema text, in_table text, in_column text, in_constraint text, in_datatype text, message text, context text
+    in_schema text, in_table text, in_column text, in_constraint text, in_datatype text, message text, context text,
+    detail text, conflict text
 )
 language plpgsql as $harness$
 #variable_conflict use_column
@@ -49,7 +50,7 @@ begin
                 place := place + 1; member := null; changed := 0; found_then := null; state := null;
                 harness_phase := 'settings';
                 in_schema := null; in_table := null; in_column := null; in_constraint := null;
-                in_datatype := null; message := null; context := null;
+                in_datatype := null; message := null; context := null; detail := null; conflict := null;
                 {families}
                 begin
                     harness_step := harness_probe -> 0;
@@ -82,6 +83,7 @@ begin
                             message = message_text, state = returned_sqlstate, in_schema = schema_name,
                             in_table = table_name, in_column = column_name, in_constraint = constraint_name,
                             in_datatype = pg_datatype_name, context = pg_exception_context;
+                        {conflict}
                         if harness_phase = 'then' then
                             found_then := 'error: ' || message;
                             state := null;
@@ -99,6 +101,7 @@ begin
                     message = message_text, state = returned_sqlstate, in_schema = schema_name,
                     in_table = table_name, in_column = column_name, in_constraint = constraint_name,
                     in_datatype = pg_datatype_name, context = pg_exception_context;
+                {conflict}
                 place := 0; changed := 0; found_then := null;
                 return next;
         end;
@@ -177,6 +180,7 @@ class Shapes:
         return FUNCTION.format(
             name=name,
             untried=UNTRIED,
+            conflict=CONFLICT,
             family_variables=VARIABLES if self.loops else "",
             variables="\n    ".join(rows),
             families=self._families(catalog, immediate) if self.loops else "",

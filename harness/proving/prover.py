@@ -24,6 +24,7 @@ from harness.kinds.primary_key import PrimaryKey
 from harness.kinds.touched_on_update import TouchedOnUpdate
 from harness.outcome import Counterexample, Outcome, Status
 from harness.probes import Endless, Patience, Session
+from harness.probes.disturbance import CONFLICTS, PAUSES, Disturbed, of_error
 from harness.project.model import Project, TableName
 from harness.proving import bug
 from harness.proving.effort import Effort as Effort
@@ -93,7 +94,8 @@ class Prover:
             self._trying.execute(f"set statement_timeout = {patience.batch}".encode())
             self.catalog = read(self._connection, self._project.ledger_schema)
             self._pools = pools(self._connection, self.catalog, self._declared)
-            self._session = Session(self._trying, self.catalog, patience)
+            companions = (self._connection.info.backend_pid,)
+            self._session = Session(self._trying, self.catalog, companions, patience)
             self._roles = Roles(self._connection)
             self._opened = opened.pop_all()  # from here on it is for __exit__ to close them
 
@@ -112,17 +114,26 @@ class Prover:
         away.
         """
         started = time.perf_counter()
-        verdict = _Verdict()
-        if self._spoilt:
-            self._renew()
-        try:
-            self._judge(check, verdict)
-        except HarnessError:
-            raise
-        except Exception as error:
-            self._spoilt = True
-            verdict.add_error(error, bug.again(check.name, self._effort))
-        return verdict.outcome(check, time.perf_counter() - started)
+        pauses = iter(PAUSES)
+        while True:
+            if self._spoilt:
+                self._renew()
+            verdict = _Verdict()
+            try:
+                self._judge(check, verdict)
+            except HarnessError:
+                raise
+            except Exception as error:
+                self._spoilt = True
+                met = _met(error)
+                if met is not None and (pause := next(pauses, None)) is not None:
+                    time.sleep(pause)
+                    continue
+                if met is not None or isinstance(error, Disturbed):
+                    verdict.disturbed = str(met or error)
+                else:
+                    verdict.add_error(error, bug.again(check.name, self._effort))
+            return verdict.outcome(check, time.perf_counter() - started)
 
     def _renew(self) -> None:
         """Begins anew: a check that ended in the middle may have left anything behind."""
@@ -274,6 +285,15 @@ def _lost(error: psycopg.Error) -> bool:
     return error.sqlstate is None or error.sqlstate.startswith(SESSION_LOST)
 
 
+def _met(error: Exception) -> Disturbed | None:
+    """What is said of a statement of ours that met another session, if that is what went wrong."""
+    import psycopg
+
+    if not isinstance(error, psycopg.Error) or error.sqlstate not in CONFLICTS:
+        return None
+    return Disturbed(of_error(error))
+
+
 @dataclass
 class _Verdict:
     """An outcome in the making."""
@@ -284,6 +304,7 @@ class _Verdict:
     reason: str | None = None
     error: Exception | None = None
     again: str | None = None
+    disturbed: str | None = None
 
     def add_facts(self, facts: Sequence[Fact]) -> None:
         self.facts += len(facts)
@@ -322,13 +343,19 @@ class _Verdict:
             self.reason = contest.reason
 
     def add_error(self, error: Exception, again: str) -> None:
-        self.error, self.again, self.reason = error, again, bug.reason(error)
+        self.error, self.again = error, again
 
     @property
     def status(self) -> Status:
-        if self.error is not None:
+        if self.error is not None or self.disturbed is not None:
             return Status.ERROR
         return Status.BROKEN if self.broken else Status.UNRELIABLE if self.reason else Status.PROVED
+
+    @property
+    def _why(self) -> str | None:
+        if self.error is not None:
+            return bug.reason(self.error)
+        return self.disturbed or (self.reason if self.status is Status.UNRELIABLE else None)
 
     def outcome(self, check: Check, seconds: float) -> Outcome:
         return Outcome(
@@ -342,7 +369,7 @@ class _Verdict:
             probes=self.probes,
             facts=self.facts,
             seconds=seconds,
-            reason=self.reason if self.status in (Status.UNRELIABLE, Status.ERROR) else None,
+            reason=self._why,
             counterexamples=tuple(self.broken),
             again=self.again,
             traceback=bug.text(self.error) if self.error is not None else None,

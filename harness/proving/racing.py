@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from harness.generation.examples import examples
 from harness.probes import Either, Execute, Probe, Refusal, Refused, Reply, Scenario, Session, Statement
+from harness.probes.disturbance import DEADLOCK, NOT_AVAILABLE, PAUSES, SERIALIZATION, Disturbed, parties, raised
 from harness.proving.trial import smallest
 from harness.races import Level, Played, Race, Races, Stage, Unplayable, play
 from harness.races.schedules import following
@@ -26,7 +28,7 @@ OPTIONAL = 6
 REPLAYS, ALIKE = 60, 3
 """Sets of rows, and of each the races, that are tried to make a lost race smaller."""
 
-CONFLICTS = ("40001", "40P01")
+CONFLICTS = (SERIALIZATION, DEADLOCK)
 """Serialization failure and deadlock: the server's own way to keep two transactions apart."""
 
 ORDERS = 1000
@@ -128,10 +130,34 @@ class _Runner:
         alike = same or [race for race in group.races if race.aspect == lost.race.aspect]
         for race in alike[:ALIKE]:
             with suppress(Unplayable, Stuck):
-                played = play(self.stage, group.setup, race, lost.level, [turn.taken for turn in lost.played.turns])
+                played = self._played(group.setup, race, lost.level, [turn.taken for turn in lost.played.turns])
                 fault = self._fault(race, played)
                 if fault is not None:
                     return Lost(group.setup, race, lost.level, *_words(race, lost.level, fault), played)
+        return None
+
+    def _played(self, setup: tuple[Statement, ...], race: Race, level: Level, beginning: Sequence[str]) -> Played:
+        """A race in one order, once more where a third session had its say. Raises :class:`Disturbed`."""
+        for pause in (*PAUSES, None):
+            played = play(self.stage, setup, race, level, beginning)
+            met = self._met(race, played)
+            if met is None:
+                break
+            there = self.stage.others()
+            if pause is not None:
+                time.sleep(pause)
+            elif there or met.sqlstate == DEADLOCK:
+                raise Disturbed(met, there)
+        return played
+
+    def _met(self, race: Race, played: Played) -> Refusal | None:
+        """A refusal that may be the doing of a session that is neither of the two."""
+        own = {self.stage.a.pid, self.stage.b.pid}
+        for _, refusal in played.refusals:
+            if refusal.sqlstate == DEADLOCK and parties(refusal) & own and not parties(refusal) <= own:
+                return refusal
+            if refusal.sqlstate == NOT_AVAILABLE and not raised(refusal) and not self._known(race, refusal):
+                return refusal
         return None
 
     def _missed(self, race: Race, why: str) -> None:
@@ -145,7 +171,7 @@ class _Runner:
         for _ in range(ORDERS):
             if beginning is None:
                 break
-            played = play(self.stage, setup, race, level, beginning)
+            played = self._played(setup, race, level, beginning)
             self.contest.commands += played.commands
             fault = self._fault(race, played)
             if fault is not None:
@@ -172,13 +198,17 @@ class _Runner:
         caught = race.watch.fault(played.pictures)
         if caught is not None:
             return race.watch.wanted, caught
-        rules = self.declared if race.refusals is None else race.refusals
         for step, refusal in played.refusals:
-            known = refusal.sqlstate in CONFLICTS or any(rule.matches(refusal) for rule in rules)
-            if not known and not race.any_refusal:
+            if not (refusal.sqlstate in CONFLICTS or self._known(race, refusal)):
+                rules = race.refusals or ()
                 by = "refused by a declared rule" if race.refusals is None else " or ".join(map(str, rules))
                 return f"accepted{', or ' if by else ''}{by}", f"{step.number} {step.session}: {refusal}"
         return None
+
+    def _known(self, race: Race, refusal: Refusal) -> bool:
+        """Whether it is one of the refusals that are none of a race's faults."""
+        rules = self.declared if race.refusals is None else race.refusals
+        return race.any_refusal or any(rule.matches(refusal) for rule in rules)
 
     def _telling(self, group: Races) -> list[Race]:
         """The races that have to be run, and of the others those that tell most: one gets in the other's way."""

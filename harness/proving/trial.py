@@ -36,6 +36,7 @@ from harness.probes import (
     Verdict,
     judge,
 )
+from harness.probes.disturbance import Disturbed
 from harness.proving.conveyor import Conveyor
 from harness.proving.draws import watched
 from harness.proving.opaque import Blame, Opaque
@@ -209,6 +210,8 @@ class _Examiner:
             trial.refused = trial.refused or refusal
             trial.opaque |= self._by_opaque(SETUP, refusal)
             return None
+        if not scenario.setup:
+            raise AssertionError(f"no record could be made of what the probes say: {refusal}")
         inserts = [statement for statement in scenario.setup if isinstance(statement, Insert)]
         statement = next((insert for insert in inserts if insert.table == refusal.table_name), scenario.setup[-1])
         probe = Probe(statement, Accepted(), SETUP, "a row that keeps every declared rule")
@@ -282,7 +285,10 @@ def smallest(
         replays += 1
         if replays > most or time.monotonic() > ends:
             raise _Enough
-        found = failing(example)
+        try:
+            found = failing(example)
+        except Disturbed:
+            raise _Enough from None  # what was found so far was found undisturbed
         if found is not None:
             best = found
             raise _Wrong

@@ -108,6 +108,7 @@ class Contender:
             datatype=diag.datatype_name or "",
             message=diag.message_primary or "",
             context=diag.context or "",
+            detail=diag.message_detail or "",
         )
         return Answer(of_root(self._catalog, refusal), "")
 

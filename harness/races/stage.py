@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.catalog.model import Catalog
 from harness.probes import Delete, Execute, Insert, Statement, Update, Values
+from harness.probes.disturbance import conflicts, of_error, others
 from harness.probes.statement import condition, identifier, qualified
 from harness.project.model import TableName
 from harness.races.race import Race, Watch
@@ -95,6 +96,8 @@ class Stage:
         except psycopg.Error as error:
             if error.sqlstate is None or error.sqlstate.startswith(NO_REFUSAL):
                 raise
+            if conflicts(of_error(error), self.watcher.connection.info.backend_pid):
+                raise  # not the rows' doing, but another session's
             raise Unplayable(f"the rows before it were refused: {error.diag.message_primary}") from None
         self._used, self._standing = True, [*setup]
         picture = self.look(watch.sql)
@@ -106,6 +109,10 @@ class Stage:
         """The one text of a query, of what is committed."""
         row = self.watcher.connection.execute(query.encode()).fetchone()
         return str(row[0]) if row else "no row"
+
+    def others(self) -> list[str]:
+        """The sessions in the clone that have locks or wait for some, and are none of the stage's."""
+        return others(self.watcher.connection, (self.a.pid, self.b.pid))
 
     def wrote(self, race: Race) -> None:
         """Notes what a race is about to write, to be taken away as well; if that cannot be told, all is."""

@@ -70,7 +70,7 @@ class Cli:
         assert old in text
         self.write(path, text.replace(old, new))
 
-    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, seconds: float = 120, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [HARNESS, *arguments],
             cwd=self.root,
@@ -78,7 +78,7 @@ class Cli:
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=120,
+            timeout=seconds,
             check=False,
         )
 

@@ -12,7 +12,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -138,6 +138,36 @@ def test_listens_on_no_network_and_lets_nobody_in(base: Path) -> None:
             assert connection.execute("show listen_addresses").fetchone() == ("",)
         for path in (home(base), home(base) / "data", Path(server.conninfo["host"])):
             assert path.stat().st_mode & 0o777 == 0o700
+
+
+def test_nothing_is_vacuumed_behind_a_run(base: Path) -> None:
+    """Also where the data directory, or a server that runs, is one that an older version has made."""
+
+    def autovacuum() -> str:
+        with cluster.cluster(EMBEDDED, base) as server, server.connect() as connection:
+            row = connection.execute("show autovacuum").fetchone()
+            return str(row and row[0])
+
+    assert autovacuum() == "off"
+    configuration = home(base) / "data" / "harness.conf"
+    older = configuration.read_text().replace("autovacuum = 'off'", "autovacuum_naptime = '5min'")
+    configuration.write_text(older)
+    assert autovacuum() == "off"
+    with cluster.cluster(EMBEDDED, base) as server, server.connect() as connection:
+        configuration.write_text(older)
+        connection.execute("select pg_reload_conf()")
+        until(lambda: connection.execute("show autovacuum").fetchone() == ("on",))
+        assert "autovacuum = 'off'" not in configuration.read_text()
+        autovacuum()  # somebody joins
+        until(lambda: connection.execute("show autovacuum").fetchone() == ("off",))
+
+
+def until(what: Callable[[], bool], seconds: float = 10.0) -> None:
+    """The server reads its configuration when it comes to it."""
+    ends = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < ends, "it did not come to that"
+        time.sleep(0.01)
 
 
 def test_text_is_sorted_by_code_point_and_folded_beyond_ascii(base: Path) -> None:

@@ -445,8 +445,8 @@ def test_what_nobody_can_please_is_named(database: tuple[Server, str]) -> None:
             + trigger("raise exception 'never';", table="kinds").encode()
         )
         teacher = of_tables(connection)
-        assert teacher.fill(X) == Obstacle(KINDS, "refused with P0001: never")
-        assert teacher.fill(KINDS) == Obstacle(KINDS, "refused with P0001: never")
+        assert teacher.fill(X) == Obstacle(KINDS, "refused with P0001: never (trigger guard)")
+        assert teacher.fill(KINDS) == Obstacle(KINDS, "refused with P0001: never (trigger guard)")
         assert teacher.learnt == {}
 
 

@@ -91,6 +91,8 @@ TYPES = (
     "jsonb[]",
     "numeric(6,2)[]",
     "varchar(2)[]",
+    "box[]",
+    "point[]",
     "int4range",
     "int8range",
     "numrange",

@@ -250,7 +250,7 @@ def patient(connection: psycopg.Connection[Any]) -> Session:
     connection.execute(SLOW.encode())
     patience = Patience(500)
     connection.execute(f"set statement_timeout = {patience.batch}".encode())
-    return Session(connection, read(connection), patience)
+    return Session(connection, read(connection), patience=patience)
 
 
 def parent(number: int, word: str | None = None) -> Insert:

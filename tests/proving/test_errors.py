@@ -96,7 +96,6 @@ def test_a_bug_costs_one_check_and_says_what_to_report(
         psycopg.ProgrammingError("the query has 2 placeholders but 1 parameters were passed"),
         psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes"),
         psycopg.errors.UniqueViolation("planted"),
-        psycopg.errors.DeadlockDetected("planted"),
         psycopg.errors.InternalError_("cache lookup failed for relation 1"),
     ],
     ids=lambda error: type(error).__name__,

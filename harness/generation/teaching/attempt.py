@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.catalog.model import Table
 from harness.generation.lineage import together
 from harness.probes import Execute, Insert, Refusal, Statement, Values
-from harness.probes.reply import Function
+from harness.probes.reply import Function, function_of
 from harness.project.model import TableName
 
 
@@ -29,9 +29,12 @@ class Attempt:
     refusal: Refusal
     beside: tuple[Insert, ...] = ()
 
-    @property
-    def obstacle(self) -> Obstacle:
-        return Obstacle(self.insert.table, str(self.refusal))
+    def obstacle(self, table: Table) -> Obstacle:
+        """What stood in the way, in words, with the trigger of the ``table`` whose function refused the row."""
+        outermost = [name for _, name in running(self.refusal)[-1:]]
+        fired = [each.name for each in table.triggers if _unquoted(function_of(each.function)[1]) in outermost]
+        by = f" (trigger {' or '.join(fired)})" if fired else ""
+        return Obstacle(self.insert.table, f"{self.refusal}{by}")
 
     @property
     def rows_before(self) -> list[Insert]:

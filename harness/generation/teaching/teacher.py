@@ -76,12 +76,19 @@ class Teacher:
                 self._refine(name)
         except (Unfillable, Unsupported, Missing) as reason:
             found = Obstacle(name, str(reason))
+        except Exception:
+            self._forget(learnt, supplies)
+            raise
         if found is not None:
             self._given_up.setdefault(found.table, found)
             # What did not lead to a row in the end was no lesson.
-            self.learnt = learnt
-            self._pools.resupply(supplies)
+            self._forget(learnt, supplies)
         return found
+
+    def _forget(self, learnt: dict[TableName, Supply], supplies: dict[TableName, Supply]) -> None:
+        """Goes back to what was known before."""
+        self.learnt = learnt
+        self._pools.resupply(supplies)
 
     def take_heart(self) -> None:
         """Has tables that were given up tried again."""
@@ -95,9 +102,12 @@ class Teacher:
             if refused.insert.table in self._given_up and refused.insert.table != name:
                 return self._given_up[refused.insert.table]
             if not self._learn(refused):
-                return refused.obstacle
+                return self._obstacle(refused)
         refused = self._tried(name)
-        return refused.obstacle if isinstance(refused, Attempt) else refused
+        return self._obstacle(refused) if isinstance(refused, Attempt) else refused
+
+    def _obstacle(self, attempt: Attempt) -> Obstacle:
+        return attempt.obstacle(self._pools.catalog.table(attempt.insert.table))
 
     def _refine(self, name: TableName) -> None:
         """Learns what rows lack, where triggers refuse some of them."""
