@@ -166,7 +166,7 @@ def _recorded(project: Project, databases: Workspace) -> tuple[list[Scenario], A
     declared = declarations.read(project, KINDS)
     with (
         mock.patch.object(Session, "run", recorded),
-        Prover(declared, project, databases, Effort.of(profile.scenarios, profile.seed)) as prover,
+        Prover(declared, project, databases, Effort.of(profile, profile.seed)) as prover,
     ):
         started = time.process_time() + _processor(prover._trying)
         for check in declared:

@@ -78,7 +78,7 @@ class Workbench:
         profile = self.project.profile(self._options.profile)
         seeds = (self._options.seed, profile.seed, self._options.spare_seed)
         seed = next(seed for seed in seeds if seed is not None)
-        return Effort(profile.scenarios, seed, profile=profile.name)
+        return Effort.of(profile, seed)
 
     @cached_property
     def broken_seeds(self) -> list[Outcome]:

@@ -182,7 +182,7 @@ def _prove(project: Project, asked: _Asked) -> int:
     resumed = journal.Interrupted.read(file) if asked.resume else None
     seeds = (asked.seed, profile.seed, resumed.seed if resumed else None)
     seed = next((seed for seed in seeds if seed is not None), None)
-    effort = Effort.of(profile.scenarios, seed, profile.name)
+    effort = Effort.of(profile, seed)
     means = workers.Means(asked.workers, asked.scheduler, asked.target, chosen.durations, asked.fail_fast)
     with open_target(project, asked.target) as server, workspace(server, project, chosen.modules) as databases:
         broken = seeding.outcomes(databases.left_out())
@@ -265,7 +265,8 @@ def _origin(project: Project, chosen: _Chosen, run: Run, template: str) -> Origi
     """What the outcomes of a run follow from."""
     from harness.crew.job import versions
 
-    texts = [(path.as_posix(), path.read_bytes()) for module in project.modules for path in module.checks]
+    paths = [project.root / "project.yml", *(path for module in project.modules for path in module.checks)]
+    texts = [(path.as_posix(), path.read_bytes()) for path in paths]
     return {
         "check files": _hash(repr(texts)),
         "selected checks": _hash(repr([check.name for check in chosen.checks])),

@@ -1,6 +1,7 @@
 """Statements tried on a server: what is wanted of each, how they travel, and what came of them."""
 
 from harness.probes.family import Family, Tally, Variants
+from harness.probes.patience import Endless, Patience
 from harness.probes.probe import Accepted, Either, Probe, Refused, Then, Untouched, Wanted
 from harness.probes.reply import Refusal, Reply
 from harness.probes.scenario import Scenario
@@ -13,9 +14,11 @@ __all__ = [
     "Answer",
     "Delete",
     "Either",
+    "Endless",
     "Execute",
     "Family",
     "Insert",
+    "Patience",
     "Probe",
     "Refusal",
     "Refused",

@@ -22,9 +22,12 @@ from harness.probes.disturbance import CONFLICTS, DEADLOCK, PAUSES, Disturbed, c
 from harness.probes.encoding import Plan
 from harness.probes.family import Family, Tally
 from harness.probes.loops import UNREADABLE, LoopShape
+from harness.probes.patience import Endless, Patience
+from harness.probes.probe import Probe
 from harness.probes.reply import Refusal, Reply, of_root
 from harness.probes.scenario import Scenario
 from harness.probes.shapes import Shapes
+from harness.probes.statement import Statement
 from harness.project.model import TableName
 
 if TYPE_CHECKING:
@@ -46,32 +49,95 @@ through all it remembers whenever anything in the catalog changes: with hundreds
 class Session:
     """Tries scenarios over one connection, which must be in autocommit and is left as it was.
 
-    ``companions`` are the processes of other sessions of ours in the same database. What met a session that is none of
-    these is tried again; where it does so each time, :class:`~harness.probes.disturbance.Disturbed` is raised.
+    With ``patience`` a batch that takes longer is cancelled, and its probes are tried one by one. The connection's
+    ``statement_timeout`` must be that of a batch. ``companions`` are the processes of other sessions of ours in that
+    database. What met a session that is none of these is tried again; where it does so each time,
+    :class:`~harness.probes.disturbance.Disturbed` is raised.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any], catalog: Catalog, companions: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        catalog: Catalog,
+        companions: Sequence[int] = (),
+        patience: Patience | None = None,
+    ) -> None:
         self._connection = connection
         self._companions = companions
         self._said: set[tuple[str, str]] = set()
         self._catalog = catalog
+        self._patience = patience
+        self._given_up = False
         self._functions: dict[Shapes, str] = {}
         self._refused: dict[TableName, tuple[str, ...]] = {}
 
     def run(self, scenarios: Sequence[Scenario]) -> list[Answer]:
-        """For each scenario what came of its probes and families, or the refusal that its setup met."""
+        """For each scenario what came of its probes and families, or the refusal that its setup met.
+
+        Raises :class:`Endless` at a statement that is cancelled also by itself.
+        """
+        self._given_up = False
+        return self._run(scenarios)
+
+    def _run(self, scenarios: Sequence[Scenario]) -> list[Answer]:
         readable = [self._readable(scenario) for scenario in scenarios]
         shapes = Shapes.of(self._catalog, readable)
         function = self._function(shapes)
         answers: list[Answer] = []
         for batch in _batches(readable):
-            ask = partial(self._ask, function, shapes)
-            for scenario, lines in zip(batch, ask(batch), strict=True):
-                answers.append(self._answer(scenario, self._undisturbed(lines, partial(ask, [scenario]))))
+            answers += self._within(function, shapes, batch)
         return [
             _regrouped(scenario, answer) if scenario is not tried else answer
             for scenario, tried, answer in zip(scenarios, readable, answers, strict=True)
         ]
+
+    def _within(self, function: str, shapes: Shapes, batch: Sequence[Scenario]) -> list[Answer]:
+        """The answers to a batch, in pieces where it takes too long."""
+        import psycopg
+
+        try:
+            asked = self._asked(function, shapes, batch)
+        except psycopg.errors.QueryCanceled:
+            if self._patience is None or self._given_up:
+                raise
+            if len(batch) > 1:
+                return [answer for scenario in batch for answer in self._run([scenario])]
+            return [self._one_by_one(batch[0], self._patience)]
+        return [self._answer(scenario, lines) for scenario, lines in zip(batch, asked, strict=True)]
+
+    def _one_by_one(self, scenario: Scenario, patience: Patience) -> Answer:
+        """The answer to a scenario whose probes are each sent by themselves, after the rows that stand before."""
+        for number, statement in enumerate(scenario.setup, 1):
+            answer = self._alone(Scenario(scenario.setup[:number], ()), statement, patience)
+            if isinstance(answer, Refusal):
+                return answer
+        found: list[Reply | Tally] = []
+        for probe in scenario.one_by_one().probes:
+            assert isinstance(probe, Probe)
+            answer = self._alone(Scenario(scenario.setup, (probe,)), probe.statement, patience)
+            if isinstance(answer, Refusal):
+                return answer
+            found += answer
+        return _regrouped(scenario, found)
+
+    def _alone(self, scenario: Scenario, statement: Statement, patience: Patience) -> Answer:
+        import psycopg
+
+        if self._given_up:
+            raise psycopg.errors.QueryCanceled
+        shapes = Shapes.of(self._catalog, [scenario])
+        function = self._function(shapes)
+        try:
+            self._connection.execute(f"set statement_timeout = {patience.probe}".encode())
+            (lines,) = self._asked(function, shapes, [scenario])
+        except psycopg.errors.QueryCanceled:
+            if self._given_up:
+                raise
+            raise Endless(statement, patience) from None
+        finally:
+            if not self._connection.closed:
+                self._connection.execute(f"set statement_timeout = {patience.batch}".encode())
+        return self._answer(scenario, lines)
 
     def replies(self, scenario: Scenario) -> list[Reply] | Refusal:
         """What came of the probes of one scenario without families, or the refusal that its setup met."""
@@ -82,6 +148,7 @@ class Session:
         """Has the server give up on what it tries just now, for another thread."""
         import psycopg
 
+        self._given_up = True
         with suppress(psycopg.Error):
             self._connection.cancel_safe(timeout=5)
 
@@ -106,6 +173,14 @@ class Session:
         except psycopg.Error:  # a CHECK that fails on NULL lets no record have it either
             return True
         return False
+
+    def _asked(self, function: str, shapes: Shapes, batch: Sequence[Scenario]) -> list[list[_Line]]:
+        """The lines of each scenario of a batch, in which no other session had its say."""
+        ask = partial(self._ask, function, shapes)
+        return [
+            self._undisturbed(lines, partial(ask, [scenario]))
+            for scenario, lines in zip(batch, ask(batch), strict=True)
+        ]
 
     def _ask(self, function: str, shapes: Shapes, batch: Sequence[Scenario]) -> list[list[_Line]]:
         """The lines of each scenario of a batch."""
@@ -162,7 +237,7 @@ class Session:
             assert refusal is not None
             return refusal
         if any(line.unreadable for line in replies):
-            return _regrouped(scenario, self.run([scenario.one_by_one()])[0])
+            return _regrouped(scenario, self._run([scenario.one_by_one()])[0])
         found: list[Reply | Tally] = []
         others: list[tuple[int, Reply]] = []
         for line in replies:

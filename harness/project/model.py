@@ -140,11 +140,15 @@ class Target:
 
 @dataclass(frozen=True)
 class Profile:
-    """How hard to try. ``scenarios`` are those of each check; a fixed ``seed`` repeats a run."""
+    """How hard to try. ``scenarios`` are those of each check; a fixed ``seed`` repeats a run.
+
+    ``timeout`` is how many milliseconds a probe may take.
+    """
 
     name: str
     scenarios: int
     seed: int | None = None
+    timeout: int | None = None
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,11 @@ class _Target:
 class _Profile:
     scenarios: int = key(_POSITIVE, "scenarios for each check; of more than 20 a part is drawn and varied")
     seed: int | None = key(keys.integer, "a number that makes a run repeatable", default=None)
+    timeout: int | None = key(
+        _DURATION,
+        "how long a probe may take, 10s if nothing is said, and a batch of them six times as long",
+        default=None,
+    )
 
 
 @dataclass(frozen=True)
@@ -213,7 +218,7 @@ def _target(entry: Scalar, node: Node, read: _Target) -> Target:
 
 
 def _profile(entry: Scalar, node: Node, read: _Profile) -> Profile:
-    return Profile(entry.text, read.scenarios, read.seed)
+    return Profile(entry.text, read.scenarios, read.seed, read.timeout)
 
 
 _MODULE = section(_Module, "module")

@@ -6,6 +6,9 @@ import math
 import random
 from dataclasses import dataclass
 
+from harness.probes.patience import PROBE_MILLISECONDS
+from harness.project.model import Profile
+
 DRAWN = 20
 """Scenarios that are always drawn, if so many are wanted: to draw one takes as long as hundreds of probes."""
 
@@ -15,13 +18,14 @@ class Effort:
     """How hard to try: scenarios for each check, and the seed that all draws follow from.
 
     Without ``shrink`` a broken check shows the first case that was found, not the smallest. ``profile`` is the name
-    of what says so, for a command that repeats the run.
+    of what says so, for a command that repeats the run. A probe may take ``timeout`` milliseconds.
     """
 
     scenarios: int
     seed: int
     shrink: bool = True
     profile: str | None = None
+    timeout: int = PROBE_MILLISECONDS
 
     @property
     def drawn(self) -> int:
@@ -39,6 +43,8 @@ class Effort:
         return max(2, self.scenarios // 5)
 
     @classmethod
-    def of(cls, scenarios: int, seed: int | None, profile: str | None = None) -> Effort:
-        """With a seed of its own where none is given."""
-        return cls(scenarios, random.SystemRandom().randrange(2**32) if seed is None else seed, profile=profile)
+    def of(cls, profile: Profile, seed: int | None) -> Effort:
+        """As hard as a profile says; with a seed of its own where none is given."""
+        seed = random.SystemRandom().randrange(2**32) if seed is None else seed
+        timeout = PROBE_MILLISECONDS if profile.timeout is None else profile.timeout
+        return cls(profile.scenarios, seed, profile=profile.name, timeout=timeout)

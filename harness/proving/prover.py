@@ -23,7 +23,7 @@ from harness.kinds.base import Begun, Databases, Fact, Kind, Pair, Subject, Unre
 from harness.kinds.primary_key import PrimaryKey
 from harness.kinds.touched_on_update import TouchedOnUpdate
 from harness.outcome import Counterexample, Outcome, Status
-from harness.probes import Session
+from harness.probes import Endless, Patience, Session
 from harness.probes.disturbance import CONFLICTS, PAUSES, Disturbed, of_error
 from harness.project.model import Project, TableName
 from harness.proving import bug
@@ -89,12 +89,13 @@ class Prover:
             self._trying = self._databases.connect(database)
             opened.callback(self._trying.close)
             # A trigger that never ends must not hold up everything else.
-            for connection in (self._connection, self._trying):
-                connection.execute("set statement_timeout = '5min'")
+            patience = Patience(self._effort.timeout)
+            self._connection.execute("set statement_timeout = '5min'")
+            self._trying.execute(f"set statement_timeout = {patience.batch}".encode())
             self.catalog = read(self._connection, self._project.ledger_schema)
             self._pools = pools(self._connection, self.catalog, self._declared)
             companions = (self._connection.info.backend_pid,)
-            self._session = Session(self._trying, self.catalog, companions)
+            self._session = Session(self._trying, self.catalog, companions, patience)
             self._roles = Roles(self._connection)
             self._opened = opened.pop_all()  # from here on it is for __exit__ to close them
 
@@ -150,7 +151,7 @@ class Prover:
             self._examine(check, verdict)
         except Missing as missing:
             verdict.broken.append(Counterexample("what the check names is in the database", str(missing)))
-        except (Unreliable, Unfillable, Unsupported) as reason:
+        except (Unreliable, Unfillable, Unsupported, Endless) as reason:
             verdict.reason = str(reason)
         except psycopg.errors.QueryCanceled as error:
             verdict.reason = f"stopped by the server: {error.diag.message_primary}"

@@ -22,6 +22,7 @@ from harness.kinds.base import Begun, Pair
 from harness.probes import (
     Accepted,
     Answer,
+    Endless,
     Family,
     Insert,
     Probe,
@@ -261,7 +262,9 @@ def _smallest(
 
     def failing(scenario: Scenario) -> Failure | None:
         tried = Scenario(scenario.setup, tuple(probe for probe in scenario.probes if probe.aspect == aspect))
-        return examine.scenario(Trial(), tried, examine.session.run([tried])[0])
+        with suppress(Endless):  # that is another fault
+            return examine.scenario(Trial(), tried, examine.session.run([tried])[0])
+        return None
 
     if isinstance(stated, Begun):
         # Not the strategy of what is built from pairs: Hypothesis would draw others.

@@ -296,3 +296,26 @@ def test_seed_and_apply_are_refused_as_a_whole(cli: Cli, server: Server) -> None
     )
     with server.connect(cli.name) as connection:
         assert connection.execute("select count(*) from app.items").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_statement_that_never_ends_is_unreliable(cli: Cli, server: Server, workers: str) -> None:
+    cli.replace("project.yml", "dev: {scenarios: 2}", "dev: {scenarios: 2, timeout: 300ms}")
+    cli.replace(
+        "schema/app/001_items.up.sql",
+        "check (amount > 0)\n);",
+        """check (amount > 0)
+);
+create function app.wait() returns trigger language plpgsql as $$ begin
+    if new.amount < 0 then perform pg_sleep(600); end if;
+    return new;
+end $$;
+create trigger wait before insert on app.items for each row execute function app.wait();""",
+    )
+    done = cli.run("test", "--seed", "1", "--workers", workers)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "4 proved, 0 broken, 1 unreliable; " in done.stdout
+    reason = "a statement was cancelled that did not end within 0.3 s: insert into "
+    assert f'          reason: {reason}"app"."items" ' in done.stdout
+    assert f"\nunreliable: {reason}" in done.stdout
+    assert scratch_databases(server) == []

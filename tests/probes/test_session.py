@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -11,7 +13,21 @@ from hypothesis import strategies as st
 
 from harness.catalog import read
 from harness.database.connection import Server
-from harness.probes import Accepted, Delete, Execute, Insert, Probe, Refusal, Reply, Scenario, Session, Then, Update
+from harness.probes import (
+    Accepted,
+    Delete,
+    Endless,
+    Execute,
+    Insert,
+    Patience,
+    Probe,
+    Refusal,
+    Reply,
+    Scenario,
+    Session,
+    Then,
+    Update,
+)
 from harness.probes.session import BATCH
 from harness.project.model import TableName
 
@@ -216,3 +232,69 @@ def test_a_question_before_sees_what_the_statement_then_removes(connection: psyc
     probe = Probe(Delete(P, {"id": "100"}), Accepted(1), "a", then=then, before=before)
     ((reply,),) = Session(connection, read(connection)).run([Scenario((), (probe,))])
     assert reply == Reply(None, 1, "1, 0")
+
+
+SLOW = """
+create function t.wait() returns trigger language plpgsql as $$
+begin
+    perform pg_sleep(case new.word when 'slow' then 0.15 when 'never' then 60 else 0 end);
+    return new;
+end $$;
+create trigger wait before insert on t.parents for each row execute function t.wait();
+"""
+
+
+@pytest.fixture
+def patient(connection: psycopg.Connection[Any]) -> Session:
+    """Waits half a second for a probe, and 3 s for a batch."""
+    connection.execute(SLOW.encode())
+    patience = Patience(500)
+    connection.execute(f"set statement_timeout = {patience.batch}".encode())
+    return Session(connection, read(connection), patience=patience)
+
+
+def parent(number: int, word: str | None = None) -> Insert:
+    return Insert(P, {"id": str(number), "word": word})
+
+
+def accepted(statement: Insert) -> Probe:
+    return Probe(statement, Accepted(), "a", "m")
+
+
+def test_a_batch_that_takes_too_long_is_tried_probe_by_probe(patient: Session) -> None:
+    probes = tuple(accepted(parent(number, "slow")) for number in range(1, 25))  # 3.6 s in all
+    refused = Probe(parent(100, "new"), Accepted(), "a", "m")
+    first, second = patient.run([Scenario((parent(200),), (*probes, refused)), Scenario((), (accepted(parent(1)),))])
+    assert isinstance(first, list) and isinstance(first[-1], Reply) and first[-1].refusal is not None
+    assert first[:-1] == [Reply(None, 1)] * 24
+    assert first[-1].refusal.sqlstate == "23505"
+    assert second == [Reply(None, 1)]
+    assert patient.run([Scenario((), (accepted(parent(1)),))]) == [[Reply(None, 1)]]
+
+
+def test_a_probe_that_never_ends_is_named(patient: Session, connection: psycopg.Connection[Any]) -> None:
+    probes = (accepted(parent(1, "new")), accepted(parent(2, "never")), accepted(parent(3)))
+    with pytest.raises(Endless) as caught:
+        patient.run([Scenario((), (accepted(parent(4)),)), Scenario((parent(5),), probes)])
+    assert str(caught.value) == (
+        "a statement was cancelled that did not end within 0.5 s: "
+        """insert into "t"."parents" ("id", "word") overriding system value values ('2', 'never')"""
+    )
+    assert connection.execute("show statement_timeout").fetchone() == ("3s",)
+    assert patient.run([Scenario((), (accepted(parent(1)),))]) == [[Reply(None, 1)]]
+
+
+def test_rows_that_stand_before_and_never_end_are_named(patient: Session) -> None:
+    with pytest.raises(Endless, match="'7', 'never'"):
+        patient.run([Scenario((parent(6), parent(7, "never"), parent(8)), (accepted(parent(1)),))])
+
+
+def test_what_is_given_up_is_not_tried_again(patient: Session) -> None:
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(patient.run, [Scenario((), (accepted(parent(1, "never")),))])
+        time.sleep(0.5)
+        began = time.monotonic()
+        patient.cancel()
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            running.result()
+    assert time.monotonic() - began < 2
