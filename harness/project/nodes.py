@@ -157,13 +157,16 @@ def _documents(source: Source) -> list[yaml.Node]:
     refusal: yaml.YAMLError | None = None
     for loader in (_FAST, yaml.SafeLoader):
         try:
-            _refuse_depth(source, loader)
+            if loader is not yaml.SafeLoader:
+                _refuse_depth(source, loader)
             return [node for node in yaml.compose_all(source.text, Loader=loader) if node is not None]
         except yaml.YAMLError as error:
             refusal = error
             mark = getattr(error, "problem_mark", None)
             if mark and "maximum nesting depth" in str(error):  # libyaml looks a thousand ahead; PyYAML takes ages
                 raise _too_deep(source.place(mark.index)) from None
+        except RecursionError:
+            raise _too_deep(Place(source.path)) from None
     assert refusal is not None
     raise source.refused(refusal) from None
 
