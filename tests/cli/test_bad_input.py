@@ -241,7 +241,7 @@ def test_what_an_interrupt_becomes_on_the_way_out_is_no_bug(run: Run, monkeypatc
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["tset"], "No such command 'tset'."),  # of click 8.4 and newer with the nearest verb
+        (["tset"], "No such command 'tset'."),  # newer versions of click add the nearest verb
         (["test", "--report", "html"], "Invalid value for '--report': 'html' is no report; there are junit, json"),
         (["test", "--seed", "-1"], "Invalid value for '--seed': -1 is not in the range x>=0."),
         (["schema", "x"], "Invalid value for 'checks|project': 'x' is not one of 'checks', 'project'."),
