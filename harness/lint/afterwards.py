@@ -15,8 +15,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from harness.project import grammar
-
 _MIGRATION = re.compile(r"(\d{3,})_\w[\w-]*\.up\.sql")
 _MAYBE_RELEVANT = re.compile(r"\b(?:table|column|schema|search_path)\b", re.IGNORECASE)
 
@@ -88,6 +86,8 @@ def _statements(text: str) -> tuple[tuple[str, Any], ...]:
     """
     import postgast
 
+    from harness.project import grammar
+
     try:
         parsed = list(grammar.parse(text))
     except (postgast.PgQueryError, grammar.TooDeep):
@@ -106,6 +106,8 @@ def _pieces(text: str) -> list[str]:
 
 def _parsed(statement: str) -> list[Any]:
     import postgast
+
+    from harness.project import grammar
 
     try:
         return list(grammar.parse(statement))

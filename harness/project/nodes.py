@@ -29,6 +29,8 @@ _REPEATED = 1_000_000
 _SHOWN = 100
 """Characters of a value that a message quotes."""
 
+_COMMENT = re.compile(r"[ \t]+#([^\r\n]*)")
+_COMMENTED = re.compile(r"[^\S\r\n]*#")
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
 
 
@@ -155,10 +157,16 @@ def _documents(source: Source) -> list[yaml.Node]:
     refusal: yaml.YAMLError | None = None
     for loader in (_FAST, yaml.SafeLoader):
         try:
-            _refuse_depth(source, loader)
+            if loader is not yaml.SafeLoader:
+                _refuse_depth(source, loader)
             return [node for node in yaml.compose_all(source.text, Loader=loader) if node is not None]
         except yaml.YAMLError as error:
             refusal = error
+            mark = getattr(error, "problem_mark", None)
+            if mark and "maximum nesting depth" in str(error):  # libyaml looks a thousand ahead; PyYAML takes ages
+                raise _too_deep(source.place(mark.index)) from None
+        except RecursionError:
+            raise _too_deep(Place(source.path)) from None
     assert refusal is not None
     raise source.refused(refusal) from None
 
@@ -285,7 +293,7 @@ class _Converter:
             return Scalar(node.value, place, True, None, self._lines(node, place))
         if flow:
             self._refuse_torn(node, key)
-        rest = re.match(r"[ \t]+#(.*)", self.source.rest_of_line(node.end_mark.index))
+        rest = _COMMENT.match(self.source.text, node.end_mark.index)
         comment = rest[1] if rest else None
         if rest and comment and not comment[0].isspace() and comment[0] != "#":
             whole = quoted(node.value + rest[0].rstrip())
@@ -305,7 +313,7 @@ class _Converter:
 
     def _refuse_torn(self, node: yaml.ScalarNode, key: str | None) -> None:
         start, stop = self._start(node), node.end_mark.index
-        commented = self.source.rest_of_line(stop).lstrip().startswith("#")
+        commented = _COMMENTED.match(self.source.text, stop)
         end = None if commented else value_end(self.source.text, start)
         whole = self.source.text[start:end].rstrip() if end else node.value
         if len(whole) > stop - start or (end is None and node.value.count("(") != node.value.count(")")):

@@ -86,11 +86,13 @@ def _several(item: Reader[T], distinct: bool, node: Node) -> tuple[T, ...]:
     if not found:
         raise expected(f"at least {item.expects}", node)
     values: list[T] = []
+    seen: set[T] = set()
     for each in found:
         value = item.read(each)
-        if distinct and value in values:
+        if distinct and value in seen:
             raise ProjectError(f"{value!r} stands here twice", place=each.place)
         values.append(value)
+        seen.add(value)
     return tuple(values)
 
 

@@ -11,6 +11,7 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -155,23 +156,31 @@ def _folded(token: bytes) -> bytes:
 
 def _too_deep(path: Path, text: str, sql: str) -> MigrationError:
     """The error of the first statement whose parse tree is too deep."""
-    import postgast
-
-    offset = 0
-    for piece in postgast.split(sql, method="scanner"):
-        offset = sql.index(piece, offset)
-        try:
-            grammar.parse(piece)
-        except grammar.TooDeep:
-            break
-        offset += len(piece)
-    line, column = position(text, skip(sql, offset))
+    line, column = position(text, skip(sql, _deep_statement(sql)))
     return MigrationError(
         "an expression in this statement is nested too deeply to be read",
         place=Place(path, line, column),
         excerpt=excerpt(text, line, column),
         hint="each operator of a chain such as a || b || c is a level; a function with many arguments is one",
     )
+
+
+def _deep_statement(sql: str) -> int:
+    """Where it begins; the beginning of the file if that cannot be told."""
+    import postgast
+
+    offset = 0
+    with suppress(postgast.PgQueryError):  # a quote that is never closed
+        for piece in postgast.split(sql, method="scanner"):
+            offset = sql.index(piece, offset)
+            try:
+                grammar.parse(piece)
+            except grammar.TooDeep:
+                return offset
+            except postgast.PgQueryError:  # no SQL either, which is said once this is mended
+                pass
+            offset += len(piece)
+    return 0
 
 
 def skip(text: str, offset: int) -> int:

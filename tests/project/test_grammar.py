@@ -46,6 +46,12 @@ def test_a_deep_statement_is_named(levels: int) -> None:
     assert "\nhint: each operator of a chain" in str(caught.value)
 
 
+@pytest.mark.parametrize("beside", ["drop copy x;", ""])
+def test_a_deep_statement_beside_one_that_is_no_sql(beside: str) -> None:
+    with pytest.raises(MigrationError, match="nested too deeply"):
+        sqlfile.statements(PATH, f"{beside}\nselect {'not ' * 30_000} true;\n{beside}")
+
+
 @pytest.mark.parametrize(
     "text",
     [
