@@ -83,6 +83,12 @@ def connect(parameters: Mapping[str, str], *, autocommit: bool = True) -> Connec
     return connection
 
 
+def another(connection: Connection) -> Connection:
+    """One more connection to where one leads. Raises what :func:`connect` raises."""
+    info = connection.info
+    return connect({**info.get_parameters(), "password": info.password})
+
+
 def parse_dsn(dsn: str, source: str) -> dict[str, str]:
     """The parameters of a connection string or URL, also of SQLAlchemy or Prisma; ``source`` says where it was written.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -29,6 +29,7 @@ TEMPLATE = re.compile(r"harness_t_([0-9a-f]{8})[0-9a-f]{8}")
 # The first halves of two-part advisory lock keys; the second is the run's or the template's number, or 0.
 RUN, USE, BUILD = 0x68617201, 0x68617202, 0x68617203
 POLL_SECONDS = 0.05
+_NOT_NOW = (errors.InsufficientPrivilege, errors.InvalidCatalogName, errors.LockNotAvailable, errors.InternalError_)
 SESSION_ENDS_SECONDS = 10
 
 
@@ -64,10 +65,9 @@ class Holder:
     roles: tuple[Role, ...]
     comment: str = field(repr=False)
 
-    def without(self, oids: Collection[int]) -> str:
-        """Its COMMENT with some of the roles struck out."""
-        left = roles.to_json(role for role in self.roles if role.oid not in oids)
-        return json.dumps({**json.loads(self.comment), "roles": left})
+    def recording(self, made: Iterable[Role]) -> str:
+        """Its COMMENT with these roles."""
+        return json.dumps({**json.loads(self.comment), "roles": roles.to_json(made)})
 
 
 def build_comment(made: Iterable[Role]) -> str:
@@ -96,18 +96,29 @@ def strike_out(connection: Connection, oids: Collection[int]) -> None:
     """Takes roles out of all records: they are not ours any more. Raises :class:`TargetError` if we may not."""
     for holder in holders(connection) if oids else ():
         if any(role.oid in oids for role in holder.roles):
-            text = holder.without(oids)
-            statement = sql.SQL("comment on database {} is {}").format(
-                sql.Identifier(holder.database), sql.Literal(text)
-            )
             try:
-                connection.execute(statement, prepare=False)
+                _record(connection, holder, (role for role in holder.roles if role.oid not in oids))
             except errors.InsufficientPrivilege:
                 names = ", ".join(role.name for role in holder.roles if role.oid in oids)
                 raise TargetError(
                     f"the role {names} was made for scratch databases by another user, who has a template with it",
                     hint=f"let the owner of {holder.database}, or a superuser, run harness clean, and try again",
                 ) from None
+
+
+def follow(connection: Connection, changed: Mapping[Role, Role]) -> None:
+    """Records what has become of roles, by what was recorded, where that is the tool's own doing."""
+    for holder in holders(connection) if changed else ():
+        if not changed.keys().isdisjoint(holder.roles):
+            # Where it cannot be written the role stays when its time has come.
+            with suppress(*_NOT_NOW), connection.transaction():
+                _record(connection, holder, (changed.get(role, role) for role in holder.roles))
+
+
+def _record(connection: Connection, holder: Holder, made: Iterable[Role]) -> None:
+    statement = sql.SQL("comment on database {} is {}")
+    text = holder.recording(made)
+    connection.execute(statement.format(sql.Identifier(holder.database), sql.Literal(text)), prepare=False)
 
 
 def role_names(connection: Connection) -> set[str]:
@@ -176,7 +187,13 @@ def drop_roles(connection: Connection, made: Iterable[Role]) -> tuple[list[str],
     made = list(made)
     elsewhere = {role.oid for role in recorded(connection)} if made else set()
     mine = [role for role in made if role.oid not in elsewhere]
-    return roles.drop_unchanged(connection, mine) if mine else ([], [])
+    if not mine:
+        return [], []
+    with connection.transaction():
+        before = roles.Moment.before(connection, (role.oid for role in mine))
+        said = roles.drop_unchanged(connection, mine)
+        follow(connection, before.followed(connection, recorded(connection)))
+    return said
 
 
 def drop_template(connection: Connection, template: Template) -> bool:

@@ -163,11 +163,18 @@ class Scratch(Outside):
             seen = server_roles.read(connection) if ours else seen
         made = {oid: seen[oid] for oid in ours}
         if made != self.made:
+            self._follow(connection, ours)
             self.made = made
             comment = sql.SQL("comment on database {} is {}").format(
                 sql.Identifier(connection.info.dbname), sql.Literal(keeper.build_comment(made.values()))
             )
             connection.execute(comment, prepare=False)
+
+    def _follow(self, connection: Connection, ours: Collection[int]) -> None:
+        """Those of other builds that ours have become members of are as unchanged as before."""
+        if known := keeper.recorded(self.maintenance):
+            before = server_roles.Moment.before(self.maintenance, ours)
+            keeper.follow(connection, before.followed(connection, known))
 
     def _create(self, connection: Connection, file: script.File, statement: Statement) -> str | None:
         text = statement.text

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import LiteralString
 
+import psycopg
 from psycopg import errors, sql
 
-from harness.database.connection import Connection
+from harness.database.connection import Connection, another
 
 # Whether a role has a password only those can tell who may read pg_authid. Settings and ownership of the tool's own
 # databases come and go with these.
@@ -17,7 +19,9 @@ select r.rolname::text, r.oid::bigint, r.rolcanlogin, encode(sha256(convert_to(j
     r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication, r.rolbypassrls,
     r.rolconnlimit, extract(epoch from r.rolvaliduntil)::text, {password},
     (select jsonb_agg(to_jsonb(m) - 'oid' order by m.roleid, m.member, m.grantor)
-     from pg_catalog.pg_auth_members m where r.oid in (m.roleid, m.member) and m.member <> all (%s)),
+     from pg_catalog.pg_auth_members m
+     where r.oid in (m.roleid, m.member) and m.member <> all (%(without)s)
+       and m.roleid <> all (%(apart)s) and m.member <> all (%(apart)s)),
     (select jsonb_agg(jsonb_build_array(s.setdatabase, s.setconfig) order by s.setdatabase)
      from pg_catalog.pg_db_role_setting s left join pg_catalog.pg_database d on d.oid = s.setdatabase
      where s.setrole = r.oid and not starts_with(coalesce(d.datname::text, ''), 'harness_')),
@@ -38,6 +42,9 @@ where s.refclassid = 'pg_catalog.pg_authid'::regclass and s.refobjid = %s
   and s.classid <> 'pg_catalog.pg_auth_members'::regclass
 order by 1
 """
+_CHANGED = "it was changed since it was made"
+_LOCK_WAIT: LiteralString = "set local lock_timeout = '10s'"
+"""For who has changed a role, and has not yet committed that."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +64,11 @@ class Role:
         return not self.state.startswith("?")
 
 
-def read(connection: Connection, *, without: Collection[int] = ()) -> dict[int, Role]:
+def read(connection: Connection, *, without: Collection[int] = (), apart: Collection[int] = ()) -> dict[int, Role]:
     """The roles of the server, by oid, as this connection sees them: with what its own transaction has changed.
 
-    That the roles ``without``, by oid, are members of another one is no part of that one's state.
+    That the roles ``without``, by oid, are members of another one is no part of that one's state; of those ``apart``
+    neither is that the other one is a member of them.
     """
     row = connection.execute("select has_table_privilege('pg_catalog.pg_authid', 'select')", prepare=False).fetchone()
     seen = bool(row and row[0])
@@ -68,8 +76,36 @@ def read(connection: Connection, *, without: Collection[int] = ()) -> dict[int, 
         password=sql.SQL("r.rolpassword" if seen else "null"),
         roles=sql.SQL("pg_catalog.pg_authid" if seen else "pg_catalog.pg_roles"),
     )
-    found = connection.execute(query, [list(without)], prepare=False)
+    oids = {"without": list(without), "apart": list(apart)}
+    found = connection.execute(query, oids, prepare=False)
     return {oid: Role(name, oid, login, state if seen else f"?{state}") for name, oid, login, state in found}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """All roles as a connection sees them; and as they are but for their memberships with the roles ``apart``."""
+
+    apart: frozenset[int]
+    bare: Mapping[int, Role]
+    whole: Mapping[int, Role]
+
+    @classmethod
+    def before(cls, connection: Connection, apart: Iterable[int]) -> Moment:
+        """What is changed after this is seen as a change."""
+        oids = frozenset(apart)
+        bare = read(connection, apart=oids)
+        return cls(oids, bare, read(connection))
+
+    def followed(self, connection: Connection, recorded: Collection[Role]) -> dict[Role, Role]:
+        """What has become of recorded roles of which nothing but their memberships with those ``apart`` has changed."""
+        whole = read(connection)
+        bare = read(connection, apart=self.apart)
+        return {
+            role: whole[oid]
+            for oid, role in self.whole.items()
+            if role in recorded and oid not in self.apart and bare.get(oid) == self.bare.get(oid)
+            if whole.get(oid, role) != role
+        }
 
 
 def users(connection: Connection, role: Role) -> list[str]:
@@ -121,7 +157,7 @@ def why_kept(
     if role.login:
         return "it can log in"
     if role not in recorded:
-        return "it was changed since it was made"
+        return _CHANGED
     if not role.is_certain:
         return "only a superuser can see whether it has a password"
     if found := [name for name in users(connection, role) if not apart(name)]:
@@ -137,14 +173,16 @@ def drop_unchanged(connection: Connection, recorded: Collection[Role]) -> tuple[
     dropped: list[str] = []
     kept: list[tuple[str, str]] = []
     oids = {role.oid for role in recorded}
-    with connection.transaction():
-        # Who changes one of them now waits for us, and whoever was first is seen.
-        locked = {role.oid for role in read(connection).values() if role.oid in oids and _lock(connection, role)}
-        mine = [role for role in read(connection).values() if role.oid in oids]
+    mine = [role for role in read(connection).values() if role.oid in oids]
+    with ExitStack() as stack:
+        stack.enter_context(connection.transaction())
+        connection.execute(_LOCK_WAIT, prepare=False)
+        watching: Connection | None = None
         for role in sorted(mine, key=lambda each: each.name):
             why = why_kept(connection, role, recorded)
-            if why is None and (role.oid not in locked or not _drop(connection, role)):
-                why = f"{connection.info.user} may not drop it"
+            if why is None:
+                watching = watching or stack.enter_context(closing(another(connection)))
+                why = _drop(connection, role, watching)
             if why is None:
                 dropped.append(role.name)
             else:
@@ -152,28 +190,24 @@ def drop_unchanged(connection: Connection, recorded: Collection[Role]) -> tuple[
     return dropped, kept
 
 
-def _lock(connection: Connection, role: Role) -> bool:
-    return _try(connection, sql.SQL("alter role {}").format(sql.Identifier(role.name)))
-
-
-def _drop(connection: Connection, role: Role) -> bool:
-    return _try(connection, sql.SQL("drop role {}").format(sql.Identifier(role.name)))
-
-
-def _try(connection: Connection, statement: sql.Composed) -> bool:
-    refused = (
-        errors.DependentObjectsStillExist,
-        errors.InsufficientPrivilege,
-        errors.ObjectInUse,
-        errors.UndefinedObject,
-        errors.InternalError_,  # tuple concurrently updated
-    )
+def _drop(connection: Connection, role: Role, watching: Connection) -> str | None:
+    """Drops a role, and returns None; or returns why it is kept. ``watching`` sees what is committed."""
     try:
         with connection.transaction():
-            connection.execute(statement, prepare=False)
-    except refused:
-        return False
-    return True
+            connection.execute(sql.SQL("drop role {}").format(sql.Identifier(role.name)), prepare=False)
+            # From here on nobody can change it. What others have done until now goes with it, and is seen only there.
+            if read(watching).get(role.oid) != role:
+                raise psycopg.Rollback
+            return None
+    except errors.InsufficientPrivilege:
+        return f"{connection.info.user} may not drop it"
+    except errors.LockNotAvailable:
+        return "somebody else is just changing it"
+    except (errors.DependentObjectsStillExist, errors.ObjectInUse):
+        return "something else depends on it"
+    except (errors.UndefinedObject, errors.InternalError_):  # tuple concurrently updated
+        return _CHANGED
+    return _CHANGED
 
 
 def to_json(recorded: Iterable[Role]) -> list[list[object]]:

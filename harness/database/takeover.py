@@ -68,7 +68,7 @@ class Application(Outside):
                 # A block looks whether the role is there: it has to find it as it is before anything was applied.
                 _set_free(maintenance, made)
                 keeper.strike_out(maintenance, [role.oid for role in made])
-                roles.drop_unchanged(maintenance, made)
+                keeper.drop_roles(maintenance, made)
             dropped = {name for each in statements for name in global_objects.dropped(each)}
             if dropped:
                 there = roles.read(maintenance).values()
@@ -101,8 +101,13 @@ class Application(Outside):
         for holder in keeper.holders(connection):
             if any(each.oid == role.oid for each in holder.roles) and keeper.SCRATCH.fullmatch(holder.database):
                 raise _in_use(role, [holder.database])
+        before = roles.Moment.before(connection, [role.oid])
         for statement in (*_undone(connection, role), *_wanted(connection, role, wanted)):
             connection.execute(statement, prepare=False)
+        # Other roles of ours that were members of it, or it of them, are as unchanged as before.
+        changed = before.followed(connection, self._recorded)
+        keeper.follow(connection, changed)
+        self._recorded = frozenset(changed.get(each, each) for each in self._recorded)
         self._taken.add(role.oid)
 
 

@@ -280,7 +280,7 @@ def test_stand_ins_for_extensions(make: Make, connection: Connection) -> None:
         (f"db/1_a.up.sql:{line}:1", statement, "project.yml has a stand-in for the extension")
         for line, statement in (
             (1, 'create extension "uuid-ossp"'),
-            (2, "comment on extension \"uuid-ossp\" is 'x'"),
+            (2, 'comment on extension "uuid-ossp" is'),
             (5, 'drop extension "uuid-ossp"'),
         )
     ]

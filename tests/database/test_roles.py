@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -174,6 +176,34 @@ def test_the_next_build_leaves_it_as_well(shared: Server, make: Make) -> None:
     assert there(shared) == before
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        f"grant {NAME} to {PERSON}",
+        f"alter role {NAME} set work_mem = '1MB'",
+        f"alter role {NAME} password 'x'",
+        f"comment on role {NAME} is 'ours'",
+    ],
+)
+def test_a_change_that_is_just_being_made_counts(shared: Server, make: Make, change: str) -> None:
+    build(shared, make(f"create role {NAME}"))
+    execute(shared, f"create role {PERSON}")
+    with shared.connect(autocommit=False) as connection, ThreadPoolExecutor() as pool:
+        connection.execute(change.encode())
+        cleaning = pool.submit(clean, shared, None)
+        with shared.connect() as watching:
+            while (
+                not cleaning.done()
+                and not watching.execute(
+                    "select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%drop role%'"
+                ).fetchone()
+            ):
+                time.sleep(0.01)
+        connection.commit()
+        assert f"kept role {NAME}: it was changed since it was made" in cleaning.result()
+    assert there(shared) is not None
+
+
 def test_only_a_superuser_knows_that_there_is_no_password(shared: Server, make: Make) -> None:
     execute(shared, f"create role {PERSON} login createrole createdb")
     try:
@@ -265,7 +295,7 @@ def test_what_a_role_owns_here_may_be_dropped(shared: Server, make: Make) -> Non
 def test_no_password_is_shown_of_what_was_left_out(shared: Server, make: Make, text: str) -> None:
     execute(shared, f"create role {NAME}")
     with workspace(shared, project := make(text.format(NAME)), project.modules) as space:
-        (said,) = space.left_out()
+        (said,) = space.skipped()
     assert f"create user {NAME}" in said
     assert "gehe1m" not in said
     with shared.connect() as connection:
@@ -362,6 +392,33 @@ def test_the_doctor_lists_them(shared: Server, make: Make) -> None:
     assert (warned.level, warned.advice) == (Level.WARNING, f"if nobody needs it: drop role {OTHER}")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"create role {NAME}; create role {OTHER}; grant {NAME} to {OTHER}",
+        f"create role {NAME}; create role {OTHER} in role {NAME}",
+        f"create role {OTHER}; create role {NAME} role {OTHER}",
+    ],
+)
+def test_apply_makes_members_of_one_another_the_applications(live: Server, make: Make, text: str) -> None:
+    project = make(text)
+    build(live, project)
+    apply(live, project)
+    with live.connect() as connection:
+        assert keeper.recorded(connection) == frozenset()
+    clean(live, None)
+    assert {there(live, name) is not None for name in (NAME, OTHER)} == {True}
+
+
+def test_members_of_one_another_go_at_different_times(shared: Server, make: Make) -> None:
+    one = make(f"create role {NAME}; create role {OTHER}; grant {NAME} to {OTHER}", root="one")
+    two = make(f"create role {NAME}", root="two")
+    build(shared, one)
+    build(shared, two)
+    assert f"dropped role {OTHER}" in clean(shared, one)
+    assert f"dropped role {NAME}" in clean(shared, two)
+
+
 def test_the_last_of_two_projects_drops_the_role(shared: Server, make: Make) -> None:
     text = f"create role {NAME}; create table a (); grant select on a to {NAME}"
     one, two = (make(text, root=root) for root in ("one", "two"))
@@ -369,6 +426,18 @@ def test_the_last_of_two_projects_drops_the_role(shared: Server, make: Make) -> 
     build(shared, two)
     assert not [line for line in clean(shared, one) if "role" in line]
     assert f"dropped role {NAME}" in clean(shared, two)
+
+
+def test_apply_takes_over_a_role_that_another_build_has_given_members(live: Server, make: Make) -> None:
+    one = make(f"create role {NAME}", root="one")
+    two = make(f"create role {NAME}; create role {OTHER}; grant {NAME} to {OTHER}", root="two")
+    build(live, one)
+    build(live, two)
+    apply(live, one)
+    with live.connect() as connection:
+        assert {role.name for role in keeper.recorded(connection)} == {OTHER}
+    assert f"dropped role {OTHER}" in clean(live, None)
+    assert there(live) is not None
 
 
 def test_a_role_that_a_person_made_is_refused_as_ever(live: Server, make: Make) -> None:
