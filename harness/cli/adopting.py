@@ -40,7 +40,7 @@ CLOSED = "tables that never take a row, by a rule or a CHECK that is false"
 EMPTY = "tables without rows; what they need can be said under `rows:`"
 FULL = "tables that hold rows from the start and take no others"
 
-LOST = "tables lost to an error of harness; please report it, with what `harness --debug adopt …` shows"
+LOST = "tables lost to an error; please report what is a bug, with what `harness --debug adopt …` shows"
 
 SHOWN = 20
 """Lines of one sort before the rest is only counted."""
@@ -229,7 +229,7 @@ def _list_lost(lost: Mapping[TableName, Lost]) -> bool:
     """The tables that an error of ours has cost; whether there are any."""
     _listed(LOST, [f"{name}: {each.reason}" for name, each in lost.items()])
     for each in lost.values() if debugging() else ():
-        click.echo(each.traceback, err=True)
+        click.echo(each.traceback, err=True, nl=bool(each.traceback))
     return bool(lost)
 
 

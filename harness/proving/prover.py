@@ -64,8 +64,6 @@ class Prover:
         self._effort = effort
         self._spoilt = False
         self._open()
-        self._opaque = Opaque.of(declared, self.catalog)
-        self._refusals = Refusals(declared, self.catalog)
         self._beside: dict[TableName, list[Kind]] = {}
         self._touched: dict[TableName, frozenset[str]] = {}
         for check in declared:
@@ -93,11 +91,33 @@ class Prover:
             self._connection.execute("set statement_timeout = '5min'")
             self._trying.execute(f"set statement_timeout = {patience.batch}".encode())
             self.catalog = read(self._connection, self._project.ledger_schema)
-            self._pools = pools(self._connection, self.catalog, self._declared)
+            self._hear()
             companions = (self._connection.info.backend_pid,)
             self._session = Session(self._trying, self.catalog, companions, patience)
             self._roles = Roles(self._connection)
             self._opened = opened.pop_all()  # from here on it is for __exit__ to close them
+
+    def _hear(self) -> None:
+        """What all checks say of rows and refusals. An error in what one says costs that one alone."""
+        import psycopg
+
+        self._unheard: dict[int, Exception] = {}
+        try:
+            self._listen(self._declared)
+        except (HarnessError, psycopg.Error):
+            raise
+        except Exception:
+            for check in self._declared:
+                try:
+                    _says(check, self.catalog)
+                except Exception as error:
+                    self._unheard[id(check)] = error
+            self._listen([check for check in self._declared if id(check) not in self._unheard])
+
+    def _listen(self, declared: Sequence[Check]) -> None:
+        self._pools = pools(self._connection, self.catalog, declared)
+        self._opaque = Opaque.of(declared, self.catalog)
+        self._refusals = Refusals(declared, self.catalog)
 
     def __enter__(self) -> Prover:
         return self
@@ -172,6 +192,8 @@ class Prover:
             ) from None
 
     def _examine(self, check: Check, verdict: _Verdict) -> None:
+        if (error := self._unheard.get(id(check))) is not None:
+            raise error
         rule: Kind = check.rule
         subject = self._subject(check)
         try:
@@ -374,6 +396,14 @@ class _Verdict:
             again=self.again,
             traceback=bug.text(self.error) if self.error is not None else None,
         )
+
+
+def _says(check: Check, catalog: Catalog) -> None:
+    """Asks one check for all that others need to know of it; raises what that raises."""
+    check.rule.supply()
+    rules([check], catalog)
+    Opaque.of([check], catalog)
+    Refusals([check], catalog)
 
 
 def pools(connection: psycopg.Connection[Any], catalog: Catalog, declared: Sequence[Check]) -> Pools:

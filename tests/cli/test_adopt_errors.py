@@ -42,7 +42,7 @@ def planted(self, name):
 Teacher._filled = planted
 """
 LOST = (
-    "tables lost to an error of harness; please report it, with what `harness --debug adopt …` shows:\n  shop.orders: "
+    "tables lost to an error; please report what is a bug, with what `harness --debug adopt …` shows:\n  shop.orders: "
 )
 
 
@@ -87,6 +87,30 @@ def test_a_table_that_cannot_be_tried_is_described_all_the_same(empty: Cli) -> N
     assert done.stderr.startswith("Traceback (most recent call last):\n") and "StopIteration\n" in done.stderr
     assert files(empty) == ["checks/shop/customers.yml", "checks/shop/orders.yml"]
     assert empty.run("test", "--seed", "1").returncode == 0
+
+
+LOCKED = """\
+import psycopg
+from harness.generation.teaching.teacher import Teacher
+
+filled = Teacher._filled
+
+
+def planted(self, name):
+    if name.table == "orders":
+        raise psycopg.errors.LockNotAvailable("planted")
+    return filled(self, name)
+
+
+Teacher._filled = planted
+"""
+
+
+def test_a_table_lost_to_somebody_else_is_no_bug(empty: Cli) -> None:
+    done = empty.run("adopt", "schema.sql", **planted(empty, LOCKED))
+    assert (done.returncode, done.stderr) == (2, "")
+    assert f"{LOST}each time a session that is not the run's got in the way: " in done.stdout
+    assert "this is a bug" not in done.stdout
 
 
 def test_an_update_leaves_alone_what_it_has_lost(empty: Cli) -> None:

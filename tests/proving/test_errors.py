@@ -108,6 +108,19 @@ def test_whatever_it_is(root: Path, server: Server, monkeypatch: pytest.MonkeyPa
     assert (wrong.status, str(error) in str(wrong.reason)) == (Status.ERROR, True)
 
 
+@pytest.mark.parametrize("what", ["refusals", "rules", "supply", "opaque"])
+def test_what_others_need_to_know_of_a_check_costs_that_check_too(
+    root: Path, server: Server, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def planted(*given: object) -> Any:
+        raise KeyError("planted")
+
+    monkeypatch.setattr(CheckKind, what, planted)
+    found = outcomes(root, server)
+    assert [outcome.name for outcome in found if outcome.status is Status.ERROR] == [BROKEN]
+    assert "PROVED" in {outcome.status.name for outcome in found}
+
+
 def test_the_next_check_finds_nothing_of_what_was_left(
     root: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
