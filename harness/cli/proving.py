@@ -7,8 +7,8 @@ import heapq
 import itertools
 import os
 import shlex
-from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -204,18 +204,10 @@ def _prove(project: Project, asked: _Asked) -> int:
                     terminal.note(f"not run in scratch databases: {each}")
                 if resumed is None:
                     kept.begin(origin, effort.seed, _resume(run, asked))
-                before = resumed.seconds if resumed else 0.0
-                progress = Progress(
-                    terminal, kept, project.root, chosen.checks, tables=not crew.in_order, before=before
-                )
-                try:
+                tables, before = not crew.in_order, resumed.seconds if resumed else 0.0
+                progress = Progress(terminal, kept, project.root, chosen.checks, tables=tables, before=before)
+                with _told_so_far(progress, terminal, project.root, run, asked):
                     _tell(crew, broken, known, left, progress, terminal, asked.fail_fast)
-                except BaseException as error:
-                    # Before anything is tidied up: whoever interrupts a run may not wait for that.
-                    with suppress(OSError):
-                        if _tell_so_far(error, progress, terminal, _resume(run, asked)):
-                            _write(asked, project.root, run, progress.outcomes, progress.seconds)
-                    raise
                 seconds, outcomes = progress.seconds, progress.outcomes
                 kept.end()
             failed = [outcome for outcome in outcomes if outcome.status is not Status.PROVED]
@@ -251,14 +243,21 @@ def _tell(
             return
 
 
-def _tell_so_far(error: BaseException, progress: Progress, terminal: Terminal, resume: str) -> bool:
-    """What a run has found that a signal or a lost server ended; whether it was one of these."""
-    interrupted = isinstance(error, KeyboardInterrupt) or interrupts.seen()
-    if not interrupted and not isinstance(error, HarnessError):
-        return False
-    progress.tell_rest()
-    terminal.broken_off(progress.outcomes, progress.seconds, "interrupted" if interrupted else "broken off", resume)
-    return True
+@contextmanager
+def _told_so_far(progress: Progress, terminal: Terminal, root: Path, run: Run, asked: _Asked) -> Iterator[None]:
+    """Where a signal or a lost server ends it, what has been found is told, before anything is tidied up."""
+    try:
+        yield
+    except BaseException as error:
+        interrupted = isinstance(error, KeyboardInterrupt) or interrupts.seen()
+        if interrupted or isinstance(error, HarnessError):
+            with suppress(OSError):  # the terminal may be what is gone
+                progress.tell_rest()
+                why = "interrupted" if interrupted else "broken off"
+                terminal.broken_off(progress.outcomes, progress.seconds, why, _resume(run, asked))
+            with suppress(OSError):
+                _write(asked, root, run, progress.outcomes, progress.seconds)
+        raise
 
 
 def _origin(project: Project, chosen: _Chosen, run: Run, template: str) -> Origin:

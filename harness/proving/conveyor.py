@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 
 from harness.probes import Answer, Scenario, Session
 from harness.probes.session import BATCH
+
+AGAIN_SECONDS = 0.5
+"""After which the server is asked again to give up."""
 
 Sent = tuple[list[Scenario], "Future[list[Answer]]"]
 
@@ -32,8 +35,10 @@ class Conveyor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if kind is not None and self._sent is not None and not self._sent[1].done():
+        # Again and again: what comes between two statements is lost.
+        while kind is not None and self._sent is not None and not self._sent[1].done():
             self._session.cancel()
+            wait([self._sent[1]], timeout=AGAIN_SECONDS)
         self._thread.shutdown()
 
     def put(self, scenario: Scenario) -> bool:
@@ -56,7 +61,9 @@ class Conveyor:
     def _receive(self) -> bool:
         if self._sent is None:
             return False
-        (batch, future), self._sent = self._sent, None
+        batch, future = self._sent
+        answers = future.result()  # an interrupt here finds what has to be cancelled
+        self._sent = None
         # All of a batch is looked at: how much was tried does not hang on where in it something was found.
-        handed = [self._hand_on(*each) for each in zip(batch, future.result(), strict=True)]
+        handed = [self._hand_on(*each) for each in zip(batch, answers, strict=True)]
         return any(handed)

@@ -113,3 +113,36 @@ def test_of_many_scenarios_some_are_drawn(scenarios: int, expected: tuple[int, i
     effort = Effort(scenarios, 0)
     assert (effort.drawn, effort.variety) == expected
     assert effort.drawn * effort.variety >= scenarios
+
+
+class _Deaf(Spy):
+    """Tries until it is told to give up for the second time: the first comes between two statements."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given_up = threading.Event()
+
+    def run(self, scenarios: Sequence[Scenario]) -> list[Answer]:
+        assert self.given_up.wait(20)
+        return super().run(scenarios)
+
+    def cancel(self) -> None:
+        super().cancel()
+        if self.cancelled == 2:
+            self.given_up.set()
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+def test_an_interrupt_has_the_server_give_up(monkeypatch: pytest.MonkeyPatch, waiting: bool) -> None:
+    spy = _Deaf()
+
+    def interrupted(self: object, timeout: float | None = None) -> list[Answer]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), Conveyor(session(spy), lambda scenario, answer: False) as conveyor:
+        conveyor.put(scenario(1, BATCH))
+        if not waiting:
+            raise KeyboardInterrupt
+        monkeypatch.setattr("concurrent.futures.Future.result", interrupted)
+        conveyor.end()
+    assert spy.cancelled == 2
