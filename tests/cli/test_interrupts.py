@@ -20,6 +20,7 @@ def handlers() -> Iterator[None]:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     interrupts.install()
     yield
+    interrupts._seen.clear()  # or whatever else fails in this process would be told as an interrupt
     for number, handler in before.items():
         signal.signal(number, handler)
 
