@@ -168,13 +168,20 @@ def drop_leftovers(connection: Connection) -> list[str]:
     """
     dropped = []
     for name in leftovers(connection):
-        made = roles_of(connection, name)
         # Another run may be at the same database: then it is gone before us, or is going.
         with suppress(errors.InsufficientPrivilege, errors.ObjectInUse, errors.InternalError_):
-            drop_database(connection, name)
+            drop_with_roles(connection, name)
             dropped.append(name)
-            drop_roles(connection, made)
     return dropped
+
+
+def drop_with_roles(connection: Connection, name: str) -> None:
+    """Drop a scratch database, and the roles that no other database records."""
+    made = roles_of(connection, name)
+    try:
+        drop_database(connection, name)
+    finally:  # an interrupt may have come when it was gone, and with it the record
+        drop_roles(connection, made)
 
 
 def roles_of(connection: Connection, database: str) -> tuple[Role, ...]:

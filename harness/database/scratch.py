@@ -174,7 +174,7 @@ class Workspace:
     def drop(self, dbname: str) -> None:
         """Drop a scratch database of this workspace with the roles made for it, and disconnect whoever is in it."""
         with keeper.translated(self.maintenance):
-            _drop(self.maintenance, dbname)
+            keeper.drop_with_roles(self.maintenance, dbname)
         self._made.remove(dbname)
 
     def close(self) -> None:
@@ -190,12 +190,12 @@ class Workspace:
 
     def _drop_all(self, connection: Connection) -> None:
         while self._made:
-            _drop(connection, self._made[-1])
+            keeper.drop_with_roles(connection, self._made[-1])
             self._made.pop()
         keeper.end_sessions(connection, _sessions(self.run))
         for name in keeper.scratch_databases(connection):
             if name.startswith(f"harness_s_{self.run}_"):
-                _drop(connection, name)
+                keeper.drop_with_roles(connection, name)
 
     def _create(self, template: str) -> str:
         name = f"harness_s_{self.run}_{next(self._numbers)}"
@@ -296,30 +296,23 @@ def clean(server: Server, project: Project | None) -> list[str]:
     with server.connect() as connection, keeper.translated(connection), keeper.building(connection):
         said.extend(f"dropped scratch database {name}" for name in keeper.drop_leftovers(connection))
         said.extend(f"kept scratch database {name}: it is in use" for name in keeper.scratch_databases(connection))
-        made: set[Role] = set()
         for template in keeper.templates(connection):
             if project is None or template.root == root_hash(project.root):
-                verdict = _drop_template(connection, template)
-                said.append(f"{verdict[0]} template {template.name} of project {template.project}{verdict[1]}")
-                made.update(template.roles)
-        dropped, kept = keeper.drop_roles(connection, made)
-    said.extend(f"dropped role {role}" for role in dropped)
-    said.extend(f"kept role {role}: {why}" for role, why in kept)
+                said.extend(_drop_template(connection, template))
     return said
 
 
-def _drop_template(connection: Connection, template: keeper.Template) -> tuple[str, str]:
+def _drop_template(connection: Connection, template: keeper.Template) -> Iterator[str]:
+    """Says what became of a template and of the roles that only it recorded."""
+    what = f"template {template.name} of project {template.project}"
     try:
-        dropped = keeper.drop_template(connection, template)
+        yield f"dropped {what}" if keeper.drop_template(connection, template) else f"kept {what}: a run uses it"
     except psycopg.errors.InsufficientPrivilege:
-        return "kept", ": it belongs to another user"
-    return ("dropped", "") if dropped else ("kept", ": a run uses it")
-
-
-def _drop(connection: Connection, name: str) -> None:
-    made = keeper.roles_of(connection, name)
-    keeper.drop_database(connection, name)
-    keeper.drop_roles(connection, made)
+        yield f"kept {what}: it belongs to another user"
+    finally:  # an interrupt may have come when it was gone, and with it the record
+        dropped, kept = keeper.drop_roles(connection, template.roles)
+    yield from (f"dropped role {role}" for role in dropped)
+    yield from (f"kept role {role}: {why}" for role, why in kept)
 
 
 def root_hash(root: Path) -> str:

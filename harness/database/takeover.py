@@ -180,7 +180,7 @@ def _set_free(maintenance: Connection, found: Iterable[Role]) -> None:
     for role in found:
         for user in roles.users(maintenance, role):
             if user in templates and keeper.drop_template(maintenance, templates[user]):
-                del templates[user]
+                keeper.drop_roles(maintenance, templates.pop(user).roles)
         if used := [name for name in roles.users(maintenance, role) if keeper.is_ours(name)]:
             raise _in_use(role, used)
 

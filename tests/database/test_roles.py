@@ -473,6 +473,36 @@ def test_rollback_drops_the_templates_that_use_the_role(live: Server, make: Make
         assert keeper.templates(connection) == ()
 
 
+def test_other_roles_of_such_a_template_go_with_it(live: Server, make: Make) -> None:
+    table = f"create role {NAME}; create table a (); grant select on a to {NAME}"
+    project = make(table, f"create role {OTHER}", downs=(f"drop table a; drop role {NAME}", f"drop role {OTHER}"))
+    first = replace(project, modules=(replace(project.modules[0], migrations=project.modules[0].migrations[:1]),))
+    apply(live, first)
+    build(live, project)
+    rollback(live, first)
+    assert there(live, OTHER) is None
+    apply(live, project)
+    rollback(live, project)
+
+
+def test_an_interrupt_leaves_no_role_behind(shared: Server, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop = keeper.drop_database
+
+    def interrupted(*arguments: Any) -> None:
+        drop(*arguments)
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(keeper, "drop_database", interrupted)
+    project = make(f"create role {NAME}")
+    with pytest.raises(KeyboardInterrupt), workspace(shared, project, project.modules) as space:
+        name, outside = space.empty(), space.outside()
+        with space.connect(name) as connection:
+            migrate.apply(connection, project, project.modules, outside=outside)
+        space.drop(name)
+    assert there(shared) is None
+
+
 def test_rollback_names_a_run_that_uses_the_role(live: Server, make: Make) -> None:
     down = f"drop owned by {NAME}; drop role {NAME};"
     project = make(f"create role {NAME}; create table a (); grant select on a to {NAME}", downs=(down,))
