@@ -11,6 +11,7 @@ import psycopg
 from psycopg import errors, sql
 
 from harness.database.connection import Connection, another
+from harness.errors import TargetError
 
 # Whether a role has a password only those can tell who may read pg_authid. Settings and ownership of the tool's own
 # databases come and go with these.
@@ -181,8 +182,11 @@ def drop_unchanged(connection: Connection, recorded: Collection[Role]) -> tuple[
         for role in sorted(mine, key=lambda each: each.name):
             why = why_kept(connection, role, recorded)
             if why is None:
-                watching = watching or stack.enter_context(closing(another(connection)))
-                why = _drop(connection, role, watching)
+                try:
+                    watching = watching or stack.enter_context(closing(another(connection)))
+                    why = _drop(connection, role, watching)
+                except TargetError as error:
+                    why = f"nobody can look whether it was changed: {error.message}"
             if why is None:
                 dropped.append(role.name)
             else:

@@ -204,6 +204,18 @@ def test_a_change_that_is_just_being_made_counts(shared: Server, make: Make, cha
     assert there(shared) is not None
 
 
+def test_where_nobody_can_look_again_it_stays(shared: Server, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: Any, **options: Any) -> None:
+        raise TargetError("the server takes no more connections")
+
+    build(shared, make(f"create role {NAME}"))
+    monkeypatch.setattr(roles, "another", full)
+    said = clean(shared, None)
+    monkeypatch.undo()
+    assert f"kept role {NAME}: nobody can look whether it was changed: the server takes no more connections" in said
+    assert there(shared) is not None
+
+
 def test_only_a_superuser_knows_that_there_is_no_password(shared: Server, make: Make) -> None:
     execute(shared, f"create role {PERSON} login createrole createdb")
     try:
