@@ -20,7 +20,9 @@ AWKWARD = [
     "x" * 300, "word " * 60 + "end", "a  b " * 60 + "end", "'007'::text", "-1", "-a", ".5", "$a", "a\r\nb", "_a", "٣",
     "a -- b", ":a", ",", "é", "\ud7ff", "a\n# b", "a\n---\nb", "''", "E'\\n'",
 ]  # fmt: skip
-texts = st.one_of(st.sampled_from(AWKWARD), st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40))
+texts = st.one_of(
+    st.sampled_from(AWKWARD), st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
+)
 names = texts.filter(lambda text: text not in ("", "<<"))
 
 
