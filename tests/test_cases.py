@@ -17,6 +17,7 @@ from psycopg import sql
 
 from harness.database import binaries
 from harness.database.connection import Connection, Server
+from harness.database.outside import Confined
 from harness.declarations import read
 from harness.kinds import KINDS
 from harness.outcome import Counterexample, Outcome
@@ -63,6 +64,9 @@ class Scratch:
 
     def connect(self, dbname: str) -> Connection:
         return self.server.connect(dbname)
+
+    def outside(self) -> Confined:
+        return Confined(self.maintenance, own=True, may_make=True)
 
     def drop(self, dbname: str) -> None:
         self.maintenance.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(dbname)))

@@ -15,7 +15,7 @@ from harness.database import extensions, grantees, script
 from harness.database.connection import Connection
 from harness.database.global_objects import fits_in_transaction
 from harness.database.leftout import LeftOut, alone, needless
-from harness.database.outside import Scratch, require_roles
+from harness.database.outside import Confined, require_roles
 from harness.errors import HarnessError, MigrationError, Place, StatementError
 from harness.project import sqlfile
 from harness.project.model import Part, Project, Sql, Step
@@ -47,7 +47,7 @@ def parse(name: str, sql: Sql) -> Parsed:
     return Parsed(name, tuple(parts), transactional)
 
 
-def prepare(connection: Connection, project: Project, outside: Scratch) -> None:
+def prepare(connection: Connection, project: Project, outside: Confined) -> None:
     """Runs ``base:`` in an empty database, which is then ready for migrations.
 
     Raises what :func:`build` raises.
@@ -55,7 +55,7 @@ def prepare(connection: Connection, project: Project, outside: Scratch) -> None:
     _build(connection, project, project.foundation, outside)
 
 
-def build(connection: Connection, project: Project, outside: Scratch) -> None:
+def build(connection: Connection, project: Project, outside: Confined) -> None:
     """Runs ``base:`` and the other tool's migrations in an empty database; ``outside`` notes what was left out.
 
     All is parsed, and compared with the extensions and roles of the server, before anything runs. Raises
@@ -65,7 +65,7 @@ def build(connection: Connection, project: Project, outside: Scratch) -> None:
     _build(connection, project, (*project.foundation, *steps), outside)
 
 
-def _build(connection: Connection, project: Project, steps: Iterable[Step], outside: Scratch) -> None:
+def _build(connection: Connection, project: Project, steps: Iterable[Step], outside: Confined) -> None:
     files = [parse(step.name, step.up) for step in steps]
     parts = [each for file in files for each in file.parts]
     extensions.require(connection, parts, project.stand_ins)
@@ -75,7 +75,7 @@ def _build(connection: Connection, project: Project, steps: Iterable[Step], outs
     run(connection, project, files, outside)
 
 
-def run(connection: Connection, project: Project, files: Sequence[Parsed], outside: Scratch) -> None:
+def run(connection: Connection, project: Project, files: Sequence[Parsed], outside: Confined) -> None:
     """Runs files, each in a session as good as new.
 
     Raises :class:`StatementError` where it stands in the file. Needs an autocommit connection.

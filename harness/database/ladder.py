@@ -8,7 +8,7 @@ from functools import partial
 
 from harness.database import adopted, migrate
 from harness.database.connection import Connection
-from harness.database.outside import Scratch
+from harness.database.outside import Confined
 from harness.project.model import Module, Project, Sql, Step
 
 
@@ -21,7 +21,7 @@ class Rung:
     down: Callable[[Connection], object]
 
 
-def stand(connection: Connection, project: Project, module: str, outside: Scratch) -> None:
+def stand(connection: Connection, project: Project, module: str, outside: Confined) -> None:
     """Brings an empty database to the foot of the ladder: ``base:``, and the modules that this one depends on."""
     adopted.prepare(connection, project, outside)
     if not project.adopted:
@@ -29,7 +29,7 @@ def stand(connection: Connection, project: Project, module: str, outside: Scratc
         migrate.apply(connection, project, before, outside=outside)
 
 
-def rungs(project: Project, module: str, outside: Scratch) -> tuple[Rung, ...]:
+def rungs(project: Project, module: str, outside: Confined) -> tuple[Rung, ...]:
     """From the lowest to the highest."""
     if project.adopted:
         return tuple(_of_step(project, step, outside) for step in project.adopted.steps)
@@ -38,7 +38,7 @@ def rungs(project: Project, module: str, outside: Scratch) -> tuple[Rung, ...]:
     return tuple(_of_module(project, modules, migration.id, outside) for migration in migrations)
 
 
-def _of_module(project: Project, modules: Sequence[Module], name: str, outside: Scratch) -> Rung:
+def _of_module(project: Project, modules: Sequence[Module], name: str, outside: Confined) -> Rung:
     return Rung(
         name,
         lambda connection: migrate.apply(connection, project, modules, steps=1, outside=outside),
@@ -46,11 +46,11 @@ def _of_module(project: Project, modules: Sequence[Module], name: str, outside: 
     )
 
 
-def _of_step(project: Project, step: Step, outside: Scratch) -> Rung:
+def _of_step(project: Project, step: Step, outside: Confined) -> Rung:
     up, down = (partial(_run, project, step.name, sql, outside) for sql in (step.up, step.down))
     return Rung(step.name, up, down)
 
 
-def _run(project: Project, name: str, sql: Sql | None, outside: Scratch, connection: Connection) -> None:
+def _run(project: Project, name: str, sql: Sql | None, outside: Confined, connection: Connection) -> None:
     if sql is not None:
         adopted.run(connection, project, [adopted.parse(name, sql)], outside)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.database.connection import Connection
-from harness.database.outside import Scratch
+from harness.database.outside import Confined
 from harness.project.sqlfile import Statement
 
 _NOT_THERE = ("3F000", "42704", "42883", "42P01")  # no such schema, object, function, table
@@ -30,7 +30,7 @@ class LeftOut:
     """Decides for one build, beside what ``outside`` says of roles, other databases and the server."""
 
     connection: Connection
-    outside: Scratch
+    outside: Confined
     stand_ins: tuple[str, ...]
 
     def reason(self, statement: Statement) -> str | None:

@@ -76,7 +76,7 @@ class Ordinary(Outside):
 
 
 @dataclass
-class Scratch(Outside):
+class Confined(Outside):
     """For a scratch database. ``maintenance`` is a connection that sees only what is committed.
 
     On a server of our ``own`` roles are made as they are written, and may be changed. On others none is changed, and

@@ -22,7 +22,7 @@ from psycopg import sql
 from harness.database import keeper, roles
 from harness.database.accepted import LeftOut
 from harness.database.connection import Connection, Server
-from harness.database.outside import Scratch, require_roles
+from harness.database.outside import Confined, require_roles
 from harness.database.roles import Role
 from harness.errors import Place, ProjectError, StatementError, TargetError
 from harness.project.model import Module, Part, Project, Step
@@ -31,11 +31,11 @@ from harness.project.sqlfile import Statement
 FORMAT = 2  # of templates; raise it when the same files would give another database
 _NOT_THERE = ("3F000", "42P01", "42704", "42883")  # no such schema, table, type or role, function
 _STRATEGIES = 150000  # the version that lets one choose how a database is copied
-Build = Callable[[Connection, Project, tuple[Module, ...], Scratch], tuple[LeftOut, ...] | None]
+Build = Callable[[Connection, Project, tuple[Module, ...], Confined], tuple[LeftOut, ...] | None]
 
 
 def apply_and_load(
-    connection: Connection, project: Project, modules: tuple[Module, ...], outside: Scratch
+    connection: Connection, project: Project, modules: tuple[Module, ...], outside: Confined
 ) -> tuple[LeftOut, ...]:
     """What a template holds: ``base:``, then the modules' migrations or another tool's, and the modules' seeds.
 
@@ -162,10 +162,10 @@ class Workspace:
         """A scratch database with nothing in it; returns its name."""
         return self._create("template0")
 
-    def outside(self) -> Scratch:
+    def outside(self) -> Confined:
         """Goes with the files that are run in one of the scratch databases."""
         own = self.server.own
-        return Scratch(self.maintenance, own, may_make=own or self.server.scratch_roles)
+        return Confined(self.maintenance, own, may_make=own or self.server.scratch_roles)
 
     def connect(self, dbname: str, *, autocommit: bool = True) -> Connection:
         """A connection to one of the scratch databases."""
@@ -235,7 +235,7 @@ class Workspace:
         with keeper.translated(self.maintenance):
             self._finish(name, replace(wanted, roles=tuple(made), left_out=left_out, skipped=skipped))
 
-    def _shared(self, outside: Scratch) -> Iterator[Role]:
+    def _shared(self, outside: Confined) -> Iterator[Role]:
         """The roles that other builds have made and this one would have: whoever is the last drops them."""
         known = keeper.recorded(self.maintenance)
         for role in roles.read(self.maintenance).values() if known else ():

@@ -26,7 +26,7 @@ from harness.races import Races
 if TYPE_CHECKING:
     import psycopg
 
-    from harness.database.outside import Scratch
+    from harness.database.outside import Confined
 
 D = TypeVar("D", bound="Scenario | Races")
 
@@ -42,7 +42,7 @@ class Databases(Protocol):
     def empty(self) -> str: ...
     def connect(self, dbname: str) -> psycopg.Connection[Any]: ...
     def drop(self, dbname: str) -> None: ...
-    def outside(self) -> Scratch: ...
+    def outside(self) -> Confined: ...
 
 
 @dataclass(frozen=True)

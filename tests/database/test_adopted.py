@@ -11,7 +11,7 @@ import pytest
 
 from harness.database import adopted, binaries
 from harness.database.connection import Connection, Server
-from harness.database.outside import Scratch, Skipped
+from harness.database.outside import Confined, Skipped
 from harness.database.scratch import clean, workspace
 from harness.errors import HarnessError, StatementError, TargetError
 from harness.project.load import load
@@ -55,7 +55,7 @@ def connection(database: tuple[Server, str]) -> Iterator[Connection]:
 def build(connection: Connection, project: Project, *, own: bool = True) -> list[Skipped]:
     """Builds in the database, and returns what was left out."""
     with psycopg.connect(connection.info.dsn, dbname="postgres", autocommit=True) as maintenance:
-        outside = Scratch(maintenance, own, may_make=True)
+        outside = Confined(maintenance, own, may_make=True)
         adopted.build(connection, project, outside)
     return outside.skipped
 

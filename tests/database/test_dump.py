@@ -13,7 +13,7 @@ import pytest
 
 from harness.database import adopted, binaries, dump
 from harness.database.connection import Server
-from harness.database.outside import Scratch
+from harness.database.outside import Confined
 from harness.errors import TargetError
 from harness.project.load import load
 
@@ -58,7 +58,7 @@ def test_what_is_dumped_can_be_built(source: tuple[Server, str], tmp_path: Path,
         maintenance.execute("create database dumped template template0")
         try:
             with system_server.connect("dumped") as connection:
-                adopted.build(connection, project, Scratch(maintenance, own=True, may_make=True))
+                adopted.build(connection, project, Confined(maintenance, own=True, may_make=True))
                 owner = connection.execute("select relowner::regrole::text from pg_class where relname = 'T x'")
                 assert owner.fetchone() == ("dump_owner",)
                 made = connection.execute(

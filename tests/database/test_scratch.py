@@ -22,7 +22,7 @@ from harness.database import binaries, keeper, scratch
 from harness.database.cluster import cluster
 from harness.database.connection import Connection, Server
 from harness.database.migrate import apply
-from harness.database.outside import Scratch
+from harness.database.outside import Confined
 from harness.database.scratch import Workspace, clean, workspace
 from harness.errors import StatementError, TargetError
 from harness.project import migrations
@@ -45,7 +45,7 @@ def make(tmp_path: Path) -> Make:
     return project
 
 
-def run_files(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Scratch) -> None:
+def run_files(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Confined) -> None:
     """A build that runs the files, without seeds."""
     apply(connection, project, modules, outside=outside)
 
@@ -160,7 +160,7 @@ def test_template_is_built_once_and_kept(server: Server, make: Make) -> None:
     project = make("create table thing (id int)")
     built = []
 
-    def build(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Scratch) -> None:
+    def build(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Confined) -> None:
         built.append(modules)
 
     for _ in range(2):
@@ -245,7 +245,7 @@ def test_drop(server: Server, make: Make) -> None:
 def test_failed_build_leaves_nothing(server: Server, make: Make) -> None:
     project = make("create role harness_test_half")
 
-    def build(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Scratch) -> None:
+    def build(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Confined) -> None:
         run_files(connection, project, modules, outside)
         raise ValueError("planted")
 
@@ -271,7 +271,7 @@ def test_two_builds_at_once_are_one(server: Server, make: Make) -> None:
     project = make("select 1")
     built: list[float] = []
 
-    def build(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Scratch) -> None:
+    def build(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Confined) -> None:
         built.append(time.monotonic())
         time.sleep(0.3)
 
@@ -432,7 +432,7 @@ def test_a_role_that_nothing_uses_goes_when_its_migration_changes(server: Server
 def test_roles_that_the_migrations_do_not_name_are_somebody_elses(server: Server, make: Make) -> None:
     project = make("select 1")
 
-    def build(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Scratch) -> None:
+    def build(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Confined) -> None:
         connection.execute("create role harness_test_stranger")
 
     with workspace(server, project, project.modules, build=build) as space:

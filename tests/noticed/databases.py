@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
+from harness.database.outside import Confined
 from harness.database.scratch import Workspace
 
 from .mutant import Mutant
@@ -41,6 +42,9 @@ class Mutated:
             connection.execute(self._mutant.sql.encode())
         self._changed.add(dbname)
         return connection
+
+    def outside(self) -> Confined:
+        return self._space.outside()
 
     def drop(self, dbname: str) -> None:
         self._space.drop(dbname)
