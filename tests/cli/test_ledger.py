@@ -101,18 +101,18 @@ def test_two_peoples_renumbered_migrations(remote: Remote) -> None:
     assert remote.states() == dict.fromkeys(["app/001_items", "app/002_other", "app/003_add_status"], "applied")
     assert remote.columns() == ["other", "status"]
     # The last that was applied here, whatever its number.
-    assert remote.done("rollback")[0] == "  schema/app/002_other.down.sql  N ms"
-    assert remote.done("rollback")[0] == "  schema/app/003_add_status.down.sql  N ms"
+    assert remote.done("rollback", "--yes")[0] == "  schema/app/002_other.down.sql  N ms"
+    assert remote.done("rollback", "--yes")[0] == "  schema/app/003_add_status.down.sql  N ms"
     assert remote.done("apply")[-1] == "2 migrations applied in N s"
 
 
 def test_rollback_does_not_run_the_down_file_of_another_migration(remote: Remote) -> None:
     merged(remote)
-    assert remote.done("rollback", "--dry-run") == [
+    assert remote.done("rollback", "--yes", "--dry-run") == [
         "  app/002_add_status, by the down text in the ledger",
         "would roll back 1 migration",
     ]
-    assert remote.done("rollback") == [
+    assert remote.done("rollback", "--yes") == [
         "  app/002_add_status, by the down text in the ledger  N ms",
         "1 migration rolled back in N s",
     ]
@@ -129,7 +129,7 @@ def test_an_edited_comment(remote: Remote) -> None:
     remote.cli.write(path, "-- The items.\n" + text.replace("    ", "\t").replace("create table", "CREATE TABLE"))
     assert set(remote.states().values()) == {"applied"}
     assert remote.done("apply") == ["nothing to do"]
-    assert remote.done("rollback")[-1] == "1 migration rolled back in N s"
+    assert remote.done("rollback", "--yes")[-1] == "1 migration rolled back in N s"
     assert remote.columns() == []
 
 
@@ -151,7 +151,7 @@ def test_an_edited_statement(remote: Remote) -> None:
     # The last one may be taken back, and that by what was applied.
     remote.write("002_add_status", *column("state"))
     assert "take it back first: harness rollback; or " in remote.refused("apply")[1]
-    assert remote.done("rollback")[0] == "  app/002_add_status, by the down text in the ledger  N ms"
+    assert remote.done("rollback", "--yes")[0] == "  app/002_add_status, by the down text in the ledger  N ms"
     assert remote.columns() == []
     assert remote.done("apply")[-1] == "1 migration applied in N s"
     assert remote.columns() == ["state"]

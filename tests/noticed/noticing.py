@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from harness.catalog import Catalog, read
-from harness.database.connection import Server
-from harness.database.migrate import apply
+from harness.database import migrate
+from harness.database.connection import Connection, Server
+from harness.database.outside import Confined
 from harness.database.scratch import Workspace, workspace
 from harness.database.seeds import load
 from harness.declarations import Check
 from harness.outcome import Outcome, Status
-from harness.project.model import Project
+from harness.project.model import Module, Project
 from harness.proving.prover import Effort, Prover
 
 from . import access, functions, sources, tables
@@ -102,11 +103,16 @@ class Bench:
             base.unchanged.__exit__(None, None, None)
 
 
+def migrations(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Confined) -> None:
+    """A build without seeds."""
+    migrate.apply(connection, project, modules, outside=outside)
+
+
 @contextmanager
 def bench(server: Server, project: Project, module: str, checks: Sequence[Check]) -> Iterator[Bench]:
     modules = project.with_dependencies([module])
     names = {needed.name for needed in modules}
-    with workspace(server, project, modules, build=apply) as space:
+    with workspace(server, project, modules, build=migrations) as space:
         made = Bench(space, project, module, [check for check in checks if check.module in names])
         try:
             yield made
