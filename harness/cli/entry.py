@@ -76,6 +76,8 @@ def _run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _say("interrupted", INTERRUPTED)
     except BrokenPipeError:
+        if interrupts.seen():  # the pipe may be one to a worker that has ended
+            return _say("interrupted", INTERRUPTED)
         # Whoever read has seen enough. What is still in the buffer goes nowhere, without a word about it.
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

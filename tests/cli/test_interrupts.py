@@ -7,10 +7,11 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
-from harness.cli import interrupts
+from harness.cli import entry, interrupts
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +68,19 @@ def test_what_is_ignored_stays_ignored() -> None:
     interrupts.install()
     os.kill(os.getpid(), signal.SIGHUP)
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_what_it_breaks_on_the_way_out_is_no_reader_that_has_gone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such as the pipe to a worker that was told to end."""
+
+    def interrupted(arguments: list[str]) -> int:
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        raise BrokenPipeError
+
+    monkeypatch.setattr(entry, "_invoke", interrupted)
+    assert entry.run(["test"]) == 130
+    assert capsys.readouterr().err == "harness: interrupted\n"
