@@ -2,18 +2,24 @@
 PYTHON ?=
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: prove test lint nightly oldest bench clean
+.PHONY: prove test systems lint nightly oldest bench clean
 
 # Prove the rules of this repository's own project on the embedded server.
 prove: .venv/installed
 	.venv/bin/harness test --target embedded
 
-# What a change has to pass. Nightly tests and checks are apart.
+# What a change of the tool has to pass. Nightly tests and checks are apart.
+PYTEST = .venv/bin/pytest -n auto --maxprocesses 4 --dist worksteal
+OF_SYSTEMS = tests/schema tests/noticed
 test: .venv/developed
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/pytest -n auto --maxprocesses 4
+	$(PYTEST) $(OF_SYSTEMS:%=--ignore=%)
+
+# What a change of the five systems has to pass besides: their tests by hand, and whether their checks notice mutants.
+systems: .venv/developed
+	$(PYTEST) $(OF_SYSTEMS)
 
 lint: .venv/developed
 	.venv/bin/ruff check .
@@ -22,7 +28,7 @@ lint: .venv/developed
 	.venv/bin/harness lint
 
 nightly: .venv/developed
-	.venv/bin/pytest -n auto --maxprocesses 4 -m "nightly or not nightly"
+	$(PYTEST) -m "nightly or not nightly"
 	.venv/bin/harness test --target embedded --profile nightly
 	$(MAKE) oldest
 

@@ -93,8 +93,7 @@ def test_the_outcomes_are_the_same_whatever_the_number(systems: Cli) -> None:
     arguments = ("--select", "intents", "--exclude", "kind:rollback")
     alone = run(systems, *arguments, "--workers", "1")
     assert {check["status"] for check in alone} == {"proved", "broken"}
-    for number in ("2", "3"):
-        assert run(systems, *arguments, "--workers", number) == alone
+    assert run(systems, *arguments, "--workers", "3") == alone
     parts = [run(systems, *arguments, "--shard", f"{number}/3", "--workers", "1") for number in (1, 2, 3)]
     assert all(parts)
     order = [check["name"] for check in alone]

@@ -245,15 +245,15 @@ def test_roles_that_nobody_makes(make: Make, connection: Connection) -> None:
             "create table a (id int);\nalter table a owner to app_nobody;\n"
             "grant select on a to app_reader, app_owner, public;\n"
         ),
-        "db/2_b.up.sql": 'grant insert on a to anon;\ncreate policy p on a to "web User", anon using (true);',
+        "db/2_b.up.sql": 'grant insert on a to app_guest;\ncreate policy p on a to "app User", app_guest using (true);',
     }
     error = refusal(connection, make(settings, **files))
     assert isinstance(error, TargetError)
     assert str(error) == (
-        "db/2_b.up.sql:1:1: there is no role anon (nor web User), and nothing makes it\n"
-        "    1 | grant insert on a to anon;\n      | ^\n"
+        "db/2_b.up.sql:1:1: there is no role app_guest (nor app User), and nothing makes it\n"
+        "    1 | grant insert on a to app_guest;\n      | ^\n"
         "hint: make what the platform brings in an SQL file under base: in project.yml: "
-        'create role anon nologin; create role "web User" nologin;'
+        'create role app_guest nologin; create role "app User" nologin;'
     )
     assert names(connection) == []
     del files["db/2_b.up.sql"]

@@ -93,19 +93,17 @@ def ours(root: Path, *paths: str) -> tuple[int, set[Finding]]:
     return verdict, {(str(v.place.path), v.place.line or 0, v.place.column or 0, v.code, v.description) for v in found}
 
 
-def test_this_repository_is_clean() -> None:
-    assert lint(ROOT) == []
-
-
-def test_every_migration_of_this_repository_is_looked_at(tmp_path: Path) -> None:
-    """Clean must not mean skipped: a fault at the end of each file is found."""
+def test_this_repository_is_clean(tmp_path: Path) -> None:
+    """Clean must not mean skipped: a fault at the end of each file is found, and nothing else."""
     shutil.copytree(ROOT / "schema", tmp_path / "schema")
     shutil.copy(ROOT / ".sqlfluff", tmp_path)
     files = sorted(path.relative_to(tmp_path) for path in (tmp_path / "schema").rglob("*.sql"))
     for file in files:
         with (tmp_path / file).open("a") as text:
             text.write("SELECT 1;\n")
-    assert [violation.place.path for violation in lint(tmp_path) if violation.code == "CP01"] == files
+    assert {(violation.place.path, violation.code) for violation in lint(tmp_path)} == {
+        (file, "CP01") for file in files
+    }
 
 
 def test_each_planted_fault_is_found_and_nothing_else(project: Path) -> None:
