@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -275,19 +275,6 @@ class Settings:
     search_path: tuple[str, ...] = key(
         keys.names, "the schemas that the application's sessions look in; for scratch databases", default=()
     )
-
-
-def with_environment(target: Target, environment: Mapping[str, str]) -> Target:
-    """The target with ``${NAME}`` in its DSN replaced; raises :class:`ProjectError` for a variable that is not set."""
-
-    def value(found: re.Match[str]) -> str:
-        if found[1] not in environment:
-            raise ProjectError(f"target {target.name!r} needs the environment variable {found[1]}, which is not set")
-        return environment[found[1]]
-
-    if target.dsn is None:
-        return target
-    return replace(target, dsn=re.sub(r"\$\{(\w+)\}", value, target.dsn))
 
 
 def timeouts(settings: Settings) -> Timeouts:

@@ -9,7 +9,6 @@ import pytest
 from harness.errors import ProjectError
 from harness.project.load import find_root, load
 from harness.project.model import Profile, TableName, Target, Timeouts
-from harness.project.settings import with_environment
 
 from .sample import write
 
@@ -84,12 +83,13 @@ timeouts: {lock: 5s, statement: 1min}
     assert "secret" not in repr(loaded)
 
 
-def test_the_environment_in_a_dsn() -> None:
-    target = Target("staging", "dsn", dsn="postgresql://${USER_}:${PASSWORD_}@h")
-    assert with_environment(target, {"USER_": "u", "PASSWORD_": "p"}).dsn == "postgresql://u:p@h"
-    with pytest.raises(ProjectError) as caught:
-        with_environment(target, {"USER_": "u"})
-    assert str(caught.value) == "target 'staging' needs the environment variable PASSWORD_, which is not set"
+def test_roles_for_scratch_databases_are_for_servers_of_others(tmp_path: Path) -> None:
+    text = "name: p\nmodules: [a]\ntargets:\n  ci: {dsn: x, scratch_roles: true}\n"
+    assert load(project(tmp_path, text)).targets["ci"].scratch_roles
+    assert refusal(tmp_path, text.replace("dsn: x", "embedded: true")) == (
+        "project.yml:4:7: scratch_roles of target 'ci': the server is the tool's own, where roles are made anyway\n"
+        "hint: leave it out"
+    )
 
 
 def test_the_root_is_found_from_below(tmp_path: Path) -> None:
