@@ -238,6 +238,8 @@ def _tell(
     found = ((left[place], outcome) for place, outcome in crew.outcomes(terminal.tried))
     old = iter(sorted(known.items(), key=itemgetter(0)))
     for place, outcome in heapq.merge(old, found, key=itemgetter(0)) if crew.in_order else itertools.chain(old, found):
+        if interrupts.seen():  # whatever it was that an interrupt has become on its way through a check
+            raise KeyboardInterrupt
         progress.add(place, outcome, known=place in known)
         if fail_fast and outcome.status is not Status.PROVED:
             return

@@ -10,7 +10,7 @@ import pytest
 from harness.database.connection import Server
 from tests.cli.conftest import Cli, scratch_databases, timeless
 from tests.cli.test_workers import several_tables
-from tests.proving.planted import SITECUSTOMIZE
+from tests.proving.planted import SITECUSTOMIZE, SWALLOWING
 
 CHECK = "app.items.check.items_amount_positive"
 
@@ -58,6 +58,14 @@ def test_an_error_outranks_a_finding_and_debug_shows_where_it_is_from(cli: Cli, 
     assert "BROKEN  primary_key id" in done.stdout
     assert "          Traceback (most recent call last):\n" in done.stdout
     assert "          KeyError: 'planted'\n" in done.stdout
+
+
+def test_an_interrupt_that_becomes_another_exception_is_one(cli: Cli, server: Server) -> None:
+    cli.write("planted/sitecustomize.py", SWALLOWING)
+    done = cli.run("test", "--seed", "1", "--workers", "1", PYTHONPATH=str(cli.root / "planted"))
+    assert (done.returncode, done.stderr) == (130, "harness: interrupted\n")
+    assert "ERROR" not in done.stdout
+    assert scratch_databases(server) == []
 
 
 def test_fail_fast_stops_at_an_error(cli: Cli, planted: dict[str, str]) -> None:

@@ -319,9 +319,7 @@ def test_unreachable(project: Project) -> None:
     target = Target("ci", "dsn", dsn=f"postgresql://me:{SECRET}@127.0.0.1:{port}/app")
     assert refusal(project, target) == (f"cannot connect to PostgreSQL at 127.0.0.1:{port}: Connection refused\n{hint}")
     target = Target("ci", "dsn", dsn=f"postgresql://me:{SECRET}@nowhere.invalid/app")
-    assert refusal(project, target).startswith(
-        "cannot connect to PostgreSQL at nowhere.invalid:5432: failed to resolve host 'nowhere.invalid'"
-    )
+    assert refusal(project, target).startswith("cannot connect to PostgreSQL at nowhere.invalid:5432: ")
 
 
 @pytest.mark.parametrize(
