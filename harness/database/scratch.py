@@ -56,7 +56,7 @@ def apply_and_load(
 
 
 def _parts(project: Project, modules: tuple[Module, ...]) -> Iterator[tuple[Part, tuple[Statement, ...]]]:
-    """The files that are run, parsed; without what their modules' own errors will say of them."""
+    """The files that are run to build these modules, parsed."""
     from harness.database import adopted, script
 
     for step in project.foundation:

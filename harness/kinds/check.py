@@ -86,4 +86,4 @@ def enforced(subject: Subject, constraint: str, wanted: bool = True) -> Iterator
     domains = [column for column in subject.table.columns if column.is_domain]
     if not domains or any(found.name == constraint for found in subject.table.constraints):
         found = subject.table.constraint(constraint)
-        yield validated(found) if wanted else Fact(f"{constraint} is there", f"{constraint} is there")
+        yield validated(found) if wanted else Fact(f"{constraint} is there", f"{found.name} is there")

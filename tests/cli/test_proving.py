@@ -319,3 +319,17 @@ create trigger wait before insert on app.items for each row execute function app
     assert f'          reason: {reason}"app"."items" ' in done.stdout
     assert f"\nunreliable: {reason}" in done.stdout
     assert scratch_databases(server) == []
+
+
+def test_a_role_in_use_is_neither_made_nor_dropped_where_migrations_go_up_and_down(cli: Cli, server: Server) -> None:
+    up = "create role harness_cli_reader;\ngrant usage on schema app to harness_cli_reader;\n"
+    cli.write("schema/app/002_reader.up.sql", up)
+    cli.write("schema/app/002_reader.down.sql", "drop owned by harness_cli_reader;\ndrop role harness_cli_reader;\n")
+    cli.write("checks/app/_module.yml", "module: app\nchecks:\n  - rollback: all\n")
+    for _ in range(2):
+        done = cli.run("test", "--select", "kind:rollback", "--workers", "1")
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        assert "1 proved, 0 broken" in done.stdout
+    with server.connect() as connection:
+        assert connection.execute("select to_regrole('harness_cli_reader') is not null").fetchone() == (True,)
+    assert "dropped role harness_cli_reader" in cli.run("clean").stdout
