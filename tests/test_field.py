@@ -1,0 +1,81 @@
+"""Situations that people met in production, as small projects: one that breaks the rule, one that keeps it.
+
+One folder for each in ``tests/cases/field``; in it one project for each variant (``faulty``, ``fixed`` …), and
+``expected.yml``: for each variant the checks that are not green, with their status and a text that the outcome says.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from psycopg.conninfo import make_conninfo
+
+from harness.database.connection import Server
+from harness.outcome import Outcome, Status
+from harness.workbench import Options, Workbench
+
+HERE = Path(__file__).parent / "cases" / "field"
+GREEN = (Status.PROVED,)
+SEEDS = [pytest.param(1), *(pytest.param(seed, marks=pytest.mark.nightly) for seed in (2, 3))]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A project, and for each check that is not green its status and what is said of it."""
+
+    project: Path
+    expected: dict[str, dict[str, Any]]
+
+    @property
+    def id(self) -> str:
+        return f"{self.project.parent.name}/{self.project.name}"
+
+
+def _variants() -> Iterator[Variant]:
+    for path in sorted(HERE.glob("*/expected.yml")):
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        projects = {each.parent.name for each in path.parent.glob("*/project.yml")}
+        assert projects == set(document), f"{path}: one entry for each project"
+        for name, expected in document.items():
+            yield Variant(path.parent / name, expected or {})
+
+
+VARIANTS = list(_variants())
+
+
+def proved(project: Path, server: Server, seed: int) -> list[Outcome]:
+    """The outcomes of all checks of a project, one after the other in one process."""
+    target = make_conninfo(**server.conninfo)
+    with closing(Workbench(project, Options(target=target, seed=seed))) as bench:
+        return [bench.prove(check) for check in bench.checks]
+
+
+def said(outcome: Outcome) -> str:
+    """All that a report says of an outcome."""
+    examples = (f"{each.wanted}\n{each.caught}\n{each.rows}" for each in outcome.counterexamples)
+    return "\n".join([outcome.reason or "", *examples])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.id)
+def test_field(variant: Variant, seed: int, server: Server, tmp_path: Path) -> None:
+    outcomes = proved(shutil.copytree(variant.project, tmp_path / "project"), server, seed)
+    found = {each.name: (each.status.value, said(each)) for each in outcomes if each.status not in GREEN}
+    assert {name: status for name, (status, _) in found.items()} == {
+        name: each["status"] for name, each in variant.expected.items()
+    }, found
+    for name, each in variant.expected.items():
+        assert each["says"] in found[name][1]
+
+
+@pytest.mark.parametrize("case", sorted(HERE.glob("*/expected.yml")), ids=lambda path: path.parent.name)
+def test_what_is_faulty_is_not_green(case: Path) -> None:
+    document = yaml.safe_load(case.read_text(encoding="utf-8"))
+    assert all(document[name] for name in document if name != "fixed")
