@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.adopt import yaml
-from harness.adopt.sheet import Entry, Sheet, table_name
+from harness.describe import yaml
+from harness.describe.sheet import Entry, Sheet, table_name
 
 GROUPS = (
     ("primary_key", "unique"),

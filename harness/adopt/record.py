@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.adopt.sheet import Sheet, table_name
 from harness.catalog.parts import Part
+from harness.describe.sheet import Sheet, table_name
 from harness.errors import Place, ProjectError
 
 FILE = Path(".adopted.json")

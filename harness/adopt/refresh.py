@@ -13,10 +13,10 @@ from harness.adopt import page, places, record
 from harness.adopt.edit import Editor
 from harness.adopt.lost import Lost, guarded
 from harness.adopt.record import Page
-from harness.adopt.sheet import Entry, Sheet, table_name
 from harness.adopt.survey import Survey
 from harness.adopt.update import Update
 from harness.declarations import Check
+from harness.describe.sheet import Entry, Sheet, table_name
 from harness.kinds import KINDS
 from harness.project.load import FILE
 from harness.project.model import Project, TableName

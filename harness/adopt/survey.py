@@ -6,15 +6,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harness.adopt.casts import without_casts
 from harness.adopt.lost import Lost, guarded
-from harness.adopt.sheet import Sheet, sheet
-from harness.adopt.yaml import Value
 from harness.catalog import read
 from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Table
 from harness.catalog.parts import whole
 from harness.catalog.roles import Roles
+from harness.describe.casts import without_casts
+from harness.describe.sheet import Sheet, sheet
+from harness.describe.yaml import Value
 from harness.errors import ProjectError, did_you_mean
 from harness.kinds.privileges import COMMANDS
 from harness.probes.statement import qualified

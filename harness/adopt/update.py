@@ -16,9 +16,9 @@ import yaml as pyyaml
 from harness.adopt import page
 from harness.adopt.edit import Editor, plain
 from harness.adopt.record import Page
-from harness.adopt.sheet import Entry, Sheet
 from harness.catalog.parts import Part
 from harness.declarations import Check
+from harness.describe.sheet import Entry, Sheet
 
 TOUCHED = "touched_on_update"
 SHORT = {"not null": "not_null", "default": "default", "generated": "generated", "labels": "accepted_values"}

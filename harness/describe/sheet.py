@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from harness.adopt.predicates import accepted_values, readable
-from harness.adopt.triggers import touched
-from harness.adopt.yaml import Value
 from harness.catalog.model import Catalog, Column, Constraint, Index, Policy, Table, Trigger
 from harness.catalog.parts import Part
+from harness.describe.predicates import accepted_values, readable
+from harness.describe.triggers import touched
+from harness.describe.yaml import Value
 from harness.kinds._deferrable import timing
 from harness.kinds.base import default_name
 from harness.kinds.index import with_kind
