@@ -24,6 +24,8 @@ def render(sheet: Sheet) -> str:
     lines = yaml.entry("table", table_name(sheet.table))
     if sheet.description:
         lines += yaml.entry("description", sheet.description)
+    if sheet.known:
+        lines += yaml.entry("known", sheet.known)
     lines.append("columns:")
     for name, column in sheet.columns.items():
         lines += column_lines(name, column)

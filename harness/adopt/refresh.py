@@ -143,6 +143,7 @@ def _gone(found: Refreshed, project: Project, name: str, was: Page, files: Mappi
     table = next(table for table in files if table_name(table) == name)
     sheet = Sheet(table, was.description, {k: dict(v) for k, v in was.columns.items()})
     sheet.checks.extend((part, dict(entry)) for part, entry in was.checks.items())
+    sheet.known.update(was.known)
     shown = path.relative_to(project.root)
     if path.read_text(encoding="utf-8") == page.render(sheet):
         found.files[shown] = None

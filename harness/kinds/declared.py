@@ -69,13 +69,11 @@ class Declared(Kind):
         return self.undeclared == "shown"
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
-        table = subject.table
-        there = tuple(enforced(subject.catalog, table))
+        there = dict.fromkeys((*enforced(subject.catalog, subject.table), *subject.undeclared))
         for part in there:
-            if part not in subject.undeclared:
-                yield Fact(f"{part} declared", f"{part} {'declared' if part in subject.said else 'known'}")
-            elif not self.shown:
-                yield Fact(f"{part} declared", f"undeclared; declare it: {subject.undeclared[part]}")
+            entry = subject.undeclared.get(part)
+            if part.name not in self.known and not (entry and self.shown):
+                yield Fact(f"{part} declared", f"undeclared; declare it: {entry}" if entry else f"{part} declared")
         names = {part.name for part in there}
         for name in self.known:
             yield Fact(f"known: {name} is there", f"known: {name} is {'' if name in names else 'not '}there")

@@ -83,6 +83,7 @@ class Prover:
         self._clones: list[str] = []
         self._filled: psycopg.Connection[Any] | None = None
         self._full: set[TableName] = set()
+        self._at_odds: dict[TableName, tuple[Rule, Rule] | None] = {}
         self._pairs: tuple[TableName, list[Pair]] | None = None
         with ExitStack() as opened:
             database = self._clone()
@@ -177,7 +178,11 @@ class Prover:
             self._examine(check, verdict)
         except Missing as missing:
             verdict.broken.append(Counterexample("what the check names is in the database", str(missing)))
-        except (Unreliable, Unfillable, Unsupported, Endless) as reason:
+        except Unfillable as reason:
+            verdict.reason = str(reason)
+            if reason.table is not None:
+                self._blame(check, reason.table, verdict)
+        except (Unreliable, Unsupported, Endless) as reason:
             verdict.reason = str(reason)
         except psycopg.errors.QueryCanceled as error:
             verdict.reason = f"stopped by the server: {error.diag.message_primary}"
@@ -196,6 +201,18 @@ class Prover:
                 f"the server went away while {check.name} was proven: {str(error).splitlines()[0]}",
                 hint="run it again; `harness doctor` says whether the server is there",
             ) from None
+
+    def _blame(self, check: Check, table: Table, verdict: _Verdict) -> None:
+        """Where no row can be since the database contradicts what is declared, that is what is said."""
+        if table.name not in self._at_odds:
+            self._at_odds[table.name] = self._pools.at_odds(self.catalog.tables.get(table.name, table))
+        found = self._at_odds[table.name]
+        if found is None:
+            return
+        stated, own = found
+        verdict.reason = f"no row of {table.name} can be: {stated} is declared, and the database has {own}"
+        if stated in check.rule.rules() or (check.kind == DECLARED and check.table == table.name):
+            verdict.broken.append(Counterexample(f"rows that keep {stated} accepted", f"refused by {own}: all of them"))
 
     def _examine(self, check: Check, verdict: _Verdict) -> None:
         if (error := self._unheard.get(id(check))) is not None:
@@ -277,13 +294,13 @@ class Prover:
 
     def _subject(self, check: Check) -> Subject:
         beside = self._beside.get(check.table, []) if check.table else []
-        undeclared, pools = self._told_by(check)
+        undeclared, catalog, made_of = self._told_by(check)
         return Subject(
             module=check.module,
             name=check.table,
             project=self._project,
-            catalog=self.catalog,
-            pools=pools,
+            catalog=catalog,
+            pools=made_of,
             canonical=Canonical(self._connection),
             roles=self._roles,
             databases=self._databases,
@@ -296,13 +313,14 @@ class Prover:
             variety=self._effort.variety if check.rule.varies else 1,
         )
 
-    def _told_by(self, check: Check) -> tuple[dict[Part, str], Pools]:
-        """What a check tells of that nobody declared, and what its rows are made of: they need not keep that."""
+    def _told_by(self, check: Check) -> tuple[dict[Part, str], Catalog, Pools]:
+        """What a check tells of that nobody declared, the catalog without it, and what rows are made of there."""
         table = self.catalog.tables.get(check.table) if check.table and check.kind == DECLARED else None
         undeclared = self._undeclared.rules(table) if table is not None else {}
         if table is None or not undeclared or check.rule.shown:
-            return undeclared, self._pools
-        return undeclared, pools(self._connection, self._undeclared.hidden(table), self._declared)
+            return undeclared, self.catalog, self._pools
+        catalog = self._undeclared.hidden(table)
+        return undeclared, catalog, pools(self._connection, catalog, self._declared)
 
     def _fill(self, table: Table) -> psycopg.Connection[Any]:
         """A connection to a second database, in which tables are filled as they are asked for."""
