@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from hypothesis import strategies as st
 
@@ -48,6 +49,8 @@ class Audited(Kind):
     and by what a parent's end does to the row, leaves exactly one record for each row, and it is as `row` says; other
     commands leave none. `unchanged` says whether an update that changes nothing leaves one; not said, it is not tried.
     """
+
+    about_triggers: ClassVar = True
 
     audited: TableName = key(keys.table, "the table that holds the records")
     row: str = key(

@@ -208,6 +208,9 @@ class Kind:
     leaves_out: ClassVar[bool] = False
     """Whether what declared rules let nobody see is left out: it is noted then, and not held against the check."""
 
+    about_triggers: ClassVar[bool] = False
+    """Whether what a trigger does that nobody declared is part of what it says, and no excuse."""
+
     @property
     def subject(self) -> str:
         """What the rule is about, in a word: its constraint, else its columns joined by ``_``."""

@@ -123,7 +123,8 @@ class Prover:
     def _listen(self, declared: Sequence[Check]) -> None:
         self._pools = pools(self._connection, self.catalog, declared)
         self._undeclared = Undeclared.of(declared, self.catalog)
-        self._opaque = Opaque.of(declared, self.catalog, self._undeclared.triggers())
+        self._opaque = Opaque.of(declared, self.catalog)
+        self._opaque_at_all = Opaque.of(declared, self.catalog, self._undeclared.triggers())
         self._refusals = Refusals(declared, self.catalog, self._undeclared)
 
     def __enter__(self) -> Prover:
@@ -245,9 +246,9 @@ class Prover:
                 others=lambda refusal: self._refusals.beside(check, refusal),
                 barred=lambda probe, refusal: self._refusals.bars(check, probe, refusal),
                 ready=self._begin(stated) if isinstance(stated, Begun) else None,
-                opaque=self._opaque,
+                opaque=self._opaque if rule.about_triggers else self._opaque_at_all,
             )
-            verdict.add_trial(check, trial)
+            verdict.add_trial(check, trial, self._undeclared)
             failed = trial.failure is not None
             verdict.notes += [] if failed else rule.notes(subject, trial.shown)
         if rule.concurrently and not failed and verdict.reason is None:
@@ -369,7 +370,7 @@ class _Verdict:
         self.facts += len(facts)
         self.broken += [Counterexample(fact.wanted, fact.caught) for fact in facts if not fact.holds]
 
-    def add_trial(self, check: Check, trial: Trial) -> None:
+    def add_trial(self, check: Check, trial: Trial, undeclared: Undeclared) -> None:
         self.probes += trial.probes
         if trial.failure is not None:
             found = counterexample(check, trial.failure.setup, trial.failure.probe, trial.failure.reply)
@@ -383,13 +384,15 @@ class _Verdict:
         elif trial.scenarios == 0:
             self.reason = "no scenario could be built: no rows were found that keep all rules"
         else:
-            self._hidden(trial, check.rule)
+            self._hidden(trial, check.rule, undeclared)
 
-    def _hidden(self, trial: Trial, rule: Kind) -> None:
+    def _hidden(self, trial: Trial, rule: Kind, undeclared: Undeclared) -> None:
         """What no probe showed, each time because something else had its say first."""
         for aspect, mask in trial.masked.items() if not rule.leaves_out else ():
             if aspect not in trial.shown and aspect not in trial.opaque:
-                self.reason = f"'{aspect}' was never seen: each time it was {mask}; if that is meant, say `implied_by:`"
+                stranger = any(refused.matches(mask) for _, _, refused in undeclared.stated())
+                why = ", which no check declares" if stranger else "; if that is meant, say `implied_by:`"
+                self.reason = f"'{aspect}' was never seen: each time it was {mask}{why}"
         for aspect, blame in trial.opaque.items():
             if aspect not in trial.shown and aspect != SETUP:
                 self.reason = f"'{aspect}' was never seen: each time it met {blame}"
