@@ -13,11 +13,15 @@ from harness.project.model import TableName
 
 @dataclass(frozen=True)
 class TableCoverage:
-    """The rules of one table, and those among them that no check declares."""
+    """The rules of one table, and those among them that no check declares.
+
+    ``opaque`` are the triggers that are declared, but no check says what they do.
+    """
 
     table: TableName
     rules: int
     undeclared: tuple[Part, ...]
+    opaque: tuple[str, ...] = ()
 
     @property
     def declared(self) -> int:
@@ -47,24 +51,36 @@ class Coverage:
     def percent(self) -> float:
         return 100.0 * self.declared / self.rules if self.rules else 100.0
 
+    @property
+    def opaque(self) -> int:
+        return sum(len(table.opaque) for table in self.tables)
+
 
 def coverage(catalog: Catalog, declared: Sequence[Check], without: Iterable[TableName] = ()) -> Coverage:
     """Compares checks and catalog by the names of rules; the tables ``without`` are somebody else's."""
     said: dict[TableName, set[Part]] = {}
+    known: dict[TableName, set[str]] = {}
     for check in declared:
         if check.table is not None:
-            said.setdefault(check.table, set()).update(check.rule.declares(check.table))
+            found = check.rule.declares(check.table)
+            said.setdefault(check.table, set()).update(found)
+            triggers = {part.name for part in found if part.kind == "trigger"}
+            known.setdefault(check.table, set()).update(triggers.difference(check.rule.opaque()))
     skipped = {*without} - {*said}
     tables = tuple(
-        _covered(table, said.get(table.name, set())) for table in whole(catalog) if table.name not in skipped
+        _covered(table, said.get(table.name, set()), known.get(table.name, set()))
+        for table in whole(catalog)
+        if table.name not in skipped
     )
-    found = ((check, _missing(catalog, check)) for check in declared)
-    return Coverage(tables, tuple((check, what) for check, what in found if what))
+    missing = ((check, _missing(catalog, check)) for check in declared)
+    return Coverage(tables, tuple((check, what) for check, what in missing if what))
 
 
-def _covered(table: Table, said: set[Part]) -> TableCoverage:
+def _covered(table: Table, said: set[Part], known: set[str]) -> TableCoverage:
+    """``known`` are the triggers of which a check says what they do."""
     there = tuple(parts(table))
-    return TableCoverage(table.name, len(there), tuple(part for part in there if part not in said))
+    opaque = (part.name for part in there if part.kind == "trigger" and part in said and part.name not in known)
+    return TableCoverage(table.name, len(there), tuple(part for part in there if part not in said), tuple(opaque))
 
 
 def _missing(catalog: Catalog, check: Check) -> str:

@@ -322,6 +322,7 @@ class _Verdict:
 
     probes: int = 0
     facts: int = 0
+    tried: bool = False
     broken: list[Counterexample] = field(default_factory=list)
     reason: str | None = None
     error: Exception | None = None
@@ -330,6 +331,7 @@ class _Verdict:
 
     def add_facts(self, facts: Sequence[Fact]) -> None:
         self.facts += len(facts)
+        self.tried |= any(fact.tried for fact in facts)
         self.broken += [Counterexample(fact.wanted, fact.caught) for fact in facts if not fact.holds]
 
     def add_trial(self, check: Check, trial: Trial) -> None:
@@ -346,10 +348,13 @@ class _Verdict:
         elif trial.scenarios == 0:
             self.reason = "no scenario could be built: no rows were found that keep all rules"
         else:
+            self.tried |= bool(trial.shown)
             self._hidden(trial)
 
     def _hidden(self, trial: Trial) -> None:
         """What no probe showed, each time because something else had its say first."""
+        if not trial.shown:
+            self.reason = "nothing of it was seen: no probe came as far as this rule"
         for aspect, mask in trial.masked.items():
             if aspect not in trial.shown and aspect not in trial.opaque:
                 self.reason = f"'{aspect}' was never seen: each time it was {mask}; if that is meant, say `implied_by:`"
@@ -359,6 +364,7 @@ class _Verdict:
 
     def add_contest(self, check: Check, contest: Contest) -> None:
         self.probes += contest.commands
+        self.tried |= bool(contest.shown)
         if contest.lost is not None:
             self.broken.insert(0, schedule(check, contest.lost))
         elif contest.reason is not None:
@@ -371,13 +377,24 @@ class _Verdict:
     def status(self) -> Status:
         if self.error is not None or self.disturbed is not None:
             return Status.ERROR
-        return Status.BROKEN if self.broken else Status.UNRELIABLE if self.reason else Status.PROVED
+        if self.broken:
+            return Status.BROKEN
+        if self._unshown is not None:
+            return Status.UNRELIABLE
+        return Status.PROVED if self.tried else Status.PRESENT
+
+    @property
+    def _unshown(self) -> str | None:
+        """Why nothing was shown."""
+        if self.reason is None and not self.tried and not self.facts:
+            return "nothing was looked at"
+        return self.reason
 
     @property
     def _why(self) -> str | None:
         if self.error is not None:
             return bug.reason(self.error)
-        return self.disturbed or (self.reason if self.status is Status.UNRELIABLE else None)
+        return self.disturbed or (self._unshown if self.status is Status.UNRELIABLE else None)
 
     def outcome(self, check: Check, seconds: float) -> Outcome:
         return Outcome(

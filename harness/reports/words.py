@@ -1,4 +1,4 @@
-"""What is said about a check that is not proved; the command line and the pytest plugin say it alike."""
+"""What is said about a check that is not green; the command line and the pytest plugin say it alike."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u2
 
 
 def lines(outcome: Outcome) -> list[str]:
-    """``wanted:``, ``caught:``, the rows, ``replay:``; or ``reason:``. Empty for a check that is proved.
+    """``wanted:``, ``caught:``, the rows, ``replay:``; or ``reason:``. Empty for a check that is green.
 
     An error has its ``reason:``, how to see more of it, and what had been found by then.
     """
