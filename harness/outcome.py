@@ -9,12 +9,23 @@ from harness.errors import Place
 
 
 class Status(enum.Enum):
-    """Unreliable is never green: nothing was shown. Error is no word about the rule: trying it went wrong."""
+    """What a check comes to, the best first.
+
+    Proved: it was tried on the server, it could have failed, and it did not. Present: only the catalog was asked, and
+    it says what is declared. Unreliable is never green: nothing was shown. Error is no word about the rule: trying it
+    went wrong.
+    """
 
     PROVED = "proved"
-    BROKEN = "broken"
+    PRESENT = "present"
     UNRELIABLE = "unreliable"
+    BROKEN = "broken"
     ERROR = "error"
+
+    @property
+    def green(self) -> bool:
+        """Whether nothing is to be done about it."""
+        return self in (Status.PROVED, Status.PRESENT)
 
 
 @dataclass(frozen=True)

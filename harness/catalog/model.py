@@ -103,6 +103,7 @@ class Constraint:
     deferrable: bool
     deferred: bool
     validated: bool
+    enforced: bool
     comment: str | None
 
 

@@ -47,14 +47,19 @@ class Databases(Protocol):
 
 @dataclass(frozen=True)
 class Fact:
-    """Something read from the catalog: it holds if what was caught is what was wanted."""
+    """Something read from the server: it holds if what was caught is what was wanted, or one of ``any_of``.
+
+    ``tried`` is one that is no reading of the catalog: something was done on the server that could have failed.
+    """
 
     wanted: str
     caught: str
+    any_of: tuple[str, ...] = ()
+    tried: bool = False
 
     @property
     def holds(self) -> bool:
-        return self.wanted == self.caught
+        return self.caught in (self.any_of or (self.wanted,))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from harness.kinds.base import Fact, Kind, Subject, Unreliable
 from harness.kinds.queries.neighbours import neighbours
 from harness.kinds.queries.writes import writes
 from harness.probes import Either, Execute, Probe, Scenario, Then
+from harness.probes.statement import qualified
 from harness.project import keys, sql
 from harness.project.keys import choice, concurrently, key, query_of, several, text
 from harness.project.model import TableName
@@ -37,7 +38,8 @@ class Query(Kind):
       finds_none: select role from shop.roles where role not in ('admin', 'clerk', 'buyer', 'guest')
     ```
 
-    Tables are named with their schema. Proven on the seeds: it finds nothing in them. On generated data: it finds
+    Tables are named with their schema. Proven on the seeds: it finds nothing in them, and there is a row in what it
+    names. On generated data: it finds
     nothing among rows that keep all declared rules, nor after any insert, update or delete that the database accepts in
     the tables that it names, and in those under `tables` (what its views are made of, what its tables refer to).
     Tried are new rows, rows that change their parent, values
@@ -63,10 +65,12 @@ class Query(Kind):
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         if self.on != "generated":
-            yield Fact(f"found on the seeds: {NOTHING}", f"found on the seeds: {self._on_seeds(subject)}")
+            yield Fact(f"found on the seeds: {NOTHING}", f"found on the seeds: {self._on_seeds(subject)}", tried=True)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
         on_seeds = self._on_seeds(subject)  # fails where PostgreSQL cannot make sense of the query
+        if self.on == "seeds" and not self._seeded(subject):
+            raise Unreliable("the seeds have no row in what the query names, so that it had nothing to find")
         if self.on == "seeds" or (self.on == "both" and on_seeds != NOTHING):
             return None
         tables = self._tables(subject)
@@ -117,10 +121,20 @@ class Query(Kind):
             raise Unreliable("the query names no table, only views; say under `tables:` what they are made of")
         return found
 
+    def _seeded(self, subject: Subject) -> bool:
+        """Whether there is a row in any table or view that the query names."""
+        names = dict.fromkeys(sql.tables(self.finds_none))
+        there = " or ".join(f"exists (select from {qualified(name)})" for name in names)
+        return not names or self._asked(subject, f"({there})::text") == "true"
+
     def _on_seeds(self, subject: Subject) -> str | None:
+        return self._asked(subject, self._found())
+
+    @staticmethod
+    def _asked(subject: Subject, expression: str) -> str | None:
         # Names are looked up in the schema of a table; those of a query have theirs with them.
         table = next(iter(subject.catalog.tables.values()))
-        return subject.oracle.scalar(table, self._found())
+        return subject.oracle.scalar(table, expression)
 
     def _found(self) -> str:
         """An expression for what the query finds: its first rows, and how many more there are."""

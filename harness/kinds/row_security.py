@@ -97,9 +97,9 @@ class RowSecurity(Kind):
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         table = subject.table
-        forced = "forced" if table.force_row_security else "not forced"
-        caught = f"row security {'enabled' if table.row_security else 'disabled'}, {forced}"
-        yield Fact(f"row security enabled, {'forced' if self.forced else forced}", caught)
+        forced = {True: "forced", False: "not forced"}
+        caught = f"row security {'enabled' if table.row_security else 'disabled'}, {forced[table.force_row_security]}"
+        yield Fact(f"row security enabled, {forced[self.forced]}", caught)
         role = table.owner if self.as_ == "$owner" else self.as_
         if not subject.roles.exists(role):
             yield Fact(f"role {role} exists", f"no role {role}")

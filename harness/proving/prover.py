@@ -220,6 +220,7 @@ class Prover:
             raise error
         rule: Kind = check.rule
         subject = self._subject(check)
+        verdict.only_shown = check.kind == DECLARED and check.rule.shown and bool(subject.undeclared)
         try:
             facts = list(rule.facts(subject))
             verdict.add_facts(facts)
@@ -359,6 +360,9 @@ class _Verdict:
 
     probes: int = 0
     facts: int = 0
+    tried: bool = False
+    only_shown: bool = False
+    """Whether what is undeclared is no more than a hint: it can be nothing but present then."""
     broken: list[Counterexample] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     reason: str | None = None
@@ -368,6 +372,7 @@ class _Verdict:
 
     def add_facts(self, facts: Sequence[Fact]) -> None:
         self.facts += len(facts)
+        self.tried |= any(fact.tried for fact in facts)
         self.broken += [Counterexample(fact.wanted, fact.caught) for fact in facts if not fact.holds]
 
     def add_trial(self, check: Check, trial: Trial, undeclared: Undeclared) -> None:
@@ -384,10 +389,13 @@ class _Verdict:
         elif trial.scenarios == 0:
             self.reason = "no scenario could be built: no rows were found that keep all rules"
         else:
+            self.tried |= bool(trial.shown)
             self._hidden(trial, check.rule, undeclared)
 
     def _hidden(self, trial: Trial, rule: Kind, undeclared: Undeclared) -> None:
         """What no probe showed, each time because something else had its say first."""
+        if not trial.shown and not rule.leaves_out:
+            self.reason = "nothing of it was seen: no probe came as far as this rule"
         for aspect, mask in trial.masked.items() if not rule.leaves_out else ():
             if aspect not in trial.shown and aspect not in trial.opaque:
                 stranger = any(refused.matches(mask) for _, _, refused in undeclared.stated())
@@ -399,6 +407,7 @@ class _Verdict:
 
     def add_contest(self, check: Check, contest: Contest) -> None:
         self.probes += contest.commands
+        self.tried |= bool(contest.shown)
         if contest.lost is not None:
             self.broken.insert(0, schedule(check, contest.lost))
         elif contest.reason is not None:
@@ -411,13 +420,26 @@ class _Verdict:
     def status(self) -> Status:
         if self.error is not None or self.disturbed is not None:
             return Status.ERROR
-        return Status.BROKEN if self.broken else Status.UNRELIABLE if self.reason else Status.PROVED
+        if self.broken:
+            return Status.BROKEN
+        if self.only_shown:
+            return Status.PRESENT
+        if self._unshown is not None:
+            return Status.UNRELIABLE
+        return Status.PROVED if self.tried else Status.PRESENT
+
+    @property
+    def _unshown(self) -> str | None:
+        """Why nothing was shown."""
+        if self.reason is None and not self.tried and not self.facts:
+            return "nothing was looked at"
+        return self.reason
 
     @property
     def _why(self) -> str | None:
         if self.error is not None:
             return bug.reason(self.error)
-        return self.disturbed or (self.reason if self.status is Status.UNRELIABLE else None)
+        return self.disturbed or (self._unshown if self.status is Status.UNRELIABLE else None)
 
     def outcome(self, check: Check, seconds: float) -> Outcome:
         return Outcome(
@@ -432,7 +454,7 @@ class _Verdict:
             facts=self.facts,
             seconds=seconds,
             reason=self._why,
-            notes=tuple(self.notes),
+            notes=(*self.notes, *([self.reason] if self.only_shown and self.reason else [])),
             counterexamples=tuple(self.broken),
             again=self.again,
             traceback=bug.text(self.error) if self.error is not None else None,

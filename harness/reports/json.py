@@ -10,7 +10,7 @@ from harness.outcome import Counterexample, Outcome, Status
 from harness.reports import scripts
 from harness.reports.run import Run, Totals
 
-VERSION = 1
+VERSION = 2
 
 
 def render(run: Run, outcomes: Sequence[Outcome], seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""What is said about a check that is not proved; the command line and the pytest plugin say it alike."""
+"""What is said about a check that is not green; the command line and the pytest plugin say it alike."""
 
 from __future__ import annotations
 
