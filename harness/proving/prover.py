@@ -270,6 +270,8 @@ class Prover:
 
     def _subject(self, check: Check) -> Subject:
         beside = self._beside.get(check.table, []) if check.table else []
+        table = self.catalog.tables.get(check.table) if check.table else None
+        frozen = (column for rule in beside for column in rule.frozen(table)) if table else ()
         return Subject(
             module=check.module,
             name=check.table,
@@ -281,6 +283,7 @@ class Prover:
             databases=self._databases,
             filled=self._fill,
             touched=self._touched,
+            frozen=frozenset(frozen),
             primary_key=next((rule.primary_key for rule in beside if isinstance(rule, PrimaryKey)), ()),
             declared_indexes=frozenset(rule.subject for rule in beside),
             variety=self._effort.variety if check.rule.varies else 1,
