@@ -11,6 +11,7 @@ from harness.kinds._changes import differs
 from harness.kinds._roads import Changes, change, emptied, move
 from harness.kinds.base import Subject
 from harness.probes import Values
+from harness.project import sql
 
 OPTIONS = 6
 """Values that are tried of a column that rules speak of: one of them may be a state that it can move to."""
@@ -62,6 +63,24 @@ def updates(subject: Subject, draft: Draft, row: Values, fresh: Values) -> Itera
     }
     if len(every) > 1 and every not in seen:
         yield "all columns", every
+
+
+def ordinary(subject: Subject) -> Changes:
+    """What an INSERT leaves in the columns that it need not name, as far as no rule and no reference has its say."""
+    table = subject.table
+    bare: Changes = {}
+    for column in table.columns:
+        if column.name in table.foreign_columns or not column.is_supplied or column.identity:
+            continue
+        if column.default is None and not column.not_null:
+            bare[column.name] = None
+        elif column.default is not None and not sql.calls(column.default):
+            bare[column.name] = subject.oracle.scalar(table, column.default)
+    for pool in subject.pools.of(table):
+        own = tuple(bare.get(name, "") for name in pool.columns)
+        if not {*pool.columns} <= bare.keys() or own not in pool.rows:
+            bare = {name: value for name, value in bare.items() if name not in pool.columns}
+    return {name: value for name, value in bare.items() if value is None or name not in subject.pools.keyed(table)}
 
 
 def _options(subject: Subject, draft: Draft, row: Values, column: str, fresh: Values) -> Iterator[Changes]:

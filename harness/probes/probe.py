@@ -97,11 +97,13 @@ class Then:
     """A query asked after an accepted statement, before it is undone; its one text must be ``wanted``.
 
     It is asked by whom the tool is connected as; the setting ``harness.changed`` holds the number of rows changed.
+    ``idle`` is its text where the statement was no occasion for what is to be shown, with which nothing is.
     """
 
     sql: str
     wanted: str
     meaning: str
+    idle: str | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ class Verdict(enum.Enum):
     AS_WANTED = "as wanted"
     MASKED = "masked"
     UNTRIED = "untried"
+    IDLE = "idle"
     WRONG = "wrong"
 
 
@@ -23,7 +24,7 @@ def judge(probe: Probe, reply: Reply, declared: Iterable[Refused]) -> Verdict:
 
     ``declared`` are the refusals of all *other* declared rules: refused by one of those, the probe shows nothing of its
     own rule, unless it is ``unmasked``; refused by a rule that nobody declared, it is wrong. Untried is what never got
-    as far as its statement.
+    as far as its statement, idle what gave its rule no occasion.
     """
     if reply.refusal is None:
         return _accepted(probe, reply)
@@ -48,7 +49,7 @@ def _accepted(probe: Probe, reply: Reply) -> Verdict:
     if not _counts(probe, reply):
         return Verdict.WRONG
     if probe.then is not None and reply.then != probe.then.wanted:
-        return Verdict.WRONG
+        return Verdict.IDLE if reply.then is not None and reply.then == probe.then.idle else Verdict.WRONG
     return Verdict.AS_WANTED
 
 

@@ -356,6 +356,9 @@ class _Verdict:
         for aspect, mask in trial.masked.items():
             if aspect not in trial.shown and aspect not in trial.opaque:
                 self.reason = f"'{aspect}' was never seen: each time it was {mask}; if that is meant, say `implied_by:`"
+        for aspect, why in trial.idle.items():
+            if aspect not in trial.shown and aspect not in trial.masked:
+                self.reason = f"'{aspect}' was never seen: each time {why}"
         for aspect, blame in trial.opaque.items():
             if aspect not in trial.shown and aspect != SETUP:
                 self.reason = f"'{aspect}' was never seen: each time it met {blame}"
