@@ -89,7 +89,15 @@ class Either:
         return "accepted or refused"
 
 
-Wanted = Accepted | Refused | Untouched | Either
+@dataclass(frozen=True)
+class Permitted:
+    """Accepted, or refused by whatever is no lack of a privilege: then nothing is shown."""
+
+    def __str__(self) -> str:
+        return "accepted"
+
+
+Wanted = Accepted | Refused | Untouched | Either | Permitted
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterable
 from dataclasses import replace
 
-from harness.probes.probe import Accepted, Either, Probe, Refused
+from harness.probes.probe import Accepted, Either, Permitted, Probe, Refused
 from harness.probes.reply import Refusal, Reply
 from harness.probes.shapes import UNTRIED
 
@@ -32,6 +32,8 @@ def judge(probe: Probe, reply: Reply, declared: Iterable[Refused]) -> Verdict:
         return Verdict.UNTRIED
     if isinstance(probe.wanted, Either):
         return Verdict.MASKED
+    if isinstance(probe.wanted, Permitted):
+        return Verdict.WRONG if reply.refusal.denied else Verdict.MASKED
     if isinstance(probe.wanted, Refused):
         if probe.wanted.matches(reply.refusal):
             return Verdict.AS_WANTED
@@ -56,7 +58,7 @@ def _accepted(probe: Probe, reply: Reply) -> Verdict:
 def _counts(probe: Probe, reply: Reply) -> bool:
     """Whether as many rows were changed as is wanted."""
     match probe.wanted:
-        case Either() | Accepted(None):
+        case Either() | Permitted() | Accepted(None):
             return True
         case Accepted(rows):
             return reply.rows == rows
