@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from harness.catalog.model import Constraint
 from harness.generation import Draft, Unfillable
@@ -33,6 +34,7 @@ class Writes:
     of: tuple[str, ...]
     when: str | None
 
+    @cached_property
     def sides(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What ``when`` may be on a row alone, as predicates for rows that it speaks of and for others."""
         alone = _OF_A_ROW.sub("", self.when) if self.when else ""
@@ -172,8 +174,9 @@ class Writes:
 
     def _leaves_none(self, command: str) -> bool:
         """Whether there have to be writes by this command that leave no record."""
-        open_ = {*updatable(self.subject)} - {*self.of} if self.of else ()
-        return command == "update" and bool(open_ or self.when)
+        if command != "update":
+            return bool(self.when and self.sides[1])
+        return bool(self.when or {*updatable(self.subject)} - {*self.of})
 
     def _certain(
         self,

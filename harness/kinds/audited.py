@@ -93,7 +93,7 @@ class Audited(Kind):
             subject.table.column(column)
         table = subject.table
         writes = Writes(subject, Records(self.audited, self.row, self.where), self.on, self.of, self.when)
-        inside, outside = writes.sides()
+        inside, outside = writes.sides
 
         def build(draft: Draft) -> Scenario:
             there = present(table, subject.pools.of(table))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
@@ -81,8 +81,9 @@ class Subject:
 
     ``filled`` gives a connection to a database in which a table is full of rows. From what other checks say come
     ``touched`` (columns that a trigger writes itself, of every table), ``frozen`` (columns of the table that nobody
-    changes), ``primary_key`` and ``declared_indexes``.
-    ``variety`` is how many rows are tried of each that is drawn.
+    changes), ``primary_key``, ``declared_indexes``, and what is ``said`` of the table's rules at all; ``undeclared`` is
+    the rest of them, each with the YAML that would declare it. ``variety`` is how many rows are tried of each that is
+    drawn.
     """
 
     module: str
@@ -98,6 +99,8 @@ class Subject:
     frozen: frozenset[str] = frozenset()
     primary_key: tuple[str, ...] = ()
     declared_indexes: frozenset[str] = frozenset()
+    said: frozenset[Part] = frozenset()
+    undeclared: Mapping[Part, str] = field(default_factory=dict)
     variety: int = 1
 
     @property
@@ -201,6 +204,12 @@ class Kind:
     varies: ClassVar[bool] = False
     """Whether its probes vary the values of a row (:meth:`Subject.varied`): of many scenarios few have to be drawn."""
 
+    drawn: ClassVar[int | None] = None
+    """How many scenarios are enough; None where that is for the profile to say."""
+
+    leaves_out: ClassVar[bool] = False
+    """Whether what declared rules let nobody see is left out: it is noted then, and not held against the check."""
+
     @property
     def subject(self) -> str:
         """What the rule is about, in a word: its constraint, else its columns joined by ``_``."""
@@ -252,6 +261,10 @@ class Kind:
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | Begun | None:
         """What is tried on the server; None where the facts are all there is."""
         return None
+
+    def notes(self, subject: Subject, shown: Collection[str]) -> Iterator[str]:
+        """What to know besides of a check that is not broken, of which these aspects were ``shown``."""
+        return iter(())
 
     @property
     def concurrently(self) -> tuple[str, ...]:
