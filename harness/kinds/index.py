@@ -63,7 +63,7 @@ class Index(Kind):
     @property
     def _risky(self) -> list[str]:
         """The expressions that may fail."""
-        return [bare for bare in map(_without_order, self.on) if not _always_computed(bare)]
+        return [bare for bare in map(_without_order, self.on) if not always_computed(bare)]
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         taken = (Refused(("23505",), table, constraint=self.index),) if self.unique else ()
@@ -125,7 +125,7 @@ def _without_order(key: str) -> str:
     return re.sub(r"( asc| desc)?( nulls (first|last))?$", "", key, flags=re.IGNORECASE)
 
 
-def _always_computed(key: str) -> bool:
+def always_computed(key: str) -> bool:
     """Whether a key is a column, or made of functions that never fail."""
     try:
         named = sql.functions(key)

@@ -93,6 +93,29 @@ def expression(text: str) -> Any:
     return value
 
 
+_SIGNS = frozenset("()'|:<>=+*/")
+
+
+def is_name(text: str) -> bool:
+    """Whether an element of a key is the name of a column: an expression has a sign that hardly any name has."""
+    return not _SIGNS & {*text}
+
+
+def element(text: str) -> str:
+    """The text, if it is the name of a column or an expression; raises :class:`SqlError`."""
+    return text if is_name(text) else predicate(text)
+
+
+def figured_name(text: str) -> str:
+    """What PostgreSQL calls an expression: by its function, else ``expr``; raises :class:`SqlError`."""
+    from postgast import unwrap_node
+
+    node = _uncast(unwrap_node(expression(text)))
+    if type(node).__name__ == "FuncCall":
+        return str(node.funcname[-1].string.sval)
+    return "coalesce" if type(node).__name__ == "CoalesceExpr" else "expr"
+
+
 def query(text: str) -> str:
     """The text without a closing semicolon, if it is one SELECT; raises :class:`SqlError`."""
     tokens = _tokens(text)

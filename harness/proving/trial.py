@@ -74,7 +74,8 @@ class Failure:
 class Trial:
     """What was tried and what it showed. ``refused`` is how the setup failed by a rule that is declared elsewhere.
 
-    ``opaque`` are the aspects that came out wrong by triggers or rewrite rules of which nothing is said, with those.
+    ``opaque`` are the aspects that came out wrong by triggers or rewrite rules of which nothing is said, with those;
+    ``idle`` are those that had no occasion, and why.
     """
 
     probes: int = 0
@@ -82,6 +83,7 @@ class Trial:
     shown: set[str] = field(default_factory=set)
     masked: dict[str, Refusal] = field(default_factory=dict)
     opaque: dict[str, Blame] = field(default_factory=dict)
+    idle: dict[str, str] = field(default_factory=dict)
     untried: Refusal | None = None
     refused: Refusal | None = None
     failure: Failure | None = None
@@ -190,6 +192,8 @@ class _Examiner:
             trial.shown.add(probe.aspect)
         elif verdict is Verdict.UNTRIED:
             trial.untried = reply.refusal
+        elif verdict is Verdict.IDLE and probe.required and reply.then is not None:
+            trial.idle.setdefault(probe.aspect, reply.then)
         elif verdict is Verdict.MASKED and reply.refusal is not None and self._hides(probe, reply.refusal):
             trial.masked.setdefault(probe.aspect, reply.refusal)
             trial.opaque |= self._by_opaque(probe.aspect, reply.refusal)
