@@ -64,7 +64,8 @@ class Routine(Kind):
 
     `given` are rows, parents before children: columns that are not named, and parents, are drawn by all rules, and
     by `where`. A row may be in a state that no row begins in: it is then put past the triggers, if a superuser
-    connects. `$name` stands for what its column holds, here and wherever it stands again; it is never null. `before`
+    connects. What is deferred is asked about these rows before the call, and not by it. `$name` stands for what its
+    column holds, here and wherever it stands again; it is never null. `before`
     are expressions that the owner works out ahead of the call; of a list each is tried. `call` are statements that the
     role sends, one after the other. Proven, on drawn rows: all of them are accepted, and then each query under `then`,
     asked by the owner, is true; `result` are the rows of the last call with their `ordinality`. With `refused_by` the

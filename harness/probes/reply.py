@@ -27,7 +27,8 @@ def function_of(written: str) -> Function:
 class Refusal:
     """An error's diagnostic fields. ``message`` is for people: nothing is decided by it.
 
-    The ``detail`` is only known of what comes between two sessions.
+    The ``detail`` is only known of what comes between two sessions. ``at_commit`` means that the statement itself was
+    accepted.
     """
 
     sqlstate: str
@@ -39,6 +40,7 @@ class Refusal:
     message: str = ""
     context: str = ""
     detail: str = ""
+    at_commit: bool = False
 
     @cached_property
     def functions(self) -> tuple[Function, ...]:

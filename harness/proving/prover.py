@@ -224,7 +224,7 @@ class Prover:
                 ready=self._begin(stated) if isinstance(stated, Begun) else None,
                 opaque=self._opaque,
             )
-            verdict.add_trial(check, trial)
+            verdict.add_trial(check, trial, self.catalog)
             failed = trial.failure is not None
         if rule.concurrently and not failed and verdict.reason is None:
             self._race(check, subject, verdict)
@@ -332,10 +332,10 @@ class _Verdict:
         self.facts += len(facts)
         self.broken += [Counterexample(fact.wanted, fact.caught) for fact in facts if not fact.holds]
 
-    def add_trial(self, check: Check, trial: Trial) -> None:
+    def add_trial(self, check: Check, trial: Trial, catalog: Catalog) -> None:
         self.probes += trial.probes
         if trial.failure is not None:
-            found = counterexample(check, trial.failure.setup, trial.failure.probe, trial.failure.reply)
+            found = counterexample(check, trial.failure, catalog)
             # An example of what happens says more than a line of the catalog.
             self.broken.insert(0, found)
         elif trial.refused is not None and not trial.shown:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.catalog.model import Catalog
 from harness.declarations import Check
 from harness.kinds.base import one_line
 from harness.outcome import Counterexample
-from harness.probes import Delete, Execute, Insert, Probe, Reply, Statement, Update
+from harness.probes import Delete, Execute, Insert, Probe, Statement, Update
+from harness.probes.settling import IMMEDIATE, settle
 from harness.probes.statement import assume
 from harness.probes.verdict import caught, wanted
 from harness.proving.racing import Lost
+from harness.proving.trial import SETUP, Failure
 
 HEADER = """\
 -- {name}
@@ -25,11 +28,13 @@ begin;
 """
 
 
-def counterexample(check: Check, setup: tuple[Statement, ...], probe: Probe, reply: Reply) -> Counterexample:
+def counterexample(check: Check, failure: Failure, catalog: Catalog) -> Counterexample:
     """The words and the script for a probe that went wrong."""
-    words = wanted(probe), caught(probe, reply)
+    setup, probe = failure.setup, failure.probe
+    words = wanted(probe), caught(probe, failure.reply)
     header = HEADER.format(name=check.name, place=check.place, wanted=one_line(words[0]), caught=one_line(words[1]))
-    script = header + "".join(f"{line}\n" for line in _script(setup, probe)) + "rollback;\n"
+    settled = settle(catalog) if probe.aspect != SETUP else ()
+    script = header + "".join(f"{line}\n" for line in _script(setup, probe, settled)) + "rollback;\n"
     rows = tuple(_rows([*setup, probe.statement]))
     return Counterexample(wanted=words[0], caught=words[1], rows=rows, script=script)
 
@@ -72,24 +77,26 @@ def _by_hand(lost: Lost) -> Iterator[str]:
     yield f"{lost.race.watch.sql};"
 
 
-def _script(setup: tuple[Statement, ...], probe: Probe) -> Iterator[str]:
+def _script(setup: tuple[Statement, ...], probe: Probe, settled: tuple[str, ...]) -> Iterator[str]:
     if setup:
         yield "\n-- What stands before."
         yield from (f"{statement.sql};" for statement in setup)
+        yield from (f"{each};" for each in settled)
     if probe.before:
         yield f"{probe.before};"
+        yield from (f"{each};" for each in settled)
     yield "\n-- The probe."
     yield "savepoint probe;"
     yield from (f"{each};" for each in assume(probe.settings))
     yield f"{probe.statement.sql};"
     if probe.then:
-        # RESET counts no rows itself.
         yield "\\set harness_changed :ROW_COUNT"
+    yield f"{IMMEDIATE};"
+    if probe.then:
         yield "reset role;"
         yield "select set_config('harness.changed', :'harness_changed', true);"
         yield f"-- {one_line(probe.then.meaning)}, wanted: {one_line(probe.then.wanted)}"
         yield f"{probe.then.sql};"
-    yield "set constraints all immediate;"
 
 
 def _rows(statements: list[Statement]) -> Iterator[tuple[str, dict[str, str | None]]]:

@@ -23,6 +23,7 @@ from harness.probes import (
     Accepted,
     Answer,
     Endless,
+    Execute,
     Family,
     Insert,
     Probe,
@@ -37,6 +38,7 @@ from harness.probes import (
     judge,
 )
 from harness.probes.disturbance import Disturbed
+from harness.probes.settling import IMMEDIATE
 from harness.proving.conveyor import Conveyor
 from harness.proving.draws import watched
 from harness.proving.opaque import Blame, Opaque
@@ -212,6 +214,9 @@ class _Examiner:
             return None
         if not scenario.setup:
             raise AssertionError(f"no record could be made of what the probes say: {refusal}")
+        if refusal.at_commit:
+            probe = Probe(Execute(IMMEDIATE), Accepted(), SETUP, "what stands before, at COMMIT:")
+            return Failure(scenario.setup, probe, Reply(refusal))
         inserts = [statement for statement in scenario.setup if isinstance(statement, Insert)]
         statement = next((insert for insert in inserts if insert.table == refusal.table_name), scenario.setup[-1])
         probe = Probe(statement, Accepted(), SETUP, "a row that keeps every declared rule")
