@@ -12,9 +12,10 @@ from harness.generation import Draft
 from harness.kinds._refused_by import REFUSED_BY, RefusedBy
 from harness.kinds.base import Fact, Kind, Subject
 from harness.kinds.owners.owned import claimed, claims
-from harness.kinds.routines.calls import RESULT, Calls
+from harness.kinds.routines.calls import Calls
 from harness.kinds.routines.given import GIVEN, VARIABLE, Given, Rows, Value
 from harness.kinds.routines.races import races
+from harness.kinds.routines.results import asks
 from harness.probes import Refused, Scenario
 from harness.project import sql
 from harness.project.keys import (
@@ -68,11 +69,13 @@ class Routine(Kind):
     column holds, here and wherever it stands again; it is never null. `before`
     are expressions that the owner works out ahead of the call; of a list each is tried. `call` are statements that the
     role sends, one after the other. Proven, on drawn rows: all of them are accepted, and then each query under `then`,
-    asked by the owner, is true; `result` are the rows of the last call with their `ordinality`. With `refused_by` the
-    last one is refused so, and those before it are accepted. Any other error is a fault, whoever raises it.
+    asked by the owner, is true; `result` are the rows of the last call with their `ordinality`: of a SELECT, of an
+    INSERT, UPDATE, DELETE or MERGE with RETURNING, of a CALL with output. With `refused_by` the last one is refused so,
+    and those before it are accepted. Any other error is a fault, whoever raises it.
     `concurrently: true`: the last call in one session, those before it in another. With `refused_by` not both are
-    accepted, whichever comes first; without, both are, and then the queries are true. A deadlock and a failure to
-    serialize are the server's own refusals.
+    accepted, whichever comes first; without, both are, and then the queries are true. `result_a` are the rows of the
+    last call of the one session, `result_b` those of the other, and where both have the same columns `result` are all
+    of them, with their `session`, `A` or `B`. A deadlock and a failure to serialize are the server's own refusals.
     """
 
     levels: ClassVar[tuple[str, ...]] = ("table", "module")
@@ -97,6 +100,8 @@ class Routine(Kind):
             raise ValueError("'then' is what holds after a call that is accepted, beside 'refused_by' there is none")
         if self.concurrently:
             self._refuse_what_no_race_knows()
+        elif any(map(asks, self.then)) and sql.returns_nothing(self.call[-1]):
+            raise ValueError("'then' asks for 'result', and the last call returns no rows: add RETURNING to it")
         known = {name for row in self.given for name in row.variables}
         for value in (self.claims or {}).values():
             _refuse_unknown(claimed(value), known, "claims")
@@ -115,8 +120,6 @@ class Routine(Kind):
             raise ValueError("'concurrently' takes two calls: the last is made in another session")
         if self.before:
             raise ValueError("'before' has no place beside 'concurrently': two sessions have no moment ahead of both")
-        if any(RESULT in sql.unqualified(query) for query in self.then):
-            raise ValueError("beside 'concurrently' no query knows 'result': it is asked when both sessions are done")
 
     @property
     def subject(self) -> str:
@@ -136,7 +139,7 @@ class Routine(Kind):
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         unnoticed = subject.roles.is_superuser(subject.roles.current)
-        calls = Calls.of(subject, self.given, self.before or {}, self.call, self.then)
+        calls = self._calls(subject)
         refused = self._refused(subject)
 
         def build(draft: Draft) -> Scenario:
@@ -148,14 +151,18 @@ class Routine(Kind):
 
     def races(self, subject: Subject) -> st.SearchStrategy[Races] | None:
         unnoticed = subject.roles.is_superuser(subject.roles.current)
-        refused = self._refused(subject)
+        refused, results = self._refused(subject), self._calls(subject).results
 
         def build(draft: Draft) -> Races:
             rows = Rows(subject, unnoticed)
             setup = rows.draw(draft, self.given)
-            return races(setup, rows.values, self._settings(rows.values), self.call, self.then, refused)
+            return races(setup, rows.values, self._settings(rows.values), self.call, self.then, refused, results)
 
         return subject.scenarios(build)
+
+    def _calls(self, subject: Subject) -> Calls:
+        at_once = bool(self.concurrently)
+        return Calls.of(subject, self.given, self.before or {}, self.call, self.then, at_once)
 
     def _settings(self, values: Mapping[str, Value]) -> dict[str, str]:
         """The claims and the role of who calls."""

@@ -14,6 +14,7 @@ from harness.probes.statement import assume
 from harness.probes.verdict import caught, wanted
 from harness.proving.racing import Lost
 from harness.proving.trial import SETUP, Failure
+from harness.races.stage import told
 
 HEADER = """\
 -- {name}
@@ -73,6 +74,9 @@ def _by_hand(lost: Lost) -> Iterator[str]:
             continue
         yield f"\n-- Step {step.number}, in session {step.session}{': ' if step.came else ''}{one_line(step.came)}"
         yield f"{step.command.sql};"
+    if lost.race.watch.results:
+        yield "\n-- What the sessions got, for the query that follows in the same session."
+        yield from (f"{setting};" for setting in told(lost.played.results))
     yield f"\n-- What is there in the end; wanted: {one_line(lost.race.watch.wanted)}"
     yield f"{lost.race.watch.sql};"
 
