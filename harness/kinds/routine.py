@@ -20,6 +20,7 @@ from harness.probes import Refused, Scenario
 from harness.project import sql
 from harness.project.keys import (
     FrozenDict,
+    choice,
     concurrently,
     expression,
     key,
@@ -32,6 +33,8 @@ from harness.project.keys import (
     tree,
 )
 from harness.races import Races
+
+COMMITS = "commits"
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ class Routine(Kind):
     accepted, whichever comes first; without, both are, and then the queries are true. `result_a` are the rows of the
     last call of the one session, `result_b` those of the other, and where both have the same columns `result` are all
     of them, with their `session`, `A` or `B`. A deadlock and a failure to serialize are the server's own refusals.
+    `each_call: commits`: the rows and each call are committed, a transaction for each, in a database of its own that is
+    dropped. What is deferred then refuses a call at its COMMIT, and `now()` goes on; a CALL may itself commit.
     """
 
     levels: ClassVar[tuple[str, ...]] = ("table", "module")
@@ -93,11 +98,16 @@ class Routine(Kind):
         mapping(tree), "settings that say who asks; a mapping becomes a JSON text", default=None
     )
     concurrently: tuple[str, ...] = concurrently()
+    each_call: str | None = key(
+        choice(COMMITS), "what stands and each call are committed, each by itself", default=None
+    )
 
     def __post_init__(self) -> None:
         """Raises ``ValueError`` for keys that do not go together."""
         if self.then and self.refused_by:
             raise ValueError("'then' is what holds after a call that is accepted, beside 'refused_by' there is none")
+        if self.concurrently and self.each_call:
+            raise ValueError("'each_call' has no place beside 'concurrently': each session is one transaction")
         if self.concurrently:
             self._refuse_what_no_race_knows()
         elif any(map(asks, self.then)) and sql.returns_nothing(self.call[-1]):
@@ -124,6 +134,10 @@ class Routine(Kind):
     @property
     def subject(self) -> str:
         return self.routine
+
+    @property
+    def commits(self) -> bool:
+        return self.each_call == COMMITS
 
     def roles(self) -> tuple[str, ...]:
         return () if self.as_ is None else (self.as_,)
@@ -162,7 +176,7 @@ class Routine(Kind):
 
     def _calls(self, subject: Subject) -> Calls:
         at_once = bool(self.concurrently)
-        return Calls.of(subject, self.given, self.before or {}, self.call, self.then, at_once)
+        return Calls.of(subject, self.given, self.before or {}, self.call, self.then, at_once, self.commits)
 
     def _settings(self, values: Mapping[str, Value]) -> dict[str, str]:
         """The claims and the role of who calls."""

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from harness.catalog.model import Catalog, Column
 from harness.probes.disturbance import CONFLICTS, DEADLOCK, PAUSES, Disturbed, conflicts, of_error, others
@@ -44,6 +44,14 @@ BATCH = 2000
 FUNCTIONS = 8
 """Functions kept at a time. PostgreSQL forgets the plans of one only when it is replaced and called again, and looks
 through all it remembers whenever anything in the catalog changes: with hundreds of them it does nothing else."""
+
+
+class Tries(Protocol):
+    """What tries scenarios on a server."""
+
+    def run(self, scenarios: Sequence[Scenario]) -> list[Answer]: ...
+    def replies(self, scenario: Scenario) -> list[Reply] | Refusal: ...
+    def cancel(self) -> None: ...
 
 
 class Session:

@@ -213,6 +213,11 @@ def unqualified(text: str) -> tuple[str, ...]:
     return tuple(name for schema, name in _relations(text) if not schema and name not in _own(text))
 
 
+def is_call(text: str) -> bool:
+    """Whether a statement is a CALL; raises :class:`SqlError`."""
+    return bool(_parse(_with_parameters(text, _tokens(text)), 0)[0].stmt.HasField("call_stmt"))
+
+
 @lru_cache(maxsize=_KEPT)
 def _own(text: str) -> frozenset[str]:
     """The relations that the WITH clauses of a query make."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.catalog.model import Catalog
 from harness.declarations import Check
-from harness.probes import Execute, Probe, Refusal, Refused, Scenario, Session, Statement, Verdict, Wanted, judge
+from harness.probes import Execute, Probe, Refusal, Refused, Scenario, Statement, Tries, Verdict, Wanted, judge
 from harness.probes.statement import identifier, qualified
 from harness.project.model import TableName
 
@@ -54,7 +54,7 @@ class Opaque:
 
     def excuses(
         self,
-        session: Session,
+        session: Tries,
         scenario: Scenario,
         failed: Sequence[Probe],
         others: Callable[[Refusal], Iterable[Refused]],
@@ -90,7 +90,7 @@ class Opaque:
 
 
 def _fine(
-    session: Session,
+    session: Tries,
     scenario: Scenario,
     failed: Sequence[Probe],
     others: Callable[[Refusal], Iterable[Refused]],

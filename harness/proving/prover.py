@@ -27,9 +27,10 @@ from harness.probes import Endless, Patience, Session
 from harness.probes.disturbance import CONFLICTS, PAUSES, Disturbed, of_error
 from harness.project.model import Project, TableName
 from harness.proving import bug
+from harness.proving.commits import Commits
 from harness.proving.effort import Effort as Effort
 from harness.proving.opaque import Opaque
-from harness.proving.racing import Contest, compete
+from harness.proving.racing import REPLAYS, Contest, compete
 from harness.proving.refusals import Refusals
 from harness.proving.reproduction import counterexample, schedule
 from harness.proving.trial import SETUP, Trial, attempt
@@ -63,6 +64,7 @@ class Prover:
         self._databases = databases
         self._effort = effort
         self._spoilt = False
+        self._patience = Patience(effort.timeout)  # a trigger that never ends must not hold up everything else
         self._open()
         self._beside: dict[TableName, list[Kind]] = {}
         self._touched: dict[TableName, frozenset[str]] = {}
@@ -86,14 +88,12 @@ class Prover:
             # Of its own, since rows are tried while others are drawn.
             self._trying = self._databases.connect(database)
             opened.callback(self._trying.close)
-            # A trigger that never ends must not hold up everything else.
-            patience = Patience(self._effort.timeout)
             self._connection.execute("set statement_timeout = '5min'")
-            self._trying.execute(f"set statement_timeout = {patience.batch}".encode())
+            self._trying.execute(f"set statement_timeout = {self._patience.batch}".encode())
             self.catalog = read(self._connection, self._project.ledger_schema)
             self._hear()
             companions = (self._connection.info.backend_pid,)
-            self._session = Session(self._trying, self.catalog, companions, patience)
+            self._session = Session(self._trying, self.catalog, companions, self._patience)
             self._roles = Roles(self._connection)
             self._opened = opened.pop_all()  # from here on it is for __exit__ to close them
 
@@ -213,9 +213,9 @@ class Prover:
             stated = None
         if stated is not None:
             trial = attempt(
-                self._session,
+                Commits(self._databases, self.catalog, self._patience) if rule.commits else self._session,
                 stated,
-                scenarios=self._effort.drawn if rule.varies else self._effort.scenarios,
+                scenarios=self._scenarios(rule),
                 seeded=self._effort.seed,
                 shrink=self._effort.shrink,
                 own=self._refusals.of(check),
@@ -223,11 +223,17 @@ class Prover:
                 barred=lambda probe, refusal: self._refusals.bars(check, probe, refusal),
                 ready=self._begin(stated) if isinstance(stated, Begun) else None,
                 opaque=self._opaque,
+                replays=REPLAYS if rule.commits else None,
             )
             verdict.add_trial(check, trial, self.catalog)
             failed = trial.failure is not None
         if rule.concurrently and not failed and verdict.reason is None:
             self._race(check, subject, verdict)
+
+    def _scenarios(self, rule: Kind) -> int:
+        if rule.commits:
+            return self._effort.races
+        return self._effort.drawn if rule.varies else self._effort.scenarios
 
     def _begin(self, stated: Begun) -> list[Pair]:
         """What is drawn for several checks of a table, which mostly come one after the other."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Catalog
 from harness.probes import Refusal
-from harness.probes.family import show
-from harness.probes.reply import of_root
+from harness.probes.family import shorten
+from harness.probes.reply import of_diagnostic, of_root
 
 if TYPE_CHECKING:
     import psycopg
@@ -62,7 +62,8 @@ class Answer:
     @property
     def words(self) -> str:
         """With the first rows that it returned."""
-        rows = [show(dict(zip(self.columns, row, strict=True))) for row in self.returned[:SHOWN]]
+        named = (zip(self.columns, row, strict=True) for row in self.returned[:SHOWN])
+        rows = [", ".join(f"{column} = {shorten(value)}" for column, value in row) for row in named]
         more = ", …" if len(self.returned) > SHOWN else ""
         return f"{self}: {', '.join(f'({row})' for row in rows)}{more}" if rows else str(self)
 
@@ -125,18 +126,7 @@ class Contender:
         diag = psycopg.errors.Diagnostic(result)
         if diag.sqlstate is None:
             raise psycopg.OperationalError(f"session {self.name} is gone")
-        refusal = Refusal(
-            sqlstate=diag.sqlstate,
-            schema=diag.schema_name or "",
-            table=diag.table_name or "",
-            column=diag.column_name or "",
-            constraint=diag.constraint_name or "",
-            datatype=diag.datatype_name or "",
-            message=diag.message_primary or "",
-            context=diag.context or "",
-            detail=diag.message_detail or "",
-        )
-        return Answer(of_root(self._catalog, refusal), "")
+        return Answer(of_root(self._catalog, of_diagnostic(diag)), "")
 
 
 class Watcher:

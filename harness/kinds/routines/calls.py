@@ -22,6 +22,7 @@ class Calls:
     then: Sequence[str]
     types: Mapping[str, str]
     results: Results
+    commits: bool
 
     @classmethod
     def of(
@@ -32,6 +33,7 @@ class Calls:
         call: Sequence[str],
         then: Sequence[str],
         at_once: bool,
+        commits: bool,
     ) -> Calls:
         """Raises ``psycopg.Error`` if the database does not know what is called, and :class:`Unreliable`."""
         types: dict[str, str] = {}
@@ -45,7 +47,7 @@ class Calls:
             types[name] = subject.oracle.described(tried)[0][1]
         for each in filter(_is_query, call):
             subject.oracle.described(typed(each, types))
-        return cls(before, call, then, types, Results.of(subject, call, then, types, at_once))
+        return cls(before, call, then, types, Results.of(subject, call, then, types, at_once), commits)
 
     def probes(
         self, values: Mapping[str, Value], settings: Mapping[str, str], refused: Refused | None
@@ -71,7 +73,7 @@ class Calls:
         known = {name: shorten(value.text) for name, value in values.items()}
         known |= {name: each for name, each in chosen.items() if len(self.before[name]) > 1}
         of_choice = "".join(f", ${name} = {each}" for name, each in known.items() if name in chosen)
-        words = _Words(self.call, settings, known)
+        words = _Words(self.call, settings, known, self.commits)
 
         def probe(count: int, wanted: Accepted | Refused, aspect: str, query: str | None = None) -> Probe:
             statements, then = calls[:count], None
@@ -80,8 +82,9 @@ class Calls:
                 statements = results.remembering(statements)
                 asked = f"{results.relations()}select ({sql.bind(query, bound)}\n)::text"
                 then = Then(asked, "true", one_line(query))
+            *ahead, last = statements
             return Probe(
-                Execute(";\n".join(statements)),
+                Execute(last if self.commits else ";\n".join(statements)),
                 wanted,
                 f"{aspect}{of_choice}",
                 words.of(count),
@@ -89,6 +92,7 @@ class Calls:
                 then,
                 "; ".join(before) or None,
                 unmasked=True,
+                ahead=tuple(map(Execute, ahead)) if self.commits else None,
             )
 
         if refused is not None:
@@ -103,18 +107,20 @@ class Calls:
 
 @dataclass(frozen=True)
 class _Words:
-    """Calls for a report, with who sends them and what their variables stand for."""
+    """Calls for a report, with who sends them, what their variables stand for and whether each is committed."""
 
     call: Sequence[str]
     settings: Mapping[str, str]
     known: Mapping[str, str]
+    commits: bool
 
     def of(self, count: int) -> str:
         calls = self.call[:count]
         role = f" as {self.settings['role']}" if "role" in self.settings else ""
         named = {name for each in calls for name in sql.variables(each)}
         stand = ", ".join(f"${name} = {each}" for name, each in self.known.items() if name in named)
-        return f"{one_line('; '.join(calls))}{role}{f' with {stand}' if stand else ''}:"
+        sent = [f"begin; {each}; commit" if self.commits and not sql.is_call(each) else each for each in calls]
+        return f"{one_line('; '.join(sent))}{role}{f' with {stand}' if stand else ''}:"
 
 
 def _keep(name: str, expression: str) -> str:
