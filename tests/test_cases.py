@@ -236,6 +236,26 @@ def test_the_script_shows_the_fault_in_psql(
         assert shown in probe, output
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("each_refused_by_itself", ["ERROR:  unbalanced"]), ("by_a_clock_that_stands_still", ["INSERT 0 1", "f"])],
+)
+def test_the_script_of_calls_that_are_committed(
+    name: str, shown: list[str], server: Server, maintenance: Connection, tmp_path: Path
+) -> None:
+    case = next(case for case in CASES if (case.kind, case.name) == ("routine", name))
+    scratch, outcomes = prove(case, server, maintenance, tmp_path)
+    script = counterexamples(outcomes)[0].script
+    assert script is not None
+    output = _psql(server, scratch.made[0], script)
+    scratch.drop(scratch.made[0])
+    assert not scratch.made, "a clone was left behind"
+    assert "can be thrown away" in script
+    assert output.splitlines().count("BEGIN") == script.splitlines().count("begin;") > 0
+    for each in shown:
+        assert each in output, output
+
+
 def test_given_rows_are_shown_also_where_a_guard_was_passed_by(
     server: Server, maintenance: Connection, tmp_path: Path
 ) -> None:

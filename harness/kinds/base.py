@@ -275,6 +275,11 @@ class Kind:
         return iter(())
 
     @property
+    def commits(self) -> bool:
+        """Whether its scenarios are committed, rows and statements each by themselves: in clones, not in savepoints."""
+        return False
+
+    @property
     def concurrently(self) -> tuple[str, ...]:
         """The isolation levels in which the rule is also proven between two transactions."""
         return ()

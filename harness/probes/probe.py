@@ -123,7 +123,8 @@ class Probe:
     ``settings`` hold for this statement alone (``role``, a claims setting …); ``before`` is a query asked ahead of
     them, by whom the tool is connected as. ``unmasked`` means that it has to come out as wanted whatever other rules
     are declared: refused by one of them, it is wrong and not masked; ``answers_for`` are tables whose rules alone mask
-    nothing, because what a trigger writes there has to keep them.
+    nothing, because what a trigger writes there has to keep them. ``ahead`` are statements that are committed before
+    it, each by itself: then it is committed, too. Of all other probes, which are undone, it is None.
     """
 
     statement: Statement
@@ -136,3 +137,4 @@ class Probe:
     required: bool = True
     unmasked: bool = False
     answers_for: tuple[TableName, ...] = ()
+    ahead: tuple[Statement, ...] | None = None

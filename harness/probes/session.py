@@ -12,10 +12,10 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from harness.catalog.model import Catalog, Column
 from harness.probes.disturbance import CONFLICTS, DEADLOCK, PAUSES, Disturbed, conflicts, of_error, others
@@ -26,7 +26,7 @@ from harness.probes.patience import Endless, Patience
 from harness.probes.probe import Probe
 from harness.probes.reply import Refusal, Reply, of_root
 from harness.probes.scenario import Scenario
-from harness.probes.shapes import Shapes
+from harness.probes.shapes import AT_COMMIT, Shapes
 from harness.probes.statement import Statement
 from harness.project.model import TableName
 
@@ -44,6 +44,14 @@ BATCH = 2000
 FUNCTIONS = 8
 """Functions kept at a time. PostgreSQL forgets the plans of one only when it is replaced and called again, and looks
 through all it remembers whenever anything in the catalog changes: with hundreds of them it does nothing else."""
+
+
+class Tries(Protocol):
+    """What tries scenarios on a server."""
+
+    def run(self, scenarios: Sequence[Scenario]) -> list[Answer]: ...
+    def replies(self, scenario: Scenario) -> list[Reply] | Refusal: ...
+    def cancel(self) -> None: ...
 
 
 class Session:
@@ -109,7 +117,8 @@ class Session:
         """The answer to a scenario whose probes are each sent by themselves, after the rows that stand before."""
         for number, statement in enumerate(scenario.setup, 1):
             answer = self._alone(Scenario(scenario.setup[:number], ()), statement, patience)
-            if isinstance(answer, Refusal):
+            # What waits for the end of the transaction waits for the rows to come, too.
+            if isinstance(answer, Refusal) and not (answer.at_commit and number < len(scenario.setup)):
                 return answer
         found: list[Reply | Tally] = []
         for probe in scenario.one_by_one().probes:
@@ -235,7 +244,7 @@ class Session:
         if replies and replies[-1].place == 0:
             refusal = replies[-1].reply.refusal
             assert refusal is not None
-            return refusal
+            return replace(refusal, at_commit=replies[-1].member == AT_COMMIT)
         if any(line.unreadable for line in replies):
             return _regrouped(scenario, self._run([scenario.one_by_one()])[0])
         found: list[Reply | Tally] = []

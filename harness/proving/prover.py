@@ -28,9 +28,10 @@ from harness.probes import Endless, Patience, Session
 from harness.probes.disturbance import CONFLICTS, PAUSES, Disturbed, of_error
 from harness.project.model import Project, TableName
 from harness.proving import bug
+from harness.proving.commits import Commits
 from harness.proving.effort import Effort as Effort
 from harness.proving.opaque import Opaque
-from harness.proving.racing import Contest, compete
+from harness.proving.racing import REPLAYS, Contest, compete
 from harness.proving.refusals import Refusals
 from harness.proving.reproduction import counterexample, schedule
 from harness.proving.trial import SETUP, Trial, attempt
@@ -68,6 +69,7 @@ class Prover:
         self._databases = databases
         self._effort = effort
         self._spoilt = False
+        self._patience = Patience(effort.timeout)  # a trigger that never ends must not hold up everything else
         self._open()
         self._beside: dict[TableName, list[Kind]] = {}
         self._touched: dict[TableName, frozenset[str]] = {}
@@ -92,14 +94,12 @@ class Prover:
             # Of its own, since rows are tried while others are drawn.
             self._trying = self._databases.connect(database)
             opened.callback(self._trying.close)
-            # A trigger that never ends must not hold up everything else.
-            patience = Patience(self._effort.timeout)
             self._connection.execute("set statement_timeout = '5min'")
-            self._trying.execute(f"set statement_timeout = {patience.batch}".encode())
+            self._trying.execute(f"set statement_timeout = {self._patience.batch}".encode())
             self.catalog = read(self._connection, self._project.ledger_schema)
             self._hear()
             companions = (self._connection.info.backend_pid,)
-            self._session = Session(self._trying, self.catalog, companions, patience)
+            self._session = Session(self._trying, self.catalog, companions, self._patience)
             self._roles = Roles(self._connection)
             self._opened = opened.pop_all()  # from here on it is for __exit__ to close them
 
@@ -238,9 +238,9 @@ class Prover:
             stated = None
         if stated is not None:
             trial = attempt(
-                self._session,
+                Commits(self._databases, self.catalog, self._patience) if rule.commits else self._session,
                 stated,
-                scenarios=self._effort.drawn if rule.varies else min(self._effort.scenarios, rule.drawn or MOST),
+                scenarios=self._scenarios(rule),
                 seeded=self._effort.seed,
                 shrink=self._effort.shrink,
                 own=self._refusals.of(check),
@@ -248,12 +248,18 @@ class Prover:
                 barred=lambda probe, refusal: self._refusals.bars(check, probe, refusal),
                 ready=self._begin(stated) if isinstance(stated, Begun) else None,
                 opaque=self._opaque if rule.about_triggers else self._opaque_at_all,
+                replays=REPLAYS if rule.commits else None,
             )
             verdict.add_trial(check, trial, self._undeclared)
             failed = trial.failure is not None
             verdict.notes += [] if failed else rule.notes(subject, trial.shown)
         if rule.concurrently and not failed and verdict.reason is None:
             self._race(check, subject, verdict)
+
+    def _scenarios(self, rule: Kind) -> int:
+        if rule.commits:
+            return self._effort.races
+        return self._effort.drawn if rule.varies else min(self._effort.scenarios, rule.drawn or MOST)
 
     def _begin(self, stated: Begun) -> list[Pair]:
         """What is drawn for several checks of a table, which mostly come one after the other."""
@@ -381,7 +387,7 @@ class _Verdict:
     def add_trial(self, check: Check, trial: Trial, undeclared: Undeclared) -> None:
         self.probes += trial.probes
         if trial.failure is not None:
-            found = counterexample(check, trial.failure.setup, trial.failure.probe, trial.failure.reply)
+            found = counterexample(check, trial.failure, undeclared.catalog)
             # An example of what happens says more than a line of the catalog.
             self.broken.insert(0, found)
         elif trial.refused is not None and not trial.shown:

@@ -23,6 +23,7 @@ from harness.probes import (
     Accepted,
     Answer,
     Endless,
+    Execute,
     Family,
     Insert,
     Probe,
@@ -30,13 +31,14 @@ from harness.probes import (
     Refused,
     Reply,
     Scenario,
-    Session,
     Statement,
     Tally,
+    Tries,
     Verdict,
     judge,
 )
 from harness.probes.disturbance import Disturbed
+from harness.probes.settling import IMMEDIATE
 from harness.proving.conveyor import Conveyor
 from harness.proving.draws import watched
 from harness.proving.opaque import Blame, Opaque
@@ -98,7 +100,7 @@ class _Enough(BaseException):
 
 
 def attempt(
-    session: Session,
+    session: Tries,
     stated: st.SearchStrategy[Scenario] | Begun,
     *,
     scenarios: int,
@@ -109,12 +111,13 @@ def attempt(
     barred: Callable[[Probe, Refusal], bool] = lambda probe, refusal: False,
     ready: Iterable[Pair] | None = None,
     opaque: Opaque = Opaque(),  # noqa: B008 - frozen
+    replays: int | None = None,
 ) -> Trial:
     """Tries up to ``scenarios`` scenarios. ``own`` are the refusals of the check's rule, ``others`` those
     of all others that may be behind what was refused.
 
     A probe that is ``barred`` by another rule need not be seen. ``ready`` are the pairs that would be drawn, where they
-    have been drawn before.
+    have been drawn before. A failure is shrunk by so many ``replays`` at most.
     """
     examine = _Examiner(session, tuple(own), others, barred, opaque)
     trial = Trial()
@@ -140,13 +143,13 @@ def attempt(
         scenarios *= MORE
         run(scenarios, None)
     if trial.failure is not None and shrink:
-        trial.failure = _smallest(examine, stated, scenarios, seeded, trial.failure)
+        trial.failure = _smallest(examine, stated, scenarios, seeded, trial.failure, replays or REPLAYS)
     return trial
 
 
 @dataclass(frozen=True)
 class _Examiner:
-    session: Session
+    session: Tries
     own: tuple[Refused, ...]
     others: Callable[[Refusal], Iterable[Refused]]
     barred: Callable[[Probe, Refusal], bool]
@@ -216,6 +219,9 @@ class _Examiner:
             return None
         if not scenario.setup:
             raise AssertionError(f"no record could be made of what the probes say: {refusal}")
+        if refusal.at_commit:
+            probe = Probe(Execute(IMMEDIATE), Accepted(), SETUP, "what stands before:")
+            return Failure(scenario.setup, probe, Reply(refusal))
         inserts = [statement for statement in scenario.setup if isinstance(statement, Insert)]
         statement = next((insert for insert in inserts if insert.table == refusal.table_name), scenario.setup[-1])
         probe = Probe(statement, Accepted(), SETUP, "a row that keeps every declared rule")
@@ -259,7 +265,12 @@ def _feed(strategy: st.SearchStrategy[T], count: int, seeded: int, put: Callable
 
 
 def _smallest(
-    examine: _Examiner, stated: st.SearchStrategy[Scenario] | Begun, count: int, seeded: int, first: Failure
+    examine: _Examiner,
+    stated: st.SearchStrategy[Scenario] | Begun,
+    count: int,
+    seeded: int,
+    first: Failure,
+    most: int,
 ) -> Failure:
     """The smallest case in which the same aspect fails; the first one found if it does not fail again."""
     aspect = first.probe.aspect
@@ -273,8 +284,8 @@ def _smallest(
     if isinstance(stated, Begun):
         # Not the strategy of what is built from pairs: Hypothesis would draw others.
         build = stated.build
-        return smallest(stated.pairs, count, seeded, lambda pair: failing(build(pair)), first, REPLAYS)
-    return smallest(stated, count, seeded, failing, first, REPLAYS)
+        return smallest(stated.pairs, count, seeded, lambda pair: failing(build(pair)), first, most)
+    return smallest(stated, count, seeded, failing, first, most)
 
 
 def smallest(
