@@ -149,7 +149,7 @@ class ChecksFile(pytest.File):
         try:
             return [check for check in bench.checks if check.place.path == shown]
         except HarnessError as error:
-            own = list(read_file(self.path, shown, module, KINDS))
+            own = list(read_file(self.path, shown, module, KINDS, bench.project.shared))
             if error.place is None or error.place.path == shown:
                 raise
             # Another file is at fault and says so where it is collected; where it is not, these items will.

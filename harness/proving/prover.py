@@ -470,6 +470,7 @@ class _Verdict:
             counterexamples=tuple(self.broken),
             again=self.again,
             traceback=bug.text(self.error) if self.error is not None else None,
+            shared=check.shared,
         )
 
 

@@ -258,6 +258,17 @@ def test_steps_of_two_sessions() -> None:
     assert document["checks"][0]["counterexamples"][0]["steps"] == ["1 A: begin", long, "3 A: commit"]
 
 
+def test_where_the_text_of_a_shared_check_stands() -> None:
+    shared = Place(Path("project.yml"), 12, 9)
+    broken, unreliable = (replace(each, shared=shared) for each in (BROKEN, UNRELIABLE))
+    for each in (broken, unreliable):
+        assert "shared: project.yml:12:9" in words.lines(each)
+    assert words.lines(replace(PROVED, shared=shared)) == []
+    found = json.loads(json_report.render(RUN, [broken, PROVED], 1.0))["checks"]
+    assert found[0]["shared"] == {"path": "project.yml", "line": 12, "column": 9}
+    assert "shared" not in found[1]
+
+
 def test_nothing_in_a_value_moves_the_cursor() -> None:
     rows = (("shop.orders", {"note": "a  b\n\x1b[2J\u202e", "gone": None}),)
     lines = words.lines(replace(BROKEN, counterexamples=(Counterexample("two\nlines", "\x07", rows),)))
