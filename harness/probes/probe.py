@@ -113,7 +113,8 @@ class Probe:
     ``settings`` hold for this statement alone (``role``, a claims setting …); ``before`` is a query asked ahead of
     them, by whom the tool is connected as. ``unmasked`` means that it has to come out as wanted whatever other rules
     are declared: refused by one of them, it is wrong and not masked; ``answers_for`` are tables whose rules alone mask
-    nothing, because what a trigger writes there has to keep them.
+    nothing, because what a trigger writes there has to keep them. Custom settings are as production has them:
+    ``never_set`` in the session, or ``left_empty`` by an earlier transaction, as PostgreSQL leaves what it had set.
     """
 
     statement: Statement
@@ -126,3 +127,5 @@ class Probe:
     required: bool = True
     unmasked: bool = False
     answers_for: tuple[TableName, ...] = ()
+    never_set: tuple[str, ...] = ()
+    left_empty: tuple[str, ...] = ()

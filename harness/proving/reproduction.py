@@ -21,17 +21,33 @@ HEADER = """\
 --
 -- Run it with psql on a database that has the schema applied. It leaves nothing behind.
 \\set ON_ERROR_STOP off
-begin;
+{state}begin;
 """
 
 
 def counterexample(check: Check, setup: tuple[Statement, ...], probe: Probe, reply: Reply) -> Counterexample:
     """The words and the script for a probe that went wrong."""
     words = wanted(probe), caught(probe, reply)
-    header = HEADER.format(name=check.name, place=check.place, wanted=one_line(words[0]), caught=one_line(words[1]))
+    header = HEADER.format(
+        name=check.name,
+        place=check.place,
+        wanted=one_line(words[0]),
+        caught=one_line(words[1]),
+        state=_left_empty(probe),
+    )
     script = header + "".join(f"{line}\n" for line in _script(setup, probe)) + "rollback;\n"
     rows = tuple(_rows([*setup, probe.statement]))
     return Counterexample(wanted=words[0], caught=words[1], rows=rows, script=script)
+
+
+def _left_empty(probe: Probe) -> str:
+    """An earlier transaction that set what the probe finds empty."""
+    if not probe.left_empty:
+        return ""
+    sets = "".join(f"{each};\n" for each in assume(dict.fromkeys(probe.left_empty, "x")))
+    return (
+        f"\n-- An earlier transaction: what it set is empty for the rest of the session.\nbegin;\n{sets}rollback;\n\n"
+    )
 
 
 BY_HAND = """\
