@@ -262,6 +262,10 @@ class Kind:
         """The roles that its probes take on."""
         return ()
 
+    def settings(self) -> tuple[str, ...]:
+        """The settings that its probes set: those of its claims, where it has some."""
+        return tuple(getattr(self, "claims", None) or ())
+
     def facts(self, subject: Subject) -> Iterator[Fact]:
         """What the catalog alone can show."""
         return iter(())

@@ -124,7 +124,9 @@ class Probe:
     them, by whom the tool is connected as. ``unmasked`` means that it has to come out as wanted whatever other rules
     are declared: refused by one of them, it is wrong and not masked; ``answers_for`` are tables whose rules alone mask
     nothing, because what a trigger writes there has to keep them. ``ahead`` are statements that are committed before
-    it, each by itself: then it is committed, too. Of all other probes, which are undone, it is None.
+    it, each by itself: then it is committed, too. Of all other probes, which are undone, it is None. Custom settings
+    are as production has them: ``never_set`` in the session, or ``left_empty`` by an earlier transaction, as PostgreSQL
+    leaves what it had set.
     """
 
     statement: Statement
@@ -138,3 +140,5 @@ class Probe:
     unmasked: bool = False
     answers_for: tuple[TableName, ...] = ()
     ahead: tuple[Statement, ...] | None = None
+    never_set: tuple[str, ...] = ()
+    left_empty: tuple[str, ...] = ()

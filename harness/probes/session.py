@@ -24,6 +24,7 @@ from harness.probes.family import Family, Tally
 from harness.probes.loops import UNREADABLE, LoopShape
 from harness.probes.patience import Endless, Patience
 from harness.probes.probe import Probe
+from harness.probes.renewal import Renewal
 from harness.probes.reply import Refusal, Reply, of_root
 from harness.probes.scenario import Scenario
 from harness.probes.shapes import AT_COMMIT, Shapes
@@ -60,7 +61,8 @@ class Session:
     With ``patience`` a batch that takes longer is cancelled, and its probes are tried one by one. The connection's
     ``statement_timeout`` must be that of a batch. ``companions`` are the processes of other sessions of ours in that
     database. What met a session that is none of these is tried again; where it does so each time,
-    :class:`~harness.probes.disturbance.Disturbed` is raised.
+    :class:`~harness.probes.disturbance.Disturbed` is raised. By its ``renewal`` it gets a connection in which no custom
+    setting was ever set.
     """
 
     def __init__(
@@ -69,8 +71,10 @@ class Session:
         catalog: Catalog,
         companions: Sequence[int] = (),
         patience: Patience | None = None,
+        renewal: Renewal | None = None,
     ) -> None:
         self._connection = connection
+        self._renewal = renewal
         self._companions = companions
         self._said: set[tuple[str, str]] = set()
         self._catalog = catalog
@@ -85,7 +89,20 @@ class Session:
         Raises :class:`Endless` at a statement that is cancelled also by itself.
         """
         self._given_up = False
-        return self._run(scenarios)
+        if not any(map(_never_set, itertools.chain.from_iterable(each.probes for each in scenarios))):
+            return self._run(scenarios)
+        # First, for once it was set a setting is empty for the rest of the session.
+        self.refresh()
+        first = self._run([replace(each, probes=tuple(filter(_never_set, each.probes))) for each in scenarios])
+        rest = [replace(each, probes=tuple(itertools.filterfalse(_never_set, each.probes))) for each in scenarios]
+        return [_merged(*each) for each in zip(scenarios, first, self._run(rest), strict=True)]
+
+    def refresh(self) -> None:
+        """Goes on over a new connection, if a custom setting was ever set in this one."""
+        if self._renewal is not None and self._renewal.due(self._connection):
+            self._connection.close()
+            self._connection = self._renewal.connect()
+            self._functions.clear()
 
     def _run(self, scenarios: Sequence[Scenario]) -> list[Answer]:
         readable = [self._readable(scenario) for scenario in scenarios]
@@ -319,6 +336,18 @@ def _regrouped(scenario: Scenario, answer: Answer) -> Answer:
         else:
             found.append(next(replies))
     return found
+
+
+def _never_set(probe: Probe | Family) -> bool:
+    return isinstance(probe, Probe) and bool(probe.never_set)
+
+
+def _merged(scenario: Scenario, first: Answer, rest: Answer) -> Answer:
+    """The answers to the probes that were tried first and to the rest, in the order of all."""
+    if isinstance(first, Refusal) or isinstance(rest, Refusal):
+        return first if isinstance(first, Refusal) else rest
+    early, late = iter(first), iter(rest)
+    return [next(early if _never_set(probe) else late) for probe in scenario.probes]
 
 
 def _batches(scenarios: Sequence[Scenario]) -> Iterator[list[Scenario]]:

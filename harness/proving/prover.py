@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +26,9 @@ from harness.kinds.touched_on_update import TouchedOnUpdate
 from harness.outcome import Counterexample, Outcome, Status
 from harness.probes import Endless, Patience, Session
 from harness.probes.disturbance import CONFLICTS, PAUSES, Disturbed, of_error
+from harness.probes.renewal import Renewal
 from harness.project.model import Project, TableName
-from harness.proving import bug
+from harness.proving import bug, unset
 from harness.proving.commits import Commits
 from harness.proving.effort import Effort as Effort
 from harness.proving.opaque import Opaque
@@ -91,17 +92,37 @@ class Prover:
             database = self._clone()
             self._connection = self._databases.connect(database)
             opened.callback(self._connection.close)
-            # Of its own, since rows are tried while others are drawn.
-            self._trying = self._databases.connect(database)
-            opened.callback(self._trying.close)
             self._connection.execute("set statement_timeout = '5min'")
-            self._trying.execute(f"set statement_timeout = {self._patience.batch}".encode())
             self.catalog = read(self._connection, self._project.ledger_schema)
             self._hear()
+
+            def connect() -> psycopg.Connection[Any]:
+                self._trying = self._databases.connect(database)
+                self._trying.execute(f"set statement_timeout = {self._patience.batch}".encode())
+                return self._trying
+
+            # Of its own, since rows are tried while others are drawn.
+            connect()
+            opened.callback(lambda: self._trying.close())
+            self._renewal = self._renewed_by(connect)
             companions = (self._connection.info.backend_pid,)
-            self._session = Session(self._trying, self.catalog, companions, self._patience)
+            self._session = Session(self._trying, self.catalog, companions, self._patience, self._renewal)
             self._roles = Roles(self._connection)
             self._opened = opened.pop_all()  # from here on it is for __exit__ to close them
+
+    def _renewed_by(self, connect: Callable[[], psycopg.Connection[Any]]) -> Renewal:
+        """When the session that tries is replaced, and what a role without claims may find left empty in one."""
+        declared = [check for check in self._declared if id(check) not in self._unheard]
+        untold = any(each.name is None for each in self.catalog.settings)
+        renewal = Renewal(connect, unset.ever_set(declared, self.catalog), untold).seen_from(self._trying)
+        self._left = tuple(each for each in unset.left(declared, self.catalog) if each in renewal.settings)
+        return renewal
+
+    def _forget(self) -> None:
+        """Sees to it that no setting is left in a session from another check. Expressions hardly ever set one."""
+        if replace(self._renewal, untold=False).due(self._connection):
+            self._renew()
+        self._session.refresh()
 
     def _hear(self) -> None:
         """What all checks say of rows and refusals. An error in what one says costs that one alone."""
@@ -176,6 +197,7 @@ class Prover:
         import psycopg
 
         try:
+            self._forget()
             self._examine(check, verdict)
         except Missing as missing:
             verdict.broken.append(Counterexample("what the check names is in the database", str(missing)))
@@ -231,7 +253,7 @@ class Prover:
             return
         failed = False
         try:
-            stated = rule.scenarios(subject)
+            stated = unset.in_both_states(rule.scenarios(subject), self._left)
         except (Missing, Unreliable, Unfillable, Unsupported):
             if not verdict.broken:
                 raise

@@ -26,6 +26,7 @@ HEADER = """\
 --
 -- {how}
 \\set ON_ERROR_STOP off
+{state}\
 """
 
 UNDONE = "Run it with psql on a database that has the schema applied. It leaves nothing behind."
@@ -42,12 +43,23 @@ def counterexample(check: Check, failure: Failure, catalog: Catalog) -> Countere
         wanted=one_line(words[0]),
         caught=one_line(words[1]),
         how=UNDONE if probe.ahead is None else COMMITTED,
+        state=_left_empty(probe),
     )
     settled = settle(catalog) if probe.aspect != SETUP else ()
     lines = _script(setup, probe, settled) if probe.ahead is None else _committed(setup, probe)
     script = header + "".join(f"{line}\n" for line in lines)
     rows = tuple(_rows([*setup, probe.statement]))
     return Counterexample(wanted=words[0], caught=words[1], rows=rows, script=script)
+
+
+def _left_empty(probe: Probe) -> str:
+    """An earlier transaction that set what the probe finds empty."""
+    if not probe.left_empty:
+        return ""
+    sets = "".join(f"{each};\n" for each in assume(dict.fromkeys(probe.left_empty, "x")))
+    return (
+        f"\n-- An earlier transaction: what it set is empty for the rest of the session.\nbegin;\n{sets}rollback;\n\n"
+    )
 
 
 BY_HAND = """\

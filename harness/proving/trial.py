@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
@@ -144,6 +144,8 @@ def attempt(
         run(scenarios, None)
     if trial.failure is not None and shrink:
         trial.failure = _smallest(examine, stated, scenarios, seeded, trial.failure, replays or REPLAYS)
+    if trial.failure is not None:
+        trial.failure = examine.fewest_settings(trial.failure)
     return trial
 
 
@@ -186,7 +188,20 @@ class _Examiner:
         for place, blame in excused.items():
             if failures[place].probe.required:
                 trial.opaque.setdefault(failures[place].probe.aspect, blame)
-        return next((failure for place, failure in enumerate(failures) if place not in excused), None)
+        found = next((failure for place, failure in enumerate(failures) if place not in excused), None)
+        return found and _in_states(found, probes)
+
+    def fewest_settings(self, failure: Failure) -> Failure:
+        """The same with the one setting that is to blame, where several were left empty."""
+        names = failure.probe.left_empty
+        for name in names if len(names) > 1 else ():
+            others = tuple(each for each in names if each != name)
+            one = Scenario(failure.setup, (replace(failure.probe, left_empty=(name,), never_set=others),))
+            with suppress(Endless, Disturbed):
+                found = self.scenario(Trial(), one, self.session.run([one])[0])
+                if found is not None and found.probe.aspect == failure.probe.aspect:
+                    return replace(found, probe=replace(found.probe, never_set=()))
+        return failure
 
     def _books(self, trial: Trial, probe: Probe, reply: Reply) -> bool:
         """Books what one probe showed; whether it went wrong."""
@@ -227,6 +242,15 @@ class _Examiner:
         probe = Probe(statement, Accepted(), SETUP, "a row that keeps every declared rule")
         before = scenario.setup[: scenario.setup.index(statement)]
         return Failure(before, probe, Reply(refusal))
+
+
+def _in_states(failure: Failure, failed: Iterable[Probe]) -> Failure:
+    """A failure that says of settings that nobody set only what matters: nothing, if it fails in either state."""
+    probe = failure.probe
+    alike = (each for each in failed if not each.never_set and each.statement == probe.statement)
+    if probe.never_set and any(each.left_empty and each.value == probe.value for each in alike):
+        return replace(failure, probe=replace(probe, never_set=()))
+    return failure
 
 
 def _told(trial: Trial, probe: Probe | Family, found: Reply | Tally) -> Iterator[tuple[Probe, Reply]]:
@@ -281,11 +305,15 @@ def _smallest(
             return examine.scenario(Trial(), tried, examine.session.run([tried])[0])
         return None
 
+    def told(found: Failure) -> Failure:
+        # One state alone was tried: whether it matters is known from the first.
+        return found if first.probe.never_set else replace(found, probe=replace(found.probe, never_set=()))
+
     if isinstance(stated, Begun):
         # Not the strategy of what is built from pairs: Hypothesis would draw others.
         build = stated.build
-        return smallest(stated.pairs, count, seeded, lambda pair: failing(build(pair)), first, most)
-    return smallest(stated, count, seeded, failing, first, most)
+        return told(smallest(stated.pairs, count, seeded, lambda pair: failing(build(pair)), first, most))
+    return told(smallest(stated, count, seeded, failing, first, most))
 
 
 def smallest(
