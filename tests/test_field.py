@@ -6,6 +6,7 @@ One folder for each in ``tests/cases/field``; in it one project for each variant
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
@@ -52,9 +53,18 @@ VARIANTS = list(_variants())
 
 def proved(project: Path, server: Server, seed: int) -> list[Outcome]:
     """The outcomes of all checks of a project, one after the other in one process."""
+    make_roles(project, server)
     target = make_conninfo(**server.conninfo)
     with closing(Workbench(project, Options(target=target, seed=seed))) as bench:
         return [bench.prove(check) for check in bench.checks]
+
+
+def make_roles(project: Path, server: Server) -> None:
+    """Makes the roles that its schema makes: on a server that is given by a connection string none are made."""
+    with server.connect() as connection:
+        for name in re.findall(r"create role (\w+)", (project / "schema.sql").read_text(encoding="utf-8")):
+            if connection.execute("select from pg_roles where rolname = %s", [name]).fetchone() is None:
+                connection.execute(f"create role {name}".encode())
 
 
 def said(outcome: Outcome) -> str:

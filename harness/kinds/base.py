@@ -80,7 +80,8 @@ class Subject:
     """What a check is about, with all it takes to look into it.
 
     ``filled`` gives a connection to a database in which a table is full of rows. From what other checks say come
-    ``touched`` (columns that a trigger writes itself, of every table), ``primary_key`` and ``declared_indexes``.
+    ``touched`` (columns that a trigger writes itself, of every table), ``primary_key`` and ``declared_indexes``;
+    ``beside`` are the rules of all checks of the table.
     ``variety`` is how many rows are tried of each that is drawn.
     """
 
@@ -96,6 +97,7 @@ class Subject:
     touched: Mapping[TableName, frozenset[str]] = field(default_factory=dict)
     primary_key: tuple[str, ...] = ()
     declared_indexes: frozenset[str] = frozenset()
+    beside: tuple[Kind, ...] = ()
     variety: int = 1
 
     @property

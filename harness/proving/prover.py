@@ -283,6 +283,7 @@ class Prover:
             touched=self._touched,
             primary_key=next((rule.primary_key for rule in beside if isinstance(rule, PrimaryKey)), ()),
             declared_indexes=frozenset(rule.subject for rule in beside),
+            beside=tuple(beside),
             variety=self._effort.variety if check.rule.varies else 1,
         )
 
@@ -349,13 +350,16 @@ class _Verdict:
             self._hidden(trial)
 
     def _hidden(self, trial: Trial) -> None:
-        """What no probe showed, each time because something else had its say first."""
+        """What no probe showed, each time because something else had its say first, or because it got to no row."""
         for aspect, mask in trial.masked.items():
             if aspect not in trial.shown and aspect not in trial.opaque:
                 self.reason = f"'{aspect}' was never seen: each time it was {mask}; if that is meant, say `implied_by:`"
         for aspect, blame in trial.opaque.items():
             if aspect not in trial.shown and aspect != SETUP:
                 self.reason = f"'{aspect}' was never seen: each time it met {blame}"
+        unreached = {aspect: why for aspect, why in trial.unreached.items() if aspect not in trial.shown}
+        for aspect, why in [*unreached.items()][:1]:
+            self.reason = f"'{aspect}' was never tried: {why}"
 
     def add_contest(self, check: Check, contest: Contest) -> None:
         self.probes += contest.commands

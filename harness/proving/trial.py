@@ -37,6 +37,7 @@ from harness.probes import (
     judge,
 )
 from harness.probes.disturbance import Disturbed
+from harness.probes.shapes import UNTRIED
 from harness.proving.conveyor import Conveyor
 from harness.proving.draws import watched
 from harness.proving.opaque import Blame, Opaque
@@ -74,7 +75,8 @@ class Failure:
 class Trial:
     """What was tried and what it showed. ``refused`` is how the setup failed by a rule that is declared elsewhere.
 
-    ``opaque`` are the aspects that came out wrong by triggers or rewrite rules of which nothing is said, with those.
+    ``opaque`` are the aspects that came out wrong by triggers or rewrite rules of which nothing is said, with those;
+    ``unreached`` those that a role did not get to a row for, with the reason.
     """
 
     probes: int = 0
@@ -83,6 +85,7 @@ class Trial:
     masked: dict[str, Refusal] = field(default_factory=dict)
     opaque: dict[str, Blame] = field(default_factory=dict)
     untried: Refusal | None = None
+    unreached: dict[str, str] = field(default_factory=dict)
     refused: Refusal | None = None
     failure: Failure | None = None
 
@@ -188,12 +191,24 @@ class _Examiner:
         verdict = judge(probe, reply, self.others(reply.refusal) if reply.refusal else ())
         if verdict is Verdict.AS_WANTED:
             trial.shown.add(probe.aspect)
+        elif verdict is Verdict.UNTRIED and probe.reaches:
+            if probe.required:
+                self._unreached(trial, probe.aspect, probe.reaches, reply)
         elif verdict is Verdict.UNTRIED:
             trial.untried = reply.refusal
         elif verdict is Verdict.MASKED and reply.refusal is not None and self._hides(probe, reply.refusal):
             trial.masked.setdefault(probe.aspect, reply.refusal)
             trial.opaque |= self._by_opaque(probe.aspect, reply.refusal)
         return verdict is Verdict.WRONG
+
+    def _unreached(self, trial: Trial, aspect: str, reaches: str, reply: Reply) -> None:
+        """Books why a role got to no row; of several reasons that of the statement which got furthest."""
+        if reply.refusal is None:
+            trial.unreached[aspect] = reaches
+        elif reply.refusal.sqlstate == UNTRIED:
+            trial.unreached.setdefault(aspect, reply.refusal.message)
+        else:
+            trial.unreached[aspect] = f"{reply.refusal.message} ({reply.refusal.sqlstate})"
 
     def _hides(self, probe: Probe, refusal: Refusal) -> bool:
         """Whether something that has to be seen was not."""
