@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -16,14 +17,27 @@ from harness.kinds._changes import differs
 from harness.kinds._records import VARIABLES, Look, Pair, Records
 from harness.kinds._roads import present, upsert
 from harness.kinds.base import Fact, Kind, Subject, shorten
+from harness.kinds.owners.askers import (
+    as_key,
+    asked,
+    askers,
+    check_keys,
+    claims_key,
+    drawn_for,
+    known,
+    named,
+    sees_key,
+    variables_key,
+)
 from harness.probes import Accepted, Delete, Execute, Insert, Probe, Scenario, Statement, Then, Update, Values
 from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project import keys
-from harness.project.keys import choice, key, names, predicate_of, several
+from harness.project.keys import FrozenDict, choice, key, names, predicate_of, several
 from harness.project.model import TableName
 
 COMMANDS = ("insert", "update", "delete")
 UNCHANGED = "nothing changed"
+TWO = ("update of two", "delete of two")
 
 
 @dataclass(frozen=True)
@@ -47,6 +61,7 @@ class Audited(Kind):
     PostgreSQL evaluates it. Proven: each of the commands under `on`, with one row and with several, by an upsert
     and by what a parent's end does to the row, leaves exactly one record for each row, and it is as `row` says; other
     commands leave none. `unchanged` says whether an update that changes nothing leaves one; not said, it is not tried.
+    With `as` it is these roles that write, with `claims`, each one row that it reaches.
     """
 
     audited: TableName = key(keys.table, "the table that holds the records")
@@ -57,6 +72,10 @@ class Audited(Kind):
     where: str | None = key(predicate_of(), "the records that are about this table", default=None)
     unchanged: str | None = key(choice("none", "one"), "what an update leaves that changes nothing", default=None)
     trigger: tuple[str, ...] = key(names, "the triggers that do it", default=())
+    as_: tuple[str, ...] = as_key()
+    claims: FrozenDict[Any] | None = claims_key()
+    variables: FrozenDict[str] | None = variables_key()
+    sees: str | None = sees_key()
 
     @property
     def subject(self) -> str:
@@ -65,24 +84,38 @@ class Audited(Kind):
     def declares(self, table: TableName) -> tuple[Part, ...]:
         return tuple(Part("trigger", name) for name in self.trigger)
 
+    def __post_init__(self) -> None:
+        check_keys(self)
+
+    def roles(self) -> tuple[str, ...]:
+        return named(self)
+
     def facts(self, subject: Subject) -> Iterator[Fact]:
         subject.catalog.table(self.audited)
         for trigger in self.trigger:
             yield subject.fires(trigger)
+        yield from known(self, subject)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         subject.catalog.table(self.audited)
         table = subject.table
 
+        asking = askers(self, subject)
+        there = present(table, subject.pools.of(table))
+
         def build(draft: Draft) -> Scenario:
-            there = present(table, subject.pools.of(table))
-            row, other = (draft.insert(table.name, present=there) for _ in range(2))
-            fresh = draft.row(table.name, present=there)
+            fixed, theirs = drawn_for(asking, draft)
+            row = draft.insert(table.name, fixed, (*there, *theirs))
+            other = draft.insert(table.name, present=there)
+            fixed, _ = drawn_for(asking, draft)
+            fresh = draft.row(table.name, fixed, (*there, *theirs))
             writes = _Writes(self, subject, Records(self.audited, self.row, self.where))
-            probes = [writes.probe("insert", Insert(table.name, fresh), "an insert", [(None, fresh)])]
-            probes += writes.updates(row, other, [fresh, draft.grown(table.name, {})])
-            probes += writes.deletes(row, other)
-            for constraint in table.of_type("f"):
+            insert = writes.probe("insert", Insert(table.name, fresh), "an insert", [(None, fresh)])
+            probes = [*asked(asking, draft, fresh, [insert], stands=False)]
+            changes = [*writes.updates(row, other, [fresh, draft.grown(table.name, {})]), *writes.deletes(row, other)]
+            # Whoever reaches one row may not reach another, or what is above it.
+            probes += asked(asking, draft, row, [each for each in changes if not asking or each.aspect not in TWO])
+            for constraint in () if asking else table.of_type("f"):
                 probes += writes.from_above(subject.catalog.table(_parent(constraint)), constraint, row)
             return Scenario(tuple(draft.inserts), tuple(probes))
 

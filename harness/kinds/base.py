@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
@@ -81,7 +81,7 @@ class Subject:
 
     ``filled`` gives a connection to a database in which a table is full of rows. From what other checks say come
     ``touched`` (columns that a trigger writes itself, of every table), ``primary_key`` and ``declared_indexes``;
-    ``beside`` are the rules of all checks of the table.
+    ``beside`` are the rules of all checks of each table.
     ``variety`` is how many rows are tried of each that is drawn.
     """
 
@@ -97,7 +97,7 @@ class Subject:
     touched: Mapping[TableName, frozenset[str]] = field(default_factory=dict)
     primary_key: tuple[str, ...] = ()
     declared_indexes: frozenset[str] = frozenset()
-    beside: tuple[Kind, ...] = ()
+    beside: Mapping[TableName, Sequence[Kind]] = field(default_factory=dict)
     variety: int = 1
 
     @property

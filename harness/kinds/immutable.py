@@ -15,7 +15,16 @@ from harness.kinds._changes import differs
 from harness.kinds._refused_by import REFUSED_BY, RefusedBy, unnoticed
 from harness.kinds._roads import DEEPER, as_it_was, change, deeper, emptied, present, upsert
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
-from harness.kinds.owners.askers import Asker, as_key, askers, claims_key, sees_key, variables_key
+from harness.kinds.owners.askers import (
+    Asker,
+    as_key,
+    askers,
+    check_keys,
+    claims_key,
+    drawn_for,
+    sees_key,
+    variables_key,
+)
 from harness.probes import (
     Accepted,
     Delete,
@@ -100,6 +109,9 @@ class Immutable(Kind):
     claims: FrozenDict[Any] | None = claims_key()
     variables: FrozenDict[str] | None = variables_key()
     sees: str | None = sees_key()
+
+    def __post_init__(self) -> None:
+        check_keys(self, also=self.roles_)
 
     @property
     def subject(self) -> str:
@@ -214,20 +226,15 @@ class Immutable(Kind):
     def _rows(self, subject: Subject, draft: Draft, asking: Sequence[Asker]) -> tuple[Row, Row | None]:
         """A row that does not change any more and, with ``when``, one that still may; each asker can reach them."""
         table = subject.table
-        there = {column: None for asker in asking for column in asker.columns}
-
-        def fixed() -> Row:
-            return {column: value for asker in asking for column, value in asker.fixed(draft).items()}
-
         if self.when is None:
-            return draft.insert(table.name, fixed(), (*present(table, subject.pools.of(table)), *there)), None
-        held, free = (
-            draft.grown(
-                table.name, fixed(), (*present(table, subject.pools.of(table, born=False, also=also)), *there), also
-            )
-            for also in ((f"({self.when}) is true",), (f"({self.when}) is not true",))
-        )
-        return held, free
+            fixed, there = drawn_for(asking, draft)
+            return draft.insert(table.name, fixed, (*present(table, subject.pools.of(table)), *there)), None
+        rows = []
+        for also in ((f"({self.when}) is true",), (f"({self.when}) is not true",)):
+            fixed, there = drawn_for(asking, draft)
+            known = present(table, subject.pools.of(table, born=False, also=also))
+            rows.append(draft.grown(table.name, fixed, (*known, *there), also))
+        return rows[0], rows[1]
 
     def _attempts(
         self, subject: Subject, draft: Draft, row: Values, fresh: Values, free: Values | None

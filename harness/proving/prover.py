@@ -283,7 +283,7 @@ class Prover:
             touched=self._touched,
             primary_key=next((rule.primary_key for rule in beside if isinstance(rule, PrimaryKey)), ()),
             declared_indexes=frozenset(rule.subject for rule in beside),
-            beside=tuple(beside),
+            beside=self._beside,
             variety=self._effort.variety if check.rule.varies else 1,
         )
 

@@ -204,11 +204,11 @@ class _Examiner:
     def _unreached(self, trial: Trial, aspect: str, reaches: str, reply: Reply) -> None:
         """Books why a role got to no row; of several reasons that of the statement which got furthest."""
         if reply.refusal is None:
-            trial.unreached[aspect] = reaches
+            trial.unreached[aspect] = f"no row was written: {reaches}"
         elif reply.refusal.sqlstate == UNTRIED:
             trial.unreached.setdefault(aspect, reply.refusal.message)
         else:
-            trial.unreached[aspect] = f"{reply.refusal.message} ({reply.refusal.sqlstate})"
+            trial.unreached[aspect] = f"{reply.refusal.message} ({reply.refusal.sqlstate}): {reaches}"
 
     def _hides(self, probe: Probe, refusal: Refusal) -> bool:
         """Whether something that has to be seen was not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -54,7 +54,7 @@ def sees_key() -> Any:
 
 
 def named(check: Asked) -> tuple[str, ...]:
-    """The roles that the catalog has to know."""
+    """The roles that have to be there."""
     return tuple(role for role in check.as_ if role != "$owner")
 
 
@@ -84,7 +84,8 @@ def askers(check: Asked, subject: Subject, roles: Sequence[str] | None = None) -
 
 def _lent(subject: Subject, role: str) -> RowSecurity | None:
     """What another check of the table says of a role that sees rows: one with variables before others."""
-    rules = [rule for rule in subject.beside if isinstance(rule, RowSecurity) and rule.as_ == role]
+    beside = subject.beside.get(subject.table.name, ())
+    rules = [rule for rule in beside if isinstance(rule, RowSecurity) and rule.as_ == role]
     seeing = [rule for rule in rules if not says(rule.sees, "false")]
     return max(seeing, key=lambda rule: (bool(_variables(rule.claims or {})), rule.claims is not None), default=None)
 
@@ -174,7 +175,7 @@ class Claimant:
     row: Row
 
     def tries(self, probe: Probe, silently: bool = False, stands: bool = True) -> Iterator[Probe]:
-        """A probe of the connection's user as one of the role; none if it lacks the privilege for what is accepted.
+        """A probe of the connection's user as one of the role; none if it lacks the privilege and nothing hangs on it.
 
         ``silently`` takes a policy that hides the row from the write for a refusal. ``stands`` says whether it is about
         a row that is there before the statement.
@@ -186,21 +187,24 @@ class Claimant:
             if isinstance(probe.wanted, Refused):
                 refused = Refused(tuple(dict.fromkeys((*probe.wanted.sqlstates, LACKING))))
                 yield replace(probe, wanted=refused, aspect=f"{probe.aspect}, without the privilege")
+            elif probe.required:
+                why = f"{self.asker.role} lacks a privilege for it"
+                yield replace(probe, before=_do(_raises(why)), reaches=why)
             return
         first = self._outside or (self._narrowed(probe.statement) if blind else self._seen if stands else "")
         statement = _unlooking(probe.statement) if blind else probe.statement
         before = "; ".join(filter(None, (probe.before, first))) or None
         # Of a TRUNCATE nobody can count the rows, and no policy has its say.
         counted = any(need.command != "truncate" for need in needs(probe.statement.sql))
-        probe = replace(probe, statement=statement, before=before, reaches=self._why if counted else None)
+        advice = self._advice(probe) if counted else None
+        probe = replace(probe, statement=statement, before=before, reaches=advice)
         if silently and stands and not blind and isinstance(probe.wanted, Refused):
             probe = replace(probe, wanted=Untouched(probe.wanted.sqlstates), reaches=None)
         yield probe
 
-    @property
-    def _why(self) -> str:
-        words = f"{self.asker.role} wrote no row of {self.asker.subject.table.name}"
-        return f"{words}: {self.asker.advice}, or, if policies are to hide them, `silently: true` under `refused_by:`"
+    def _advice(self, probe: Probe) -> str:
+        hidden = ", or, if policies are to hide it, `silently: true` under `refused_by:`"
+        return f"{self.asker.advice}{hidden if isinstance(probe.wanted, Refused) else ''}"
 
     @property
     def _is_blind(self) -> bool:
@@ -229,6 +233,40 @@ class Claimant:
     def _narrowed(self, statement: Statement) -> str:
         command = "update" if isinstance(statement, Update) else "delete"
         return f"{NARROWED.sql}; {narrowed(self.asker.subject, command, [self.row])}".removesuffix("; ")
+
+
+def asked(
+    asking: Sequence[Asker],
+    draft: Draft,
+    row: Row,
+    probes: Iterable[Probe],
+    silently: bool = False,
+    stands: bool = True,
+) -> Iterator[Probe]:
+    """Probes about a row as each of the askers tries them; as they are, where nobody in particular asks."""
+    probes = list(probes)
+    if not asking:
+        yield from probes
+    for asker in asking:
+        mine = asker.of(draft, row)
+        for probe in probes:
+            yield from mine.tries(probe, silently, stands)
+
+
+def drawn_for(asking: Sequence[Asker], draft: Draft) -> tuple[Row, tuple[str, ...]]:
+    """What a row that they are to reach must have: values, and columns that are not NULL."""
+    fixed = {column: value for asker in asking for column, value in asker.fixed(draft).items()}
+    return fixed, tuple(dict.fromkeys(column for asker in asking for column in asker.columns))
+
+
+def check_keys(check: Asked, concurrently: tuple[str, ...] = (), also: tuple[str, ...] = ()) -> None:
+    """Raises ``ValueError`` for keys that do not go together; ``also`` are roles that ask besides."""
+    for word, value in (("claims", check.claims), ("variables", check.variables), ("sees", check.sees)):
+        if value is not None and not check.as_ and not also:
+            raise ValueError(f"{word!r} needs 'as': the role that asks")
+    # Those transactions are of the connection's user.
+    if check.as_ and concurrently:
+        raise ValueError("'concurrently' is proven by the connection's user: say it in a check without 'as'")
 
 
 def _unlooking(statement: Statement) -> Statement:

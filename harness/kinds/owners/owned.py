@@ -39,6 +39,11 @@ class Place:
     variable: str
     child: tuple[Table, Constraint] | None = None
 
+    @property
+    def keys(self) -> tuple[Constraint, ...]:
+        """The references that lead up."""
+        return tuple(key for _, key in self.path)
+
 
 @dataclass(frozen=True)
 class Cast:

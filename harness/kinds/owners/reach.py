@@ -42,7 +42,7 @@ def bearing(subject: Subject, draft: Draft, row: Row, place: Place) -> Row | Non
     One that refers to where the place is gets inserted; None if that cannot be: the row it refers to is not there yet.
     """
     at, above = row, subject.table.name
-    for _, key in place.path:
+    for key in place.keys:
         pairs = list(zip(key.columns, key.referenced_columns, strict=True))
         known = [insert.values for insert in draft.inserts if insert.table == key.references]
         found = next((each for each in known if all(_has(each, to, at.get(own)) for own, to in pairs)), None)
@@ -69,6 +69,9 @@ def tried_places(
 
     Raises :class:`Unreliable` if there are none.
     """
+    schema = subject.table.name.schema
+    if not subject.roles.on_schema(role, schema):
+        raise Unreliable(f"{role} has no usage of schema {schema}")
     candidates = list(_candidates(subject))
     places = range(len(candidates))
     choices = list(itertools.islice(itertools.product(places, repeat=len(missing)), COMBINATIONS))
@@ -104,7 +107,7 @@ def _drawn(subject: Subject, candidates: Sequence[Place], known: Sequence[Place]
         borne: dict[object, Row] = {}
         values = []
         for place in (*candidates, *known):
-            where = tuple(key for _, key in place.path), place.child[1] if place.child else None
+            where = place.keys, place.child[1] if place.child else None
             if where not in borne:
                 borne[where] = bearing(subject, draft, row, place) or {}
             values.append(borne[where].get(place.column) or "")
