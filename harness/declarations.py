@@ -6,7 +6,7 @@ Nothing here asks a server. What the files alone show to be wrong is a :class:`~
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,11 @@ from harness.project.nodes import Node, Scalar, as_mapping, as_sequence
 
 COMMON = ("name", "description", "tags")
 FILE_KEYS = {
-    "table": ("table", "description", "tags", "columns", "checks"),
+    "table": ("table", "description", "tags", "undeclared", "known", "columns", "checks"),
     "module": ("module", "description", "tags", "checks"),
 }
+DECLARED = "declared"
+"""The kind of the check that every table with a file has: that nothing is there which nobody declared."""
 
 
 @dataclass(frozen=True)
@@ -55,24 +57,30 @@ def read(project: Project, registry: Mapping[str, type]) -> tuple[Check, ...]:
     for module in project.modules:
         for path in module.checks:
             shown = path.relative_to(project.root) if path.is_relative_to(project.root) else path
-            for check in read_file(path, shown, module.name, registry):
-                if check.name in found:
-                    raise _same_name(found[check.name], check)
+            for check in read_file(path, shown, module.name, registry, project.undeclared):
+                first = found.get(check.name)
+                if first is not None and check.kind != DECLARED:
+                    raise _same_name(first, check)
                 _refuse_unfit(project, check)
-                found[check.name] = check
+                found[check.name] = check if first is None else replace(first, rule=first.rule | check.rule)
     return tuple(found.values())
 
 
-def read_file(path: Path, shown: Path, module: str, registry: Mapping[str, type]) -> Iterator[Check]:
-    """The checks of one file, which messages call ``shown``; raises :class:`ProjectError`."""
+def read_file(
+    path: Path, shown: Path, module: str, registry: Mapping[str, type], undeclared: str = "broken"
+) -> Iterator[Check]:
+    """The checks of one file, which messages call ``shown``; raises :class:`ProjectError`.
+
+    ``undeclared`` is what the project makes of rules that no check declares.
+    """
     for document in nodes.read(path, shown):
-        yield from _Document(as_mapping(document), module, registry).checks()
+        yield from _Document(as_mapping(document), module, registry, undeclared).checks()
 
 
 def read_text(text: str, shown: Path, module: str, registry: Mapping[str, type]) -> Iterator[Check]:
     """The checks of a text that is to become a file; raises :class:`ProjectError`."""
     for document in nodes.compose(text, shown):
-        yield from _Document(as_mapping(document), module, registry).checks()
+        yield from _Document(as_mapping(document), module, registry, "broken").checks()
 
 
 def _same_name(first: Check, second: Check) -> ProjectError:
@@ -93,10 +101,11 @@ def _refuse_unfit(project: Project, check: Check) -> None:
 class _Document:
     """One table, or one module."""
 
-    def __init__(self, node: nodes.Mapping, module: str, registry: Mapping[str, type]) -> None:
+    def __init__(self, node: nodes.Mapping, module: str, registry: Mapping[str, type], undeclared: str) -> None:
         self.node = node
         self.module = module
         self.registry = registry
+        self.undeclared = undeclared
         self.level = self._level()
         self.table = keys.table.read(self._value("table")) if self.level == "table" else None
         self.tags = keys.texts.read(self._value("tags")) if node.get("tags") else ()
@@ -108,6 +117,18 @@ class _Document:
         entries = self.node.get("checks")
         for entry in as_sequence(entries, "a list of checks").items if entries is not None else ():
             yield self._entry(entry)
+        if self.table is not None and DECLARED in self.registry:
+            yield self._declared()
+
+    def _declared(self) -> Check:
+        """The check that nobody writes; its keys are those of the file."""
+        own = keys.key_fields(self.registry[DECLARED])
+        entries = tuple(entry for entry in self.node.entries if entry[0].text in own)
+        place = self._value("table").place
+        rule: Any = read_kind(self.registry[DECLARED], nodes.Mapping(entries, place), label="table file")
+        if self.node.get("undeclared") is None:
+            rule = replace(rule, undeclared=self.undeclared)
+        return self._check(DECLARED, rule, place, nodes.Mapping((), place))
 
     def _level(self) -> str:
         levels = [level for level in FILE_KEYS if self.node.get(level)]
@@ -169,7 +190,7 @@ class _Document:
 
     def _kind(self, written: Scalar) -> type:
         """The kind that an entry begins with. The contract of the columns stands at the top of a file, not here."""
-        known = [name for name, kind in self.registry.items() if self.level in levels_of(name, kind)]
+        known = [name for name, kind in self.registry.items() if self.level in levels_of(kind)]
         if written.text in known:
             return self.registry[written.text]
         hint = f"kinds: {', '.join(sorted(known))}" if known else None
@@ -211,10 +232,8 @@ class _Document:
                 yield self._check(key.text, rule, key.place, node)
 
 
-def levels_of(name: str, kind: type) -> tuple[str, ...]:
+def levels_of(kind: type) -> tuple[str, ...]:
     """Where an entry of this kind may stand: under a ``table``, a ``module``."""
-    if name == "columns":
-        return ()
     levels: tuple[str, ...] = getattr(kind, "levels", ("table",))
     return levels
 

@@ -157,7 +157,9 @@ def test_a_case_with_other_values_beside(case: Case, server: Server, maintenance
 def test_every_kind_has_cases_that_pass_and_cases_that_fail() -> None:
     counted = Counter((case.kind, case.status) for case in CASES)
     lacking = [(kind, status) for kind in KINDS for status in ("proved", "broken") if counted[kind, status] < 2]
-    assert not lacking
+    # What refuses rows that people describe has a check of its own, or is told by `declared`.
+    assert lacking == [("rows", "broken")]
+    assert counted["rows", "unreliable"] > 2
     assert {case.kind for case in CASES} == set(KINDS)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import Catalog, Table
 from harness.catalog.parts import Part, parts, whole
-from harness.declarations import Check
+from harness.declarations import DECLARED, Check
 from harness.project.model import TableName
+from harness.proving.undeclared import said
 
 
 @dataclass(frozen=True)
@@ -50,21 +51,22 @@ class Coverage:
 
 def coverage(catalog: Catalog, declared: Sequence[Check], without: Iterable[TableName] = ()) -> Coverage:
     """Compares checks and catalog by the names of rules; the tables ``without`` are somebody else's."""
-    said: dict[TableName, set[Part]] = {}
-    for check in declared:
-        if check.table is not None:
-            said.setdefault(check.table, set()).update(check.rule.declares(check.table))
-    skipped = {*without} - {*said}
+    stated = said(declared)
+    known = {check.table: {*check.rule.known} for check in declared if check.kind == DECLARED}
+    skipped = {*without} - {*stated}
     tables = tuple(
-        _covered(table, said.get(table.name, set())) for table in whole(catalog) if table.name not in skipped
+        _covered(table, stated.get(table.name, frozenset()), known.get(table.name, set()))
+        for table in whole(catalog)
+        if table.name not in skipped
     )
     found = ((check, _missing(catalog, check)) for check in declared)
     return Coverage(tables, tuple((check, what) for check, what in found if what))
 
 
-def _covered(table: Table, said: set[Part]) -> TableCoverage:
-    there = tuple(parts(table))
-    return TableCoverage(table.name, len(there), tuple(part for part in there if part not in said))
+def _covered(table: Table, stated: Collection[Part], known: Collection[str]) -> TableCoverage:
+    """What is ``known`` counts neither as declared nor as undeclared."""
+    there = tuple(part for part in parts(table) if part in stated or part.name not in known)
+    return TableCoverage(table.name, len(there), tuple(part for part in there if part not in stated))
 
 
 def _missing(catalog: Catalog, check: Check) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml as pyyaml
 
-from harness.adopt import yaml
-from harness.adopt.yaml import Value
+from harness.describe import yaml
+from harness.describe.yaml import Value
 
 Mapping = pyyaml.MappingNode
 Entries = list[tuple[pyyaml.ScalarNode, pyyaml.Node]]

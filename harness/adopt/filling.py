@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from harness.adopt.lost import Lost, guarded
-from harness.adopt.sheet import Entry, table_name
-from harness.adopt.yaml import Value
 from harness.catalog.model import Catalog, Table
 from harness.declarations import Check
+from harness.describe.sheet import Entry, table_name
+from harness.describe.yaml import Value
 from harness.generation import Pools
 from harness.generation.supply import Supply
 from harness.generation.teaching import Obstacle, Teacher

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.adopt import yaml
-from harness.adopt.sheet import Entry, Sheet, table_name
+from harness.describe import yaml
+from harness.describe.sheet import Entry, Sheet, table_name
 
 GROUPS = (
     ("primary_key", "unique"),
@@ -24,6 +24,8 @@ def render(sheet: Sheet) -> str:
     lines = yaml.entry("table", table_name(sheet.table))
     if sheet.description:
         lines += yaml.entry("description", sheet.description)
+    if sheet.known:
+        lines += yaml.entry("known", sheet.known)
     lines.append("columns:")
     for name, column in sheet.columns.items():
         lines += column_lines(name, column)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.adopt import yaml
+from harness.describe import yaml
 
 HEAD = "# The project's one settings file: every path starts here."
 MODULES = """\

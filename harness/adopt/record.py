@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.adopt.sheet import Sheet, table_name
 from harness.catalog.parts import Part
+from harness.describe.sheet import Sheet, table_name
 from harness.errors import Place, ProjectError
 
 FILE = Path(".adopted.json")
@@ -23,10 +23,12 @@ class Page:
     description: str | None = None
     columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     checks: Mapping[Part, Mapping[str, Any]] = field(default_factory=dict)
+    known: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, sheet: Sheet) -> Page:
-        return cls(sheet.description, _plain(sheet.columns), {part: _plain(entry) for part, entry in sheet.checks})
+        checks = {part: _plain(entry) for part, entry in sheet.checks}
+        return cls(sheet.description, _plain(sheet.columns), checks, _plain(sheet.known))
 
 
 def _plain(value: Any) -> Any:
@@ -42,7 +44,7 @@ def dumps(sheets: Iterable[Sheet], kept: Mapping[str, Page] | None = None) -> st
     pages = {table_name(sheet.table): Page.of(sheet) for sheet in sheets}
     for table, page in {**pages, **(kept or {})}.items():
         checks = [[*part, entry] for part, entry in page.checks.items()]
-        text = {"description": page.description, "columns": page.columns, "checks": checks}
+        text = {"description": page.description, "columns": page.columns, "checks": checks, "known": page.known}
         lines.append(f"{json.dumps(table)}: {json.dumps(text, ensure_ascii=False)}")
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
@@ -56,6 +58,7 @@ def load(path: Path) -> dict[str, Page]:
                 page["description"],
                 page["columns"],
                 {Part(kind, name): entry for kind, name, entry in page["checks"]},
+                page.get("known", {}),
             )
             for table, page in found.items()
         }

@@ -13,10 +13,10 @@ from harness.adopt import page, places, record
 from harness.adopt.edit import Editor
 from harness.adopt.lost import Lost, guarded
 from harness.adopt.record import Page
-from harness.adopt.sheet import Entry, Sheet, table_name
 from harness.adopt.survey import Survey
 from harness.adopt.update import Update
 from harness.declarations import Check
+from harness.describe.sheet import Entry, Sheet, table_name
 from harness.kinds import KINDS
 from harness.project.load import FILE
 from harness.project.model import Project, TableName
@@ -143,6 +143,7 @@ def _gone(found: Refreshed, project: Project, name: str, was: Page, files: Mappi
     table = next(table for table in files if table_name(table) == name)
     sheet = Sheet(table, was.description, {k: dict(v) for k, v in was.columns.items()})
     sheet.checks.extend((part, dict(entry)) for part, entry in was.checks.items())
+    sheet.known.update(was.known)
     shown = path.relative_to(project.root)
     if path.read_text(encoding="utf-8") == page.render(sheet):
         found.files[shown] = None

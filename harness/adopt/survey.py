@@ -6,16 +6,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harness.adopt.casts import without_casts
+from harness.adopt.implied import say_implied
 from harness.adopt.lost import Lost, guarded
-from harness.adopt.sheet import Sheet, sheet
-from harness.adopt.yaml import Value
 from harness.catalog import read
 from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Table
 from harness.catalog.parts import whole
 from harness.catalog.roles import Roles
+from harness.describe.casts import without_casts
+from harness.describe.sheet import Sheet, sheet
+from harness.describe.yaml import Value
 from harness.errors import ProjectError, did_you_mean
+from harness.generation import Oracle, Pools
 from harness.kinds.privileges import COMMANDS
 from harness.probes.statement import qualified
 from harness.project.model import TableName
@@ -71,12 +73,14 @@ def survey(
     tables = tuple(table for table in whole(catalog) if table.name in ours)
     partitions = tuple(name for name in catalog.tables if name in ours and (name, "") in catalog.roots)
     roles = Roles(connection)
+    made_of = Pools(Oracle(connection), catalog, {})
     sheets: dict[TableName, Sheet] = {}
     lost: dict[TableName, Lost] = {}
     for table in tables:
         with guarded(lost, table.name):
             page = _sheet(catalog, table, roles)
             without_casts(page, table, Canonical(connection))
+            say_implied(page, table, made_of)
             sheets[table.name] = page
     return Survey(catalog, tuple(table for table in tables if table.name in sheets), partitions, sheets, lost=lost)
 

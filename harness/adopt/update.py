@@ -16,9 +16,9 @@ import yaml as pyyaml
 from harness.adopt import page
 from harness.adopt.edit import Editor, plain
 from harness.adopt.record import Page
-from harness.adopt.sheet import Entry, Sheet
 from harness.catalog.parts import Part
 from harness.declarations import Check
+from harness.describe.sheet import Entry, Sheet
 
 TOUCHED = "touched_on_update"
 SHORT = {"not null": "not_null", "default": "default", "generated": "generated", "labels": "accepted_values"}
@@ -45,11 +45,13 @@ class Update:
         now = Page.of(self.sheet)
         if self.before is not None:
             self._description(self.before.description, now.description)
+            self._known(self.before.known, now.known)
             for column in [*now.columns, *(gone for gone in self.before.columns if gone not in now.columns)]:
                 self._column(column, self.before.columns.get(column), now.columns.get(column))
             for part in [*now.checks, *(gone for gone in self.before.checks if gone not in now.checks)]:
                 self._check(part, self.before.checks.get(part), now.checks.get(part))
         else:
+            self._known({}, now.known)
             self._undeclared(now)
         return self.editor.result()
 
@@ -64,6 +66,14 @@ class Update:
 
     def _description(self, before: str | None, now: str | None) -> None:
         self._follow("the description", self.editor.root, {"description": before}, {"description": now})
+
+    def _known(self, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+        node = self.editor.get(self.editor.root, "known")
+        if isinstance(node, pyyaml.MappingNode):
+            self._follow("known", node, before, now)
+        elif new := {name: why for name, why in now.items() if name not in before}:
+            self.editor.change(self.editor.root, {"known": new})
+            self.done += [f"known: {name} is {why}" for name, why in new.items()]
 
     def _undeclared(self, now: Page) -> None:
         """Of a file that was written by hand only what no check declares is known to be missing."""

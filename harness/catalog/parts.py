@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from harness.catalog.model import Catalog, Table
@@ -34,11 +35,37 @@ def parts(table: Table) -> Iterator[Part]:
     yield from (Part("constraint", constraint.name) for constraint in table.constraints)
     yield from (Part("index", index.name) for index in table.indexes if index.constraint is None)
     yield from (Part("trigger", trigger.name) for trigger in table.triggers)
+    yield from (Part("rule", rewrite.name) for rewrite in table.rewrites)
     yield from (Part("policy", policy.name) for policy in table.policies)
     if table.row_security:
         yield Part("row security", "")
     if any(grant.role != table.owner for grant in table.grants):
         yield Part("privileges", "")
+
+
+ENFORCED = ("not null", "constraint", "index", "trigger", "rule", "policy")
+"""Parts that decide which rows and statements are let in; an index does if it is unique."""
+
+
+def enforced(catalog: Catalog, table: Table) -> Iterator[Part]:
+    """What decides which rows and statements a table lets in; what a partition has by birth is its root's."""
+    plain = {index.name for index in table.indexes if not index.unique}
+    for part in parts(table):
+        born = part.kind == "constraint" and (table.name, part.name) in catalog.roots
+        if part.kind in ENFORCED and not born and not (part.kind == "index" and part.name in plain):
+            yield part
+
+
+def without(table: Table, gone: Collection[Part]) -> Table:
+    """The table as if it did not have these parts; triggers, rules and policies are none of its definition."""
+    names = {part.name for part in gone if part.kind in ("constraint", "index")}
+    nullable = {part.name for part in gone if part.kind == "not null"}
+    return replace(
+        table,
+        columns=tuple(replace(each, not_null=False) if each.name in nullable else each for each in table.columns),
+        constraints=tuple(each for each in table.constraints if each.name not in names),
+        indexes=tuple(each for each in table.indexes if not names & {each.name, each.constraint}),
+    )
 
 
 def whole(catalog: Catalog) -> Iterator[Table]:

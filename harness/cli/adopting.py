@@ -214,6 +214,7 @@ def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Fille
     if survey.partitions:
         click.echo(f"{counted(len(survey.partitions), 'partition')}: their rules are those of the partitioned tables")
     unsaid = [f"{table}: {what}" for table, sheet in survey.sheets.items() for what in sheet.unsaid]
+    unsaid += [f"{table}: {name}, {why}" for table, each in survey.sheets.items() for name, why in each.known.items()]
     _listed("what no check could say", unsaid)
     takers = filled.tables - len(filled.closed)
     full = takers - len(filled.empty) - len(filled.lost)

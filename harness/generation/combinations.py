@@ -53,7 +53,8 @@ class Combinations:
             rest = [rule for rule in rules if rule not in looking]
             return self.pool(catalog, table, columns, rest, known, supplying)
         if not kept:
-            raise Unfillable(_why(table, columns, rules, supplying) + self._failing(table, columns, rules))
+            why = _why(table, columns, rules, supplying) + self._failing(table, columns, rules)
+            raise Unfillable(why, table)
         if len(columns) == 1 and len(kept) < ENOUGH and _is_keyed(table, columns[0]):
             varied = [row for row in _varied(table.column(columns[0]), kept) if row not in kept]
             kept += self.keeping(table, columns, varied, rules)

@@ -403,6 +403,17 @@ class Oracle:
             rows = self._connection.execute(f"select ({expression}\n)::text limit {limit}".encode())
             return tuple(value for (value,) in rows)
 
+    def takes_null(self, column: Column) -> bool:
+        """Whether a column's domain takes NULL, or it has none."""
+        import psycopg
+
+        try:
+            with self._connection.transaction(force_rollback=True):
+                self._connection.execute(f"select null::{column.type}".encode() if column.is_domain else b"select 1")
+        except (psycopg.errors.CheckViolation, psycopg.errors.NotNullViolation):
+            return False
+        return True
+
     def checks_null(self, column: Column) -> bool:
         """Whether a CHECK of a column's domain refuses NULL."""
         import psycopg

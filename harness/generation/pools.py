@@ -6,6 +6,7 @@ draws) are laid out and PostgreSQL is asked which combinations pass. Columns tha
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +21,7 @@ from harness.generation.oracle import Answer, Oracle, Tuple
 from harness.generation.pool import Pool
 from harness.generation.rules import (
     Rule,
+    Unfillable,
     computable,
     domain_rules,
     domains_above,
@@ -280,6 +282,24 @@ class Pools:
     def declared(self, table: TableName) -> Sequence[Rule]:
         """The rules that the project states of a table's rows at any time."""
         return [rule for rule in self._declared.get(table, ()) if not rule.birth]
+
+    def at_odds(self, table: Table) -> tuple[Rule, Rule] | None:
+        """A rule that is declared and one of the database that no values keep together, though each lets some pass."""
+        kept = self.rules(table)[len(self._declared.get(table.name, ())) :]
+        for stated, own in itertools.product(self.declared(table.name), kept):
+            together = {*mentioned(table, stated)} & {*mentioned(table, own)}
+            if together and self._refutes(table, (stated, own)) and not self._refutes(table, (stated,)):
+                return None if self._refutes(table, (own,)) else (stated, own)
+        return None
+
+    def _refutes(self, table: Table, rules: Sequence[Rule]) -> bool:
+        """Whether no values were found that keep all of these rules."""
+        try:
+            for group in tied(table, rules):
+                self._combinations.pool(self.catalog, table, group, rules, rules)
+        except Unfillable:
+            return True
+        return False
 
     def combinations(self, table: Table, columns: Sequence[str], also: Sequence[str] = ()) -> list[Tuple]:
         """Combinations of candidate values for columns; with ever more columns, a sample of them.

@@ -12,7 +12,11 @@ from harness.project import sql
 
 
 class Unfillable(Exception):
-    """No candidate keeps all the rules of some columns."""
+    """No candidate keeps all the rules of some columns, of a ``table`` if that is known."""
+
+    def __init__(self, why: str, table: Table | None = None) -> None:
+        super().__init__(why)
+        self.table = table
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,10 @@ class Rule:
     constraint: str | None = None
     birth: bool = False
     implied_by: str | None = None
+
+    def __str__(self) -> str:
+        shown = self.predicate if self.predicate.startswith("(") else f"({self.predicate})"
+        return f"{self.constraint} {shown}" if self.constraint else self.predicate
 
 
 def supplied(table: Table, predicate: str) -> tuple[str, ...]:

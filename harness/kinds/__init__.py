@@ -9,6 +9,7 @@ from harness.kinds.check import Check
 from harness.kinds.class_ import Class
 from harness.kinds.columns import Columns
 from harness.kinds.comment import Comment
+from harness.kinds.declared import Declared
 from harness.kinds.default import Default
 from harness.kinds.exclude import Exclude
 from harness.kinds.foreign_key import ForeignKey
@@ -38,6 +39,7 @@ KINDS: dict[str, type[Kind]] = {
     "class": Class,
     "columns": Columns,
     "comment": Comment,
+    "declared": Declared,
     "default": Default,
     "exclude": Exclude,
     "foreign_key": ForeignKey,

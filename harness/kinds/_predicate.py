@@ -30,17 +30,20 @@ TRIED = 80
 """Combinations of values tried in one scenario on each side of the rule; of more, a drawn part."""
 
 
-def equivalence(subject: Subject, predicate: str, refused: Refused) -> st.SearchStrategy[Scenario] | Begun:
+def equivalence(
+    subject: Subject, predicate: str, refused: Refused, implied_by: str | None = None
+) -> st.SearchStrategy[Scenario] | Begun:
     """Scenarios in which values on both sides of a predicate are inserted and updated.
 
-    Raises :class:`Unreliable` if no values were found on one of the sides.
+    What it is ``implied_by`` refuses them as well. Raises :class:`Unreliable` if no values were found on one of the
+    sides.
     """
     table = subject.table
     for name in sql.columns(predicate):
         table.column(name)
     foreign = table.foreign_columns
     present = tuple(column for column in supplied(table, predicate) if column in foreign)
-    good, bad = _sides(subject, predicate, refused.constraint)
+    good, bad = _sides(subject, predicate, refused.constraint, implied_by)
     valued = _valued(foreign, good, bad)
 
     if not foreign & {column for row in (*good, *bad) for column in row} and max(len(good), len(bad)) <= TRIED:
@@ -181,7 +184,9 @@ class _Road:
 _NULL_IN_A_LIST = re.compile(r"(?:\barray\s*\[|\bin\s*\()[^])]*\bnull\b", re.IGNORECASE)
 
 
-def _sides(subject: Subject, predicate: str, constraint: str | None) -> tuple[list[Changes], list[Changes]]:
+def _sides(
+    subject: Subject, predicate: str, constraint: str | None, implied_by: str | None
+) -> tuple[list[Changes], list[Changes]]:
     """Values that the predicate lets pass and those it does not, where every other declared rule holds.
 
     They are values of the predicate's own columns; where those alone break a rule that ties other columns to them
@@ -194,6 +199,7 @@ def _sides(subject: Subject, predicate: str, constraint: str | None) -> tuple[li
         for rule in (*subject.pools.declared(table.name), *computable(table))
         if predicate != rule.predicate
         and (constraint is None or constraint not in (rule.constraint, rule.implied_by))
+        and (implied_by is None or implied_by != rule.constraint)
         and set(supplied(table, rule.predicate)) & set(columns)
     ]
     rows = _possible(table, columns, subject.pools.combinations(table, columns, (predicate,)))

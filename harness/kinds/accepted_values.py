@@ -12,7 +12,7 @@ from harness.catalog.parts import Part
 from harness.generation import Rule
 from harness.kinds._predicate import equivalence
 from harness.kinds.base import Begun, Fact, Kind, Subject, default_name
-from harness.kinds.check import enforced
+from harness.kinds.check import enforced, speaking
 from harness.probes import Refused, Scenario
 from harness.probes.statement import identifier, literal
 from harness.project.keys import ColumnForm, boolean, key, name, several, text
@@ -33,12 +33,13 @@ class AcceptedValues(Kind):
     `constraint` (23514). For a column of an enum type the labels themselves are compared.
     """
 
-    column_form: ClassVar = ColumnForm(column="column", value="accepted_values", keys=("constraint",))
+    column_form: ClassVar = ColumnForm(column="column", value="accepted_values", keys=("constraint", "implied_by"))
     varies: ClassVar = True
 
     accepted_values: tuple[str, ...] = key(several(text), "the values, as texts that the column's type reads")
     column: str = key(name, "the column")
     constraint: str | None = key(name, "the constraint; by default <table>_<column>_check", default=None)
+    implied_by: str | None = key(name, "a stricter constraint, which refuses all that this one does", default=None)
     validated: bool = key(boolean, "false: rows that stood before it may break it (NOT VALID)", default=True)
 
     @property
@@ -54,7 +55,7 @@ class AcceptedValues(Kind):
         return self.constraint or default_name(table, (self.column,), "check")
 
     def rules(self) -> tuple[Rule, ...]:
-        return (Rule(self.predicate, self.constraint),)
+        return (Rule(self.predicate, self.constraint, implied_by=self.implied_by),)
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23514",), table, constraint=self._constraint(table)),)
@@ -72,5 +73,8 @@ class AcceptedValues(Kind):
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | Begun | None:
         if subject.table.column(self.column).base_kind == "e":
             return None
-        refused = Refused(("23514",), subject.table.name, constraint=self._constraint(subject.table.name))
-        return equivalence(subject, self.predicate, refused)
+        table = subject.table
+        constraint = speaking(table, self._constraint(table.name), self.implied_by)
+        return equivalence(
+            subject, self.predicate, Refused(("23514",), table.name, constraint=constraint), self.implied_by
+        )

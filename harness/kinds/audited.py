@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
@@ -63,6 +63,8 @@ class Audited(Kind):
     commands leave none. `unchanged` says whether an update that changes nothing leaves one; not said, it is not tried.
     With `as` it is these roles that write, with `claims`, each one row that it reaches.
     """
+
+    about_triggers: ClassVar = True
 
     audited: TableName = key(keys.table, "the table that holds the records")
     row: str = key(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
@@ -80,9 +80,10 @@ class Subject:
     """What a check is about, with all it takes to look into it.
 
     ``filled`` gives a connection to a database in which a table is full of rows. From what other checks say come
-    ``touched`` (columns that a trigger writes itself, of every table), ``primary_key`` and ``declared_indexes``;
-    ``beside`` are the rules of all checks of each table.
-    ``variety`` is how many rows are tried of each that is drawn.
+    ``touched`` (columns that a trigger writes itself, of every table), ``primary_key``, ``declared_indexes``, and
+    what is ``said`` of the table's rules at all; ``undeclared`` is the rest of them, each with the YAML that would
+    declare it; ``beside`` are the rules of all checks of each table. ``variety`` is how many rows are tried of each
+    that is drawn.
     """
 
     module: str
@@ -98,6 +99,8 @@ class Subject:
     primary_key: tuple[str, ...] = ()
     declared_indexes: frozenset[str] = frozenset()
     beside: Mapping[TableName, Sequence[Kind]] = field(default_factory=dict)
+    said: frozenset[Part] = frozenset()
+    undeclared: Mapping[Part, str] = field(default_factory=dict)
     variety: int = 1
 
     @property
@@ -201,6 +204,15 @@ class Kind:
     varies: ClassVar[bool] = False
     """Whether its probes vary the values of a row (:meth:`Subject.varied`): of many scenarios few have to be drawn."""
 
+    drawn: ClassVar[int | None] = None
+    """How many scenarios are enough; None where that is for the profile to say."""
+
+    leaves_out: ClassVar[bool] = False
+    """Whether what declared rules let nobody see is left out: it is noted then, and not held against the check."""
+
+    about_triggers: ClassVar[bool] = False
+    """Whether what a trigger does that nobody declared is part of what it says, and no excuse."""
+
     @property
     def subject(self) -> str:
         """What the rule is about, in a word: its constraint, else its columns joined by ``_``."""
@@ -248,6 +260,10 @@ class Kind:
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | Begun | None:
         """What is tried on the server; None where the facts are all there is."""
         return None
+
+    def notes(self, subject: Subject, shown: Collection[str]) -> Iterator[str]:
+        """What to know besides of a check that is not broken, of which these aspects were ``shown``."""
+        return iter(())
 
     @property
     def concurrently(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness.catalog.model import Column
 from harness.catalog.parts import Part
@@ -29,6 +30,8 @@ class Columns(Kind):
     without saying so; whether a column is an `identity`, `always` or `by default`, is compared where it is said.
     What the other keys of a column say has checks of its own.
     """
+
+    levels: ClassVar = ()
 
     columns: tuple[DeclaredColumn, ...] = key(declared_columns, "the columns, by name, in their order")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
@@ -93,6 +93,8 @@ class Immutable(Kind):
     unless `unchanged` says otherwise. `always: true` proves it with `session_replication_role` at `replica` too, where
     only ENABLE ALWAYS triggers fire.
     """
+
+    about_triggers: ClassVar = True
 
     immutable: tuple[str, ...] = key(names, "`rows`, `truncate`, or the columns that never change")
     refused_by: RefusedBy = key(REFUSED_BY, "how a change is refused")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
@@ -91,6 +91,8 @@ class Locked(Kind):
     level; a write that commits before the lock does is no fault, wherever it began. A trigger that reads the locking
     row without `FOR SHARE` lets a write pass that commits after the lock.
     """
+
+    about_triggers: ClassVar = True
 
     locked: str = key(text, "the rule in a sentence")
     when: str = key(predicate, "when it is locked, as a predicate on the locking row")

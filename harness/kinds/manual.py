@@ -35,6 +35,8 @@ def page(name: str, kind: type[Kind]) -> str:
 def _places(name: str, kind: type[Kind]) -> str:
     if name == "columns":
         return "It is what `columns:` in a table's file comes to."
+    if name == "declared":
+        return "Every table with a file has it; its keys stand at the top of the file."
     form = getattr(kind, "column_form", None)
     places = [f"in the checks of a {level}" for level in kind.levels]
     return f"It stands {' or '.join([*places, *(['beside a column'] if form else [])])}."

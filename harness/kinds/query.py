@@ -63,6 +63,7 @@ class Query(Kind):
     """
 
     levels: ClassVar[tuple[str, ...]] = ("table", "module")
+    about_triggers: ClassVar = True
 
     query: str = key(text, "what holds, in a sentence")
     finds_none: str = key(query_of(), "the query; a row that it finds is a fault")

@@ -75,6 +75,7 @@ class Routine(Kind):
     """
 
     levels: ClassVar[tuple[str, ...]] = ("table", "module")
+    about_triggers: ClassVar = True
 
     routine: str = key(text, "what it does, in a sentence")
     call: tuple[str, ...] = key(several(statement, distinct=False), "the statements that call it, with $variables")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
@@ -58,6 +58,8 @@ class RowSecurity(Kind):
     unless `forced: false`. `as: $owner` is the owner of the table; where that is a superuser, an ordinary role stands
     in for it. The type of a variable is that of the column it is compared with, unless `variables` says it.
     """
+
+    about_triggers: ClassVar = True
 
     row_security: str = key(text, "the rule in a sentence")
     as_: str = key(name, "the role that asks, or `$owner`")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
@@ -62,6 +62,8 @@ class Transition(Kind):
     `concurrently: true`: two transactions that move one row at once, to two states and to the same one, leave it on a
     way of listed moves, whoever commits first.
     """
+
+    about_triggers: ClassVar = True
 
     transition: str = key(name, "the column that holds the state")
     from_: FrozenDict[tuple[str, ...]] = key(mapping(listed(text)), "state: the states it may move to")

@@ -42,6 +42,9 @@ def judge(probe: Probe, reply: Reply, declared: Iterable[Refused]) -> Verdict:
     elif not isinstance(probe.wanted, Accepted) and reply.refusal.sqlstate in probe.wanted.sqlstates:
         return Verdict.AS_WANTED
     masking = (rule for rule in declared if rule.table is None or rule.table not in probe.answers_for)
+    if isinstance(probe.wanted, Refused) and probe.wanted.constraint == reply.refusal.constraint is not None:
+        # It bears the name of the rule, though not its SQLSTATE: a trigger in general is no better answer.
+        masking = (rule for rule in masking if rule.constraint is not None)
     if not probe.unmasked and any(rule.matches(reply.refusal) for rule in masking):
         return Verdict.MASKED
     return Verdict.WRONG

@@ -34,10 +34,15 @@ def checks_schema(kinds: Mapping[str, type]) -> Schema:
         "then": _document("module", kinds),
         "else": _document("table", kinds),
         "$defs": {
-            **{f"kind-{name}": _kind(name, kind) for name, kind in kinds.items() if name != "columns"},
+            **{f"kind-{name}": _kind(name, kind) for name, kind in kinds.items() if _levels(kind)},
             "column": _column(kinds),
         },
     }
+
+
+def _levels(kind: type) -> tuple[str, ...]:
+    levels: tuple[str, ...] = getattr(kind, "levels", ("table",))
+    return levels
 
 
 def _summary(kind: type) -> str:
@@ -53,7 +58,7 @@ def _kind(name: str, kind: type) -> Schema:
 
 
 def _document(level: str, kinds: Mapping[str, type]) -> Schema:
-    names = [name for name, kind in kinds.items() if level in getattr(kind, "levels", ("table",)) and name != "columns"]
+    names = [name for name, kind in kinds.items() if level in _levels(kind)]
     subject = {
         "table": {**keys.table.schema(), "description": "schema.table, of which this document speaks"},
         "module": {**keys.name.schema(), "description": "the module whose folder the file is in"},
@@ -66,7 +71,10 @@ def _document(level: str, kinds: Mapping[str, type]) -> Schema:
             "description": {**keys.text.schema(), "description": "what it is for, for people"},
             "tags": {**keys.texts.schema(), "description": "tags of all checks of the document"},
             **(
-                {"columns": {**columns, "description": "the table's contract: every column"}}
+                {
+                    **(object_schema(kinds["declared"])["properties"] if "declared" in kinds else {}),
+                    "columns": {**columns, "description": "the table's contract: every column"},
+                }
                 if level == "table"
                 else {}
             ),

@@ -75,6 +75,7 @@ def load(root: Path) -> Project:
         adopted=_adopted(root, settings),
         stand_ins=settings.extensions.stand_ins,
         search_path=settings.search_path,
+        undeclared=settings.undeclared,
     )
 
 

@@ -175,7 +175,8 @@ class Project:
     ``base`` and ``adopted`` are built in scratch databases only: what the platform brings, then another tool's
     migrations, if the project has those instead of its own. Extensions among the ``stand_ins`` are not made, since
     something of ``base`` stands in for them. ``search_path`` is that of the application, where it is not the usual one.
-    ``default_target`` is None where ``project.yml`` names none.
+    ``default_target`` is None where ``project.yml`` names none. A rule of the database that no check declares is
+    ``broken``, or ``shown``, unless a table says otherwise.
     """
 
     root: Path
@@ -192,6 +193,7 @@ class Project:
     adopted: Adopted | None = None
     stand_ins: tuple[str, ...] = ()
     search_path: tuple[str, ...] = ()
+    undeclared: str = "broken"
 
     @property
     def foundation(self) -> tuple[Step, ...]:

@@ -33,6 +33,11 @@ def _positive(node: Node) -> int:
     return value
 
 
+UNDECLARED: Reader[str] = keys.choice("broken", "shown")
+"""What becomes of a rule that the database has and no check declares."""
+
+UNDECLARED_DOC = "what <table>.declared makes of a rule that no check declares: broken, or shown as a hint"
+
 _DURATION = Reader("a time such as 5s", _milliseconds, {"type": ["string", "integer"]})
 _POSITIVE = Reader("a number of at least 1", _positive, {"type": "integer", "minimum": 1})
 
@@ -275,6 +280,7 @@ class Settings:
     search_path: tuple[str, ...] = key(
         keys.names, "the schemas that the application's sessions look in; for scratch databases", default=()
     )
+    undeclared: str = key(UNDECLARED, UNDECLARED_DOC, default="broken")
 
 
 def timeouts(settings: Settings) -> Timeouts:

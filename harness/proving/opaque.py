@@ -36,14 +36,16 @@ class Blame:
 
 @dataclass(frozen=True)
 class Opaque:
-    """The declared triggers and all rewrite rules that are there, by table."""
+    """The triggers of which no check says what they do, and all rewrite rules, by table."""
 
     triggers: Mapping[TableName, tuple[str, ...]] = field(default_factory=dict)
     rules: Mapping[TableName, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, declared: Iterable[Check], catalog: Catalog) -> Opaque:
-        found: dict[TableName, tuple[str, ...]] = {}
+    def of(
+        cls, declared: Iterable[Check], catalog: Catalog, undeclared: Iterable[tuple[TableName, tuple[str, ...]]] = ()
+    ) -> Opaque:
+        found: dict[TableName, tuple[str, ...]] = dict(undeclared)
         for check in declared:
             table = catalog.tables.get(check.table) if check.table else None
             if table is not None and (names := check.rule.opaque()):

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from harness.catalog import read
 from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Missing, Table
+from harness.catalog.parts import Part
 from harness.catalog.roles import Roles
-from harness.declarations import Check
+from harness.declarations import DECLARED, Check
 from harness.errors import HarnessError, TargetError
 from harness.generation import Oracle, Pools, Rule, Unfillable, Unsupported
 from harness.generation.bulk import grow
@@ -33,10 +34,14 @@ from harness.proving.racing import Contest, compete
 from harness.proving.refusals import Refusals
 from harness.proving.reproduction import counterexample, schedule
 from harness.proving.trial import SETUP, Trial, attempt
+from harness.proving.undeclared import Undeclared
 from harness.races import Stage
 
 if TYPE_CHECKING:
     import psycopg
+
+MOST = 1_000_000
+"""Scenarios that no profile asks for."""
 
 SESSION_LOST = ("08", "57P")
 """SQLSTATEs of a session that was ended, or that cannot begin."""
@@ -78,6 +83,7 @@ class Prover:
         self._clones: list[str] = []
         self._filled: psycopg.Connection[Any] | None = None
         self._full: set[TableName] = set()
+        self._at_odds: dict[TableName, tuple[Rule, Rule] | None] = {}
         self._pairs: tuple[TableName, list[Pair]] | None = None
         with ExitStack() as opened:
             database = self._clone()
@@ -116,8 +122,10 @@ class Prover:
 
     def _listen(self, declared: Sequence[Check]) -> None:
         self._pools = pools(self._connection, self.catalog, declared)
+        self._undeclared = Undeclared.of(declared, self.catalog)
         self._opaque = Opaque.of(declared, self.catalog)
-        self._refusals = Refusals(declared, self.catalog)
+        self._opaque_at_all = Opaque.of(declared, self.catalog, self._undeclared.triggers())
+        self._refusals = Refusals(declared, self.catalog, self._undeclared)
 
     def __enter__(self) -> Prover:
         return self
@@ -171,7 +179,11 @@ class Prover:
             self._examine(check, verdict)
         except Missing as missing:
             verdict.broken.append(Counterexample("what the check names is in the database", str(missing)))
-        except (Unreliable, Unfillable, Unsupported, Endless) as reason:
+        except Unfillable as reason:
+            verdict.reason = str(reason)
+            if reason.table is not None:
+                self._blame(check, reason.table, verdict)
+        except (Unreliable, Unsupported, Endless) as reason:
             verdict.reason = str(reason)
         except psycopg.errors.QueryCanceled as error:
             verdict.reason = f"stopped by the server: {error.diag.message_primary}"
@@ -190,6 +202,18 @@ class Prover:
                 f"the server went away while {check.name} was proven: {str(error).splitlines()[0]}",
                 hint="run it again; `harness doctor` says whether the server is there",
             ) from None
+
+    def _blame(self, check: Check, table: Table, verdict: _Verdict) -> None:
+        """Where no row can be since the database contradicts what is declared, that is what is said."""
+        if table.name not in self._at_odds:
+            self._at_odds[table.name] = self._pools.at_odds(self.catalog.tables.get(table.name, table))
+        found = self._at_odds[table.name]
+        if found is None:
+            return
+        stated, own = found
+        verdict.reason = f"no row of {table.name} can be: {stated} is declared, and the database has {own}"
+        if stated in check.rule.rules() or (check.kind == DECLARED and check.table == table.name):
+            verdict.broken.append(Counterexample(f"rows that keep {stated} accepted", f"refused by {own}: all of them"))
 
     def _examine(self, check: Check, verdict: _Verdict) -> None:
         if (error := self._unheard.get(id(check))) is not None:
@@ -215,17 +239,18 @@ class Prover:
             trial = attempt(
                 self._session,
                 stated,
-                scenarios=self._effort.drawn if rule.varies else self._effort.scenarios,
+                scenarios=self._effort.drawn if rule.varies else min(self._effort.scenarios, rule.drawn or MOST),
                 seeded=self._effort.seed,
                 shrink=self._effort.shrink,
                 own=self._refusals.of(check),
                 others=lambda refusal: self._refusals.beside(check, refusal),
                 barred=lambda probe, refusal: self._refusals.bars(check, probe, refusal),
                 ready=self._begin(stated) if isinstance(stated, Begun) else None,
-                opaque=self._opaque,
+                opaque=self._opaque if rule.about_triggers else self._opaque_at_all,
             )
-            verdict.add_trial(check, trial)
+            verdict.add_trial(check, trial, self._undeclared)
             failed = trial.failure is not None
+            verdict.notes += [] if failed else rule.notes(subject, trial.shown)
         if rule.concurrently and not failed and verdict.reason is None:
             self._race(check, subject, verdict)
 
@@ -270,12 +295,13 @@ class Prover:
 
     def _subject(self, check: Check) -> Subject:
         beside = self._beside.get(check.table, []) if check.table else []
+        undeclared, catalog, made_of = self._told_by(check)
         return Subject(
             module=check.module,
             name=check.table,
             project=self._project,
-            catalog=self.catalog,
-            pools=self._pools,
+            catalog=catalog,
+            pools=made_of,
             canonical=Canonical(self._connection),
             roles=self._roles,
             databases=self._databases,
@@ -283,9 +309,20 @@ class Prover:
             touched=self._touched,
             primary_key=next((rule.primary_key for rule in beside if isinstance(rule, PrimaryKey)), ()),
             declared_indexes=frozenset(rule.subject for rule in beside),
+            said=self._undeclared.said.get(check.table, frozenset()) if check.table else frozenset(),
+            undeclared=undeclared,
             beside=self._beside,
             variety=self._effort.variety if check.rule.varies else 1,
         )
+
+    def _told_by(self, check: Check) -> tuple[dict[Part, str], Catalog, Pools]:
+        """What a check tells of that nobody declared, the catalog without it, and what rows are made of there."""
+        table = self.catalog.tables.get(check.table) if check.table and check.kind == DECLARED else None
+        undeclared = self._undeclared.rules(table) if table is not None else {}
+        if table is None or not undeclared or check.rule.shown:
+            return undeclared, self.catalog, self._pools
+        catalog = self._undeclared.hidden(table)
+        return undeclared, catalog, pools(self._connection, catalog, self._declared)
 
     def _fill(self, table: Table) -> psycopg.Connection[Any]:
         """A connection to a second database, in which tables are filled as they are asked for."""
@@ -324,6 +361,7 @@ class _Verdict:
     probes: int = 0
     facts: int = 0
     broken: list[Counterexample] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     reason: str | None = None
     error: Exception | None = None
     again: str | None = None
@@ -333,7 +371,7 @@ class _Verdict:
         self.facts += len(facts)
         self.broken += [Counterexample(fact.wanted, fact.caught) for fact in facts if not fact.holds]
 
-    def add_trial(self, check: Check, trial: Trial) -> None:
+    def add_trial(self, check: Check, trial: Trial, undeclared: Undeclared) -> None:
         self.probes += trial.probes
         if trial.failure is not None:
             found = counterexample(check, trial.failure.setup, trial.failure.probe, trial.failure.reply)
@@ -347,13 +385,15 @@ class _Verdict:
         elif trial.scenarios == 0:
             self.reason = "no scenario could be built: no rows were found that keep all rules"
         else:
-            self._hidden(trial)
+            self._hidden(trial, check.rule, undeclared)
 
-    def _hidden(self, trial: Trial) -> None:
+    def _hidden(self, trial: Trial, rule: Kind, undeclared: Undeclared) -> None:
         """What no probe showed, each time because something else had its say first, or because it got to no row."""
-        for aspect, mask in trial.masked.items():
+        for aspect, mask in trial.masked.items() if not rule.leaves_out else ():
             if aspect not in trial.shown and aspect not in trial.opaque:
-                self.reason = f"'{aspect}' was never seen: each time it was {mask}; if that is meant, say `implied_by:`"
+                stranger = any(refused.matches(mask) for _, _, refused in undeclared.stated())
+                why = ", which no check declares" if stranger else "; if that is meant, say `implied_by:`"
+                self.reason = f"'{aspect}' was never seen: each time it was {mask}{why}"
         for aspect, blame in trial.opaque.items():
             if aspect not in trial.shown and aspect != SETUP:
                 self.reason = f"'{aspect}' was never seen: each time it met {blame}"
@@ -396,6 +436,7 @@ class _Verdict:
             facts=self.facts,
             seconds=seconds,
             reason=self._why,
+            notes=tuple(self.notes),
             counterexamples=tuple(self.broken),
             again=self.again,
             traceback=bug.text(self.error) if self.error is not None else None,

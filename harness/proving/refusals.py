@@ -11,14 +11,18 @@ from harness.kinds.base import Kind
 from harness.probes import Probe, Refusal, Refused
 from harness.probes.reply import function_of
 from harness.project.model import TableName
+from harness.proving.undeclared import Undeclared
 
-Stated = tuple[Check, Refused]
+Stated = tuple[Check | None, Refused]
 
 
 class Refusals:
-    """What the rules of a project refuse with, as far as the catalog has what refuses."""
+    """What the rules of a project refuse with, as far as the catalog has what refuses.
 
-    def __init__(self, declared: Sequence[Check], catalog: Catalog) -> None:
+    What is ``undeclared`` masks as well: it is told by a check of its own, where there is one.
+    """
+
+    def __init__(self, declared: Sequence[Check], catalog: Catalog, undeclared: Undeclared | None = None) -> None:
         self.all: list[Refused] = []
         self._stated: list[Stated] = []
         self._of: dict[int, list[Refused]] = defaultdict(list)
@@ -34,8 +38,10 @@ class Refusals:
                 refused = stated.in_catalog(catalog.tables.get(check.table))
                 if refused is not None:
                     self._add(check, check.table, refused)
+        for told, table, refused in undeclared.stated() if undeclared is not None else ():
+            self._add(told, table, refused)
 
-    def _add(self, check: Check, table: TableName, refused: Refused) -> None:
+    def _add(self, check: Check | None, table: TableName, refused: Refused) -> None:
         self.all.append(refused)
         self._stated.append((check, refused))
         self._of[id(check)].append(refused)
@@ -52,13 +58,14 @@ class Refusals:
         return self._of.get(id(check), ())
 
     def beside(self, check: Check, refusal: Refusal) -> Iterator[Refused]:
-        """Those of all other checks that may be behind a refusal."""
-        return (refused for other, refused in self._near(refusal) if other is not check)
+        """Those of all other checks that may be behind a refusal, and what a check only shows."""
+        own = getattr(check.rule, "shown", False)
+        return (refused for other, refused in self._near(refusal) if other is not check or own)
 
     def bars(self, check: Check, probe: Probe, refusal: Refusal) -> bool:
         """Whether another rule of the table lets a probe get no further, and it was that one which refused it."""
         return check.table is not None and any(
-            other is not check and refused.matches(refusal) and other.rule.bars(probe)
+            other is not None and other is not check and refused.matches(refusal) and other.rule.bars(probe)
             for other, refused in self._declared_of.get(check.table, ())
         )
 

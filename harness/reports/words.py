@@ -20,10 +20,14 @@ _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u2
 
 
 def lines(outcome: Outcome) -> list[str]:
-    """``wanted:``, ``caught:``, the rows, ``replay:``; or ``reason:``. Empty for a check that is proved.
+    """``wanted:``, ``caught:``, the rows, ``replay:``; or ``reason:``; then each ``note:``.
 
     An error has its ``reason:``, how to see more of it, and what had been found by then.
     """
+    return [*_verdict(outcome), *(_labelled("note", plain(note)) for note in outcome.notes)]
+
+
+def _verdict(outcome: Outcome) -> list[str]:
     if outcome.status is Status.UNRELIABLE:
         return [_labelled("reason", plain(outcome.reason or ""))]
     found = _error(outcome) if outcome.status is Status.ERROR else []

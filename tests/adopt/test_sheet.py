@@ -13,11 +13,11 @@ from psycopg import sql
 from adopt.conftest import Adopt, checks, pages
 from harness.adopt import page
 from harness.adopt.coverage import coverage
-from harness.adopt.sheet import Sheet, short_type
 from harness.catalog import read
 from harness.catalog.parts import Part
 from harness.database.connection import Server
 from harness.declarations import read_text
+from harness.describe.sheet import Sheet, short_type
 from harness.kinds import KINDS
 from harness.outcome import Status
 from harness.project.load import load

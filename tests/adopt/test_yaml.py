@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from harness.adopt import yaml
+from harness.describe import yaml
 from harness.project import nodes
 from harness.project.nodes import Node, Scalar, Sequence
 

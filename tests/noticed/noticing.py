@@ -16,7 +16,7 @@ from harness.outcome import Outcome, Status
 from harness.project.model import Module, Project
 from harness.proving.prover import Effort, Prover
 
-from . import access, functions, sources, tables
+from . import access, additions, functions, sources, tables
 from .databases import Mutated
 from .functions import mentions
 from .mutant import Mutant
@@ -70,6 +70,7 @@ class Bench:
             if name.schema == module:
                 yield from tables.mutants(self.catalog, table)
                 yield from access.mutants(self.catalog, table)
+                yield from additions.mutants(self.catalog, table)
         yield from functions.mutants(self.catalog, self.sources)
         for enum in self.sources.enums:
             yield from tables.enums(self.catalog, enum)
@@ -122,6 +123,7 @@ def bench(server: Server, project: Project, module: str, checks: Sequence[Check]
 
 def _distance(check: Check, mutant: Mutant) -> tuple[bool, bool, bool]:
     spoken = any(mentions(repr(check.rule), rule) for rule in mutant.rules)
+    spoken = spoken or (mutant.group == additions.GROUP and check.kind == "declared")
     near = spoken or check.table is None or check.table in mutant.tables
     return not near, not spoken, check.kind not in QUICK
 

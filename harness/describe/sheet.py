@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from harness.adopt.predicates import accepted_values, readable
-from harness.adopt.triggers import touched
-from harness.adopt.yaml import Value
 from harness.catalog.model import Catalog, Column, Constraint, Index, Policy, Table, Trigger
 from harness.catalog.parts import Part
+from harness.describe.predicates import accepted_values, readable
+from harness.describe.triggers import touched
+from harness.describe.yaml import Value
 from harness.kinds._deferrable import timing
 from harness.kinds.base import default_name
 from harness.kinds.index import with_kind
@@ -35,7 +35,8 @@ _ALIASES = (
 class Sheet:
     """``columns`` and ``checks`` as they are to be written; ``homes`` says in which column a rule has its short form.
 
-    ``unsaid`` are the rules that no check can state; ``rows`` is what was found out by trying, no rule of the catalog.
+    ``known`` are rules that no kind of check can state, by name, ``unsaid`` what is left out of a check besides;
+    ``rows`` is what was found out by trying, no rule of the catalog.
     """
 
     table: TableName
@@ -43,6 +44,7 @@ class Sheet:
     columns: dict[str, Entry] = field(default_factory=dict)
     checks: list[tuple[Part, Entry]] = field(default_factory=list)
     homes: dict[Part, str] = field(default_factory=dict)
+    known: dict[str, str] = field(default_factory=dict)
     unsaid: list[str] = field(default_factory=list)
     rows: Entry | None = None
 
@@ -76,6 +78,7 @@ def sheet(catalog: Catalog, table: Table, privileges: Mapping[str, Value] | None
         page.checks.append((Part("privileges", ""), {"privileges": privileges}))
     for policy in table.policies:
         page.checks.append((Part("policy", policy.name), _policy(policy)))
+    page.known |= {each.name: f"a rule: what becomes of {each.command}" for each in table.rewrites}
     page.unsaid += _unsaid(table)
     return page
 
@@ -251,7 +254,7 @@ def _trigger(page: Sheet, table: Table, trigger: Trigger) -> None:
         page.columns[column]["touched_on_update"] = {**said, "trigger": trigger.name}
         page.homes[part] = column
     elif trigger.enabled in "DR":
-        page.unsaid.append(f"trigger {trigger.name}: it is disabled")
+        page.known[trigger.name] = "a trigger that is disabled"
     else:
         page.checks.append((part, _opaque(trigger)))
 
@@ -290,7 +293,5 @@ def _unsaid(table: Table) -> Iterator[str]:
     for constraint in table.constraints:
         if "MATCH FULL" in constraint.definition:
             yield f"constraint {constraint.name}: MATCH FULL"
-    for rewrite in table.rewrites:
-        yield f"rule {rewrite.name}: what becomes of {rewrite.command}"
     if table.row_security and not table.policies:
         yield "row security: enabled without a policy"

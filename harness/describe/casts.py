@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from harness.adopt.predicates import readable
-from harness.adopt.sheet import Sheet
 from harness.catalog.canonical import Canonical
 from harness.catalog.model import Missing, Table
+from harness.describe.predicates import readable
+from harness.describe.sheet import Sheet
 
 _TYPE = r'::(?:"[^"]+"|[\w.]+)(?: varying| precision| with(?:out)? time zone)?(?:\(\d+(?:, *\d+)?\))?(?:\[\])*'
 _EVERY = re.compile(rf"('(?:[^']|'')*'|[\w)\]])({_TYPE})")

@@ -1,0 +1,48 @@
+"""CHECKs that others imply: no row breaks them that a stricter one would let pass."""
+
+from __future__ import annotations
+
+import itertools
+
+from harness.catalog.model import Constraint, Table
+from harness.catalog.parts import Part
+from harness.describe.sheet import Entry, Sheet
+from harness.generation import Answer, Pools
+from harness.generation.rules import supplied
+
+
+def say_implied(sheet: Sheet, table: Table, pools: Pools) -> None:
+    """Says of each CHECK of a sheet which other one implies it, as far as candidate values show."""
+    for weak, strict in itertools.permutations(table.of_type("c"), 2):
+        entry = _entry(sheet, weak)
+        if entry is None or "implied_by" in entry or not _implies(table, pools, strict, weak):
+            continue
+        # Of two that say the same, one is left to be proved by itself.
+        if strict.name.encode() < weak.name.encode() or not _implies(table, pools, weak, strict):
+            entry["implied_by"] = strict.name
+
+
+def _implies(table: Table, pools: Pools, strict: Constraint, weak: Constraint) -> bool:
+    """Whether of all candidates none breaks the ``weak`` rule that keeps the ``strict`` one, and some break both."""
+    rules = (strict.expression or "true", weak.expression or "true")
+    about = [set(supplied(table, rule)) for rule in rules]
+    if not about[0] & about[1]:
+        return False
+    columns = [column.name for column in table.columns if column.name in about[0] | about[1]]
+    rows = [row for row in pools.combinations(table, columns, rules) if _possible(table, columns, row)]
+    answers = pools.oracle.answers(table, columns, rows, rules)
+    broken = [kept for kept, own in answers if own is Answer.FALSE]
+    return bool(broken) and not any(kept.holds for kept in broken)
+
+
+def _possible(table: Table, columns: list[str], row: tuple[str | None, ...]) -> bool:
+    return all(value is not None or not table.column(name).not_null for name, value in zip(columns, row, strict=True))
+
+
+def _entry(sheet: Sheet, constraint: Constraint) -> Entry | None:
+    """What the sheet says of a constraint, where it is a rule that can be implied."""
+    part = Part("constraint", constraint.name)
+    entry = dict(sheet.checks).get(part)
+    if entry is None and part in sheet.homes:
+        entry = sheet.columns[sheet.homes[part]]
+    return entry if entry is not None and {"check", "accepted_values"} & {*entry} else None

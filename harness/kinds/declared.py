@@ -1,0 +1,137 @@
+"""declared"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.errors import UnsatisfiedAssumption
+
+from harness.catalog.parts import enforced
+from harness.generation import Draft
+from harness.kinds._keys import room_for_rows
+from harness.kinds._twins import Columns, Region, possible, twin
+from harness.kinds.base import Fact, Kind, Subject
+from harness.probes import Accepted, Insert, Probe, Scenario
+from harness.project import keys
+from harness.project.keys import FrozenDict, key, mapping
+from harness.project.settings import UNDECLARED, UNDECLARED_DOC
+
+NAMED = 3
+"""Choices that a note names."""
+
+
+@dataclass(frozen=True)
+class Declared(Kind):
+    """What is declared is all there is: the table has no rule that no check declares.
+
+    ```yaml
+    table: shop.orders
+    undeclared: shown    # a hint, and not broken; for all tables it stands in project.yml
+    known:
+      orders_archive: a rule that moves old orders, which no kind of check can state
+    ```
+
+    Nobody writes this check: each table with a file has it, as `<table>.declared`. Looked up in the catalog: each
+    constraint, NOT NULL, unique index, trigger, policy and rule (CREATE RULE) is declared by a check, or `known`; what
+    is not is broken, with the YAML that would declare it. Tried: rows that keep all declared rules are accepted. So
+    are two rows that are alike in everything but one column of each declared key and one element of each exclusion,
+    with what that column decides: for each choice of these columns, inside and outside of every `where`. (Of more
+    than 64 choices as many are tried as it takes to have each other column alike once.) So is NULL in each column that
+    may be NULL. Where declared rules leave no such rows, it says so. What a trigger refuses of which no check says
+    what it does makes it unreliable. Rows for all other checks keep what is undeclared, too, so that it is told here
+    alone.
+    """
+
+    levels: ClassVar = ()
+    drawn: ClassVar = 3
+    leaves_out: ClassVar = True
+
+    undeclared: str = key(UNDECLARED, UNDECLARED_DOC, default="broken")
+    known: FrozenDict[str] = key(
+        mapping(keys.text), "NAME: why it is there; rules that no kind of check can state", default=FrozenDict({})
+    )
+
+    def __or__(self, other: Any) -> Declared:
+        """What two documents about one table say."""
+        undeclared = "shown" if "shown" in (self.undeclared, other.undeclared) else "broken"
+        return replace(self, undeclared=undeclared, known=FrozenDict({**self.known, **other.known}))
+
+    @property
+    def subject(self) -> str:
+        return ""
+
+    @property
+    def shown(self) -> bool:
+        """Whether what is undeclared is only shown."""
+        return self.undeclared == "shown"
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        there = dict.fromkeys((*enforced(subject.catalog, subject.table), *subject.undeclared))
+        for part in there:
+            entry = subject.undeclared.get(part)
+            if part.name not in self.known and not (entry and self.shown):
+                yield Fact(f"{part} declared", f"undeclared; declare it: {entry}" if entry else f"{part} declared")
+        names = {part.name for part in there}
+        for name in self.known:
+            yield Fact(f"known: {name} is there", f"known: {name} is {'' if name in names else 'not '}there")
+
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+        table = subject.table
+        regions = list(possible(subject))
+        nullable = list(self._nullable(subject))
+        paired = room_for_rows(subject) > 1
+
+        def build(draft: Draft) -> Scenario:
+            probes: list[Probe] = []
+            for region, patterns in regions if paired else ():
+                for present in patterns:
+                    resident = draft.insert(table.name, present=present, also=region.also)
+                    for columns in region.choices:
+                        other = twin(subject, draft, resident, columns, region.also)
+                        if other is not None:
+                            value = f"a row beside one that is {_alike(region, columns)}"
+                            probes.append(Probe(Insert(table.name, other), Accepted(1), _alike(region, columns), value))
+            for column in nullable:
+                try:
+                    row = draft.row(table.name, {column: None})
+                except UnsatisfiedAssumption:
+                    continue
+                probes.append(Probe(Insert(table.name, row), Accepted(1), f"NULL in {column}", f"NULL in {column}"))
+            return Scenario(tuple(draft.inserts), tuple(probes))
+
+        return subject.scenarios(build)
+
+    def _nullable(self, subject: Subject) -> Iterator[str]:
+        """The columns that may be NULL, by what is declared."""
+        pools = subject.pools.of(subject.table)
+        for column in subject.table.columns:
+            optional = column.is_supplied and not column.not_null and not column.identity
+            if (
+                optional
+                and all(pool.takes({column.name: None}) for pool in pools)
+                and subject.oracle.takes_null(column)
+            ):
+                yield column.name
+
+    def notes(self, subject: Subject, shown: Collection[str]) -> Iterator[str]:
+        if self.shown:
+            yield from (f"undeclared: {part}; declare it: {entry}" for part, entry in subject.undeclared.items())
+        if room_for_rows(subject) <= 1:
+            yield "left out: two rows that are alike, as there is room for one"
+            return
+        missing = [
+            _alike(region, columns)
+            for region, _ in possible(subject)
+            for columns in region.choices
+            if _alike(region, columns) not in shown
+        ]
+        if missing:
+            more = f", and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+            yield f"left out, as declared rules let no such rows be: two {'; '.join(missing[:NAMED])}{more}"
+
+
+def _alike(region: Region, columns: Columns) -> str:
+    return f"alike but for {', '.join(columns) or 'nothing'}{region.name}"

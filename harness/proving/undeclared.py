@@ -1,0 +1,110 @@
+"""What the database has besides what checks declare: it may refuse what other checks try, and is told in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from harness.catalog.model import Catalog, Table
+from harness.catalog.parts import Part, enforced, whole, without
+from harness.declarations import DECLARED, Check
+from harness.describe import yaml
+from harness.describe.sheet import sheet
+from harness.probes import Refused
+from harness.project.model import TableName
+
+_OF_ROWS = ("23505", "23514", "23503", "23P01", "23001")
+"""SQLSTATEs of constraints."""
+
+
+def said(checks: Sequence[Check]) -> dict[TableName, frozenset[Part]]:
+    """The rules of each table that checks declare, by every name under which they may stand in the catalog."""
+    found: dict[TableName, set[Part]] = {}
+    for check in checks:
+        if check.table is not None:
+            found.setdefault(check.table, set()).update(check.rule.declares(check.table))
+    return {table: frozenset(parts) for table, parts in found.items()}
+
+
+@dataclass(frozen=True)
+class Undeclared:
+    """The rules of every table that no check declares. Where a table has a file, its ``told`` is the check for them.
+
+    Those that are ``known`` are told nowhere.
+    """
+
+    catalog: Catalog
+    said: Mapping[TableName, frozenset[Part]] = field(default_factory=dict)
+    told: Mapping[TableName, Check] = field(default_factory=dict)
+    _parts: Mapping[TableName, tuple[Part, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, declared: Sequence[Check], catalog: Catalog) -> Undeclared:
+        known = said(declared)
+        told = {check.table: check for check in declared if check.kind == DECLARED and check.table is not None}
+        parts = {
+            table.name: tuple(part for part in enforced(catalog, table) if part not in known.get(table.name, ()))
+            for table in whole(catalog)
+        }
+        return cls(catalog, known, told, {table: each for table, each in parts.items() if each})
+
+    def rules(self, table: Table) -> dict[Part, str]:
+        """What its check tells of a table, each with the YAML that would declare it."""
+        check = self.told.get(table.name)
+        parts = self._parts.get(table.name, ()) if check is not None else ()
+        found = [part for part in parts if part.name not in check.rule.known] if check is not None else []
+        return _entries(self.catalog, table, found) if found else {}
+
+    def stated(self) -> Iterator[tuple[Check | None, TableName, Refused]]:
+        """How these rules refuse, each with the check that tells of it."""
+        for name, parts in self._parts.items():
+            check = self.told.get(name)
+            for part in parts:
+                refused = _refused(self.catalog.tables[name], part)
+                if refused is not None:
+                    own = check if check is not None and part.name not in check.rule.known else None
+                    yield own, name, refused
+
+    def triggers(self) -> Iterator[tuple[TableName, tuple[str, ...]]]:
+        """The triggers among them, by table."""
+        for name, parts in self._parts.items():
+            yield name, tuple(part.name for part in parts if part.kind == "trigger")
+
+    def hidden(self, table: Table) -> Catalog:
+        """The catalog as if the table had none of what its check tells."""
+        parts = self.rules(table)
+        return replace(self.catalog, tables={**self.catalog.tables, table.name: without(table, parts)})
+
+
+def _refused(table: Table, part: Part) -> Refused | None:
+    if part.kind in ("constraint", "index"):
+        return Refused(_OF_ROWS, table.name, constraint=part.name)
+    if part.kind == "not null":
+        return Refused(("23502",), table.name, column=part.name)
+    if part.kind == "trigger":
+        return Refused((), triggers=(part.name,)).in_catalog(table)
+    return None
+
+
+def _entries(catalog: Catalog, table: Table, parts: Sequence[Part]) -> dict[Part, str]:
+    """Each part with the YAML that declares it; what no kind can say is put among what is ``known``."""
+    page = sheet(catalog, table)
+    checks = dict(page.checks)
+    found: dict[Part, str] = {}
+    for part in parts:
+        column = part.name if part.kind == "not null" else page.homes.get(part)
+        if part in checks:
+            found[part] = yaml.flow({"checks": [checks[part]]})
+        elif column is not None:
+            entry = page.columns[column]
+            shown = {"not_null": "true"} if part.kind == "not null" else _short(entry)
+            found[part] = yaml.flow({"columns": {column: shown}})
+        else:
+            found[part] = yaml.flow({"known": {part.name: "why it is there"}})
+    return {part: text.removeprefix("{").removesuffix("}") for part, text in found.items()}
+
+
+def _short(entry: Mapping[str, yaml.Value]) -> dict[str, yaml.Value]:
+    """What a column's entry says of rules."""
+    kept = ("unique", "check", "accepted_values", "constraint", "implied_by", "touched_on_update")
+    return {key: value for key, value in entry.items() if key in kept}
