@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
@@ -86,9 +86,9 @@ class Subject:
 
     ``filled`` gives a connection to a database in which a table is full of rows. From what other checks say come
     ``touched`` (columns that a trigger writes itself, of every table), ``frozen`` (columns of the table that nobody
-    changes), ``primary_key``, ``declared_indexes``, and what is ``said`` of the table's rules at all; ``undeclared`` is
-    the rest of them, each with the YAML that would declare it. ``variety`` is how many rows are tried of each that is
-    drawn.
+    changes), ``primary_key``, ``declared_indexes`` and ``beside``, the rules of all checks of each table;
+    ``undeclared`` is what no check says of the table, each with the YAML that would declare it. ``variety`` is how many
+    rows are tried of each that is drawn.
     """
 
     module: str
@@ -104,7 +104,7 @@ class Subject:
     frozen: frozenset[str] = frozenset()
     primary_key: tuple[str, ...] = ()
     declared_indexes: frozenset[str] = frozenset()
-    said: frozenset[Part] = frozenset()
+    beside: Mapping[TableName, Sequence[Kind]] = field(default_factory=dict)
     undeclared: Mapping[Part, str] = field(default_factory=dict)
     variety: int = 1
 

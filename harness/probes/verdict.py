@@ -10,6 +10,9 @@ from harness.probes.probe import Accepted, Either, Permitted, Probe, Refused
 from harness.probes.reply import Refusal, Reply
 from harness.probes.shapes import UNTRIED
 
+LACKING = "42501"
+"""How privileges and policies refuse."""
+
 
 class Verdict(enum.Enum):
     AS_WANTED = "as wanted"
@@ -24,11 +27,13 @@ def judge(probe: Probe, reply: Reply, declared: Iterable[Refused]) -> Verdict:
 
     ``declared`` are the refusals of all *other* declared rules: refused by one of those, the probe shows nothing of its
     own rule, unless it is ``unmasked``; refused by a rule that nobody declared, it is wrong. Untried is what never got
-    as far as its statement, idle what gave its rule no occasion.
+    as far as its statement, or to no row where that has to reach one; idle what gave its rule no occasion.
     """
     if reply.refusal is None:
-        return _accepted(probe, reply)
+        return Verdict.UNTRIED if probe.reaches and reply.rows == 0 else _accepted(probe, reply)
     if reply.refusal.sqlstate == UNTRIED:
+        return Verdict.UNTRIED
+    if probe.reaches and _by_policy(reply.refusal) and not _is_wanted(probe, reply.refusal):
         return Verdict.UNTRIED
     if isinstance(probe.wanted, Either):
         return Verdict.MASKED
@@ -46,6 +51,16 @@ def judge(probe: Probe, reply: Reply, declared: Iterable[Refused]) -> Verdict:
     if not probe.unmasked and any(rule.matches(reply.refusal) for rule in masking):
         return Verdict.MASKED
     return Verdict.WRONG
+
+
+def _by_policy(refusal: Refusal) -> bool:
+    """Whether it was for lack of privilege or by a policy, and not within a function that the write calls."""
+    # Our own is always running.
+    return refusal.sqlstate == LACKING and all(name.startswith("harness_") for _, name in refusal.functions)
+
+
+def _is_wanted(probe: Probe, refusal: Refusal) -> bool:
+    return isinstance(probe.wanted, Refused) and probe.wanted.matches(refusal)
 
 
 def _accepted(probe: Probe, reply: Reply) -> Verdict:

@@ -341,8 +341,8 @@ class Prover:
             frozen=frozenset(frozen),
             primary_key=next((rule.primary_key for rule in beside if isinstance(rule, PrimaryKey)), ()),
             declared_indexes=frozenset(rule.subject for rule in beside),
-            said=self._undeclared.said.get(check.table, frozenset()) if check.table else frozenset(),
             undeclared=undeclared,
+            beside=self._beside,
             variety=self._effort.variety if check.rule.varies else 1,
         )
 
@@ -424,7 +424,7 @@ class _Verdict:
             self._hidden(trial, check.rule, undeclared)
 
     def _hidden(self, trial: Trial, rule: Kind, undeclared: Undeclared) -> None:
-        """What no probe showed, each time because something else had its say first."""
+        """What no probe showed, each time because something else had its say first, or because it got to no row."""
         if not trial.shown and not rule.leaves_out:
             self.reason = "nothing of it was seen: no probe came as far as this rule"
         for aspect, mask in trial.masked.items() if not rule.leaves_out else ():
@@ -438,6 +438,9 @@ class _Verdict:
         for aspect, blame in trial.opaque.items():
             if aspect not in trial.shown and aspect != SETUP:
                 self.reason = f"'{aspect}' was never seen: each time it met {blame}"
+        unreached = {aspect: why for aspect, why in trial.unreached.items() if aspect not in trial.shown}
+        for aspect, why in [*unreached.items()][:1]:
+            self.reason = f"'{aspect}' was never tried: {why}"
 
     def add_contest(self, check: Check, contest: Contest) -> None:
         self.probes += contest.commands

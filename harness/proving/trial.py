@@ -39,6 +39,7 @@ from harness.probes import (
 )
 from harness.probes.disturbance import Disturbed
 from harness.probes.settling import IMMEDIATE
+from harness.probes.shapes import UNTRIED
 from harness.proving.conveyor import Conveyor
 from harness.proving.draws import watched
 from harness.proving.opaque import Blame, Opaque
@@ -77,7 +78,7 @@ class Trial:
     """What was tried and what it showed. ``refused`` is how the setup failed by a rule that is declared elsewhere.
 
     ``opaque`` are the aspects that came out wrong by triggers or rewrite rules of which nothing is said, with those;
-    ``idle`` are those that had no occasion, and why.
+    ``idle`` are those that had no occasion, and ``unreached`` those that a role did not get to a row for, and why.
     """
 
     probes: int = 0
@@ -87,6 +88,7 @@ class Trial:
     opaque: dict[str, Blame] = field(default_factory=dict)
     idle: dict[str, str] = field(default_factory=dict)
     untried: Refusal | None = None
+    unreached: dict[str, str] = field(default_factory=dict)
     refused: Refusal | None = None
     failure: Failure | None = None
 
@@ -208,6 +210,9 @@ class _Examiner:
         verdict = judge(probe, reply, self.others(reply.refusal) if reply.refusal else ())
         if verdict is Verdict.AS_WANTED:
             trial.shown.add(probe.aspect)
+        elif verdict is Verdict.UNTRIED and probe.reaches:
+            if probe.required:
+                self._unreached(trial, probe.aspect, probe.reaches, reply)
         elif verdict is Verdict.UNTRIED:
             trial.untried = reply.refusal
         elif verdict is Verdict.IDLE and probe.required and reply.then is not None:
@@ -216,6 +221,15 @@ class _Examiner:
             trial.masked.setdefault(probe.aspect, reply.refusal)
             trial.opaque |= self._by_opaque(probe.aspect, reply.refusal)
         return verdict is Verdict.WRONG
+
+    def _unreached(self, trial: Trial, aspect: str, reaches: str, reply: Reply) -> None:
+        """Books why a role got to no row; of several reasons that of the statement which got furthest."""
+        if reply.refusal is None:
+            trial.unreached[aspect] = f"no row was written: {reaches}"
+        elif reply.refusal.sqlstate == UNTRIED:
+            trial.unreached.setdefault(aspect, reply.refusal.message)
+        else:
+            trial.unreached[aspect] = f"{reply.refusal.message} ({reply.refusal.sqlstate}): {reaches}"
 
     def _hides(self, probe: Probe, refusal: Refusal) -> bool:
         """Whether something that has to be seen was not."""
