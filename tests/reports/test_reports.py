@@ -325,6 +325,7 @@ def test_json() -> None:
             "broken": 1,
             "unreliable": 1,
             "error": 0,
+            "known": 0,
             "not_tried": 1,
             "probes": 1344,
             "facts": 5,
