@@ -89,7 +89,21 @@ class Either:
         return "accepted or refused"
 
 
-Wanted = Accepted | Refused | Untouched | Either
+@dataclass(frozen=True)
+class Foreseen:
+    """Accepted where a query ahead has found that the ``condition`` holds, refused where it does not.
+
+    It says so by ``yes`` or ``no`` in the setting ``harness.foreseen``; where it says neither, both will do.
+    """
+
+    condition: str
+    sqlstates: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"accepted if {self.condition}, else refused"
+
+
+Wanted = Accepted | Refused | Untouched | Either | Foreseen
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ begin
                     harness_step := harness_probe -> 0;
                     if jsonb_typeof(harness_probe -> 3) = 'string' then
                         execute harness_probe ->> 3;
+                        found_then := current_setting('harness.foreseen', true);
                     end if;
                     if jsonb_typeof(harness_probe -> 1) = 'object' then
                         perform set_config(key, value, true)
