@@ -40,7 +40,8 @@ class Outcome:
 
     ``probes`` counts the statements tried on the server, ``facts`` what was compared with the catalog,
     ``seconds`` is wall time. ``reason`` says why a check is unreliable, or what the error was; of an error ``again`` is
-    the command that tries this check alone, and ``traceback`` what a report of it needs.
+    the command that tries this check alone, and ``traceback`` what a report of it needs. ``notes`` are one line each:
+    of what is proved, what was not looked at and belongs to it.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Outcome:
     seconds: float = 0.0
     reason: str | None = None
     counterexamples: tuple[Counterexample, ...] = field(default=())
+    notes: tuple[str, ...] = ()
     again: str | None = None
     traceback: str | None = field(default=None, repr=False)
 

@@ -303,12 +303,16 @@ class View:
 
 @dataclass(frozen=True)
 class Definer:
-    """A function that runs with its owner's rights; ``pinned`` if names in it do not depend on its caller's path."""
+    """A function that runs with its owner's rights; ``pinned`` if names in it do not depend on its caller's path.
+
+    ``fires`` if it is one of triggers, which nobody calls.
+    """
 
     schema: str
     signature: str
     owner: str
     pinned: bool
+    fires: bool = False
 
 
 @dataclass(frozen=True)

@@ -247,6 +247,10 @@ class Kind:
         """What the catalog alone can show."""
         return iter(())
 
+    def notes(self, subject: Subject) -> Iterator[str]:
+        """What belongs to the rule and is not looked at, one line each."""
+        return iter(())
+
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | Begun | None:
         """What is tried on the server; None where the facts are all there is."""
         return None

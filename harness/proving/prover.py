@@ -248,6 +248,7 @@ class Prover:
             )
             verdict.add_trial(check, trial)
             failed = trial.failure is not None
+        verdict.notes = tuple(rule.notes(subject))
         if rule.concurrently and not failed and verdict.reason is None:
             self._race(check, subject, verdict)
 
@@ -346,6 +347,7 @@ class _Verdict:
     facts: int = 0
     broken: list[Counterexample] = field(default_factory=list)
     reason: str | None = None
+    notes: tuple[str, ...] = ()
     error: Exception | None = None
     again: str | None = None
     disturbed: str | None = None
@@ -415,6 +417,7 @@ class _Verdict:
             seconds=seconds,
             reason=self._why,
             counterexamples=tuple(self.broken),
+            notes=self.notes if self.status is Status.PROVED else (),
             again=self.again,
             traceback=bug.text(self.error) if self.error is not None else None,
         )

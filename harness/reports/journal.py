@@ -155,5 +155,6 @@ def _outcome(facts: dict[str, Any]) -> Outcome:
             "status": Status(facts["status"]),
             "place": Place(Path(file), line, column),
             "counterexamples": tuple(examples),
+            "notes": tuple(facts.get("notes", ())),
         }
     )

@@ -52,6 +52,7 @@ def _check(outcome: Outcome) -> dict[str, Any]:
         "facts": outcome.facts,
         "seconds": round(outcome.seconds, 3),
         "reason": outcome.reason,
+        "notes": list(outcome.notes),
         "counterexamples": [_example(example) for example in outcome.counterexamples],
         "replay": script.as_posix() if script else None,
         **({"again": outcome.again, "traceback": outcome.traceback} if outcome.status is Status.ERROR else {}),

@@ -42,6 +42,8 @@ def _case(suite: ElementTree.Element, classname: str, outcome: Outcome) -> None:
         time=f"{outcome.seconds:.3f}",
     )
     if outcome.status is Status.PROVED:
+        if outcome.notes:
+            ElementTree.SubElement(case, "system-out").text = _legal("\n".join(outcome.notes))
         return
     first = next(iter(outcome.counterexamples), None)
     message = outcome.reason if outcome.reason or first is None else f"wanted: {first.wanted}; caught: {first.caught}"

@@ -20,12 +20,14 @@ _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u2
 
 
 def lines(outcome: Outcome) -> list[str]:
-    """``wanted:``, ``caught:``, the rows, ``replay:``; or ``reason:``. Empty for a check that is proved.
+    """``wanted:``, ``caught:``, the rows, ``replay:``; or ``reason:``. For a check that is proved only what it notes.
 
     An error has its ``reason:``, how to see more of it, and what had been found by then.
     """
     if outcome.status is Status.UNRELIABLE:
         return [_labelled("reason", plain(outcome.reason or ""))]
+    if outcome.status is Status.PROVED:
+        return [_labelled("note", _ended(plain(note))) for note in outcome.notes]
     found = _error(outcome) if outcome.status is Status.ERROR else []
     found += [line for example in outcome.counterexamples[:EXAMPLES] for line in _example(outcome, example)]
     left = len(outcome.counterexamples) - EXAMPLES
@@ -104,6 +106,11 @@ def _labelled(label: str, text: str) -> str:
 def _cut(step: str) -> str:
     """A step with the middle of a long command left out: how it begins, and what came of it."""
     return step if len(step) <= STEP else f"{step[: STEP // 2]} … {step[-STEP // 2 :]}"
+
+
+def _ended(text: str) -> str:
+    """A text whose end is left out where it is long."""
+    return text if len(text) <= STEP else f"{text[:STEP]} …"
 
 
 def _value(value: str) -> str:
