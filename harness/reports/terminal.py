@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.outcome import Outcome, Status
@@ -34,7 +35,7 @@ _STYLE = {
 class Terminal:
     """Writes to a console. Colours and the progress line are for terminals; a pipe gets plain, unwrapped lines.
 
-    Where it is ``quiet`` nothing is said of checks that are proved.
+    A note that several checks have stands once. Where it is ``quiet`` nothing is said of checks that are proved.
     """
 
     def __init__(self, console: Console, run: Run, *, tracebacks: bool = False, quiet: bool = False) -> None:
@@ -44,6 +45,7 @@ class Terminal:
         self._quiet = quiet
         self._totals = Totals()
         self._heading: str | None = None
+        self._noted: set[str] = set()
         self._tried = 0
         self._status = console.status("", spinner="line") if console.is_terminal else None
 
@@ -76,10 +78,16 @@ class Terminal:
             self._heading = heading
             self._line(f"\n{words.plain(heading)}", "bold")
         self._check(outcome)
-        for line in words.lines(outcome):
+        for line in words.lines(self._unsaid(outcome)):
             self._line(f"{INDENT}{line}")
         for line in words.traceback(outcome) if self._tracebacks else ():
             self._line(f"{INDENT}{line}")
+
+    def _unsaid(self, outcome: Outcome) -> Outcome:
+        """An outcome with those of its notes that no other had before."""
+        fresh = tuple(note for note in outcome.notes if note not in self._noted)
+        self._noted.update(fresh)
+        return replace(outcome, notes=fresh)
 
     def tried(self, count: int) -> None:
         """So many more checks are done; their lines come when it is their turn."""
