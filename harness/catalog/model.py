@@ -317,13 +317,11 @@ class Definer:
 
 @dataclass(frozen=True)
 class Setting:
-    """A custom setting that code of the database names, or one that it sets by a name it works out (``None``).
-
-    ``read`` if that is by ``current_setting``.
-    """
+    """A custom setting that code of the database reads or sets; ``None`` is one whose name it works out."""
 
     name: str | None
     read: bool
+    set: bool
 
 
 @dataclass(frozen=True)

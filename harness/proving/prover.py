@@ -25,7 +25,7 @@ from harness.kinds.touched_on_update import TouchedOnUpdate
 from harness.outcome import Counterexample, Outcome, Status
 from harness.probes import Endless, Patience, Session
 from harness.probes.disturbance import CONFLICTS, PAUSES, Disturbed, of_error
-from harness.probes.renewal import Renewal
+from harness.probes.renewal import Renewal, never_set
 from harness.project.model import Project, TableName
 from harness.proving import bug, unset
 from harness.proving.effort import Effort as Effort
@@ -108,9 +108,9 @@ class Prover:
         """When the session that tries is replaced, and what a role without claims may find left empty in one."""
         declared = [check for check in self._declared if id(check) not in self._unheard]
         untold = any(each.name is None for each in self.catalog.settings)
-        renewal = Renewal(connect, unset.ever_set(declared, self.catalog), untold).seen_from(self._trying)
-        self._left = tuple(each for each in unset.left(declared, self.catalog) if each in renewal.settings)
-        return renewal
+        # What the server, the database or the role has set already is never missing, and never left empty.
+        self._left = never_set(self._trying, unset.left(declared, self.catalog))
+        return Renewal(connect, never_set(self._trying, unset.ever_set(declared, self.catalog)), untold)
 
     def _forget(self) -> None:
         """Sees to it that no setting is left in a session from another check. Expressions hardly ever set one."""
