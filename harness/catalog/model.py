@@ -304,23 +304,25 @@ class View:
 
 @dataclass(frozen=True)
 class Definer:
-    """A function that runs with its owner's rights; ``pinned`` if names in it do not depend on its caller's path."""
+    """A function that runs with its owner's rights; ``pinned`` if names in it do not depend on its caller's path.
+
+    ``fires`` if it is one of triggers, which nobody calls.
+    """
 
     schema: str
     signature: str
     owner: str
     pinned: bool
+    fires: bool = False
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A custom setting that code of the database names, or one that it sets by a name it works out (``None``).
-
-    ``read`` if that is by ``current_setting``.
-    """
+    """A custom setting that code of the database reads or sets; ``None`` is one whose name it works out."""
 
     name: str | None
     read: bool
+    set: bool
 
 
 @dataclass(frozen=True)

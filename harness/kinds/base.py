@@ -275,7 +275,7 @@ class Kind:
         return None
 
     def notes(self, subject: Subject, shown: Collection[str]) -> Iterator[str]:
-        """What to know besides of a check that is not broken, of which these aspects were ``shown``."""
+        """What to know of a check that is green, one line each; these aspects of it were ``shown``."""
         return iter(())
 
     @property

@@ -33,9 +33,9 @@ class PrimaryKey(Kind):
     ```
 
     Proven: the same key is refused on insert and on update (23505); NULL in any column of it is refused (23502); rows
-    that differ in any one column of it are accepted, so the key is not too narrow. A column that decides the partition
-    is not tried with NULL, since for that there is none. `implied_by` names an older unique key on the same columns or
-    on fewer, which PostgreSQL asks first.
+    that differ in any one column of it are accepted, so the key is not too narrow. A generated column is not tried with
+    NULL, and neither is one that decides the partition, since for that there is none. `implied_by` names an older
+    unique key on the same columns or on fewer, which PostgreSQL asks first.
     """
 
     varies: ClassVar = True

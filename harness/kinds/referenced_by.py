@@ -30,7 +30,8 @@ class ReferencedBy(Kind):
     ```
 
     Proven as by `foreign_key`: parents with no, one and many children are deleted and change their key, down the whole
-    chain, and strangers are left alone. `constraint` is needed where two foreign keys lead here.
+    chain, and strangers are left alone. Where `on_update` is not said, a change of the key does what the database has
+    for it, and nothing is compared. `constraint` is needed where two foreign keys lead here.
     """
 
     referenced_by: TableName = key(table, "the table whose rows refer to this one")

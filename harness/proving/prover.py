@@ -26,7 +26,7 @@ from harness.kinds.touched_on_update import TouchedOnUpdate
 from harness.outcome import Counterexample, Outcome, Status
 from harness.probes import Endless, Patience, Session
 from harness.probes.disturbance import CONFLICTS, PAUSES, Disturbed, of_error
-from harness.probes.renewal import Renewal
+from harness.probes.renewal import Renewal, never_set
 from harness.project.model import Project, TableName
 from harness.proving import bug, unset
 from harness.proving.commits import Commits
@@ -114,9 +114,9 @@ class Prover:
         """When the session that tries is replaced, and what a role without claims may find left empty in one."""
         declared = [check for check in self._declared if id(check) not in self._unheard]
         untold = any(each.name is None for each in self.catalog.settings)
-        renewal = Renewal(connect, unset.ever_set(declared, self.catalog), untold).seen_from(self._trying)
-        self._left = tuple(each for each in unset.left(declared, self.catalog) if each in renewal.settings)
-        return renewal
+        # What the server, the database or the role has set already is never missing, and never left empty.
+        self._left = never_set(self._trying, unset.left(declared, self.catalog))
+        return Renewal(connect, never_set(self._trying, unset.ever_set(declared, self.catalog)), untold)
 
     def _forget(self) -> None:
         """Sees to it that no setting is left in a session from another check. Expressions hardly ever set one."""
@@ -274,7 +274,8 @@ class Prover:
             )
             verdict.add_trial(check, trial, self._undeclared)
             failed = trial.failure is not None
-            verdict.notes += [] if failed else rule.notes(subject, trial.shown)
+            shown = frozenset(trial.shown)
+        verdict.notes += () if failed else rule.notes(subject, shown)
         if rule.concurrently and not failed and verdict.reason is None:
             self._race(check, subject, verdict)
 
@@ -478,6 +479,12 @@ class _Verdict:
             return bug.reason(self.error)
         return self.disturbed or (self._unshown if self.status is Status.UNRELIABLE else None)
 
+    @property
+    def _noted(self) -> tuple[str, ...]:
+        """What to know of a check that is green."""
+        hints = [self.reason] if self.only_shown and self.reason else []
+        return (*self.notes, *hints) if self.status.green else ()
+
     def outcome(self, check: Check, seconds: float) -> Outcome:
         return Outcome(
             name=check.name,
@@ -491,8 +498,8 @@ class _Verdict:
             facts=self.facts,
             seconds=seconds,
             reason=self._why,
-            notes=(*self.notes, *([self.reason] if self.only_shown and self.reason else [])),
             counterexamples=tuple(self.broken),
+            notes=self._noted,
             again=self.again,
             traceback=bug.text(self.error) if self.error is not None else None,
             shared=check.shared,

@@ -51,6 +51,8 @@ def _case(suite: ElementTree.Element, classname: str, outcome: Outcome, gate: Ga
         ElementTree.SubElement(case, "skipped", message=f"{outcome.status.value}, as the baseline knows")
         return
     if outcome.status.green:
+        if outcome.notes:
+            ElementTree.SubElement(case, "system-out").text = _legal("\n".join(outcome.notes))
         return
     first = next(iter(outcome.counterexamples), None)
     message = outcome.reason if outcome.reason or first is None else f"wanted: {first.wanted}; caught: {first.caught}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.outcome import STRICT, Gate, Outcome, Status
@@ -38,8 +39,8 @@ _COUNTED = (Status.PROVED, Status.PRESENT, Status.BROKEN, Status.UNRELIABLE)
 class Terminal:
     """Writes to a console. Colours and the progress line are for terminals; a pipe gets plain, unwrapped lines.
 
-    Of a check that the ``gate`` knows nothing is said but that. Where it is ``quiet`` nothing is said of such checks
-    and of those that are green.
+    A note that several checks have stands once. Of a check that the ``gate`` knows nothing is said but that. Where it
+    is ``quiet`` nothing is said of such checks and of those that are green.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Terminal:
         self._gate = gate
         self._totals = Totals()
         self._heading: str | None = None
+        self._noted: set[str] = set()
         self._tried = 0
         self._status = console.status("", spinner="line") if console.is_terminal else None
 
@@ -92,10 +94,16 @@ class Terminal:
         self._check(outcome)
         if self._gate.knows(outcome):
             return
-        for line in words.lines(outcome):
+        for line in words.lines(self._unsaid(outcome)):
             self._line(f"{INDENT}{line}")
         for line in words.traceback(outcome) if self._tracebacks else ():
             self._line(f"{INDENT}{line}")
+
+    def _unsaid(self, outcome: Outcome) -> Outcome:
+        """An outcome with those of its notes that no other had before."""
+        fresh = tuple(note for note in outcome.notes if note not in self._noted)
+        self._noted.update(fresh)
+        return replace(outcome, notes=fresh)
 
     def tried(self, count: int) -> None:
         """So many more checks are done; their lines come when it is their turn."""
