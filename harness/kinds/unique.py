@@ -112,7 +112,7 @@ class Unique(Kind):
         others = list(map(element, expressions(self.unique)))
         printed = subject.canonical.index(subject.table, "btree", others, None).keys if others else ()
         few = len(caught.keys) == len(self.unique)
-        return few and {*caught.columns} == {*plain} and {*printed} <= {*caught.expressions}
+        return few and {*plain} <= {*caught.columns} and {*printed} <= {*caught.expressions}
 
     def _index(self, subject: Subject) -> Index:
         wanted = self._constraint(subject.table.name)
