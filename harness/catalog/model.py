@@ -105,6 +105,11 @@ class Constraint:
     validated: bool
     comment: str | None
 
+    @property
+    def inherited(self) -> bool:
+        """Whether tables that inherit have it, too: keys they never do, CHECKs unless they say NO INHERIT."""
+        return self.type == "c" and not self.definition.endswith(" NO INHERIT")
+
 
 @dataclass(frozen=True)
 class Index:
@@ -315,7 +320,8 @@ class Definer:
 class Catalog:
     """All tables outside the system's and the ledger's schemas. ``version`` is ``server_version_num``.
 
-    ``roots`` leads from a partition and the name of one of its constraints to the root's.
+    ``roots`` leads from a partition and the name of one of its constraints to the root's, ``heirs`` from a table to all
+    that inherit from it.
     """
 
     version: int
@@ -323,6 +329,7 @@ class Catalog:
     views: tuple[View, ...] = ()
     definers: tuple[Definer, ...] = ()
     roots: Mapping[tuple[TableName, str], tuple[TableName, str]] = field(default_factory=dict)
+    heirs: Mapping[TableName, tuple[TableName, ...]] = field(default_factory=dict)
 
     def root(self, table: TableName, constraint: str) -> tuple[TableName, str]:
         """The table that was partitioned, and its name for the constraint; what is no partition stays as it is."""

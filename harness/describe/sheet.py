@@ -69,6 +69,8 @@ def sheet(catalog: Catalog, table: Table, privileges: Mapping[str, Value] | None
         _check(page, table, constraint)
     for constraint in table.of_type("x"):
         page.checks.append((Part("constraint", constraint.name), _exclude(table, constraint)))
+    if catalog.heirs.get(table.name):
+        _say_only(page, table)
     for index in table.indexes:
         if index.constraint is None and not is_key(index):
             page.checks.append((Part("index", index.name), _index(index)))
@@ -133,6 +135,24 @@ def _keys(page: Sheet, table: Table) -> None:
             page.homes[part] = index.columns[0]
         else:
             page.checks.append((part, entry))
+
+
+def _say_only(page: Sheet, table: Table) -> None:
+    """Says of constraints that tables which inherit do not have that they are about the rows of the table itself."""
+    own = {Part("constraint", each.name) for each in table.constraints if not each.inherited}
+    for part, entry in page.checks:
+        if {"primary_key", "unique", "exclude"} & {*entry} or ("check" in entry and part in own):
+            entry["only"] = TRUE
+    for part in [part for part, column in page.homes.items() if part in own and "check" in page.columns[column]]:
+        column = page.columns[page.homes.pop(part)]
+        moved: Entry = {}
+        for key in ("check", "constraint", "implied_by"):
+            if key in column:
+                moved[key] = column.pop(key)
+        page.checks.append((part, {**moved, "only": TRUE}))
+    for column in page.columns.values():
+        if column.get("unique") == TRUE:
+            column["unique"] = {"only": TRUE}
 
 
 def is_key(index: Index) -> bool:
