@@ -74,6 +74,9 @@ class ForeignKey(Kind):
     Where a trigger looks for the parent first, `orphans: {of: plan_id, sqlstate: P0002, trigger: items_plan_seen}` says
     how it refuses one that is nowhere, or that the writer cannot see, and the columns of the key that it looks at. The
     rest of a composite key is then left to the constraint.
+
+    Rows of tables that inherit from either of the two are neither held to it nor referred to: PostgreSQL keeps it
+    for the rows of the tables themselves.
     """
 
     varies: ClassVar = True
