@@ -23,6 +23,7 @@ from harness.probes import (
     Accepted,
     Answer,
     Endless,
+    Execute,
     Family,
     Insert,
     Probe,
@@ -212,8 +213,9 @@ class _Examiner:
             return None
         if not scenario.setup:
             raise AssertionError(f"no record could be made of what the probes say: {refusal}")
-        inserts = [statement for statement in scenario.setup if isinstance(statement, Insert)]
-        statement = next((insert for insert in inserts if insert.table == refusal.table_name), scenario.setup[-1])
+        tables = ((each.instead_of if isinstance(each, Execute) else each, each) for each in scenario.setup)
+        inserts = (each for one, each in tables if isinstance(one, Insert) and one.table == refusal.table_name)
+        statement = next(inserts, scenario.setup[-1])
         probe = Probe(statement, Accepted(), SETUP, "a row that keeps every declared rule")
         before = scenario.setup[: scenario.setup.index(statement)]
         return Failure(before, probe, Reply(refusal))
