@@ -56,7 +56,9 @@ class ReferencedBy(Kind):
         child, found = subject.catalog.table(self.referenced_by), self._key(subject)
         on_delete = self.on_delete.split(" (")[0]
         on_update = (self.on_update or found.on_update or "no action").split(" (")[0]
-        reference = Reference(child, subject.table, found, on_delete, on_update, subject.pools.most(subject.table))
+        reference = Reference(
+            subject.keyed(child), subject.table, found, on_delete, on_update, subject.pools.most(subject.table)
+        )
 
         def build(draft: Draft) -> Scenario:
             probes = tuple(actions(subject, draft, reference))
