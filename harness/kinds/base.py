@@ -80,10 +80,10 @@ class Subject:
     """What a check is about, with all it takes to look into it.
 
     ``filled`` gives a connection to a database in which a table is full of rows. From what other checks say come
-    ``touched`` (columns that a trigger writes itself, of every table), ``primary_key``, ``declared_indexes``, and
-    what is ``said`` of the table's rules at all; ``undeclared`` is the rest of them, each with the YAML that would
-    declare it; ``beside`` are the rules of all checks of each table. ``variety`` is how many rows are tried of each
-    that is drawn.
+    ``touched`` (columns that a trigger writes itself, of every table), ``frozen`` (columns of the table that nobody
+    changes), ``primary_key``, ``declared_indexes``, and what is ``said`` of the table's rules at all; ``undeclared`` is
+    the rest of them, each with the YAML that would declare it; ``beside`` are the rules of all checks of each table.
+    ``variety`` is how many rows are tried of each that is drawn.
     """
 
     module: str
@@ -96,6 +96,7 @@ class Subject:
     databases: Databases
     filled: Callable[[Table], psycopg.Connection[Any]]
     touched: Mapping[TableName, frozenset[str]] = field(default_factory=dict)
+    frozen: frozenset[str] = frozenset()
     primary_key: tuple[str, ...] = ()
     declared_indexes: frozenset[str] = frozenset()
     beside: Mapping[TableName, Sequence[Kind]] = field(default_factory=dict)
@@ -240,6 +241,10 @@ class Kind:
         What such a probe is to show need not be seen then.
         """
         return False
+
+    def frozen(self, table: Table) -> tuple[str, ...]:
+        """The columns of the table that nobody changes, whatever the row and whoever asks."""
+        return ()
 
     def opaque(self) -> tuple[str, ...]:
         """The triggers of the table of which nothing is said but that they fire."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
-from harness.catalog.model import Missing
+from harness.catalog.model import Missing, Table
 from harness.generation import Draft, Rule
 from harness.kinds._above import Ancestor, ancestors
 from harness.kinds._changes import differs
@@ -141,6 +141,11 @@ class Immutable(Kind):
     def bars(self, probe: Probe) -> bool:
         columns = probe.statement.set if isinstance(probe.statement, Update) else {}
         return self.when is None and bool(columns) and (self._whole or not {*columns}.isdisjoint(self.immutable))
+
+    def frozen(self, table: Table) -> tuple[str, ...]:
+        if self.when is not None or self._by_privileges:
+            return ()
+        return tuple(column.name for column in table.columns if self._whole or column.name in self.immutable)
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (self.refused_by.anywhere(),)

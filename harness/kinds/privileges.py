@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Column, Table
 from harness.catalog.parts import Part
+from harness.generation import Draft
+from harness.kinds import _ordinary as ordinary
 from harness.kinds.base import Fact, Kind, Subject
 from harness.probes import Accepted, Execute, Probe, Refused, Scenario
 from harness.probes.statement import identifier, qualified
@@ -39,7 +41,9 @@ class Privileges(Kind):
 
     Proven: each role has what is declared and the use of the schema it needs for that; roles that are not named have
     nothing; every command that a role lacks is tried as that role and refused (42501), every one it has is
-    not, and each column by itself where columns are named. A policy that is missing is no privilege that is missing.
+    not, and each column by itself where columns are named. Who may insert is let insert a row that keeps all rules and
+    leaves out the columns with defaults, so that a sequence, a default's function, a CHECK or a trigger for which
+    the role lacks a privilege is found. A policy that is missing is no privilege that is missing.
     The owner and superusers are left out, `public` is PUBLIC.
     """
 
@@ -95,7 +99,23 @@ class Privileges(Kind):
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
         roles = [role for role in self.privileges if role != "public" and not subject.roles.is_superuser(role)]
         probes = tuple(probe for role in roles for probe in self._probes(subject, role))
-        return st.just(Scenario((), probes)) if probes else None
+        inserting = {role: columns for role in roles if (columns := self._inserting(subject, role))}
+        if not inserting or not ordinary.possible(subject):
+            return st.just(Scenario((), probes)) if probes else None
+
+        def build(draft: Draft) -> Scenario:
+            inserts = [ordinary.insert(subject, draft, role, columns) for role, columns in inserting.items()]
+            tried = tuple(probe for each in inserts for probe in each)
+            return Scenario((*ordinary.without_policies(subject), *draft.inserts), (*probes, *tried))
+
+        return subject.scenarios(build)
+
+    def _inserting(self, subject: Subject, role: str) -> tuple[str, ...]:
+        """The columns that a role may insert."""
+        wanted = self._wanted(role)
+        if "insert" in wanted:
+            return tuple(column.name for column in subject.table.columns)
+        return next((_columns(entry) for entry in wanted if entry.startswith("insert (")), ())
 
     def _probes(self, subject: Subject, role: str) -> Iterator[Probe]:
         table, wanted = subject.table, self._wanted(role)

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from hypothesis import reject
 from hypothesis import strategies as st
 
 from harness.catalog.parts import Part
 from harness.generation import Draft
 from harness.kinds._refused_by import unnoticed
+from harness.kinds._updates import updatable, updates, why_none
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
-from harness.probes import Accepted, Insert, Probe, Scenario, Statement, Then, Update
+from harness.probes import Accepted, Insert, Probe, Scenario, Statement, Then, Update, Values
 from harness.probes.statement import condition, identifier, qualified
 from harness.project.keys import ColumnForm, boolean, key, name
 from harness.project.model import TableName
@@ -30,8 +32,10 @@ class TouchedOnUpdate(Kind):
       changed_at: {type: timestamptz, touched_on_update: {on_insert: true, trigger: orders_touch}}
     ```
 
-    Proven: after an update of another column it is now, where it was long ago before; a value that the UPDATE sends
-    for it, past or future, does not win; with `on_insert`, neither does one that the INSERT sends.
+    Proven: after an update it is now, where it was long ago before: of every column that may be updated, references and
+    keys among them, each by itself or with the fewest others that rules tie to it, to another value and to NULL, and of
+    all of them at once. What no rule lets change (`immutable`, generated columns, identities) is left out. A value that
+    the UPDATE sends for it, past or future, does not win; with `on_insert`, neither does one that the INSERT sends.
     The row's past is made with triggers switched off. Only a superuser may do that: without one, that no value can be
     forged has to be proof enough.
     """
@@ -57,54 +61,60 @@ class TouchedOnUpdate(Kind):
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         table, column = subject.table.name, self.touched_on_update
-        touched = self._other_column(subject)
+        if not updatable(subject):
+            raise Unreliable(why_none(subject))
         superuser = subject.roles.is_superuser(subject.roles.current)
 
         def build(draft: Draft) -> Scenario:
             row = draft.insert(table)
             fresh = draft.row(table)
             key = subject.key(row)
+            changes = list(updates(subject, draft, row, fresh))
+            if not changes:
+                reject()
+            plain = changes[0][1]
             if subject.key(fresh) == key:  # nothing keeps them apart
-                fresh[touched] = draft.value(table, touched, row)
-            change = {touched: draft.value(table, touched, row)}
+                fresh |= plain
             past = Update(table, key, {column: PAST})
             setup: tuple[Statement, ...] = (*draft.inserts, *(unnoticed(past) if superuser else ()))
-            moved = self._then(subject, {name: change.get(name, value) for name, value in key.items()})
-            trigger = f"{self.trigger}: " if self.trigger else ""
-            probes = [
-                Probe(Update(table, key, change), Accepted(1), "moves", f"{trigger}an update of {touched}", then=moved)
-            ]
-            for value in (FORGED, FUTURE):
-                forged = Update(table, key, {**change, column: value})
-                words = f"{trigger}an update that says '{value}'"
-                probes.append(Probe(forged, Accepted(1), "forged by update", words, then=moved))
-                if self.on_insert:
-                    sent = Insert(table, {**fresh, column: value})
-                    then = self._then(subject, subject.key(fresh))
-                    words = f"{trigger}an insert that says '{value}'"
-                    probes.append(Probe(sent, Accepted(1), "forged by insert", words, then=then))
+            probes = [self._moves(subject, key, change, name) for name, change in changes]
+            probes += self._forged(subject, key, plain, fresh)
             return Scenario(setup, tuple(probes))
 
         return subject.scenarios(build)
 
-    def _then(self, subject: Subject, key: dict[str, str | None]) -> Then:
+    @property
+    def _trigger(self) -> str:
+        return f"{self.trigger}: " if self.trigger else ""
+
+    def _moves(self, subject: Subject, key: Values, change: Values, name: str) -> Probe:
+        beside = [other for other in change if other != name] if name in change else []
+        words = f"{self._trigger}an update of {' and '.join([name, *beside])}"
+        update = Update(subject.table.name, key, change)
+        return Probe(update, Accepted(1), "moves", words, then=self._then(subject, {**key, **_of(key, change)}))
+
+    def _forged(self, subject: Subject, key: Values, change: Values, fresh: Values) -> Iterator[Probe]:
+        """What clients send for the column does not win."""
+        table, column = subject.table.name, self.touched_on_update
+        for value in (FORGED, FUTURE):
+            forged = Update(table, key, {**change, column: value})
+            then = self._then(subject, {**key, **_of(key, change)})
+            words = f"{self._trigger}an update that says '{value}'"
+            yield Probe(forged, Accepted(1), "forged by update", words, then=then)
+            if self.on_insert:
+                sent = Insert(table, {**fresh, column: value})
+                words = f"{self._trigger}an insert that says '{value}'"
+                then = self._then(subject, subject.key(fresh))
+                yield Probe(sent, Accepted(1), "forged by insert", words, then=then)
+
+    def _then(self, subject: Subject, key: Values) -> Then:
         column = identifier(self.touched_on_update)
         # Of this transaction: not the past, not a value that was sent, and not later than this moment.
         now = f"{column} >= now() - interval '1 second' and {column} <= clock_timestamp()"
         found = f"select case when {now} then 'now' else {column}::text end from {qualified(subject.table.name)}"
         return Then(f"{found} where {condition(key)}", "now", f"{self.touched_on_update} is")
 
-    def _other_column(self, subject: Subject) -> str:
-        """A column that an update can change without a key, a reference or a generated column having its say."""
-        table = subject.table
-        bound = {column for constraint in table.constraints if constraint.type != "c" for column in constraint.columns}
-        bound |= {column for index in table.unique_keys for column in index.columns}
-        free = [
-            column
-            for column in table.columns
-            if column.name not in bound | subject.rewritten and column.is_supplied and not column.identity
-        ]
-        if not free:
-            raise Unreliable(f"{table.name} has no column that an update could change")
-        # Texts first: a new value for them is always found.
-        return min(free, key=lambda column: (column.base_name != "text", column.is_json)).name
+
+def _of(key: Values, change: Values) -> dict[str, str | None]:
+    """The part of a change that the key has."""
+    return {name: value for name, value in change.items() if name in key}

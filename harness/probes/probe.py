@@ -89,7 +89,15 @@ class Either:
         return "accepted or refused"
 
 
-Wanted = Accepted | Refused | Untouched | Either
+@dataclass(frozen=True)
+class Permitted:
+    """Accepted, or refused by whatever is no lack of a privilege: then nothing is shown."""
+
+    def __str__(self) -> str:
+        return "accepted"
+
+
+Wanted = Accepted | Refused | Untouched | Either | Permitted
 
 
 @dataclass(frozen=True)
@@ -97,11 +105,13 @@ class Then:
     """A query asked after an accepted statement, before it is undone; its one text must be ``wanted``.
 
     It is asked by whom the tool is connected as; the setting ``harness.changed`` holds the number of rows changed.
+    ``idle`` is its text where the statement was no occasion for what is to be shown, with which nothing is.
     """
 
     sql: str
     wanted: str
     meaning: str
+    idle: str | None = None
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,11 @@ class Refusal:
         return tuple((schema or None, name) for schema, name in _RUNNING.findall(self.context))
 
     @property
+    def denied(self) -> bool:
+        """Whether a privilege was lacking: a function that raises 42501 itself has decided so."""
+        return self.sqlstate == "42501" and not self.context.partition("\n")[0].endswith(" at RAISE")
+
+    @property
     def table_name(self) -> TableName | None:
         return TableName(self.schema, self.table) if self.table else None
 

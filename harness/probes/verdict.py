@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterable
 from dataclasses import replace
 
-from harness.probes.probe import Accepted, Either, Probe, Refused
+from harness.probes.probe import Accepted, Either, Permitted, Probe, Refused
 from harness.probes.reply import Refusal, Reply
 from harness.probes.shapes import UNTRIED
 
@@ -18,6 +18,7 @@ class Verdict(enum.Enum):
     AS_WANTED = "as wanted"
     MASKED = "masked"
     UNTRIED = "untried"
+    IDLE = "idle"
     WRONG = "wrong"
 
 
@@ -26,7 +27,7 @@ def judge(probe: Probe, reply: Reply, declared: Iterable[Refused]) -> Verdict:
 
     ``declared`` are the refusals of all *other* declared rules: refused by one of those, the probe shows nothing of its
     own rule, unless it is ``unmasked``; refused by a rule that nobody declared, it is wrong. Untried is what never got
-    as far as its statement, or to no row where that has to reach one.
+    as far as its statement, or to no row where that has to reach one; idle what gave its rule no occasion.
     """
     if reply.refusal is None:
         return Verdict.UNTRIED if probe.reaches and reply.rows == 0 else _accepted(probe, reply)
@@ -36,6 +37,8 @@ def judge(probe: Probe, reply: Reply, declared: Iterable[Refused]) -> Verdict:
         return Verdict.UNTRIED
     if isinstance(probe.wanted, Either):
         return Verdict.MASKED
+    if isinstance(probe.wanted, Permitted):
+        return Verdict.WRONG if reply.refusal.denied else Verdict.MASKED
     if isinstance(probe.wanted, Refused):
         if probe.wanted.matches(reply.refusal):
             return Verdict.AS_WANTED
@@ -66,14 +69,14 @@ def _accepted(probe: Probe, reply: Reply) -> Verdict:
     if not _counts(probe, reply):
         return Verdict.WRONG
     if probe.then is not None and reply.then != probe.then.wanted:
-        return Verdict.WRONG
+        return Verdict.IDLE if reply.then is not None and reply.then == probe.then.idle else Verdict.WRONG
     return Verdict.AS_WANTED
 
 
 def _counts(probe: Probe, reply: Reply) -> bool:
     """Whether as many rows were changed as is wanted."""
     match probe.wanted:
-        case Either() | Accepted(None):
+        case Either() | Permitted() | Accepted(None):
             return True
         case Accepted(rows):
             return reply.rows == rows

@@ -12,7 +12,19 @@ from dataclasses import dataclass, field, replace
 
 from harness.catalog.model import Catalog
 from harness.declarations import Check
-from harness.probes import Execute, Probe, Refusal, Refused, Scenario, Session, Statement, Verdict, Wanted, judge
+from harness.probes import (
+    Execute,
+    Permitted,
+    Probe,
+    Refusal,
+    Refused,
+    Scenario,
+    Session,
+    Statement,
+    Verdict,
+    Wanted,
+    judge,
+)
 from harness.probes.statement import identifier, qualified
 from harness.project.model import TableName
 
@@ -76,11 +88,13 @@ class Opaque:
         if triggers:
             places = _fine(session, scenario, failed, others, (*off, *_off(triggers, "trigger")))
             excused = {**dict.fromkeys(places, _blame(triggers, "trigger")), **excused}
-        # Who says that a trigger refuses a command means that it is refused, and not that a rule drops it.
+        # Who says that a trigger refuses a command means that it is refused, and not that a rule drops it. And whoever
+        # lacks a privilege for what a trigger does lacks it.
         return {
             place: blame
             for place, blame in excused.items()
-            if not (rules and failed and _by_a_trigger(failed[place].wanted))
+            if not failed
+            or not ((rules and _by_a_trigger(failed[place].wanted)) or isinstance(failed[place].wanted, Permitted))
         }
 
     def _tables(self, scenario: Scenario, failed: Sequence[Probe]) -> dict[TableName, None]:

@@ -295,6 +295,8 @@ class Prover:
 
     def _subject(self, check: Check) -> Subject:
         beside = self._beside.get(check.table, []) if check.table else []
+        table = self.catalog.tables.get(check.table) if check.table else None
+        frozen = (column for rule in beside for column in rule.frozen(table)) if table else ()
         undeclared, catalog, made_of = self._told_by(check)
         return Subject(
             module=check.module,
@@ -307,6 +309,7 @@ class Prover:
             databases=self._databases,
             filled=self._fill,
             touched=self._touched,
+            frozen=frozenset(frozen),
             primary_key=next((rule.primary_key for rule in beside if isinstance(rule, PrimaryKey)), ()),
             declared_indexes=frozenset(rule.subject for rule in beside),
             said=self._undeclared.said.get(check.table, frozenset()) if check.table else frozenset(),
@@ -394,12 +397,15 @@ class _Verdict:
                 stranger = any(refused.matches(mask) for _, _, refused in undeclared.stated())
                 why = ", which no check declares" if stranger else "; if that is meant, say `implied_by:`"
                 self.reason = f"'{aspect}' was never seen: each time it was {mask}{why}"
+        for aspect, why in trial.idle.items():
+            if aspect not in trial.shown and aspect not in trial.masked:
+                self.reason = f"'{aspect}' was never seen: each time {why}"
         for aspect, blame in trial.opaque.items():
             if aspect not in trial.shown and aspect != SETUP:
                 self.reason = f"'{aspect}' was never seen: each time it met {blame}"
-        unreached = {aspect: why for aspect, why in trial.unreached.items() if aspect not in trial.shown}
-        for aspect, why in [*unreached.items()][:1]:
-            self.reason = f"'{aspect}' was never tried: {why}"
+        if self.reason is None:
+            unreached = ((aspect, why) for aspect, why in trial.unreached.items() if aspect not in trial.shown)
+            self.reason = next((f"'{aspect}' was never tried: {why}" for aspect, why in unreached), None)
 
     def add_contest(self, check: Check, contest: Contest) -> None:
         self.probes += contest.commands

@@ -76,7 +76,7 @@ class Trial:
     """What was tried and what it showed. ``refused`` is how the setup failed by a rule that is declared elsewhere.
 
     ``opaque`` are the aspects that came out wrong by triggers or rewrite rules of which nothing is said, with those;
-    ``unreached`` those that a role did not get to a row for, with the reason.
+    ``unreached`` those that a role did not get to a row for, and ``idle`` those that had no occasion, with the reason.
     """
 
     probes: int = 0
@@ -84,6 +84,7 @@ class Trial:
     shown: set[str] = field(default_factory=set)
     masked: dict[str, Refusal] = field(default_factory=dict)
     opaque: dict[str, Blame] = field(default_factory=dict)
+    idle: dict[str, str] = field(default_factory=dict)
     untried: Refusal | None = None
     unreached: dict[str, str] = field(default_factory=dict)
     refused: Refusal | None = None
@@ -196,6 +197,8 @@ class _Examiner:
                 self._unreached(trial, probe.aspect, probe.reaches, reply)
         elif verdict is Verdict.UNTRIED:
             trial.untried = reply.refusal
+        elif verdict is Verdict.IDLE and probe.required and reply.then is not None:
+            trial.idle.setdefault(probe.aspect, reply.then)
         elif verdict is Verdict.MASKED and reply.refusal is not None and self._hides(probe, reply.refusal):
             trial.masked.setdefault(probe.aspect, reply.refusal)
             trial.opaque |= self._by_opaque(probe.aspect, reply.refusal)

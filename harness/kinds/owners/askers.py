@@ -13,10 +13,11 @@ from harness.kinds.owners.asking import NARROWED, narrowed, says
 from harness.kinds.owners.owned import Owners, Place, Row, claimed, claims, end
 from harness.kinds.owners.reach import bearing, places_of, tried_places
 from harness.kinds.row_security import RowSecurity
-from harness.probes import Delete, Execute, Probe, Refused, Statement, Untouched, Update
+from harness.probes import Delete, Execute, Insert, Probe, Refused, Statement, Untouched, Update
 from harness.probes.statement import assume, condition, literal, qualified
 from harness.probes.verdict import LACKING
 from harness.project.keys import FrozenDict, key, mapping, names, predicate, text, tree
+from harness.project.model import TableName
 from harness.project.needs import needs
 
 
@@ -251,6 +252,20 @@ def asked(
         mine = asker.of(draft, row)
         for probe in probes:
             yield from mine.tries(probe, silently, stands)
+
+
+def asked_each(
+    asking: Sequence[Asker], draft: Draft, table: TableName, probes: Iterable[Probe], silently: bool = False
+) -> Iterator[Probe]:
+    """Probes about one row of a table each as the askers try them; those about others, or several, are left out."""
+    for probe in probes:
+        written = probe.statement
+        if isinstance(written, Insert) and written.table == table:
+            yield from asked(asking, draft, written.values, [probe], silently, stands=False)
+        elif isinstance(written, Update | Delete) and written.table == table:
+            rows = (each.values for each in draft.inserts if each.table == table)
+            row = next(row for row in rows if written.key.items() <= row.items())
+            yield from asked(asking, draft, row, [probe], silently)
 
 
 def drawn_for(asking: Sequence[Asker], draft: Draft) -> tuple[Row, tuple[str, ...]]:

@@ -1,0 +1,49 @@
+"""An INSERT as an application sends it: the columns with defaults left out, by a role that is granted it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from harness.generation import Draft, Unfillable, Unsupported
+from harness.kinds._updates import ordinary
+from harness.kinds.base import Subject
+from harness.probes import Execute, Insert, Permitted, Probe, Statement
+from harness.probes.statement import qualified
+
+
+def possible(subject: Subject) -> bool:
+    """Whether a row by itself can be drawn, and policies be kept out of it, which are no matter of privileges."""
+    table = subject.table
+    try:
+        subject.pools.of(table)
+    except (Unfillable, Unsupported):
+        return False
+    silent = subject.roles.current == table.owner or subject.roles.is_superuser(subject.roles.current)
+    return not subject.pools.comes_with_others(table) and (silent or not table.row_security)
+
+
+def without_policies(subject: Subject) -> Iterator[Statement]:
+    """Switches off the policies of the table, and where a trigger may write elsewhere those of all tables."""
+    table = subject.table
+    tables = subject.catalog.tables.values() if any("insert" in each.events for each in table.triggers) else (table,)
+    for each in tables:
+        if each.row_security:
+            yield Execute(f"alter table {qualified(each.name)} disable row level security")
+
+
+def insert(subject: Subject, draft: Draft, role: str, granted: Collection[str]) -> Iterator[Probe]:
+    """The INSERT of a row into the ``granted`` columns, as far as a row can do without the others.
+
+    The parents of the row are inserted by the draft.
+    """
+    table = subject.table
+    supplied = [column for column in table.columns if column.is_supplied]
+    named = [each.name for each in supplied if each.default is None and not each.identity and each.name in granted]
+    if any(
+        each.not_null and each.name not in granted and each.default is None and not each.identity for each in supplied
+    ):
+        return
+    row = draft.row(table.name, ordinary(subject))
+    statement = Insert(table.name, {name: row[name] for name in named})
+    words = f"an ordinary insert as {role}"
+    yield Probe(statement, Permitted(), f"{role} may insert a row", words, {"role": role})
