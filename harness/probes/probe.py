@@ -123,7 +123,7 @@ class Probe:
     ``settings`` hold for this statement alone (``role``, a claims setting …); ``before`` is a query asked ahead of
     them, by whom the tool is connected as. ``unmasked`` means that it has to come out as wanted whatever other rules
     are declared: refused by one of them, it is wrong and not masked; ``answers_for`` are tables whose rules alone mask
-    nothing, because what a trigger writes there has to keep them. ``reaches`` says what to do where it got to no
+    nothing, because what a trigger writes there has to keep them. ``reaches`` is what to say where it got to no
     row, and so was not tried: where none is changed, or where a policy refuses what was to be accepted or to be refused
     by another rule.
     """

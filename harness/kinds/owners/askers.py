@@ -156,6 +156,11 @@ class Asker:
         )
 
     @property
+    def lost(self) -> str:
+        """What to say where it reaches no row."""
+        return f"{self.role} reaches no row of {self.subject.table.name}: {self.advice}"
+
+    @property
     def advice(self) -> str:
         """What to write where it reaches no row."""
         if not self.said:
@@ -197,15 +202,15 @@ class Claimant:
         before = "; ".join(filter(None, (probe.before, first))) or None
         # Of a TRUNCATE nobody can count the rows, and no policy has its say.
         counted = any(need.command != "truncate" for need in needs(probe.statement.sql))
-        advice = self._advice(probe) if counted else None
-        probe = replace(probe, statement=statement, before=before, reaches=advice)
+        probe = replace(probe, statement=statement, before=before, reaches=self._lost(probe) if counted else None)
         if silently and stands and not blind and isinstance(probe.wanted, Refused):
             probe = replace(probe, wanted=Untouched(probe.wanted.sqlstates), reaches=None)
         yield probe
 
-    def _advice(self, probe: Probe) -> str:
-        hidden = ", or, if policies are to hide it, `silently: true` under `refused_by:`"
-        return f"{self.asker.advice}{hidden if isinstance(probe.wanted, Refused) else ''}"
+    def _lost(self, probe: Probe) -> str:
+        hidden = ", or, if policies are to hide them, `silently: true` under `refused_by:`"
+        words = f"{self.asker.role} wrote no row of {self.asker.subject.table.name}: {self.asker.advice}"
+        return f"{words}{hidden if isinstance(probe.wanted, Refused) else ''}"
 
     @property
     def _is_blind(self) -> bool:
@@ -226,7 +231,7 @@ class Claimant:
     def _seen(self) -> str:
         """What ends a probe of a row that the role does not see."""
         table = self.asker.subject.table.name
-        raises = _raises(f"{self.asker.role} reaches no row of {table}: {self.asker.advice}")
+        raises = _raises(self.asker.lost)
         look = f"perform from {qualified(table)} where {condition(self.asker.subject.key(self.row))}"
         assumed = "".join(f"perform {each.removeprefix('select ')}; " for each in assume(self.settings))
         return _do(f"{assumed}{look}; if not found then {raises} end if; perform set_config('role', 'none', true);")
