@@ -16,7 +16,7 @@ from harness.kinds._writes import Writes
 from harness.kinds.base import Fact, Kind, Subject
 from harness.kinds.owners.askers import (
     as_key,
-    asked,
+    asked_each,
     askers,
     check_keys,
     claims_key,
@@ -32,7 +32,6 @@ from harness.project.keys import FrozenDict, choice, key, names, predicate_of, s
 from harness.project.model import TableName
 
 COMMANDS = ("insert", "update", "delete")
-TWO = ("update of two", "delete of two")
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,8 @@ class Audited(Kind):
 
     Every column that may be updated is tried. Whether those of `of` have changed, and whether `when` is true, is judged
     by the row as the table holds it before and after, and not by which columns the statement names: what a BEFORE
-    trigger changes has changed. An update of nothing that is recorded leaves none. With `as` it is these roles that
-    write, with `claims`, each one row that it reaches.
+    trigger changes has changed. An update of nothing that is recorded leaves none.
+    With `as` it is these roles that write, with `claims`, each to one row at a time that it reaches.
     """
 
     about_triggers: ClassVar = True
@@ -93,6 +92,7 @@ class Audited(Kind):
             raise ValueError("`of` are columns that an update changes: say `on: update`")
         if self.of and self.unchanged == "one":
             raise ValueError("an update that changes nothing changes none of `of`: take `unchanged: one` out")
+        check_keys(self)
 
     @property
     def subject(self) -> str:
@@ -120,29 +120,30 @@ class Audited(Kind):
         table = subject.table
         writes = Writes(subject, Records(self.audited, self.row, self.where), self.on, self.of, self.when)
         inside, outside = writes.sides
-
         asking = askers(self, subject)
         there = present(table, subject.pools.of(table))
 
         def build(draft: Draft) -> Scenario:
             fixed, theirs = drawn_for(asking, draft)
-            row = draft.insert(table.name, fixed, (*there, *theirs), also=inside)
-            other = draft.insert(table.name, present=there, also=outside)
+            row = draft.insert(table.name, fixed, (*there, *theirs), inside)
             fixed, _ = drawn_for(asking, draft)
-            later = [
-                draft.row(table.name, fixed, (*there, *theirs), also=also) for also in dict.fromkeys((inside, outside))
-            ]
+            other = draft.insert(table.name, fixed, (*there, *theirs), outside)
+            later = []
+            for also in dict.fromkeys((inside, outside)):
+                fixed, _ = drawn_for(asking, draft)
+                later.append(draft.row(table.name, fixed, (*there, *theirs), also))
             probes: list[Probe] = []
             for fresh in later:
                 insert = writes.probes("insert", Insert(table.name, fresh), "an insert", [(None, fresh)])
                 probes += asked(asking, draft, fresh, insert, stands=False)
             later.append(draft.grown(table.name, {}))
-            changes = [*writes.updates(draft, row, other, later), *writes.unchanged(row, self.unchanged)]
-            changes += writes.deletes(row, other)
-            # Whoever reaches one row may not reach another, or what is above it.
-            probes += asked(asking, draft, row, [each for each in changes if not asking or each.aspect not in TWO])
-            for constraint in () if asking else table.of_type("f"):
+            probes += writes.updates(draft, row, other, later)
+            probes += writes.unchanged(row, self.unchanged)
+            probes += writes.deletes(row, other)
+            for constraint in table.of_type("f"):
                 probes += writes.from_above(constraint, row)
+            if asking:
+                probes = list(asked_each(asking, draft, table.name, probes))
             return Scenario(tuple(draft.inserts), tuple(probes))
 
         return subject.scenarios(build)

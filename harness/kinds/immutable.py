@@ -143,7 +143,7 @@ class Immutable(Kind):
         return self.when is None and bool(columns) and (self._whole or not {*columns}.isdisjoint(self.immutable))
 
     def frozen(self, table: Table) -> tuple[str, ...]:
-        if self.when is not None or self._by_privileges:
+        if self.when is not None or self._by_privileges or self.as_:
             return ()
         return tuple(column.name for column in table.columns if self._whole or column.name in self.immutable)
 

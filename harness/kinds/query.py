@@ -15,7 +15,7 @@ from harness.kinds.base import Fact, Kind, Subject, Unreliable
 from harness.kinds.owners.askers import (
     Asker,
     as_key,
-    asked,
+    asked_each,
     askers,
     check_keys,
     claims_key,
@@ -27,7 +27,7 @@ from harness.kinds.owners.askers import (
 )
 from harness.kinds.queries.neighbours import neighbours
 from harness.kinds.queries.writes import writes
-from harness.probes import Delete, Either, Execute, Insert, Probe, Scenario, Then, Update
+from harness.probes import Either, Execute, Probe, Scenario, Then
 from harness.probes.statement import qualified
 from harness.project import keys, sql
 from harness.project.keys import FrozenDict, choice, concurrently, key, query_of, several, text
@@ -124,7 +124,7 @@ class Query(Kind):
                     words = f"{aspect}{': ' if value else ''}{value}"
                     required = command == "insert into"
                     probe = Probe(statement, Either(), aspect, words, then=then, required=required)
-                    probes += self._asked(asking[table.name], draft, standing, probe) if self.as_ else [probe]
+                    probes += self._asked(asking[table.name], draft, table.name, probe) if self.as_ else [probe]
             return Scenario(tuple(draft.inserts), tuple(probes))
 
         return subject.scenarios(build)
@@ -140,20 +140,12 @@ class Query(Kind):
             if roles.on_table(each.role, name, "delete") or any(roles.on_columns(each.role, name, c) for c in commands)
         ]
 
-    def _asked(
-        self, asking: Sequence[Asker], draft: Draft, standing: Sequence[Insert], probe: Probe
-    ) -> Iterator[Probe]:
+    def _asked(self, asking: Sequence[Asker], draft: Draft, table: TableName, probe: Probe) -> Iterator[Probe]:
         """A write by each of the roles that has the privilege for it."""
-        written = probe.statement
-        assert isinstance(written, Insert | Update | Delete), "a query is tried by plain writes"
-        may = [asker for asker in asking if not asker.lacks(written)]
+        may = [asker for asker in asking if not asker.lacks(probe.statement)]
         # Policies may be against one command or another: a role has to be seen to write at all.
-        probe = replace(probe, aspect=f"a write to {written.table}", required=True)
-        if isinstance(written, Insert):
-            return asked(may, draft, written.values, [probe], stands=False) if may else iter(())
-        rows = (each.values for each in standing if each.table == written.table)
-        row = next(row for row in rows if written.key.items() <= row.items())
-        return asked(may, draft, row, [probe]) if may else iter(())
+        probe = replace(probe, aspect=f"a write to {table}", required=True)
+        return asked_each(may, draft, table, [probe] if may else [])
 
     def races(self, subject: Subject) -> st.SearchStrategy[Races] | None:
         if self.on == "seeds":

@@ -140,7 +140,7 @@ class Probe:
     nothing, because what a trigger writes there has to keep them. ``ahead`` are statements that are committed before
     it, each by itself: then it is committed, too. Of all other probes, which are undone, it is None. Custom settings
     are as production has them: ``never_set`` in the session, or ``left_empty`` by an earlier transaction, as PostgreSQL
-    leaves what it had set. ``reaches`` says what to do where it got to no row, and so was not tried: where none is
+    leaves what it had set. ``reaches`` is what to say where it got to no row, and so was not tried: where none is
     changed, or where a policy refuses what was to be accepted or to be refused by another rule.
     """
 

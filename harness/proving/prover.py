@@ -439,9 +439,9 @@ class _Verdict:
         for aspect, blame in trial.opaque.items():
             if aspect not in trial.shown and aspect != SETUP:
                 self.reason = f"'{aspect}' was never seen: each time it met {blame}"
-        unreached = {aspect: why for aspect, why in trial.unreached.items() if aspect not in trial.shown}
-        for aspect, why in [*unreached.items()][:1]:
-            self.reason = f"'{aspect}' was never tried: {why}"
+        if self.reason is None:
+            unreached = ((aspect, why) for aspect, why in trial.unreached.items() if aspect not in trial.shown)
+            self.reason = next((f"'{aspect}' was never tried: {why}" for aspect, why in unreached), None)
 
     def add_contest(self, check: Check, contest: Contest) -> None:
         self.probes += contest.commands

@@ -225,7 +225,7 @@ class _Examiner:
     def _unreached(self, trial: Trial, aspect: str, reaches: str, reply: Reply) -> None:
         """Books why a role got to no row; of several reasons that of the statement which got furthest."""
         if reply.refusal is None:
-            trial.unreached[aspect] = f"no row was written: {reaches}"
+            trial.unreached[aspect] = reaches
         elif reply.refusal.sqlstate == UNTRIED:
             trial.unreached.setdefault(aspect, reply.refusal.message)
         else:

@@ -13,10 +13,11 @@ from harness.kinds.owners.asking import NARROWED, narrowed, says
 from harness.kinds.owners.owned import Owners, Place, Row, claimed, claims, end
 from harness.kinds.owners.reach import bearing, places_of, tried_places
 from harness.kinds.row_security import RowSecurity
-from harness.probes import Delete, Execute, Probe, Refused, Statement, Untouched, Update
+from harness.probes import Delete, Execute, Insert, Probe, Refused, Statement, Untouched, Update
 from harness.probes.statement import assume, condition, literal, qualified
 from harness.probes.verdict import LACKING
 from harness.project.keys import FrozenDict, key, mapping, names, predicate, text, tree
+from harness.project.model import TableName
 from harness.project.needs import needs
 
 
@@ -155,6 +156,11 @@ class Asker:
         )
 
     @property
+    def lost(self) -> str:
+        """What to say where it reaches no row."""
+        return f"{self.role} reaches no row of {self.subject.table.name}: {self.advice}"
+
+    @property
     def advice(self) -> str:
         """What to write where it reaches no row."""
         if not self.said:
@@ -196,15 +202,15 @@ class Claimant:
         before = "; ".join(filter(None, (probe.before, first))) or None
         # Of a TRUNCATE nobody can count the rows, and no policy has its say.
         counted = any(need.command != "truncate" for need in needs(probe.statement.sql))
-        advice = self._advice(probe) if counted else None
-        probe = replace(probe, statement=statement, before=before, reaches=advice)
+        probe = replace(probe, statement=statement, before=before, reaches=self._lost(probe) if counted else None)
         if silently and stands and not blind and isinstance(probe.wanted, Refused):
             probe = replace(probe, wanted=Untouched(probe.wanted.sqlstates), reaches=None)
         yield probe
 
-    def _advice(self, probe: Probe) -> str:
-        hidden = ", or, if policies are to hide it, `silently: true` under `refused_by:`"
-        return f"{self.asker.advice}{hidden if isinstance(probe.wanted, Refused) else ''}"
+    def _lost(self, probe: Probe) -> str:
+        hidden = ", or, if policies are to hide them, `silently: true` under `refused_by:`"
+        words = f"{self.asker.role} wrote no row of {self.asker.subject.table.name}: {self.asker.advice}"
+        return f"{words}{hidden if isinstance(probe.wanted, Refused) else ''}"
 
     @property
     def _is_blind(self) -> bool:
@@ -225,7 +231,7 @@ class Claimant:
     def _seen(self) -> str:
         """What ends a probe of a row that the role does not see."""
         table = self.asker.subject.table.name
-        raises = _raises(f"{self.asker.role} reaches no row of {table}: {self.asker.advice}")
+        raises = _raises(self.asker.lost)
         look = f"perform from {qualified(table)} where {condition(self.asker.subject.key(self.row))}"
         assumed = "".join(f"perform {each.removeprefix('select ')}; " for each in assume(self.settings))
         return _do(f"{assumed}{look}; if not found then {raises} end if; perform set_config('role', 'none', true);")
@@ -251,6 +257,20 @@ def asked(
         mine = asker.of(draft, row)
         for probe in probes:
             yield from mine.tries(probe, silently, stands)
+
+
+def asked_each(
+    asking: Sequence[Asker], draft: Draft, table: TableName, probes: Iterable[Probe], silently: bool = False
+) -> Iterator[Probe]:
+    """Probes about one row of a table each as the askers try them; those about others, or several, are left out."""
+    for probe in probes:
+        written = probe.statement
+        if isinstance(written, Insert) and written.table == table:
+            yield from asked(asking, draft, written.values, [probe], silently, stands=False)
+        elif isinstance(written, Update | Delete) and written.table == table:
+            rows = (each.values for each in draft.inserts if each.table == table)
+            row = next(row for row in rows if written.key.items() <= row.items())
+            yield from asked(asking, draft, row, [probe], silently)
 
 
 def drawn_for(asking: Sequence[Asker], draft: Draft) -> tuple[Row, tuple[str, ...]]:
