@@ -134,8 +134,7 @@ class Audited(Kind):
                 later.append(draft.row(table.name, fixed, (*there, *theirs), also))
             probes: list[Probe] = []
             for fresh in later:
-                insert = writes.probes("insert", Insert(table.name, fresh), "an insert", [(None, fresh)])
-                probes += asked(asking, draft, fresh, insert, stands=False)
+                probes += writes.probes("insert", Insert(table.name, fresh), "an insert", [(None, fresh)])
             later.append(draft.grown(table.name, {}))
             probes += writes.updates(draft, row, other, later)
             probes += writes.unchanged(row, self.unchanged)
