@@ -41,6 +41,9 @@ from harness.races import Stage
 
 if TYPE_CHECKING:
     import psycopg
+    from hypothesis import strategies as st
+
+    from harness.probes import Scenario
 
 MOST = 1_000_000
 """Scenarios that no profile asks for."""
@@ -251,33 +254,35 @@ class Prover:
             verdict.broken.append(Counterexample("what the check names is in the database", str(missing)))
         if not self._becomes(rule, verdict):
             return
-        failed = False
         try:
             stated = unset.in_both_states(rule.scenarios(subject), self._left)
         except (Missing, Unreliable, Unfillable, Unsupported):
             if not verdict.broken:
                 raise
             stated = None
+        trial = self._try(check, stated) if stated is not None else Trial()
         if stated is not None:
-            trial = attempt(
-                Commits(self._databases, self.catalog, self._patience) if rule.commits else self._session,
-                stated,
-                scenarios=self._scenarios(rule),
-                seeded=self._effort.seed,
-                shrink=self._effort.shrink,
-                own=self._refusals.of(check),
-                others=lambda refusal: self._refusals.beside(check, refusal),
-                barred=lambda probe, refusal: self._refusals.bars(check, probe, refusal),
-                ready=self._begin(stated) if isinstance(stated, Begun) else None,
-                opaque=self._opaque if rule.about_triggers else self._opaque_at_all,
-                replays=REPLAYS if rule.commits else None,
-            )
             verdict.add_trial(check, trial, self._undeclared)
-            failed = trial.failure is not None
-            shown = frozenset(trial.shown)
-        verdict.notes += () if failed else rule.notes(subject, shown)
-        if rule.concurrently and not failed and verdict.reason is None:
+        if trial.failure is None:
+            verdict.notes += rule.notes(subject, trial.shown)
+        if rule.concurrently and trial.failure is None and verdict.reason is None:
             self._race(check, subject, verdict)
+
+    def _try(self, check: Check, stated: st.SearchStrategy[Scenario] | Begun) -> Trial:
+        rule: Kind = check.rule
+        return attempt(
+            Commits(self._databases, self.catalog, self._patience) if rule.commits else self._session,
+            stated,
+            scenarios=self._scenarios(rule),
+            seeded=self._effort.seed,
+            shrink=self._effort.shrink,
+            own=self._refusals.of(check),
+            others=lambda refusal: self._refusals.beside(check, refusal),
+            barred=lambda probe, refusal: self._refusals.bars(check, probe, refusal),
+            ready=self._begin(stated) if isinstance(stated, Begun) else None,
+            opaque=self._opaque if rule.about_triggers else self._opaque_at_all,
+            replays=REPLAYS if rule.commits else None,
+        )
 
     def _scenarios(self, rule: Kind) -> int:
         if rule.commits:
@@ -426,8 +431,6 @@ class _Verdict:
 
     def _hidden(self, trial: Trial, rule: Kind, undeclared: Undeclared) -> None:
         """What no probe showed, each time because something else had its say first, or because it got to no row."""
-        if not trial.shown and not rule.leaves_out:
-            self.reason = "nothing of it was seen: no probe came as far as this rule"
         for aspect, mask in trial.masked.items() if not rule.leaves_out else ():
             if aspect not in trial.shown and aspect not in trial.opaque:
                 stranger = any(refused.matches(mask) for _, _, refused in undeclared.stated())
@@ -442,6 +445,8 @@ class _Verdict:
         if self.reason is None:
             unreached = ((aspect, why) for aspect, why in trial.unreached.items() if aspect not in trial.shown)
             self.reason = next((f"'{aspect}' was never tried: {why}" for aspect, why in unreached), None)
+        if self.reason is None and not trial.shown and not rule.leaves_out:
+            self.reason = "nothing of it was seen: no probe came as far as this rule"
 
     def add_contest(self, check: Check, contest: Contest) -> None:
         self.probes += contest.commands
