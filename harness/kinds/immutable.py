@@ -22,6 +22,7 @@ from harness.kinds.owners.askers import (
     check_keys,
     claims_key,
     drawn_for,
+    out_of_reach,
     sees_key,
     variables_key,
 )
@@ -169,6 +170,9 @@ class Immutable(Kind):
         table, refused = subject.table, self.refused_by.by(subject.table)
         actors = [] if self._by_privileges or self.as_ else list(self._actors(refused))
         asking = [each for each in askers(self, subject, (*self.roles_, *self.as_)) if self._is_another(subject, each)]
+        for asker in asking:
+            if (why := out_of_reach(subject, asker.role)) is not None:
+                raise Unreliable(why)
         if not actors and not asking:
             raise Unreliable("nobody is there to try it: with 42501 name the roles that lack the privilege")
 

@@ -51,12 +51,19 @@ TRIGGER = (
 )
 
 
+SAYING = {"columns": "default", "privileges": "[insert", "routine": "given:"}
+"""What a case has to say to be about the rules and rows that it loses."""
+
+
 def _smallest(outcome: str, roles: bool = False) -> dict[str, Case]:
-    """For each kind the case with this outcome that has the fewest words."""
+    """For each kind the case with this outcome that has the fewest words; with ``roles``, of ordinary ones."""
     found: dict[str, Case] = {}
     for case in cases():
         known = found.get(case.kind)
-        fits = case.outcome == outcome and case.schema and (case.roles or not roles)
+        fits = case.outcome == outcome and case.schema and SAYING.get(case.kind, "") in case.check
+        if roles:
+            ordinary = [role.split()[0] for role in case.roles if " superuser" not in role]
+            fits = fits and any(role in case.check for role in ordinary)
         if fits and (known is None or len(case.schema + case.check) < len(known.schema + known.check)):
             found[case.kind] = case
     return found
@@ -65,7 +72,7 @@ def _smallest(outcome: str, roles: bool = False) -> dict[str, Case]:
 PROVED = _smallest("proved")
 PRESENT = {kind: case for kind, case in _smallest("present").items() if kind not in PROVED}
 AS_ROLES = _smallest("proved", roles=True)
-NOT_OF_RULES = ("class", "query", "routine", "rows")
+NOT_OF_RULES = ("class", "declared", "query", "routine", "rows")
 """Kinds that hold whatever the database keeps: what they say is of the project, of rows, or of what a function does."""
 
 
@@ -104,6 +111,8 @@ def _green(case: Case, found: list[tuple[Check, Outcome]]) -> list[str]:
 @pytest.mark.nightly
 @pytest.mark.parametrize("case", _ids(PROVED))
 def test_without_rows(case: Case, server: Server, maintenance: Connection, tmp_path: Path) -> None:
+    if case.kind == "index":
+        pytest.skip("the table is filled past its triggers")
     with proving(case, NO_ROWS, server, maintenance, tmp_path) as found:
         proved = [each.name for check, each in found if check.kind == case.kind and each.status is Status.PROVED]
         assert not proved
