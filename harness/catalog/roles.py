@@ -40,7 +40,7 @@ select p.pronamespace::regnamespace::text || '.' || quote_ident(p.proname) || '(
     string_agg(
         case when p.provariadic <> 0 and a.n = p.pronargs then 'variadic ' else '' end
         || format('(select null::%%s)', format_type(a.type, null)), ', ' order by a.n
-    ), ''
+    ) filter (where a.type is not null), ''
 ) || ')'
 from pg_proc as p
 left join unnest(p.proargtypes::oid[]) with ordinality as a (type, n) on true
