@@ -103,6 +103,7 @@ class Constraint:
     deferrable: bool
     deferred: bool
     validated: bool
+    enforced: bool
     comment: str | None
 
     @property
@@ -308,20 +309,33 @@ class View:
 
 @dataclass(frozen=True)
 class Definer:
-    """A function that runs with its owner's rights; ``pinned`` if names in it do not depend on its caller's path."""
+    """A function that runs with its owner's rights; ``pinned`` if names in it do not depend on its caller's path.
+
+    ``fires`` if it is one of triggers, which nobody calls.
+    """
 
     schema: str
     signature: str
     owner: str
     pinned: bool
+    fires: bool = False
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A custom setting that code of the database reads or sets; ``None`` is one whose name it works out."""
+
+    name: str | None
+    read: bool
+    set: bool
 
 
 @dataclass(frozen=True)
 class Catalog:
     """All tables outside the system's and the ledger's schemas. ``version`` is ``server_version_num``.
 
-    ``roots`` leads from a partition and the name of one of its constraints to the root's, ``heirs`` from a table to all
-    that inherit from it.
+    ``settings`` are those that its code may set or read. ``roots`` leads from a partition and the name of one of its
+    constraints to the root's, ``heirs`` from a table to all that inherit from it.
     """
 
     version: int
@@ -329,6 +343,7 @@ class Catalog:
     views: tuple[View, ...] = ()
     definers: tuple[Definer, ...] = ()
     roots: Mapping[tuple[TableName, str], tuple[TableName, str]] = field(default_factory=dict)
+    settings: tuple[Setting, ...] = ()
     heirs: Mapping[TableName, tuple[TableName, ...]] = field(default_factory=dict)
 
     def root(self, table: TableName, constraint: str) -> tuple[TableName, str]:

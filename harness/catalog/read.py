@@ -8,7 +8,19 @@ from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.catalog.model import Catalog, Constraint, Definer, Grant, Index, Policy, Rewrite, Table, Trigger, View
+from harness.catalog.model import (
+    Catalog,
+    Constraint,
+    Definer,
+    Grant,
+    Index,
+    Policy,
+    Rewrite,
+    Setting,
+    Table,
+    Trigger,
+    View,
+)
 from harness.catalog.types import Types
 from harness.project.model import TableName
 
@@ -39,6 +51,7 @@ def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalo
         views = _views(_rows(connection, "views", ledger))
         heirs = _heirs(_rows(connection, "heirs", ledger))
         definers = tuple(Definer(**row) for row in _rows(connection, "definers", ledger))
+        settings = tuple(Setting(**row) for row in _rows(connection, "settings", ledger))
     tables = {}
     for row in rows:
         name = _table_name(row)
@@ -54,7 +67,7 @@ def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalo
             **row,
         )
     roots = MappingProxyType(_roots(partitions))
-    return Catalog(connection.info.server_version, MappingProxyType(tables), views, definers, roots, heirs)
+    return Catalog(connection.info.server_version, MappingProxyType(tables), views, definers, roots, settings, heirs)
 
 
 def _heirs(rows: list[dict[str, Any]]) -> Mapping[TableName, tuple[TableName, ...]]:

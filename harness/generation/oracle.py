@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Column, Table
 from harness.probes.reply import Function
-from harness.probes.statement import identifier, literal, qualified
+from harness.probes.statement import assume, identifier, literal, qualified
 from harness.project import sql
 from harness.project.model import TableName
 
@@ -217,6 +217,41 @@ class Oracle:
         except psycopg.Error as error:
             return error.diag.message_detail or ""
         return ""
+
+    def reached(
+        self, setup: Sequence[str], attempts: Sequence[Mapping[str, str]], statements: Sequence[str]
+    ) -> list[int]:
+        """For each of these settings, how many of the statements reach a row of those that were set up.
+
+        One that a rule of the row refuses has reached it; one for which there is no privilege, or no sense, has not.
+        """
+        import psycopg
+
+        try:
+            with self._connection.transaction(force_rollback=True):
+                for statement in setup:
+                    self._connection.execute(statement.encode())
+                return [sum(self._reaches(settings, each) for each in statements) for settings in attempts]
+        except psycopg.Error as error:
+            if self._connection.closed:
+                raise
+            del error
+            return [0] * len(attempts)
+
+    def _reaches(self, settings: Mapping[str, str], statement: str) -> bool:
+        import psycopg
+
+        try:
+            with self._connection.transaction(force_rollback=True):
+                for each in assume(settings):
+                    self._connection.execute(each.encode())
+                return self._connection.execute(statement.encode()).rowcount > 0
+        except (psycopg.errors.IntegrityError, psycopg.errors.RaiseException):
+            return True
+        except psycopg.Error:
+            if self._connection.closed:
+                raise
+            return False
 
     def readable(self, type: str, texts: Sequence[str]) -> list[str]:
         """The texts that a type reads, domains within it having their say."""

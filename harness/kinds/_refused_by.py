@@ -18,12 +18,18 @@ class RefusedBy:
 
     A trigger that raises ``USING CONSTRAINT = …`` is told by that name, any other by its function in the context of
     the error: its text decides nothing. A guard of several triggers (one for rows, one for TRUNCATE) lists them: each
-    must be there, and any of them may refuse.
+    must be there, and any of them may refuse. ``silently``: a policy may also hide from the write a row that the role
+    sees, which then ends with 0 rows and no error.
     """
 
     sqlstate: str = key(keys.sqlstate, "the SQLSTATE that it raises", default="P0001")
     constraint: str | None = key(keys.name, "the constraint that it names", default=None)
     trigger: tuple[str, ...] = key(several(keys.name), "the triggers, each of which must be there", default=())
+    silently: bool = key(
+        keys.boolean,
+        "whether a policy may also hide the row from the write of a role that sees it: 0 rows",
+        default=False,
+    )
 
     def by(self, table: Table) -> Refused:
         """The refusal of a trigger on this table; one that is not there is for :meth:`facts` to tell."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
@@ -16,6 +16,7 @@ from harness.generation import Draft, Oracle, Pools, Rule
 from harness.generation.room import standing
 from harness.generation.supply import NOTHING, Supply
 from harness.generation.variety import stock
+from harness.kinds._groups import Groups, grouped
 from harness.kinds._statements import become
 from harness.probes import Execute, Family, Insert, Probe, Refused, Scenario, Statement, Values, Variants
 from harness.probes.family import shorten as shorten
@@ -47,23 +48,32 @@ class Databases(Protocol):
 
 @dataclass(frozen=True)
 class Fact:
-    """Something read from the catalog: it holds if what was caught is what was wanted."""
+    """Something read from the server: it holds if what was caught is what was wanted, or one of ``any_of``.
+
+    ``tried`` is one that is no reading of the catalog: something was done on the server that could have failed.
+    """
 
     wanted: str
     caught: str
+    any_of: tuple[str, ...] = ()
+    tried: bool = False
 
     @property
     def holds(self) -> bool:
-        return self.wanted == self.caught
+        return self.caught in (self.any_of or (self.wanted,))
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A row that stands and one that does not, both drawn, and the statements that lead to them."""
+    """A row that stands and one that does not, both drawn, and the statements that lead to them.
+
+    ``groups`` are those that rows come in.
+    """
 
     setup: tuple[Statement, ...]
     resident: dict[str, str | None]
     fresh: dict[str, str | None]
+    groups: Groups | None = None
 
 
 @dataclass(frozen=True)
@@ -81,9 +91,9 @@ class Subject:
 
     ``filled`` gives a connection to a database in which a table is full of rows. From what other checks say come
     ``touched`` (columns that a trigger writes itself, of every table), ``frozen`` (columns of the table that nobody
-    changes), ``primary_key``, ``declared_indexes``, and what is ``said`` of the table's rules at all; ``undeclared`` is
-    the rest of them, each with the YAML that would declare it. ``variety`` is how many rows are tried of each that is
-    drawn.
+    changes), ``primary_key``, ``declared_indexes`` and ``beside``, the rules of all checks of each table;
+    ``undeclared`` is what no check says of the table, each with the YAML that would declare it. ``variety`` is how many
+    rows are tried of each that is drawn.
     """
 
     module: str
@@ -99,7 +109,7 @@ class Subject:
     frozen: frozenset[str] = frozenset()
     primary_key: tuple[str, ...] = ()
     declared_indexes: frozenset[str] = frozenset()
-    said: frozenset[Part] = frozenset()
+    beside: Mapping[TableName, Sequence[Kind]] = field(default_factory=dict)
     undeclared: Mapping[Part, str] = field(default_factory=dict)
     variety: int = 1
 
@@ -108,6 +118,10 @@ class Subject:
         """The check's table. Raises :class:`~harness.catalog.model.Missing` if the catalog has none of that name."""
         assert self.name is not None, "a check of a module has no table"
         return self.catalog.table(self.name)
+
+    def keyed(self, table: Table) -> Table:
+        """A table with the keys that its rows are told to have besides those of the catalog."""
+        return replace(table, indexes=self.pools.catalog.table(table.name).indexes)
 
     @property
     def rewritten(self) -> frozenset[str]:
@@ -125,7 +139,9 @@ class Subject:
         def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> D:
             draft = Draft(draw, self.pools)
             built: D = build(draft)
-            return replace(built, setup=(*standing(draft, built.setup, self._silent), *self._later(draft)))
+            setup = (*standing(draft, built.setup, self._silent), *self._later(draft))
+            groups = grouped(draft, self.pools, setup, built.filled)
+            return replace(groups.of(built), setup=groups.setup) if groups else replace(built, setup=setup)
 
         return drawn()
 
@@ -139,9 +155,14 @@ class Subject:
         def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Pair:
             draft = Draft(draw, self.pools)
             resident, fresh = draft.insert(self.table.name), draft.row(self.table.name)
-            return Pair((*standing(draft, draft.inserts, self._silent), *self._later(draft)), resident, fresh)
+            setup = (*standing(draft, draft.inserts, self._silent), *self._later(draft))
+            groups = grouped(draft, self.pools, setup, [self.table.name])
+            return Pair(groups.setup if groups else setup, resident, fresh, groups)
 
-        return Begun(self.table.name, drawn(), build)
+        def whole(pair: Pair) -> Scenario:
+            return pair.groups.of(build(pair)) if pair.groups else build(pair)
+
+        return Begun(self.table.name, drawn(), whole)
 
     def variants(self, row: Insert, kept: Iterable[str]) -> Variants:
         """As many rows as are wanted of each that is drawn: itself, and others with the same ``kept`` columns."""
@@ -210,6 +231,9 @@ class Kind:
     leaves_out: ClassVar[bool] = False
     """Whether what declared rules let nobody see is left out: it is noted then, and not held against the check."""
 
+    about_triggers: ClassVar[bool] = False
+    """Whether what a trigger does that nobody declared is part of what it says, and no excuse."""
+
     @property
     def subject(self) -> str:
         """What the rule is about, in a word: its constraint, else its columns joined by ``_``."""
@@ -254,6 +278,10 @@ class Kind:
         """The roles that its probes take on."""
         return ()
 
+    def settings(self) -> tuple[str, ...]:
+        """The settings that its probes set: those of its claims, where it has some."""
+        return tuple(getattr(self, "claims", None) or ())
+
     def facts(self, subject: Subject) -> Iterator[Fact]:
         """What the catalog alone can show."""
         return iter(())
@@ -263,8 +291,13 @@ class Kind:
         return None
 
     def notes(self, subject: Subject, shown: Collection[str]) -> Iterator[str]:
-        """What to know besides of a check that is not broken, of which these aspects were ``shown``."""
+        """What to know of a check that is green, one line each; these aspects of it were ``shown``."""
         return iter(())
+
+    @property
+    def commits(self) -> bool:
+        """Whether its scenarios are committed, rows and statements each by themselves: in clones, not in savepoints."""
+        return False
 
     @property
     def concurrently(self) -> tuple[str, ...]:

@@ -124,8 +124,7 @@ class ForeignKey(Kind):
         yield Fact(f"on delete {self.on_delete}", f"on delete {found.on_delete}{limited}")
         yield Fact(f"on update {self.on_update}", f"on update {found.on_update}")
         yield from timed(self.deferrable, found)
-        if self.validated:
-            yield validated(found)
+        yield validated(found, self.validated)
         if self.orphans:
             yield from self.orphans.facts(subject)
 
@@ -150,7 +149,7 @@ class ForeignKey(Kind):
         parent = subject.catalog.table(self.references[0])
         # Without the columns of SET NULL (a): those are read from the constraint and compared as a fact.
         on_delete, on_update = (words.split(" (")[0] for words in (self.on_delete, self.on_update))
-        return Reference(table, parent, found, on_delete, on_update, subject.pools.most(parent))
+        return Reference(subject.keyed(table), parent, found, on_delete, on_update, subject.pools.most(parent))
 
     def _orphans(self, subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe | Family]:
         # What the constraint in the database is made of: if that is not what is declared, the facts have said so.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
@@ -14,6 +15,16 @@ from harness.kinds._changes import differs
 from harness.kinds._refused_by import REFUSED_BY, RefusedBy, unnoticed
 from harness.kinds._roads import DEEPER, as_it_was, change, deeper, emptied, present, upsert
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
+from harness.kinds.owners.askers import (
+    Asker,
+    as_key,
+    askers,
+    check_keys,
+    claims_key,
+    drawn_for,
+    sees_key,
+    variables_key,
+)
 from harness.probes import (
     Accepted,
     Delete,
@@ -27,12 +38,14 @@ from harness.probes import (
     Untouched,
     Update,
     Values,
-    Wanted,
 )
 from harness.probes.statement import condition, identifier, qualified
+from harness.probes.verdict import LACKING
 from harness.project import keys
-from harness.project.keys import boolean, choice, key, names, predicate, section, several
+from harness.project.keys import FrozenDict, boolean, choice, key, names, predicate, section, several
 from harness.project.model import TableName
+
+Row = dict[str, str | None]
 
 ROWS, TRUNCATE = "rows", "truncate"
 
@@ -70,7 +83,9 @@ class Immutable(Kind):
     Proven for the user of the connection and for each of `roles` (`$owner` is the table's owner): an update of each
     column (of those listed, or of all with `rows`), from NULL and to NULL too, also by an upsert and from within a
     trigger, is refused as `refused_by` says; so are, with `rows`, a delete, a TRUNCATE, and what a parent's end would
-    do to the row, up the whole chain. A role may also lack the privilege (42501), or not reach the row. With
+    do to the row, up the whole chain. A role may also lack the privilege, or be refused by a policy (42501), on a row
+    that it reaches with `claims`; a write that ends with 0 rows shows nothing, unless the role sees the row and
+    `silently: true` says that policies hide it from the write. With `as` these roles alone are tried. With
     `sqlstate: "42501"` it is a matter of privileges, and only the roles are tried. With `when` all this holds for the
     rows for which that is true; the others stay free. Columns that are not listed stay free, and a row can be
     inserted. `except` names the parents that may go: each sets to NULL what it says or takes the row with it, and the
@@ -78,6 +93,8 @@ class Immutable(Kind):
     unless `unchanged` says otherwise. `always: true` proves it with `session_replication_role` at `replica` too, where
     only ENABLE ALWAYS triggers fire.
     """
+
+    about_triggers: ClassVar = True
 
     immutable: tuple[str, ...] = key(names, "`rows`, `truncate`, or the columns that never change")
     refused_by: RefusedBy = key(REFUSED_BY, "how a change is refused")
@@ -90,6 +107,13 @@ class Immutable(Kind):
         choice("free", "refused"), "what becomes of an update that changes nothing", default=None
     )
     always: bool = key(boolean, "whether it holds where ordinary triggers do not fire", default=False)
+    as_: tuple[str, ...] = as_key()
+    claims: FrozenDict[Any] | None = claims_key()
+    variables: FrozenDict[str] | None = variables_key()
+    sees: str | None = sees_key()
+
+    def __post_init__(self) -> None:
+        check_keys(self, also=self.roles_)
 
     @property
     def subject(self) -> str:
@@ -108,7 +132,7 @@ class Immutable(Kind):
         return self.unchanged or ("refused" if self._whole else "free")
 
     def roles(self) -> tuple[str, ...]:
-        return tuple(role for role in self.roles_ if role != "$owner")
+        return tuple(role for role in (*self.roles_, *self.as_) if role != "$owner")
 
     def rules(self) -> tuple[Rule, ...]:
         # What other checks try on a row they try while it may still change.
@@ -119,7 +143,7 @@ class Immutable(Kind):
         return self.when is None and bool(columns) and (self._whole or not {*columns}.isdisjoint(self.immutable))
 
     def frozen(self, table: Table) -> tuple[str, ...]:
-        if self.when is not None or self._by_privileges:
+        if self.when is not None or self._by_privileges or self.as_:
             return ()
         return tuple(column.name for column in table.columns if self._whole or column.name in self.immutable)
 
@@ -143,50 +167,80 @@ class Immutable(Kind):
         if (self.when or self.always) and not subject.roles.is_superuser(subject.roles.current):
             raise Unreliable("it takes triggers switched off: connect as a superuser")
         table, refused = subject.table, self.refused_by.by(subject.table)
-        actors = list(self._actors(subject, refused))
-        if not actors:
+        actors = [] if self._by_privileges or self.as_ else list(self._actors(refused))
+        asking = [each for each in askers(self, subject, (*self.roles_, *self.as_)) if self._is_another(subject, each)]
+        if not actors and not asking:
             raise Unreliable("nobody is there to try it: with 42501 name the roles that lack the privilege")
 
         def build(draft: Draft) -> Scenario:
-            row, free = self._rows(subject, draft)
+            row, free = self._rows(subject, draft, asking)
             fresh = draft.row(table.name, present=present(table, subject.pools.of(table)))
             probes = [Probe(Insert(table.name, fresh), Accepted(1), "insert", "a row")]
-            for attempt in self._attempts(subject, draft, row, fresh, free):
-                probes += [actor.tries(attempt) for actor in actors if not (attempt.by_trigger and actor.settings)]
-            if not self._by_privileges:
+            attempts = list(self._attempts(subject, draft, row, fresh, free))
+            for actor in actors:
+                probes += [actor.tries(attempt) for attempt in attempts if not (attempt.by_trigger and actor.settings)]
+            if not self._by_privileges and not self.as_:
                 probes += self._free(subject, draft, row, fresh)
                 probes += self._from_above(subject, draft, row, refused)
-            if free is not None:
+            if free is not None and not self.as_:
                 probes += self._open(subject, draft, free, fresh)
+            for asker in asking:
+                probes += self._asked(subject, draft, asker, attempts, (row, free, fresh), refused)
             grown = [Insert(table.name, each) for each in (row, free) if each is not None and self.when]
-            # With checks still to come, TRUNCATE would be refused for them alone.
-            ready = (Execute(DEEPER), Execute("set constraints all immediate"))
-            return Scenario((*draft.inserts, *(unnoticed(*grown) if grown else ()), *ready), tuple(probes))
+            stands = (*draft.inserts, *(unnoticed(*grown) if grown else ()), Execute(DEEPER))
+            return Scenario(stands, tuple(probes))
 
         return subject.scenarios(build)
 
-    def _actors(self, subject: Subject, refused: Refused) -> Iterator[_Actor]:
-        """The user of the connection, also where triggers are silenced, and the roles."""
-        if not self._by_privileges:
-            yield _Actor("", {}, refused)
-            if self.always:
-                yield _Actor(" as a replica", {"session_replication_role": "replica"}, refused)
-        lacking = Refused(tuple(dict.fromkeys((*refused.sqlstates, "42501"))))
-        for role in self.roles_:
-            name = subject.table.owner if role == "$owner" else role
-            if name != subject.roles.current:
-                yield _Actor(f" by {role}", {"role": name}, lacking)
+    def _actors(self, refused: Refused) -> Iterator[_Actor]:
+        """The user of the connection, also where triggers are silenced."""
+        yield _Actor("", {}, refused)
+        if self.always:
+            yield _Actor(" as a replica", {"session_replication_role": "replica"}, refused)
 
-    def _rows(self, subject: Subject, draft: Draft) -> tuple[dict[str, str | None], dict[str, str | None] | None]:
-        """A row that does not change any more and, with ``when``, one that still may."""
+    def _is_another(self, subject: Subject, asker: Asker) -> bool:
+        """Whether it is somebody else than the user of the connection, or is to be asked as well."""
+        return asker.role != subject.roles.current or bool(self.as_)
+
+    def _asked(
+        self,
+        subject: Subject,
+        draft: Draft,
+        asker: Asker,
+        attempts: Sequence[_Attempt],
+        rows: tuple[Row, Row | None, Row],
+        refused: Refused,
+    ) -> Iterator[Probe]:
+        """What a role tries; and, of one that asks alone, what it may do all the same."""
+        row, free, fresh = rows
+        # Whether it is a trigger, a policy or the lack of a privilege that keeps it from the row it reaches.
+        any_of = Refused(tuple(dict.fromkeys((*refused.sqlstates, LACKING))))
+        mine = asker.of(draft, row)
+        for attempt in attempts:
+            if not attempt.by_trigger:
+                probe = Probe(attempt.statement, any_of, attempt.aspect, attempt.value)
+                yield from mine.tries(probe, self.refused_by.silently, stands=attempt.aspect != "truncate")
+        if not self.as_:
+            return
+        for probe in () if self._by_privileges else self._free(subject, draft, row, fresh):
+            yield from mine.tries(probe)
+        if free is not None:
+            mine = asker.of(draft, free)
+            for probe in self._open(subject, draft, free, fresh):
+                yield from mine.tries(probe)
+
+    def _rows(self, subject: Subject, draft: Draft, asking: Sequence[Asker]) -> tuple[Row, Row | None]:
+        """A row that does not change any more and, with ``when``, one that still may; each asker can reach them."""
         table = subject.table
         if self.when is None:
-            return draft.insert(table.name, present=present(table, subject.pools.of(table))), None
-        held, free = (
-            draft.grown(table.name, {}, present(table, subject.pools.of(table, born=False, also=also)), also)
-            for also in ((f"({self.when}) is true",), (f"({self.when}) is not true",))
-        )
-        return held, free
+            fixed, there = drawn_for(asking, draft)
+            return draft.insert(table.name, fixed, (*present(table, subject.pools.of(table)), *there)), None
+        rows = []
+        for also in ((f"({self.when}) is true",), (f"({self.when}) is not true",)):
+            fixed, there = drawn_for(asking, draft)
+            known = present(table, subject.pools.of(table, born=False, also=also))
+            rows.append(draft.grown(table.name, fixed, (*known, *there), also))
+        return rows[0], rows[1]
 
     def _attempts(
         self, subject: Subject, draft: Draft, row: Values, fresh: Values, free: Values | None
@@ -336,8 +390,5 @@ class _Actor:
     refused: Refused
 
     def tries(self, attempt: _Attempt) -> Probe:
-        # A role may not even reach the row. Of a TRUNCATE nobody can count the rows.
-        reaches = "role" not in self.settings or attempt.aspect == "truncate"
-        wanted: Wanted = self.refused if reaches else Untouched(self.refused.sqlstates)
         aspect, value = f"{attempt.aspect}{self.words}", f"{attempt.value}{self.words}"
-        return Probe(attempt.statement, wanted, aspect, value, self.settings)
+        return Probe(attempt.statement, self.refused, aspect, value, self.settings)

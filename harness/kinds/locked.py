@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
@@ -17,9 +18,10 @@ from harness.kinds.locks.cascades import reaching
 from harness.kinds.locks.races import races
 from harness.kinds.locks.roads import Lock
 from harness.kinds.locks.scenario import scenario
+from harness.kinds.owners.askers import as_key, askers, check_keys, claims_key, known, named, sees_key, variables_key
 from harness.probes import Refused, Scenario
 from harness.project import keys, sql
-from harness.project.keys import Reader, choice, concurrently, key, names, predicate, section, several, text
+from harness.project.keys import FrozenDict, Reader, choice, concurrently, key, names, predicate, section, several, text
 from harness.project.model import TableName
 from harness.project.nodes import Node, expected
 from harness.races import Races
@@ -81,13 +83,16 @@ class Locked(Kind):
     and with the foreign keys in either order, deletion works. While `when` is false or null everything is free.
 
     The condition is brought about by an UPDATE of the locking row, which for a superuser no trigger can refuse.
-    Rows that other checks generate begin unlocked.
+    Rows that other checks generate begin unlocked. With `as` it is these roles that write, with `claims`, each to what
+    it reaches; what becomes of a row by the end of another above it is for a check without.
 
     `concurrently: true`: one transaction brings the condition about while another writes what is protected. Once the
     first has committed, whoever sees the lock never sees what is protected change any more, at whatever isolation
     level; a write that commits before the lock does is no fault, wherever it began. A trigger that reads the locking
     row without `FOR SHARE` lets a write pass that commits after the lock.
     """
+
+    about_triggers: ClassVar = True
 
     locked: str = key(text, "the rule in a sentence")
     when: str = key(predicate, "when it is locked, as a predicate on the locking row")
@@ -100,6 +105,16 @@ class Locked(Kind):
     )
     unless: Passage = key(section(Passage, "unless"), "what passes nevertheless", default=Passage())
     concurrently: tuple[str, ...] = concurrently()
+    as_: tuple[str, ...] = as_key()
+    claims: FrozenDict[Any] | None = claims_key()
+    variables: FrozenDict[str] | None = variables_key()
+    sees: str | None = sees_key()
+
+    def __post_init__(self) -> None:
+        check_keys(self, self.concurrently)
+
+    def roles(self) -> tuple[str, ...]:
+        return named(self)
 
     @property
     def subject(self) -> str:
@@ -127,6 +142,7 @@ class Locked(Kind):
         for column in (*self.protects.columns, *self.through):
             table.column(column)
         yield from self.refused_by.facts(subject)
+        yield from known(self, subject)
         comes_from = reaching(subject.catalog, table)
         for name in self.unless.cascade:
             subject.catalog.table(name)
@@ -173,6 +189,8 @@ class Locked(Kind):
             shut=self._states(subject, holder, "is true"),
             ajar=self._states(subject, holder, "is not true"),
             unnoticed=subject.roles.is_superuser(subject.roles.current),
+            asking=tuple(askers(self, subject)),
+            silently=self.refused_by.silently,
         )
 
     def _states(self, subject: Subject, holder: Table, answer: str) -> list[dict[str, str | None]]:

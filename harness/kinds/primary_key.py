@@ -35,10 +35,11 @@ class PrimaryKey(Kind):
     ```
 
     Proven: the same key is refused on insert and on update (23505); NULL in any column of it is refused (23502); rows
-    that differ in any one column of it are accepted, so the key is not too narrow. A column that decides the partition
-    is not tried with NULL, since for that there is none. `implied_by` names an older unique key on the same columns or
-    on fewer, which PostgreSQL asks first. Nor has a row of a table that inherits from this one the key of another: no
-    key of PostgreSQL sees those, and a query of this table does. `only: true` leaves them out, as ONLY does.
+    that differ in any one column of it are accepted, so the key is not too narrow. A generated column is not tried with
+    NULL, and neither is one that decides the partition, since for that there is none. `implied_by` names an older
+    unique key on the same columns or on fewer, which PostgreSQL asks first. Nor has a row of a table that inherits
+    from this one the key of another: no key of PostgreSQL sees those, and a query of this table does. `only: true`
+    leaves them out, as ONLY does.
     """
 
     varies: ClassVar = True

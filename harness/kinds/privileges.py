@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
@@ -16,10 +16,12 @@ from harness.generation import Draft
 from harness.kinds import _ordinary as ordinary
 from harness.kinds._objects import COMMANDS as COMMANDS_ON
 from harness.kinds._objects import FORMS, OBJECT, Object
+from harness.kinds._reached import reached, under_policies
 from harness.kinds.base import Fact, Kind, Subject
+from harness.kinds.owners.askers import check_keys, claims_key, sees_key, variables_key
 from harness.probes import Accepted, Execute, Probe, Refused, Scenario
 from harness.probes.statement import identifier, qualified
-from harness.project.keys import FrozenDict, key, listed, mapping, one_of, text
+from harness.project.keys import FrozenDict, key, listed, mapping, names, one_of, text
 from harness.project.model import TableName
 
 COMMANDS = ("select", "insert", "update", "delete", "truncate", "references", "trigger")
@@ -47,7 +49,9 @@ class Privileges(Kind):
     nothing; every command that a role lacks is tried as that role and refused (42501), every one it has is
     not, and each column by itself where columns are named. Who may insert is let insert a row that keeps all rules and
     leaves out the columns with defaults, so that a sequence, a default's function, a CHECK or a trigger for which
-    the role lacks a privilege is found. A policy that is missing is no privilege that is missing.
+    the role lacks a privilege is found. Policies are kept out of that; but a role that may read, change or delete rows
+    and that policies hold for must reach one, with `claims` or with those of a `row_security` check: else nothing that
+    it is granted was seen to work.
     The owner and superusers are left out, `public` is PUBLIC.
 
     In the file of a module `on` says of which object they are: `schema` (the module's, or `schema NAME`), `sequence
@@ -62,6 +66,15 @@ class Privileges(Kind):
         mapping(one_of(listed(text), text)), "role: a list of commands, or `all`; `public` is PUBLIC"
     )
     on: Object | None = key(OBJECT, "in the file of a module: the object that they are of", default=None)
+    as_: tuple[str, ...] = key(names, "the roles that ask with `claims`; by default all", default=())
+    claims: FrozenDict[Any] | None = claims_key()
+    variables: FrozenDict[str] | None = variables_key()
+    sees: str | None = sees_key()
+
+    def __post_init__(self) -> None:
+        if unknown := [role for role in self.as_ if role not in self.privileges]:
+            raise ValueError(f"'as' names {', '.join(unknown)}, of which 'privileges' says nothing")
+        check_keys(self, also=tuple(self.privileges))
 
     @property
     def subject(self) -> str:
@@ -93,8 +106,8 @@ class Privileges(Kind):
             yield Fact(f"{role}: {_listed(wanted)}", f"{role}: {_listed(self._caught(subject, role))}")
             if wanted and role != "public":
                 uses = subject.roles.on_schema(role, table.name.schema)
-                schema = f"{role}: usage of schema {table.name.schema}"
-                yield Fact(schema, schema if uses else f"{role}: no usage of schema {table.name.schema}")
+                schema = f"usage of schema {table.name.schema}"
+                yield Fact(f"{role}: {schema}", f"{role}: {'' if uses else 'no '}{schema}")
 
     def _facts_on(self, subject: Subject, on: Object) -> Iterator[Fact]:
         """The matrix of an object of a module."""
@@ -154,13 +167,17 @@ class Privileges(Kind):
             return self._scenario_on(subject, self.on, roles)
         probes = tuple(probe for role in roles for probe in self._probes(subject, role))
         inserting = {role: columns for role in roles if (columns := self._inserting(subject, role))}
-        if not inserting or not ordinary.possible(subject):
+        inserting = inserting if ordinary.possible(subject) else {}
+        asking = under_policies(self, subject, roles)
+        if not inserting and not asking:
             return st.just(Scenario((), probes)) if probes else None
 
         def build(draft: Draft) -> Scenario:
+            reaching = tuple(reached(subject, draft, asking))
             inserts = [ordinary.insert(subject, draft, role, columns) for role, columns in inserting.items()]
             tried = tuple(probe for each in inserts for probe in each)
-            return Scenario((*ordinary.without_policies(subject), *draft.inserts), (*probes, *tried))
+            before = ordinary.without_policies(subject) if inserting else ()
+            return Scenario((*before, *draft.inserts), (*probes, *tried, *reaching))
 
         return subject.scenarios(build)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
@@ -12,11 +12,25 @@ from harness.catalog.model import Table
 from harness.generation import Draft, Rule
 from harness.kinds._roads import present
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
+from harness.kinds.owners.askers import (
+    Asker,
+    as_key,
+    asked_each,
+    askers,
+    check_keys,
+    claims_key,
+    drawn_for,
+    known,
+    named,
+    sees_key,
+    variables_key,
+)
 from harness.kinds.queries.neighbours import neighbours
 from harness.kinds.queries.writes import writes
 from harness.probes import Either, Execute, Probe, Scenario, Then
+from harness.probes.statement import qualified
 from harness.project import keys, sql
-from harness.project.keys import choice, concurrently, key, query_of, several, text
+from harness.project.keys import FrozenDict, choice, concurrently, key, query_of, several, text
 from harness.project.model import TableName
 from harness.races import NOTHING, Race, Races, Watch
 
@@ -37,16 +51,20 @@ class Query(Kind):
       finds_none: select role from shop.roles where role not in ('admin', 'clerk', 'buyer', 'guest')
     ```
 
-    Tables are named with their schema. Proven on the seeds: it finds nothing in them. On generated data: it finds
+    Tables are named with their schema. Proven on the seeds: it finds nothing in them, and there is a row in what it
+    names. On generated data: it finds
     nothing among rows that keep all declared rules, nor after any insert, update or delete that the database accepts in
     the tables that it names, and in those under `tables` (what its views are made of, what its tables refer to).
     Tried are new rows, rows that change their parent, values
     that other rows have in a column of the same name, the constants of the query and their neighbours. What another
     rule refuses is no fault here. `concurrently: true`: nor does it find anything after two such writes in two
-    transactions at once, of which those are tried most that refuse one another one after the other.
+    transactions at once, of which those are tried most that refuse one another one after the other. With `as` it is
+    these roles that write, with `claims`, each to rows that it reaches; the query is asked by the connection's user,
+    whom no policy holds back.
     """
 
     levels: ClassVar[tuple[str, ...]] = ("table", "module")
+    about_triggers: ClassVar = True
 
     query: str = key(text, "what holds, in a sentence")
     finds_none: str = key(query_of(), "the query; a row that it finds is a fault")
@@ -55,6 +73,16 @@ class Query(Kind):
         several(keys.table), "tables that are written to besides those that the query names", default=()
     )
     concurrently: tuple[str, ...] = concurrently()
+    as_: tuple[str, ...] = as_key()
+    claims: FrozenDict[Any] | None = claims_key()
+    variables: FrozenDict[str] | None = variables_key()
+    sees: str | None = sees_key()
+
+    def __post_init__(self) -> None:
+        check_keys(self, self.concurrently)
+
+    def roles(self) -> tuple[str, ...]:
+        return named(self)
 
     @property
     def subject(self) -> str:
@@ -62,35 +90,62 @@ class Query(Kind):
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         if self.on != "generated":
-            yield Fact(f"found on the seeds: {NOTHING}", f"found on the seeds: {self._on_seeds(subject)}")
+            yield Fact(f"found on the seeds: {NOTHING}", f"found on the seeds: {self._on_seeds(subject)}", tried=True)
+        yield from known(self, subject)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
         on_seeds = self._on_seeds(subject)  # fails where PostgreSQL cannot make sense of the query
+        if self.on == "seeds" and not self._seeded(subject):
+            raise Unreliable("the seeds have no row in what the query names, so that it had nothing to find")
         if self.on == "seeds" or (self.on == "both" and on_seeds != NOTHING):
             return None
         tables = self._tables(subject)
-        named = sql.columns(f"exists ({self.finds_none}\n)")
+        columns = sql.columns(f"exists ({self.finds_none}\n)")
         constants = Rule(f"exists ({self.finds_none}\n)")
         then = Then(f"select {self._found()}", NOTHING, "the query finds")
+        asking = {table.name: self._askers(subject, table) for table in tables}
+        if self.as_ and not any(asking.values()):
+            raise Unreliable(f"{', '.join(self.as_)} may write to no table that the query names")
 
         def build(draft: Draft) -> Scenario:
             fresh = []
             for table in tables:
-                there = present(table, subject.pools.of(table))
+                least = present(table, subject.pools.of(table))
                 for _ in range(2):
-                    draft.insert(table.name, present=there)
-                fresh.append(draft.row(table.name, present=there))
+                    fixed, there = drawn_for(asking[table.name], draft)
+                    draft.insert(table.name, fixed, (*least, *there))
+                fixed, there = drawn_for(asking[table.name], draft)
+                fresh.append(draft.row(table.name, fixed, (*least, *there)))
             standing = list(draft.inserts)
             probes = [Probe(Execute("select"), Either(), "generated rows", "generated rows", then=then)]
             for table, row in zip(tables, fresh, strict=True):
-                for command, value, statement in writes(subject, draft, table, row, standing, named, constants):
+                for command, value, statement in writes(subject, draft, table, row, standing, columns, constants):
                     aspect = f"{command} {table.name}"
                     words = f"{aspect}{': ' if value else ''}{value}"
                     required = command == "insert into"
-                    probes.append(Probe(statement, Either(), aspect, words, then=then, required=required))
+                    probe = Probe(statement, Either(), aspect, words, then=then, required=required)
+                    probes += self._asked(asking[table.name], draft, table.name, probe) if self.as_ else [probe]
             return Scenario(tuple(draft.inserts), tuple(probes))
 
         return subject.scenarios(build)
+
+    def _askers(self, subject: Subject, table: Table) -> list[Asker]:
+        """The roles that may write to a table."""
+        found = askers(self, replace(subject, name=table.name))
+        name, commands = qualified(table.name), ("insert", "update")
+        roles = subject.roles
+        return [
+            each
+            for each in found
+            if roles.on_table(each.role, name, "delete") or any(roles.on_columns(each.role, name, c) for c in commands)
+        ]
+
+    def _asked(self, asking: Sequence[Asker], draft: Draft, table: TableName, probe: Probe) -> Iterator[Probe]:
+        """A write by each of the roles that has the privilege for it."""
+        may = [asker for asker in asking if not asker.lacks(probe.statement)]
+        # Policies may be against one command or another: a role has to be seen to write at all.
+        probe = replace(probe, aspect=f"a write to {table}", required=True)
+        return asked_each(may, draft, table, [probe] if may else [])
 
     def races(self, subject: Subject) -> st.SearchStrategy[Races] | None:
         if self.on == "seeds":
@@ -116,10 +171,20 @@ class Query(Kind):
             raise Unreliable("the query names no table, only views; say under `tables:` what they are made of")
         return found
 
+    def _seeded(self, subject: Subject) -> bool:
+        """Whether there is a row in any table or view that the query names."""
+        names = dict.fromkeys(sql.tables(self.finds_none))
+        there = " or ".join(f"exists (select from {qualified(name)})" for name in names)
+        return not names or self._scalar(subject, f"({there})::text") == "true"
+
     def _on_seeds(self, subject: Subject) -> str | None:
+        return self._scalar(subject, self._found())
+
+    @staticmethod
+    def _scalar(subject: Subject, expression: str) -> str | None:
         # Names are looked up in the schema of a table; those of a query have theirs with them.
         table = next(iter(subject.catalog.tables.values()))
-        return subject.oracle.scalar(table, self._found())
+        return subject.oracle.scalar(table, expression)
 
     def _found(self) -> str:
         """An expression for what the query finds: its first rows, and how many more there are."""

@@ -41,6 +41,7 @@ class TouchedOnUpdate(Kind):
     """
 
     column_form: ClassVar = ColumnForm(column="touched_on_update")
+    about_triggers: ClassVar = True
 
     touched_on_update: str = key(name, "the column")
     on_insert: bool = key(boolean, "whether INSERT sets it too, whatever the client sends", default=False)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
@@ -11,6 +12,20 @@ from harness.generation import Draft, Rule
 from harness.kinds._refused_by import REFUSED_BY, RefusedBy, unnoticed
 from harness.kinds._roads import move, upsert
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
+from harness.kinds.owners.askers import (
+    Asker,
+    as_key,
+    asked,
+    askers,
+    check_keys,
+    claims_key,
+    drawn_for,
+    known,
+    named,
+    sees_key,
+    variables_key,
+)
+from harness.kinds.owners.owned import Row
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Statement, Update, Values
 from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project.keys import FrozenDict, concurrently, key, listed, mapping, name, several, text
@@ -43,15 +58,25 @@ class Transition(Kind):
     that stands nowhere under `from` is an end: nothing leads out of it. States are all that are named here, those
     that the column's rules let pass besides, and NULL where the column takes it: NULL is never a listed state.
     Rows in every state are made with triggers switched off, which takes a superuser in the scratch database.
+    With `as` it is these roles that move and insert rows, with `claims`, each a row that it reaches.
     `concurrently: true`: two transactions that move one row at once, to two states and to the same one, leave it on a
     way of listed moves, whoever commits first.
     """
+
+    about_triggers: ClassVar = True
 
     transition: str = key(name, "the column that holds the state")
     from_: FrozenDict[tuple[str, ...]] = key(mapping(listed(text)), "state: the states it may move to")
     refused_by: RefusedBy = key(REFUSED_BY, "how any other move is refused")
     initial: tuple[str, ...] = key(several(text), "the states that a row may begin in", default=())
     concurrently: tuple[str, ...] = concurrently()
+    as_: tuple[str, ...] = as_key()
+    claims: FrozenDict[Any] | None = claims_key()
+    variables: FrozenDict[str] | None = variables_key()
+    sees: str | None = sees_key()
+
+    def __post_init__(self) -> None:
+        check_keys(self, self.concurrently)
 
     @property
     def subject(self) -> str:
@@ -71,25 +96,33 @@ class Transition(Kind):
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (self.refused_by.anywhere(),)
 
+    def roles(self) -> tuple[str, ...]:
+        return named(self)
+
     def facts(self, subject: Subject) -> Iterator[Fact]:
         subject.table.column(self.transition)
-        return self.refused_by.facts(subject)
+        yield from self.refused_by.facts(subject)
+        yield from known(self, subject)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         if not subject.roles.is_superuser(subject.roles.current):
             raise Unreliable("rows in every state are made with triggers switched off: connect as a superuser")
         states = self._states(subject)
         refused = self.refused_by.by(subject.table)
+        asking = askers(self, subject)
 
         def build(draft: Draft) -> Scenario:
             grown: list[Statement] = []
             probes: list[Probe] = []
             for state in states:
-                row = draft.grown(subject.table.name, {self.transition: state})
+                row = self._row(subject, draft, state, asking)
                 grown.append(Insert(subject.table.name, row))
-                probes += self._moves(subject, draft, row, states, refused)
+                moves = self._moves(subject, draft, row, states, refused)
+                probes += asked(asking, draft, row, moves, self.refused_by.silently)
                 if self.initial:
-                    probes.append(self._birth(subject, draft, state, refused))
+                    born = self._row(subject, draft, state, asking)
+                    birth = self._birth(subject, born, state, refused)
+                    probes += asked(asking, draft, born, [birth], stands=False)
             return Scenario((*draft.inserts, *unnoticed(*grown)), tuple(probes))
 
         return subject.scenarios(build)
@@ -161,9 +194,13 @@ class Transition(Kind):
             if by_upsert is not None:
                 yield Probe(by_upsert, wanted, f"{aspect} by upsert", f"{value} by an upsert", required=False)
 
-    def _birth(self, subject: Subject, draft: Draft, state: str | None, refused: Refused) -> Probe:
+    def _row(self, subject: Subject, draft: Draft, state: str | None, asking: Sequence[Asker]) -> Row:
+        """A row in a state, that those who ask can reach."""
+        fixed, there = drawn_for(asking, draft)
+        return draft.grown(subject.table.name, {**fixed, self.transition: state}, there)
+
+    def _birth(self, subject: Subject, row: Values, state: str | None, refused: Refused) -> Probe:
         wanted = Accepted(1) if state in self.initial else refused
-        row = draft.grown(subject.table.name, {self.transition: state})
         aspect, value = f"begins {_word(state)}", f"a row that begins as {_word(state)}"
         return Probe(Insert(subject.table.name, row), wanted, aspect, value)
 

@@ -75,20 +75,27 @@ class Delete:
 
 @dataclass(frozen=True)
 class Execute:
-    """Any other statement. ``leaves`` is the row that there is after it, ``beside`` are those that come with it."""
+    """Any other statement. ``leaves`` is the row that there is after it, ``beside`` are those that come with it.
+
+    It stands ``instead_of`` one that writes a single row, and writes others along with it.
+    """
 
     sql: str
     leaves: Insert | None = None
     beside: tuple[Insert, ...] = ()
+    instead_of: Insert | Update | Delete | None = None
 
 
 Statement = Insert | Update | Delete | Execute
 
 
-def assume(settings: Mapping[str, str]) -> Iterator[str]:
-    """Statements for settings of a transaction (``role``, claims …); the role comes last: it might set no others."""
+def assume(settings: Mapping[str, str], local: bool = True) -> Iterator[str]:
+    """Statements for settings (``role``, claims …) of a transaction or, if they are not ``local``, of the session.
+
+    The role comes last: it might set no others.
+    """
     for setting, value in sorted(settings.items(), key=lambda item: item[0] == "role"):
-        yield f"select set_config({literal(setting).strip()}, {literal(value).strip()}, true)"
+        yield f"select set_config({literal(setting).strip()}, {literal(value).strip()}, {str(local).lower()})"
 
 
 def condition(key: Values) -> str:

@@ -6,9 +6,12 @@ import enum
 from collections.abc import Iterable
 from dataclasses import replace
 
-from harness.probes.probe import Accepted, Either, Permitted, Probe, Refused
+from harness.probes.probe import Accepted, Either, Foreseen, Permitted, Probe, Refused
 from harness.probes.reply import Refusal, Reply
 from harness.probes.shapes import UNTRIED
+
+LACKING = "42501"
+"""How privileges and policies refuse."""
 
 
 class Verdict(enum.Enum):
@@ -24,25 +27,45 @@ def judge(probe: Probe, reply: Reply, declared: Iterable[Refused]) -> Verdict:
 
     ``declared`` are the refusals of all *other* declared rules: refused by one of those, the probe shows nothing of its
     own rule, unless it is ``unmasked``; refused by a rule that nobody declared, it is wrong. Untried is what never got
-    as far as its statement, idle what gave its rule no occasion.
+    as far as its statement, or to no row where that has to reach one; idle what gave its rule no occasion.
     """
     if reply.refusal is None:
-        return _accepted(probe, reply)
+        return Verdict.UNTRIED if probe.reaches and reply.rows == 0 else _accepted(probe, reply)
     if reply.refusal.sqlstate == UNTRIED:
         return Verdict.UNTRIED
-    if isinstance(probe.wanted, Either):
+    if probe.reaches and _by_policy(reply.refusal) and not _is_wanted(probe, reply.refusal):
+        return Verdict.UNTRIED
+    foreseen = reply.then if isinstance(probe.wanted, Foreseen) else None
+    if isinstance(probe.wanted, Either) or (isinstance(probe.wanted, Foreseen) and foreseen not in ("yes", "no")):
         return Verdict.MASKED
     if isinstance(probe.wanted, Permitted):
         return Verdict.WRONG if reply.refusal.denied else Verdict.MASKED
     if isinstance(probe.wanted, Refused):
         if probe.wanted.matches(reply.refusal):
             return Verdict.AS_WANTED
-    elif not isinstance(probe.wanted, Accepted) and reply.refusal.sqlstate in probe.wanted.sqlstates:
+    elif (
+        not isinstance(probe.wanted, Accepted)
+        and foreseen != "yes"
+        and reply.refusal.sqlstate in probe.wanted.sqlstates
+    ):
         return Verdict.AS_WANTED
     masking = (rule for rule in declared if rule.table is None or rule.table not in probe.answers_for)
+    if isinstance(probe.wanted, Refused) and probe.wanted.constraint == reply.refusal.constraint is not None:
+        # It bears the name of the rule, though not its SQLSTATE: a trigger in general is no better answer.
+        masking = (rule for rule in masking if rule.constraint is not None)
     if not probe.unmasked and any(rule.matches(reply.refusal) for rule in masking):
         return Verdict.MASKED
     return Verdict.WRONG
+
+
+def _by_policy(refusal: Refusal) -> bool:
+    """Whether it was for lack of privilege or by a policy, and not within a function that the write calls."""
+    # Our own is always running.
+    return refusal.sqlstate == LACKING and all(name.startswith("harness_") for _, name in refusal.functions)
+
+
+def _is_wanted(probe: Probe, refusal: Refusal) -> bool:
+    return isinstance(probe.wanted, Refused) and probe.wanted.matches(refusal)
 
 
 def _accepted(probe: Probe, reply: Reply) -> Verdict:
@@ -58,7 +81,7 @@ def _accepted(probe: Probe, reply: Reply) -> Verdict:
 def _counts(probe: Probe, reply: Reply) -> bool:
     """Whether as many rows were changed as is wanted."""
     match probe.wanted:
-        case Either() | Permitted() | Accepted(None):
+        case Either() | Permitted() | Foreseen() | Accepted(None):
             return True
         case Accepted(rows):
             return reply.rows == rows
@@ -76,7 +99,9 @@ def caught(probe: Probe, reply: Reply) -> str:
 
 
 def _another(probe: Probe, refusal: Refusal) -> str:
-    """What tells a refusal from the one that was wanted, if it is the trigger alone."""
+    """What tells a refusal from the one that was wanted, or from none, if the refusal does not say it itself."""
+    if isinstance(probe.wanted, Foreseen):
+        return f"; {probe.wanted.condition}"
     if isinstance(probe.wanted, Refused) and probe.wanted.routines:
         alike = replace(probe.wanted, routines=()).matches(refusal)
         return f"; not by {' or '.join(probe.wanted.routines)}" if alike else ""
@@ -88,4 +113,8 @@ def wanted(probe: Probe) -> str:
     words = str(probe.wanted)
     if probe.then is not None:
         words = f"{words}, and {probe.then.meaning}: {probe.then.wanted}"
+    if probe.never_set:
+        words = f"{words} (with {', '.join(probe.never_set)} never set)"
+    if probe.left_empty:
+        words = f"{words} (with {', '.join(probe.left_empty)} left empty by an earlier transaction)"
     return f"{probe.value} {words}" if probe.value else words

@@ -239,8 +239,33 @@ def tables(text: str) -> tuple[TableName, ...]:
 
 
 def unqualified(text: str) -> tuple[str, ...]:
-    """The relations that a query names without a schema, each once; raises :class:`SqlError`."""
-    return tuple(name for schema, name in _relations(text) if not schema)
+    """The relations that a query names without a schema, each once, but for those of its own WITH.
+
+    Raises :class:`SqlError`.
+    """
+    return tuple(name for schema, name in _relations(text) if not schema and name not in _own(text))
+
+
+def is_call(text: str) -> bool:
+    """Whether a statement is a CALL; raises :class:`SqlError`."""
+    return bool(_parse(_with_parameters(text, _tokens(text)), 0)[0].stmt.HasField("call_stmt"))
+
+
+@lru_cache(maxsize=_KEPT)
+def _own(text: str) -> frozenset[str]:
+    """The relations that the WITH clauses of a query make."""
+    from postgast import walk
+
+    tree = _parse(_with_parameters(text, _tokens(text)), 0)[0].stmt
+    return frozenset(node.ctename for _, node in walk(tree) if type(node).__name__ == "CommonTableExpr")
+
+
+def returns_nothing(text: str) -> bool:
+    """Whether a statement writes rows and has no RETURNING; raises :class:`SqlError`."""
+    command = _parse(_with_parameters(text, _tokens(text)), 0)[0].stmt
+    written = getattr(command, command.WhichOneof("node"))
+    named = "returning_clause" in written.DESCRIPTOR.fields_by_name
+    return named and not written.HasField("returning_clause")
 
 
 @lru_cache(maxsize=_KEPT)

@@ -6,14 +6,15 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from harness.outcome import Counterexample, Outcome, Status
+from harness.errors import Place
+from harness.outcome import STRICT, Counterexample, Gate, Outcome, Status
 from harness.reports import scripts
 from harness.reports.run import Run, Totals
 
-VERSION = 1
+VERSION = 2
 
 
-def render(run: Run, outcomes: Sequence[Outcome], seconds: float) -> str:
+def render(run: Run, outcomes: Sequence[Outcome], seconds: float, gate: Gate = STRICT) -> str:
     """The document. ``seconds`` is the wall time of the whole run."""
     totals = Totals.of(outcomes)
     document = {
@@ -24,12 +25,13 @@ def render(run: Run, outcomes: Sequence[Outcome], seconds: float) -> str:
         "seed": run.seed,
         "totals": {
             **{status.value: totals.outcomes[status] for status in Status},
+            "known": sum(map(gate.knows, outcomes)),
             "not_tried": run.selected - totals.checks,
             "probes": totals.probes,
             "facts": totals.facts,
             "seconds": round(seconds, 3),
         },
-        "checks": [_check(outcome) for outcome in outcomes],
+        "checks": [_check(outcome) | _before(outcome, gate) for outcome in outcomes],
     }
     return json.dumps(document, indent=2) + "\n"
 
@@ -42,11 +44,8 @@ def _check(outcome: Outcome) -> dict[str, Any]:
         "subject": outcome.subject,
         "module": outcome.module,
         "table": outcome.table,
-        "place": {
-            "path": outcome.place.path.as_posix(),
-            "line": outcome.place.line,
-            "column": outcome.place.column,
-        },
+        "place": _place(outcome.place),
+        **({"shared": _place(outcome.shared)} if outcome.shared else {}),
         "status": outcome.status.value,
         "probes": outcome.probes,
         "facts": outcome.facts,
@@ -57,6 +56,16 @@ def _check(outcome: Outcome) -> dict[str, Any]:
         "replay": script.as_posix() if script else None,
         **({"again": outcome.again, "traceback": outcome.traceback} if outcome.status is Status.ERROR else {}),
     }
+
+
+def _place(place: Place) -> dict[str, Any]:
+    return {"path": place.path.as_posix(), "line": place.line, "column": place.column}
+
+
+def _before(outcome: Outcome, gate: Gate) -> dict[str, Any]:
+    """What the check was in the baseline, where there is one; null if it is new."""
+    before = gate.baseline.get(outcome.name)
+    return {"baseline": before.value if before else None} if gate.baseline else {}
 
 
 def _example(example: Counterexample) -> dict[str, Any]:

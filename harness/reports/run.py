@@ -43,8 +43,3 @@ class Totals:
     @property
     def checks(self) -> int:
         return sum(self.outcomes.values())
-
-    @property
-    def clean(self) -> bool:
-        """Whether everything tried is proved."""
-        return self.checks == self.outcomes[Status.PROVED]

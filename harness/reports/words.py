@@ -1,4 +1,4 @@
-"""What is said about a check that is not proved; the command line and the pytest plugin say it alike."""
+"""What is said about a check that is not green; the command line and the pytest plugin say it alike."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ VALUE = 60
 """Characters of a value that are shown whole."""
 STEP = 160
 """Characters of a step of a schedule that are shown whole."""
+NOTE = 400
+"""Characters of a note that are."""
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -22,15 +24,18 @@ _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u2
 def lines(outcome: Outcome) -> list[str]:
     """``wanted:``, ``caught:``, the rows, ``replay:``; or ``reason:``; then each ``note:``.
 
-    An error has its ``reason:``, how to see more of it, and what had been found by then.
+    An error has its ``reason:``, how to see more of it, and what had been found by then. Of a shared check it is also
+    said where its text stands.
     """
-    return [*_verdict(outcome), *(_labelled("note", plain(note)) for note in outcome.notes)]
+    return [*_verdict(outcome), *(_labelled("note", _ended(plain(note))) for note in outcome.notes)]
 
 
 def _verdict(outcome: Outcome) -> list[str]:
+    told = outcome.shared is not None and (outcome.reason or outcome.counterexamples)
+    shared = [_labelled("shared", str(outcome.shared))] if told else []
     if outcome.status is Status.UNRELIABLE:
-        return [_labelled("reason", plain(outcome.reason or ""))]
-    found = _error(outcome) if outcome.status is Status.ERROR else []
+        return [_labelled("reason", plain(outcome.reason or "")), *shared]
+    found = [*(_error(outcome) if outcome.status is Status.ERROR else []), *shared]
     found += [line for example in outcome.counterexamples[:EXAMPLES] for line in _example(outcome, example)]
     left = len(outcome.counterexamples) - EXAMPLES
     if left > 0:
@@ -108,6 +113,11 @@ def _labelled(label: str, text: str) -> str:
 def _cut(step: str) -> str:
     """A step with the middle of a long command left out: how it begins, and what came of it."""
     return step if len(step) <= STEP else f"{step[: STEP // 2]} … {step[-STEP // 2 :]}"
+
+
+def _ended(text: str) -> str:
+    """A text whose end is left out where it is long."""
+    return text if len(text) <= NOTE else f"{text[:NOTE]} …"
 
 
 def _value(value: str) -> str:

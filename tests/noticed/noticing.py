@@ -12,11 +12,11 @@ from harness.database.outside import Confined
 from harness.database.scratch import Workspace, workspace
 from harness.database.seeds import load
 from harness.declarations import Check
-from harness.outcome import Outcome, Status
+from harness.outcome import Outcome
 from harness.project.model import Module, Project
 from harness.proving.prover import Effort, Prover
 
-from . import access, functions, sources, tables
+from . import access, additions, functions, sources, tables
 from .databases import Mutated
 from .functions import mentions
 from .mutant import Mutant
@@ -45,7 +45,7 @@ class Base:
     def is_green(self, check: Check) -> bool:
         """What is red anyway notices nothing."""
         if check.name not in self._green:
-            self._green[check.name] = self.unchanged.prove(check).status is Status.PROVED
+            self._green[check.name] = self.unchanged.prove(check).status.green
         return self._green[check.name]
 
 
@@ -70,6 +70,7 @@ class Bench:
             if name.schema == module:
                 yield from tables.mutants(self.catalog, table)
                 yield from access.mutants(self.catalog, table)
+                yield from additions.mutants(self.catalog, table)
         yield from functions.mutants(self.catalog, self.sources)
         for enum in self.sources.enums:
             yield from tables.enums(self.catalog, enum)
@@ -85,7 +86,7 @@ class Bench:
             with Prover(self._declared, self._project, databases, effort) as prover:
                 for check in sorted(self._checks, key=lambda check: _distance(check, mutant)):
                     outcome = prover.prove(check)
-                    if outcome.status is Status.PROVED or not _names(check, outcome, mutant):
+                    if outcome.status.green or not _names(check, outcome, mutant):
                         continue
                     if base.is_green(check):
                         return check.name
@@ -122,6 +123,7 @@ def bench(server: Server, project: Project, module: str, checks: Sequence[Check]
 
 def _distance(check: Check, mutant: Mutant) -> tuple[bool, bool, bool]:
     spoken = any(mentions(repr(check.rule), rule) for rule in mutant.rules)
+    spoken = spoken or (mutant.group == additions.GROUP and check.kind == "declared")
     near = spoken or check.table is None or check.table in mutant.tables
     return not near, not spoken, check.kind not in QUICK
 

@@ -23,6 +23,7 @@ from .noticing import Bench, bench
 
 ROOT = Path(__file__).parents[2]
 EVERYWHERE = (
+    "additions",
     "checks",
     "columns",
     "comments",

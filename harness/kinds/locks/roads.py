@@ -10,6 +10,7 @@ from harness.kinds._changes import fewest, other_values
 from harness.kinds._roads import upsert
 from harness.kinds._statements import MERGES, merge_delete, merge_insert, merge_update, or_nothing
 from harness.kinds.base import Subject, shorten
+from harness.kinds.owners.askers import Asker
 from harness.probes import Delete, Execute, Insert, Refused, Statement, Update, Values
 from harness.probes.statement import qualified
 from harness.project.model import TableName
@@ -25,7 +26,8 @@ class Lock:
     """What is locked: rows of the subject's table, by rows of ``holder`` that ``reference`` leads to, or by themselves.
 
     ``shut`` and ``ajar`` are values of the locking row for which the condition is true, and for which it is not;
-    ``unnoticed`` says whether it may be changed behind the back of triggers.
+    ``unnoticed`` says whether it may be changed behind the back of triggers; ``asking`` are the roles that try it, if
+    not the connection's user, and ``silently`` whether policies may hide from them what is locked.
     """
 
     subject: Subject
@@ -39,6 +41,8 @@ class Lock:
     shut: Sequence[Values]
     ajar: Sequence[Values]
     unnoticed: bool
+    asking: tuple[Asker, ...] = ()
+    silently: bool = False
 
     def point(self, holder: Values) -> Row:
         """The values that lead to a locking row."""
@@ -100,6 +104,12 @@ class Roads:
             column: self.pointers.get(column, value) if value is not None else None for column, value in state.items()
         }
         return replace(self, state=values)
+
+    def row_of(self, road: Road) -> Row:
+        """The row that a road is about, as it is when it is tried."""
+        if not road.aspect.startswith("insert"):
+            return self._row
+        return {**self.fresh, **self.state} if self.alone else self.fresh
 
     @property
     def _row(self) -> Row:

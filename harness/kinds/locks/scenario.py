@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.generation import Draft
 from harness.kinds._statements import become
 from harness.kinds.base import shorten
 from harness.kinds.locks.cascades import Cascade, cascades
 from harness.kinds.locks.roads import Lock, Road, Roads, Row
+from harness.kinds.owners.askers import asked, drawn_for
 from harness.probes import Accepted, Delete, Insert, Probe, Scenario, Then, Update, Values, Wanted
 from harness.probes.statement import condition, qualified
 
@@ -18,6 +19,9 @@ TRIED = 24
 
 TURNS = range(12)
 """Where among the new values of a column a scenario begins."""
+
+SIMPLE = ("update", "insert", "delete", "move in", "move out")
+"""Roads that each role has to be seen on while nothing is locked."""
 
 MANY = 3
 """Locked rows below a row that is deleted."""
@@ -35,15 +39,18 @@ def staged(lock: Lock, draft: Draft) -> Roads:
     table = lock.subject.table
     foreign = {column for key in table.of_type("f") if key.references != table.name for column in key.columns}
     present = tuple({*foreign, *lock.columns, *lock.through})
+    fixed, there = drawn_for(lock.asking, draft)
+    present = (*present, *there)
     with draft.related():
-        held = draft.insert(table.name, present=present)
+        held = draft.insert(table.name, fixed, present)
+    fixed, _ = drawn_for(lock.asking, draft)
     if lock.reference is None:
         first, second = held, draft.insert(table.name, present=present)
-        fresh = draft.row(table.name, present=present)
+        fresh = draft.row(table.name, fixed, present)
     else:
         first = _led_to(lock, draft, held)
         second = draft.insert(lock.holder.name, _shared(lock, first))
-        fresh = draft.row(table.name, lock.point(first), present)
+        fresh = draft.row(table.name, {**fixed, **lock.point(first)}, present)
     return Roads(lock, held, fresh, first, second, _pointers(lock, draft, first), draft.choose(TURNS))
 
 
@@ -61,7 +68,10 @@ def _shared(lock: Lock, first: Values) -> Row:
     """What two locking rows have in common, so that a row can move: the rest of a composite key."""
     assert lock.reference is not None
     pairs = zip(lock.reference.columns, lock.reference.referenced_columns, strict=True)
-    return {referenced: first[referenced] for column, referenced in pairs if column not in lock.through}
+    shared = {referenced: first[referenced] for column, referenced in pairs if column not in lock.through}
+    places = [place for asker in lock.asking for place in asker.places if place.child is None]
+    # Whoever reaches what hangs on the one is to reach what hangs on the other.
+    return shared | {place.column: first[place.column] for place in places if place.keys == (lock.reference,)}
 
 
 def _pointers(lock: Lock, draft: Draft, holder: Values) -> Row:
@@ -92,15 +102,15 @@ class _Probes:
         lock = self.lock
         shut = self.roads.in_state(self.draft.choose(lock.shut))
         for road in shut.all():
-            yield _tried(shut, road)
+            yield from self._tried(shut, road)
         yield from self._boundary(lock.shut, lock.refused)
         yield from self._boundary(lock.ajar, Accepted(1))
         for road in self.roads.all():
             if road.against and road.aspect != "truncate":
-                yield _tried(self.roads, road, Accepted(road.rows))
+                yield from self._tried(self.roads, road, Accepted(road.rows))
         for road in shut.neighbours():
-            yield _tried(shut, road)
-        for cascade in cascades(lock.subject, self.draft, self.roads.held):
+            yield from self._tried(shut, road)
+        for cascade in () if lock.asking else cascades(lock.subject, self.draft, self.roads.held):
             yield from self._deletions(shut, cascade)
             if cascade.row == self.roads.first:
                 words = f"delete of its {cascade.table.name}"
@@ -115,7 +125,17 @@ class _Probes:
                 # What changes a row depends on what it is.
                 road = roads.first_against()
             if road is not None:
-                yield _tried(roads, road, wanted, " at the edges")
+                yield from self._tried(roads, road, wanted, " at the edges")
+
+    def _tried(self, roads: Roads, road: Road, wanted: Wanted | None = None, edges: str = "") -> Iterator[Probe]:
+        """A road, as each of those tries it that ask."""
+        probe = _tried(roads, road, wanted, edges)
+        if self.lock.asking and road.against and isinstance(probe.wanted, Accepted):
+            # Each by itself: a policy may let pass one and not another.
+            may = not any(asker.lacks(road.statement) for asker in self.lock.asking)
+            probe = replace(probe, aspect=f"{road.aspect} while open", required=may and road.aspect in SIMPLE)
+        stands = not road.aspect.startswith(("insert", "truncate"))
+        yield from asked(self.lock.asking, self.draft, roads.row_of(road), [probe], self.lock.silently, stands)
 
     def _deletions(self, shut: Roads, cascade: Cascade) -> Iterator[Probe]:
         """A row above is deleted while none, one and many of the rows below it are locked."""

@@ -39,6 +39,11 @@ class Place:
     variable: str
     child: tuple[Table, Constraint] | None = None
 
+    @property
+    def keys(self) -> tuple[Constraint, ...]:
+        """The references that lead up."""
+        return tuple(key for _, key in self.path)
+
 
 @dataclass(frozen=True)
 class Cast:
@@ -90,10 +95,10 @@ class Owners:
         known = dict(types)
         mentioned = frozenset(name for text in predicates for name in sql.columns(text))
         for column, variable in dict.fromkeys(pair for text in predicates for pair in sql.equalities(text)):
-            place = _place(subject, column, variable, mentioned)
+            place = place_of(subject, column, variable, mentioned)
             if place is not None:
                 places.append(place)
-                table = place.child[0] if place.child else _end(subject, place.path)
+                table = place.child[0] if place.child else end(subject, place.path)
                 known.setdefault(variable, table.column(place.column).base_name)
         placed = {place.variable for place in places}
         for variable in variables:
@@ -109,18 +114,18 @@ class Owners:
 
     def cast(self, draft: Draft, subject: Subject, count: int, like: Sequence[Row]) -> Cast:
         """Draws ``count`` owners with a row each, one without, and rows with the values of ``like``."""
-        values = self._draw(draft, count + bool(self.types))
+        values = self.draw_values(draft, count + bool(self.types))
         # First, for their values are fixed: the others keep out of the way of their keys.
         near = [draft.insert(self.table.name, each) for each in like]
         rows = [self._insert(draft, each) for each in values[:count]]
-        fresh = [draft.row(self.table.name, self._fixed(draft, each)) for each in values]
+        fresh = [draft.row(self.table.name, self.fixed(draft, each)) for each in values]
         nobodys = self._nobodys(draft, subject, values[-1]) if self.types else []
         draft.inserts += [Insert(self.table.name, row) for row in nobodys[:1]]
         # Without variables everybody asks alike: once is enough.
         askers = values if self.types else values[:1]
         return Cast(tuple(askers), tuple(rows), tuple(fresh), tuple(nobodys), (*rows, *near, *nobodys[:1]))
 
-    def _draw(self, draft: Draft, count: int) -> list[dict[str, str]]:
+    def draw_values(self, draft: Draft, count: int) -> list[dict[str, str]]:
         """``count`` times a value for each variable, never the same: nobody is two owners, and nothing is nobody."""
         drawn = {
             name: draft.draw(st.lists(scalar(kind).filter(bool), min_size=count, max_size=count, unique=True))
@@ -136,7 +141,7 @@ class Owners:
                 missing = {name: None for name in missing if name not in pool.columns}
         if not missing:
             return []
-        return [draft.row(self.table.name, {**self._fixed(draft, values), **missing}) for _ in range(2)]
+        return [draft.row(self.table.name, {**self.fixed(draft, values), **missing}) for _ in range(2)]
 
     def rows_like(self, subject: Subject, declared: Mapping[str, Any]) -> list[dict[str, str | None]]:
         """For each text in the claims, none claimed being an empty one, the columns that can have it."""
@@ -159,14 +164,14 @@ class Owners:
 
     def _insert(self, draft: Draft, values: Bound) -> dict[str, str | None]:
         """A row that belongs to these values, inserted, and the rows that say so after it."""
-        row = draft.insert(self.table.name, self._fixed(draft, values))
+        row = draft.insert(self.table.name, self.fixed(draft, values))
         children = [place for place in self.places if place.child is not None and not place.path]
         # One of them may be enough: then each has to be, on its own.
         for place in draft.choose([children, *([place] for place in children)]) if children else ():
             _bear(draft, place, row, values)
         return row
 
-    def _fixed(self, draft: Draft, values: Bound) -> dict[str, str | None]:
+    def fixed(self, draft: Draft, values: Bound) -> dict[str, str | None]:
         fixed: dict[str, str | None] = {}
         for place in self.places:
             if not place.path:
@@ -197,24 +202,24 @@ def _bear(draft: Draft, place: Place, row: Mapping[str, str | None], values: Bou
     draft.insert(table.name, {**{column: row[name] for column, name in pairs}, place.column: values[place.variable]})
 
 
-def _end(subject: Subject, path: tuple[tuple[Table, Constraint], ...]) -> Table:
+def end(subject: Subject, path: tuple[tuple[Table, Constraint], ...]) -> Table:
     """The table that a chain of references leads to; without one, the check's own."""
     references = path[-1][1].references if path else subject.table.name
     assert references is not None
     return subject.catalog.table(references)
 
 
-def _place(subject: Subject, column: sql.ColumnRef, variable: str, mentioned: frozenset[str]) -> Place | None:
+def place_of(subject: Subject, column: sql.ColumnRef, variable: str, mentioned: frozenset[str]) -> Place | None:
     """Where a column that is compared with a variable stands, seen from the check's table."""
     own = subject.table
     if _has(own, column, loosely=True):
         return Place((), column.name, variable)
-    paths = list(_paths(subject, own, ()))
-    for path in paths:
-        if _has(_end(subject, path), column, loosely=True):
+    chains = list(paths(subject, own, ()))
+    for path in chains:
+        if _has(end(subject, path), column, loosely=True):
             return Place(path, column.name, variable)
-    for path in [(), *paths]:
-        children = subject.catalog.referencing(_end(subject, path).name)
+    for path in [(), *chains]:
+        children = subject.catalog.referencing(end(subject, path).name)
         # Of several references that one which the predicate joins by.
         for child, key in sorted(children, key=lambda below: len(set(below[1].columns) - mentioned)):
             if child.name != own.name and _has(child, column):
@@ -228,7 +233,7 @@ def _has(table: Table, column: sql.ColumnRef, loosely: bool = False) -> bool:
     return column.qualifier in names and any(known.name == column.name for known in table.columns)
 
 
-def _paths(
+def paths(
     subject: Subject, table: Table, so_far: tuple[tuple[Table, Constraint], ...]
 ) -> Iterator[tuple[tuple[Table, Constraint], ...]]:
     """Chains of references out of a table, short ones first."""
@@ -238,7 +243,7 @@ def _paths(
         for step in steps:
             references = step[-1][1].references
             assert references is not None
-            yield from _paths(subject, subject.catalog.table(references), step)
+            yield from paths(subject, subject.catalog.table(references), step)
 
 
 def claims(declared: Mapping[str, Any], values: Bound) -> dict[str, str]:
