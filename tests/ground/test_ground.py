@@ -51,7 +51,7 @@ TRIGGER = (
 )
 
 
-SAYING = {"columns": "default", "privileges": "[insert", "routine": "given:"}
+SAYING = {"columns": "default", "privileges": "[insert", "routine": "given:", "row_security": "= $"}
 """What a case has to say to be about the rules and rows that it loses."""
 
 
