@@ -6,16 +6,17 @@ Nothing here asks a server. What the files alone show to be wrong is a :class:`~
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from harness.errors import Place, ProjectError, did_you_mean
-from harness.project import keys, nodes
+from harness.project import keys, nodes, shared
 from harness.project.columns import CONTRACT
 from harness.project.keys import ColumnForm, Rule, read_kind, unknown_key
 from harness.project.model import Project, TableName
 from harness.project.nodes import Node, Scalar, as_mapping, as_sequence
+from harness.project.shared import Shared
 
 COMMON = ("name", "description", "tags")
 FILE_KEYS = {
@@ -24,11 +25,15 @@ FILE_KEYS = {
 }
 DECLARED = "declared"
 """The kind of the check that every table with a file has: that nothing is there which nobody declared."""
+NONE: Mapping[str, Shared] = {}
 
 
 @dataclass(frozen=True)
 class Check:
-    """One declared rule. ``rule`` is an instance of its kind; the place is that of the kind's key in the file."""
+    """One declared rule. ``rule`` is an instance of its kind; the place is that of the kind's key in the file.
+
+    Of a shared check the place is where it is used, and ``shared`` where its text stands.
+    """
 
     name: str
     kind: str
@@ -38,6 +43,7 @@ class Check:
     place: Place
     description: str | None = None
     tags: tuple[str, ...] = ()
+    shared: Place | None = field(default=None, compare=False)
 
     @property
     def subject(self) -> str:
@@ -57,7 +63,7 @@ def read(project: Project, registry: Mapping[str, type]) -> tuple[Check, ...]:
     for module in project.modules:
         for path in module.checks:
             shown = path.relative_to(project.root) if path.is_relative_to(project.root) else path
-            for check in read_file(path, shown, module.name, registry, project.undeclared):
+            for check in read_file(path, shown, module.name, registry, project.shared, project.undeclared):
                 first = found.get(check.name)
                 if first is not None and check.kind != DECLARED:
                     raise _same_name(first, check)
@@ -67,27 +73,35 @@ def read(project: Project, registry: Mapping[str, type]) -> tuple[Check, ...]:
 
 
 def read_file(
-    path: Path, shown: Path, module: str, registry: Mapping[str, type], undeclared: str = "broken"
+    path: Path,
+    shown: Path,
+    module: str,
+    registry: Mapping[str, type],
+    used: Mapping[str, Shared] = NONE,
+    undeclared: str = "broken",
 ) -> Iterator[Check]:
-    """The checks of one file, which messages call ``shown``; raises :class:`ProjectError`.
+    """The checks of one file, which messages call ``shown``, and the shared ones that it uses.
 
-    ``undeclared`` is what the project makes of rules that no check declares.
+    ``undeclared`` is what the project makes of rules that no check declares. Raises :class:`ProjectError`.
     """
     for document in nodes.read(path, shown):
-        yield from _Document(as_mapping(document), module, registry, undeclared).checks()
+        yield from _Document(as_mapping(document), module, registry, used, undeclared).checks()
 
 
-def read_text(text: str, shown: Path, module: str, registry: Mapping[str, type]) -> Iterator[Check]:
+def read_text(
+    text: str, shown: Path, module: str, registry: Mapping[str, type], used: Mapping[str, Shared] = NONE
+) -> Iterator[Check]:
     """The checks of a text that is to become a file; raises :class:`ProjectError`."""
     for document in nodes.compose(text, shown):
-        yield from _Document(as_mapping(document), module, registry, "broken").checks()
+        yield from _Document(as_mapping(document), module, registry, used, "broken").checks()
 
 
 def _same_name(first: Check, second: Check) -> ProjectError:
+    hint = "remove one of them, or give one a name of its own with the key 'name'"
+    if second.shared is not None:
+        hint = f"remove one of them, or let what {second.shared} is called say $table, or a parameter that differs"
     return ProjectError(
-        f"a second check of the name {second.name!r}, the first is {first.place}",
-        place=second.place,
-        hint="remove one of them, or give one a name of its own with the key 'name'",
+        f"a second check of the name {second.name!r}, the first is {first.place}", place=second.place, hint=hint
     )
 
 
@@ -101,8 +115,16 @@ def _refuse_unfit(project: Project, check: Check) -> None:
 class _Document:
     """One table, or one module."""
 
-    def __init__(self, node: nodes.Mapping, module: str, registry: Mapping[str, type], undeclared: str) -> None:
+    def __init__(
+        self,
+        node: nodes.Mapping,
+        module: str,
+        registry: Mapping[str, type],
+        used: Mapping[str, Shared],
+        undeclared: str,
+    ) -> None:
         self.node = node
+        self.used = used
         self.module = module
         self.registry = registry
         self.undeclared = undeclared
@@ -116,9 +138,18 @@ class _Document:
             yield from self._columns(columns)
         entries = self.node.get("checks")
         for entry in as_sequence(entries, "a list of checks").items if entries is not None else ():
-            yield self._entry(entry)
+            yield from self._shared(entry) if shared.begins(entry) else (self._entry(entry),)
         if self.table is not None and DECLARED in self.registry:
             yield self._declared()
+
+    def _shared(self, entry: Node) -> Iterator[Check]:
+        """The checks that ``use`` stands for, each at the place of use."""
+        use = as_mapping(entry)
+        own = (self.table.schema, self.table.table) if self.table else None
+        for node in shared.expand(use, self.used, shared.own_values(own, self.module, use.place)):
+            with shared.telling(use):
+                check = self._entry(node)
+            yield replace(check, place=use.entries[0][0].place, shared=check.place)
 
     def _declared(self) -> Check:
         """The check that nobody writes; its keys are those of the file."""
@@ -191,12 +222,14 @@ class _Document:
     def _kind(self, written: Scalar) -> type:
         """The kind that an entry begins with. The contract of the columns stands at the top of a file, not here."""
         known = [name for name, kind in self.registry.items() if self.level in levels_of(kind)]
+        if written.text == shared.WITH:
+            raise ProjectError(f"'{shared.WITH}' comes behind '{shared.USE}'", place=written.place)
         if written.text in known:
             return self.registry[written.text]
         hint = f"kinds: {', '.join(sorted(known))}" if known else None
         if written.text in self.registry:
             raise ProjectError(f"{written.text!r} is no check of a {self.level}", place=written.place, hint=hint)
-        message = f"unknown kind {written.text!r}{did_you_mean(written.text, known)}"
+        message = f"unknown kind {written.text!r}{did_you_mean(written.text, [*known, shared.USE])}"
         if written.text in COMMON or any(written.text in keys.key_fields(self.registry[name]) for name in known):
             message = f"a check begins with its kind, not with {written.text!r}"
         raise ProjectError(message, place=written.place, hint=hint)

@@ -9,12 +9,23 @@ from harness.errors import Place
 
 
 class Status(enum.Enum):
-    """Unreliable is never green: nothing was shown. Error is no word about the rule: trying it went wrong."""
+    """What a check comes to, the best first.
+
+    Proved: it was tried on the server, it could have failed, and it did not. Present: only the catalog was asked, and
+    it says what is declared. Unreliable is never green: nothing was shown. Error is no word about the rule: trying it
+    went wrong.
+    """
 
     PROVED = "proved"
-    BROKEN = "broken"
+    PRESENT = "present"
     UNRELIABLE = "unreliable"
+    BROKEN = "broken"
     ERROR = "error"
+
+    @property
+    def green(self) -> bool:
+        """Whether nothing is to be done about it."""
+        return self in (Status.PROVED, Status.PRESENT)
 
 
 @dataclass(frozen=True)
@@ -41,7 +52,8 @@ class Outcome:
     ``probes`` counts the statements tried on the server, ``facts`` what was compared with the catalog,
     ``seconds`` is wall time. ``reason`` says why a check is unreliable, or what the error was; of an error ``again`` is
     the command that tries this check alone, and ``traceback`` what a report of it needs. ``notes`` say what a reader
-    has to know besides: what was left out, and what is only shown.
+    has to know besides: what was left out, and what is only shown. ``shared`` is where the text of a shared check
+    stands; its place is where it is used.
     """
 
     name: str
@@ -59,6 +71,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
     again: str | None = None
     traceback: str | None = field(default=None, repr=False)
+    shared: Place | None = None
 
     @property
     def label(self) -> str:

@@ -93,6 +93,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    from harness.outcome import Status
+
     for text in _refused(terminalreporter):
         terminalreporter.write_line(f"harness: {text}", red=True)
     found: list[dict[str, Any]] = [dict(report.user_properties) for report in _reports(terminalreporter)]
@@ -101,6 +103,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         probes, facts = (sum(properties[f"harness_{name}"] for properties in found) for name in ("probes", "facts"))
         seeds = ", ".join(sorted({str(properties["harness_seed"]) for properties in found}))
         checks = f"{len(found)} check{'s' if len(found) != 1 else ''}"
+        present = sum(properties["harness_status"] == Status.PRESENT.value for properties in found)
+        checks += f" ({present} only present)" if present else ""
         terminalreporter.write_line(f"harness: {checks}, {probes:,} probes, {facts:,} facts; seed {seeds}")
 
 
@@ -145,7 +149,7 @@ class ChecksFile(pytest.File):
         try:
             return [check for check in bench.checks if check.place.path == shown]
         except HarnessError as error:
-            own = list(read_file(self.path, shown, module, KINDS))
+            own = list(read_file(self.path, shown, module, KINDS, bench.project.shared))
             if error.place is None or error.place.path == shown:
                 raise
             # Another file is at fault and says so where it is collected; where it is not, these items will.
@@ -173,12 +177,12 @@ class CheckItem(pytest.Item):
         self.add_marker(name)
 
     def runtest(self) -> None:
-        from harness.outcome import Status
         from harness.reports import scripts
 
         bench = workbench.of(self._root)
         outcome = bench.prove(self.check)
         self.user_properties += [
+            ("harness_status", outcome.status.value),
             ("harness_probes", outcome.probes),
             ("harness_facts", outcome.facts),
             ("harness_seed", bench.effort.seed),
@@ -189,7 +193,7 @@ class CheckItem(pytest.Item):
             scripts.keep(self._root, outcome)
         except OSError as error:
             unwritten = error
-        if outcome.status is not Status.PROVED:
+        if not outcome.status.green:
             raise NotProved(outcome, unwritten)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:

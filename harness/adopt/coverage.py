@@ -14,11 +14,15 @@ from harness.proving.undeclared import said
 
 @dataclass(frozen=True)
 class TableCoverage:
-    """The rules of one table, and those among them that no check declares."""
+    """The rules of one table, and those among them that no check declares.
+
+    ``opaque`` are the triggers that are declared, but no check says what they do.
+    """
 
     table: TableName
     rules: int
     undeclared: tuple[Part, ...]
+    opaque: tuple[str, ...] = ()
 
     @property
     def declared(self) -> int:
@@ -48,25 +52,46 @@ class Coverage:
     def percent(self) -> float:
         return 100.0 * self.declared / self.rules if self.rules else 100.0
 
+    @property
+    def opaque(self) -> int:
+        return sum(len(table.opaque) for table in self.tables)
+
 
 def coverage(catalog: Catalog, declared: Sequence[Check], without: Iterable[TableName] = ()) -> Coverage:
     """Compares checks and catalog by the names of rules; the tables ``without`` are somebody else's."""
     stated = said(declared)
     known = {check.table: {*check.rule.known} for check in declared if check.kind == DECLARED}
+    told = _told(declared)
     skipped = {*without} - {*stated}
     tables = tuple(
-        _covered(table, stated.get(table.name, frozenset()), known.get(table.name, set()))
+        _covered(table, stated.get(table.name, frozenset()), known.get(table.name, set()), told)
         for table in whole(catalog)
         if table.name not in skipped
     )
-    found = ((check, _missing(catalog, check)) for check in declared)
-    return Coverage(tables, tuple((check, what) for check, what in found if what))
+    missing = ((check, _missing(catalog, check)) for check in declared)
+    return Coverage(tables, tuple((check, what) for check, what in missing if what))
 
 
-def _covered(table: Table, stated: Collection[Part], known: Collection[str]) -> TableCoverage:
+def _told(declared: Sequence[Check]) -> set[tuple[TableName, Part]]:
+    """The triggers of which a check says what they do."""
+    return {
+        (check.table, part)
+        for check in declared
+        if check.table is not None
+        for part in check.rule.declares(check.table)
+        if part.kind == "trigger" and part.name not in check.rule.opaque()
+    }
+
+
+def _covered(
+    table: Table, stated: Collection[Part], known: Collection[str], told: Collection[tuple[TableName, Part]]
+) -> TableCoverage:
     """What is ``known`` counts neither as declared nor as undeclared."""
     there = tuple(part for part in parts(table) if part in stated or part.name not in known)
-    return TableCoverage(table.name, len(there), tuple(part for part in there if part not in stated))
+    opaque = (
+        part.name for part in there if part.kind == "trigger" and part in stated and (table.name, part) not in told
+    )
+    return TableCoverage(table.name, len(there), tuple(part for part in there if part not in stated), tuple(opaque))
 
 
 def _missing(catalog: Catalog, check: Check) -> str:

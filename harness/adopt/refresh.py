@@ -175,4 +175,4 @@ def check(found: Refreshed, project: Project) -> None:
     for path, text in found.files.items():
         if text is not None and path.suffix == ".yml" and path != Path(FILE):
             module = next((part for part in path.parts if part in modules), path.parts[-2])
-            list(declarations.read_text(text, path, module, KINDS))
+            list(declarations.read_text(text, path, module, KINDS, project.shared))

@@ -105,6 +105,11 @@ class Update:
         every = (*self.checks, *self.elsewhere)
         return {part for check in every for part in check.rule.declares(self.sheet.table)}
 
+    def _shared(self) -> set[Part]:
+        """What shared checks declare of the table."""
+        used = (check for check in (*self.checks, *self.elsewhere) if check.shared is not None)
+        return {part for check in used for part in check.rule.declares(self.sheet.table)}
+
     def _columns(self) -> pyyaml.MappingNode | None:
         found = self.editor.get(self.editor.root, "columns")
         return found if isinstance(found, pyyaml.MappingNode) else None
@@ -148,6 +153,9 @@ class Update:
             if before is None and now is not None and part not in self._said():
                 self._add(dict(now))
                 self.done.append(f"{part}: added")
+            elif before is not None and part in self._shared():
+                gone = "is gone" if now is None else "has changed"
+                self.left.append(f"{part} {gone}; the file says it by shared checks of project.yml")
         elif now is None:
             self._remove_check(part, item, before or {})
         elif before is not None:

@@ -103,6 +103,7 @@ class Constraint:
     deferrable: bool
     deferred: bool
     validated: bool
+    enforced: bool
     comment: str | None
 
 
@@ -312,10 +313,22 @@ class Definer:
 
 
 @dataclass(frozen=True)
+class Setting:
+    """A custom setting that code of the database names, or one that it sets by a name it works out (``None``).
+
+    ``read`` if that is by ``current_setting``.
+    """
+
+    name: str | None
+    read: bool
+
+
+@dataclass(frozen=True)
 class Catalog:
     """All tables outside the system's and the ledger's schemas. ``version`` is ``server_version_num``.
 
-    ``roots`` leads from a partition and the name of one of its constraints to the root's.
+    ``settings`` are those that its code may set or read. ``roots`` leads from a partition and the name of one of its
+    constraints to the root's.
     """
 
     version: int
@@ -323,6 +336,7 @@ class Catalog:
     views: tuple[View, ...] = ()
     definers: tuple[Definer, ...] = ()
     roots: Mapping[tuple[TableName, str], tuple[TableName, str]] = field(default_factory=dict)
+    settings: tuple[Setting, ...] = ()
 
     def root(self, table: TableName, constraint: str) -> tuple[TableName, str]:
         """The table that was partitioned, and its name for the constraint; what is no partition stays as it is."""

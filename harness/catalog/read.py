@@ -8,7 +8,19 @@ from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.catalog.model import Catalog, Constraint, Definer, Grant, Index, Policy, Rewrite, Table, Trigger, View
+from harness.catalog.model import (
+    Catalog,
+    Constraint,
+    Definer,
+    Grant,
+    Index,
+    Policy,
+    Rewrite,
+    Setting,
+    Table,
+    Trigger,
+    View,
+)
 from harness.catalog.types import Types
 from harness.project.model import TableName
 
@@ -38,6 +50,7 @@ def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalo
         partitions = _rows(connection, "partitions", ledger)
         views = _views(_rows(connection, "views", ledger))
         definers = tuple(Definer(**row) for row in _rows(connection, "definers", ledger))
+        settings = tuple(Setting(**row) for row in _rows(connection, "settings", ledger))
     tables = {}
     for row in rows:
         name = _table_name(row)
@@ -53,7 +66,7 @@ def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalo
             **row,
         )
     roots = MappingProxyType(_roots(partitions))
-    return Catalog(connection.info.server_version, MappingProxyType(tables), views, definers, roots)
+    return Catalog(connection.info.server_version, MappingProxyType(tables), views, definers, roots, settings)
 
 
 def _views(rows: list[dict[str, Any]]) -> tuple[View, ...]:

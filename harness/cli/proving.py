@@ -88,9 +88,9 @@ class _Shards(click.ParamType):  # type: ignore[type-arg]
     "--profile", metavar="NAME", help="How hard to try: dev, ci, nightly.  [default: dev; ci where CI is set]"
 )
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Repeat the run that said this number.")
-@click.option("--fail-fast", is_flag=True, help="Stop at the first check that is not proved.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first check that is not green.")
 @click.option("--resume", is_flag=True, help="Go on with the run that was interrupted.")
-@click.option("--quiet", is_flag=True, help="Say nothing of checks that are proved.")
+@click.option("--quiet", is_flag=True, help="Say nothing of checks that are green.")
 @click.option("--workers", type=_Workers(), default="auto", metavar="N|auto", help="Processes.  [default: auto]")
 @click.option("--scheduler", metavar="ADDRESS", help="Prove on the workers of a Dask cluster, tcp://host:8786.")
 @click.option("--shard", type=_Shards(), metavar="I/N", help="Only the I-th of N parts that take equally long.")
@@ -210,7 +210,7 @@ def _prove(project: Project, asked: _Asked) -> int:
                     _tell(crew, broken, known, left, progress, terminal, asked.fail_fast)
                 seconds, outcomes = progress.seconds, progress.outcomes
                 kept.end()
-            failed = [outcome for outcome in outcomes if outcome.status is not Status.PROVED]
+            failed = [outcome for outcome in outcomes if not outcome.status.green]
             checks = [outcome.name for outcome in failed if outcome.kind != seeding.KIND]  # seeds come with any check
             repeat = _repeat(run, checks, asked) if failed or profile.name == "ci" else None
             terminal.end(outcomes, seconds, repeat)
@@ -241,7 +241,7 @@ def _tell(
         if interrupts.seen():  # whatever it was that an interrupt has become on its way through a check
             raise KeyboardInterrupt
         progress.add(place, outcome, known=place in known)
-        if fail_fast and outcome.status is not Status.PROVED:
+        if fail_fast and not outcome.status.green:
             return
 
 

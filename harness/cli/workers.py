@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from harness.crew import Durations, Job, OwnServer, Shard, SharedServer, Work, chunks, prove
 from harness.crew.durations import FILE, record
 from harness.crew.prove import Placed
-from harness.outcome import Outcome, Status
+from harness.outcome import Outcome
 
 if TYPE_CHECKING:
     from harness.catalog.model import Catalog
@@ -75,7 +75,7 @@ class Means:
                 for place, check in enumerate(chosen):
                     outcome = prover.prove(check)
                     yield place, outcome
-                    if self.fail_fast and outcome.status is not Status.PROVED:
+                    if self.fail_fast and not outcome.status.green:
                         return
 
             yield Crew(prover.catalog, "", True, outcomes)

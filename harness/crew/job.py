@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from harness.declarations import Check
 from harness.errors import WorkerError
-from harness.outcome import Outcome, Status
+from harness.outcome import Outcome
 from harness.project.model import Module, Project, Target
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class _Bench:
         outcomes: list[Outcome] = []
         for place in places:
             outcomes.append(self.prover.prove(self.job.chosen[place]))
-            if fail_fast and outcomes[-1].status is not Status.PROVED:
+            if fail_fast and not outcomes[-1].status.green:
                 break
         return outcomes
 
@@ -188,7 +188,7 @@ _worker = _Worker()
 
 
 def prove_chunk(work: Work, places: Sequence[int], fail_fast: bool) -> list[Outcome]:
-    """What an executor runs on a worker: the outcomes of these checks, or of those up to the first not proved."""
+    """What an executor runs on a worker: the outcomes of these checks, or up to the first that is not green."""
     return _worker.prove(work, places, fail_fast)
 
 

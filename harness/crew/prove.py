@@ -9,7 +9,7 @@ from functools import partial
 from harness.crew.job import Work, prove_chunk
 from harness.crew.shares import Chunk
 from harness.errors import WorkerError
-from harness.outcome import Outcome, Status
+from harness.outcome import Outcome
 
 Placed = tuple[int, Outcome]
 """An outcome with the place of its check in the run's order."""
@@ -29,7 +29,7 @@ def prove(
     """Has the chunks proven on any executor, and returns what waits for the outcomes and yields them as they come.
 
     That is called with what wants to hear how many more are done. With ``fail_fast`` they come in the run's order, the
-    last one is the first that is not proved, and nothing behind it is begun any more. Raises what a worker raises, and
+    last one is the first that is not green, and nothing behind it is begun any more. Raises what a worker raises, and
     :class:`WorkerError` when one is gone, or nobody is ``alive`` to whom its work could be given.
     """
     # At once, and not only when the first outcome is asked for: workers take a while to start.
@@ -61,11 +61,11 @@ def _up_to_a_failure(
             for chunk, outcomes in _done(pending, alive):
                 found |= zip(chunk.places, outcomes, strict=False)
                 tried(len(outcomes))
-                if outcomes[-1].status is not Status.PROVED:
+                if not outcomes[-1].status.green:
                     _cancel_behind(pending, chunk.places[len(outcomes) - 1])
             while place in found:
                 yield place, found[place]
-                if found[place].status is not Status.PROVED:
+                if not found[place].status.green:
                     return
                 del found[place]
                 place += 1

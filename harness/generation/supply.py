@@ -105,5 +105,6 @@ def _reference(column: str, lead: Lead) -> Constraint:
         deferrable=False,
         deferred=False,
         validated=True,
+        enforced=True,
         comment=None,
     )

@@ -10,9 +10,9 @@ from hypothesis import reject
 from harness.generation import Answer, Draft, Unfillable
 from harness.generation.exclusions import Exclusion
 from harness.generation.rules import supplied
+from harness.kinds._expressions import element
 from harness.kinds.base import Subject, Unreliable, column_list, show
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Update, Wanted
-from harness.probes.statement import identifier
 from harness.project import sql
 
 Fixed = Mapping[str, str | None]
@@ -22,8 +22,8 @@ TRIES = 20
 
 
 def drawn_for(subject: Subject, columns: tuple[str, ...]) -> tuple[str, ...]:
-    """What decides a key: in place of a generated column those that it is computed from."""
-    found = tuple(dict.fromkeys(each for name in columns for each in supplied(subject.table, identifier(name))))
+    """What decides a key: in place of a generated column, or an expression, those that it is computed from."""
+    found = tuple(dict.fromkeys(each for name in columns for each in supplied(subject.table, element(name))))
     if not found:
         raise Unreliable(f"no column decides {column_list(columns)}: all rows have the same")
     return found
@@ -65,13 +65,14 @@ def duplicates(
     inside: Fixed | None = None,
     present: tuple[str, ...] = (),
     implied: bool = False,
+    standing: Sequence[dict[str, str | None]] = (),
 ) -> Iterator[Probe | Family]:
     """Two rows stand; a third with the key of the first is refused, on insert and by an update of the second.
 
     Where there is no room for a third row, one of them stands. Rows that differ from the first in one column of the key
     are accepted. ``inside`` values and the ``present`` columns keep all rows in the part of the table that the rule
     holds for. A key that is ``implied`` by a narrower one lets no such rows pass. Of a generated column it is the
-    columns that it is computed from which are the same, or not.
+    columns that it is computed from which are the same, or not. Rows that are ``standing`` are kept apart as well.
     """
     table = subject.table.name
     inside = inside or {}
@@ -81,6 +82,7 @@ def duplicates(
     room = room_for_rows(subject)
     other = draft.insert(table, inside, present) if room > 2 else None
     there = [resident] if other is None else [resident, other]
+    there = [*standing, *there]
     keep_apart(subject, draft, whole, there)
     if any(_has_null(subject, whole, row) for row in there):
         reject()
@@ -121,7 +123,7 @@ def keep_apart(subject: Subject, draft: Draft, columns: tuple[str, ...], rows: l
     last = drawn_for(subject, columns)[-1]
     if _foreign(subject, last):
         return
-    if any(subject.table.column(name).generated for name in columns):
+    if any(_is_computed(subject, name) for name in columns):
         for place, row in enumerate(rows):
             row.update(_apart(subject, draft, columns, last, row, rows[:place]) or reject())
         return
@@ -148,15 +150,20 @@ def _meet(subject: Subject, columns: tuple[str, ...], one: Fixed, other: Fixed) 
     """Whether two rows have the same key, as PostgreSQL computes it where it is generated."""
     names = tuple(one)
     pairs = [(tuple(one.values()), tuple(other.get(name) for name in names))]
-    equal = [(identifier(name), "=") for name in columns]
+    equal = [(element(name), "=") for name in columns]
     return all(answer is Answer.TRUE for answer in subject.oracle.pairs(subject.table, names, pairs, equal)[0][:-1])
 
 
 def _has_null(subject: Subject, columns: tuple[str, ...], row: Fixed) -> bool:
-    """Whether a generated column of a key is NULL."""
-    asked = [f"{identifier(name)} is null" for name in columns if subject.table.column(name).generated]
+    """Whether a generated column of a key, or an expression, is NULL."""
+    asked = [f"{element(name)} is null" for name in columns if _is_computed(subject, name)]
     answers = subject.oracle.answers(subject.table, tuple(row), [tuple(row.values())], asked) if asked else [()]
     return any(answer is not Answer.FALSE for answer in answers[0])
+
+
+def _is_computed(subject: Subject, name: str) -> bool:
+    """Whether an element of a key comes from other columns."""
+    return not sql.is_name(name) or bool(subject.table.column(name).generated)
 
 
 def pair(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.generation.exclusions import Exclusion
+from harness.kinds._expressions import element
 from harness.probes.statement import identifier, literal, qualified
 from harness.project.model import TableName
 from harness.races import Watch
@@ -17,15 +18,17 @@ def found(query: str) -> str:
     return f"select coalesce(string_agg(found, ', ' order by found), 'nothing') from ({query}) as harness_f"
 
 
-def no_duplicates(table: TableName, columns: Sequence[str], where: str | None, nulls: bool) -> Watch:
-    """No two rows have one key; two NULLs are two keys unless ``nulls`` says that they are one."""
-    names = ", ".join(map(identifier, columns))
-    filled = [] if nulls else [f"{identifier(column)} is not null" for column in columns]
+def no_duplicates(table: TableName, elements: Sequence[str], where: str | None, nulls: bool) -> Watch:
+    """No two rows have one key of columns or expressions; two NULLs are two keys unless ``nulls`` makes them one."""
+    filled = [] if nulls else [f"{element(each)} is not null" for each in elements]
     conditions = " and ".join([f"({where or ALL}\n)", *filled])
-    keys = f"select {names}, count(*) as harness_n from {qualified(table)} where {conditions} group by {names}"
-    query = (
-        f"select {_shown(columns)} || ' in ' || harness_n || ' rows' as found from ({keys}) as k where harness_n > 1"
-    )
+    named = ", ".join(f"{element(each)} as harness_{place}" for place, each in enumerate(elements))
+    names = ", ".join(f"harness_{place}" for place in range(len(elements)))
+    rows = f"select {named} from {qualified(table)} where {conditions}"
+    keys = f"select {names}, count(*) as harness_n from ({rows}) as harness_r group by {names}"
+    values = ", ".join(f"{literal(each)}, harness_{place}" for place, each in enumerate(elements))
+    shown = f"jsonb_build_object({values})::text || ' in ' || harness_n || ' rows'"
+    query = f"select {shown} as found from ({keys}) as harness_k where harness_n > 1"
     return Watch(found(query), "no two rows with one key")
 
 

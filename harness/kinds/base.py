@@ -47,14 +47,19 @@ class Databases(Protocol):
 
 @dataclass(frozen=True)
 class Fact:
-    """Something read from the catalog: it holds if what was caught is what was wanted."""
+    """Something read from the server: it holds if what was caught is what was wanted, or one of ``any_of``.
+
+    ``tried`` is one that is no reading of the catalog: something was done on the server that could have failed.
+    """
 
     wanted: str
     caught: str
+    any_of: tuple[str, ...] = ()
+    tried: bool = False
 
     @property
     def holds(self) -> bool:
-        return self.wanted == self.caught
+        return self.caught in (self.any_of or (self.wanted,))
 
 
 @dataclass(frozen=True)
@@ -81,9 +86,9 @@ class Subject:
 
     ``filled`` gives a connection to a database in which a table is full of rows. From what other checks say come
     ``touched`` (columns that a trigger writes itself, of every table), ``frozen`` (columns of the table that nobody
-    changes), ``primary_key``, ``declared_indexes``, and what is ``said`` of the table's rules at all; ``undeclared`` is
-    the rest of them, each with the YAML that would declare it; ``beside`` are the rules of all checks of each table.
-    ``variety`` is how many rows are tried of each that is drawn.
+    changes), ``primary_key``, ``declared_indexes`` and ``beside``, the rules of all checks of each table;
+    ``undeclared`` is what no check says of the table, each with the YAML that would declare it. ``variety`` is how many
+    rows are tried of each that is drawn.
     """
 
     module: str
@@ -100,7 +105,6 @@ class Subject:
     primary_key: tuple[str, ...] = ()
     declared_indexes: frozenset[str] = frozenset()
     beside: Mapping[TableName, Sequence[Kind]] = field(default_factory=dict)
-    said: frozenset[Part] = frozenset()
     undeclared: Mapping[Part, str] = field(default_factory=dict)
     variety: int = 1
 
@@ -258,6 +262,10 @@ class Kind:
         """The roles that its probes take on."""
         return ()
 
+    def settings(self) -> tuple[str, ...]:
+        """The settings that its probes set: those of its claims, where it has some."""
+        return tuple(getattr(self, "claims", None) or ())
+
     def facts(self, subject: Subject) -> Iterator[Fact]:
         """What the catalog alone can show."""
         return iter(())
@@ -269,6 +277,11 @@ class Kind:
     def notes(self, subject: Subject, shown: Collection[str]) -> Iterator[str]:
         """What to know besides of a check that is not broken, of which these aspects were ``shown``."""
         return iter(())
+
+    @property
+    def commits(self) -> bool:
+        """Whether its scenarios are committed, rows and statements each by themselves: in clones, not in savepoints."""
+        return False
 
     @property
     def concurrently(self) -> tuple[str, ...]:

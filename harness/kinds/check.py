@@ -88,15 +88,14 @@ def speaking(table: Table, constraint: str, implied_by: str | None) -> str:
     return min(implied_by, constraint, key=str.encode)
 
 
-def validated(constraint: Constraint) -> Fact:
-    """A constraint holds for rows that stood before it, too."""
-    state = "validated" if constraint.validated else "NOT VALID or not enforced"
-    return Fact(f"{constraint.name} validated", f"{constraint.name} {state}")
+def validated(constraint: Constraint, wanted: bool = True) -> Fact:
+    """A constraint holds for rows that stood before it, too; or is NOT VALID, if that is ``wanted``."""
+    state = "validated" if constraint.validated else "NOT VALID" if constraint.enforced else "NOT ENFORCED"
+    return Fact(f"{constraint.name} {'validated' if wanted else 'NOT VALID'}", f"{constraint.name} {state}")
 
 
 def enforced(subject: Subject, constraint: str, wanted: bool = True) -> Iterator[Fact]:
-    """A CHECK of that name is there and holds for all rows, also those that stood before it."""
+    """A CHECK of that name is there and validated, or NOT VALID if it is not ``wanted`` so."""
     domains = [column for column in subject.table.columns if column.is_domain]
     if not domains or any(found.name == constraint for found in subject.table.constraints):
-        found = subject.table.constraint(constraint)
-        yield validated(found) if wanted else Fact(f"{constraint} is there", f"{found.name} is there")
+        yield validated(subject.table.constraint(constraint), wanted)

@@ -25,8 +25,8 @@ class Class(Kind):
         never: [PHI]
     ```
 
-    In a column the class is compared. `every` proves that the table and each column has one of the `classes` of
-    `project.yml` and that no column has one of those in `never`.
+    In a column the class is compared. `every` wants one of the `classes` of `project.yml` for the table and each
+    column, and for no column one of those in `never`. Only the catalog is asked: it comes to *present*.
     """
 
     column_form: ClassVar = ColumnForm(column="column", value="class")
@@ -48,11 +48,13 @@ class Class(Kind):
         allowed = [known for known in subject.project.classes if known not in self.never]
         commented = [(str(table.name), table.comment), *((column.name, column.comment) for column in table.columns)]
         for what, comment in commented:
-            found = data_class(comment)
-            wanted = f"{what}: one of {', '.join(allowed)}"
             # The table's own class sums its columns up; what may not stand in a column is said of columns.
             known = allowed if what != str(table.name) else subject.project.classes
-            yield Fact(wanted, wanted if found in known else f"{what}: {self._shown(comment)}")
+            yield Fact(
+                f"{what}: one of {', '.join(known)}",
+                f"{what}: {self._shown(comment)}",
+                any_of=tuple(f"{what}: [{each}]" for each in known) or ("no class is allowed",),
+            )
 
     @staticmethod
     def _shown(comment: str | None) -> str:

@@ -25,10 +25,10 @@ class Columns(Kind):
       net:    {type: "numeric(10,2)", generated: total / 1.19}
     ```
 
-    Proven against the catalog: names, order, types, nullability, defaults and generation expressions. Types may be
-    written as PostgreSQL accepts them (`int`, `timestamptz`, `varchar(20)`). Columns of the primary key are not null
-    without saying so; whether a column is an `identity`, `always` or `by default`, is compared where it is said.
-    What the other keys of a column say has checks of its own.
+    Only the catalog is asked, so that it comes to *present*: names, order, types, nullability, defaults and generation
+    expressions. Types may be written as PostgreSQL accepts them (`int`, `timestamptz`, `varchar(20)`). Columns of the
+    primary key are not null without saying so; whether a column is an `identity`, `always` or `by default`, is compared
+    where it is said. What the other keys of a column say has checks of its own.
     """
 
     levels: ClassVar = ()

@@ -21,8 +21,9 @@ class Comment(Kind):
       - comment: every
     ```
 
-    `every` proves that the table and each of its columns has a comment that is not blank. In a column, its comment is
-    compared to the letter; so is the table's with any other text than `every`.
+    `every` wants a comment that is not blank, of the table and of each of its columns. In a column, its comment is
+    compared to the letter; so is the table's with any other text than `every`. Only the catalog is asked: it comes to
+    *present*.
     """
 
     column_form: ClassVar = ColumnForm(column="column", value="comment")

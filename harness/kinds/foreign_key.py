@@ -121,8 +121,7 @@ class ForeignKey(Kind):
         yield Fact(f"on delete {self.on_delete}", f"on delete {found.on_delete}{limited}")
         yield Fact(f"on update {self.on_update}", f"on update {found.on_update}")
         yield from timed(self.deferrable, found)
-        if self.validated:
-            yield validated(found)
+        yield validated(found, self.validated)
         if self.orphans:
             yield from self.orphans.facts(subject)
 

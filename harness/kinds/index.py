@@ -38,9 +38,10 @@ class Index(Kind):
       serves: select * from shop.orders where customer_id = 7 and status = 'open' order by created_at desc limit 10
     ```
 
-    Proven: it exists, on these keys in this order, with this predicate and method, unique or not, and is valid.
-    `serves` proves more: on a table filled with thousands of generated rows and analyzed, the planner picks this index
-    for the query. Another index of the table that the planner prefers counts too, if a check declares it.
+    The catalog is asked whether it exists, on these keys in this order, with this predicate and method, unique or not,
+    and is valid: that alone comes to *present*. `serves` is what is proved: on a table filled with thousands of
+    generated rows and analyzed, the planner picks this index for the query. Another index of the table that the planner
+    prefers counts too, if a check declares it.
     """
 
     index: str = key(name, "the name of the index")
@@ -62,7 +63,7 @@ class Index(Kind):
     @property
     def _risky(self) -> list[str]:
         """The expressions that may fail."""
-        return [bare for bare in map(_without_order, self.on) if not _always_computed(bare)]
+        return [bare for bare in map(_without_order, self.on) if not always_computed(bare)]
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         taken = (Refused(("23505",), table, constraint=self.index),) if self.unique else ()
@@ -97,15 +98,19 @@ class Index(Kind):
         return f"{kind} using {method} on {column_list(spelled)}{carried}" + (f" where {where}" if where else "")
 
     def _plan(self, subject: Subject, serves: str) -> Fact:
-        wanted = f"the query is planned with {self.index}"
         row = subject.filled(subject.table).execute(f"explain (format json) {serves}".encode()).fetchone()
         assert row is not None
         plans = row[0] if isinstance(row[0], list) else json.loads(row[0])
-        used = list(_indexes(plans[0]["Plan"]))
+        used = list(dict.fromkeys(_indexes(plans[0]["Plan"])))
         # Another one that is declared serves as well: the planner may prefer it.
-        caught = [self.index] if {self.index, *subject.declared_indexes} & set(used) else used
-        found = caught or dict.fromkeys(_scans(plans[0]["Plan"]))
-        return Fact(wanted, f"the query is planned with {', '.join(found)}")
+        serving = (self.index, *sorted(subject.declared_indexes - {self.index}))
+        found = next((f"with {each}" for each in used if each in serving), f"as {_spelled_out(plans[0]['Plan'])}")
+        return Fact(
+            f"the query is planned with {self.index}",
+            f"the query is planned {found}",
+            any_of=tuple(f"the query is planned with {each}" for each in serving),
+            tried=True,
+        )
 
 
 def with_kind(key: str, kind: str) -> str:
@@ -120,7 +125,7 @@ def _without_order(key: str) -> str:
     return re.sub(r"( asc| desc)?( nulls (first|last))?$", "", key, flags=re.IGNORECASE)
 
 
-def _always_computed(key: str) -> bool:
+def always_computed(key: str) -> bool:
     """Whether a key is a column, or made of functions that never fail."""
     try:
         named = sql.functions(key)
@@ -137,10 +142,9 @@ def _indexes(plan: dict[str, Any]) -> Iterator[str]:
         yield from _indexes(child)
 
 
-def _scans(plan: dict[str, Any]) -> Iterator[str]:
-    """What stands at the ends of a plan: ``Seq Scan``."""
-    below = plan.get("Plans", [])
-    if not below:
-        yield plan["Node Type"]
-    for child in below:
-        yield from _scans(child)
+def _spelled_out(plan: dict[str, Any]) -> str:
+    """A plan on one line, as EXPLAIN words it: ``Limit (Sort (Seq Scan on orders))``."""
+    using = f" using {plan['Index Name']}" if "Index Name" in plan else ""
+    on = f" on {plan['Relation Name']}" if "Relation Name" in plan else ""
+    below = ", ".join(map(_spelled_out, plan.get("Plans", [])))
+    return f"{plan['Node Type']}{using}{on}{f' ({below})' if below else ''}"

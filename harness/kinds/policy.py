@@ -24,9 +24,10 @@ class Policy(Kind):
       using: customer_id = (select auth.uid())
     ```
 
-    Proven against the catalog: row security is enabled on the table, and the policy is there, for this command and
-    these roles, permissive or not, with these predicates (compared as PostgreSQL prints them). Who then sees and
-    writes which rows it does not try: that is for `row_security` to say, which is proven on rows.
+    Only the catalog is asked, so that it comes to *present*: row security is enabled on the table, and the policy is
+    there, for this command and these roles, permissive or not, with these predicates (compared as PostgreSQL prints
+    them). Who then sees and writes which rows it does not try: that is for `row_security` to say, which is proven on
+    rows.
     """
 
     policy: str = key(name, "the name of the policy")

@@ -86,8 +86,8 @@ class Privileges(Kind):
             yield Fact(f"{role}: {_listed(wanted)}", f"{role}: {_listed(self._caught(subject, role))}")
             if wanted and role != "public":
                 uses = subject.roles.on_schema(role, table.name.schema)
-                schema = f"{role}: usage of schema {table.name.schema}"
-                yield Fact(schema, schema if uses else f"{role}: no usage of schema {table.name.schema}")
+                schema = f"usage of schema {table.name.schema}"
+                yield Fact(f"{role}: {schema}", f"{role}: {'' if uses else 'no '}{schema}")
 
     def _wanted(self, role: str) -> frozenset[str]:
         declared = self.privileges.get(role, ())

@@ -44,7 +44,8 @@ class ReferencedBy(Kind):
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         found = self._key(subject)
-        yield Fact(f"{found.name} references {subject.table.name}", f"{found.name} references {found.references}")
+        if self.constraint is not None:  # else it was found by what it references
+            yield Fact(f"{found.name} references {subject.table.name}", f"{found.name} references {found.references}")
         limited = f" ({', '.join(found.on_delete_columns)})" if found.on_delete_columns else ""
         yield Fact(f"on delete {self.on_delete}", f"on delete {found.on_delete}{limited}")
         if self.on_update is not None:

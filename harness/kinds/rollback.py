@@ -88,7 +88,7 @@ class _Trial:
         try:
             self._up()
         except StatementError as error:
-            yield Fact("up again: works", f"up again: {error}")
+            yield Fact("up again: works", f"up again: {error}", tried=True)
             return
         yield self._same("up again", states[-1])
         accepted.load(self._connection, self._modules)
@@ -107,14 +107,14 @@ class _Trial:
             try:
                 rung.down(self._connection)
             except StatementError as error:
-                yield Fact(f"{what}: works", f"{what}: {error}")
+                yield Fact(f"{what}: works", f"{what}: {error}", tried=True)
                 return
             self._height -= 1
             yield self._same(what, state)
 
     def _same(self, what: str, state: frozenset[Entry]) -> Fact:
         found = differences(state, self._inventory())
-        return Fact(f"{what}: nothing differs", f"{what}: {'; '.join(found) or 'nothing differs'}")
+        return Fact(f"{what}: nothing differs", f"{what}: {'; '.join(found) or 'nothing differs'}", tried=True)
 
     def _inventory(self) -> frozenset[Entry]:
         return inventory(self._connection, self._project.ledger_schema)

@@ -12,13 +12,15 @@ from harness.generation import Draft
 from harness.kinds._refused_by import REFUSED_BY, RefusedBy
 from harness.kinds.base import Fact, Kind, Subject
 from harness.kinds.owners.owned import claimed, claims
-from harness.kinds.routines.calls import RESULT, Calls
+from harness.kinds.routines.calls import Calls
 from harness.kinds.routines.given import GIVEN, VARIABLE, Given, Rows, Value
 from harness.kinds.routines.races import races
+from harness.kinds.routines.results import asks
 from harness.probes import Refused, Scenario
 from harness.project import sql
 from harness.project.keys import (
     FrozenDict,
+    choice,
     concurrently,
     expression,
     key,
@@ -31,6 +33,8 @@ from harness.project.keys import (
     tree,
 )
 from harness.races import Races
+
+COMMITS = "commits"
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,19 @@ class Routine(Kind):
 
     `given` are rows, parents before children: columns that are not named, and parents, are drawn by all rules, and
     by `where`. A row may be in a state that no row begins in: it is then put past the triggers, if a superuser
-    connects. `$name` stands for what its column holds, here and wherever it stands again; it is never null. `before`
+    connects. What is deferred is asked about these rows before the call, and not by it. `$name` stands for what its
+    column holds, here and wherever it stands again; it is never null. `before`
     are expressions that the owner works out ahead of the call; of a list each is tried. `call` are statements that the
     role sends, one after the other. Proven, on drawn rows: all of them are accepted, and then each query under `then`,
-    asked by the owner, is true; `result` are the rows of the last call with their `ordinality`. With `refused_by` the
-    last one is refused so, and those before it are accepted. Any other error is a fault, whoever raises it.
+    asked by the owner, is true; `result` are the rows of the last call with their `ordinality`: of a SELECT, of an
+    INSERT, UPDATE, DELETE or MERGE with RETURNING, of a CALL with output. With `refused_by` the last one is refused so,
+    and those before it are accepted. Any other error is a fault, whoever raises it.
     `concurrently: true`: the last call in one session, those before it in another. With `refused_by` not both are
-    accepted, whichever comes first; without, both are, and then the queries are true. A deadlock and a failure to
-    serialize are the server's own refusals.
+    accepted, whichever comes first; without, both are, and then the queries are true. `result_a` are the rows of the
+    last call of the one session, `result_b` those of the other, and where both have the same columns `result` are all
+    of them, with their `session`, `A` or `B`. A deadlock and a failure to serialize are the server's own refusals.
+    `each_call: commits`: the rows and each call are committed, a transaction for each, in a database of its own that is
+    dropped. What is deferred then refuses a call at its COMMIT, and `now()` goes on; a CALL may itself commit.
     """
 
     levels: ClassVar[tuple[str, ...]] = ("table", "module")
@@ -90,13 +99,20 @@ class Routine(Kind):
         mapping(tree), "settings that say who asks; a mapping becomes a JSON text", default=None
     )
     concurrently: tuple[str, ...] = concurrently()
+    each_call: str | None = key(
+        choice(COMMITS), "what stands and each call are committed, each by itself", default=None
+    )
 
     def __post_init__(self) -> None:
         """Raises ``ValueError`` for keys that do not go together."""
         if self.then and self.refused_by:
             raise ValueError("'then' is what holds after a call that is accepted, beside 'refused_by' there is none")
+        if self.concurrently and self.each_call:
+            raise ValueError("'each_call' has no place beside 'concurrently': each session is one transaction")
         if self.concurrently:
             self._refuse_what_no_race_knows()
+        elif any(map(asks, self.then)) and sql.returns_nothing(self.call[-1]):
+            raise ValueError("'then' asks for 'result', and the last call returns no rows: add RETURNING to it")
         known = {name for row in self.given for name in row.variables}
         for value in (self.claims or {}).values():
             _refuse_unknown(claimed(value), known, "claims")
@@ -115,12 +131,14 @@ class Routine(Kind):
             raise ValueError("'concurrently' takes two calls: the last is made in another session")
         if self.before:
             raise ValueError("'before' has no place beside 'concurrently': two sessions have no moment ahead of both")
-        if any(RESULT in sql.unqualified(query) for query in self.then):
-            raise ValueError("beside 'concurrently' no query knows 'result': it is asked when both sessions are done")
 
     @property
     def subject(self) -> str:
         return self.routine
+
+    @property
+    def commits(self) -> bool:
+        return self.each_call == COMMITS
 
     def roles(self) -> tuple[str, ...]:
         return () if self.as_ is None else (self.as_,)
@@ -136,7 +154,7 @@ class Routine(Kind):
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         unnoticed = subject.roles.is_superuser(subject.roles.current)
-        calls = Calls.of(subject, self.given, self.before or {}, self.call, self.then)
+        calls = self._calls(subject)
         refused = self._refused(subject)
 
         def build(draft: Draft) -> Scenario:
@@ -148,14 +166,18 @@ class Routine(Kind):
 
     def races(self, subject: Subject) -> st.SearchStrategy[Races] | None:
         unnoticed = subject.roles.is_superuser(subject.roles.current)
-        refused = self._refused(subject)
+        refused, results = self._refused(subject), self._calls(subject).results
 
         def build(draft: Draft) -> Races:
             rows = Rows(subject, unnoticed)
             setup = rows.draw(draft, self.given)
-            return races(setup, rows.values, self._settings(rows.values), self.call, self.then, refused)
+            return races(setup, rows.values, self._settings(rows.values), self.call, self.then, refused, results)
 
         return subject.scenarios(build)
+
+    def _calls(self, subject: Subject) -> Calls:
+        at_once = bool(self.concurrently)
+        return Calls.of(subject, self.given, self.before or {}, self.call, self.then, at_once, self.commits)
 
     def _settings(self, values: Mapping[str, Value]) -> dict[str, str]:
         """The claims and the role of who calls."""

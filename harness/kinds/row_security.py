@@ -53,10 +53,12 @@ class RowSecurity(Kind):
 
     `may_write` stands for those of the three that are not said. `sees: false` means no rows, or no privilege to look;
     an error is neither, unless it is one of `errors` (a hosted platform may raise `22P02` for claims that make no
-    sense). Whose a row is may stand in the row, above it, or in a table that refers to either (`exists (select from
-    members m where m.team_id = teams.id and m.user_id = $user)`). Row security is enabled, and forced on the owner
-    unless `forced: false`. `as: $owner` is the owner of the table; where that is a superuser, an ordinary role stands
-    in for it. The type of a variable is that of the column it is compared with, unless `variables` says it.
+    sense). Without `claims` the role asks in both states in which production has the settings that nobody set: never
+    set, and left empty by an earlier transaction, as a pooled connection has them (where `''::uuid` fails). Whose a row
+    is may stand in the row, above it, or in a table that refers to either (`exists (select from members m where
+    m.team_id = teams.id and m.user_id = $user)`). Row security is enabled, and forced on the owner unless `forced:
+    false`. `as: $owner` is the owner of the table; where that is a superuser, an ordinary role stands in for it. The
+    type of a variable is that of the column it is compared with, unless `variables` says it.
     """
 
     about_triggers: ClassVar = True
@@ -97,9 +99,9 @@ class RowSecurity(Kind):
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         table = subject.table
-        forced = "forced" if table.force_row_security else "not forced"
-        caught = f"row security {'enabled' if table.row_security else 'disabled'}, {forced}"
-        yield Fact(f"row security enabled, {'forced' if self.forced else forced}", caught)
+        forced = {True: "forced", False: "not forced"}
+        caught = f"row security {'enabled' if table.row_security else 'disabled'}, {forced[table.force_row_security]}"
+        yield Fact(f"row security enabled, {forced[self.forced]}", caught)
         role = table.owner if self.as_ == "$owner" else self.as_
         if not subject.roles.exists(role):
             yield Fact(f"role {role} exists", f"no role {role}")

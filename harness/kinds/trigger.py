@@ -29,8 +29,9 @@ class Trigger(Kind):
       function: shop.count_orders
     ```
 
-    Proven: it exists, is enabled, fires when it is said to (`on`, `timing`, `level`, `of`, `when`) and calls
-    `function` with these `arguments`. What it does is not looked into: the trigger is opaque. A row that it refuses,
+    Only the catalog is asked, so that it comes to *present*: it exists, is enabled, fires when it is said to (`on`,
+    `timing`, `level`, `of`, `when`) and calls `function` with these `arguments`. What it does is not looked into: the
+    trigger is opaque, and `harness coverage` counts it apart. A row that it refuses,
     by whatever error that its function raises or meets, shows nothing of the table's other rules, and where a row
     comes out otherwise than a rule wants, it is tried again with this trigger switched off; if it is as wanted then,
     it was the trigger, and the check of that rule is unreliable rather than broken. A trigger that nobody declares

@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Index, Missing
 from harness.catalog.parts import Part
-from harness.generation import Answer, Draft
+from harness.generation import Answer, Draft, Rule
 from harness.kinds._deferrable import deferrable, timed
+from harness.kinds._expressions import Pair, alike, default_names, element, expressions, null
 from harness.kinds._keys import drawn_for, duplicates, keep_apart, key_and_what_hangs_on_it, may_be_null, pair
 from harness.kinds._races import no_duplicates
+from harness.kinds._refused_by import failing
 from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list, default_name, show
+from harness.kinds.index import always_computed
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update
 from harness.project import sql
-from harness.project.keys import ColumnForm, choice, concurrently, key, name, names, predicate
+from harness.project.keys import ColumnForm, choice, concurrently, key, key_element, name, predicate, several
 from harness.project.model import TableName
 from harness.races import Race, Races
 
@@ -34,24 +37,29 @@ class Unique(Kind):
     - unique: [milestone_key]
       where: organisation_id is null
       constraint: uq_milestone_configs_default   # a unique index counts by its name
+    - unique: [organisation_id, lower(email)]
+      constraint: users_email
     ```
 
     Proven: the same key is refused on insert and on update (23505); rows that differ in any one column
     of the key are accepted; outside `where` the same key is accepted; so it is with a NULL in the key, unless
     `nulls: not distinct`, where it is refused. The key of a generated column is that of the columns it is
-    computed from, and whether two differ PostgreSQL computes. `implied_by` names a narrower key that always refuses
-    first (a primary key on part of the columns): such a key is there to be referred to. `concurrently: true`: nor
-    do two transactions that write one key at once, by insert and by update, both get it.
+    computed from, and whether two differ PostgreSQL computes. So it is with an expression: values that differ only
+    before it ('A' and 'a', to `lower`) are refused, those that differ after it accepted. `implied_by` names a
+    narrower key that always refuses first (a primary key on part of the columns): such a key is there to be referred
+    to. `concurrently: true`: nor do two transactions that write one key at once, by insert and by update, both get it.
     """
 
     column_form: ClassVar = ColumnForm(column="unique", keys=("constraint",))
     varies: ClassVar = True
 
-    unique: tuple[str, ...] = key(names, "the columns of the key, in their order")
+    unique: tuple[str, ...] = key(several(key_element), "the columns of the key, or expressions, in their order")
     where: str | None = key(predicate, "the rows it holds for, as an SQL predicate", default=None)
     nulls: str = key(choice("distinct", "not distinct"), "whether two NULLs are two keys", default="distinct")
     constraint: str | None = key(
-        name, "the constraint or unique index in the database; by default <table>_<columns>_key", default=None
+        name,
+        "the constraint or unique index in the database; by default <table>_<columns>_key",
+        default=None,
     )
     implied_by: str | None = key(name, "the constraint that refuses before this one can", default=None)
     deferrable: str | None = deferrable()
@@ -59,16 +67,28 @@ class Unique(Kind):
 
     @property
     def subject(self) -> str:
-        return self.constraint or "_".join(self.unique)
+        return self.constraint or "_".join(default_names(self.unique))
 
     def _constraint(self, table: TableName) -> str:
-        return self.constraint or default_name(table, self.unique, "key")
+        # An expression is no part of a constraint: it is a unique index that has them.
+        suffix = "idx" if expressions(self.unique) else "key"
+        return self.constraint or default_name(table, default_names(self.unique), suffix)
+
+    def rules(self) -> tuple[Rule, ...]:
+        # A row for which an expression of the key cannot be computed is refused, with whatever error that is.
+        return tuple(Rule(f"({each}\n) is not distinct from ({each}\n)", birth=True) for each in self._risky)
+
+    @property
+    def _risky(self) -> list[str]:
+        """The expressions that may fail."""
+        return [each for each in expressions(self.unique) if not always_computed(each)]
 
     def _refused(self, table: TableName) -> Refused:
         return Refused(("23505",), table, constraint=self.implied_by or self._constraint(table))
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
-        return (Refused(("23505",), table, constraint=self._constraint(table)),)
+        taken = Refused(("23505",), table, constraint=self._constraint(table))
+        return (taken, *failing(*expressions(self.unique)))
 
     def declares(self, table: TableName) -> tuple[Part, ...]:
         return Part("constraint", self._constraint(table)), Part("index", self._constraint(table))
@@ -78,12 +98,21 @@ class Unique(Kind):
         caught = self._index(subject)
         kind = "unique" if caught.unique else "not unique"
         # The order of a unique key's columns is no part of the rule: that is for the index kind to say.
-        plain = len(caught.keys) == len(caught.columns) == len(self.unique)
-        same = plain and {*caught.columns} == {*self.unique}
-        yield Fact(wanted, f"{kind} {column_list(self.unique if same else caught.keys)}")
+        keys = self.unique if self._same(subject, caught) else caught.keys
+        yield Fact(wanted, f"{kind} {column_list(keys)}")
         yield Fact("valid", "valid" if caught.valid else "not valid")
         if self.deferrable:
             yield from timed(self.deferrable, subject.table.constraint(self._constraint(subject.table.name)))
+
+    def _same(self, subject: Subject, caught: Index) -> bool:
+        """Whether an index has these elements and no others."""
+        plain = [name for name in self.unique if sql.is_name(name)]
+        for column in plain:
+            subject.table.column(column)
+        others = list(map(element, expressions(self.unique)))
+        printed = subject.canonical.index(subject.table, "btree", others, None).keys if others else ()
+        few = len(caught.keys) == len(self.unique)
+        return few and {*caught.columns} == {*plain} and {*printed} <= {*caught.expressions}
 
     def _index(self, subject: Subject) -> Index:
         wanted = self._constraint(subject.table.name)
@@ -97,26 +126,46 @@ class Unique(Kind):
         table = subject.table
         inside, outside, beyond = self._sides(subject)
         refused = self._refused(table.name)
-        stored = [column for column in self.unique if table.column(column).is_supplied]
-        nullable = [column for column in stored if may_be_null(subject, column)]
+        nullable = [name for name in drawn_for(subject, self.unique) if may_be_null(subject, name)]
+        emptied: list[Side] = [{name: None} for name in self.unique if name in nullable]
+        if none := null(subject, self.unique, nullable):
+            emptied.append(none)
+        kin = alike(subject, self.unique)
         implied = self.implied_by is not None
         refused_null = refused if self.nulls == "not distinct" else Accepted(1)
 
         def build(draft: Draft) -> Scenario:
             fixed, present = self._fix(subject, draft, inside, beyond)
-            probes: list[Probe | Family] = list(
-                duplicates(subject, draft, self.unique, refused, fixed, present, implied)
-            )
-            for column in nullable:
-                if column not in fixed and column not in present:
-                    null = {**fixed, column: None}
-                    probes += pair(subject, draft, self.unique, refused_null, f"null in {column}", null, present)
+            probes: list[Probe | Family] = []
+            standing = []
+            if free := [each for each in kin if not {*each[0]} & {*fixed}]:
+                resident, probe = self._alike(subject, draft, draft.choose(free), fixed, present)
+                standing.append(resident)
+                probes.append(probe)
+            probes += duplicates(subject, draft, self.unique, refused, fixed, present, implied, standing)
+            for nulls in emptied:
+                if not {*nulls} & {*fixed, *present}:
+                    aspect = f"null in {' and '.join(nulls)}"
+                    probes += pair(subject, draft, self.unique, refused_null, aspect, {**fixed, **nulls}, present)
             if outside:
                 fixed, present = self._fix(subject, draft, outside, inside)
                 probes += pair(subject, draft, self.unique, Accepted(1), "outside of where", fixed, present)
             return Scenario(tuple(draft.inserts), tuple(probes))
 
         return subject.scenarios(build)
+
+    def _alike(
+        self, subject: Subject, draft: Draft, pair: Pair, fixed: Side, present: tuple[str, ...]
+    ) -> tuple[Side, Probe]:
+        """A row that stands, and another that has its key only after an expression."""
+        table, (one, other) = subject.table.name, pair
+        columns = drawn_for(subject, self.unique)
+        resident = draft.insert(table, {**fixed, **one}, (*present, *(name for name in columns if name not in one)))
+        key = {name: resident[name] for name in columns}
+        same = draft.row(table, {**fixed, **key, **other}, present)
+        value = f"{show({name: same[name] for name in columns})} beside {show(key)}"
+        insert, required = Insert(table, same), self.implied_by is None
+        return resident, Probe(insert, self._refused(table), "same key by its expression", value, required=required)
 
     def races(self, subject: Subject) -> st.SearchStrategy[Races]:
         table = subject.table

@@ -5,7 +5,7 @@ from harness.probes.patience import Endless, Patience
 from harness.probes.probe import Accepted, Either, Permitted, Probe, Refused, Then, Untouched, Wanted
 from harness.probes.reply import Refusal, Reply
 from harness.probes.scenario import Scenario
-from harness.probes.session import Answer, Session
+from harness.probes.session import Answer, Session, Tries
 from harness.probes.statement import Delete, Execute, Insert, Statement, Update, Values
 from harness.probes.verdict import Verdict, judge
 
@@ -29,6 +29,7 @@ __all__ = [
     "Statement",
     "Tally",
     "Then",
+    "Tries",
     "Untouched",
     "Update",
     "Values",

@@ -54,9 +54,11 @@ class Plan:
         return f'{{"base":{{{base}}},"setup":[{setup}],"probes":[{probes}]}}'
 
     def _probe(self, probe: Probe, bases: Bases) -> str:
+        # What an earlier transaction left empty cannot be told from what is set to be empty.
+        settings = {**dict.fromkeys(probe.left_empty, ""), **probe.settings}
         return (
             f"[{self._step(probe.statement, bases, probe.settings)},"
-            f"{json.dumps(dict(probe.settings)) if probe.settings else 'null'},"
+            f"{json.dumps(settings) if settings else 'null'},"
             f"{json.dumps(probe.then.sql) if probe.then else 'null'},{json.dumps(probe.before)}]"
         )
 

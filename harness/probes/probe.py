@@ -123,9 +123,11 @@ class Probe:
     ``settings`` hold for this statement alone (``role``, a claims setting …); ``before`` is a query asked ahead of
     them, by whom the tool is connected as. ``unmasked`` means that it has to come out as wanted whatever other rules
     are declared: refused by one of them, it is wrong and not masked; ``answers_for`` are tables whose rules alone mask
-    nothing, because what a trigger writes there has to keep them. ``reaches`` is what to say where it got to no
-    row, and so was not tried: where none is changed, or where a policy refuses what was to be accepted or to be refused
-    by another rule.
+    nothing, because what a trigger writes there has to keep them. ``ahead`` are statements that are committed before
+    it, each by itself: then it is committed, too. Of all other probes, which are undone, it is None. Custom settings
+    are as production has them: ``never_set`` in the session, or ``left_empty`` by an earlier transaction, as PostgreSQL
+    leaves what it had set. ``reaches`` is what to say where it got to no row, and so was not tried: where none is
+    changed, or where a policy refuses what was to be accepted or to be refused by another rule.
     """
 
     statement: Statement
@@ -138,4 +140,7 @@ class Probe:
     required: bool = True
     unmasked: bool = False
     answers_for: tuple[TableName, ...] = ()
+    ahead: tuple[Statement, ...] | None = None
+    never_set: tuple[str, ...] = ()
+    left_empty: tuple[str, ...] = ()
     reaches: str | None = None

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from harness.catalog.model import Catalog
 from harness.project.model import TableName
+
+if TYPE_CHECKING:
+    from psycopg.errors import Diagnostic
 
 _NAME = r'(?:"(?:[^"]|"")+"|[^\s(."]+)'
 _RUNNING = re.compile(rf"function (?:({_NAME})\.)?({_NAME})\(")
@@ -27,7 +31,8 @@ def function_of(written: str) -> Function:
 class Refusal:
     """An error's diagnostic fields. ``message`` is for people: nothing is decided by it.
 
-    The ``detail`` is only known of what comes between two sessions.
+    The ``detail`` is only known of what comes between two sessions. ``at_commit`` means that the statement itself was
+    accepted.
     """
 
     sqlstate: str
@@ -39,6 +44,7 @@ class Refusal:
     message: str = ""
     context: str = ""
     detail: str = ""
+    at_commit: bool = False
 
     @cached_property
     def functions(self) -> tuple[Function, ...]:
@@ -55,11 +61,12 @@ class Refusal:
         return TableName(self.schema, self.table) if self.table else None
 
     def __str__(self) -> str:
+        refused = "refused at COMMIT" if self.at_commit else "refused"
         if self.constraint:
-            return f"refused by {self.constraint} ({self.sqlstate})"
+            return f"{refused} by {self.constraint} ({self.sqlstate})"
         if self.sqlstate == "23502" and self.column:
-            return f"refused by NOT NULL of {self.column} ({self.sqlstate})"
-        return f"refused with {self.sqlstate}: {self.message}"
+            return f"{refused} by NOT NULL of {self.column} ({self.sqlstate})"
+        return f"{refused} with {self.sqlstate}: {self.message}"
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,21 @@ class Reply:
     refusal: Refusal | None
     rows: int = 0
     then: str | None = None
+
+
+def of_diagnostic(diag: Diagnostic) -> Refusal:
+    """What libpq tells of an error."""
+    return Refusal(
+        sqlstate=diag.sqlstate or "",
+        schema=diag.schema_name or "",
+        table=diag.table_name or "",
+        column=diag.column_name or "",
+        constraint=diag.constraint_name or "",
+        datatype=diag.datatype_name or "",
+        message=diag.message_primary or "",
+        context=diag.context or "",
+        detail=diag.message_detail or "",
+    )
 
 
 def of_root(catalog: Catalog, refusal: Refusal) -> Refusal:

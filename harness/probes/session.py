@@ -12,10 +12,10 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from harness.catalog.model import Catalog, Column
 from harness.probes.disturbance import CONFLICTS, DEADLOCK, PAUSES, Disturbed, conflicts, of_error, others
@@ -24,9 +24,10 @@ from harness.probes.family import Family, Tally
 from harness.probes.loops import UNREADABLE, LoopShape
 from harness.probes.patience import Endless, Patience
 from harness.probes.probe import Probe
+from harness.probes.renewal import Renewal
 from harness.probes.reply import Refusal, Reply, of_root
 from harness.probes.scenario import Scenario
-from harness.probes.shapes import Shapes
+from harness.probes.shapes import AT_COMMIT, Shapes
 from harness.probes.statement import Statement
 from harness.project.model import TableName
 
@@ -46,13 +47,22 @@ FUNCTIONS = 8
 through all it remembers whenever anything in the catalog changes: with hundreds of them it does nothing else."""
 
 
+class Tries(Protocol):
+    """What tries scenarios on a server."""
+
+    def run(self, scenarios: Sequence[Scenario]) -> list[Answer]: ...
+    def replies(self, scenario: Scenario) -> list[Reply] | Refusal: ...
+    def cancel(self) -> None: ...
+
+
 class Session:
     """Tries scenarios over one connection, which must be in autocommit and is left as it was.
 
     With ``patience`` a batch that takes longer is cancelled, and its probes are tried one by one. The connection's
     ``statement_timeout`` must be that of a batch. ``companions`` are the processes of other sessions of ours in that
     database. What met a session that is none of these is tried again; where it does so each time,
-    :class:`~harness.probes.disturbance.Disturbed` is raised.
+    :class:`~harness.probes.disturbance.Disturbed` is raised. By its ``renewal`` it gets a connection in which no custom
+    setting was ever set.
     """
 
     def __init__(
@@ -61,8 +71,10 @@ class Session:
         catalog: Catalog,
         companions: Sequence[int] = (),
         patience: Patience | None = None,
+        renewal: Renewal | None = None,
     ) -> None:
         self._connection = connection
+        self._renewal = renewal
         self._companions = companions
         self._said: set[tuple[str, str]] = set()
         self._catalog = catalog
@@ -77,7 +89,20 @@ class Session:
         Raises :class:`Endless` at a statement that is cancelled also by itself.
         """
         self._given_up = False
-        return self._run(scenarios)
+        if not any(map(_never_set, itertools.chain.from_iterable(each.probes for each in scenarios))):
+            return self._run(scenarios)
+        # First, for once it was set a setting is empty for the rest of the session.
+        self.refresh()
+        first = self._run([replace(each, probes=tuple(filter(_never_set, each.probes))) for each in scenarios])
+        rest = [replace(each, probes=tuple(itertools.filterfalse(_never_set, each.probes))) for each in scenarios]
+        return [_merged(*each) for each in zip(scenarios, first, self._run(rest), strict=True)]
+
+    def refresh(self) -> None:
+        """Goes on over a new connection, if a custom setting was ever set in this one."""
+        if self._renewal is not None and self._renewal.due(self._connection):
+            self._connection.close()
+            self._connection = self._renewal.connect()
+            self._functions.clear()
 
     def _run(self, scenarios: Sequence[Scenario]) -> list[Answer]:
         readable = [self._readable(scenario) for scenario in scenarios]
@@ -109,7 +134,8 @@ class Session:
         """The answer to a scenario whose probes are each sent by themselves, after the rows that stand before."""
         for number, statement in enumerate(scenario.setup, 1):
             answer = self._alone(Scenario(scenario.setup[:number], ()), statement, patience)
-            if isinstance(answer, Refusal):
+            # What waits for the end of the transaction waits for the rows to come, too.
+            if isinstance(answer, Refusal) and not (answer.at_commit and number < len(scenario.setup)):
                 return answer
         found: list[Reply | Tally] = []
         for probe in scenario.one_by_one().probes:
@@ -235,7 +261,7 @@ class Session:
         if replies and replies[-1].place == 0:
             refusal = replies[-1].reply.refusal
             assert refusal is not None
-            return refusal
+            return replace(refusal, at_commit=replies[-1].member == AT_COMMIT)
         if any(line.unreadable for line in replies):
             return _regrouped(scenario, self._run([scenario.one_by_one()])[0])
         found: list[Reply | Tally] = []
@@ -310,6 +336,18 @@ def _regrouped(scenario: Scenario, answer: Answer) -> Answer:
         else:
             found.append(next(replies))
     return found
+
+
+def _never_set(probe: Probe | Family) -> bool:
+    return isinstance(probe, Probe) and bool(probe.never_set)
+
+
+def _merged(scenario: Scenario, first: Answer, rest: Answer) -> Answer:
+    """The answers to the probes that were tried first and to the rest, in the order of all."""
+    if isinstance(first, Refusal) or isinstance(rest, Refusal):
+        return first if isinstance(first, Refusal) else rest
+    early, late = iter(first), iter(rest)
+    return [next(early if _never_set(probe) else late) for probe in scenario.probes]
 
 
 def _batches(scenarios: Sequence[Scenario]) -> Iterator[list[Scenario]]:

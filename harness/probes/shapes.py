@@ -9,11 +9,15 @@ from harness.catalog.model import Catalog
 from harness.probes.family import Family
 from harness.probes.loops import CONFLICT, FAMILIES, UNREADABLE, VARIABLES, LoopShape
 from harness.probes.scenario import Scenario
+from harness.probes.settling import IMMEDIATE, settle
 from harness.probes.statement import Delete, Execute, Insert, Statement, Update, identifier, qualified
 from harness.project.model import TableName
 
 EXECUTE = 0
 """The number of the shape that is no shape: the statement's text is executed."""
+
+AT_COMMIT = 0
+"""The member in the reply of a setup that was only refused when what waits for the end of the transaction was asked."""
 
 UNTRIED = "HX002"
 """The SQLSTATE of a reply when the settings of a probe could not be made: its statement was never tried."""
@@ -40,12 +44,13 @@ declare
 begin
     scenario := 0;
     for harness_scenario in select value from jsonb_array_elements(plan -> 'scenarios') loop
-        scenario := scenario + 1; place := 0;
+        scenario := scenario + 1; place := 0; member := null;
         begin
             {bases}
             for harness_step in select value from jsonb_array_elements(harness_scenario -> 'setup') loop
                 {dispatch}
             end loop;
+            {settle_rows}
             for harness_probe in select value from jsonb_array_elements(harness_scenario -> 'probes') loop
                 place := place + 1; member := null; changed := 0; found_then := null; state := null;
                 harness_phase := 'settings';
@@ -56,6 +61,7 @@ begin
                     harness_step := harness_probe -> 0;
                     if jsonb_typeof(harness_probe -> 3) = 'string' then
                         execute harness_probe ->> 3;
+                        {settle}
                     end if;
                     if jsonb_typeof(harness_probe -> 1) = 'object' then
                         perform set_config(key, value, true)
@@ -116,7 +122,7 @@ class Shapes:
 
     shapes: tuple[Shape, ...]
     tables: tuple[TableName, ...]
-    deferrable: bool
+    settle: tuple[str, ...]
     json: tuple[tuple[TableName, str], ...] = field(repr=False)
     loops: tuple[LoopShape, ...] = ()
 
@@ -139,7 +145,7 @@ class Shapes:
         json = tuple(
             (name, column.name) for name in tables for column in catalog.tables[name].columns if column.is_json
         )
-        return cls(tuple(found), tables, catalog.defers, json, tuple(loops))
+        return cls(tuple(found), tables, settle(catalog), json, tuple(loops))
 
     def number(self, statement: Statement) -> int:
         """The number of a statement's shape, :data:`EXECUTE` if it has none."""
@@ -176,7 +182,8 @@ class Shapes:
             for n, table in enumerate(self.tables, 1)
         ]
         rows += [f"harness_f{n} record;" for n, _ in enumerate(self.loops, 1)]
-        immediate = "set constraints all immediate;" if self.deferrable else ""
+        immediate = f"{IMMEDIATE};" if self.settle else ""
+        settled = " ".join(f"{each};" for each in self.settle)
         return FUNCTION.format(
             name=name,
             untried=UNTRIED,
@@ -187,6 +194,8 @@ class Shapes:
             bases="\n            ".join(bases),
             dispatch=self._dispatch(),
             immediate=immediate,
+            settle=settled,
+            settle_rows=f"member := {AT_COMMIT}; {settled} member := null;" if settled else "",
         )
 
     def _families(self, catalog: Catalog, immediate: str) -> str:

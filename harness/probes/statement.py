@@ -85,10 +85,13 @@ class Execute:
 Statement = Insert | Update | Delete | Execute
 
 
-def assume(settings: Mapping[str, str]) -> Iterator[str]:
-    """Statements for settings of a transaction (``role``, claims …); the role comes last: it might set no others."""
+def assume(settings: Mapping[str, str], local: bool = True) -> Iterator[str]:
+    """Statements for settings (``role``, claims …) of a transaction or, if they are not ``local``, of the session.
+
+    The role comes last: it might set no others.
+    """
     for setting, value in sorted(settings.items(), key=lambda item: item[0] == "role"):
-        yield f"select set_config({literal(setting).strip()}, {literal(value).strip()}, true)"
+        yield f"select set_config({literal(setting).strip()}, {literal(value).strip()}, {str(local).lower()})"
 
 
 def condition(key: Values) -> str:

@@ -106,4 +106,8 @@ def wanted(probe: Probe) -> str:
     words = str(probe.wanted)
     if probe.then is not None:
         words = f"{words}, and {probe.then.meaning}: {probe.then.wanted}"
+    if probe.never_set:
+        words = f"{words} (with {', '.join(probe.never_set)} never set)"
+    if probe.left_empty:
+        words = f"{words} (with {', '.join(probe.left_empty)} left empty by an earlier transaction)"
     return f"{probe.value} {words}" if probe.value else words

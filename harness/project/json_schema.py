@@ -25,6 +25,18 @@ def project_schema() -> Schema:
     return {"$schema": _DRAFT, "title": "project.yml", **object_schema(Settings)}
 
 
+_USE: Schema = {
+    "type": "object",
+    "description": "checks that project.yml has under `shared`",
+    "properties": {
+        "use": {**keys.name.schema(), "description": "their name under `shared` of project.yml"},
+        "with": {"type": "object", "description": "a value for each of their parameters: a text, a list or a mapping"},
+    },
+    "required": ["use"],
+    "additionalProperties": False,
+}
+
+
 def checks_schema(kinds: Mapping[str, type]) -> Schema:
     """The schema of the files under ``checks/`` for these kinds, by the key that an entry begins with."""
     return {
@@ -36,6 +48,7 @@ def checks_schema(kinds: Mapping[str, type]) -> Schema:
         "$defs": {
             **{f"kind-{name}": _kind(name, kind) for name, kind in kinds.items() if _levels(kind)},
             "column": _column(kinds),
+            "use": _USE,
         },
     }
 
@@ -81,7 +94,7 @@ def _document(level: str, kinds: Mapping[str, type]) -> Schema:
             "checks": {
                 "type": "array",
                 "description": "the rules that are meant; each begins with its kind",
-                "items": {"anyOf": [{"$ref": f"#/$defs/kind-{name}"} for name in names]} if names else False,
+                "items": {"anyOf": [*({"$ref": f"#/$defs/kind-{name}"} for name in names), {"$ref": "#/$defs/use"}]},
             },
         },
         "required": [level],

@@ -76,6 +76,7 @@ def load(root: Path) -> Project:
         stand_ins=settings.extensions.stand_ins,
         search_path=settings.search_path,
         undeclared=settings.undeclared,
+        shared=settings.shared,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import ProjectError, did_you_mean
+from harness.project.shared import Shared
 
 
 @dataclass(frozen=True, order=True)
@@ -175,6 +176,7 @@ class Project:
     ``base`` and ``adopted`` are built in scratch databases only: what the platform brings, then another tool's
     migrations, if the project has those instead of its own. Extensions among the ``stand_ins`` are not made, since
     something of ``base`` stands in for them. ``search_path`` is that of the application, where it is not the usual one.
+    ``shared`` are the checks that any table may use.
     ``default_target`` is None where ``project.yml`` names none. A rule of the database that no check declares is
     ``broken``, or ``shown``, unless a table says otherwise.
     """
@@ -194,6 +196,7 @@ class Project:
     stand_ins: tuple[str, ...] = ()
     search_path: tuple[str, ...] = ()
     undeclared: str = "broken"
+    shared: Mapping[str, Shared] = field(default_factory=dict)
 
     @property
     def foundation(self) -> tuple[Step, ...]:

@@ -237,6 +237,9 @@ boolean: Reader[bool] = Reader("true or false", _boolean, {"type": "boolean"})
 integer: Reader[int] = Reader("a whole number", _integer, {"type": "integer"})
 predicate: Reader[str] = Reader("a predicate", partial(_sql, "a predicate", sql.predicate), _TEXT)
 expression: Reader[str] = Reader("an expression", partial(_sql, "an expression", sql.predicate), _TEXT)
+key_element: Reader[str] = Reader(
+    "a column or an expression", partial(_sql, "a column or an expression", sql.element), _TEXT
+)
 query: Reader[str] = Reader("a query", partial(_sql, "a query", sql.query), {"type": "string"})
 statement: Reader[str] = Reader("a statement", partial(_sql, "a statement", sql.statement), {"type": "string"})
 table: Reader[TableName] = Reader("schema.table", _table, {"type": "string", "pattern": r"\."})

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from harness.errors import Place, ProjectError, did_you_mean
-from harness.project import keys, nodes
+from harness.project import keys, nodes, shared
 from harness.project.keys import FrozenDict, Reader, key, listed, mapping, section
 from harness.project.layouts import LAYOUTS
 from harness.project.model import Profile, Target, Timeouts
@@ -243,6 +243,30 @@ _PROFILES: Reader[FrozenDict[Profile]] = Reader(
     mapping(section(_Profile, "profile")).schema(),
 )
 
+_SHARED: Reader[FrozenDict[shared.Shared]] = Reader(
+    "a mapping of lists of checks",
+    lambda node: FrozenDict(shared.read(node)),
+    {
+        "type": "object",
+        "additionalProperties": {
+            "type": "object",
+            "properties": {
+                "parameters": {
+                    **keys.one_of(keys.names, mapping(keys.tree)).schema(),
+                    "description": "their names, or a mapping to their defaults; $name stands for one in the checks",
+                },
+                "checks": {
+                    "type": "array",
+                    "items": {"type": "object"},
+                    "description": "checks as a table's file has them; $table, $schema and $table_name are its own",
+                },
+            },
+            "required": ["checks"],
+            "additionalProperties": False,
+        },
+    },
+)
+
 BUILT_IN_TARGETS = {"embedded": Target("embedded", "embedded"), "system": Target("system", "system")}
 BUILT_IN_PROFILES = {
     "dev": Profile("dev", 5),
@@ -281,6 +305,9 @@ class Settings:
         keys.names, "the schemas that the application's sessions look in; for scratch databases", default=()
     )
     undeclared: str = key(UNDECLARED, UNDECLARED_DOC, default="broken")
+    shared: FrozenDict[shared.Shared] = key(
+        _SHARED, "checks that are written once, for the tables that say `use:`", default=FrozenDict({})
+    )
 
 
 def timeouts(settings: Settings) -> Timeouts:

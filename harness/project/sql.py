@@ -93,6 +93,29 @@ def expression(text: str) -> Any:
     return value
 
 
+_SIGNS = frozenset("()'|:<>=+*/")
+
+
+def is_name(text: str) -> bool:
+    """Whether an element of a key is the name of a column: an expression has a sign that hardly any name has."""
+    return not _SIGNS & {*text}
+
+
+def element(text: str) -> str:
+    """The text, if it is the name of a column or an expression; raises :class:`SqlError`."""
+    return text if is_name(text) else predicate(text)
+
+
+def figured_name(text: str) -> str:
+    """What PostgreSQL calls an expression: by its function, else ``expr``; raises :class:`SqlError`."""
+    from postgast import unwrap_node
+
+    node = _uncast(unwrap_node(expression(text)))
+    if type(node).__name__ == "FuncCall":
+        return str(node.funcname[-1].string.sval)
+    return "coalesce" if type(node).__name__ == "CoalesceExpr" else "expr"
+
+
 def query(text: str) -> str:
     """The text without a closing semicolon, if it is one SELECT; raises :class:`SqlError`."""
     tokens = _tokens(text)
@@ -206,8 +229,33 @@ def tables(text: str) -> tuple[TableName, ...]:
 
 
 def unqualified(text: str) -> tuple[str, ...]:
-    """The relations that a query names without a schema, each once; raises :class:`SqlError`."""
-    return tuple(name for schema, name in _relations(text) if not schema)
+    """The relations that a query names without a schema, each once, but for those of its own WITH.
+
+    Raises :class:`SqlError`.
+    """
+    return tuple(name for schema, name in _relations(text) if not schema and name not in _own(text))
+
+
+def is_call(text: str) -> bool:
+    """Whether a statement is a CALL; raises :class:`SqlError`."""
+    return bool(_parse(_with_parameters(text, _tokens(text)), 0)[0].stmt.HasField("call_stmt"))
+
+
+@lru_cache(maxsize=_KEPT)
+def _own(text: str) -> frozenset[str]:
+    """The relations that the WITH clauses of a query make."""
+    from postgast import walk
+
+    tree = _parse(_with_parameters(text, _tokens(text)), 0)[0].stmt
+    return frozenset(node.ctename for _, node in walk(tree) if type(node).__name__ == "CommonTableExpr")
+
+
+def returns_nothing(text: str) -> bool:
+    """Whether a statement writes rows and has no RETURNING; raises :class:`SqlError`."""
+    command = _parse(_with_parameters(text, _tokens(text)), 0)[0].stmt
+    written = getattr(command, command.WhichOneof("node"))
+    named = "returning_clause" in written.DESCRIPTOR.fields_by_name
+    return named and not written.HasField("returning_clause")
 
 
 @lru_cache(maxsize=_KEPT)

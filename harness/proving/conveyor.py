@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 
-from harness.probes import Answer, Scenario, Session
+from harness.probes import Answer, Scenario, Tries
 from harness.probes.session import BATCH
 
 AGAIN_SECONDS = 0.5
@@ -21,7 +21,7 @@ class Conveyor:
     No more than two batches are ever held. What is handed on tells by its truth that no more is wanted.
     """
 
-    def __init__(self, session: Session, hand_on: Callable[[Scenario, Answer], bool]) -> None:
+    def __init__(self, session: Tries, hand_on: Callable[[Scenario, Answer], bool]) -> None:
         self._session = session
         self._hand_on = hand_on
         self._thread = ThreadPoolExecutor(1, "harness-probes")

@@ -39,7 +39,7 @@ class Effort:
 
     @property
     def races(self) -> int:
-        """Of how many scenarios the races are run: one takes as long as thousands of probes."""
+        """Of how many scenarios the races are run, and what commits: one takes as long as thousands of probes."""
         return max(2, self.scenarios // 5)
 
     @classmethod

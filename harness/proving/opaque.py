@@ -19,8 +19,8 @@ from harness.probes import (
     Refusal,
     Refused,
     Scenario,
-    Session,
     Statement,
+    Tries,
     Verdict,
     Wanted,
     judge,
@@ -68,7 +68,7 @@ class Opaque:
 
     def excuses(
         self,
-        session: Session,
+        session: Tries,
         scenario: Scenario,
         failed: Sequence[Probe],
         others: Callable[[Refusal], Iterable[Refused]],
@@ -106,7 +106,7 @@ class Opaque:
 
 
 def _fine(
-    session: Session,
+    session: Tries,
     scenario: Scenario,
     failed: Sequence[Probe],
     others: Callable[[Refusal], Iterable[Refused]],

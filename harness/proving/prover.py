@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +26,13 @@ from harness.kinds.touched_on_update import TouchedOnUpdate
 from harness.outcome import Counterexample, Outcome, Status
 from harness.probes import Endless, Patience, Session
 from harness.probes.disturbance import CONFLICTS, PAUSES, Disturbed, of_error
+from harness.probes.renewal import Renewal
 from harness.project.model import Project, TableName
-from harness.proving import bug
+from harness.proving import bug, unset
+from harness.proving.commits import Commits
 from harness.proving.effort import Effort as Effort
 from harness.proving.opaque import Opaque
-from harness.proving.racing import Contest, compete
+from harness.proving.racing import REPLAYS, Contest, compete
 from harness.proving.refusals import Refusals
 from harness.proving.reproduction import counterexample, schedule
 from harness.proving.trial import SETUP, Trial, attempt
@@ -68,6 +70,7 @@ class Prover:
         self._databases = databases
         self._effort = effort
         self._spoilt = False
+        self._patience = Patience(effort.timeout)  # a trigger that never ends must not hold up everything else
         self._open()
         self._beside: dict[TableName, list[Kind]] = {}
         self._touched: dict[TableName, frozenset[str]] = {}
@@ -89,19 +92,37 @@ class Prover:
             database = self._clone()
             self._connection = self._databases.connect(database)
             opened.callback(self._connection.close)
-            # Of its own, since rows are tried while others are drawn.
-            self._trying = self._databases.connect(database)
-            opened.callback(self._trying.close)
-            # A trigger that never ends must not hold up everything else.
-            patience = Patience(self._effort.timeout)
             self._connection.execute("set statement_timeout = '5min'")
-            self._trying.execute(f"set statement_timeout = {patience.batch}".encode())
             self.catalog = read(self._connection, self._project.ledger_schema)
             self._hear()
+
+            def connect() -> psycopg.Connection[Any]:
+                self._trying = self._databases.connect(database)
+                self._trying.execute(f"set statement_timeout = {self._patience.batch}".encode())
+                return self._trying
+
+            # Of its own, since rows are tried while others are drawn.
+            connect()
+            opened.callback(lambda: self._trying.close())
+            self._renewal = self._renewed_by(connect)
             companions = (self._connection.info.backend_pid,)
-            self._session = Session(self._trying, self.catalog, companions, patience)
+            self._session = Session(self._trying, self.catalog, companions, self._patience, self._renewal)
             self._roles = Roles(self._connection)
             self._opened = opened.pop_all()  # from here on it is for __exit__ to close them
+
+    def _renewed_by(self, connect: Callable[[], psycopg.Connection[Any]]) -> Renewal:
+        """When the session that tries is replaced, and what a role without claims may find left empty in one."""
+        declared = [check for check in self._declared if id(check) not in self._unheard]
+        untold = any(each.name is None for each in self.catalog.settings)
+        renewal = Renewal(connect, unset.ever_set(declared, self.catalog), untold).seen_from(self._trying)
+        self._left = tuple(each for each in unset.left(declared, self.catalog) if each in renewal.settings)
+        return renewal
+
+    def _forget(self) -> None:
+        """Sees to it that no setting is left in a session from another check. Expressions hardly ever set one."""
+        if replace(self._renewal, untold=False).due(self._connection):
+            self._renew()
+        self._session.refresh()
 
     def _hear(self) -> None:
         """What all checks say of rows and refusals. An error in what one says costs that one alone."""
@@ -176,6 +197,7 @@ class Prover:
         import psycopg
 
         try:
+            self._forget()
             self._examine(check, verdict)
         except Missing as missing:
             verdict.broken.append(Counterexample("what the check names is in the database", str(missing)))
@@ -220,6 +242,7 @@ class Prover:
             raise error
         rule: Kind = check.rule
         subject = self._subject(check)
+        verdict.only_shown = check.kind == DECLARED and check.rule.shown and bool(subject.undeclared)
         try:
             facts = list(rule.facts(subject))
             verdict.add_facts(facts)
@@ -230,16 +253,16 @@ class Prover:
             return
         failed = False
         try:
-            stated = rule.scenarios(subject)
+            stated = unset.in_both_states(rule.scenarios(subject), self._left)
         except (Missing, Unreliable, Unfillable, Unsupported):
             if not verdict.broken:
                 raise
             stated = None
         if stated is not None:
             trial = attempt(
-                self._session,
+                Commits(self._databases, self.catalog, self._patience) if rule.commits else self._session,
                 stated,
-                scenarios=self._effort.drawn if rule.varies else min(self._effort.scenarios, rule.drawn or MOST),
+                scenarios=self._scenarios(rule),
                 seeded=self._effort.seed,
                 shrink=self._effort.shrink,
                 own=self._refusals.of(check),
@@ -247,12 +270,18 @@ class Prover:
                 barred=lambda probe, refusal: self._refusals.bars(check, probe, refusal),
                 ready=self._begin(stated) if isinstance(stated, Begun) else None,
                 opaque=self._opaque if rule.about_triggers else self._opaque_at_all,
+                replays=REPLAYS if rule.commits else None,
             )
             verdict.add_trial(check, trial, self._undeclared)
             failed = trial.failure is not None
             verdict.notes += [] if failed else rule.notes(subject, trial.shown)
         if rule.concurrently and not failed and verdict.reason is None:
             self._race(check, subject, verdict)
+
+    def _scenarios(self, rule: Kind) -> int:
+        if rule.commits:
+            return self._effort.races
+        return self._effort.drawn if rule.varies else min(self._effort.scenarios, rule.drawn or MOST)
 
     def _begin(self, stated: Begun) -> list[Pair]:
         """What is drawn for several checks of a table, which mostly come one after the other."""
@@ -312,7 +341,6 @@ class Prover:
             frozen=frozenset(frozen),
             primary_key=next((rule.primary_key for rule in beside if isinstance(rule, PrimaryKey)), ()),
             declared_indexes=frozenset(rule.subject for rule in beside),
-            said=self._undeclared.said.get(check.table, frozenset()) if check.table else frozenset(),
             undeclared=undeclared,
             beside=self._beside,
             variety=self._effort.variety if check.rule.varies else 1,
@@ -363,6 +391,9 @@ class _Verdict:
 
     probes: int = 0
     facts: int = 0
+    tried: bool = False
+    only_shown: bool = False
+    """Whether what is undeclared is no more than a hint: it can be nothing but present then."""
     broken: list[Counterexample] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     reason: str | None = None
@@ -372,12 +403,13 @@ class _Verdict:
 
     def add_facts(self, facts: Sequence[Fact]) -> None:
         self.facts += len(facts)
+        self.tried |= any(fact.tried for fact in facts)
         self.broken += [Counterexample(fact.wanted, fact.caught) for fact in facts if not fact.holds]
 
     def add_trial(self, check: Check, trial: Trial, undeclared: Undeclared) -> None:
         self.probes += trial.probes
         if trial.failure is not None:
-            found = counterexample(check, trial.failure.setup, trial.failure.probe, trial.failure.reply)
+            found = counterexample(check, trial.failure, undeclared.catalog)
             # An example of what happens says more than a line of the catalog.
             self.broken.insert(0, found)
         elif trial.refused is not None and not trial.shown:
@@ -388,27 +420,30 @@ class _Verdict:
         elif trial.scenarios == 0:
             self.reason = "no scenario could be built: no rows were found that keep all rules"
         else:
+            self.tried |= bool(trial.shown)
             self._hidden(trial, check.rule, undeclared)
 
     def _hidden(self, trial: Trial, rule: Kind, undeclared: Undeclared) -> None:
         """What no probe showed, each time because something else had its say first, or because it got to no row."""
+        if not trial.shown and not rule.leaves_out:
+            self.reason = "nothing of it was seen: no probe came as far as this rule"
+        unreached = ((aspect, why) for aspect, why in trial.unreached.items() if aspect not in trial.shown)
+        self.reason = next((f"'{aspect}' was never tried: {why}" for aspect, why in unreached), self.reason)
         for aspect, mask in trial.masked.items() if not rule.leaves_out else ():
             if aspect not in trial.shown and aspect not in trial.opaque:
                 stranger = any(refused.matches(mask) for _, _, refused in undeclared.stated())
-                why = ", which no check declares" if stranger else "; if that is meant, say `implied_by:`"
-                self.reason = f"'{aspect}' was never seen: each time it was {mask}{why}"
+                because = ", which no check declares" if stranger else "; if that is meant, say `implied_by:`"
+                self.reason = f"'{aspect}' was never seen: each time it was {mask}{because}"
         for aspect, why in trial.idle.items():
             if aspect not in trial.shown and aspect not in trial.masked:
                 self.reason = f"'{aspect}' was never seen: each time {why}"
         for aspect, blame in trial.opaque.items():
             if aspect not in trial.shown and aspect != SETUP:
                 self.reason = f"'{aspect}' was never seen: each time it met {blame}"
-        if self.reason is None:
-            unreached = ((aspect, why) for aspect, why in trial.unreached.items() if aspect not in trial.shown)
-            self.reason = next((f"'{aspect}' was never tried: {why}" for aspect, why in unreached), None)
 
     def add_contest(self, check: Check, contest: Contest) -> None:
         self.probes += contest.commands
+        self.tried |= bool(contest.shown)
         if contest.lost is not None:
             self.broken.insert(0, schedule(check, contest.lost))
         elif contest.reason is not None:
@@ -421,13 +456,26 @@ class _Verdict:
     def status(self) -> Status:
         if self.error is not None or self.disturbed is not None:
             return Status.ERROR
-        return Status.BROKEN if self.broken else Status.UNRELIABLE if self.reason else Status.PROVED
+        if self.broken:
+            return Status.BROKEN
+        if self.only_shown:
+            return Status.PRESENT
+        if self._unshown is not None:
+            return Status.UNRELIABLE
+        return Status.PROVED if self.tried else Status.PRESENT
+
+    @property
+    def _unshown(self) -> str | None:
+        """Why nothing was shown."""
+        if self.reason is None and not self.tried and not self.facts:
+            return "nothing was looked at"
+        return self.reason
 
     @property
     def _why(self) -> str | None:
         if self.error is not None:
             return bug.reason(self.error)
-        return self.disturbed or (self.reason if self.status is Status.UNRELIABLE else None)
+        return self.disturbed or (self._unshown if self.status is Status.UNRELIABLE else None)
 
     def outcome(self, check: Check, seconds: float) -> Outcome:
         return Outcome(
@@ -442,10 +490,11 @@ class _Verdict:
             facts=self.facts,
             seconds=seconds,
             reason=self._why,
-            notes=tuple(self.notes),
+            notes=(*self.notes, *([self.reason] if self.only_shown and self.reason else [])),
             counterexamples=tuple(self.broken),
             again=self.again,
             traceback=bug.text(self.error) if self.error is not None else None,
+            shared=check.shared,
         )
 
 

@@ -58,9 +58,17 @@ class Refusals:
         return self._of.get(id(check), ())
 
     def beside(self, check: Check, refusal: Refusal) -> Iterator[Refused]:
-        """Those of all other checks that may be behind a refusal, and what a check only shows."""
+        """Those of all other checks that may be behind a refusal, and what a check only shows.
+
+        That a trigger lacks a privilege is no rule of its own where a check is about triggers.
+        """
         own = getattr(check.rule, "shown", False)
-        return (refused for other, refused in self._near(refusal) if other is not check or own)
+        lacking = check.rule.about_triggers and refusal.denied
+        return (
+            refused
+            for other, refused in self._near(refusal)
+            if (other is not check or own) and (refused.sqlstates or not lacking)
+        )
 
     def bars(self, check: Check, probe: Probe, refusal: Refusal) -> bool:
         """Whether another rule of the table lets a probe get no further, and it was that one which refused it."""

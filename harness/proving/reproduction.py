@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.catalog.model import Catalog
 from harness.declarations import Check
 from harness.kinds.base import one_line
 from harness.outcome import Counterexample
-from harness.probes import Delete, Execute, Insert, Probe, Reply, Statement, Update
+from harness.probes import Delete, Execute, Insert, Probe, Statement, Update
+from harness.probes.settling import IMMEDIATE, settle
 from harness.probes.statement import assume
 from harness.probes.verdict import caught, wanted
+from harness.proving.commits import in_a_block
 from harness.proving.racing import Lost
+from harness.proving.trial import SETUP, Failure
+from harness.races.stage import told
 
 HEADER = """\
 -- {name}
@@ -19,19 +24,42 @@ HEADER = """\
 -- wanted: {wanted}
 -- caught: {caught}
 --
--- Run it with psql on a database that has the schema applied. It leaves nothing behind.
+-- {how}
 \\set ON_ERROR_STOP off
-begin;
+{state}\
 """
 
+UNDONE = "Run it with psql on a database that has the schema applied. It leaves nothing behind."
+COMMITTED = "Run it with psql on a database that has the schema applied and can be thrown away: all of it is committed."
 
-def counterexample(check: Check, setup: tuple[Statement, ...], probe: Probe, reply: Reply) -> Counterexample:
+
+def counterexample(check: Check, failure: Failure, catalog: Catalog) -> Counterexample:
     """The words and the script for a probe that went wrong."""
-    words = wanted(probe), caught(probe, reply)
-    header = HEADER.format(name=check.name, place=check.place, wanted=one_line(words[0]), caught=one_line(words[1]))
-    script = header + "".join(f"{line}\n" for line in _script(setup, probe)) + "rollback;\n"
+    setup, probe = failure.setup, failure.probe
+    words = wanted(probe), caught(probe, failure.reply)
+    header = HEADER.format(
+        name=check.name,
+        place=check.place,
+        wanted=one_line(words[0]),
+        caught=one_line(words[1]),
+        how=UNDONE if probe.ahead is None else COMMITTED,
+        state=_left_empty(probe),
+    )
+    settled = settle(catalog) if probe.aspect != SETUP else ()
+    lines = _script(setup, probe, settled) if probe.ahead is None else _committed(setup, probe)
+    script = header + "".join(f"{line}\n" for line in lines)
     rows = tuple(_rows([*setup, probe.statement]))
     return Counterexample(wanted=words[0], caught=words[1], rows=rows, script=script)
+
+
+def _left_empty(probe: Probe) -> str:
+    """An earlier transaction that set what the probe finds empty."""
+    if not probe.left_empty:
+        return ""
+    sets = "".join(f"{each};\n" for each in assume(dict.fromkeys(probe.left_empty, "x")))
+    return (
+        f"\n-- An earlier transaction: what it set is empty for the rest of the session.\nbegin;\n{sets}rollback;\n\n"
+    )
 
 
 BY_HAND = """\
@@ -68,28 +96,53 @@ def _by_hand(lost: Lost) -> Iterator[str]:
             continue
         yield f"\n-- Step {step.number}, in session {step.session}{': ' if step.came else ''}{one_line(step.came)}"
         yield f"{step.command.sql};"
+    if lost.race.watch.results:
+        yield "\n-- What the sessions got, for the query that follows in the same session."
+        yield from (f"{setting};" for setting in told(lost.played.results))
     yield f"\n-- What is there in the end; wanted: {one_line(lost.race.watch.wanted)}"
     yield f"{lost.race.watch.sql};"
 
 
-def _script(setup: tuple[Statement, ...], probe: Probe) -> Iterator[str]:
+def _script(setup: tuple[Statement, ...], probe: Probe, settled: tuple[str, ...]) -> Iterator[str]:
+    yield "begin;"
     if setup:
         yield "\n-- What stands before."
         yield from (f"{statement.sql};" for statement in setup)
+        yield from (f"{each};" for each in settled)
     if probe.before:
         yield f"{probe.before};"
+        yield from (f"{each};" for each in settled)
     yield "\n-- The probe."
     yield "savepoint probe;"
     yield from (f"{each};" for each in assume(probe.settings))
     yield f"{probe.statement.sql};"
     if probe.then:
-        # RESET counts no rows itself.
         yield "\\set harness_changed :ROW_COUNT"
+    yield f"{IMMEDIATE};"
+    if probe.then:
         yield "reset role;"
         yield "select set_config('harness.changed', :'harness_changed', true);"
         yield f"-- {one_line(probe.then.meaning)}, wanted: {one_line(probe.then.wanted)}"
         yield f"{probe.then.sql};"
-    yield "set constraints all immediate;"
+    yield "rollback;"
+
+
+def _committed(setup: tuple[Statement, ...], probe: Probe) -> Iterator[str]:
+    """The same where all is committed."""
+    if setup:
+        yield "\n-- What stands before."
+        yield from ("begin;", *(f"{statement.sql};" for statement in setup), "commit;")
+    if probe.before:
+        yield f"{probe.before};"
+    yield "\n-- The calls, each committed."
+    for statement in (*(probe.ahead or ()), probe.statement):
+        yield from (f"{each};" for each in assume(probe.settings, local=False))
+        within = in_a_block(statement)
+        yield from ("begin;", f"{statement.sql};", "commit;") if within else (f"{statement.sql};",)
+        yield "reset role;"
+    if probe.then:
+        yield f"\n-- {one_line(probe.then.meaning)}, wanted: {one_line(probe.then.wanted)}"
+        yield f"{probe.then.sql};"
 
 
 def _rows(statements: list[Statement]) -> Iterator[tuple[str, dict[str, str | None]]]:

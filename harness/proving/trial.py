@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
@@ -23,6 +23,7 @@ from harness.probes import (
     Accepted,
     Answer,
     Endless,
+    Execute,
     Family,
     Insert,
     Probe,
@@ -30,13 +31,14 @@ from harness.probes import (
     Refused,
     Reply,
     Scenario,
-    Session,
     Statement,
     Tally,
+    Tries,
     Verdict,
     judge,
 )
 from harness.probes.disturbance import Disturbed
+from harness.probes.settling import IMMEDIATE
 from harness.probes.shapes import UNTRIED
 from harness.proving.conveyor import Conveyor
 from harness.proving.draws import watched
@@ -76,7 +78,7 @@ class Trial:
     """What was tried and what it showed. ``refused`` is how the setup failed by a rule that is declared elsewhere.
 
     ``opaque`` are the aspects that came out wrong by triggers or rewrite rules of which nothing is said, with those;
-    ``unreached`` those that a role did not get to a row for, and ``idle`` those that had no occasion, with the reason.
+    ``idle`` are those that had no occasion, and ``unreached`` those that a role did not get to a row for, and why.
     """
 
     probes: int = 0
@@ -100,7 +102,7 @@ class _Enough(BaseException):
 
 
 def attempt(
-    session: Session,
+    session: Tries,
     stated: st.SearchStrategy[Scenario] | Begun,
     *,
     scenarios: int,
@@ -111,12 +113,13 @@ def attempt(
     barred: Callable[[Probe, Refusal], bool] = lambda probe, refusal: False,
     ready: Iterable[Pair] | None = None,
     opaque: Opaque = Opaque(),  # noqa: B008 - frozen
+    replays: int | None = None,
 ) -> Trial:
     """Tries up to ``scenarios`` scenarios. ``own`` are the refusals of the check's rule, ``others`` those
     of all others that may be behind what was refused.
 
     A probe that is ``barred`` by another rule need not be seen. ``ready`` are the pairs that would be drawn, where they
-    have been drawn before.
+    have been drawn before. A failure is shrunk by so many ``replays`` at most.
     """
     examine = _Examiner(session, tuple(own), others, barred, opaque)
     trial = Trial()
@@ -142,13 +145,15 @@ def attempt(
         scenarios *= MORE
         run(scenarios, None)
     if trial.failure is not None and shrink:
-        trial.failure = _smallest(examine, stated, scenarios, seeded, trial.failure)
+        trial.failure = _smallest(examine, stated, scenarios, seeded, trial.failure, replays or REPLAYS)
+    if trial.failure is not None:
+        trial.failure = examine.fewest_settings(trial.failure)
     return trial
 
 
 @dataclass(frozen=True)
 class _Examiner:
-    session: Session
+    session: Tries
     own: tuple[Refused, ...]
     others: Callable[[Refusal], Iterable[Refused]]
     barred: Callable[[Probe, Refusal], bool]
@@ -185,7 +190,20 @@ class _Examiner:
         for place, blame in excused.items():
             if failures[place].probe.required:
                 trial.opaque.setdefault(failures[place].probe.aspect, blame)
-        return next((failure for place, failure in enumerate(failures) if place not in excused), None)
+        found = next((failure for place, failure in enumerate(failures) if place not in excused), None)
+        return found and _in_states(found, probes)
+
+    def fewest_settings(self, failure: Failure) -> Failure:
+        """The same with the one setting that is to blame, where several were left empty."""
+        names = failure.probe.left_empty
+        for name in names if len(names) > 1 else ():
+            others = tuple(each for each in names if each != name)
+            one = Scenario(failure.setup, (replace(failure.probe, left_empty=(name,), never_set=others),))
+            with suppress(Endless, Disturbed):
+                found = self.scenario(Trial(), one, self.session.run([one])[0])
+                if found is not None and found.probe.aspect == failure.probe.aspect:
+                    return replace(found, probe=replace(found.probe, never_set=()))
+        return failure
 
     def _books(self, trial: Trial, probe: Probe, reply: Reply) -> bool:
         """Books what one probe showed; whether it went wrong."""
@@ -230,11 +248,23 @@ class _Examiner:
             return None
         if not scenario.setup:
             raise AssertionError(f"no record could be made of what the probes say: {refusal}")
+        if refusal.at_commit:
+            probe = Probe(Execute(IMMEDIATE), Accepted(), SETUP, "what stands before:")
+            return Failure(scenario.setup, probe, Reply(refusal))
         inserts = [statement for statement in scenario.setup if isinstance(statement, Insert)]
         statement = next((insert for insert in inserts if insert.table == refusal.table_name), scenario.setup[-1])
         probe = Probe(statement, Accepted(), SETUP, "a row that keeps every declared rule")
         before = scenario.setup[: scenario.setup.index(statement)]
         return Failure(before, probe, Reply(refusal))
+
+
+def _in_states(failure: Failure, failed: Iterable[Probe]) -> Failure:
+    """A failure that says of settings that nobody set only what matters: nothing, if it fails in either state."""
+    probe = failure.probe
+    alike = (each for each in failed if not each.never_set and each.statement == probe.statement)
+    if probe.never_set and any(each.left_empty and each.value == probe.value for each in alike):
+        return replace(failure, probe=replace(probe, never_set=()))
+    return failure
 
 
 def _told(trial: Trial, probe: Probe | Family, found: Reply | Tally) -> Iterator[tuple[Probe, Reply]]:
@@ -273,7 +303,12 @@ def _feed(strategy: st.SearchStrategy[T], count: int, seeded: int, put: Callable
 
 
 def _smallest(
-    examine: _Examiner, stated: st.SearchStrategy[Scenario] | Begun, count: int, seeded: int, first: Failure
+    examine: _Examiner,
+    stated: st.SearchStrategy[Scenario] | Begun,
+    count: int,
+    seeded: int,
+    first: Failure,
+    most: int,
 ) -> Failure:
     """The smallest case in which the same aspect fails; the first one found if it does not fail again."""
     aspect = first.probe.aspect
@@ -284,11 +319,15 @@ def _smallest(
             return examine.scenario(Trial(), tried, examine.session.run([tried])[0])
         return None
 
+    def told(found: Failure) -> Failure:
+        # One state alone was tried: whether it matters is known from the first.
+        return found if first.probe.never_set else replace(found, probe=replace(found.probe, never_set=()))
+
     if isinstance(stated, Begun):
         # Not the strategy of what is built from pairs: Hypothesis would draw others.
         build = stated.build
-        return smallest(stated.pairs, count, seeded, lambda pair: failing(build(pair)), first, REPLAYS)
-    return smallest(stated, count, seeded, failing, first, REPLAYS)
+        return told(smallest(stated.pairs, count, seeded, lambda pair: failing(build(pair)), first, most))
+    return told(smallest(stated, count, seeded, failing, first, most))
 
 
 def smallest(

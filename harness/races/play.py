@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.probes import Refusal, Statement
 from harness.probes.statement import assume
-from harness.races.race import Race
+from harness.races.race import UNSEEN, Race
 from harness.races.schedules import Turn
 from harness.races.sessions import LONGEST_PAUSE, Answer, Contender
 from harness.races.stage import Stage
@@ -72,7 +72,8 @@ class Played:
     """What came of a race in one order.
 
     ``pictures`` are what the third session saw: at first, and after each commit. ``refusals`` has the step's number
-    and session. ``alone`` is the session that had ended before the other began, ``effective`` those that changed a row.
+    and session. ``results`` is what came of each session's last statement. ``alone`` is the session that had ended
+    before the other began, ``effective`` those that changed a row.
     """
 
     pictures: list[str]
@@ -82,6 +83,7 @@ class Played:
     alone: str | None = None
     effective: set[str] = field(default_factory=set)
     commands: int = 0
+    results: dict[str, Answer] = field(default_factory=dict)
 
 
 def play(stage: Stage, setup: Sequence[Statement], race: Race, level: Level, beginning: Sequence[str]) -> Played:
@@ -180,14 +182,22 @@ class _Schedule:
         elif step.command.quiet:
             played.steps.append(replace(step, came=""))
             if step.command.sql == COMMIT:
-                played.pictures.append(self._stage.look(self._watch.sql))
+                played.pictures.append(self._look())
         else:
-            played.steps.append(replace(step, came=answer.tag))
+            played.results[side.name] = answer
+            played.steps.append(replace(step, came=answer.words if self._watch.results else answer.tag))
             if answer.rows != 0:
                 played.effective.add(side.name)
         if side.over and not self._other(side).begun:
             played.alone = side.name
         return went_on
+
+    def _look(self) -> str:
+        if self._watch.in_the_end and not all(side.over for side in self._sides):
+            return UNSEEN
+        if self._watch.results:
+            self._stage.tell(self._played.results)
+        return self._stage.look(self._watch.sql)
 
     @property
     def _next(self) -> int:

@@ -11,6 +11,14 @@ from harness.probes import Refused, Statement
 
 NOTHING = "nothing"
 
+SESSIONS = ("A", "B")
+
+RESULT = "result"
+"""What settings with the rows that a statement returned are called."""
+
+UNSEEN = ""
+"""In the place of what is not looked at."""
+
 
 def found_nothing(before: str, after: str) -> bool:
     """For a query that looks for what must not be: there is nothing."""
@@ -23,13 +31,16 @@ class Watch:
 
     ``sql`` gives one text. ``may`` says whether the second of two texts may follow the first, ``wanted`` says it in
     words. The rule itself is asked, never the constraint or the trigger that should keep it. If it is ``in_the_end``,
-    only what is there after the second commit counts.
+    only what is there after the second commit counts, and nothing is looked at before. With ``results`` it asks for the
+    rows that each session's last statement returned: the settings ``harness.result_a`` and ``harness.result_b`` hold
+    them, each row a list of texts.
     """
 
     sql: str
     wanted: str
     may: Callable[[str, str], bool] = found_nothing
     in_the_end: bool = False
+    results: bool = False
 
     def fault(self, pictures: Sequence[str]) -> str | None:
         """What came after a commit that may not come; ``pictures`` are the texts, the first from before it all."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import select
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Catalog
 from harness.probes import Refusal
-from harness.probes.reply import of_root
+from harness.probes.family import shorten
+from harness.probes.reply import of_diagnostic, of_root
 
 if TYPE_CHECKING:
     import psycopg
@@ -24,6 +26,9 @@ LOCK_TIMEOUT, STATEMENT_TIMEOUT = 20, 60
 HOPELESS = 2 * STATEMENT_TIMEOUT
 """Seconds after which not even the server can be relied on to end it."""
 
+SHOWN = 3
+"""Rows that an answer names."""
+
 BLOCKED = "select %s = any (pg_blocking_pids(%s))"
 
 
@@ -32,16 +37,35 @@ class Stuck(Exception):
 
 
 class Answer:
-    """What came of a command: refused, or accepted with ``tag`` (``UPDATE 1``) and the ``rows`` it names, if any."""
+    """What came of a command: refused, or accepted with ``tag`` (``UPDATE 1``) and the ``rows`` it names, if any.
 
-    def __init__(self, refusal: Refusal | None, tag: str) -> None:
+    ``returned`` are the rows that it returned, as texts in the order of ``columns``.
+    """
+
+    def __init__(
+        self,
+        refusal: Refusal | None,
+        tag: str,
+        columns: Sequence[str] = (),
+        returned: Sequence[Sequence[str | None]] = (),
+    ) -> None:
         self.refusal = refusal
         self.tag = tag
+        self.columns = columns
+        self.returned = returned
         last = tag.rpartition(" ")[2]
         self.rows = int(last) if last.isdigit() else None
 
     def __str__(self) -> str:
         return str(self.refusal) if self.refusal is not None else self.tag
+
+    @property
+    def words(self) -> str:
+        """With the first rows that it returned."""
+        named = (zip(self.columns, row, strict=True) for row in self.returned[:SHOWN])
+        rows = [", ".join(f"{column} = {shorten(value)}" for column, value in row) for row in named]
+        more = ", …" if len(self.returned) > SHOWN else ""
+        return f"{self}: {', '.join(f'({row})' for row in rows)}{more}" if rows else str(self)
 
 
 class Contender:
@@ -95,22 +119,14 @@ class Contender:
 
         result = self._results[-1]
         if result.status != ExecStatus.FATAL_ERROR:
-            return Answer(None, (result.command_status or b"").decode())
+            columns = [(result.fname(n) or b"").decode() for n in range(result.nfields)]
+            cells = [[result.get_value(row, n) for n in range(result.nfields)] for row in range(result.ntuples)]
+            returned = [[cell.decode() if cell is not None else None for cell in row] for row in cells]
+            return Answer(None, (result.command_status or b"").decode(), columns, returned)
         diag = psycopg.errors.Diagnostic(result)
         if diag.sqlstate is None:
             raise psycopg.OperationalError(f"session {self.name} is gone")
-        refusal = Refusal(
-            sqlstate=diag.sqlstate,
-            schema=diag.schema_name or "",
-            table=diag.table_name or "",
-            column=diag.column_name or "",
-            constraint=diag.constraint_name or "",
-            datatype=diag.datatype_name or "",
-            message=diag.message_primary or "",
-            context=diag.context or "",
-            detail=diag.message_detail or "",
-        )
-        return Answer(of_root(self._catalog, refusal), "")
+        return Answer(of_root(self._catalog, of_diagnostic(diag)), "")
 
 
 class Watcher:

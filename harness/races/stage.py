@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.catalog.model import Catalog
 from harness.probes import Delete, Execute, Insert, Statement, Update, Values
 from harness.probes.disturbance import conflicts, of_error, others
-from harness.probes.statement import condition, identifier, qualified
+from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project.model import TableName
-from harness.races.race import Race, Watch
-from harness.races.sessions import Contender, Watcher
+from harness.races.race import RESULT, SESSIONS, UNSEEN, Race, Watch
+from harness.races.sessions import Answer, Contender, Watcher
 
 if TYPE_CHECKING:
     import psycopg
@@ -100,7 +101,7 @@ class Stage:
                 raise  # not the rows' doing, but another session's
             raise Unplayable(f"the rows before it were refused: {error.diag.message_primary}") from None
         self._used, self._standing = True, [*setup]
-        picture = self.look(watch.sql)
+        picture = UNSEEN if watch.in_the_end else self.look(watch.sql)
         if not watch.bears(picture):
             raise Unplayable(f"before it there was {picture}")
         return picture
@@ -109,6 +110,11 @@ class Stage:
         """The one text of a query, of what is committed."""
         row = self.watcher.connection.execute(query.encode()).fetchone()
         return str(row[0]) if row else "no row"
+
+    def tell(self, results: Mapping[str, Answer]) -> None:
+        """Has the third session know what the last statements of the others returned."""
+        for setting in told(results):
+            self.watcher.connection.execute(setting.encode())
 
     def others(self) -> list[str]:
         """The sessions in the clone that have locks or wait for some, and are none of the stage's."""
@@ -125,7 +131,7 @@ class Stage:
         try:
             for _ in range(3):
                 made.append(self._databases.connect(name))
-            self.a, self.b = (Contender(who, each, self._catalog) for who, each in zip("AB", made[:2], strict=True))
+            self.a, self.b = (Contender(who, each, self._catalog) for who, each in zip(SESSIONS, made[:2], strict=True))
             self.watcher = Watcher(made[2])
         except BaseException:
             for connection in made:
@@ -185,3 +191,10 @@ class Stage:
             return {column: values[column] for column in definition.primary_key}
         kinds = {column.name: column.base_name for column in definition.columns}
         return {column: value for column, value in values.items() if kinds.get(column) not in UNCOMPARABLE}
+
+
+def told(results: Mapping[str, Answer]) -> Iterator[str]:
+    """Statements that put into settings what the last statements of the sessions returned."""
+    for session in SESSIONS:
+        rows = json.dumps(results[session].returned if session in results else [], ensure_ascii=False)
+        yield f"select set_config('harness.{RESULT}_{session.lower()}', {literal(rows).strip()}, false)"

@@ -1,4 +1,4 @@
-"""What a run ends with: the checks that are not proved, those together that are so for the same reason."""
+"""What a run ends with: the checks that are not green, those together that are so for the same reason."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def groups(outcomes: Iterable[Outcome]) -> list[Group]:
     """The groups in the order of their first checks, the broken ones first."""
     found: dict[tuple[Status, str], list[Outcome]] = {}
     for outcome in outcomes:
-        if outcome.status is not Status.PROVED:
+        if not outcome.status.green:
             found.setdefault((outcome.status, _reason(outcome)), []).append(outcome)
     by_status = sorted(found.items(), key=lambda group: _ORDER.index(group[0][0]))
     return [(status, reason, list(map(_line, members))) for (status, reason), members in by_status]

@@ -128,17 +128,25 @@ class Journal:
 
 
 def _facts(outcome: Outcome) -> dict[str, Any]:
-    place = outcome.place
     return {
         **asdict(outcome),
         "status": outcome.status.value,
-        "place": [place.path.as_posix(), place.line, place.column],
+        "place": _position(outcome.place),
+        "shared": _position(outcome.shared) if outcome.shared else None,
     }
+
+
+def _position(place: Place) -> list[Any]:
+    return [place.path.as_posix(), place.line, place.column]
+
+
+def _place(position: list[Any]) -> Place:
+    file, line, column = position
+    return Place(Path(file), line, column)
 
 
 def _outcome(facts: dict[str, Any]) -> Outcome:
     """What :func:`_facts` was made of."""
-    file, line, column = facts["place"]
     examples = (
         Counterexample(
             **{
@@ -153,7 +161,8 @@ def _outcome(facts: dict[str, Any]) -> Outcome:
         **{
             **facts,
             "status": Status(facts["status"]),
-            "place": Place(Path(file), line, column),
+            "place": _place(facts["place"]),
+            "shared": _place(facts["shared"]) if facts["shared"] else None,
             "counterexamples": tuple(examples),
         }
     )

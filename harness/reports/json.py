@@ -6,11 +6,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from harness.errors import Place
 from harness.outcome import Counterexample, Outcome, Status
 from harness.reports import scripts
 from harness.reports.run import Run, Totals
 
-VERSION = 1
+VERSION = 2
 
 
 def render(run: Run, outcomes: Sequence[Outcome], seconds: float) -> str:
@@ -42,11 +43,8 @@ def _check(outcome: Outcome) -> dict[str, Any]:
         "subject": outcome.subject,
         "module": outcome.module,
         "table": outcome.table,
-        "place": {
-            "path": outcome.place.path.as_posix(),
-            "line": outcome.place.line,
-            "column": outcome.place.column,
-        },
+        "place": _place(outcome.place),
+        **({"shared": _place(outcome.shared)} if outcome.shared else {}),
         "status": outcome.status.value,
         "probes": outcome.probes,
         "facts": outcome.facts,
@@ -57,6 +55,10 @@ def _check(outcome: Outcome) -> dict[str, Any]:
         "replay": script.as_posix() if script else None,
         **({"again": outcome.again, "traceback": outcome.traceback} if outcome.status is Status.ERROR else {}),
     }
+
+
+def _place(place: Place) -> dict[str, Any]:
+    return {"path": place.path.as_posix(), "line": place.line, "column": place.column}
 
 
 def _example(example: Counterexample) -> dict[str, Any]:

@@ -15,7 +15,10 @@ _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 
 
 def render(run: Run, outcomes: Sequence[Outcome]) -> str:
-    """The document. Broken is a ``failure``, all else that is not proved an ``error``; its ``type`` is the status."""
+    """The document. Broken is a ``failure``, all else that is not green an ``error``; its ``type`` is the status.
+
+    What is present passes, and has that for a property.
+    """
     suites: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         suites.setdefault(words.heading(outcome), []).append(outcome)
@@ -41,7 +44,10 @@ def _case(suite: ElementTree.Element, classname: str, outcome: Outcome) -> None:
         line=str(outcome.place.line or 1),
         time=f"{outcome.seconds:.3f}",
     )
-    if outcome.status is Status.PROVED:
+    if outcome.status is Status.PRESENT:
+        properties = ElementTree.SubElement(case, "properties")
+        ElementTree.SubElement(properties, "property", name="status", value=outcome.status.value)
+    if outcome.status.green:
         return
     first = next(iter(outcome.counterexamples), None)
     message = outcome.reason if outcome.reason or first is None else f"wanted: {first.wanted}; caught: {first.caught}"

@@ -19,22 +19,26 @@ INDENT = " " * 10
 
 _WORD = {
     Status.PROVED: "proved",
+    Status.PRESENT: "present",
     Status.BROKEN: "BROKEN",
     Status.UNRELIABLE: "UNRELIABLE",
     Status.ERROR: "ERROR",
 }
 _STYLE = {
     Status.PROVED: "green",
+    Status.PRESENT: "cyan",
     Status.BROKEN: "bold red",
     Status.UNRELIABLE: "bold yellow",
     Status.ERROR: "bold magenta",
 }
+_COUNTED = (Status.PROVED, Status.PRESENT, Status.BROKEN, Status.UNRELIABLE)
+"""The verdicts that are counted at the end, also where there is none of them."""
 
 
 class Terminal:
     """Writes to a console. Colours and the progress line are for terminals; a pipe gets plain, unwrapped lines.
 
-    Where it is ``quiet`` nothing is said of checks that are proved.
+    Where it is ``quiet`` nothing is said of checks that are green.
     """
 
     def __init__(self, console: Console, run: Run, *, tracebacks: bool = False, quiet: bool = False) -> None:
@@ -66,7 +70,7 @@ class Terminal:
     def add(self, outcome: Outcome) -> None:
         """One more check."""
         self._totals.add(outcome)
-        if not (self._quiet and outcome.status is Status.PROVED):
+        if not (self._quiet and outcome.status.green):
             self._told(outcome)
         self._progress()
 
@@ -113,10 +117,11 @@ class Terminal:
         from rich.text import Text
 
         label = words.plain(outcome.label)
-        right = _effort(outcome) if outcome.status is Status.PROVED else words.plain(words.where(outcome))
-        label = f"{label}  {right:>{max(0, WIDTH - len(label) - 2)}}"
+        right = _effort(outcome) if outcome.status.green else words.plain(words.where(outcome))
+        word = f"{_WORD[outcome.status]:<6}"
+        label = f"{label}  {right:>{max(0, WIDTH - len(label) + 4 - len(word))}}"
         text = Text("  ")
-        text.append(f"{_WORD[outcome.status]:<6}", _STYLE[outcome.status])
+        text.append(word, _STYLE[outcome.status])
         text.append(f"  {label}".rstrip())
         self._print(text)
 
@@ -135,12 +140,11 @@ class Terminal:
 
 
 def totals(found: Totals, seconds: float) -> str:
-    """``113 proved, 1 broken, 1 unreliable; 6,971 probes and 320 facts in 9.8 s (711 probes/s)``.
+    """``113 proved, 27 present, 1 broken, 1 unreliable; 6,971 probes and 320 facts in 9.8 s (711 probes/s)``.
 
     Errors, which are no verdict, are counted where there are some.
     """
-    counts = {status: count for status, count in found.outcomes.items() if status is not Status.ERROR}
-    verdicts = ", ".join(f"{count:,} {status.value}" for status, count in counts.items())
+    verdicts = ", ".join(f"{found.outcomes[status]:,} {status.value}" for status in _COUNTED)
     if found.outcomes[Status.ERROR]:
         verdicts += f", {words.counted(found.outcomes[Status.ERROR], 'error')}"
     speed = f" ({found.probes / seconds:,.0f} probes/s)" if found.probes and seconds > 0 else ""

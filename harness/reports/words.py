@@ -1,4 +1,4 @@
-"""What is said about a check that is not proved; the command line and the pytest plugin say it alike."""
+"""What is said about a check that is not green; the command line and the pytest plugin say it alike."""
 
 from __future__ import annotations
 
@@ -22,15 +22,18 @@ _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u2
 def lines(outcome: Outcome) -> list[str]:
     """``wanted:``, ``caught:``, the rows, ``replay:``; or ``reason:``; then each ``note:``.
 
-    An error has its ``reason:``, how to see more of it, and what had been found by then.
+    An error has its ``reason:``, how to see more of it, and what had been found by then. Of a shared check it is also
+    said where its text stands.
     """
     return [*_verdict(outcome), *(_labelled("note", plain(note)) for note in outcome.notes)]
 
 
 def _verdict(outcome: Outcome) -> list[str]:
+    told = outcome.shared is not None and (outcome.reason or outcome.counterexamples)
+    shared = [_labelled("shared", str(outcome.shared))] if told else []
     if outcome.status is Status.UNRELIABLE:
-        return [_labelled("reason", plain(outcome.reason or ""))]
-    found = _error(outcome) if outcome.status is Status.ERROR else []
+        return [_labelled("reason", plain(outcome.reason or "")), *shared]
+    found = [*(_error(outcome) if outcome.status is Status.ERROR else []), *shared]
     found += [line for example in outcome.counterexamples[:EXAMPLES] for line in _example(outcome, example)]
     left = len(outcome.counterexamples) - EXAMPLES
     if left > 0:

@@ -19,7 +19,6 @@ from harness.database.connection import Server
 from harness.declarations import read_text
 from harness.describe.sheet import Sheet, short_type
 from harness.kinds import KINDS
-from harness.outcome import Status
 from harness.project.load import load
 from harness.project.model import TableName
 from harness.proving.prover import Effort, Prover
@@ -121,7 +120,7 @@ def proved(server: Server, name: str, texts: dict[str, str], tmp_path: Path) -> 
     return [
         (outcome.name, outcome.reason or "", str(outcome.counterexamples))
         for outcome in outcomes
-        if outcome.status is not Status.PROVED
+        if not outcome.status.green
     ]
 
 
@@ -183,6 +182,27 @@ def test_nothing_is_left_undeclared(adopt: Adopt, database: tuple[Server, str]) 
         connection.execute("alter table t.orders drop constraint no_overlap; drop index t.by_name")
         later = coverage(read(connection), declared)
     assert [what for _, what in later.idle] == ["no constraint no_overlap", "no index by_name"]
+
+
+TRIGGERS = """\
+create schema t;
+create table t.notes (id integer primary key, note text, at timestamptz);
+create function t.touch() returns trigger language plpgsql as $$ begin new.at := now(); return new; end $$;
+create function t.other() returns trigger language plpgsql as $$ begin return new; end $$;
+create trigger touch before update on t.notes for each row execute function t.touch();
+create trigger other before update on t.notes for each row execute function t.other();
+create trigger stray before update on t.notes for each row execute function t.other();
+"""
+OTHER = "  - {trigger: other, on: update, timing: before, function: t.other}\n"
+TOUCH = OTHER.replace("other", "touch") + "  - {touched_on_update: at, trigger: touch}\n"
+
+
+def test_a_trigger_of_which_no_check_says_what_it_does_is_counted_apart(adopt: Adopt) -> None:
+    catalog = adopt(TRIGGERS).catalog
+    (table,) = coverage(catalog, checks(f"table: t.notes\nchecks:\n{OTHER}{TOUCH}")).tables
+    assert table.opaque == ("other",)
+    assert Part("trigger", "stray") in table.undeclared
+    assert not {Part("trigger", "other"), Part("trigger", "touch")} & {*table.undeclared}
 
 
 @pytest.mark.parametrize(

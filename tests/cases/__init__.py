@@ -6,7 +6,7 @@ One folder for each kind; a file holds cases by name. A case has
 ``roles``      roles that have to exist, with ``superuser`` or ``nologin`` … after the name where it matters
 ``check``      a check file to the letter; of its checks those of the folder's kind are proven, the others stand beside
 ``migrations`` for ``rollback``: the files of ``schema/t/``; ``seeds`` those of ``seeds/t/``
-``outcome``    ``proved``; or else
+``outcome``    ``proved``, or ``present`` where only the catalog was asked; or else
 ``broken``     the counterexamples, in order, exact to the letter; or
 ``unreliable`` the reason, exact to the letter
 """

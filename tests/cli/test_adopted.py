@@ -69,7 +69,7 @@ def test_checks_are_proven(theirs: Cli, description: str) -> None:
     done = theirs.run("test", "--profile", "ci")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"{description}, app, shop: 2 migrations, ")
-    assert "3 proved, 0 broken, 0 unreliable" in done.stdout
+    assert "3 proved, 0 present, 0 broken, 0 unreliable" in done.stdout
 
 
 def test_a_selection_is_proven_with_everything_built(theirs: Cli) -> None:
@@ -77,7 +77,7 @@ def test_a_selection_is_proven_with_everything_built(theirs: Cli) -> None:
     theirs.write("seeds/shop/orders.csv", "id,item\n1,1\n")
     done = theirs.run("test", "--profile", "ci", "--select", "shop")
     assert done.returncode == 0, done.stderr
-    assert "1 proved, 0 broken, 0 unreliable" in done.stdout
+    assert "1 proved, 0 present, 0 broken, 0 unreliable" in done.stdout
 
 
 def test_a_selection_is_proven_with_what_is_said_of_everything(theirs: Cli) -> None:
@@ -90,14 +90,14 @@ def test_a_selection_is_proven_with_what_is_said_of_everything(theirs: Cli) -> N
     theirs.write("db/migrations/20240103_guard.sql", f"-- migrate:up\n{guard}\n-- migrate:down\n")
     theirs.write("checks/app/items.yml", CHECKS + "  - rows: {note: [AB, CD]}\n")
     done = theirs.run("test", "--seed", "0", "--select", "shop")
-    assert (done.returncode, "1 proved, 0 broken, 0 unreliable" in done.stdout) == (0, True), done.stdout
+    assert (done.returncode, "1 proved, 0 present, 0 broken, 0 unreliable" in done.stdout) == (0, True), done.stdout
 
 
 def test_a_rule_that_the_migrations_lack_is_broken(theirs: Cli) -> None:
     theirs.replace("db/migrations/20240101_items.sql", " constraint amount_positive check (amount > 0)", "")
     done = theirs.run("test", "--profile", "ci", "--select", "app")
     assert done.returncode == 1
-    assert "1 proved, 1 broken, 0 unreliable" in done.stdout
+    assert "1 proved, 0 present, 1 broken, 0 unreliable" in done.stdout
 
 
 def test_a_migration_that_the_server_refuses(theirs: Cli) -> None:
@@ -123,7 +123,7 @@ def test_rollback_of_another_tools_migrations(theirs: Cli) -> None:
     theirs.write("checks/app/_module.yml", "module: app\nchecks:\n  - rollback: all\n")
     done = theirs.run("test", "--profile", "ci", "--select", "kind:rollback")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 proved, 0 broken" in done.stdout
+    assert "1 proved, 0 present, 0 broken" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -149,4 +149,4 @@ def test_rollback_of_our_own_migrations_stands_on_base(cli: Cli) -> None:
     cli.write("checks/app/_module.yml", "module: app\nchecks:\n  - rollback: all\n")
     done = cli.run("test", "--profile", "ci")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 proved, 0 broken, 0 unreliable" in done.stdout
+    assert "2 proved, 0 present, 0 broken, 0 unreliable" in done.stdout

@@ -18,13 +18,13 @@ SCRIPT = ".harness/repro/app.items.check.items_amount_positive.sql"
 GREEN = """\
 
 app.items
-  proved  columns                                                  4 facts
+  present  columns                                                 4 facts
   proved  not_null amount                                         6 probes
   proved  default amount                                          2 probes
   proved  check items_amount_positive                           116 probes
   proved  primary_key id                                         10 probes
 
-5 proved, 0 broken, 0 unreliable; 134 probes and 8 facts in N s (N probes/s)
+4 proved, 1 present, 0 broken, 0 unreliable; 134 probes and 8 facts in N s (N probes/s)
 """
 RED = """\
 
@@ -41,7 +41,7 @@ app.items
 broken, caught: accepted
   app.items.check.items_amount_positive  checks/app/items.yml:4
 
-0 proved, 1 broken, 0 unreliable; 58 probes and 0 facts in N s (N probes/s)
+0 proved, 0 present, 1 broken, 0 unreliable; 58 probes and 0 facts in N s (N probes/s)
 repeat with: harness test --select app.items.check.items_amount_positive --profile dev --seed 1
 """
 
@@ -104,7 +104,7 @@ def test_unreliable_is_red_with_its_reason(cli: Cli) -> None:
     assert lines[4].split() == ["UNRELIABLE", "check", "items_z", "checks/app/items.yml:7"]
     assert lines[5].startswith("          reason: "), done.stdout
     assert "say `implied_by:`" in lines[5]
-    assert "1 proved, 0 broken, 1 unreliable; " in done.stdout
+    assert "1 proved, 0 present, 0 broken, 1 unreliable; " in done.stdout
 
 
 def test_the_same_seed_says_the_same(cli: Cli) -> None:
@@ -252,7 +252,7 @@ def test_seeds_that_the_schema_refuses_are_broken_and_the_checks_go_on(cli: Cli,
         done = cli.run("test", "--seed", "1", "--workers", workers, "--report", "junit,json")
         assert (done.returncode, done.stderr) == (1, ""), done
         assert SEEDS in done.stdout
-        assert "\n5 proved, 1 broken, 0 unreliable; " in done.stdout
+        assert "\n4 proved, 1 present, 1 broken, 0 unreliable; " in done.stdout
         assert done.stdout.endswith("\nrepeat with: harness test --profile dev --seed 1\n")
         report = json.loads((cli.root / ".harness/reports/report.json").read_text())
         assert report["totals"]["not_tried"] == 0
@@ -275,7 +275,7 @@ def test_each_shard_tells_of_refused_seeds_and_fail_fast_ends_there(cli: Cli) ->
         assert done.returncode == 1
         assert SEEDS.partition("\n\napp.items")[0] in done.stdout
     done = cli.run("test", "--fail-fast")
-    assert "\n0 proved, 1 broken, 0 unreliable; " in done.stdout
+    assert "\n0 proved, 0 present, 1 broken, 0 unreliable; " in done.stdout
     assert "\n5 not tried: --fail-fast\n" in done.stdout
 
 
@@ -314,7 +314,7 @@ create trigger wait before insert on app.items for each row execute function app
     )
     done = cli.run("test", "--seed", "1", "--workers", workers)
     assert (done.returncode, done.stderr) == (1, "")
-    assert "4 proved, 0 broken, 1 unreliable; " in done.stdout
+    assert "3 proved, 1 present, 0 broken, 1 unreliable; " in done.stdout
     reason = "a statement was cancelled that did not end within 0.3 s: insert into "
     assert f'          reason: {reason}"app"."items" ' in done.stdout
     assert f"\nunreliable: {reason}" in done.stdout
@@ -329,7 +329,7 @@ def test_a_role_in_use_is_neither_made_nor_dropped_where_migrations_go_up_and_do
     for _ in range(2):
         done = cli.run("test", "--select", "kind:rollback", "--workers", "1")
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
-        assert "1 proved, 0 broken" in done.stdout
+        assert "1 proved, 0 present, 0 broken" in done.stdout
     with server.connect() as connection:
         assert connection.execute("select to_regrole('harness_cli_reader') is not null").fetchone() == (True,)
     assert "dropped role harness_cli_reader" in cli.run("clean").stdout

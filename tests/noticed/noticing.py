@@ -12,7 +12,7 @@ from harness.database.outside import Confined
 from harness.database.scratch import Workspace, workspace
 from harness.database.seeds import load
 from harness.declarations import Check
-from harness.outcome import Outcome, Status
+from harness.outcome import Outcome
 from harness.project.model import Module, Project
 from harness.proving.prover import Effort, Prover
 
@@ -45,7 +45,7 @@ class Base:
     def is_green(self, check: Check) -> bool:
         """What is red anyway notices nothing."""
         if check.name not in self._green:
-            self._green[check.name] = self.unchanged.prove(check).status is Status.PROVED
+            self._green[check.name] = self.unchanged.prove(check).status.green
         return self._green[check.name]
 
 
@@ -86,7 +86,7 @@ class Bench:
             with Prover(self._declared, self._project, databases, effort) as prover:
                 for check in sorted(self._checks, key=lambda check: _distance(check, mutant)):
                     outcome = prover.prove(check)
-                    if outcome.status is Status.PROVED or not _names(check, outcome, mutant):
+                    if outcome.status.green or not _names(check, outcome, mutant):
                         continue
                     if base.is_green(check):
                         return check.name

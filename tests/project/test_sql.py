@@ -155,6 +155,16 @@ def test_relations_without_a_schema() -> None:
     text = "select $a from result as r, t.result, (select 1 from other) as x"
     assert sql.unqualified(text) == ("result", "other")
     assert sql.tables(text) == (TableName("t", "result"),)
+    assert sql.unqualified("with result as (select 1 from other) select * from result") == ("other",)
+
+
+@pytest.mark.parametrize(
+    "text", ["insert into t values ($a)", "with r as (select 1) update t set a = 1", "delete from t"]
+)
+def test_what_returns_nothing(text: str) -> None:
+    assert sql.returns_nothing(text)
+    assert not sql.returns_nothing(f"{text} returning a")
+    assert not sql.returns_nothing("select t.gone($a)")
 
 
 @pytest.mark.parametrize(

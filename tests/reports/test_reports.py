@@ -20,7 +20,7 @@ from harness.reports import json as json_report
 from harness.reports.run import Run
 from harness.reports.terminal import Terminal
 
-RUN = Run("demo", "embedded PostgreSQL 18.6", "dev", 5, 123, 5)
+RUN = Run("demo", "embedded PostgreSQL 18.6", "dev", 5, 123, 6)
 PROVED = Outcome(
     name="shop.orders.check.total",
     kind="check",
@@ -33,6 +33,9 @@ PROVED = Outcome(
     seconds=0.25,
 )
 FACTS = replace(PROVED, name="shop.rollback.all", kind="rollback", subject="all", table=None, probes=0, facts=1)
+PRESENT = replace(
+    PROVED, name="shop.orders.columns", kind="columns", subject="", status=Status.PRESENT, probes=0, facts=4
+)
 EXAMPLE = Counterexample(
     wanted="'whim' refused by chk_status (23514)",
     caught="accepted",
@@ -72,7 +75,7 @@ ERROR = replace(
     again="harness --debug test --select shop.orders.unique.number --seed 123",
     traceback="Traceback (most recent call last):\n  File \"x\", line 12\x1b[2J\nKeyError: 'number'\n",
 )
-OUTCOMES = [FACTS, PROVED, BROKEN, UNRELIABLE]
+OUTCOMES = [FACTS, PRESENT, PROVED, BROKEN, UNRELIABLE]
 
 TERMINAL = f"""\
 heading
@@ -81,6 +84,7 @@ shop
   proved  rollback all                                              1 fact
 
 shop.orders
+  present  columns                                                 4 facts
   proved  check total                                         1,280 probes
   BROKEN  accepted_values status                  checks/shop/orders.yml:7
           wanted: 'whim' refused by chk_status (23514)
@@ -99,7 +103,7 @@ broken, caught: accepted
 unreliable: no scenario could be built
   shop.orders.row_security.a user sees their own orders, and nobody else's  checks/shop/orders.yml:7
 
-2 proved, 1 broken, 1 unreliable; 1,344 probes and 1 fact in 2.0 s (672 probes/s)
+2 proved, 1 present, 1 broken, 1 unreliable; 1,344 probes and 5 facts in 2.0 s (672 probes/s)
 1 not tried: --fail-fast
 repeat with: harness test
 """
@@ -120,11 +124,11 @@ def test_terminal() -> None:
     assert shown(OUTCOMES) == TERMINAL
 
 
-def test_quiet_says_nothing_of_what_is_proved() -> None:
+def test_quiet_says_nothing_of_what_is_green() -> None:
     lines = TERMINAL.splitlines(keepends=True)
-    kept = [line for line in lines if not line.startswith("  proved")]
+    kept = [line for line in lines if not line.startswith(("  proved", "  present"))]
     assert shown(OUTCOMES, quiet=True) == "".join(kept).replace("\nshop\n\n", "\n")
-    assert shown([PROVED, FACTS], replace(RUN, selected=2), quiet=True).splitlines()[:2] == ["heading", ""]
+    assert shown([PROVED, FACTS, PRESENT], replace(RUN, selected=3), quiet=True).splitlines()[:2] == ["heading", ""]
 
 
 def test_what_is_not_green_is_listed_by_reason_in_the_files_order() -> None:
@@ -157,8 +161,8 @@ def test_a_run_that_is_broken_off_says_what_is_left_and_how_to_go_on() -> None:
     report = Terminal(Console(file=file), RUN)
     report.broken_off([PROVED], 2.0, "interrupted", "harness test --resume")
     assert file.getvalue().splitlines()[-3:] == [
-        "1 proved, 0 broken, 0 unreliable; 1,280 probes and 0 facts in 2.0 s (640 probes/s)",
-        "4 not tried: interrupted",
+        "1 proved, 0 present, 0 broken, 0 unreliable; 1,280 probes and 0 facts in 2.0 s (640 probes/s)",
+        "5 not tried: interrupted",
         "go on with: harness test --resume",
     ]
 
@@ -166,6 +170,7 @@ def test_a_run_that_is_broken_off_says_what_is_left_and_how_to_go_on() -> None:
 def test_terminal_colours_the_verdicts() -> None:
     text = shown(OUTCOMES, terminal=True)
     assert "\x1b[32mproved\x1b[0m" in text
+    assert "\x1b[36mpresent\x1b[0m" in text
     assert "\x1b[1;31mBROKEN\x1b[0m" in text
 
 
@@ -195,7 +200,9 @@ TRACEBACK_LINES = """\
             File "x", line 12\\x1b[2J
           KeyError: 'number'
 """
-ERROR_TOTALS = "1 proved, 0 broken, 0 unreliable, 1 error; 1,283 probes and 0 facts in 2.0 s (642 probes/s)\n"
+ERROR_TOTALS = (
+    "1 proved, 0 present, 0 broken, 0 unreliable, 1 error; 1,283 probes and 0 facts in 2.0 s (642 probes/s)\n"
+)
 
 
 def test_terminal_shows_what_to_report_of_an_error() -> None:
@@ -251,6 +258,17 @@ def test_steps_of_two_sessions() -> None:
     assert document["checks"][0]["counterexamples"][0]["steps"] == ["1 A: begin", long, "3 A: commit"]
 
 
+def test_where_the_text_of_a_shared_check_stands() -> None:
+    shared = Place(Path("project.yml"), 12, 9)
+    broken, unreliable = (replace(each, shared=shared) for each in (BROKEN, UNRELIABLE))
+    for each in (broken, unreliable):
+        assert "shared: project.yml:12:9" in words.lines(each)
+    assert words.lines(replace(PROVED, shared=shared)) == []
+    found = json.loads(json_report.render(RUN, [broken, PROVED], 1.0))["checks"]
+    assert found[0]["shared"] == {"path": "project.yml", "line": 12, "column": 9}
+    assert "shared" not in found[1]
+
+
 def test_nothing_in_a_value_moves_the_cursor() -> None:
     rows = (("shop.orders", {"note": "a  b\n\x1b[2J\u202e", "gone": None}),)
     lines = words.lines(replace(BROKEN, counterexamples=(Counterexample("two\nlines", "\x07", rows),)))
@@ -261,25 +279,26 @@ def test_junit() -> None:
     root = ElementTree.fromstring(junit.render(RUN, OUTCOMES))
     assert root.attrib == {
         "name": "demo",
-        "tests": "4",
+        "tests": "5",
         "failures": "1",
         "errors": "1",
         "skipped": "0",
-        "time": "1.000",
+        "time": "1.250",
     }
-    assert [(suite.get("name"), suite.get("tests")) for suite in root] == [("shop", "1"), ("shop.orders", "3")]
+    assert [(suite.get("name"), suite.get("tests")) for suite in root] == [("shop", "1"), ("shop.orders", "4")]
     properties = {each.get("name"): each.get("value") for each in root[0].iter("property")}
     assert properties == {"server": "embedded PostgreSQL 18.6", "profile": "dev", "seed": "123"}
     cases = list(root.iter("testcase"))
-    assert cases[1].attrib == {
+    assert cases[2].attrib == {
         "name": "shop.orders.check.total",
         "classname": "shop.orders",
         "file": "checks/shop/orders.yml",
         "line": "7",
         "time": "0.250",
     }
-    assert [[child.tag for child in case] for case in cases] == [[], [], ["failure"], ["error"]]
-    failure, error = cases[2][0], cases[3][0]
+    assert [[child.tag for child in case] for case in cases] == [[], ["properties"], [], ["failure"], ["error"]]
+    assert [each.attrib for each in cases[1][0]] == [{"name": "status", "value": "present"}]
+    failure, error = cases[3][0], cases[4][0]
     assert failure.attrib == {
         "message": "wanted: 'whim' refused by chk_status (23514); caught: accepted",
         "type": "broken",
@@ -295,23 +314,24 @@ def test_json() -> None:
     document = json.loads(json_report.render(RUN, OUTCOMES, 2.0))
     checks = document.pop("checks")
     assert document == {
-        "version": 1,
+        "version": 2,
         "project": "demo",
         "server": "embedded PostgreSQL 18.6",
         "profile": {"name": "dev", "scenarios": 5},
         "seed": 123,
         "totals": {
             "proved": 2,
+            "present": 1,
             "broken": 1,
             "unreliable": 1,
             "error": 0,
             "not_tried": 1,
             "probes": 1344,
-            "facts": 1,
+            "facts": 5,
             "seconds": 2.0,
         },
     }
-    assert checks[2] == {
+    assert checks[3] == {
         "name": "shop.orders.accepted_values.status",
         "kind": "accepted_values",
         "subject": "status",
@@ -339,7 +359,7 @@ def test_json() -> None:
         ],
         "replay": ".harness/repro/shop.orders.accepted_values.status.sql",
     }
-    assert [check["replay"] for check in checks] == [None, None, checks[2]["replay"], None]
+    assert [check["replay"] for check in checks] == [None, None, None, checks[3]["replay"], None]
 
 
 anything = st.text(st.characters(codec=None))

@@ -51,6 +51,8 @@ select
     k.condeferrable as deferrable,
     k.condeferred as deferred,
     k.convalidated and coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) as validated,
+    -- conenforced is new in 18.
+    coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) as enforced,
     pg_catalog.obj_description(k.oid, 'pg_constraint') as comment
 from pg_catalog.pg_constraint as k
 inner join pg_catalog.pg_class as c on c.oid = k.conrelid

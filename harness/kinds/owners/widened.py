@@ -33,8 +33,8 @@ def _views(subject: Subject, role: str, commands: Sequence[str]) -> Iterator[Fac
         if view.materialized:
             yield Fact(f"materialized view {view.name} out of reach of {role}", f"{view.name}: {reach}")
         else:
-            wanted = f"view {view.name} with security_invoker"
-            yield Fact(wanted, wanted if view.security_invoker else f"without it, and {reach}")
+            option = "with security_invoker" if view.security_invoker else f"without it, and {reach}"
+            yield Fact(f"view {view.name} with security_invoker", f"view {view.name} {option}")
 
 
 def _may(subject: Subject, role: str, view: str, command: str) -> bool:
@@ -51,5 +51,8 @@ def _functions(subject: Subject, role: str) -> Iterator[Fact]:
         # Who writes to a table fires its triggers, whether or not it may call their functions.
         called = subject.roles.on_schema(role, function.schema) and subject.roles.may_execute(role, function.signature)
         if called or function.signature in fired:
-            wanted = f"function {function.signature} with a search_path of its own"
-            yield Fact(wanted, wanted if function.pinned else "security definer with that of its caller")
+            path = "a search_path of its own" if function.pinned else "that of its caller, and security definer"
+            yield Fact(
+                f"function {function.signature} with a search_path of its own",
+                f"function {function.signature} with {path}",
+            )

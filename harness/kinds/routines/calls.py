@@ -8,23 +8,21 @@ from dataclasses import dataclass
 
 from harness.kinds.base import Subject, one_line, shorten
 from harness.kinds.routines.given import Given, Value
+from harness.kinds.routines.results import Results, asks, typed
 from harness.probes import Accepted, Execute, Probe, Refused, Then
-from harness.probes.statement import identifier
 from harness.project import sql
-
-RESULT = "result"
-"""The relation by which queries know the rows of the last call."""
 
 
 @dataclass(frozen=True)
 class Calls:
-    """Statements with variables. ``types`` are those of the variables, ``result`` are the columns of the last one."""
+    """Statements with variables. ``types`` are those of the variables, ``results`` is what queries may ask for."""
 
     before: Mapping[str, Sequence[str]]
     call: Sequence[str]
     then: Sequence[str]
     types: Mapping[str, str]
-    result: Sequence[tuple[str, str]]
+    results: Results
+    commits: bool
 
     @classmethod
     def of(
@@ -34,8 +32,10 @@ class Calls:
         before: Mapping[str, Sequence[str]],
         call: Sequence[str],
         then: Sequence[str],
+        at_once: bool,
+        commits: bool,
     ) -> Calls:
-        """Raises ``psycopg.Error`` if the database does not know what is called."""
+        """Raises ``psycopg.Error`` if the database does not know what is called, and :class:`Unreliable`."""
         types: dict[str, str] = {}
         for row in given:
             table = subject.catalog.table(row.table)
@@ -43,12 +43,11 @@ class Calls:
                 types.setdefault(name, table.column(column).type)
         for name, expressions in before.items():
             # One type for all of them: NULL takes that of the others.
-            tried = "\nunion all ".join(f"select ({_typed(each, types)}\n)" for each in expressions)
+            tried = "\nunion all ".join(f"select ({typed(each, types)}\n)" for each in expressions)
             types[name] = subject.oracle.described(tried)[0][1]
-        result: list[tuple[str, str]] = []
-        for each in call:
-            result = subject.oracle.described(_typed(each, types)) if _is_query(each) else []
-        return cls(before, call, then, types, result)
+        for each in filter(_is_query, call):
+            subject.oracle.described(typed(each, types))
+        return cls(before, call, then, types, Results.of(subject, call, then, types, at_once), commits)
 
     def probes(
         self, values: Mapping[str, Value], settings: Mapping[str, str], refused: Refused | None
@@ -74,17 +73,18 @@ class Calls:
         known = {name: shorten(value.text) for name, value in values.items()}
         known |= {name: each for name, each in chosen.items() if len(self.before[name]) > 1}
         of_choice = "".join(f", ${name} = {each}" for name, each in known.items() if name in chosen)
-        words = _Words(self.call, settings, known)
+        words = _Words(self.call, settings, known, self.commits)
 
         def probe(count: int, wanted: Accepted | Refused, aspect: str, query: str | None = None) -> Probe:
             statements, then = calls[:count], None
             if query is not None:
-                asks = RESULT in sql.unqualified(query) and bool(self.result)
-                statements[-1] = _remembered(statements[-1]) if asks else statements[-1]
-                asked = f"select ({sql.bind(query, bound)}\n)::text"
-                then = Then(f"{self._remembered} {asked}" if asks else asked, "true", one_line(query))
+                results = self.results if asks(query) else Results()
+                statements = results.remembering(statements)
+                asked = f"{results.relations()}select ({sql.bind(query, bound)}\n)::text"
+                then = Then(asked, "true", one_line(query))
+            *ahead, last = statements
             return Probe(
-                Execute(";\n".join(statements)),
+                Execute(last if self.commits else ";\n".join(statements)),
                 wanted,
                 f"{aspect}{of_choice}",
                 words.of(count),
@@ -92,6 +92,7 @@ class Calls:
                 then,
                 "; ".join(before) or None,
                 unmasked=True,
+                ahead=tuple(map(Execute, ahead)) if self.commits else None,
             )
 
         if refused is not None:
@@ -103,48 +104,32 @@ class Calls:
         for query in self.then:
             yield probe(len(calls), Accepted(), query, query)
 
-    @property
-    def _remembered(self) -> str:
-        """The rows of the last call as a relation for the query that follows."""
-        columns = ", ".join(f"{identifier(name)} {kind}" for name, kind in self.result)
-        rows = f"jsonb_to_recordset(current_setting('harness.{RESULT}')::jsonb) as ({columns})"
-        return f"with {RESULT} as (select * from rows from ({rows}) with ordinality)"
-
 
 @dataclass(frozen=True)
 class _Words:
-    """Calls for a report, with who sends them and what their variables stand for."""
+    """Calls for a report, with who sends them, what their variables stand for and whether each is committed."""
 
     call: Sequence[str]
     settings: Mapping[str, str]
     known: Mapping[str, str]
+    commits: bool
 
     def of(self, count: int) -> str:
         calls = self.call[:count]
         role = f" as {self.settings['role']}" if "role" in self.settings else ""
         named = {name for each in calls for name in sql.variables(each)}
         stand = ", ".join(f"${name} = {each}" for name, each in self.known.items() if name in named)
-        return f"{one_line('; '.join(calls))}{role}{f' with {stand}' if stand else ''}:"
+        sent = [f"begin; {each}; commit" if self.commits and not sql.is_call(each) else each for each in calls]
+        return f"{one_line('; '.join(sent))}{role}{f' with {stand}' if stand else ''}:"
 
 
 def _keep(name: str, expression: str) -> str:
     """Works out a value ahead of the call; in an array, for a setting holds no NULL."""
-    return f"select set_config('harness.before_{name}', jsonb_build_array(({expression}\n)::text)::text, true)"
+    return f"select set_config('harness.before_{name}', jsonb_build_array(({expression}\n)::text)::text, false)"
 
 
 def _kept(name: str, kind: str) -> str:
     return f"(current_setting('harness.before_{name}')::jsonb ->> 0)::{kind}"
-
-
-def _remembered(query: str) -> str:
-    """The query, and its rows in a setting: what the role reads travels so to the owner who looks at it."""
-    rows = f"select jsonb_agg(to_jsonb(harness_r)) from (\n{query}\n) as harness_r"
-    return f"select set_config('harness.{RESULT}', coalesce(({rows}), '[]')::text, true)"
-
-
-def _typed(text: str, types: Mapping[str, str]) -> str:
-    """The text with its variables as NULLs of their types: enough to be parsed."""
-    return sql.bind(text, {name: f"null::{kind}" for name, kind in types.items()})
 
 
 def _is_query(text: str) -> bool:

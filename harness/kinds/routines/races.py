@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from harness.kinds._races import found
 from harness.kinds.base import one_line
 from harness.kinds.routines.given import Value
+from harness.kinds.routines.results import Results
 from harness.probes import Execute, Refused, Statement
 from harness.probes.statement import literal
 from harness.project import sql
@@ -22,6 +23,7 @@ def races(
     call: Sequence[str],
     then: Sequence[str],
     refused: Refused | None,
+    results: Results,
 ) -> Races:
     """The last call in one session, those before it in another."""
     bound = {name: value.sql for name, value in values.items()}
@@ -30,7 +32,8 @@ def races(
     if refused is not None:
         watch = Watch(f"select {literal(BOTH).strip()}", f"one of them {refused}", lambda *_: False, in_the_end=True)
     else:
-        watch = Watch(_untrue(then, bound), "what should hold then does", in_the_end=True)
+        query = _untrue(then, bound, results)
+        watch = Watch(query, "what should hold then does", in_the_end=True, results=bool(results.each))
     race = Race(
         "the calls",
         f"{'; '.join(before)} and {after}",
@@ -44,12 +47,13 @@ def races(
     return Races(tuple(setup), (race,))
 
 
-def _untrue(queries: Sequence[str], bound: Mapping[str, str]) -> str:
+def _untrue(queries: Sequence[str], bound: Mapping[str, str], results: Results) -> str:
     """A query for those of some queries that are not true, with what they are."""
     if not queries:
         return f"select {literal(NOTHING).strip()}"
     rows = ", ".join(f"({literal(one_line(each)).strip()}, ({sql.bind(each, bound)}\n)::text)" for each in queries)
     answers = f"(values {rows}) as harness_t (query, answer)"
     return found(
-        f"select query || ': ' || coalesce(answer, 'null') as found from {answers} where answer is distinct from 'true'"
+        f"{results.relations(received=True)}select query || ': ' || coalesce(answer, 'null') as found from {answers}"
+        " where answer is distinct from 'true'"
     )

@@ -1,0 +1,40 @@
+"""When a session is replaced by a new one: a custom setting that was ever set stays in it, empty.
+
+Neither ROLLBACK nor RESET nor DISCARD ALL brings back the state in which ``current_setting(…, true)`` is NULL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import psycopg
+
+NEVER_SET = "select array(select name from unnest(%s::text[]) as t (name) where current_setting(name, true) is null)"
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """How a new session is had, and the custom ``settings`` that may be set in one.
+
+    ``untold`` if there may be others, whose names nobody can tell.
+    """
+
+    connect: Callable[[], psycopg.Connection[Any]]
+    settings: tuple[str, ...]
+    untold: bool = False
+
+    def seen_from(self, connection: psycopg.Connection[Any]) -> Renewal:
+        """Without the settings that a new session has already: those of the server, the database or the role."""
+        return replace(self, settings=_never_set(connection, self.settings))
+
+    def due(self, connection: psycopg.Connection[Any]) -> bool:
+        """Whether one of the settings was, or may have been, set in a session."""
+        return self.untold or (bool(self.settings) and _never_set(connection, self.settings) != self.settings)
+
+
+def _never_set(connection: psycopg.Connection[Any], settings: tuple[str, ...]) -> tuple[str, ...]:
+    row = connection.execute(NEVER_SET.encode(), [list(settings)]).fetchone()
+    return tuple(row[0]) if row else ()

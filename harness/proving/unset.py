@@ -1,0 +1,71 @@
+"""The two states in which production has a setting that nobody set: never set, and left empty.
+
+A pooled connection that served somebody with claims has ``''`` where a new one has NULL: a policy that casts it to a
+type without such a value fails for the one and not for the other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from hypothesis import strategies as st
+
+from harness.catalog.model import Catalog
+from harness.declarations import Check
+from harness.kinds.base import Begun
+from harness.probes import Probe, Scenario
+
+OWN = "harness."
+_SET = re.compile(r"set_config\(\s*\\?'([\w.]+)|\bset\s+(?:local\s+|session\s+)?(\w+\.[\w.]+)", re.IGNORECASE)
+
+
+def ever_set(declared: Iterable[Check], catalog: Catalog) -> tuple[str, ...]:
+    """The custom settings that the checks or the code of the database may set."""
+    said = (name for check in declared for found in _SET.findall(repr(check.rule)) for name in found)
+    code = (each.name or "" for each in catalog.settings)
+    return _custom([*_claimed(declared), *said, *code])
+
+
+def left(declared: Iterable[Check], catalog: Catalog) -> tuple[str, ...]:
+    """The custom settings that somebody may have left empty for who comes next, and that mean something to anybody."""
+    return _custom([*_claimed(declared), *(each.name or "" for each in catalog.settings if each.read)])
+
+
+def _claimed(declared: Iterable[Check]) -> list[str]:
+    return [name for check in declared for name in check.rule.settings()]
+
+
+def _custom(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({each.lower() for each in names if "." in each and not each.startswith(OWN)}))
+
+
+def in_both_states(
+    stated: st.SearchStrategy[Scenario] | Begun | None, settings: Sequence[str]
+) -> st.SearchStrategy[Scenario] | Begun | None:
+    """The same scenarios, in which a role that asks without claims does so in either state."""
+    if stated is None or not settings:
+        return stated
+    names = tuple(settings)
+    if isinstance(stated, Begun):
+        build = stated.build
+        return replace(stated, build=lambda pair: _twice(build(pair), names))
+    return stated.map(lambda scenario: _twice(scenario, names))
+
+
+def _twice(scenario: Scenario, names: tuple[str, ...]) -> Scenario:
+    first = tuple(
+        replace(each, never_set=names) if isinstance(each, Probe) and _without_claims(each) else each
+        for each in scenario.probes
+    )
+    again = (
+        replace(each, never_set=(), left_empty=names, aspect=f"{each.aspect} with settings left empty")
+        for each in first
+        if isinstance(each, Probe) and each.never_set
+    )
+    return replace(scenario, probes=(*first, *again))
+
+
+def _without_claims(probe: Probe) -> bool:
+    return "role" in probe.settings and not any("." in name for name in probe.settings)

@@ -1,0 +1,95 @@
+"""What comes of a check does not hang on which others were proved before it in the same sessions."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from harness.database.connection import Server
+from harness.declarations import Check
+from harness.outcome import Outcome, Status
+from harness.workbench import Options, Workbench
+
+ROOT = Path(__file__).parents[2]
+ORDERS = 10
+SCHEMA = """\
+create schema t;
+create table t.marks (id integer primary key, body text not null);
+create function t.mark() returns trigger language plpgsql as $$
+begin perform {sets}; return new; end $$;
+create trigger mark before insert on t.marks for each row execute function t.mark();
+create table t.unmarked (id integer primary key, body text not null constraint worded check (body <> ''));
+create function t.unmarked() returns trigger language plpgsql as $$
+begin
+    if current_setting('app.mark', true) is not null then raise 'marked'; end if;
+    return new;
+end $$;
+create trigger unmarked before insert on t.unmarked for each row execute function t.unmarked();
+"""
+CHECKS = {
+    "marks": "table: t.marks\nchecks:\n  - primary_key: [id]\n",
+    "unmarked": "table: t.unmarked\nchecks:\n  - primary_key: [id]\n  - check: body <> ''\n    constraint: worded\n",
+}
+
+
+@pytest.mark.parametrize(
+    "sets",
+    ["set_config('app.mark', 'x', true)", "set_config(concat('app.', 'mark'), 'x', true)"],
+    ids=["by its name", "by a name that is worked out"],
+)
+def test_a_setting_of_the_schema_is_not_left_to_another_check(sets: str, server: Server, tmp_path: Path) -> None:
+    files = {"schema.sql": SCHEMA.format(sets=sets)} | {f"checks/t/{name}.yml": CHECKS[name] for name in CHECKS}
+    files["project.yml"] = "name: t\nmodules: {t: {}}\nmigrations: {path: schema.sql, layout: files}\n"
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with closing(_bench(tmp_path, server)) as bench:
+        alone = {each.name: _came(each) for check in bench.checks for each in _proved(tmp_path, server, [check])}
+        assert {status for status, _, _ in alone.values()} == {Status.PROVED}, alone
+        # In one session after the other, as many as there are orders.
+        for order in itertools.permutations(bench.checks):
+            assert {each.name: _came(each) for each in map(bench.prove, order)} == alone
+
+
+@pytest.mark.nightly
+def test_the_systems_in_any_order(server: Server) -> None:
+    with closing(_bench(ROOT, server)) as bench:
+        checks = list(bench.checks)
+        first = {check.name: _came(bench.prove(check)) for check in checks}
+        for number in range(ORDERS):
+            random.Random(number).shuffle(checks)
+            assert {check.name: _came(bench.prove(check)) for check in checks} == first, f"order {number}"
+
+
+@pytest.mark.nightly
+def test_the_systems_one_by_one(server: Server) -> None:
+    """Those that ask as somebody, and some of the others, each in a session that proved nothing before."""
+    from harness.proving.prover import Prover
+
+    with closing(_bench(ROOT, server)) as bench:
+        every = [check for check in bench.checks if check.rule.roles() or check.rule.settings()]
+        some = random.Random(0).sample(bench.checks, 100)
+        for check in dict.fromkeys([*every, *some]):
+            with Prover(bench.checks, bench.project, bench._workspace, bench.effort) as prover:
+                assert _came(prover.prove(check)) == _came(bench.prove(check)), check.name
+
+
+def _bench(project: Path, server: Server) -> Workbench:
+    return Workbench(project, Options(target=make_conninfo(**server.conninfo), seed=1))
+
+
+def _proved(project: Path, server: Server, checks: Sequence[Check]) -> list[Outcome]:
+    with closing(_bench(project, server)) as bench:
+        named = {check.name for check in checks}
+        return [bench.prove(check) for check in bench.checks if check.name in named]
+
+
+def _came(outcome: Outcome) -> tuple[Any, ...]:
+    return outcome.status, outcome.reason, [(each.wanted, each.caught) for each in outcome.counterexamples]
