@@ -70,7 +70,7 @@ def _run(root: Path, arguments: Sequence[str]) -> tuple[str, float]:
 def _told(report: dict[str, Any], seconds: float) -> int:
     counts = Counter(check["status"] for check in report["checks"])
     probes = sum(check["probes"] for check in report["checks"])
-    listed = ", ".join(f"{counts[status]:,} {status}" for status in ("proved", "broken", "unreliable"))
+    listed = ", ".join(f"{counts[status]:,} {status}" for status in ("proved", "present", "broken", "unreliable"))
     print(f"  tested in {seconds:.1f} s: {len(report['checks']):,} checks, {probes:,} probes: {listed}")
     for check in report["checks"]:
         if check["status"] == "broken":

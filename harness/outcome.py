@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.errors import Place
@@ -26,6 +27,10 @@ class Status(enum.Enum):
     def green(self) -> bool:
         """Whether nothing is to be done about it."""
         return self in (Status.PROVED, Status.PRESENT)
+
+    def worse_than(self, other: Status) -> bool:
+        order = list(Status)
+        return order.index(self) > order.index(other)
 
 
 @dataclass(frozen=True)
@@ -77,3 +82,32 @@ class Outcome:
     def label(self) -> str:
         """How a report names it: ``accepted_values trigger_type``."""
         return f"{self.kind} {self.subject}".strip()
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Which outcomes make a run fail: those that are not green, if nothing else is said.
+
+    ``baseline`` has the statuses of an earlier run, by the names of its checks: what is no worse than there does not
+    fail. ``fail_on`` is the status from which on a check fails.
+    """
+
+    baseline: Mapping[str, Status] = field(default_factory=dict)
+    fail_on: Status = Status.UNRELIABLE
+
+    def fails(self, outcome: Outcome) -> bool:
+        before = self.baseline.get(outcome.name)
+        if before is None:
+            return not self.fail_on.worse_than(outcome.status)
+        # What was proved and is only present now is worse, too.
+        least = Status.PRESENT if self.fail_on is Status.UNRELIABLE else self.fail_on
+        return outcome.status.worse_than(before) and not least.worse_than(outcome.status)
+
+    def knows(self, outcome: Outcome) -> bool:
+        """Whether it is not green, and no worse than in the baseline. An error is none of what can be known."""
+        before = self.baseline.get(outcome.name)
+        settled = outcome.status.green or outcome.status is Status.ERROR
+        return before is not None and not settled and not outcome.status.worse_than(before)
+
+
+STRICT = Gate()

@@ -18,6 +18,7 @@ from harness import workbench
 from harness.catalog.model import Catalog, Column, Missing, Table
 from harness.errors import ProjectError
 from harness.generation.draft import Draft
+from harness.generation.groups import Grouping
 from harness.generation.lineage import joined
 from harness.generation.pools import Pools
 from harness.generation.room import added
@@ -140,7 +141,8 @@ def _definition(bench: workbench.Workbench, name: TableName, fixed: Mapping[str,
         own = draft.row(name, texts)
         inserts = added(draft, draft.inserts)
         parents = tuple(_row(catalog.table(insert.table), insert.values) for insert in inserts)
-        return _row(table, own, parents, joined(inserts, draft.rings, draft.silent, draft.cleared))
+        setup = joined(inserts, draft.rings, draft.silent, draft.cleared)
+        return _row(table, own, parents, (*Grouping(draft, pools).stand(setup),))
 
     return drawn()
 

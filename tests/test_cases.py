@@ -209,6 +209,7 @@ SHOWN = {
     ("routine", "marks_a_day_early"): ["f"],
     ("routine", "refuses_at_once"): ["ERROR:  closed already"],
     ("row_security", "an_empty_setting_is_cast"): ['invalid input syntax for type uuid: ""'],
+    ("row_security", "a_row_that_is_seen_only_once_it_is_there"): ["new row violates row-level security policy"],
     ("row_security", "changed_without_looking"): ["UPDATE 3", "3 rows, not the 1"],
     ("row_security", "everybody_sees_everything"): ["3 rows, not the 1"],
     ("row_security", "writes_that_nobody_declared"): ["UPDATE 1"],

@@ -106,6 +106,11 @@ class Constraint:
     enforced: bool
     comment: str | None
 
+    @property
+    def inherited(self) -> bool:
+        """Whether tables that inherit have it, too: keys they never do, CHECKs unless they say NO INHERIT."""
+        return self.type == "c" and not self.definition.endswith(" NO INHERIT")
+
 
 @dataclass(frozen=True)
 class Index:
@@ -304,23 +309,25 @@ class View:
 
 @dataclass(frozen=True)
 class Definer:
-    """A function that runs with its owner's rights; ``pinned`` if names in it do not depend on its caller's path."""
+    """A function that runs with its owner's rights; ``pinned`` if names in it do not depend on its caller's path.
+
+    ``fires`` if it is one of triggers, which nobody calls.
+    """
 
     schema: str
     signature: str
     owner: str
     pinned: bool
+    fires: bool = False
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A custom setting that code of the database names, or one that it sets by a name it works out (``None``).
-
-    ``read`` if that is by ``current_setting``.
-    """
+    """A custom setting that code of the database reads or sets; ``None`` is one whose name it works out."""
 
     name: str | None
     read: bool
+    set: bool
 
 
 @dataclass(frozen=True)
@@ -328,7 +335,7 @@ class Catalog:
     """All tables outside the system's and the ledger's schemas. ``version`` is ``server_version_num``.
 
     ``settings`` are those that its code may set or read. ``roots`` leads from a partition and the name of one of its
-    constraints to the root's.
+    constraints to the root's, ``heirs`` from a table to all that inherit from it.
     """
 
     version: int
@@ -337,6 +344,7 @@ class Catalog:
     definers: tuple[Definer, ...] = ()
     roots: Mapping[tuple[TableName, str], tuple[TableName, str]] = field(default_factory=dict)
     settings: tuple[Setting, ...] = ()
+    heirs: Mapping[TableName, tuple[TableName, ...]] = field(default_factory=dict)
 
     def root(self, table: TableName, constraint: str) -> tuple[TableName, str]:
         """The table that was partitioned, and its name for the constraint; what is no partition stays as it is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -49,6 +49,7 @@ def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalo
         rows = _rows(connection, "tables", ledger)
         partitions = _rows(connection, "partitions", ledger)
         views = _views(_rows(connection, "views", ledger))
+        heirs = _heirs(_rows(connection, "heirs", ledger))
         definers = tuple(Definer(**row) for row in _rows(connection, "definers", ledger))
         settings = tuple(Setting(**row) for row in _rows(connection, "settings", ledger))
     tables = {}
@@ -66,7 +67,15 @@ def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalo
             **row,
         )
     roots = MappingProxyType(_roots(partitions))
-    return Catalog(connection.info.server_version, MappingProxyType(tables), views, definers, roots, settings)
+    return Catalog(connection.info.server_version, MappingProxyType(tables), views, definers, roots, settings, heirs)
+
+
+def _heirs(rows: list[dict[str, Any]]) -> Mapping[TableName, tuple[TableName, ...]]:
+    found: dict[TableName, tuple[TableName, ...]] = {}
+    for row in rows:
+        name = _table_name(row)
+        found[name] = (*found.get(name, ()), TableName(row["heir_schema"], row["heir_table"]))
+    return MappingProxyType(found)
 
 
 def _views(rows: list[dict[str, Any]]) -> tuple[View, ...]:

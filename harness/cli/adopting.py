@@ -225,7 +225,7 @@ def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Fille
     if filled.search_path:
         click.echo(f"functions name things without a schema: search_path is {', '.join(filled.search_path)}")
     _list_unfilled(filled)
-    click.echo(f"wrote {counted(len(paths), 'file')}; now prove them: harness test")
+    click.echo(f"wrote {counted(len(paths), 'file')}; now prove them: harness test --baseline baseline.json")
 
 
 def _list_lost(lost: Mapping[TableName, Lost]) -> bool:

@@ -13,9 +13,12 @@ DIRECTORY = Path(".harness", "schemas")
 
 
 def text(name: str) -> str:
-    """The schema of ``checks`` files or of ``project`` as JSON."""
+    """The schema of ``checks`` files, of ``project`` or of ``report`` as JSON."""
     from harness.project import json_schema
+    from harness.reports.schema import report_schema
 
+    if name == "report":
+        return json.dumps(report_schema(), indent=2) + "\n"
     if name == "project":
         return json.dumps(json_schema.project_schema(), indent=2) + "\n"
     from harness.kinds import KINDS

@@ -9,7 +9,7 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from harness import files
 from harness.cli import interrupts
 from harness.cli.common import CLEAN, COULD_NOT_RUN, FINDINGS, debugging, load_project, open_target, target_option
 from harness.errors import HarnessError, ProjectError
-from harness.outcome import Outcome, Status
+from harness.outcome import Gate, Outcome, Status
 from harness.reports.words import counted
 from harness.workbench import default_profile
 
@@ -88,9 +88,19 @@ class _Shards(click.ParamType):  # type: ignore[type-arg]
     "--profile", metavar="NAME", help="How hard to try: dev, ci, nightly.  [default: dev; ci where CI is set]"
 )
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Repeat the run that said this number.")
-@click.option("--fail-fast", is_flag=True, help="Stop at the first check that is not green.")
+@click.option(
+    "--baseline", metavar="FILE", help="Fail only where it is worse than in this report; write it if it is not there."
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice([Status.BROKEN.value, Status.UNRELIABLE.value]),
+    default=Status.UNRELIABLE.value,
+    show_default=True,
+    help="What exits with 1; errors exit with 2 in any case.",
+)
+@click.option("--fail-fast", is_flag=True, help="Stop at the first check that fails.")
 @click.option("--resume", is_flag=True, help="Go on with the run that was interrupted.")
-@click.option("--quiet", is_flag=True, help="Say nothing of checks that are green.")
+@click.option("--quiet", is_flag=True, help="Say nothing of checks that are green or known.")
 @click.option("--workers", type=_Workers(), default="auto", metavar="N|auto", help="Processes.  [default: auto]")
 @click.option("--scheduler", metavar="ADDRESS", help="Prove on the workers of a Dask cluster, tcp://host:8786.")
 @click.option("--shard", type=_Shards(), metavar="I/N", help="Only the I-th of N parts that take equally long.")
@@ -103,6 +113,9 @@ def test(**given: Any) -> int:
 
     Works in scratch databases that are dropped afterwards; the target's own database is never touched. With
     --select they hold the modules of those checks, and the modules these depend on, and no others.
+
+    With --baseline a check fails if it is worse than in that report (proved > present > unreliable > broken > error),
+    or new and not green. What is known is told apart.
 
     The outcomes are the same however many workers there are, and all shards together have those of the whole run.
     """
@@ -119,6 +132,8 @@ class _Asked:
     exclude: tuple[str, ...]
     profile: str | None
     seed: int | None
+    baseline: str | None
+    fail_on: str
     fail_fast: bool
     resume: bool
     quiet: bool
@@ -166,7 +181,7 @@ class _Chosen:
 
 
 def _prove(project: Project, asked: _Asked) -> int:
-    from harness.cli import workers
+    from harness.cli import baselines, workers
     from harness.cli.progress import Progress
     from harness.database.scratch import workspace
     from harness.proving import draws, seeding
@@ -175,6 +190,8 @@ def _prove(project: Project, asked: _Asked) -> int:
     from harness.reports.run import Run
     from harness.reports.terminal import Terminal
 
+    baseline = baselines.known(asked.baseline, whole=asked.shard is None)
+    gate = Gate(baseline.statuses if baseline else {}, Status(asked.fail_on))
     chosen = _Chosen.of(project, asked)
     profile = project.profile(asked.profile or default_profile(os.environ))
     draws.settle()
@@ -183,7 +200,7 @@ def _prove(project: Project, asked: _Asked) -> int:
     seeds = (asked.seed, profile.seed, resumed.seed if resumed else None)
     seed = next((seed for seed in seeds if seed is not None), None)
     effort = Effort.of(profile, seed)
-    means = workers.Means(asked.workers, asked.scheduler, asked.target, chosen.durations, asked.fail_fast)
+    means = workers.Means(asked.workers, asked.scheduler, asked.target, chosen.durations, asked.fail_fast, gate)
     with open_target(project, asked.target) as server, workspace(server, project, chosen.modules) as databases:
         broken = seeding.outcomes(databases.left_out())
         selected = len(broken) + len(chosen.checks)
@@ -193,7 +210,8 @@ def _prove(project: Project, asked: _Asked) -> int:
             resumed.require(origin)
         known = _known(chosen.checks, resumed)
         left = [place for place in range(len(chosen.checks)) if place not in known]
-        with closing(Terminal(_console(), run, tracebacks=debugging(), quiet=asked.quiet)) as terminal:
+        shown = Terminal(_console(), run, tracebacks=debugging(), quiet=asked.quiet, gate=gate)
+        with closing(shown) as terminal:
             with (
                 means.open(databases, chosen.there, [chosen.checks[place] for place in left], effort) as crew,
                 closing(_journal(file, resumed)) as kept,
@@ -206,16 +224,23 @@ def _prove(project: Project, asked: _Asked) -> int:
                     kept.begin(origin, effort.seed, _resume(run, asked))
                 tables, before = not crew.in_order, resumed.seconds if resumed else 0.0
                 progress = Progress(terminal, kept, project.root, chosen.checks, tables=tables, before=before)
-                with _told_so_far(progress, terminal, project.root, run, asked):
-                    _tell(crew, broken, known, left, progress, terminal, asked.fail_fast)
+                with _told_so_far(progress, terminal, project.root, run, asked, gate):
+                    _tell(crew, broken, known, left, progress, terminal, gate if asked.fail_fast else None)
                 seconds, outcomes = progress.seconds, progress.outcomes
                 kept.end()
-            failed = [outcome for outcome in outcomes if not outcome.status.green]
+            failed = [each for each in outcomes if gate.fails(each) or each.status is Status.ERROR]
             checks = [outcome.name for outcome in failed if outcome.kind != seeding.KIND]  # seeds come with any check
-            repeat = _repeat(run, checks, asked) if failed or profile.name == "ci" else None
-            terminal.end(outcomes, seconds, repeat)
+            # One that is written now knows all of it.
+            again = asked if baseline else replace(asked, baseline=None)
+            repeat = _repeat(run, checks, again) if failed or profile.name == "ci" else None
+            compared = baselines.compared(
+                baseline, chosen.declared, outcomes, selected=bool(asked.select or asked.exclude)
+            )
+            terminal.end(outcomes, seconds, repeat, compared)
+            if asked.baseline and baseline is None:
+                terminal.note(baselines.keep(Path(asked.baseline), run, outcomes, seconds))
     workers.remember(project.root, asked.shard, asked.durations, chosen.declared, outcomes)
-    _write(asked, project.root, run, outcomes, seconds)
+    _write(asked, project.root, run, outcomes, seconds, gate)
     if any(outcome.status is Status.ERROR for outcome in outcomes):
         return COULD_NOT_RUN
     return FINDINGS if failed else CLEAN
@@ -228,12 +253,15 @@ def _tell(
     left: Sequence[int],
     progress: Progress,
     terminal: Terminal,
-    fail_fast: bool,
+    stop: Gate | None,
 ) -> None:
-    """Takes the outcomes as they come: of seeds that are ``broken``, those that are ``known``, and what is ``left``."""
+    """Takes the outcomes as they come: of seeds that are ``broken``, those that are ``known``, and what is ``left``.
+
+    The first that fails at the gate is a ``stop``, if there is one.
+    """
     for outcome in broken:
         progress.add_seeds(outcome)
-        if fail_fast:
+        if stop is not None and stop.fails(outcome):
             return
     found = ((left[place], outcome) for place, outcome in crew.outcomes(terminal.tried))
     old = iter(sorted(known.items(), key=itemgetter(0)))
@@ -241,12 +269,14 @@ def _tell(
         if interrupts.seen():  # whatever it was that an interrupt has become on its way through a check
             raise KeyboardInterrupt
         progress.add(place, outcome, known=place in known)
-        if fail_fast and not outcome.status.green:
+        if stop is not None and stop.fails(outcome):
             return
 
 
 @contextmanager
-def _told_so_far(progress: Progress, terminal: Terminal, root: Path, run: Run, asked: _Asked) -> Iterator[None]:
+def _told_so_far(
+    progress: Progress, terminal: Terminal, root: Path, run: Run, asked: _Asked, gate: Gate
+) -> Iterator[None]:
     """Where a signal or a lost server ends it, what has been found is told, before anything is tidied up."""
     try:
         yield
@@ -258,7 +288,7 @@ def _told_so_far(progress: Progress, terminal: Terminal, root: Path, run: Run, a
                 why = "interrupted" if interrupted else "broken off"
                 terminal.broken_off(progress.outcomes, progress.seconds, why, _resume(run, asked))
             with suppress(OSError):
-                _write(asked, root, run, progress.outcomes, progress.seconds)
+                _write(asked, root, run, progress.outcomes, progress.seconds, gate)
         raise
 
 
@@ -347,6 +377,10 @@ def _repeat(run: Run, failed: Sequence[str], asked: _Asked) -> str:
         words += ["--shard", str(asked.shard)]
     if target is not None and "://" not in target and "=" not in target:  # a connection string may hold a password
         words += ["--target", target]
+    if asked.baseline is not None:
+        words += ["--baseline", asked.baseline]
+    if asked.fail_on != Status.UNRELIABLE.value:
+        words += ["--fail-on", asked.fail_on]
     return shlex.join([*words, "--profile", run.profile, "--seed", str(run.seed)])
 
 
@@ -362,10 +396,10 @@ def _console() -> Console:
     return Plain(highlight=False, file=streams.raw())
 
 
-def _write(asked: _Asked, root: Path, run: Run, outcomes: Sequence[Outcome], seconds: float) -> None:
+def _write(asked: _Asked, root: Path, run: Run, outcomes: Sequence[Outcome], seconds: float, gate: Gate) -> None:
     from harness.reports import json, junit
 
     directory = Path(asked.report_dir) if asked.report_dir else root / ".harness" / "reports"
     for each in asked.report:
-        text = junit.render(run, outcomes) if each == "junit" else json.render(run, outcomes, seconds)
+        text = junit.render(run, outcomes, gate) if each == "junit" else json.render(run, outcomes, seconds, gate)
         files.write(directory / REPORTS[each], text)

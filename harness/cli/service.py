@@ -101,9 +101,9 @@ def clean(target: str | None, every: bool) -> int:
 
 
 @click.command()
-@click.argument("name", metavar="checks|project", type=click.Choice(["checks", "project"]))
+@click.argument("name", metavar="checks|project|report", type=click.Choice(["checks", "project", "report"]))
 def schema(name: str) -> int:
-    """Print the JSON Schema of a project's files."""
+    """Print the JSON Schema of a project's files, or of the report in JSON."""
     from harness.cli import editor
 
     click.echo(editor.text(name), nl=False)

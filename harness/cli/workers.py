@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from harness.crew import Durations, Job, OwnServer, Shard, SharedServer, Work, chunks, prove
 from harness.crew.durations import FILE, record
 from harness.crew.prove import Placed
-from harness.outcome import Outcome
+from harness.outcome import Gate, Outcome
 
 if TYPE_CHECKING:
     from harness.catalog.model import Catalog
@@ -47,6 +47,7 @@ class Means:
     target: str | None
     durations: Durations
     fail_fast: bool
+    gate: Gate
 
     @contextmanager
     def open(
@@ -75,7 +76,7 @@ class Means:
                 for place, check in enumerate(chosen):
                     outcome = prover.prove(check)
                     yield place, outcome
-                    if self.fail_fast and not outcome.status.green:
+                    if self.fail_fast and self.gate.fails(outcome):
                         return
 
             yield Crew(prover.catalog, "", True, outcomes)
@@ -89,11 +90,11 @@ class Means:
         databases.template()  # once, before all of them ask for it
         names = tuple(module.name for module in databases.modules)
         place = SharedServer(databases.server, databases.run)
-        work = Work.of(Job(databases.project, names, tuple(there), tuple(chosen), effort, place))
+        work = Work.of(Job(databases.project, names, tuple(there), tuple(chosen), effort, place, self.gate))
         with processes(count) as executor:
             # They start while this process reads the catalog.
             parts = chunks(chosen, self.durations, count, in_order=self.fail_fast)
-            outcomes = prove(executor, work, parts, fail_fast=self.fail_fast)
+            outcomes = prove(executor, work, parts, fail_fast=self.fail_fast, gate=self.gate)
             yield Crew(_catalog(databases), f", {count} workers", self.fail_fast, outcomes)
 
     @contextmanager
@@ -107,11 +108,11 @@ class Means:
         project = databases.project
         names = tuple(module.name for module in databases.modules)
         place = OwnServer(resolve(project, self.target, os.environ), luggage.pack(project))
-        work = Work.of(Job(project, names, tuple(there), tuple(chosen), effort, place))
+        work = Work.of(Job(project, names, tuple(there), tuple(chosen), effort, place, self.gate))
         assert self.scheduler is not None
         with cluster(self.scheduler, work) as dask:
             parts = chunks(chosen, self.durations, dask.size, in_order=self.fail_fast)
-            outcomes = prove(dask.executor, work, parts, fail_fast=self.fail_fast, alive=dask.alive)
+            outcomes = prove(dask.executor, work, parts, fail_fast=self.fail_fast, gate=self.gate, alive=dask.alive)
             size = f", {dask.size} workers of {self.scheduler}"
             yield Crew(_catalog(databases), size, self.fail_fast, outcomes)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from harness.declarations import Check
 from harness.errors import WorkerError
-from harness.outcome import Outcome
+from harness.outcome import STRICT, Gate, Outcome
 from harness.project.model import Module, Project, Target
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class Job:
     chosen: tuple[Check, ...]
     effort: Effort
     place: Place
+    gate: Gate = STRICT
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class _Bench:
         outcomes: list[Outcome] = []
         for place in places:
             outcomes.append(self.prover.prove(self.job.chosen[place]))
-            if fail_fast and not outcomes[-1].status.green:
+            if fail_fast and self.job.gate.fails(outcomes[-1]):
                 break
         return outcomes
 
@@ -188,7 +189,7 @@ _worker = _Worker()
 
 
 def prove_chunk(work: Work, places: Sequence[int], fail_fast: bool) -> list[Outcome]:
-    """What an executor runs on a worker: the outcomes of these checks, or up to the first that is not green."""
+    """What an executor runs on a worker: the outcomes of these checks, or up to the first that fails."""
     return _worker.prove(work, places, fail_fast)
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from harness.crew.job import Work, prove_chunk
 from harness.crew.shares import Chunk
 from harness.errors import WorkerError
-from harness.outcome import Outcome
+from harness.outcome import STRICT, Gate, Outcome
 
 Placed = tuple[int, Outcome]
 """An outcome with the place of its check in the run's order."""
@@ -24,17 +24,20 @@ def prove(
     chunks: Sequence[Chunk],
     *,
     fail_fast: bool = False,
+    gate: Gate = STRICT,
     alive: Callable[[], bool] = lambda: True,
 ) -> Callable[[Callable[[int], None]], Iterator[Placed]]:
     """Has the chunks proven on any executor, and returns what waits for the outcomes and yields them as they come.
 
     That is called with what wants to hear how many more are done. With ``fail_fast`` they come in the run's order, the
-    last one is the first that is not green, and nothing behind it is begun any more. Raises what a worker raises, and
-    :class:`WorkerError` when one is gone, or nobody is ``alive`` to whom its work could be given.
+    last one is the first that fails at the ``gate``, and nothing behind it is begun any more. Raises what a worker
+    raises, and :class:`WorkerError` when one is gone, or nobody is ``alive`` to whom its work could be given.
     """
     # At once, and not only when the first outcome is asked for: workers take a while to start.
     pending = {executor.submit(prove_chunk, work, chunk.places, fail_fast): chunk for chunk in chunks}
-    return partial(_up_to_a_failure if fail_fast else _as_they_come, pending, alive)
+    if fail_fast:
+        return partial(_up_to_a_failure, pending, alive, gate)
+    return partial(_as_they_come, pending, alive)
 
 
 def _as_they_come(
@@ -51,7 +54,10 @@ def _as_they_come(
 
 
 def _up_to_a_failure(
-    pending: dict[Future[list[Outcome]], Chunk], alive: Callable[[], bool], tried: Callable[[int], None]
+    pending: dict[Future[list[Outcome]], Chunk],
+    alive: Callable[[], bool],
+    gate: Gate,
+    tried: Callable[[int], None],
 ) -> Iterator[Placed]:
     total = sum(len(chunk.places) for chunk in pending.values())
     found: dict[int, Outcome] = {}
@@ -61,11 +67,11 @@ def _up_to_a_failure(
             for chunk, outcomes in _done(pending, alive):
                 found |= zip(chunk.places, outcomes, strict=False)
                 tried(len(outcomes))
-                if not outcomes[-1].status.green:
+                if gate.fails(outcomes[-1]):
                     _cancel_behind(pending, chunk.places[len(outcomes) - 1])
             while place in found:
                 yield place, found[place]
-                if not found[place].status.green:
+                if gate.fails(found[place]):
                     return
                 del found[place]
                 place += 1

@@ -12,8 +12,10 @@ from harness.describe.predicates import accepted_values, readable
 from harness.describe.triggers import touched
 from harness.describe.yaml import Value
 from harness.kinds._deferrable import timing
+from harness.kinds._expressions import default_names, expressions
 from harness.kinds.base import default_name
 from harness.kinds.index import with_kind
+from harness.probes.statement import identifier
 from harness.project import sql
 from harness.project.model import TableName
 
@@ -67,6 +69,8 @@ def sheet(catalog: Catalog, table: Table, privileges: Mapping[str, Value] | None
         _check(page, table, constraint)
     for constraint in table.of_type("x"):
         page.checks.append((Part("constraint", constraint.name), _exclude(table, constraint)))
+    if catalog.heirs.get(table.name):
+        _say_only(page, table)
     for index in table.indexes:
         if index.constraint is None and not is_key(index):
             page.checks.append((Part("index", index.name), _index(index)))
@@ -126,31 +130,62 @@ def _keys(page: Sheet, table: Table) -> None:
     for index in filter(is_key, table.indexes):
         part = Part("constraint" if index.constraint else "index", index.constraint or index.name)
         entry = _unique(table, index)
-        if len(index.columns) == 1 and len(entry) == 1:
+        if entry == {"unique": list(index.columns)} and len(index.columns) == 1:
             page.columns[index.columns[0]]["unique"] = TRUE
             page.homes[part] = index.columns[0]
         else:
             page.checks.append((part, entry))
 
 
+def _say_only(page: Sheet, table: Table) -> None:
+    """Says of constraints that tables which inherit do not have that they are about the rows of the table itself."""
+    own = {Part("constraint", each.name) for each in table.constraints if not each.inherited}
+    for part, entry in page.checks:
+        if {"primary_key", "unique", "exclude"} & {*entry} or ("check" in entry and part in own):
+            entry["only"] = TRUE
+    for part in [part for part, column in page.homes.items() if part in own and "check" in page.columns[column]]:
+        column = page.columns[page.homes.pop(part)]
+        moved: Entry = {}
+        for key in ("check", "constraint", "implied_by"):
+            if key in column:
+                moved[key] = column.pop(key)
+        page.checks.append((part, {**moved, "only": TRUE}))
+    for column in page.columns.values():
+        if column.get("unique") == TRUE:
+            column["unique"] = {"only": TRUE}
+
+
 def is_key(index: Index) -> bool:
-    """Whether a unique index is one on plain columns, which the kind ``unique`` can prove."""
-    return index.unique and not index.primary and len(index.columns) == len(index.keys) > 0
+    """Whether a unique index is one that the kind ``unique`` can prove: each row has a key of its own columns."""
+    plain = len(index.columns) == len(index.keys)
+    if not index.unique or index.primary or not index.keys:
+        return False
+    # How an expression is compared, and one that is the same for all rows, only an index can say.
+    return plain or (not any(index.kinds) and all(sql.columns(each) for each in index.expressions))
 
 
 def _unique(table: Table, index: Index) -> Entry:
-    entry: Entry = {"unique": list(index.columns)}
+    elements = _elements(index)
+    entry: Entry = {"unique": elements}
     if index.predicate:
         entry["where"] = readable(index.predicate)
     if index.nulls_not_distinct:
         entry["nulls"] = "not distinct"
-    if index.name != default_name(table.name, index.columns, "key"):
+    suffix = "idx" if expressions(elements) else "key"
+    if index.name != default_name(table.name, default_names(elements), suffix):
         entry["constraint"] = index.name
     earlier = _earlier(table, index)
     if earlier:
         entry["implied_by"] = earlier
     constraint = next((each for each in table.constraints if each.name == index.constraint), None)
     return _state(constraint, entry) if constraint else entry
+
+
+def _elements(index: Index) -> list[str]:
+    """The columns and expressions of a key, as people write them."""
+    written = {column: column if sql.is_name(column) else identifier(column) for column in index.columns}
+    names = written | {identifier(column): name for column, name in written.items()}
+    return [names[each] if each in names else readable(each) for each in index.expressions]
 
 
 def _earlier(table: Table, index: Index) -> str | None:

@@ -120,6 +120,11 @@ class Draft:
         self.later.append(Insert(table, row))
         return row
 
+    def drawn(self, table: TableName) -> Row:
+        """The row of a table that was drawn last, whose parents stand; nothing is known of it if none was."""
+        rows = self._kinship.rows(table)
+        return rows[-1] if rows else {}
+
     def standing(self, name: TableName, known: Values) -> Row | None:
         """A row with these values that stands without us, if there is one: as if it were drawn and inserted."""
         table = self._catalog.table(name)

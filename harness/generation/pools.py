@@ -35,9 +35,15 @@ from harness.generation.standing import LIMIT, Standing
 from harness.generation.supply import NOTHING, Supply, with_leads
 from harness.generation.types import on_trial
 from harness.probes.statement import condition, identifier, literal, qualified
+from harness.project import sql
 from harness.project.model import TableName
 
 T = TypeVar("T")
+
+
+def own(expression: str) -> str:
+    """An expression on a row, in which its columns were written as variables."""
+    return sql.bind(expression, {name: identifier(name) for name in sql.variables(expression)})
 
 
 class Pools:
@@ -95,6 +101,7 @@ class Pools:
         narrow = (
             *(Rule(predicate, "the columns that lead to it") for predicate in narrowed(self.catalog, table)),
             *(Rule(predicate, "the rows that it leads to") for predicate in self._led(table)),
+            *(Rule(predicate, "the rows that come with it") for predicate in self.of_others(table)),
         )
         supply = self.supplies.get(table.name)
         if supply is None:
@@ -102,6 +109,20 @@ class Pools:
         values = {name: self.oracle.column(table, text) for name, text in supply.expressions.items()}
         stated = replace(supply, values={**supply.values, **values})
         return (*narrow, *(Rule(predicate, "rows") for predicate in stated.predicates(table)))
+
+    def of_others(self, table: Table) -> list[str]:
+        """What the rules of a table ask of the rows that come together with one, as predicates on that one."""
+        found = []
+        for given in self.supplies.get(table.name, NOTHING).together:
+            for rule in self.rules(table):
+                names = [
+                    name for name in sql.columns(rule.predicate) if any(name == each.name for each in table.columns)
+                ]
+                if given.keys() & {*names}:
+                    shown = (f"({own(given.get(name, f'${name}'))}) as {identifier(name)}" for name in names)
+                    other = f"select {', '.join(shown)}"
+                    found.append(f"(select ({rule.predicate}\n) from ({other}) as {identifier(table.name.table)})")
+        return found
 
     def _led(self, table: Table) -> Iterator[str]:
         """What columns that rules speak of can be, where they lead to another domain, or to reference data."""

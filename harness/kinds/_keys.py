@@ -72,7 +72,8 @@ def duplicates(
     Where there is no room for a third row, one of them stands. Rows that differ from the first in one column of the key
     are accepted. ``inside`` values and the ``present`` columns keep all rows in the part of the table that the rule
     holds for. A key that is ``implied`` by a narrower one lets no such rows pass. Of a generated column it is the
-    columns that it is computed from which are the same, or not. Rows that are ``standing`` are kept apart as well.
+    columns that it is computed from which are the same, or not. Rows that are ``standing`` are kept apart as well: they
+    have shown the key by an expression, of which a key on the columns themselves may hide the rest.
     """
     table = subject.table.name
     inside = inside or {}
@@ -89,12 +90,13 @@ def duplicates(
     key = {column: resident[column] for column in columns}
     same = draft.row(table, {**inside, **key}, present)
     unvaried = {*inside, *present}
-    on_insert = Probe(Insert(table, same), refused, "same key on insert", f"a second {show(key)}")
+    needed, second = not standing, f"a second {show(key)}"
+    on_insert = Probe(Insert(table, same), refused, "same key on insert", second, required=needed)
     yield subject.varied(on_insert, unvaried)
     changes = key_and_what_hangs_on_it(subject, columns, same)
     if other is not None and subject.may_update(changes):
         update = Update(table, subject.key(other), changes)
-        yield Probe(update, refused, "same key on update", f"a second {show(key)}")
+        yield Probe(update, refused, "same key on update", second, required=needed)
     for column in (each for each in columns if room > 1 and _varies(subject, each)):
         kept = {name: value for name, value in key.items() if name != column}
         near = _near(subject, draft, column, {**inside, **kept}, present, resident[column])

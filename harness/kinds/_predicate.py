@@ -30,6 +30,11 @@ TRIED = 80
 """Combinations of values tried in one scenario on each side of the rule; of more, a drawn part."""
 
 
+def breaking(subject: Subject, predicate: str, refused: Refused, implied_by: str | None = None) -> list[Changes]:
+    """Values that a predicate does not let pass, as :func:`equivalence` has them."""
+    return _sides(subject, predicate, refused.constraint, implied_by)[1]
+
+
 def equivalence(
     subject: Subject, predicate: str, refused: Refused, implied_by: str | None = None
 ) -> st.SearchStrategy[Scenario] | Begun:

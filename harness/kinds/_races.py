@@ -36,14 +36,15 @@ def no_conflicts(table: TableName, exclusion: Exclusion, shown: Sequence[str]) -
     """No two rows for which every element of an exclusion is true."""
     elements = ", ".join(f"({expression}\n) as harness_{n}" for n, (expression, _) in enumerate(exclusion.elements))
     side = (
-        f"select ctid as harness_id, {_shown(shown)} as harness_row, {elements} from {qualified(table)}"
-        f" where ({exclusion.where or ALL}\n)"
+        f"select tableoid as harness_table, ctid as harness_id, {_shown(shown)} as harness_row, {elements}"
+        f" from {qualified(table)} where ({exclusion.where or ALL}\n)"
     )
     operators = enumerate(operator for _, operator in exclusion.elements)
     both = " and ".join(f"(a.harness_{n} {operator} b.harness_{n})" for n, operator in operators)
     query = (
         f"select a.harness_row || ' beside ' || b.harness_row as found"
-        f" from ({side}) as a join ({side}) as b on a.harness_id < b.harness_id and {both}"
+        f" from ({side}) as a join ({side}) as b"
+        f" on (a.harness_table, a.harness_id) < (b.harness_table, b.harness_id) and {both}"
     )
     return Watch(found(query), "no two rows that exclude each other")
 

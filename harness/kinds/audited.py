@@ -63,8 +63,8 @@ class Audited(Kind):
 
     Every column that may be updated is tried. Whether those of `of` have changed, and whether `when` is true, is judged
     by the row as the table holds it before and after, and not by which columns the statement names: what a BEFORE
-    trigger changes has changed. An update of nothing that is recorded leaves none. With `as` it is these roles that
-    write, with `claims`, each to one row at a time that it reaches.
+    trigger changes has changed. An update of nothing that is recorded leaves none.
+    With `as` it is these roles that write, with `claims`, each to one row at a time that it reaches.
     """
 
     about_triggers: ClassVar = True

@@ -16,6 +16,7 @@ from harness.generation import Draft, Oracle, Pools, Rule
 from harness.generation.room import standing
 from harness.generation.supply import NOTHING, Supply
 from harness.generation.variety import stock
+from harness.kinds._groups import Groups, grouped
 from harness.kinds._statements import become
 from harness.probes import Execute, Family, Insert, Probe, Refused, Scenario, Statement, Values, Variants
 from harness.probes.family import shorten as shorten
@@ -64,11 +65,15 @@ class Fact:
 
 @dataclass(frozen=True)
 class Pair:
-    """A row that stands and one that does not, both drawn, and the statements that lead to them."""
+    """A row that stands and one that does not, both drawn, and the statements that lead to them.
+
+    ``groups`` are those that rows come in.
+    """
 
     setup: tuple[Statement, ...]
     resident: dict[str, str | None]
     fresh: dict[str, str | None]
+    groups: Groups | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,10 @@ class Subject:
         assert self.name is not None, "a check of a module has no table"
         return self.catalog.table(self.name)
 
+    def keyed(self, table: Table) -> Table:
+        """A table with the keys that its rows are told to have besides those of the catalog."""
+        return replace(table, indexes=self.pools.catalog.table(table.name).indexes)
+
     @property
     def rewritten(self) -> frozenset[str]:
         """The columns of the table that a trigger writes itself."""
@@ -130,7 +139,9 @@ class Subject:
         def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> D:
             draft = Draft(draw, self.pools)
             built: D = build(draft)
-            return replace(built, setup=(*standing(draft, built.setup, self._silent), *self._later(draft)))
+            setup = (*standing(draft, built.setup, self._silent), *self._later(draft))
+            groups = grouped(draft, self.pools, setup, built.filled)
+            return replace(groups.of(built), setup=groups.setup) if groups else replace(built, setup=setup)
 
         return drawn()
 
@@ -144,9 +155,14 @@ class Subject:
         def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Pair:
             draft = Draft(draw, self.pools)
             resident, fresh = draft.insert(self.table.name), draft.row(self.table.name)
-            return Pair((*standing(draft, draft.inserts, self._silent), *self._later(draft)), resident, fresh)
+            setup = (*standing(draft, draft.inserts, self._silent), *self._later(draft))
+            groups = grouped(draft, self.pools, setup, [self.table.name])
+            return Pair(groups.setup if groups else setup, resident, fresh, groups)
 
-        return Begun(self.table.name, drawn(), build)
+        def whole(pair: Pair) -> Scenario:
+            return pair.groups.of(build(pair)) if pair.groups else build(pair)
+
+        return Begun(self.table.name, drawn(), whole)
 
     def variants(self, row: Insert, kept: Iterable[str]) -> Variants:
         """As many rows as are wanted of each that is drawn: itself, and others with the same ``kept`` columns."""
@@ -275,7 +291,7 @@ class Kind:
         return None
 
     def notes(self, subject: Subject, shown: Collection[str]) -> Iterator[str]:
-        """What to know besides of a check that is not broken, of which these aspects were ``shown``."""
+        """What to know of a check that is green, one line each; these aspects of it were ``shown``."""
         return iter(())
 
     @property

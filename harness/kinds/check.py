@@ -10,14 +10,20 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Constraint, Table
 from harness.catalog.parts import Part
-from harness.generation import Rule
-from harness.kinds._predicate import equivalence
+from harness.generation import Draft, Rule
+from harness.kinds import _heirs as heirs
+from harness.kinds._changes import Row as Changes
+from harness.kinds._predicate import breaking, equivalence
 from harness.kinds._refused_by import failing
-from harness.kinds.base import Begun, Fact, Kind, Subject, default_name
-from harness.probes import Refused, Scenario
+from harness.kinds.base import Begun, Fact, Kind, Subject, default_name, show
+from harness.probes import Accepted, Either, Insert, Probe, Refused, Scenario, Then
+from harness.probes.statement import qualified
 from harness.project import sql
 from harness.project.keys import ColumnForm, boolean, key, name, predicate
 from harness.project.model import TableName
+
+TRIED = 4
+"""Values that break it of which rows of another table are tried."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class Check(Kind):
     `constraint` (23514), on insert and on update. Tried are the constants of all rules on these columns, their
     neighbours, the edges of the type and drawn values. `implied_by` names a stricter rule, which refuses
     all that this one does (`a >= 10` beside `a > 0`): of two CHECKs PostgreSQL names the first in the alphabet.
+    A constraint that says NO INHERIT is broken by the rows of tables that inherit, unless `only: true` leaves them out.
     """
 
     column_form: ClassVar = ColumnForm(column="column", value="check", keys=("constraint", "implied_by"))
@@ -48,6 +55,7 @@ class Check(Kind):
         name, "the constraint in the database; by default PostgreSQL's name for it", default=None
     )
     implied_by: str | None = key(name, "the constraint that refuses before this one can", default=None)
+    only: bool = heirs.only()
     validated: bool = key(boolean, "false: rows that stood before it may break it (NOT VALID)", default=True)
 
     @property
@@ -72,9 +80,41 @@ class Check(Kind):
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | Begun:
         constraint = speaking(subject.table, self._constraint(subject.table.name), self.implied_by)
-        return equivalence(
-            subject, self.check, Refused(("23514",), subject.table.name, constraint=constraint), self.implied_by
+        refused = Refused(("23514",), subject.table.name, constraint=constraint)
+        stated = equivalence(subject, self.check, refused, self.implied_by)
+        escaped = () if self.only else self._escaped(subject)
+        if not escaped:
+            return stated
+        bad = breaking(subject, self.check, refused, self.implied_by)
+        own = stated.pairs.map(stated.build) if isinstance(stated, Begun) else stated
+        return st.one_of(subject.scenarios(lambda draft: self._in_heirs(subject, draft, escaped, bad)), own)
+
+    def _escaped(self, subject: Subject) -> tuple[Table, ...]:
+        """The tables that inherit from this one, but for the constraint."""
+        name = self._constraint(subject.table.name)
+        own = next((each for each in subject.table.of_type("c") if each.name == name), None)
+        if own is None or own.inherited:
+            return ()
+        return tuple(
+            heir
+            for heir in heirs.heirs(subject)
+            if all(each.expression != own.expression for each in heir.of_type("c"))
         )
+
+    def _in_heirs(self, subject: Subject, draft: Draft, escaped: tuple[Table, ...], bad: list[Changes]) -> Scenario:
+        """Rows of a table that inherits from this one are among its rows."""
+        table = subject.table.name
+        found = f"select coalesce(nullif(count(*), 0)::text, 'none') from {qualified(table)}"
+        then = Then(f"{found} where ({self.check}\n) is false", "none", f"rows of {table} that break it")
+        probes: list[Probe] = []
+        for heir in escaped:
+            row = Insert(heir.name, draft.row(heir.name))
+            probes.append(Probe(row, Accepted(), f"a row of {heir.name}", f"a row of {heir.name}"))
+            for values in draft.some(bad, TRIED):
+                words = f"{show(values)} in {heir.name}, which inherits from it,"
+                insert = Insert(heir.name, draft.row(heir.name, values))
+                probes.append(Probe(insert, Either(), "one of an heir", words, then=then, required=False))
+        return Scenario(tuple(draft.inserts), tuple(probes))
 
 
 def speaking(table: Table, constraint: str, implied_by: str | None) -> str:

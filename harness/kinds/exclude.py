@@ -11,7 +11,8 @@ from harness.catalog.model import Table
 from harness.catalog.parts import Part
 from harness.generation import Draft, Rule
 from harness.generation.exclusions import Exclusion
-from harness.kinds._conflicts import residents
+from harness.kinds import _heirs as heirs
+from harness.kinds._conflicts import Resident, residents
 from harness.kinds._deferrable import deferrable, timed
 from harness.kinds._races import no_conflicts
 from harness.kinds._refused_by import failing
@@ -45,6 +46,8 @@ class Exclude(Kind):
     row for which all are true beside one that stands is refused by `constraint` (23P01), on insert and on update;
     where any one of them is false or null (another room, a range that only touches) it is accepted, and so it is
     if one of the two is outside of `where`. `concurrently: true`: nor do two transactions at once get two such rows in.
+    Nor is one of them a row of a table that inherits from this one, which no constraint sees; `only: true` leaves
+    those out.
     """
 
     exclude: FrozenDict[str] = key(
@@ -52,6 +55,7 @@ class Exclude(Kind):
     )
     constraint: str = key(name, "the exclusion constraint")
     where: str | None = key(predicate, "the rows it holds for, as an SQL predicate", default=None)
+    only: bool = heirs.only()
     deferrable: str | None = deferrable()
     concurrently: tuple[str, ...] = concurrently()
 
@@ -99,9 +103,21 @@ class Exclude(Kind):
                     probes += rows.tried(row, apart, wanted, aspect, self._shown(table))
             for pair in draft.some(base.elsewhere, TRIED):
                 probes.append(rows.elsewhere(pair, refused, self._shown(table)))
+            if not self.only and heirs.heirs(subject):
+                probes += self._in_heirs(subject, draft, rows, base)
             return Scenario(tuple(draft.inserts), tuple(probes))
 
         return subject.scenarios(build)
+
+    def _in_heirs(self, subject: Subject, draft: Draft, rows: _Rows, base: Resident) -> Iterator[Probe]:
+        """Two rows in conflict, of which a table has one that inherits from this one."""
+        shown = self._shown(subject.table)
+        watch = no_conflicts(subject.table.name, self.exclusion, shown)
+        for row in rows.of(base.conflicting[:1]):
+            yield from heirs.beside(subject, draft, heirs.of(row, shown), rows.beside(row, shown), watch)
+        for one, other in (list(rows.of(pair)) for pair in draft.some(base.elsewhere, 1)):
+            about = (heirs.of(one, shown), heirs.of(other, shown))
+            yield from heirs.met(subject, draft, about, _beside(other, one, shown), watch)
 
     def races(self, subject: Subject) -> st.SearchStrategy[Races]:
         table = subject.table
@@ -191,6 +207,10 @@ class _Rows:
         """A row with the same values in all that the exclusion is about, and a key of its own."""
         about = {*self._base, *self._foreign}
         return self._draft.row(self._subject.table.name, {column: row[column] for column in about})
+
+    def beside(self, row: Values, shown: Sequence[str]) -> str:
+        """A row and the one that stands, in words."""
+        return _beside(row, self._resident, shown)
 
     def raced(self, row: Values, apart: Values | None, watch: Watch, shown: Sequence[str]) -> Iterator[Race]:
         """The resident, which does not stand yet, inserted while the row is, and while another is updated to it."""

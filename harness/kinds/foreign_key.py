@@ -74,6 +74,9 @@ class ForeignKey(Kind):
     Where a trigger looks for the parent first, `orphans: {of: plan_id, sqlstate: P0002, trigger: items_plan_seen}` says
     how it refuses one that is nowhere, or that the writer cannot see, and the columns of the key that it looks at. The
     rest of a composite key is then left to the constraint.
+
+    Rows of tables that inherit from either of the two are neither held to it nor referred to: PostgreSQL keeps it
+    for the rows of the tables themselves.
     """
 
     varies: ClassVar = True
@@ -146,7 +149,7 @@ class ForeignKey(Kind):
         parent = subject.catalog.table(self.references[0])
         # Without the columns of SET NULL (a): those are read from the constraint and compared as a fact.
         on_delete, on_update = (words.split(" (")[0] for words in (self.on_delete, self.on_update))
-        return Reference(table, parent, found, on_delete, on_update, subject.pools.most(parent))
+        return Reference(subject.keyed(table), parent, found, on_delete, on_update, subject.pools.most(parent))
 
     def _orphans(self, subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe | Family]:
         # What the constraint in the database is made of: if that is not what is declared, the facts have said so.

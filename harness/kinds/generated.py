@@ -32,9 +32,9 @@ class Generated(Kind):
       total: {type: numeric, generated: price * count}
     ```
 
-    Proven: the database computes it from this expression; after an insert, and after an update of each column that
-    it is computed from, the stored value is what PostgreSQL makes of the expression then; a value that INSERT or
-    UPDATE sends is refused (428C9).
+    Proven: the database computes it from this expression; after an insert, and after updates of single columns that it
+    is computed from, to values that were drawn, the stored value is what PostgreSQL makes of the expression then; a
+    value that INSERT or UPDATE sends is refused (428C9).
     """
 
     column_form: ClassVar = ColumnForm(column="generated", value="value")

@@ -23,10 +23,10 @@ class NotNull(Kind):
       email: {type: text, not_null: true}
     ```
 
-    Proven: NULL is refused on insert and on update (23502, by this column); a row with a value is accepted.
-    In a column that a trigger fills (`touched_on_update`) the NULL is tried with triggers switched off; without a
-    superuser, who may do that, the catalog's word is taken for it; so it is in a column that decides about the
-    partition, since for a NULL there is none.
+    Proven: NULL is refused on insert and on update (23502, by this column); a row with a value is accepted. In a column
+    that a trigger fills (`touched_on_update`) the NULL is tried with triggers switched off; without a superuser, who
+    may do that, the catalog's word is taken for it; so it is in a generated column, in one whose domain refuses NULL by
+    a CHECK, and in one that decides about the partition, since for a NULL there is none.
     """
 
     column_form: ClassVar = ColumnForm(column="not_null")

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from harness.catalog.parts import Part
 from harness.generation import Draft
+from harness.kinds import _heirs as heirs
 from harness.kinds._deferrable import deferrable, timed
-from harness.kinds._keys import duplicates, refuses_null_itself, room_for_rows
-from harness.kinds.base import Fact, Kind, Subject, column_list
+from harness.kinds._keys import drawn_for, duplicates, refuses_null_itself, room_for_rows
+from harness.kinds._races import no_duplicates
+from harness.kinds.base import Fact, Kind, Subject, column_list, show
 from harness.probes import Probe, Refused, Scenario, Update
 from harness.probes.statement import Insert
 from harness.project.keys import key, name, names
@@ -33,15 +35,18 @@ class PrimaryKey(Kind):
     ```
 
     Proven: the same key is refused on insert and on update (23505); NULL in any column of it is refused (23502); rows
-    that differ in any one column of it are accepted, so the key is not too narrow. A column that decides the partition
-    is not tried with NULL, since for that there is none. `implied_by` names an older unique key on the same columns or
-    on fewer, which PostgreSQL asks first.
+    that differ in any one column of it are accepted, so the key is not too narrow. A generated column is not tried with
+    NULL, and neither is one that decides the partition, since for that there is none. `implied_by` names an older
+    unique key on the same columns or on fewer, which PostgreSQL asks first. Nor has a row of a table that inherits
+    from this one the key of another: no key of PostgreSQL sees those, and a query of this table does. `only: true`
+    leaves them out, as ONLY does.
     """
 
     varies: ClassVar = True
 
     primary_key: tuple[str, ...] = key(names, "the columns of the key, in their order")
     constraint: str | None = key(name, "the constraint in the database; by default <table>_pkey", default=None)
+    only: bool = heirs.only()
     deferrable: str | None = deferrable()
     implied_by: str | None = key(name, "the constraint that refuses before this one can", default=None)
 
@@ -75,6 +80,8 @@ class PrimaryKey(Kind):
 
         def build(draft: Draft) -> Scenario:
             probes = list(duplicates(subject, draft, self.primary_key, refused, implied=implied))
+            if not self.only and heirs.heirs(subject):
+                probes += self._in_heirs(subject, draft)
             if not never_null:
                 return Scenario(tuple(draft.inserts), tuple(probes))
             if room_for_rows(subject) < ROOM:
@@ -93,3 +100,9 @@ class PrimaryKey(Kind):
             return Scenario(tuple(draft.inserts), tuple(probes))
 
         return subject.scenarios(build)
+
+    def _in_heirs(self, subject: Subject, draft: Draft) -> Iterator[Probe]:
+        """The same key in a table that inherits from this one, whose rows are among its rows."""
+        key = heirs.of(draft.row(subject.table.name), drawn_for(subject, self.primary_key))
+        watch = no_duplicates(subject.table.name, self.primary_key, None, False)
+        yield from heirs.met(subject, draft, (key, key), show(key), watch)

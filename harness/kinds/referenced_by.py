@@ -30,7 +30,8 @@ class ReferencedBy(Kind):
     ```
 
     Proven as by `foreign_key`: parents with no, one and many children are deleted and change their key, down the whole
-    chain, and strangers are left alone. `constraint` is needed where two foreign keys lead here.
+    chain, and strangers are left alone. Where `on_update` is not said, a change of the key does what the database has
+    for it, and nothing is compared. `constraint` is needed where two foreign keys lead here.
     """
 
     referenced_by: TableName = key(table, "the table whose rows refer to this one")
@@ -55,7 +56,9 @@ class ReferencedBy(Kind):
         child, found = subject.catalog.table(self.referenced_by), self._key(subject)
         on_delete = self.on_delete.split(" (")[0]
         on_update = (self.on_update or found.on_update or "no action").split(" (")[0]
-        reference = Reference(child, subject.table, found, on_delete, on_update, subject.pools.most(subject.table))
+        reference = Reference(
+            subject.keyed(child), subject.table, found, on_delete, on_update, subject.pools.most(subject.table)
+        )
 
         def build(draft: Draft) -> Scenario:
             probes = tuple(actions(subject, draft, reference))

@@ -33,9 +33,10 @@ class Rollback(Kind):
       - rollback: all
     ```
 
-    Proven in a database of its own, with the modules this one depends on: after each `down` everything that people
-    made in the database (tables, functions, types, privileges, comments, …) is as it was before its `up`; `up` again
-    gives the same as the first time; and it all goes down as well when the tables are full of rows.
+    Proven in a database of its own, with the modules this one depends on: after each `down` everything that people made
+    in the database (tables, functions, types, privileges, comments, …) is as it was before its `up`; `up` again gives
+    the same as the first time; and it all goes down as well when the tables are full of rows. Rows are not compared: a
+    `down` that leaves rows otherwise than they were is not noticed.
 
     Where another tool owns the migrations it is all of them that go up and down, whatever the module; each needs a file
     that undoes it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ from harness.kinds.owners.asking import NARROWED, Asking, May, says
 from harness.kinds.owners.owned import Owners, claimed, claims
 from harness.kinds.owners.stand_in import stand_in
 from harness.kinds.owners.takeovers import takeovers
-from harness.kinds.owners.widened import widened
+from harness.kinds.owners.widened import untried, widened
 from harness.probes import Execute, Probe, Scenario, Statement
 from harness.project import keys, sql
 from harness.project.keys import FrozenDict, boolean, key, mapping, name, names, predicate, several, text, tree
@@ -47,9 +47,14 @@ class RowSecurity(Kind):
     with itself. Proven: exactly the rows that `sees` names are read and counted; exactly those that `may_update` and
     `may_delete` name can be updated and deleted, also by a statement that reads no column; none can be inserted but
     what `may_insert` names, none for another or for nobody (where the column may be NULL), none given away, adopted, or
-    overwritten by INSERT … ON CONFLICT; RETURNING shows no others. Views over the table that the role may use are
-    `security_invoker`, and functions in its schema with the rights of their owner that it may call pin their
-    `search_path`: others would show more than the policies do.
+    overwritten by INSERT … ON CONFLICT; RETURNING shows no others, and an INSERT … RETURNING of a row that may be
+    inserted and seen is accepted, as ORMs send it.
+
+    Of what could show the role more than the policies do, the catalog is read and nothing is called: views over the
+    table that it may use are `security_invoker`, materialized views are out of its reach, and functions with the rights
+    of their owner in the table's schema that it may call, or whose triggers it fires, pin their `search_path`. What
+    such functions return or write, there and in other schemas, is not tried: the outcome lists those that the role can
+    reach.
 
     `may_write` stands for those of the three that are not said. `sees: false` means no rows, or no privilege to look;
     an error is neither, unless it is one of `errors` (a hosted platform may raise `22P02` for claims that make no
@@ -111,6 +116,10 @@ class RowSecurity(Kind):
             yield Fact(f"policy {wanted} for {role}", f"policy {wanted} for {roles}")
         if subject.roles.exists(role):
             yield from widened(subject, role, self._held_back)
+
+    def notes(self, subject: Subject, shown: Collection[str]) -> Iterator[str]:
+        if self._held_back:
+            yield from untried(subject, subject.table.owner if self.as_ == "$owner" else self.as_)
 
     @property
     def _held_back(self) -> tuple[str, ...]:

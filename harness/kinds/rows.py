@@ -8,10 +8,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from harness.errors import ProjectError
 from harness.generation import Draft
 from harness.generation.supply import Lead, Supply
 from harness.kinds.base import Kind, Subject
 from harness.probes import Accepted, Probe, Scenario
+from harness.project import sql
 from harness.project.keys import (
     FrozenDict,
     Reader,
@@ -27,7 +29,7 @@ from harness.project.keys import (
     table_columns,
 )
 from harness.project.model import TableName
-from harness.project.nodes import Node, as_mapping, as_scalar, expected
+from harness.project.nodes import Node, Sequence, as_mapping, as_scalar, expected
 
 
 def _value(node: Node) -> str | None:
@@ -70,6 +72,19 @@ class _Piece:
     )
 
 
+def _others(node: Node) -> tuple[FrozenDict[str], ...]:
+    """The other rows, each with expressions for some columns."""
+    found = several(mapping(expression), distinct=False).read(node)
+    for row, written in zip(found, node.items if isinstance(node, Sequence) else (node,), strict=True):
+        for name, text in row.items():
+            named = sql.columns(text)
+            if named:
+                place = as_mapping(written).get(name) or written
+                message = f"the row's own columns are written ${named[0]}, not {named[0]}"
+                raise ProjectError(message, place=place.place)
+    return found
+
+
 _PIECE: Reader[Any] = one_of(listed(_VALUE), section(_Piece, "rows"))
 
 
@@ -93,12 +108,20 @@ class Rows(Kind):
       made: true                                         # a trigger of a row that it refers to makes the row
       past_triggers: true                                # what triggers of those leave behind is in its way
       makes: [media.items]                               # its own trigger makes the row that it refers to
+      together: [{amount: -$amount}]                     # a row comes with another one, or not at all
     ```
 
     Rows that are generated keep all the rules that are declared and that the catalog has. What else a table wants of
     its rows, by a trigger or by a function that a CHECK calls, can be said here; `harness adopt` finds most of it out
     by trying. What stands here narrows what rows are made of, not what is tried: values that a rule has to refuse are
     tried as before. Values are texts as PostgreSQL reads them, `null` without quotes is NULL.
+
+    Lines of a ledger, or shares that have to come to 100, are only valid `together`: here stand the other rows of such
+    a group, each with what it has of its own, as SQL expressions in which `$column` is the row's. In all else they are
+    like it, but for their keys. What is said to be the same, `{project_id: $project_id}`, one group has in common and
+    no other: say it where two groups would be in each other's way, and of what a key has in common. One statement
+    inserts a group, and so it is changed and deleted: whatever a check tries with a row it tries with the others as
+    well. What rules do not let the others be is not tried. A `query` is asked after writes of one row alone, too.
 
     Proven: a row that is made so is accepted, after all that it refers to.
     """
@@ -130,6 +153,13 @@ class Rows(Kind):
         several(table), "tables in which a trigger of this one makes the row that it refers to", default=()
     )
 
+    together: tuple[FrozenDict[str], ...] = key(
+        Reader("a mapping or a list of them", _others, several(mapping(expression), distinct=False).schema()),
+        "the other rows that come with each, where rows are only valid together: expressions for their columns;"
+        " `$column` is the row's own value",
+        default=(),
+    )
+
     @property
     def subject(self) -> str:
         return ""
@@ -151,12 +181,16 @@ class Rows(Kind):
             made=self.made,
             beside=self.beside,
             related=self.related,
+            together=self.together,
             makes=self.makes,
             present=tuple(name for name, piece in pieces.items() if piece.not_null),
         )
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
-        for column in self.rows:
+        of_others = (
+            name for row in self.together for each, text in row.items() for name in (each, *sql.variables(text))
+        )
+        for column in (*self.rows, *of_others):
             subject.table.column(column)
 
         def build(draft: Draft) -> Scenario:

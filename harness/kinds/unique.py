@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from harness.catalog.model import Index, Missing
 from harness.catalog.parts import Part
 from harness.generation import Answer, Draft, Rule
+from harness.generation.rules import supplied
+from harness.kinds import _heirs as heirs
 from harness.kinds._deferrable import deferrable, timed
 from harness.kinds._expressions import Pair, alike, default_names, element, expressions, null
 from harness.kinds._keys import drawn_for, duplicates, keep_apart, key_and_what_hangs_on_it, may_be_null, pair
@@ -48,6 +50,9 @@ class Unique(Kind):
     before it ('A' and 'a', to `lower`) are refused, those that differ after it accepted. `implied_by` names a
     narrower key that always refuses first (a primary key on part of the columns): such a key is there to be referred
     to. `concurrently: true`: nor do two transactions that write one key at once, by insert and by update, both get it.
+
+    Nor has a row of a table that inherits from this one the key of another: no key of PostgreSQL sees those, and a
+    query of this table does. `only: true` leaves them out, as ONLY does.
     """
 
     column_form: ClassVar = ColumnForm(column="unique", keys=("constraint",))
@@ -62,6 +67,7 @@ class Unique(Kind):
         default=None,
     )
     implied_by: str | None = key(name, "the constraint that refuses before this one can", default=None)
+    only: bool = heirs.only()
     deferrable: str | None = deferrable()
     concurrently: tuple[str, ...] = concurrently()
 
@@ -112,7 +118,7 @@ class Unique(Kind):
         others = list(map(element, expressions(self.unique)))
         printed = subject.canonical.index(subject.table, "btree", others, None).keys if others else ()
         few = len(caught.keys) == len(self.unique)
-        return few and {*caught.columns} == {*plain} and {*printed} <= {*caught.expressions}
+        return few and {*plain} <= {*caught.columns} and {*printed} <= {*caught.expressions}
 
     def _index(self, subject: Subject) -> Index:
         wanted = self._constraint(subject.table.name)
@@ -150,9 +156,21 @@ class Unique(Kind):
             if outside:
                 fixed, present = self._fix(subject, draft, outside, inside)
                 probes += pair(subject, draft, self.unique, Accepted(1), "outside of where", fixed, present)
+            if not self.only and heirs.heirs(subject):
+                fixed, present = self._fix(subject, draft, inside, beyond)
+                probes += self._in_heirs(subject, draft, fixed, present)
             return Scenario(tuple(draft.inserts), tuple(probes))
 
         return subject.scenarios(build)
+
+    def _in_heirs(self, subject: Subject, draft: Draft, fixed: Side, present: tuple[str, ...]) -> Iterator[Probe]:
+        """The same key in a table that inherits from this one, whose rows are among its rows."""
+        columns = drawn_for(subject, self.unique)
+        row = draft.row(subject.table.name, fixed, (*present, *columns))
+        key = heirs.of(row, columns)
+        about = {**heirs.of(row, supplied(subject.table, self.where or "true")), **key}
+        watch = no_duplicates(subject.table.name, self.unique, self.where, self.nulls == "not distinct")
+        yield from heirs.met(subject, draft, (about, about), show(key), watch)
 
     def _alike(
         self, subject: Subject, draft: Draft, pair: Pair, fixed: Side, present: tuple[str, ...]

@@ -2,7 +2,7 @@
 
 from harness.probes.family import Family, Tally, Variants
 from harness.probes.patience import Endless, Patience
-from harness.probes.probe import Accepted, Either, Permitted, Probe, Refused, Then, Untouched, Wanted
+from harness.probes.probe import Accepted, Either, Foreseen, Permitted, Probe, Refused, Then, Untouched, Wanted
 from harness.probes.reply import Refusal, Reply
 from harness.probes.scenario import Scenario
 from harness.probes.session import Answer, Session, Tries
@@ -17,6 +17,7 @@ __all__ = [
     "Endless",
     "Execute",
     "Family",
+    "Foreseen",
     "Insert",
     "Patience",
     "Permitted",

@@ -97,7 +97,21 @@ class Permitted:
         return "accepted"
 
 
-Wanted = Accepted | Refused | Untouched | Either | Permitted
+@dataclass(frozen=True)
+class Foreseen:
+    """Accepted where a query ahead has found that the ``condition`` holds, refused where it does not.
+
+    It says so by ``yes`` or ``no`` in the setting ``harness.foreseen``; where it says neither, both will do.
+    """
+
+    condition: str
+    sqlstates: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"accepted if {self.condition}, else refused"
+
+
+Wanted = Accepted | Refused | Untouched | Either | Permitted | Foreseen
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Neither ROLLBACK nor RESET nor DISCARD ALL brings back the state in which ``curr
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ NEVER_SET = "select array(select name from unnest(%s::text[]) as t (name) where 
 
 @dataclass(frozen=True)
 class Renewal:
-    """How a new session is had, and the custom ``settings`` that may be set in one.
+    """How a new session is had, and the custom ``settings`` that statements may set in one, besides those of probes.
 
     ``untold`` if there may be others, whose names nobody can tell.
     """
@@ -26,15 +26,14 @@ class Renewal:
     settings: tuple[str, ...]
     untold: bool = False
 
-    def seen_from(self, connection: psycopg.Connection[Any]) -> Renewal:
-        """Without the settings that a new session has already: those of the server, the database or the role."""
-        return replace(self, settings=_never_set(connection, self.settings))
-
     def due(self, connection: psycopg.Connection[Any]) -> bool:
         """Whether one of the settings was, or may have been, set in a session."""
-        return self.untold or (bool(self.settings) and _never_set(connection, self.settings) != self.settings)
+        return self.untold or never_set(connection, self.settings) != self.settings
 
 
-def _never_set(connection: psycopg.Connection[Any], settings: tuple[str, ...]) -> tuple[str, ...]:
+def never_set(connection: psycopg.Connection[Any], settings: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the settings that a session has no value of, not even an empty one."""
+    if not settings:
+        return ()
     row = connection.execute(NEVER_SET.encode(), [list(settings)]).fetchone()
     return tuple(row[0]) if row else ()

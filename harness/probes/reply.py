@@ -71,7 +71,10 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Reply:
-    """Refused, or accepted with ``rows`` changed; ``then`` is what the probe's follow-up query found."""
+    """Refused, or accepted with ``rows`` changed; ``then`` is what the probe's follow-up query found.
+
+    Of a refusal it is what was foreseen (:class:`~harness.probes.probe.Foreseen`).
+    """
 
     refusal: Refusal | None
     rows: int = 0

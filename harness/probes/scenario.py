@@ -8,7 +8,8 @@ from typing import Any
 
 from harness.probes.family import Family
 from harness.probes.probe import Probe
-from harness.probes.statement import Statement
+from harness.probes.statement import Insert, Statement
+from harness.project.model import TableName
 
 
 @dataclass(frozen=True, repr=False)
@@ -22,6 +23,11 @@ class Scenario:
     def size(self) -> int:
         """How many probes it comes to."""
         return sum(len(probe) if isinstance(probe, Family) else 1 for probe in self.probes)
+
+    @property
+    def filled(self) -> list[TableName]:
+        """The tables that its probes insert a row into."""
+        return [probe.statement.table for probe in self.probes if isinstance(probe.statement, Insert)]
 
     def one_by_one(self) -> Scenario:
         """The same with each probe of a family by itself."""

@@ -75,6 +75,7 @@ class Session:
     ) -> None:
         self._connection = connection
         self._renewal = renewal
+        self._stained = False
         self._companions = companions
         self._said: set[tuple[str, str]] = set()
         self._catalog = catalog
@@ -89,17 +90,22 @@ class Session:
         Raises :class:`Endless` at a statement that is cancelled also by itself.
         """
         self._given_up = False
-        if not any(map(_never_set, itertools.chain.from_iterable(each.probes for each in scenarios))):
+        probes = [probe for scenario in scenarios for probe in scenario.probes if isinstance(probe, Probe)]
+        stains = any(map(_sets, probes))
+        if not any(map(_never_set, probes)):
+            self._stained = self._stained or stains
             return self._run(scenarios)
         # First, for once it was set a setting is empty for the rest of the session.
         self.refresh()
         first = self._run([replace(each, probes=tuple(filter(_never_set, each.probes))) for each in scenarios])
+        self._stained = stains
         rest = [replace(each, probes=tuple(itertools.filterfalse(_never_set, each.probes))) for each in scenarios]
         return [_merged(*each) for each in zip(scenarios, first, self._run(rest), strict=True)]
 
     def refresh(self) -> None:
         """Goes on over a new connection, if a custom setting was ever set in this one."""
-        if self._renewal is not None and self._renewal.due(self._connection):
+        if self._renewal is not None and (self._stained or self._renewal.due(self._connection)):
+            self._stained = False
             self._connection.close()
             self._connection = self._renewal.connect()
             self._functions.clear()
@@ -340,6 +346,10 @@ def _regrouped(scenario: Scenario, answer: Answer) -> Answer:
 
 def _never_set(probe: Probe | Family) -> bool:
     return isinstance(probe, Probe) and bool(probe.never_set)
+
+
+def _sets(probe: Probe) -> bool:
+    return bool(probe.left_empty) or any("." in name for name in probe.settings)
 
 
 def _merged(scenario: Scenario, first: Answer, rest: Answer) -> Answer:

@@ -62,6 +62,7 @@ begin
                     if jsonb_typeof(harness_probe -> 3) = 'string' then
                         execute harness_probe ->> 3;
                         {settle}
+                        found_then := current_setting('harness.foreseen', true);
                     end if;
                     if jsonb_typeof(harness_probe -> 1) = 'object' then
                         perform set_config(key, value, true)

@@ -75,11 +75,15 @@ class Delete:
 
 @dataclass(frozen=True)
 class Execute:
-    """Any other statement. ``leaves`` is the row that there is after it, ``beside`` are those that come with it."""
+    """Any other statement. ``leaves`` is the row that there is after it, ``beside`` are those that come with it.
+
+    It stands ``instead_of`` one that writes a single row, and writes others along with it.
+    """
 
     sql: str
     leaves: Insert | None = None
     beside: tuple[Insert, ...] = ()
+    instead_of: Insert | Update | Delete | None = None
 
 
 Statement = Insert | Update | Delete | Execute

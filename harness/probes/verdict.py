@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterable
 from dataclasses import replace
 
-from harness.probes.probe import Accepted, Either, Permitted, Probe, Refused
+from harness.probes.probe import Accepted, Either, Foreseen, Permitted, Probe, Refused
 from harness.probes.reply import Refusal, Reply
 from harness.probes.shapes import UNTRIED
 
@@ -35,14 +35,19 @@ def judge(probe: Probe, reply: Reply, declared: Iterable[Refused]) -> Verdict:
         return Verdict.UNTRIED
     if probe.reaches and _by_policy(reply.refusal) and not _is_wanted(probe, reply.refusal):
         return Verdict.UNTRIED
-    if isinstance(probe.wanted, Either):
+    foreseen = reply.then if isinstance(probe.wanted, Foreseen) else None
+    if isinstance(probe.wanted, Either) or (isinstance(probe.wanted, Foreseen) and foreseen not in ("yes", "no")):
         return Verdict.MASKED
     if isinstance(probe.wanted, Permitted):
         return Verdict.WRONG if reply.refusal.denied else Verdict.MASKED
     if isinstance(probe.wanted, Refused):
         if probe.wanted.matches(reply.refusal):
             return Verdict.AS_WANTED
-    elif not isinstance(probe.wanted, Accepted) and reply.refusal.sqlstate in probe.wanted.sqlstates:
+    elif (
+        not isinstance(probe.wanted, Accepted)
+        and foreseen != "yes"
+        and reply.refusal.sqlstate in probe.wanted.sqlstates
+    ):
         return Verdict.AS_WANTED
     masking = (rule for rule in declared if rule.table is None or rule.table not in probe.answers_for)
     if isinstance(probe.wanted, Refused) and probe.wanted.constraint == reply.refusal.constraint is not None:
@@ -76,7 +81,7 @@ def _accepted(probe: Probe, reply: Reply) -> Verdict:
 def _counts(probe: Probe, reply: Reply) -> bool:
     """Whether as many rows were changed as is wanted."""
     match probe.wanted:
-        case Either() | Permitted() | Accepted(None):
+        case Either() | Permitted() | Foreseen() | Accepted(None):
             return True
         case Accepted(rows):
             return reply.rows == rows
@@ -94,7 +99,9 @@ def caught(probe: Probe, reply: Reply) -> str:
 
 
 def _another(probe: Probe, refusal: Refusal) -> str:
-    """What tells a refusal from the one that was wanted, if it is the trigger alone."""
+    """What tells a refusal from the one that was wanted, or from none, if the refusal does not say it itself."""
+    if isinstance(probe.wanted, Foreseen):
+        return f"; {probe.wanted.condition}"
     if isinstance(probe.wanted, Refused) and probe.wanted.routines:
         alike = replace(probe.wanted, routines=()).matches(refusal)
         return f"; not by {' or '.join(probe.wanted.routines)}" if alike else ""

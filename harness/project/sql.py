@@ -93,12 +93,22 @@ def expression(text: str) -> Any:
     return value
 
 
-_SIGNS = frozenset("()'|:<>=+*/")
+_CALLS, _SIGNS = frozenset("()'\""), frozenset("|:<>=+*/")
 
 
+@lru_cache(maxsize=_KEPT)
 def is_name(text: str) -> bool:
-    """Whether an element of a key is the name of a column: an expression has a sign that hardly any name has."""
-    return not _SIGNS & {*text}
+    """Whether an element of a key is the name of a column: hardly any has a sign, and makes an expression of it.
+
+    A name that does so stands between SQL's double quotes.
+    """
+    if _CALLS & {*text} or not _SIGNS & {*text}:
+        return not _CALLS & {*text}
+    try:
+        expression(text)
+    except SqlError:
+        return True
+    return False
 
 
 def element(text: str) -> str:

@@ -9,12 +9,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Catalog
-from harness.kinds.base import Databases
 from harness.probes import Answer, Endless, Execute, Patience, Probe, Refusal, Reply, Scenario, Statement, Tally
 from harness.probes.reply import of_diagnostic, of_root
 from harness.probes.shapes import UNTRIED
 from harness.probes.statement import assume
 from harness.project import sql
+from harness.races.stage import Databases
 
 if TYPE_CHECKING:
     import psycopg

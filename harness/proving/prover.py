@@ -26,7 +26,7 @@ from harness.kinds.touched_on_update import TouchedOnUpdate
 from harness.outcome import Counterexample, Outcome, Status
 from harness.probes import Endless, Patience, Session
 from harness.probes.disturbance import CONFLICTS, PAUSES, Disturbed, of_error
-from harness.probes.renewal import Renewal
+from harness.probes.renewal import Renewal, never_set
 from harness.project.model import Project, TableName
 from harness.proving import bug, unset
 from harness.proving.commits import Commits
@@ -41,6 +41,9 @@ from harness.races import Stage
 
 if TYPE_CHECKING:
     import psycopg
+    from hypothesis import strategies as st
+
+    from harness.probes import Scenario
 
 MOST = 1_000_000
 """Scenarios that no profile asks for."""
@@ -114,9 +117,9 @@ class Prover:
         """When the session that tries is replaced, and what a role without claims may find left empty in one."""
         declared = [check for check in self._declared if id(check) not in self._unheard]
         untold = any(each.name is None for each in self.catalog.settings)
-        renewal = Renewal(connect, unset.ever_set(declared, self.catalog), untold).seen_from(self._trying)
-        self._left = tuple(each for each in unset.left(declared, self.catalog) if each in renewal.settings)
-        return renewal
+        # What the server, the database or the role has set already is never missing, and never left empty.
+        self._left = never_set(self._trying, unset.left(declared, self.catalog))
+        return Renewal(connect, never_set(self._trying, unset.ever_set(declared, self.catalog)), untold)
 
     def _forget(self) -> None:
         """Sees to it that no setting is left in a session from another check. Expressions hardly ever set one."""
@@ -251,32 +254,35 @@ class Prover:
             verdict.broken.append(Counterexample("what the check names is in the database", str(missing)))
         if not self._becomes(rule, verdict):
             return
-        failed = False
         try:
             stated = unset.in_both_states(rule.scenarios(subject), self._left)
         except (Missing, Unreliable, Unfillable, Unsupported):
             if not verdict.broken:
                 raise
             stated = None
+        trial = self._try(check, stated) if stated is not None else Trial()
         if stated is not None:
-            trial = attempt(
-                Commits(self._databases, self.catalog, self._patience) if rule.commits else self._session,
-                stated,
-                scenarios=self._scenarios(rule),
-                seeded=self._effort.seed,
-                shrink=self._effort.shrink,
-                own=self._refusals.of(check),
-                others=lambda refusal: self._refusals.beside(check, refusal),
-                barred=lambda probe, refusal: self._refusals.bars(check, probe, refusal),
-                ready=self._begin(stated) if isinstance(stated, Begun) else None,
-                opaque=self._opaque if rule.about_triggers else self._opaque_at_all,
-                replays=REPLAYS if rule.commits else None,
-            )
             verdict.add_trial(check, trial, self._undeclared)
-            failed = trial.failure is not None
-            verdict.notes += [] if failed else rule.notes(subject, trial.shown)
-        if rule.concurrently and not failed and verdict.reason is None:
+        if trial.failure is None:
+            verdict.notes += rule.notes(subject, trial.shown)
+        if rule.concurrently and trial.failure is None and verdict.reason is None:
             self._race(check, subject, verdict)
+
+    def _try(self, check: Check, stated: st.SearchStrategy[Scenario] | Begun) -> Trial:
+        rule: Kind = check.rule
+        return attempt(
+            Commits(self._databases, self.catalog, self._patience) if rule.commits else self._session,
+            stated,
+            scenarios=self._scenarios(rule),
+            seeded=self._effort.seed,
+            shrink=self._effort.shrink,
+            own=self._refusals.of(check),
+            others=lambda refusal: self._refusals.beside(check, refusal),
+            barred=lambda probe, refusal: self._refusals.bars(check, probe, refusal),
+            ready=self._begin(stated) if isinstance(stated, Begun) else None,
+            opaque=self._opaque if rule.about_triggers else self._opaque_at_all,
+            replays=REPLAYS if rule.commits else None,
+        )
 
     def _scenarios(self, rule: Kind) -> int:
         if rule.commits:
@@ -425,10 +431,6 @@ class _Verdict:
 
     def _hidden(self, trial: Trial, rule: Kind, undeclared: Undeclared) -> None:
         """What no probe showed, each time because something else had its say first, or because it got to no row."""
-        if not trial.shown and not rule.leaves_out:
-            self.reason = "nothing of it was seen: no probe came as far as this rule"
-        unreached = ((aspect, why) for aspect, why in trial.unreached.items() if aspect not in trial.shown)
-        self.reason = next((f"'{aspect}' was never tried: {why}" for aspect, why in unreached), self.reason)
         for aspect, mask in trial.masked.items() if not rule.leaves_out else ():
             if aspect not in trial.shown and aspect not in trial.opaque:
                 stranger = any(refused.matches(mask) for _, _, refused in undeclared.stated())
@@ -440,6 +442,11 @@ class _Verdict:
         for aspect, blame in trial.opaque.items():
             if aspect not in trial.shown and aspect != SETUP:
                 self.reason = f"'{aspect}' was never seen: each time it met {blame}"
+        if self.reason is None:
+            unreached = ((aspect, why) for aspect, why in trial.unreached.items() if aspect not in trial.shown)
+            self.reason = next((f"'{aspect}' was never tried: {why}" for aspect, why in unreached), None)
+        if self.reason is None and not trial.shown and not rule.leaves_out:
+            self.reason = "nothing of it was seen: no probe came as far as this rule"
 
     def add_contest(self, check: Check, contest: Contest) -> None:
         self.probes += contest.commands
@@ -477,6 +484,12 @@ class _Verdict:
             return bug.reason(self.error)
         return self.disturbed or (self._unshown if self.status is Status.UNRELIABLE else None)
 
+    @property
+    def _noted(self) -> tuple[str, ...]:
+        """What to know of a check that is green."""
+        hints = [self.reason] if self.only_shown and self.reason else []
+        return (*self.notes, *hints) if self.status.green else ()
+
     def outcome(self, check: Check, seconds: float) -> Outcome:
         return Outcome(
             name=check.name,
@@ -490,8 +503,8 @@ class _Verdict:
             facts=self.facts,
             seconds=seconds,
             reason=self._why,
-            notes=(*self.notes, *([self.reason] if self.only_shown and self.reason else [])),
             counterexamples=tuple(self.broken),
+            notes=self._noted,
             again=self.again,
             traceback=bug.text(self.error) if self.error is not None else None,
             shared=check.shared,

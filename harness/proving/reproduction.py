@@ -147,7 +147,9 @@ def _committed(setup: tuple[Statement, ...], probe: Probe) -> Iterator[str]:
 
 def _rows(statements: list[Statement]) -> Iterator[tuple[str, dict[str, str | None]]]:
     for given in statements:
-        statement = given.leaves or given if isinstance(given, Execute) else given
+        statement = given.instead_of or given.leaves or given if isinstance(given, Execute) else given
+        if isinstance(given, Execute) and given.instead_of:
+            yield from ((str(other.table), dict(other.values)) for other in given.beside)
         if isinstance(statement, Insert):
             yield str(statement.table), dict(statement.values)
         elif isinstance(statement, Update):

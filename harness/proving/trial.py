@@ -251,8 +251,9 @@ class _Examiner:
         if refusal.at_commit:
             probe = Probe(Execute(IMMEDIATE), Accepted(), SETUP, "what stands before:")
             return Failure(scenario.setup, probe, Reply(refusal))
-        inserts = [statement for statement in scenario.setup if isinstance(statement, Insert)]
-        statement = next((insert for insert in inserts if insert.table == refusal.table_name), scenario.setup[-1])
+        tables = ((each.instead_of if isinstance(each, Execute) else each, each) for each in scenario.setup)
+        inserts = (each for one, each in tables if isinstance(one, Insert) and one.table == refusal.table_name)
+        statement = next(inserts, scenario.setup[-1])
         probe = Probe(statement, Accepted(), SETUP, "a row that keeps every declared rule")
         before = scenario.setup[: scenario.setup.index(statement)]
         return Failure(before, probe, Reply(refusal))

@@ -22,19 +22,15 @@ _SET = re.compile(r"set_config\(\s*\\?'([\w.]+)|\bset\s+(?:local\s+|session\s+)?
 
 
 def ever_set(declared: Iterable[Check], catalog: Catalog) -> tuple[str, ...]:
-    """The custom settings that the checks or the code of the database may set."""
+    """The custom settings that statements of the checks or the code of the database may set."""
     said = (name for check in declared for found in _SET.findall(repr(check.rule)) for name in found)
-    code = (each.name or "" for each in catalog.settings)
-    return _custom([*_claimed(declared), *said, *code])
+    return _custom([*said, *(each.name or "" for each in catalog.settings if each.set)])
 
 
 def left(declared: Iterable[Check], catalog: Catalog) -> tuple[str, ...]:
     """The custom settings that somebody may have left empty for who comes next, and that mean something to anybody."""
-    return _custom([*_claimed(declared), *(each.name or "" for each in catalog.settings if each.read)])
-
-
-def _claimed(declared: Iterable[Check]) -> list[str]:
-    return [name for check in declared for name in check.rule.settings()]
+    claimed = (name for check in declared for name in check.rule.settings())
+    return _custom([*claimed, *(each.name or "" for each in catalog.settings if each.read)])
 
 
 def _custom(names: Iterable[str]) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.probes import Refused, Statement
+from harness.probes import Insert, Refused, Statement
+from harness.project.model import TableName
 
 NOTHING = "nothing"
 
@@ -84,6 +85,11 @@ class Races:
 
     setup: tuple[Statement, ...]
     races: tuple[Race, ...]
+
+    @property
+    def filled(self) -> list[TableName]:
+        """The tables that one of the two sessions inserts a row into."""
+        return [each.table for race in self.races for each in (*race.a, *race.b) if isinstance(each, Insert)]
 
     def __repr__(self) -> str:
         return f"Races({len(self.setup)} statements, {len(self.races)} races)"

@@ -180,6 +180,8 @@ class Stage:
                 # A row whose key was changed is not found by what it had been.
                 moved = {column: changes.get(column, value) for column, value in key.items()}
                 return [Delete(table, moved)] if moved != key else []
+            case Execute(instead_of=Insert() as row, beside=others):
+                return [delete for each in (*others, row) for delete in self._deletes(each)]
             case Execute(leaves=Insert() as row):
                 return self._deletes(row)
             case Delete() | Execute():

@@ -4,36 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.outcome import Outcome, Status
+from harness.outcome import STRICT, Gate, Outcome, Status
 from harness.reports import words
 
 REASON = 160
 """Characters of a reason that are shown whole."""
 
-_ORDER = (Status.BROKEN, Status.UNRELIABLE, Status.ERROR)
+_ORDER = (Status.BROKEN, Status.UNRELIABLE, Status.PRESENT, Status.ERROR)
 
 Group = tuple[Status, str, list[str]]
 """A status, with its reason as a title, and a line for each check: its name and where its rule is written."""
 
 
-def groups(outcomes: Iterable[Outcome]) -> list[Group]:
-    """The groups in the order of their first checks, the broken ones first."""
+def groups(outcomes: Iterable[Outcome], gate: Gate = STRICT) -> list[Group]:
+    """The groups in the order of their first checks, the broken ones first; without those that the gate knows.
+
+    With them stands what is green and fails all the same, because it was better in the baseline.
+    """
     found: dict[tuple[Status, str], list[Outcome]] = {}
     for outcome in outcomes:
-        if not outcome.status.green:
+        if gate.fails(outcome) or not (outcome.status.green or gate.knows(outcome)):
             found.setdefault((outcome.status, _reason(outcome)), []).append(outcome)
     by_status = sorted(found.items(), key=lambda group: _ORDER.index(group[0][0]))
-    return [(status, reason, list(map(_line, members))) for (status, reason), members in by_status]
+    return [(status, reason, [_line(each, gate) for each in members]) for (status, reason), members in by_status]
 
 
 def _reason(outcome: Outcome) -> str:
     """What was caught first; or why nothing was."""
     status, reason = outcome.status.value, outcome.reason or ""
+    if outcome.status is Status.PRESENT:
+        reason = "nothing was tried any more"
     if outcome.status is Status.BROKEN:
         status, reason = f"{status}, caught", next((example.caught for example in outcome.counterexamples), "")
     reason = words.plain(reason)
     return f"{status}: {reason if len(reason) <= REASON else f'{reason[:REASON]}…'}"
 
 
-def _line(outcome: Outcome) -> str:
-    return f"{words.plain(outcome.name)}  {words.plain(words.where(outcome))}"
+def _line(outcome: Outcome, gate: Gate) -> str:
+    before = gate.baseline.get(outcome.name)
+    was = f"  was {before.value}" if before else "  new" if gate.baseline else ""
+    return f"{words.plain(outcome.name)}  {words.plain(words.where(outcome))}{was}"

@@ -164,5 +164,6 @@ def _outcome(facts: dict[str, Any]) -> Outcome:
             "place": _place(facts["place"]),
             "shared": _place(facts["shared"]) if facts["shared"] else None,
             "counterexamples": tuple(examples),
+            "notes": tuple(facts.get("notes", ())),
         }
     )

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.errors import Place
-from harness.outcome import Counterexample, Outcome, Status
+from harness.outcome import STRICT, Counterexample, Gate, Outcome, Status
 from harness.reports import scripts
 from harness.reports.run import Run, Totals
 
 VERSION = 2
 
 
-def render(run: Run, outcomes: Sequence[Outcome], seconds: float) -> str:
+def render(run: Run, outcomes: Sequence[Outcome], seconds: float, gate: Gate = STRICT) -> str:
     """The document. ``seconds`` is the wall time of the whole run."""
     totals = Totals.of(outcomes)
     document = {
@@ -25,12 +25,13 @@ def render(run: Run, outcomes: Sequence[Outcome], seconds: float) -> str:
         "seed": run.seed,
         "totals": {
             **{status.value: totals.outcomes[status] for status in Status},
+            "known": sum(map(gate.knows, outcomes)),
             "not_tried": run.selected - totals.checks,
             "probes": totals.probes,
             "facts": totals.facts,
             "seconds": round(seconds, 3),
         },
-        "checks": [_check(outcome) for outcome in outcomes],
+        "checks": [_check(outcome) | _before(outcome, gate) for outcome in outcomes],
     }
     return json.dumps(document, indent=2) + "\n"
 
@@ -59,6 +60,12 @@ def _check(outcome: Outcome) -> dict[str, Any]:
 
 def _place(place: Place) -> dict[str, Any]:
     return {"path": place.path.as_posix(), "line": place.line, "column": place.column}
+
+
+def _before(outcome: Outcome, gate: Gate) -> dict[str, Any]:
+    """What the check was in the baseline, where there is one; null if it is new."""
+    before = gate.baseline.get(outcome.name)
+    return {"baseline": before.value if before else None} if gate.baseline else {}
 
 
 def _example(example: Counterexample) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from harness.outcome import Outcome, Status
+from harness.outcome import STRICT, Gate, Outcome, Status
 from harness.reports import words
 from harness.reports.run import Run
 
@@ -14,27 +14,27 @@ from harness.reports.run import Run
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def render(run: Run, outcomes: Sequence[Outcome]) -> str:
+def render(run: Run, outcomes: Sequence[Outcome], gate: Gate = STRICT) -> str:
     """The document. Broken is a ``failure``, all else that is not green an ``error``; its ``type`` is the status.
 
-    What is present passes, and has that for a property.
+    What is present passes, and has that for a property. What the gate knows is ``skipped``.
     """
     suites: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         suites.setdefault(words.heading(outcome), []).append(outcome)
-    root = ElementTree.Element("testsuites", _counts(run.project, outcomes))
+    root = ElementTree.Element("testsuites", _counts(run.project, outcomes, gate))
     for name, members in suites.items():
-        suite = ElementTree.SubElement(root, "testsuite", _counts(name, members))
+        suite = ElementTree.SubElement(root, "testsuite", _counts(name, members, gate))
         properties = ElementTree.SubElement(suite, "properties")
         for key, value in (("server", run.server), ("profile", run.profile), ("seed", str(run.seed))):
             ElementTree.SubElement(properties, "property", name=key, value=_legal(value))
         for outcome in members:
-            _case(suite, name, outcome)
+            _case(suite, name, outcome, gate)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _case(suite: ElementTree.Element, classname: str, outcome: Outcome) -> None:
+def _case(suite: ElementTree.Element, classname: str, outcome: Outcome, gate: Gate) -> None:
     case = ElementTree.SubElement(
         suite,
         "testcase",
@@ -47,7 +47,12 @@ def _case(suite: ElementTree.Element, classname: str, outcome: Outcome) -> None:
     if outcome.status is Status.PRESENT:
         properties = ElementTree.SubElement(case, "properties")
         ElementTree.SubElement(properties, "property", name="status", value=outcome.status.value)
+    if gate.knows(outcome):
+        ElementTree.SubElement(case, "skipped", message=f"{outcome.status.value}, as the baseline knows")
+        return
     if outcome.status.green:
+        if outcome.notes:
+            ElementTree.SubElement(case, "system-out").text = _legal("\n".join(outcome.notes))
         return
     first = next(iter(outcome.counterexamples), None)
     message = outcome.reason if outcome.reason or first is None else f"wanted: {first.wanted}; caught: {first.caught}"
@@ -57,14 +62,14 @@ def _case(suite: ElementTree.Element, classname: str, outcome: Outcome) -> None:
     found.text = _legal("\n".join(lines))
 
 
-def _counts(name: str, outcomes: Sequence[Outcome]) -> dict[str, str]:
-    statuses = [outcome.status for outcome in outcomes]
+def _counts(name: str, outcomes: Sequence[Outcome], gate: Gate) -> dict[str, str]:
+    statuses = [outcome.status for outcome in outcomes if not gate.knows(outcome)]
     return {
         "name": _legal(name),
-        "tests": str(len(statuses)),
+        "tests": str(len(outcomes)),
         "failures": str(statuses.count(Status.BROKEN)),
         "errors": str(statuses.count(Status.UNRELIABLE) + statuses.count(Status.ERROR)),
-        "skipped": "0",
+        "skipped": str(len(outcomes) - len(statuses)),
         "time": f"{sum(outcome.seconds for outcome in outcomes):.3f}",
     }
 

@@ -43,8 +43,3 @@ class Totals:
     @property
     def checks(self) -> int:
         return sum(self.outcomes.values())
-
-    @property
-    def clean(self) -> bool:
-        """Whether everything tried is green."""
-        return self.checks == sum(count for status, count in self.outcomes.items() if status.green)

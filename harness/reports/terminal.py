@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.outcome import Outcome, Status
+from harness.outcome import STRICT, Gate, Outcome, Status
 from harness.reports import closing, words
 from harness.reports.run import Run, Totals
 
@@ -38,16 +39,27 @@ _COUNTED = (Status.PROVED, Status.PRESENT, Status.BROKEN, Status.UNRELIABLE)
 class Terminal:
     """Writes to a console. Colours and the progress line are for terminals; a pipe gets plain, unwrapped lines.
 
-    Where it is ``quiet`` nothing is said of checks that are green.
+    A note that several checks have stands once. Of a check that the ``gate`` knows nothing is said but that. Where it
+    is ``quiet`` nothing is said of such checks and of those that are green.
     """
 
-    def __init__(self, console: Console, run: Run, *, tracebacks: bool = False, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        console: Console,
+        run: Run,
+        *,
+        tracebacks: bool = False,
+        quiet: bool = False,
+        gate: Gate = STRICT,
+    ) -> None:
         self._console = console
         self._run = run
         self._tracebacks = tracebacks
         self._quiet = quiet
+        self._gate = gate
         self._totals = Totals()
         self._heading: str | None = None
+        self._noted: set[str] = set()
         self._tried = 0
         self._status = console.status("", spinner="line") if console.is_terminal else None
 
@@ -70,7 +82,7 @@ class Terminal:
     def add(self, outcome: Outcome) -> None:
         """One more check."""
         self._totals.add(outcome)
-        if not (self._quiet and outcome.status.green):
+        if not (self._quiet and (outcome.status.green or self._gate.knows(outcome))):
             self._told(outcome)
         self._progress()
 
@@ -80,19 +92,34 @@ class Terminal:
             self._heading = heading
             self._line(f"\n{words.plain(heading)}", "bold")
         self._check(outcome)
-        for line in words.lines(outcome):
+        if self._gate.knows(outcome):
+            return
+        for line in words.lines(self._unsaid(outcome)):
             self._line(f"{INDENT}{line}")
         for line in words.traceback(outcome) if self._tracebacks else ():
             self._line(f"{INDENT}{line}")
+
+    def _unsaid(self, outcome: Outcome) -> Outcome:
+        """An outcome with those of its notes that no other had before."""
+        fresh = tuple(note for note in outcome.notes if note not in self._noted)
+        self._noted.update(fresh)
+        return replace(outcome, notes=fresh)
 
     def tried(self, count: int) -> None:
         """So many more checks are done; their lines come when it is their turn."""
         self._tried += count
         self._progress()
 
-    def end(self, outcomes: Sequence[Outcome], seconds: float, repeat: str | None) -> None:
-        """What is not green, the totals, and how to see this again. ``outcomes`` are all, in the files' order."""
+    def end(
+        self, outcomes: Sequence[Outcome], seconds: float, repeat: str | None, compared: Iterable[str] = ()
+    ) -> None:
+        """What is not green, the totals, how they compare, and how to see this again.
+
+        ``outcomes`` are all, in the files' order.
+        """
         self._end(outcomes, seconds, "--fail-fast")
+        for line in compared:
+            self._line(line)
         if repeat is not None:
             self._line(f"repeat with: {repeat}")
 
@@ -103,13 +130,14 @@ class Terminal:
 
     def _end(self, outcomes: Sequence[Outcome], seconds: float, why: str) -> None:
         self.close()
-        for status, title, lines in closing.groups(outcomes):
+        for status, title, lines in closing.groups(outcomes, self._gate):
             self._line(f"\n{title}", _STYLE[status])
             for line in lines:
                 self._line(f"  {line}")
         found = Totals.of(outcomes)
         left = self._run.selected - found.checks
-        self._line(f"\n{totals(found, seconds)}", "green" if found.clean and not left else "red")
+        clean = not left and not any(self._gate.fails(outcome) for outcome in outcomes)
+        self._line(f"\n{totals(found, seconds)}", "green" if clean and not found.outcomes[Status.ERROR] else "red")
         if left:
             self._line(f"{left} not tried: {why}")
 
@@ -118,10 +146,12 @@ class Terminal:
 
         label = words.plain(outcome.label)
         right = _effort(outcome) if outcome.status.green else words.plain(words.where(outcome))
-        word = f"{_WORD[outcome.status]:<6}"
+        known = self._gate.knows(outcome)
+        word = "known " if known else f"{_WORD[outcome.status]:<6}"
+        right = f"{outcome.status.value}  {right}" if known else right
         label = f"{label}  {right:>{max(0, WIDTH - len(label) + 4 - len(word))}}"
         text = Text("  ")
-        text.append(word, _STYLE[outcome.status])
+        text.append(word, "dim" if known else _STYLE[outcome.status])
         text.append(f"  {label}".rstrip())
         self._print(text)
 

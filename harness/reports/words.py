@@ -15,6 +15,8 @@ VALUE = 60
 """Characters of a value that are shown whole."""
 STEP = 160
 """Characters of a step of a schedule that are shown whole."""
+NOTE = 400
+"""Characters of a note that are."""
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -25,7 +27,7 @@ def lines(outcome: Outcome) -> list[str]:
     An error has its ``reason:``, how to see more of it, and what had been found by then. Of a shared check it is also
     said where its text stands.
     """
-    return [*_verdict(outcome), *(_labelled("note", plain(note)) for note in outcome.notes)]
+    return [*_verdict(outcome), *(_labelled("note", _ended(plain(note))) for note in outcome.notes)]
 
 
 def _verdict(outcome: Outcome) -> list[str]:
@@ -111,6 +113,11 @@ def _labelled(label: str, text: str) -> str:
 def _cut(step: str) -> str:
     """A step with the middle of a long command left out: how it begins, and what came of it."""
     return step if len(step) <= STEP else f"{step[: STEP // 2]} … {step[-STEP // 2 :]}"
+
+
+def _ended(text: str) -> str:
+    """A text whose end is left out where it is long."""
+    return text if len(text) <= NOTE else f"{text[:NOTE]} …"
 
 
 def _value(value: str) -> str:

@@ -276,6 +276,24 @@ def test_privileges_are_those_that_a_role_has_in_the_end(
     assert proved(*database, texts, tmp_path) == []
 
 
+def test_unique_expressions_are_keys(adopt: Adopt, database: tuple[Server, str], tmp_path: Path) -> None:
+    texts = pages(
+        adopt(
+            'create schema t; create table t.a (id int primary key, org int not null, "eMail" varchar(50), nick text);'
+            'create unique index mail on t.a (org desc, lower("eMail")) where nick is null;'
+            "create unique index on t.a (coalesce(nick, ''), id);"
+            "create table t.b (n int); create unique index one on t.b ((true));"
+            'create table t.c (word text); create unique index sorted on t.c (lower(word) collate "C");'
+        )
+    )
+    checks = texts["t.a"].partition("checks:\n")[2]
+    assert '- unique: [org, lower("eMail"::text)]\n    where: nick is null\n    constraint: mail\n' in checks
+    assert "- unique: [\"coalesce(nick, ''::text)\", id]\n    implied_by: a_pkey" in checks
+    assert "- index: one\n" in texts["t.b"]
+    assert "- index: sorted\n" in texts["t.c"]
+    assert proved(*database, texts, tmp_path) == []
+
+
 def test_rewrite_rules_are_what_no_check_says(adopt: Adopt) -> None:
     found = adopt(
         "create schema t; create table t.a (id int primary key, gone boolean);"

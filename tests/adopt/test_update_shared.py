@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.adopt.sheet import Sheet
+
 from harness.adopt.edit import Editor
 from harness.adopt.record import Page
-from harness.adopt.sheet import Sheet
 from harness.adopt.update import Update
 from harness.catalog.parts import Part
 from harness.declarations import read_text

@@ -133,6 +133,12 @@ def test_every_yaml_file_of_ours_is_valid_for_an_editor(demo: Cli) -> None:
                 jsonschema.Draft202012Validator(schema).validate(as_editors_read(document))
 
 
+def test_the_schema_of_the_report_is_published(cli: Cli) -> None:
+    published = ROOT / "docs/reference/report.schema.json"
+    told = "write it anew: harness schema report > docs/reference/report.schema.json"
+    assert published.read_text() == cli.run("schema", "report").stdout, told
+
+
 def as_editors_read(document: object) -> object:
     """YAML 1.2's core schema, as the YAML language server reads it."""
     if isinstance(document, dict):

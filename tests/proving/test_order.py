@@ -23,8 +23,8 @@ SCHEMA = """\
 create schema t;
 create table t.marks (id integer primary key, body text not null);
 create function t.mark() returns trigger language plpgsql as $$
-begin perform {sets}; return new; end $$;
-create trigger mark before insert on t.marks for each row execute function t.mark();
+begin {sets}; return new; end $$;
+create trigger mark before insert on t.marks for each row execute function t.mark('app.mark');
 create table t.unmarked (id integer primary key, body text not null constraint worded check (body <> ''));
 create function t.unmarked() returns trigger language plpgsql as $$
 begin
@@ -41,8 +41,13 @@ CHECKS = {
 
 @pytest.mark.parametrize(
     "sets",
-    ["set_config('app.mark', 'x', true)", "set_config(concat('app.', 'mark'), 'x', true)"],
-    ids=["by its name", "by a name that is worked out"],
+    [
+        "perform set_config('app.mark', 'x', true)",
+        "set local app.mark = 'x'",
+        "perform set_config(concat('app.', 'mark'), 'x', true)",
+        "execute format('set local %s = 1', tg_argv[0])",
+    ],
+    ids=["by its name", "by SET", "by a name that is worked out", "by a text"],
 )
 def test_a_setting_of_the_schema_is_not_left_to_another_check(sets: str, server: Server, tmp_path: Path) -> None:
     files = {"schema.sql": SCHEMA.format(sets=sets)} | {f"checks/t/{name}.yml": CHECKS[name] for name in CHECKS}

@@ -31,13 +31,14 @@ def begun(path: Path) -> Journal:
 def test_what_is_written_is_read_again(path: Path) -> None:
     error = replace(UNRELIABLE, name="e", status=Status.ERROR, again="harness test", traceback="Trace\nback \udc80")
     steps = replace(BROKEN, name="s", counterexamples=(replace(BROKEN.counterexamples[0], steps=("A 1", "B 2")),))
+    noted = replace(OUTCOMES[1], name="n", notes=("not tried: app.report()",))
     kept = begun(path)
-    for outcome in [*OUTCOMES, error, steps]:
+    for outcome in [*OUTCOMES, error, steps, noted]:
         kept.add(outcome, 1.5)
     # It is read before it is closed, as if the run had been killed here.
     found = Interrupted.read(path)
     kept.close()
-    assert list(found.outcomes.values()) == [*OUTCOMES, error, steps]
+    assert list(found.outcomes.values()) == [*OUTCOMES, error, steps, noted]
     assert (found.origin, found.seed, found.seconds, found.command) == (ORIGIN, 1, 1.5, "harness test --resume")
 
 

@@ -325,6 +325,7 @@ def test_json() -> None:
             "broken": 1,
             "unreliable": 1,
             "error": 0,
+            "known": 0,
             "not_tried": 1,
             "probes": 1344,
             "facts": 5,
@@ -343,6 +344,7 @@ def test_json() -> None:
         "facts": 0,
         "seconds": 0.25,
         "reason": None,
+        "notes": [],
         "counterexamples": [
             {
                 "wanted": "'whim' refused by chk_status (23514)",
@@ -360,6 +362,17 @@ def test_json() -> None:
         "replay": ".harness/repro/shop.orders.accepted_values.status.sql",
     }
     assert [check["replay"] for check in checks] == [None, None, None, checks[3]["replay"], None]
+
+
+def test_what_was_not_tried_is_noted() -> None:
+    noted = replace(PROVED, notes=("not tried: app.report()", "not tried: " + "x" * 160))
+    lines = [line.strip() for line in shown([noted]).splitlines() if "note:" in line]
+    assert lines == ["note:   not tried: app.report()", f"note:   not tried: {'x' * 149} …"]
+    assert shown([noted, replace(noted, name="other")]).count("note:") == 2, "each once"
+    assert "note:" not in shown([noted], quiet=True)
+    assert json.loads(json_report.render(RUN, [noted], 1.0))["checks"][0]["notes"] == list(noted.notes)
+    (case,) = ElementTree.fromstring(junit.render(RUN, [noted])).iter("testcase")
+    assert [(each.tag, each.text) for each in case] == [("system-out", "\n".join(noted.notes))]
 
 
 anything = st.text(st.characters(codec=None))

@@ -7,7 +7,8 @@ select
     exists (
         select from unnest(p.proconfig) as s (setting)
         where s.setting ~ '^search_path=' and s.setting !~ '\$user'
-    ) as pinned
+    ) as pinned,
+    p.prorettype = 'pg_catalog.trigger'::regtype as fires
 from pg_catalog.pg_proc as p
 inner join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
 where

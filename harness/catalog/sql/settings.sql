@@ -1,5 +1,5 @@
--- Custom settings that code of the database names, and whether it reads them by current_setting(…). A row without a
--- name: it sets one whose name it works out. What belongs to an extension is left out.
+-- Custom settings that code of the database reads by current_setting(…), and those that it sets. A row without a name:
+-- it sets one whose name it works out. What belongs to an extension is left out.
 with schemas as (
     select n.oid
     from pg_catalog.pg_namespace as n
@@ -43,14 +43,15 @@ texts (text) as (
 
 select
     lower(found.name) as name,
-    bool_or(found.read) as read
+    bool_or(found.read) as read,
+    not bool_and(found.read) as set
 from texts
 cross join lateral (
     select
         m[2] as name,
-        m[1] is not null as read
+        lower(m[1]) = 'current_setting' as read
     from pg_catalog.regexp_matches(
-        texts.text, '(current_setting\s*\(\s*)?''([a-z_][\w$]*(?:\.[a-z_][\w$]*)+)''', 'gi'
+        texts.text, '(current_setting|set_config)\s*\(\s*''+([a-z_][\w$]*(?:\.[a-z_][\w$]*)+)''', 'gi'
     ) as m
     union all
     select
@@ -63,7 +64,7 @@ cross join lateral (
     select
         null,
         false
-    where texts.text ~* 'set_config\s*\(\s*[^''[:space:]]'
+    where texts.text ~* 'set_config\s*\(\s*[^''[:space:]]|\mset\s+(?:local|session)\s+[\w$.]*(?:%%|'')'
 ) as found
 group by lower(found.name)
 order by 1

@@ -14,6 +14,7 @@ from hypothesis.errors import UnsatisfiedAssumption
 from harness.catalog.model import Column, Missing, Table
 from harness.generation.draft import Draft
 from harness.generation.examples import examples
+from harness.generation.groups import Grouping
 from harness.generation.hints import Hints, of_bodies, words
 from harness.generation.kinship import Row
 from harness.generation.pools import Pools
@@ -58,8 +59,10 @@ class Trials:
         """Draws a row of a table as a probe, behind all that it refers to, and with the rows that belong to it."""
 
         def build(draft: Draft) -> Scenario:
-            probe = Probe(draft.whole(name, fixed, present), Accepted(1), "a row")
-            return Scenario(self._setup(draft), (probe,))
+            statement, grouping = draft.whole(name, fixed, present), Grouping(draft, self.pools)
+            setup = (*grouping.stand(self._setup(draft)),)
+            *ahead, statement = grouping.stand([statement])
+            return Scenario((*setup, *ahead), (Probe(statement, Accepted(1), "a row"),))
 
         return build
 
@@ -77,7 +80,7 @@ class Trials:
 
         def build(draft: Draft) -> Scenario:
             draft.insert(name, fixed)
-            return Scenario(self._setup(draft), ())
+            return Scenario((*Grouping(draft, self.pools).stand(self._setup(draft)),), ())
 
         try:
             return next((scenario.setup for scenario in self.drawn(build, 1, others)), ())

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from harness.catalog.model import Table
 from harness.kinds.base import Subject
 from harness.kinds.owners.owned import Bound, Cast, Owners
-from harness.probes import Accepted, Either, Execute, Insert, Probe, Refused, Then, Untouched, Values
-from harness.probes.statement import condition, identifier, literal, qualified
+from harness.probes import Accepted, Either, Execute, Foreseen, Insert, Probe, Refused, Then, Untouched, Values
+from harness.probes.statement import assume, condition, identifier, literal, qualified
 
 Rows = Sequence[Mapping[str, str | None]]
 
@@ -137,11 +137,26 @@ class Asking:
                 delete, Accepted(), "delete returning exactly", value, self.settings, then, before, required=False
             )
         if not says(self.may.insert, "false"):
+            # A row that may be made and not seen: the statement fails as a whole.
+            foreseen = Foreseen(f"its row is one where {self.sees}", self.sqlstates)
             for row in filter(None, (cast.fresh[place], cast.strange(place))):
-                # A row that may be made and not seen: the statement fails as a whole.
+                first = self._foresees(Insert(table.name, row))
                 then = self.exactly(f"({self.here([row])}) and ({self.sees})", f"of the row where {self.sees}")
                 insert, value = self.returning(Insert(table.name, row).sql), f"insert returning by {self.who}:"
-                yield Probe(insert, Either(), "insert returning", value, self.settings, then, required=False)
+                yield Probe(insert, foreseen, "insert returning", value, self.settings, then, first, required=False)
+
+    def _foresees(self, insert: Insert) -> str:
+        """Finds out whether a row is to be seen that is inserted without RETURNING, and undoes it."""
+        settings = "; ".join(each.replace("select", "perform", 1) for each in assume(self.settings))
+        seen = (
+            f"select case count(*) when 0 then 'no' else 'yes' end {self._where(self.sees, self.here([insert.values]))}"
+        )
+        return (
+            "do $harness_do$ declare harness_seen text := ''; begin begin "
+            f"{settings}; {insert.sql}; perform set_config('role', 'none', true); harness_seen := ({seen}); "
+            "raise exception using errcode = 'HX001'; exception when others or assert_failure then null; end; "
+            "perform set_config('harness.foreseen', harness_seen, true); end $harness_do$"
+        )
 
     def returning(self, statement: str) -> Execute:
         """A write that keeps in ``harness.seen`` the rows it gives back."""

@@ -1,9 +1,13 @@
-"""What could show a role more than the policies of a table do: views and functions with the rights of their owner."""
+"""What could show a role more than the policies of a table do: views and functions with the rights of their owner.
+
+Of views the catalog says enough. What a function does it does not say, and nobody tries it: those are only told.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from harness.catalog.model import Table
 from harness.kinds.base import Fact, Subject
 from harness.probes.statement import qualified
 
@@ -56,3 +60,33 @@ def _functions(subject: Subject, role: str) -> Iterator[Fact]:
                 f"function {function.signature} with a search_path of its own",
                 f"function {function.signature} with {path}",
             )
+
+
+def untried(subject: Subject, role: str) -> Iterator[str]:
+    """What a role can have run with the rights of somebody else, and nobody looks into: functions and triggers."""
+    roles = subject.roles
+    if not roles.exists(role) or roles.bypasses_row_security(role):
+        return
+    others = [each for each in subject.catalog.definers if each.owner != role]
+    called = [
+        each.signature
+        for each in others
+        if not each.fires and roles.on_schema(role, each.schema) and roles.may_execute(role, each.signature)
+    ]
+    if called:
+        yield f"not tried: functions that {role} may call and that run as their owner: {', '.join(called)}"
+    fired = {each.signature for each in others if each.fires}
+    triggers = [
+        f"{trigger.name} on {table.name}"
+        for table in subject.catalog.tables.values()
+        for trigger in table.triggers
+        if f"{trigger.function}()" in fired and any(_fires(subject, role, table, event) for event in trigger.events)
+    ]
+    if triggers:
+        yield f"not tried: triggers that run as their owner where {role} writes: {', '.join(triggers)}"
+
+
+def _fires(subject: Subject, role: str, table: Table, event: str) -> bool:
+    name = qualified(table.name)
+    may = subject.roles.on_columns if event in ("insert", "update") else subject.roles.on_table
+    return subject.roles.on_schema(role, table.name.schema) and may(role, name, event)

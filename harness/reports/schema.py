@@ -1,0 +1,83 @@
+"""JSON Schema (draft 2020-12) of ``report.json``, for those who read it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.outcome import Status
+from harness.reports.json import VERSION
+
+Schema = dict[str, Any]
+
+_TEXT: Schema = {"type": "string"}
+_TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_POSITION: Schema = {"type": ["integer", "null"], "minimum": 1}
+_SECONDS: Schema = {"type": "number", "minimum": 0}
+_STATUSES = [status.value for status in Status]
+
+
+def report_schema() -> Schema:
+    """The schema of the version that is written now. New keys may come without another version."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:constraint-harness:report:{VERSION}",
+        "title": f"report.json of harness test, version {VERSION}",
+        **_object(
+            version={"const": VERSION},
+            project=_TEXT,
+            server=_said(_TEXT, "such as embedded PostgreSQL 18.6, without secrets"),
+            profile=_object(name=_TEXT, scenarios=_COUNT),
+            seed=_said(_COUNT, "repeats the run: harness test --seed"),
+            totals=_object(
+                **dict.fromkeys(_STATUSES, _COUNT),
+                known=_said(_COUNT, "of those that are not green: no worse than in the baseline"),
+                not_tried=_COUNT,
+                probes=_COUNT,
+                facts=_COUNT,
+                seconds=_SECONDS,
+            ),
+            checks={"type": "array", "items": {"$ref": "#/$defs/check"}},
+        ),
+        "$defs": {"check": _check(), "counterexample": _counterexample()},
+    }
+
+
+def _check() -> Schema:
+    always = _object(
+        name=_said(_TEXT, "unique in the project"),
+        kind=_TEXT,
+        subject=_TEXT,
+        module=_TEXT,
+        table=_said(_TEXT_OR_NULL, "null for the checks of a module"),
+        place=_object(path=_TEXT, line=_POSITION, column=_POSITION),
+        status=_said({"enum": _STATUSES}, f"the best first: {', '.join(_STATUSES)}"),
+        probes=_said(_COUNT, "statements tried on the server"),
+        facts=_said(_COUNT, "what was compared with the catalog"),
+        seconds=_SECONDS,
+        reason=_said(_TEXT_OR_NULL, "why it is unreliable, or what the error was"),
+        counterexamples={"type": "array", "items": {"$ref": "#/$defs/counterexample"}},
+        replay=_said(_TEXT_OR_NULL, "the script for psql, from the project's directory"),
+    )
+    always["properties"] |= {
+        "baseline": _said({"enum": [*_STATUSES, None]}, "what it was in the baseline; null if it is new"),
+        "again": _said(_TEXT_OR_NULL, "of an error: the command that tries this check alone"),
+        "traceback": _said(_TEXT_OR_NULL, "of an error: what to report"),
+    }
+    return always
+
+
+def _counterexample() -> Schema:
+    values = {"type": "object", "additionalProperties": _TEXT_OR_NULL}
+    rows = {"type": "array", "items": _object(table=_TEXT, values=values)}
+    found = _object(wanted=_TEXT, caught=_TEXT, rows=_said(rows, "the row of the probe last"))
+    found["properties"]["steps"] = _said({"type": "array", "items": _TEXT}, "of a race: those of sessions A and B")
+    return found
+
+
+def _object(**properties: Schema) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _said(schema: Schema, description: str) -> Schema:
+    return {**schema, "description": description}

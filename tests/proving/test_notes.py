@@ -1,0 +1,71 @@
+"""What a proved check says that it did not try."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from psycopg.conninfo import make_conninfo
+
+from harness.database.connection import Server
+from harness.outcome import Outcome, Status
+from harness.workbench import Options, Workbench
+
+SCHEMA = """\
+create schema t;
+create schema api;
+grant usage on schema t, api to noted_user;
+create table t.notes (id integer primary key, owner text not null);
+grant select, insert on t.notes to noted_user;
+alter table t.notes enable row level security;
+alter table t.notes force row level security;
+create policy own on t.notes to noted_user using (owner = current_setting('app.me', true));
+create table t.log (id integer primary key);
+create function api.all_notes() returns setof t.notes language sql security definer set search_path = ''
+    as $$ select * from t.notes $$;
+create function api.hidden() returns setof t.notes language sql security definer set search_path = ''
+    as $$ select * from t.notes $$;
+revoke execute on function api.hidden() from public;
+create function api.plain() returns setof t.notes language sql set search_path = '' as $$ select * from t.notes $$;
+create function t.kept() returns trigger language plpgsql security definer set search_path = ''
+    as $$ begin return new; end $$;
+create trigger notes_kept before insert on t.notes for each row execute function t.kept();
+create trigger log_kept before insert on t.log for each row execute function t.kept();
+"""
+CHECKS = """\
+table: t.notes
+checks:
+  - row_security: whoever a note is for sees and adds it
+    as: noted_user
+    claims: {app.me: $me}
+    sees: owner = $me
+    may_insert: owner = $me
+  - primary_key: [id]
+"""
+
+
+def test_what_runs_as_another_is_named_as_not_tried(server: Server, tmp_path: Path) -> None:
+    with server.connect() as connection:
+        connection.execute("drop role if exists noted_user; create role noted_user")
+    secured, other = _proved(tmp_path, server)
+    assert (secured.status, secured.notes) == (
+        Status.PROVED,
+        (
+            "not tried: functions that noted_user may call and that run as their owner: api.all_notes()",
+            "not tried: triggers that run as their owner where noted_user writes: notes_kept on t.notes",
+        ),
+    )
+    assert (other.status, other.notes) == (Status.PROVED, ())
+
+
+def _proved(root: Path, server: Server) -> list[Outcome]:
+    files = {
+        "project.yml": "name: t\nmodules: {t: {}}\nmigrations: {path: schema.sql, layout: files}\n",
+        "schema.sql": SCHEMA,
+        "checks/t/notes.yml": CHECKS,
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    with closing(Workbench(root, Options(target=make_conninfo(**server.conninfo), seed=1))) as bench:
+        return [bench.prove(check) for check in bench.checks]
