@@ -37,7 +37,7 @@ ADDED = {
     "a foreign key": (
         "alter table {table} add constraint nobody_said foreign key ({columns}) references {table} ({columns})"
     ),
-    "an exclusion": "alter table {table} add constraint nobody_said exclude using btree (({column}::text) with =)",
+    "an exclusion": "alter table {table} add constraint nobody_said exclude using btree ({first} with =)",
     "a trigger that does nothing": "{function} return new; end $$; {trigger}",
     "a trigger that refuses": "{function} raise exception 'no'; end $$; {trigger}",
     "a policy": "create policy nobody_said on {table} for update using (false)",
@@ -51,7 +51,7 @@ TRIGGER = (
 )
 
 
-SAYING = {"columns": "default", "privileges": "[insert", "routine": "given:", "row_security": "= $"}
+SAYING = {"columns": "default", "privileges": "[insert", "query": "table: ", "routine": "given:", "row_security": "= $"}
 """What a case has to say to be about the rules and rows that it loses."""
 
 
@@ -140,6 +140,8 @@ def test_without_reach(case: Case, lost: str, server: Server, maintenance: Conne
 @pytest.mark.parametrize("sort", ADDED)
 @pytest.mark.parametrize("case", _ids({**PROVED, **PRESENT}))
 def test_one_rule_more(case: Case, sort: str, server: Server, maintenance: Connection, tmp_path: Path) -> None:
+    if case.kind == "routine" and sort == "a trigger that refuses":
+        pytest.skip("what a routine calls has to pass, whatever stands in its way")
     with proving(case, "", server, maintenance, tmp_path / "before") as found:
         before = {check.name: outcome.status for check, outcome in found}
         table = next((check.table for check, _ in found if check.table is not None), None)
@@ -153,7 +155,7 @@ def test_one_rule_more(case: Case, sort: str, server: Server, maintenance: Conne
     broken = [
         name for name, each in after.items() if each.status is Status.BROKEN and before[name] is not Status.BROKEN
     ]
-    assert not broken
+    assert not broken, [str(after[name].counterexamples[0]) for name in broken]
 
 
 def _added(sort: str, table: TableName, server: Server, maintenance: Connection, case: Case) -> str:
@@ -171,6 +173,7 @@ def _added(sort: str, table: TableName, server: Server, maintenance: Connection,
     words = {
         "table": qualified(table),
         "columns": ", ".join(map(identifier, names)),
+        "first": identifier(names[0]),
         "column": identifier(definition.columns[-1].name),
         "function": FUNCTION,
         "trigger": TRIGGER.format(table=qualified(table)),
