@@ -95,6 +95,7 @@ checks:
     implied_by: a
   - check: length(slug) > 0
     constraint: long
+    implied_by: a
   - check: length(slug) > 0
     constraint: longer
     implied_by: long
@@ -294,12 +295,16 @@ def test_unique_expressions_are_keys(adopt: Adopt, database: tuple[Server, str],
     assert proved(*database, texts, tmp_path) == []
 
 
-def test_rewrite_rules_are_what_no_check_says(adopt: Adopt) -> None:
+def test_rewrite_rules_are_known(adopt: Adopt) -> None:
+    """No check can say what becomes of a command."""
     found = adopt(
         "create schema t; create table t.a (id int primary key, gone boolean);"
         "create rule stays as on delete to t.a do instead update t.a set gone = true where id = old.id"
     )
-    assert found.sheets[TableName("t", "a")].unsaid == ["rule stays: what becomes of delete"]
+    assert found.sheets[TableName("t", "a")].known == {"stays": "a rule: what becomes of delete"}
+    text = pages(found)["t.a"]
+    assert 'known: {stays: "a rule: what becomes of delete"}\n' in text
+    assert coverage(found.catalog, checks(text)).tables[0].undeclared == ()
 
 
 names = st.text(st.characters(exclude_categories=["Cs", "Cc"], codec="utf-8"), min_size=1, max_size=12).filter(

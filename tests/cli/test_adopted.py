@@ -33,7 +33,22 @@ create index concurrently on shop.orders (item);
 -- migrate:down
 drop table shop.orders;
 """
-CHECKS = "table: app.items\nchecks:\n  - primary_key: [id]\n  - check: amount > 0\n    constraint: amount_positive\n"
+CHECKS = """\
+table: app.items
+checks:
+  - primary_key: [id]
+  - not_null: amount
+  - check: amount > 0
+    constraint: amount_positive
+"""
+ORDERS_CHECKS = """\
+table: shop.orders
+checks:
+  - primary_key: [id]
+  - not_null: item
+  - foreign_key: [item]
+    references: app.items
+"""
 
 
 @pytest.fixture
@@ -45,7 +60,7 @@ def theirs(cli: Cli) -> Iterator[Cli]:
     cli.write("db/migrations/20240101_items.sql", ITEMS)
     cli.write("db/migrations/20240102_orders.sql", ORDERS)
     cli.write("checks/app/items.yml", CHECKS)
-    cli.write("checks/shop/orders.yml", "table: shop.orders\nchecks:\n  - primary_key: [id]\n")
+    cli.write("checks/shop/orders.yml", ORDERS_CHECKS)
     yield cli
 
 
@@ -69,7 +84,7 @@ def test_checks_are_proven(theirs: Cli, description: str) -> None:
     done = theirs.run("test", "--profile", "ci")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"{description}, app, shop: 2 migrations, ")
-    assert "3 proved, 0 present, 0 broken, 0 unreliable" in done.stdout
+    assert "8 proved, 0 present, 0 broken, 0 unreliable" in done.stdout
 
 
 def test_a_selection_is_proven_with_everything_built(theirs: Cli) -> None:
@@ -77,7 +92,7 @@ def test_a_selection_is_proven_with_everything_built(theirs: Cli) -> None:
     theirs.write("seeds/shop/orders.csv", "id,item\n1,1\n")
     done = theirs.run("test", "--profile", "ci", "--select", "shop")
     assert done.returncode == 0, done.stderr
-    assert "1 proved, 0 present, 0 broken, 0 unreliable" in done.stdout
+    assert "4 proved, 0 present, 0 broken, 0 unreliable" in done.stdout
 
 
 def test_a_selection_is_proven_with_what_is_said_of_everything(theirs: Cli) -> None:
@@ -90,14 +105,14 @@ def test_a_selection_is_proven_with_what_is_said_of_everything(theirs: Cli) -> N
     theirs.write("db/migrations/20240103_guard.sql", f"-- migrate:up\n{guard}\n-- migrate:down\n")
     theirs.write("checks/app/items.yml", CHECKS + "  - rows: {note: [AB, CD]}\n")
     done = theirs.run("test", "--seed", "0", "--select", "shop")
-    assert (done.returncode, "1 proved, 0 present, 0 broken, 0 unreliable" in done.stdout) == (0, True), done.stdout
+    assert (done.returncode, "4 proved, 0 present, 0 broken, 0 unreliable" in done.stdout) == (0, True), done.stdout
 
 
 def test_a_rule_that_the_migrations_lack_is_broken(theirs: Cli) -> None:
     theirs.replace("db/migrations/20240101_items.sql", " constraint amount_positive check (amount > 0)", "")
     done = theirs.run("test", "--profile", "ci", "--select", "app")
     assert done.returncode == 1
-    assert "1 proved, 0 present, 1 broken, 0 unreliable" in done.stdout
+    assert "3 proved, 0 present, 1 broken, 0 unreliable" in done.stdout
 
 
 def test_a_migration_that_the_server_refuses(theirs: Cli) -> None:
@@ -145,8 +160,9 @@ def test_rollback_of_our_own_migrations_stands_on_base(cli: Cli) -> None:
     cli.write("project.yml", f"name: {cli.name}\nmodules: [app]\nbase: base.sql\n")
     cli.write("base.sql", "create schema auth; create table auth.users (id integer primary key);")
     cli.replace("schema/app/001_items.up.sql", "note text", "note text,\n    by integer references auth.users")
-    cli.write("checks/app/items.yml", "table: app.items\nchecks:\n  - primary_key: [id]\n")
+    cli.replace("checks/app/items.yml", "note: {type: text}", "note: {type: text}\n  by: {type: integer}")
+    cli.replace("checks/app/items.yml", "checks:", "checks:\n  - foreign_key: [by]\n    references: auth.users")
     cli.write("checks/app/_module.yml", "module: app\nchecks:\n  - rollback: all\n")
     done = cli.run("test", "--profile", "ci")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 proved, 0 present, 0 broken, 0 unreliable" in done.stdout
+    assert "7 proved, 1 present, 0 broken, 0 unreliable" in done.stdout

@@ -245,7 +245,10 @@ def test_what_an_interrupt_becomes_on_the_way_out_is_no_bug(run: Run, monkeypatc
         (["tset"], "No such command 'tset'."),  # newer versions of click add the nearest verb
         (["test", "--report", "html"], "Invalid value for '--report': 'html' is no report; there are junit, json"),
         (["test", "--seed", "-1"], "Invalid value for '--seed': -1 is not in the range x>=0."),
-        (["schema", "x"], "Invalid value for 'checks|project': 'x' is not one of 'checks', 'project'."),
+        (
+            ["schema", "x"],
+            "Invalid value for 'checks|project|report': 'x' is not one of 'checks', 'project', 'report'.",
+        ),
     ],
 )
 def test_the_command_line_itself(run: Run, arguments: list[str], message: str) -> None:

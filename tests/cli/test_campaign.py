@@ -38,10 +38,12 @@ CHECKS = """\
 table: shop.notes
 checks:
   - primary_key: [id]
+  - not_null: user_id
   - row_security: each to their own
     as: {role}
     claims: {{app.user: $user}}
     sees: user_id = $user
+    policy: notes_own
 """
 TABLE = """\
 create schema shop;

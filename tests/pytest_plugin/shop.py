@@ -32,6 +32,7 @@ CUSTOMERS = """\
 table: shop.customers
 checks:
   - primary_key: [id]
+  - not_null: email
   - unique: [email]
     constraint: customers_email_key
 """

@@ -17,7 +17,7 @@ from .conftest import Run
 pytest_plugins = ["pytester"]
 
 FILES = {
-    "customers": ["primary_key id", "unique customers_email_key"],
+    "customers": ["primary_key id", "not_null email", "unique customers_email_key", "declared"],
     "orders": [
         "columns",
         "default id",
@@ -28,6 +28,7 @@ FILES = {
         "primary_key id",
         "check chk_amount",
         "foreign_key customer_id",
+        "declared",
     ],
 }
 ALL = [f"checks/shop/{file}.yml::{name}" for file, names in FILES.items() for name in names]
@@ -65,15 +66,15 @@ def test_an_item_stands_on_its_line(project: Path, run: Run) -> None:
 
 def test_all_proved(project: Path, run: Run) -> None:
     result = run()
-    result.assert_outcomes(passed=11)
-    result.stdout.re_match_lines([r"harness: 11 checks \(\d only present\), \d+ probes, \d+ facts; seed 0$"])
+    result.assert_outcomes(passed=14)
+    result.stdout.re_match_lines([r"harness: 14 checks \(1 only present\), \d+ probes, \d+ facts; seed 0$"])
     assert not (project / ".harness" / "repro").exists()
 
 
 def test_a_broken_check(project: Path, run: Run) -> None:
     shop.change(project / "schema/shop/001_tables.up.sql", " constraint chk_amount check (amount > 0)", "")
     result = run()
-    result.assert_outcomes(passed=10, failed=1)
+    result.assert_outcomes(passed=13, failed=1)
     assert_said(result, BROKEN)
     result.stdout.fnmatch_lines(["FAILED checks/shop/orders.yml::check chk_amount*"])
     script = next((project / ".harness" / "repro").iterdir())
@@ -140,7 +141,7 @@ def test_a_bug_of_ours_fails_one_item_and_says_what_to_report(project: Path, run
 def test_last_failed_and_exitfirst(project: Path, run: Run) -> None:
     shop.change(project / "schema/shop/001_tables.up.sql", "'open', 'paid'", "'open', 'paid', 'void'")
     shop.change(project / "schema/shop/001_tables.up.sql", "amount > 0", "amount > 1")
-    run("-x").assert_outcomes(passed=6, failed=1)
+    run("-x").assert_outcomes(passed=8, failed=1)
     run("--lf").assert_outcomes(failed=1)
 
 
@@ -151,12 +152,12 @@ def test_an_item_by_its_id(project: Path, run: Run) -> None:
 @pytest.mark.parametrize(
     ("option", "wanted"),
     [
-        (("-k", "accepted_values or email"), [ALL[1], ALL[6]]),
-        (("-k", "shop.orders and foreign_key"), [ALL[10]]),
+        (("-k", "accepted_values or email"), [ALL[1], ALL[2], ALL[8]]),
+        (("-k", "shop.orders and foreign_key"), [ALL[12]]),
         (("-m", "money_first"), [AMOUNT]),
         (("-m", "tag_skip"), [AMOUNT]),
-        (("-m", "sales and not columns and not money_first and not not_null"), [ALL[3], ALL[6], ALL[8], ALL[10]]),
-        (("-m", "primary_key"), [ALL[0], ALL[8]]),
+        (("-m", "sales and not columns and not money_first and not not_null"), [ALL[5], ALL[8], ALL[10], *ALL[12:]]),
+        (("-m", "primary_key"), [ALL[0], ALL[10]]),
         (("-m", "harness"), ALL),
         (("-m", "not harness"), []),
         (("--no-harness",), []),
@@ -229,7 +230,7 @@ def test_the_target_is_asked_once(project: Path, run: Run, as_ini: bool) -> None
     dsn = "postgresql://somebody:geheim@127.0.0.1:1/nowhere"
     shop.write(project, {"pytest.ini": f"[pytest]\nharness_target = {dsn if as_ini else 'nonsense'}\n"})
     result = run("-k", "shop.customers", *(() if as_ini else ("--harness-target", dsn)))
-    result.assert_outcomes(failed=2, deselected=9)
+    result.assert_outcomes(failed=4, deselected=10)
     result.stdout.fnmatch_lines(["cannot connect to PostgreSQL at 127.0.0.1:1: *", "hint: *"])
     assert "geheim" not in result.stdout.str()
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
@@ -239,8 +240,8 @@ def test_workers_share_the_items_and_one_seed(project: Path, run: Run, scratch: 
     shop.change(project / "project.yml", "dev: {scenarios: 3, seed: 0}", "dev: {scenarios: 3}")
     shop.change(project / "schema/shop/001_tables.up.sql", " constraint chk_amount check (amount > 0)", "")
     result = run("-n", "2")
-    result.assert_outcomes(passed=10, failed=1)
-    result.stdout.re_match_lines([r"harness: 11 checks \(\d only present\), \d+ probes, \d+ facts; seed \d+$"])
+    result.assert_outcomes(passed=13, failed=1)
+    result.stdout.re_match_lines([r"harness: 14 checks \(1 only present\), \d+ probes, \d+ facts; seed \d+$"])
     assert_said(result, [r"\[gw\d\] .*", *BROKEN])
     assert scratch() == set()
 
@@ -257,7 +258,7 @@ def test_seeds_that_the_schema_refuses_are_told_and_the_run_is_not_green(
         },
     )
     result = run("checks", "-k", "shop.customers", *workers)
-    result.assert_outcomes(passed=2, deselected=0 if workers else 9)
+    result.assert_outcomes(passed=4, deselected=0 if workers else 10)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     said = "harness: seeds/shop/customers.csv:4: seeds customers.csv is broken"
     assert result.outlines.count(said) == 1

@@ -43,7 +43,7 @@ def test_a_slip_in_a_file(project: Path, run: Run, workers: tuple[str, ...]) -> 
 def test_a_slip_elsewhere_stops_what_needs_it(project: Path, run: Run) -> None:
     shop.change(project / "checks/shop/orders.yml", "check: amount", "chek: amount")
     result = run("checks/shop/customers.yml")
-    result.assert_outcomes(failed=2)
+    result.assert_outcomes(failed=4)
     result.stdout.fnmatch_lines(["*__ primary_key id __*", SLIP.splitlines()[0].replace("?", "[?]"), "hint: kinds: *"])
     assert "Traceback" not in result.stdout.str()
 
@@ -79,7 +79,7 @@ def test_an_unknown_profile(project: Path, run: Run) -> None:
 def test_a_migration_that_fails(project: Path, run: Run) -> None:
     shop.change(project / "schema/shop/001_tables.up.sql", "note        text", "note        txt")
     result = run("checks/shop/customers.yml")
-    result.assert_outcomes(failed=2)
+    result.assert_outcomes(failed=4)
     result.stdout.fnmatch_lines(['schema/shop/001_tables.up.sql:11:15: type "txt" does not exist*'])
     assert "Traceback" not in result.stdout.str()
 
@@ -105,7 +105,7 @@ def test_checks_in_a_directory_of_another_name(project: Path, run: Run) -> None:
     shop.change(project / "project.yml", "name: shop", "name: shop\npaths: {checks: rules}")
     (project / "checks").rename(project / "rules")
     shop.write(project, {"checks/data.yml": "\t- no: yaml"})
-    run().assert_outcomes(passed=11)
+    run().assert_outcomes(passed=14)
     shop.change(project / "rules/shop/orders.yml", "check: amount", "chek: amount")
     assert said(run()).startswith(headed(("rules/shop/orders.yml", SLIP.replace("checks/", "rules/"))))
 
@@ -115,8 +115,8 @@ def test_a_project_below_the_directory(project: Path, pytester: pytest.Pytester,
     shop.build(below)
     (project / "project.yml").unlink()
     result = run("services")
-    result.assert_outcomes(passed=11)
-    result.stdout.fnmatch_lines(["services/shop/checks/shop/customers.yml .. *"])
+    result.assert_outcomes(passed=14)
+    result.stdout.fnmatch_lines(["services/shop/checks/shop/customers.yml .... *"])
 
 
 def test_importing_the_plugin_is_cheap() -> None:
