@@ -217,6 +217,10 @@ class _Document:
         first, _ = entry.entries[0]
         kind = self._kind(first)
         rule: Any = read_kind(kind, entry, also=COMMON, label=first.text)
+        misplaced = getattr(rule, "misplaced", None)
+        why = misplaced(self.level) if misplaced else None
+        if why:
+            raise ProjectError(f"{first.text!r}: {why}", place=first.place)
         return self._check(first.text, rule, first.place, entry)
 
     def _kind(self, written: Scalar) -> type:

@@ -2,11 +2,61 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import psycopg
+
+
+DEFAULTS = "defaults of"
+"""The kind of what ALTER DEFAULT PRIVILEGES has said for objects that a role will create."""
+
+_OBJECTS = {
+    "schema": "select nspowner, nspacl, 'n' from pg_namespace where oid = to_regnamespace(%s)",
+    "sequence": "select relowner, relacl, 's' from pg_class where oid = to_regclass(%s) and relkind = 'S'",
+    "view": "select relowner, relacl, 'r' from pg_class where oid = to_regclass(%s) and relkind in ('v', 'm')",
+    "function": "select proowner, proacl, 'f' from pg_proc where oid = to_regprocedure(%s)",
+}
+_GRANTED = """
+select o.owner::regrole::text, case x.grantee when 0 then 'public' else pg_get_userbyid(x.grantee)::text end,
+    lower(x.privilege_type)
+from ({object}) as o (owner, acl, kind)
+left join lateral aclexplode(coalesce(o.acl, acldefault(o.kind::"char", o.owner))) as x on x.grantee <> o.owner
+"""
+_DEFAULTS = """
+select %s, case x.grantee when 0 then 'public' else pg_get_userbyid(x.grantee)::text end,
+    lower(x.privilege_type) || ' on '
+    || case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions' else 'others' end
+from pg_roles as r
+left join pg_default_acl as d
+    on d.defaclrole = r.oid and (d.defaclnamespace = 0 or d.defaclnamespace = to_regnamespace(quote_ident(%s)))
+left join lateral aclexplode(d.defaclacl) as x on x.grantee <> r.oid
+where quote_ident(r.rolname) = %s or r.rolname = %s
+"""
+_CALL = """
+select p.pronamespace::regnamespace::text || '.' || quote_ident(p.proname) || '(' || coalesce(
+    string_agg(
+        case when p.provariadic <> 0 and a.n = p.pronargs then 'variadic ' else '' end
+        || format('(select null::%%s)', format_type(a.type, null)), ', ' order by a.n
+    ) filter (where a.type is not null), ''
+) || ')'
+from pg_proc as p
+left join unnest(p.proargtypes::oid[]) with ordinality as a (type, n) on true
+where
+    p.oid = to_regprocedure(%s) and p.prokind = 'f' and p.prorettype <> all ('{trigger,event_trigger}'::regtype[])
+    and not exists (select from pg_type as t where t.oid = any (p.proargtypes::oid[]) and t.typtype = 'p')
+group by p.oid
+"""
+
+
+@dataclass(frozen=True)
+class Granted:
+    """The owner of an object, and what others have of it: role (``public`` is PUBLIC) and privilege."""
+
+    owner: str
+    grants: frozenset[tuple[str, str]]
 
 
 class Roles:
@@ -54,6 +104,26 @@ class Roles:
     def on_schema(self, role: str, schema: str) -> bool:
         """Whether a role may use a schema."""
         return bool(self._asked("select has_schema_privilege(%s, %s, 'usage')", role, schema))
+
+    def on(self, kind: str, role: str, name: str, privilege: str) -> bool:
+        """Whether a role has a privilege on a schema, sequence, function or view (its name as SQL has it)."""
+        kind = "table" if kind == "view" else kind
+        # Of schemas and roles these functions take the bare name.
+        of = "to_regnamespace(%s)::oid" if kind == "schema" else "%s"
+        return bool(self._asked(f"select has_{kind}_privilege(%s, {of}, %s)", role, name, privilege))
+
+    def granted(self, kind: str, name: str, schema: str) -> Granted | None:
+        """Who has which privileges on an object, or by default in a ``schema``; None if it is not there."""
+        if kind == DEFAULTS:
+            rows = self._connection.execute(_DEFAULTS.encode(), [name, schema, name, name]).fetchall()
+        else:
+            rows = self._connection.execute(_GRANTED.format(object=_OBJECTS[kind]).encode(), [name]).fetchall()
+        return Granted(rows[0][0], frozenset((role, what) for _, role, what in rows if what)) if rows else None
+
+    def call(self, signature: str) -> str | None:
+        """A call of a function with arguments of NULL that nobody can compute before; None if it cannot be written."""
+        row = self._connection.execute(_CALL.encode(), [signature]).fetchone()
+        return str(row[0]) if row else None
 
     def _ask(self, query: str, *arguments: str) -> bool:
         row = self._connection.execute(query.encode(), arguments).fetchone()

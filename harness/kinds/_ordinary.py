@@ -44,6 +44,9 @@ def insert(subject: Subject, draft: Draft, role: str, granted: Collection[str]) 
     ):
         return
     row = draft.row(table.name, ordinary(subject))
-    statement = Insert(table.name, {name: row[name] for name in named})
-    words = f"an ordinary insert as {role}"
-    yield Probe(statement, Permitted(), f"{role} may insert a row", words, {"role": role})
+    pools = (pool.columns for pool in subject.pools.of(table) if len(pool.columns) > 1)
+    tied = {name for columns in pools for name in columns if name in granted} - {*named}
+    # What a default says of the moment need not go with the rest of a drawn row.
+    for columns in (named, [each.name for each in supplied if each.name in {*named, *tied}])[: 2 if tied else 1]:
+        statement = Insert(table.name, {name: row[name] for name in columns})
+        yield Probe(statement, Permitted(), f"{role} may insert a row", f"an ordinary insert as {role}", {"role": role})

@@ -79,7 +79,8 @@ class Generated(Kind):
                 if fresh[source] != row[source] and subject.may_update(changes):
                     update = Update(table.name, subject.key(row), changes)
                     then = computed({**row, **changes})
-                    probes.append(Probe(update, Accepted(1), "recomputed", f"{source} = {show(changes)}", then=then))
+                    value = f"{source} = {show(changes)}"
+                    probes.append(Probe(update, Accepted(1), f"recomputed from {source}", value, then=then))
             sent = {column.name: None}
             inserted, updated = Insert(table.name, {**fresh, **sent}), Update(table.name, subject.key(row), sent)
             probes.append(Probe(inserted, WRITTEN, "inserted", f"{column.name} inserted"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -22,6 +22,7 @@ from harness.kinds.owners.askers import (
     check_keys,
     claims_key,
     drawn_for,
+    out_of_reach,
     sees_key,
     variables_key,
 )
@@ -169,6 +170,9 @@ class Immutable(Kind):
         table, refused = subject.table, self.refused_by.by(subject.table)
         actors = [] if self._by_privileges or self.as_ else list(self._actors(refused))
         asking = [each for each in askers(self, subject, (*self.roles_, *self.as_)) if self._is_another(subject, each)]
+        away = [out_of_reach(subject, asker.role) for asker in asking]
+        if away and all(away):
+            raise Unreliable(str(away[0]))
         if not actors and not asking:
             raise Unreliable("nobody is there to try it: with 42501 name the roles that lack the privilege")
 
@@ -191,6 +195,11 @@ class Immutable(Kind):
             return Scenario(stands, tuple(probes))
 
         return subject.scenarios(build)
+
+    def notes(self, subject: Subject, shown: Collection[str]) -> Iterator[str]:
+        for asker in askers(self, subject, (*self.roles_, *self.as_)):
+            if (why := out_of_reach(subject, asker.role)) is not None:
+                yield why
 
     def _actors(self, refused: Refused) -> Iterator[_Actor]:
         """The user of the connection, also where triggers are silenced."""

@@ -11,7 +11,7 @@ from typing import Any
 from harness.catalog.parts import Part
 from harness.generation import Rule
 from harness.kinds._refused_by import failing
-from harness.kinds.base import Fact, Kind, Subject, column_list
+from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list
 from harness.probes import Refused
 from harness.project import sql
 from harness.project.keys import boolean, key, name, names, predicate, query, several, text
@@ -104,6 +104,9 @@ class Index(Kind):
         used = list(dict.fromkeys(_indexes(plans[0]["Plan"])))
         # Another one that is declared serves as well: the planner may prefer it.
         serving = (self.index, *sorted(subject.declared_indexes - {self.index}))
+        stranger = next((each for each in used if each not in serving and _enforces(subject, each)), None)
+        if stranger is not None and not {*used} & {*serving}:
+            raise Unreliable(f"the query is planned with {stranger}, a rule that no check declares")
         found = next((f"with {each}" for each in used if each in serving), f"as {_spelled_out(plans[0]['Plan'])}")
         return Fact(
             f"the query is planned with {self.index}",
@@ -111,6 +114,11 @@ class Index(Kind):
             any_of=tuple(f"the query is planned with {each}" for each in serving),
             tried=True,
         )
+
+
+def _enforces(subject: Subject, index: str) -> bool:
+    """Whether an index of the table is there for a rule."""
+    return any(each.name == index and (each.unique or each.constraint) for each in subject.table.indexes)
 
 
 def with_kind(key: str, kind: str) -> str:

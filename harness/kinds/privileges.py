@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
 from harness.catalog.model import Column, Table
 from harness.catalog.parts import Part
+from harness.catalog.roles import DEFAULTS
 from harness.generation import Draft
 from harness.kinds import _ordinary as ordinary
+from harness.kinds._objects import COMMANDS as COMMANDS_ON
+from harness.kinds._objects import FORMS, OBJECT, Object
 from harness.kinds._reached import reached, under_policies
 from harness.kinds.base import Fact, Kind, Subject
 from harness.kinds.owners.askers import check_keys, claims_key, sees_key, variables_key
@@ -50,11 +53,19 @@ class Privileges(Kind):
     and that policies hold for must reach one, with `claims` or with those of a `row_security` check: else nothing that
     it is granted was seen to work.
     The owner and superusers are left out, `public` is PUBLIC.
+
+    In the file of a module `on` says of which object they are: `schema` (the module's, or `schema NAME`), `sequence
+    shop.orders_id_seq`, `function shop.total(integer)`, `view shop.open_orders`, or `defaults of ROLE`, what ALTER
+    DEFAULT PRIVILEGES gives of what that role will create (`select`, `usage on sequences`, `execute on functions`).
+    EXECUTE of a function is PUBLIC's unless it is revoked. Functions are not called: their plan is begun.
     """
+
+    levels: ClassVar = ("table", "module")
 
     privileges: FrozenDict[tuple[str, ...]] = key(
         mapping(one_of(listed(text), text)), "role: a list of commands, or `all`; `public` is PUBLIC"
     )
+    on: Object | None = key(OBJECT, "in the file of a module: the object that they are of", default=None)
     as_: tuple[str, ...] = key(names, "the roles that ask with `claims`; by default all", default=())
     claims: FrozenDict[Any] | None = claims_key()
     variables: FrozenDict[str] | None = variables_key()
@@ -67,7 +78,13 @@ class Privileges(Kind):
 
     @property
     def subject(self) -> str:
-        return ""
+        return str(self.on) if self.on else ""
+
+    def misplaced(self, level: str) -> str | None:
+        """Why it cannot stand in the file of a table, or of a module."""
+        if level == "table" and self.on is not None:
+            return "of a table they say nothing `on`: other objects belong into the file of a module"
+        return f"in the file of a module say `on`: {FORMS}" if level == "module" and self.on is None else None
 
     def roles(self) -> tuple[str, ...]:
         return tuple(role for role in self.privileges if role != "public")
@@ -76,6 +93,9 @@ class Privileges(Kind):
         return (Part("privileges", ""),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
+        if self.on is not None:
+            yield from self._facts_on(subject, self.on)
+            return
         table = subject.table
         holders = {grant.role for grant in table.grants} - {table.owner}
         for role in sorted({*self.privileges, *holders}):
@@ -88,6 +108,37 @@ class Privileges(Kind):
                 uses = subject.roles.on_schema(role, table.name.schema)
                 schema = f"usage of schema {table.name.schema}"
                 yield Fact(f"{role}: {schema}", f"{role}: {'' if uses else 'no '}{schema}")
+
+    def _facts_on(self, subject: Subject, on: Object) -> Iterator[Fact]:
+        """The matrix of an object of a module."""
+        granted = on.granted(subject)
+        for role in sorted({*self.privileges, *(role for role, _ in granted.grants)}):
+            if role != "public" and not subject.roles.exists(role):
+                yield Fact(f"role {role} exists", f"no role {role}")
+                continue
+            caught = {what for holder, what in granted.grants if holder == role}
+            if role != "public" and on.kind != DEFAULTS:
+                commands = COMMANDS_ON[on.kind]
+                caught = {each for each in commands if subject.roles.on(on.kind, role, on.named(subject), each)}
+            elif on.kind == "view":
+                caught &= {*COMMANDS_ON["view"]}
+            yield Fact(f"{role}: {_listed(self._wanted_on(on, role))}", f"{role}: {_listed(frozenset(caught))}")
+
+    def _wanted_on(self, on: Object, role: str) -> frozenset[str]:
+        declared = self.privileges.get(role, ())
+        if declared in ("all", ("all",)) and on.kind != DEFAULTS:
+            return frozenset(COMMANDS_ON[on.kind])
+        tidy = (" ".join(command.lower().split()) for command in declared)
+        if on.kind != DEFAULTS:
+            return frozenset(tidy)
+        kinds = {"usage": "sequences", "execute": "functions"}
+        return frozenset(each if " on " in each else f"{each} on {kinds.get(each, 'tables')}" for each in tidy)
+
+    def _scenario_on(self, subject: Subject, on: Object, roles: list[str]) -> st.SearchStrategy[Scenario] | None:
+        owner = on.granted(subject).owner
+        tried = [role for role in roles if role != owner and subject.roles.exists(role)]
+        probes = tuple(probe for role in tried for probe in on.probes(subject, role, self._wanted_on(on, role)))
+        return st.just(Scenario((), probes)) if probes else None
 
     def _wanted(self, role: str) -> frozenset[str]:
         declared = self.privileges.get(role, ())
@@ -112,6 +163,8 @@ class Privileges(Kind):
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
         roles = [role for role in self.privileges if role != "public" and not subject.roles.is_superuser(role)]
+        if self.on is not None:
+            return self._scenario_on(subject, self.on, roles)
         probes = tuple(probe for role in roles for probe in self._probes(subject, role))
         inserting = {role: columns for role in roles if (columns := self._inserting(subject, role))}
         inserting = inserting if ordinary.possible(subject) else {}

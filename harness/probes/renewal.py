@@ -17,7 +17,7 @@ NEVER_SET = "select array(select name from unnest(%s::text[]) as t (name) where 
 
 @dataclass(frozen=True)
 class Renewal:
-    """How a new session is had, and the custom ``settings`` that statements may set in one, besides those of probes.
+    """How a new session is had, and the custom ``settings`` that code of the database may set in one.
 
     ``untold`` if there may be others, whose names nobody can tell.
     """

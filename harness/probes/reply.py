@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from harness.catalog.model import Catalog
 from harness.project.model import TableName
 
+LOST = "HX003"
+"""The SQLSTATE of a setup of which a row is not there, though nothing refused it: a trigger or a rule took it away."""
+
 if TYPE_CHECKING:
     from psycopg.errors import Diagnostic
 
@@ -61,6 +64,8 @@ class Refusal:
         return TableName(self.schema, self.table) if self.table else None
 
     def __str__(self) -> str:
+        if self.sqlstate == LOST:
+            return f"taken away: {self.message}"
         refused = "refused at COMMIT" if self.at_commit else "refused"
         if self.constraint:
             return f"{refused} by {self.constraint} ({self.sqlstate})"

@@ -102,9 +102,9 @@ class Session:
         rest = [replace(each, probes=tuple(itertools.filterfalse(_never_set, each.probes))) for each in scenarios]
         return [_merged(*each) for each in zip(scenarios, first, self._run(rest), strict=True)]
 
-    def refresh(self) -> None:
-        """Goes on over a new connection, if a custom setting was ever set in this one."""
-        if self._renewal is not None and (self._stained or self._renewal.due(self._connection)):
+    def refresh(self, anew: bool = False) -> None:
+        """Goes on over a new connection, if a custom setting was ever set in this one, or if told so."""
+        if self._renewal is not None and (anew or self._stained or self._renewal.due(self._connection)):
             self._stained = False
             self._connection.close()
             self._connection = self._renewal.connect()

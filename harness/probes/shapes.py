@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from harness.catalog.model import Catalog
 from harness.probes.family import Family
 from harness.probes.loops import CONFLICT, FAMILIES, UNREADABLE, VARIABLES, LoopShape
+from harness.probes.reply import LOST
 from harness.probes.scenario import Scenario
 from harness.probes.settling import IMMEDIATE, settle
-from harness.probes.statement import Delete, Execute, Insert, Statement, Update, identifier, qualified
+from harness.probes.statement import Delete, Execute, Insert, Statement, Update, identifier, literal, qualified
 from harness.project.model import TableName
 
 EXECUTE = 0
@@ -49,6 +50,7 @@ begin
             {bases}
             for harness_step in select value from jsonb_array_elements(harness_scenario -> 'setup') loop
                 {dispatch}
+                {lost}
             end loop;
             {settle_rows}
             for harness_probe in select value from jsonb_array_elements(harness_scenario -> 'probes') loop
@@ -194,6 +196,7 @@ class Shapes:
             families=self._families(catalog, immediate) if self.loops else "",
             bases="\n            ".join(bases),
             dispatch=self._dispatch(),
+            lost=self._lost(),
             immediate=immediate,
             settle=settled,
             settle_rows=f"member := {AT_COMMIT}; {settled} member := null;" if settled else "",
@@ -214,6 +217,19 @@ class Shapes:
         branches = [f"when {n} then {self._static(shape)}" for n, shape in enumerate(self.shapes, 1)]
         branches.append(f"when {EXECUTE} then execute harness_step ->> 1;")
         return "case (harness_step ->> 0)::integer\n" + "\n".join(branches) + "\nend case;"
+
+    def _lost(self) -> str:
+        """Ends a setup whose INSERT left no row: what is tried then would be tried on nothing."""
+        tables = {number: shape[1] for number, shape in enumerate(self.shapes, 1) if shape[0] == "insert"}
+        branches = "\n".join(
+            f"when {number} then raise exception using errcode = '{LOST}', schema = {literal(table.schema)}, "
+            f"table = {literal(table.table)}, message = {literal(f'an INSERT into {table} left no row')};"
+            for number, table in tables.items()
+        )
+        # What EXECUTE runs does not change FOUND.
+        if not tables:
+            return ""
+        return f"if not found then case (harness_step ->> 0)::integer {branches} else null; end case; end if;"
 
     def _static(self, shape: Shape) -> str:
         verb, table, columns, key = shape

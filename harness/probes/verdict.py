@@ -73,6 +73,8 @@ def _accepted(probe: Probe, reply: Reply) -> Verdict:
         return Verdict.WRONG
     if not _counts(probe, reply):
         return Verdict.WRONG
+    if isinstance(probe.wanted, Permitted) and reply.rows == 0:
+        return Verdict.IDLE
     if probe.then is not None and reply.then != probe.then.wanted:
         return Verdict.IDLE if reply.then is not None and reply.then == probe.then.idle else Verdict.WRONG
     return Verdict.AS_WANTED

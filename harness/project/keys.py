@@ -117,7 +117,8 @@ class Rule(Protocol):
 
     A kind may also have the class attributes ``column_form: ClassVar[ColumnForm]`` and
     ``levels: ClassVar[tuple[str, ...]]``, of ``table`` (the default) and ``module``: where an entry of it may stand;
-    and a method ``unfit(project) -> str | None``: why no check of the kind can stand in this project.
+    and methods ``unfit(project) -> str | None``: why no check of the kind can stand in this project, and
+    ``misplaced(level) -> str | None``: why this one cannot stand in the file of a table, or of a module.
     """
 
     @property

@@ -74,6 +74,7 @@ class Prover:
         self._effort = effort
         self._spoilt = False
         self._patience = Patience(effort.timeout)  # a trigger that never ends must not hold up everything else
+        self._sets = False
         self._open()
         self._beside: dict[TableName, list[Kind]] = {}
         self._touched: dict[TableName, frozenset[str]] = {}
@@ -119,13 +120,14 @@ class Prover:
         untold = any(each.name is None for each in self.catalog.settings)
         # What the server, the database or the role has set already is never missing, and never left empty.
         self._left = never_set(self._trying, unset.left(declared, self.catalog))
-        return Renewal(connect, never_set(self._trying, unset.ever_set(declared, self.catalog)), untold)
+        return Renewal(connect, never_set(self._trying, unset.set_by_code(self.catalog)), untold)
 
-    def _forget(self) -> None:
+    def _forget(self, check: Check) -> None:
         """Sees to it that no setting is left in a session from another check. Expressions hardly ever set one."""
         if replace(self._renewal, untold=False).due(self._connection):
             self._renew()
-        self._session.refresh()
+        self._session.refresh(anew=self._sets)
+        self._sets = unset.sets(check)
 
     def _hear(self) -> None:
         """What all checks say of rows and refusals. An error in what one says costs that one alone."""
@@ -200,7 +202,7 @@ class Prover:
         import psycopg
 
         try:
-            self._forget()
+            self._forget(check)
             self._examine(check, verdict)
         except Missing as missing:
             verdict.broken.append(Counterexample("what the check names is in the database", str(missing)))

@@ -38,6 +38,7 @@ from harness.probes import (
     judge,
 )
 from harness.probes.disturbance import Disturbed
+from harness.probes.reply import LOST
 from harness.probes.settling import IMMEDIATE
 from harness.probes.shapes import UNTRIED
 from harness.proving.conveyor import Conveyor
@@ -60,7 +61,7 @@ MORE = 8
 SETUP = "setup"
 """The aspect of rows that stand before any probe."""
 
-NO_RULE = ("0A", "42", "53", "54", "55", "57", "58", "XX")
+NO_RULE = (LOST[:2], "0A", "42", "53", "54", "55", "57", "58", "XX")
 """Classes of SQLSTATE that are not about what the data are."""
 
 
@@ -163,7 +164,8 @@ class _Examiner:
         """Books what a scenario showed; returns its first failure."""
         if isinstance(answer, Refusal):
             failure = self._setup(trial, scenario, answer)
-            excused = self.opaque.excuses(self.session, scenario, (), self.others) if failure is not None else {}
+            doubtful = failure is not None or answer.sqlstate == LOST
+            excused = self.opaque.excuses(self.session, scenario, (), self.others) if doubtful else {}
             if excused:
                 trial.refused = trial.refused or answer
                 trial.opaque[SETUP] = excused[0]
@@ -215,8 +217,8 @@ class _Examiner:
                 self._unreached(trial, probe.aspect, probe.reaches, reply)
         elif verdict is Verdict.UNTRIED:
             trial.untried = reply.refusal
-        elif verdict is Verdict.IDLE and probe.required and reply.then is not None:
-            trial.idle.setdefault(probe.aspect, reply.then)
+        elif verdict is Verdict.IDLE and probe.required:
+            trial.idle.setdefault(probe.aspect, reply.then or "it left no row")
         elif verdict is Verdict.MASKED and reply.refusal is not None and self._hides(probe, reply.refusal):
             trial.masked.setdefault(probe.aspect, reply.refusal)
             trial.opaque |= self._by_opaque(probe.aspect, reply.refusal)

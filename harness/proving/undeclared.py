@@ -83,7 +83,8 @@ def _refused(table: Table, part: Part) -> Refused | None:
         return Refused(("23502",), table.name, column=part.name)
     if part.kind == "trigger":
         return Refused((), triggers=(part.name,)).in_catalog(table)
-    return None
+    # A table with a rule takes no upsert, and no statement that writes in a WITH.
+    return Refused(("0A000",)) if part.kind == "rule" else None
 
 
 def _entries(catalog: Catalog, table: Table, parts: Sequence[Part]) -> dict[Part, str]:

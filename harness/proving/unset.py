@@ -18,13 +18,17 @@ from harness.kinds.base import Begun
 from harness.probes import Probe, Scenario
 
 OWN = "harness."
-_SET = re.compile(r"set_config\(\s*\\?'([\w.]+)|\bset\s+(?:local\s+|session\s+)?(\w+\.[\w.]+)", re.IGNORECASE)
+_SET = re.compile(r"set_config\s*\(|\bset\s+(?:local\s+|session\s+)?\w+\.", re.IGNORECASE)
 
 
-def ever_set(declared: Iterable[Check], catalog: Catalog) -> tuple[str, ...]:
-    """The custom settings that statements of the checks or the code of the database may set."""
-    said = (name for check in declared for found in _SET.findall(repr(check.rule)) for name in found)
-    return _custom([*said, *(each.name or "" for each in catalog.settings if each.set)])
+def sets(check: Check) -> bool:
+    """Whether statements that a check itself is made of may set a custom setting."""
+    return _SET.search(repr(check.rule)) is not None
+
+
+def set_by_code(catalog: Catalog) -> tuple[str, ...]:
+    """The custom settings that the code of the database may set."""
+    return _custom(each.name or "" for each in catalog.settings if each.set)
 
 
 def left(declared: Iterable[Check], catalog: Catalog) -> tuple[str, ...]:

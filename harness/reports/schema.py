@@ -50,21 +50,27 @@ def _check() -> Schema:
         subject=_TEXT,
         module=_TEXT,
         table=_said(_TEXT_OR_NULL, "null for the checks of a module"),
-        place=_object(path=_TEXT, line=_POSITION, column=_POSITION),
+        place=_place(),
         status=_said({"enum": _STATUSES}, f"the best first: {', '.join(_STATUSES)}"),
         probes=_said(_COUNT, "statements tried on the server"),
         facts=_said(_COUNT, "what was compared with the catalog"),
         seconds=_SECONDS,
         reason=_said(_TEXT_OR_NULL, "why it is unreliable, or what the error was"),
+        notes=_said({"type": "array", "items": _TEXT}, "what else to know of it: what is undeclared, or was not tried"),
         counterexamples={"type": "array", "items": {"$ref": "#/$defs/counterexample"}},
         replay=_said(_TEXT_OR_NULL, "the script for psql, from the project's directory"),
     )
     always["properties"] |= {
+        "shared": _said(_place(), "of a shared check: where its text stands"),
         "baseline": _said({"enum": [*_STATUSES, None]}, "what it was in the baseline; null if it is new"),
         "again": _said(_TEXT_OR_NULL, "of an error: the command that tries this check alone"),
         "traceback": _said(_TEXT_OR_NULL, "of an error: what to report"),
     }
     return always
+
+
+def _place() -> Schema:
+    return _object(path=_TEXT, line=_POSITION, column=_POSITION)
 
 
 def _counterexample() -> Schema:

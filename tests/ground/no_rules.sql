@@ -34,6 +34,15 @@ begin
         select format('comment on table %s is null', c.oid::regclass) from pg_class as c
         where c.relnamespace = 't'::regnamespace and c.relkind in ('r', 'p')
         union all
+        select format('alter table %s alter %I drop identity', a.attrelid::regclass, a.attname)
+        from pg_attribute as a join pg_class as c on c.oid = a.attrelid
+        where c.relnamespace = 't'::regnamespace and a.attidentity <> '' and not c.relispartition
+        union all
+        select format('grant all on %s to public', c.oid::regclass) from pg_class as c
+        where c.relnamespace = 't'::regnamespace and c.relkind in ('r', 'p')
+        union all
+        select 'grant usage on schema t to public'
+        union all
         select format('alter table %s disable row level security, no force row level security', c.oid::regclass)
         from pg_class as c where c.relnamespace = 't'::regnamespace and c.relkind in ('r', 'p')
     loop

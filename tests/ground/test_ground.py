@@ -37,7 +37,7 @@ ADDED = {
     "a foreign key": (
         "alter table {table} add constraint nobody_said foreign key ({columns}) references {table} ({columns})"
     ),
-    "an exclusion": "alter table {table} add constraint nobody_said exclude using btree (({column}::text) with =)",
+    "an exclusion": "alter table {table} add constraint nobody_said exclude using btree ({first} with =)",
     "a trigger that does nothing": "{function} return new; end $$; {trigger}",
     "a trigger that refuses": "{function} raise exception 'no'; end $$; {trigger}",
     "a policy": "create policy nobody_said on {table} for update using (false)",
@@ -51,12 +51,19 @@ TRIGGER = (
 )
 
 
+SAYING = {"columns": "default", "privileges": "[insert", "query": "table: ", "routine": "given:", "row_security": "= $"}
+"""What a case has to say to be about the rules and rows that it loses."""
+
+
 def _smallest(outcome: str, roles: bool = False) -> dict[str, Case]:
-    """For each kind the case with this outcome that has the fewest words."""
+    """For each kind the case with this outcome that has the fewest words; with ``roles``, of ordinary ones."""
     found: dict[str, Case] = {}
     for case in cases():
         known = found.get(case.kind)
-        fits = case.outcome == outcome and case.schema and (case.roles or not roles)
+        fits = case.outcome == outcome and case.schema and SAYING.get(case.kind, "") in case.check
+        if roles:
+            ordinary = [role.split()[0] for role in case.roles if " superuser" not in role]
+            fits = fits and any(role in case.check for role in ordinary)
         if fits and (known is None or len(case.schema + case.check) < len(known.schema + known.check)):
             found[case.kind] = case
     return found
@@ -65,7 +72,7 @@ def _smallest(outcome: str, roles: bool = False) -> dict[str, Case]:
 PROVED = _smallest("proved")
 PRESENT = {kind: case for kind, case in _smallest("present").items() if kind not in PROVED}
 AS_ROLES = _smallest("proved", roles=True)
-NOT_OF_RULES = ("class", "query", "routine", "rows")
+NOT_OF_RULES = ("class", "declared", "query", "routine", "rows")
 """Kinds that hold whatever the database keeps: what they say is of the project, of rows, or of what a function does."""
 
 
@@ -104,6 +111,8 @@ def _green(case: Case, found: list[tuple[Check, Outcome]]) -> list[str]:
 @pytest.mark.nightly
 @pytest.mark.parametrize("case", _ids(PROVED))
 def test_without_rows(case: Case, server: Server, maintenance: Connection, tmp_path: Path) -> None:
+    if case.kind == "index":
+        pytest.skip("the table is filled past its triggers")
     with proving(case, NO_ROWS, server, maintenance, tmp_path) as found:
         proved = [each.name for check, each in found if check.kind == case.kind and each.status is Status.PROVED]
         assert not proved
@@ -131,6 +140,8 @@ def test_without_reach(case: Case, lost: str, server: Server, maintenance: Conne
 @pytest.mark.parametrize("sort", ADDED)
 @pytest.mark.parametrize("case", _ids({**PROVED, **PRESENT}))
 def test_one_rule_more(case: Case, sort: str, server: Server, maintenance: Connection, tmp_path: Path) -> None:
+    if case.kind == "routine" and sort == "a trigger that refuses":
+        pytest.skip("what a routine calls has to pass, whatever stands in its way")
     with proving(case, "", server, maintenance, tmp_path / "before") as found:
         before = {check.name: outcome.status for check, outcome in found}
         table = next((check.table for check, _ in found if check.table is not None), None)
@@ -144,7 +155,7 @@ def test_one_rule_more(case: Case, sort: str, server: Server, maintenance: Conne
     broken = [
         name for name, each in after.items() if each.status is Status.BROKEN and before[name] is not Status.BROKEN
     ]
-    assert not broken
+    assert not broken, [str(after[name].counterexamples[0]) for name in broken]
 
 
 def _added(sort: str, table: TableName, server: Server, maintenance: Connection, case: Case) -> str:
@@ -162,6 +173,7 @@ def _added(sort: str, table: TableName, server: Server, maintenance: Connection,
     words = {
         "table": qualified(table),
         "columns": ", ".join(map(identifier, names)),
+        "first": identifier(names[0]),
         "column": identifier(definition.columns[-1].name),
         "function": FUNCTION,
         "trigger": TRIGGER.format(table=qualified(table)),

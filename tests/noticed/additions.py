@@ -13,7 +13,7 @@ GROUP = "additions"
 NAME = "nobody_said"
 
 _FUNCTION = """\
-create function pg_temp.nobody_said() returns trigger language plpgsql as $$ begin {body} end $$; """
+create function {schema}.nobody_said() returns trigger language plpgsql as $$ begin {body} end $$; """
 _TRIGGERS = {
     "that does nothing": ("before insert", "return new;"),
     "that refuses": ("before insert", "raise exception 'no';"),
@@ -26,9 +26,10 @@ def mutants(catalog: Catalog, table: Table) -> Iterator[Mutant]:
     name = qualified(table.name)
     for what, constraint in _constraints(table):
         yield _more(table, what, f"alter table {name} add constraint {NAME} {constraint}")
+    schema = identifier(table.name.schema)
     for what, (event, body) in _TRIGGERS.items():
-        made = f"create trigger {NAME} {event} on {name} for each row execute function pg_temp.{NAME}()"
-        yield _more(table, f"a trigger {what}", _FUNCTION.format(body=body) + made)
+        made = f"create trigger {NAME} {event} on {name} for each row execute function {schema}.{NAME}()"
+        yield _more(table, f"a trigger {what}", _FUNCTION.format(schema=schema, body=body) + made)
     yield _more(table, "a policy", f"create policy {NAME} on {name} for update using (false)")
     yield _more(table, "a rule", f"create rule {NAME} as on update to {name} do also nothing")
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from harness.catalog import Catalog, read
-from harness.database import migrate
-from harness.database.connection import Connection, Server
-from harness.database.outside import Confined
+from harness.database.connection import Server
 from harness.database.scratch import Workspace, workspace
-from harness.database.seeds import load
 from harness.declarations import Check
 from harness.outcome import Outcome
 from harness.project.model import Module, Project
@@ -32,35 +30,35 @@ THOROUGH = Effort(20, 0, shrink=False)
 
 
 class Base:
-    """A database in which mutants come and go, and a second one that stays as it is, for what is green without."""
+    """The databases of one module as they are, with or without seeds: what is green there notices."""
 
-    def __init__(self, space: Workspace, project: Project, checks: Sequence[Check], seeded: bool) -> None:
-        self.name, unchanged = space.clone(), space.clone()
-        for name in (self.name, unchanged) if seeded else ():
-            with space.connect(name) as connection:
-                load(connection, space.modules, root=project.root)
-        self.unchanged = Prover(checks, project, Mutated(space, unchanged), EFFORT)
+    def __init__(self, space: Workspace, project: Project, checks: Sequence[Check]) -> None:
+        self.space = space
+        self._unchanged = Prover(checks, project, Mutated(space), EFFORT)
         self._green: dict[str, bool] = {}
 
     def is_green(self, check: Check) -> bool:
         """What is red anyway notices nothing."""
         if check.name not in self._green:
-            self._green[check.name] = self.unchanged.prove(check).status.green
+            self._green[check.name] = self._unchanged.prove(check).status.green
         return self._green[check.name]
+
+    def close(self) -> None:
+        self._unchanged.__exit__(None, None, None)
 
 
 class Bench:
     """One module and what it depends on."""
 
-    def __init__(self, space: Workspace, project: Project, module: str, checks: Sequence[Check]) -> None:
-        self._space = space
+    def __init__(self, bare: Base, seeded: Base, project: Project, module: str, checks: Sequence[Check]) -> None:
+        self._bare = bare
+        self._seeded = seeded
         self._project = project
         self.module = module
         self._declared = checks
         # `rollback` builds databases from the migrations, where no mutant has been.
         self._checks = [check for check in checks if check.module == module and check.kind != "rollback"]
-        self._bases: dict[bool, Base] = {}
-        with space.connect(space.clone()) as connection:
+        with bare.space.connect(bare.space.clone()) as connection:
             self.catalog: Catalog = read(connection)
             self.sources = sources.read(connection, module)
         self.mutants = tuple(self._made(module))
@@ -80,8 +78,8 @@ class Bench:
         return self._noticed_by(mutant, EFFORT) or self._noticed_by(mutant, THOROUGH)
 
     def _noticed_by(self, mutant: Mutant, effort: Effort) -> str | None:
-        base = self._base(mutant.group in CALLED)
-        databases = Mutated(self._space, base.name, mutant)
+        base = self._seeded if mutant.group in CALLED else self._bare
+        databases = Mutated(base.space, mutant)
         try:
             with Prover(self._declared, self._project, databases, effort) as prover:
                 for check in sorted(self._checks, key=lambda check: _distance(check, mutant)):
@@ -94,31 +92,21 @@ class Bench:
             databases.drop_clones()
         return None
 
-    def _base(self, seeded: bool) -> Base:
-        if seeded not in self._bases:
-            self._bases[seeded] = Base(self._space, self._project, self._declared, seeded)
-        return self._bases[seeded]
-
-    def close(self) -> None:
-        for base in self._bases.values():
-            base.unchanged.__exit__(None, None, None)
-
-
-def migrations(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Confined) -> None:
-    """A build without seeds."""
-    migrate.apply(connection, project, modules, outside=outside)
-
 
 @contextmanager
 def bench(server: Server, project: Project, module: str, checks: Sequence[Check]) -> Iterator[Bench]:
     modules = project.with_dependencies([module])
     names = {needed.name for needed in modules}
-    with workspace(server, project, modules, build=migrations) as space:
-        made = Bench(space, project, module, [check for check in checks if check.module in names])
-        try:
-            yield made
-        finally:
-            made.close()
+    declared = [check for check in checks if check.module in names]
+    with ExitStack() as opened:
+
+        def base(built: tuple[Module, ...]) -> Base:
+            made = Base(opened.enter_context(workspace(server, project, built)), project, declared)
+            opened.callback(made.close)
+            return made
+
+        bare = base(tuple(replace(needed, seeds=()) for needed in modules))
+        yield Bench(bare, base(modules), project, module, declared)
 
 
 def _distance(check: Check, mutant: Mutant) -> tuple[bool, bool, bool]:

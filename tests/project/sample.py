@@ -18,6 +18,7 @@ from harness.project.load import load
 class Columns:
     """The contract of a table."""
 
+    levels: ClassVar = ()
     columns: tuple[DeclaredColumn, ...] = key(declared_columns, "every column")
     subject: ClassVar[str] = ""
 

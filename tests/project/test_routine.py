@@ -80,8 +80,12 @@ def test_rows_are_texts_variables_and_nulls(tmp_path: Path) -> None:
             "'before' has no place beside 'concurrently': two sessions have no moment ahead of both",
         ),
         (
-            "call: [select 1, select 2]\nthen: select count(*) = 1 from result\nconcurrently: true",
-            "beside 'concurrently' no query knows 'result': it is asked when both sessions are done",
+            "call: [select 1, select 2]\neach_call: commits\nconcurrently: true",
+            "'each_call' has no place beside 'concurrently': each session is one transaction",
+        ),
+        (
+            "call: delete from shop.orders\nthen: select count(*) = 1 from result",
+            "'then' asks for 'result', and the last call returns no rows: add RETURNING to it",
         ),
         ("given: {shop.orders: {a: $x, b: $x}}\ncall: select 1", "$x stands twice in one row of shop.orders"),
         ("given: {shop.orders: {a: $1}}\ncall: select 1", "expected $ and a name, found '$1'"),

@@ -50,7 +50,16 @@ CHECKS = {
     ids=["by its name", "by SET", "by a name that is worked out", "by a text"],
 )
 def test_a_setting_of_the_schema_is_not_left_to_another_check(sets: str, server: Server, tmp_path: Path) -> None:
-    files = {"schema.sql": SCHEMA.format(sets=sets)} | {f"checks/t/{name}.yml": CHECKS[name] for name in CHECKS}
+    _in_every_order(SCHEMA.format(sets=sets), CHECKS, server, tmp_path)
+
+
+def test_neither_is_one_of_a_statement_that_a_check_is_made_of(server: Server, tmp_path: Path) -> None:
+    call = "table: t.marks\nchecks:\n  - routine: marks\n    call: select set_config('app.mark', 'x', true)\n"
+    _in_every_order(SCHEMA.format(sets="perform 1"), CHECKS | {"marks": call}, server, tmp_path)
+
+
+def _in_every_order(schema: str, checks: dict[str, str], server: Server, tmp_path: Path) -> None:
+    files = {"schema.sql": schema} | {f"checks/t/{name}.yml": text for name, text in checks.items()}
     files["project.yml"] = "name: t\nmodules: {t: {}}\nmigrations: {path: schema.sql, layout: files}\n"
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -166,6 +166,7 @@ def test_reports_keep_their_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
     every = [outcome(status.value, status) for status in Status]
+    every.append(replace(every[0], notes=("left out",), shared=Place(Path("project.yml"), 2, 3)))
     for known in (Gate(), gate(**BEFORE)):
         document = json.loads(json_report.render(replace(RUN, selected=12), [*OUTCOMES, *every], 1.0, known))
         validator.validate(document)

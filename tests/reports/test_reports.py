@@ -365,9 +365,9 @@ def test_json() -> None:
 
 
 def test_what_was_not_tried_is_noted() -> None:
-    noted = replace(PROVED, notes=("not tried: app.report()", "not tried: " + "x" * 160))
+    noted = replace(PROVED, notes=("not tried: app.report()", "not tried: " + "x" * 400))
     lines = [line.strip() for line in shown([noted]).splitlines() if "note:" in line]
-    assert lines == ["note:   not tried: app.report()", f"note:   not tried: {'x' * 149} …"]
+    assert lines == ["note:   not tried: app.report()", f"note:   not tried: {'x' * 389} …"]
     assert shown([noted, replace(noted, name="other")]).count("note:") == 2, "each once"
     assert "note:" not in shown([noted], quiet=True)
     assert json.loads(json_report.render(RUN, [noted], 1.0))["checks"][0]["notes"] == list(noted.notes)

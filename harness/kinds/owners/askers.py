@@ -83,6 +83,18 @@ def askers(check: Asked, subject: Subject, roles: Sequence[str] | None = None) -
     return found
 
 
+def out_of_reach(subject: Subject, role: str) -> str | None:
+    """Why a role gets nowhere near the table, whatever its rules are."""
+    table, roles = subject.table.name, subject.roles
+    if not roles.on_schema(role, table.schema):
+        return f"{role} has no usage of schema {table.schema}: what it may not change there it never came to"
+    name = qualified(table)
+    columns = ("select", "insert", "update")
+    if any(roles.on_columns(role, name, each) for each in columns) or roles.on_table(role, name, "delete"):
+        return None
+    return f"{role} has no privilege on {table}: what it may not change there it never came to"
+
+
 def _lent(subject: Subject, role: str) -> RowSecurity | None:
     """What another check of the table says of a role that sees rows: one with variables before others."""
     beside = subject.beside.get(subject.table.name, ())

@@ -91,11 +91,11 @@ class Asking:
         # Counted before: after the statement they may be gone.
         before = f"select set_config('harness.wanted', ({self._count(may, here)})::text, true)"
         compared = (
-            "select case when current_setting('harness.changed') = current_setting('harness.wanted')"
-            " then 'exactly those' else format('%s rows, not the %s',"
-            " current_setting('harness.changed'), current_setting('harness.wanted')) end"
+            "select case when current_setting('harness.changed') <> current_setting('harness.wanted')"
+            " then format('%s rows, not the %s', current_setting('harness.changed'), current_setting('harness.wanted'))"
+            f" when current_setting('harness.wanted') = '0' then '{NONE}' else 'exactly those' end"
         )
-        then = Then(compared, "exactly those", f"the rows where {may}")
+        then = Then(compared, "exactly those", f"the rows where {may}", NONE)
         before = f"{first}{before}"
         return Probe(execute, Accepted(), f"{command} exactly{how}", value, self.settings, then, before)
 
@@ -234,6 +234,9 @@ def _of_old(key: Values) -> str:
     return " and ".join(f"old.{condition({column: value})}" for column, value in key.items())
 
 
+NONE = "none of them stood there"
+"""What is said where a role sees or writes no row, and there is none for it."""
+
 NARROWED = Execute(
     "create function pg_temp.harness_narrowed() returns trigger language plpgsql as "
     "$$ begin if tg_argv[0] = 'unchanged' then return old; end if; return null; end $$"
@@ -268,7 +271,7 @@ def _compared(named: str, meaning: str) -> Then:
     seen = "current_setting('harness.seen')"
     count = "coalesce(cardinality(string_to_array(nullif({}, ''), ' ')), 0)"
     compared = (
-        f"select case when {seen} = {named} then 'exactly those' else format('%s rows, not the %s', "
-        f"{count.format(seen)}, {count.format(named)}) end"
+        f"select case when {seen} <> {named} then format('%s rows, not the %s', "
+        f"{count.format(seen)}, {count.format(named)}) when {seen} = '' then '{NONE}' else 'exactly those' end"
     )
-    return Then(compared, "exactly those", meaning)
+    return Then(compared, "exactly those", meaning, NONE)

@@ -14,9 +14,9 @@ alter table books.periods enable row level security;
 alter table books.entries enable row level security;
 -- A period that is closed is out of sight.
 create policy periods_open on books.periods for select to bookkeeper
-using (firm = current_setting('books.firm', true) and not closed);
+using (firm = nullif(current_setting('books.firm', true), '') and not closed);
 create function books.of_the_firm(integer) returns boolean language sql stable security definer set search_path = '' as $$
-    select exists (select from books.periods where id = $1 and firm = current_setting('books.firm', true))
+    select exists (select from books.periods where id = $1 and firm = nullif(current_setting('books.firm', true), ''))
 $$;
 create policy entries_firm on books.entries to bookkeeper using (books.of_the_firm(period_id));
 create function books.period_is_open() returns trigger language plpgsql as $$

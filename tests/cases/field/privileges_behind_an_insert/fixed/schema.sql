@@ -19,6 +19,7 @@ begin
 end $$;
 create trigger tickets_log after insert on desk.tickets for each row execute function desk.log();
 alter table desk.tickets enable row level security;
+create policy tickets_seen on desk.tickets for select to case_agent using (true);
 grant select, insert on desk.tickets to case_agent;
 grant execute on function hidden.code to case_agent;
 grant execute on function desk.is_plain to case_agent;
