@@ -290,8 +290,11 @@ class Kind:
         """What is tried on the server; None where the facts are all there is."""
         return None
 
-    def notes(self, subject: Subject, shown: Collection[str]) -> Iterator[str]:
-        """What to know of a check that is green, one line each; these aspects of it were ``shown``."""
+    def notes(self, subject: Subject, shown: Collection[str], masked: Mapping[str, str]) -> Iterator[str]:
+        """What to know of a check that is green, one line each; these aspects of it were ``shown``.
+
+        Others were ``masked``: each time refused by another rule that is declared, such as ``refused by orders_pkey``.
+        """
         return iter(())
 
     @property

@@ -266,7 +266,8 @@ class Prover:
         if stated is not None:
             verdict.add_trial(check, trial, self._undeclared)
         if trial.failure is None:
-            verdict.notes += rule.notes(subject, trial.shown)
+            masked = {aspect: str(refusal) for aspect, refusal in trial.masked.items()}
+            verdict.notes += rule.notes(subject, trial.shown, masked)
         if rule.concurrently and trial.failure is None and verdict.reason is None:
             self._race(check, subject, verdict)
 

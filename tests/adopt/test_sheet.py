@@ -298,8 +298,8 @@ def test_what_a_check_implies_hangs_on_no_column_of_its_own(adopt: Adopt) -> Non
     """No candidate ends with the row's own number, so that none keeps ``named`` as a draft: one that does is there."""
     found = pages(
         adopt(
-            "create schema t; create table t.a (id int primary key, draft boolean not null, release text not null, sent date,"
-            "n int not null, m int not null,"
+            "create schema t; create table t.a (id int primary key, draft boolean not null, release text not null,"
+            "sent date, n int not null, m int not null,"
             "constraint named check (not draft or release ~ ('^.*,draft_' || id || '$')),"
             "constraint unsent check (not draft or sent is null),"
             "constraint few check (n > 3 and m > 0), constraint one check (n > 1))"
