@@ -31,8 +31,16 @@ def _implies(table: Table, pools: Pools, strict: Constraint, weak: Constraint) -
     columns = [column.name for column in table.columns if column.name in about[0] | about[1]]
     rows = [row for row in pools.combinations(table, columns, rules) if _possible(table, columns, row)]
     answers = pools.oracle.answers(table, columns, rows, rules)
-    broken = [kept for kept, own in answers if own is Answer.FALSE]
-    return bool(broken) and not any(kept.holds for kept in broken)
+    broken = {row: kept for row, (kept, own) in zip(rows, answers, strict=True) if own is Answer.FALSE}
+    if not broken or any(kept.holds for kept in broken.values()):
+        return False
+    # Candidates may lack the one value of a column that the strict rule takes: it has to refuse whatever that is.
+    apart = about[0] - about[1]
+    unknown = {
+        tuple(None if name in apart else value for name, value in zip(columns, row, strict=True)) for row in broken
+    }
+    refusing = pools.oracle.answers(table, columns, sorted(unknown, key=str), rules[:1]) if apart else []
+    return all(answer is Answer.FALSE for (answer,) in refusing)
 
 
 def _possible(table: Table, columns: list[str], row: tuple[str | None, ...]) -> bool:

@@ -335,7 +335,8 @@ class Catalog:
     """All tables outside the system's and the ledger's schemas. ``version`` is ``server_version_num``.
 
     ``settings`` are those that its code may set or read. ``roots`` leads from a partition and the name of one of its
-    constraints to the root's, ``heirs`` from a table to all that inherit from it.
+    constraints to the root's, and from a foreign key that is there for a partition of what it refers to, to the one
+    that was declared; ``heirs`` leads from a table to all that inherit from it.
     """
 
     version: int

@@ -92,7 +92,8 @@ def _roots(rows: list[dict[str, Any]]) -> dict[tuple[TableName, str], tuple[Tabl
     for row in rows:
         root = TableName(row["root_schema"], row["root_table"])
         partition = _table_name(row)
-        roots[partition, ""] = root, ""
+        if partition != root:
+            roots[partition, ""] = root, ""
         roots[partition, row["name"]] = root, row["root_name"]
     return roots
 

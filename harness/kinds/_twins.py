@@ -119,25 +119,31 @@ def twin(subject: Subject, draft: Draft, row: Values, columns: Columns, also: tu
     for free in dict.fromkeys((columns, _tied_to(subject, columns))):
         fixed = {name: value for name, value in row.items() if name not in free}
         try:
-            fixed |= _led_elsewhere(subject, draft, row, columns, fixed)
-            found = draft.row(subject.table.name, fixed, columns, also)
-            for name in columns:
-                if found[name] == row[name]:
+            fixed |= _led_elsewhere(subject, draft, row, columns, fixed, also)
+            for _ in range(TRIES):
+                found = draft.row(subject.table.name, fixed, columns, also)
+                alike = [name for name in columns if found[name] == row[name]]
+                if subject.table.foreign_columns & {*alike}:
+                    continue
+                for name in alike:
                     found[name] = draft.value(subject.table.name, name, found)
+                return found
         except UnsatisfiedAssumption:
             continue
-        return found
     return None
 
 
-def _led_elsewhere(subject: Subject, draft: Draft, row: Values, columns: Columns, fixed: Values) -> Values:
-    """The columns that refer to rows, with the keys of others."""
+def _led_elsewhere(
+    subject: Subject, draft: Draft, row: Values, columns: Columns, fixed: Values, also: tuple[str, ...]
+) -> dict[str, str | None]:
+    """The columns that refer to rows, with the keys of others: but for those whose values rules have a say in."""
     if any(_leads_to_one(subject, key, columns, fixed) for key in subject.table.of_type("f")):
         reject()
     found: dict[str, str | None] = {}
+    valued = {name for pool in subject.pools.of(subject.table, also=also) for name in pool.valued}
     for key in reversed(subject.table.widest_first):
         name = next((each for each in key.columns if each in columns and each not in found), None)
-        if name is None or key.references is None:
+        if name is None or key.references is None or valued & {*key.columns}:
             continue
         pairs = list(zip(key.columns, key.referenced_columns, strict=True))
         known = {referenced: fixed[own] for own, referenced in pairs if own in fixed}

@@ -231,6 +231,9 @@ class Kind:
     leaves_out: ClassVar[bool] = False
     """Whether what declared rules let nobody see is left out: it is noted then, and not held against the check."""
 
+    every_row: ClassVar[bool] = False
+    """Whether a single row that an undeclared trigger refuses leaves nothing shown, though others get in."""
+
     about_triggers: ClassVar[bool] = False
     """Whether what a trigger does that nobody declared is part of what it says, and no excuse."""
 
@@ -290,8 +293,11 @@ class Kind:
         """What is tried on the server; None where the facts are all there is."""
         return None
 
-    def notes(self, subject: Subject, shown: Collection[str]) -> Iterator[str]:
-        """What to know of a check that is green, one line each; these aspects of it were ``shown``."""
+    def notes(self, subject: Subject, shown: Collection[str], masked: Mapping[str, str]) -> Iterator[str]:
+        """What to know of a check that is green, one line each; these aspects of it were ``shown``.
+
+        Others were ``masked``: each time refused by another rule that is declared, such as ``refused by orders_pkey``.
+        """
         return iter(())
 
     @property

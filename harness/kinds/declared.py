@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from harness.project.keys import FrozenDict, key, mapping
 from harness.project.settings import UNDECLARED, UNDECLARED_DOC
 
 NAMED = 3
-"""Choices that a note names."""
+"""Rows that a note names."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Declared(Kind):
     are two rows that are alike in everything but one column of each declared key and one element of each exclusion,
     with what that column decides: for each choice of these columns, inside and outside of every `where`. (Of more
     than 64 choices as many are tried as it takes to have each other column alike once.) So is NULL in each column that
-    may be NULL. Where declared rules leave no such rows, it says so. What a trigger refuses of which no check says
-    what it does makes it unreliable. Rows for all other checks keep what is undeclared, too, so that it is told here
-    alone.
+    may be NULL. Where no such rows are found, or declared rules refuse them, it says so. What a trigger refuses of
+    which no check says what it does makes it unreliable. Rows for all other checks keep what is undeclared, too, so
+    that it is told here alone.
     """
 
     levels: ClassVar = ()
@@ -116,21 +116,22 @@ class Declared(Kind):
             ):
                 yield column.name
 
-    def notes(self, subject: Subject, shown: Collection[str]) -> Iterator[str]:
+    def notes(self, subject: Subject, shown: Collection[str], masked: Mapping[str, str]) -> Iterator[str]:
         if self.shown:
             yield from (f"undeclared: {part}; declare it: {entry}" for part, entry in subject.undeclared.items())
-        if room_for_rows(subject) <= 1:
+        one = room_for_rows(subject) <= 1
+        if one:
             yield "left out: two rows that are alike, as there is room for one"
-            return
-        missing = [
-            _alike(region, columns)
-            for region, _ in possible(subject)
-            for columns in region.choices
-            if _alike(region, columns) not in shown
-        ]
-        if missing:
-            more = f", and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
-            yield f"left out, as declared rules let no such rows be: two {'; '.join(missing[:NAMED])}{more}"
+        choices = ((region, columns) for region, _ in possible(subject) if not one for columns in region.choices)
+        unseen = dict.fromkeys((_alike(region, columns) for region, columns in choices), "as no such rows were found")
+        unseen |= {aspect: f"each time {refused}" for aspect, refused in masked.items()}
+        missing: dict[str, list[str]] = {}
+        for aspect, why in unseen.items():
+            if aspect not in shown:
+                missing.setdefault(why, []).append(aspect)
+        for why, aspects in missing.items():
+            more = f", and {len(aspects) - NAMED} more" if len(aspects) > NAMED else ""
+            yield f"left out, {why}: {'; '.join(aspects[:NAMED])}{more}"
 
 
 def _alike(region: Region, columns: Columns) -> str:

@@ -196,7 +196,7 @@ class Immutable(Kind):
 
         return subject.scenarios(build)
 
-    def notes(self, subject: Subject, shown: Collection[str]) -> Iterator[str]:
+    def notes(self, subject: Subject, shown: Collection[str], masked: Mapping[str, str]) -> Iterator[str]:
         for asker in askers(self, subject, (*self.roles_, *self.as_)):
             if (why := out_of_reach(subject, asker.role)) is not None:
                 yield why

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -117,7 +117,7 @@ class RowSecurity(Kind):
         if subject.roles.exists(role):
             yield from widened(subject, role, self._held_back)
 
-    def notes(self, subject: Subject, shown: Collection[str]) -> Iterator[str]:
+    def notes(self, subject: Subject, shown: Collection[str], masked: Mapping[str, str]) -> Iterator[str]:
         if self._held_back:
             yield from untried(subject, subject.table.owner if self.as_ == "$owner" else self.as_)
 

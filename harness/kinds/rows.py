@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
@@ -125,6 +125,8 @@ class Rows(Kind):
 
     Proven: a row that is made so is accepted, after all that it refers to.
     """
+
+    every_row: ClassVar = True
 
     rows: FrozenDict[Any] = key(mapping(_PIECE), "what columns can be: values, an expression, a reference")
     before: tuple[tuple[TableName, FrozenDict[str | None]], ...] = key(

@@ -266,7 +266,8 @@ class Prover:
         if stated is not None:
             verdict.add_trial(check, trial, self._undeclared)
         if trial.failure is None:
-            verdict.notes += rule.notes(subject, trial.shown)
+            masked = {aspect: str(refusal) for aspect, refusal in trial.masked.items()}
+            verdict.notes += rule.notes(subject, trial.shown, masked)
         if rule.concurrently and trial.failure is None and verdict.reason is None:
             self._race(check, subject, verdict)
 
@@ -441,8 +442,9 @@ class _Verdict:
         for aspect, why in trial.idle.items():
             if aspect not in trial.shown and aspect not in trial.masked:
                 self.reason = f"'{aspect}' was never seen: each time {why}"
+        strangers = {name for _, names in undeclared.triggers() for name in names} if rule.every_row else {}
         for aspect, blame in trial.opaque.items():
-            if aspect not in trial.shown and aspect != SETUP:
+            if aspect != SETUP and (aspect not in trial.shown or {*blame.names} & {*strangers}):
                 self.reason = f"'{aspect}' was never seen: each time it met {blame}"
         if self.reason is None:
             unreached = ((aspect, why) for aspect, why in trial.unreached.items() if aspect not in trial.shown)

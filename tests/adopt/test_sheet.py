@@ -295,6 +295,21 @@ def test_unique_expressions_are_keys(adopt: Adopt, database: tuple[Server, str],
     assert proved(*database, texts, tmp_path) == []
 
 
+def test_what_a_check_implies_hangs_on_no_column_of_its_own(adopt: Adopt) -> None:
+    """No candidate ends with the row's own number, so that none keeps ``named`` as a draft: one that does is there."""
+    found = pages(
+        adopt(
+            "create schema t; create table t.a (id int primary key, draft boolean not null, release text not null,"
+            "sent date, n int not null, m int not null,"
+            "constraint named check (not draft or release ~ ('^.*,draft_' || id || '$')),"
+            "constraint unsent check (not draft or sent is null),"
+            "constraint few check (n > 3 and m > 0), constraint one check (n > 1))"
+        )
+    )["t.a"]
+    assert "sent is null\n    constraint: unsent\n    implied_by" not in found
+    assert "n: {type: integer, not_null: true, check: n > 1, constraint: one, implied_by: few}" in found
+
+
 def test_rewrite_rules_are_known(adopt: Adopt) -> None:
     """No check can say what becomes of a command."""
     found = adopt(

@@ -91,6 +91,27 @@ def test_the_root_of_a_partition(everything: Catalog) -> None:
     assert everything.root(whole, "parts_pkey") == (whole, "parts_pkey")
 
 
+def test_a_key_to_a_partitioned_table_is_one(server: Server) -> None:
+    schema = """
+        create table public.days (day int primary key) partition by range (day);
+        create table public.days_1 partition of public.days for values from (0) to (9) partition by range (day);
+        create table public.days_11 partition of public.days_1 for values from (0) to (9);
+        create table public.notes (day int constraint dated references public.days) partition by list (day);
+        create table public.notes_1 partition of public.notes default;
+    """
+    asked = """
+        select c.relname, k.conname from pg_constraint as k inner join pg_class as c on c.oid = k.conrelid
+        where k.contype = 'f'
+    """
+    with server.connect() as connection, connection.transaction(force_rollback=True):
+        connection.execute(schema.encode())
+        catalog, made = read(connection), connection.execute(asked).fetchall()
+    notes = TableName("public", "notes")
+    assert [key.name for key in catalog.tables[notes].of_type("f")] == ["dated"]
+    assert len(made) > 2
+    assert {catalog.root(TableName("public", table), name) for table, name in made} == {(notes, "dated")}
+
+
 @pytest.mark.parametrize(
     ("ask", "message"),
     [

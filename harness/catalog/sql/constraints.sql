@@ -62,6 +62,10 @@ left join pg_catalog.pg_namespace as rn on rn.oid = r.relnamespace
 where
     c.relkind in ('r', 'p')
     and k.contype in ('p', 'u', 'c', 'f', 'x')
+    -- A key to a partitioned table has a copy beside it for each partition of that.
+    and not exists (
+        select from pg_catalog.pg_constraint as o where o.oid = k.conparentid and o.conrelid = k.conrelid
+    )
     and n.nspname !~ '^pg_'
     and n.nspname <> 'information_schema'
     and n.nspname <> %(ledger)s

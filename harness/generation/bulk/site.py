@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Catalog, Column, Constraint, Table
+from harness.catalog.parts import whole
 from harness.generation.oracle import Tuple
 from harness.generation.pool import Pool
 from harness.generation.pools import Pools
@@ -58,10 +59,7 @@ class Site:
     def tables(self) -> dict[TableName, Table]:
         """The tables that rows are inserted into: no partitions, and none that belongs to an extension."""
         foreign = {TableName(*row) for row in self.connection.execute(_OWNED)}
-        partitions = {name for name, _ in self.catalog.roots}
-        return {
-            name: table for name, table in self.catalog.tables.items() if name not in partitions and name not in foreign
-        }
+        return {table.name: table for table in whole(self.catalog) if table.name not in foreign}
 
     @cached_property
     def _bounds(self) -> dict[TableName, str]:
