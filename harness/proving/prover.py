@@ -444,7 +444,9 @@ class _Verdict:
                 self.reason = f"'{aspect}' was never seen: each time {why}"
         strangers = {name for _, names in undeclared.triggers() for name in names} if rule.every_row else {}
         for aspect, blame in trial.opaque.items():
-            if aspect != SETUP and (aspect not in trial.shown or {*blame.names} & {*strangers}):
+            if aspect in trial.shown and {*blame.names} & {*strangers}:
+                self.reason = f"'{aspect}' was not seen of every row: some met {blame}"
+            elif aspect not in trial.shown and aspect != SETUP:
                 self.reason = f"'{aspect}' was never seen: each time it met {blame}"
         if self.reason is None:
             unreached = ((aspect, why) for aspect, why in trial.unreached.items() if aspect not in trial.shown)
