@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.adopt.sheet import Sheet
-
 from harness.adopt.edit import Editor
 from harness.adopt.record import Page
 from harness.adopt.update import Update
 from harness.catalog.parts import Part
 from harness.declarations import read_text
+from harness.describe.sheet import Sheet
 from harness.kinds import KINDS
 from harness.project import nodes, shared
 from harness.project.model import TableName
