@@ -17,7 +17,7 @@ from harness.adopt import page
 from harness.adopt.edit import Editor, plain
 from harness.adopt.record import Page
 from harness.catalog.parts import Part
-from harness.declarations import Check
+from harness.declarations import DECLARED, Check
 from harness.describe.sheet import Entry, Sheet
 
 TOUCHED = "touched_on_update"
@@ -68,11 +68,19 @@ class Update:
         self._follow("the description", self.editor.root, {"description": before}, {"description": now})
 
     def _known(self, before: Mapping[str, str], now: Mapping[str, str]) -> None:
-        node = self.editor.get(self.editor.root, "known")
+        """What no kind of check can state; what somebody has said of it stays, in whichever file."""
+        every = (*self.checks, *self.elsewhere)
+        said = {part.name for part in self._said()}.union(*(each.rule.known for each in every if each.kind == DECLARED))
+        now = {name: why for name, why in now.items() if name in before or name not in said}
+        root, node = self.editor.root, self.editor.get(self.editor.root, "known")
         if isinstance(node, pyyaml.MappingNode):
-            self._follow("known", node, before, now)
+            if before and not now and plain(node).items() <= before.items():
+                self.editor.remove(root, "known")
+                self.done += [f"known: {name} removed" for name in plain(node)]
+            else:
+                self._follow("known", node, before, now)
         elif new := {name: why for name, why in now.items() if name not in before}:
-            self.editor.change(self.editor.root, {"known": new})
+            self.editor.change(root, {"known": new})
             self.done += [f"known: {name} is {why}" for name, why in new.items()]
 
     def _undeclared(self, now: Page) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
@@ -140,6 +140,29 @@ class Pools:
                 found = [row[0] for row in self.oracle.standing_values(above, names, None, LIMIT) if row[0] is not None]
                 column = identifier(key.columns[0])
                 yield f"{column} is null or {column}::text in ({', '.join(map(literal, found))})"
+        yield from self._few_above(table, spoken)
+
+    def _few_above(self, table: Table, spoken: Collection[str]) -> Iterator[str]:
+        """What columns of few values can be, where no row that they lead to was found for some of these."""
+        for key in table.of_type("f"):
+            above = self.catalog.tables.get(key.references) if key.references else None
+            if above is None or above.name in self.circular:
+                continue
+            for own, to in zip(key.columns, key.referenced_columns, strict=True):
+                few = above.column(to).base_kind == "e" or above.column(to).base_name == "bool"
+                found = sorted({*self._offered(above, to)}) if few and own in spoken else []
+                if found:
+                    column = identifier(own)
+                    yield f"{column} is null or {column} in ({', '.join(map(literal, found))})"
+
+    def _offered(self, table: Table, column: str) -> list[str]:
+        """The values of a column in the rows of a table, where rules have a say in them."""
+        try:
+            pool = next((pool for pool in self.of(table) if column in pool.columns), Pool((column,), ()))
+        except Unfillable:
+            return []
+        place = pool.columns.index(column)
+        return [value for row in pool.rows if (value := row[place]) is not None]
 
     def typed(self, table: Table) -> tuple[str, ...]:
         """What no CHECK of a table says of its columns: their domains, and those of the columns that they lead to."""
