@@ -30,13 +30,13 @@ class Trigger(Kind):
     ```
 
     Only the catalog is asked, so that it comes to *present*: it exists, is enabled, fires when it is said to (`on`,
-    `timing`, `level`, `of`, `when`) and calls `function` with these `arguments`. What it does is not looked into: the
-    trigger is opaque, and `harness coverage` counts it apart. A row that it refuses,
-    by whatever error that its function raises or meets, shows nothing of the table's other rules, and where a row
-    comes out otherwise than a rule wants, it is tried again with this trigger switched off; if it is as wanted then,
-    it was the trigger, and the check of that rule is unreliable rather than broken. One that nobody declares
-    is treated alike, and told by `declared`. Say what it does with `touched_on_update`, `audited`, `immutable`, `locked` or `transition`
-    where one of those fits; then `trigger` need not be said.
+    `timing`, `level`, `of`, `when`) and calls `function` with these `arguments`. What it does is not looked into:
+    the trigger is opaque, and `harness coverage` counts it apart. A row that it refuses, by whatever error that its
+    function raises or meets, shows nothing of the table's other rules, and where a row comes out otherwise than a
+    rule wants, it is tried again with this trigger switched off; if it is as wanted then, it was the trigger, and
+    the check of that rule is unreliable rather than broken. One that nobody declares is treated alike, and told by
+    `declared`. Say what it does with `touched_on_update`, `audited`, `immutable`, `locked` or `transition` where
+    one of those fits; then `trigger` need not be said.
     """
 
     trigger: str = key(name, "the name of the trigger")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,10 @@ from harness.generation import Oracle, Pools, Rule, Unfillable, Unsupported
 from harness.generation.bulk import grow
 from harness.generation.examples import examples
 from harness.generation.supply import NOTHING, Supply
-from harness.kinds.base import Begun, Databases, Fact, Kind, Pair, Subject, Unreliable
+from harness.kinds.base import Begun, Databases, Kind, Pair, Subject, Unreliable
 from harness.kinds.primary_key import PrimaryKey
 from harness.kinds.touched_on_update import TouchedOnUpdate
-from harness.outcome import Counterexample, Outcome, Status
+from harness.outcome import Counterexample, Outcome
 from harness.probes import Endless, Patience, Session
 from harness.probes.disturbance import CONFLICTS, PAUSES, Disturbed, of_error
 from harness.probes.renewal import Renewal, never_set
@@ -31,11 +31,11 @@ from harness.project.model import Project, TableName
 from harness.proving import bug, unset
 from harness.proving.commits import Commits
 from harness.proving.effort import Effort as Effort
+from harness.proving.findings import Findings
 from harness.proving.opaque import Opaque
-from harness.proving.racing import REPLAYS, Contest, compete
+from harness.proving.racing import REPLAYS, compete
 from harness.proving.refusals import Refusals
-from harness.proving.reproduction import counterexample, schedule
-from harness.proving.trial import SETUP, Trial, attempt
+from harness.proving.trial import Trial, attempt
 from harness.proving.undeclared import Undeclared
 from harness.races import Stage
 
@@ -174,7 +174,7 @@ class Prover:
         while True:
             if self._spoilt:
                 self._renew()
-            verdict = _Verdict()
+            verdict = Findings()
             try:
                 self._judge(check, verdict)
             except HarnessError:
@@ -199,7 +199,7 @@ class Prover:
         self._open()
         self._spoilt = False
 
-    def _judge(self, check: Check, verdict: _Verdict) -> None:
+    def _judge(self, check: Check, verdict: Findings) -> None:
         """Brings a verdict about, also where nothing could be tried for a reason that is known."""
         import psycopg
 
@@ -232,7 +232,7 @@ class Prover:
                 hint="run it again; `harness doctor` says whether the server is there",
             ) from None
 
-    def _blame(self, check: Check, table: Table, verdict: _Verdict) -> None:
+    def _blame(self, check: Check, table: Table, verdict: Findings) -> None:
         """Where no row can be since the database contradicts what is declared, that is what is said."""
         if table.name not in self._at_odds:
             self._at_odds[table.name] = self._pools.at_odds(self.catalog.tables.get(table.name, table))
@@ -244,7 +244,7 @@ class Prover:
         if stated in check.rule.rules() or (check.kind == DECLARED and check.table == table.name):
             verdict.broken.append(Counterexample(f"rows that keep {stated} accepted", f"refused by {own}: all of them"))
 
-    def _examine(self, check: Check, verdict: _Verdict) -> None:
+    def _examine(self, check: Check, verdict: Findings) -> None:
         if (error := self._unheard.get(id(check))) is not None:
             raise error
         rule: Kind = check.rule
@@ -300,7 +300,7 @@ class Prover:
             self._pairs = stated.table, examples(stated.pairs, self._effort.drawn, self._effort.seed)
         return self._pairs[1]
 
-    def _race(self, check: Check, subject: Subject, verdict: _Verdict) -> None:
+    def _race(self, check: Check, subject: Subject, verdict: Findings) -> None:
         """What holds for one session is tried between two, in a clone of its own."""
         rule: Kind = check.rule
         try:
@@ -325,7 +325,7 @@ class Prover:
             )
         verdict.add_contest(check, contest)
 
-    def _becomes(self, rule: Kind, verdict: _Verdict) -> bool:
+    def _becomes(self, rule: Kind, verdict: Findings) -> bool:
         """A role that the tool may not take on refuses nothing itself: nothing would be shown."""
         for role in rule.roles():
             if self._roles.exists(role) and not self._roles.may_become(role):
@@ -394,129 +394,6 @@ def _met(error: Exception) -> Disturbed | None:
     if not isinstance(error, psycopg.Error) or error.sqlstate not in CONFLICTS:
         return None
     return Disturbed(of_error(error))
-
-
-@dataclass
-class _Verdict:
-    """An outcome in the making."""
-
-    probes: int = 0
-    facts: int = 0
-    tried: bool = False
-    only_shown: bool = False
-    """Whether what is undeclared is no more than a hint: it can be nothing but present then."""
-    broken: list[Counterexample] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    reason: str | None = None
-    error: Exception | None = None
-    again: str | None = None
-    disturbed: str | None = None
-
-    def add_facts(self, facts: Sequence[Fact]) -> None:
-        self.facts += len(facts)
-        self.tried |= any(fact.tried for fact in facts)
-        self.broken += [Counterexample(fact.wanted, fact.caught) for fact in facts if not fact.holds]
-
-    def add_trial(self, check: Check, trial: Trial, undeclared: Undeclared) -> None:
-        self.probes += trial.probes
-        if trial.failure is not None:
-            found = counterexample(check, trial.failure, undeclared.catalog)
-            # An example of what happens says more than a line of the catalog.
-            self.broken.insert(0, found)
-        elif trial.refused is not None and not trial.shown:
-            by = f"; {trial.opaque[SETUP]}" if SETUP in trial.opaque else ""
-            self.reason = f"no scenario could be built: its rows were {trial.refused}{by}"
-        elif trial.untried is not None:
-            self.reason = f"it could not be tried: {trial.untried.message}"
-        elif trial.scenarios == 0:
-            self.reason = "no scenario could be built: no rows were found that keep all rules"
-        else:
-            self.tried |= bool(trial.shown)
-            self._hidden(trial, check.rule, undeclared)
-
-    def _hidden(self, trial: Trial, rule: Kind, undeclared: Undeclared) -> None:
-        """What no probe showed, each time because something else had its say first, or because it got to no row."""
-        for aspect, mask in trial.masked.items() if not rule.leaves_out else ():
-            if aspect not in trial.shown and aspect not in trial.opaque:
-                stranger = any(refused.matches(mask) for _, _, refused in undeclared.stated())
-                because = ", which no check declares" if stranger else "; if that is meant, say `implied_by:`"
-                self.reason = f"'{aspect}' was never seen: each time it was {mask}{because}"
-        for aspect, why in trial.idle.items():
-            if aspect not in trial.shown and aspect not in trial.masked:
-                self.reason = f"'{aspect}' was never seen: each time {why}"
-        strangers = {name for _, names in undeclared.triggers() for name in names} if rule.every_row else {}
-        for aspect, blame in trial.opaque.items():
-            if aspect in trial.shown and {*blame.names} & {*strangers}:
-                self.reason = f"'{aspect}' was not seen of every row: some met {blame}"
-            elif aspect not in trial.shown and aspect != SETUP:
-                self.reason = f"'{aspect}' was never seen: each time it met {blame}"
-        if self.reason is None:
-            unreached = ((aspect, why) for aspect, why in trial.unreached.items() if aspect not in trial.shown)
-            self.reason = next((f"'{aspect}' was never tried: {why}" for aspect, why in unreached), None)
-        if self.reason is None and not trial.shown and not rule.leaves_out:
-            self.reason = "nothing of it was seen: no probe came as far as this rule"
-
-    def add_contest(self, check: Check, contest: Contest) -> None:
-        self.probes += contest.commands
-        self.tried |= bool(contest.shown)
-        if contest.lost is not None:
-            self.broken.insert(0, schedule(check, contest.lost))
-        elif contest.reason is not None:
-            self.reason = contest.reason
-
-    def add_error(self, error: Exception, again: str) -> None:
-        self.error, self.again = error, again
-
-    @property
-    def status(self) -> Status:
-        if self.error is not None or self.disturbed is not None:
-            return Status.ERROR
-        if self.broken:
-            return Status.BROKEN
-        if self.only_shown:
-            return Status.PRESENT
-        if self._unshown is not None:
-            return Status.UNRELIABLE
-        return Status.PROVED if self.tried else Status.PRESENT
-
-    @property
-    def _unshown(self) -> str | None:
-        """Why nothing was shown."""
-        if self.reason is None and not self.tried and not self.facts:
-            return "nothing was looked at"
-        return self.reason
-
-    @property
-    def _why(self) -> str | None:
-        if self.error is not None:
-            return bug.reason(self.error)
-        return self.disturbed or (self._unshown if self.status is Status.UNRELIABLE else None)
-
-    @property
-    def _noted(self) -> tuple[str, ...]:
-        """What to know of a check that is green."""
-        hints = [self.reason] if self.only_shown and self.reason else []
-        return (*self.notes, *hints) if self.status.green else ()
-
-    def outcome(self, check: Check, seconds: float) -> Outcome:
-        return Outcome(
-            name=check.name,
-            kind=check.kind,
-            subject=check.subject,
-            module=check.module,
-            table=str(check.table) if check.table else None,
-            place=check.place,
-            status=self.status,
-            probes=self.probes,
-            facts=self.facts,
-            seconds=seconds,
-            reason=self._why,
-            counterexamples=tuple(self.broken),
-            notes=self._noted,
-            again=self.again,
-            traceback=bug.text(self.error) if self.error is not None else None,
-            shared=check.shared,
-        )
 
 
 def _says(check: Check, catalog: Catalog) -> None:

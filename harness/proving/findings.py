@@ -1,0 +1,138 @@
+"""What is found out of a check, and the outcome that it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from harness.declarations import Check
+from harness.kinds.base import Fact, Kind
+from harness.outcome import Counterexample, Outcome, Status
+from harness.proving import bug
+from harness.proving.racing import Contest
+from harness.proving.reproduction import counterexample, schedule
+from harness.proving.trial import SETUP, Trial
+from harness.proving.undeclared import Undeclared
+
+
+@dataclass
+class Findings:
+    """An outcome in the making."""
+
+    probes: int = 0
+    facts: int = 0
+    tried: bool = False
+    only_shown: bool = False
+    """Whether what is undeclared is no more than a hint: it can be nothing but present then."""
+    broken: list[Counterexample] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    reason: str | None = None
+    error: Exception | None = None
+    again: str | None = None
+    disturbed: str | None = None
+
+    def add_facts(self, facts: Sequence[Fact]) -> None:
+        self.facts += len(facts)
+        self.tried |= any(fact.tried for fact in facts)
+        self.broken += [Counterexample(fact.wanted, fact.caught) for fact in facts if not fact.holds]
+
+    def add_trial(self, check: Check, trial: Trial, undeclared: Undeclared) -> None:
+        self.probes += trial.probes
+        if trial.failure is not None:
+            found = counterexample(check, trial.failure, undeclared.catalog)
+            # An example of what happens says more than a line of the catalog.
+            self.broken.insert(0, found)
+        elif trial.refused is not None and not trial.shown:
+            by = f"; {trial.opaque[SETUP]}" if SETUP in trial.opaque else ""
+            self.reason = f"no scenario could be built: its rows were {trial.refused}{by}"
+        elif trial.untried is not None:
+            self.reason = f"it could not be tried: {trial.untried.message}"
+        elif trial.scenarios == 0:
+            self.reason = "no scenario could be built: no rows were found that keep all rules"
+        else:
+            self.tried |= bool(trial.shown)
+            self._hidden(trial, check.rule, undeclared)
+
+    def _hidden(self, trial: Trial, rule: Kind, undeclared: Undeclared) -> None:
+        """What no probe showed, each time because something else had its say first, or because it got to no row."""
+        for aspect, mask in trial.masked.items() if not rule.leaves_out else ():
+            if aspect not in trial.shown and aspect not in trial.opaque:
+                stranger = any(refused.matches(mask) for _, _, refused in undeclared.stated())
+                because = ", which no check declares" if stranger else "; if that is meant, say `implied_by:`"
+                self.reason = f"'{aspect}' was never seen: each time it was {mask}{because}"
+        for aspect, why in trial.idle.items():
+            if aspect not in trial.shown and aspect not in trial.masked:
+                self.reason = f"'{aspect}' was never seen: each time {why}"
+        strangers = {name for _, names in undeclared.triggers() for name in names} if rule.every_row else {}
+        for aspect, blame in trial.opaque.items():
+            if aspect in trial.shown and {*blame.names} & {*strangers}:
+                self.reason = f"'{aspect}' was not seen of every row: some met {blame}"
+            elif aspect not in trial.shown and aspect != SETUP:
+                self.reason = f"'{aspect}' was never seen: each time it met {blame}"
+        if self.reason is None:
+            unreached = ((aspect, why) for aspect, why in trial.unreached.items() if aspect not in trial.shown)
+            self.reason = next((f"'{aspect}' was never tried: {why}" for aspect, why in unreached), None)
+        if self.reason is None and not trial.shown and not rule.leaves_out:
+            self.reason = "nothing of it was seen: no probe came as far as this rule"
+
+    def add_contest(self, check: Check, contest: Contest) -> None:
+        self.probes += contest.commands
+        self.tried |= bool(contest.shown)
+        if contest.lost is not None:
+            self.broken.insert(0, schedule(check, contest.lost))
+        elif contest.reason is not None:
+            self.reason = contest.reason
+
+    def add_error(self, error: Exception, again: str) -> None:
+        self.error, self.again = error, again
+
+    @property
+    def status(self) -> Status:
+        if self.error is not None or self.disturbed is not None:
+            return Status.ERROR
+        if self.broken:
+            return Status.BROKEN
+        if self.only_shown:
+            return Status.PRESENT
+        if self._unshown is not None:
+            return Status.UNRELIABLE
+        return Status.PROVED if self.tried else Status.PRESENT
+
+    @property
+    def _unshown(self) -> str | None:
+        """Why nothing was shown."""
+        if self.reason is None and not self.tried and not self.facts:
+            return "nothing was looked at"
+        return self.reason
+
+    @property
+    def _why(self) -> str | None:
+        if self.error is not None:
+            return bug.reason(self.error)
+        return self.disturbed or (self._unshown if self.status is Status.UNRELIABLE else None)
+
+    @property
+    def _noted(self) -> tuple[str, ...]:
+        """What to know of a check that is green."""
+        hints = [self.reason] if self.only_shown and self.reason else []
+        return (*self.notes, *hints) if self.status.green else ()
+
+    def outcome(self, check: Check, seconds: float) -> Outcome:
+        return Outcome(
+            name=check.name,
+            kind=check.kind,
+            subject=check.subject,
+            module=check.module,
+            table=str(check.table) if check.table else None,
+            place=check.place,
+            status=self.status,
+            probes=self.probes,
+            facts=self.facts,
+            seconds=seconds,
+            reason=self._why,
+            counterexamples=tuple(self.broken),
+            notes=self._noted,
+            again=self.again,
+            traceback=bug.text(self.error) if self.error is not None else None,
+            shared=check.shared,
+        )
