@@ -34,8 +34,20 @@ end $$;
 create trigger unmarked before insert on t.unmarked for each row execute function t.unmarked();
 """
 CHECKS = {
-    "marks": "table: t.marks\nknown: {mark: it sets something}\nchecks:\n  - primary_key: [id]\n",
-    "unmarked": "table: t.unmarked\nknown: {unmarked: it sees what is set}\nchecks:\n  - primary_key: [id]\n  - check: body <> ''\n    constraint: worded\n",
+    "marks": """\
+table: t.marks
+known: {mark: it sets something}
+checks:
+  - primary_key: [id]
+""",
+    "unmarked": """\
+table: t.unmarked
+known: {unmarked: it sees what is set}
+checks:
+  - primary_key: [id]
+  - check: body <> ''
+    constraint: worded
+""",
 }
 
 
