@@ -147,8 +147,10 @@ class Prover:
             self._listen([check for check in self._declared if id(check) not in self._unheard])
 
     def _listen(self, declared: Sequence[Check]) -> None:
+        self._heard = declared
         self._pools = pools(self._connection, self.catalog, declared)
-        self._undeclared = Undeclared.of(declared, self.catalog)
+        # All: what a check declares is declared, whatever else it cannot say.
+        self._undeclared = Undeclared.of(self._declared, self.catalog)
         self._opaque = Opaque.of(declared, self.catalog)
         self._opaque_at_all = Opaque.of(declared, self.catalog, self._undeclared.triggers())
         self._refusals = Refusals(declared, self.catalog, self._undeclared)
@@ -362,7 +364,7 @@ class Prover:
         if table is None or not undeclared or check.rule.shown:
             return undeclared, self.catalog, self._pools
         catalog = self._undeclared.hidden(table)
-        return undeclared, catalog, pools(self._connection, catalog, self._declared)
+        return undeclared, catalog, pools(self._connection, catalog, self._heard)
 
     def _fill(self, table: Table) -> psycopg.Connection[Any]:
         """A connection to a second database, in which tables are filled as they are asked for."""

@@ -23,8 +23,9 @@ app.items
   proved  default amount                                          2 probes
   proved  check items_amount_positive                           116 probes
   proved  primary_key id                                         10 probes
+  proved  declared                                                4 probes
 
-4 proved, 1 present, 0 broken, 0 unreliable; 134 probes and 8 facts in N s (N probes/s)
+5 proved, 1 present, 0 broken, 0 unreliable; 138 probes and 11 facts in N s (N probes/s)
 """
 RED = """\
 
@@ -49,7 +50,7 @@ repeat with: harness test --select app.items.check.items_amount_positive --profi
 def test_green(cli: Cli, server: Server) -> None:
     done = cli.run("test", "--seed", "1")
     assert (done.returncode, done.stderr) == (0, "")
-    assert timeless(done.stdout) == f"{server.description}, app: 1 migration, 4 rules, 5 checks\n{GREEN}"
+    assert timeless(done.stdout) == f"{server.description}, app: 1 migration, 4 rules, 6 checks\n{GREEN}"
     assert scratch_databases(server) == []
 
 
@@ -131,7 +132,12 @@ def test_select_and_exclude(cli: Cli) -> None:
 
     assert names("--select", "kind:check kind:primary_key") == ["check", "primary_key"]
     assert names("--select", "kind:check", "--select", "kind:primary_key") == ["check", "primary_key"]
-    assert names("--select", "app", "--exclude", "kind:check kind:default") == ["columns", "not_null", "primary_key"]
+    assert names("--select", "app", "--exclude", "kind:check kind:default") == [
+        "columns",
+        "not_null",
+        "primary_key",
+        "declared",
+    ]
 
 
 def test_fail_fast(cli: Cli) -> None:
@@ -139,7 +145,7 @@ def test_fail_fast(cli: Cli) -> None:
     done = cli.run("test", "--fail-fast")
     assert done.returncode == 1
     assert "primary_key" not in done.stdout
-    assert "\n1 not tried: --fail-fast\n" in done.stdout
+    assert "\n2 not tried: --fail-fast\n" in done.stdout
 
 
 @pytest.mark.parametrize(("ci", "profile"), [("true", "ci"), ("1", "ci"), ("false", "dev"), ("", "dev")])
@@ -252,7 +258,7 @@ def test_seeds_that_the_schema_refuses_are_broken_and_the_checks_go_on(cli: Cli,
         done = cli.run("test", "--seed", "1", "--workers", workers, "--report", "junit,json")
         assert (done.returncode, done.stderr) == (1, ""), done
         assert SEEDS in done.stdout
-        assert "\n4 proved, 1 present, 1 broken, 0 unreliable; " in done.stdout
+        assert "\n5 proved, 1 present, 1 broken, 0 unreliable; " in done.stdout
         assert done.stdout.endswith("\nrepeat with: harness test --profile dev --seed 1\n")
         report = json.loads((cli.root / ".harness/reports/report.json").read_text())
         assert report["totals"]["not_tried"] == 0
@@ -276,7 +282,7 @@ def test_each_shard_tells_of_refused_seeds_and_fail_fast_ends_there(cli: Cli) ->
         assert SEEDS.partition("\n\napp.items")[0] in done.stdout
     done = cli.run("test", "--fail-fast")
     assert "\n0 proved, 0 present, 1 broken, 0 unreliable; " in done.stdout
-    assert "\n5 not tried: --fail-fast\n" in done.stdout
+    assert "\n6 not tried: --fail-fast\n" in done.stdout
 
 
 def test_seeds_that_are_wrong_by_themselves_cannot_run(cli: Cli) -> None:
@@ -312,9 +318,10 @@ create function app.wait() returns trigger language plpgsql as $$ begin
 end $$;
 create trigger wait before insert on app.items for each row execute function app.wait();""",
     )
+    cli.replace("checks/app/items.yml", "table: app.items", "table: app.items\nknown: {wait: it takes its time}")
     done = cli.run("test", "--seed", "1", "--workers", workers)
     assert (done.returncode, done.stderr) == (1, "")
-    assert "3 proved, 1 present, 0 broken, 1 unreliable; " in done.stdout
+    assert "4 proved, 1 present, 0 broken, 1 unreliable; " in done.stdout
     reason = "a statement was cancelled that did not end within 0.3 s: insert into "
     assert f'          reason: {reason}"app"."items" ' in done.stdout
     assert f"\nunreliable: {reason}" in done.stdout

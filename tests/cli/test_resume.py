@@ -28,6 +28,7 @@ create trigger wait before insert or update on app.later for each row execute fu
 """
 CHECKS = """\
 table: app.later
+known: {wait: it takes its time}
 columns:
   id: {type: integer}
   n: {type: integer, check: n > 0, constraint: later_n}
@@ -42,6 +43,7 @@ app.items
   proved  default amount                                          2 probes
   proved  check items_amount_positive                           116 probes
   proved  primary_key id                                         10 probes
+  proved  declared                                                4 probes
 
 app.later
 """
@@ -67,7 +69,7 @@ def interrupted(cli: Cli, server: Server, number: signal.Signals, *arguments: st
     with brake(cli, server), cli.start("test", *arguments) as running:
         assert running.stdout is not None
         before = ""
-        while "primary_key id" not in before:
+        while "declared" not in before:
             line = running.stdout.readline()
             assert line, (before, running.stderr)
             before += line
@@ -102,10 +104,10 @@ def test_an_interrupted_run_says_what_it_has_found_and_is_resumed(
     assert scratch_databases(server) == []
     found = report(slow)
     proved = len(found["checks"])
-    assert (proved >= 5, found["totals"]["not_tried"] > 0) == (True, True)
+    assert (proved >= 6, found["totals"]["not_tried"] > 0) == (True, True)
     last = said.splitlines()[-3:]
     present = found["totals"]["present"]
-    assert last[0].startswith(f"{proved - present} proved, {present} present, 0 broken, 0 unreliable; 134 probes")
+    assert last[0].startswith(f"{proved - present} proved, {present} present, 0 broken, 0 unreliable; 138 probes")
     assert last[1:] == [
         f"{found['totals']['not_tried']} not tried: interrupted",
         "go on with: harness test --profile dev --seed 3 --resume",

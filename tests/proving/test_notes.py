@@ -40,14 +40,20 @@ checks:
     claims: {app.me: $me}
     sees: owner = $me
     may_insert: owner = $me
+    policy: own
   - primary_key: [id]
+  - not_null: owner
+  - trigger: notes_kept
+    on: [insert]
+    timing: before
+    function: t.kept
 """
 
 
 def test_what_runs_as_another_is_named_as_not_tried(server: Server, tmp_path: Path) -> None:
     with server.connect() as connection:
         connection.execute("drop role if exists noted_user; create role noted_user")
-    secured, other = _proved(tmp_path, server)
+    secured, *others = _proved(tmp_path, server)
     assert (secured.status, secured.notes) == (
         Status.PROVED,
         (
@@ -55,7 +61,12 @@ def test_what_runs_as_another_is_named_as_not_tried(server: Server, tmp_path: Pa
             "not tried: triggers that run as their owner where noted_user writes: notes_kept on t.notes",
         ),
     )
-    assert (other.status, other.notes) == (Status.PROVED, ())
+    assert [(other.kind, other.status, other.notes) for other in others] == [
+        ("primary_key", Status.PROVED, ()),
+        ("not_null", Status.PROVED, ()),
+        ("trigger", Status.PRESENT, ()),
+        ("declared", Status.PROVED, ()),
+    ]
 
 
 def _proved(root: Path, server: Server) -> list[Outcome]:
