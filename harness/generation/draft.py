@@ -120,6 +120,11 @@ class Draft:
         self.later.append(Insert(table, row))
         return row
 
+    @property
+    def waits(self) -> bool:
+        """Whether a row that stands refers to one that is only tried."""
+        return self._kinship.waits
+
     def drawn(self, table: TableName) -> Row:
         """The row of a table that was drawn last, whose parents stand; nothing is known of it if none was."""
         rows = self._kinship.rows(table)

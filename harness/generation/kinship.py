@@ -47,6 +47,8 @@ class Kinship:
         self._path: list[Pending] = []
         self._before = 0
         self.inserting = False
+        self.waits = False
+        """Whether a row that stands refers to one that is only tried, by a reference that can wait for it."""
         self._ancestors: dict[TableName, list[Insert]] = {}
 
     def rows(self, table: TableName) -> Sequence[Row]:
@@ -178,6 +180,7 @@ class Kinship:
             # A deferred reference can wait. The row that is wanted, the first on the way, is not inserted with others,
             # and most often it is only tried: then there is another way, unless no two may refer to one or it is named.
             if key.deferred and (place or self.inserting or unique or named):
+                self.waits = self.waits or not (place or self.inserting)
                 return pending.row
             if place:
                 self._path[-1].lowest = min(self._path[-1].lowest, place)

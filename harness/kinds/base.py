@@ -67,13 +67,14 @@ class Fact:
 class Pair:
     """A row that stands and one that does not, both drawn, and the statements that lead to them.
 
-    ``groups`` are those that rows come in.
+    ``groups`` are those that rows come in; where one of them ``waits`` it is for the row that does not stand.
     """
 
     setup: tuple[Statement, ...]
     resident: dict[str, str | None]
     fresh: dict[str, str | None]
     groups: Groups | None = None
+    waits: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,8 @@ class Subject:
             built: D = build(draft)
             setup = (*standing(draft, built.setup, self._silent), *self._later(draft))
             groups = grouped(draft, self.pools, setup, built.filled)
-            return replace(groups.of(built), setup=groups.setup) if groups else replace(built, setup=setup)
+            whole = replace(groups.of(built), setup=groups.setup) if groups else replace(built, setup=setup)
+            return replace(whole, waits=draft.waits) if isinstance(whole, Scenario) else whole
 
         return drawn()
 
@@ -157,10 +159,11 @@ class Subject:
             resident, fresh = draft.insert(self.table.name), draft.row(self.table.name)
             setup = (*standing(draft, draft.inserts, self._silent), *self._later(draft))
             groups = grouped(draft, self.pools, setup, [self.table.name])
-            return Pair(groups.setup if groups else setup, resident, fresh, groups)
+            return Pair(groups.setup if groups else setup, resident, fresh, groups, draft.waits)
 
         def whole(pair: Pair) -> Scenario:
-            return pair.groups.of(build(pair)) if pair.groups else build(pair)
+            built = replace(build(pair), waits=pair.waits)
+            return pair.groups.of(built) if pair.groups else built
 
         return Begun(self.table.name, drawn(), whole)
 

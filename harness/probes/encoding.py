@@ -35,7 +35,10 @@ class Plan:
         return f'{{"scenarios":[{encoded}],"lists":[{lists}]}}'
 
     def _scenario(self, scenario: Scenario) -> str:
-        """``{"base": {table: row}, "setup": [step, …], "probes": [[step, settings, then, before], …]}``"""
+        """``{"base": {table: row}, "setup": [step, …], "probes": [[step, settings, then, before], …]}``
+
+        It has ``"waits"`` where what is deferred is not to be asked before the probes.
+        """
         bases: dict[TableName, Values] = {}
         for statement in _statements(scenario):
             row = statement.leaves if isinstance(statement, Execute) else statement
@@ -51,7 +54,8 @@ class Plan:
             self._family(probe, bases) if isinstance(probe, Family) else self._probe(probe, bases)
             for probe in scenario.probes
         )
-        return f'{{"base":{{{base}}},"setup":[{setup}],"probes":[{probes}]}}'
+        waits = ',"waits":true' if scenario.waits else ""
+        return f'{{"base":{{{base}}},"setup":[{setup}],"probes":[{probes}]{waits}}}'
 
     def _probe(self, probe: Probe, bases: Bases) -> str:
         # What an earlier transaction left empty cannot be told from what is set to be empty.

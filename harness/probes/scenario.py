@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.probes.family import Family
@@ -14,10 +14,14 @@ from harness.project.model import TableName
 
 @dataclass(frozen=True, repr=False)
 class Scenario:
-    """Rows that stand before each of the probes, which do not see one another."""
+    """Rows that stand before each of the probes, which do not see one another.
+
+    Where one ``waits`` for the row of a probe, what is deferred is not asked of them before that is there.
+    """
 
     setup: tuple[Statement, ...]
     probes: tuple[Probe | Family, ...]
+    waits: bool = field(default=False, kw_only=True)
 
     @property
     def size(self) -> int:
@@ -32,7 +36,7 @@ class Scenario:
     def one_by_one(self) -> Scenario:
         """The same with each probe of a family by itself."""
         apart = (probe.probes() if isinstance(probe, Family) else (probe,) for probe in self.probes)
-        return Scenario(self.setup, tuple(itertools.chain.from_iterable(apart)))
+        return replace(self, probes=tuple(itertools.chain.from_iterable(apart)))
 
     def __repr__(self) -> str:
         return f"Scenario({len(self.setup)} statements, {self.size} probes)"

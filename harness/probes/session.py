@@ -139,14 +139,14 @@ class Session:
     def _one_by_one(self, scenario: Scenario, patience: Patience) -> Answer:
         """The answer to a scenario whose probes are each sent by themselves, after the rows that stand before."""
         for number, statement in enumerate(scenario.setup, 1):
-            answer = self._alone(Scenario(scenario.setup[:number], ()), statement, patience)
+            answer = self._alone(replace(scenario, setup=scenario.setup[:number], probes=()), statement, patience)
             # What waits for the end of the transaction waits for the rows to come, too.
             if isinstance(answer, Refusal) and not (answer.at_commit and number < len(scenario.setup)):
                 return answer
         found: list[Reply | Tally] = []
         for probe in scenario.one_by_one().probes:
             assert isinstance(probe, Probe)
-            answer = self._alone(Scenario(scenario.setup, (probe,)), probe.statement, patience)
+            answer = self._alone(replace(scenario, probes=(probe,)), probe.statement, patience)
             if isinstance(answer, Refusal):
                 return answer
             found += answer

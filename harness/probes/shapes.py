@@ -186,7 +186,8 @@ class Shapes:
         ]
         rows += [f"harness_f{n} record;" for n, _ in enumerate(self.loops, 1)]
         immediate = f"{IMMEDIATE};" if self.settle else ""
-        settled = " ".join(f"{each};" for each in self.settle)
+        asked = " ".join(f"{each};" for each in self.settle)
+        settled = f"if not harness_scenario ? 'waits' then {asked} end if;" if asked else ""
         return FUNCTION.format(
             name=name,
             untried=UNTRIED,

@@ -45,7 +45,7 @@ def counterexample(check: Check, failure: Failure, catalog: Catalog) -> Countere
         how=UNDONE if probe.ahead is None else COMMITTED,
         state=_left_empty(probe),
     )
-    settled = settle(catalog) if probe.aspect != SETUP else ()
+    settled = settle(catalog) if probe.aspect != SETUP and not failure.waits else ()
     lines = _script(setup, probe, settled) if probe.ahead is None else _committed(setup, probe)
     script = header + "".join(f"{line}\n" for line in lines)
     rows = tuple(_rows([*setup, probe.statement]))

@@ -72,6 +72,8 @@ class Failure:
     setup: tuple[Statement, ...]
     probe: Probe
     reply: Reply
+    waits: bool = False
+    """Whether what stands waits for the probe's row."""
 
 
 @dataclass
@@ -174,7 +176,7 @@ class _Examiner:
         for probe, found in zip(scenario.probes, answer, strict=True):
             for each, reply in _told(trial, probe, found):
                 if self._books(trial, each, reply):
-                    failures.append(Failure(scenario.setup, each, reply))
+                    failures.append(Failure(scenario.setup, each, reply, scenario.waits))
         return self._unexcused(trial, scenario, failures)
 
     def _by_opaque(self, aspect: str, refusal: Refusal) -> dict[str, Blame]:
@@ -200,7 +202,8 @@ class _Examiner:
         names = failure.probe.left_empty
         for name in names if len(names) > 1 else ():
             others = tuple(each for each in names if each != name)
-            one = Scenario(failure.setup, (replace(failure.probe, left_empty=(name,), never_set=others),))
+            probe = replace(failure.probe, left_empty=(name,), never_set=others)
+            one = Scenario(failure.setup, (probe,), waits=failure.waits)
             with suppress(Endless, Disturbed):
                 found = self.scenario(Trial(), one, self.session.run([one])[0])
                 if found is not None and found.probe.aspect == failure.probe.aspect:
@@ -317,7 +320,7 @@ def _smallest(
     aspect = first.probe.aspect
 
     def failing(scenario: Scenario) -> Failure | None:
-        tried = Scenario(scenario.setup, tuple(probe for probe in scenario.probes if probe.aspect == aspect))
+        tried = replace(scenario, probes=tuple(probe for probe in scenario.probes if probe.aspect == aspect))
         with suppress(Endless):  # that is another fault
             return examine.scenario(Trial(), tried, examine.session.run([tried])[0])
         return None

@@ -1,14 +1,16 @@
-"""The sessions of the README are real ones."""
+"""The sessions of the README, and of the page on what nobody declared, are real ones."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from harness.cli.verbs import harness
 from tests.cli.conftest import ROOT, Cli, timeless
 
 README = (ROOT / "README.md").read_text()
 SESSIONS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+UNDECLARED = (ROOT / "docs/undeclared.md").read_text()
 
 
 def test_the_failing_run(systems: Cli) -> None:
@@ -22,6 +24,18 @@ def test_the_failing_run(systems: Cli) -> None:
     done = systems.run(*test.split()[2:])
     assert timeless(done.stdout).splitlines() == timeless("\n".join(shown)).splitlines()
     assert (done.returncode, done.stderr) == (int(code), "")
+
+
+def test_what_nobody_declared(cli: Cli) -> None:
+    (session,) = re.findall(r"```console\n(.*?)```", UNDECLARED, re.DOTALL)
+    sed, test, *shown = session.splitlines()
+    assert sed == r"$ sed -i '/unique: \[email\]/,+1d' checks/shop/customers.yml"
+    assert cli.run("init", "demo").returncode == 0
+    demo = replace(cli, root=cli.root / "demo")
+    demo.replace("checks/shop/customers.yml", "  - unique: [email]\n    constraint: customers_email_key\n", "")
+    done = demo.run(*test.split()[2:])
+    assert timeless(done.stdout).splitlines() == timeless("\n".join(shown)).splitlines()
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_bad_input(cli: Cli) -> None:

@@ -31,7 +31,8 @@ def create(cli: Cli, server: Server, host: str) -> None:
         connection.execute(sql.SQL("create database {} template template0").format(sql.Identifier(cli.name)))
         for role in BROUGHT if host else ():
             if connection.execute("select to_regrole(%s)", [role]).fetchone() == (None,):
-                connection.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
+                bypasses = sql.SQL(" bypassrls" if role == "service_role" else "")
+                connection.execute(sql.SQL("create role {}{}").format(sql.Identifier(role), bypasses))
     with server.connect(cli.name) as connection:
         connection.execute(host.encode())
 
@@ -121,7 +122,8 @@ def test_a_dependency_that_was_not_declared_is_found(cli: Cli) -> None:
     cli.replace("project.yml", "  app: {}\n", "  app: {}\n  side: {}\n")
     cli.write("schema/side/001_a.up.sql", "create schema side;\ncreate table side.a (id integer references app.items);")
     cli.write("schema/side/001_a.down.sql", "drop table side.a;\ndrop schema side;")
-    cli.write("checks/side/a.yml", "table: side.a\ncolumns:\n  id: {type: integer}\n")
+    reference = "checks:\n  - foreign_key: [id]\n    references: app.items\n"
+    cli.write("checks/side/a.yml", f"table: side.a\ncolumns:\n  id: {{type: integer}}\n{reference}")
     assert cli.run("test", "--seed", "1").returncode == 0
     alone = cli.run("test", "--seed", "1", "--select", "side")
     assert alone.returncode == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -211,6 +212,16 @@ def test_a_setup_that_fails_does_not_disturb_its_neighbours(connection: psycopg.
     assert first == third == [Reply(None, 1, None)] * 2
     assert isinstance(second, Refusal)
     assert str(second) == "refused by parents_pkey (23505)"
+
+
+def test_what_stands_is_settled_unless_it_waits_for_the_probe(connection: psycopg.Connection[Any]) -> None:
+    session = Session(connection, read(connection))
+    probes = tuple(Probe(Insert(P, {"id": id}), Accepted(1), "a") for id in ("5", "6"))
+    child = Scenario((Insert(C, {"Ä": "1", "parent": "5"}),), probes)
+    refused, answered = session.run([child, replace(child, waits=True)])
+    assert isinstance(refused, Refusal) and isinstance(answered, list)
+    assert (refused.sqlstate, refused.at_commit) == ("23503", True)
+    assert [reply.refusal and reply.refusal.sqlstate for reply in answered] == [None, "23503"]
 
 
 def test_what_hangs_on_a_setting_that_cannot_be_made_is_no_refusal_of_the_statement(

@@ -95,7 +95,7 @@ class Trials:
             same = list(group)
             self.spent += len(same)
             probes = tuple(Probe(text(statement), Accepted(), "a row") for _, statement in same)
-            answer = self._session.replies(Scenario(tuple(map(text, same[0][0])), probes))
+            answer = self._session.replies(Scenario(tuple(map(text, same[0][0])), probes, waits=True))
             if isinstance(answer, Refusal):
                 found += [answer] * len(same)
             else:
