@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from harness.catalog.model import Catalog, Table
+from harness.project.model import TableName
 
 
 class Part(NamedTuple):
@@ -46,14 +47,36 @@ def parts(table: Table) -> Iterator[Part]:
 ENFORCED = ("not null", "constraint", "index", "trigger", "rule", "policy")
 """Parts that decide which rows and statements are let in; an index does if it is unique."""
 
+OF_ROWS = ("not null", "constraint", "index")
+"""Those that decide by what a row is."""
+
 
 def enforced(catalog: Catalog, table: Table) -> Iterator[Part]:
-    """What decides which rows and statements a table lets in; what a partition has by birth is its root's."""
-    plain = {index.name for index in table.indexes if not index.unique}
+    """What decides which rows and statements a table lets in, its partitions' own rules among it.
+
+    What a partition has by birth is its root's.
+    """
+    yield from _deciding(catalog, table)
+    yield from dict.fromkeys(part for _, part in of_partitions(catalog, table))
+
+
+def _deciding(catalog: Catalog, table: Table) -> Iterator[Part]:
+    plain = {Part("index", index.name) for index in table.indexes if not index.unique}
     for part in parts(table):
-        born = part.kind == "constraint" and (table.name, part.name) in catalog.roots
-        if part.kind in ENFORCED and not born and not (part.kind == "index" and part.name in plain):
+        born = part.kind in ("constraint", "index") and (table.name, part.name) in catalog.roots
+        if part.kind in ENFORCED and not born and part not in plain:
             yield part
+
+
+def of_partitions(catalog: Catalog, table: Table) -> Iterator[tuple[TableName, Part]]:
+    """The rules that partitions of a table have besides its own, for their rows alone; triggers left out."""
+    if table.kind != "p":
+        return
+    shared = {*parts(table)}
+    for (name, rule), (root, _) in catalog.roots.items():
+        if root == table.name and not rule:
+            own = _deciding(catalog, catalog.tables[name])
+            yield from ((name, part) for part in own if part.kind in OF_ROWS and part not in shared)
 
 
 def without(table: Table, gone: Collection[Part]) -> Table:

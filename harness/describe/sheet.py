@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from harness.catalog.model import Catalog, Column, Constraint, Index, Policy, Table, Trigger
-from harness.catalog.parts import Part
+from harness.catalog.parts import Part, of_partitions
 from harness.describe.predicates import accepted_values, readable
 from harness.describe.triggers import touched
 from harness.describe.yaml import Value
@@ -83,6 +83,7 @@ def sheet(catalog: Catalog, table: Table, privileges: Mapping[str, Value] | None
     for policy in table.policies:
         page.checks.append((Part("policy", policy.name), _policy(policy)))
     page.known |= {each.name: f"a rule: what becomes of {each.command}" for each in table.rewrites}
+    page.known |= {part.name: f"of the partition {name} alone" for name, part in of_partitions(catalog, table)}
     page.unsaid += _unsaid(table)
     return page
 

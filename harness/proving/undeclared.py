@@ -90,15 +90,15 @@ def _refused(table: Table, part: Part) -> Refused | None:
 def _entries(catalog: Catalog, table: Table, parts: Sequence[Part]) -> dict[Part, str]:
     """Each part with the YAML that declares it; what no kind can say is put among what is ``known``."""
     page = sheet(catalog, table)
-    checks = dict(page.checks)
+    checks, own = dict(page.checks), [Part("not null", each.name) for each in table.columns if each.not_null]
     found: dict[Part, str] = {}
     for part in parts:
-        column = part.name if part.kind == "not null" else page.homes.get(part)
+        column = part.name if part in own else page.homes.get(part)
         if part in checks:
             found[part] = yaml.flow({"checks": [checks[part]]})
         elif column is not None:
             entry = page.columns[column]
-            shown = {"not_null": "true"} if part.kind == "not null" else _short(entry)
+            shown = {"not_null": "true"} if part in own else _short(entry)
             found[part] = yaml.flow({"columns": {column: shown}})
         else:
             found[part] = yaml.flow({"known": {part.name: "why it is there"}})

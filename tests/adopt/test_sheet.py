@@ -251,9 +251,13 @@ def test_a_trigger_that_only_keeps_the_time_is_no_opaque_one(adopt: Adopt, funct
 def test_partitions_are_described_by_their_root(adopt: Adopt) -> None:
     found = adopt(
         "create schema t; create table t.p (id int primary key, n int check (n > 0)) partition by range (id);"
-        "create table t.p1 partition of t.p for values from (0) to (10)"
+        "create table t.p1 partition of t.p for values from (0) to (10);"
+        "alter table t.p1 add constraint few check (n < 5), alter n set not null; create unique index on t.p1 (n);"
+        "create unique index on t.p (n, id)"
     )
     assert [str(table) for table in found.sheets] == ["t.p"]
+    alone = "of the partition t.p1 alone"
+    assert found.sheets[TableName("t", "p")].known == {"n": alone, "few": alone, "p1_n_idx": alone}
     assert found.partitions == (TableName("t", "p1"),)
 
 
