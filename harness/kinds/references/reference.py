@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from hypothesis import reject
+
 from harness.catalog.model import Constraint, Index, Table
 from harness.generation import Draft
 from harness.probes import Refused
@@ -75,7 +77,11 @@ class Reference:
         )
         pairs = dict(zip(self.key.columns, self.key.referenced_columns, strict=True))
         known = {pairs[column]: value for column, value in shared.items()}
-        return self.point(draft.row(self.parent.name, known, self.key.referenced_columns, self.fitting))
+        found = self.point(draft.row(self.parent.name, known, self.key.referenced_columns, self.fitting))
+        pointed = {**row, **found}
+        if self.parent.name == self.child.name and all(pointed[to] == found[own] for own, to in pairs.items()):
+            reject()  # it would lead to itself
+        return found
 
     @property
     def fitting(self) -> tuple[str, ...]:
