@@ -57,10 +57,12 @@ FILES = {
 table: shop.notes
 checks:
   - primary_key: [id]
+  - not_null: user_id
   - row_security: each to their own
     as: log_reader
     claims: {app.user: $user}
     sees: user_id = $user
+    policy: notes_own
 """,
     "checks/shop/codes.yml": """\
 table: shop.codes
