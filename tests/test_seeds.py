@@ -53,6 +53,9 @@ grant select on t.users to case_user;
 """
 EMPTY_KEY_CHECK = """
 table: t.users
+columns:
+  email: {type: text, not_null: true}
+  name: {type: text, not_null: true}
 checks:
   - primary_key: [id]
   - unique: [email]
@@ -72,6 +75,11 @@ create table t.windows (
 """
 SAME_WINDOW_CHECK = """
 table: t.windows
+columns:
+  room: {type: integer, not_null: true}
+  day: {type: integer, not_null: true}
+  hours: {type: int4range, not_null: true}
+  free: {type: boolean, not_null: true}
 checks:
   - primary_key: [id]
   - unique: [room, day, hours]
@@ -93,6 +101,7 @@ create table t.windows (
 FEW_APART_CHECK = """
 table: t.windows
 columns:
+  room: {type: integer, not_null: true}
   day: {type: integer, not_null: true, check: day between 0 and 3, constraint: chk_day}
 checks:
   - primary_key: [id]
