@@ -42,4 +42,4 @@ def keep(path: Path, run: Run, outcomes: Sequence[Outcome], seconds: float) -> s
     if len(outcomes) < run.selected:
         return f"{path} is not written: not everything was tried"
     files.write(path, json.render(run, outcomes, seconds))
-    return f"wrote {path}: commit it, and from now on only what is worse than there fails"
+    return f"wrote {path}: commit it, and from the next run on only what is worse than there fails"

@@ -37,6 +37,16 @@ class Rule:
         return f"{self.constraint} {shown}" if self.constraint else self.predicate
 
 
+def implying(rules: Iterable[Rule], implied_by: str | None) -> tuple[str, ...]:
+    """The constraint that implies a rule, the one that implies that, and so on."""
+    above = {rule.constraint: rule.implied_by for rule in rules}
+    found: list[str] = []
+    while implied_by is not None and implied_by not in found:
+        found.append(implied_by)
+        implied_by = above.get(implied_by)
+    return tuple(found)
+
+
 def supplied(table: Table, predicate: str) -> tuple[str, ...]:
     """The columns that decide a predicate: in place of a generated one those that it is computed from."""
     names = set(sql.columns(predicate))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from harness.catalog.model import Table
 from harness.generation import Answer, Draft
 from harness.generation.oracle import Tuple
-from harness.generation.rules import computable, supplied
+from harness.generation.rules import computable, implying, supplied
 from harness.kinds._roads import new_parent
 from harness.kinds.base import Begun, Pair, Subject, Unreliable
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update, Values, Variants
@@ -186,6 +186,19 @@ class _Road:
         return True
 
 
+def speaking(subject: Subject, constraint: str, implied_by: str | None) -> str:
+    """The name that a refusal bears where a constraint may be implied by another.
+
+    CHECKs are tried in the order of their names; the rule of a domain, or another one, comes before them.
+    """
+    checks = {each.name for each in subject.table.of_type("c")}
+    stricter = implying(subject.pools.declared(subject.table.name), implied_by)
+    outer = next((name for name in stricter if name not in checks), None)
+    if outer is not None or constraint not in checks:
+        return outer or implied_by or constraint
+    return min((constraint, *stricter), key=str.encode)
+
+
 _NULL_IN_A_LIST = re.compile(r"(?:\barray\s*\[|\bin\s*\()[^])]*\bnull\b", re.IGNORECASE)
 
 
@@ -199,18 +212,22 @@ def _sides(
     """
     table = subject.table
     columns = supplied(table, predicate)
+    declared = subject.pools.declared(table.name)
+    stricter = implying(declared, implied_by)
     others = [
         rule.predicate
-        for rule in (*subject.pools.declared(table.name), *computable(table))
+        for rule in (*declared, *computable(table))
         if predicate != rule.predicate
-        and (constraint is None or constraint not in (rule.constraint, rule.implied_by))
-        and (implied_by is None or implied_by != rule.constraint)
+        and (constraint is None or constraint not in (rule.constraint, *implying(declared, rule.implied_by)))
+        and (rule.constraint is None or rule.constraint not in stricter)
         and set(supplied(table, rule.predicate)) & set(columns)
     ]
     rows = _possible(table, columns, subject.pools.combinations(table, columns, (predicate,)))
+    typed = [each for each in subject.pools.typed(table) if set(supplied(table, each)) & set(columns)]
+    always = len(others)
+    others += typed
     if any(each.name == constraint for each in table.constraints):
-        # Else it may be the rule of a domain that is tried.
-        others += [each for each in subject.pools.typed(table) if set(supplied(table, each)) & set(columns)]
+        always += len(typed)  # Else the rule of a domain is tried, or refuses first: only what is accepted keeps it.
     good: list[Changes] = []
     bad: list[Changes] = []
     refused: list[Tuple] = []
@@ -218,11 +235,11 @@ def _sides(
     for row, (own, *rest) in zip(rows, answers, strict=True):
         if own is Answer.ERROR:
             continue
-        if all(answer.holds for answer in rest):
+        if all(answer.holds for answer in (rest if own.holds else rest[:always])):
             (good if own.holds else bad).append(dict(zip(columns, row, strict=True)))
         else:
             refused.append(row)
-    for changes, holds in _mended(subject, predicate, others, columns, refused):
+    for changes, holds in _mended(subject, predicate, others, always, columns, refused):
         (good if holds else bad).append(changes)
     for side, words in ((good, "keep"), (bad, "break")):
         if not side:
@@ -237,9 +254,17 @@ def _sides(
 
 
 def _mended(
-    subject: Subject, predicate: str, others: list[str], columns: tuple[str, ...], refused: list[Tuple]
+    subject: Subject,
+    predicate: str,
+    others: list[str],
+    always: int,
+    columns: tuple[str, ...],
+    refused: list[Tuple],
 ) -> Iterator[tuple[Changes, bool]]:
-    """For values that other rules refuse alone, values of the columns tied to them with which those rules hold."""
+    """For values that other rules refuse alone, values of the columns tied to them with which those rules hold.
+
+    Values that break the predicate have to keep the first of the others only, as many as ``always``.
+    """
     table = subject.table
     named = {name for other in others for name in supplied(table, other)}
     tied = tuple(column.name for column in table.columns if column.name in named and column.name not in columns)
@@ -252,7 +277,8 @@ def _mended(
     seen: set[Tuple] = set()
     for row, (own, *rest) in zip(rows, answers, strict=True):
         values = row[: len(columns)]
-        if own is not Answer.ERROR and all(answer.holds for answer in rest) and values not in seen:
+        kept = all(answer.holds for answer in (rest if own.holds else rest[:always]))
+        if own is not Answer.ERROR and kept and values not in seen:
             seen.add(values)
             yield dict(zip((*columns, *tied), row, strict=True)), own.holds
 

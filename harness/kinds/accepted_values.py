@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from harness.catalog.parts import Part
 from harness.generation import Rule
-from harness.kinds._predicate import equivalence
+from harness.kinds._predicate import equivalence, speaking
 from harness.kinds.base import Begun, Fact, Kind, Subject, default_name
-from harness.kinds.check import enforced, speaking
+from harness.kinds.check import enforced
 from harness.probes import Refused, Scenario
 from harness.probes.statement import identifier, literal
 from harness.project.keys import ColumnForm, boolean, key, name, several, text
@@ -75,7 +75,7 @@ class AcceptedValues(Kind):
         if subject.table.column(self.column).base_kind == "e":
             return None
         table = subject.table
-        constraint = speaking(table, self._constraint(table.name), self.implied_by)
+        constraint = speaking(subject, self._constraint(table.name), self.implied_by)
         return equivalence(
             subject, self.predicate, Refused(("23514",), table.name, constraint=constraint), self.implied_by
         )

@@ -13,7 +13,7 @@ from harness.catalog.parts import Part
 from harness.generation import Draft, Rule
 from harness.kinds import _heirs as heirs
 from harness.kinds._changes import Row as Changes
-from harness.kinds._predicate import breaking, equivalence
+from harness.kinds._predicate import breaking, equivalence, speaking
 from harness.kinds._refused_by import failing
 from harness.kinds.base import Begun, Fact, Kind, Subject, default_name, show
 from harness.probes import Accepted, Either, Insert, Probe, Refused, Scenario, Then
@@ -79,7 +79,7 @@ class Check(Kind):
         yield from enforced(subject, self._constraint(subject.table.name), self.validated)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | Begun:
-        constraint = speaking(subject.table, self._constraint(subject.table.name), self.implied_by)
+        constraint = speaking(subject, self._constraint(subject.table.name), self.implied_by)
         refused = Refused(("23514",), subject.table.name, constraint=constraint)
         stated = equivalence(subject, self.check, refused, self.implied_by)
         escaped = () if self.only else self._escaped(subject)
@@ -115,17 +115,6 @@ class Check(Kind):
                 insert = Insert(heir.name, draft.row(heir.name, values))
                 probes.append(Probe(insert, Either(), "one of an heir", words, then=then, required=False))
         return Scenario(tuple(draft.inserts), tuple(probes))
-
-
-def speaking(table: Table, constraint: str, implied_by: str | None) -> str:
-    """The name that a refusal bears where a constraint may be implied by another.
-
-    CHECKs are tried in the order of their names; the rule of a domain, or another one, comes before them.
-    """
-    checks = {each.name for each in table.of_type("c")}
-    if implied_by is None or implied_by not in checks or constraint not in checks:
-        return implied_by or constraint
-    return min(implied_by, constraint, key=str.encode)
 
 
 def validated(constraint: Constraint, wanted: bool = True) -> Fact:

@@ -92,7 +92,7 @@ class Declared(Kind):
                     for columns in region.choices:
                         other = twin(subject, draft, resident, columns, region.also)
                         if other is not None:
-                            value = f"a row beside one that is {_alike(region, columns)}"
+                            value = f"a second row, {_alike(region, columns)},"
                             probes.append(Probe(Insert(table.name, other), Accepted(1), _alike(region, columns), value))
             for column in nullable:
                 try:

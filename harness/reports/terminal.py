@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 WIDTH = 64
 """Characters of a check's name with what stands at the right of it; longer ones push the line out."""
+WORDS = 7
+"""Characters of a verdict that the names stand behind in one column; longer ones push the name out."""
 INDENT = " " * 10
 
 _WORD = {
@@ -147,12 +149,13 @@ class Terminal:
         label = words.plain(outcome.label)
         right = _effort(outcome) if outcome.status.green else words.plain(words.where(outcome))
         known = self._gate.knows(outcome)
-        word = "known " if known else f"{_WORD[outcome.status]:<6}"
+        word = "known" if known else _WORD[outcome.status]
+        gap = " " * max(2, WORDS + 2 - len(word))
         right = f"{outcome.status.value}  {right}" if known else right
-        label = f"{label}  {right:>{max(0, WIDTH - len(label) + 4 - len(word))}}"
+        label = f"{label}  {right:>{max(0, WIDTH - len(label) + 6 - len(word) - len(gap))}}"
         text = Text("  ")
         text.append(word, "dim" if known else _STYLE[outcome.status])
-        text.append(f"  {label}".rstrip())
+        text.append(f"{gap}{label}".rstrip())
         self._print(text)
 
     def _line(self, text: str, style: str | None = None) -> None:

@@ -324,7 +324,7 @@ def test_a_path_that_the_locale_cannot_spell(cli: Cli, tmp_path: Path) -> None:
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     said = there.run("test", HARNESS_DATA="", **ascii_only)
     assert (said.returncode, said.stderr) == (1, "")
-    assert "BROKEN  check items_amount_positive" in said.stdout
+    assert "BROKEN   check items_amount_positive" in said.stdout
     assert (root / ".harness/repro").is_dir()
     said = there.run("explain", "prüfung", **ascii_only)
     assert (said.returncode, said.stderr.splitlines()[0]) == (2, "no kind 'prüfung'")

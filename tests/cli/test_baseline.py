@@ -28,7 +28,9 @@ def known(cli: Cli) -> Cli:
     cli.replace(UP, RULE, "")
     code, said = run(cli)
     assert (code, f"\n  {KNOWN}  checks/app/items.yml:4\n" in said) == (1, True)
-    assert said.endswith("\nwrote known.json: commit it, and from now on only what is worse than there fails\n")
+    assert said.endswith(
+        "\nwrote known.json: commit it, and from the next run on only what is worse than there fails\n"
+    )
     jsonschema.validate(json.loads((cli.root / "known.json").read_text()), report_schema())
     return cli
 
@@ -38,7 +40,7 @@ def test_only_what_is_worse_fails(known: Cli, workers: str) -> None:
     before = (known.root / "known.json").read_bytes()
     code, said = run(known, "--workers", workers)
     assert (code, "wanted:" in said, "repeat with" in said) == (0, False, False)
-    assert "  known   check items_amount_positive" in said
+    assert "  known    check items_amount_positive" in said
     assert said.splitlines()[-1] == "known from known.json, and no failure: 1 broken"
     known.replace(UP, "primary key (id)", "unique (id)")
     code, said = run(known, "--workers", workers, "--fail-fast")

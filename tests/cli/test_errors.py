@@ -55,7 +55,7 @@ def test_an_error_outranks_a_finding_and_debug_shows_where_it_is_from(cli: Cli, 
     cli.replace("schema/app/001_items.up.sql", "constraint items_pkey primary key (id)", "unique (id)")
     done = cli.run("--debug", "test", "--seed", "1", "--workers", "1", **planted)
     assert done.returncode == 2
-    assert "BROKEN  primary_key id" in done.stdout
+    assert "BROKEN   primary_key id" in done.stdout
     assert "          Traceback (most recent call last):\n" in done.stdout
     assert "          KeyError: 'planted'\n" in done.stdout
 

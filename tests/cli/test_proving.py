@@ -19,18 +19,18 @@ GREEN = """\
 
 app.items
   present  columns                                                 4 facts
-  proved  not_null amount                                         6 probes
-  proved  default amount                                          2 probes
-  proved  check items_amount_positive                           116 probes
-  proved  primary_key id                                         10 probes
-  proved  declared                                                4 probes
+  proved   not_null amount                                        6 probes
+  proved   default amount                                         2 probes
+  proved   check items_amount_positive                          116 probes
+  proved   primary_key id                                        10 probes
+  proved   declared                                               4 probes
 
 5 proved, 1 present, 0 broken, 0 unreliable; 138 probes and 11 facts in N s (N probes/s)
 """
 RED = """\
 
 app.items
-  BROKEN  check items_amount_positive               checks/app/items.yml:4
+  BROKEN   check items_amount_positive              checks/app/items.yml:4
           wanted: '0' refused by items_amount_positive (23514)
           caught: accepted
           with:   app.items id='0' amount='1'
@@ -199,7 +199,7 @@ def test_long_lines_do_not_wrap_in_a_pipe_and_nothing_is_coloured(cli: Cli) -> N
     cli.replace("schema/app/001_items.up.sql", "items_amount_positive", name[:60])
     cli.replace("checks/app/items.yml", "items_amount_positive", name[:60])
     done = cli.run("test", "--select", "kind:check", COLUMNS="40", TERM="xterm")
-    assert f"  proved  check {name[:60]}  116 probes\n" in done.stdout
+    assert f"  proved   check {name[:60]}  116 probes\n" in done.stdout
     assert "\x1b" not in done.stdout
 
 
@@ -231,7 +231,7 @@ def test_a_terminal_gets_colours_unless_it_says_no(cli: Cli) -> None:
 SEEDS = """\
 
 app
-  BROKEN  seeds items.csv                            seeds/app/items.csv:3
+  BROKEN   seeds items.csv                           seeds/app/items.csv:3
           wanted: lines 3 and 5 accepted
           caught: refused by items_amount_positive (23514)
           wanted: what refers to them is loaded too

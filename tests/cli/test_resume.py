@@ -39,11 +39,11 @@ WHOLE = """\
 
 app.items
   present  columns                                                 4 facts
-  proved  not_null amount                                         6 probes
-  proved  default amount                                          2 probes
-  proved  check items_amount_positive                           116 probes
-  proved  primary_key id                                         10 probes
-  proved  declared                                                4 probes
+  proved   not_null amount                                        6 probes
+  proved   default amount                                         2 probes
+  proved   check items_amount_positive                          116 probes
+  proved   primary_key id                                        10 probes
+  proved   declared                                               4 probes
 
 app.later
 """
@@ -165,7 +165,7 @@ def test_what_is_broken_is_resumed_with_its_counterexamples(slow: Cli, server: S
     assert code == 130
     resumed = slow.run("test", "--resume", "--quiet")
     assert resumed.returncode == 1
-    broken = said[said.index("  BROKEN") : said.index("  proved  primary_key id")]
+    broken = said[said.index("  BROKEN") : said.index("  proved   primary_key id")]
     assert broken in resumed.stdout
     assert "\nbroken, caught: refused by items_amount_positive (23514)\n  app.items." in said
     assert said[said.index("\nbroken, caught") : said.rindex("\n\n")] in resumed.stdout

@@ -92,10 +92,10 @@ TERMINAL = """\
 heading
 
 app.t
-  proved  check better
-  known   check known                               broken  checks/t.yml:3
-  known   check hidden                          unreliable  checks/t.yml:3
-  BROKEN  check worse                                       checks/t.yml:3
+  proved   check better
+  known    check known                              broken  checks/t.yml:3
+  known    check hidden                         unreliable  checks/t.yml:3
+  BROKEN   check worse                                      checks/t.yml:3
           wanted: w
           caught: accepted
           steps:  1 A: begin

@@ -81,12 +81,12 @@ TERMINAL = f"""\
 heading
 
 shop
-  proved  rollback all                                              1 fact
+  proved   rollback all                                             1 fact
 
 shop.orders
   present  columns                                                 4 facts
-  proved  check total                                         1,280 probes
-  BROKEN  accepted_values status                  checks/shop/orders.yml:7
+  proved   check total                                        1,280 probes
+  BROKEN   accepted_values status                 checks/shop/orders.yml:7
           wanted: 'whim' refused by chk_status (23514)
           caught: accepted
           with:   shop.customers id='1'
@@ -189,7 +189,7 @@ def test_colours_are_the_only_controls() -> None:
 
 
 ERROR_LINES = """\
-  ERROR   unique number                           checks/shop/orders.yml:7
+  ERROR    unique number                          checks/shop/orders.yml:7
           reason: KeyError: 'number', at harness/kinds/unique.py:12: this is a bug in harness
           report: please, with what this shows: harness --debug test --select shop.orders.unique.number --seed 123
           wanted: an index
@@ -207,9 +207,9 @@ ERROR_TOTALS = (
 
 def test_terminal_shows_what_to_report_of_an_error() -> None:
     text = shown([ERROR, PROVED])
-    assert f"\nshop.orders\n{ERROR_LINES}  proved  " in text
+    assert f"\nshop.orders\n{ERROR_LINES}  proved   " in text
     assert ERROR_TOTALS in text
-    assert f"{ERROR_LINES}{TRACEBACK_LINES}  proved  " in shown([ERROR, PROVED], tracebacks=True)
+    assert f"{ERROR_LINES}{TRACEBACK_LINES}  proved   " in shown([ERROR, PROVED], tracebacks=True)
 
 
 def test_machines_tell_an_error_from_what_is_unreliable() -> None:
