@@ -2,6 +2,9 @@
 PYTHON ?=
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 
+# The tests start hundreds of processes: each would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: prove test systems lint nightly oldest bench clean
 
 # Prove the rules of this repository's own project on the embedded server.

@@ -45,7 +45,8 @@ def home(base: Path) -> Path:
 def pid(base: Path) -> int | None:
     """The process of the server whose data is below ``base``."""
     file = home(base) / "data" / "postmaster.pid"
-    return int(file.read_text().splitlines()[0]) if file.exists() else None
+    lines = file.read_text().splitlines() if file.exists() else []  # It is empty for a moment.
+    return int(lines[0]) if lines else None
 
 
 def one(server: Server) -> None:
