@@ -23,6 +23,11 @@ from harness.database.account import server_account
 from harness.database.cluster import cluster
 from harness.database.connection import Server
 
+MEMORY = Path("/dev/shm")
+"""Where Linux keeps files in memory: a database is made there in a fifteenth of the time."""
+ROOM = 4 * 2**30
+"""Bytes that all servers of the tests need at most, with much to spare."""
+
 _numbers = itertools.count()
 
 collect_ignore_glob = ["cases/field/*"]
@@ -40,10 +45,14 @@ providers.is_local_module_file = lambda path: False
 @pytest.fixture(scope="session")
 def cluster_base() -> Iterator[Path]:
     """A directory that an unprivileged server can enter also when root runs the tests; pytest's own it cannot."""
-    base = Path(tempfile.mkdtemp(prefix="harness-tests-"))
+    base = Path(tempfile.mkdtemp(prefix="harness-tests-", dir=MEMORY if _has_room(MEMORY) else None))
     base.chmod(0o755)
     yield base
     shutil.rmtree(base)
+
+
+def _has_room(directory: Path) -> bool:
+    return os.access(directory, os.W_OK) and shutil.disk_usage(directory).free > ROOM
 
 
 @pytest.fixture(scope="session")

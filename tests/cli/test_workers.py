@@ -104,7 +104,7 @@ def test_tables_are_told_when_their_last_check_is_in(cli: Cli, server: Server) -
     several_tables(cli, "others", "more")
     # The last table is over soonest: of the others one check each is slow.
     for number, name in ((1, "items"), (2, "others")):
-        slow = f"check (amount > 0 and pg_sleep(0.02 * {3 - number}) is not null)"
+        slow = f"check (amount > 0 and pg_sleep(0.006 * {3 - number}) is not null)"
         cli.replace(f"schema/app/{number:03d}_{name}.up.sql", "check (amount > 0)", slow)
     two = cli.run("test", "--seed", "1", "--workers", "2", "--report", "json")
     tables = two.stdout.split("\n\n")
