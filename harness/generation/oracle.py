@@ -67,6 +67,34 @@ begin
 end $$"""
 
 
+_ONE_BY_ONE = """\
+create function pg_temp.harness_answers(harness_documents jsonb) returns setof text[] language plpgsql as {}"""
+
+_ROWS = """
+declare
+    harness_row jsonb;
+    harness_answer boolean;
+    harness_found text[];
+begin
+    for harness_row in select jsonb_build_array(value) from jsonb_array_elements(harness_documents) loop
+        harness_found := '{}';
+        -- answers
+        return next harness_found;
+    end loop;
+end"""
+
+_ANSWER = """
+        begin
+            harness_answer := (-- query
+            );
+            harness_found := array_append(harness_found, coalesce(harness_answer::text, 'null'));
+        exception when others or assert_failure then
+            harness_found := array_append(harness_found, 'error');
+        end;"""
+
+FEW = 16
+"""Rows that are asked for one by one where all together fail, on the server; more are halved first."""
+
 _HEIRS = """
 with recursive heirs (oid) as (
     select inhrelid from pg_inherits where inhparent = %s::regclass
@@ -123,21 +151,21 @@ class Oracle:
         """
         if not pairs:
             return []
-        alias = identifier(table.name.table).replace("%", "%%")
+        alias = identifier(table.name.table)
         shown = ", ".join(f"({expression}\n) as harness_{n}" for n, (expression, _) in enumerate(elements))
         sides = [
-            f"select harness_n, {shown}, ({where or 'true'}\n)::boolean as harness_where".replace("%", "%%")
-            + f" from ({self._records(table)}) as {alias}"
-            for _ in range(2)
+            f"select harness_n, {shown}, ({where or 'true'}\n)::boolean as harness_where"
+            f" from ({self._records(table, documents)}) as {alias}"
+            for documents in ("$1", "$2")
         ]
         answers = [f"(a.harness_{n} {operator} b.harness_{n})" for n, (_, operator) in enumerate(elements)]
         query = (
-            f"select {', '.join(answers).replace('%', '%%')}, a.harness_where and b.harness_where"
+            f"select {', '.join(answers)}, a.harness_where and b.harness_where"
             f" from ({sides[0]}) as a join ({sides[1]}) as b using (harness_n) order by harness_n"
         )
         with self._rows_of(table):
-            texts = [f"[{','.join(_documents(table, columns, side))}]" for side in zip(*pairs, strict=True)]
-            return [tuple(_ANSWERS[value] for value in row) for row in self._connection.execute(query.encode(), texts)]
+            texts = [_listed(_documents(table, columns, side)) for side in zip(*pairs, strict=True)]
+            return [tuple(_ANSWERS[value] for value in row) for row in self._answered(query, texts)]
 
     @contextmanager
     def _rows_of(self, table: Table) -> Iterator[None]:
@@ -150,31 +178,34 @@ class Oracle:
             self._connection.execute(f"create type pg_temp.harness_row as ({fields})".encode())
             yield
 
-    def _records(self, table: Table) -> str:
-        """A query for the rows of a parameter, numbered; generated columns are put in as their expression has it."""
+    def _records(self, table: Table, documents: str) -> str:
+        """A query for the rows of documents, numbered; generated columns are put in as their expression has it."""
         alias = identifier(table.name.table)
         shown = ", ".join(_shown(column, alias) for column in table.columns)
-        rows = f"jsonb_populate_record(null::pg_temp.harness_row, harness_document) as {alias}"
-        # A percent sign of the rules (LIKE, modulo) is no placeholder.
-        shown, rows = (text.replace("%", "%%") for text in (shown, rows))
         return (
-            f"select harness_n, {shown} from jsonb_array_elements(%s) with ordinality"
-            f" as harness_documents (harness_document, harness_n), lateral {rows}"
+            f"select harness_n, {shown} from jsonb_array_elements({documents}) with ordinality"
+            " as harness_documents (harness_document, harness_n),"
+            f" lateral jsonb_populate_record(null::pg_temp.harness_row, harness_document) as {alias}"
         )
 
-    def _query(self, table: Table, predicates: Sequence[str]) -> str:
+    def _query(self, table: Table, predicates: Sequence[str], documents: str = "$1") -> str:
         """One row of answers for each document."""
-        answers = ", ".join(f"({predicate}\n)::boolean" for predicate in predicates).replace("%", "%%")
-        alias = identifier(table.name.table).replace("%", "%%")
-        return f"select {answers} from ({self._records(table)}) as {alias} order by harness_n"
+        answers = ", ".join(f"({predicate}\n)::boolean" for predicate in predicates)
+        alias = identifier(table.name.table)
+        return f"select {answers} from ({self._records(table, documents)}) as {alias} order by harness_n"
+
+    def _answered(self, query: str, parameters: Sequence[str]) -> psycopg.RawCursor[Any]:
+        """The cursor of a query whose parameters are ``$1`` and so on: a percent sign of the rules is none."""
+        import psycopg
+
+        return psycopg.RawCursor(self._connection).execute(query.encode(), parameters)
 
     def _ask(self, table: Table, documents: list[str], predicates: Sequence[str]) -> list[tuple[Answer, ...]]:
         import psycopg
 
         try:
             with self._connection.transaction():
-                query = self._query(table, predicates).encode()
-                cursor = self._connection.execute(query, [f"[{','.join(documents)}]"])
+                cursor = self._answered(self._query(table, predicates), [_listed(documents)])
                 return [tuple(_ANSWERS[value] for value in row) for row in cursor]
         except psycopg.errors.QueryCanceled:
             raise
@@ -184,15 +215,20 @@ class Oracle:
             # Names that are not there and types that do not fit are no matter of values: it fails without any as well.
             if (error.sqlstate or "").startswith("42"):
                 self._ask(table, [], predicates)
-            # One row's values are at fault, for one predicate: halve until they stand alone.
-            if len(documents) > 1:
-                middle = len(documents) // 2
-                halves = documents[:middle], documents[middle:]
-                return [answers for half in halves for answers in self._ask(table, half, predicates)]
-            if len(predicates) > 1:
-                alone = [self._ask(table, documents, [predicate])[0][0] for predicate in predicates]
-                return [tuple(alone)]
-            return [(Answer.ERROR,)]
+        if len(documents) > FEW:
+            middle = len(documents) // 2
+            halves = documents[:middle], documents[middle:]
+            return [answers for half in halves for answers in self._ask(table, half, predicates)]
+        return self._one_by_one(table, documents, predicates)
+
+    def _one_by_one(self, table: Table, documents: list[str], predicates: Sequence[str]) -> list[tuple[Answer, ...]]:
+        """The answers for rows of which some fail a predicate, told apart."""
+        queries = (self._query(table, [predicate], "harness_row") for predicate in predicates)
+        body = _ROWS.replace("-- answers", "".join(_ANSWER.replace("-- query", query) for query in queries))
+        with self._connection.transaction(force_rollback=True):
+            self._connection.execute(_ONE_BY_ONE.format(literal(body)).encode())
+            rows = self._answered("select * from pg_temp.harness_answers($1)", [_listed(documents)])
+            return [tuple(map(Answer, answers)) for (answers,) in rows]
 
     def failure(self, table: Table, columns: Sequence[str], row: Tuple, predicate: str) -> str | None:
         """Why a predicate fails on these values; None if it does not."""
@@ -200,8 +236,7 @@ class Oracle:
 
         try:
             with self._rows_of(table):
-                text = f"[{','.join(_documents(table, columns, [row]))}]"
-                self._connection.execute(self._query(table, [predicate]).encode(), [text])
+                self._answered(self._query(table, [predicate]), [_listed(_documents(table, columns, [row]))])
         except psycopg.Error as error:
             return error.diag.message_primary or str(error)
         return None
@@ -448,6 +483,11 @@ def _shown(column: Column, alias: str) -> str:
         # jsonb_populate_record makes NULL of a JSON null.
         return f"(harness_document -> {literal(column.name)})::{column.base_type} as {name}"
     return f"{alias}.{name}"
+
+
+def _listed(documents: Sequence[str]) -> str:
+    """A JSON array of documents."""
+    return f"[{','.join(documents)}]"
 
 
 def _documents(table: Table, columns: Sequence[str], rows: Sequence[Tuple]) -> list[str]:
