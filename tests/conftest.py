@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import shutil
@@ -36,6 +37,8 @@ collect_ignore_glob = ["cases/field/*"]
 # Whoever starts the tests in the background has them ignore Ctrl-C, and so would every program that they start.
 with suppress(ValueError):  # not in the main thread
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+gc.set_threshold(20_000)  # as the command line does
 
 # Hypothesis also draws constants that it finds in the source of whatever modules are loaded: exact counterexamples
 # would then depend on which tests ran before, and change with every number in our own code.
