@@ -56,7 +56,8 @@ class HouseRule:
     ignore_names: str
     groups: tuple[str, ...] = ("all", GROUP)
     config_keywords: list[str] = ["ignore_names"]  # noqa: RUF012 - as BaseRule declares it
-    crawl_behaviour: BaseCrawler = RootOnlyCrawler()
+    # PostgreSQL says what is in a file, so that nothing hangs on what sqlfluff can read.
+    crawl_behaviour: BaseCrawler = RootOnlyCrawler(works_on_unparsable=True)
 
     def findings(self, context: RuleContext) -> Iterator[Finding]:
         """What the rule has to say about the file at whose root ``context`` stands."""
