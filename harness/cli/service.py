@@ -111,16 +111,20 @@ def schema(name: str) -> int:
 
 
 @click.command()
-@click.argument("kind", required=False)
-def explain(kind: str | None) -> int:
-    """Print the manual page of a kind of check, or of all of them."""
+@click.argument("name", metavar="KIND|RULE", required=False)
+def explain(name: str | None) -> int:
+    """Print the manual page of a kind of check, or of a house rule; without a name, of all kinds."""
     from harness.errors import HarnessError, did_you_mean
     from harness.kinds import KINDS, manual
+    from harness.lint.pages import PREFIX, pages
 
-    if kind is None:
+    if name is None:
         click.echo(manual.reference(KINDS), nl=False)
-        return 0
-    if kind not in KINDS:
-        raise HarnessError(f"no kind {kind!r}{did_you_mean(kind, KINDS)}", hint=f"kinds: {', '.join(sorted(KINDS))}")
-    click.echo(manual.page(kind, KINDS[kind]), nl=False)
+    elif name in KINDS:
+        click.echo(manual.page(name, KINDS[name]), nl=False)
+    elif name.startswith(PREFIX) and f"{name}.md" in (found := pages()):
+        click.echo(found[f"{name}.md"], nl=False)
+    else:
+        hint = f"kinds: {', '.join(sorted(KINDS))}; house rules: {PREFIX}01 and so on, as harness lint names them"
+        raise HarnessError(f"no kind or rule {name!r}{did_you_mean(name, KINDS)}", hint=hint)
     return 0

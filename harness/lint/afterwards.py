@@ -211,12 +211,14 @@ class _Tables:
                 self._made.columns[*_written(relation), column] = table, table.columns[column]
 
     def _column(self, table: Table, relation: Any, column: Any) -> None:
+        from postgast import pg_query_pb2 as tree
+
         names = column.type_name.names
         made = Column(type=names[-1].string.sval if names else "")
         table.columns[column.colname] = made
         for each in column.constraints:
-            if each.constraint.HasField("raw_expr") and not each.constraint.conname:
-                made.default = _function(each.constraint.raw_expr) or made.default
+            if each.constraint.contype == tree.CONSTR_DEFAULT:
+                made.default = _function(each.constraint.raw_expr)
             self._constrain(table, relation, each.constraint, column.colname)
 
     def _like(self, table: Table, relation: Any, like: Any) -> None:

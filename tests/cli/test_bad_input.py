@@ -327,7 +327,7 @@ def test_a_path_that_the_locale_cannot_spell(cli: Cli, tmp_path: Path) -> None:
     assert "BROKEN   check items_amount_positive" in said.stdout
     assert (root / ".harness/repro").is_dir()
     said = there.run("explain", "prüfung", **ascii_only)
-    assert (said.returncode, said.stderr.splitlines()[0]) == (2, "no kind 'prüfung'")
+    assert (said.returncode, said.stderr.splitlines()[0]) == (2, "no kind or rule 'prüfung'")
 
 
 @pytest.mark.parametrize("verb", ["test", "status", "apply", "doctor", "lint"])

@@ -48,7 +48,8 @@ class HouseRule:
 
     A rule speaks where ``rules`` of the settings names it, or the group ``harness``. ``all``, and no word on rules,
     which is all of them to sqlfluff, do not count: who has this package installed has not asked for its taste.
-    It never speaks of a down file.
+    It never speaks of a down file. Each finding ends with the command that prints the rule's page: an editor would
+    lead to a page of sqlfluff's that is not there.
     """
 
     code: str
@@ -70,7 +71,7 @@ class HouseRule:
         if file is not None and file.name.endswith(".down.sql"):
             return []
         return [
-            LintResult(anchor=found.anchor, description=found.text)
+            LintResult(anchor=found.anchor, description=f"{found.text} Why: harness explain {self.code}.")
             for found in self.findings(context)
             if not self._ignores(found.subject)
         ]
