@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from harness.cli.adopting import adopt
+from harness.cli.adopting import adopt, declare
 from harness.cli.covering import coverage
 from harness.cli.database import apply, rollback, seed, status
 from harness.cli.proving import test
@@ -29,5 +29,21 @@ def harness(project: str | None, debug: bool) -> None:
     """
 
 
-for verb in (init, adopt, new, doctor, apply, rollback, status, seed, test, coverage, explain, lint, clean, schema):
+for verb in (
+    init,
+    adopt,
+    new,
+    doctor,
+    apply,
+    rollback,
+    status,
+    seed,
+    test,
+    declare,
+    coverage,
+    explain,
+    lint,
+    clean,
+    schema,
+):
     harness.add_command(verb)
