@@ -64,6 +64,8 @@ def apply(
     project = load_own_project("apply")
     modules = _modules(project, select)
     _refuse_two_wishes(options | {"accept_edit": accept_edit, "renumbered": renumbered})
+    if not (options["to"] or options["steps"] or options["mark_applied"] or accept_edit or renumbered):
+        _refuse_drafts(project, modules)
     mend, names = (migrate.accept, accept_edit) if accept_edit else (migrate.renumber, renumbered)
     progress = _Progress(project)
     with open_database(project, target, create=not dry_run and not names) as (server, connection):
@@ -232,6 +234,15 @@ def _say_waiting() -> None:
 
 def _changed(rows: int) -> str:
     return f"{rows:,} written" if rows else "unchanged"
+
+
+def _refuse_drafts(project: Project, modules: tuple[Module, ...]) -> None:
+    """A file that somebody has yet to write is no migration that was applied."""
+    from harness.project.migrations import refuse_draft
+
+    for module in modules:
+        for draft in module.drafts:
+            refuse_draft(project.root, draft)
 
 
 def _refuse_two_wishes(options: dict[str, Any]) -> None:
