@@ -8,6 +8,7 @@ from harness.cli.adopting import adopt, declare
 from harness.cli.covering import coverage
 from harness.cli.database import apply, rollback, seed, status
 from harness.cli.proving import test
+from harness.cli.server import server
 from harness.cli.service import clean, doctor, explain, init, lint, new, schema
 
 
@@ -38,6 +39,7 @@ for verb in (
     rollback,
     status,
     seed,
+    server,
     test,
     declare,
     coverage,

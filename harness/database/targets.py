@@ -148,9 +148,13 @@ def open_server(project: Project, target: Target) -> Iterator[Server]:
     if target.kind == "dsn":
         yield remote(target)
         return
-    found = binaries.embedded() if target.kind == "embedded" else binaries.system(target.major)
-    with cluster(found, data_directory(project.root, os.environ)) as server:
+    with cluster(programs(target), data_directory(project.root, os.environ)) as server:
         yield replace(server, default_database=database_name(project.name))
+
+
+def programs(target: Target) -> binaries.Binaries:
+    """The programs of a private server; raises :class:`TargetError` where there are none."""
+    return binaries.embedded() if target.kind == "embedded" else binaries.system(target.major)
 
 
 def data_directory(root: Path, environ: Mapping[str, str]) -> Path:
