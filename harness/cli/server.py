@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import CLEAN, FINDINGS, load_project, target_option
-from harness.errors import TargetError
+from harness.cli.common import CLEAN, FINDINGS, load_project, private_target, target_option
 
 if TYPE_CHECKING:
     from harness.database.binaries import Binaries
@@ -68,11 +67,6 @@ def _private(flag: str | None) -> tuple[Binaries, Path, str]:
     from harness.database import targets
 
     project = load_project()
-    target = targets.resolve(project, flag, os.environ)
-    if target.kind == "dsn":
-        raise TargetError(
-            f"harness server is for the tool's own server, and {target.name} names another",
-            hint="use that as it is, or say --target embedded",
-        )
+    target = private_target(project, flag, "server", "use that as it is, or say --target embedded")
     base = targets.data_directory(project.root, os.environ)
     return targets.programs(target), base, targets.database_name(project.name)

@@ -6,8 +6,10 @@ import click
 
 from harness.cli.adopting import adopt, declare
 from harness.cli.covering import coverage
-from harness.cli.database import apply, rollback, seed, status
+from harness.cli.database import apply, reset, rollback, status
+from harness.cli.opening import psql
 from harness.cli.proving import test
+from harness.cli.seeding import seed
 from harness.cli.server import server
 from harness.cli.service import clean, doctor, explain, init, lint, new, schema
 
@@ -39,7 +41,9 @@ for verb in (
     rollback,
     status,
     seed,
+    reset,
     server,
+    psql,
     test,
     declare,
     coverage,

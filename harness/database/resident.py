@@ -29,6 +29,7 @@ from harness.database.cluster import cluster
 from harness.database.connection import Server
 from harness.database.postmaster import LOCALHOST, listening
 from harness.database.site import Place, locate
+from harness.database.targets import make_database
 from harness.errors import TargetError
 
 IDLE_SECONDS = 3600.0
@@ -66,7 +67,7 @@ def start(binaries: Binaries, base: Path, database: str, idle: float = IDLE_SECO
     with cluster(binaries, base, port=_port) as server:
         place = locate(binaries, base)
         login = _admit(place, server)
-        _make(server, database)
+        make_database(server, database)
         if not process(place):
             _spawn(place, base, idle)
         return login.dsn(database)
@@ -123,12 +124,6 @@ def _admit(place: Place, server: Server) -> Login:
     with server.connect() as connection:
         connection.execute(sql.SQL("alter role postgres password {}").format(sql.Literal(login.password)))
     return login
-
-
-def _make(server: Server, database: str) -> None:
-    with server.connect() as connection:
-        if connection.execute("select from pg_database where datname = %s", [database]).fetchone() is None:
-            connection.execute(sql.SQL("create database {} template template0").format(sql.Identifier(database)))
 
 
 def _spawn(place: Place, base: Path, idle: float) -> None:
