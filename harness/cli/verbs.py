@@ -7,7 +7,7 @@ import click
 from harness.cli.adopting import adopt, declare
 from harness.cli.covering import coverage
 from harness.cli.database import apply, reset, rollback, status
-from harness.cli.opening import psql
+from harness.cli.opening import psql, replay
 from harness.cli.proving import test
 from harness.cli.seeding import seed
 from harness.cli.server import server
@@ -45,6 +45,7 @@ for verb in (
     server,
     psql,
     test,
+    replay,
     declare,
     coverage,
     explain,

@@ -1,4 +1,4 @@
-"""harness psql and reset: the database of the project in a person's hands."""
+"""harness psql, replay and reset: the database of the project in a person's hands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from psycopg.conninfo import make_conninfo
 from harness.database import binaries, client
 from harness.database.connection import Server
 from harness.errors import TargetError
-from tests.cli.conftest import HARNESS, Cli, scratch_databases, timeless
+from harness.proving.reproduction import BY_HAND
+from tests.cli.conftest import HARNESS, UP, Cli, scratch_databases, timeless
 
 SEEDS = "id,amount\n1,10\n"
 
@@ -141,3 +142,49 @@ def test_reset_is_refused_on_a_server_of_somebody_else(cli: Cli, database: tuple
     )
     with server.connect(name) as connection:
         assert connection.execute("select to_regclass('app.items') is not null").fetchone() == (True,)
+
+
+CHECK = "app.items.check.items_amount_positive"
+
+
+def test_replay_shows_what_the_run_has_caught(cli: Cli, server: Server) -> None:
+    cli.replace("schema/app/001_items.up.sql", ",\n    constraint items_amount_positive check (amount > 0)", "")
+    red = cli.run("test", "--seed", "1")
+    assert red.returncode == 1
+    (replay,) = [line.split()[1:] for line in red.stdout.splitlines() if line.startswith("          replay: ")]
+    assert replay == ["harness", "replay", CHECK]
+    shown = cli.run(*replay[1:])
+    assert (shown.returncode, shown.stderr) == (0, "")
+    lines = shown.stdout.splitlines()
+    assert lines[0] == f"-- {CHECK}"
+    assert "-- caught: accepted" in lines
+    probe = lines[lines.index("savepoint probe;") :]
+    assert probe[2].startswith('insert into "app"."items" ') and probe[3] == "INSERT 0 1"
+    assert lines[-1] == "ROLLBACK"
+    assert scratch_databases(server) == []
+    cli.write("schema/app/001_items.up.sql", UP)
+    refused = cli.run("replay", CHECK)
+    assert refused.returncode == 0
+    assert 'new row for relation "items" violates check constraint "items_amount_positive"' in refused.stderr
+
+
+def test_replay_of_what_did_not_fail_or_is_no_check(cli: Cli) -> None:
+    green = cli.run("replay", CHECK)
+    assert (green.returncode, green.stdout) == (2, "")
+    assert green.stderr == (
+        f"no failure of {CHECK} is saved, or none that psql can show\n"
+        f"hint: look whether it fails: harness test --select {CHECK}\n"
+    )
+    slip = cli.run("replay", f"{CHECK}s")
+    assert (slip.returncode, slip.stdout) == (2, "")
+    assert slip.stderr == (
+        f"no check '{CHECK}s'; did you mean '{CHECK}'?\nhint: name it as the run did; see what fails: harness test\n"
+    )
+
+
+def test_replay_of_two_sessions_is_for_people(cli: Cli) -> None:
+    script = f".harness/repro/{CHECK}.sql"
+    cli.write(script, BY_HAND.format(name=CHECK, place="x", wanted="one", caught="two"))
+    refused = cli.run("replay", CHECK)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith(f"{script}: this takes two sessions, so it is followed by hand\n")
