@@ -66,10 +66,11 @@ def start(binaries: Binaries, base: Path, database: str, idle: float = IDLE_SECO
     """
     with cluster(binaries, base, port=_port) as server:
         place = locate(binaries, base)
-        login = _admit(place, server)
-        make_database(server, database)
-        if not process(place):
-            _spawn(place, base, idle)
+        with _turn(place):
+            login = _admit(place, server)
+            make_database(server, database)
+            if not process(place):
+                _spawn(place, base, idle)
         return login.dsn(database)
 
 
@@ -97,10 +98,21 @@ def process(place: Place) -> int | None:
     """The process that keeps the server up; 0 if it is just beginning or ending, None if there is none."""
     descriptor = place.account.open_file(place.home / LOCK, os.O_RDWR)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return None
-    except BlockingIOError:
+        if _alone(descriptor):
+            os.ftruncate(descriptor, 0)  # of one that was killed
+            return None
         return int(os.pread(descriptor, 20, 0) or 0)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _turn(place: Place) -> Iterator[None]:
+    """One after the other, where several start it at once."""
+    descriptor = place.account.open_file(place.home / LOGIN, os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
         os.close(descriptor)
 
@@ -170,14 +182,22 @@ def _end(number: int, frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
+def _alone(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 @contextmanager
 def _holding(place: Place) -> Iterator[int]:
     descriptor = place.account.open_file(place.home / LOCK, os.O_RDWR)
     try:
-        signal.alarm(int(WAIT_SECONDS))  # one that is about to end is waited for, one that stays is enough
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        signal.alarm(0)
-        os.ftruncate(descriptor, 0)
+        while not _alone(descriptor):
+            if os.pread(descriptor, 20, 0):
+                raise SystemExit(0)  # another does it already
+            time.sleep(0.02)  # it begins, or ends, or somebody looks
         yield descriptor
     finally:
         os.close(descriptor)

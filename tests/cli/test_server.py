@@ -15,7 +15,7 @@ import pytest
 
 from harness.database import binaries, resident, site
 from harness.database.cluster import cluster
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, ended
 
 EMBEDDED = binaries.embedded()
 NOT_UP = "not up; start it: harness server start\n"
@@ -125,6 +125,17 @@ def test_after_a_kill_it_is_started_anew(local: Cli, base: Path) -> None:
     assert local.run("server", "status").stdout == NOT_UP
     assert started(local) == dsn
     assert since(dsn)
+
+
+def test_two_that_start_it_at_once_have_one_server_which_one_stops(local: Cli, base: Path) -> None:
+    both = [local.start("server", "start") for _ in range(2)]
+    said = [ended(each) for each in both]
+    assert [each.returncode for each in both] == [0, 0], said
+    assert said[0][0] == said[1][0]
+    assert local.run("server", "stop").stdout == "stopped\n"
+    time.sleep(1)  # a second process would have been waiting for its turn
+    assert process(base) is None
+    assert not site.locate(EMBEDDED, base).alive()
 
 
 def test_a_server_of_somebody_else_is_left_to_them(local: Cli) -> None:
