@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from harness.cli.common import load_own_project, load_project, open_target, target_option
+from harness.errors import ProjectError, did_you_mean
 
 
 @click.command()
@@ -35,7 +36,14 @@ def new(module: str, name: str) -> int:
     from harness.project import migrations
 
     project = load_own_project("new")
-    directory = project.root / project.paths.schema / project.module(module).name
+    known = [each.name for each in project.modules]
+    if module not in known:
+        raise ProjectError(
+            f"no module {module!r}{did_you_mean(module, known)}",
+            hint=f"modules: {', '.join(known)}; "
+            f"to begin a new one, write under 'modules:' of project.yml: {module}: {{}}",
+        )
+    directory = project.root / project.paths.schema / module
     for path in migrations.new(directory, name):
         click.echo(os.path.relpath(path))
     return 0
@@ -45,7 +53,6 @@ def new(module: str, name: str) -> int:
 def doctor() -> int:
     """Say what works here, what does not, and what to do about it."""
     from harness.database.doctor import Level, examine
-    from harness.errors import ProjectError
     from harness.project.load import find_root
 
     given = click.get_current_context().find_root().params.get("project")

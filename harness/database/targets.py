@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -148,9 +148,30 @@ def open_server(project: Project, target: Target) -> Iterator[Server]:
     if target.kind == "dsn":
         yield remote(target)
         return
-    found = binaries.embedded() if target.kind == "embedded" else binaries.system(target.major)
-    with cluster(found, data_directory(project.root, os.environ)) as server:
+    with cluster(programs(target), data_directory(project.root, os.environ)) as server:
         yield replace(server, default_database=database_name(project.name))
+
+
+def programs(target: Target) -> binaries.Binaries:
+    """The programs of a private server; raises :class:`TargetError` where there are none."""
+    return binaries.embedded() if target.kind == "embedded" else binaries.system(target.major)
+
+
+def has_database(server: Server, name: str) -> bool:
+    """Whether a server has a database of that name."""
+    with server.connect() as connection:
+        return connection.execute("select from pg_database where datname = %s", [name]).fetchone() is not None
+
+
+def make_database(server: Server, name: str) -> None:
+    """Makes an empty database, unless it is there."""
+    from psycopg import errors, sql
+
+    if has_database(server, name):
+        return
+    # Another run may make it at the same moment.
+    with server.connect() as connection, suppress(errors.DuplicateDatabase, errors.UniqueViolation):
+        connection.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
 
 
 def data_directory(root: Path, environ: Mapping[str, str]) -> Path:

@@ -89,7 +89,7 @@ BROKEN = [
     r"row:    id='[-0-9a-f]{36}' customer_id='-?[0-9]+' status='(open|paid)' amount='0'",
     r"wanted: what the check names is in the database",
     r"caught: no constraint on shop.orders: chk_amount",
-    r"replay: psql -f .harness/repro/shop.orders.check.chk_amount.sql",
+    r"replay: harness replay shop.orders.check.chk_amount",
 ]
 
 
