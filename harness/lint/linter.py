@@ -21,7 +21,8 @@ class Violation:
     """What sqlfluff found; ``place`` is relative to the project's root.
 
     ``code`` is the rule (``LT01``) or ``PRS`` where the file does not parse, ``name`` the rule's long name.
-    A ``warning`` is a rule the settings list under ``warnings``: shown, and never red.
+    ``fixable`` is what ``sqlfluff fix`` mends. A ``warning`` is a rule the settings list under ``warnings``: shown, and
+    never red.
     """
 
     place: Place
@@ -29,6 +30,7 @@ class Violation:
     name: str
     description: str
     warning: bool = False
+    fixable: bool = False
 
 
 def lint(project_root: Path, paths: Iterable[Path] | None = None) -> list[Violation]:
@@ -81,6 +83,7 @@ def _violations(record: Any) -> Iterator[Violation]:
             name=found["name"],
             description=found["description"],
             warning=found["warning"],
+            fixable=bool(found.get("fixes")),
         )
 
 
