@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.common import load_own_project, load_project, open_target, target_option
 from harness.errors import ProjectError, did_you_mean
+from harness.reports.words import counted
+
+if TYPE_CHECKING:
+    from harness.lint import Violation
 
 
 @click.command()
@@ -86,7 +92,17 @@ def lint(paths: tuple[Path, ...]) -> int:
         note = " (warning)" if each.warning else ""
         said = WITHHELD if leads_out(project.root, each.place.path) else each.description
         click.echo(f"{each.place}: {each.code} {said}{note}")
+    if violations:
+        click.echo(f"\n{_total(violations)}")
     return int(any(not each.warning for each in violations))
+
+
+def _total(violations: Sequence[Violation]) -> str:
+    """``3 violations in 1 file; sqlfluff fix mends 2 of them``."""
+    files = len({each.place.path for each in violations})
+    fixable = sum(each.fixable for each in violations)
+    mends = f"; sqlfluff fix mends {fixable} of them" if fixable else ""
+    return f"{counted(len(violations), 'violation')} in {counted(files, 'file')}{mends}"
 
 
 @click.command()

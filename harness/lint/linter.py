@@ -21,7 +21,8 @@ class Violation:
     """What sqlfluff found; ``place`` is relative to the project's root.
 
     ``code`` is the rule (``LT01``) or ``PRS`` where something cannot be read, ``name`` the rule's long name.
-    A ``warning`` is a rule the settings list under ``warnings``: shown, and never red.
+    ``fixable`` is what ``sqlfluff fix`` mends. A ``warning`` is shown and never red: a rule that the
+    settings list under ``warnings``, or what sqlfluff cannot read and PostgreSQL can.
     """
 
     place: Place
@@ -29,6 +30,7 @@ class Violation:
     name: str
     description: str
     warning: bool = False
+    fixable: bool = False
 
 
 def lint(project_root: Path, paths: Iterable[Path] | None = None) -> list[Violation]:
@@ -95,6 +97,7 @@ def _violations(record: Any) -> Iterator[Violation]:
             name=found["name"],
             description=found["description"],
             warning=found["warning"],
+            fixable=bool(found.get("fixes")),
         )
 
 

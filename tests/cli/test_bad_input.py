@@ -262,7 +262,7 @@ def test_the_command_line_itself(run: Run, arguments: list[str], message: str) -
     [
         (["--select", "itmes"], "nothing matches 'itmes'; did you mean 'items'?\n"),
         (["--profile", "nigthly"], "no profile 'nigthly'; did you mean 'nightly'?\nhint: profiles: dev, ci, nightly\n"),
-        (["--target", "embeded"], "no target 'embeded'; did you mean 'embedded'?\n"),
+        (["--target", "embeded"], "no target 'embeded', which --target names; did you mean 'embedded'?\n"),
         (["--exclude", "app"], "nothing is left to prove: --exclude takes out all that --select chooses\n"),
     ],
 )
