@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from harness import workbench
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Place
 from harness.project.tree import withheld
 
 if TYPE_CHECKING:
     import psycopg
+    from _pytest._code.code import TerminalRepr
 
     from harness.declarations import Check
     from harness.outcome import Outcome
@@ -117,6 +118,10 @@ class NotProved(Exception):
         self.script_error = script_error
 
 
+class _Said(Exception):
+    """A text that stands for an exception."""
+
+
 class ChecksFile(pytest.File):
     """A file of checks."""
 
@@ -137,6 +142,11 @@ class ChecksFile(pytest.File):
         for name, check in _named(checks):
             item: CheckItem = CheckItem.from_parent(self, name=name, check=check, root=self._root)
             yield item
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        if isinstance(excinfo.value, self.CollectError):
+            return _shown(excinfo, str(excinfo.value), Place(self.path.relative_to(self._root)))
+        return super().repr_failure(excinfo)
 
     def _checks(self) -> list[Check]:
         from harness.declarations import read_file
@@ -197,11 +207,14 @@ class CheckItem(pytest.Item):
             raise NotProved(outcome, unwritten)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        from harness.reports import closing
+
         error = excinfo.value
         if isinstance(error, HarnessError):
-            return str(withheld(self._root, error))
+            return _shown(excinfo, str(withheld(self._root, error)), self.check.place)
         if isinstance(error, NotProved):
-            return "\n".join(_words(error.outcome, error.script_error))
+            text = "\n".join(_words(error.outcome, error.script_error))
+            return _shown(excinfo, text, self.check.place, closing.title(error.outcome))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
@@ -304,6 +317,22 @@ def _named(checks: Iterable[Check]) -> Iterator[tuple[str, Check]]:
 def _label(text: str) -> str:
     """On the command line ``::`` separates the parts of an id."""
     return re.sub(r"\s+", " ", text).replace("::", ":")
+
+
+def _shown(
+    excinfo: pytest.ExceptionInfo[BaseException], text: str, place: Place, summary: str | None = None
+) -> TerminalRepr:
+    """What pytest shows of a failure: the text, and one line where it lists failures, by default the text's first.
+
+    A text alone would be listed whole in CI. pytest-xdist hands over pytest's own objects alone, so this is one.
+    """
+    said = pytest.ExceptionInfo.from_exc_info((_Said, _Said(text), excinfo.tb))
+    shown = said.getrepr(style="value", chain=False)
+    if shown.reprcrash is not None:
+        shown.reprcrash.path = place.path.as_posix()
+        shown.reprcrash.lineno = place.line or 1
+        shown.reprcrash.message = summary or text.partition("\n")[0]
+    return shown
 
 
 def _words(outcome: Outcome, script_error: OSError | None = None) -> Iterator[str]:

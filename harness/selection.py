@@ -56,7 +56,10 @@ def _matching(checks: Sequence[Check], word: str) -> set[Check]:
     found = {check for check, names in candidates.items() if any(fnmatchcase(name, value) for name in names)}
     if not found:
         known = sorted({name for names in candidates.values() for name in names})
-        raise ProjectError(f"nothing matches {word!r}{did_you_mean(value, known)}")
+        near = did_you_mean(value, known)
+        there = known if method else sorted({check.module for check in checks})
+        hint = f"{method or 'module'}s: {', '.join(there) or 'none'}"
+        raise ProjectError(f"nothing matches {word!r}{near}", hint=None if near else hint)
     return found
 
 

@@ -1,4 +1,4 @@
-"""``harness adopt``: an existing schema becomes a project with a check for every rule."""
+"""``harness adopt``: an existing schema becomes a project with a check for every rule; ``declare`` after a change."""
 
 from __future__ import annotations
 
@@ -79,6 +79,20 @@ def adopt(
     origin = replace(origin, search_path=search_path or origin.search_path)
     _refuse_there(root, [Path("project.yml"), Path("checks"), *texts])
     return _adopt(root, name or project_name(root.resolve().name), origin, texts, schema, target)
+
+
+@click.command()
+@click.argument("source", nargs=-1, metavar="[DSN]")
+@click.option("--schema", metavar="NAME", multiple=True, help="Look at this schema alone; may be given several times.")
+@target_option
+def declare(source: tuple[str, ...], schema: tuple[str, ...], target: str | None) -> int:
+    """Declare in the check files what a migration has changed: columns, keys, rules.
+
+    What people wrote stays as it is. What was changed there and in the schema is for people to decide: it is told, and
+    the exit code is 1. The same as harness adopt --update; the DSN is that of the database that was adopted, to look
+    at it again.
+    """
+    return _update(source, schema, target)
 
 
 def _update(source: Sequence[str], schemas: Sequence[str], target: str | None) -> int:

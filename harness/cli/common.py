@@ -18,7 +18,7 @@ from harness.errors import HarnessError, ProjectError, TargetError
 
 if TYPE_CHECKING:
     from harness.database.connection import Connection, Server
-    from harness.project.model import Project
+    from harness.project.model import Module, Project, Target
 
 KEPT = "scripts, reports and the data of private servers"
 F = TypeVar("F", bound=Callable[..., Any])
@@ -106,18 +106,29 @@ def open_target(project: Project, flag: str | None) -> Iterator[Server]:
         yield server
 
 
+def private_target(project: Project, flag: str | None, verb: str, hint: str) -> Target:
+    """The target, if its server is the tool's own; raises :class:`TargetError` with the way out if it is not."""
+    from harness.database.targets import resolve
+
+    target = resolve(project, flag, os.environ)
+    if target.kind == "dsn":
+        raise TargetError(f"harness {verb} is for the tool's own server, and {target.name} names another", hint=hint)
+    return target
+
+
 @contextmanager
 def open_database(project: Project, flag: str | None, *, create: bool) -> Iterator[tuple[Server, Connection]]:
     """The database that migrations go to.
 
     On a private server it is made where it is missing; without ``create`` an empty one stands in for it.
     """
+    from harness.database.targets import has_database, make_database
+
     with open_target(project, flag) as server:
         name = server.default_database
-        missing = server.own and not _exists(server, name)
-        if missing and create:
-            _create(server, name)
-            missing = False
+        if server.own and create:
+            make_database(server, name)
+        missing = server.own and not create and not has_database(server, name)
         with server.connect(None if missing else name) as connection:
             yield server, connection
 
@@ -153,19 +164,14 @@ def ask(verb: str, server: Server, connection: Connection, *, yes: bool) -> None
         raise TargetError("nothing was changed")
 
 
-def _exists(server: Server, name: str) -> bool:
-    with server.connect() as connection:
-        return connection.execute("select from pg_database where datname = %s", [name]).fetchone() is not None
+def chosen(project: Project, names: tuple[str, ...]) -> tuple[Module, ...]:
+    """The modules that ``--select`` names with what they depend on, or all."""
+    return project.with_dependencies(names) if names else project.modules
 
 
-def _create(server: Server, name: str) -> None:
-    from contextlib import suppress
-
-    from psycopg import errors, sql
-
-    # Another run may make it at the same moment.
-    with server.connect() as connection, suppress(errors.DuplicateDatabase, errors.UniqueViolation):
-        connection.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
+def say_waiting() -> None:
+    """Tells why nothing happens."""
+    click.echo("waiting for another run on this database", err=True)
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> list[str]:

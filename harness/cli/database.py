@@ -1,18 +1,19 @@
-"""The verbs that change the target's database: ``apply``, ``rollback``, ``status``, ``seed``."""
+"""The verbs of migrations: ``apply``, ``rollback``, ``status``, and ``reset`` of a private database."""
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.common import (
     ask,
+    chosen,
     described,
     load_own_project,
-    load_project,
     open_database,
+    private_target,
+    say_waiting,
     table,
     target_option,
     yes_option,
@@ -20,9 +21,7 @@ from harness.cli.common import (
 from harness.reports.words import counted
 
 if TYPE_CHECKING:
-    from harness.database.connection import Connection
     from harness.database.migrate import Event
-    from harness.generation.bulk import Filled
     from harness.project.model import Migration, Module, Project
 
 
@@ -62,8 +61,10 @@ def apply(
     from harness.database.takeover import Application
 
     project = load_own_project("apply")
-    modules = _modules(project, select)
+    modules = chosen(project, select)
     _refuse_two_wishes(options | {"accept_edit": accept_edit, "renumbered": renumbered})
+    if not (options["to"] or options["steps"] or options["mark_applied"] or accept_edit or renumbered):
+        _refuse_drafts(project, modules)
     mend, names = (migrate.accept, accept_edit) if accept_edit else (migrate.renumber, renumbered)
     progress = _Progress(project)
     with open_database(project, target, create=not dry_run and not names) as (server, connection):
@@ -147,91 +148,13 @@ def status(target: str | None, exit_code: bool) -> int:
     return int(exit_code and any(each.state is not State.APPLIED for each in standings))
 
 
-@click.command()
-@click.option("--rows", type=click.IntRange(min=1), metavar="N", help="Fill every table with N generated rows instead.")
-@click.option(
-    "--select",
-    metavar="MODULE",
-    multiple=True,
-    help="Only these modules and what they depend on; with --rows also schemas and tables.",
-)
-@target_option
-@yes_option
-def seed(target: str | None, yes: bool, select: tuple[str, ...], rows: int | None) -> int:
-    """Load the fixtures; loading them twice leaves the same rows.
+def _refuse_drafts(project: Project, modules: tuple[Module, ...]) -> None:
+    """A file that somebody has yet to write is no migration that was applied."""
+    from harness.project.migrations import refuse_draft
 
-    With --rows every table gets N generated rows more, which keep all rules, beside what stands in it. Exits with 1
-    where a table stays empty.
-    """
-    project = load_project()
-    with open_database(project, target, create=False) as (server, connection):
-        click.echo(described(server, connection))
-        ask("seed", server, connection, yes=yes)
-        if rows is not None:
-            return _generate(project, connection, rows, select)
-        _load(project, connection, select)
-    return 0
-
-
-def _load(project: Project, connection: Connection, select: tuple[str, ...]) -> None:
-    from harness.database import seeds
-    from harness.project.migrations import relative
-
-    loaded = seeds.load(connection, _modules(project, select), root=project.root)
-    rows = [
-        (str(relative(each.seed.path, project.root)), counted(each.rows, "row"), _changed(each.changed))
-        for each in loaded
-    ]
-    for line in table(rows):
-        click.echo(f"  {line}")
-    total = f"{counted(len(loaded), 'file')}, {counted(sum(each.rows for each in loaded), 'row')}"
-    click.echo(total if loaded else "nothing to do")
-
-
-def _generate(project: Project, connection: Connection, rows: int, select: tuple[str, ...]) -> int:
-    from harness import declarations
-    from harness.catalog import read
-    from harness.database import ledger
-    from harness.generation.bulk import Site, load, sizes
-    from harness.kinds import KINDS
-    from harness.probes.statement import identifier
-    from harness.proving import draws
-    from harness.proving.prover import pools
-
-    draws.settle()
-    checks = declarations.read(project, KINDS)
-    started, empty, written, done = time.perf_counter(), 0, 0, 0
-    with ledger.lock(connection, _say_waiting):
-        if project.search_path:
-            # Triggers find what they name without a schema as they do for the application.
-            path = ", ".join(map(identifier, project.search_path))
-            connection.execute(f"set search_path = {path}".encode())
-        catalog = read(connection, project.ledger_schema)
-        site = Site(connection, catalog, pools(connection, catalog, checks))
-        wanted = sizes(site, rows, select)
-        for each in load(site, [site.tables[name] for name in wanted], lambda table: wanted[table.name]):
-            click.echo(f"  {each.table}  {counted(each.rows, 'row')}{_why_not_all(each)}")
-            done, written, empty = done + 1, written + each.rows, empty + (not each.rows and not each.before)
-    seconds = time.perf_counter() - started
-    click.echo(f"{counted(done, 'table')}, {counted(written, 'row')} in {seconds:.1f} s" if done else "no tables")
-    if empty:
-        click.echo(f"{counted(empty, 'table')} left empty")
-    return int(bool(empty))
-
-
-def _why_not_all(filled: Filled) -> str:
-    if filled.rows >= filled.wanted:
-        return ""
-    before = f", {counted(filled.before, 'row')} there before" if filled.before and not filled.rows else ""
-    return f" of {filled.wanted:,}{before}: {filled.reason}"
-
-
-def _say_waiting() -> None:
-    click.echo("waiting for another run on this database", err=True)
-
-
-def _changed(rows: int) -> str:
-    return f"{rows:,} written" if rows else "unchanged"
+    for module in modules:
+        for draft in module.drafts:
+            refuse_draft(project.root, draft)
 
 
 def _refuse_two_wishes(options: dict[str, Any]) -> None:
@@ -241,8 +164,28 @@ def _refuse_two_wishes(options: dict[str, Any]) -> None:
         raise click.UsageError(f"{' and '.join(given)} say different things: give one of them")
 
 
-def _modules(project: Project, names: tuple[str, ...]) -> tuple[Module, ...]:
-    return project.with_dependencies(names) if names else project.modules
+@click.command()
+@target_option
+def reset(target: str | None) -> int:
+    """Take everything back, apply it anew and load the fixtures; on the tool's own server only."""
+    from harness.cli.seeding import load
+    from harness.database import migrate
+    from harness.database.takeover import Application
+
+    project = load_own_project("reset")
+    one_by_one = "harness rollback --all, harness apply and harness seed do it one by one"
+    private_target(project, target, "reset", f"say --target embedded; on your own server {one_by_one}")
+    _refuse_drafts(project, project.modules)
+    with open_database(project, target, create=True) as (server, connection):
+        click.echo(described(server, connection))
+        where, outside, modules = (connection, project), Application(server), project.modules
+        back, forth = _Progress(project), _Progress(project)
+        found = migrate.rollback(*where, modules, all=True, outside=outside, own=True, on_event=back)
+        back.total("roll back", "rolled back", found, dry_run=False, marked=False)
+        found = migrate.apply(*where, modules, outside=outside, own=True, on_event=forth)
+        forth.total("apply", "applied", found, dry_run=False, marked=False)
+        load(project, connection, modules)
+    return 0
 
 
 class _Progress:
@@ -254,7 +197,7 @@ class _Progress:
 
     def __call__(self, event: Event) -> None:
         if event.kind == "waiting":
-            _say_waiting()
+            say_waiting()
         elif event.kind == "finished" and event.migration is not None:
             self._seconds += event.seconds
             click.echo(f"  {self._file(event.migration, event.direction == 'up')}  {event.seconds * 1000:,.0f} ms")

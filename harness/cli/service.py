@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.common import load_own_project, load_project, open_target, target_option
+from harness.errors import ProjectError, did_you_mean
+from harness.reports.words import counted
+
+if TYPE_CHECKING:
+    from harness.lint import Violation
 
 
 @click.command()
@@ -35,7 +42,14 @@ def new(module: str, name: str) -> int:
     from harness.project import migrations
 
     project = load_own_project("new")
-    directory = project.root / project.paths.schema / project.module(module).name
+    known = [each.name for each in project.modules]
+    if module not in known:
+        raise ProjectError(
+            f"no module {module!r}{did_you_mean(module, known)}",
+            hint=f"modules: {', '.join(known)}; "
+            f"to begin a new one, write under 'modules:' of project.yml: {module}: {{}}",
+        )
+    directory = project.root / project.paths.schema / module
     for path in migrations.new(directory, name):
         click.echo(os.path.relpath(path))
     return 0
@@ -45,7 +59,6 @@ def new(module: str, name: str) -> int:
 def doctor() -> int:
     """Say what works here, what does not, and what to do about it."""
     from harness.database.doctor import Level, examine
-    from harness.errors import ProjectError
     from harness.project.load import find_root
 
     given = click.get_current_context().find_root().params.get("project")
@@ -79,7 +92,17 @@ def lint(paths: tuple[Path, ...]) -> int:
         note = " (warning)" if each.warning else ""
         said = WITHHELD if leads_out(project.root, each.place.path) else each.description
         click.echo(f"{each.place}: {each.code} {said}{note}")
+    if violations:
+        click.echo(f"\n{_total(violations)}")
     return int(any(not each.warning for each in violations))
+
+
+def _total(violations: Sequence[Violation]) -> str:
+    """``3 violations in 1 file; sqlfluff fix mends 2 of them``."""
+    files = len({each.place.path for each in violations})
+    fixable = sum(each.fixable for each in violations)
+    mends = f"; sqlfluff fix mends {fixable} of them" if fixable else ""
+    return f"{counted(len(violations), 'violation')} in {counted(files, 'file')}{mends}"
 
 
 @click.command()
@@ -111,16 +134,20 @@ def schema(name: str) -> int:
 
 
 @click.command()
-@click.argument("kind", required=False)
-def explain(kind: str | None) -> int:
-    """Print the manual page of a kind of check, or of all of them."""
+@click.argument("name", metavar="KIND|RULE", required=False)
+def explain(name: str | None) -> int:
+    """Print the manual page of a kind of check, or of a house rule; without a name, of all kinds."""
     from harness.errors import HarnessError, did_you_mean
     from harness.kinds import KINDS, manual
+    from harness.lint.pages import PREFIX, pages
 
-    if kind is None:
+    if name is None:
         click.echo(manual.reference(KINDS), nl=False)
-        return 0
-    if kind not in KINDS:
-        raise HarnessError(f"no kind {kind!r}{did_you_mean(kind, KINDS)}", hint=f"kinds: {', '.join(sorted(KINDS))}")
-    click.echo(manual.page(kind, KINDS[kind]), nl=False)
+    elif name in KINDS:
+        click.echo(manual.page(name, KINDS[name]), nl=False)
+    elif name.startswith(PREFIX) and f"{name}.md" in (found := pages()):
+        click.echo(found[f"{name}.md"], nl=False)
+    else:
+        hint = f"kinds: {', '.join(sorted(KINDS))}; house rules: {PREFIX}01 and so on, as harness lint names them"
+        raise HarnessError(f"no kind or rule {name!r}{did_you_mean(name, KINDS)}", hint=hint)
     return 0

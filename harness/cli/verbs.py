@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import click
 
-from harness.cli.adopting import adopt
+from harness.cli.adopting import adopt, declare
 from harness.cli.covering import coverage
-from harness.cli.database import apply, rollback, seed, status
+from harness.cli.database import apply, reset, rollback, status
+from harness.cli.opening import psql, replay
 from harness.cli.proving import test
+from harness.cli.seeding import seed
+from harness.cli.server import server
 from harness.cli.service import clean, doctor, explain, init, lint, new, schema
 
 
@@ -29,5 +32,25 @@ def harness(project: str | None, debug: bool) -> None:
     """
 
 
-for verb in (init, adopt, new, doctor, apply, rollback, status, seed, test, coverage, explain, lint, clean, schema):
+for verb in (
+    init,
+    adopt,
+    new,
+    doctor,
+    apply,
+    rollback,
+    status,
+    seed,
+    reset,
+    server,
+    psql,
+    test,
+    replay,
+    declare,
+    coverage,
+    explain,
+    lint,
+    clean,
+    schema,
+):
     harness.add_command(verb)

@@ -11,26 +11,29 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.database.binaries import Binaries
 from harness.database.connection import Server
-from harness.database.postmaster import Place, locate, running, start
+from harness.database.postmaster import listening, running, start
+from harness.database.site import Place, locate
 from harness.errors import TargetError
 
 
 @contextmanager
-def cluster(binaries: Binaries, base: Path) -> Iterator[Server]:
+def cluster(binaries: Binaries, base: Path, port: Callable[[Place], int] | None = None) -> Iterator[Server]:
     """Run a private server with its data below ``base`` for as long as somebody uses it.
+
+    With ``port``, which chooses one, it also takes connections by TCP; one that runs without is started anew.
 
     Raises :class:`TargetError` with the end of the server's log when it does not start.
     """
     try:
         place = locate(binaries, base)
-        users = _join(place)
+        users = _join(place, port)
     except OSError as error:
         raise TargetError(
             f"cannot keep a private server in {base}: {error.strerror or error}",
@@ -74,13 +77,17 @@ def _alone(descriptor: int) -> bool:
     return True
 
 
-def _join(place: Place) -> _User:
+def _join(place: Place, port: Callable[[Place], int] | None) -> _User:
     with _starting(place):
         descriptor = place.account.open_file(place.home / "users.lock", os.O_RDWR)
         try:
             alone = _alone(descriptor)
             killed = place.pid_file.exists()
-            server = running(place, alone) or start(place, killed)
+            server = running(place, alone)
+            if server is not None and port is not None and listening(place) is None:
+                _end(place, alone)
+                server, killed = None, False
+            server = server or start(place, killed, port(place) if port else None)
             fcntl.flock(descriptor, fcntl.LOCK_SH)
         except BaseException:
             try:
@@ -92,11 +99,20 @@ def _join(place: Place) -> _User:
     return _User(server, descriptor)
 
 
+def _end(place: Place, alone: bool) -> None:
+    """Ends a server so that it can be started otherwise. Raises :class:`TargetError` if somebody uses it."""
+    if not alone:
+        raise TargetError(
+            "a run is using the private server, which cannot be opened for other programs meanwhile",
+            hint="try again when the run has ended",
+        )
+    place.end()
+
+
 def _leave(place: Place, users: _User) -> None:
     with _starting(place):
         if _alone(users.descriptor):
-            if not place.stop("fast"):
-                place.stop("immediate")
+            place.end()
             socket_directory = Path(users.server.conninfo["host"])
             if socket_directory != place.home:
                 with suppress(OSError):

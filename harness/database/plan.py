@@ -10,7 +10,7 @@ from harness.database import standings
 from harness.database.ledger import Entry
 from harness.database.standings import Standing, State
 from harness.errors import MigrationError, Place, did_you_mean
-from harness.project.migrations import relative
+from harness.project.migrations import refuse_draft, relative
 from harness.project.model import Migration, Module, Project
 
 _NUMBER = re.compile(r"(?:(?P<module>[^/]+)/)?(?P<version>\d+)")
@@ -53,7 +53,7 @@ class Plan:
         for standing in self.standings():
             if standing.state in wanted and standing.migration:
                 pending.append(standing.migration)
-            elif standing.state is not State.APPLIED and (again is None or standing.migration != again):
+            elif standing.state not in (State.APPLIED, State.DRAFT) and (again is None or standing.migration != again):
                 obstacles.append(standing)
         if obstacles:
             # What was renumbered makes others look out of order.
@@ -142,17 +142,19 @@ class Plan:
         return list(found.items())
 
     def find(self, name: str) -> Migration:
-        """The migration meant by ``intents/003``, ``intents/003_name``, or ``003`` if there is one module."""
-        known = {migration.id: migration for module in self.modules for migration in module.migrations}
-        if name in known:
-            return known[name]
+        """The migration meant by ``intents/003``, ``intents/003_name``, or ``003`` if there is one module.
+
+        Raises :class:`MigrationError` if there is none, and :class:`ProjectError` if it is a draft.
+        """
+        known = {each.id: each for module in self.modules for each in (*module.migrations, *module.drafts)}
         match = _NUMBER.fullmatch(name)
-        if match:
-            module = match["module"] or self._only_module(name)
-            for migration in known.values():
-                if (migration.module, migration.version) == (module, int(match["version"])):
-                    return migration
-        raise MigrationError(f"no migration {name!r}{did_you_mean(name, known)}", hint="name it as module/NNN")
+        if match and name not in known:
+            number = match["module"] or self._only_module(name), int(match["version"])
+            name = next((each.id for each in known.values() if (each.module, each.version) == number), name)
+        if name not in known:
+            raise MigrationError(f"no migration {name!r}{did_you_mean(name, known)}", hint="name it as module/NNN")
+        refuse_draft(self.project.root, known[name])
+        return known[name]
 
     def standings(self) -> list[Standing]:
         """Of these modules, and of those that the project has lost."""

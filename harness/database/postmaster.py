@@ -1,4 +1,4 @@
-"""The process of a private server: its directory, its socket, its start and its end.
+"""The process of a private server: its start, its socket, and what it says.
 
 Nothing here is safe against another process doing the same: whoever calls holds the cluster's lock.
 """
@@ -9,18 +9,16 @@ import hashlib
 import os
 import re
 import shutil
-import stat
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
-from harness.database.account import Account, server_account
-from harness.database.binaries import SHARED, Binaries, public_directory
 from harness.database.connection import Server, connect
+from harness.database.site import Place, verify_private
 from harness.errors import TargetError, shortened
 
 PORT = 5432
+LOCALHOST = "127.0.0.1"
 SOCKET_BYTES = 103  # sun_path holds 104 bytes on macOS and 108 on Linux, with the closing zero
 START_SECONDS = 60
 ADVICE = "HARNESS_DATA chooses another directory"
@@ -31,6 +29,8 @@ _FATAL = re.compile(r"^.*?(?:FATAL|PANIC|ERROR):\s+(.*)$", re.MULTILINE)
 INITDB = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions")
 CONFIGURATION = "harness.conf"
 """In the data directory, which includes it; written anew whenever the server starts."""
+# The socket lies in a directory that nobody else can enter.
+ACCESS = f"local all all trust\nhost all all {LOCALHOST}/32 scram-sha-256\n"
 
 SETTINGS = {
     "listen_addresses": "",
@@ -57,82 +57,6 @@ SETTINGS = {
 }
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where the cluster lives. ``home`` is 0700 and belongs to ``account``."""
-
-    binaries: Binaries
-    account: Account
-    home: Path
-
-    @property
-    def data(self) -> Path:
-        return self.home / "data"
-
-    @property
-    def log(self) -> Path:
-        return self.home / "server.log"
-
-    @property
-    def pid_file(self) -> Path:
-        return self.data / "postmaster.pid"
-
-    def stop(self, mode: str) -> bool:
-        """Stop the server if it runs; ``mode`` is pg_ctl's ``fast`` or ``immediate``."""
-        return not self.alive() or self.pg_ctl("stop", "-m", mode)
-
-    def alive(self) -> bool:
-        """Whether the process of ``postmaster.pid`` lives and works in this data directory.
-
-        Its number alone says nothing: it may by now be another program's.
-        """
-        try:
-            pid = int(self.pid_file.read_text().split("\n", 1)[0])
-            os.kill(pid, 0)
-        except (OSError, ValueError):
-            return False
-        if not Path("/proc/self").exists():
-            return True
-        # Only its own account may always look there. A zombie has no working directory any more.
-        return self.account.run(["test", f"/proc/{pid}/cwd", "-ef", self.data]).returncode == 0
-
-    def pg_ctl(self, *arguments: str | Path) -> bool:
-        """Run it and wait; says whether it did what it should."""
-        # Relative paths: pg_ctl hands them to a shell, which would read a `$` in them.
-        command = [self.binaries.program("pg_ctl"), "-D", self.data.name, "-s", "-w", *arguments]
-        return self.account.run(command, cwd=self.home).returncode == 0
-
-
-def locate(binaries: Binaries, base: Path) -> Place:
-    """Choose home and account; as root the home may have to move to where the account can enter."""
-    name = f"pg{binaries.major}-{binaries.kind}"
-    base = base.absolute()
-    if not base.exists():
-        base.mkdir(parents=True, exist_ok=True)
-        if os.geteuid() == 0:  # in somebody's project it shall be theirs
-            owner = base.parent.stat()
-            os.chown(base, owner.st_uid, owner.st_gid, follow_symlinks=False)
-    account = server_account(base)
-    if not account.can_enter(base):
-        digest = hashlib.sha256(os.fsencode(base.resolve())).hexdigest()[:12]
-        public_directory(SHARED)
-        public_directory(SHARED / digest)
-        base = SHARED / digest
-    home = base / name
-    account.ensure_directory(home)
-    _verify_private(home, account)
-    return Place(binaries.usable_by(account), account, home)
-
-
-def _verify_private(directory: Path, account: Account) -> None:
-    found = directory.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != account.uid or found.st_mode & 0o077:
-        raise TargetError(
-            f"{directory} is not a private directory of {account.name} (mode 0700)",
-            hint="remove it, or choose another directory with the environment variable HARNESS_DATA",
-        )
-
-
 def running(place: Place, alone: bool) -> Server | None:
     """The server that already runs here; what is left of one that was killed is cleared away."""
     deadline = time.monotonic() + START_SECONDS
@@ -155,7 +79,7 @@ def _answering(place: Place) -> Server | None:
     """Try the socket that the running server wrote down, which need not be the one we would choose."""
     try:
         lines = place.pid_file.read_text().split("\n")
-        parameters = _parameters(lines[4])
+        parameters = _parameters(lines[4], lines[3])
         with connect(parameters) as connection:
             version = connection.info.server_version
     except (OSError, IndexError, TargetError):
@@ -164,11 +88,20 @@ def _answering(place: Place) -> Server | None:
     return Server(parameters, own=True, version=version, description=description, default_database="postgres")
 
 
-def _parameters(socket_directory: str) -> dict[str, str]:
+def listening(place: Place) -> int | None:
+    """The port at which the running server takes connections by TCP, if it does."""
+    try:
+        lines = place.pid_file.read_text().split("\n")
+        return int(lines[3]) if lines[5].strip() else None
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def _parameters(socket_directory: str, port: str) -> dict[str, str]:
     """All that the environment could otherwise change for a connection to our own server."""
     return {
         "host": socket_directory,
-        "port": str(PORT),
+        "port": port,
         "user": "postgres",
         "dbname": "postgres",
         "options": "",
@@ -178,14 +111,17 @@ def _parameters(socket_directory: str) -> dict[str, str]:
     }
 
 
-def start(place: Place, killed: bool) -> Server:
+def start(place: Place, killed: bool, port: int | None = None) -> Server:
     """Start the server, and make its data directory first if there is none; ``killed`` if it did not end properly.
+
+    With a ``port`` it also takes connections by TCP, of this machine and with a password.
 
     Raises :class:`TargetError` with what ``initdb`` or the server's log says.
     """
     if not (place.data / "PG_VERSION").exists():
         _initialise(place)
-    place.account.write_file(place.data / CONFIGURATION, _configuration(_socket_directory(place)))
+    place.account.write_file(place.data / CONFIGURATION, _configuration(_socket_directory(place), port))
+    place.account.write_file(place.data / "pg_hba.conf", ACCESS)
     # Children of a killed server need a moment to notice, and hold its shared memory until then.
     for pause in (0.2, 0.5, 1, 2, 4, None) if killed else (None,):
         place.account.write_file(place.log, "")
@@ -200,14 +136,15 @@ def start(place: Place, killed: bool) -> Server:
     return server
 
 
-def _configuration(sockets: Path) -> str:
-    settings = {**SETTINGS, "unix_socket_directories": '"' + str(sockets).replace('"', '""') + '"'}
+def _configuration(sockets: Path, port: int | None) -> str:
+    network = {"listen_addresses": LOCALHOST, "port": port} if port else {}
+    settings = {**SETTINGS, **network, "unix_socket_directories": '"' + str(sockets).replace('"', '""') + '"'}
     return "".join(f"{name} = '{str(value).replace(chr(39), chr(39) * 2)}'\n" for name, value in settings.items())
 
 
 def _reconfigure(place: Place, server: Server) -> None:
     """Brings a server up to date that another version has started, as far as it can change while it runs."""
-    wanted = _configuration(Path(server.conninfo["host"]))
+    wanted = _configuration(Path(server.conninfo["host"]), listening(place))
     if (place.data / CONFIGURATION).read_text() != wanted:
         place.account.write_file(place.data / CONFIGURATION, wanted)
         with server.connect() as connection:
@@ -282,7 +219,7 @@ def _socket_directory(place: Place) -> Path:
         directory = parent / f"harness-{place.account.uid}-{digest}"
         if _fits(directory) and place.account.can_enter(parent):
             place.account.ensure_directory(directory)
-            _verify_private(directory, place.account)
+            verify_private(directory, place.account)
             return directory
     raise TargetError(
         f"the path {place.home} is too long for a socket, and so is the directory for temporary files",
@@ -291,5 +228,5 @@ def _socket_directory(place: Place) -> Path:
 
 
 def _fits(directory: Path) -> bool:
-    path = os.fsencode(directory / f".s.PGSQL.{PORT}")
+    path = os.fsencode(directory / ".s.PGSQL.65535")
     return len(path) <= SOCKET_BYTES and not any(char in path for char in b"\"',\\\n")

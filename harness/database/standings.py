@@ -25,6 +25,7 @@ class State(enum.Enum):
     HALF_APPLIED = "half applied"
     HALF_ROLLED_BACK = "half rolled back"
     OUT_OF_ORDER = "out of order"
+    DRAFT = "no statement yet"
 
 
 _HALF = {"started": State.HALF_APPLIED, "reverting": State.HALF_ROLLED_BACK}
@@ -97,9 +98,10 @@ def _of_module(module: Module, entries: list[Entry]) -> list[Standing]:
     standings = [Standing(_state(file, entry), file, entry) for entry, file in files]
     newest = max((each.version for each in standings), default=0)
     taken = {file for _, file in files}
-    for migration in module.migrations:
+    for migration in (*module.migrations, *module.drafts):
         if migration not in taken:
-            state = State.OUT_OF_ORDER if migration.version < newest else State.PENDING
+            waiting = State.OUT_OF_ORDER if migration.version < newest else State.PENDING
+            state = State.DRAFT if migration.draft else waiting
             standings.append(Standing(state, migration, None))
     return sorted(standings, key=lambda each: each.version)
 
@@ -107,7 +109,7 @@ def _of_module(module: Module, entries: list[Entry]) -> list[Standing]:
 def _files(module: Module, entries: list[Entry]) -> list[tuple[Entry, Migration | None]]:
     """The file of each row: the most alike are brought together first, and what fits to several fits to none."""
     rows = dict.fromkeys(entries)
-    free = {migration.version: migration for migration in module.migrations}
+    free = {migration.version: migration for migration in (*module.migrations, *module.drafts)}
     found: dict[Entry, Migration] = {}
     for here, alike in _LIKENESS:
         for entry in [entry for entry in rows if entry not in found]:

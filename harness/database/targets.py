@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,8 +39,8 @@ def resolve(project: Project, flag: str | None, environ: Mapping[str, str]) -> T
         chosen = _chosen(known, f"{VARIABLE} ({source})", variables[VARIABLE], variables)
         return chosen if chosen.dsn is None or source != ".env" else replace(chosen, from_dotenv=True)
     if project.default_target is not None:
-        return _named(known, project.default_target, variables)
-    return _of_application(variables) or _named(known, "embedded", variables)
+        return _named(known, project.default_target, variables, "project.yml")
+    return _of_application(variables) or BUILT_IN["embedded"]
 
 
 def overlooked(project: Project, environ: Mapping[str, str]) -> str | None:
@@ -74,13 +74,13 @@ def _variables(project: Project, environ: Mapping[str, str]) -> _Variables:
 def _chosen(known: Mapping[str, Target], source: str, choice: str, variables: _Variables) -> Target:
     if "://" in choice or "=" in choice:
         return Target(source, "dsn", dsn=choice)
-    return _named(known, choice, variables)
+    return _named(known, choice, variables, source)
 
 
-def _named(known: Mapping[str, Target], name: str, variables: _Variables) -> Target:
+def _named(known: Mapping[str, Target], name: str, variables: _Variables, source: str) -> Target:
     if name not in known:
         raise TargetError(
-            f"no target {name!r}{did_you_mean(name, known)}",
+            f"no target {name!r}, which {source} names{did_you_mean(name, known)}",
             hint=f"targets: {', '.join(sorted(known))}, or a connection string",
         )
     target = known[name]
@@ -90,8 +90,8 @@ def _named(known: Mapping[str, Target], name: str, variables: _Variables) -> Tar
     for variable in needed:
         if not variables.source(variable):
             raise TargetError(
-                f"the dsn of target {name!r} needs the variable {variable}, which is not set",
-                hint=f"set {variable} in the environment or in .env",
+                f"the dsn of target {name!r} needs the variable {variable}, which is not set, or empty",
+                hint=f"set {variable} in the environment or in .env; in CI a secret has to be handed to the job",
             )
     dsn = re.sub(r"\$\{(\w+)\}", lambda match: variables[match[1]], target.dsn)
     return replace(target, dsn=dsn, from_dotenv=".env" in map(variables.source, needed))
@@ -148,9 +148,30 @@ def open_server(project: Project, target: Target) -> Iterator[Server]:
     if target.kind == "dsn":
         yield remote(target)
         return
-    found = binaries.embedded() if target.kind == "embedded" else binaries.system(target.major)
-    with cluster(found, data_directory(project.root, os.environ)) as server:
+    with cluster(programs(target), data_directory(project.root, os.environ)) as server:
         yield replace(server, default_database=database_name(project.name))
+
+
+def programs(target: Target) -> binaries.Binaries:
+    """The programs of a private server; raises :class:`TargetError` where there are none."""
+    return binaries.embedded() if target.kind == "embedded" else binaries.system(target.major)
+
+
+def has_database(server: Server, name: str) -> bool:
+    """Whether a server has a database of that name."""
+    with server.connect() as connection:
+        return connection.execute("select from pg_database where datname = %s", [name]).fetchone() is not None
+
+
+def make_database(server: Server, name: str) -> None:
+    """Makes an empty database, unless it is there."""
+    from psycopg import errors, sql
+
+    if has_database(server, name):
+        return
+    # Another run may make it at the same moment.
+    with server.connect() as connection, suppress(errors.DuplicateDatabase, errors.UniqueViolation):
+        connection.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
 
 
 def data_directory(root: Path, environ: Mapping[str, str]) -> Path:

@@ -15,40 +15,61 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from harness.lint.parsed import statements
+
 _MIGRATION = re.compile(r"(\d{3,})_\w[\w-]*\.up\.sql")
 _MAYBE_RELEVANT = re.compile(r"\b(?:table|column|schema|search_path)\b", re.IGNORECASE)
 
 Name = tuple[str, ...]
 
 
+_COMMENTS, _DEFAULTS, _INDEXES = 1, 8, 64
+"""What LIKE takes along, as bits of its options."""
+
+
 @dataclass
 class Column:
-    """A column after the last migration; no comment and an empty one are the same to PostgreSQL."""
+    """A column after the last migration; no comment and an empty one are the same to PostgreSQL.
+
+    ``type`` is the last part of its type's name, ``default`` the function that it is the value of.
+    """
 
     comment: str = ""
     dropped: bool = False
+    type: str = ""
+    default: str = ""
 
 
 @dataclass
 class Table:
-    """A table after the last migration; ``made_with`` are the columns of its CREATE TABLE, by their names there."""
+    """A table after the last migration; ``key`` are the columns of its primary key."""
 
     row_security: bool = False
     forced: bool = False
     comment: str = ""
     dropped: bool = False
+    partition: bool = False
+    key: tuple[str, ...] = ()
+    key_name: str = ""
     columns: dict[str, Column] = field(default_factory=dict)
-    made_with: dict[str, Column] = field(default_factory=dict)
 
 
-def made_by(path: Path | None, text: str) -> Mapping[Name, Table]:
-    """The tables that one file makes, by their names as written there, and as its whole directory leaves them.
+@dataclass(frozen=True)
+class Made:
+    """The tables that one file makes, and the columns that it makes or adds, by their names as written there."""
+
+    tables: dict[Name, Table] = field(default_factory=dict)
+    columns: dict[Name, tuple[Table, Column]] = field(default_factory=dict)
+
+
+def made_by(path: Path | None, text: str) -> Made:
+    """What one file makes, as its whole directory leaves it.
 
     ``text`` is the file as it stands in the editor. Only files named ``NNN_name.up.sql`` have a directory to ask;
     others leave what they say themselves. Text without a name may be a migration as well, so nothing is known of it.
     """
     if path is None:
-        return {}
+        return Made()
     if not _MIGRATION.fullmatch(path.name):
         return _replay((text,))[0]
     names = _migrations(path)
@@ -73,46 +94,15 @@ def _read(path: Path) -> str:
 
 
 @lru_cache(maxsize=32)
-def _replay(texts: tuple[str, ...]) -> tuple[dict[Name, Table], ...]:
+def _replay(texts: tuple[str, ...]) -> tuple[Made, ...]:
     tables = _Tables()
     return tuple([tables.migrate(_statements(text)) for text in texts])
 
 
 @lru_cache(maxsize=256)
 def _statements(text: str) -> tuple[tuple[str, Any], ...]:
-    """Kind and parse tree of each statement that a table may be changed by.
-
-    What PostgreSQL cannot read is left out, statement by statement: in an editor, the one being written.
-    """
-    import postgast
-
-    from harness.project import grammar
-
-    try:
-        parsed = list(grammar.parse(text))
-    except (postgast.PgQueryError, grammar.TooDeep):
-        parsed = [raw for piece in _pieces(text) for raw in _parsed(piece)]
-    return tuple(_relevant(raw.stmt for raw in parsed))
-
-
-def _pieces(text: str) -> list[str]:
-    import postgast
-
-    try:
-        return list(postgast.split(text, method="scanner"))
-    except postgast.PgQueryError:  # a quote that is never closed
-        return []
-
-
-def _parsed(statement: str) -> list[Any]:
-    import postgast
-
-    from harness.project import grammar
-
-    try:
-        return list(grammar.parse(statement))
-    except (postgast.PgQueryError, grammar.TooDeep):
-        return []
+    """Kind and parse tree of each statement that a table may be changed by."""
+    return tuple(_relevant(statement.tree for statement in statements(text)))
 
 
 def _relevant(nodes: Iterable[Any]) -> Iterator[tuple[str, Any]]:
@@ -121,7 +111,7 @@ def _relevant(nodes: Iterable[Any]) -> Iterator[tuple[str, Any]]:
         if kind in _Tables.KINDS:
             yield kind, getattr(node, kind)
         elif kind == "do_stmt":
-            yield from _relevant(raw.stmt for query in _queries(node.do_stmt) for raw in _parsed(query))
+            yield from _relevant(inner.tree for query in _queries(node.do_stmt) for inner in statements(query))
 
 
 def _queries(block: Any) -> Iterator[str]:
@@ -152,18 +142,34 @@ def _executed(node: Any) -> Iterator[str]:
                 yield from _executed(each)
 
 
+def _written(relation: Any) -> Name:
+    return (relation.schemaname, relation.relname) if relation.schemaname else (relation.relname,)
+
+
+def _function(expression: Any) -> str:
+    """The function that an expression calls; empty where it does not."""
+    names = expression.func_call.funcname
+    return names[-1].string.sval if names else ""
+
+
+def _subtype(name: str) -> int:
+    from postgast import pg_query_pb2 as tree
+
+    return int(tree.AlterTableType.Value(name))
+
+
 class _Tables:
     """The tables there are, by schema and name, while the statements pass."""
 
     def __init__(self) -> None:
         self._there: dict[tuple[str, str], Table] = {}
         self._schema = "public"
-        self._made: dict[Name, Table] = {}
+        self._made = Made()
 
-    def migrate(self, statements: Iterable[tuple[str, Any]]) -> dict[Name, Table]:
-        """Replay one file; returns the tables it makes."""
+    def migrate(self, statements: Iterable[tuple[str, Any]]) -> Made:
+        """Replay one file; returns what it makes."""
         self._schema = "public"
-        self._made = {}
+        self._made = Made()
         for kind, statement in statements:
             self.KINDS[kind](self, statement)
         return self._made
@@ -178,41 +184,101 @@ class _Tables:
         return (parts[-2] if len(parts) > 1 else self._schema), parts[-1]
 
     def _create(self, create: Any) -> None:
-        names = [each.column_def.colname for each in create.table_elts if each.HasField("column_def")]
-        columns = {name: Column() for name in names}
-        self._add(create.relation, Table(columns=columns, made_with=dict(columns)), create.if_not_exists)
+        table = Table(partition=create.HasField("partbound"))
+        for each in create.table_elts:
+            if each.HasField("column_def"):
+                self._column(table, create.relation, each.column_def)
+            elif each.HasField("table_like_clause"):
+                self._like(table, create.relation, each.table_like_clause)
+            else:
+                self._constrain(table, create.relation, each.constraint)
+        self._add(create.relation, table, create.if_not_exists)
 
     def _create_as(self, create: Any) -> None:
         from postgast import pg_query_pb2 as tree
 
         if create.objtype == tree.OBJECT_TABLE:
-            self._add(create.into.rel, Table(), create.if_not_exists)
+            names = [each.string.sval for each in create.into.col_names]
+            self._add(create.into.rel, Table(columns={name: Column() for name in names}), create.if_not_exists)
 
     def _add(self, relation: Any, table: Table, if_not_exists: bool) -> None:
-        name = self._name(relation)
+        name, made = self._name(relation), list(table.columns)
         table = self._there.get(name, table) if if_not_exists else table
         self._there[name] = table
-        written = (relation.schemaname, relation.relname) if relation.schemaname else (relation.relname,)
-        self._made[written] = table
+        self._made.tables[_written(relation)] = table
+        for column in made:
+            if column in table.columns:
+                self._made.columns[*_written(relation), column] = table, table.columns[column]
 
-    def _alter(self, alter: Any) -> None:
+    def _column(self, table: Table, relation: Any, column: Any) -> None:
         from postgast import pg_query_pb2 as tree
 
-        table = self._there.get(self._name(alter.relation))
-        if table is None:
-            return
+        names = column.type_name.names
+        made = Column(type=names[-1].string.sval if names else "")
+        table.columns[column.colname] = made
+        for each in column.constraints:
+            if each.constraint.contype == tree.CONSTR_DEFAULT:
+                made.default = _function(each.constraint.raw_expr)
+            self._constrain(table, relation, each.constraint, column.colname)
+
+    def _like(self, table: Table, relation: Any, like: Any) -> None:
+        source = self._there.get(self._name(like.relation), Table())
+        for name, each in source.columns.items():
+            comment = each.comment if like.options & _COMMENTS else ""
+            default = each.default if like.options & _DEFAULTS else ""
+            table.columns[name] = Column(comment, type=each.type, default=default)
+        if source.key and like.options & _INDEXES:
+            table.key, table.key_name = source.key, f"{relation.relname}_pkey"
+
+    def _constrain(self, table: Table, relation: Any, constraint: Any, column: str | None = None) -> None:
+        from postgast import pg_query_pb2 as tree
+
+        if constraint.contype == tree.CONSTR_PRIMARY:
+            named = [each.string.sval for each in constraint.keys]
+            table.key = tuple(named) if column is None else (column,)
+            table.key_name = constraint.conname or constraint.indexname or f"{relation.relname}_pkey"
+
+    def _alter(self, alter: Any) -> None:
+        name = self._name(alter.relation)
+        table = self._there.get(name)
         for command in (each.alter_table_cmd for each in alter.cmds):
-            match tree.AlterTableType.Name(command.subtype):
-                case "AT_EnableRowSecurity":
-                    table.row_security = True
-                case "AT_DisableRowSecurity":
-                    table.row_security = False
-                case "AT_ForceRowSecurity":
-                    table.forced = True
-                case "AT_NoForceRowSecurity":
-                    table.forced = False
-                case "AT_DropColumn":
-                    table.columns.pop(command.name, Column()).dropped = True
+            if table is None and command.subtype == _subtype("AT_AddColumn"):
+                table = self._there[name] = Table()  # made elsewhere; from now on its columns are known
+            if table is not None:
+                self._change(table, alter.relation, command)
+
+    def _change(self, table: Table, relation: Any, command: Any) -> None:
+        from postgast import pg_query_pb2 as tree
+
+        definition = getattr(command, "def")
+        match tree.AlterTableType.Name(command.subtype):
+            case "AT_EnableRowSecurity":
+                table.row_security = True
+            case "AT_DisableRowSecurity":
+                table.row_security = False
+            case "AT_ForceRowSecurity":
+                table.forced = True
+            case "AT_NoForceRowSecurity":
+                table.forced = False
+            case "AT_AddColumn":
+                self._added(table, relation, definition.column_def, command.missing_ok)
+            case "AT_DropColumn":
+                table.columns.pop(command.name, Column()).dropped = True
+                table.key = () if command.name in table.key else table.key
+            case "AT_AlterColumnType":
+                column = table.columns.setdefault(command.name, Column())
+                column.type = definition.column_def.type_name.names[-1].string.sval
+            case "AT_ColumnDefault":
+                table.columns.setdefault(command.name, Column()).default = _function(definition)
+            case "AT_AddConstraint":
+                self._constrain(table, relation, definition.constraint)
+            case "AT_DropConstraint" if command.name == table.key_name:
+                table.key = ()
+
+    def _added(self, table: Table, relation: Any, column: Any, if_not_exists: bool) -> None:
+        if not (if_not_exists and column.colname in table.columns):
+            self._column(table, relation, column)
+        self._made.columns[*_written(relation), column.colname] = table, table.columns[column.colname]
 
     def _comment(self, comment: Any) -> None:
         from postgast import pg_query_pb2 as tree

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import Place, ProjectError
 
 if TYPE_CHECKING:
-    from sqlfluff.core import FluffConfig
+    from sqlfluff.core import FluffConfig, Linter
 
 SETTINGS = ".sqlfluff"
 
@@ -20,8 +20,9 @@ SETTINGS = ".sqlfluff"
 class Violation:
     """What sqlfluff found; ``place`` is relative to the project's root.
 
-    ``code`` is the rule (``LT01``) or ``PRS`` where the file does not parse, ``name`` the rule's long name.
-    A ``warning`` is a rule the settings list under ``warnings``: shown, and never red.
+    ``code`` is the rule (``LT01``) or ``PRS`` where something cannot be read, ``name`` the rule's long name.
+    ``fixable`` is what ``sqlfluff fix`` mends. A ``warning`` is shown and never red: a rule that the
+    settings list under ``warnings``, or what sqlfluff cannot read and PostgreSQL can.
     """
 
     place: Place
@@ -29,6 +30,7 @@ class Violation:
     name: str
     description: str
     warning: bool = False
+    fixable: bool = False
 
 
 def lint(project_root: Path, paths: Iterable[Path] | None = None) -> list[Violation]:
@@ -55,7 +57,21 @@ def _records(root: Path, targets: list[Path]) -> list[Any]:
     except KeyError as error:
         raise ProjectError(f"sqlfluff: {error.args[0]}", place=Place(Path(SETTINGS))) from error
     files = [file for target in targets for file in _files(root, target, config)]
-    return Linter(config).lint_paths(tuple(files), ignore_files=False).as_records() if files else []
+    if not files:
+        return []
+    linter = Linter(config)
+    records = linter.lint_paths(tuple(files), ignore_files=False).as_records()
+    return [_understood(linter, record) for record in records]
+
+
+def _understood(linter: Linter, record: Any) -> Any:
+    """A record of a file without what sqlfluff says of statements that it cannot read."""
+    from harness.lint import unread
+
+    found = record["violations"]
+    if any(each["code"] in unread.UNREAD and not each["warning"] for each in found):
+        return {**record, "violations": unread.again(linter, Path(record["filepath"]), found)}
+    return record
 
 
 def _files(root: Path, target: Path, config: FluffConfig) -> list[str]:
@@ -81,6 +97,7 @@ def _violations(record: Any) -> Iterator[Violation]:
             name=found["name"],
             description=found["description"],
             warning=found["warning"],
+            fixable=bool(found.get("fixes")),
         )
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from sqlfluff.core.rules import BaseRule
 
 DIRECTORY = Path("docs", "lint")
+PREFIX = "Harness_HS"
+"""How the code of a house rule begins."""
 
 _INDEX = """\
 # House rules
@@ -37,6 +39,8 @@ exclude_rules = Harness_HS05
 classes = public, administrative, personal
 ```
 
+`harness explain Harness_HS01` prints the page of a rule.
+
 `rules = all` alone, and no `rules` at all, mean sqlfluff's own. An editor must run the sqlfluff of the environment that
 has the package.
 
@@ -52,13 +56,17 @@ ignore_names = legacy, shop.orders.currency
 
 ## What they look at
 
-- Down files (`*.down.sql`) never, nor what `drop` and `alter` do: a column or constraint that `alter table` adds is not
-  looked at.
-- Row level security and comments are judged as the last migration of the directory leaves them. The `*.up.sql` files
-  beside the linted one are read for that, and the verdict stands at the `create table`. A table or column that is
-  dropped later on is not judged.
+- Tables, columns and constraints wherever they come from: `create table`, also with `like`, `inherits` and `partition
+  of`, and as a query whose columns are casts; `alter table`, where it adds or changes the type. What a column has of
+  another table is judged there; so are comments, unless `like` leaves them behind. Down files (`*.down.sql`) never.
+- Row level security, primary keys and comments are judged as the last migration of the directory leaves them. The
+  `*.up.sql` files beside the linted one are read for that, and the verdict stands where the table or column is made.
+  What is dropped later on is not judged.
+- What PostgreSQL can read, also where sqlfluff cannot. `harness lint` says of such a statement that its layout is not
+  checked, and judges the others; where PostgreSQL cannot read it either, it shows the slip at its place. (For
+  `sqlfluff lint` itself the rest of such a file cannot be parsed.)
 - Text that comes through standard input has siblings only with `--stdin-filename`, as editors give it. Without a name
-  nothing is said of its tables' row level security and comments.
+  nothing is said of its tables' row level security, keys and comments.
 - In a DO block sqlfluff sees a string. A table made there is not judged; what the block says of other tables counts,
   unless it runs it with `execute`.
 - Temporary tables and views are left alone.

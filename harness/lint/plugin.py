@@ -21,6 +21,7 @@ def get_rules() -> list[type[BaseRule]]:
     from harness.lint.rules.constraint_name import Rule_Harness_HS04
     from harness.lint.rules.data_class import Rule_Harness_HS07
     from harness.lint.rules.jsonb import Rule_Harness_HS03
+    from harness.lint.rules.primary_key import Rule_Harness_HS10
     from harness.lint.rules.row_security import Rule_Harness_HS05
     from harness.lint.rules.security_definer import Rule_Harness_HS08
     from harness.lint.rules.security_invoker import Rule_Harness_HS09
@@ -37,6 +38,7 @@ def get_rules() -> list[type[BaseRule]]:
         Rule_Harness_HS07,
         Rule_Harness_HS08,
         Rule_Harness_HS09,
+        Rule_Harness_HS10,
     ]
 
 

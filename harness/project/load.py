@@ -133,12 +133,14 @@ def _place(node: nodes.Mapping, key: str) -> Place:
 def _module(root: Path, name: str, settings: Settings) -> Module:
     paths = settings.paths
     seeds = tree.files(root, root / paths.seeds / name, (".csv", *_YAML))
+    found = () if settings.migrations else migrations.discover(root, name, root / paths.schema / name)
     return Module(
         name=name,
         depends_on=settings.modules[name].depends_on,
-        migrations=() if settings.migrations else migrations.discover(root, name, root / paths.schema / name),
+        migrations=tuple(each for each in found if not each.draft),
         seeds=tuple(_seed(root, name, root / paths.seeds / name, path) for path in seeds),
         checks=tree.files(root, root / paths.checks / name, _YAML),
+        drafts=tuple(each for each in found if each.draft),
     )
 
 

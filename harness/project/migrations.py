@@ -33,10 +33,11 @@ _Files = dict[tuple[int, str], dict[str, Path]]
 
 
 def discover(root: Path, module: str, directory: Path) -> tuple[Migration, ...]:
-    """The migrations of a module by number; none if the directory is not there.
+    """The migrations of a module by number, drafts at the end; none if the directory is not there.
 
     Raises :class:`ProjectError` for a name that does not fit, a number taken twice, a gap, half a pair, a file that
-    is not UTF-8, that is empty, or whose header is not understood. Errors name files relative to ``root``.
+    is not UTF-8 or whose header is not understood, and one without a statement that is not of a draft: its pair has
+    some, or a later file has. Errors name files relative to ``root``.
     """
     if not tree.is_folder(root, directory):
         return ()
@@ -44,10 +45,15 @@ def discover(root: Path, module: str, directory: Path) -> tuple[Migration, ...]:
     for (version, name), pair in sorted(_pairs(root, directory).items()):
         _refuse_wrong_number(root, version, found, pair.get("up") or pair["down"])
         _refuse_half_a_pair(root, directory, pair)
-        text = _read_statements(pair["up"], root)
-        _read_statements(pair["down"], root)
         shown = relative(pair["up"], root)
+        text, down = read(pair["up"], shown), read(pair["down"], relative(pair["down"], root))
+        draft = not (_says_something(text) or _says_something(down))
+        if not draft:
+            _refuse_draft_below(root, found)
+            _refuse_nothing(root, pair["up"], text)
+            _refuse_nothing(root, pair["down"], down)
         in_one = transactional(shown, text)
+        transactional(relative(pair["down"], root), down)
         found.append(
             Migration(
                 module=module,
@@ -58,6 +64,7 @@ def discover(root: Path, module: str, directory: Path) -> tuple[Migration, ...]:
                 hash=_hash(text),
                 transactional=in_one,
                 tokens=_hash_of_tokens(shown, text, in_one),
+                draft=draft,
             )
         )
     return tuple(found)
@@ -180,14 +187,25 @@ def _refuse_half_a_pair(root: Path, directory: Path, pair: dict[str, Path]) -> N
             )
 
 
-def _read_statements(path: Path, root: Path) -> str:
-    shown = relative(path, root)
-    text = read(path, shown)
-    if skip(text, 0) == len(text):
+def _says_something(text: str) -> bool:
+    return skip(text, 0) < len(text)
+
+
+def _refuse_nothing(root: Path, path: Path, text: str) -> None:
+    if not _says_something(text):
         raise ProjectError(
             "the file is empty" if not text.strip() else "the file has comments but no statement",
-            place=Place(shown),
+            place=Place(relative(path, root)),
             hint="write its statements; one that does nothing on purpose says: select;",
         )
-    transactional(shown, text)
-    return text
+
+
+def refuse_draft(root: Path, migration: Migration) -> None:
+    """Raises :class:`ProjectError` if a migration is a draft, of which there is nothing to apply."""
+    if migration.draft:
+        _refuse_nothing(root, migration.up, read(migration.up, relative(migration.up, root)))
+
+
+def _refuse_draft_below(root: Path, found: list[Migration]) -> None:
+    if found:
+        refuse_draft(root, found[-1])

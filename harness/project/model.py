@@ -26,6 +26,7 @@ class Migration:
     """A pair of files. ``version`` is the number in the name, ``hash`` the SHA-256 of the up file (LF, no BOM).
 
     ``tokens`` is that of what the server reads of it, comments and blanks left out; empty if it cannot be read as SQL.
+    A ``draft`` has no statement yet.
     """
 
     module: str
@@ -36,6 +37,7 @@ class Migration:
     hash: str
     transactional: bool = True
     tokens: str = ""
+    draft: bool = False
 
     @property
     def id(self) -> str:
@@ -113,13 +115,17 @@ class Seed:
 
 @dataclass(frozen=True)
 class Module:
-    """One folder under ``schema/``, ``seeds/`` and ``checks/``; one PostgreSQL schema."""
+    """One folder under ``schema/``, ``seeds/`` and ``checks/``; one PostgreSQL schema.
+
+    ``drafts`` come behind the ``migrations``, and are not run.
+    """
 
     name: str
     depends_on: tuple[str, ...] = ()
     migrations: tuple[Migration, ...] = ()
     seeds: tuple[Seed, ...] = ()
     checks: tuple[Path, ...] = ()
+    drafts: tuple[Migration, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -62,5 +62,12 @@ class Source:
         return ProjectError(
             f"not valid YAML: {error.problem}{where}",
             place=self.place(index),
-            hint=f"quote the value: {quoted(value)}" if value else None,
+            hint=f"quote the value: {quoted(value)}" if value else _unclosed(error.problem),
         )
+
+
+def _unclosed(problem: str | None) -> str | None:
+    """What to look for where a file ends too early."""
+    if re.search("<stream end>|end of stream", problem or "") is None:
+        return None
+    return "the file ends before something is closed: a bracket, a brace or a quote lacks its other half"

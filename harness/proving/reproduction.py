@@ -74,6 +74,11 @@ BY_HAND = """\
 """
 
 
+def by_hand(script: str) -> bool:
+    """Whether a script takes two sessions, so that no program can play it."""
+    return BY_HAND.splitlines()[6] in script.splitlines()
+
+
 def schedule(check: Check, lost: Lost) -> Counterexample:
     """The words and the script for a race that went wrong."""
     header = BY_HAND.format(

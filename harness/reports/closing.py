@@ -24,13 +24,13 @@ def groups(outcomes: Iterable[Outcome], gate: Gate = STRICT) -> list[Group]:
     found: dict[tuple[Status, str], list[Outcome]] = {}
     for outcome in outcomes:
         if gate.fails(outcome) or not (outcome.status.green or gate.knows(outcome)):
-            found.setdefault((outcome.status, _reason(outcome)), []).append(outcome)
+            found.setdefault((outcome.status, title(outcome)), []).append(outcome)
     by_status = sorted(found.items(), key=lambda group: _ORDER.index(group[0][0]))
     return [(status, reason, [_line(each, gate) for each in members]) for (status, reason), members in by_status]
 
 
-def _reason(outcome: Outcome) -> str:
-    """What was caught first; or why nothing was."""
+def title(outcome: Outcome) -> str:
+    """The status, with what was caught first; or why nothing was."""
     status, reason = outcome.status.value, outcome.reason or ""
     if outcome.status is Status.PRESENT:
         reason = "nothing was tried any more"

@@ -1,4 +1,7 @@
-"""``.harness/repro/<check>.sql``: the script that shows a fault in psql, for as long as the check is broken."""
+"""``.harness/repro/<check>.sql``: the script that shows a fault in psql, for as long as the check is broken.
+
+``harness replay`` plays it.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,12 @@ def file_name(check: str) -> str:
         return f"{clean}.sql"
     digest = hashlib.sha256(check.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{'check-' if _DEVICES.fullmatch(clean) else ''}{clean or 'check'}-{digest}.sql"
+
+
+def of(root: Path, check: str) -> Path | None:
+    """The script that was written for a check, if there is one."""
+    found = root / DIRECTORY / file_name(check)
+    return found if found.is_file() else None
 
 
 def script(outcome: Outcome) -> str | None:

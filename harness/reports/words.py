@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterator
 
@@ -43,7 +44,8 @@ def _verdict(outcome: Outcome) -> list[str]:
     script = scripts.path(outcome)
     if script is not None:
         by_hand = any(example.steps for example in outcome.counterexamples[:1])
-        how = f"by hand in two sessions: {script.as_posix()}" if by_hand else f"psql -f {script.as_posix()}"
+        again = f"harness replay {plain(shlex.quote(outcome.name))}"
+        how = f"by hand in two sessions: {script.as_posix()}" if by_hand else again
         found.append(_labelled("replay", how))
     return found
 

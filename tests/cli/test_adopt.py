@@ -385,6 +385,28 @@ def test_an_update_of_files_written_by_hand_adds_what_no_check_declares(cli: Cli
     assert cli.run("coverage").returncode == 0
 
 
+def test_what_columns_names_as_undeclared_is_declared_by_the_command_that_it_names(cli: Cli) -> None:
+    cli.replace(
+        "schema/app/001_items.up.sql", "    note text,\n", "    note text,\n    nick text,\n    score integer,\n"
+    )
+    red = cli.run("test", "--select", "kind:columns")
+    assert red.returncode == 1
+    assert "caught: not declared: nick, score; declare them: harness declare\n" in red.stdout
+    declared = cli.run("declare")
+    assert (declared.returncode, declared.stderr) == (0, "")
+    assert declared.stdout == (
+        "checks/app/items.yml: column nick: added\nchecks/app/items.yml: column score: added\n2 changes\n"
+    )
+    assert cli.run("test", "--select", "kind:columns").returncode == 0
+    assert cli.run("declare").stdout == "0 changes: nothing is new\n"
+
+
+def test_declare_takes_its_schema_from_the_project(cli: Cli) -> None:
+    answer = cli.run("declare", "schema.sql")
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr.startswith("an update takes its schema from project.yml\n")
+
+
 def test_an_undeclared_rule_is_shown_and_counted(adopted: Cli) -> None:
     adopted.replace("checks/shop/orders.yml", "  - index: orders_status\n    on: [status]\n", "")
     answer = adopted.run("coverage")

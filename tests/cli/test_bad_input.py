@@ -262,7 +262,7 @@ def test_the_command_line_itself(run: Run, arguments: list[str], message: str) -
     [
         (["--select", "itmes"], "nothing matches 'itmes'; did you mean 'items'?\n"),
         (["--profile", "nigthly"], "no profile 'nigthly'; did you mean 'nightly'?\nhint: profiles: dev, ci, nightly\n"),
-        (["--target", "embeded"], "no target 'embeded'; did you mean 'embedded'?\n"),
+        (["--target", "embeded"], "no target 'embeded', which --target names; did you mean 'embedded'?\n"),
         (["--exclude", "app"], "nothing is left to prove: --exclude takes out all that --select chooses\n"),
     ],
 )
@@ -327,7 +327,7 @@ def test_a_path_that_the_locale_cannot_spell(cli: Cli, tmp_path: Path) -> None:
     assert "BROKEN   check items_amount_positive" in said.stdout
     assert (root / ".harness/repro").is_dir()
     said = there.run("explain", "prüfung", **ascii_only)
-    assert (said.returncode, said.stderr.splitlines()[0]) == (2, "no kind 'prüfung'")
+    assert (said.returncode, said.stderr.splitlines()[0]) == (2, "no kind or rule 'prüfung'")
 
 
 @pytest.mark.parametrize("verb", ["test", "status", "apply", "doctor", "lint"])

@@ -134,10 +134,70 @@ def test_new_writes_the_next_pair(cli: Cli) -> None:
 
 def test_new_makes_the_folder_of_a_module_of_the_project_only(cli: Cli) -> None:
     done = cli.run("new", "sales", "tables")
-    assert (done.returncode, done.stderr) == (2, "no module 'sales'\nhint: modules: app\n")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "no module 'sales'\nhint: modules: app; to begin a new one, write under 'modules:' of project.yml: sales: {}\n",
+    )
+    assert "no module 'ap'; did you mean 'app'?\n" in cli.run("new", "ap", "tables").stderr
     assert not (cli.root / "schema/sales").exists()
     cli.replace("project.yml", "  app: {}\n", "  app: {}\n  sales: {}\npaths: {schema: ddl}\n")
     assert cli.run("new", "sales", "tables").stdout.splitlines()[0] == "ddl/sales/001_tables.up.sql"
+
+
+def test_after_new_nothing_but_apply_minds_the_files_without_a_statement(cli: Cli, description: str) -> None:
+    cli.write(".sqlfluff", "[sqlfluff]\ndialect = postgres\n")
+    cli.write("checks/app/_module.yml", "module: app\nchecks:\n  - rollback: all\n")
+    applied = cli.run("apply")
+    assert applied.returncode == 0
+    before = cli.run("test", "--seed", "1")
+    assert (before.returncode, before.stderr) == (0, "")
+    assert cli.run("new", "app", "add status").returncode == 0
+    for verb in (["lint"], ["seed"], ["coverage"], ["adopt", "--update"], ["new", "app", "more"], ["doctor"]):
+        done = cli.run(*verb)
+        assert (done.returncode, done.stderr) == (0, ""), (verb, done.stdout)
+    assert timeless(cli.run("test", "--seed", "1").stdout) == timeless(before.stdout)
+    shown = cli.run("status")
+    assert (shown.returncode, timeless(shown.stdout)) == (
+        0,
+        f"{head(cli, description)}\n"
+        "migration           state             applied at\n"
+        "app/001_items       applied           WHEN\n"
+        "app/002_add_status  no statement yet\n"
+        "app/003_more        no statement yet\n",
+    )
+    assert cli.run("status", "--exit-code").returncode == 1
+    said = (
+        "schema/app/002_add_status.up.sql: the file has comments but no statement\n"
+        "hint: write its statements; one that does nothing on purpose says: select;\n"
+    )
+    for options in ([], ["--dry-run"], ["--to", "app/002"], ["--mark-applied", "app/002"]):
+        refused = cli.run("apply", *options)
+        assert (refused.returncode, refused.stderr) == (2, said), options
+    assert cli.run("apply", "--to", "app/001").returncode == 0
+    assert timeless(cli.run("rollback").stdout).endswith("1 migration rolled back in N s\n")
+
+
+def test_a_migration_without_a_statement_below_one_that_is_written_is_an_error(cli: Cli) -> None:
+    for name in ("first", "second"):
+        assert cli.run("new", "app", name).returncode == 0
+    for direction in ("up", "down"):
+        cli.write(f"schema/app/003_second.{direction}.sql", "select;")
+    done = cli.run("test")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("schema/app/002_first.up.sql: the file has comments but no statement\n")
+
+
+def test_a_file_that_was_emptied_after_it_was_applied_is_edited(cli: Cli) -> None:
+    assert cli.run("apply").returncode == 0
+    for direction in ("up", "down"):
+        cli.write(f"schema/app/001_items.{direction}.sql", "-- nothing\n")
+    assert "app/001_items  edited" in cli.run("status").stdout
+    accepted = cli.run("apply", "--accept-edit", "app/001")
+    assert accepted.returncode == 2
+    assert accepted.stderr.startswith("schema/app/001_items.up.sql: the file has comments but no statement\n")
+    assert timeless(cli.run("rollback").stdout).endswith(
+        "  app/001_items, by the down text in the ledger  N ms\n1 migration rolled back in N s\n"
+    )
 
 
 def test_seed_rows_fills_the_tables_beside_what_stands(cli: Cli, description: str) -> None:

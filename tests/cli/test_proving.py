@@ -37,7 +37,7 @@ app.items
           row:    id='1' amount='0'
           wanted: what the check names is in the database
           caught: no constraint on app.items: items_amount_positive
-          replay: psql -f .harness/repro/app.items.check.items_amount_positive.sql
+          replay: harness replay app.items.check.items_amount_positive
 
 broken, caught: accepted
   app.items.check.items_amount_positive  checks/app/items.yml:4

@@ -172,7 +172,9 @@ def test_lint(cli: Cli) -> None:
     cli.write("schema/app/001_items.down.sql", "DROP TABLE app.items;\ndrop schema app;\n")
     done = cli.run("lint", "schema/app/001_items.down.sql")
     assert (done.returncode, done.stderr) == (1, "")
-    assert done.stdout.startswith("schema/app/001_items.down.sql:2:1: CP01 ")
+    *found, blank, total = done.stdout.splitlines()
+    assert found[0].startswith("schema/app/001_items.down.sql:2:1: CP01 ")
+    assert (len(found), blank, total) == (2, "", "2 violations in 1 file; sqlfluff fix mends 2 of them")
 
 
 def test_clean_and_doctor(cli: Cli, server: Server) -> None:

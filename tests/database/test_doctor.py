@@ -123,6 +123,6 @@ def test_unset_variable_of_a_target_is_a_warning(tmp_path: Path, project: Projec
     with_targets = Project(tmp_path, "demo", (), "embedded", targets, {})
     assert findings(with_targets, Level.WARNING)[-1] == Finding(
         Level.WARNING,
-        "the dsn of target 'ci' needs the variable CI_USER, which is not set",
-        "set CI_USER in the environment or in .env",
+        "the dsn of target 'ci' needs the variable CI_USER, which is not set, or empty",
+        "set CI_USER in the environment or in .env; in CI a secret has to be handed to the job",
     )

@@ -74,7 +74,9 @@ def test_harness_target_comes_before_the_project(project: Project) -> None:
     assert dsn(resolve(project, None, environ))["host"] == "dotenv"
     assert resolve(project, None, {**environ, "HARNESS_TARGET": "old"}) == Target("old", "system", major=15)
     assert dsn(resolve(project, None, {**environ, "HARNESS_TARGET": "host=db"})) == {"host": "db"}
-    with pytest.raises(TargetError, match="no target 'embeded'; did you mean 'embedded'"):
+    with pytest.raises(
+        TargetError, match=r"no target 'embeded', which HARNESS_TARGET \(environment\) names; did you mean 'embedded'"
+    ):
         resolve(project, None, {"HARNESS_TARGET": "embeded"})
 
 
@@ -87,7 +89,7 @@ def test_unknown_target_has_a_nearest(project: Project) -> None:
     with pytest.raises(TargetError) as caught:
         resolve(project, "embeded", {})
     assert str(caught.value) == (
-        "no target 'embeded'; did you mean 'embedded'?\n"
+        "no target 'embeded', which --target names; did you mean 'embedded'?\n"
         "hint: targets: ci, embedded, old, system, or a connection string"
     )
 
@@ -139,8 +141,8 @@ def test_variables_in_a_dsn(project: Project) -> None:
     with pytest.raises(TargetError) as caught:
         resolve(project, "ci", {})
     assert str(caught.value) == (
-        "the dsn of target 'ci' needs the variable CI_USER, which is not set\n"
-        "hint: set CI_USER in the environment or in .env"
+        "the dsn of target 'ci' needs the variable CI_USER, which is not set, or empty\n"
+        "hint: set CI_USER in the environment or in .env; in CI a secret has to be handed to the job"
     )
 
 

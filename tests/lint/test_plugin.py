@@ -36,9 +36,9 @@ def test_silent_where_nobody_asks(tmp_path: Path, rules: str | None) -> None:
     assert codes(tmp_path, rules) == []
 
 
-@pytest.mark.parametrize("rules", ["harness", "all, harness", "CP01, harness.*", "Harness_*", "Harness_HS0?"])
+@pytest.mark.parametrize("rules", ["harness", "all, harness", "CP01, harness.*", "Harness_*", "Harness_HS??"])
 def test_all_of_them_by_their_group_or_a_pattern(tmp_path: Path, rules: str) -> None:
-    assert codes(tmp_path, rules) == ["Harness_HS01", "Harness_HS05", "Harness_HS06"]
+    assert codes(tmp_path, rules) == ["Harness_HS01", "Harness_HS05", "Harness_HS06", "Harness_HS10"]
 
 
 @pytest.mark.parametrize("rules", ["Harness_HS01", "harness.text", "all, harness.text", "harness.te*, *"])
@@ -47,7 +47,11 @@ def test_one_of_them_by_code_or_name(tmp_path: Path, rules: str) -> None:
 
 
 def test_one_of_them_left_out(tmp_path: Path) -> None:
-    assert codes(tmp_path, "all, harness\nexclude_rules = harness.text") == ["Harness_HS05", "Harness_HS06"]
+    assert codes(tmp_path, "all, harness\nexclude_rules = harness.text") == [
+        "Harness_HS05",
+        "Harness_HS06",
+        "Harness_HS10",
+    ]
 
 
 def test_a_file_can_ask_for_itself(tmp_path: Path) -> None:
@@ -124,9 +128,9 @@ def test_a_sibling_that_has_changed_is_read_anew(tmp_path: Path) -> None:
     said = []
     for action in ("force row level security, enable", "force row level security, disable"):
         access.write_text(f"alter table a {action} row level security;\n")
-        said.append([violation.description for violation in lint(tmp_path)])
+        said.append([violation.description.partition(" Why:")[0] for violation in lint(tmp_path)])
     access.unlink()
-    said.append([violation.description for violation in lint(tmp_path)])
+    said.append([violation.description.partition(" Why:")[0] for violation in lint(tmp_path)])
     assert said == [
         [],
         ["Row level security of table a is forced but not enabled: it does nothing."],

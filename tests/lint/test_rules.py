@@ -48,11 +48,13 @@ def test_case(code: str, case: dict[str, Any], tmp_path: Path) -> None:
     violations = lint(tmp_path)
     assert {violation.code for violation in violations} - {code} == ({"PRS"} if case.get("broken") else set())
     found = [
-        f"{str(violation.place).removeprefix('schema/').removeprefix('case.sql:')} {violation.description}"
+        f"{str(violation.place).removeprefix('schema/').removeprefix('case.sql:')} "
+        f"{violation.description.removesuffix(f' Why: harness explain {code}.')}"
         for violation in violations
         if violation.code == code
     ]
     assert found == case.get("says", [])
+    assert all(each.description.endswith(f". Why: harness explain {code}.") for each in violations if each.code == code)
 
 
 def test_every_rule_has_cases_where_it_speaks_and_where_it_is_silent() -> None:

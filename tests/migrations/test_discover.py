@@ -167,7 +167,11 @@ def test_new_writes_the_next_pair(files: Files) -> None:
     assert [path.name for path in second] == ["002_more.up.sql", "002_more.down.sql"]
     assert "-- add status: what this migration does, and why." in first[0].read_text()
     assert "001_add_status.up.sql" in first[1].read_text()
-    assert "comments but no statement" in refused(files)  # a template is not applied by accident
+    assert [each.draft for each in files.discover()] == [True, True]
+    second[0].write_text("select 1;")
+    assert refused(files).startswith("schema/app/001_add_status.up.sql: the file has comments but no statement\n")
+    first[0].write_text("select 1;")
+    assert refused(files).startswith("schema/app/001_add_status.down.sql: the file has comments but no statement\n")
 
 
 @pytest.mark.parametrize("name", ["", "../evil", "a.b"])

@@ -189,7 +189,8 @@ def test_what_yaml_would_tear(text: str, message: str) -> None:
         ("é: b\x07\n", "a.yml:1:5: not valid YAML: the character U+0007 may not stand in a file"),
         (
             "a: 'b\n",
-            "a.yml:2:1: not valid YAML: found unexpected end of stream (while scanning a quoted scalar, line 1)",
+            "a.yml:2:1: not valid YAML: found unexpected end of stream (while scanning a quoted scalar, line 1)\n"
+            "hint: the file ends before something is closed: a bracket, a brace or a quote lacks its other half",
         ),
         ("? [a]\n: b\n", "a.yml:1:3: expected a key, found a list"),
         (

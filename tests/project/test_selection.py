@@ -67,6 +67,8 @@ def test_select(selectors: list[str], exclude: list[str], names: list[str]) -> N
         ("kind:uniqe", "nothing matches 'kind:uniqe'; did you mean 'unique'?"),
         ("tag:cor,shop", "nothing matches 'tag:cor'; did you mean 'core'?"),
         ("shop.order", "nothing matches 'shop.order'; did you mean 'shop.orders'?"),
+        ("zzz", "nothing matches 'zzz'\nhint: modules: auth, shop"),
+        ("tag:zzz", "nothing matches 'tag:zzz'\nhint: tags: core, slow"),
         (
             "kind:unique,auth",
             "nothing matches 'kind:unique,auth'\nhint: 'kind:', 'path:', 'tag:' and 'name:' select as well",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -89,8 +90,49 @@ BROKEN = [
     r"row:    id='[-0-9a-f]{36}' customer_id='-?[0-9]+' status='(open|paid)' amount='0'",
     r"wanted: what the check names is in the database",
     r"caught: no constraint on shop.orders: chk_amount",
-    r"replay: psql -f .harness/repro/shop.orders.check.chk_amount.sql",
+    r"replay: harness replay shop.orders.check.chk_amount",
 ]
+
+
+SCHEMA = "schema/shop/001_tables.up.sql"
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_in_ci_what_failed_is_listed_one_line_a_check(
+    project: Path, run: Run, monkeypatch: pytest.MonkeyPatch, workers: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    shop.change(project / SCHEMA, " constraint chk_amount check (amount > 0)", "")
+    shop.change(project / SCHEMA, "'open', 'paid'", "'open', 'paid', 'void'")
+    assert summary(run("--junitxml", "junit.xml", *workers)) == [
+        "FAILED checks/shop/orders.yml::accepted_values status - broken, caught: accepted",
+        "FAILED checks/shop/orders.yml::check chk_amount - broken, caught: accepted",
+    ]
+    failures = ElementTree.parse(project / "junit.xml").iter("failure")
+    assert [failure.get("message") for failure in failures] == ["broken, caught: accepted"] * 2
+
+
+def test_the_line_of_a_failure_has_its_place(project: Path, run: Run) -> None:
+    shop.change(project / SCHEMA, " constraint chk_amount check (amount > 0)", "")
+    result = run("-k", "chk_amount", "--tb=line")
+    assert "checks/shop/orders.yml:11: broken, caught: accepted" in result.outlines
+
+
+def test_in_ci_a_server_that_is_not_there_is_one_line_a_check(
+    project: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    (line,) = summary(run("-k", "unique", "--harness-target", "embeded"))
+    assert line == (
+        "FAILED checks/shop/customers.yml::unique customers_email_key - "
+        "no target 'embeded', which --target names; did you mean 'embedded'?"
+    )
+
+
+def summary(result: pytest.RunResult) -> list[str]:
+    """The lines between the last two rules, in the order of the alphabet: workers end in any."""
+    start = next(number for number, line in enumerate(result.outlines) if "short test summary info" in line) + 1
+    return sorted(result.outlines[start:-1])
 
 
 def test_the_script_goes_when_the_check_is_proved_again(project: Path, run: Run) -> None:

@@ -38,6 +38,7 @@ def test_a_slip_in_a_file(project: Path, run: Run, workers: tuple[str, ...]) -> 
     assert result.ret == pytest.ExitCode.INTERRUPTED if not workers else result.ret != 0
     assert said(result).startswith(headed(("checks/shop/orders.yml", SLIP)))
     assert "Traceback" not in result.stdout.str()
+    assert any(line.startswith("ERROR checks/shop/orders.yml - checks/shop") for line in result.outlines)
 
 
 def test_a_slip_elsewhere_stops_what_needs_it(project: Path, run: Run) -> None:

@@ -93,7 +93,7 @@ shop.orders
           row:    id='2' status='it''s' text='{"x" * 60}…' (61 characters)
           wanted: an index
           caught: none
-          replay: psql -f .harness/repro/shop.orders.accepted_values.status.sql
+          replay: harness replay shop.orders.accepted_values.status
   UNRELIABLE  row_security a user sees their own orders, and nobody else's  checks/shop/orders.yml:7
           reason: no scenario could be built
 

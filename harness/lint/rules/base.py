@@ -48,7 +48,8 @@ class HouseRule:
 
     A rule speaks where ``rules`` of the settings names it, or the group ``harness``. ``all``, and no word on rules,
     which is all of them to sqlfluff, do not count: who has this package installed has not asked for its taste.
-    It never speaks of a down file.
+    It never speaks of a down file. Each finding ends with the command that prints the rule's page: an editor would
+    lead to a page of sqlfluff's that is not there.
     """
 
     code: str
@@ -56,7 +57,8 @@ class HouseRule:
     ignore_names: str
     groups: tuple[str, ...] = ("all", GROUP)
     config_keywords: list[str] = ["ignore_names"]  # noqa: RUF012 - as BaseRule declares it
-    crawl_behaviour: BaseCrawler = RootOnlyCrawler()
+    # PostgreSQL says what is in a file, so that nothing hangs on what sqlfluff can read.
+    crawl_behaviour: BaseCrawler = RootOnlyCrawler(works_on_unparsable=True)
 
     def findings(self, context: RuleContext) -> Iterator[Finding]:
         """What the rule has to say about the file at whose root ``context`` stands."""
@@ -69,7 +71,7 @@ class HouseRule:
         if file is not None and file.name.endswith(".down.sql"):
             return []
         return [
-            LintResult(anchor=found.anchor, description=found.text)
+            LintResult(anchor=found.anchor, description=f"{found.text} Why: harness explain {self.code}.")
             for found in self.findings(context)
             if not self._ignores(found.subject)
         ]

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from sqlfluff.core.rules import BaseRule, RuleContext
 
-from harness.lint.rules import tree
 from harness.lint.rules.base import Finding, HouseRule
+from harness.lint.rules.tree import File
 
 
 class Rule_Harness_HS03(HouseRule, BaseRule):  # noqa: N801
@@ -40,10 +40,10 @@ class Rule_Harness_HS03(HouseRule, BaseRule):  # noqa: N801
 
     def findings(self, context: RuleContext) -> Iterator[Finding]:
         """Columns and domains of type ``json``."""
-        for column in tree.typed(context.segment):
-            if column.type_words[0] == "json":
+        for column in File(context.segment).typed():
+            if column.type == "json":
                 yield Finding(
-                    column.type,
+                    column.anchor,
                     str(column),
-                    f"{column.kind.capitalize()} {column} is {column.shown_type}: write jsonb.",
+                    f"{column.kind.capitalize()} {column} is {column.shown}: write jsonb.",
                 )

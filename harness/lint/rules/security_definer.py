@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Any
 
 from sqlfluff.core.rules import BaseRule, RuleContext
 
-from harness.lint.rules import tree
 from harness.lint.rules.base import Finding, HouseRule
-
-if TYPE_CHECKING:
-    from sqlfluff.core.parser import BaseSegment
+from harness.lint.rules.tree import File, strings
 
 
 class Rule_Harness_HS08(HouseRule, BaseRule):  # noqa: N801
@@ -51,25 +47,21 @@ class Rule_Harness_HS08(HouseRule, BaseRule):  # noqa: N801
 
     def findings(self, context: RuleContext) -> Iterator[Finding]:
         """Definer functions and procedures without ``set search_path``."""
-        for statement in context.segment.recursive_crawl("create_function_statement", "create_procedure_statement"):
-            reference, definition = statement.get_child("function_name"), statement.get_child("function_definition")
-            if reference is None or definition is None:
-                continue
-            words = [segment for segment in definition.segments if segment.is_code]
-            definer = _find(words, "SECURITY", "DEFINER")
-            if definer is not None and not _pins(words):
-                name = ".".join(tree.name(reference))
-                kind = "Procedure" if statement.is_type("create_procedure_statement") else "Function"
+        file = File(context.segment)
+        for statement, _, function in file.of_kind("create_function_stmt"):
+            options = [each.def_elem for each in function.options]
+            definer = [each for each in options if each.defname == "security" and each.arg.boolean.boolval]
+            if definer and not any(_pins(each) for each in options):
+                name = ".".join(strings(function.funcname))
+                kind = "Procedure" if function.is_procedure else "Function"
                 text = f"{kind} {name} runs with its owner's rights and its caller's search_path: "
-                yield Finding(words[definer], name, text + "add set search_path = ''.")
+                anchor = file.at(statement.base + definer[-1].location)
+                yield Finding(anchor, name, text + "add set search_path = ''.")
 
 
-def _pins(words: list[BaseSegment]) -> bool:
-    at = _find(words, "SET", "SEARCH_PATH")
+def _pins(option: Any) -> bool:
+    from postgast import pg_query_pb2 as pg
+
+    setting = option.arg.variable_set_stmt
     # `= default` is the caller's again.
-    return at is not None and [word.raw_upper for word in words[at + 3 : at + 4]] != ["DEFAULT"]
-
-
-def _find(words: list[BaseSegment], first: str, second: str) -> int | None:
-    pairs = itertools.pairwise(words)
-    return next((at for at, (a, b) in enumerate(pairs) if (a.raw_upper, b.raw_upper) == (first, second)), None)
+    return (option.defname, setting.name) == ("set", "search_path") and bool(setting.kind != pg.VAR_SET_DEFAULT)

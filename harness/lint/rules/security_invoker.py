@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Any
 
 from sqlfluff.core.rules import BaseRule, RuleContext
 
-from harness.lint.rules import tree
 from harness.lint.rules.base import Finding, HouseRule
-
-if TYPE_CHECKING:
-    from sqlfluff.core.parser import BaseSegment
+from harness.lint.rules.tree import File, is_temporary, strings, written
 
 _TRUE = {"true", "on", "yes", "1"}
 
@@ -45,18 +42,18 @@ class Rule_Harness_HS09(HouseRule, BaseRule):  # noqa: N801
 
     def findings(self, context: RuleContext) -> Iterator[Finding]:
         """Views that are not temporary and read with their owner's rights."""
-        for statement in context.segment.recursive_crawl("create_view_statement"):
-            reference = statement.get_child("table_reference")
-            if reference is None or tree.is_temporary(statement) or _is_invoker(statement):
+        file = File(context.segment)
+        for statement, _, made in file.of_kind("view_stmt"):
+            if is_temporary(made.view) or any(_is_invoker(each.def_elem) for each in made.options):
                 continue
-            view = ".".join(tree.name(reference))
+            view = ".".join(written(made.view))
             text = f"View {view} reads with its owner's rights: add with (security_invoker = true)."
-            yield Finding(reference, view, text)
+            yield Finding(file.at(statement.base + made.view.location), view, text)
 
 
-def _is_invoker(view: BaseSegment) -> bool:
-    for option in view.recursive_crawl("relation_option"):
-        name, *value = [each.raw.lower().strip("'") for each in option.raw_segments if each.is_code]
-        if name == "security_invoker":
-            return not value or value[-1] in _TRUE
-    return False
+def _is_invoker(option: Any) -> bool:
+    if option.defname != "security_invoker":
+        return False
+    value = option.arg
+    words = [value.string.sval, *strings(value.type_name.names), str(value.integer.ival)]
+    return not option.HasField("arg") or not _TRUE.isdisjoint(each.lower() for each in words)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from sqlfluff.core.rules import BaseRule, RuleContext
 
-from harness.lint.rules import tree
 from harness.lint.rules.base import Finding, HouseRule
+from harness.lint.rules.tree import File
 
-_PADDED_OR_LIMITED = {"varchar", "char", "character", "bpchar", "nchar", "national"}
+_PADDED_OR_LIMITED = {"varchar", "bpchar"}
 
 
 class Rule_Harness_HS01(HouseRule, BaseRule):  # noqa: N801
@@ -49,11 +49,11 @@ class Rule_Harness_HS01(HouseRule, BaseRule):  # noqa: N801
 
     def findings(self, context: RuleContext) -> Iterator[Finding]:
         """Columns and domains of a type that limits or pads."""
-        for column in tree.typed(context.segment):
-            if column.type_words[0] in _PADDED_OR_LIMITED:
+        for column in File(context.segment).typed():
+            if column.type in _PADDED_OR_LIMITED:
                 yield Finding(
-                    column.type,
+                    column.anchor,
                     str(column),
-                    f"{column.kind.capitalize()} {column} is {column.shown_type}: write text, "
+                    f"{column.kind.capitalize()} {column} is {column.shown}: write text, "
                     "and a named check for a limit.",
                 )

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from sqlfluff.core.rules import BaseRule, RuleContext
 
-from harness.lint.rules import tree
 from harness.lint.rules.base import Finding, HouseRule
+from harness.lint.rules.tree import File
 
 
 class Rule_Harness_HS02(HouseRule, BaseRule):  # noqa: N801
@@ -40,12 +40,11 @@ class Rule_Harness_HS02(HouseRule, BaseRule):  # noqa: N801
 
     def findings(self, context: RuleContext) -> Iterator[Finding]:
         """Columns and domains that hold a wall clock's time."""
-        for column in tree.typed(context.segment):
-            words = column.type_words
-            if words[0] == "timestamp" and "with" not in words:
+        for column in File(context.segment).typed():
+            if column.type == "timestamp":
                 yield Finding(
-                    column.type,
+                    column.anchor,
                     str(column),
-                    f"{column.kind.capitalize()} {column} is {column.shown_type}, which has no time zone: "
+                    f"{column.kind.capitalize()} {column} is {column.shown}, which has no time zone: "
                     "write timestamptz.",
                 )

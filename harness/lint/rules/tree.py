@@ -1,116 +1,236 @@
-"""What the rules ask of sqlfluff's tree. Names are compared as PostgreSQL does: lower case unless quoted."""
+"""What the rules ask of a file: PostgreSQL's grammar says what is in it, sqlfluff's tree where that stands.
+
+So a statement that sqlfluff cannot read is judged like any other. Names are compared as PostgreSQL does: lower case
+unless quoted. What a DO block makes is part of a string, and not seen.
+"""
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from harness.lint.parsed import Statement, statements
 
 if TYPE_CHECKING:
     from sqlfluff.core.parser import BaseSegment
 
-_TEMPORARY = {"TEMP", "TEMPORARY"}
+Name = tuple[str, ...]
+"""A name in its parts, as they are written."""
+
+_AFTER_A_TYPE = re.compile(
+    "CHECK|COLLATE|COMPRESSION|CONSTRAINT|DEFAULT|DEFERRABLE|GENERATED|INITIALLY|NOT|NULL|OPTIONS|PRIMARY|REFERENCES"
+    "|STORAGE|UNIQUE|USING|AS|FROM"
+)
+"""Keywords that end the type of a column."""
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of a ``create table``, or a domain: what has a name, in parts, and a type."""
+class Place:
+    """Something with a ``name`` that stands at ``anchor``; ``kind`` is the word for it in a message."""
 
     kind: str
-    name: tuple[str, ...]
+    name: Name
     anchor: BaseSegment
-    type: BaseSegment
 
     def __str__(self) -> str:
         return ".".join(self.name)
-
-    @property
-    def type_words(self) -> list[str]:
-        """``character varying(10)`` as ``["character", "varying"]``: without arguments, and without pg_catalog."""
-        words: list[str] = []
-        depth = 0
-        for segment in self.type.raw_segments:
-            depth += (segment.raw == "(") - (segment.raw == ")")
-            if segment.is_code and depth == 0 and segment.raw not in (")", ""):
-                words.append(_folded(segment.raw))
-        return words[2:] if words[:2] == ["pg_catalog", "."] else words
-
-    @property
-    def shown_type(self) -> str:
-        return " ".join(self.type.raw.split())
 
 
 @dataclass(frozen=True)
-class Table:
-    """A ``create table`` that makes more than a temporary table; ``name`` in parts, as written."""
+class Typed(Place):
+    """A column or a domain. ``type`` is PostgreSQL's own name of its type, empty if it is somebody else's.
 
-    name: tuple[str, ...]
-    anchor: BaseSegment
-    statement: BaseSegment
+    Of an array it is the type of the elements. ``shown`` is the type as it is written.
+    """
 
-    def __str__(self) -> str:
-        return ".".join(self.name)
-
-    @property
-    def elements(self) -> Iterator[list[BaseSegment]]:
-        """What stands between the commas: the parts of a column, its name first, or a constraint of the table."""
-        for bracket in self.statement.get_children("bracketed"):
-            element: list[BaseSegment] = []
-            for segment in bracket.segments:
-                if segment.is_type("comma"):
-                    yield element
-                    element = []
-                elif segment.is_type("column_definition"):  # sqlfluff 3 has none: the parts lie there openly
-                    element += [each for each in segment.segments if each.is_code]
-                elif segment.is_code and not segment.is_type("start_bracket", "end_bracket"):
-                    element.append(segment)
-            yield element
-
-    @property
-    def columns(self) -> Iterator[Column]:
-        """The columns that are written out."""
-        for element in self.elements:
-            for data_type in (part for part in element if part.is_type("data_type")):
-                yield Column("column", (*self.name, *name(element[0])), element[0], data_type)
+    type: str
+    shown: str
 
 
-def tables(root: BaseSegment) -> Iterator[Table]:
-    """The tables that a file makes, in its order. Those in a DO block are part of a string, and not seen."""
-    for statement in root.recursive_crawl("create_table_statement", "create_table_as_statement"):
-        reference = statement.get_child("table_reference")
-        if reference is not None and not is_temporary(statement):
-            yield Table(name(reference), reference, statement)
+@dataclass(frozen=True)
+class Constraint(Place):
+    """A constraint of ``owner``: a column, a table or a domain. ``kind`` is how it begins (``primary key``)."""
+
+    named: bool
 
 
-def typed(root: BaseSegment) -> Iterator[Column]:
-    """The columns of tables, and the domains: where a type decides what is stored."""
-    for table in tables(root):
-        yield from table.columns
-    for statement in root.recursive_crawl("create_domain_statement"):
-        reference, data_type = statement.get_child("object_reference"), statement.get_child("data_type")
-        if reference is not None and data_type is not None:
-            yield Column("domain", name(reference), reference, data_type)
+class File:
+    """A linted file. ``root`` is sqlfluff's tree of it."""
+
+    def __init__(self, root: BaseSegment) -> None:
+        self._segments = [segment for segment in root.raw_segments if segment.is_code]
+        self._starts: list[int] = []
+        at, code = 0, iter(self._segments)
+        following = next(code, None)
+        for segment in root.raw_segments:
+            if segment is following:
+                self._starts.append(at)
+                following = next(code, None)
+            at += len(segment.raw.encode())
+        self._statements = statements(root.raw)
+
+    def at(self, byte: int) -> BaseSegment:
+        """The word that stands at a byte of the file."""
+        return self._segments[max(bisect_right(self._starts, byte) - 1, 0)]
+
+    def of_kind(self, *kinds: str) -> Iterator[tuple[Statement, str, Any]]:
+        """The statements of these kinds, each with its kind and what the grammar says of it."""
+        for statement in self._statements:
+            kind = statement.tree.WhichOneof("node")
+            if kind in kinds:
+                yield statement, kind, getattr(statement.tree, kind)
+
+    def tables(self) -> Iterator[Place]:
+        """The tables that the file makes, in its order; not those that end with the session."""
+        for statement, relation, _ in self._made():
+            yield Place("table", written(relation), self.at(statement.base + relation.location))
+
+    def columns(self) -> Iterator[Place]:
+        """The columns that are written out, of tables that the file makes or adds to."""
+        for statement, relation, column in self._columns():
+            yield Place("column", (*written(relation), column.colname), self.at(statement.base + column.location))
+
+    def typed(self) -> Iterator[Typed]:
+        """The columns and domains that get a type: where a type decides what is stored."""
+        for statement, relation, column in self._columns():
+            if column.HasField("type_name"):
+                yield self._typed(statement, "column", (*written(relation), column.colname), column.type_name)
+        for statement, relation, command in self._commands("AT_AlterColumnType"):
+            name = (*written(relation), command.name)
+            yield self._typed(statement, "column", name, getattr(command, "def").column_def.type_name)
+        for statement, relation, node in self._made():
+            if node.DESCRIPTOR.name == "CreateTableAsStmt":
+                for label, cast in _cast(node):
+                    yield self._typed(statement, "column", (*written(relation), label), cast)
+        for statement, _, domain in self.of_kind("create_domain_stmt"):
+            yield self._typed(statement, "domain", strings(domain.domainname), domain.type_name)
+
+    def constraints(self) -> Iterator[Constraint]:
+        """The constraints of columns, tables and domains; NOT NULL and defaults are none."""
+        for statement, relation, column in self._columns():
+            for each in column.constraints:
+                yield from self._constraint(statement, (*written(relation), column.colname), each.constraint, True)
+        for statement, relation, node in self._made():
+            for each in getattr(node, "table_elts", ()):
+                if each.HasField("constraint"):
+                    yield from self._constraint(statement, written(relation), each.constraint)
+        for statement, relation, command in self._commands("AT_AddConstraint"):
+            yield from self._constraint(statement, written(relation), getattr(command, "def").constraint)
+        for statement, _, domain in self.of_kind("create_domain_stmt"):
+            for each in domain.constraints:
+                yield from self._constraint(statement, strings(domain.domainname), each.constraint)
+        for statement, _, domain in self.of_kind("alter_domain_stmt"):
+            if domain.subtype == "C":
+                constraint = getattr(domain, "def").constraint
+                yield from self._constraint(statement, strings(domain.type_name), constraint)
+
+    def _made(self) -> Iterator[tuple[Statement, Any, Any]]:
+        """The statements that make tables, each with the table's name."""
+        from postgast import pg_query_pb2 as pg
+
+        for statement, kind, node in self.of_kind("create_stmt", "create_table_as_stmt"):
+            relation = node.relation if kind == "create_stmt" else node.into.rel
+            is_table = kind == "create_stmt" or node.objtype == pg.OBJECT_TABLE
+            if is_table and not is_temporary(relation):
+                yield statement, relation, node
+
+    def _columns(self) -> Iterator[tuple[Statement, Any, Any]]:
+        for statement, relation, node in self._made():
+            for each in getattr(node, "table_elts", ()):
+                if each.HasField("column_def"):
+                    yield statement, relation, each.column_def
+        for statement, relation, command in self._commands("AT_AddColumn"):
+            yield statement, relation, getattr(command, "def").column_def
+
+    def _commands(self, subtype: str) -> Iterator[tuple[Statement, Any, Any]]:
+        """What ALTER TABLE does of one kind, to tables that are not of this session alone."""
+        from postgast import pg_query_pb2 as pg
+
+        made = [node.relation for _, _, node in self.of_kind("create_stmt")]
+        passing = {written(relation) for relation in made if is_temporary(relation)}
+        for statement, _, node in self.of_kind("alter_table_stmt"):
+            if node.objtype == pg.OBJECT_TABLE and written(node.relation) not in passing:
+                for command in (each.alter_table_cmd for each in node.cmds):
+                    if pg.AlterTableType.Name(command.subtype) == subtype:
+                        yield statement, node.relation, command
+
+    def _typed(self, statement: Statement, kind: str, name: Name, type_name: Any) -> Typed:
+        names = strings(type_name.names)
+        own = names[-1] if len(names) == 1 or names[0] == "pg_catalog" else ""
+        start = statement.base + type_name.location
+        return Typed(kind, name, self.at(start), own, self._written_type(start))
+
+    def _written_type(self, byte: int) -> str:
+        """The type that begins at a byte, as it is written."""
+        words: list[str] = []
+        depth = 0
+        for segment in self._segments[max(bisect_right(self._starts, byte) - 1, 0) :]:
+            depth += segment.raw.count("(") - segment.raw.count(")")
+            ended = depth == 0 and (segment.raw in (",", ";") or _AFTER_A_TYPE.fullmatch(segment.raw_upper) is not None)
+            if depth < 0 or (words and ended):
+                break
+            words.append(segment.raw)
+        return _spaced(words)
+
+    def _constraint(
+        self, statement: Statement, owner: Name, constraint: Any, of_column: bool = False
+    ) -> Iterator[Constraint]:
+        from postgast import pg_query_pb2 as pg
+
+        kind = _KINDS.get(pg.ConstrType.Name(constraint.contype))
+        if kind is not None:
+            kind = "references" if of_column and kind == "foreign key" else kind
+            named = bool(constraint.conname or constraint.indexname)  # of an index it takes the name
+            yield Constraint(kind, owner, self.at(statement.base + constraint.location), named)
 
 
-def name(reference: BaseSegment) -> tuple[str, ...]:
-    """The parts of a name."""
-    return tuple(_unquoted(each.raw) for each in reference.raw_segments if each.is_code and each.raw != ".")
+_KINDS = {
+    "CONSTR_PRIMARY": "primary key",
+    "CONSTR_UNIQUE": "unique",
+    "CONSTR_CHECK": "check",
+    "CONSTR_FOREIGN": "foreign key",
+    "CONSTR_EXCLUSION": "exclude",
+}
 
 
-def keywords(segment: BaseSegment) -> list[str]:
-    """The keywords directly below, in upper case."""
-    return [each.raw_upper for each in segment.get_children("keyword")]
+def written(relation: Any) -> Name:
+    """The name of a table or view, with its schema if that is written."""
+    return (relation.schemaname, relation.relname) if relation.schemaname else (relation.relname,)
 
 
-def is_temporary(statement: BaseSegment) -> bool:
-    """Whether a ``create`` makes something that ends with the session, of which the house asks nothing."""
-    return not _TEMPORARY.isdisjoint(keywords(statement))
+def strings(nodes: Any) -> Name:
+    """The parts of a name that the grammar has as a list."""
+    return tuple(node.string.sval for node in nodes)
 
 
-def _unquoted(raw: str) -> str:
-    return raw[1:-1].replace('""', '"') if raw.startswith('"') else raw.lower()
+def is_temporary(relation: Any) -> bool:
+    """Whether a table or view ends with the session: the house asks nothing of it."""
+    return bool(relation.relpersistence == "t")
 
 
-def _folded(raw: str) -> str:
-    # "char" is a type of its own, one byte of the catalogs, and not char.
-    return raw if raw == '"char"' else _unquoted(raw)
+def _cast(create: Any) -> Iterator[tuple[str, Any]]:
+    """The columns of CREATE TABLE AS whose type is written out, as that of a cast, each with its name."""
+    labels = strings(create.into.col_names)
+    for at, each in enumerate(create.query.select_stmt.target_list):
+        target = each.res_target
+        if target.val.HasField("type_cast"):
+            own = target.name or target.val.type_cast.arg.column_ref.fields
+            label = labels[at] if at < len(labels) else own if isinstance(own, str) else _last(own)
+            yield label, target.val.type_cast.type_name
+
+
+def _last(fields: Any) -> str:
+    names = strings(fields)
+    return names[-1] if names else "?column?"
+
+
+def _spaced(words: list[str]) -> str:
+    """Words with a blank between them, but none at brackets and dots."""
+    text = ""
+    for word in words:
+        tight = not text or word[0] in "()[],." or text[-1] in "([."
+        text += word if tight else f" {word}"
+    return text

@@ -1,0 +1,100 @@
+"""``harness psql`` and ``replay``: a database of the project, opened in psql; and a fault, shown there again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.common import load_project, open_target, target_option
+from harness.errors import Place, ProjectError, TargetError, did_you_mean
+
+if TYPE_CHECKING:
+    from harness.declarations import Check
+    from harness.project.model import Project
+
+
+@click.command()
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGUMENT...]")
+@click.option("--scratch", is_flag=True, help="A copy with migrations and fixtures, dropped at the end.")
+@target_option
+def psql(arguments: tuple[str, ...], scratch: bool, target: str | None) -> int:
+    """Open the target's database in psql.
+
+    What stands behind -- goes to psql: harness psql -- -c 'select 1'. The exit code is that of psql.
+    """
+    from harness.database import client
+    from harness.database.scratch import workspace
+    from harness.database.targets import has_database
+
+    project = load_project()
+    client.psql()  # before a server starts
+    with open_target(project, target) as server:
+        if scratch:
+            with workspace(server, project, project.modules) as space:
+                return client.run(server, space.clone(), arguments)
+        name = server.default_database
+        if server.own and not has_database(server, name):
+            raise TargetError(
+                f"there is no database {name} yet",
+                hint="harness apply makes it; harness psql --scratch opens a copy that is dropped at the end",
+            )
+        return client.run(server, name, arguments)
+
+
+@click.command()
+@click.argument("check")
+@target_option
+def replay(check: str, target: str | None) -> int:
+    """Show the saved failure of a check again, in a scratch database.
+
+    CHECK is its name, as the run has said it. psql shows each statement of the script .harness/repro/CHECK.sql, and
+    what comes of it.
+    """
+    from harness import declarations
+    from harness.database import client
+    from harness.database.scratch import workspace
+    from harness.kinds import KINDS
+
+    project = load_project()
+    found = _named(declarations.read(project, KINDS), check)
+    script = _script(project, found)
+    client.psql()  # before a server starts
+    with (
+        open_target(project, target) as server,
+        workspace(server, project, project.with_dependencies([found.module])) as space,
+    ):
+        return client.run(server, space.clone(), ["--no-psqlrc", "--echo-all", f"--file={script}"])
+
+
+def _named(checks: Sequence[Check], name: str) -> Check:
+    for check in checks:
+        if check.name == name:
+            return check
+    known = [check.name for check in checks]
+    raise ProjectError(
+        f"no check {name!r}{did_you_mean(name, known)}",
+        hint="name it as the run did; see what fails: harness test",
+    )
+
+
+def _script(project: Project, check: Check) -> Path:
+    """The script of a check, if psql can play it."""
+    from harness.proving.reproduction import by_hand
+    from harness.reports import scripts
+
+    script = scripts.of(project.root, check.name)
+    if script is None:
+        raise ProjectError(
+            f"no failure of {check.name} is saved, or none that psql can show",
+            hint=f"look whether it fails: harness test --select {check.name}",
+        )
+    if by_hand(script.read_text(encoding="utf-8")):
+        raise ProjectError(
+            "this takes two sessions, so it is followed by hand",
+            place=Place(script.relative_to(project.root)),
+            hint="open psql twice on a database that can be thrown away, and type what stands in the file",
+        )
+    return script

@@ -1,0 +1,112 @@
+"""``harness seed``: the fixtures, or rows that are generated."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.common import (
+    ask,
+    chosen,
+    described,
+    load_project,
+    open_database,
+    say_waiting,
+    table,
+    target_option,
+    yes_option,
+)
+from harness.reports.words import counted
+
+if TYPE_CHECKING:
+    from harness.database.connection import Connection
+    from harness.generation.bulk import Filled
+    from harness.project.model import Module, Project
+
+
+@click.command()
+@click.option("--rows", type=click.IntRange(min=1), metavar="N", help="Fill every table with N generated rows instead.")
+@click.option(
+    "--select",
+    metavar="MODULE",
+    multiple=True,
+    help="Only these modules and what they depend on; with --rows also schemas and tables.",
+)
+@target_option
+@yes_option
+def seed(target: str | None, yes: bool, select: tuple[str, ...], rows: int | None) -> int:
+    """Load the fixtures; loading them twice leaves the same rows.
+
+    With --rows every table gets N generated rows more, which keep all rules, beside what stands in it. Exits with 1
+    where a table stays empty.
+    """
+    project = load_project()
+    with open_database(project, target, create=False) as (server, connection):
+        click.echo(described(server, connection))
+        ask("seed", server, connection, yes=yes)
+        if rows is not None:
+            return _generate(project, connection, rows, select)
+        load(project, connection, chosen(project, select))
+    return 0
+
+
+def load(project: Project, connection: Connection, modules: Sequence[Module]) -> None:
+    """Loads the fixtures of modules and says what became of each file."""
+    from harness.database import seeds
+    from harness.project.migrations import relative
+
+    loaded = seeds.load(connection, modules, root=project.root)
+    rows = [
+        (str(relative(each.seed.path, project.root)), counted(each.rows, "row"), _changed(each.changed))
+        for each in loaded
+    ]
+    for line in table(rows):
+        click.echo(f"  {line}")
+    total = f"{counted(len(loaded), 'file')}, {counted(sum(each.rows for each in loaded), 'row')}"
+    click.echo(total if loaded else "nothing to do")
+
+
+def _generate(project: Project, connection: Connection, rows: int, select: tuple[str, ...]) -> int:
+    from harness import declarations
+    from harness.catalog import read
+    from harness.database import ledger
+    from harness.generation.bulk import Site, sizes
+    from harness.generation.bulk import load as fill
+    from harness.kinds import KINDS
+    from harness.probes.statement import identifier
+    from harness.proving import draws
+    from harness.proving.prover import pools
+
+    draws.settle()
+    checks = declarations.read(project, KINDS)
+    started, empty, written, done = time.perf_counter(), 0, 0, 0
+    with ledger.lock(connection, say_waiting):
+        if project.search_path:
+            # Triggers find what they name without a schema as they do for the application.
+            path = ", ".join(map(identifier, project.search_path))
+            connection.execute(f"set search_path = {path}".encode())
+        catalog = read(connection, project.ledger_schema)
+        site = Site(connection, catalog, pools(connection, catalog, checks))
+        wanted = sizes(site, rows, select)
+        for each in fill(site, [site.tables[name] for name in wanted], lambda table: wanted[table.name]):
+            click.echo(f"  {each.table}  {counted(each.rows, 'row')}{_why_not_all(each)}")
+            done, written, empty = done + 1, written + each.rows, empty + (not each.rows and not each.before)
+    seconds = time.perf_counter() - started
+    click.echo(f"{counted(done, 'table')}, {counted(written, 'row')} in {seconds:.1f} s" if done else "no tables")
+    if empty:
+        click.echo(f"{counted(empty, 'table')} left empty")
+    return int(bool(empty))
+
+
+def _why_not_all(filled: Filled) -> str:
+    if filled.rows >= filled.wanted:
+        return ""
+    before = f", {counted(filled.before, 'row')} there before" if filled.before and not filled.rows else ""
+    return f" of {filled.wanted:,}{before}: {filled.reason}"
+
+
+def _changed(rows: int) -> str:
+    return f"{rows:,} written" if rows else "unchanged"

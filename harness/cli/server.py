@@ -1,0 +1,72 @@
+"""``harness server``: the tool's own server, kept up for other programs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.common import CLEAN, FINDINGS, load_project, private_target, target_option
+
+if TYPE_CHECKING:
+    from harness.database.binaries import Binaries
+
+
+@click.group()
+def server() -> None:
+    """Keep the tool's own server up, for psql, other programs and an application.
+
+    Without this it runs as long as a run does. Runs use it meanwhile, and leave it up.
+    """
+
+
+@server.command()
+@target_option
+def start(target: str | None) -> int:
+    """Start the server, and print the connection string of the project's database.
+
+    It takes connections from this machine, with the password in the connection string. It stops by itself when nobody
+    has been connected for an hour.
+    """
+    from harness.database import resident
+
+    binaries, base, database = _private(target)
+    click.echo(resident.start(binaries, base, database))
+    return CLEAN
+
+
+@server.command()
+@target_option
+def stop(target: str | None) -> int:
+    """Stop the server; a run that uses it goes on, and stops it when it ends."""
+    from harness.database import resident, site
+
+    binaries, base, _ = _private(target)
+    stopped = resident.stop(site.locate(binaries, base))
+    click.echo("stopped" if stopped else "not up")
+    return CLEAN
+
+
+@server.command()
+@target_option
+def status(target: str | None) -> int:
+    """Print the connection string if the server is kept up; else exit with 1."""
+    from harness.database import resident, site
+
+    binaries, base, database = _private(target)
+    place = site.locate(binaries, base)
+    login = resident.Login.of(place) if resident.process(place) else None
+    click.echo(login.dsn(database) if login else "not up; start it: harness server start")
+    return CLEAN if login else FINDINGS
+
+
+def _private(flag: str | None) -> tuple[Binaries, Path, str]:
+    """Programs, data directory and database of the project's private server."""
+    from harness.database import targets
+
+    project = load_project()
+    target = private_target(project, flag, "server", "use that as it is, or say --target embedded")
+    base = targets.data_directory(project.root, os.environ)
+    return targets.programs(target), base, targets.database_name(project.name)
