@@ -25,6 +25,7 @@ from harness.cli.common import (
 )
 from harness.errors import Place, ProjectError
 from harness.reports.words import counted
+from harness.scaffold import for_the_root
 
 if TYPE_CHECKING:
     from harness.adopt.filling import Filled
@@ -239,6 +240,8 @@ def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Fille
     if filled.search_path:
         click.echo(f"functions name things without a schema: search_path is {', '.join(filled.search_path)}")
     _list_unfilled(filled)
+    for line in for_the_root(Path.cwd()):
+        click.echo(line)
     click.echo(f"wrote {counted(len(paths), 'file')}; now prove them: harness test --baseline baseline.json")
 
 

@@ -31,6 +31,8 @@ def init(directory: Path) -> int:
     click.echo("\nNow prove it:\n")
     for command in scaffold.next_steps(directory):
         click.echo(f"  {command}")
+    for line in scaffold.for_the_root(directory):
+        click.echo(line)
     return 0
 
 

@@ -16,6 +16,7 @@ from harness import files
 from harness.errors import Place, ProjectError
 
 _NAME = "{{name}}"
+_SETTINGS = ".sqlfluff"
 
 
 def write(directory: Path) -> list[Path]:
@@ -42,6 +43,21 @@ def next_steps(directory: Path) -> list[str]:
     """The commands to go on with."""
     there = [] if directory.resolve() == Path.cwd() else [f"cd {shlex.quote(str(directory))}"]
     return [*there, "harness test"]
+
+
+def for_the_root(directory: Path) -> list[str]:
+    """What to put where the repository of a project begins, if that is above it; for editors are opened there.
+
+    sqlfluff reads settings from where it runs down to the file, but takes the templater from where it runs alone.
+    """
+    directory = directory.resolve()
+    root = next((above for above in directory.parents if (above / ".git").exists()), None)
+    if root is None or (directory / ".git").exists() or (root / _SETTINGS).exists():
+        return []
+    return [
+        f"The repository begins in {root}. For editors that are opened there, write {root / _SETTINGS}:",
+        *("", "  [sqlfluff]", "  dialect = postgres", "  templater = raw"),
+    ]
 
 
 def _project_name(directory: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from importlib import metadata
@@ -158,6 +159,9 @@ def test_editors_find_the_schemas(demo: Cli) -> None:
             ".harness/schemas/project.json": "project.yml",
             ".harness/schemas/checks.json": ["checks/**/*.yml", "checks/**/*.yaml"],
         }
+        assert settings["sqlfluff.executablePath"] == "${workspaceFolder}/.venv/bin/sqlfluff"
+        assert settings["sqlfluff.workingDirectory"] == "${workspaceFolder}"
+        assert json.loads((root / ".vscode/extensions.json").read_text())["recommendations"]
     directory = demo.root / ".harness/schemas"
     assert {path.name: path.read_text() for path in directory.iterdir()} == {
         f"{name}.json": demo.run("schema", name).stdout for name in ("project", "checks")
@@ -165,6 +169,37 @@ def test_editors_find_the_schemas(demo: Cli) -> None:
     (directory / "checks.json").write_text("{}")
     demo.run("test", "--select", "nothing")
     assert json.loads((directory / "checks.json").read_text()) != {}
+
+
+JINJA = "alter table shop.orders add column note json; -- {% if false %}\n-- {% endif %}\n"
+
+
+def as_an_editor(directory: Path, file: Path) -> tuple[set[str], str]:
+    """What VS Code's extension shows of a file, and what it pops up."""
+    sqlfluff = Path(sys.executable).with_name("sqlfluff")
+    arguments = ["lint", "--format", "json", "--stdin-filename", os.path.relpath(file, directory), "-"]
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(
+        [sqlfluff, *arguments], cwd=directory, env=environment, input=JINJA, capture_output=True, text=True, check=False
+    )
+    return {found["code"] for found in json.loads(done.stdout)[0]["violations"]}, done.stderr
+
+
+def test_editors_run_sqlfluff_from_the_project_and_from_above(demo: Cli, tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    root = tmp_path / "below" / "shop"
+    done = Cli(tmp_path, "shop", demo.environment).run("init", str(root))
+    said = done.stdout[done.stdout.index("The repository begins") :].splitlines()
+    assert said[0] == (
+        f"The repository begins in {tmp_path}. For editors that are opened there, write {tmp_path / '.sqlfluff'}:"
+    )
+    file = root / "schema/shop/002_note.up.sql"
+    assert as_an_editor(root, file) == ({"Harness_HS03", "Harness_HS06"}, "")
+    assert as_an_editor(tmp_path, file)[1] != ""
+    (tmp_path / ".sqlfluff").write_text("\n".join(line.strip() for line in said[1:]))
+    assert as_an_editor(tmp_path, file) == ({"Harness_HS03", "Harness_HS06"}, "")
+    again = Cli(tmp_path, "shop", demo.environment).run("init", str(tmp_path / "other"))
+    assert "The repository begins" not in again.stdout
 
 
 def test_lint(cli: Cli) -> None:
