@@ -82,8 +82,12 @@ SLOW = (
     "locked/races: does not wait",
     "exclude/overlaps: one day left out",
     "exclude/overlaps: a part for the whole",
+    "exclude/races: the constraint beside a trigger that does not wait",
+    "locked/races: in other isolation levels",
+    "query/races: a lock that comes too late",
+    "row security/children: authors that are forgotten",
 )
-"""Cases that take more than three seconds, and have others beside them that show nearly the same."""
+"""Cases that take more than two seconds, and have others beside them that show nearly the same."""
 
 
 def _marked(case: Case) -> Any:

@@ -71,12 +71,14 @@ def test_what_make_is_called_for_is_there() -> None:
     assert "$(MAKE) oldest" in nightly  # as the workflow says
 
 
+@pytest.mark.nightly
 def test_the_server_that_is_installed_is_the_one_that_is_first_on_the_path(environment: dict[str, str]) -> None:
     (line,) = [line for line in lines(jobs(TESTS)["test"], python="3.11", postgresql=14) if "GITHUB_PATH" in line]
     assert execute(line, ROOT, environment).returncode == 0
     assert Path(environment["GITHUB_PATH"]).read_text() == "/usr/lib/postgresql/14/bin\n"
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("job", ["lint", "test"])
 def test_what_a_cell_runs(job: str, environment: dict[str, str]) -> None:
     """Its tests are collected, and not run within a test."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -413,12 +412,3 @@ def test_an_undeclared_rule_is_shown_and_counted(adopted: Cli) -> None:
     assert answer.returncode == 1
     assert "shop.orders   91.7 %  11/12\n  undeclared: index orders_status\n" in answer.stdout
     assert adopted.run("coverage", "--fail-under", "90").returncode == 0
-
-
-def test_the_systems_of_this_repository_are_covered(systems: Cli) -> None:
-    answer = systems.run("coverage")
-    assert answer.returncode == 0, answer.stdout
-    before = {path: path.read_bytes() for path in (systems.root / "checks").rglob("*.yml")}
-    assert systems.run("adopt", "--update").stdout.startswith("0 changes")
-    assert {path: path.read_bytes() for path in (systems.root / "checks").rglob("*.yml")} == before
-    assert Path(systems.root / "checks/.adopted.json").exists()

@@ -68,6 +68,7 @@ def test_github(demo: Cli) -> None:
     ]
 
 
+@pytest.mark.nightly
 def test_github_in_shards(demo: Cli) -> None:
     workflow = jobs(CI / "github-shards.yml")
     measured = ran(demo, lines(workflow["measure"]))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from psycopg import sql
 
@@ -10,6 +13,7 @@ from harness.database import keeper, scratch
 from harness.database.connection import Server
 from harness.project.load import load
 from tests.cli.conftest import ROOT, Cli
+from tests.cli.test_workers import run as proved
 from tests.schema.test_platform import HOSTED, HOSTED_JWT
 from tests.schema.test_platform import ROLES as BROUGHT
 
@@ -132,3 +136,29 @@ def test_a_dependency_that_was_not_declared_is_found(cli: Cli) -> None:
     assert alone.stderr.splitlines()[-1] == hint
     cli.replace("project.yml", "  side: {}\n", "  side: {depends_on: [app]}\n")
     assert cli.run("test", "--seed", "1", "--select", "side").returncode == 0
+
+
+def test_the_systems_of_this_repository_are_covered(systems: Cli) -> None:
+    answer = systems.run("coverage")
+    assert answer.returncode == 0, answer.stdout
+    before = {path: path.read_bytes() for path in (systems.root / "checks").rglob("*.yml")}
+    assert systems.run("adopt", "--update").stdout.startswith("0 changes")
+    assert {path: path.read_bytes() for path in (systems.root / "checks").rglob("*.yml")} == before
+    assert Path(systems.root / "checks/.adopted.json").exists()
+
+
+def test_the_outcomes_are_the_same_whatever_the_number(systems: Cli) -> None:
+    # A rule that is gone, so that there is something to shrink.
+    file = next(path for path in (systems.root / "schema/intents").glob("*.up.sql") if "count" in path.read_text())
+    text = file.read_text()
+    lacking = re.sub(r",\s+constraint chk_execution_count_positive check \([^)]*\)", "", text)
+    assert lacking != text
+    file.write_text(lacking)
+    arguments = ("--select", "intents", "--exclude", "kind:rollback", "--exclude", "kind:index")
+    alone = proved(systems, *arguments, "--workers", "1")
+    assert {check["status"] for check in alone} == {"proved", "present", "broken"}
+    assert proved(systems, *arguments, "--workers", "3") == alone
+    parts = [proved(systems, *arguments, "--shard", f"{number}/3", "--workers", "1") for number in (1, 2, 3)]
+    assert all(parts)
+    order = [check["name"] for check in alone]
+    assert sorted((check for part in parts for check in part), key=lambda check: order.index(check["name"])) == alone

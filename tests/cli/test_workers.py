@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import time
@@ -81,23 +80,6 @@ def at_work(cli: Cli, server: Server, count: int) -> Callable[[], bool]:
         return len(rows) >= count
 
     return found
-
-
-def test_the_outcomes_are_the_same_whatever_the_number(systems: Cli) -> None:
-    # A rule that is gone, so that there is something to shrink.
-    file = next(path for path in (systems.root / "schema/intents").glob("*.up.sql") if "count" in path.read_text())
-    text = file.read_text()
-    lacking = re.sub(r",\s+constraint chk_execution_count_positive check \([^)]*\)", "", text)
-    assert lacking != text
-    file.write_text(lacking)
-    arguments = ("--select", "intents", "--exclude", "kind:rollback", "--exclude", "kind:index")
-    alone = run(systems, *arguments, "--workers", "1")
-    assert {check["status"] for check in alone} == {"proved", "present", "broken"}
-    assert run(systems, *arguments, "--workers", "3") == alone
-    parts = [run(systems, *arguments, "--shard", f"{number}/3", "--workers", "1") for number in (1, 2, 3)]
-    assert all(parts)
-    order = [check["name"] for check in alone]
-    assert sorted((check for part in parts for check in part), key=lambda check: order.index(check["name"])) == alone
 
 
 def test_tables_are_told_when_their_last_check_is_in(cli: Cli, server: Server) -> None:
