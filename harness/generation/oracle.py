@@ -71,6 +71,7 @@ _ONE_BY_ONE = """\
 create function pg_temp.harness_answers(harness_documents jsonb) returns setof text[] language plpgsql as {}"""
 
 _ROWS = """
+#variable_conflict use_column -- a column may be called `found`, as a variable of every function is
 declare
     harness_row jsonb;
     harness_answer boolean;

@@ -134,3 +134,15 @@ def test_functions_are_found_where_the_connection_looks_for_them(database: tuple
         assert oracle.sources("t", [(None, "third")]) == []
         connection.execute("set search_path = public, s")
         assert len(oracle.sources("t", [(None, "third")])) == 1
+
+
+def test_columns_that_are_called_as_plpgsql_calls_its_variables(database: tuple[Server, str]) -> None:
+    """Rows of which one fails are asked for one by one, within a function."""
+    server, name = database
+    with server.connect(name) as connection:
+        connection.execute("create schema t; create table t.x (found integer, harness_answer boolean)")
+        rows = [("0", "t"), ("2", "t"), ("-2", "f")]
+        answers = Oracle(connection).answers(
+            read(connection).table(X), ("found", "harness_answer"), rows, ["10 / found > 0", "harness_answer"]
+        )
+    assert answers == [(Answer.ERROR, Answer.TRUE), (Answer.TRUE, Answer.TRUE), (Answer.FALSE, Answer.FALSE)]
