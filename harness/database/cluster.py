@@ -19,7 +19,7 @@ from pathlib import Path
 from harness.database.binaries import Binaries
 from harness.database.connection import Server
 from harness.database.postmaster import listening, running, start
-from harness.database.site import Place, locate
+from harness.database.site import Place, locate, take
 from harness.errors import TargetError
 
 
@@ -69,19 +69,11 @@ def _starting(place: Place) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _alone(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def _join(place: Place, port: Callable[[Place], int] | None) -> _User:
     with _starting(place):
         descriptor = place.account.open_file(place.home / "users.lock", os.O_RDWR)
         try:
-            alone = _alone(descriptor)
+            alone = take(descriptor)
             killed = place.pid_file.exists()
             server = running(place, alone)
             if server is not None and port is not None and listening(place) is None:
@@ -91,7 +83,7 @@ def _join(place: Place, port: Callable[[Place], int] | None) -> _User:
             fcntl.flock(descriptor, fcntl.LOCK_SH)
         except BaseException:
             try:
-                if _alone(descriptor):
+                if take(descriptor):
                     place.stop("immediate")
             finally:
                 os.close(descriptor)
@@ -111,7 +103,7 @@ def _end(place: Place, alone: bool) -> None:
 
 def _leave(place: Place, users: _User) -> None:
     with _starting(place):
-        if _alone(users.descriptor):
+        if take(users.descriptor):
             place.end()
             socket_directory = Path(users.server.conninfo["host"])
             if socket_directory != place.home:

@@ -28,7 +28,7 @@ from harness.database.binaries import Binaries
 from harness.database.cluster import cluster
 from harness.database.connection import Server
 from harness.database.postmaster import LOCALHOST, listening
-from harness.database.site import Place, locate
+from harness.database.site import Place, locate, take
 from harness.database.targets import make_database
 from harness.errors import TargetError
 
@@ -98,7 +98,7 @@ def process(place: Place) -> int | None:
     """The process that keeps the server up; 0 if it is just beginning or ending, None if there is none."""
     descriptor = place.account.open_file(place.home / LOCK, os.O_RDWR)
     try:
-        if _alone(descriptor):
+        if take(descriptor):
             os.ftruncate(descriptor, 0)  # of one that was killed
             return None
         return int(os.pread(descriptor, 20, 0) or 0)
@@ -182,19 +182,11 @@ def _end(number: int, frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
-def _alone(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 @contextmanager
 def _holding(place: Place) -> Iterator[int]:
     descriptor = place.account.open_file(place.home / LOCK, os.O_RDWR)
     try:
-        while not _alone(descriptor):
+        while not take(descriptor):
             if os.pread(descriptor, 20, 0):
                 raise SystemExit(0)  # another does it already
             time.sleep(0.02)  # it begins, or ends, or somebody looks

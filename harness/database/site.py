@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import stat
@@ -83,6 +84,15 @@ def locate(binaries: Binaries, base: Path) -> Place:
     account.ensure_directory(home)
     verify_private(home, account)
     return Place(binaries.usable_by(account), account, home)
+
+
+def take(descriptor: int) -> bool:
+    """Takes the lock of an open file for this process alone; says whether nobody else holds it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def verify_private(directory: Path, account: Account) -> None:
