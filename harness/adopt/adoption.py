@@ -44,7 +44,8 @@ def platform(space: Workspace, project: Project) -> frozenset[TableName]:
 def written(survey: Survey, name: str, origin: Origin, target: str) -> dict[Path, str]:
     """All files of the project, by their paths below its directory."""
     names = [table.name for table in survey.tables]
-    files = {CHECKS / path: page.render(survey.sheets[table]) for table, path in places.paths(names).items()}
+    paths = {table: CHECKS / path for table, path in places.paths(names).items()}
+    files = {path: page.render(survey.sheets[table], path) for table, path in paths.items()}
     files[CHECKS / record.FILE] = record.dumps(survey.sheets.values())
     modules = list(places.modules(names).values())
     return {Path("project.yml"): project_file.render(name, modules, origin, target), **files}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from harness.describe import yaml
 from harness.describe.sheet import Entry, Sheet, table_name
+from harness.project.json_schema import modeline
 
 GROUPS = (
     ("primary_key", "unique"),
@@ -19,8 +21,13 @@ GROUPS = (
 )
 
 
-def render(sheet: Sheet) -> str:
-    """The file: what the table is, its columns, then the rules about more than one of them."""
+def render(sheet: Sheet, path: Path) -> str:
+    """The whole file, for its place below the project's root."""
+    return f"{modeline(path, 'checks')}\n{document(sheet)}"
+
+
+def document(sheet: Sheet) -> str:
+    """What the table is, its columns, then the rules about more than one of them."""
     lines = yaml.entry("table", table_name(sheet.table))
     if sheet.description:
         lines += yaml.entry("description", sheet.description)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.describe import yaml
+from harness.project.json_schema import modeline
+from harness.project.load import FILE
 
 HEAD = "# The project's one settings file: every path starts here."
 MODULES = """\
@@ -40,7 +43,7 @@ class Origin:
 
 def render(name: str, modules: Sequence[str], origin: Origin, target: str) -> str:
     """The file, for modules that bear these names."""
-    lines = [HEAD, *yaml.entry("name", name), "", *MODULES.split("\n"), "modules:"]
+    lines = [modeline(Path(FILE), "project"), HEAD, *yaml.entry("name", name), "", *MODULES.split("\n"), "modules:"]
     lines += [f"  {yaml.scalar(module, key=True)}: {{}}" for module in modules]
     if origin.base:
         lines += ["", *BASE.split("\n"), *yaml.entry("base", list(origin.base))]

@@ -18,6 +18,7 @@ from harness.adopt.update import Update
 from harness.declarations import Check
 from harness.describe.sheet import Entry, Sheet, table_name
 from harness.kinds import KINDS
+from harness.project.json_schema import modeline
 from harness.project.load import FILE
 from harness.project.model import Project, TableName
 
@@ -131,7 +132,7 @@ def _add(found: Refreshed, project: Project, survey: Survey, table: TableName) -
     if (project.root / shown).exists():
         found.left.append(f"{shown}: is there, and describes another table than {table}")
         return
-    found.files[shown] = page.render(survey.sheets[table])
+    found.files[shown] = page.render(survey.sheets[table], shown)
     found.done.append(f"{shown}: new")
 
 
@@ -145,7 +146,8 @@ def _gone(found: Refreshed, project: Project, name: str, was: Page, files: Mappi
     sheet.checks.extend((part, dict(entry)) for part, entry in was.checks.items())
     sheet.known.update(was.known)
     shown = path.relative_to(project.root)
-    if path.read_text(encoding="utf-8") == page.render(sheet):
+    # Older files lack the first line, by which editors find the schema.
+    if path.read_text(encoding="utf-8").removeprefix(f"{modeline(shown, 'checks')}\n") == page.document(sheet):
         found.files[shown] = None
         found.done.append(f"{shown}: removed, the table is gone")
     else:

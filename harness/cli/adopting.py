@@ -172,6 +172,7 @@ def _adopt(
 ) -> int:
     from harness.adopt.adoption import described, taught, written
     from harness.adopt.origin import bare
+    from harness.cli import editor
     from harness.database.targets import BUILT_IN
 
     home = target if target in BUILT_IN else "embedded"  # a connection string may hold a password
@@ -196,6 +197,7 @@ def _adopt(
         for path in made:
             files.remove(path, root)
         raise
+    editor.refresh(root)
     _report(server, survey, sorted({*pages, *texts}), filled)
     return COULD_NOT_RUN if _list_lost({**filled.lost, **survey.lost}) else CLEAN
 

@@ -9,7 +9,14 @@ from pathlib import Path
 
 from harness import files
 
-DIRECTORY = Path(".harness", "schemas")
+IGNORE = """\
+# Everything here is made anew, but for the schemas: project.yml and the check files begin with the path of theirs, and
+# an editor wants them in a fresh clone.
+*
+!.gitignore
+!schemas/
+!schemas/*.json
+"""
 
 
 def text(name: str) -> str:
@@ -27,11 +34,13 @@ def text(name: str) -> str:
 
 
 def refresh(root: Path) -> None:
-    """Writes the schemas that are missing or of another version.
+    """Writes the schemas that are missing or of another version, and what git is to leave alone beside them.
 
     The kinds import Hypothesis, which takes its time: a verb that does without them leaves the file of the checks
     alone unless it is missing.
     """
+    from harness.project.json_schema import DIRECTORY
+
     directory = root / DIRECTORY
     names = ["project"]
     if "harness.kinds" in sys.modules or not (directory / "checks.json").exists():
@@ -40,3 +49,5 @@ def refresh(root: Path) -> None:
     with suppress(OSError):
         for name in names:
             files.refresh(directory / f"{name}.json", text(name))
+        if not (directory.parent / ".gitignore").exists():
+            files.write(directory.parent / ".gitignore", IGNORE)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path, PurePath
 from typing import Any
 
 from harness.project import keys
@@ -12,12 +14,21 @@ from harness.project.settings import Settings
 
 Schema = dict[str, Any]
 
+DIRECTORY = Path(".harness", "schemas")
+"""Where a project keeps them, below its root."""
+
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _COMMON: Schema = {
     "name": {**keys.text.schema(), "description": "the name of the check, instead of the derived one"},
     "description": {**keys.text.schema(), "description": "what is meant, for people"},
     "tags": {**keys.texts.schema(), "description": "words to select checks by: --select tag:…"},
 }
+
+
+def modeline(file: Path, schema: str) -> str:
+    """The comment by which editors find the schema of a file; ``file`` is relative to the project's root."""
+    path = PurePath(os.path.relpath(DIRECTORY / f"{schema}.json", file.parent))
+    return f"# yaml-language-server: $schema={path.as_posix()}"
 
 
 def project_schema() -> Schema:

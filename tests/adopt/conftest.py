@@ -30,7 +30,7 @@ def adopt(database: tuple[Server, str]) -> Adopt:
 
 
 def pages(found: Survey) -> dict[str, str]:
-    return {str(table): page.render(sheet) for table, sheet in found.sheets.items()}
+    return {str(table): page.document(sheet) for table, sheet in found.sheets.items()}
 
 
 def checks(text: str) -> list[Check]:

@@ -347,7 +347,7 @@ def test_any_name_comes_back(database: tuple[Server, str], table: str, columns: 
         from harness.adopt.survey import survey
 
         found = survey(connection)
-        text = page.render(found.sheets[TableName("public", table)])
+        text = page.document(found.sheets[TableName("public", table)])
         declared = list(read_text(text, Path("x.yml"), "public", KINDS))
         covered = coverage(found.catalog, declared)
     assert covered.tables[0].undeclared == ()
@@ -357,7 +357,7 @@ def test_any_name_comes_back(database: tuple[Server, str], table: str, columns: 
 
 
 def test_a_table_without_columns() -> None:
-    assert page.render(Sheet(TableName("t", "empty"), None)) == "table: t.empty\ncolumns: {}\n"
+    assert page.document(Sheet(TableName("t", "empty"), None)) == "table: t.empty\ncolumns: {}\n"
 
 
 def test_rules_that_say_the_same(database: tuple[Server, str]) -> None:
@@ -373,7 +373,7 @@ def test_rules_that_say_the_same(database: tuple[Server, str]) -> None:
             " constraint longer check (length(slug) > 0), constraint long check (length(slug) > 0) not valid)"
         )
         found = survey(connection)
-    text = page.render(found.sheets[TableName("public", "pages")])
+    text = page.document(found.sheets[TableName("public", "pages")])
     assert text == PAGES
     names = [check.name for check in read_text(text, Path("x.yml"), "public", KINDS)]
     assert len({*names}) == len(names)

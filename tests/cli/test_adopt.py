@@ -44,6 +44,10 @@ def test_a_file_becomes_a_project_that_is_proved(adopted: Cli) -> None:
     files = sorted(str(path.relative_to(adopted.root)) for path in adopted.root.glob("checks/**/*.yml"))
     assert files == ["checks/shop/customers.yml", "checks/shop/orders.yml"]
     assert "migrations:\n  path: schema.sql\n" in (adopted.root / "project.yml").read_text()
+    for file, above in [("project.yml", ""), *((file, "../../") for file in files)]:
+        schema = f"{above}.harness/schemas/{'checks' if above else 'project'}.json"
+        assert (adopted.root / file).read_text().startswith(f"# yaml-language-server: $schema={schema}\n")
+        assert (adopted.root / file).parent.joinpath(schema).exists()
     tested = adopted.run("test", "--profile", "dev", "--seed", "0")
     assert tested.returncode == 0, tested.stdout
     assert "0 broken, 0 unreliable" in tested.stdout

@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 import yaml
 
+from harness.cli import editor
 from harness.cli.verbs import harness
 from harness.database.connection import Server
 from tests.cli.conftest import Cli, scratch_databases
@@ -77,7 +78,7 @@ def test_init_is_green_and_red_by_name_when_its_rule_is_removed(demo: Cli) -> No
     red = demo.run("test", "--select", "kind:check", "--seed", "1")
     assert red.returncode == 1
     broken = [line.split() for line in red.stdout.splitlines() if line.startswith("  BROKEN")]
-    assert broken == [["BROKEN", "check", "orders_total_not_negative", "checks/shop/orders.yml:19"]]
+    assert broken == [["BROKEN", "check", "orders_total_not_negative", "checks/shop/orders.yml:20"]]
 
 
 def test_what_init_writes_is_clean_and_applies(demo: Cli) -> None:
@@ -169,6 +170,49 @@ def test_editors_find_the_schemas(demo: Cli) -> None:
     (directory / "checks.json").write_text("{}")
     demo.run("test", "--select", "nothing")
     assert json.loads((directory / "checks.json").read_text()) != {}
+
+
+def clone(root: Path, into: Path) -> Path:
+    """The repository as the next person gets it: what git leaves out is not there."""
+    who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
+    for command in (["init", "-q"], ["add", "--all"], [*who, "commit", "-qm", "Begin"], ["clone", "-q", ".", into]):
+        subprocess.run(["git", *command], cwd=root, check=True)
+    return into
+
+
+def schemas_found(root: Path) -> dict[str, object]:
+    """The schema of each YAML file of a project, as an editor finds it by the file's first line."""
+    found: dict[str, object] = {}
+    for file in (root / "project.yml", *(root / "checks").rglob("*.yml")):
+        first = file.read_text().splitlines()[0]
+        before, _, path = first.partition("$schema=")
+        assert before == "# yaml-language-server: ", file
+        found[str(file.relative_to(root))] = json.loads((file.parent / path).read_text())
+    return found
+
+
+def test_a_fresh_clone_has_the_schemas_that_its_files_name(demo: Cli, tmp_path: Path) -> None:
+    demo.run("test", "--select", "kind:comment")
+    there = clone(demo.root, tmp_path / "clone")
+    found = schemas_found(there)
+    assert len(found) == 4
+    assert found.pop("project.yml") == json.loads(demo.run("schema", "project").stdout)
+    assert all(schema == json.loads(demo.run("schema", "checks").stdout) for schema in found.values())
+    kept = sorted(str(path.relative_to(there)) for path in (there / ".harness").rglob("*") if path.is_file())
+    assert kept == [".harness/.gitignore", ".harness/schemas/checks.json", ".harness/schemas/project.json"]
+
+
+def test_the_systems_files_name_schemas_of_this_version() -> None:
+    assert len(schemas_found(ROOT)) > 40
+    for name in ("project", "checks"):
+        told = f"wrong unless brought up to date by: harness schema {name} > .harness/schemas/{name}.json"
+        assert (ROOT / f".harness/schemas/{name}.json").read_text() == editor.text(name), told
+
+
+def test_what_somebody_says_of_git_there_stays(demo: Cli) -> None:
+    demo.write(".harness/.gitignore", "*\n")
+    demo.run("status")
+    assert (demo.root / ".harness/.gitignore").read_text() == "*\n"
 
 
 JINJA = "alter table shop.orders add column note json; -- {% if false %}\n-- {% endif %}\n"
