@@ -41,12 +41,13 @@ oldest: .venv/oldest/installed
 
 # What the tool costs against what does the same by hand; bench/README.md has the method. Each also runs alone:
 # .venv/bin/python -m bench.apply --help
-BENCHES = apply single rows probes workers growth sqlproof
+BENCHES = apply lint single rows probes workers growth sqlproof
 bench: .venv/developed .venv/sqlproof/bin/python
 	@for each in $(BENCHES); do echo "== $$each"; .venv/bin/python -m bench.$$each || exit; echo; done
 
 clean:
-	rm -rf .harness .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist .venv
+	find .harness -mindepth 1 -maxdepth 1 ! -name schemas ! -name .gitignore -exec rm -rf {} +
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist .venv
 
 # The stamps: set up again only when pyproject.toml has changed.
 .venv/installed: pyproject.toml | .venv/bin/pip

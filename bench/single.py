@@ -3,7 +3,8 @@
     python -m bench.single [--repetitions 7]
 
 What somebody waits for who works on one rule: the project is the one that ``harness init`` writes, its template is
-there, and so is the server, as after ``harness server start``.
+there, and so is the server, as after ``harness server start``. The third contender says how much of it is out of our
+hands: it only imports psycopg, Hypothesis and PostgreSQL's parser.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from harness import scaffold
 from harness.database import binaries
 from harness.database.cluster import cluster
 
+IMPORTS = "import psycopg, hypothesis.strategies, postgast"
 CHECK = "shop.orders.check.orders_total_not_negative"
 GOAL = 4.0
 
@@ -37,12 +39,13 @@ def main() -> None:
         with cluster(binaries.embedded(), base / "data") as server:
             test = partial(_seconds, root, base / "data", "test", "--select", CHECK, "--seed", "1")
             version = partial(_seconds, root, base / "data", "--version")
+            imports = partial(subprocess.run, [sys.executable, "-c", IMPORTS], check=True)
             test()  # the template is built, and what Python compiles once is compiled by now
             print(measure.machine())
             print(measure.versions([server.description]))
-            found = measure.interleaved({"test": test, "version": version}, arguments.repetitions)
-    ratio = measure.ratio(found["test"], found["version"])
-    print(found["test"], found["version"], f"ratio {ratio}", sep="\n")
+            found = measure.interleaved({"test": test, "version": version, "imports": imports}, arguments.repetitions)
+    ratio, floor = (measure.ratio(found[name], found["version"]) for name in ("test", "imports"))
+    print(*found.values(), f"ratio {ratio}, of which imports {floor}", sep="\n")
     print(measure.verdict("one check, test against --version", ratio.value, GOAL, at_least=False))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.lint import afterwards
 from harness.lint.rules.base import file_of
-from harness.lint.rules.tree import File, Name
+from harness.lint.rules.tree import Name, read
 
 if TYPE_CHECKING:
     from sqlfluff.core.parser import BaseSegment
@@ -31,7 +31,7 @@ def commented(context: RuleContext) -> Iterator[Commented]:
     Not what is dropped later on. Columns that are not written out, as those of LIKE, stand at the name of the table.
     """
     made = afterwards.made_by(file_of(context), context.segment.raw)
-    file = File(context.segment)
+    file = read(context.segment)
     anchors = {column.name: column.anchor for column in file.columns()}
     shown: set[Name] = set()
     for table in file.tables():

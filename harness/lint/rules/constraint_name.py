@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlfluff.core.rules import BaseRule, RuleContext
 
 from harness.lint.rules.base import Finding, HouseRule
-from harness.lint.rules.tree import File
+from harness.lint.rules.tree import read
 
 
 class Rule_Harness_HS04(HouseRule, BaseRule):  # noqa: N801
@@ -47,7 +47,7 @@ class Rule_Harness_HS04(HouseRule, BaseRule):  # noqa: N801
 
     def findings(self, context: RuleContext) -> Iterator[Finding]:
         """Constraints of tables and domains that do not begin with ``constraint <name>``."""
-        for constraint in File(context.segment).constraints():
+        for constraint in read(context.segment).constraints():
             if not constraint.named:
                 text = (
                     f"A constraint of {constraint} has no name of its own: write 'constraint <name> {constraint.kind}'."

@@ -8,7 +8,7 @@ from sqlfluff.core.rules import BaseRule, RuleContext
 
 from harness.lint.afterwards import Table, made_by
 from harness.lint.rules.base import Finding, HouseRule, file_of
-from harness.lint.rules.tree import File
+from harness.lint.rules.tree import read
 
 _DEFAULT = "gen_random_uuid"
 
@@ -48,7 +48,7 @@ class Rule_Harness_HS10(HouseRule, BaseRule):  # noqa: N801
     def findings(self, context: RuleContext) -> Iterator[Finding]:
         """Tables that the last migration leaves with another key, or with none."""
         made = made_by(file_of(context), context.segment.raw).tables
-        for table in File(context.segment).tables():
+        for table in read(context.segment).tables():
             left = made.get(table.name)
             wrong = _wrong(left) if left is not None and not left.dropped and not left.partition else None
             if wrong:

@@ -8,7 +8,7 @@ from sqlfluff.core.rules import BaseRule, RuleContext
 
 from harness.lint import afterwards
 from harness.lint.rules.base import Finding, HouseRule, file_of
-from harness.lint.rules.tree import File
+from harness.lint.rules.tree import read
 
 _WRONG = {
     (False, False): "is neither enabled nor forced",
@@ -51,7 +51,7 @@ class Rule_Harness_HS05(HouseRule, BaseRule):  # noqa: N801
     def findings(self, context: RuleContext) -> Iterator[Finding]:
         """Tables that the last migration leaves open."""
         made = afterwards.made_by(file_of(context), context.segment.raw).tables
-        for table in File(context.segment).tables():
+        for table in read(context.segment).tables():
             left = made.get(table.name)
             if left is None or left.dropped or (left.row_security, left.forced) == (True, True):
                 continue

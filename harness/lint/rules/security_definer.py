@@ -8,7 +8,7 @@ from typing import Any
 from sqlfluff.core.rules import BaseRule, RuleContext
 
 from harness.lint.rules.base import Finding, HouseRule
-from harness.lint.rules.tree import File, strings
+from harness.lint.rules.tree import read, strings
 
 
 class Rule_Harness_HS08(HouseRule, BaseRule):  # noqa: N801
@@ -47,7 +47,7 @@ class Rule_Harness_HS08(HouseRule, BaseRule):  # noqa: N801
 
     def findings(self, context: RuleContext) -> Iterator[Finding]:
         """Definer functions and procedures without ``set search_path``."""
-        file = File(context.segment)
+        file = read(context.segment)
         for statement, _, function in file.of_kind("create_function_stmt"):
             options = [each.def_elem for each in function.options]
             definer = [each for each in options if each.defname == "security" and each.arg.boolean.boolval]

@@ -8,7 +8,7 @@ from typing import Any
 from sqlfluff.core.rules import BaseRule, RuleContext
 
 from harness.lint.rules.base import Finding, HouseRule
-from harness.lint.rules.tree import File, is_temporary, strings, written
+from harness.lint.rules.tree import is_temporary, read, strings, written
 
 _TRUE = {"true", "on", "yes", "1"}
 
@@ -42,7 +42,7 @@ class Rule_Harness_HS09(HouseRule, BaseRule):  # noqa: N801
 
     def findings(self, context: RuleContext) -> Iterator[Finding]:
         """Views that are not temporary and read with their owner's rights."""
-        file = File(context.segment)
+        file = read(context.segment)
         for statement, _, made in file.of_kind("view_stmt"):
             if is_temporary(made.view) or any(_is_invoker(each.def_elem) for each in made.options):
                 continue

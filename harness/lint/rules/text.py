@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlfluff.core.rules import BaseRule, RuleContext
 
 from harness.lint.rules.base import Finding, HouseRule
-from harness.lint.rules.tree import File
+from harness.lint.rules.tree import read
 
 _PADDED_OR_LIMITED = {"varchar", "bpchar"}
 
@@ -49,7 +49,7 @@ class Rule_Harness_HS01(HouseRule, BaseRule):  # noqa: N801
 
     def findings(self, context: RuleContext) -> Iterator[Finding]:
         """Columns and domains of a type that limits or pads."""
-        for column in File(context.segment).typed():
+        for column in read(context.segment).typed():
             if column.type in _PADDED_OR_LIMITED:
                 yield Finding(
                     column.anchor,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlfluff.core.rules import BaseRule, RuleContext
 
 from harness.lint.rules.base import Finding, HouseRule
-from harness.lint.rules.tree import File
+from harness.lint.rules.tree import read
 
 
 class Rule_Harness_HS02(HouseRule, BaseRule):  # noqa: N801
@@ -40,7 +40,7 @@ class Rule_Harness_HS02(HouseRule, BaseRule):  # noqa: N801
 
     def findings(self, context: RuleContext) -> Iterator[Finding]:
         """Columns and domains that hold a wall clock's time."""
-        for column in File(context.segment).typed():
+        for column in read(context.segment).typed():
             if column.type == "timestamp":
                 yield Finding(
                     column.anchor,
