@@ -15,35 +15,42 @@ _MARK = re.compile(r"\[([^\]\[]+)\]\s*$")
 
 @dataclass(frozen=True)
 class Class(Kind):
-    """How sensitive a column is: the class in brackets that its comment ends in.
+    """How sensitive a column or a table is: the class in brackets that its comment ends in.
 
     ```yaml
     columns:
       email: {type: text, class: personal}      # COMMENT … 'Where invoices go. [personal]'
     checks:
+      - class: personal                         # of the table itself: COMMENT ON TABLE … 'Who can pay. [personal]'
       - class: every
         never: [PHI]
     ```
 
-    In a column the class is compared. `every` wants one of the `classes` of `project.yml` for the table and each
-    column, and for no column one of those in `never`. Only the catalog is asked: it comes to *present*.
+    In a column its class is compared, in the list of checks that of the table. `every` wants one of the `classes` of
+    `project.yml` for the table and each column, and for no column one of those in `never`. Only the catalog is asked: it
+    comes to *present*.
     """
 
     column_form: ClassVar = ColumnForm(column="column", value="class")
 
-    class_: str = key(name, "`every`, or in a column its class")
+    class_: str = key(name, "`every`, or the class of the column or of the table")
     column: str | None = key(name, "the column", default=None)
     never: tuple[str, ...] = key(names, "classes that no column of the table may have", default=())
 
     @property
     def subject(self) -> str:
-        return self.column or self.class_
+        return self.column or ("every" if self._every else "the table")
+
+    @property
+    def _every(self) -> bool:
+        return self.column is None and self.class_ == "every"
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         table = subject.table
-        if self.column is not None:
-            comment = table.column(self.column).comment
-            yield Fact(f"{self.column}: [{self.class_}]", f"{self.column}: {self._shown(comment)}")
+        if not self._every:
+            what = self.column or str(table.name)
+            comment = table.column(self.column).comment if self.column else table.comment
+            yield Fact(f"{what}: [{self.class_}]", f"{what}: {self._shown(comment)}")
             return
         allowed = [known for known in subject.project.classes if known not in self.never]
         commented = [(str(table.name), table.comment), *((column.name, column.comment) for column in table.columns)]

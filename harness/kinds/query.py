@@ -49,9 +49,15 @@ class Query(Kind):
     - query: the four roles, and no others
       on: seeds
       finds_none: select role from shop.roles where role not in ('admin', 'clerk', 'buyer', 'guest')
+    - query: no table is without a key
+      on: catalog
+      finds_none: >-
+        select oid::regclass from pg_catalog.pg_class as c where relnamespace = 'shop'::regnamespace and relkind = 'r'
+        and not exists (select from pg_catalog.pg_constraint where conrelid = c.oid and contype = 'p')
     ```
 
-    Tables are named with their schema. Proven on the seeds: it finds nothing in them, and there is a row in what it
+    Tables are named with their schema. On the `catalog` it is asked once, of what the migrations made, and comes to
+    *present*. Proven on the seeds: it finds nothing in them, and there is a row in what it
     names. On generated data: it finds
     nothing among rows that keep all declared rules, nor after any insert, update or delete that the database accepts in
     the tables that it names, and in those under `tables` (what its views are made of, what its tables refer to).
@@ -68,7 +74,7 @@ class Query(Kind):
 
     query: str = key(text, "what holds, in a sentence")
     finds_none: str = key(query_of(), "the query; a row that it finds is a fault")
-    on: str = key(choice("both", "seeds", "generated"), "the data it is asked about", default="both")
+    on: str = key(choice("both", "seeds", "generated", "catalog"), "the data it is asked about", default="both")
     tables: tuple[TableName, ...] = key(
         several(keys.table), "tables that are written to besides those that the query names", default=()
     )
@@ -89,12 +95,22 @@ class Query(Kind):
         return self.query
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
-        if self.on != "generated":
-            yield Fact(f"found on the seeds: {NOTHING}", f"found on the seeds: {self._on_seeds(subject)}", tried=True)
+        if self.on == "catalog":
+            yield self._fact(subject, "in the catalog", tried=False)
+        elif self.on != "generated":
+            yield Fact(
+                f"found on the seeds: {NOTHING}", f"found on the seeds: {self._of_what_is_there(subject)}", tried=True
+            )
         yield from known(self, subject)
 
+    def _fact(self, subject: Subject, where: str, *, tried: bool) -> Fact:
+        found = self._of_what_is_there(subject)
+        return Fact(f"found {where}: {NOTHING}", f"found {where}: {found}", tried=tried)
+
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
-        on_seeds = self._on_seeds(subject)  # fails where PostgreSQL cannot make sense of the query
+        if self.on == "catalog":
+            return None
+        on_seeds = self._of_what_is_there(subject)  # fails where PostgreSQL cannot make sense of the query
         if self.on == "seeds" and not self._seeded(subject):
             raise Unreliable("the seeds have no row in what the query names, so that it had nothing to find")
         if self.on == "seeds" or (self.on == "both" and on_seeds != NOTHING):
@@ -148,7 +164,7 @@ class Query(Kind):
         return asked_each(may, draft, table, [probe] if may else [])
 
     def races(self, subject: Subject) -> st.SearchStrategy[Races] | None:
-        if self.on == "seeds":
+        if self.on in ("seeds", "catalog"):
             return None
         tables = self._tables(subject)
         constants = Rule(f"exists ({self.finds_none}\n)")
@@ -177,7 +193,7 @@ class Query(Kind):
         there = " or ".join(f"exists (select from {qualified(name)})" for name in names)
         return not names or self._scalar(subject, f"({there})::text") == "true"
 
-    def _on_seeds(self, subject: Subject) -> str | None:
+    def _of_what_is_there(self, subject: Subject) -> str | None:
         return self._scalar(subject, self._found())
 
     @staticmethod

@@ -16,10 +16,14 @@ from harness.kinds._updates import updatable, updates, why_none
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
 from harness.probes import Accepted, Insert, Probe, Scenario, Statement, Then, Update, Values
 from harness.probes.statement import condition, identifier, qualified
-from harness.project.keys import ColumnForm, boolean, key, name
+from harness.project.keys import ColumnForm, boolean, choice, key, name
 from harness.project.model import TableName
 
 PAST, FORGED, FUTURE = "2001-01-01 00:00:00+00", "2002-02-02 00:00:00+00", "2999-01-01 00:00:00+00"
+
+_CLOCKS = {"clock_timestamp": "{0} > now() and {0} <= clock_timestamp()", "now": "{0} = now()"}
+"""Whether a column was read from that clock, in the transaction that asks."""
+_RECENT = "{0} >= now() - interval '1 second' and {0} <= clock_timestamp()"
 
 
 @dataclass(frozen=True)
@@ -29,13 +33,15 @@ class TouchedOnUpdate(Kind):
     ```yaml
     columns:
       updated_at: {type: timestamptz, touched_on_update: true}
-      changed_at: {type: timestamptz, touched_on_update: {on_insert: true, trigger: orders_touch}}
+      changed_at: {type: timestamptz, touched_on_update: {on_insert: true, by: clock_timestamp, trigger: orders_touch}}
     ```
 
     Proven: after an update it is now, where it was long ago before: of every column that may be updated, references and
     keys among them, each by itself or with the fewest others that rules tie to it, to another value and to NULL, and of
     all of them at once. What no rule lets change (`immutable`, generated columns, identities) is left out. A value that
     the UPDATE sends for it, past or future, does not win; with `on_insert`, neither does one that the INSERT sends.
+    With `by: clock_timestamp` it is later than the beginning of the transaction, so that two updates in one transaction
+    differ; with `by: now` it is that beginning.
     The row's past is made with triggers switched off. Only a superuser may do that: without one, that no value can be
     forged has to be proof enough.
     """
@@ -45,6 +51,7 @@ class TouchedOnUpdate(Kind):
 
     touched_on_update: str = key(name, "the column")
     on_insert: bool = key(boolean, "whether INSERT sets it too, whatever the client sends", default=False)
+    by: str | None = key(choice(*_CLOCKS), "the clock it is read from, where it has to be that one", default=None)
     trigger: str | None = key(name, "the trigger that does it", default=None)
 
     @property
@@ -110,9 +117,11 @@ class TouchedOnUpdate(Kind):
     def _then(self, subject: Subject, key: Values) -> Then:
         column = identifier(self.touched_on_update)
         # Of this transaction: not the past, not a value that was sent, and not later than this moment.
-        now = f"{column} >= now() - interval '1 second' and {column} <= clock_timestamp()"
-        found = f"select case when {now} then 'now' else {column}::text end from {qualified(subject.table.name)}"
-        return Then(f"{found} where {condition(key)}", "now", f"{self.touched_on_update} is")
+        read = {f"of {name}()": test for name, test in _CLOCKS.items()} if self.by else {"now": _RECENT}
+        cases = " ".join(f"when {test.format(column)} then '{what}'" for what, test in read.items())
+        found = f"select case {cases} else {column}::text end from {qualified(subject.table.name)}"
+        wanted = f"of {self.by}()" if self.by else "now"
+        return Then(f"{found} where {condition(key)}", wanted, f"{self.touched_on_update} is")
 
 
 def _of(key: Values, change: Values) -> dict[str, str | None]:
