@@ -27,8 +27,8 @@ class Class(Kind):
     ```
 
     In a column its class is compared, in the list of checks that of the table. `every` wants one of the `classes` of
-    `project.yml` for the table and each column, and for no column one of those in `never`. Only the catalog is asked: it
-    comes to *present*.
+    `project.yml` for the table and each column, and for no column one of those in `never`. Only the catalog is asked:
+    it comes to *present*.
     """
 
     column_form: ClassVar = ColumnForm(column="column", value="class")
