@@ -279,7 +279,7 @@ create index idx_communication_logs_author on absence.communication_logs (author
 create index idx_audit_log_actor on absence.audit_log (actor_id);
 
 comment on table absence.organisations is
-'Employers: each sees its own rows alone. [administrative]';
+'Employers: each sees its own rows alone. Kept while it uses the system. [administrative]';
 comment on column absence.organisations.id is
 'Names the organisation. [administrative]';
 comment on column absence.organisations.name is
@@ -292,7 +292,7 @@ comment on column absence.organisations.updated_at is
 'When the row was last written, kept by a trigger. [administrative]';
 
 comment on table absence.users is
-'People who sign in, of any organisation; the id is the claim "sub" of their requests. [personal]';
+'Who signs in, of any organisation; the id is the claim "sub". Kept while they do, or a log names them. [personal]';
 comment on column absence.users.id is
 'Names the user. [administrative]';
 comment on column absence.users.email is
@@ -305,7 +305,7 @@ comment on column absence.users.updated_at is
 'When the row was last written, kept by a trigger. [administrative]';
 
 comment on table absence.user_roles is
-'What a user is in an organisation. [administrative]';
+'What a user is in an organisation. Kept as long as both are. [administrative]';
 comment on column absence.user_roles.id is
 'Names the row. [administrative]';
 comment on column absence.user_roles.user_id is
@@ -318,7 +318,7 @@ comment on column absence.user_roles.created_at is
 'When it was given. [administrative]';
 
 comment on table absence.role_permissions is
-'What each role may do: reference data. [public]';
+'What each role may do: reference data. Kept as long as the role is. [public]';
 comment on column absence.role_permissions.id is
 'Names the row. [public]';
 comment on column absence.role_permissions.role is
@@ -327,7 +327,7 @@ comment on column absence.role_permissions.permission is
 'What it may do, as verb:thing. [public]';
 
 comment on table absence.departments is
-'Parts of an organisation. [administrative]';
+'Parts of an organisation. Kept as long as the organisation is. [administrative]';
 comment on column absence.departments.id is
 'Names the department. [administrative]';
 comment on column absence.departments.organisation_id is
@@ -340,7 +340,7 @@ comment on column absence.departments.updated_at is
 'When the row was last written, kept by a trigger. [administrative]';
 
 comment on table absence.employees is
-'Who works for an organisation, with their doctor; encrypted at rest and in transit. [PHI]';
+'Who works there, and their doctor; encrypted at rest and in transit. Kept for 6 years after they leave. [PHI]';
 comment on column absence.employees.id is
 'Names the employee. [administrative]';
 comment on column absence.employees.organisation_id is
@@ -365,7 +365,7 @@ comment on column absence.employees.updated_at is
 'When the row was last written, kept by a trigger. [administrative]';
 
 comment on table absence.sickness_cases is
-'One absence of one employee; encrypted at rest and in transit. [PHI]';
+'One absence of one employee; encrypted at rest and in transit. Kept for 6 years after it is closed. [PHI]';
 comment on column absence.sickness_cases.id is
 'Names the case. [administrative]';
 comment on column absence.sickness_cases.organisation_id is
@@ -390,7 +390,7 @@ comment on column absence.sickness_cases.updated_at is
 'When the row was last written, kept by a trigger. [administrative]';
 
 comment on table absence.milestone_keys is
-'The milestones of any absence: reference data. [public]';
+'The milestones of any absence: reference data. Kept as long as the law asks for it. [public]';
 comment on column absence.milestone_keys.milestone_key is
 'Names the milestone. [public]';
 comment on column absence.milestone_keys.day_offset is
@@ -407,7 +407,7 @@ comment on column absence.milestone_keys.description is
 'What it is about. [public]';
 
 comment on table absence.milestone_configs is
-'What an organisation, or by default everybody, has changed about a milestone. [administrative]';
+'What an organisation, or by default everybody, has changed. Kept as long as the organisation is. [administrative]';
 comment on column absence.milestone_configs.id is
 'Names the row. [administrative]';
 comment on column absence.milestone_configs.organisation_id is
@@ -426,7 +426,7 @@ comment on column absence.milestone_configs.updated_at is
 'When the row was last written, kept by a trigger. [administrative]';
 
 comment on table absence.milestone_actions is
-'What has to be done in a case at a milestone, and whether it was. [personal]';
+'What has to be done in a case at a milestone, and whether it was. Kept as long as the case is. [personal]';
 comment on column absence.milestone_actions.id is
 'Names the action. [administrative]';
 comment on column absence.milestone_actions.organisation_id is
@@ -453,7 +453,7 @@ comment on column absence.milestone_actions.updated_at is
 'When the row was last written, kept by a trigger. [administrative]';
 
 comment on table absence.communication_logs is
-'Every contact with an absent employee; append-only; encrypted at rest and in transit. [PHI]';
+'Every contact with an absent employee; append-only; encrypted at rest and in transit. Kept for 6 years. [PHI]';
 comment on column absence.communication_logs.id is
 'Names the entry. [administrative]';
 comment on column absence.communication_logs.organisation_id is
@@ -472,7 +472,7 @@ comment on column absence.communication_logs.created_at is
 'When the entry was written. [administrative]';
 
 comment on table absence.audit_log is
-'Every change of an action and every new log entry, without what it says; append-only. [administrative]';
+'Changes of actions and new log entries, without what they say; append-only. Kept for 6 years. [administrative]';
 comment on column absence.audit_log.id is
 'Names the record. [administrative]';
 comment on column absence.audit_log.actor_id is

@@ -99,7 +99,7 @@ before insert or update on intents.scheduled_intents
 for each row execute function intents.touch_updated_at();
 
 comment on table intents.scheduled_intents is
-'What the assistant should do unasked, and when. [personal]';
+'What the assistant should do unasked, and when. Kept until the user deletes it. [personal]';
 comment on column intents.scheduled_intents.id is
 'Names the intent. [administrative]';
 comment on column intents.scheduled_intents.user_id is
@@ -150,7 +150,7 @@ comment on column intents.scheduled_intents.metadata is
 'Whatever the clients keep with it. [personal]';
 
 comment on table intents.intent_executions is
-'Every time an intent fired or was held back, and what came of it. [personal]';
+'Every time an intent fired or was held back, and what came of it. Kept as long as the intent is. [personal]';
 comment on column intents.intent_executions.id is
 'Names the execution. [administrative]';
 comment on column intents.intent_executions.intent_id is

@@ -74,7 +74,7 @@ create index idx_human_review_status on orchestrator.human_review_queue (status)
 create index idx_human_review_type on orchestrator.human_review_queue (review_type);
 
 comment on table orchestrator.orchestrator_runs is
-'One run of the pipeline over one story. [platform]';
+'One run of the pipeline over one story. Kept for 2 years. [platform]';
 comment on column orchestrator.orchestrator_runs.id is
 'Names the run. [platform]';
 comment on column orchestrator.orchestrator_runs.thread_id is
@@ -111,7 +111,7 @@ comment on column orchestrator.orchestrator_runs.error is
 'What went wrong, if it failed. [platform]';
 
 comment on table orchestrator.human_review_queue is
-'What a person has to decide about a run; once resolved it never changes. [administrative]';
+'What a person has to decide about a run; once resolved it never changes. Kept as long as the run is. [administrative]';
 comment on column orchestrator.human_review_queue.id is
 'Names the review. [administrative]';
 comment on column orchestrator.human_review_queue.thread_id is

@@ -65,7 +65,7 @@ begin
     );
 
     comment on table auth.users is
-        'Everyone who can sign in. Made by the module platform. [personal]';
+        'Everyone who can sign in. Made by the module platform. Kept until they close their account. [personal]';
     comment on column auth.users.id is
         'What the claim "sub" of a request names. [administrative]';
     comment on column auth.users.email is

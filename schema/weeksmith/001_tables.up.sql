@@ -170,7 +170,8 @@ weeksmith.vision, weeksmith.cycle, weeksmith.goal, weeksmith.weekly_plan, weeksm
 weeksmith.audit_log, weeksmith.chat_session, weeksmith.chat_message
 from public, anon, authenticated, service_role;
 
-comment on table weeksmith.vision is 'Where a user wants to be: one row a user. [personal]';
+comment on table weeksmith.vision is
+'Where a user wants to be: one row a user. Kept until the user deletes it. [personal]';
 comment on column weeksmith.vision.id is 'Names the vision. [administrative]';
 comment on column weeksmith.vision.user_id is
 'Whose it is; as everywhere here, the id of the claims. [administrative]';
@@ -182,7 +183,8 @@ comment on column weeksmith.vision.tags is 'Words the user sorts it by. [persona
 comment on column weeksmith.vision.updated_at is
 'When the row was last written, kept by a trigger. [administrative]';
 
-comment on table weeksmith.cycle is 'Twelve weeks that a user plans as if they were a year. [personal]';
+comment on table weeksmith.cycle is
+'Twelve weeks that a user plans as if they were a year. Kept until the user deletes it. [personal]';
 comment on column weeksmith.cycle.id is 'Names the cycle. [administrative]';
 comment on column weeksmith.cycle.user_id is 'Whose it is. [administrative]';
 comment on column weeksmith.cycle.start_date is 'Its first day. [personal]';
@@ -191,7 +193,7 @@ comment on column weeksmith.cycle.current_week is 'The week the user is in, 1 to
 comment on column weeksmith.cycle.created_at is 'When it was made. [administrative]';
 
 comment on table weeksmith.goal is
-'What a cycle is for: at most one personal and one professional goal. [personal]';
+'What a cycle is for: at most one personal and one professional goal. Kept as long as the cycle is. [personal]';
 comment on column weeksmith.goal.id is 'Names the goal. [administrative]';
 comment on column weeksmith.goal.user_id is 'Whose it is: the user of the cycle. [administrative]';
 comment on column weeksmith.goal.cycle_id is 'The cycle it is a goal of, and goes with. [administrative]';
@@ -202,7 +204,7 @@ comment on column weeksmith.goal.end_week is 'The last week of work on it, not b
 comment on column weeksmith.goal.created_at is 'When it was made. [administrative]';
 
 comment on table weeksmith.weekly_plan is
-'The plan of one week of a cycle. Where week_no is greater than locked_after_week its quota is fixed. [personal]';
+'One week of a cycle; its quota is fixed where week_no > locked_after_week. Kept as long as the cycle is. [personal]';
 comment on column weeksmith.weekly_plan.id is 'Names the plan. [administrative]';
 comment on column weeksmith.weekly_plan.user_id is 'Whose it is: the user of the cycle. [administrative]';
 comment on column weeksmith.weekly_plan.cycle_id is
@@ -213,7 +215,8 @@ comment on column weeksmith.weekly_plan.locked_after_week is
 'Weeks after this one are locked: lower it to lock this week, 1 to 12. [administrative]';
 comment on column weeksmith.weekly_plan.created_at is 'When it was made. [administrative]';
 
-comment on table weeksmith.task is 'Something a user does again and again, to be put into plans. [personal]';
+comment on table weeksmith.task is
+'Something a user does again and again, to be put into plans. Kept until the user deletes it. [personal]';
 comment on column weeksmith.task.id is 'Names the task. [administrative]';
 comment on column weeksmith.task.user_id is 'Whose it is. [administrative]';
 comment on column weeksmith.task.title is 'What is to be done. [personal]';
@@ -223,7 +226,7 @@ comment on column weeksmith.task.tags is 'Words the user sorts it by; null if ne
 comment on column weeksmith.task.created_at is 'When it was made. [administrative]';
 
 comment on table weeksmith.plan_item is
-'What a user means to do in a week, and how far it has come. [personal]';
+'What a user means to do in a week, and how far it has come. Kept as long as the plan is. [personal]';
 comment on column weeksmith.plan_item.id is 'Names the item. [administrative]';
 comment on column weeksmith.plan_item.user_id is 'Whose it is: the user of the plan. [administrative]';
 comment on column weeksmith.plan_item.plan_id is 'The plan it is part of, and goes with. [administrative]';
@@ -243,7 +246,7 @@ comment on column weeksmith.plan_item.updated_at is
 'When the row was last written, kept by a trigger. [administrative]';
 
 comment on table weeksmith.audit_log is
-'What was done to the rows of a user that needs an explanation; never changed, never deleted. [administrative]';
+'What was done to a user''s rows that needs an explanation; never changed. Kept for 2 years. [administrative]';
 comment on column weeksmith.audit_log.id is 'Names the entry. [administrative]';
 comment on column weeksmith.audit_log.actor_user_id is
 'The user who did it; null if it was no user. [administrative]';
@@ -263,7 +266,7 @@ comment on column weeksmith.audit_log.user_agent is 'What program sent the reque
 comment on column weeksmith.audit_log.created_at is 'When it was done. [administrative]';
 
 comment on table weeksmith.chat_session is
-'A conversation of a user with the assistant about their planning. [personal]';
+'A conversation of a user with the assistant about their planning. Kept until the user deletes it. [personal]';
 comment on column weeksmith.chat_session.id is 'Names the session. [administrative]';
 comment on column weeksmith.chat_session.user_id is 'Whose it is. [administrative]';
 comment on column weeksmith.chat_session.cycle_id is
@@ -272,7 +275,8 @@ comment on column weeksmith.chat_session.started_at is 'When it began. [administ
 comment on column weeksmith.chat_session.ended_at is 'When it ended; null while it goes on. [administrative]';
 comment on column weeksmith.chat_session.summary_md is 'What was said, in Markdown. [personal]';
 
-comment on table weeksmith.chat_message is 'What was said in a session. [personal]';
+comment on table weeksmith.chat_message is
+'What was said in a session. Kept as long as the session is. [personal]';
 comment on column weeksmith.chat_message.id is 'Names the message. [administrative]';
 comment on column weeksmith.chat_message.session_id is
 'The session it was said in, and goes with; its user is the message''s. [administrative]';
