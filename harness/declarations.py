@@ -109,7 +109,7 @@ def _refuse_unfit(project: Project, check: Check) -> None:
     unfit = getattr(check.rule, "unfit", None)
     why = unfit(project) if unfit else None
     if why:
-        raise ProjectError(f"{check.kind!r}: {why}", place=check.place, hint="take this check out")
+        raise ProjectError(f"{check.kind!r}: {why}", place=check.place, hint="correct it, or take this check out")
 
 
 class _Document:

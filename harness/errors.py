@@ -129,9 +129,13 @@ def shortened(text: str, longest: int) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like ``name``, if any is close enough to be meant."""
-    matches = difflib.get_close_matches(name[:_LONGEST_NAME], list(known), n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    """The known name most like ``name``, if any is close enough to be meant: a slip or two, not another ending."""
+    name = name[:_LONGEST_NAME]
+    for match in difflib.get_close_matches(name, list(known), n=1, cutoff=0.6):
+        same = sum(block.size for block in difflib.SequenceMatcher(None, name, match).get_matching_blocks())
+        if len(name) + len(match) - 2 * same <= 2 + len(name) // 4:
+            return match
+    return None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

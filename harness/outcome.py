@@ -33,6 +33,11 @@ class Status(enum.Enum):
         return order.index(self) > order.index(other)
 
 
+THERE = "what the check names is in the database"
+EVALUABLE = "an expression that the database can evaluate"
+"""What is wanted where ``caught`` says all."""
+
+
 @dataclass(frozen=True)
 class Counterexample:
     """The smallest case in which a rule did not do what was declared.

@@ -59,6 +59,9 @@ def _matching(checks: Sequence[Check], word: str) -> set[Check]:
         near = did_you_mean(value, known)
         there = known if method else sorted({check.module for check in checks})
         hint = f"{method or 'module'}s: {', '.join(there) or 'none'}"
+        inside = sum(value in check.name for check in checks) if value else 0
+        if inside and not method:
+            hint = f"{inside} of the checks have it in their names: --select '*{value}*'"
         raise ProjectError(f"nothing matches {word!r}{near}", hint=None if near else hint)
     return found
 

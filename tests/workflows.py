@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,16 +112,24 @@ def execute(line: str, directory: Path, environment: Mapping[str, str]) -> subpr
 
 
 def annotations(path: Path, log: str) -> list[Annotation]:
-    """What a problem matcher makes of a log; of its patterns of one line, as all of ours are."""
-    patterns = [matcher["pattern"] for matcher in json.loads(path.read_text(encoding="utf-8"))["problemMatcher"]]
-    return [
-        annotation for line in log.splitlines() for (pattern,) in patterns for annotation in _annotations(pattern, line)
-    ]
+    """What the problem matchers of a file make of a log, as GitHub's runner does it."""
+    matchers = [matcher["pattern"] for matcher in json.loads(path.read_text(encoding="utf-8"))["problemMatcher"]]
+    lines = log.splitlines()
+    return [found for at in range(len(lines)) for matcher in matchers for found in _annotations(matcher, lines[at:])]
 
 
-def _annotations(pattern: Mapping[str, Any], line: str) -> Iterator[Annotation]:
-    if found := re.search(pattern["regexp"], line, re.ASCII):
-        # A severity that a line does not have is an error.
-        said = {name: found[group] for name, group in pattern.items() if name != "regexp" and found[group] is not None}
-        column = int(said["column"]) if "column" in said else None
-        yield Annotation(said["file"], int(said["line"]), column, said["message"], said.get("severity", "error"))
+def _annotations(matcher: Sequence[Mapping[str, Any]], lines: Sequence[str]) -> Iterator[Annotation]:
+    """Those that begin in the first line: a pattern for each line, and the last one again if it loops."""
+    said: dict[str, str] = {}
+    for pattern, line in zip([*matcher, *[matcher[-1]] * len(lines)], lines, strict=False):
+        found = re.search(pattern["regexp"], line, re.ASCII)
+        if found is None:
+            return
+        groups = ((name, found[group]) for name, group in pattern.items() if name not in ("regexp", "loop"))
+        said |= {name: text for name, text in groups if text is not None}
+        if pattern is matcher[-1]:
+            column = int(said["column"]) if "column" in said else None
+            # A severity that a line does not have is an error.
+            yield Annotation(said["file"], int(said["line"]), column, said["message"], said.get("severity", "error"))
+            if not pattern.get("loop"):
+                return

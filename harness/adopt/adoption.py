@@ -10,7 +10,7 @@ from harness import declarations
 from harness.adopt import page, places, project_file, record
 from harness.adopt.filling import Filled, Tell, entry, fill
 from harness.adopt.project_file import Origin
-from harness.adopt.refresh import Refreshed, check, learn, refresh
+from harness.adopt.refresh import Refreshed, add, check, learn, refresh
 from harness.adopt.survey import Survey, survey
 from harness.catalog import read
 from harness.catalog.model import Table
@@ -81,9 +81,14 @@ def learnt(project: Project, survey: Survey, found: Filled) -> Refreshed:
     return change
 
 
-def refreshed(server: Server, project: Project, schemas: Sequence[str]) -> tuple[Survey, Refreshed]:
-    """What has to change in a project so that it describes its schema as that is now. Writes nothing."""
+def refreshed(
+    server: Server, project: Project, schemas: Sequence[str], change_what_is_there: bool
+) -> tuple[Survey, Refreshed]:
+    """What has to change in a project so that it describes its schema as that is now. Writes nothing.
+
+    Without ``change_what_is_there`` only what no check declares comes in.
+    """
     found = described(server, project, schemas)
-    change = refresh(project, found)
+    change = refresh(project, found) if change_what_is_there else add(project, found)
     check(change, project)
     return found, change

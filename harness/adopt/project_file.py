@@ -19,7 +19,7 @@ BASE = """\
 # What the platform brings (roles, an auth schema, stand-ins of extensions): run first, in scratch databases only."""
 MIGRATIONS = """\
 # The schema stays where it is, under its own tool. `harness test` builds scratch databases from it and never applies it
-# to a database of yours. After a change: harness declare"""
+# to a database of yours. After a change: harness adopt --update"""
 TARGET = """\
 # Where scratch databases are made: `embedded` is the server that comes with the tool, `system` the PostgreSQL that is
 # installed here (for extensions that the embedded one lacks). Without this line an application's DATABASE_URL and PG*

@@ -44,8 +44,32 @@ class Refreshed:
                 files.write(root / path, text)
 
 
+def add(project: Project, survey: Survey) -> Refreshed:
+    """What has to come into a project's files so that all is declared; what they say stays. Writes nothing itself."""
+    declared = declarations.read(project, KINDS)
+    described = _files(project, declared)
+    found = Refreshed(lost=dict(survey.lost))
+    for table in survey.tables:
+        with guarded(found.lost, table.name):
+            if table.name in described:
+                _update(found, project, described[table.name], survey.sheets[table.name], None, declared)
+            else:
+                _add(found, project, survey, table.name)
+    _modules(found, project, survey)
+    _remember(found, project, [survey.sheets[table.name] for table in survey.tables if table.name not in described])
+    return found
+
+
+def _remember(found: Refreshed, project: Project, new: Sequence[Sheet]) -> None:
+    """Records files that are new, if the others are those of ``adopt``, so that it can bring them up to date."""
+    file = Path(project.paths.checks) / record.FILE
+    kept = record.load(project.root / file)
+    if kept and new:
+        found.files[file] = record.dumps(new, kept)
+
+
 def refresh(project: Project, survey: Survey) -> Refreshed:
-    """What has to change in a project, by the paths of its files below the root. Writes nothing itself."""
+    """What has to change in a project so that its files follow its schema, which counts. Writes nothing itself."""
     checks = project.root / project.paths.checks
     before = record.load(checks / record.FILE)
     declared = declarations.read(project, KINDS)

@@ -23,13 +23,17 @@ from harness.describe.sheet import Entry, Sheet
 TOUCHED = "touched_on_update"
 SHORT = {"not null": "not_null", "default": "default", "generated": "generated", "labels": "accepted_values"}
 """The keys of a column by the rules that they declare."""
+NAMED = ("unique", "accepted_values", "check")
+"""The keys of a column whose rule is a constraint: the file may say one of each there."""
 
 
 @dataclass
 class Update:
     """One file. ``checks`` are those in it, ``elsewhere`` those of the same table in other files.
 
-    ``done`` and ``left`` are sentences: what was changed, and what people have to look at.
+    ``before`` is what ``adopt`` wrote last. Without it the file is taken for written by hand: what no check declares is
+    added, and nothing else is touched. ``done`` and ``left`` are sentences: what was changed, and what people have to
+    look at.
     """
 
     editor: Editor
@@ -39,6 +43,8 @@ class Update:
     elsewhere: Sequence[Check] = ()
     done: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    overwritten: set[Part] = field(default_factory=set)
+    """Rules that the file said where it says others now."""
 
     def run(self) -> str:
         """The new text of the file."""
@@ -102,16 +108,38 @@ class Update:
         node = self.editor.get(self._columns(), column)
         homes = [part for part, home in self.sheet.homes.items() if home == column and part not in said]
         missing = [key for kind, key in SHORT.items() if key in entry and Part(kind, column) not in said]
-        if homes:
-            missing += [key for key in ("unique", "accepted_values", "check", "constraint", TOUCHED) if key in entry]
         now = {key: entry[key] for key in missing}
-        if isinstance(node, pyyaml.MappingNode) and not {name.value for name, _ in node.value} & {*now}:
+        named = {key: entry[key] for key in (*NAMED, "constraint", TOUCHED) if key in entry} if homes else {}
+        if not isinstance(node, pyyaml.MappingNode):
+            return
+        there = {name.value for name, _ in node.value}
+        if named and not there & {*named}:
+            now |= named
+        elif named:
+            self._beside(column, named)
+        if now and not there & {*now}:
             self._follow(f"column {column}", node, {}, now)
+
+    def _beside(self, column: str, named: Mapping[str, Any]) -> None:
+        """The rule of a column that says another one already: as an entry of its own."""
+        kind = next((kind for kind in NAMED if kind in named), None)
+        if kind is None or TOUCHED in named:
+            return
+        own = {"unique": {"unique": [column]}, "accepted_values": {"accepted_values": named[kind], "column": column}}
+        constraint = {"constraint": named["constraint"]} if "constraint" in named else {}
+        self._add({**own.get(kind, {kind: named[kind]}), **constraint})
+        self.done.append(f"column {column}: a second {kind} added, {named.get('constraint') or named[kind]}")
 
     def _said(self) -> set[Part]:
         """What checks declare of the table, wherever they stand."""
         every = (*self.checks, *self.elsewhere)
         return {part for check in every for part in check.rule.declares(self.sheet.table)}
+
+    def _declared_in(self, node: pyyaml.Node, kind: str) -> set[Part]:
+        """What a check of this kind declares that stands in the lines of a node."""
+        lines = range(node.start_mark.line + 1, node.end_mark.line + 2)
+        own = (check for check in self.checks if check.kind == kind and check.place.line in lines)
+        return {part for check in own for part in check.rule.declares(self.sheet.table)}
 
     def _shared(self) -> set[Part]:
         """What shared checks declare of the table."""
@@ -158,7 +186,7 @@ class Update:
             return
         item = self._item(part)
         if item is None:
-            if before is None and now is not None and part not in self._said():
+            if before is None and now is not None and part not in self._said() - self.overwritten:
                 self._add(dict(now))
                 self.done.append(f"{part}: added")
             elif before is not None and part in self._shared():
@@ -210,6 +238,7 @@ class Update:
                 continue
             if _same(written, before.get(key)):
                 changes[key] = now.get(key)
+                self.overwritten |= self._declared_in(node, key)
                 self.done.append(f"{what}: {key} {'removed' if now.get(key) is None else f'is {now[key]}'}")
             else:
                 shown = "nothing" if now.get(key) is None else now[key]

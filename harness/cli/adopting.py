@@ -1,4 +1,4 @@
-"""``harness adopt``: an existing schema becomes a project with a check for every rule; ``declare`` after a change."""
+"""``harness adopt``: an existing schema becomes a project with a check for every rule; ``declare`` adds what is new."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def adopt(
     from harness.adopt.project_file import project_name
 
     if update:
-        return _update(source, schema, target)
+        return _update(source, schema, target, change_what_is_there=True)
     root = _directory()
     origin, texts = _origin(root, source, base, layout, schema)
     origin = replace(origin, search_path=search_path or origin.search_path)
@@ -87,16 +87,17 @@ def adopt(
 @click.option("--schema", metavar="NAME", multiple=True, help="Look at this schema alone; may be given several times.")
 @target_option
 def declare(source: tuple[str, ...], schema: tuple[str, ...], target: str | None) -> int:
-    """Declare in the check files what a migration has changed: columns, keys, rules.
+    """Declare what is new in the schema, and no check says: columns, keys, rules, tables.
 
-    What people wrote stays as it is. What was changed there and in the schema is for people to decide: it is told, and
-    the exit code is 1. The same as harness adopt --update; the DSN is that of the database that was adopted, to look
-    at it again.
+    Nothing that the check files say is changed or taken out: where the schema does not keep it, harness test is red,
+    and people decide which of the two is wrong. In a project of adopted schemas, where the schema is right, harness
+    adopt --update changes what nobody has touched. The DSN is that of the database that was adopted, to look at it
+    again.
     """
-    return _update(source, schema, target)
+    return _update(source, schema, target, change_what_is_there=False)
 
 
-def _update(source: Sequence[str], schemas: Sequence[str], target: str | None) -> int:
+def _update(source: Sequence[str], schemas: Sequence[str], target: str | None, *, change_what_is_there: bool) -> int:
     """What the project's own files say of its schema is changed; ``source`` may be the database, to be dumped anew."""
     from harness.adopt.adoption import learnt, refreshed
     from harness.adopt.origin import from_database, is_dsn
@@ -114,7 +115,7 @@ def _update(source: Sequence[str], schemas: Sequence[str], target: str | None) -
             files.write(project.root / path, text)
         project = load_project()
     with open_target(project, target) as server:
-        survey, change = refreshed(server, project, schemas)
+        survey, change = refreshed(server, project, schemas, change_what_is_there)
         change.write(project.root)
         # What a new trigger wants of rows no rule of the catalog says.
         touched = [table for table, path in described(load_project()).items() if path in change.files]

@@ -153,8 +153,8 @@ def _refuse_drafts(project: Project, modules: tuple[Module, ...]) -> None:
     from harness.project.migrations import refuse_draft
 
     for module in modules:
-        for draft in module.drafts:
-            refuse_draft(project.root, draft)
+        for each in (*module.migrations, *module.drafts):
+            refuse_draft(project.root, each)
 
 
 def _refuse_two_wishes(options: dict[str, Any]) -> None:

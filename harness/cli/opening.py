@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from harness.project.model import Project
 
 
-@click.command()
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGUMENT...]")
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[ARGUMENT]...")
 @click.option("--scratch", is_flag=True, help="A copy with migrations and fixtures, dropped at the end.")
 @target_option
 def psql(arguments: tuple[str, ...], scratch: bool, target: str | None) -> int:
     """Open the target's database in psql.
 
-    What stands behind -- goes to psql: harness psql -- -c 'select 1'. The exit code is that of psql.
+    What is no option of ours goes to psql: harness psql -c 'select 1'; behind -- everything does. The exit code is that
+    of psql.
     """
     from harness.database import client
     from harness.database.scratch import workspace
@@ -51,7 +52,7 @@ def replay(check: str, target: str | None) -> int:
     """Show the saved failure of a check again, in a scratch database.
 
     CHECK is its name, as the run has said it. psql shows each statement of the script .harness/repro/CHECK.sql, and
-    what comes of it.
+    what comes of it; at the end stands what was wanted, what was caught, and what comes of it now.
     """
     from harness import declarations
     from harness.database import client
@@ -66,7 +67,7 @@ def replay(check: str, target: str | None) -> int:
         open_target(project, target) as server,
         workspace(server, project, project.with_dependencies([found.module])) as space,
     ):
-        return client.run(server, space.clone(), ["--no-psqlrc", "--echo-all", f"--file={script}"])
+        return client.run(server, space.clone(), ["--no-psqlrc", "--echo-queries", f"--file={script}"])
 
 
 def _named(checks: Sequence[Check], name: str) -> Check:

@@ -18,7 +18,16 @@ import click
 
 from harness import files
 from harness.cli import interrupts
-from harness.cli.common import CLEAN, COULD_NOT_RUN, FINDINGS, debugging, load_project, open_target, target_option
+from harness.cli.common import (
+    CLEAN,
+    COULD_NOT_RUN,
+    FINDINGS,
+    debugging,
+    load_project,
+    open_target,
+    project_directory,
+    target_option,
+)
 from harness.errors import HarnessError, ProjectError
 from harness.outcome import Gate, Outcome, Status
 from harness.reports.words import counted
@@ -31,6 +40,8 @@ if TYPE_CHECKING:
     from harness.cli.progress import Progress
     from harness.cli.workers import Crew
     from harness.crew import Durations, Shard
+    from harness.database.connection import Server
+    from harness.database.scratch import Workspace
     from harness.declarations import Check
     from harness.project.model import Module, Project
     from harness.reports.journal import Interrupted, Journal, Origin
@@ -121,7 +132,12 @@ def test(**given: Any) -> int:
     """
     from harness.kinds import KINDS  # noqa: F401 - where they are loaded, editors get the schema of the checks
 
-    return _prove(load_project(), _Asked(**given))
+    asked = _Asked(**given)
+    for path in _reports(asked, project_directory()).values():
+        # A run that ends before it writes its own must not leave that of another in its place.
+        if asked.baseline is None or path.resolve() != Path(asked.baseline).resolve():
+            path.unlink(missing_ok=True)
+    return _prove(load_project(), asked)
 
 
 @dataclass(frozen=True)
@@ -218,10 +234,10 @@ def _prove(project: Project, asked: _Asked) -> int:
             ):
                 contents = _contents(project, chosen.checks, crew.catalog)
                 terminal.begin(f"{server.description}, {contents}{chosen.shard}{crew.size}{_taken_over(known)}")
-                for each in databases.skipped():
-                    terminal.note(f"not run in scratch databases: {each}")
+                for each in _notes(project, asked, chosen, crew.catalog, server, databases):
+                    terminal.note(each)
                 if resumed is None:
-                    kept.begin(origin, effort.seed, _resume(run, asked))
+                    kept.begin(origin, effort.seed, _command_to_resume(run, asked))
                 tables, before = not crew.in_order, resumed.seconds if resumed else 0.0
                 progress = Progress(terminal, kept, project.root, chosen.checks, tables=tables, before=before)
                 with _told_so_far(progress, terminal, project.root, run, asked, gate):
@@ -244,6 +260,25 @@ def _prove(project: Project, asked: _Asked) -> int:
     if any(outcome.status is Status.ERROR for outcome in outcomes):
         return COULD_NOT_RUN
     return FINDINGS if failed else CLEAN
+
+
+def _notes(
+    project: Project, asked: _Asked, chosen: _Chosen, catalog: Catalog, server: Server, databases: Workspace
+) -> Iterator[str]:
+    """What to know of a run before its outcomes: what it does not look at."""
+    if not server.own:
+        yield "in scratch databases of this server; the database itself is looked at by: harness coverage --target …"
+    for each in databases.skipped():
+        yield f"not run in scratch databases: {each}"
+    drafts = [each.id for module in chosen.modules for each in module.drafts]
+    if drafts:
+        yield f"left out, as there is no statement yet: {', '.join(drafts)}"
+    spoken_of = {check.table for check in chosen.declared}
+    schemas = {name.schema for name in spoken_of if name is not None}
+    whole = (name for name in catalog.tables if (name, "") not in catalog.roots)  # a partition's rules are the whole's
+    silent = [str(name) for name in whole if name.schema in schemas and name not in spoken_of]
+    if silent and not asked.select and project.adopted is None:
+        yield f"no check speaks of {', '.join(silent)}; a file for each is written by: harness declare"
 
 
 def _tell(
@@ -286,7 +321,9 @@ def _told_so_far(
             with suppress(OSError):  # the terminal may be what is gone
                 progress.tell_rest()
                 why = "interrupted" if interrupted else "broken off"
-                terminal.broken_off(progress.outcomes, progress.seconds, why, _resume(run, asked))
+                # On a machine of CI nothing is left of a run to go on with.
+                again = f"repeat with: {_repeat(run, (), asked)}" if os.environ.get("CI") else _resume(run, asked)
+                terminal.broken_off(progress.outcomes, progress.seconds, why, again)
             with suppress(OSError):
                 _write(asked, root, run, progress.outcomes, progress.seconds, gate)
         raise
@@ -359,13 +396,18 @@ def _contents(project: Project, chosen: Sequence[Check], catalog: Catalog) -> st
 
 
 def _resume(run: Run, asked: _Asked) -> str:
-    """The command that goes on with this run."""
+    """How to go on with this run."""
+    return f"go on with: {_command_to_resume(run, asked)}"
+
+
+def _command_to_resume(run: Run, asked: _Asked) -> str:
     return f"{_repeat(run, (), asked)} --resume"
 
 
 def _repeat(run: Run, failed: Sequence[str], asked: _Asked) -> str:
     """The command that tries the same again: only the checks that failed, where they are few."""
-    words = ["harness", "test"]
+    project = click.get_current_context().find_root().params.get("project")
+    words = ["harness", *(["--project", str(project)] if project else []), "test"]
     select, exclude, target = asked.select, asked.exclude, asked.target
     if failed and len(failed) <= _NAMED:
         select, exclude = tuple(failed), ()
@@ -375,8 +417,11 @@ def _repeat(run: Run, failed: Sequence[str], asked: _Asked) -> str:
         words += ["--exclude", name]
     if asked.shard is not None and select == asked.select:
         words += ["--shard", str(asked.shard)]
-    if target is not None and "://" not in target and "=" not in target:  # a connection string may hold a password
-        words += ["--target", target]
+        for path in asked.durations:
+            words += ["--durations", path]
+    if target is not None:
+        # A connection string may hold a password.
+        words += ["--target", "DSN" if "://" in target or "=" in target else target]
     if asked.baseline is not None:
         words += ["--baseline", asked.baseline]
     if asked.fail_on != Status.UNRELIABLE.value:
@@ -399,7 +444,12 @@ def _console() -> Console:
 def _write(asked: _Asked, root: Path, run: Run, outcomes: Sequence[Outcome], seconds: float, gate: Gate) -> None:
     from harness.reports import json, junit
 
-    directory = Path(asked.report_dir) if asked.report_dir else root / ".harness" / "reports"
-    for each in asked.report:
+    for each, path in _reports(asked, root).items():
         text = junit.render(run, outcomes, gate) if each == "junit" else json.render(run, outcomes, seconds, gate)
-        files.write(directory / REPORTS[each], text)
+        files.write(path, text)
+
+
+def _reports(asked: _Asked, root: Path) -> dict[str, Path]:
+    """Where the reports go that are asked for, by their formats."""
+    directory = Path(asked.report_dir) if asked.report_dir else root / ".harness" / "reports"
+    return {each: directory / REPORTS[each] for each in asked.report}

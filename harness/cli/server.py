@@ -57,7 +57,7 @@ def status(target: str | None) -> int:
 
     binaries, base, database = _private(target)
     place = site.locate(binaries, base)
-    login = resident.Login.of(place) if resident.process(place) else None
+    login = resident.up(place)
     click.echo(login.dsn(database) if login else "not up; start it: harness server start")
     return CLEAN if login else FINDINGS
 

@@ -85,15 +85,26 @@ class Entry:
 
 
 def read(connection: Connection, schema: str) -> tuple[Entry, ...]:
-    """The ledger in the order things were applied; empty where there is none yet. Changes nothing."""
+    """The ledger in the order things were applied; empty where there is none yet. Changes nothing.
+
+    Raises :class:`MigrationError` if the role may not read it.
+    """
     columns = _columns(connection, schema)
     if not columns:
         return ()
     wanted = [sql.SQL("" if each.name in columns else "null as ") + sql.Identifier(each.name) for each in fields(Entry)]
     query = sql.SQL("select {wanted} from {table} order by position")
-    with connection.cursor(row_factory=class_row(Entry)) as cursor:
-        found = cursor.execute(query.format(wanted=sql.SQL(", ").join(wanted), table=_table(schema)), prepare=False)
-        return tuple(found)
+    try:
+        with connection.cursor(row_factory=class_row(Entry)) as cursor:
+            found = cursor.execute(query.format(wanted=sql.SQL(", ").join(wanted), table=_table(schema)), prepare=False)
+            return tuple(found)
+    except psycopg.errors.InsufficientPrivilege as error:
+        role, table = _quoted(connection.info.user), _table(schema).as_string()
+        grants = f"grant usage on schema {_quoted(schema)} to {role}; grant select on {table} to {role}"
+        raise MigrationError(
+            f"the ledger {schema}.migrations cannot be read: {error.diag.message_primary}",
+            hint=f"its owner may give the right: {grants}",
+        ) from None
 
 
 def create(connection: Connection, schema: str) -> None:

@@ -23,6 +23,7 @@ from harness.database.outside import Ordinary, Outside
 from harness.database.plan import Plan, Undo
 from harness.database.script import Script
 from harness.database.standings import State
+from harness.project.migrations import refuse_draft
 from harness.project.model import Migration, Module, Project
 from harness.project.sqlfile import Statement
 
@@ -76,6 +77,8 @@ def apply(
             chosen = [plan.to_mark(mark_applied, out_of_order=out_of_order)]
         else:
             chosen = plan.to_apply(to=to, steps=steps, rerun=rerun, out_of_order=out_of_order)
+        for migration in chosen if outside.lasting else ():
+            refuse_draft(project.root, migration)
         return [script.load(project.root, migration, "up") for migration in chosen]
 
     def run(scripts: list[Script]) -> None:

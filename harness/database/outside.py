@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import psycopg
 from psycopg import errors, sql
@@ -45,7 +45,12 @@ class Skipped:
 
 
 class Outside(Protocol):
-    """Goes with the files that are run over one connection, and has a say where they reach outside."""
+    """Goes with the files that are run over one connection, and has a say where they reach outside.
+
+    What is run in a database that is ``lasting`` has to be undoable.
+    """
+
+    lasting: ClassVar[bool] = False
 
     @contextmanager
     def around(self, statements: Sequence[Statement]) -> Iterator[None]:

@@ -16,6 +16,8 @@ from harness.project.model import Migration, Module, Project
 _NUMBER = re.compile(r"(?:(?P<module>[^/]+)/)?(?P<version>\d+)")
 _MOVE = re.compile(r"(?P<old>(?:(?P<module>[^/]+)/)?\d+)=(?:(?P=module)/)?(?P<new>\d+)")
 _HALF = (State.HALF_APPLIED, State.HALF_ROLLED_BACK)
+_SHOWN = 6
+"""Migrations that are all named where one is not found."""
 _LOOK = "see where all stand: harness status"
 
 
@@ -92,7 +94,7 @@ class Plan:
         found = []
         for standing in applied[:steps]:
             if standing.entry is None or standing.entry.state != "applied":
-                raise self._in_the_way(standing)
+                raise self._in_the_way(standing, taking_back=True)
             found.append(self._undo(standing, standing.entry))
         return found
 
@@ -152,8 +154,11 @@ class Plan:
             number = match["module"] or self._only_module(name), int(match["version"])
             name = next((each.id for each in known.values() if (each.module, each.version) == number), name)
         if name not in known:
-            raise MigrationError(f"no migration {name!r}{did_you_mean(name, known)}", hint="name it as module/NNN")
-        refuse_draft(self.project.root, known[name])
+            there = [*known] if len(known) <= _SHOWN else [*[*known][:1], "…", *[*known][-1:]]
+            hint = f"name it as module/NNN; there are: {', '.join(there)}" if there else "there is none"
+            raise MigrationError(f"no migration {name!r}{did_you_mean(name, known)}", hint=hint)
+        if known[name].draft:
+            refuse_draft(self.project.root, known[name])
         return known[name]
 
     def standings(self) -> list[Standing]:
@@ -229,7 +234,7 @@ class Plan:
             hint=f"put the file back; or {way}",
         )
 
-    def _in_the_way(self, standing: Standing) -> MigrationError:
+    def _in_the_way(self, standing: Standing, *, taking_back: bool = False) -> MigrationError:
         """Why nothing can be done before this migration is put right, and how."""
         migration, entry = standing.migration, standing.entry
         if migration is None:
@@ -262,7 +267,8 @@ class Plan:
             f"{standing.text}; statement {entry.statements_done + 1} may have run too",
             place=place,
             hint=f"harness {verb} --rerun {standing.number} runs it again from its first statement; "
-            f"after finishing it by hand: harness {verb} --{mark} {standing.number}",
+            f"after finishing it by hand: harness {verb} --{mark} {standing.number}"
+            + ("; then it can be taken back" if taking_back and verb == "apply" else ""),
         )
 
     def _out_of_order(self, migration: Migration, place: Place) -> MigrationError:

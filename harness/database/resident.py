@@ -1,7 +1,7 @@
 """A private server that stays up between runs: a process of its own uses it, as a run does, until it is told to end.
 
 The process holds ``resident.lock`` as long as it lives, with its number in it, so one that was killed leaves nothing
-to tidy up. It ends by itself when nobody has been connected for an hour.
+to tidy up. It ends by itself when nobody has been connected for an hour, and when its server has ended.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from harness.errors import TargetError
 
 IDLE_SECONDS = 3600.0
 LOOK_SECONDS = 15.0
+BEAT_SECONDS = 0.5
 WAIT_SECONDS = 60.0
 LOCK, LOG, LOGIN = "resident.lock", "resident.log", "login.json"
 
@@ -64,8 +65,10 @@ def start(binaries: Binaries, base: Path, database: str, idle: float = IDLE_SECO
 
     Raises :class:`TargetError`: the server does not start, or a run uses it that began without other programs.
     """
+    place = locate(binaries, base)
+    if not place.alive():
+        _wait_for_the_end(place)  # of the process whose server was killed: it is about to notice
     with cluster(binaries, base, port=_port) as server:
-        place = locate(binaries, base)
         with _turn(place):
             login = _admit(place, server)
             make_database(server, database)
@@ -79,19 +82,28 @@ def stop(place: Place) -> bool:
 
     Raises :class:`TargetError` if it does not end.
     """
-    found = process(place)
-    if found is None:
+    if process(place) is None:
         return False
+    _wait_for_the_end(place, signal.SIGTERM)
+    return True
+
+
+def _wait_for_the_end(place: Place, number: int = 0) -> None:
+    """Waits until no process keeps the server up, and sends it a signal; 0 is none."""
     deadline = time.monotonic() + WAIT_SECONDS
-    while found is not None:
+    while (found := process(place)) is not None:
         if time.monotonic() > deadline:
             raise TargetError(f"the process {found}, which keeps the server up, does not end", hint=f"kill -9 {found}")
         with suppress(ProcessLookupError):
             if found:
-                os.kill(found, signal.SIGTERM)
+                os.kill(found, number)
         time.sleep(0.1)
-        found = process(place)
-    return True
+
+
+def up(place: Place) -> Login | None:
+    """How to get into the server that is kept up; None if none is, or if it does not run any more."""
+    kept_up = process(place) is not None and place.alive() and listening(place) is not None
+    return Login.of(place) if kept_up else None
 
 
 def process(place: Place) -> int | None:
@@ -168,10 +180,11 @@ def main(arguments: Sequence[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, _end)
     binaries = Binaries(kind, Path(directory), version)
-    with _holding(locate(binaries, Path(base))) as descriptor, cluster(binaries, Path(base)) as server:
+    place = locate(binaries, Path(base))
+    with _holding(place) as descriptor, cluster(binaries, Path(base)) as server:
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         try:
-            _wait(server, float(idle))
+            _wait(place, server, float(idle))
         finally:
             os.ftruncate(descriptor, 0)
     return 0
@@ -195,15 +208,32 @@ def _holding(place: Place) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _wait(server: Server, idle: float) -> None:
-    quiet = time.monotonic()
-    while time.monotonic() - quiet < idle:
-        time.sleep(min(LOOK_SECONDS, idle / 4))
+def _wait(place: Place, server: Server, idle: float) -> None:
+    """Until nobody has used the server for so many seconds, or it has ended, even if a run has begun another."""
+    born, quiet = _postmaster(place), time.monotonic()
+    looked = quiet
+    while time.monotonic() - quiet < idle and born and _postmaster(place) == born:
+        time.sleep(min(BEAT_SECONDS, idle / 4))
+        if time.monotonic() - looked < min(LOOK_SECONDS, idle / 4):
+            continue
+        looked = time.monotonic()
         try:
             if _used(server):
-                quiet = time.monotonic()
+                quiet = looked
         except TargetError:
-            return  # the server was ended by somebody else
+            return
+
+
+def _postmaster(place: Place) -> str | None:
+    """What tells the server that runs from any other; None if it does not."""
+    try:
+        pid, _, started, *_ = place.pid_file.read_text().splitlines()
+        os.kill(int(pid), 0)
+    except PermissionError:
+        pass  # somebody else's process, but one that is there
+    except (OSError, ValueError):
+        return None
+    return f"{pid} {started}"
 
 
 def _used(server: Server) -> bool:

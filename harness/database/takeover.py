@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, LiteralString
+from typing import Any, ClassVar, LiteralString
 
 from psycopg import sql
 
@@ -49,6 +49,8 @@ _MEMBERS = {
 @dataclass
 class Application(Outside):
     """For the database of the application on a server."""
+
+    lasting: ClassVar = True
 
     server: Server
     _recorded: frozenset[Role] = frozenset()

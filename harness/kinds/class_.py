@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from harness.errors import did_you_mean
 from harness.kinds.base import Fact, Kind, Subject
+from harness.kinds.comment import written
 from harness.project.keys import ColumnForm, key, name, names
+from harness.project.model import Project
 
 _MARK = re.compile(r"\[([^\]\[]+)\]\s*$")
 
@@ -45,28 +48,38 @@ class Class(Kind):
     def _every(self) -> bool:
         return self.column is None and self.class_ == "every"
 
+    def unfit(self, project: Project) -> str | None:
+        """A class that the project does not know."""
+        named = (*(() if self._every else (self.class_,)), *self.never)
+        strange = next((each for each in named if project.classes and each not in project.classes), None)
+        if strange is None:
+            return None
+        known = ("every", *project.classes)
+        return f"{strange!r} is none of the classes of project.yml{did_you_mean(strange, known)}"
+
     def facts(self, subject: Subject) -> Iterator[Fact]:
         table = subject.table
         if not self._every:
             what = self.column or str(table.name)
             comment = table.column(self.column).comment if self.column else table.comment
-            yield Fact(f"{what}: [{self.class_}]", f"{what}: {self._shown(comment)}")
+            yield Fact(f"{what}: [{self.class_}]", f"{what}: {_shown(comment, written(table, self.column))}")
             return
         allowed = [known for known in subject.project.classes if known not in self.never]
-        commented = [(str(table.name), table.comment), *((column.name, column.comment) for column in table.columns)]
-        for what, comment in commented:
+        commented = [(None, table.comment), *((column.name, column.comment) for column in table.columns)]
+        for column, comment in commented:
             # The table's own class sums its columns up; what may not stand in a column is said of columns.
-            known = allowed if what != str(table.name) else subject.project.classes
+            what, known = (column, allowed) if column else (str(table.name), subject.project.classes)
             yield Fact(
                 f"{what}: one of {', '.join(known)}",
-                f"{what}: {self._shown(comment)}",
+                f"{what}: {_shown(comment, written(table, column))}",
                 any_of=tuple(f"{what}: [{each}]" for each in known) or ("no class is allowed",),
             )
 
-    @staticmethod
-    def _shown(comment: str | None) -> str:
-        found = data_class(comment)
-        return f"[{found}]" if found else "no class"
+
+def _shown(comment: str | None, statement: str) -> str:
+    """The class of a comment; where it has none, how to give it one."""
+    found = data_class(comment)
+    return f"[{found}]" if found else f"no class; let its comment end in one: {statement} is '… [class]'"
 
 
 def data_class(comment: str | None) -> str | None:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from harness.catalog.model import Column
 from harness.catalog.parts import Part
+from harness.errors import nearest
 from harness.kinds.base import Fact, Kind, Subject
 from harness.project.columns import DeclaredColumn, declared_columns
 from harness.project.keys import key
@@ -86,8 +87,10 @@ def _difference(declared: Sequence[str], there: Sequence[str]) -> str:
     gone = [name for name in declared if name not in there]
     both = zip((name for name in there if name in declared), (name for name in declared if name in there), strict=True)
     moved = next(((one, other) for one, other in both if one != other), None)
-    found = [f"not declared: {', '.join(new)}"] if new else []
-    found += [f"declared, not there: {', '.join(gone)}"] if gone else []
+    meant = {name: nearest(name, new) for name in gone}
+    added = [name for name in new if name not in meant.values()]
+    found = [f"no column {name}; did you mean {other}?" for name, other in meant.items() if other]
+    found += [f"not declared: {', '.join(added)}; declare them: harness declare"] if added else []
+    found += [f"declared, not there: {', '.join(lost)}"] if (lost := [name for name in gone if not meant[name]]) else []
     found += [f"another order: {moved[0]} stands before {moved[1]}"] if moved else []
-    found += ["declare them: harness declare"] if new else []
     return "; ".join(found)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from harness.catalog.model import Table
 from harness.kinds.base import Fact, Kind, Subject
 from harness.project.keys import ColumnForm, key, name, text
 
@@ -38,18 +39,31 @@ class Comment(Kind):
     def facts(self, subject: Subject) -> Iterator[Fact]:
         table = subject.table
         if self.column is not None:
-            yield self._exact(f"column {self.column}", table.column(self.column).comment)
+            yield self._exact(subject, table.column(self.column).comment)
         elif self.comment != "every":
-            yield self._exact(f"table {table.name}", table.comment)
+            yield self._exact(subject, table.comment)
         else:
-            yield self._some(f"table {table.name}", table.comment)
+            yield self._some(table, None, table.comment)
             for column in table.columns:
-                yield self._some(f"column {column.name}", column.comment)
+                yield self._some(table, column.name, column.comment)
 
-    def _exact(self, what: str, found: str | None) -> Fact:
+    def _exact(self, subject: Subject, found: str | None) -> Fact:
+        what = _named(subject.table, self.column)
         return Fact(f"{what}: {self.comment!r}", f"{what}: {found!r}" if found else f"{what}: no comment")
 
     @staticmethod
-    def _some(what: str, found: str | None) -> Fact:
-        words = "a comment" if found and found.strip() else "no comment"
+    def _some(table: Table, column: str | None, found: str | None) -> Fact:
+        what = _named(table, column)
+        words = "a comment" if found and found.strip() else f"no comment; write: {written(table, column)} is '…'"
         return Fact(f"{what}: a comment", f"{what}: {words}")
+
+
+def _named(table: Table, column: str | None) -> str:
+    return f"column {column}" if column else f"table {table.name}"
+
+
+def written(table: Table, column: str | None) -> str:
+    """How the statement begins that comments on a table, or on a column of it."""
+    if column is None:
+        return f"comment on table {table.name}"
+    return f"comment on column {table.name}.{column}"

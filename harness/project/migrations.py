@@ -36,8 +36,8 @@ def discover(root: Path, module: str, directory: Path) -> tuple[Migration, ...]:
     """The migrations of a module by number, drafts at the end; none if the directory is not there.
 
     Raises :class:`ProjectError` for a name that does not fit, a number taken twice, a gap, half a pair, a file that
-    is not UTF-8 or whose header is not understood, and one without a statement that is not of a draft: its pair has
-    some, or a later file has. Errors name files relative to ``root``.
+    is not UTF-8 or whose header is not understood, an up file without a statement whose down file has some, and a draft
+    below a file that is none. Errors name files relative to ``root``.
     """
     if not tree.is_folder(root, directory):
         return ()
@@ -47,11 +47,11 @@ def discover(root: Path, module: str, directory: Path) -> tuple[Migration, ...]:
         _refuse_half_a_pair(root, directory, pair)
         shown = relative(pair["up"], root)
         text, down = read(pair["up"], shown), read(pair["down"], relative(pair["down"], root))
-        draft = not (_says_something(text) or _says_something(down))
+        says, undoes = _says_something(text), _says_something(down)
+        draft = not (says or undoes)
         if not draft:
             _refuse_draft_below(root, found)
             _refuse_nothing(root, pair["up"], text)
-            _refuse_nothing(root, pair["down"], down)
         in_one = transactional(shown, text)
         transactional(relative(pair["down"], root), down)
         found.append(
@@ -65,6 +65,7 @@ def discover(root: Path, module: str, directory: Path) -> tuple[Migration, ...]:
                 transactional=in_one,
                 tokens=_hash_of_tokens(shown, text, in_one),
                 draft=draft,
+                lacks_down=says and not undoes,
             )
         )
     return tuple(found)
@@ -201,11 +202,12 @@ def _refuse_nothing(root: Path, path: Path, text: str) -> None:
 
 
 def refuse_draft(root: Path, migration: Migration) -> None:
-    """Raises :class:`ProjectError` if a migration is a draft, of which there is nothing to apply."""
-    if migration.draft:
-        _refuse_nothing(root, migration.up, read(migration.up, relative(migration.up, root)))
+    """Raises :class:`ProjectError` for a draft, of which there is nothing to apply, or where nothing would undo it."""
+    path = migration.up if migration.draft else migration.down if migration.lacks_down else None
+    if path is not None:
+        _refuse_nothing(root, path, read(path, relative(path, root)))
 
 
 def _refuse_draft_below(root: Path, found: list[Migration]) -> None:
-    if found:
+    if found and found[-1].draft:
         refuse_draft(root, found[-1])

@@ -26,7 +26,7 @@ class Migration:
     """A pair of files. ``version`` is the number in the name, ``hash`` the SHA-256 of the up file (LF, no BOM).
 
     ``tokens`` is that of what the server reads of it, comments and blanks left out; empty if it cannot be read as SQL.
-    A ``draft`` has no statement yet.
+    A ``draft`` has no statement yet; of one that ``lacks_down`` only the down file has none.
     """
 
     module: str
@@ -38,6 +38,7 @@ class Migration:
     transactional: bool = True
     tokens: str = ""
     draft: bool = False
+    lacks_down: bool = False
 
     @property
     def id(self) -> str:

@@ -23,7 +23,7 @@ from harness.generation.supply import NOTHING, Supply
 from harness.kinds.base import Begun, Databases, Kind, Pair, Subject, Unreliable
 from harness.kinds.primary_key import PrimaryKey
 from harness.kinds.touched_on_update import TouchedOnUpdate
-from harness.outcome import Counterexample, Outcome
+from harness.outcome import EVALUABLE, THERE, Counterexample, Outcome
 from harness.probes import Endless, Patience, Session
 from harness.probes.disturbance import CONFLICTS, PAUSES, Disturbed, of_error
 from harness.probes.renewal import Renewal, never_set
@@ -35,6 +35,7 @@ from harness.proving.findings import Findings
 from harness.proving.opaque import Opaque
 from harness.proving.racing import REPLAYS, compete
 from harness.proving.refusals import Refusals
+from harness.proving.slips import Slip, said, slips
 from harness.proving.trial import Trial, attempt
 from harness.proving.undeclared import Undeclared
 from harness.races import Stage
@@ -75,6 +76,7 @@ class Prover:
         self._spoilt = False
         self._patience = Patience(effort.timeout)  # a trigger that never ends must not hold up everything else
         self._sets = False
+        self._slips: tuple[Slip, ...] | None = None
         self._open()
         self._beside: dict[TableName, list[Kind]] = {}
         self._touched: dict[TableName, frozenset[str]] = {}
@@ -207,7 +209,7 @@ class Prover:
             self._forget(check)
             self._examine(check, verdict)
         except Missing as missing:
-            verdict.broken.append(Counterexample("what the check names is in the database", str(missing)))
+            verdict.broken.append(Counterexample(THERE, str(missing)))
         except Unfillable as reason:
             verdict.reason = str(reason)
             if reason.table is not None:
@@ -219,9 +221,7 @@ class Prover:
         except (psycopg.ProgrammingError, psycopg.DataError) as error:
             if error.sqlstate is None:  # not the server's word, but psycopg's about a call of ours
                 raise
-            message = f"PostgreSQL cannot evaluate it: {error.diag.message_primary} ({error.sqlstate})"
-            if not verdict.broken:
-                verdict.broken.append(Counterexample("an expression that the database can evaluate", message))
+            self._stumble(check, said(error), verdict)
         except psycopg.errors.DiskFull:
             raise TargetError("the server's disk is full", hint="free some space on it and run again") from None
         except psycopg.OperationalError as error:
@@ -231,6 +231,17 @@ class Prover:
                 f"the server went away while {check.name} was proven: {str(error).splitlines()[0]}",
                 hint="run it again; `harness doctor` says whether the server is there",
             ) from None
+
+    def _stumble(self, check: Check, message: str, verdict: Findings) -> None:
+        """Finds whose expression the server makes no sense of: one slip is one check's fault."""
+        if self._slips is None:
+            self._slips = tuple(slips(self._connection, self._declared, self.catalog))
+        found = sorted((slip for slip in self._slips if slip.message == message), key=lambda slip: slip.check != check)
+        if found and found[0].check != check:
+            verdict.reason = f"{found[0].check.place}: {found[0]}"
+        elif not verdict.broken:
+            caught = str(found[0]) if found else f"PostgreSQL cannot evaluate it: {message}"
+            verdict.broken.append(Counterexample(EVALUABLE, caught))
 
     def _blame(self, check: Check, table: Table, verdict: Findings) -> None:
         """Where no row can be since the database contradicts what is declared, that is what is said."""
@@ -255,7 +266,7 @@ class Prover:
             verdict.add_facts(facts)
         except Missing as missing:
             # Rows that show what the lack of it lets happen say more than its absence.
-            verdict.broken.append(Counterexample("what the check names is in the database", str(missing)))
+            verdict.broken.append(Counterexample(THERE, str(missing)))
         if not self._becomes(rule, verdict):
             return
         try:

@@ -46,7 +46,7 @@ def counterexample(check: Check, failure: Failure, catalog: Catalog) -> Countere
         state=_left_empty(probe),
     )
     settled = settle(catalog) if probe.aspect != SETUP and not failure.waits else ()
-    lines = _script(setup, probe, settled) if probe.ahead is None else _committed(setup, probe)
+    lines = [*_script(setup, probe, settled), *_compared(*words)] if probe.ahead is None else _committed(setup, probe)
     script = header + "".join(f"{line}\n" for line in lines)
     rows = tuple(_rows([*setup, probe.statement]))
     return Counterexample(wanted=words[0], caught=words[1], rows=rows, script=script)
@@ -121,15 +121,30 @@ def _script(setup: tuple[Statement, ...], probe: Probe, settled: tuple[str, ...]
     yield "savepoint probe;"
     yield from (f"{each};" for each in assume(probe.settings))
     yield f"{probe.statement.sql};"
-    if probe.then:
-        yield "\\set harness_changed :ROW_COUNT"
+    yield from (_REFUSED, "\\else", "\\set harness_changed :ROW_COUNT")
     yield f"{IMMEDIATE};"
+    yield from (_REFUSED, "\\else", "\\set harness_now 'accepted, rows: ' :harness_changed")
     if probe.then:
         yield "reset role;"
         yield "select set_config('harness.changed', :'harness_changed', true);"
         yield f"-- {one_line(probe.then.meaning)}, wanted: {one_line(probe.then.wanted)}"
         yield f"{probe.then.sql};"
-    yield "rollback;"
+    yield from ("\\endif", "\\endif", "rollback;")
+
+
+_REFUSED = "\\if :ERROR\n\\set harness_now 'refused: ' :LAST_ERROR_MESSAGE ' (' :LAST_ERROR_SQLSTATE ')'"
+
+
+def _compared(wanted: str, caught: str) -> Iterator[str]:
+    """What was wanted, what was caught when the fault was found, and what came of it this time."""
+    yield f"\\echo '\\nwanted: {_quoted(wanted)}'"
+    yield f"\\echo 'caught: {_quoted(caught)}'"
+    yield "\\echo 'now:    ' :harness_now"
+
+
+def _quoted(text: str) -> str:
+    """A text between quotes, as psql's own commands read it."""
+    return one_line(text).replace("\\", "\\\\").replace("'", "''")
 
 
 def _committed(setup: tuple[Statement, ...], probe: Probe) -> Iterator[str]:

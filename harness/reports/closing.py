@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from harness.outcome import STRICT, Gate, Outcome, Status
+from harness.outcome import EVALUABLE, STRICT, THERE, Counterexample, Gate, Outcome, Status
 from harness.reports import words
 
-REASON = 160
+REASON = 240
 """Characters of a reason that are shown whole."""
 
 _ORDER = (Status.BROKEN, Status.UNRELIABLE, Status.PRESENT, Status.ERROR)
@@ -30,14 +30,24 @@ def groups(outcomes: Iterable[Outcome], gate: Gate = STRICT) -> list[Group]:
 
 
 def title(outcome: Outcome) -> str:
-    """The status, with what was caught first; or why nothing was."""
+    """The status, and why: a sentence that can be understood by itself."""
     status, reason = outcome.status.value, outcome.reason or ""
     if outcome.status is Status.PRESENT:
         reason = "nothing was tried any more"
     if outcome.status is Status.BROKEN:
-        status, reason = f"{status}, caught", next((example.caught for example in outcome.counterexamples), "")
+        reason = _telling(outcome.counterexamples)
     reason = words.plain(reason)
     return f"{status}: {reason if len(reason) <= REASON else f'{reason[:REASON]}…'}"
+
+
+def _telling(examples: Sequence[Counterexample]) -> str:
+    """What the catalog lacks or has otherwise, if that was seen: rows only show what follows from it."""
+    example = next((each for each in examples if not each.rows), examples[0] if examples else None)
+    if example is None:
+        return ""
+    if example.wanted in (THERE, EVALUABLE):
+        return example.caught
+    return f"wanted: {example.wanted}; caught: {example.caught}"
 
 
 def _line(outcome: Outcome, gate: Gate) -> str:

@@ -17,12 +17,14 @@ _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 def render(run: Run, outcomes: Sequence[Outcome], gate: Gate = STRICT) -> str:
     """The document. Broken is a ``failure``, all else that is not green an ``error``; its ``type`` is the status.
 
-    What is present passes, and has that for a property. What the gate knows is ``skipped``.
+    What is present passes, and has that for a property. What the gate knows is ``skipped``. That checks were not tried
+    is an ``error``: without it a run that was cancelled early would look green.
     """
     suites: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         suites.setdefault(words.heading(outcome), []).append(outcome)
-    root = ElementTree.Element("testsuites", _counts(run.project, outcomes, gate))
+    left = run.selected - len(outcomes)
+    root = ElementTree.Element("testsuites", _counts(run.project, outcomes, gate, left))
     for name, members in suites.items():
         suite = ElementTree.SubElement(root, "testsuite", _counts(name, members, gate))
         properties = ElementTree.SubElement(suite, "properties")
@@ -30,6 +32,10 @@ def render(run: Run, outcomes: Sequence[Outcome], gate: Gate = STRICT) -> str:
             ElementTree.SubElement(properties, "property", name=key, value=_legal(value))
         for outcome in members:
             _case(suite, name, outcome, gate)
+    if left > 0:
+        suite = ElementTree.SubElement(root, "testsuite", _counts("the run", (), gate, left))
+        case = ElementTree.SubElement(suite, "testcase", name="all checks are tried", classname="the run", time="0.000")
+        ElementTree.SubElement(case, "error", message=f"{words.counted(left, 'check')} not tried", type="not tried")
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
@@ -62,13 +68,14 @@ def _case(suite: ElementTree.Element, classname: str, outcome: Outcome, gate: Ga
     found.text = _legal("\n".join(lines))
 
 
-def _counts(name: str, outcomes: Sequence[Outcome], gate: Gate) -> dict[str, str]:
+def _counts(name: str, outcomes: Sequence[Outcome], gate: Gate, left: int = 0) -> dict[str, str]:
+    """The attributes of a suite; ``left`` checks were not tried, which is one more error."""
     statuses = [outcome.status for outcome in outcomes if not gate.knows(outcome)]
     return {
         "name": _legal(name),
-        "tests": str(len(outcomes)),
+        "tests": str(len(outcomes) + (left > 0)),
         "failures": str(statuses.count(Status.BROKEN)),
-        "errors": str(statuses.count(Status.UNRELIABLE) + statuses.count(Status.ERROR)),
+        "errors": str(statuses.count(Status.UNRELIABLE) + statuses.count(Status.ERROR) + (left > 0)),
         "skipped": str(len(outcomes) - len(statuses)),
         "time": f"{sum(outcome.seconds for outcome in outcomes):.3f}",
     }

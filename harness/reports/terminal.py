@@ -125,10 +125,10 @@ class Terminal:
         if repeat is not None:
             self._line(f"repeat with: {repeat}")
 
-    def broken_off(self, outcomes: Sequence[Outcome], seconds: float, why: str, resume: str) -> None:
-        """The same of a run that did not come to its end, with the command that goes on with it."""
+    def broken_off(self, outcomes: Sequence[Outcome], seconds: float, why: str, again: str) -> None:
+        """The same of a run that did not come to its end; ``again`` says how to go on, or to repeat it."""
         self._end(outcomes, seconds, why)
-        self._line(f"go on with: {resume}")
+        self._line(again)
 
     def _end(self, outcomes: Sequence[Outcome], seconds: float, why: str) -> None:
         self.close()

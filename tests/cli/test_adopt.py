@@ -416,3 +416,62 @@ def test_an_undeclared_rule_is_shown_and_counted(adopted: Cli) -> None:
     assert answer.returncode == 1
     assert "shop.orders   91.7 %  11/12\n  undeclared: index orders_status\n" in answer.stdout
     assert adopted.run("coverage", "--fail-under", "90").returncode == 0
+
+
+@pytest.mark.parametrize("first", [[], ["declare"]])
+def test_declare_changes_nothing_that_a_check_says(adopted: Cli, first: list[str]) -> None:
+    for verb in first:
+        adopted.run(verb)
+    path = "checks/shop/orders.yml"
+    before = (adopted.root / path).read_text()
+    adopted.write(
+        "schema.sql",
+        SCHEMA.replace(" on delete cascade", "").replace("('open', 'paid')", "('open', 'paid', 'lost')")
+        + "alter table shop.orders drop constraint orders_total_check,"
+        " add constraint orders_few check (total < 1000), add constraint orders_odd check (total <> 13),"
+        " add note text;",
+    )
+    answer = adopted.run("declare")
+    assert answer.returncode == 0
+    assert answer.stdout == (
+        f"{path}: column total: a second check added, orders_few\n"
+        f"{path}: column note: added\n"
+        f"{path}: constraint orders_odd: added\n"
+        "3 changes\n"
+    )
+    after = (adopted.root / path).read_text()
+    assert [line for line in before.splitlines() if line not in after.splitlines()] == []
+    red = adopted.run("test", "--seed", "1")
+    assert red.returncode == 1
+    for name in ("foreign_key", "check total", "accepted_values"):
+        assert f"BROKEN   {name}" in red.stdout
+    assert "BROKEN   declared" not in red.stdout
+    assert adopted.run("declare").stdout == "0 changes: nothing is new\n"
+
+
+def test_an_update_loses_no_rule_where_a_column_gets_another(adopted: Cli) -> None:
+    adopted.write("schema.sql", SCHEMA + "alter table shop.orders add constraint a_few check (total < 1000);")
+    assert adopted.run("adopt", "--update").returncode == 0
+    text = (adopted.root / "checks/shop/orders.yml").read_text()
+    assert "total < 1000" in text
+    assert "total >= 0" in text
+    assert "0 broken" in adopted.run("test", "--seed", "1").stdout
+
+
+def test_a_column_that_was_taken_out_of_a_file_is_declared_again(cli: Cli) -> None:
+    cli.replace("checks/app/items.yml", "  note: {type: text}\n", "")
+    assert cli.run("declare").stdout == "checks/app/items.yml: column note: added\n1 change\n"
+    cli.replace("checks/app/items.yml", "  note:", "  noet:")
+    red = cli.run("test", "--select", "kind:columns").stdout
+    assert "caught: no column noet; did you mean note?" in red
+    assert "harness declare" not in red
+
+
+def test_declare_says_what_a_new_table_is(cli: Cli) -> None:
+    cli.replace(
+        "schema/app/001_items.up.sql",
+        "create table app.items",
+        "create table app.boxes (id integer primary key);\ncreate table app.items",
+    )
+    assert cli.run("declare").stdout == "checks/app/boxes.yml: new\n1 change\n"
+    assert not (cli.root / "checks/.adopted.json").exists()

@@ -340,3 +340,11 @@ def test_a_file_in_the_place_of_our_directory(cli: Cli, run: Run, verb: str) -> 
         "hint: move it away\n",
     )
     assert (cli.root / ".harness").read_text() == "mine"
+
+
+def test_a_class_that_the_project_does_not_know(cli: Cli, run: Run) -> None:
+    cli.write("project.yml", (cli.root / "project.yml").read_text() + "classes: [public, personal]\n")
+    for entry_, slip, near in (("class: publik", "publik", "public"), ("class: evry", "evry", "every")):
+        cli.write(FILE, CHECKS + f"  - {entry_}\n")
+        message = f"{FILE}:8:5: 'class': '{slip}' is none of the classes of project.yml; did you mean '{near}'?\n"
+        assert run("test") == (2, "", f"{message}hint: correct it, or take this check out\n")

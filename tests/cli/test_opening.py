@@ -156,16 +156,17 @@ def test_replay_shows_what_the_run_has_caught(cli: Cli, server: Server) -> None:
     shown = cli.run(*replay[1:])
     assert (shown.returncode, shown.stderr) == (0, "")
     lines = shown.stdout.splitlines()
-    assert lines[0] == f"-- {CHECK}"
-    assert "-- caught: accepted" in lines
     probe = lines[lines.index("savepoint probe;") :]
     assert probe[2].startswith('insert into "app"."items" ') and probe[3] == "INSERT 0 1"
-    assert lines[-1] == "ROLLBACK"
+    wanted = ["wanted: '0' refused by items_amount_positive (23514)", "caught: accepted"]
+    assert lines[-5:] == ["ROLLBACK", "", *wanted, "now:     accepted, rows: 1"]
     assert scratch_databases(server) == []
     cli.write("schema/app/001_items.up.sql", UP)
     refused = cli.run("replay", CHECK)
     assert refused.returncode == 0
-    assert 'new row for relation "items" violates check constraint "items_amount_positive"' in refused.stderr
+    said = 'new row for relation "items" violates check constraint "items_amount_positive"'
+    assert refused.stdout.splitlines()[-3:] == [*wanted, f"now:     refused: {said} (23514)"]
+    assert refused.stderr.count("ERROR") == 1 and said in refused.stderr
 
 
 def test_replay_of_what_did_not_fail_or_is_no_check(cli: Cli) -> None:

@@ -39,7 +39,7 @@ app.items
           caught: no constraint on app.items: items_amount_positive
           replay: harness replay app.items.check.items_amount_positive
 
-broken, caught: accepted
+broken: no constraint on app.items: items_amount_positive
   app.items.check.items_amount_positive  checks/app/items.yml:4
 
 0 proved, 0 present, 1 broken, 0 unreliable; 58 probes and 0 facts in N s (N probes/s)

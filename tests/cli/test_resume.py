@@ -167,5 +167,5 @@ def test_what_is_broken_is_resumed_with_its_counterexamples(slow: Cli, server: S
     assert resumed.returncode == 1
     broken = said[said.index("  BROKEN") : said.index("  proved   primary_key id")]
     assert broken in resumed.stdout
-    assert "\nbroken, caught: refused by items_amount_positive (23514)\n  app.items." in said
-    assert said[said.index("\nbroken, caught") : said.rindex("\n\n")] in resumed.stdout
+    assert "\nbroken: " in said
+    assert said[said.index("\nbroken: ") : said.rindex("\n\n")] in resumed.stdout

@@ -127,6 +127,20 @@ def test_after_a_kill_it_is_started_anew(local: Cli, base: Path) -> None:
     assert since(dsn)
 
 
+@pytest.mark.parametrize("another", [(), ("test", "--select", "kind:default")])
+def test_a_server_that_is_killed_is_said_to_be_down_and_started_anew(
+    local: Cli, base: Path, another: tuple[str, ...]
+) -> None:
+    dsn = started(local)
+    place = site.locate(EMBEDDED, base)
+    os.kill(int(place.pid_file.read_text().splitlines()[0]), signal.SIGKILL)
+    if another:
+        assert local.run(*another).returncode == 0  # starts one of its own, that nobody else gets into
+    assert local.run("server", "status").stdout == NOT_UP
+    assert started(local) == dsn
+    assert since(dsn)
+
+
 def test_two_that_start_it_at_once_have_one_server_which_one_stops(local: Cli, base: Path) -> None:
     both = [local.start("server", "start") for _ in range(2)]
     said = [ended(each) for each in both]

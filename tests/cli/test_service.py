@@ -74,6 +74,7 @@ def demo(cli: Cli, server: Server) -> Cli:
 def test_init_is_green_and_red_by_name_when_its_rule_is_removed(demo: Cli) -> None:
     green = demo.run("test")
     assert (green.returncode, green.stderr) == (0, ""), green.stdout
+    assert demo.run("coverage").stdout.endswith("100.0 %\n")
     demo.replace("schema/shop/001_tables.up.sql", "    constraint orders_total_not_negative check (total >= 0),\n", "")
     red = demo.run("test", "--select", "kind:check", "--seed", "1")
     assert red.returncode == 1

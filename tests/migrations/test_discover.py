@@ -112,10 +112,18 @@ def test_a_nul_character(files: Files) -> None:
 def test_nothing_in_it(files: Files, direction: str, text: str, message: str) -> None:
     files.write("app/001_a", "select 1")
     files.put(f"app/001_a.{direction}.sql", text)
-    assert refused(files) == (
+    said = (
         f"schema/app/001_a.{direction}.sql: {message}\n"
         "hint: write its statements; one that does nothing on purpose says: select;"
     )
+    if direction == "up":
+        assert refused(files) == said
+        return
+    (migration,) = files.discover()  # who has just written the up file may go on with it
+    assert migration.lacks_down and not migration.draft
+    with pytest.raises(ProjectError) as caught:
+        migrations.refuse_draft(files.root, migration)
+    assert str(caught.value) == said
 
 
 @pytest.mark.parametrize(
@@ -171,7 +179,7 @@ def test_new_writes_the_next_pair(files: Files) -> None:
     second[0].write_text("select 1;")
     assert refused(files).startswith("schema/app/001_add_status.up.sql: the file has comments but no statement\n")
     first[0].write_text("select 1;")
-    assert refused(files).startswith("schema/app/001_add_status.down.sql: the file has comments but no statement\n")
+    assert [(each.draft, each.lacks_down) for each in files.discover()] == [(False, True)] * 2
 
 
 @pytest.mark.parametrize("name", ["", "../evil", "a.b"])

@@ -104,7 +104,7 @@ app.t
   UNRELIABLE  check added                                   checks/t.yml:3
           reason: why
 
-broken, caught: accepted
+broken: wanted: w; caught: accepted
   app.t.worse  checks/t.yml:3  was unreliable
 
 unreliable: why

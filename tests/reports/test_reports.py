@@ -97,7 +97,7 @@ shop.orders
   UNRELIABLE  row_security a user sees their own orders, and nobody else's  checks/shop/orders.yml:7
           reason: no scenario could be built
 
-broken, caught: accepted
+broken: wanted: an index; caught: none
   shop.orders.accepted_values.status  checks/shop/orders.yml:7
 
 unreliable: no scenario could be built
@@ -137,10 +137,14 @@ def test_what_is_not_green_is_listed_by_reason_in_the_files_order() -> None:
     wordy = replace(UNRELIABLE, name="shop.wordy", reason="long\n" * 60)
     error = replace(BROKEN, name="shop.error", status=Status.ERROR, reason="KeyError: 'x'")
     assert closing.groups([error, UNRELIABLE, other, PROVED, BROKEN, wordy, late]) == [
-        (Status.BROKEN, "broken, caught: refused by x (23514)", ["shop.orders.check.z  checks/shop/orders.yml:7"]),
         (
             Status.BROKEN,
-            "broken, caught: accepted",
+            "broken: wanted: w; caught: refused by x (23514)",
+            ["shop.orders.check.z  checks/shop/orders.yml:7"],
+        ),
+        (
+            Status.BROKEN,
+            "broken: wanted: an index; caught: none",
             [
                 "shop.orders.accepted_values.status  checks/shop/orders.yml:7",
                 "shop.orders.check.late  checks/shop/late.yml:1",
@@ -151,7 +155,7 @@ def test_what_is_not_green_is_listed_by_reason_in_the_files_order() -> None:
             "unreliable: no scenario could be built",
             [f"{UNRELIABLE.name}  checks/shop/orders.yml:7"],
         ),
-        (Status.UNRELIABLE, f"unreliable: {'long ' * 32}…", ["shop.wordy  checks/shop/orders.yml:7"]),
+        (Status.UNRELIABLE, f"unreliable: {'long ' * 48}…", ["shop.wordy  checks/shop/orders.yml:7"]),
         (Status.ERROR, "error: KeyError: 'x'", ["shop.error  checks/shop/orders.yml:7"]),
     ]
 
@@ -159,7 +163,7 @@ def test_what_is_not_green_is_listed_by_reason_in_the_files_order() -> None:
 def test_a_run_that_is_broken_off_says_what_is_left_and_how_to_go_on() -> None:
     file = io.StringIO()
     report = Terminal(Console(file=file), RUN)
-    report.broken_off([PROVED], 2.0, "interrupted", "harness test --resume")
+    report.broken_off([PROVED], 2.0, "interrupted", "go on with: harness test --resume")
     assert file.getvalue().splitlines()[-3:] == [
         "1 proved, 0 present, 0 broken, 0 unreliable; 1,280 probes and 0 facts in 2.0 s (640 probes/s)",
         "5 not tried: interrupted",
@@ -213,7 +217,7 @@ def test_terminal_shows_what_to_report_of_an_error() -> None:
 
 
 def test_machines_tell_an_error_from_what_is_unreliable() -> None:
-    root = ElementTree.fromstring(junit.render(RUN, [UNRELIABLE, ERROR, PROVED]))
+    root = ElementTree.fromstring(junit.render(replace(RUN, selected=3), [UNRELIABLE, ERROR, PROVED]))
     assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("3", "0", "2")
     errors = list(root.iter("error"))
     assert [each.get("type") for each in errors] == ["unreliable", "error"]
@@ -279,13 +283,19 @@ def test_junit() -> None:
     root = ElementTree.fromstring(junit.render(RUN, OUTCOMES))
     assert root.attrib == {
         "name": "demo",
-        "tests": "5",
+        "tests": "6",
         "failures": "1",
-        "errors": "1",
+        "errors": "2",
         "skipped": "0",
         "time": "1.250",
     }
-    assert [(suite.get("name"), suite.get("tests")) for suite in root] == [("shop", "1"), ("shop.orders", "4")]
+    assert [(suite.get("name"), suite.get("tests")) for suite in root] == [
+        ("shop", "1"),
+        ("shop.orders", "4"),
+        ("the run", "1"),
+    ]
+    (untried,) = root[2].iter("error")
+    assert untried.get("message") == "1 check not tried"
     properties = {each.get("name"): each.get("value") for each in root[0].iter("property")}
     assert properties == {"server": "embedded PostgreSQL 18.6", "profile": "dev", "seed": "123"}
     cases = list(root.iter("testcase"))
@@ -296,7 +306,14 @@ def test_junit() -> None:
         "line": "7",
         "time": "0.250",
     }
-    assert [[child.tag for child in case] for case in cases] == [[], ["properties"], [], ["failure"], ["error"]]
+    assert [[child.tag for child in case] for case in cases] == [
+        [],
+        ["properties"],
+        [],
+        ["failure"],
+        ["error"],
+        ["error"],
+    ]
     assert [each.attrib for each in cases[1][0]] == [{"name": "status", "value": "present"}]
     failure, error = cases[3][0], cases[4][0]
     assert failure.attrib == {
@@ -371,7 +388,7 @@ def test_what_was_not_tried_is_noted() -> None:
     assert shown([noted, replace(noted, name="other")]).count("note:") == 2, "each once"
     assert "note:" not in shown([noted], quiet=True)
     assert json.loads(json_report.render(RUN, [noted], 1.0))["checks"][0]["notes"] == list(noted.notes)
-    (case,) = ElementTree.fromstring(junit.render(RUN, [noted])).iter("testcase")
+    (case,) = ElementTree.fromstring(junit.render(replace(RUN, selected=1), [noted])).iter("testcase")
     assert [(each.tag, each.text) for each in case] == [("system-out", "\n".join(noted.notes))]
 
 
@@ -385,7 +402,7 @@ def test_any_text_makes_a_whole_report(wanted: str, caught: str, column: str, va
         replace(BROKEN, name=name, table=name, counterexamples=(example,)),
         replace(UNRELIABLE, name=name, table=name, reason=wanted),
     ]
-    root = ElementTree.fromstring(junit.render(RUN, outcomes).encode())
+    root = ElementTree.fromstring(junit.render(replace(RUN, selected=2), outcomes).encode())
     assert [len(case) for case in root.iter("testcase")] == [1, 1]
     document = json.loads(json_report.render(RUN, outcomes, 1.0))
     assert document["checks"][0]["counterexamples"] == [
