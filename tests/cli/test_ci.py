@@ -25,7 +25,7 @@ MATCHER = CI / "problem-matcher.json"
 NAME = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["name"]
 SCHEMA = "schema/shop/001_tables.up.sql"
 TOTAL = "    constraint orders_total_not_negative check (total >= 0),\n"
-BROKEN = Annotation("checks/shop/orders.yml", 19, None, "BROKEN   check orders_total_not_negative")
+BROKEN = Annotation("checks/shop/orders.yml", 20, None, "BROKEN   check orders_total_not_negative")
 
 
 @pytest.fixture
@@ -143,9 +143,9 @@ def test_the_matcher_is_one_for_github() -> None:
             "  - primary_key: [id]",
             "  - primary_kye: [id]",
             "test",
-            ("checks/shop/orders.yml", 31, 5, "unknown kind 'primary_kye'; did you mean 'primary_key'?"),
+            ("checks/shop/orders.yml", 32, 5, "unknown kind 'primary_kye'; did you mean 'primary_key'?"),
         ),
-        ("project.yml", "modules:", "moduls:", "test", ("project.yml", 6, 1, None)),
+        ("project.yml", "modules:", "moduls:", "test", ("project.yml", 7, 1, None)),
         ("seeds/shop/customers.csv", "2,grace@example.org,", "2,", "test", ("seeds/shop/customers.csv", 3, None, None)),
         (
             "seeds/shop/customers.csv",
