@@ -84,27 +84,32 @@ def lint(paths: tuple[Path, ...]) -> int:
 
     Gives the verdict of `sqlfluff lint` with the project's .sqlfluff.
     """
-    from harness.lint import lint as find
+    from harness.lint import look
     from harness.project.tree import WITHHELD, leads_out
 
     project = load_project() if paths else load_own_project("lint", "name the files: harness lint FILE …")
     targets = [path.absolute() for path in paths] or [Path(project.paths.schema)]
-    violations = find(project.root, targets)
-    for each in violations:
+    report = look(project.root, targets)
+    for each in report.violations:
         note = " (warning)" if each.warning else ""
         said = WITHHELD if leads_out(project.root, each.place.path) else each.description
         click.echo(f"{each.place}: {each.code} {said}{note}")
-    if violations:
-        click.echo(f"\n{_total(violations)}")
-    return int(any(not each.warning for each in violations))
+    if report.violations:
+        click.echo(f"\n{_total(report.violations)}")
+    else:
+        click.echo(f"{counted(report.files, 'file')}, clean")
+    return int(any(not each.warning for each in report.violations))
 
 
 def _total(violations: Sequence[Violation]) -> str:
-    """``3 violations in 1 file; sqlfluff fix mends 2 of them``."""
+    """``3 violations and 1 warning in 2 files; sqlfluff fix mends 2 of them``."""
     files = len({each.place.path for each in violations})
+    warnings = sum(each.warning for each in violations)
+    numbers = {"violation": len(violations) - warnings, "warning": warnings}
+    said = " and ".join(counted(number, word) for word, number in numbers.items() if number)
     fixable = sum(each.fixable for each in violations)
     mends = f"; sqlfluff fix mends {fixable} of them" if fixable else ""
-    return f"{counted(len(violations), 'violation')} in {counted(files, 'file')}{mends}"
+    return f"{said} in {counted(files, 'file')}{mends}"
 
 
 @click.command()

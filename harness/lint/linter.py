@@ -12,8 +12,11 @@ from harness.errors import Place, ProjectError
 
 if TYPE_CHECKING:
     from sqlfluff.core import FluffConfig, Linter
+    from sqlfluff.core.linter import LintedFile
 
 SETTINGS = ".sqlfluff"
+_UNFIXED = ("PRS", "TMP")
+"""``sqlfluff fix`` leaves a file alone that has one of these, hidden by ``noqa`` or not."""
 
 
 @dataclass(frozen=True, order=True)
@@ -33,8 +36,21 @@ class Violation:
     fixable: bool = False
 
 
+@dataclass(frozen=True)
+class Report:
+    """What was found in so many ``files``."""
+
+    files: int
+    violations: list[Violation]
+
+
 def lint(project_root: Path, paths: Iterable[Path] | None = None) -> list[Violation]:
-    """What ``sqlfluff lint <paths>``, run in ``project_root``, reports; in the order of the files.
+    """The violations of :func:`look`."""
+    return look(project_root, paths).violations
+
+
+def look(project_root: Path, paths: Iterable[Path] | None = None) -> Report:
+    """What ``sqlfluff lint <paths>``, run in ``project_root``, reports; in the order of the files and of their lines.
 
     ``paths`` are files or directories, relative to the root or absolute; without any, it is ``schema/``.
     ``-- noqa`` and ``.sqlfluffignore`` hold. Raises :class:`~harness.errors.ProjectError` for a path that is not
@@ -44,10 +60,12 @@ def lint(project_root: Path, paths: Iterable[Path] | None = None) -> list[Violat
     root = project_root.resolve()
     targets = [root / path for path in paths] if paths is not None else [root / "schema"]
     with contextlib.chdir(root), _translated(root):
-        return [violation for record in _records(root, targets) for violation in _violations(record)]
+        linted = list(_linted(root, targets))
+    return Report(len(linted), [violation for file in linted for violation in file])
 
 
-def _records(root: Path, targets: list[Path]) -> list[Any]:
+def _linted(root: Path, targets: list[Path]) -> Iterator[list[Violation]]:
+    """The violations of each file."""
     from sqlfluff.core import FluffConfig, Linter
     from sqlfluff.core.config import clear_config_caches
 
@@ -58,20 +76,33 @@ def _records(root: Path, targets: list[Path]) -> list[Any]:
         raise ProjectError(f"sqlfluff: {error.args[0]}", place=Place(Path(SETTINGS))) from error
     files = [file for target in targets for file in _files(root, target, config)]
     if not files:
-        return []
+        return
     linter = Linter(config)
-    records = linter.lint_paths(tuple(files), ignore_files=False).as_records()
-    return [_understood(linter, record) for record in records]
+    result = linter.lint_paths(tuple(files), ignore_files=False)
+    read = {file.path: file for directory in result.paths for file in directory.files}
+    for record in result.as_records():
+        yield sorted(_of_file(linter, read[record["filepath"]], record["violations"]), key=lambda each: each.place)
 
 
-def _understood(linter: Linter, record: Any) -> Any:
-    """A record of a file without what sqlfluff says of statements that it cannot read."""
-    from harness.lint import unread
+def _of_file(linter: Linter, file: LintedFile, found: list[Any]) -> Iterator[Violation]:
+    """What is said of a file, without what sqlfluff says of statements that it cannot read."""
+    from harness.lint import names, noqa, unread
 
-    found = record["violations"]
-    if any(each["code"] in unread.UNREAD and not each["warning"] for each in found):
-        return {**record, "violations": unread.again(linter, Path(record["filepath"]), found)}
-    return record
+    path = Path(file.path)
+    if any(each.rule_code() in unread.UNREAD and not (each.warning or each.ignore) for each in file.violations):
+        found = unread.again(linter, path, found, file.ignore_mask)
+    mended = not any(each.rule_code() in _UNFIXED for each in file.violations)
+    for each in found:
+        yield Violation(
+            place=Place(path, each["start_line_no"], each["start_line_pos"]),
+            code=each["code"],
+            name=each["name"],
+            description=each["description"],
+            warning=each["warning"],
+            fixable=mended and bool(each.get("fixes")),
+        )
+    for line, column, said in noqa.without_effect(path, names.rules()):
+        yield Violation(Place(path, line, column), noqa.CODE, "", said, warning=True)
 
 
 def _files(root: Path, target: Path, config: FluffConfig) -> list[str]:
@@ -86,19 +117,16 @@ def _files(root: Path, target: Path, config: FluffConfig) -> list[str]:
     path = target.relative_to(root) if target.is_relative_to(root) else target
     if not path.exists():
         raise ProjectError("no such file or directory", place=Place(path))
-    return paths_from_path(str(path), working_path=str(root), target_file_exts=extensions)
+    found = paths_from_path(str(path), working_path=str(root), target_file_exts=extensions)
+    if not found and not _may_be_ignored(path, extensions):
+        raise ProjectError("no .sql file", place=Place(path))
+    return found
 
 
-def _violations(record: Any) -> Iterator[Violation]:
-    for found in record["violations"]:
-        yield Violation(
-            place=Place(Path(record["filepath"]), found["start_line_no"], found["start_line_pos"]),
-            code=found["code"],
-            name=found["name"],
-            description=found["description"],
-            warning=found["warning"],
-            fixable=bool(found.get("fixes")),
-        )
+def _may_be_ignored(path: Path, extensions: list[str]) -> bool:
+    """Whether there is a file to lint, which ``.sqlfluffignore`` then leaves out."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return any(each.name.lower().endswith(tuple(extensions)) for each in files)
 
 
 @contextlib.contextmanager

@@ -47,7 +47,8 @@ has the package.
 ## Letting something pass
 
 `-- noqa: Harness_HS01` at the end of the line does, as for any rule of sqlfluff; also in a migration that
-has been applied, where a comment is no edit. What holds for a whole project is named in `.sqlfluff`.
+has been applied, where a comment is no edit. A reason stands before it: `-- old app -- noqa: Harness_HS01`. `harness lint`
+warns of a comment that names no rule. What holds for a whole project is named in `.sqlfluff`.
 
 ```ini
 [sqlfluff:rules:harness.text]
@@ -57,14 +58,15 @@ ignore_names = legacy, shop.orders.currency
 ## What they look at
 
 - Tables, columns and constraints wherever they come from: `create table`, also with `like`, `inherits` and `partition
-  of`, and as a query whose columns are casts; `alter table`, where it adds or changes the type. What a column has of
+  of`, and as a query whose columns are casts; `alter table`, where it adds or changes the type; the attributes of composite types. What a column has of
   another table is judged there; so are comments, unless `like` leaves them behind. Down files (`*.down.sql`) never.
 - Row level security, primary keys and comments are judged as the last migration of the directory leaves them. The
-  `*.up.sql` files beside the linted one are read for that, and the verdict stands where the table or column is made.
-  What is dropped later on is not judged.
+  `*.up.sql` files beside the linted one are read for that, and the verdict stands where the table or column is made;
+  of what a comment says, at the last comment. What is dropped later on is not judged.
 - What PostgreSQL can read, also where sqlfluff cannot. `harness lint` says of such a statement that its layout is not
-  checked, and judges the others; where PostgreSQL cannot read it either, it shows the slip at its place. (For
-  `sqlfluff lint` itself the rest of such a file cannot be parsed.)
+  checked, and judges the others; where PostgreSQL cannot read it either, it shows the slip at its place. For
+  `sqlfluff lint` itself, and so for an editor, the rest of such a file cannot be parsed: `-- noqa: PRS` at the end of the
+  line takes the red away there and the warning here. It hides no slip from `harness lint`.
 - Text that comes through standard input has siblings only with `--stdin-filename`, as editors give it. Without a name
   nothing is said of its tables' row level security, keys and comments.
 - In a DO block sqlfluff sees a string. A table made there is not judged; what the block says of other tables counts,

@@ -82,7 +82,7 @@ def test_init_is_green_and_red_by_name_when_its_rule_is_removed(demo: Cli) -> No
 
 
 def test_what_init_writes_is_clean_and_applies(demo: Cli) -> None:
-    assert demo.run("lint").stdout == ""
+    assert demo.run("lint").stdout == "2 files, clean\n"
     assert demo.run("apply").returncode == 0
     seeded = demo.run("seed")
     assert (seeded.returncode, seeded.stdout.splitlines()[-1]) == (0, "2 files, 5 rows")
@@ -254,6 +254,14 @@ def test_lint(cli: Cli) -> None:
     *found, blank, total = done.stdout.splitlines()
     assert found[0].startswith("schema/app/001_items.down.sql:2:1: CP01 ")
     assert (len(found), blank, total) == (2, "", "2 violations in 1 file; sqlfluff fix mends 2 of them")
+    cli.write("schema/app/001_items.down.sql", "drop table app.items;  -- noqa: HS01\n")
+    warned = cli.run("lint", "schema/app/001_items.down.sql")
+    assert (warned.returncode, warned.stdout.splitlines()[-1]) == (0, "1 warning in 1 file")
+    cli.write("schema/app/001_items.down.sql", "DROP table app.items;  -- noqa: HS01\n")
+    both = cli.run("lint", "schema/app/001_items.down.sql").stdout.splitlines()[-1]
+    assert both == "1 violation and 1 warning in 1 file; sqlfluff fix mends 1 of them"
+    assert cli.run("lint", "checks").stderr == "checks: no .sql file\n"
+    assert cli.run("lint", "checks").returncode == 2
 
 
 def test_clean_and_doctor(cli: Cli, server: Server) -> None:
