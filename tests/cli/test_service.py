@@ -264,6 +264,42 @@ def test_lint(cli: Cli) -> None:
     assert cli.run("lint", "checks").returncode == 2
 
 
+@pytest.mark.parametrize("name", ["HS02", "harness_hs02", "Harness_HS02", "harness.timestamptz", "timestamptz"])
+def test_a_house_rule_is_explained_by_any_of_its_names(cli: Cli, name: str) -> None:
+    done = cli.run("explain", name)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (ROOT / "docs/lint/Harness_HS02.md").read_text()
+
+
+def test_what_else_lint_says_is_explained(cli: Cli) -> None:
+    assert cli.run("explain", "comment").stdout.startswith("## comment\n")  # a kind before a rule
+    assert cli.run("explain", "LT05").stdout == cli.run("explain", "layout.long_lines").stdout
+    assert cli.run("explain", "CP01").stdout == (
+        "CP01 capitalisation.keywords: Inconsistent capitalisation of keywords.\n\n"
+        "This rule is sqlfluff fix compatible.\n\n"
+        "Settings, in [sqlfluff:rules:capitalisation.keywords]: "
+        "capitalisation_policy, ignore_words, ignore_words_regex\n\n"
+        "A rule of sqlfluff. More: https://docs.sqlfluff.com/en/stable/perma/rule/CP01.html\n"
+    )
+    assert "-- noqa: PRS" in cli.run("explain", "PRS").stdout
+    listed = [line.split(maxsplit=2) for line in cli.run("explain", "lint").stdout.splitlines()]
+    assert listed[0] == ["Harness_HS01", "harness.text", "Strings are `text`, never `varchar` or `char`."]
+    assert [code for code, _, _ in listed] == sorted(path.stem for path in (ROOT / "docs/lint").glob("Harness_*.md"))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("primary_kye", "primary_key"), ("HS22", "Harness_HS02"), ("harness.txt", "harness.text"), ("lnt", "lint")],
+)
+def test_a_name_that_nothing_has(cli: Cli, name: str, meant: str) -> None:
+    done = cli.run("explain", name)
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"no kind or rule {name!r}; did you mean {meant!r}?\n"
+        "hint: harness explain prints all kinds, harness explain lint lists the house rules\n",
+    )
+
+
 def test_clean_and_doctor(cli: Cli, server: Server) -> None:
     cli.run("test")
     cleaned = cli.run("clean")
