@@ -42,6 +42,9 @@ classes = public, administrative, personal
 `harness explain HS01` prints the page of a rule, `harness explain lint` lists them, `harness explain LT05` tells what
 sqlfluff says of one of its own.
 
+What is wrong in a `.sqlfluff`, `harness lint` shows at its line: a name that nothing has is a warning, or an error
+(exit code 2) where no verdict would be worth anything, as under `rules`.
+
 `rules = all` alone, and no `rules` at all, mean sqlfluff's own. An editor must run the sqlfluff of the environment that
 has the package.
 

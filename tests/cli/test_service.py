@@ -264,6 +264,20 @@ def test_lint(cli: Cli) -> None:
     assert cli.run("lint", "checks").returncode == 2
 
 
+def test_lint_with_settings_that_are_wrong(demo: Cli) -> None:
+    demo.replace(".sqlfluff", "[sqlfluff:rules:harness.data_class]", "[sqlfluff:rules:harness.dataclass]")
+    odd = demo.run("lint")
+    assert (odd.returncode, odd.stderr) == (0, "")
+    assert odd.stdout == (
+        ".sqlfluff:15: nothing reads the section [sqlfluff:rules:harness.dataclass]; "
+        "did you mean 'sqlfluff:rules:harness.data_class'? (warning)\n\n1 warning in 1 file\n"
+    )
+    demo.replace(".sqlfluff", "harness.dataclass]", "harness.data_class")
+    broken = demo.run("lint")
+    assert (broken.returncode, broken.stdout) == (2, "")
+    assert broken.stderr == ".sqlfluff:15: the ] of the section is missing\n"
+
+
 @pytest.mark.parametrize("name", ["HS02", "harness_hs02", "Harness_HS02", "harness.timestamptz", "timestamptz"])
 def test_a_house_rule_is_explained_by_any_of_its_names(cli: Cli, name: str) -> None:
     done = cli.run("explain", name)

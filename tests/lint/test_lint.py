@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import os
 import shutil
@@ -326,13 +327,94 @@ def test_no_settings(tmp_path: Path) -> None:
     )
 
 
-def test_settings_that_sqlfluff_refuses(tmp_path: Path) -> None:
+def of_settings(root: Path, more: str) -> list[str]:
+    """What is said with these settings, the dialect in line 2, of a file with nothing else to say."""
+    (root / "schema").mkdir()
+    (root / "schema/a.sql").write_text("select 1;\n")
+    (root / ".sqlfluff").write_text(f"[sqlfluff]\ndialect = postgres\ntemplater = raw\n{more}\n")
+    found = lint(root)
+    assert all(each.warning for each in found)
+    return [f"{each.place}: {each.description}" for each in found]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("[sqlfluff:rules:harness.text\nignore_names = a", "4: the ] of the section is missing"),
+        ("lint me", "4: a line is neither a [section] nor key = value"),
+        ("[sqlfluff]", "4: the section [sqlfluff] is there twice"),
+        ("dialect = ansi", "4: dialect is there twice in [sqlfluff]"),
+        ("max_line_length = viele", "4: max_line_length is 'viele', and has to be a whole number"),
+        ("[sqlfluff:indentation]\n\ntab_space_size = x", "6: tab_space_size is 'x', and has to be a whole number"),
+        ("[sqlfluff:indentation]\nindent_unit = tabs", "5: indent_unit is 'tabs', and has to be one of space, tab; *"),
+        ("disable_noqa = yes", "4: disable_noqa is 'yes', and has to be True or False"),
+        ("encoding = utf-9", "4: encoding is 'utf-9', which is no encoding"),
+        ("rules = all, harnes", "4: rules names no rule 'harnes'; did you mean harness?"),
+        ("rules =\n    all,\n    hs01", "4: rules names no rule 'hs01'; did you mean Harness_HS01?"),
+        (
+            "[sqlfluff:rules:capitalisation.types]\nextended_capitalisation_policy = lowr",
+            "5: extended_capitalisation_policy is 'lowr', and has to be one of *; did you mean 'lower'?",
+        ),
+    ],
+)
+def test_settings_that_leave_a_verdict_without_meaning(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], more: str, said: str
+) -> None:
+    with pytest.raises(ProjectError) as caught:
+        of_settings(tmp_path, more)
+    assert fnmatch.fnmatchcase(str(caught.value), f".sqlfluff:{said.replace('[', '[[]')}")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("exclude_rules = RF4, CP01", "4: exclude_rules names no rule 'RF4'; did you mean RF04?"),
+        ("warnings = PRS, lt05", "4: warnings names no rule 'lt05'; did you mean LT05?"),
+        ("max_line_lenght = 90", "4: no setting 'max_line_lenght' in [sqlfluff]; did you mean 'max_line_length'?"),
+        (
+            "[sqlfluff:rules:harness.text]\nignore_name = a",
+            "5: no setting 'ignore_name' in [sqlfluff:rules:harness.text]; did you mean 'ignore_names'?",
+        ),
+        (
+            "[sqlfluff:rules:harness.txt]\nignore_names = a",
+            "4: nothing reads the section [sqlfluff:rules:harness.txt]; did you mean 'sqlfluff:rules:harness.text'?",
+        ),
+        (
+            "[sqlfluff:rules:LT05]\nignore_comment_lines = True",
+            "4: nothing reads the section [sqlfluff:rules:LT05]; did you mean 'sqlfluff:rules:layout.long_lines'?",
+        ),
+        ("[sqlfuff]", "4: nothing reads the section [sqlfuff]; did you mean 'sqlfluff'?"),
+    ],
+)
+def test_settings_that_do_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str], more: str, said: str) -> None:
+    assert of_settings(tmp_path, more) == [f".sqlfluff:{said}"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_settings_that_are_well_are_not_spoken_of(tmp_path: Path) -> None:
+    assert of_settings(tmp_path, (ROOT / ".sqlfluff").read_text().split("templater = raw\n")[1]) == []
+    more = "\n[sqlfluff:templater:jinja:context]\nown = 1\n[sqlfluff:layout:type:comma]\nline_position = trailing\n"
+    (tmp_path / ".sqlfluff").write_text((tmp_path / ".sqlfluff").read_text() + more + "[other]\nkey = 1\n")
+    assert [each.description for each in lint(tmp_path)] == ["nothing reads the section [other]"]
+
+
+def test_settings_of_a_folder_and_of_a_file(tmp_path: Path) -> None:
+    assert of_settings(tmp_path, "rules = CP01") == []
+    (tmp_path / "schema/.sqlfluff").write_text("[sqlfluff]\nexclude_rules = LT0\n")
+    (tmp_path / "schema/a.sql").write_text("-- sqlfluff:rules:harness.txt:ignore_names:a\nselect 1;\n")
+    assert [str(each.place) for each in lint(tmp_path)] == ["schema/.sqlfluff:2", "schema/a.sql:1"]
+    (tmp_path / "schema/a.sql").write_text("select 1;\n-- sqlfluff:rules:harnes\n")
+    with pytest.raises(ProjectError, match=r"^schema/a\.sql:2: rules names no rule 'harnes'; did you mean harness\?$"):
+        lint(tmp_path)
+
+
+def test_an_unknown_dialect(tmp_path: Path) -> None:
     (tmp_path / "schema").mkdir()
-    (tmp_path / "schema/a.sql").write_text("select 1;\n")
-    (tmp_path / ".sqlfluff").write_text("[sqlfluff]\ndialect = postgras\n")
+    (tmp_path / ".sqlfluff").write_text("[sqlfluff]\n# ours\ndialect = postgre\n")
     with pytest.raises(ProjectError) as caught:
         lint(tmp_path)
-    assert str(caught.value) == ".sqlfluff: sqlfluff: Unknown dialect"
+    assert str(caught.value) == ".sqlfluff:3: dialect is 'postgre'; did you mean 'postgres'?"
 
 
 def test_importing_it_does_not_import_sqlfluff() -> None:

@@ -228,6 +228,18 @@ def test_the_classes_are_those_of_the_project(settings: str, project: Path) -> N
     assert classes.split(", ") == declared
 
 
+@pytest.mark.parametrize("settings", [ROOT / ".sqlfluff", DEMO / "dot-sqlfluff"])
+def test_a_line_below_alter_table_may_be_indented(tmp_path: Path, settings: Path) -> None:
+    shutil.copy(settings, tmp_path / ".sqlfluff")
+    (tmp_path / "schema").mkdir()
+    text = (
+        "alter table shop.orders\n    drop column a,\n    drop column b;\n\n"
+        "alter table shop.orders\ndrop column a,\ndrop column b;\n"
+    )
+    (tmp_path / "schema/a.sql").write_text(text + "\nselect\na,\n    b\nfrom t;\n")
+    assert [(each.code, each.place.line) for each in lint(tmp_path)] == [("LT02", 10)]
+
+
 def test_the_demo_is_clean_and_looked_at(tmp_path: Path) -> None:
     shutil.copytree(DEMO / "schema", tmp_path / "schema")
     shutil.copy(DEMO / "dot-sqlfluff", tmp_path / ".sqlfluff")
