@@ -93,7 +93,8 @@ def lint(paths: tuple[Path, ...]) -> int:
     for each in report.violations:
         note = " (warning)" if each.warning else ""
         said = WITHHELD if leads_out(project.root, each.place.path) else each.description
-        click.echo(f"{each.place}: {each.code} {said}{note}".replace(":  ", ": ", 1))
+        code = f"{each.code} " if each.code else ""  # what is said of settings has none
+        click.echo(f"{each.place}: {code}{said}{note}")
     if report.violations:
         click.echo(f"\n{_total(report.violations)}")
     else:

@@ -133,13 +133,16 @@ def _faults(setting: Setting) -> Iterator[Fault]:
 
 def _keys(section: str) -> Mapping[str, Any] | None:
     """The settings of a section, each with its default; None if there is no such section."""
-    of_rules = _defaults()["rules"]
     if section in (_ROOT, _INDENTATION):
         return dict(_defaults()["core" if section == _ROOT else "indentation"])
     if section == _RULES:
-        return {key: value for key, value in of_rules.items() if not isinstance(value, dict)}
+        return dict.fromkeys(_of_rules())  # for all rules that know them
     rule = _sections().get(section)
-    return None if rule is None else dict.fromkeys(rule.config_keywords) | of_rules.get(rule.get_config_ref(), {})
+    return (
+        None
+        if rule is None
+        else dict.fromkeys(rule.config_keywords) | _defaults()["rules"].get(rule.get_config_ref(), {})
+    )
 
 
 @lru_cache(maxsize=1)
@@ -195,7 +198,6 @@ def _choices(setting: Setting) -> Collection[Any] | None:
     """The values that a setting may have, where these can be told."""
     from sqlfluff.core.dialects import dialect_readout
     from sqlfluff.core.plugin.host import get_plugin_manager
-    from sqlfluff.core.rules import get_ruleset
 
     match setting.section, setting.key:
         case "sqlfluff", "dialect":
@@ -204,9 +206,17 @@ def _choices(setting: Setting) -> Collection[Any] | None:
             return [each.name for found in get_plugin_manager().hook.get_templaters() for each in found]
         case "sqlfluff:indentation", "indent_unit":
             return ["space", "tab"]
-    if setting.section in _sections():
-        return get_ruleset().config_info.get(setting.key, {}).get("validation")
+    if setting.section == _RULES or setting.section in _sections():
+        valid: Collection[Any] | None = _of_rules().get(setting.key, {}).get("validation")
+        return valid
     return None
+
+
+def _of_rules() -> Mapping[str, Any]:
+    """What can be set about rules, and the values that are valid."""
+    from sqlfluff.core.rules import get_ruleset
+
+    return get_ruleset().config_info
 
 
 def _is_encoding(name: str) -> bool:

@@ -78,7 +78,7 @@ def _unfinished(path: Path, text: str) -> tuple[int, tuple[int, int]]:
     for kind, start, end in sqlfile.lexemes(path, text):
         if kind == "end":
             inside = False
-        elif kind not in ("space", "block") and text[start:end].strip():
+        elif kind not in ("space", "block", "meta", "data") and text[start:end].strip():
             begin = begin if inside else start
             inside, last = True, start
     return sqlfile.position(text, begin)[0], sqlfile.position(text, last)

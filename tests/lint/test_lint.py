@@ -241,6 +241,7 @@ def test_sqlfluff_fix_mends_what_lint_says_it_does(tmp_path: Path) -> None:
         ("create table t (a int", "1:19", 1),
         ("select 1;\n\n-- So far.\ncreate table t (\n    a int,\n    b text -- the last\n\n", "6:7", 4),
         ("do $$ begin; end $$;\ninsert into t values ('a;b' /* ; */", "2:23", 2),
+        ("copy t from stdin;\n1\n\\.\nselect (", "4:8", 4),
     ],
 )
 def test_a_statement_without_an_end(tmp_path: Path, text: str, place: str, begins: int) -> None:
@@ -394,7 +395,8 @@ def test_settings_that_do_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[s
 
 def test_settings_that_are_well_are_not_spoken_of(tmp_path: Path) -> None:
     assert of_settings(tmp_path, (ROOT / ".sqlfluff").read_text().split("templater = raw\n")[1]) == []
-    more = "\n[sqlfluff:templater:jinja:context]\nown = 1\n[sqlfluff:layout:type:comma]\nline_position = trailing\n"
+    more = "\n[sqlfluff:rules]\nallow_scalar = True\nignore_words = a\n"
+    more += "[sqlfluff:templater:jinja:context]\nown = 1\n[sqlfluff:layout:type:comma]\nline_position = trailing\n"
     (tmp_path / ".sqlfluff").write_text((tmp_path / ".sqlfluff").read_text() + more + "[other]\nkey = 1\n")
     assert [each.description for each in lint(tmp_path)] == ["nothing reads the section [other]"]
 
