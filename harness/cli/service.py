@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.common import load_own_project, load_project, open_target, target_option
-from harness.errors import ProjectError, did_you_mean
+from harness.errors import HarnessError, ProjectError, did_you_mean
 from harness.reports.words import counted
 
 if TYPE_CHECKING:
@@ -84,27 +84,33 @@ def lint(paths: tuple[Path, ...]) -> int:
 
     Gives the verdict of `sqlfluff lint` with the project's .sqlfluff.
     """
-    from harness.lint import lint as find
+    from harness.lint import look
     from harness.project.tree import WITHHELD, leads_out
 
     project = load_project() if paths else load_own_project("lint", "name the files: harness lint FILE …")
     targets = [path.absolute() for path in paths] or [Path(project.paths.schema)]
-    violations = find(project.root, targets)
-    for each in violations:
+    report = look(project.root, targets)
+    for each in report.violations:
         note = " (warning)" if each.warning else ""
         said = WITHHELD if leads_out(project.root, each.place.path) else each.description
-        click.echo(f"{each.place}: {each.code} {said}{note}")
-    if violations:
-        click.echo(f"\n{_total(violations)}")
-    return int(any(not each.warning for each in violations))
+        code = f"{each.code} " if each.code else ""  # what is said of settings has none
+        click.echo(f"{each.place}: {code}{said}{note}")
+    if report.violations:
+        click.echo(f"\n{_total(report.violations)}")
+    else:
+        click.echo(f"{counted(report.files, 'file')}, clean")
+    return int(any(not each.warning for each in report.violations))
 
 
 def _total(violations: Sequence[Violation]) -> str:
-    """``3 violations in 1 file; sqlfluff fix mends 2 of them``."""
+    """``3 violations and 1 warning in 2 files; sqlfluff fix mends 2 of them``."""
     files = len({each.place.path for each in violations})
+    warnings = sum(each.warning for each in violations)
+    numbers = {"violation": len(violations) - warnings, "warning": warnings}
+    said = " and ".join(counted(number, word) for word, number in numbers.items() if number)
     fixable = sum(each.fixable for each in violations)
     mends = f"; sqlfluff fix mends {fixable} of them" if fixable else ""
-    return f"{counted(len(violations), 'violation')} in {counted(files, 'file')}{mends}"
+    return f"{said} in {counted(files, 'file')}{mends}"
 
 
 @click.command()
@@ -138,18 +144,27 @@ def schema(name: str) -> int:
 @click.command()
 @click.argument("name", metavar="KIND|RULE", required=False)
 def explain(name: str | None) -> int:
-    """Print the manual page of a kind of check, or of a house rule; without a name, of all kinds."""
-    from harness.errors import HarnessError, did_you_mean
+    """Print the manual page of a kind of check, or of a rule of the SQL style; without a name, of all kinds.
+
+    Rules go by code or name (HS02, harness.text, LT05); lint lists those of the house.
+    """
     from harness.kinds import KINDS, manual
-    from harness.lint.pages import PREFIX, pages
 
     if name is None:
         click.echo(manual.reference(KINDS), nl=False)
     elif name in KINDS:
         click.echo(manual.page(name, KINDS[name]), nl=False)
-    elif name.startswith(PREFIX) and f"{name}.md" in (found := pages()):
-        click.echo(found[f"{name}.md"], nl=False)
     else:
-        hint = f"kinds: {', '.join(sorted(KINDS))}; house rules: {PREFIX}01 and so on, as harness lint names them"
-        raise HarnessError(f"no kind or rule {name!r}{did_you_mean(name, KINDS)}", hint=hint)
+        click.echo(_rule(name, KINDS), nl=False)
     return 0
+
+
+def _rule(name: str, kinds: Collection[str]) -> str:
+    from harness.lint import explained, names
+
+    if (text := explained.explained(name)) is not None:
+        return text
+    meant = names.meant(name, {*kinds, *explained.known()})
+    said = f"; did you mean {meant!r}?" if meant else ""
+    hint = "harness explain prints all kinds, harness explain lint lists the house rules"
+    raise HarnessError(f"no kind or rule {name!r}{said}", hint=hint)

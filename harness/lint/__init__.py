@@ -3,6 +3,6 @@
 The house rules come in as a plugin of sqlfluff: :mod:`harness.lint.plugin`.
 """
 
-from harness.lint.linter import Violation, lint
+from harness.lint.linter import Report, Violation, lint, look
 
-__all__ = ["Violation", "lint"]
+__all__ = ["Report", "Violation", "lint", "look"]

@@ -21,7 +21,8 @@ _MIGRATION = re.compile(r"(\d{3,})_\w[\w-]*\.up\.sql")
 _MAYBE_RELEVANT = re.compile(r"\b(?:table|column|schema|search_path)\b", re.IGNORECASE)
 
 Name = tuple[str, ...]
-
+_Relevant = tuple[str, Any, int | None]
+"""A statement that a table may be changed by: kind, parse tree, and where it begins, None inside of a DO block."""
 
 _COMMENTS, _DEFAULTS, _INDEXES = 1, 8, 64
 """What LIKE takes along, as bits of its options."""
@@ -31,10 +32,12 @@ _COMMENTS, _DEFAULTS, _INDEXES = 1, 8, 64
 class Column:
     """A column after the last migration; no comment and an empty one are the same to PostgreSQL.
 
-    ``type`` is the last part of its type's name, ``default`` the function that it is the value of.
+    ``type`` is the last part of its type's name, ``default`` the function that it is the value of. ``said`` is the
+    statement that its comment is of; None of a comment from a DO block or by LIKE, and where none was ever written.
     """
 
     comment: str = ""
+    said: Said | None = None
     dropped: bool = False
     type: str = ""
     default: str = ""
@@ -47,6 +50,7 @@ class Table:
     row_security: bool = False
     forced: bool = False
     comment: str = ""
+    said: Said | None = None
     dropped: bool = False
     partition: bool = False
     key: tuple[str, ...] = ()
@@ -54,12 +58,31 @@ class Table:
     columns: dict[str, Column] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class Said:
+    """A COMMENT that begins at byte ``start`` of its file; of the table itself ``column`` is None."""
+
+    start: int
+    name: Name
+    table: Table
+    column: Column | None = None
+
+    def counts(self) -> bool:
+        """Whether nothing was said after it, and what it is of is still there."""
+        dropped = self.table.dropped or (self.column is not None and self.column.dropped)
+        return not dropped and (self.column or self.table).said is self
+
+
 @dataclass(frozen=True)
 class Made:
-    """The tables that one file makes, and the columns that it makes or adds, by their names as written there."""
+    """The tables that one file makes, and the columns that it makes or adds, by their names as written there.
+
+    ``said`` are the comments it gives to those and to others, in its order.
+    """
 
     tables: dict[Name, Table] = field(default_factory=dict)
     columns: dict[Name, tuple[Table, Column]] = field(default_factory=dict)
+    said: list[Said] = field(default_factory=list)
 
 
 def made_by(path: Path | None, text: str) -> Made:
@@ -100,18 +123,18 @@ def _replay(texts: tuple[str, ...]) -> tuple[Made, ...]:
 
 
 @lru_cache(maxsize=256)
-def _statements(text: str) -> tuple[tuple[str, Any], ...]:
-    """Kind and parse tree of each statement that a table may be changed by."""
-    return tuple(_relevant(statement.tree for statement in statements(text)))
+def _statements(text: str) -> tuple[_Relevant, ...]:
+    return tuple(each for statement in statements(text) for each in _relevant(statement.tree, statement.start))
 
 
-def _relevant(nodes: Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    for node in nodes:
-        kind = node.WhichOneof("node")
-        if kind in _Tables.KINDS:
-            yield kind, getattr(node, kind)
-        elif kind == "do_stmt":
-            yield from _relevant(inner.tree for query in _queries(node.do_stmt) for inner in statements(query))
+def _relevant(node: Any, start: int | None) -> Iterator[_Relevant]:
+    kind = node.WhichOneof("node")
+    if kind in _Tables.KINDS:
+        yield kind, getattr(node, kind), start
+    elif kind == "do_stmt":
+        for query in _queries(node.do_stmt):
+            for inner in statements(query):
+                yield from _relevant(inner.tree, None)
 
 
 def _queries(block: Any) -> Iterator[str]:
@@ -165,12 +188,13 @@ class _Tables:
         self._there: dict[tuple[str, str], Table] = {}
         self._schema = "public"
         self._made = Made()
+        self._start: int | None = None
 
-    def migrate(self, statements: Iterable[tuple[str, Any]]) -> Made:
+    def migrate(self, statements: Iterable[_Relevant]) -> Made:
         """Replay one file; returns what it makes."""
         self._schema = "public"
         self._made = Made()
-        for kind, statement in statements:
+        for kind, statement, self._start in statements:
             self.KINDS[kind](self, statement)
         return self._made
 
@@ -285,9 +309,16 @@ class _Tables:
 
         parts = self._listed(comment.object)
         if comment.objtype == tree.OBJECT_TABLE and (table := self._there.get(self._at(parts))):
-            table.comment = comment.comment
+            self._say(table, tuple(parts), table, None, comment.comment)
         elif comment.objtype == tree.OBJECT_COLUMN and (table := self._there.get(self._at(parts[:-1]))):
-            table.columns.setdefault(parts[-1], Column()).comment = comment.comment
+            column = table.columns.setdefault(parts[-1], Column())
+            self._say(column, tuple(parts), table, column, comment.comment)
+
+    def _say(self, item: Table | Column, name: Name, table: Table, column: Column | None, comment: str) -> None:
+        item.comment = comment
+        item.said = None if self._start is None else Said(self._start, name, table, column)
+        if item.said:
+            self._made.said.append(item.said)
 
     def _drop(self, drop: Any) -> None:
         from postgast import pg_query_pb2 as tree

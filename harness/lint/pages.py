@@ -39,7 +39,11 @@ exclude_rules = Harness_HS05
 classes = public, administrative, personal
 ```
 
-`harness explain Harness_HS01` prints the page of a rule.
+`harness explain HS01` prints the page of a rule, `harness explain lint` lists them, `harness explain LT05` tells what
+sqlfluff says of one of its own.
+
+What is wrong in a `.sqlfluff`, `harness lint` shows at its line: a name that nothing has is a warning, or an error
+(exit code 2) where no verdict would be worth anything, as under `rules`.
 
 `rules = all` alone, and no `rules` at all, mean sqlfluff's own. An editor must run the sqlfluff of the environment that
 has the package.
@@ -47,7 +51,8 @@ has the package.
 ## Letting something pass
 
 `-- noqa: Harness_HS01` at the end of the line does, as for any rule of sqlfluff; also in a migration that
-has been applied, where a comment is no edit. What holds for a whole project is named in `.sqlfluff`.
+has been applied, where a comment is no edit. A reason stands before it: `-- old app -- noqa: Harness_HS01`.
+`harness lint` warns of a comment that names no rule. What holds for a whole project is named in `.sqlfluff`.
 
 ```ini
 [sqlfluff:rules:harness.text]
@@ -57,14 +62,16 @@ ignore_names = legacy, shop.orders.currency
 ## What they look at
 
 - Tables, columns and constraints wherever they come from: `create table`, also with `like`, `inherits` and `partition
-  of`, and as a query whose columns are casts; `alter table`, where it adds or changes the type. What a column has of
-  another table is judged there; so are comments, unless `like` leaves them behind. Down files (`*.down.sql`) never.
+  of`, and as a query whose columns are casts; `alter table`, where it adds or changes the type; the attributes of
+  composite types. What a column has of another table is judged there; so are comments, unless `like` leaves them
+  behind. Down files (`*.down.sql`) never.
 - Row level security, primary keys and comments are judged as the last migration of the directory leaves them. The
-  `*.up.sql` files beside the linted one are read for that, and the verdict stands where the table or column is made.
-  What is dropped later on is not judged.
+  `*.up.sql` files beside the linted one are read for that, and the verdict stands where the table or column is made;
+  of what a comment says, at the last comment. What is dropped later on is not judged.
 - What PostgreSQL can read, also where sqlfluff cannot. `harness lint` says of such a statement that its layout is not
-  checked, and judges the others; where PostgreSQL cannot read it either, it shows the slip at its place. (For
-  `sqlfluff lint` itself the rest of such a file cannot be parsed.)
+  checked, and judges the others; where PostgreSQL cannot read it either, it shows the slip at its place. For
+  `sqlfluff lint` itself, and so for an editor, the rest of such a file cannot be parsed: `-- noqa: PRS` at the end of
+  the line takes the red away there and the warning here. It hides no slip from `harness lint`.
 - Text that comes through standard input has siblings only with `--stdin-filename`, as editors give it. Without a name
   nothing is said of its tables' row level security, keys and comments.
 - In a DO block sqlfluff sees a string. A table made there is not judged; what the block says of other tables counts,
@@ -81,7 +88,7 @@ def pages() -> dict[str, str]:
 
     get_plugin_manager()  # sqlfluff warns of rules that are imported before it has loaded all plugins
     rules = plugin.get_rules()
-    rows = [f"| [{rule.code}]({rule.code}.md) | `{rule.name}` | {_title(rule)} |" for rule in rules]
+    rows = [f"| [{rule.code}]({rule.code}.md) | `{rule.name}` | {title(rule)} |" for rule in rules]
     return {"README.md": _INDEX.format(rows="\n".join(rows))} | {f"{rule.code}.md": _page(rule) for rule in rules}
 
 
@@ -96,7 +103,8 @@ def write(directory: Path) -> None:
         (directory / name).write_text(text, encoding="utf-8")
 
 
-def _title(rule: type[BaseRule]) -> str:
+def title(rule: type[BaseRule]) -> str:
+    """The first sentence on a rule."""
     return _docstring(rule).partition("\n")[0].replace("``", "`")
 
 
@@ -106,7 +114,7 @@ def _page(rule: type[BaseRule]) -> str:
     text = re.sub(r"^\.\. code-block:: (\w+)\n\n((?:(?: {4}.*)?\n)+)", _fenced, text + "\n", flags=re.MULTILINE)
     text = re.sub(r"^\*\*([^*:]+)\*\*$", r"## \1", text, flags=re.MULTILINE)
     why, heading, examples = text.partition("## Anti-pattern")
-    text = f"# {rule.code}: {_title(rule)}\n{why}{_settings(rule)}{heading}{examples}"
+    text = f"# {rule.code}: {title(rule)}\n{why}{_settings(rule)}{heading}{examples}"
     return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
 
 

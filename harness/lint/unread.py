@@ -15,55 +15,95 @@ from harness.project import sqlfile
 
 if TYPE_CHECKING:
     from sqlfluff.core import Linter
+    from sqlfluff.core.rules.noqa import IgnoreMask
 
 UNREAD = ("PRS", "LXR")
 """The codes of what sqlfluff cannot read."""
-_NOTE = "sqlfluff cannot read this statement, and PostgreSQL can: its layout is not checked"
+_NOTE = (
+    "sqlfluff cannot read this statement, and PostgreSQL can: its layout is not checked. "
+    "For an editor, which shows it red, end line {} with: -- noqa: PRS"
+)
+_UNFINISHED = "syntax error at end of input"
 
 Found = dict[str, Any]
 """A violation as sqlfluff gives it to others."""
 
 
-def again(linter: Linter, path: Path, found: list[Found]) -> list[Found]:
+def again(linter: Linter, path: Path, found: list[Found], noqa: IgnoreMask | None) -> list[Found]:
     """The violations of a file in place of those ``found``, of which some say that sqlfluff cannot read it.
 
-    Of a slip there is one, at its place; else there is a warning for each statement that sqlfluff cannot read, and
-    all that is to be said of the others. House rules do without sqlfluff's grammar: theirs are kept. Where
-    PostgreSQL's parser does not get that far, what was found stays as it is.
+    Of a slip there is one, at its place, whatever ``noqa`` says; else there is a warning for each statement that
+    sqlfluff cannot read, and all that is to be said of the others. House rules do without sqlfluff's grammar: theirs
+    are kept. Where PostgreSQL's parser does not get that far, what was found stays as it is.
     """
     read = [each for each in found if each["code"] not in UNREAD]
     try:
         text = sqlfile.read(path, path)
         statements = sqlfile.statements(path, text, guarded=False)
     except StatementError as error:
-        slip = error.message.removesuffix(" (42601)").partition("\n")[0]
-        return [*read, _violation(error.place or Place(path), slip, warning=False)]
+        return [*read, _slip(path, error)]
     except ProjectError:
         return found
-    unread = [each for each in statements if _is_unread(linter, path, each.text)]
+    unread = [(each, line) for each in statements if (line := _unread_at(linter, path, each)) is not None]
     if not unread:
         return found
-    lines = {line for each in unread for line in range(each.line, each.line + each.text.count("\n") + 1)}
+    lines = {line for each, _ in unread for line in range(each.line, each.line + each.text.count("\n") + 1)}
     house = [each for each in read if each["code"].lower().startswith(GROUP)]
     rest = linter.lint_string(_without(text, unread), fname=str(path), config=_config(linter, path))
     others = (each.to_dict() for each in rest.get_violations())
     kept = (each for each in others if each["start_line_no"] not in lines and each not in house)
-    notes = (_violation(Place(path, each.line, each.column), _NOTE, warning=True) for each in unread)
-    return sorted([*house, *kept, *notes], key=lambda each: (each["start_line_no"], each["start_line_pos"]))
+    notes = (
+        _violation(Place(path, each.line, each.column), _NOTE.format(line), warning=True)
+        for each, line in unread
+        if not (_hides(noqa, each.line) or _hides(noqa, line))
+    )
+    return [*house, *kept, *notes]
 
 
-def _is_unread(linter: Linter, path: Path, statement: str) -> bool:
-    parsed = linter.parse_string(f"{statement};\n", fname=str(path), config=_config(linter, path))
-    return any(each.rule_code() in UNREAD for each in parsed.violations)
+def _slip(path: Path, error: StatementError) -> Found:
+    """What PostgreSQL's parser says; of a statement without an end, at the last word there is."""
+    message = error.message.removesuffix(" (42601)").partition("\n")[0]
+    place = error.place or Place(path)
+    if message == _UNFINISHED:
+        begin, last = _unfinished(path, sqlfile.read(path, path))
+        place = Place(path, *last)
+        message += f" (the statement that begins in line {begin} is unfinished)"
+    return _violation(place, message, warning=False)
+
+
+def _unfinished(path: Path, text: str) -> tuple[int, tuple[int, int]]:
+    """The line in which the last statement of a text begins, and where its last word stands."""
+    begin = last = 0
+    inside = False
+    for kind, start, end in sqlfile.lexemes(path, text):
+        if kind == "end":
+            inside = False
+        elif kind not in ("space", "block", "meta", "data") and text[start:end].strip():
+            begin = begin if inside else start
+            inside, last = True, start
+    return sqlfile.position(text, begin)[0], sqlfile.position(text, last)
+
+
+def _unread_at(linter: Linter, path: Path, statement: sqlfile.Statement) -> int | None:
+    """The line from which on sqlfluff cannot read a statement; None if it can."""
+    parsed = linter.parse_string(f"{statement.text};\n", fname=str(path), config=_config(linter, path))
+    lines = [statement.line + each.line_no - 1 for each in parsed.violations if each.rule_code() in UNREAD]
+    return min(lines, default=None)
+
+
+def _hides(noqa: IgnoreMask | None, line: int) -> bool:
+    from sqlfluff.core.errors import SQLParseError
+
+    return noqa is not None and not noqa.ignore_masked_violations([SQLParseError(line_no=line)])
 
 
 def _config(linter: Linter, path: Path) -> Any:
     return linter.config.make_child_from_path(str(path))
 
 
-def _without(text: str, statements: list[sqlfile.Statement]) -> str:
+def _without(text: str, statements: list[tuple[sqlfile.Statement, int]]) -> str:
     """A text with blanks in place of some statements, so that what follows keeps its place."""
-    for each in statements:
+    for each, _ in statements:
         end = each.offset + len(each.text)
         end += text.startswith(";", end)
         text = text[: each.offset] + sqlfile.blank(text[each.offset : end]) + text[end:]

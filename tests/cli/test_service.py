@@ -83,7 +83,7 @@ def test_init_is_green_and_red_by_name_when_its_rule_is_removed(demo: Cli) -> No
 
 
 def test_what_init_writes_is_clean_and_applies(demo: Cli) -> None:
-    assert demo.run("lint").stdout == ""
+    assert demo.run("lint").stdout == "2 files, clean\n"
     assert demo.run("apply").returncode == 0
     seeded = demo.run("seed")
     assert (seeded.returncode, seeded.stdout.splitlines()[-1]) == (0, "2 files, 5 rows")
@@ -255,6 +255,64 @@ def test_lint(cli: Cli) -> None:
     *found, blank, total = done.stdout.splitlines()
     assert found[0].startswith("schema/app/001_items.down.sql:2:1: CP01 ")
     assert (len(found), blank, total) == (2, "", "2 violations in 1 file; sqlfluff fix mends 2 of them")
+    cli.write("schema/app/001_items.down.sql", "drop table app.items;  -- noqa: HS01\n")
+    warned = cli.run("lint", "schema/app/001_items.down.sql")
+    assert (warned.returncode, warned.stdout.splitlines()[-1]) == (0, "1 warning in 1 file")
+    cli.write("schema/app/001_items.down.sql", "DROP table app.items;  -- noqa: HS01\n")
+    both = cli.run("lint", "schema/app/001_items.down.sql").stdout.splitlines()[-1]
+    assert both == "1 violation and 1 warning in 1 file; sqlfluff fix mends 1 of them"
+    assert cli.run("lint", "checks").stderr == "checks: no .sql file\n"
+    assert cli.run("lint", "checks").returncode == 2
+
+
+def test_lint_with_settings_that_are_wrong(demo: Cli) -> None:
+    demo.replace(".sqlfluff", "[sqlfluff:rules:harness.data_class]", "[sqlfluff:rules:harness.dataclass]")
+    odd = demo.run("lint")
+    assert (odd.returncode, odd.stderr) == (0, "")
+    assert odd.stdout == (
+        ".sqlfluff:15: nothing reads the section [sqlfluff:rules:harness.dataclass]; "
+        "did you mean 'sqlfluff:rules:harness.data_class'? (warning)\n\n1 warning in 1 file\n"
+    )
+    demo.replace(".sqlfluff", "harness.dataclass]", "harness.data_class")
+    broken = demo.run("lint")
+    assert (broken.returncode, broken.stdout) == (2, "")
+    assert broken.stderr == ".sqlfluff:15: the ] of the section is missing\n"
+
+
+@pytest.mark.parametrize("name", ["HS02", "harness_hs02", "Harness_HS02", "harness.timestamptz", "timestamptz"])
+def test_a_house_rule_is_explained_by_any_of_its_names(cli: Cli, name: str) -> None:
+    done = cli.run("explain", name)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (ROOT / "docs/lint/Harness_HS02.md").read_text()
+
+
+def test_what_else_lint_says_is_explained(cli: Cli) -> None:
+    assert cli.run("explain", "comment").stdout.startswith("## comment\n")  # a kind before a rule
+    assert cli.run("explain", "LT05").stdout == cli.run("explain", "layout.long_lines").stdout
+    assert cli.run("explain", "CP01").stdout == (
+        "CP01 capitalisation.keywords: Inconsistent capitalisation of keywords.\n\n"
+        "This rule is sqlfluff fix compatible.\n\n"
+        "Settings, in [sqlfluff:rules:capitalisation.keywords]: "
+        "capitalisation_policy, ignore_words, ignore_words_regex\n\n"
+        "A rule of sqlfluff. More: https://docs.sqlfluff.com/en/stable/perma/rule/CP01.html\n"
+    )
+    assert "-- noqa: PRS" in cli.run("explain", "PRS").stdout
+    listed = [line.split(maxsplit=2) for line in cli.run("explain", "lint").stdout.splitlines()]
+    assert listed[0] == ["Harness_HS01", "harness.text", "Strings are `text`, never `varchar` or `char`."]
+    assert [code for code, _, _ in listed] == sorted(path.stem for path in (ROOT / "docs/lint").glob("Harness_*.md"))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("primary_kye", "primary_key"), ("HS22", "Harness_HS02"), ("harness.txt", "harness.text"), ("lnt", "lint")],
+)
+def test_a_name_that_nothing_has(cli: Cli, name: str, meant: str) -> None:
+    done = cli.run("explain", name)
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"no kind or rule {name!r}; did you mean {meant!r}?\n"
+        "hint: harness explain prints all kinds, harness explain lint lists the house rules\n",
+    )
 
 
 def test_clean_and_doctor(cli: Cli, server: Server) -> None:

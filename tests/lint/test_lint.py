@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import os
 import shutil
@@ -159,20 +160,26 @@ def test_house_rules_judge_what_sqlfluff_cannot_read_in_an_editor_too(tmp_path: 
 
 
 LOWER = "[sqlfluff:rules:capitalisation.keywords]\ncapitalisation_policy = lower\n"
-PRS = "sqlfluff cannot read this statement, and PostgreSQL can: its layout is not checked"
+PRS = (
+    "sqlfluff cannot read this statement, and PostgreSQL can: its layout is not checked. "
+    "For an editor, which shows it red, end line {} with: -- noqa: PRS"
+)
 
 
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
-        ("create rule r as on delete to t do instead nothing;", ["1:1 (warning)", PRS]),
-        ("\n\n/* a */ create event trigger e on ddl_command_start execute function f();", ["3:9 (warning)", PRS]),
+        ("create rule r as on delete to t do instead nothing;", ["1:1 (warning)", PRS.format(1)]),
+        (
+            "\n\n/* a */ create event trigger e on ddl_command_start execute function f();",
+            ["3:9 (warning)", PRS.format(3)],
+        ),
         (
             "create table t (a int4range, b tstzrange, constraint k unique (a, b without overlaps));",
-            ["1:1 (warning)", PRS],
+            ["1:1 (warning)", PRS.format(1)],
         ),
-        ("alter table t add constraint n not null a not valid;", ["1:1 (warning)", PRS]),
-        ("create view v as select 1 as ö with check option;", ["1:1 (warning)", PRS]),
+        ("alter table t add constraint n not null a not valid;", ["1:1 (warning)", PRS.format(1)]),
+        ("create view v as select 1 as ö with check option;", ["1:1 (warning)", PRS.format(1)]),
         ("create table t (\n    ö text,,\n    b text\n);", ["2:12", 'syntax error at or near ","']),
         ("select 'a;", ["1:8", "unterminated quoted string at or near \"'a;"]),
     ],
@@ -188,6 +195,87 @@ def test_a_statement_that_sqlfluff_cannot_read(statement: str, said: list[str], 
     assert bool(others) == prs.warning
     for each in others:
         assert (each.code, each.place.line) == ("CP01", statement.count("\n") + 5)
+
+
+def faulty(root: Path, text: str) -> list[tuple[str, int, bool, bool]]:
+    """Code, line, whether it is a warning and whether it can be mended, of a file that says this."""
+    (root / ".sqlfluff").write_text(f"[sqlfluff]\ndialect = postgres\ntemplater = raw\nrules = CP01\n{LOWER}")
+    (root / "schema").mkdir(exist_ok=True)
+    (root / "schema/a.sql").write_text(text)
+    return [(each.code, each.place.line or 0, each.warning, each.fixable) for each in lint(root)]
+
+
+UNREAD = "create rule r as on delete to t{}\ndo instead nothing;\n"
+
+
+def test_noqa_takes_the_word_on_what_sqlfluff_cannot_read_and_nothing_else(tmp_path: Path) -> None:
+    text = "SELECT 1;\n{}SELECT 2;\n{}SELECT 3;\n"
+    red = [("CP01", line, False, False) for line in (1, 4, 7)]
+    plain = faulty(tmp_path, text.format(UNREAD.format(""), UNREAD.format("")))
+    assert plain == sorted([*red, ("PRS", 2, True, False), ("PRS", 5, True, False)], key=lambda each: each[1])
+    noqa = UNREAD.format("  -- noqa: PRS")
+    assert faulty(tmp_path, text.format(noqa, UNREAD.format(""))) == [*red[:2], ("PRS", 5, True, False), red[2]]
+    assert faulty(tmp_path, text.format(noqa, noqa)) == red
+    assert not {code for _, _, _, code, _ in command_line(tmp_path)[1]} & {"PRS"}  # nor does an editor show it
+
+
+@pytest.mark.parametrize("noqa", ["-- noqa", "-- noqa: PRS", "-- noqa: disable=all"])
+def test_noqa_does_not_hide_a_slip(tmp_path: Path, noqa: str) -> None:
+    assert faulty(tmp_path, f"select 1;  {noqa}\nselect 2 frm t t;  {noqa}\n") == [("PRS", 2, False, False)]
+
+
+def test_sqlfluff_fix_mends_what_lint_says_it_does(tmp_path: Path) -> None:
+    text = "SELECT 1;\n" + UNREAD.format("  -- noqa: PRS")
+    fix = [sys.executable, "-m", "sqlfluff", "fix", "schema"]
+    assert faulty(tmp_path, "SELECT 1;\n") == [("CP01", 1, False, True)]
+    subprocess.run(fix, cwd=tmp_path, capture_output=True, check=False)
+    assert (tmp_path / "schema/a.sql").read_text() == "select 1;\n"
+    assert faulty(tmp_path, text) == [("CP01", 1, False, False)]
+    subprocess.run(fix, cwd=tmp_path, capture_output=True, check=False)
+    assert (tmp_path / "schema/a.sql").read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "begins"),
+    [
+        ("create table t (a int", "1:19", 1),
+        ("select 1;\n\n-- So far.\ncreate table t (\n    a int,\n    b text -- the last\n\n", "6:7", 4),
+        ("do $$ begin; end $$;\ninsert into t values ('a;b' /* ; */", "2:23", 2),
+        ("copy t from stdin;\n1\n\\.\nselect (", "4:8", 4),
+    ],
+)
+def test_a_statement_without_an_end(tmp_path: Path, text: str, place: str, begins: int) -> None:
+    faulty(tmp_path, text)
+    (found,) = lint(tmp_path)
+    assert str(found.place) == f"schema/a.sql:{place}"
+    assert found.description == (
+        f"syntax error at end of input (the statement that begins in line {begins} is unfinished)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("comment", "said"),
+    [
+        ("-- noqa: HS01", "noqa names no rule 'HS01'; did you mean Harness_HS01?"),
+        ("-- noqa: CP01,HARNESS_HS01", "noqa names no rule 'HARNESS_HS01'; did you mean Harness_HS01?"),
+        ("-- old -- noqa: disable=harness.txt", "noqa names no rule 'harness.txt'; did you mean harness.text?"),
+        ("/* noqa: enable=cp01 */", "noqa names no rule 'cp01'; did you mean CP01?"),
+        ("-- noqa: xyzzy", "noqa names no rule 'xyzzy'"),
+        ("-- NOQA: LT05", "noqa does nothing unless it is written in lower case"),
+        (
+            "-- noqa: Harness_HS01 old app",
+            "noqa names no rule 'Harness_HS01 old app'; did you mean Harness_HS01? "
+            "A reason stands before it: -- old app -- noqa: …",
+        ),
+        *((f"-- noqa{rest}", None) for rest in ("", ": all", ": PRS,Harness_*", ":disable=harness")),
+        ("-- of old: noqa: HS01", None),
+        ("select '-- noqa: HS01'", None),
+    ],
+)
+def test_a_noqa_that_names_no_rule(tmp_path: Path, comment: str, said: str | None) -> None:
+    faulty(tmp_path, f"select\n    1; {comment}\n")
+    found = [(str(each.place), each.description, each.warning) for each in lint(tmp_path)]
+    assert found == ([("schema/a.sql:2:8", said, True)] if said else [])
 
 
 def test_the_verdict_does_not_depend_on_where_one_stands(
@@ -219,6 +307,16 @@ def test_a_path_that_is_not_there(project: Path) -> None:
     assert str(caught.value) == "schema/nothing.sql: no such file or directory"
 
 
+@pytest.mark.parametrize("path", ["checks/orders.yml", "checks"])
+def test_a_path_without_sql(tmp_path: Path, path: str) -> None:
+    faulty(tmp_path, "select 1;\n")
+    (tmp_path / "checks").mkdir()
+    (tmp_path / "checks/orders.yml").write_text("")
+    with pytest.raises(ProjectError) as caught:
+        lint(tmp_path, [Path(path)])
+    assert str(caught.value) == f"{path}: no .sql file"
+
+
 def test_no_settings(tmp_path: Path) -> None:
     (tmp_path / "schema").mkdir()
     (tmp_path / "schema/a.sql").write_text("select 1;\n")
@@ -230,13 +328,95 @@ def test_no_settings(tmp_path: Path) -> None:
     )
 
 
-def test_settings_that_sqlfluff_refuses(tmp_path: Path) -> None:
+def of_settings(root: Path, more: str) -> list[str]:
+    """What is said with these settings, the dialect in line 2, of a file with nothing else to say."""
+    (root / "schema").mkdir()
+    (root / "schema/a.sql").write_text("select 1;\n")
+    (root / ".sqlfluff").write_text(f"[sqlfluff]\ndialect = postgres\ntemplater = raw\n{more}\n")
+    found = lint(root)
+    assert all(each.warning for each in found)
+    return [f"{each.place}: {each.description}" for each in found]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("[sqlfluff:rules:harness.text\nignore_names = a", "4: the ] of the section is missing"),
+        ("lint me", "4: a line is neither a [section] nor key = value"),
+        ("[sqlfluff]", "4: the section [sqlfluff] is there twice"),
+        ("dialect = ansi", "4: dialect is there twice in [sqlfluff]"),
+        ("max_line_length = viele", "4: max_line_length is 'viele', and has to be a whole number"),
+        ("[sqlfluff:indentation]\n\ntab_space_size = x", "6: tab_space_size is 'x', and has to be a whole number"),
+        ("[sqlfluff:indentation]\nindent_unit = tabs", "5: indent_unit is 'tabs', and has to be one of space, tab; *"),
+        ("disable_noqa = yes", "4: disable_noqa is 'yes', and has to be True or False"),
+        ("encoding = utf-9", "4: encoding is 'utf-9', which is no encoding"),
+        ("rules = all, harnes", "4: rules names no rule 'harnes'; did you mean harness?"),
+        ("rules =\n    all,\n    hs01", "4: rules names no rule 'hs01'; did you mean Harness_HS01?"),
+        (
+            "[sqlfluff:rules:capitalisation.types]\nextended_capitalisation_policy = lowr",
+            "5: extended_capitalisation_policy is 'lowr', and has to be one of *; did you mean 'lower'?",
+        ),
+    ],
+)
+def test_settings_that_leave_a_verdict_without_meaning(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], more: str, said: str
+) -> None:
+    with pytest.raises(ProjectError) as caught:
+        of_settings(tmp_path, more)
+    assert fnmatch.fnmatchcase(str(caught.value), f".sqlfluff:{said.replace('[', '[[]')}")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("exclude_rules = RF4, CP01", "4: exclude_rules names no rule 'RF4'; did you mean RF04?"),
+        ("warnings = PRS, lt05", "4: warnings names no rule 'lt05'; did you mean LT05?"),
+        ("max_line_lenght = 90", "4: no setting 'max_line_lenght' in [sqlfluff]; did you mean 'max_line_length'?"),
+        (
+            "[sqlfluff:rules:harness.text]\nignore_name = a",
+            "5: no setting 'ignore_name' in [sqlfluff:rules:harness.text]; did you mean 'ignore_names'?",
+        ),
+        (
+            "[sqlfluff:rules:harness.txt]\nignore_names = a",
+            "4: nothing reads the section [sqlfluff:rules:harness.txt]; did you mean 'sqlfluff:rules:harness.text'?",
+        ),
+        (
+            "[sqlfluff:rules:LT05]\nignore_comment_lines = True",
+            "4: nothing reads the section [sqlfluff:rules:LT05]; did you mean 'sqlfluff:rules:layout.long_lines'?",
+        ),
+        ("[sqlfuff]", "4: nothing reads the section [sqlfuff]; did you mean 'sqlfluff'?"),
+    ],
+)
+def test_settings_that_do_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str], more: str, said: str) -> None:
+    assert of_settings(tmp_path, more) == [f".sqlfluff:{said}"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_settings_that_are_well_are_not_spoken_of(tmp_path: Path) -> None:
+    assert of_settings(tmp_path, (ROOT / ".sqlfluff").read_text().split("templater = raw\n")[1]) == []
+    more = "\n[sqlfluff:rules]\nallow_scalar = True\nignore_words = a\n"
+    more += "[sqlfluff:templater:jinja:context]\nown = 1\n[sqlfluff:layout:type:comma]\nline_position = trailing\n"
+    (tmp_path / ".sqlfluff").write_text((tmp_path / ".sqlfluff").read_text() + more + "[other]\nkey = 1\n")
+    assert [each.description for each in lint(tmp_path)] == ["nothing reads the section [other]"]
+
+
+def test_settings_of_a_folder_and_of_a_file(tmp_path: Path) -> None:
+    assert of_settings(tmp_path, "rules = CP01") == []
+    (tmp_path / "schema/.sqlfluff").write_text("[sqlfluff]\nexclude_rules = LT0\n")
+    (tmp_path / "schema/a.sql").write_text("-- sqlfluff:rules:harness.txt:ignore_names:a\nselect 1;\n")
+    assert [str(each.place) for each in lint(tmp_path)] == ["schema/.sqlfluff:2", "schema/a.sql:1"]
+    (tmp_path / "schema/a.sql").write_text("select 1;\n-- sqlfluff:rules:harnes\n")
+    with pytest.raises(ProjectError, match=r"^schema/a\.sql:2: rules names no rule 'harnes'; did you mean harness\?$"):
+        lint(tmp_path)
+
+
+def test_an_unknown_dialect(tmp_path: Path) -> None:
     (tmp_path / "schema").mkdir()
-    (tmp_path / "schema/a.sql").write_text("select 1;\n")
-    (tmp_path / ".sqlfluff").write_text("[sqlfluff]\ndialect = postgras\n")
+    (tmp_path / ".sqlfluff").write_text("[sqlfluff]\n# ours\ndialect = postgre\n")
     with pytest.raises(ProjectError) as caught:
         lint(tmp_path)
-    assert str(caught.value) == ".sqlfluff: sqlfluff: Unknown dialect"
+    assert str(caught.value) == ".sqlfluff:3: dialect is 'postgre'; did you mean 'postgres'?"
 
 
 def test_importing_it_does_not_import_sqlfluff() -> None:

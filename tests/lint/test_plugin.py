@@ -87,6 +87,21 @@ def test_what_loading_it_costs_others() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def underlined(root: Path, name: str | None, text: str) -> list[tuple[str, int, int]]:
+    """Code, line and column of what an editor shows: it sends the text, and the name it would have."""
+    named = ["--stdin-filename", f"schema/{name}"] if name else []
+    done = subprocess.run(
+        [sys.executable, "-m", "sqlfluff", "lint", "-", *named, "--format", "json"],
+        cwd=root,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        input=text,
+        capture_output=True,
+        text=True,
+    )
+    (record,) = json.loads(done.stdout)
+    return [(found["code"], found["start_line_no"], found["start_line_pos"]) for found in record["violations"]]
+
+
 def test_the_text_in_the_editor_counts_and_not_the_file(tmp_path: Path) -> None:
     """Editors send what is being written through standard input, with the name it would have."""
     (tmp_path / ".sqlfluff").write_text(SETTINGS + "rules = harness.row_security\n")
@@ -96,27 +111,37 @@ def test_the_text_in_the_editor_counts_and_not_the_file(tmp_path: Path) -> None:
     secured = "alter table shop.{} enable row level security, force row level security;\n"
     (schema / "002_access.up.sql").write_text(secured.format("orders"))
 
-    def underlined(name: str | None, text: str) -> list[tuple[int, int]]:
-        named = ["--stdin-filename", f"schema/{name}"] if name else []
-        done = subprocess.run(
-            [sys.executable, "-m", "sqlfluff", "lint", "-", *named, "--format", "json"],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONWARNINGS": "ignore"},
-            input=text,
-            capture_output=True,
-            text=True,
-        )
-        (record,) = json.loads(done.stdout)
-        return [(found["start_line_no"], found["start_line_pos"]) for found in record["violations"]]
+    def places(name: str | None, text: str) -> list[tuple[int, int]]:
+        return [(line, column) for _, line, column in underlined(tmp_path, name, text)]
 
     new_table = "create table shop.orders (id uuid);\ncreate table shop.lines (id uuid);\n"
-    assert underlined("001_tables.up.sql", new_table) == [(2, 14)]
-    assert underlined("001_tables.up.sql", new_table + secured.format("lines")) == []
+    assert places("001_tables.up.sql", new_table) == [(2, 19)]
+    assert places("001_tables.up.sql", new_table + secured.format("lines")) == []
     # A file that was never saved has its siblings all the same.
-    assert underlined("003_more.up.sql", new_table.replace("orders", "more")) == [(1, 14), (2, 14)]
-    assert underlined("elsewhere/001_tables.up.sql", new_table) == [(1, 14), (2, 14)]
-    assert underlined("001_tables.down.sql", new_table) == []
-    assert underlined(None, new_table) == []
+    assert places("003_more.up.sql", new_table.replace("orders", "more")) == [(1, 19), (2, 19)]
+    assert places("elsewhere/001_tables.up.sql", new_table) == [(1, 19), (2, 19)]
+    assert places("001_tables.down.sql", new_table) == []
+    assert places(None, new_table) == []
+
+
+def test_what_a_comment_lacks_is_shown_at_the_comment(tmp_path: Path) -> None:
+    """In its own file, alone and in the editor, and no more where the column is made."""
+    (tmp_path / ".sqlfluff").write_text(SETTINGS + "rules = harness.data_class, harness.comment\n")
+    schema = tmp_path / "schema"
+    schema.mkdir()
+    (schema / "001_tables.up.sql").write_text("create table shop.orders (id uuid, note text);\n")
+    said = (
+        "comment on table shop.orders is 'What was bought. [public]';\n"
+        "comment on column shop.orders.id is\n'The key.';\n"
+        "comment on column shop.orders.note is null;\n"
+    )
+    (schema / "002_comments.up.sql").write_text(said)
+    expected = [("Harness_HS07", 2), ("Harness_HS06", 4)]
+    assert underlined(tmp_path, "002_comments.up.sql", said) == [(code, line, 1) for code, line in expected]
+    assert [(each.code, each.place.line) for each in lint(tmp_path, [schema / "002_comments.up.sql"])] == expected
+    assert lint(tmp_path, [schema / "001_tables.up.sql"]) == []
+    (schema / "002_comments.up.sql").write_text(said.splitlines()[0])
+    assert [str(each.place) for each in lint(tmp_path)] == [f"schema/001_tables.up.sql:1:{at}" for at in (27, 36)]
 
 
 def test_a_sibling_that_has_changed_is_read_anew(tmp_path: Path) -> None:
@@ -155,7 +180,7 @@ TAKEN_OUT = [
         "003_access.up.sql",
         "alter table intents.intent_executions force row level security;\n",
         "create table intents.intent_executions",
-        ("Harness_HS05", 14),
+        ("Harness_HS05", 22),
     ),
     (
         "001_tables.up.sql",
@@ -163,7 +188,12 @@ TAKEN_OUT = [
         "    delivery_ms integer",
         ("Harness_HS06", 5),
     ),
-    ("001_tables.up.sql", "When it fired. [", "    executed_at timestamptz", ("Harness_HS07", 5)),
+    (
+        "001_tables.up.sql",
+        "When it fired. [",
+        "comment on column intents.intent_executions.executed_at",
+        ("Harness_HS07", 1),
+    ),
     (
         "001_tables.up.sql",
         "constraint chk_trigger_type ",
@@ -196,6 +226,18 @@ def test_the_classes_are_those_of_the_project(settings: str, project: Path) -> N
     classes = read.get_section(("rules", "harness.data_class", "classes"))
     declared = yaml.safe_load((project / "project.yml").read_text().replace("{{name}}", "demo"))["classes"]
     assert classes.split(", ") == declared
+
+
+@pytest.mark.parametrize("settings", [ROOT / ".sqlfluff", DEMO / "dot-sqlfluff"])
+def test_a_line_below_alter_table_may_be_indented(tmp_path: Path, settings: Path) -> None:
+    shutil.copy(settings, tmp_path / ".sqlfluff")
+    (tmp_path / "schema").mkdir()
+    text = (
+        "alter table shop.orders\n    drop column a,\n    drop column b;\n\n"
+        "alter table shop.orders\ndrop column a,\ndrop column b;\n"
+    )
+    (tmp_path / "schema/a.sql").write_text(text + "\nselect\na,\n    b\nfrom t;\n")
+    assert [(each.code, each.place.line) for each in lint(tmp_path)] == [("LT02", 10)]
 
 
 def test_the_demo_is_clean_and_looked_at(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.lint import afterwards
 from harness.lint.rules.base import file_of
-from harness.lint.rules.tree import Name, read
+from harness.lint.rules.tree import File, Name, read
 
 if TYPE_CHECKING:
     from sqlfluff.core.parser import BaseSegment
@@ -20,33 +20,40 @@ class Commented:
     """``kind`` is ``table`` or ``column``; no comment is an empty one."""
 
     kind: str
-    name: str
+    name: Name
     anchor: BaseSegment
     comment: str
 
+    def __str__(self) -> str:
+        return ".".join(self.name)
+
 
 def commented(context: RuleContext) -> Iterator[Commented]:
-    """Each table that the linted file makes, each followed by its columns, and the columns that it adds to others.
+    """Each table and column that the linted file makes or says the last word on, as the last migration leaves it.
 
-    Not what is dropped later on. Columns that are not written out, as those of LIKE, stand at the name of the table.
+    It stands at that word; what nobody has said a word on, where it is made. Not what is dropped later on. Columns
+    that are not written out, as those of LIKE, stand at the name of the table.
     """
     made = afterwards.made_by(file_of(context), context.segment.raw)
     file = read(context.segment)
+    yield from _unsaid(file, made)
+    for said in made.said:
+        if said.counts():
+            kind, item = ("column", said.column) if said.column else ("table", said.table)
+            yield Commented(kind, said.name, file.at(said.start), item.comment)
+
+
+def _unsaid(file: File, made: afterwards.Made) -> Iterator[Commented]:
     anchors = {column.name: column.anchor for column in file.columns()}
-    shown: set[Name] = set()
     for table in file.tables():
         left = made.tables.get(table.name)
         if left is None or left.dropped:
             continue
-        yield Commented("table", str(table), table.anchor, left.comment)
+        if left.said is None:
+            yield Commented("table", table.name, table.anchor, left.comment)
         own = [name for name in made.columns if name[:-1] == table.name]
-        shown |= {*own}
-        yield from _columns(made, own, {name: anchors.get(name, table.anchor) for name in own})
-    yield from _columns(made, [name for name in anchors if name not in shown], anchors)
-
-
-def _columns(made: afterwards.Made, names: list[Name], anchors: dict[Name, BaseSegment]) -> Iterator[Commented]:
-    for name in names:
-        table, column = made.columns.get(name, (None, None))
-        if table is not None and column is not None and not table.dropped and not column.dropped:
-            yield Commented("column", ".".join(name), anchors[name], column.comment)
+        anchors = dict.fromkeys(own, table.anchor) | anchors
+    for name, anchor in anchors.items():
+        of, column = made.columns.get(name, (None, None))
+        if of is not None and column is not None and not (of.dropped or column.dropped or column.said):
+            yield Commented("column", name, anchor, column.comment)

@@ -20,7 +20,8 @@ class Rule_Harness_HS07(HouseRule, BaseRule):  # noqa: N801
 
     How sensitive a column is decides who may see it, what may be logged of it, and when it has to be deleted. Said in
     the database, behind everything else a comment says, it can be listed and checked. The classes are those of
-    ``classes`` in ``project.yml``, written alike. What has no comment at all is left to ``Harness_HS06``.
+    ``classes`` in ``project.yml``, written alike. What has no comment at all is left to ``Harness_HS06``. The last
+    ``comment on`` counts, and the finding stands at it.
 
     **Anti-pattern**
 
@@ -54,5 +55,5 @@ class Rule_Harness_HS07(HouseRule, BaseRule):  # noqa: N801
             if mark and (mark[1] in known or not known):
                 continue
             found = f"[{mark[1]}], which is no data class" if mark else "no data class"
-            text = f"The comment of {item.kind} {item.name} ends in {found}; wanted: {wanted}."
-            yield Finding(item.anchor, item.name, text)
+            text = f"The comment of {item.kind} {item} ends in {found}; wanted: {wanted}."
+            yield Finding(item.anchor, str(item), text)

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from sqlfluff.core.rules import BaseRule, RuleContext
 
-from harness.lint.afterwards import Table, made_by
+from harness.lint.afterwards import Column, Table, made_by
 from harness.lint.rules.base import Finding, HouseRule, file_of
-from harness.lint.rules.tree import read
+from harness.lint.rules.tree import Typed, read
 
 _DEFAULT = "gen_random_uuid"
+_SPELLED = {"int2": "smallint", "int4": "integer", "int8": "bigint", "bpchar": "char"}
+"""How people write what the grammar names otherwise."""
 
 
 class Rule_Harness_HS10(HouseRule, BaseRule):  # noqa: N801
@@ -48,20 +50,29 @@ class Rule_Harness_HS10(HouseRule, BaseRule):  # noqa: N801
     def findings(self, context: RuleContext) -> Iterator[Finding]:
         """Tables that the last migration leaves with another key, or with none."""
         made = made_by(file_of(context), context.segment.raw).tables
-        for table in read(context.segment).tables():
+        file = read(context.segment)
+        columns = {column.name: column.anchor for column in file.columns()}
+        types = {column.name: column for column in file.typed()}
+        for table in file.tables():
             left = made.get(table.name)
-            wrong = _wrong(left) if left is not None and not left.dropped and not left.partition else None
+            if left is None or left.dropped or left.partition:
+                continue
+            column = (*table.name, *left.key)
+            wrong = _wrong(left, types.get(column))
             if wrong:
                 text = f"The primary key of table {table} is {wrong}: make it uuid default {_DEFAULT}()."
-                yield Finding(table.anchor, str(table), text)
+                yield Finding(columns.get(column, table.anchor), str(table), text)
 
 
-def _wrong(table: Table) -> str | None:
+def _wrong(table: Table, typed: Typed | None) -> str | None:
+    """What is to be said against the key of a table; ``typed`` is its column, if the file writes it out."""
     if not table.key:
         return "missing"
     if len(table.key) > 1:
         return f"of {len(table.key)} columns, {', '.join(table.key)}"
-    column = table.columns.get(table.key[0])
-    if column is None or column.type != "uuid":
-        return f"{table.key[0]}, which is {column.type if column and column.type else 'of an unknown type'}"
+    column = table.columns.get(table.key[0], Column())
+    if column.type != "uuid":
+        as_written = typed and typed.type == column.type and typed.shown
+        shown = as_written or _SPELLED.get(column.type, column.type)
+        return f"{table.key[0]}, which is {shown or 'of an unknown type'}"
     return None if column.default == _DEFAULT else f"{table.key[0]}, which has no default of {_DEFAULT}()"

@@ -48,7 +48,7 @@ class Rule_Harness_HS09(HouseRule, BaseRule):  # noqa: N801
                 continue
             view = ".".join(written(made.view))
             text = f"View {view} reads with its owner's rights: add with (security_invoker = true)."
-            yield Finding(file.at(statement.base + made.view.location), view, text)
+            yield Finding(file.at_name(statement.base + made.view.location), view, text)
 
 
 def _is_invoker(option: Any) -> bool:

@@ -42,9 +42,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Typed(Place):
-    """A column or a domain. ``type`` is PostgreSQL's own name of its type, empty if it is somebody else's.
+    """A column, a domain or an attribute.
 
-    Of an array it is the type of the elements. ``shown`` is the type as it is written.
+    ``type`` is PostgreSQL's own name of its type, empty if it is somebody else's; of an array it is the type of the
+    elements. ``shown`` is the type as it is written.
     """
 
     type: str
@@ -77,6 +78,13 @@ class File:
         """The word that stands at a byte of the file."""
         return self._segments[max(bisect_right(self._starts, byte) - 1, 0)]
 
+    def at_name(self, byte: int) -> BaseSegment:
+        """The last part of the name that begins at a byte: of a table's its own, behind that of the schema."""
+        index = max(bisect_right(self._starts, byte) - 1, 0)
+        while [each.raw for each in self._segments[index + 1 : index + 2]] == ["."]:
+            index += 2
+        return self._segments[min(index, len(self._segments) - 1)]
+
     def of_kind(self, *kinds: str) -> Iterator[tuple[Statement, str, Any]]:
         """The statements of these kinds, each with its kind and what the grammar says of it."""
         for statement in self._statements:
@@ -87,7 +95,7 @@ class File:
     def tables(self) -> Iterator[Place]:
         """The tables that the file makes, in its order; not those that end with the session."""
         for statement, relation, _ in self._made():
-            yield Place("table", written(relation), self.at(statement.base + relation.location))
+            yield Place("table", written(relation), self.at_name(statement.base + relation.location))
 
     def columns(self) -> Iterator[Place]:
         """The columns that are written out, of tables that the file makes or adds to."""
@@ -95,7 +103,7 @@ class File:
             yield Place("column", (*written(relation), column.colname), self.at(statement.base + column.location))
 
     def typed(self) -> Iterator[Typed]:
-        """The columns and domains that get a type: where a type decides what is stored."""
+        """What gets a type that decides what is stored: columns, domains, the attributes of composite types."""
         for statement, relation, column in self._columns():
             if column.HasField("type_name"):
                 yield self._typed(statement, "column", (*written(relation), column.colname), column.type_name)
@@ -108,6 +116,21 @@ class File:
                     yield self._typed(statement, "column", (*written(relation), label), cast)
         for statement, _, domain in self.of_kind("create_domain_stmt"):
             yield self._typed(statement, "domain", strings(domain.domainname), domain.type_name)
+        for statement, owner, attribute, type_name in self._attributes():
+            yield self._typed(statement, "attribute", (*written(owner), attribute), type_name)
+
+    def _attributes(self) -> Iterator[tuple[Statement, Any, str, Any]]:
+        """What CREATE TYPE … AS and ALTER TYPE give composite types: of which type, name and type."""
+        from postgast import pg_query_pb2 as pg
+
+        for statement, _, made in self.of_kind("composite_type_stmt"):
+            for column in (each.column_def for each in made.coldeflist):
+                yield statement, made.typevar, column.colname, column.type_name
+        for statement, _, altered in self.of_kind("alter_table_stmt"):
+            for command in (each.alter_table_cmd for each in altered.cmds if altered.objtype == pg.OBJECT_TYPE):
+                column = getattr(command, "def").column_def
+                if column.HasField("type_name"):
+                    yield statement, altered.relation, column.colname or command.name, column.type_name
 
     def constraints(self) -> Iterator[Constraint]:
         """The constraints of columns, tables and domains; NOT NULL and defaults are none."""

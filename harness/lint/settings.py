@@ -1,0 +1,226 @@
+"""What is wrong with a ``.sqlfluff``, or with settings in a file, of which sqlfluff says nothing, or not where.
+
+sqlfluff passes over a name that it does not know, and a value of the wrong type makes each file crash. What leaves a
+verdict without meaning is an error here, the rest a warning.
+"""
+
+from __future__ import annotations
+
+import codecs
+import configparser
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from harness.errors import Place, ProjectError, did_you_mean
+from harness.lint import names
+
+SETTINGS = ".sqlfluff"
+_ROOT, _RULES, _INDENTATION = "sqlfluff", "sqlfluff:rules", "sqlfluff:indentation"
+_FREE = ("sqlfluff:templater", "sqlfluff:layout")
+"""Sections whose keys are anybody's, or that sqlfluff looks after."""
+_SECTION = re.compile(r"\[(?P<name>.+)\]")
+_KEY = re.compile(r"(?P<key>[^\s=#;\[][^=]*?)\s*=")
+_IN_SQL = re.compile(r"^--\s*sqlfluff:(?P<path>[^\n]+):(?P<value>[^:\n]*)$", re.MULTILINE)
+_LISTS = {"rules": True, "exclude_rules": False, "warnings": False}
+"""Settings that list rules, and whether one that is not there leaves the verdict without meaning."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """``key = value`` in ``section``, at ``place``; of an empty section the key is empty."""
+
+    section: str
+    key: str
+    value: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a setting; ``fatal`` if no verdict is worth anything with it."""
+
+    text: str
+    fatal: bool = False
+
+
+def warnings_of(path: Path) -> list[tuple[Place, str]]:
+    """What is odd about a ``.sqlfluff``; raises :class:`ProjectError` for what makes it useless."""
+    return _warnings(_settings(path))
+
+
+def warnings_in(path: Path, text: str) -> list[tuple[Place, str]]:
+    """The same of the lines ``-- sqlfluff:key:value`` of a file of SQL."""
+    found = []
+    for match in _IN_SQL.finditer(text):
+        *sections, key = match["path"].split(":")
+        section = ":".join([_ROOT, *sections])
+        place = Place(path, text.count("\n", 0, match.start()) + 1)
+        found += [Setting(section, "", "", place), Setting(section, key.strip(), match["value"].strip(), place)]
+    return _warnings(found)
+
+
+def _warnings(settings: list[Setting]) -> list[tuple[Place, str]]:
+    found = [(each.place, fault) for each in settings for fault in _faults(each)]
+    for place, fault in found:
+        if fault.fatal:
+            raise ProjectError(fault.text, place=place)
+    return [(place, fault.text) for place, fault in found]
+
+
+def _settings(path: Path) -> list[Setting]:
+    parser = configparser.ConfigParser(delimiters="=", interpolation=None)
+    parser.optionxform = lambda option: option  # type: ignore[assignment,method-assign]  # as sqlfluff reads it
+    try:
+        text = path.read_text(encoding="utf-8")
+        parser.read_string(text)
+    except UnicodeDecodeError:
+        raise ProjectError("is not UTF-8", place=Place(path), hint="save the file as UTF-8") from None
+    except configparser.Error as error:
+        raise _unreadable(path, error) from None
+    lines = _lines(text)
+    found = []
+    for section in parser.sections():
+        found.append(Setting(section, "", "", Place(path, lines[section, ""])))
+        for key, value in parser.items(section):
+            found.append(Setting(section, key, value, Place(path, lines.get((section, key)))))
+    return found
+
+
+def _lines(text: str) -> dict[tuple[str, str], int]:
+    """The line of each section and each of its keys."""
+    found: dict[tuple[str, str], int] = {}
+    section = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if match := _SECTION.match(line):
+            section = match["name"]
+            found.setdefault((section, ""), number)
+        elif match := _KEY.match(line):
+            found[section, match["key"]] = number
+    return found
+
+
+def _unreadable(path: Path, error: configparser.Error) -> ProjectError:
+    line, text = getattr(error, "lineno", None), str(getattr(error, "line", ""))
+    if isinstance(error, configparser.DuplicateSectionError):
+        said = f"the section [{error.section}] is there twice"
+    elif isinstance(error, configparser.DuplicateOptionError):
+        said = f"{error.option} is there twice in [{error.section}]"
+    else:
+        if not isinstance(error, configparser.MissingSectionHeaderError):
+            line, text = getattr(error, "errors", [(line, text)])[0]
+        unclosed = text.strip("'\" ").startswith("[")
+        said = "the ] of the section is missing" if unclosed else "a line is neither a [section] nor key = value"
+    return ProjectError(said, place=Place(path, line))
+
+
+def _faults(setting: Setting) -> Iterator[Fault]:
+    if setting.section.startswith(_FREE):
+        return
+    if (known := _keys(setting.section)) is None:
+        if not setting.key:
+            yield Fault(f"nothing reads the section [{setting.section}]{_section_meant(setting.section)}")
+    elif setting.key and setting.key not in known:
+        yield Fault(f"no setting {setting.key!r} in [{setting.section}]{did_you_mean(setting.key, known)}")
+    elif setting.key in _LISTS and setting.section == _ROOT:
+        yield from _unknown_rules(setting)
+    elif setting.key:
+        yield from _of_value(setting, known[setting.key])
+
+
+def _keys(section: str) -> Mapping[str, Any] | None:
+    """The settings of a section, each with its default; None if there is no such section."""
+    if section in (_ROOT, _INDENTATION):
+        return dict(_defaults()["core" if section == _ROOT else "indentation"])
+    if section == _RULES:
+        return dict.fromkeys(_of_rules())  # for all rules that know them
+    rule = _sections().get(section)
+    return (
+        None
+        if rule is None
+        else dict.fromkeys(rule.config_keywords) | _defaults()["rules"].get(rule.get_config_ref(), {})
+    )
+
+
+@lru_cache(maxsize=1)
+def _defaults() -> Mapping[str, Any]:
+    from sqlfluff.core.helpers.dict import nested_combine
+    from sqlfluff.core.plugin.host import get_plugin_manager
+
+    return dict(nested_combine(*get_plugin_manager().hook.load_default_config()))
+
+
+@lru_cache(maxsize=1)
+def _sections() -> Mapping[str, Any]:
+    """The rules by the section of their settings."""
+    return {f"{_RULES}:{rule.get_config_ref()}": rule for rule in names.classes().values()}
+
+
+def _section_meant(section: str) -> str:
+    codes = names.rules().get(section.removeprefix(f"{_RULES}:"), set())
+    if len(codes) == 1:
+        rule = names.classes()[next(iter(codes))]
+        return f"; did you mean '{_RULES}:{rule.get_config_ref()}'?"
+    return did_you_mean(section, {_ROOT, _RULES, _INDENTATION, *_sections()})
+
+
+def _unknown_rules(setting: Setting) -> Iterator[Fault]:
+    known = names.rules()
+    for word in (each.strip() for each in setting.value.split(",")):
+        if word and word.lower() != "none" and not names.is_rule(word, known):
+            meant = names.did_you_mean(word, known)
+            yield Fault(f"{setting.key} names no rule {word!r}{meant}", fatal=_LISTS[setting.key])
+
+
+def _of_value(setting: Setting, default: object) -> Iterator[Fault]:
+    from sqlfluff.core.config.ini import coerce_value
+
+    value = coerce_value(setting.value)
+    said = f"{setting.key} is {setting.value!r}"
+    if (choices := _choices(setting)) is not None:
+        if value not in choices:
+            listed = [str(each) for each in choices]
+            shown = f", and has to be one of {', '.join(listed)}" if len(listed) < 10 else ""
+            yield Fault(f"{said}{shown}{did_you_mean(setting.value, listed)}", fatal=True)
+    elif isinstance(default, bool):
+        if value not in (True, False):
+            yield Fault(f"{said}, and has to be True or False", fatal=True)
+    elif isinstance(default, int) and value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        yield Fault(f"{said}, and has to be a whole number", fatal=True)
+    elif setting.key == "encoding" and not _is_encoding(setting.value):
+        yield Fault(f"{said}, which is no encoding", fatal=True)
+
+
+def _choices(setting: Setting) -> Collection[Any] | None:
+    """The values that a setting may have, where these can be told."""
+    from sqlfluff.core.dialects import dialect_readout
+    from sqlfluff.core.plugin.host import get_plugin_manager
+
+    match setting.section, setting.key:
+        case "sqlfluff", "dialect":
+            return [each.label for each in dialect_readout()]
+        case "sqlfluff", "templater":
+            return [each.name for found in get_plugin_manager().hook.get_templaters() for each in found]
+        case "sqlfluff:indentation", "indent_unit":
+            return ["space", "tab"]
+    if setting.section == _RULES or setting.section in _sections():
+        valid: Collection[Any] | None = _of_rules().get(setting.key, {}).get("validation")
+        return valid
+    return None
+
+
+def _of_rules() -> Mapping[str, Any]:
+    """What can be set about rules, and the values that are valid."""
+    from sqlfluff.core.rules import get_ruleset
+
+    return get_ruleset().config_info
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        return name == "autodetect" or bool(codecs.lookup(name))
+    except LookupError:
+        return False
