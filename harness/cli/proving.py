@@ -88,7 +88,7 @@ class _Shards(click.ParamType):  # type: ignore[type-arg]
 
         number, slash, of = str(value).partition("/")
         if not (slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
-            self.fail(f"{value!r} is no shard; of three there are 1/3, 2/3 and 3/3", param, ctx)
+            self.fail(f"{value!r} is no shard; the second of three is 2/3", param, ctx)
         return Shard(int(number), int(of))
 
 

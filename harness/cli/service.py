@@ -146,12 +146,16 @@ def schema(name: str) -> int:
 def explain(name: str | None) -> int:
     """Print the manual page of a kind of check, or of a rule of the SQL style; without a name, of all kinds.
 
-    Rules go by code or name (HS02, harness.text, LT05); lint lists those of the house.
+    Rules go by code or name (HS02, harness.text, LT05); lint lists those of the house. The verdicts (proved, present,
+    broken, unreliable) have their sentence, too.
     """
     from harness.kinds import KINDS, manual
+    from harness.reports.words import MEANINGS
 
     if name is None:
         click.echo(manual.reference(KINDS), nl=False)
+    elif name in MEANINGS:
+        click.echo(f"{name}: {MEANINGS[name]}")
     elif name in KINDS:
         click.echo(manual.page(name, KINDS[name]), nl=False)
     else:
@@ -161,10 +165,11 @@ def explain(name: str | None) -> int:
 
 def _rule(name: str, kinds: Collection[str]) -> str:
     from harness.lint import explained, names
+    from harness.reports.words import MEANINGS
 
     if (text := explained.explained(name)) is not None:
         return text
-    meant = names.meant(name, {*kinds, *explained.known()})
+    meant = names.meant(name, {*kinds, *explained.known(), *MEANINGS})
     said = f"; did you mean {meant!r}?" if meant else ""
     hint = "harness explain prints all kinds, harness explain lint lists the house rules"
     raise HarnessError(f"no kind or rule {name!r}{said}", hint=hint)

@@ -65,6 +65,8 @@ class PrimaryKey(Kind):
         return Part("constraint", self._constraint(table)), *(Part("not null", each) for each in self.primary_key)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
+        for column in self.primary_key:
+            subject.table.column(column)  # a slip in its name says more than that the key has others
         constraint = subject.table.constraint(self._constraint(subject.table.name))
         wanted = f"primary key {column_list(self.primary_key)}"
         kind = {"p": "primary key", "u": "unique key"}.get(constraint.type, "constraint")

@@ -58,7 +58,14 @@ class Source:
         if comment is not None:
             index = comment
         value = value_around(self.text, index, begin)
-        where = f" ({error.context}, line {self.place(error.context_mark.index).line})" if error.context_mark else ""
+        above = self.place(error.context_mark.index).line if error.context_mark else None
+        where = f" ({error.context}, line {above})" if above else ""
+        if above and error.problem == "expected <block end>, but found '<block mapping start>'":
+            message = f"not valid YAML: this line is not indented like those that begin in line {above}"
+            return ProjectError(message, place=self.place(index))
+        if above and error.problem == "expected <block end>, but found '?'":
+            message = f"not valid YAML: a list begins in line {above}, and this is no item of it"
+            return ProjectError(message, place=self.place(index), hint="an item begins with a dash and a blank: '- '")
         return ProjectError(
             f"not valid YAML: {error.problem}{where}",
             place=self.place(index),

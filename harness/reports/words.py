@@ -22,6 +22,18 @@ NOTE = 400
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
+MEANINGS = {
+    "proved": "it was tried on drawn rows, it could have failed, and it did not",
+    "present": "what is declared is in the catalog; nothing was to be tried, or nothing could be",
+    "broken": "the database did otherwise, or has otherwise, than what is declared: `wanted` and `caught` say how",
+    "unreliable": "it could not be tried, for the reason that stands there; nothing is known of the rule",
+    "error": "the tool itself failed, and the rule has no verdict; please report it",
+    "probe": "a statement that was tried on the server, of which one knows beforehand what has to come of it",
+    "fact": "something that was compared with the catalog",
+}
+"""What the words of a report mean, for whoever asks."""
+
+
 def lines(outcome: Outcome) -> list[str]:
     """``wanted:``, ``caught:``, the rows, ``replay:``; or ``reason:``; then each ``note:``.
 

@@ -286,6 +286,11 @@ def test_a_house_rule_is_explained_by_any_of_its_names(cli: Cli, name: str) -> N
     assert done.stdout == (ROOT / "docs/lint/Harness_HS02.md").read_text()
 
 
+@pytest.mark.parametrize("word", ["proved", "present", "broken", "unreliable", "error", "probe", "fact"])
+def test_the_words_of_a_report_are_explained(cli: Cli, word: str) -> None:
+    assert cli.run("explain", word).stdout.startswith(f"{word}: ")
+
+
 def test_what_else_lint_says_is_explained(cli: Cli) -> None:
     assert cli.run("explain", "comment").stdout.startswith("## comment\n")  # a kind before a rule
     assert cli.run("explain", "LT05").stdout == cli.run("explain", "layout.long_lines").stdout

@@ -158,6 +158,15 @@ COMMENT = (
             "line 1)\nhint: quote the value: \"'{}'::jsonb\"",
         ),
         (
+            "a:\n  - b: 1\n   c: 2\n",
+            "a.yml:3:4: not valid YAML: this line is not indented like those that begin in line 2",
+        ),
+        (
+            "a:\n  - b: 1\n  -c: 2\n",
+            "a.yml:3:3: not valid YAML: a list begins in line 2, and this is no item of it\n"
+            "hint: an item begins with a dash and a blank: '- '",
+        ),
+        (
             "a: b = 'c: d'",
             "a.yml:1:10: not valid YAML: mapping values are not allowed here\nhint: quote the value: \"b = 'c: d'\"",
         ),
