@@ -790,3 +790,18 @@ def test_each_down_undoes_its_up_and_up_again_is_the_same(fresh: Fresh, extensio
         with pytest.raises(psycopg.errors.ProgrammingError, match="already exists"):
             fresh.up(migration)
     assert differences(full, state()) == []  # type: ignore[arg-type]
+
+
+def test_an_extension_that_others_use_stops_the_rollback(fresh: Fresh) -> None:
+    """Before anything is lost: the file is one transaction."""
+    fresh.up(*FILES)
+    with fresh.connect() as connection:
+        connection.execute(ROWS.encode())
+        connection.execute(b"create table public.rooms (id uuid, exclude using gist (id clinic.gist_uuid_ops with =))")
+    fresh.down(*reversed(FILES[2:]))
+    with pytest.raises(psycopg.errors.DependentObjectsStillExist, match="btree_gist"):
+        fresh.down(FILES[1])
+    with fresh.connect() as connection:
+        assert value(connection, "select count(*) from clinic.audit_logs") == 3
+        connection.execute(b"drop table public.rooms")
+    fresh.down(FILES[1])
