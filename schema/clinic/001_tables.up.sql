@@ -149,7 +149,18 @@ create table clinic.audit_logs (
     constraint audit_logs_user_fkey
     foreign key (user_id) references auth.users (id) on delete set null on update no action,
     constraint audit_logs_status_known check (status in ('success', 'failure')),
-    constraint audit_logs_metadata_object check (jsonb_typeof(metadata) = 'object')
+    constraint audit_logs_metadata_object check (jsonb_typeof(metadata) = 'object'),
+    -- Ids ("…_id") and the names of changed fields ("changed"): no value that somebody wrote gets in here.
+    constraint audit_logs_metadata_ids_and_fields check (not (
+        metadata @? '
+            $.keyvalue() ? (!(
+                @.key == "changed" && @.value.type() == "array"
+                && !exists(@.value[*] ? (!(@.type() == "string" && @ like_regex "^[a-z_]{1,63}$")))
+                || @.key like_regex "^[a-z_]{1,60}_id$" && @.value.type() == "string"
+                && @.value like_regex "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+            ))
+        '
+    ))
 );
 
 revoke all on

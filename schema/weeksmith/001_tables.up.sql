@@ -134,7 +134,21 @@ create table weeksmith.audit_log (
     created_at timestamptz not null default now(),
     constraint audit_log_pkey primary key (id),
     constraint audit_before_json_object check (jsonb_typeof(before_state) = 'object'),
-    constraint audit_after_json_object check (jsonb_typeof(after_state) = 'object')
+    constraint audit_after_json_object check (jsonb_typeof(after_state) = 'object'),
+    -- Ids, where the lock stands, and the names of changed fields ("changed"): nothing that the user wrote or plans.
+    constraint audit_states_ids_and_fields check (not (
+        jsonb_build_array(before_state, after_state) @? '
+            $[*] ? (@.type() == "object").keyvalue() ? (!(
+                @.key == "changed" && @.value.type() == "array"
+                && !exists(@.value[*] ? (!(@.type() == "string" && @ like_regex "^[a-z_]{1,63}$")))
+                || @.key == "locked_after_week" && @.value.type() == "number"
+                || @.key like_regex "^([a-z_]{1,60}_)?id$" && @.value.type() == "string"
+                && @.value like_regex "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+            ))
+        '
+    )),
+    -- Words would tell of the user's life sooner or later. They stand in the ticket, and go with it.
+    constraint audit_rationale_ticket check (rationale ~ '^ticket [0-9]{1,9}$')
 );
 
 create table weeksmith.chat_session (
@@ -256,10 +270,11 @@ comment on column weeksmith.audit_log.subject_user_id is
 comment on column weeksmith.audit_log.action is
 'What was done, such as plan.unlock.override. [administrative]';
 comment on column weeksmith.audit_log.before_state is
-'The row as it was; null if there was none. [administrative]';
+'Ids, the lock and names of fields, as they were; null if there was none. [administrative]';
 comment on column weeksmith.audit_log.after_state is
-'The row as it became; null if there is none. [administrative]';
-comment on column weeksmith.audit_log.rationale is 'Why, in the words of whoever did it. [administrative]';
+'Ids, the lock and names of fields, as they became; null if there is none. [administrative]';
+comment on column weeksmith.audit_log.rationale is
+'The ticket that says why, such as ticket 4711; never a word about the user. [administrative]';
 comment on column weeksmith.audit_log.correlation_id is 'The request it was part of. [administrative]';
 comment on column weeksmith.audit_log.source_ip is 'Where the request came from. [platform]';
 comment on column weeksmith.audit_log.user_agent is 'What program sent the request. [platform]';

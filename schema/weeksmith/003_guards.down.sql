@@ -10,6 +10,7 @@ drop trigger plan_item_touch_updated_at on weeksmith.plan_item;
 drop trigger vision_touch_updated_at on weeksmith.vision;
 
 drop function weeksmith.refuse_locked_plan();
+drop function weeksmith.audit_state(weeksmith.weekly_plan);
 drop function weeksmith.refuse_locked_quota();
 drop function weeksmith.refuse_new_id();
 drop function weeksmith.require_plan();

@@ -111,6 +111,16 @@ begin
 end
 $$;
 
+-- What the audit may hold of a plan: ids and where the lock stands, nothing of what the user plans.
+create function weeksmith.audit_state(plan weeksmith.weekly_plan) returns jsonb
+language sql immutable
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'id', plan.id, 'user_id', plan.user_id, 'cycle_id', plan.cycle_id, 'locked_after_week', plan.locked_after_week
+    )
+$$;
+
 -- The lock itself: without this, opening, moving or recreating a locked week would be ways around it.
 create function weeksmith.refuse_locked_plan() returns trigger
 language plpgsql
@@ -138,8 +148,8 @@ begin
                 a.subject_user_id = old.user_id
                 and a.action = 'plan.unlock.override'
                 and a.created_at = now()
-                and a.before_state = to_jsonb(old)
-                and a.after_state = to_jsonb(new)
+                and a.before_state = weeksmith.audit_state(old)
+                and a.after_state = weeksmith.audit_state(new)
         ) then
             return null;
         end if;
@@ -153,7 +163,8 @@ $$;
 
 revoke all on function
 weeksmith.touch_updated_at(), weeksmith.refuse_audit_change(), weeksmith.require_plan(),
-weeksmith.refuse_new_id(), weeksmith.refuse_locked_quota(), weeksmith.refuse_locked_plan()
+weeksmith.refuse_new_id(), weeksmith.refuse_locked_quota(), weeksmith.audit_state(weeksmith.weekly_plan),
+weeksmith.refuse_locked_plan()
 from public, anon, authenticated, service_role;
 
 create trigger vision_touch_updated_at

@@ -65,7 +65,7 @@ insert into clinic.blocked_times (id, doctor_id, start_time, end_time) values
 ('{one("c2")}', '{GRACE}', '2025-12-24 00:00+01', '2025-12-27 00:00+01');
 insert into clinic.webhook_idempotency (event_id, provider, correlation_id) values ('e1', 'whatsapp', 'c1');
 insert into clinic.audit_logs (id, correlation_id, user_id, action, resource_type, status, metadata) values
-('{one("d1")}', 'c1', '{ADA}', 'appointment.confirm', 'appointment', 'success', '{{"fields": ["status"]}}'),
+('{one("d1")}', 'c1', '{ADA}', 'appointment.confirm', 'appointment', 'success', '{{"changed": ["status"]}}'),
 ('{one("d2")}', 'c2', '{GRACE}', 'appointment.confirm', 'appointment', 'success', null),
 ('{one("d3")}', 'c3', null, 'webhook', 'message', 'failure', null);
 """
@@ -125,6 +125,11 @@ INSERTED = [
     ("'ok', null", "'success', null", "audit_logs_status_known"),
     ("'success', '[]'", "'failure', '{}'", "audit_logs_metadata_object"),
     ("'success', 'null'", "'failure', null", "audit_logs_metadata_object"),
+    (
+        """'success', '{"notes": "x"}'""",
+        """'success', '{"changed": ["notes"]}'""",
+        "audit_logs_metadata_ids_and_fields",
+    ),
 ]
 
 
@@ -373,7 +378,8 @@ def test_a_doctor_takes_all_but_the_audit_with_them(twin: Fresh, order: str, rol
         connection.execute(
             f"""insert into clinic.audit_logs (correlation_id, user_id, action, resource_type, status, metadata)
             select 'many', '{ADA}', 'a', 'r', 'success',
-            jsonb_build_object('ids', (select jsonb_agg(gen_random_uuid()) from generate_series(1, 2000 * n)))
+            jsonb_build_object('changed', array(
+            select translate(md5(i::text), '0123456789', 'ghijklmnop') from generate_series(1, 2000 * n) as i))
             from generate_series(0, 2) as n""".encode()
         )
         delete = f"delete from auth.users where id = '{ADA}'"
@@ -784,3 +790,18 @@ def test_each_down_undoes_its_up_and_up_again_is_the_same(fresh: Fresh, extensio
         with pytest.raises(psycopg.errors.ProgrammingError, match="already exists"):
             fresh.up(migration)
     assert differences(full, state()) == []  # type: ignore[arg-type]
+
+
+def test_an_extension_that_others_use_stops_the_rollback(fresh: Fresh) -> None:
+    """Before anything is lost: the file is one transaction."""
+    fresh.up(*FILES)
+    with fresh.connect() as connection:
+        connection.execute(ROWS.encode())
+        connection.execute(b"create table public.rooms (id uuid, exclude using gist (id clinic.gist_uuid_ops with =))")
+    fresh.down(*reversed(FILES[2:]))
+    with pytest.raises(psycopg.errors.DependentObjectsStillExist, match="btree_gist"):
+        fresh.down(FILES[1])
+    with fresh.connect() as connection:
+        assert value(connection, "select count(*) from clinic.audit_logs") == 3
+        connection.execute(b"drop table public.rooms")
+    fresh.down(FILES[1])

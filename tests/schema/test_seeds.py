@@ -43,3 +43,28 @@ def test_the_week_of_weeksmith_is_filled_and_then_closed(fresh: Fresh) -> None:
         assert value(connection, plans) == "1 f 2, 7 t 1"
         cycle = "select concat_ws(' ', start_date, end_date, current_week) from weeksmith.cycle"
         assert value(connection, cycle) == "2025-09-01 2025-11-23 5"
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name != "platform"])
+def test_no_down_file_but_the_first_loses_a_row(fresh: Fresh, name: str) -> None:
+    modules = PROJECT.with_dependencies([name])
+    files = migrations(*(module.name for module in modules))
+    fresh.up(*files)
+
+    def rows() -> dict[str, list[str]]:
+        query = "select oid::regclass::text from pg_class where relkind = 'r' and relnamespace::regnamespace::text = %s"
+        with fresh.connect() as connection:
+            tables = [row[0] for row in connection.execute(query, (name,))]
+            return {
+                table: [row[0] for row in connection.execute(f"select t::text from {table} as t order by 1".encode())]
+                for table in tables
+            }
+
+    with fresh.connect() as connection:
+        seeds.load(connection, modules)
+    before = rows()
+    assert before and all(before.values())
+    fresh.down(
+        *(file for file in reversed(files) if file.startswith(f"{name}/") and not file.startswith(f"{name}/001"))
+    )
+    assert rows() == before
