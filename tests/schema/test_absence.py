@@ -8,6 +8,12 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from harness.database.connection import Server
+from harness.declarations import read
+from harness.kinds import KINDS
+from harness.project.load import load
+from tests.cli.conftest import Cli
+
 from .conftest import Fresh
 from .stage import Asker, Racing, asker, load_csv, two_sessions
 from .support import standing
@@ -259,8 +265,12 @@ REFUSED = [
         "chk_role_permissions_role",
     ),
     (
-        "insert into absence.role_permissions (role, permission) values ('EMPLOYEE', 'view:all')",
+        "insert into absence.role_permissions (role, permission) values ('HR', 'view:all')",
         "chk_role_permissions_permission",
+    ),
+    (
+        "insert into absence.role_permissions (role, permission) values ('EMPLOYEE', 'view:milestone_actions')",
+        "chk_role_permissions_no_employee",
     ),
     (f"update {CASES} set absence_end_date = absence_start_date - 1", "chk_sickness_cases_dates"),
     (f"update {CASES} set status = 'OPEN'", "chk_sickness_cases_status"),
@@ -1205,6 +1215,22 @@ def test_the_seeded_permissions_are_those_of_the_page(owner: Asker) -> None:
         ("PLATFORM_ADMIN", "ORG_ADMIN", "HR", "MANAGER"), (*permissions, "view:communication_log")
     )
     assert sorted(rows) == sorted(wanted)
+
+
+def test_generated_rows_give_no_role_what_it_may_not_do(systems: Cli, server: Server) -> None:
+    (sentence,) = (
+        check.rule.finds_none
+        for check in read(load(systems.root), KINDS)
+        if check.label == "query four roles have all four permissions, EMPLOYEE has none"
+    )
+    for arguments in (("apply",), ("seed",), ("seed", "--rows", "20")):
+        done = systems.run(*arguments, "--select", "absence")
+        assert (done.returncode, done.stderr) == (0, "")
+    with server.connect(systems.name) as connection:
+        assert connection.execute(sentence.encode()).fetchall() == []
+    # Every permission that a role may have stands in the seeds.
+    assert "absence.role_permissions  0 rows of 20, 16 rows there before" in done.stdout
+    assert "absence.user_roles  20 rows" in done.stdout
 
 
 OBJECTS = """
