@@ -1276,6 +1276,35 @@ def test_each_down_undoes_its_up_and_up_again_is_the_same(fresh: Fresh, populate
     assert objects(fresh) == states[-1]
 
 
+def test_what_the_files_but_the_first_take_back_leaves_every_row(fresh: Fresh) -> None:
+    fresh.up(*MIGRATIONS)
+    fill(fresh)
+    as_json = " union all ".join(f"select '{table}', to_jsonb(t)::text from absence.{table} as t" for table in TABLES)
+
+    def rows() -> list[tuple[object, ...]]:
+        with fresh.connect() as connection:
+            return connection.execute(f"{as_json} order by 1, 2".encode()).fetchall()
+
+    before = rows()
+    for migration in ("absence/004_functions", "absence/003_access"):
+        fresh.down(migration)
+        assert rows() == before
+    with fresh.server.connect(fresh.name) as connection:
+        for role in ("authenticated", "service_role"):
+            connection.execute(f"set role {role}".encode())
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(f"select from {KEYS}".encode())
+    fresh.down("absence/002_guards")
+    assert rows() == before
+    # The gap: any status, no record, and the log can be altered.
+    records = [row for row in before if row[0] == "audit_log"]
+    with fresh.connect() as connection:
+        for status in ("'SKIPPED', notes = 'x'", "'PENDING'"):
+            connection.execute(f"update {ACTIONS} set status = {status}".encode())
+        connection.execute(f"update {LOGS} set notes = 'altered'".encode())
+    assert [row for row in rows() if row[0] == "audit_log"] == records
+
+
 def test_up_a_second_time_is_refused_and_changes_nothing(fresh: Fresh) -> None:
     fresh.up(*MIGRATIONS)
     before = objects(fresh)

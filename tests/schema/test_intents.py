@@ -258,6 +258,19 @@ def test_each_down_undoes_its_up_and_up_again_is_the_same(fresh: Fresh, populate
     assert objects(fresh) == states[-1]
 
 
+def test_what_the_files_but_the_first_take_back_leaves_every_row(applied: Fresh, owner: Connection) -> None:
+    both = f"select to_jsonb(t)::text from {INTENTS} as t union all select to_jsonb(t)::text from {EXECUTIONS} as t"
+    before = sorted(owner.execute(both.encode()).fetchall())
+    for migration in ("intents/003_access", "intents/002_indexes"):
+        applied.down(migration)
+        assert sorted(owner.execute(both.encode()).fetchall()) == before
+    with applied.server.connect(applied.name) as connection:
+        for role in ("authenticated", "service_role"):
+            connection.execute(f"set role {role}".encode())
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(f"select from {INTENTS}".encode())
+
+
 def test_up_a_second_time_is_refused_and_changes_nothing(applied: Fresh) -> None:
     before = objects(applied)
     for migration in MIGRATIONS[1:]:
