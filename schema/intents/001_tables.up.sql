@@ -45,8 +45,8 @@ create table intents.scheduled_intents (
         last_execution_status in ('success', 'failed', 'gate_blocked', 'condition_not_met')
     ),
     constraint chk_max_executions_positive check (max_executions > 0),
-    -- The run that would be one too many cannot be counted, nor is the limit set below what has been.
-    constraint chk_execution_count_within_max check (max_executions is null or execution_count <= max_executions)
+    -- The run that would be one too many cannot be counted, nor is the limit set below what has been. Null is no limit.
+    constraint chk_execution_count_within_max check (execution_count <= max_executions)
 );
 
 create table intents.intent_executions (
