@@ -50,7 +50,9 @@ create table absence.role_permissions (
         permission in (
             'manage:milestone_actions', 'view:milestone_actions', 'create:communication_log', 'view:communication_log'
         )
-    )
+    ),
+    -- Who is absent neither manages the milestones nor writes the log of it; no row can say otherwise.
+    constraint chk_role_permissions_no_employee check (role <> 'EMPLOYEE')
 );
 
 create table absence.departments (

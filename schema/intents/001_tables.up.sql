@@ -44,7 +44,9 @@ create table intents.scheduled_intents (
     constraint chk_last_execution_status check (
         last_execution_status in ('success', 'failed', 'gate_blocked', 'condition_not_met')
     ),
-    constraint chk_max_executions_positive check (max_executions > 0)
+    constraint chk_max_executions_positive check (max_executions > 0),
+    -- The run that would be one too many cannot be counted, nor is the limit set below what has been. Null is no limit.
+    constraint chk_execution_count_within_max check (execution_count <= max_executions)
 );
 
 create table intents.intent_executions (

@@ -17,6 +17,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "absence.milestone_actions chk_milestone_actions_completed_by: with 'never'": (
             "no action is in such a status: another CHECK says so"
         ),
+        "absence.role_permissions chk_role_permissions_role: without 'EMPLOYEE'::text": (
+            "EMPLOYEE has no permission: chk_role_permissions_no_employee says so, and first"
+        ),
         f"{AUTOMATIC}: line 6: with 'never'": "no action is in such a status: a CHECK says so",
         f"{AUTOMATIC}: line 2: without set completed_by = null": "what is open names nobody yet: a CHECK says so",
     },

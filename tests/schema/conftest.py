@@ -12,6 +12,9 @@ import pytest
 from psycopg import sql
 
 from harness.database.connection import Server
+from tests.cli.conftest import cli, environment, systems
+
+__all__ = ["cli", "environment", "systems"]
 
 SCHEMA = Path(__file__).parents[2] / "schema"
 MIGRATIONS = ("platform/001_auth", "intents/001_tables", "intents/002_indexes", "intents/003_access")

@@ -8,6 +8,12 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from harness.database.connection import Server
+from harness.declarations import read
+from harness.kinds import KINDS
+from harness.project.load import load
+from tests.cli.conftest import Cli
+
 from .conftest import Fresh
 from .stage import Asker, Racing, asker, load_csv, two_sessions
 from .support import standing
@@ -259,8 +265,12 @@ REFUSED = [
         "chk_role_permissions_role",
     ),
     (
-        "insert into absence.role_permissions (role, permission) values ('EMPLOYEE', 'view:all')",
+        "insert into absence.role_permissions (role, permission) values ('HR', 'view:all')",
         "chk_role_permissions_permission",
+    ),
+    (
+        "insert into absence.role_permissions (role, permission) values ('EMPLOYEE', 'view:milestone_actions')",
+        "chk_role_permissions_no_employee",
     ),
     (f"update {CASES} set absence_end_date = absence_start_date - 1", "chk_sickness_cases_dates"),
     (f"update {CASES} set status = 'OPEN'", "chk_sickness_cases_status"),
@@ -1207,6 +1217,22 @@ def test_the_seeded_permissions_are_those_of_the_page(owner: Asker) -> None:
     assert sorted(rows) == sorted(wanted)
 
 
+def test_generated_rows_give_no_role_what_it_may_not_do(systems: Cli, server: Server) -> None:
+    (sentence,) = (
+        check.rule.finds_none
+        for check in read(load(systems.root), KINDS)
+        if check.label == "query four roles have all four permissions, EMPLOYEE has none"
+    )
+    for arguments in (("apply",), ("seed",), ("seed", "--rows", "20")):
+        done = systems.run(*arguments, "--select", "absence")
+        assert (done.returncode, done.stderr) == (0, "")
+    with server.connect(systems.name) as connection:
+        assert connection.execute(sentence.encode()).fetchall() == []
+    # Every permission that a role may have stands in the seeds.
+    assert "absence.role_permissions  0 rows of 20, 16 rows there before" in done.stdout
+    assert "absence.user_roles  20 rows" in done.stdout
+
+
 OBJECTS = """
 select pg_describe_object(tableoid, oid, 0) as object, definition
 from (
@@ -1248,6 +1274,35 @@ def test_each_down_undoes_its_up_and_up_again_is_the_same(fresh: Fresh, populate
         assert objects(fresh) == before
     fresh.up(*MIGRATIONS)
     assert objects(fresh) == states[-1]
+
+
+def test_what_the_files_but_the_first_take_back_leaves_every_row(fresh: Fresh) -> None:
+    fresh.up(*MIGRATIONS)
+    fill(fresh)
+    as_json = " union all ".join(f"select '{table}', to_jsonb(t)::text from absence.{table} as t" for table in TABLES)
+
+    def rows() -> list[tuple[object, ...]]:
+        with fresh.connect() as connection:
+            return connection.execute(f"{as_json} order by 1, 2".encode()).fetchall()
+
+    before = rows()
+    for migration in ("absence/004_functions", "absence/003_access"):
+        fresh.down(migration)
+        assert rows() == before
+    with fresh.server.connect(fresh.name) as connection:
+        for role in ("authenticated", "service_role"):
+            connection.execute(f"set role {role}".encode())
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(f"select from {KEYS}".encode())
+    fresh.down("absence/002_guards")
+    assert rows() == before
+    # The gap: any status, no record, and the log can be altered.
+    records = [row for row in before if row[0] == "audit_log"]
+    with fresh.connect() as connection:
+        for status in ("'SKIPPED', notes = 'x'", "'PENDING'"):
+            connection.execute(f"update {ACTIONS} set status = {status}".encode())
+        connection.execute(f"update {LOGS} set notes = 'altered'".encode())
+    assert [row for row in rows() if row[0] == "audit_log"] == records
 
 
 def test_up_a_second_time_is_refused_and_changes_nothing(fresh: Fresh) -> None:

@@ -51,6 +51,7 @@ REFUSED = [
     (INTENTS, "execution_count", "-1", "chk_execution_count_positive"),
     (INTENTS, "last_execution_status", "'ok'", "chk_last_execution_status"),
     (INTENTS, "max_executions", "0", "chk_max_executions_positive"),
+    (INTENTS, "(max_executions, execution_count)", "(2, 3)", "chk_execution_count_within_max"),
     (EXECUTIONS, "trigger_type", "'whim'", "chk_execution_trigger_type"),
     (EXECUTIONS, "status", "'ok'", "chk_execution_status"),
     (EXECUTIONS, "evaluation_ms", "-1", "chk_evaluation_ms_positive"),
@@ -70,6 +71,8 @@ ACCEPTED = [
     (INTENTS, "execution_count", "0"),
     (INTENTS, "max_executions", "1"),
     (INTENTS, "max_executions", "null"),
+    (INTENTS, "(max_executions, execution_count)", "(2, 2)"),
+    (INTENTS, "(max_executions, execution_count)", "(null, 3)"),
     (INTENTS, "metadata", "null"),
     (EXECUTIONS, "evaluation_ms", "0"),
     (EXECUTIONS, "generation_ms", "null"),
@@ -253,6 +256,19 @@ def test_each_down_undoes_its_up_and_up_again_is_the_same(fresh: Fresh, populate
         assert objects(fresh) == before
     fresh.up()
     assert objects(fresh) == states[-1]
+
+
+def test_what_the_files_but_the_first_take_back_leaves_every_row(applied: Fresh, owner: Connection) -> None:
+    both = f"select to_jsonb(t)::text from {INTENTS} as t union all select to_jsonb(t)::text from {EXECUTIONS} as t"
+    before = sorted(owner.execute(both.encode()).fetchall())
+    for migration in ("intents/003_access", "intents/002_indexes"):
+        applied.down(migration)
+        assert sorted(owner.execute(both.encode()).fetchall()) == before
+    with applied.server.connect(applied.name) as connection:
+        for role in ("authenticated", "service_role"):
+            connection.execute(f"set role {role}".encode())
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(f"select from {INTENTS}".encode())
 
 
 def test_up_a_second_time_is_refused_and_changes_nothing(applied: Fresh) -> None:
