@@ -10,6 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Prove the rules of this repository's own project on the embedded server.
 prove: .venv/installed
 	.venv/bin/harness test --target embedded
+	.venv/bin/harness coverage --target embedded
 
 # What a change of the tool has to pass. Nightly tests and checks are apart.
 PYTEST = .venv/bin/pytest -n auto --maxprocesses 4 --dist worksteal

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     import psycopg
 
 
+LEFT_OVER = " is left over"
+"""How a line of :func:`differences` ends that tells of what came."""
+
+
 class Entry(NamedTuple):
     """``kind`` and ``identity`` name an object, ``definition`` holds all that can differ about it."""
 
@@ -36,7 +40,7 @@ def differences(before: frozenset[Entry], after: frozenset[Entry]) -> list[str]:
     """What is left over, missing or changed, a line each: ``function intents.touch() is left over``."""
     old = {(entry.kind, entry.identity): entry for entry in before}
     new = {(entry.kind, entry.identity): entry for entry in after}
-    lines = [f"{new[name].label} is left over" for name in new.keys() - old.keys()]
+    lines = [f"{new[name].label}{LEFT_OVER}" for name in new.keys() - old.keys()]
     lines += [f"{old[name].label} is missing" for name in old.keys() - new.keys()]
     lines += [
         f"{new[name].label} has changed: {_changed(old[name].definition, new[name].definition)}"

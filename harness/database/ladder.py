@@ -21,9 +21,13 @@ class Rung:
     down: Callable[[Connection], object]
 
 
-def stand(connection: Connection, project: Project, module: str, outside: Confined) -> None:
-    """Brings an empty database to the foot of the ladder: ``base:``, and the modules that this one depends on."""
+def stand(connection: Connection, project: Project, module: str, outside: Confined, over: Sequence[Step] = ()) -> None:
+    """Brings an empty database to the foot of the ladder: ``base:``, files ``over`` which the migrations are to be
+    applied, and the modules that this one depends on.
+    """
     adopted.prepare(connection, project, outside)
+    for step in over:
+        _run(project, step.name, step.up, outside, connection)
     if not project.adopted:
         before = [each for each in project.with_dependencies([module]) if each.name != module]
         migrate.apply(connection, project, before, outside=outside)

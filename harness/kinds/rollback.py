@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness.catalog.inventory import Entry, differences, inventory
+from harness.catalog.inventory import LEFT_OVER, Entry, differences, inventory
 from harness.catalog.read import read
-from harness.database import accepted, ladder
+from harness.database import accepted, ladder, seeds
 from harness.errors import StatementError
 from harness.generation import Oracle, Pools
 from harness.generation.bulk import fill_all
 from harness.kinds.base import Fact, Kind, Subject
-from harness.project.keys import choice, key
+from harness.project import layouts
+from harness.project.keys import choice, key, several, text
 from harness.project.model import Project
 
 if TYPE_CHECKING:
@@ -35,8 +36,10 @@ class Rollback(Kind):
 
     Proven in a database of its own, with the modules this one depends on: after each `down` everything that people made
     in the database (tables, functions, types, privileges, comments, …) is as it was before its `up`; `up` again gives
-    the same as the first time; and it all goes down as well when the tables are full of rows. Rows are not compared: a
-    `down` that leaves rows otherwise than they were is not noticed.
+    the same as the first time; fixtures that are loaded twice change nothing the second time; and it all goes down as
+    well when the tables are full of rows. Rows are not compared: a `down` that leaves rows otherwise than they were is
+    not noticed. In a database that has what a file of `over` makes (`over: [checks/intents/hosted.sql]`), that stays as
+    it is, on the way up and on the way down.
 
     Where another tool owns the migrations it is all of them that go up and down, whatever the module; each needs a file
     that undoes it.
@@ -45,6 +48,9 @@ class Rollback(Kind):
     levels: ClassVar[tuple[str, ...]] = ("module",)
 
     rollback: str = key(choice("all"), "`all`: every migration of the module")
+    over: tuple[str, ...] = key(
+        several(text), "SQL files, each of what a database may have already; seen from project.yml", default=()
+    )
 
     @property
     def subject(self) -> str:
@@ -52,6 +58,9 @@ class Rollback(Kind):
 
     def unfit(self, project: Project) -> str | None:
         """A project error: nothing undoes a migration of another tool."""
+        absent = next((each for each in self.over if not (project.root / each).is_file()), None)
+        if absent is not None:
+            return f"there is no such file: {absent}"
         missing = [step for step in project.adopted.steps if step.down is None] if project.adopted else []
         if not missing:
             return None
@@ -60,10 +69,12 @@ class Rollback(Kind):
         )
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
-        dbname = subject.databases.empty()
-        with subject.databases.connect(dbname) as connection:
-            yield from _Trial(subject, connection).facts()
-        subject.databases.drop(dbname)
+        for path in (None, *self.over):
+            dbname = subject.databases.empty()
+            with subject.databases.connect(dbname) as connection:
+                trial = _Trial(subject, connection)
+                yield from trial.facts() if path is None else trial.over(path)
+            subject.databases.drop(dbname)
 
 
 class _Trial:
@@ -92,9 +103,36 @@ class _Trial:
             yield Fact("up again: works", f"up again: {error}", tried=True)
             return
         yield self._same("up again", states[-1])
-        accepted.load(self._connection, self._modules)
+        if not accepted.load(self._connection, self._modules):  # rows that are refused are told by themselves
+            changed = [
+                loaded.seed.path.name for loaded in seeds.load(self._connection, self._modules) if loaded.changed
+            ]
+            found = ", ".join(changed) or "nothing"
+            yield Fact("fixtures again change: nothing", f"fixtures again change: {found}", tried=True)
         self._fill()
         yield from self._down(states, " with rows in the tables")
+
+    def over(self, path: str) -> Iterator[Fact]:
+        """Goes up and down where a file has been run: what it has made is there before and after."""
+        steps = tuple(layouts.plain.steps(layouts.Source(self._project.root, {}), [self._project.root / path]))
+        ladder.stand(self._connection, self._project, self._subject.module, self._outside, steps)
+        before = self._inventory()
+        try:
+            self._up()
+        except StatementError as error:
+            yield Fact(f"up over {path}: works", f"up over {path}: {error}", tried=True)
+            return
+        lost = [line for line in differences(before, self._inventory()) if not line.endswith(LEFT_OVER)]
+        yield Fact(
+            f"up over {path}: nothing differs", f"up over {path}: {'; '.join(lost) or 'nothing differs'}", tried=True
+        )
+        for rung in reversed(self._rungs):
+            try:
+                rung.down(self._connection)
+            except StatementError as error:
+                yield Fact(f"{rung.name} down over {path}: works", f"{rung.name} down over {path}: {error}", tried=True)
+                return
+        yield self._same(f"down over {path}", before)
 
     def _up(self) -> None:
         """To the top, from where the way down has ended."""
