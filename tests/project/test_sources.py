@@ -125,7 +125,7 @@ def test_rollback_needs_files_that_undo(tmp_path: Path) -> None:
         read(load(root), KINDS)
     assert str(caught.value) == (
         "checks/public/_module.yml:3:5: 'rollback': nothing undoes db/2_b.up.sql, and 1 more are like it\n"
-        "hint: take this check out"
+        "hint: correct it, or take this check out"
     )
     write(root, {"project.yml": HEAD + "migrations: {path: db}\n", "db/2_b.down.sql": "", "db/3_c.down.sql": ""})
     assert len(read(load(root), KINDS)) == 1
