@@ -59,6 +59,25 @@ class Granted:
     grants: frozenset[tuple[str, str]]
 
 
+SILENCING = "a superuser, or from PostgreSQL 15 on: grant set on parameter session_replication_role"
+"""Who may have triggers look away."""
+
+
+def may_silence(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the connection's user may have triggers look away in its session.
+
+    A superuser may, and from PostgreSQL 15 on whoever was granted SET on the parameter.
+    """
+    import psycopg
+
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute("set local session_replication_role = replica", prepare=False)
+    except psycopg.errors.InsufficientPrivilege:
+        return False
+    return True
+
+
 class Roles:
     """The roles of a server, seen from one of its databases."""
 
@@ -69,6 +88,8 @@ class Roles:
         assert row is not None
         self.current: str = row[0]
         self._connection = connection
+        self.silent = may_silence(connection)
+        """Whether the connection's user may have triggers look away."""
         self._asked = lru_cache(maxsize=None)(self._ask)
 
     def exists(self, role: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,16 +21,23 @@ class Rung:
     down: Callable[[Connection], object]
 
 
-def stand(connection: Connection, project: Project, module: str, outside: Confined, over: Sequence[Step] = ()) -> None:
-    """Brings an empty database to the foot of the ladder: ``base:``, files ``over`` which the migrations are to be
-    applied, and the modules that this one depends on.
-    """
+def stand(connection: Connection, project: Project, module: str, outside: Confined) -> None:
+    """Brings an empty database to the foot of the ladder: ``base:``, and the modules that this one depends on."""
     adopted.prepare(connection, project, outside)
-    for step in over:
-        _run(project, step.name, step.up, outside, connection)
+    below(connection, project, module, outside)
+
+
+def below(connection: Connection, project: Project, module: str, outside: Confined) -> None:
+    """Applies the modules that this one depends on."""
     if not project.adopted:
         before = [each for each in project.with_dependencies([module]) if each.name != module]
         migrate.apply(connection, project, before, outside=outside)
+
+
+def run(connection: Connection, project: Project, steps: Iterable[Step], outside: Confined) -> None:
+    """Runs files that are no migrations."""
+    for step in steps:
+        _run(project, step.name, step.up, outside, connection)
 
 
 def rungs(project: Project, module: str, outside: Confined) -> tuple[Rung, ...]:

@@ -188,7 +188,7 @@ class Locked(Kind):
             refused=self.refused_by.by(table),
             shut=self._states(subject, holder, "is true"),
             ajar=self._states(subject, holder, "is not true"),
-            unnoticed=subject.roles.is_superuser(subject.roles.current),
+            unnoticed=subject.roles.silent,
             asking=tuple(askers(self, subject)),
             silently=self.refused_by.silently,
         )

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.catalog.inventory import LEFT_OVER, Entry, differences, inventory
 from harness.catalog.read import read
-from harness.database import accepted, ladder, seeds
+from harness.database import accepted, adopted, ladder, seeds
 from harness.errors import StatementError
 from harness.generation import Oracle, Pools
 from harness.generation.bulk import fill_all
-from harness.kinds.base import Fact, Kind, Subject
+from harness.kinds.base import Fact, Kind, Subject, Unreliable
 from harness.project import layouts
 from harness.project.keys import choice, key, several, text
 from harness.project.model import Project
@@ -104,18 +104,22 @@ class _Trial:
             return
         yield self._same("up again", states[-1])
         if not accepted.load(self._connection, self._modules):  # rows that are refused are told by themselves
-            changed = [
-                loaded.seed.path.name for loaded in seeds.load(self._connection, self._modules) if loaded.changed
-            ]
-            found = ", ".join(changed) or "nothing"
-            yield Fact("fixtures again change: nothing", f"fixtures again change: {found}", tried=True)
+            again = seeds.load(self._connection, self._modules)
+            changed = ", ".join(each.seed.path.name for each in again if each.changed) or "nothing"
+            if again:
+                yield Fact("fixtures again change: nothing", f"fixtures again change: {changed}", tried=True)
         self._fill()
         yield from self._down(states, " with rows in the tables")
 
     def over(self, path: str) -> Iterator[Fact]:
         """Goes up and down where a file has been run: what it has made is there before and after."""
-        steps = tuple(layouts.plain.steps(layouts.Source(self._project.root, {}), [self._project.root / path]))
-        ladder.stand(self._connection, self._project, self._subject.module, self._outside, steps)
+        steps = layouts.plain.steps(layouts.Source(self._project.root, {}), [self._project.root / path])
+        adopted.prepare(self._connection, self._project, self._outside)
+        bare = self._inventory()
+        ladder.run(self._connection, self._project, steps, self._outside)
+        if self._inventory() == bare:
+            raise Unreliable(f"{path} makes nothing, so that nothing of it could be lost")
+        ladder.below(self._connection, self._project, self._subject.module, self._outside)
         before = self._inventory()
         try:
             self._up()

@@ -42,8 +42,8 @@ class TouchedOnUpdate(Kind):
     the UPDATE sends for it, past or future, does not win; with `on_insert`, neither does one that the INSERT sends.
     With `by: clock_timestamp` it is later than the beginning of the transaction, so that two updates in one transaction
     differ; with `by: now` it is that beginning.
-    The row's past is made with triggers switched off. Only a superuser may do that: without one, that no value can be
-    forged has to be proof enough.
+    The row's past is made with triggers switched off, by a superuser or whoever was granted SET on the parameter
+    session_replication_role: without one, that no value can be forged has to be proof enough.
     """
 
     column_form: ClassVar = ColumnForm(column="touched_on_update")
@@ -70,7 +70,7 @@ class TouchedOnUpdate(Kind):
         table, column = subject.table.name, self.touched_on_update
         if not updatable(subject):
             raise Unreliable(why_none(subject))
-        superuser = subject.roles.is_superuser(subject.roles.current)
+        silent = subject.roles.silent
 
         def build(draft: Draft) -> Scenario:
             row = draft.insert(table)
@@ -83,7 +83,7 @@ class TouchedOnUpdate(Kind):
             if subject.key(fresh) == key:  # nothing keeps them apart
                 fresh |= plain
             past = Update(table, key, {column: PAST})
-            setup: tuple[Statement, ...] = (*draft.inserts, *(unnoticed(past) if superuser else ()))
+            setup: tuple[Statement, ...] = (*draft.inserts, *(unnoticed(past) if silent else ()))
             probes = [self._moves(subject, key, change, name) for name, change in changes]
             probes += self._forged(subject, key, plain, fresh)
             return Scenario(setup, tuple(probes))

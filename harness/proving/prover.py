@@ -322,8 +322,7 @@ class Prover:
             return
         if strategy is None:
             return
-        superuser = self._roles.is_superuser(self._roles.current)
-        with Stage(self._databases, self.catalog, superuser) as stage:
+        with Stage(self._databases, self.catalog, self._roles.silent) as stage:
             contest = compete(
                 stage,
                 self._session,

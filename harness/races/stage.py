@@ -41,14 +41,14 @@ class Databases(Protocol):
 class Stage:
     """A clone with two contenders and a watcher, opened when first asked for and dropped at the end.
 
-    Rows are deleted after each race, so that the next finds what the last one found; a superuser has all triggers
-    look away meanwhile. Where rows stay, the next race gets a new clone.
+    Rows are deleted after each race, so that the next finds what the last one found; who is ``silent`` may have all
+    triggers look away meanwhile. Where rows stay, the next race gets a new clone.
     """
 
-    def __init__(self, databases: Databases, catalog: Catalog, superuser: bool) -> None:
+    def __init__(self, databases: Databases, catalog: Catalog, silent: bool) -> None:
         self._databases = databases
         self._catalog = catalog
-        self._superuser = superuser
+        self._silent = silent
         self._name: str | None = None
         self._used = False
         self._spoilt = False
@@ -152,7 +152,7 @@ class Stage:
         if self._name is None or not deletes:
             return
         blocks = "\n".join(f"begin {each.sql}; exception when others then null; end;" for each in deletes)
-        off, on = self._silence({each.table for each in deletes}) if self._superuser else ([], [])
+        off, on = self._silence({each.table for each in deletes}) if self._silent else ([], [])
         self._commit([*off, f"do $harness$ begin {blocks} end $harness$", *on])
         self._standing = []
         left = " or ".join(

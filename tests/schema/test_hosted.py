@@ -41,7 +41,13 @@ def owner(server: Server) -> Iterator[str]:
                 maintenance.execute(f"create role {role} nologin noinherit {attributes}".encode())
         maintenance.execute(f"create role {OWNER} login createdb nosuperuser".encode())
         maintenance.execute(sql.SQL("grant {} to {}").format(sql.SQL(", ").join(map(sql.SQL, roles)), sql.SQL(OWNER)))
+        # As the postgres of a host may.
+        maintenance.execute(f"grant set on parameter session_replication_role to {OWNER}".encode())
         yield make_conninfo(**{**server.conninfo, "user": OWNER, "dbname": "postgres"})
+        for (name,) in maintenance.execute(
+            f"select datname from pg_database where datdba = '{OWNER}'::regrole".encode()
+        ):
+            maintenance.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
         maintenance.execute(f"drop owned by {OWNER}; drop role {OWNER}".encode())
 
 
@@ -70,4 +76,3 @@ def test_a_host_s_owner_applies_and_proves_it(owner: str, project: Path, module:
     report = json.loads((project / ".harness/reports/report.json").read_text(encoding="utf-8"))
     assert report["totals"]["proved"] > 0
     assert {check["status"] for check in report["checks"]} <= {"proved", "present"}
-    subprocess.run([command[0], "clean", "--target", owner], cwd=project, check=True, capture_output=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Catalog, Table
+from harness.catalog.roles import SILENCING, may_silence
 from harness.generation.bulk.load import load
 from harness.generation.bulk.site import Site
 from harness.generation.pools import Pools
@@ -60,13 +61,13 @@ def _fill(
     sizes: Mapping[TableName, int],
     full: bool = False,
 ) -> None:
-    silent = _is_superuser(connection)
+    silent = may_silence(connection)
     # Where no trigger looks, rows may be what others have become since they were born.
     site = Site(connection, catalog, pools, born=not silent)
     connection.execute("select setseed(0.5)")
     for filled in load(site, tables, lambda each: max(sizes[each.name] - site.count(each), 0)):
         if filled.wanted and not filled.rows and not (full and filled.before):
-            how = "" if silent else " without switching triggers off, which takes a superuser"
+            how = "" if silent else f" without switching triggers off, which takes {SILENCING}"
             raise Unfillable(f"{filled.table} cannot be filled{how}: {filled.reason}")
 
 
@@ -86,8 +87,3 @@ def _sizes(catalog: Catalog, table: Table, rows: int) -> Mapping[TableName, int]
 
     visit(table, rows, 0)
     return found
-
-
-def _is_superuser(connection: psycopg.Connection[Any]) -> bool:
-    row = connection.execute("select rolsuper from pg_roles where rolname = current_user").fetchone()
-    return bool(row and row[0])
