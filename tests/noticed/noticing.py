@@ -19,8 +19,10 @@ from .databases import Mutated
 from .functions import mentions
 from .mutant import Mutant
 
-QUICK = ("class", "columns", "comment", "index", "privileges", "query")
+QUICK = ("class", "columns", "comment", "privileges", "query")
 """Kinds that read the catalog, or may: they are asked before those that try rows."""
+SLOW = "index"
+"""The kind that fills a table with thousands of rows: asked last where it does not speak of the rule."""
 CALLED = ("functions", "function grants", "views", "races")
 """Mutants that are tried beside the seeds. The others are not: rows that stand would refuse many a stricter rule
 before a check could."""
@@ -109,11 +111,11 @@ def bench(server: Server, project: Project, module: str, checks: Sequence[Check]
         yield Bench(bare, base(modules), project, module, declared)
 
 
-def _distance(check: Check, mutant: Mutant) -> tuple[bool, bool, bool]:
+def _distance(check: Check, mutant: Mutant) -> tuple[bool, bool, bool, bool]:
     spoken = any(mentions(repr(check.rule), rule) for rule in mutant.rules)
     spoken = spoken or (mutant.group == additions.GROUP and check.kind == "declared")
     near = spoken or check.table is None or check.table in mutant.tables
-    return not near, not spoken, check.kind not in QUICK
+    return not near, not spoken and check.kind == SLOW, not spoken, check.kind not in QUICK
 
 
 def _names(check: Check, outcome: Outcome, mutant: Mutant) -> bool:

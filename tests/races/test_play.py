@@ -76,7 +76,7 @@ def catalog(scratch: Scratch) -> Catalog:
 
 @pytest.fixture
 def stage(scratch: Scratch, catalog: Catalog) -> Iterator[Stage]:
-    with Stage(scratch, catalog, superuser=True) as found:
+    with Stage(scratch, catalog, silent=True) as found:
         yield found
 
 
@@ -160,7 +160,7 @@ KEPT = Insert(TableName("public", "kept"), {"id": "1"})
 
 def test_where_rows_stay_it_is_a_new_clone(scratch: Scratch, catalog: Catalog) -> None:
     clones = scratch.clones
-    with Stage(scratch, catalog, superuser=False) as stage:
+    with Stage(scratch, catalog, silent=False) as stage:
         assert len(every(stage, race([KEPT], [add(1, 1)]))) == 6
     assert scratch.clones == clones + 6
 
@@ -193,7 +193,7 @@ def test_what_is_interrupted_leaves_no_session(
         return False
 
     monkeypatch.setattr(Watcher, "_waits", interrupted)
-    with pytest.raises(KeyboardInterrupt), Stage(scratch, catalog, superuser=True) as stage:
+    with pytest.raises(KeyboardInterrupt), Stage(scratch, catalog, silent=True) as stage:
         play(stage, ROWS, race([add(1, 1)], [add(1, 2)]), Level("read committed"), ("A", "B"))
     assert seen
     assert scratch.made == []
