@@ -418,10 +418,7 @@ def test_an_undeclared_rule_is_shown_and_counted(adopted: Cli) -> None:
     assert adopted.run("coverage", "--fail-under", "90").returncode == 0
 
 
-@pytest.mark.parametrize("first", [[], ["declare"]])
-def test_declare_changes_nothing_that_a_check_says(adopted: Cli, first: list[str]) -> None:
-    for verb in first:
-        adopted.run(verb)
+def test_declare_changes_nothing_that_a_check_says(adopted: Cli) -> None:
     path = "checks/shop/orders.yml"
     before = (adopted.root / path).read_text()
     adopted.write(

@@ -378,6 +378,7 @@ def undertake(
     return campaign
 
 
+@pytest.mark.nightly
 def test_a_short_one(tmp_path: Path, theirs: Server, environment: dict[str, str]) -> None:
     campaign = undertake(tmp_path, theirs, environment, steps=8, seed=1)
     assert len(campaign.person.theirs) > 1, campaign.story()

@@ -448,7 +448,7 @@ def test_the_files_are_sound_before_they_are_spoilt(fuzzed: Fuzzed, monkeypatch:
     fuzzed.read("schema/app/001_items.up.sql")
 
 
-@pytest.mark.parametrize("first", [100_000, 100_150])
+@pytest.mark.parametrize("first", [100_000, pytest.param(100_150, marks=pytest.mark.nightly)])
 def test_spoilt_files(fuzzed: Fuzzed, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
     campaign(fuzzed, monkeypatch, range(first, first + 150))
 

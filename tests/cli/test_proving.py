@@ -251,7 +251,7 @@ def with_seeds(cli: Cli) -> None:
     cli.write("seeds/app/parts.csv", "id,item\n1,1\n2,2\n")
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("1", marks=pytest.mark.nightly), "2"])
 def test_seeds_that_the_schema_refuses_are_broken_and_the_checks_go_on(cli: Cli, server: Server, workers: str) -> None:
     with_seeds(cli)
     for _ in range(2):  # the second one finds the template of the first
@@ -304,7 +304,7 @@ def test_seed_and_apply_are_refused_as_a_whole(cli: Cli, server: Server) -> None
         assert connection.execute("select count(*) from app.items").fetchone() == (0,)
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.nightly)])
 def test_a_statement_that_never_ends_is_unreliable(cli: Cli, server: Server, workers: str) -> None:
     cli.replace("project.yml", "dev: {scenarios: 2}", "dev: {scenarios: 2, timeout: 300ms}")
     cli.replace(

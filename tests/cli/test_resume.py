@@ -94,7 +94,10 @@ def timed(document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(("number", "workers"), [(signal.SIGINT, "2"), (signal.SIGHUP, "1"), (signal.SIGHUP, "2")])
+@pytest.mark.parametrize(
+    ("number", "workers"),
+    [(signal.SIGINT, "2"), (signal.SIGHUP, "1"), pytest.param(signal.SIGHUP, "2", marks=pytest.mark.nightly)],
+)
 def test_an_interrupted_run_says_what_it_has_found_and_is_resumed(
     slow: Cli, server: Server, number: signal.Signals, workers: str
 ) -> None:

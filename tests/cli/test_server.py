@@ -127,7 +127,7 @@ def test_after_a_kill_it_is_started_anew(local: Cli, base: Path) -> None:
     assert since(dsn)
 
 
-@pytest.mark.parametrize("another", [(), ("test", "--select", "kind:default")])
+@pytest.mark.parametrize("another", [pytest.param((), marks=pytest.mark.nightly), ("test", "--select", "kind:default")])
 def test_a_server_that_is_killed_is_said_to_be_down_and_started_anew(
     local: Cli, base: Path, another: tuple[str, ...]
 ) -> None:

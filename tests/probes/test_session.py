@@ -272,6 +272,7 @@ def accepted(statement: Insert) -> Probe:
     return Probe(statement, Accepted(), "a", "m")
 
 
+@pytest.mark.nightly
 def test_a_batch_that_takes_too_long_is_tried_probe_by_probe(patient: Session) -> None:
     probes = tuple(accepted(parent(number, "slow")) for number in range(1, 25))  # 3.6 s in all
     refused = Probe(parent(100, "new"), Accepted(), "a", "m")

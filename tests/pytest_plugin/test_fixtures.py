@@ -48,7 +48,7 @@ OWN = """
     """
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize("workers", [(), pytest.param(("-n", "2"), marks=pytest.mark.nightly)])
 def test_own_tests(project: Path, run: Run, scratch: Callable[[], set[str]], workers: tuple[str, ...]) -> None:
     shop.write(project, {"tests/test_own.py": OWN})
     run("tests", "--strict-markers", "-p", "no:cacheprovider", *workers).assert_outcomes(passed=7)
