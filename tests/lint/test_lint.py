@@ -107,7 +107,7 @@ def ours(root: Path, *paths: str) -> tuple[int, set[Finding]]:
     return verdict, {(str(v.place.path), v.place.line or 0, v.place.column or 0, v.code, v.description) for v in found}
 
 
-@pytest.mark.nightly  # as is `make lint`, which is a part of every run
+@pytest.mark.nightly  # as `make lint` asks each time
 def test_this_repository_is_clean(tmp_path: Path) -> None:
     """Clean must not mean skipped: a fault at the end of each file is found, and nothing else."""
     shutil.copytree(ROOT / "schema", tmp_path / "schema")
