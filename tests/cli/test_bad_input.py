@@ -348,3 +348,11 @@ def test_a_class_that_the_project_does_not_know(cli: Cli, run: Run) -> None:
         cli.write(FILE, CHECKS + f"  - {entry_}\n")
         message = f"{FILE}:8:5: 'class': '{slip}' is none of the classes of project.yml; did you mean '{near}'?\n"
         assert run("test") == (2, "", f"{message}hint: correct it, or take this check out\n")
+
+
+def test_a_run_that_cannot_begin_leaves_no_report_of_another(cli: Cli, run: Run) -> None:
+    for name in ("junit.xml", "report.json"):
+        cli.write(f".harness/reports/{name}", "of yesterday")
+    cli.write(FILE, "not a check file")
+    assert run("test", "--report", "junit")[0] == 2
+    assert [path.name for path in (cli.root / ".harness/reports").iterdir()] == ["report.json"]

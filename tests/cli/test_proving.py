@@ -9,6 +9,7 @@ import subprocess
 from xml.etree import ElementTree
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from harness.database.connection import Server
 from tests.cli.conftest import HARNESS, Cli, scratch_databases, timeless
@@ -340,3 +341,17 @@ def test_a_role_in_use_is_neither_made_nor_dropped_where_migrations_go_up_and_do
     with server.connect() as connection:
         assert connection.execute("select to_regrole('harness_cli_reader') is not null").fetchone() == (True,)
     assert "dropped role harness_cli_reader" in cli.run("clean").stdout
+
+
+def test_the_command_that_repeats_it_says_which_project_and_that_there_was_a_connection_string(
+    cli: Cli, server: Server
+) -> None:
+    cli.replace("schema/app/001_items.up.sql", RULE, "")
+    above = Cli(cli.root.parent, cli.name, cli.environment)
+    dsn = make_conninfo(**{**server.conninfo, "dbname": "postgres", "password": "secret"})
+    red = above.run("--project", cli.root.name, "test", "--seed", "1", "--select", "kind:check", "--target", dsn)
+    assert red.returncode == 1, red.stderr
+    check = "app.items.check.items_amount_positive"
+    repeat = f"harness --project {cli.root.name} test --select {check} --target DSN --profile dev --seed 1"
+    assert red.stdout.splitlines()[-1] == f"repeat with: {repeat}"
+    assert "secret" not in red.stdout + red.stderr

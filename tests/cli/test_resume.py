@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -131,6 +132,18 @@ def test_an_interrupted_run_says_what_it_has_found_and_is_resumed(
         2,
         "there is no run to resume: the last one came to its end\nhint: run it without --resume\n",
     )
+
+
+def test_in_ci_it_is_repeated_and_its_report_is_not_green(slow: Cli, server: Server) -> None:
+    """Nothing is left of the machine that the run was on."""
+    cli = Cli(slow.root, slow.name, {**slow.environment, "CI": "true"})
+    options = ("--profile", "dev", "--seed", "3", "--workers", "1", "--report", "junit")
+    code, said, _ = interrupted(cli, server, signal.SIGTERM, *options)
+    assert code == 130
+    left, again = said.splitlines()[-2:]
+    assert again == "repeat with: harness test --profile dev --seed 3"
+    junit = ElementTree.parse(slow.root / ".harness/reports/junit.xml")
+    assert [error.get("message") for error in junit.iter("error")] == [f"{left.split()[0]} checks not tried"]
 
 
 def test_a_run_that_is_killed_is_resumed(slow: Cli, server: Server) -> None:
