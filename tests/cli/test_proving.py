@@ -355,3 +355,14 @@ def test_the_command_that_repeats_it_says_which_project_and_that_there_was_a_con
     repeat = f"harness --project {cli.root.name} test --select {check} --target DSN --profile dev --seed 1"
     assert red.stdout.splitlines()[-1] == f"repeat with: {repeat}"
     assert "secret" not in red.stdout + red.stderr
+
+
+def test_a_predicate_that_makes_no_sense_is_the_fault_of_one_check(cli: Cli) -> None:
+    cli.replace("checks/app/items.yml", "check: amount > 0", "check: amount >== 0")
+    red = cli.run("test", "--seed", "1")
+    assert (red.returncode, red.stderr) == (1, "")
+    said = "PostgreSQL cannot evaluate amount >== 0: operator does not exist: integer >== integer (42883)"
+    words = [line.split()[0] for line in red.stdout.splitlines() if line.startswith("  ")]
+    assert words.count("BROKEN") == 1 and words.count("UNRELIABLE") > 1
+    assert f"\nbroken: {said}\n  app.items.check." in red.stdout
+    assert "reason: checks/app/items.yml:4:" in red.stdout and f": {said}\n" in red.stdout
