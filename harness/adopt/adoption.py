@@ -82,7 +82,7 @@ def learnt(project: Project, survey: Survey, found: Filled) -> Refreshed:
 
 
 def refreshed(
-    server: Server, project: Project, schemas: Sequence[str], change_what_is_there: bool
+    server: Server, project: Project, schemas: Sequence[str], *, change_what_is_there: bool
 ) -> tuple[Survey, Refreshed]:
     """What has to change in a project so that it describes its schema as that is now. Writes nothing.
 

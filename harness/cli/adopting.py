@@ -115,7 +115,7 @@ def _update(source: Sequence[str], schemas: Sequence[str], target: str | None, *
             files.write(project.root / path, text)
         project = load_project()
     with open_target(project, target) as server:
-        survey, change = refreshed(server, project, schemas, change_what_is_there)
+        survey, change = refreshed(server, project, schemas, change_what_is_there=change_what_is_there)
         change.write(project.root)
         # What a new trigger wants of rows no rule of the catalog says.
         touched = [table for table, path in described(load_project()).items() if path in change.files]

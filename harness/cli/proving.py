@@ -237,7 +237,7 @@ def _prove(project: Project, asked: _Asked) -> int:
                 for each in _notes(project, asked, chosen, crew.catalog, server, databases):
                     terminal.note(each)
                 if resumed is None:
-                    kept.begin(origin, effort.seed, _command_to_resume(run, asked))
+                    kept.begin(origin, effort.seed, _resume(run, asked))
                 tables, before = not crew.in_order, resumed.seconds if resumed else 0.0
                 progress = Progress(terminal, kept, project.root, chosen.checks, tables=tables, before=before)
                 with _told_so_far(progress, terminal, project.root, run, asked, gate):
@@ -322,7 +322,8 @@ def _told_so_far(
                 progress.tell_rest()
                 why = "interrupted" if interrupted else "broken off"
                 # On a machine of CI nothing is left of a run to go on with.
-                again = f"repeat with: {_repeat(run, (), asked)}" if os.environ.get("CI") else _resume(run, asked)
+                gone = bool(os.environ.get("CI"))
+                again = f"repeat with: {_repeat(run, (), asked)}" if gone else f"go on with: {_resume(run, asked)}"
                 terminal.broken_off(progress.outcomes, progress.seconds, why, again)
             with suppress(OSError):
                 _write(asked, root, run, progress.outcomes, progress.seconds, gate)
@@ -396,11 +397,7 @@ def _contents(project: Project, chosen: Sequence[Check], catalog: Catalog) -> st
 
 
 def _resume(run: Run, asked: _Asked) -> str:
-    """How to go on with this run."""
-    return f"go on with: {_command_to_resume(run, asked)}"
-
-
-def _command_to_resume(run: Run, asked: _Asked) -> str:
+    """The command that goes on with this run."""
     return f"{_repeat(run, (), asked)} --resume"
 
 

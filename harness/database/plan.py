@@ -154,7 +154,7 @@ class Plan:
             number = match["module"] or self._only_module(name), int(match["version"])
             name = next((each.id for each in known.values() if (each.module, each.version) == number), name)
         if name not in known:
-            there = [*known] if len(known) <= _SHOWN else [*[*known][:1], "…", *[*known][-1:]]
+            there = [*known] if len(known) <= _SHOWN else [next(iter(known)), "…", next(reversed(known))]
             hint = f"name it as module/NNN; there are: {', '.join(there)}" if there else "there is none"
             raise MigrationError(f"no migration {name!r}{did_you_mean(name, known)}", hint=hint)
         if known[name].draft:

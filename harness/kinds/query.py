@@ -98,19 +98,17 @@ class Query(Kind):
         if self.on == "catalog":
             yield self._fact(subject, "in the catalog", tried=False)
         elif self.on != "generated":
-            yield Fact(
-                f"found on the seeds: {NOTHING}", f"found on the seeds: {self._of_what_is_there(subject)}", tried=True
-            )
+            yield self._fact(subject, "on the seeds", tried=True)
         yield from known(self, subject)
 
     def _fact(self, subject: Subject, where: str, *, tried: bool) -> Fact:
-        found = self._of_what_is_there(subject)
+        found = self._rows_found(subject)
         return Fact(f"found {where}: {NOTHING}", f"found {where}: {found}", tried=tried)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
         if self.on == "catalog":
             return None
-        on_seeds = self._of_what_is_there(subject)  # fails where PostgreSQL cannot make sense of the query
+        on_seeds = self._rows_found(subject)  # fails where PostgreSQL cannot make sense of the query
         if self.on == "seeds" and not self._seeded(subject):
             raise Unreliable("the seeds have no row in what the query names, so that it had nothing to find")
         if self.on == "seeds" or (self.on == "both" and on_seeds != NOTHING):
@@ -193,7 +191,8 @@ class Query(Kind):
         there = " or ".join(f"exists (select from {qualified(name)})" for name in names)
         return not names or self._scalar(subject, f"({there})::text") == "true"
 
-    def _of_what_is_there(self, subject: Subject) -> str | None:
+    def _rows_found(self, subject: Subject) -> str | None:
+        """What the query finds in the database as it stands."""
         return self._scalar(subject, self._found())
 
     @staticmethod

@@ -470,5 +470,8 @@ def test_declare_says_what_a_new_table_is(cli: Cli) -> None:
         "create table app.items",
         "create table app.boxes (id integer primary key);\ncreate table app.items",
     )
+    note = "no check speaks of app.boxes; a file for each is written by: harness declare\n"
+    assert note in cli.run("test", "--seed", "1").stdout
     assert cli.run("declare").stdout == "checks/app/boxes.yml: new\n1 change\n"
+    assert "no check speaks of" not in cli.run("test", "--seed", "1").stdout
     assert not (cli.root / "checks/.adopted.json").exists()

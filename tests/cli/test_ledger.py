@@ -163,3 +163,21 @@ def test_apply_takes_one_wish(cli: Cli) -> None:
     assert done.stderr.splitlines()[-1] == (
         "Error: --accept-edit and --renumbered say different things: give one of them"
     )
+
+
+def test_who_may_not_read_the_ledger_is_told_what_to_grant(cli: Cli, database: tuple[Server, str]) -> None:
+    server, name = database
+    dsn = make_conninfo(**{**server.conninfo, "dbname": name})
+    assert cli.run("apply", "--target", dsn).returncode == 0
+    with server.connect(name) as connection:
+        connection.execute("create role ledger_reader login")
+        try:
+            reader = make_conninfo(dsn, user="ledger_reader")
+            done = cli.run("status", "--exit-code", "--target", reader)
+            assert done.returncode == 2
+            message, hint = done.stderr.splitlines()
+            assert message == "the ledger harness.migrations cannot be read: permission denied for schema harness"
+            connection.execute(hint.removeprefix("hint: its owner may give the right: ").encode())
+            assert cli.run("status", "--exit-code", "--target", reader).returncode == 0
+        finally:
+            connection.execute("drop owned by ledger_reader; drop role ledger_reader")

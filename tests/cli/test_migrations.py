@@ -152,7 +152,7 @@ def test_after_new_nothing_but_apply_minds_the_files_without_a_statement(cli: Cl
     before = cli.run("test", "--seed", "1")
     assert (before.returncode, before.stderr) == (0, "")
     assert cli.run("new", "app", "add status").returncode == 0
-    for verb in (["lint"], ["seed"], ["adopt", "--update"], ["new", "app", "more"]):
+    for verb in (["lint"], ["seed"], ["coverage"], ["adopt", "--update"], ["new", "app", "more"], ["doctor"]):
         done = cli.run(*verb)
         assert (done.returncode, done.stderr) == (0, ""), (verb, done.stdout)
     note = "left out, as there is no statement yet: app/002_add_status, app/003_more\n"
@@ -173,7 +173,7 @@ def test_after_new_nothing_but_apply_minds_the_files_without_a_statement(cli: Cl
         "schema/app/002_add_status.up.sql: the file has comments but no statement\n"
         "hint: write its statements; one that does nothing on purpose says: select;\n"
     )
-    for options in ([], ["--mark-applied", "app/002"]):
+    for options in ([], ["--dry-run"], ["--to", "app/002"], ["--mark-applied", "app/002"]):
         refused = cli.run("apply", *options)
         assert (refused.returncode, refused.stderr) == (2, said), options
     assert cli.run("apply", "--to", "app/001").returncode == 0

@@ -50,7 +50,7 @@ def test_psql_before_anything_was_applied(cli: Cli) -> None:
 def test_a_scratch_copy_has_the_fixtures_and_is_dropped(cli: Cli, server: Server) -> None:
     cli.write("seeds/app/items.csv", SEEDS)
     query = "delete from app.items returning id, current_database()"
-    done = cli.run("psql", "--scratch", "--", "-X", "-q", "-At", "-c", query)
+    done = cli.run("psql", "--scratch", "-X", "-q", "-At", "-c", query)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("1|harness_s_")
     assert scratch_databases(server) == []

@@ -355,6 +355,8 @@ def test_the_command_that_repeats_it_says_which_project_and_that_there_was_a_con
     repeat = f"harness --project {cli.root.name} test --select {check} --target DSN --profile dev --seed 1"
     assert red.stdout.splitlines()[-1] == f"repeat with: {repeat}"
     assert "secret" not in red.stdout + red.stderr
+    note = "in scratch databases of this server; the database itself is looked at by: harness coverage --target …\n"
+    assert red.stdout.count(note) == 1
 
 
 def test_a_predicate_that_makes_no_sense_is_the_fault_of_one_check(cli: Cli) -> None:
