@@ -14,7 +14,7 @@ prove: .venv/installed
 
 # What a change of the tool has to pass. Nightly tests and checks are apart.
 PYTEST = .venv/bin/pytest -n auto --maxprocesses 4 --dist worksteal
-OF_SYSTEMS = tests/schema tests/noticed tests/cli/test_systems.py
+OF_SYSTEMS = tests/schema tests/mutation tests/cli/test_systems.py
 test: .venv/developed
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .

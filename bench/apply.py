@@ -23,9 +23,9 @@ from pathlib import Path
 from psycopg.conninfo import make_conninfo
 
 from bench import measure
-from harness.database import binaries
-from harness.database.cluster import cluster
-from harness.database.connection import Server
+from harness.server import binaries
+from harness.server.cluster import cluster
+from harness.server.connection import Server
 
 PROJECT = "name: bench\nmodules: {app: {}}\n"
 ALL_GOAL, NOTHING_GOAL = 1.3, 3.0

@@ -23,13 +23,13 @@ from unittest import mock
 from bench.bare import Bare
 from bench.tap import Tap, find
 from harness import declarations
-from harness.database.scratch import Workspace, workspace
-from harness.database.targets import open_server, resolve
 from harness.kinds import KINDS
 from harness.probes import Scenario, Session
 from harness.project.load import load
 from harness.project.model import Project
 from harness.proving.prover import Effort, Prover
+from harness.scratch.workspaces import Workspace, workspace
+from harness.server.targets import open_server, resolve
 
 HERE = Path(__file__).parent
 PROFILE = "bench"

@@ -22,14 +22,15 @@ from psycopg import sql
 
 from bench import measure
 from bench.schemas import grown
+from harness.bulk import Filled, Site, load
+from harness.bulk.order import groups
 from harness.catalog import read
 from harness.catalog.model import Table
-from harness.database import binaries
-from harness.database.cluster import cluster
-from harness.database.connection import Connection, Server
-from harness.generation import Oracle, Pools
-from harness.generation.bulk import Filled, Site, load
-from harness.generation.bulk.order import groups
+from harness.oracle import Oracle
+from harness.server import binaries
+from harness.server.cluster import cluster
+from harness.server.connection import Connection, Server
+from harness.solver.pools import Pools
 
 GOAL = 0.3
 

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from bench import measure
 from harness import scaffold
-from harness.database import binaries
-from harness.database.cluster import cluster
+from harness.server import binaries
+from harness.server.cluster import cluster
 
 IMPORTS = "import psycopg, hypothesis.strategies, postgast"
 CHECK = "shop.orders.check.orders_total_not_negative"

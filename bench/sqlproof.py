@@ -24,15 +24,17 @@ from psycopg.conninfo import make_conninfo
 
 from bench import measure
 from harness.catalog import read
-from harness.database import binaries
-from harness.database.cluster import cluster
-from harness.database.connection import Connection, Server
-from harness.generation import Draft, Oracle, Pools
-from harness.generation.choices import Draw
-from harness.generation.examples import examples
+from harness.oracle import Oracle
 from harness.probes import Accepted, Probe, Refusal, Reply, Scenario, Session
 from harness.project.model import TableName
 from harness.proving import draws
+from harness.rows.choices import Draw
+from harness.rows.draft import Draft
+from harness.server import binaries
+from harness.server.cluster import cluster
+from harness.server.connection import Connection, Server
+from harness.solver.pools import Pools
+from harness.values.examples import examples
 
 GOAL = 5.0
 ROWS = 12

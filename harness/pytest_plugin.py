@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from harness import workbench
+from harness import pytest_session
 from harness.errors import HarnessError, Place
 from harness.project.tree import withheld
 
@@ -35,8 +35,8 @@ _ENDINGS = (".yml", ".yaml")
 _RESERVED = frozenset({"skip", "skipif", "xfail", "usefixtures", "parametrize", "filterwarnings", "and", "or", "not"})
 """Markers that pytest acts upon: a tag must not switch a check off."""
 
-_BEFORE = pytest.StashKey[workbench.Options]()
-_OPTIONS = pytest.StashKey[workbench.Options]()
+_BEFORE = pytest.StashKey[pytest_session.Options]()
+_OPTIONS = pytest.StashKey[pytest_session.Options]()
 _SAID = pytest.StashKey[set[str]]()
 
 
@@ -54,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "harness: a rule that a project declares of its database")
     config.stash[_SAID] = set()
     config.stash[_OPTIONS] = _options(config)
-    config.stash[_BEFORE] = workbench.configure(config.stash[_OPTIONS])
+    config.stash[_BEFORE] = pytest_session.configure(config.stash[_OPTIONS])
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -64,16 +64,16 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    workbench.close_all()
+    pytest_session.close_all()
     terminal: Any = session.config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None and exitstatus == pytest.ExitCode.OK and _refused(terminal):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    workbench.close_all()
+    pytest_session.close_all()
     if _BEFORE in config.stash:
-        workbench.configure(config.stash[_BEFORE])
+        pytest_session.configure(config.stash[_BEFORE])
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ChecksFile | None:
@@ -152,7 +152,7 @@ class ChecksFile(pytest.File):
         from harness.declarations import read_file
         from harness.kinds import KINDS
 
-        bench = workbench.of(self._root)
+        bench = pytest_session.of(self._root)
         _ = bench.effort  # a profile that is not there is found before anything runs
         module = next(module.name for module in bench.project.modules if self.path in module.checks)
         shown = self.path.relative_to(self._root)
@@ -189,7 +189,7 @@ class CheckItem(pytest.Item):
     def runtest(self) -> None:
         from harness.reports import scripts
 
-        bench = workbench.of(self._root)
+        bench = pytest_session.of(self._root)
         outcome = bench.prove(self.check)
         self.user_properties += [
             ("harness_status", outcome.status.value),
@@ -255,13 +255,13 @@ def harness_database(
         yield connection
 
 
-def _options(config: pytest.Config) -> workbench.Options:
+def _options(config: pytest.Config) -> pytest_session.Options:
     """Option before ini file before the project's own settings."""
-    options = workbench.Options(
+    options = pytest_session.Options(
         target=config.getoption("--harness-target") or config.getini("harness_target") or None,
         profile=config.getoption("--harness-profile")
         or config.getini("harness_profile")
-        or workbench.default_profile(os.environ),
+        or pytest_session.default_profile(os.environ),
         seed=_seed(config),
         start=next(filter(_root_from, (config.invocation_params.dir, config.rootpath)), None),
     )
@@ -290,7 +290,7 @@ def _holds_checks(root: Path, file: Path) -> bool:
     if not file.is_relative_to(root / _checks_directory(root)):
         return False
     try:
-        return any(file in module.checks for module in workbench.of(root).project.modules)
+        return any(file in module.checks for module in pytest_session.of(root).project.modules)
     except HarnessError:
         return True
 
@@ -361,8 +361,8 @@ def _refused(terminalreporter: pytest.TerminalReporter) -> list[str]:
     return list(dict.fromkeys(str(text) for name, text in properties if name == "harness_refused"))
 
 
-def _bench(request: pytest.FixtureRequest) -> workbench.Workbench:
-    return _or_fail(lambda: workbench.of(_root_above(request.path)))
+def _bench(request: pytest.FixtureRequest) -> pytest_session.Workbench:
+    return _or_fail(lambda: pytest_session.of(_root_above(request.path)))
 
 
 def _or_fail(work: Callable[[], T]) -> T:

@@ -14,18 +14,18 @@ from uuid import UUID
 from hypothesis import currently_in_test_context
 from hypothesis import strategies as st
 
-from harness import workbench
+from harness import pytest_session
 from harness.catalog.model import Catalog, Column, Missing, Table
 from harness.errors import ProjectError
-from harness.generation.draft import Draft
-from harness.generation.groups import Grouping
-from harness.generation.lineage import joined
-from harness.generation.pools import Pools
-from harness.generation.room import added
-from harness.generation.rules import Unfillable
-from harness.generation.types import Unsupported, array, delimiter, values
 from harness.probes.statement import Statement, identifier, qualified
 from harness.project.model import TableName
+from harness.rows.draft import Draft
+from harness.rows.groups import Grouping
+from harness.rows.room import added
+from harness.solver.lineage import joined
+from harness.solver.pools import Pools
+from harness.solver.rules import Unfillable
+from harness.values.types import Unsupported, array, delimiter, values
 
 if TYPE_CHECKING:
     import psycopg
@@ -102,7 +102,7 @@ def rows(
     name = _table_name(table)
     values = {**(fixed or {}), **more}
     # Hypothesis asks a deferred strategy for its definition before it starts a test's clock.
-    strategy = st.deferred(lambda: _definition(workbench.of(Path(project) if project else None), name, values))
+    strategy = st.deferred(lambda: _definition(pytest_session.of(Path(project) if project else None), name, values))
     if not currently_in_test_context():
         _unprepared.append(strategy)
     return strategy
@@ -125,7 +125,7 @@ def _table_name(table: str) -> TableName:
     return TableName(schema, name)
 
 
-def _definition(bench: workbench.Workbench, name: TableName, fixed: Mapping[str, Any]) -> st.SearchStrategy[Row]:
+def _definition(bench: pytest_session.Workbench, name: TableName, fixed: Mapping[str, Any]) -> st.SearchStrategy[Row]:
     pools = bench.pools
     catalog = pools.catalog
     try:
@@ -148,7 +148,9 @@ def _definition(bench: workbench.Workbench, name: TableName, fixed: Mapping[str,
 
 
 @cache
-def _surroundings(bench: workbench.Workbench, name: TableName) -> Mapping[TableName, Sequence[dict[str, str | None]]]:
+def _surroundings(
+    bench: pytest_session.Workbench, name: TableName
+) -> Mapping[TableName, Sequence[dict[str, str | None]]]:
     """The rows that stand in the table and in all it refers to, once it is clear that rows of these can be drawn."""
     lineage = _lineage(bench.pools.catalog, bench.pools.catalog.table(name))
     for member in lineage:

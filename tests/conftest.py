@@ -19,10 +19,10 @@ import pytest
 from hypothesis.internal.conjecture import providers
 from psycopg import sql
 
-from harness.database import binaries
-from harness.database.account import server_account
-from harness.database.cluster import cluster
-from harness.database.connection import Server
+from harness.server import binaries
+from harness.server.account import server_account
+from harness.server.cluster import cluster
+from harness.server.connection import Server
 
 MEMORY = Path("/dev/shm")
 """Where Linux keeps files in memory: a database is made there in a fifteenth of the time."""

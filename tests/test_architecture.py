@@ -1,17 +1,17 @@
-"""The code imports in the order that ARCHITECTURE.md says."""
+"""The code imports in the order that ARCHITECTURE.md says, and no modules import one another."""
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "harness"
+from tests.imports import PACKAGE, circles, graph, imported, modules
 
-# Registered in the package's own __init__ for users; imported when first used.
-FACADE = PACKAGE / "__init__.py"
+ROOT = Path(__file__).parents[1]
+
+FACADE = "harness"
+"""Registered in the package's own __init__ for users; imported when first used."""
 
 
 def layers() -> list[str]:
@@ -20,49 +20,47 @@ def layers() -> list[str]:
     return re.findall(r"^\d+\. `(\w+)`", section, re.MULTILINE)
 
 
-def layer_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def layer_of(module: str) -> str:
+    return module.split(".")[1]
 
 
-def imported(path: Path) -> Iterator[tuple[str, int]]:
-    """The layers that a module imports, wherever in it the import stands, and in which line."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module == "harness":
-            names = [f"harness.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module]
-        else:
-            continue
-        for name in names:
-            if name.startswith("harness."):
-                yield name.split(".")[1], node.lineno
-
-
-def violations(order: list[str], paths: list[Path]) -> list[str]:
+def violations(order: Sequence[str]) -> list[str]:
     found = []
-    for path in paths:
-        if path == FACADE:
+    for module, path in modules().items():
+        if module == FACADE:
             continue
-        own = layer_of(path)
+        own = layer_of(module)
         for other, line in imported(path):
-            if other != own and other in order and order.index(other) > order.index(own):
+            if other != FACADE and order.index(layer_of(other)) > order.index(own):
                 found.append(f"{path.relative_to(ROOT)}:{line}: {own} imports {other}, which stands below it")
     return found
 
 
 def test_every_module_has_a_layer() -> None:
-    found = {layer_of(path) for path in PACKAGE.rglob("*.py") if path != FACADE}
-    assert sorted(found) == sorted(layers())
+    assert sorted({layer_of(module) for module in modules() if module != FACADE}) == sorted(layers())
 
 
 def test_imports_follow_the_layers() -> None:
-    assert violations(layers(), sorted(PACKAGE.rglob("*.py"))) == []
+    assert violations(layers()) == []
 
 
 def test_an_import_against_the_order_is_found() -> None:
     order = layers()
-    turned = [*order[::-1]]
-    assert violations(turned, sorted(PACKAGE.rglob("*.py"))) != []
+    assert violations(order[::-1]) != []
     assert order.index("errors") < order.index("kinds") < order.index("cli")
+
+
+def test_circles_are_found() -> None:
+    edges = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}
+    assert circles({name: frozenset(others) for name, others in edges.items()}) == [{"b", "c"}]
+
+
+def test_each_package_says_what_it_is_for() -> None:
+    for path in sorted(PACKAGE.glob("*/__init__.py")):
+        assert path.read_text(encoding="utf-8").startswith('"""'), path
+
+
+def test_every_import_is_seen() -> None:
+    """At the top, in functions, for types; of modules and of names in them."""
+    assert "harness.server.connection" in graph()["harness.scratch.workspaces"]
+    assert "harness.kinds.check" in graph()["harness.kinds"]

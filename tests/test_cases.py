@@ -16,15 +16,15 @@ import pytest
 from cases import Case, cases
 from psycopg import sql
 
-from harness.database import binaries
-from harness.database.connection import Connection, Server
-from harness.database.outside import Confined
 from harness.declarations import read
+from harness.global_objects.outside import Confined
 from harness.kinds import KINDS
 from harness.outcome import Counterexample, Outcome
 from harness.project.load import load
 from harness.proving import trial
 from harness.proving.prover import Effort, Prover
+from harness.server import binaries
+from harness.server.connection import Connection, Server
 
 REPLAYS = 150
 EFFORT = Effort(scenarios=3, seed=0)

@@ -18,9 +18,9 @@ import pytest
 import yaml
 from psycopg.conninfo import make_conninfo
 
-from harness.database.connection import Server
 from harness.outcome import Outcome, Status
-from harness.workbench import Options, Workbench
+from harness.pytest_session import Options, Workbench
+from harness.server.connection import Server
 
 HERE = Path(__file__).parent / "cases" / "field"
 SEEDS = [pytest.param(1), *(pytest.param(seed, marks=pytest.mark.nightly) for seed in (2, 3))]

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from test_cases import PROJECT, Scratch
 
-from harness.database.connection import Connection, Server
 from harness.declarations import read
 from harness.kinds import KINDS
 from harness.project.load import load
 from harness.proving.prover import Effort, Prover
+from harness.server.connection import Connection, Server
 
 SEEDS = range(8)
 

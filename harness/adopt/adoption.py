@@ -14,11 +14,11 @@ from harness.adopt.refresh import Refreshed, add, check, learn, refresh
 from harness.adopt.survey import Survey, survey
 from harness.catalog import read
 from harness.catalog.model import Table
-from harness.database import adopted
-from harness.database.connection import Server
-from harness.database.scratch import Workspace, workspace
+from harness.foreign import builder
 from harness.kinds import KINDS
 from harness.project.model import Project, TableName
+from harness.scratch.workspaces import Workspace, workspace
+from harness.server.connection import Server
 
 CHECKS = Path("checks")
 
@@ -37,7 +37,7 @@ def platform(space: Workspace, project: Project) -> frozenset[TableName]:
     if not project.base:
         return frozenset()
     with space.connect(space.empty()) as connection:
-        adopted.prepare(connection, project, space.outside())
+        builder.prepare(connection, project, space.outside())
         return frozenset(read(connection, project.ledger_schema).tables)
 
 

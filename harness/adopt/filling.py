@@ -14,14 +14,14 @@ from harness.catalog.model import Catalog, Table
 from harness.declarations import Check
 from harness.describe.sheet import Entry, table_name
 from harness.describe.yaml import Value
-from harness.generation import Pools
-from harness.generation.supply import Supply
-from harness.generation.teaching import Obstacle, Teacher
+from harness.inference import Obstacle, Teacher
 from harness.probes import Session
 from harness.probes.statement import identifier
 from harness.project import sql
 from harness.project.model import TableName
 from harness.proving.prover import pools
+from harness.solver.pools import Pools
+from harness.solver.supply import Supply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

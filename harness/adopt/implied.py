@@ -7,8 +7,9 @@ import itertools
 from harness.catalog.model import Constraint, Table
 from harness.catalog.parts import Part
 from harness.describe.sheet import Entry, Sheet
-from harness.generation import Answer, Pools
-from harness.generation.rules import supplied
+from harness.oracle import Answer
+from harness.solver.pools import Pools
+from harness.solver.rules import supplied
 
 
 def say_implied(sheet: Sheet, table: Table, pools: Pools) -> None:

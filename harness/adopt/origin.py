@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.adopt.project_file import Origin
-from harness.database.connection import parse_dsn
-from harness.database.dump import dump, roles, search_path
-from harness.database.targets import open_server
 from harness.errors import ProjectError
 from harness.files import write
+from harness.foreign.dump import dump, roles, search_path
 from harness.project import layouts
 from harness.project.layouts import Source
 from harness.project.model import Adopted, Project, Step, Target
 from harness.project.settings import BUILT_IN_PROFILES, BUILT_IN_TARGETS
+from harness.server.connection import parse_dsn
+from harness.server.targets import open_server
 
 DUMP, ROLES = Path("database.sql"), Path("roles.sql")
 

@@ -17,10 +17,11 @@ from harness.describe.casts import without_casts
 from harness.describe.sheet import Sheet, sheet
 from harness.describe.yaml import Value
 from harness.errors import ProjectError, did_you_mean
-from harness.generation import Oracle, Pools
 from harness.kinds.privileges import COMMANDS
+from harness.oracle import Oracle
 from harness.probes.statement import qualified
 from harness.project.model import TableName
+from harness.solver.pools import Pools
 
 if TYPE_CHECKING:
     import psycopg

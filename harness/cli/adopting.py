@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from harness.adopt.project_file import Origin
     from harness.adopt.survey import Survey
     from harness.catalog.model import Table
-    from harness.database.connection import Server
-    from harness.generation.teaching import Obstacle
+    from harness.inference import Obstacle
     from harness.project.model import Project, TableName
+    from harness.server.connection import Server
 
 CLOSED = "tables that never take a row, by a rule or a CHECK that is false"
 EMPTY = "tables without rows; what they need can be said under `rows:`"
@@ -174,7 +174,7 @@ def _adopt(
     from harness.adopt.adoption import described, taught, written
     from harness.adopt.origin import bare
     from harness.cli import editor
-    from harness.database.targets import BUILT_IN
+    from harness.server.targets import BUILT_IN
 
     home = target if target in BUILT_IN else "embedded"  # a connection string may hold a password
     made = {root / path for path in texts}

@@ -17,8 +17,8 @@ import click
 from harness.errors import HarnessError, ProjectError, TargetError
 
 if TYPE_CHECKING:
-    from harness.database.connection import Connection, Server
     from harness.project.model import Module, Project, Target
+    from harness.server.connection import Connection, Server
 
 KEPT = "scripts, reports and the data of private servers"
 F = TypeVar("F", bound=Callable[..., Any])
@@ -100,7 +100,7 @@ def load_own_project(verb: str, hint: str | None = None) -> Project:
 @contextmanager
 def open_target(project: Project, flag: str | None) -> Iterator[Server]:
     """The server that ``--target``, ``HARNESS_TARGET`` or the project chooses."""
-    from harness.database.targets import open_server, resolve
+    from harness.server.targets import open_server, resolve
 
     with open_server(project, resolve(project, flag, os.environ)) as server:
         yield server
@@ -108,7 +108,7 @@ def open_target(project: Project, flag: str | None) -> Iterator[Server]:
 
 def private_target(project: Project, flag: str | None, verb: str, hint: str) -> Target:
     """The target, if its server is the tool's own; raises :class:`TargetError` with the way out if it is not."""
-    from harness.database.targets import resolve
+    from harness.server.targets import resolve
 
     target = resolve(project, flag, os.environ)
     if target.kind == "dsn":
@@ -122,7 +122,7 @@ def open_database(project: Project, flag: str | None, *, create: bool) -> Iterat
 
     On a private server it is made where it is missing; without ``create`` an empty one stands in for it.
     """
-    from harness.database.targets import has_database, make_database
+    from harness.server.targets import has_database, make_database
 
     with open_target(project, flag) as server:
         name = server.default_database
@@ -146,7 +146,7 @@ def ask(verb: str, server: Server, connection: Connection, *, yes: bool) -> None
     """
     if server.own or yes:
         return
-    from harness.database.connection import address
+    from harness.server.connection import address
 
     info = connection.info
     database = f'database "{info.dbname}" at {address(connection)} as "{info.user}"'

@@ -67,8 +67,8 @@ def _catalog(project: Project, flag: str | None) -> Iterator[tuple[Catalog, str,
     from harness.adopt.adoption import platform
     from harness.adopt.survey import of_extensions
     from harness.catalog import read
-    from harness.database.scratch import workspace
-    from harness.database.targets import open_server, resolve
+    from harness.scratch.workspaces import workspace
+    from harness.server.targets import open_server, resolve
 
     target = resolve(project, flag, os.environ)
     with open_server(project, target) as server:

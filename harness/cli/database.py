@@ -21,7 +21,7 @@ from harness.cli.common import (
 from harness.reports.words import counted
 
 if TYPE_CHECKING:
-    from harness.database.migrate import Event
+    from harness.migrations.migrate import Event
     from harness.project.model import Migration, Module, Project
 
 
@@ -57,8 +57,8 @@ def apply(
     **options: Any,
 ) -> int:
     """Apply the migrations that are pending."""
-    from harness.database import migrate
-    from harness.database.takeover import Application
+    from harness.global_objects.takeover import Application
+    from harness.migrations import migrate
 
     project = load_own_project("apply")
     modules = chosen(project, select)
@@ -100,8 +100,8 @@ def apply(
 @yes_option
 def rollback(target: str | None, yes: bool, select: tuple[str, ...], dry_run: bool, **options: Any) -> int:
     """Take back what was applied last."""
-    from harness.database import migrate
-    from harness.database.takeover import Application
+    from harness.global_objects.takeover import Application
+    from harness.migrations import migrate
 
     project = load_own_project("rollback")
     modules = project.with_dependents(select) if select else project.modules
@@ -126,9 +126,9 @@ def rollback(target: str | None, yes: bool, select: tuple[str, ...], dry_run: bo
 @target_option
 def status(target: str | None, exit_code: bool) -> int:
     """Show which migrations the database has."""
-    from harness.database import ledger
-    from harness.database.plan import Plan
-    from harness.database.standings import State
+    from harness.migrations import ledger
+    from harness.migrations.comparison import State
+    from harness.migrations.plan import Plan
 
     project = load_own_project("status")
     with open_database(project, target, create=False) as (server, connection):
@@ -169,8 +169,8 @@ def _refuse_two_wishes(options: dict[str, Any]) -> None:
 def reset(target: str | None) -> int:
     """Take everything back, apply it anew and load the fixtures; on the tool's own server only."""
     from harness.cli.seeding import load
-    from harness.database import migrate
-    from harness.database.takeover import Application
+    from harness.global_objects.takeover import Application
+    from harness.migrations import migrate
 
     project = load_own_project("reset")
     one_by_one = "harness rollback --all, harness apply and harness seed do it one by one"

@@ -26,23 +26,23 @@ def psql(arguments: tuple[str, ...], scratch: bool, target: str | None) -> int:
     What is no option of ours goes to psql: harness psql -c 'select 1'; behind -- everything does. The exit code is that
     of psql.
     """
-    from harness.database import client
-    from harness.database.scratch import workspace
-    from harness.database.targets import has_database
+    from harness.scratch.workspaces import workspace
+    from harness.server import psql
+    from harness.server.targets import has_database
 
     project = load_project()
-    client.psql()  # before a server starts
+    psql.psql()  # before a server starts
     with open_target(project, target) as server:
         if scratch:
             with workspace(server, project, project.modules) as space:
-                return client.run(server, space.clone(), arguments)
+                return psql.run(server, space.clone(), arguments)
         name = server.default_database
         if server.own and not has_database(server, name):
             raise TargetError(
                 f"there is no database {name} yet",
                 hint="harness apply makes it; harness psql --scratch opens a copy that is dropped at the end",
             )
-        return client.run(server, name, arguments)
+        return psql.run(server, name, arguments)
 
 
 @click.command()
@@ -55,19 +55,19 @@ def replay(check: str, target: str | None) -> int:
     what comes of it; at the end stands what was wanted, what was caught, and what comes of it now.
     """
     from harness import declarations
-    from harness.database import client
-    from harness.database.scratch import workspace
     from harness.kinds import KINDS
+    from harness.scratch.workspaces import workspace
+    from harness.server import psql
 
     project = load_project()
     found = _named(declarations.read(project, KINDS), check)
     script = _script(project, found)
-    client.psql()  # before a server starts
+    psql.psql()  # before a server starts
     with (
         open_target(project, target) as server,
         workspace(server, project, project.with_dependencies([found.module])) as space,
     ):
-        return client.run(server, space.clone(), ["--no-psqlrc", "--echo-queries", f"--file={script}"])
+        return psql.run(server, space.clone(), ["--no-psqlrc", "--echo-queries", f"--file={script}"])
 
 
 def _named(checks: Sequence[Check], name: str) -> Check:

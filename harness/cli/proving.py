@@ -30,8 +30,8 @@ from harness.cli.common import (
 )
 from harness.errors import HarnessError, ProjectError
 from harness.outcome import Gate, Outcome, Status
+from harness.pytest_session import default_profile
 from harness.reports.words import counted
-from harness.workbench import default_profile
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,14 +39,14 @@ if TYPE_CHECKING:
     from harness.catalog.model import Catalog
     from harness.cli.progress import Progress
     from harness.cli.workers import Crew
-    from harness.crew import Durations, Shard
-    from harness.database.connection import Server
-    from harness.database.scratch import Workspace
     from harness.declarations import Check
     from harness.project.model import Module, Project
     from harness.reports.journal import Interrupted, Journal, Origin
     from harness.reports.run import Run
     from harness.reports.terminal import Terminal
+    from harness.scratch.workspaces import Workspace
+    from harness.server.connection import Server
+    from harness.workers import Durations, Shard
 
 REPORTS = {"junit": "junit.xml", "json": "report.json"}
 _NAMED = 3  # checks that are named in "repeat with:"; for more of them the whole run is repeated
@@ -84,7 +84,7 @@ class _Shards(click.ParamType):  # type: ignore[type-arg]
     name = "shard"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
-        from harness.crew import Shard
+        from harness.workers import Shard
 
         number, slash, of = str(value).partition("/")
         if not (slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
@@ -199,12 +199,12 @@ class _Chosen:
 def _prove(project: Project, asked: _Asked) -> int:
     from harness.cli import baselines, workers
     from harness.cli.progress import Progress
-    from harness.database.scratch import workspace
     from harness.proving import draws, seeding
     from harness.proving.prover import Effort
     from harness.reports import journal
     from harness.reports.run import Run
     from harness.reports.terminal import Terminal
+    from harness.scratch.workspaces import workspace
 
     baseline = baselines.known(asked.baseline, whole=asked.shard is None)
     gate = Gate(baseline.statuses if baseline else {}, Status(asked.fail_on))
@@ -332,7 +332,7 @@ def _told_so_far(
 
 def _origin(project: Project, chosen: _Chosen, run: Run, template: str) -> Origin:
     """What the outcomes of a run follow from."""
-    from harness.crew.job import versions
+    from harness.workers.job import versions
 
     paths = [project.root / "project.yml", *(path for module in project.modules for path in module.checks)]
     texts = [(path.as_posix(), path.read_bytes()) for path in paths]

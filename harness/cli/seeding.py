@@ -22,9 +22,9 @@ from harness.cli.common import (
 from harness.reports.words import counted
 
 if TYPE_CHECKING:
-    from harness.database.connection import Connection
-    from harness.generation.bulk import Filled
+    from harness.bulk import Filled
     from harness.project.model import Module, Project
+    from harness.server.connection import Connection
 
 
 @click.command()
@@ -55,10 +55,10 @@ def seed(target: str | None, yes: bool, select: tuple[str, ...], rows: int | Non
 
 def load(project: Project, connection: Connection, modules: Sequence[Module]) -> None:
     """Loads the fixtures of modules and says what became of each file."""
-    from harness.database import seeds
     from harness.project.migrations import relative
+    from harness.seeds import loading
 
-    loaded = seeds.load(connection, modules, root=project.root)
+    loaded = loading.load(connection, modules, root=project.root)
     rows = [
         (str(relative(each.seed.path, project.root)), counted(each.rows, "row"), _changed(each.changed))
         for each in loaded
@@ -71,11 +71,11 @@ def load(project: Project, connection: Connection, modules: Sequence[Module]) ->
 
 def _generate(project: Project, connection: Connection, rows: int, select: tuple[str, ...]) -> int:
     from harness import declarations
+    from harness.bulk import Site, sizes
+    from harness.bulk import load as fill
     from harness.catalog import read
-    from harness.database import ledger
-    from harness.generation.bulk import Site, sizes
-    from harness.generation.bulk import load as fill
     from harness.kinds import KINDS
+    from harness.migrations import ledger
     from harness.probes.statement import identifier
     from harness.proving import draws
     from harness.proving.prover import pools

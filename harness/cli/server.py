@@ -11,7 +11,7 @@ import click
 from harness.cli.common import CLEAN, FINDINGS, load_project, private_target, target_option
 
 if TYPE_CHECKING:
-    from harness.database.binaries import Binaries
+    from harness.server.binaries import Binaries
 
 
 @click.group()
@@ -30,7 +30,7 @@ def start(target: str | None) -> int:
     It takes connections from this machine, with the password in the connection string. It stops by itself when nobody
     has been connected for an hour.
     """
-    from harness.database import resident
+    from harness.server import resident
 
     binaries, base, database = _private(target)
     click.echo(resident.start(binaries, base, database))
@@ -41,10 +41,10 @@ def start(target: str | None) -> int:
 @target_option
 def stop(target: str | None) -> int:
     """Stop the server; a run that uses it goes on, and stops it when it ends."""
-    from harness.database import resident, site
+    from harness.server import data_directory, resident
 
     binaries, base, _ = _private(target)
-    stopped = resident.stop(site.locate(binaries, base))
+    stopped = resident.stop(data_directory.locate(binaries, base))
     click.echo("stopped" if stopped else "not up")
     return CLEAN
 
@@ -53,10 +53,10 @@ def stop(target: str | None) -> int:
 @target_option
 def status(target: str | None) -> int:
     """Print the connection string if the server is kept up; else exit with 1."""
-    from harness.database import resident, site
+    from harness.server import data_directory, resident
 
     binaries, base, database = _private(target)
-    place = site.locate(binaries, base)
+    place = data_directory.locate(binaries, base)
     login = resident.up(place)
     click.echo(login.dsn(database) if login else "not up; start it: harness server start")
     return CLEAN if login else FINDINGS
@@ -64,7 +64,7 @@ def status(target: str | None) -> int:
 
 def _private(flag: str | None) -> tuple[Binaries, Path, str]:
     """Programs, data directory and database of the project's private server."""
-    from harness.database import targets
+    from harness.server import targets
 
     project = load_project()
     target = private_target(project, flag, "server", "use that as it is, or say --target embedded")

@@ -60,7 +60,7 @@ def new(module: str, name: str) -> int:
 @click.command()
 def doctor() -> int:
     """Say what works here, what does not, and what to do about it."""
-    from harness.database.doctor import Level, examine
+    from harness.doctor import Level, examine
     from harness.project.load import find_root
 
     given = click.get_current_context().find_root().params.get("project")
@@ -121,11 +121,11 @@ def clean(target: str | None, every: bool) -> int:
 
     That is: templates, the roles they made, and scratch databases of killed runs.
     """
-    from harness.database import scratch
+    from harness.scratch import workspaces
 
     project = load_project()
     with open_target(project, target) as server:
-        said = scratch.clean(server, None if every else project)
+        said = workspaces.clean(server, None if every else project)
     for sentence in said or ["nothing to do"]:
         click.echo(sentence)
     return 0

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.crew import Durations, Job, OwnServer, Shard, SharedServer, Work, chunks, prove
-from harness.crew.durations import FILE, record
-from harness.crew.prove import Placed
 from harness.outcome import Gate, Outcome
+from harness.workers import Durations, Job, OwnServer, Shard, SharedServer, Work, chunks, prove
+from harness.workers.durations import FILE, record
+from harness.workers.prove import Placed
 
 if TYPE_CHECKING:
     from harness.catalog.model import Catalog
-    from harness.database.scratch import Workspace
     from harness.declarations import Check
     from harness.proving.prover import Effort
+    from harness.scratch.workspaces import Workspace
 
 WORTH = 4.0
 """Seconds of work for which ``auto`` takes one more worker: each imports and clones before it begins."""
@@ -85,7 +85,7 @@ class Means:
     def _near(
         self, databases: Workspace, there: Sequence[Check], chosen: Sequence[Check], effort: Effort, count: int
     ) -> Iterator[Crew]:
-        from harness.crew.processes import processes
+        from harness.workers.processes import processes
 
         databases.template()  # once, before all of them ask for it
         names = tuple(module.name for module in databases.modules)
@@ -101,9 +101,9 @@ class Means:
     def _far(
         self, databases: Workspace, there: Sequence[Check], chosen: Sequence[Check], effort: Effort
     ) -> Iterator[Crew]:
-        from harness.crew import luggage
-        from harness.crew.scheduler import cluster
-        from harness.database.targets import resolve
+        from harness.server.targets import resolve
+        from harness.workers import luggage
+        from harness.workers.scheduler import cluster
 
         project = databases.project
         names = tuple(module.name for module in databases.modules)
@@ -118,7 +118,7 @@ class Means:
 
     def _worth(self, chosen: Sequence[Check]) -> int:
         """As many workers as there are cores, and as the run is worth."""
-        from harness.crew.processes import cores
+        from harness.workers.processes import cores
 
         return max(1, min(cores(), MOST, int(sum(self.durations.weights(chosen)) / WORTH)))
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
 from harness.catalog.model import Column, Table
-from harness.generation.candidates import sample
 from harness.kinds.base import Subject
+from harness.values.candidates import sample
 
 Row = dict[str, str | None]
 

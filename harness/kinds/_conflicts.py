@@ -6,11 +6,11 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 
-from harness.generation import Answer
-from harness.generation.exclusions import Exclusion, Group, groups
-from harness.generation.rules import supplied
 from harness.kinds.base import Subject, Unreliable
+from harness.oracle import Answer
 from harness.probes import Values
+from harness.rows.exclusions import Exclusion, Group, groups
+from harness.solver.rules import supplied
 
 RESIDENTS = 16
 """Rows that others are compared with."""

@@ -6,13 +6,13 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.catalog.model import Column
-from harness.generation import Answer, Rule
-from harness.generation.rules import supplied
 from harness.kinds._changes import differs
 from harness.kinds.base import Subject
+from harness.oracle import Answer
 from harness.probes import Values
 from harness.probes.statement import identifier
 from harness.project import sql
+from harness.solver.rules import Rule, supplied
 
 Pair = tuple[Values, Values]
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from harness.catalog.model import Table
-from harness.generation import Answer, Draft, Pools
-from harness.generation.groups import Group, Grouping, Other, deleted, inserted, others_of, updated
+from harness.oracle import Answer
 from harness.probes import Accepted, Delete, Either, Execute, Family, Insert, Probe, Scenario, Statement, Update, Values
 from harness.project.model import TableName
 from harness.races import Races
+from harness.rows.draft import Draft
+from harness.rows.groups import Group, Grouping, Other, deleted, inserted, others_of, updated
+from harness.solver.pools import Pools
 
 SETTLED = Execute("set constraints all immediate")
 D = TypeVar("D", bound="Scenario | Races")

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from hypothesis import reject
 
-from harness.generation import Answer, Draft, Unfillable
-from harness.generation.exclusions import Exclusion
-from harness.generation.rules import supplied
 from harness.kinds._expressions import element
 from harness.kinds.base import Subject, Unreliable, column_list, show
+from harness.oracle import Answer
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Update, Wanted
 from harness.project import sql
+from harness.rows.draft import Draft
+from harness.rows.exclusions import Exclusion
+from harness.solver.rules import Unfillable, supplied
 
 Fixed = Mapping[str, str | None]
 

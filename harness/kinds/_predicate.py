@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from hypothesis import strategies as st
 
 from harness.catalog.model import Table
-from harness.generation import Answer, Draft
-from harness.generation.oracle import Tuple
-from harness.generation.rules import computable, implying, supplied
 from harness.kinds._roads import new_parent
 from harness.kinds.base import Begun, Pair, Subject, Unreliable
+from harness.oracle import Answer, Tuple
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update, Values, Variants
 from harness.project import sql
+from harness.rows.draft import Draft
+from harness.solver.rules import computable, implying, supplied
 
 Changes = dict[str, str | None]
 

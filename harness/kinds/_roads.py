@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from harness.catalog.model import Table
-from harness.generation import Draft
-from harness.generation.candidates import sample
-from harness.generation.pool import Pool
 from harness.kinds._changes import differs
 from harness.kinds.base import Subject
 from harness.probes import Execute, Insert, Statement, Values
 from harness.probes.statement import condition, identifier, literal
+from harness.rows.draft import Draft
+from harness.solver.pool import Pool
+from harness.values.candidates import sample
 
 Changes = dict[str, str | None]
 

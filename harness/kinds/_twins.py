@@ -11,11 +11,11 @@ from hypothesis import reject
 from hypothesis.errors import UnsatisfiedAssumption
 
 from harness.catalog.model import Constraint, Table
-from harness.generation import Draft, Unfillable
-from harness.generation.exclusions import Exclusion
-from harness.generation.rules import supplied, tied
 from harness.kinds.base import Subject
 from harness.probes import Values
+from harness.rows.draft import Draft
+from harness.rows.exclusions import Exclusion
+from harness.solver.rules import Unfillable, supplied, tied
 
 Columns = tuple[str, ...]
 
@@ -93,7 +93,7 @@ def _avoiding(elements: tuple[Columns, ...], column: str) -> Columns:
 def patterns(subject: Subject, also: tuple[str, ...]) -> tuple[Columns, ...]:
     """The largest sets of columns that rules let be there together: a key of NULLs keeps no rows apart.
 
-    Raises :class:`~harness.generation.Unfillable` if no row keeps the predicates ``also``.
+    Raises :class:`~harness.solver.rules.Unfillable` if no row keeps the predicates ``also``.
     """
     table = subject.table
     found: list[list[Columns]] = []

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.catalog.model import Column
-from harness.generation import Draft
-from harness.generation.candidates import sample
 from harness.kinds._changes import differs
 from harness.kinds._roads import Changes, change, emptied, move
 from harness.kinds.base import Subject
 from harness.probes import Values
 from harness.project import sql
+from harness.rows.draft import Draft
+from harness.values.candidates import sample
 
 OPTIONS = 6
 """Values that are tried of a column that rules speak of: one of them may be a state that it can move to."""

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.catalog.model import Constraint
-from harness.generation import Draft, Unfillable
-from harness.generation.candidates import sample
 from harness.kinds._changes import differs
 from harness.kinds._records import Look, Occasion, Pair, Records
 from harness.kinds._roads import Changes, upsert
@@ -19,6 +17,9 @@ from harness.kinds.base import Subject, shorten
 from harness.probes import Accepted, Delete, Execute, Probe, Statement, Then, Update, Values
 from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project import sql
+from harness.rows.draft import Draft
+from harness.solver.rules import Unfillable
+from harness.values.candidates import sample
 
 UNCHANGED = "nothing changed"
 _OF_A_ROW = re.compile(r"\$(?:old|new|row)\s*\.\s*")

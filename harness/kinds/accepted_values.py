@@ -9,7 +9,6 @@ from typing import ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.parts import Part
-from harness.generation import Rule
 from harness.kinds._predicate import equivalence, speaking
 from harness.kinds.base import Begun, Fact, Kind, Subject, default_name
 from harness.kinds.check import enforced
@@ -17,6 +16,7 @@ from harness.probes import Refused, Scenario
 from harness.probes.statement import identifier, literal
 from harness.project.keys import ColumnForm, boolean, key, name, several, text
 from harness.project.model import TableName
+from harness.solver.rules import Rule
 
 
 @dataclass(frozen=True)

@@ -12,22 +12,25 @@ from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Table
 from harness.catalog.parts import Part
 from harness.catalog.roles import Roles
-from harness.generation import Draft, Oracle, Pools, Rule
-from harness.generation.room import standing
-from harness.generation.supply import NOTHING, Supply
-from harness.generation.variety import stock
 from harness.kinds._groups import Groups, grouped
 from harness.kinds._statements import become
+from harness.oracle import Oracle
 from harness.probes import Execute, Family, Insert, Probe, Refused, Scenario, Statement, Values, Variants
 from harness.probes.family import shorten as shorten
 from harness.probes.family import show as show
 from harness.project.model import Project, TableName
 from harness.races import Races
+from harness.rows.draft import Draft
+from harness.rows.room import standing
+from harness.rows.variety import stock
+from harness.solver.pools import Pools
+from harness.solver.rules import Rule
+from harness.solver.supply import NOTHING, Supply
 
 if TYPE_CHECKING:
     import psycopg
 
-    from harness.database.outside import Confined
+    from harness.global_objects.outside import Confined
 
 D = TypeVar("D", bound="Scenario | Races")
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Constraint, Table
 from harness.catalog.parts import Part
-from harness.generation import Draft, Rule
 from harness.kinds import _heirs as heirs
 from harness.kinds._changes import Row as Changes
 from harness.kinds._predicate import breaking, equivalence, speaking
@@ -21,6 +20,8 @@ from harness.probes.statement import qualified
 from harness.project import sql
 from harness.project.keys import ColumnForm, boolean, key, name, predicate
 from harness.project.model import TableName
+from harness.rows.draft import Draft
+from harness.solver.rules import Rule
 
 TRIED = 4
 """Values that break it of which rows of another table are tried."""

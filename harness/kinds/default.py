@@ -9,12 +9,12 @@ from typing import ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.parts import Part
-from harness.generation import Draft
 from harness.kinds.base import Fact, Kind, Subject
 from harness.probes import Accepted, Insert, Probe, Scenario, Then
 from harness.probes.statement import condition, identifier, qualified
 from harness.project.keys import ColumnForm, expression, key, name
 from harness.project.model import TableName
+from harness.rows.draft import Draft
 
 
 @dataclass(frozen=True)

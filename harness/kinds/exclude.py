@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Table
 from harness.catalog.parts import Part
-from harness.generation import Draft, Rule
-from harness.generation.exclusions import Exclusion
 from harness.kinds import _heirs as heirs
 from harness.kinds._conflicts import Resident, residents
 from harness.kinds._deferrable import deferrable, timed
@@ -22,6 +20,9 @@ from harness.project import sql
 from harness.project.keys import FrozenDict, concurrently, expression, key, mapping, name, operator, predicate
 from harness.project.model import TableName
 from harness.races import Race, Races, Watch
+from harness.rows.draft import Draft
+from harness.rows.exclusions import Exclusion
+from harness.solver.rules import Rule
 
 TRIED = 10
 """Pairs of each sort in one scenario; of more, a drawn part."""

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Constraint, Table
 from harness.catalog.parts import Part
-from harness.generation import Draft
 from harness.kinds._deferrable import deferrable, timed
 from harness.kinds._refused_by import RefusedBy
 from harness.kinds.base import Fact, Kind, Subject, column_list, default_name, show
@@ -25,6 +24,7 @@ from harness.project.keys import Reader, boolean, concurrently, key, name, names
 from harness.project.model import TableName
 from harness.project.nodes import Node, expected
 from harness.races import Races
+from harness.rows.draft import Draft
 
 _ACTION = re.compile(r"(no action|restrict|cascade|set null|set default)(?:\s*\(([^()]+)\))?", re.IGNORECASE)
 

@@ -9,13 +9,13 @@ from typing import ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.parts import Part
-from harness.generation import Draft
 from harness.kinds.base import Fact, Kind, Subject, show
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Then, Update, Values
 from harness.probes.statement import condition, identifier, qualified
 from harness.project import sql
 from harness.project.keys import ColumnForm, expression, key, name
 from harness.project.model import TableName
+from harness.rows.draft import Draft
 
 WRITTEN = Refused(("428C9",))
 """A value for a column that is always computed: PostgreSQL names no constraint for it."""

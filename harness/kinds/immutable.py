@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Missing, Table
 from harness.catalog.roles import SILENCING
-from harness.generation import Draft, Rule
 from harness.kinds._above import Ancestor, ancestors
 from harness.kinds._changes import differs
 from harness.kinds._refused_by import REFUSED_BY, RefusedBy, unnoticed
@@ -46,6 +45,8 @@ from harness.probes.verdict import LACKING
 from harness.project import keys
 from harness.project.keys import FrozenDict, boolean, choice, key, names, predicate, section, several
 from harness.project.model import TableName
+from harness.rows.draft import Draft
+from harness.solver.rules import Rule
 
 Row = dict[str, str | None]
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.catalog.parts import Part
-from harness.generation import Rule
 from harness.kinds._refused_by import failing
 from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list
 from harness.probes import Refused
 from harness.project import sql
 from harness.project.keys import boolean, key, name, names, predicate, query, several, text
 from harness.project.model import TableName
+from harness.solver.rules import Rule
 
 TOTAL = frozenset(
     """

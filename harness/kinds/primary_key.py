@@ -9,7 +9,6 @@ from typing import ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.parts import Part
-from harness.generation import Draft
 from harness.kinds import _heirs as heirs
 from harness.kinds._deferrable import deferrable, timed
 from harness.kinds._keys import drawn_for, duplicates, refuses_null_itself, room_for_rows
@@ -19,6 +18,7 @@ from harness.probes import Probe, Refused, Scenario, Update
 from harness.probes.statement import Insert
 from harness.project.keys import key, name, names
 from harness.project.model import TableName
+from harness.rows.draft import Draft
 
 ROOM = 5
 """Rows that are tried where there is room: two that stand and another for the key, two more for NULL."""

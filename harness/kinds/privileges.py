@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from harness.catalog.model import Column, Table
 from harness.catalog.parts import Part
 from harness.catalog.roles import DEFAULTS
-from harness.generation import Draft
 from harness.kinds import _ordinary as ordinary
 from harness.kinds._objects import COMMANDS as COMMANDS_ON
 from harness.kinds._objects import FORMS, OBJECT, Object
@@ -23,6 +22,7 @@ from harness.probes import Accepted, Execute, Probe, Refused, Scenario
 from harness.probes.statement import identifier, qualified
 from harness.project.keys import FrozenDict, key, listed, mapping, names, one_of, text
 from harness.project.model import TableName
+from harness.rows.draft import Draft
 
 COMMANDS = ("select", "insert", "update", "delete", "truncate", "references", "trigger")
 _OF_COLUMNS = re.compile(r"(select|insert|update|references)\s*\((.*)\)", re.IGNORECASE)

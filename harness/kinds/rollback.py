@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from harness.bulk import fill_all
 from harness.catalog.inventory import LEFT_OVER, Entry, differences, inventory
 from harness.catalog.read import read
-from harness.database import accepted, adopted, ladder, seeds
 from harness.errors import StatementError
-from harness.generation import Oracle, Pools
-from harness.generation.bulk import fill_all
+from harness.foreign import builder, stepwise
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
+from harness.oracle import Oracle
 from harness.project import layouts
 from harness.project.keys import choice, key, several, text
 from harness.project.model import Project
+from harness.seeds import loading, tolerant
+from harness.solver.pools import Pools
 
 if TYPE_CHECKING:
     import psycopg
@@ -86,11 +88,11 @@ class _Trial:
         self._project = subject.project
         self._modules = subject.project.with_dependencies([subject.module])
         self._outside = subject.databases.outside()
-        self._rungs = ladder.rungs(subject.project, subject.module, self._outside)
+        self._rungs = stepwise.rungs(subject.project, subject.module, self._outside)
         self._height = 0
 
     def facts(self) -> Iterator[Fact]:
-        ladder.stand(self._connection, self._project, self._subject.module, self._outside)
+        stepwise.stand(self._connection, self._project, self._subject.module, self._outside)
         states = [self._inventory()]
         for rung in self._rungs:
             rung.up(self._connection)
@@ -103,8 +105,8 @@ class _Trial:
             yield Fact("up again: works", f"up again: {error}", tried=True)
             return
         yield self._same("up again", states[-1])
-        if not accepted.load(self._connection, self._modules):  # rows that are refused are told by themselves
-            again = seeds.load(self._connection, self._modules)
+        if not tolerant.load(self._connection, self._modules):  # rows that are refused are told by themselves
+            again = loading.load(self._connection, self._modules)
             changed = ", ".join(each.seed.path.name for each in again if each.changed) or "nothing"
             if again:
                 yield Fact("fixtures again change: nothing", f"fixtures again change: {changed}", tried=True)
@@ -114,12 +116,12 @@ class _Trial:
     def over(self, path: str) -> Iterator[Fact]:
         """Goes up and down where a file has been run: what it has made is there before and after."""
         steps = layouts.plain.steps(layouts.Source(self._project.root, {}), [self._project.root / path])
-        adopted.prepare(self._connection, self._project, self._outside)
+        builder.prepare(self._connection, self._project, self._outside)
         bare = self._inventory()
-        ladder.run(self._connection, self._project, steps, self._outside)
+        stepwise.run(self._connection, self._project, steps, self._outside)
         if self._inventory() == bare:
             raise Unreliable(f"{path} makes nothing, so that nothing of it could be lost")
-        ladder.below(self._connection, self._project, self._subject.module, self._outside)
+        stepwise.below(self._connection, self._project, self._subject.module, self._outside)
         before = self._inventory()
         try:
             self._up()

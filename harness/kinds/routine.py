@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
-from harness.generation import Draft
 from harness.kinds._refused_by import REFUSED_BY, RefusedBy
 from harness.kinds.base import Fact, Kind, Subject
 from harness.kinds.owners.owned import claimed, claims
@@ -33,6 +32,7 @@ from harness.project.keys import (
     tree,
 )
 from harness.races import Races
+from harness.rows.draft import Draft
 
 COMMITS = "commits"
 

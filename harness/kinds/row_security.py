@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.parts import Part
-from harness.generation import Draft
 from harness.kinds.base import Fact, Kind, Subject
 from harness.kinds.owners.asking import NARROWED, Asking, May, says
 from harness.kinds.owners.owned import Owners, claimed, claims
@@ -20,6 +19,7 @@ from harness.probes import Execute, Probe, Scenario, Statement
 from harness.project import keys, sql
 from harness.project.keys import FrozenDict, boolean, key, mapping, name, names, predicate, several, text, tree
 from harness.project.model import TableName
+from harness.rows.draft import Draft
 
 OWNERS = 3
 """Values drawn for each variable: rows of that many owners stand side by side."""

@@ -9,8 +9,6 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 
 from harness.errors import ProjectError
-from harness.generation import Draft
-from harness.generation.supply import Lead, Supply
 from harness.kinds.base import Kind, Subject
 from harness.probes import Accepted, Probe, Scenario
 from harness.project import sql
@@ -30,6 +28,8 @@ from harness.project.keys import (
 )
 from harness.project.model import TableName
 from harness.project.nodes import Node, Sequence, as_mapping, as_scalar, expected
+from harness.rows.draft import Draft
+from harness.solver.supply import Lead, Supply
 
 
 def _value(node: Node) -> str | None:

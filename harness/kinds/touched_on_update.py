@@ -10,7 +10,6 @@ from hypothesis import reject
 from hypothesis import strategies as st
 
 from harness.catalog.parts import Part
-from harness.generation import Draft
 from harness.kinds._refused_by import unnoticed
 from harness.kinds._updates import updatable, updates, why_none
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
@@ -18,6 +17,7 @@ from harness.probes import Accepted, Insert, Probe, Scenario, Statement, Then, U
 from harness.probes.statement import condition, identifier, qualified
 from harness.project.keys import ColumnForm, boolean, choice, key, name
 from harness.project.model import TableName
+from harness.rows.draft import Draft
 
 PAST, FORGED, FUTURE = "2001-01-01 00:00:00+00", "2002-02-02 00:00:00+00", "2999-01-01 00:00:00+00"
 

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.roles import SILENCING
-from harness.generation import Draft, Rule
 from harness.kinds._refused_by import REFUSED_BY, RefusedBy, unnoticed
 from harness.kinds._roads import move, upsert
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
@@ -32,6 +31,8 @@ from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project.keys import FrozenDict, concurrently, key, listed, mapping, name, several, text
 from harness.project.model import TableName
 from harness.races import Race, Races, Watch
+from harness.rows.draft import Draft
+from harness.solver.rules import Rule
 
 RACED = 6
 """Pairs of moves raced in one scenario."""

@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Index, Missing
 from harness.catalog.parts import Part
-from harness.generation import Answer, Draft, Rule
-from harness.generation.rules import supplied
 from harness.kinds import _heirs as heirs
 from harness.kinds._deferrable import deferrable, timed
 from harness.kinds._expressions import Pair, alike, default_names, element, expressions, null
@@ -20,11 +18,14 @@ from harness.kinds._races import no_duplicates
 from harness.kinds._refused_by import failing
 from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list, default_name, show
 from harness.kinds.index import always_computed
+from harness.oracle import Answer
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update
 from harness.project import sql
 from harness.project.keys import ColumnForm, choice, concurrently, key, key_element, name, predicate, several
 from harness.project.model import TableName
 from harness.races import Race, Races
+from harness.rows.draft import Draft
+from harness.solver.rules import Rule, supplied
 
 Side = dict[str, str | None]
 """Values of the columns that a key's ``where`` speaks of."""

@@ -7,10 +7,9 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-import harness
 from harness.proving.effort import Effort
 
-PACKAGE = Path(harness.__file__).parent
+PACKAGE = Path(__file__).parents[1]
 
 MESSAGE = 300
 """Characters of an exception's own words that are shown."""

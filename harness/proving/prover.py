@@ -9,6 +9,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from harness.bulk import grow
 from harness.catalog import read
 from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Missing, Table
@@ -16,13 +17,10 @@ from harness.catalog.parts import Part
 from harness.catalog.roles import Roles
 from harness.declarations import DECLARED, Check
 from harness.errors import HarnessError, TargetError
-from harness.generation import Oracle, Pools, Rule, Unfillable, Unsupported
-from harness.generation.bulk import grow
-from harness.generation.examples import examples
-from harness.generation.supply import NOTHING, Supply
 from harness.kinds.base import Begun, Databases, Kind, Pair, Subject, Unreliable
 from harness.kinds.primary_key import PrimaryKey
 from harness.kinds.touched_on_update import TouchedOnUpdate
+from harness.oracle import Oracle
 from harness.outcome import EVALUABLE, THERE, Counterexample, Outcome
 from harness.probes import Endless, Patience, Session
 from harness.probes.disturbance import CONFLICTS, PAUSES, Disturbed, of_error
@@ -39,6 +37,11 @@ from harness.proving.slips import Slip, said, slips
 from harness.proving.trial import Trial, attempt
 from harness.proving.undeclared import Undeclared
 from harness.races import Stage
+from harness.solver.pools import Pools
+from harness.solver.rules import Rule, Unfillable
+from harness.solver.supply import NOTHING, Supply
+from harness.values.examples import examples
+from harness.values.types import Unsupported
 
 if TYPE_CHECKING:
     import psycopg

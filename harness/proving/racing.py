@@ -11,13 +11,13 @@ from functools import partial
 
 from hypothesis import strategies as st
 
-from harness.generation.examples import examples
 from harness.probes import Either, Execute, Probe, Refusal, Refused, Reply, Scenario, Session, Statement
 from harness.probes.disturbance import DEADLOCK, NOT_AVAILABLE, PAUSES, SERIALIZATION, Disturbed, parties, raised
 from harness.proving.trial import smallest
 from harness.races import Level, Played, Race, Races, Stage, Unplayable, play
 from harness.races.schedules import following
 from harness.races.sessions import Stuck
+from harness.values.examples import examples
 
 DRAWS = 4
 """How many times as many rows are drawn where the first have shown nothing."""

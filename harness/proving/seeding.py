@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from harness.database.accepted import LeftOut
 from harness.errors import Place
 from harness.outcome import Counterexample, Outcome, Status
 from harness.probes import Refusal
+from harness.seeds.tolerant import RefusedRows
 
 KIND = "seeds"
 
 
-def outcomes(left_out: Sequence[LeftOut]) -> list[Outcome]:
+def outcomes(left_out: Sequence[RefusedRows]) -> list[Outcome]:
     """One for each file of which something was left out; that rows follow others is told with the first of them."""
-    causes: dict[str, list[LeftOut]] = {}
+    causes: dict[str, list[RefusedRows]] = {}
     for each in left_out:
         if not each.follow:
             causes.setdefault(each.path, []).append(each)
@@ -45,14 +45,14 @@ def _below(module: str, path: str) -> str:
     return "/".join(parts[parts.index(module) + 1 :]) if module in parts[:-1] else path
 
 
-def _refused(left: LeftOut) -> Counterexample:
+def _refused(left: RefusedRows) -> Counterexample:
     refusal = Refusal(left.sqlstate, column=left.column, constraint=left.constraint, message=left.message)
     if not left.lines:
         return Counterexample("its rows accepted", f"{refusal}: the file is left out")
     return Counterexample(f"{_lines(left)} accepted", str(refusal))
 
 
-def _lines(left: LeftOut) -> str:
+def _lines(left: RefusedRows) -> str:
     """``line 3``, ``lines 3 and 4``, ``lines 3, 4, 5, 6, 7 and 12 more``."""
     named = list(map(str, left.lines))
     if left.rows > len(named):
@@ -61,5 +61,5 @@ def _lines(left: LeftOut) -> str:
     return f"lines {', '.join(before)} and {last}" if before else f"line {last}"
 
 
-def _follows(left: LeftOut) -> Counterexample:
+def _follows(left: RefusedRows) -> Counterexample:
     return Counterexample("what refers to them is loaded too", f"left out with them: {left.path} {_lines(left)}")

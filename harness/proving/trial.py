@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky, Unsatisfiable
 
-from harness.generation.examples import examples
 from harness.kinds.base import Begun, Pair
 from harness.probes import (
     Accepted,
@@ -44,6 +43,7 @@ from harness.probes.shapes import UNTRIED
 from harness.proving.conveyor import Conveyor
 from harness.proving.draws import watched
 from harness.proving.opaque import Blame, Opaque
+from harness.values.examples import examples
 
 T = TypeVar("T")
 F = TypeVar("F")

@@ -9,9 +9,9 @@ import pytest
 
 from harness.adopt import page
 from harness.adopt.survey import Survey, survey
-from harness.database.connection import Server
 from harness.declarations import Check, read_text
 from harness.kinds import KINDS
+from harness.server.connection import Server
 
 Adopt = Callable[[str], Survey]
 

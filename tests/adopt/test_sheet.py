@@ -15,13 +15,13 @@ from harness.adopt import page
 from harness.adopt.coverage import coverage
 from harness.catalog import read
 from harness.catalog.parts import Part
-from harness.database.connection import Server
 from harness.declarations import read_text
 from harness.describe.sheet import Sheet, short_type
 from harness.kinds import KINDS
 from harness.project.load import load
 from harness.project.model import TableName
 from harness.proving.prover import Effort, Prover
+from harness.server.connection import Server
 
 SHOP = """
 create schema t;

@@ -9,8 +9,8 @@ import pytest
 from harness.catalog import read
 from harness.catalog.canonical import Canonical, Unprintable
 from harness.catalog.model import Table
-from harness.database.connection import Server
 from harness.project.model import TableName
+from harness.server.connection import Server
 
 SCHEMA = """
 create schema t; create type t.mood as enum ('sad', 'happy');

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.catalog.inventory import differences, inventory
-from harness.database.connection import Server
+from harness.server.connection import Server
 
 SCHEMA = """
 create schema t; create schema harness; create table harness.ledger (id integer);

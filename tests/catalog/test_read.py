@@ -11,8 +11,8 @@ from psycopg import sql
 
 from harness.catalog import Catalog, read
 from harness.catalog.model import Missing
-from harness.database.connection import Server
 from harness.project.model import TableName
+from harness.server.connection import Server
 
 HERE = Path(__file__).parent
 ROLES = ("catalog_reader", "catalog_writer")

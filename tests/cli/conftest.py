@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.database.connection import Server
+from harness.server.connection import Server
 
 HARNESS = Path(sys.executable).with_name("harness")
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from cli.conftest import Cli
-from harness.database.connection import Server
+from harness.server.connection import Server
 
 SCHEMA = """\
 create schema shop;

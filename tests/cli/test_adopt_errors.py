@@ -28,7 +28,7 @@ def planted(catalog, table, privileges):
 survey.sheet = planted
 """
 FILLING = """\
-from harness.generation.teaching.teacher import Teacher
+from harness.inference.teacher import Teacher
 
 filled = Teacher._filled
 
@@ -82,7 +82,7 @@ def test_a_table_that_cannot_be_described_costs_no_other(empty: Cli) -> None:
 def test_a_table_that_cannot_be_tried_is_described_all_the_same(empty: Cli) -> None:
     done = empty.run("--debug", "adopt", "schema.sql", **planted(empty, FILLING))
     assert done.returncode == 2
-    assert f"{LOST}StopIteration, at harness/generation/teaching/teacher.py:" in done.stdout
+    assert f"{LOST}StopIteration, at harness/inference/teacher.py:" in done.stdout
     assert "1 of 2 tables could be filled with rows\n" in done.stdout
     assert done.stderr.startswith("Traceback (most recent call last):\n") and "StopIteration\n" in done.stderr
     assert files(empty) == ["checks/shop/customers.yml", "checks/shop/orders.yml"]
@@ -91,7 +91,7 @@ def test_a_table_that_cannot_be_tried_is_described_all_the_same(empty: Cli) -> N
 
 LOCKED = """\
 import psycopg
-from harness.generation.teaching.teacher import Teacher
+from harness.inference.teacher import Teacher
 
 filled = Teacher._filled
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.database.connection import Server
+from harness.server.connection import Server
 from tests.cli.conftest import Cli
 
 SETTINGS = """\

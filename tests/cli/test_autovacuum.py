@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.database import binaries
-from harness.database.cluster import cluster
+from harness.server import binaries
+from harness.server.cluster import cluster
 from tests.cli.conftest import Cli
 
 RESTLESS = {

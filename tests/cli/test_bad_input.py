@@ -16,8 +16,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from harness.cli import entry, interrupts
-from harness.database import connection
-from harness.database.connection import Server
+from harness.server import connection
+from harness.server.connection import Server
 from tests.cli.conftest import CHECKS, DOWN, UP, Cli
 
 Run = Callable[..., tuple[int, str, str]]

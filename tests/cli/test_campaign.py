@@ -22,8 +22,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from harness.database import keeper
-from harness.database.connection import Connection, Server
+from harness.global_objects import registry
+from harness.server.connection import Connection, Server
 from tests.cli.conftest import HARNESS
 from tests.cli.theirs import address, their_server
 
@@ -371,8 +371,8 @@ def undertake(
     for name in FILES:
         assert campaign.run(name, "clean --all") == 0, campaign.story()
     with server.connect() as connection:
-        assert keeper.templates(connection) == (), campaign.story()
-        assert keeper.scratch_databases(connection) == (), campaign.story()
+        assert registry.templates(connection) == (), campaign.story()
+        assert registry.scratch_databases(connection) == (), campaign.story()
     if signal.SIGKILL not in signals:
         assert campaign.strays() == [], campaign.story()
     return campaign

@@ -16,7 +16,7 @@ import yaml
 from psycopg.conninfo import make_conninfo
 
 from harness.cli.verbs import harness
-from harness.database.connection import Server
+from harness.server.connection import Server
 from tests.cli.conftest import ROOT, Cli
 from tests.workflows import Annotation, annotations, execute, faults, jobs, lines, script
 

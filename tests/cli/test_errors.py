@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.database.connection import Server
+from harness.server.connection import Server
 from tests.cli.conftest import Cli, scratch_databases, timeless
 from tests.cli.test_workers import several_tables
 from tests.proving.planted import SITECUSTOMIZE, SWALLOWING

@@ -17,11 +17,12 @@ import pytest
 import yaml
 
 from harness.cli import entry
-from harness.database import targets
-from harness.database.connection import Server
 from harness.errors import LONGEST, TargetError
-from harness.project import nodes, seedfile, sqlfile
+from harness.project import nodes, sqlfile
 from harness.project.load import load
+from harness.seeds import seedfile
+from harness.server import targets
+from harness.server.connection import Server
 from tests.cli.conftest import Cli
 
 NIGHTLY = range(0, 12_000, 1000)

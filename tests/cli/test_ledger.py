@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from harness.database.connection import Server
+from harness.server.connection import Server
 from tests.cli.conftest import Cli, timeless
 
 UP, DOWN = "schema/app/{}.up.sql", "schema/app/{}.down.sql"

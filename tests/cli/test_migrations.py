@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.database.connection import Server
+from harness.server.connection import Server
 from tests.cli.conftest import Cli, timeless
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from harness.database import binaries, client
-from harness.database.connection import Server
 from harness.errors import TargetError
 from harness.proving.reproduction import BY_HAND
+from harness.server import binaries, psql
+from harness.server.connection import Server
 from tests.cli.conftest import HARNESS, UP, Cli, scratch_databases, timeless
 
 SEEDS = "id,amount\n1,10\n"
@@ -92,10 +92,10 @@ def test_a_password_is_no_argument_of_psql(cli: Cli, database: tuple[Server, str
 
 def test_without_psql_anywhere_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert client.psql() == binaries.embedded().program("psql")
-    monkeypatch.setattr(client, "_beside_servers", lambda: iter([tmp_path]))
+    assert psql.psql() == binaries.embedded().program("psql")
+    monkeypatch.setattr(psql, "_beside_servers", lambda: iter([tmp_path]))
     with pytest.raises(TargetError, match="there is no psql on this machine") as caught:
-        client.psql()
+        psql.psql()
     assert "apt install postgresql-client" in str(caught.value)
 
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from harness.database.connection import Server
+from harness.server.connection import Server
 from tests.cli.conftest import HARNESS, Cli, scratch_databases, timeless
 
 RULE = ",\n    constraint items_amount_positive check (amount > 0)"
@@ -68,7 +68,7 @@ def test_red_by_name_when_the_rule_is_gone_and_green_again(cli: Cli, server: Ser
 
 
 def test_the_script_shows_the_fault_in_psql(cli: Cli, server: Server) -> None:
-    from harness.database import binaries
+    from harness.server import binaries
 
     cli.replace("schema/app/001_items.up.sql", RULE, "")
     assert cli.run("test", "--select", "kind:check").returncode == 1

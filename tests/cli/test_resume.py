@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.database.connection import Server, connect
+from harness.server.connection import Server, connect
 from tests.cli.conftest import Cli, ended, scratch_databases, timeless
 from tests.cli.test_workers import workers as workers_of
 

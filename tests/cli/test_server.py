@@ -13,8 +13,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from harness.database import binaries, resident, site
-from harness.database.cluster import cluster
+from harness.server import binaries, data_directory, resident
+from harness.server.cluster import cluster
 from tests.cli.conftest import Cli, ended
 
 EMBEDDED = binaries.embedded()
@@ -27,7 +27,7 @@ def base() -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="harness-tests-"))
     directory.chmod(0o755)
     yield directory
-    resident.stop(site.locate(EMBEDDED, directory))
+    resident.stop(data_directory.locate(EMBEDDED, directory))
     shutil.rmtree(directory)
 
 
@@ -52,7 +52,7 @@ def started(local: Cli) -> str:
 
 
 def process(base: Path) -> int | None:
-    return resident.process(site.locate(EMBEDDED, base))
+    return resident.process(data_directory.locate(EMBEDDED, base))
 
 
 def test_runs_join_the_server_and_leave_it_up_for_others(local: Cli) -> None:
@@ -89,7 +89,7 @@ def test_who_uses_the_server_when_it_is_stopped_goes_on(local: Cli, base: Path) 
         assert local.run("server", "stop").stdout == "stopped\n"
         server.connect().close()
         assert process(base) is None
-    assert not site.locate(EMBEDDED, base).alive()
+    assert not data_directory.locate(EMBEDDED, base).alive()
 
 
 def test_a_run_that_began_before_is_not_disturbed(local: Cli, base: Path) -> None:
@@ -112,7 +112,7 @@ def test_it_stops_when_nobody_has_been_connected_for_a_while(base: Path) -> None
     while process(base) is not None:
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert not site.locate(EMBEDDED, base).alive()
+    assert not data_directory.locate(EMBEDDED, base).alive()
 
 
 def test_after_a_kill_it_is_started_anew(local: Cli, base: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_server_that_is_killed_is_said_to_be_down_and_started_anew(
     local: Cli, base: Path, another: tuple[str, ...]
 ) -> None:
     dsn = started(local)
-    place = site.locate(EMBEDDED, base)
+    place = data_directory.locate(EMBEDDED, base)
     os.kill(int(place.pid_file.read_text().splitlines()[0]), signal.SIGKILL)
     if another:
         assert local.run(*another).returncode == 0  # starts one of its own, that nobody else gets into
@@ -149,7 +149,7 @@ def test_two_that_start_it_at_once_have_one_server_which_one_stops(local: Cli, b
     assert local.run("server", "stop").stdout == "stopped\n"
     time.sleep(1)  # a second process would have been waiting for its turn
     assert process(base) is None
-    assert not site.locate(EMBEDDED, base).alive()
+    assert not data_directory.locate(EMBEDDED, base).alive()
 
 
 def test_a_server_of_somebody_else_is_left_to_them(local: Cli) -> None:

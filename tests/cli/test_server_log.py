@@ -13,8 +13,8 @@ import postgast
 import pytest
 from google.protobuf.message import Message
 
-from harness.database import keeper, roles
-from harness.database.connection import Server
+from harness.global_objects import registry, roles
+from harness.server.connection import Server
 from tests.cli.conftest import Cli
 from tests.cli.theirs import address, programs, their_server
 
@@ -316,7 +316,7 @@ def test_only_scratch_databases_are_written_to(
 
     run(shop, "test", "--workers", "1")
     with server.connect() as connection:
-        assert {role.name for role in keeper.recorded(connection)} == {PENDING}
+        assert {role.name for role in registry.recorded(connection)} == {PENDING}
     run(shop, "doctor")
     run(shop, "status")
     run(shop, "coverage", exits=1)

@@ -17,7 +17,7 @@ import yaml
 
 from harness.cli import editor
 from harness.cli.verbs import harness
-from harness.database.connection import Server
+from harness.server.connection import Server
 from tests.cli.conftest import Cli, scratch_databases
 
 ROOT = Path(__file__).parents[2]

@@ -9,9 +9,10 @@ import pytest
 from psycopg import sql
 
 from harness.catalog.inventory import Entry, differences, inventory
-from harness.database import keeper, scratch
-from harness.database.connection import Server
+from harness.global_objects import registry
 from harness.project.load import load
+from harness.scratch import workspaces
+from harness.server.connection import Server
 from tests.cli.conftest import ROOT, Cli
 from tests.cli.test_workers import run as proved
 from tests.schema.test_platform import HOSTED, HOSTED_JWT
@@ -100,9 +101,9 @@ def test_a_module_is_taken_back_without_the_others(systems: Cli, server: Server)
 
 def template_modules(cli: Cli, server: Server) -> list[tuple[str, ...]]:
     """What the templates of the project hold."""
-    root = scratch.root_hash(cli.root)
+    root = workspaces.root_hash(cli.root)
     with server.connect() as connection:
-        return [template.modules for template in keeper.templates(connection) if template.root == root]
+        return [template.modules for template in registry.templates(connection) if template.root == root]
 
 
 def test_modules_of_several_checks_come_with_what_they_depend_on(systems: Cli, server: Server) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from harness.database.connection import Server
+from harness.server.connection import Server
 from tests.cli.conftest import HARNESS, Cli
 
 SECRET = "gehe1m"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from psycopg import sql
 
-from harness.database.connection import Server
+from harness.server.connection import Server
 from tests.cli.conftest import Cli, ended, scratch_databases
 
 SLOW = ("dev: {scenarios: 2}", "dev: {scenarios: 3000}")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
 
-from harness.database import binaries
-from harness.database.binaries import Binaries
-from harness.database.cluster import cluster
-from harness.database.connection import Server
+from harness.server import binaries
+from harness.server.binaries import Binaries
+from harness.server.cluster import cluster
+from harness.server.connection import Server
 
 
 @contextmanager

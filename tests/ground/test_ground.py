@@ -15,7 +15,6 @@ import pytest
 from cases import Case, cases
 
 from harness.catalog import read as read_catalog
-from harness.database.connection import Connection, Server
 from harness.declarations import Check, read
 from harness.kinds import KINDS
 from harness.outcome import Outcome, Status
@@ -23,6 +22,7 @@ from harness.probes.statement import identifier, qualified
 from harness.project.load import load
 from harness.project.model import TableName
 from harness.proving.prover import Prover
+from harness.server.connection import Connection, Server
 from tests.test_cases import EFFORT, PROJECT, Scratch, maintenance, quick
 
 __all__ = ["maintenance", "quick"]

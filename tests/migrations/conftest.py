@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from harness.database import ledger, migrate, standings
-from harness.database.connection import Connection, Server
+from harness.migrations import comparison, ledger, migrate
 from harness.project import migrations
 from harness.project.model import Migration, Module, Project
+from harness.server.connection import Connection, Server
 
 
 class Files:
@@ -78,7 +78,7 @@ class Runner:
     def status(self) -> dict[str, str]:
         project = self.files.project
         entries = ledger.read(self.connection, project.ledger_schema)
-        return {each.id: each.text for each in standings.status(project.modules, entries)}
+        return {each.id: each.text for each in comparison.status(project.modules, entries)}
 
     def value(self, query: str) -> Any:
         row = self.connection.execute(query.encode()).fetchone()

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from harness.database import ledger, migrate
-from harness.database.connection import Server
-from harness.database.migrate import Event
 from harness.errors import MigrationError, StatementError
+from harness.migrations import ledger, migrate
+from harness.migrations.migrate import Event
 from harness.project.model import Timeouts
+from harness.server.connection import Server
 
 from .conftest import Files, Runner
 

@@ -8,8 +8,8 @@ import subprocess
 
 from psycopg import sql
 
-from harness.database import binaries
-from harness.database.connection import Server
+from harness.server import binaries
+from harness.server.connection import Server
 
 from .conftest import Files, Runner
 

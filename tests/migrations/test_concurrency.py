@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness.database import ledger, migrate
-from harness.database.connection import Server
-from harness.database.migrate import Event
 from harness.errors import StatementError
+from harness.migrations import ledger, migrate
+from harness.migrations.migrate import Event
+from harness.server.connection import Server
 
 from .conftest import Files
 

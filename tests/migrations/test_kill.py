@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from harness.database import ledger
-from harness.database.connection import Connection, Server
+from harness.migrations import ledger
+from harness.server.connection import Connection, Server
 
 from .conftest import Files, Runner
 
@@ -22,7 +22,7 @@ MIGRATIONS = 30
 SCRIPT = """
 import sys, pathlib, psycopg
 sys.path.insert(0, {root!r})
-from harness.database import migrate
+from harness.migrations import migrate
 from harness.project import migrations
 from harness.project.model import Module, Project
 root = pathlib.Path({project!r})

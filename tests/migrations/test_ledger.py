@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from harness.database import ledger
-from harness.database.connection import Server
 from harness.errors import MigrationError, StatementError
+from harness.migrations import ledger
+from harness.server.connection import Server
 
 from .conftest import Files, Runner
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from psycopg import sql
 
-from harness.database.connection import Server
 from harness.errors import MigrationError
+from harness.server.connection import Server
 
 from .conftest import Files, Runner
 

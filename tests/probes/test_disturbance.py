@@ -12,7 +12,6 @@ import psycopg
 import pytest
 
 from harness.catalog import read
-from harness.database.connection import Connection, Server
 from harness.probes import (
     Accepted,
     Execute,
@@ -30,6 +29,7 @@ from harness.probes import (
 from harness.probes import session as sessions
 from harness.probes.disturbance import Disturbed, conflicts, parties, raised
 from harness.project.model import TableName
+from harness.server.connection import Connection, Server
 
 SCHEMA = """
 create table rows (id integer primary key, n integer);

@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.catalog import read
-from harness.database.connection import Server
 from harness.probes import (
     Accepted,
     Either,
@@ -30,6 +29,7 @@ from harness.probes import (
     judge,
 )
 from harness.project.model import TableName
+from harness.server.connection import Server
 
 LINES, DAYS = TableName("t", "Lines"), TableName("t", "days")
 SCHEMA = """

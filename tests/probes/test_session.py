@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.catalog import read
-from harness.database.connection import Server
 from harness.probes import (
     Accepted,
     Delete,
@@ -31,6 +30,7 @@ from harness.probes import (
 )
 from harness.probes.session import BATCH
 from harness.project.model import TableName
+from harness.server.connection import Server
 
 P, C = TableName("t", "parents"), TableName("t", "Kinder")
 SCHEMA = """

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.database.connection import Server
 from harness.probes import Delete, Insert, Update
 from harness.probes.statement import condition, identifier, literal
 from harness.project.model import TableName
+from harness.server.connection import Server
 
 ANY = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",), exclude_characters="\0"), max_size=20)
 AWKWARD = st.text("'\"\\äß%s\n;-$E ", max_size=8)

@@ -12,10 +12,10 @@ from psycopg import sql
 
 from harness.catalog import read
 from harness.catalog.model import Catalog
-from harness.database.connection import Connection, Server
 from harness.probes import Accepted, Answer, Endless, Execute, Patience, Probe, Refusal, Reply, Scenario, Then
 from harness.probes.shapes import UNTRIED
 from harness.proving.commits import Commits
+from harness.server.connection import Connection, Server
 
 NUMBERS = itertools.count()
 SCHEMA = """

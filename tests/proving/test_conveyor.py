@@ -9,7 +9,6 @@ from typing import Any, cast
 import pytest
 from hypothesis import strategies as st
 
-from harness.generation.examples import examples
 from harness.kinds.base import Begun, Pair
 from harness.probes import Accepted, Answer, Execute, Probe, Refused, Reply, Scenario, Session
 from harness.probes.session import BATCH
@@ -17,6 +16,7 @@ from harness.project.model import TableName
 from harness.proving.conveyor import Conveyor
 from harness.proving.effort import Effort
 from harness.proving.trial import attempt
+from harness.values.examples import examples
 
 
 class Spy:

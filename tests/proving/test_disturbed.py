@@ -11,7 +11,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from harness.database.connection import Server
 from harness.kinds.check import Check as CheckKind
 from harness.outcome import Outcome, Status
 from harness.probes import Refusal
@@ -19,6 +18,7 @@ from harness.probes import session as sessions
 from harness.proving import prover as provers
 from harness.proving import racing
 from harness.races import Level, Played, Race, Stage, play
+from harness.server.connection import Server
 from tests.proving import test_errors
 from tests.proving.test_errors import BROKEN, outcomes, prover
 

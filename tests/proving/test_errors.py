@@ -12,14 +12,14 @@ import psycopg
 import pytest
 
 from harness import declarations
-from harness.database.connection import Server
-from harness.database.scratch import workspace
 from harness.errors import ProjectError, TargetError
 from harness.kinds import KINDS
 from harness.kinds.check import Check as CheckKind
 from harness.outcome import Outcome, Status
 from harness.project.load import load
 from harness.proving.prover import Effort, Prover
+from harness.scratch.workspaces import workspace
+from harness.server.connection import Server
 from tests.cli.conftest import CHECKS, DOWN, SETTINGS, UP, scratch_databases
 
 BROKEN = "app.items.check.items_amount_positive"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
 
-from harness.database.connection import Server
 from harness.outcome import Outcome, Status
-from harness.workbench import Options, Workbench
+from harness.pytest_session import Options, Workbench
+from harness.server.connection import Server
 
 SCHEMA = """\
 create schema t;

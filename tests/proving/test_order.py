@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from harness.database.connection import Server
 from harness.declarations import Check
 from harness.outcome import Outcome, Status
-from harness.workbench import Options, Workbench
+from harness.pytest_session import Options, Workbench
+from harness.server.connection import Server
 
 ROOT = Path(__file__).parents[2]
 ORDERS = 10

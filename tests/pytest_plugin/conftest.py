@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import workbench
-from harness.database.connection import Server
+from harness import pytest_session
+from harness.server.connection import Server
 
 from . import shop
 
@@ -60,11 +60,11 @@ def scratch(server: Server) -> Iterator[Callable[[], set[str]]]:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, on_our_server: None) -> Iterator[workbench.Workbench]:
+def bench(tmp_path: Path, on_our_server: None) -> Iterator[pytest_session.Workbench]:
     """The shop's workbench in this process."""
     shop.build(tmp_path)
-    before = workbench.configure(workbench.Options(start=tmp_path))
-    bench = workbench.of()
+    before = pytest_session.configure(pytest_session.Options(start=tmp_path))
+    bench = pytest_session.of()
     yield bench
     bench.close()
-    workbench.configure(before)
+    pytest_session.configure(before)

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import harness
-from harness import workbench
+from harness import pytest_session
 from harness.errors import ProjectError
-from harness.generation.types import _BY_TYPMOD, _PLAIN
 from harness.row_strategies import Row
+from harness.values.types import _BY_TYPMOD, _PLAIN
 
 from . import shop
 
@@ -62,7 +62,7 @@ create table kinds.everything (
 
 
 @pytest.fixture
-def kinds(tmp_path: Path, on_our_server: None) -> Iterator[workbench.Workbench]:
+def kinds(tmp_path: Path, on_our_server: None) -> Iterator[pytest_session.Workbench]:
     """A project with a table that has a column of every type."""
     shop.write(
         tmp_path,
@@ -72,7 +72,7 @@ def kinds(tmp_path: Path, on_our_server: None) -> Iterator[workbench.Workbench]:
             "schema/kinds/001_all.down.sql": "drop schema kinds cascade;",
         },
     )
-    bench = workbench.of(tmp_path)
+    bench = pytest_session.of(tmp_path)
     yield bench
     bench.close()
 
@@ -86,7 +86,7 @@ def stored(connection: psycopg.Connection[Any], row: Row) -> list[tuple[str, Any
     return list(zip(COLUMNS, found[::2], found[1::2], strict=True))
 
 
-def test_every_type_goes_in_and_comes_back(kinds: workbench.Workbench) -> None:
+def test_every_type_goes_in_and_comes_back(kinds: pytest_session.Workbench) -> None:
     """Under Hypothesis' default settings, whose health checks a wide table must pass."""
     wrong: list[str] = []
 
@@ -105,7 +105,7 @@ def test_every_type_goes_in_and_comes_back(kinds: workbench.Workbench) -> None:
     assert wrong == []
 
 
-def test_values_have_the_types_of_python(kinds: workbench.Workbench) -> None:
+def test_values_have_the_types_of_python(kinds: pytest_session.Workbench) -> None:
     found: dict[str, set[type]] = {}
 
     @FEW
@@ -120,7 +120,7 @@ def test_values_have_the_types_of_python(kinds: workbench.Workbench) -> None:
     assert found == {name: {wanted.get(name, str)} for name in COLUMNS}
 
 
-def test_a_row_with_its_parents_beside_the_seeds(bench: workbench.Workbench) -> None:
+def test_a_row_with_its_parents_beside_the_seeds(bench: pytest_session.Workbench) -> None:
     """Keys that the seeds have are not drawn again, however small the numbers are to which Hypothesis shrinks."""
     parents: set[int] = set()
 
@@ -143,7 +143,7 @@ def test_a_row_with_its_parents_beside_the_seeds(bench: workbench.Workbench) -> 
 
 
 @pytest.mark.parametrize("key", [1, 2])
-def test_a_child_of_a_row_that_stands(bench: workbench.Workbench, key: int) -> None:
+def test_a_child_of_a_row_that_stands(bench: pytest_session.Workbench, key: int) -> None:
     @FEW
     @given(harness.rows("shop.orders", customer_id=key))
     def insert(row: Row) -> None:
@@ -156,7 +156,7 @@ def test_a_child_of_a_row_that_stands(bench: workbench.Workbench, key: int) -> N
         insert()
 
 
-def test_a_child_of_a_new_row(bench: workbench.Workbench) -> None:
+def test_a_child_of_a_new_row(bench: pytest_session.Workbench) -> None:
     @FEW
     @given(harness.rows("shop.orders", customer_id=77))
     def insert(row: Row) -> None:
@@ -196,7 +196,7 @@ def test_parents_that_no_statement_inserts_by_itself(
         "checks/clubs/seals.yml": PAST_TRIGGERS,
     }
     shop.write(tmp_path, files)
-    bench = workbench.of(tmp_path)
+    bench = pytest_session.of(tmp_path)
 
     @FEW
     @given(harness.rows(f"clubs.{table}", project=tmp_path))
@@ -230,7 +230,7 @@ def test_a_child_of_reference_data_that_is_complete(tmp_path: Path, on_our_serve
         "schema/clubs/001_all.down.sql": "drop schema clubs cascade;",
     }
     shop.write(tmp_path, files)
-    bench = workbench.of(tmp_path)
+    bench = pytest_session.of(tmp_path)
     sizes = set()
 
     @FEW
@@ -261,7 +261,7 @@ FIXED: list[tuple[str, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("column", "value", "wanted"), FIXED)
-def test_fixed_values(kinds: workbench.Workbench, column: str, value: Any, wanted: Any) -> None:
+def test_fixed_values(kinds: pytest_session.Workbench, column: str, value: Any, wanted: Any) -> None:
     @settings(max_examples=3, database=None, derandomize=True)
     @given(harness.rows("kinds.everything", {column: value}, project=kinds.root))
     def insert(row: Row) -> None:
@@ -284,7 +284,9 @@ def test_fixed_values(kinds: workbench.Workbench, column: str, value: Any, wante
         ),
     ],
 )
-def test_names_that_are_not_there(bench: workbench.Workbench, table: str, fixed: dict[str, Any], message: str) -> None:
+def test_names_that_are_not_there(
+    bench: pytest_session.Workbench, table: str, fixed: dict[str, Any], message: str
+) -> None:
     strategy = harness.rows(table, **fixed)
     with pytest.raises(ProjectError) as refused:
         given(strategy)(lambda row: None)()
@@ -296,7 +298,7 @@ def test_a_name_without_a_schema() -> None:
         harness.rows("orders")
 
 
-def test_a_generated_column_is_not_fixed(kinds: workbench.Workbench) -> None:
+def test_a_generated_column_is_not_fixed(kinds: pytest_session.Workbench) -> None:
     with pytest.raises(ProjectError, match=r"^column doubled is generated: it cannot be given a value$"):
         harness.rows("kinds.everything", doubled=4, project=kinds.root).validate()
 
@@ -309,10 +311,10 @@ def test_a_column_of_no_known_type(tmp_path: Path, on_our_server: None) -> None:
         ProjectError, match=r"^no rows of odd\.t can be drawn: no values of a found that keep its type xml"
     ):
         harness.rows("odd.t", project=tmp_path).validate()
-    workbench.of(tmp_path).close()
+    pytest_session.of(tmp_path).close()
 
 
-def test_a_property_that_fails_shrinks_and_replays(bench: workbench.Workbench) -> None:
+def test_a_property_that_fails_shrinks_and_replays(bench: pytest_session.Workbench) -> None:
     """The same smallest row each time; a strategy that is not the same on each replay would end in ``Flaky``."""
 
     def fail() -> str:

@@ -9,7 +9,7 @@ import pytest
 from cases import Case, cases
 from test_cases import Scratch, counterexamples, prove
 
-from harness.database.connection import Server
+from harness.server.connection import Server
 
 CASES = {(case.kind, case.name): case for case in cases()}
 

@@ -11,12 +11,12 @@ from psycopg import sql
 
 from harness.catalog import read
 from harness.catalog.model import Catalog
-from harness.database.connection import Connection, Server
 from harness.probes import Delete, Execute, Insert, Statement, Update
 from harness.project.model import TableName
 from harness.races import Level, Played, Race, Stage, Unplayable, Watch, play
 from harness.races.schedules import following
 from harness.races.sessions import Watcher
+from harness.server.connection import Connection, Server
 
 NUMBERS = itertools.count()
 TABLE = TableName("public", "rows")

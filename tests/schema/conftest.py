@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from harness.database.connection import Server
+from harness.server.connection import Server
 from tests.cli.conftest import cli, environment, systems
 
 __all__ = ["cli", "environment", "systems"]

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from harness.database.connection import Server
+from harness.server.connection import Server
 
 from .conftest import ORDINARY, SCHEMA, Fresh
 

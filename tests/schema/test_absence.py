@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from harness.database.connection import Server
 from harness.declarations import read
 from harness.kinds import KINDS
 from harness.project.load import load
+from harness.server.connection import Server
 from tests.cli.conftest import Cli
 
 from .conftest import Fresh

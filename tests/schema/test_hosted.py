@@ -13,8 +13,8 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from harness.database.connection import Server
 from harness.project.load import load
+from harness.server.connection import Server
 
 from .conftest import SCHEMA
 

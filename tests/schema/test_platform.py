@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from harness.database.connection import Server
+from harness.server.connection import Server
 
 from .conftest import SCHEMA, Fresh
 

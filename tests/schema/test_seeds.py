@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.database import seeds
 from harness.project.load import load
+from harness.seeds import loading
 
 from .conftest import SCHEMA, Fresh
 from .support import migrations, value
@@ -19,18 +19,18 @@ def test_seeds_load_and_a_second_time_change_nothing(fresh: Fresh, name: str) ->
     modules = PROJECT.with_dependencies([name])
     fresh.up(*migrations(*(module.name for module in modules)))
     with fresh.connect() as connection:
-        first = seeds.load(connection, modules)
+        first = loading.load(connection, modules)
         assert all(loaded.rows > 0 for loaded in first)
         # Rows that a trigger changes in what they leave out are still the same the second time.
         assert all(loaded.changed == loaded.rows for loaded in first if not loaded.seed.afterwards)
-        assert [loaded.changed for loaded in seeds.load(connection, modules)] == [0] * len(first)
+        assert [loaded.changed for loaded in loading.load(connection, modules)] == [0] * len(first)
 
 
 def test_the_week_of_weeksmith_is_filled_and_then_closed(fresh: Fresh) -> None:
     modules = PROJECT.with_dependencies(["weeksmith"])
     fresh.up(*migrations("platform", "weeksmith"))
     with fresh.connect() as connection:
-        seeds.load(connection, modules)
+        loading.load(connection, modules)
         counts = {"vision": 1, "cycle": 1, "goal": 2, "weekly_plan": 2, "task": 2, "plan_item": 3, "audit_log": 1}
         counts |= {"chat_session": 1, "chat_message": 3}
         for table, count in counts.items():
@@ -61,7 +61,7 @@ def test_no_down_file_but_the_first_loses_a_row(fresh: Fresh, name: str) -> None
             }
 
     with fresh.connect() as connection:
-        seeds.load(connection, modules)
+        loading.load(connection, modules)
     before = rows()
     assert before and all(before.values())
     fresh.down(

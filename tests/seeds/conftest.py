@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from harness.database import accepted, seeds
-from harness.database.accepted import LeftOut
-from harness.database.connection import Connection, Server
 from harness.errors import SeedError
 from harness.project.model import Module, Seed, TableName
+from harness.seeds import loading, tolerant
+from harness.seeds.tolerant import RefusedRows
+from harness.server.connection import Connection, Server
 
 
 class Loader:
@@ -48,7 +48,7 @@ class Loader:
 
     def load(self) -> dict[str, tuple[int, int]]:
         """File name to (rows, changed)."""
-        loaded = seeds.load(self.connection, self.modules, root=self.root)
+        loaded = loading.load(self.connection, self.modules, root=self.root)
         return {str(each.seed.path.relative_to(self.directory)): (each.rows, each.changed) for each in loaded}
 
     def refused(self) -> str:
@@ -58,9 +58,9 @@ class Loader:
 
     def left_out(self) -> list[tuple[str, tuple[int, ...], int, str]]:
         """File name, lines, number of rows and what refused them; with a ``+`` where they follow others."""
-        found = accepted.load(self.connection, self.modules, root=self.root)
-        assert accepted.load(self.connection, self.modules, root=self.root) == found  # once more changes nothing
-        assert tuple(LeftOut.of(json.loads(json.dumps(each.facts()))) for each in found) == found
+        found = tolerant.load(self.connection, self.modules, root=self.root)
+        assert tolerant.load(self.connection, self.modules, root=self.root) == found  # once more changes nothing
+        assert tuple(RefusedRows.of(json.loads(json.dumps(each.facts()))) for each in found) == found
         return [
             (
                 each.path.removeprefix("seeds/app/"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.database.connection import Server
+from harness.server.connection import Server
 
 from .conftest import Loader
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from harness.generation import Draft
 from harness.kinds._statements import become
 from harness.kinds.base import shorten
 from harness.kinds.locks.cascades import Cascade, cascades
@@ -13,6 +12,7 @@ from harness.kinds.locks.roads import Lock, Road, Roads, Row
 from harness.kinds.owners.askers import asked, drawn_for
 from harness.probes import Accepted, Delete, Insert, Probe, Scenario, Then, Update, Values, Wanted
 from harness.probes.statement import condition, qualified
+from harness.rows.draft import Draft
 
 TRIED = 24
 """Values on each side of the condition that are tried in one scenario."""

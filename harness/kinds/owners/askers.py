@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from harness.generation import Draft
-from harness.generation.candidates import sample
 from harness.kinds.base import Fact, Subject
 from harness.kinds.owners.asking import NARROWED, narrowed, says
 from harness.kinds.owners.owned import Owners, Place, Row, claimed, claims, end
@@ -19,6 +17,8 @@ from harness.probes.verdict import LACKING
 from harness.project.keys import FrozenDict, key, mapping, names, predicate, text, tree
 from harness.project.model import TableName
 from harness.project.needs import needs
+from harness.rows.draft import Draft
+from harness.values.candidates import sample
 
 
 class Asked(Protocol):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.catalog.model import Table
-from harness.generation import Draft, Rule
 from harness.kinds.base import Subject, shorten
 from harness.probes import Delete, Insert, Statement, Update, Values
+from harness.rows.draft import Draft
+from harness.solver.rules import Rule
 
 VICTIMS = 4
 """Rows of a table that are changed: some that others refer to, some that nobody does."""

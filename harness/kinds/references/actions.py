@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.catalog.model import Constraint, Table
-from harness.generation import Draft
 from harness.kinds.base import Subject
 from harness.kinds.references.reference import Reference
 from harness.probes import Accepted, Delete, Probe, Then, Update
 from harness.probes.statement import Values, condition, identifier, qualified
+from harness.rows.draft import Draft
 
 BELOW = 8
 """Foreign keys below the children of which there is a row, to see a deletion go down the whole chain."""

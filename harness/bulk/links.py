@@ -1,0 +1,86 @@
+"""References that were NULL at first, since they lead to a table that was filled later: some of them are set now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.bulk.rounds import described
+from harness.bulk.site import Site, nullable, rows_of
+from harness.catalog.model import Constraint, Table
+from harness.probes.statement import identifier
+
+
+def link(site: Site, table: Table, keys: Sequence[Constraint], since: int) -> None:
+    """Lets four of five rows that the transaction has inserted refer to a parent by each of the keys.
+
+    What a rule refuses stays NULL. ``since`` is the transaction's own id: older rows are not touched.
+    """
+    if not _linked(site, table, keys, since) and len(keys) > 1:
+        for key in keys:
+            _linked(site, table, [key], since)
+
+
+def _linked(site: Site, table: Table, keys: Sequence[Constraint], since: int) -> bool:
+    import psycopg
+
+    changes = ", ".join(
+        f"{identifier(name)} = harness_l.{_column(number, place)}"
+        for number, key in enumerate(keys)
+        for place, name in enumerate(nullable(table, key))
+    )
+    try:
+        with site.connection.transaction():
+            # The planner takes rows it knows nothing of for few, and would go through all parents for each of them.
+            site.connection.execute("set local enable_nestloop to off")
+            site.connection.execute(_pairs(site, table, keys, since).encode())
+            site.connection.execute("set local enable_nestloop to default")
+            site.connection.execute(
+                f"update {rows_of(table)} as harness_x set {changes} from pg_temp.harness_links as harness_l"
+                f" where harness_x.ctid = harness_row and harness_x.tableoid = harness_table".encode()
+            )
+            site.connection.execute("drop table pg_temp.harness_links")
+    except psycopg.Error as error:
+        described(error)
+        return False
+    return True
+
+
+def _pairs(site: Site, table: Table, keys: Sequence[Constraint], since: int) -> str:
+    """Has a temporary table say which row is to refer to which parents."""
+    shown, joins = [], []
+    for number, key in enumerate(keys):
+        pairs = dict(zip(key.columns, key.referenced_columns, strict=True))
+        parent = f"harness_f{number}"
+        shown += [
+            f"{parent}.{identifier(pairs[name])} as {_column(number, place)}"
+            for place, name in enumerate(nullable(table, key))
+        ]
+        joins.append(_join(site, table, key, number))
+    return (
+        f"create temp table harness_links on commit drop as"
+        f" select harness_t.harness_table, harness_t.harness_row, {', '.join(shown)}"
+        f" from (select t.*, t.tableoid as harness_table, t.ctid as harness_row, row_number() over () - 1 as harness_n"
+        f" from {rows_of(table)} as t where age(t.xmin) <= age('{since}'::xid)) as harness_t {' '.join(joins)}"
+    )
+
+
+def _join(site: Site, table: Table, key: Constraint, number: int) -> str:
+    assert key.references is not None
+    parent = site.catalog.table(key.references)
+    free, alias = nullable(table, key), f"harness_f{number}"
+    unique = any({*index.columns} <= {*key.columns} for index in table.unique_keys if index.columns)
+    place = "harness_t.harness_n" if unique else f"harness_t.harness_n * 7919 % {max(site.count(parent), 1)}"
+    same = "".join(
+        f" and {alias}.{identifier(referenced)} = harness_t.{identifier(name)}"
+        for name, referenced in zip(key.columns, key.referenced_columns, strict=True)
+        if name not in free
+    )
+    names = ", ".join(f"p.{identifier(name)}" for name in key.referenced_columns)
+    return (
+        f"left join (select {names}, row_number() over () - 1 as harness_place from {rows_of(parent)} as p) as {alias}"
+        f" on {alias}.harness_place = case when (harness_t.harness_n + {number}) % 5 <> 0 then {place} end{same}"
+    )
+
+
+def _column(number: int, place: int) -> str:
+    return f"harness_{number}_{place}"

@@ -1,1 +1,0 @@
-"""Servers, scratch databases, the ledger, and seeds."""

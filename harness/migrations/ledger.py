@@ -1,0 +1,252 @@
+"""The ledger: which migrations a database has, in the order they were applied.
+
+A row is ``applied``; or ``started`` or ``reverting`` while the statements of a file outside a transaction run,
+which is what remains of one that died half way. It says what was executed, also where the files say something else
+by now: ``hash`` is that of the up file's text, ``tokens`` that of its tokens, ``down`` what would undo it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import LiteralString
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+from harness.errors import MigrationError
+from harness.project.model import Migration
+from harness.server.connection import Connection
+
+_LOCK = int.from_bytes(b"harness")
+_POLL_SECONDS = 0.05
+
+_CREATE: LiteralString = """
+create schema if not exists {schema};
+create table if not exists {table} (
+    position bigint generated always as identity constraint migrations_position_key unique,
+    module text not null,
+    version integer not null,
+    name text not null,
+    hash text not null,
+    state text not null constraint migrations_state_check check (state in ('started', 'applied', 'reverting')),
+    statements_done integer not null,
+    statements integer not null,
+    started_at timestamptz not null default clock_timestamp(),
+    applied_at timestamptz,
+    applied_by text not null default session_user,
+    tokens text,
+    down text,
+    constraint migrations_pkey primary key (module, version)
+);
+comment on table {table} is 'The migrations this database has, in the order of position. [administrative]'
+"""
+# What a ledger of the first version lacks.
+_ADDED = ("tokens", "down")
+_UPGRADE: LiteralString = "alter table {table} add column if not exists tokens text, add column if not exists down text"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the ledger. ``statements_done`` of ``statements`` are known to have run.
+
+    ``tokens`` and ``down`` are None in what an older version has entered.
+    """
+
+    position: int
+    module: str
+    version: int
+    name: str
+    hash: str
+    state: str
+    statements_done: int
+    statements: int
+    started_at: datetime
+    applied_at: datetime | None
+    applied_by: str
+    tokens: str | None
+    down: str | None
+
+    @property
+    def id(self) -> str:
+        return f"{self.module}/{self.version:03d}_{self.name}"
+
+    @property
+    def number(self) -> tuple[str, int]:
+        return self.module, self.version
+
+    def has(self, migration: Migration) -> bool:
+        """Whether the file says what was applied; comments and blanks aside."""
+        return self.hash == migration.hash or bool(self.tokens and self.tokens == migration.tokens)
+
+
+def read(connection: Connection, schema: str) -> tuple[Entry, ...]:
+    """The ledger in the order things were applied; empty where there is none yet. Changes nothing.
+
+    Raises :class:`MigrationError` if the role may not read it.
+    """
+    columns = _columns(connection, schema)
+    if not columns:
+        return ()
+    wanted = [sql.SQL("" if each.name in columns else "null as ") + sql.Identifier(each.name) for each in fields(Entry)]
+    query = sql.SQL("select {wanted} from {table} order by position")
+    try:
+        with connection.cursor(row_factory=class_row(Entry)) as cursor:
+            found = cursor.execute(query.format(wanted=sql.SQL(", ").join(wanted), table=_table(schema)), prepare=False)
+            return tuple(found)
+    except psycopg.errors.InsufficientPrivilege as error:
+        role, table = _quoted(connection.info.user), _table(schema).as_string()
+        grants = f"grant usage on schema {_quoted(schema)} to {role}; grant select on {table} to {role}"
+        raise MigrationError(
+            f"the ledger {schema}.migrations cannot be read: {error.diag.message_primary}",
+            hint=f"its owner may give the right: {grants}",
+        ) from None
+
+
+def create(connection: Connection, schema: str) -> None:
+    """Makes the ledger where it is missing.
+
+    Raises :class:`MigrationError` if the role may not.
+    """
+    if _columns(connection, schema):
+        return
+    statement = sql.SQL(_CREATE).format(schema=sql.Identifier(schema), table=_table(schema))
+    try:
+        with connection.transaction():
+            connection.execute(statement, prepare=False)
+    except psycopg.errors.InsufficientPrivilege as error:
+        database, role = map(_quoted, (connection.info.dbname, _value(connection, "select current_user::text")))
+        raise MigrationError(
+            f"the ledger {schema}.migrations cannot be made: {error.diag.message_primary}",
+            hint=f"a superuser may give the right: grant create on database {database} to {role}",
+        ) from None
+
+
+def upgrade(connection: Connection, schema: str) -> None:
+    """Gives the ledger of an older version the columns that it lacks; what is in it stays.
+
+    Raises :class:`MigrationError` if the role may not.
+    """
+    columns = _columns(connection, schema)
+    if not columns or columns.issuperset(_ADDED):
+        return
+    statement = sql.SQL(_UPGRADE).format(table=_table(schema))
+    try:
+        connection.execute(statement, prepare=False)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise MigrationError(
+            f"the ledger {schema}.migrations is of an older version, and upgrading it: {error.diag.message_primary}",
+            hint=f"run harness apply as its owner once, or have the owner run: {statement.as_string()}",
+        ) from None
+
+
+def record(
+    connection: Connection,
+    schema: str,
+    migration: Migration,
+    state: str,
+    done: int,
+    statements: int,
+    *,
+    down: str | None = None,
+    before: LiteralString = "",
+) -> None:
+    """Writes or replaces the row of a migration; ``applied`` is dated now.
+
+    Without a text for ``down`` that of the row stays. The statements ``before`` it go in the same message.
+    """
+    known = (migration.module, migration.version, migration.name, migration.hash, migration.tokens or None)
+    values = (*known, down, state, done, statements)
+    query = sql.SQL(
+        "insert into {table} as old"
+        " (module, version, name, hash, tokens, down, state, statements_done, statements, applied_at)"
+        " values ({values}, {applied_at})"
+        " on conflict (module, version) do update set name = excluded.name, hash = excluded.hash,"
+        " tokens = excluded.tokens, down = coalesce(excluded.down, old.down),"
+        " state = excluded.state, statements_done = excluded.statements_done, statements = excluded.statements,"
+        " applied_at = excluded.applied_at, applied_by = excluded.applied_by"
+    ).format(
+        table=_table(schema),
+        values=sql.SQL(", ").join(map(sql.Literal, values)),
+        applied_at=sql.SQL("pg_catalog.clock_timestamp()" if state == "applied" else "null"),
+    )
+    connection.execute(sql.SQL(before) + query, prepare=False)
+
+
+def count(connection: Connection, schema: str, migration: Migration, done: int) -> None:
+    """Notes how many statements of a started file have run."""
+    query = sql.SQL("update {table} set statements_done = %s where module = %s and version = %s")
+    connection.execute(query.format(table=_table(schema)), (done, migration.module, migration.version), prepare=False)
+
+
+def rewrite(connection: Connection, schema: str, changes: Iterable[tuple[Entry, Entry]]) -> None:
+    """Puts number, name, hashes and down text of the second of each two in the place of the first, all at once."""
+    changes = tuple(changes)
+    aside = sql.SQL("update {table} set version = -version where module = %s and version = %s")
+    back = sql.SQL(
+        "update {table} set version = %s, name = %s, hash = %s, tokens = %s, down = %s"
+        " where module = %s and version = %s"
+    )
+    with connection.transaction():
+        # One may take the number that another gives up.
+        for old, _ in changes:
+            connection.execute(aside.format(table=_table(schema)), (old.module, old.version), prepare=False)
+        for old, new in changes:
+            values = (new.version, new.name, new.hash, new.tokens, new.down, old.module, -old.version)
+            connection.execute(back.format(table=_table(schema)), values, prepare=False)
+
+
+def forget(connection: Connection, schema: str, migration: Migration) -> None:
+    """Takes the row of a migration out."""
+    query = sql.SQL("delete from {table} where module = %s and version = %s")
+    connection.execute(query.format(table=_table(schema)), (migration.module, migration.version), prepare=False)
+
+
+@contextmanager
+def lock(connection: Connection, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+    """Keeps other runs on this database out, waiting for them first; ``on_wait`` is called once if it has to.
+
+    The lock belongs to the session and is asked for again and again outside a transaction: a session that waits
+    inside the call holds a snapshot, which ``create index concurrently`` of the other run would wait for.
+    """
+    if not connection.autocommit:
+        raise ValueError("migrations and seeds need an autocommit connection")
+    while not _value(connection, "select pg_catalog.pg_try_advisory_lock(%s)", _LOCK):
+        if on_wait:
+            on_wait()
+            on_wait = None
+        time.sleep(_POLL_SECONDS)
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            _value(connection, "select pg_catalog.pg_advisory_unlock(%s)", _LOCK)
+
+
+def _columns(connection: Connection, schema: str) -> frozenset[str]:
+    """The names of the ledger's columns; none if there is no ledger."""
+    rows = connection.execute(
+        "select a.attname::text from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid"
+        " join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname = %s and c.relname = 'migrations'"
+        " and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped",
+        (schema,),
+        prepare=False,
+    )
+    return frozenset(str(name) for (name,) in rows)
+
+
+def _quoted(name: object) -> str:
+    return sql.Identifier(str(name)).as_string()
+
+
+def _table(schema: str) -> sql.Identifier:
+    return sql.Identifier(schema, "migrations")
+
+
+def _value(connection: Connection, query: LiteralString, *parameters: object) -> object:
+    row = connection.execute(query, parameters, prepare=False).fetchone()
+    return row[0] if row else None

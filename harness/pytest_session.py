@@ -1,0 +1,198 @@
+"""What the tests of one process share: for each project one server, one workspace, one prover.
+
+All of it is opened when it is first needed and closed by :func:`close_all`, at the latest when Python ends. Importing
+this costs next to nothing: the plugin does so in every run of pytest, also where there is no project.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import HarnessError, SeedRefused
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from harness.declarations import Check
+    from harness.outcome import Outcome
+    from harness.project.model import Project
+    from harness.proving.prover import Effort, Prover
+    from harness.scratch.workspaces import Workspace
+    from harness.solver.pools import Pools
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a caller may wish for. ``spare_seed`` is used where neither ``seed`` nor the profile gives one.
+
+    ``start`` is the directory in which, or above which, the project is that nobody named.
+    """
+
+    target: str | None = None
+    profile: str = "dev"
+    seed: int | None = None
+    spare_seed: int = field(default_factory=lambda: random.SystemRandom().randrange(2**32))
+    start: Path | None = None
+
+
+def default_profile(environ: Mapping[str, str]) -> str:
+    """``ci`` where the environment says so."""
+    return "ci" if environ.get("CI", "").lower() not in ("", "0", "false") else "dev"
+
+
+class Workbench:
+    """One project in one process. Whatever needs the server raises :class:`HarnessError` if that cannot be had."""
+
+    def __init__(self, root: Path, options: Options) -> None:
+        self.root = root
+        self._options = options
+        self._stack = ExitStack()
+        self._failure: HarnessError | None = None
+
+    @cached_property
+    def project(self) -> Project:
+        from harness.project.load import load
+
+        return load(self.root)
+
+    @cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """All checks of the project."""
+        from harness.declarations import read
+        from harness.kinds import KINDS
+
+        return read(self.project, KINDS)
+
+    @cached_property
+    def effort(self) -> Effort:
+        from harness.proving.prover import Effort
+
+        profile = self.project.profile(self._options.profile)
+        seeds = (self._options.seed, profile.seed, self._options.spare_seed)
+        seed = next(seed for seed in seeds if seed is not None)
+        return Effort.of(profile, seed)
+
+    @cached_property
+    def broken_seeds(self) -> list[Outcome]:
+        """The outcomes of seeds that the schema refuses in part: the checks are proved without those rows."""
+        from harness.proving import seeding
+
+        return seeding.outcomes(self._workspace.left_out())
+
+    def prove(self, check: Check) -> Outcome:
+        """The verdict on one of the checks."""
+        return self._prover.prove(check)
+
+    @contextmanager
+    def transaction(self) -> Iterator[psycopg.Connection[Any]]:
+        """A connection of its own to a database with migrations and seeds, in a transaction that is undone."""
+        connection = self._workspace.connect(self._database)
+        block = connection.transaction(force_rollback=True)
+        try:
+            block.__enter__()
+            try:
+                yield connection
+            finally:
+                # A test may close it itself: then there is nothing to undo.
+                if not connection.closed:
+                    block.__exit__(None, None, None)
+        finally:
+            connection.close()
+
+    @cached_property
+    def pools(self) -> Pools:
+        """What generated rows are made of, read from a database that nothing else uses."""
+        from harness.catalog import read
+        from harness.proving.prover import pools
+
+        return pools(self.reader, read(self.reader, self.project.ledger_schema), self.checks)
+
+    @cached_property
+    def reader(self) -> psycopg.Connection[Any]:
+        """A connection to a database with migrations and seeds, in which nobody writes."""
+        return self._stack.enter_context(self._workspace.connect(self._whole()))
+
+    @cached_property
+    def _database(self) -> str:
+        return self._whole()
+
+    def _whole(self) -> str:
+        """A clone with all seeds. Raises :class:`SeedRefused` where some are left out: people's tests count on them."""
+        for outcome in self.broken_seeds:
+            caught = outcome.counterexamples[0].caught
+            raise SeedRefused(f"{caught}, so the database of this test would lack rows", place=outcome.place)
+        return self._workspace.clone()
+
+    @cached_property
+    def _prover(self) -> Prover:
+        from harness.proving.prover import Prover
+
+        return self._stack.enter_context(Prover(self.checks, self.project, self._workspace, self.effort))
+
+    @cached_property
+    def _workspace(self) -> Workspace:
+        # A server that is not there is asked once, not once for every test.
+        if self._failure is not None:
+            raise self._failure
+        try:
+            return self._open()
+        except HarnessError as error:
+            self._failure = error
+            raise
+
+    def _open(self) -> Workspace:
+        from harness.scratch.workspaces import workspace
+        from harness.server.targets import open_server, resolve
+
+        project = self.project
+        target = resolve(project, self._options.target, os.environ)
+        with ExitStack() as stack:
+            server = stack.enter_context(open_server(project, target))
+            space = stack.enter_context(workspace(server, project, project.modules))
+            space.template()  # what is wrong with the migrations is found once, too
+            self._stack.enter_context(stack.pop_all())
+        return space
+
+    def close(self) -> None:
+        """Drops the scratch databases and lets go of the server."""
+        self._stack.close()
+
+
+_options = Options()
+_benches: dict[Path, Workbench] = {}
+
+
+def configure(options: Options) -> Options:
+    """What workbenches of this process are opened with from now on; returns what it was."""
+    global _options
+    before, _options = _options, options
+    return before
+
+
+def of(directory: Path | None = None) -> Workbench:
+    """The workbench of the project in ``directory`` or above; raises :class:`ProjectError` if there is none.
+
+    Without a directory it is the one that :func:`configure` named, then the working directory.
+    """
+    from harness.project.load import find_root
+
+    root = find_root(directory or _options.start or Path.cwd())
+    if root not in _benches:
+        _benches[root] = Workbench(root, _options)
+    return _benches[root]
+
+
+@atexit.register
+def close_all() -> None:
+    """Closes every workbench of this process."""
+    while _benches:
+        _, bench = _benches.popitem()
+        bench.close()

