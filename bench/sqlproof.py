@@ -24,12 +24,12 @@ from psycopg.conninfo import make_conninfo
 
 from bench import measure
 from harness.catalog import read
+from harness.generation.choices import Draw
+from harness.generation.draft import Draft
 from harness.oracle import Oracle
 from harness.probes import Accepted, Probe, Refusal, Reply, Scenario, Session
 from harness.project.model import TableName
 from harness.proving import draws
-from harness.rows.choices import Draw
-from harness.rows.draft import Draft
 from harness.server import binaries
 from harness.server.cluster import cluster
 from harness.server.connection import Connection, Server

@@ -100,5 +100,5 @@ def _assertion(scenario: Scenario, probe: Any) -> _Assertion | None:
     if not isinstance(probe.statement, Insert | Update) or probe.settings or probe.then:
         return None
     setup = tuple(statement.sql for statement in scenario.setup)
-    sqlstate = probe.wanted.sqlstates[0] if isinstance(probe.wanted, Refused) else None
+    sqlstate = probe.expected.sqlstates[0] if isinstance(probe.expected, Refused) else None
     return _Assertion(setup, probe.statement.sql, sqlstate)

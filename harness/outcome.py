@@ -35,21 +35,21 @@ class Status(enum.Enum):
 
 THERE = "what the check names is in the database"
 EVALUABLE = "an expression that the database can evaluate"
-"""What is wanted where ``caught`` says all."""
+"""What is expected where ``actual`` says all."""
 
 
 @dataclass(frozen=True)
 class Counterexample:
     """The smallest case in which a rule did not do what was declared.
 
-    ``wanted`` and ``caught`` are one line each. ``rows`` are the rows it took, as
+    ``expected`` and ``actual`` are one line each. ``rows`` are the rows it took, as
     ``(table, {column: SQL text or None})``, the row of the probe last. ``script`` is SQL for psql that
     shows the fault on a database with the schema applied, and leaves nothing behind. ``steps`` are those of two
     sessions, one line each, where it took two: then the script is to be followed by hand.
     """
 
-    wanted: str
-    caught: str
+    expected: str
+    actual: str
     rows: tuple[tuple[str, dict[str, str | None]], ...] = ()
     script: str | None = None
     steps: tuple[str, ...] = ()

@@ -127,8 +127,8 @@ class Workbench:
     def _whole(self) -> str:
         """A clone with all seeds. Raises :class:`SeedRefused` where some are left out: people's tests count on them."""
         for outcome in self.broken_seeds:
-            caught = outcome.counterexamples[0].caught
-            raise SeedRefused(f"{caught}, so the database of this test would lack rows", place=outcome.place)
+            actual = outcome.counterexamples[0].actual
+            raise SeedRefused(f"{actual}, so the database of this test would lack rows", place=outcome.place)
         return self._workspace.clone()
 
     @cached_property

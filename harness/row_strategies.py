@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from harness import pytest_session
 from harness.catalog.model import Catalog, Column, Missing, Table
 from harness.errors import ProjectError
+from harness.generation.draft import Draft
+from harness.generation.groups import Grouping
+from harness.generation.room import added
 from harness.probes.statement import Statement, identifier, qualified
 from harness.project.model import TableName
-from harness.rows.draft import Draft
-from harness.rows.groups import Grouping
-from harness.rows.room import added
 from harness.solver.lineage import joined
 from harness.solver.pools import Pools
 from harness.solver.rules import Unfillable

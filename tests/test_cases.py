@@ -139,7 +139,7 @@ def test_case(case: Case, server: Server, maintenance: Connection, tmp_path: Pat
     for name in list(scratch.made):
         scratch.drop(name)
     assert outcomes, f"the case has no check of the kind {case.kind}"
-    caught = [(found.wanted, found.caught) for found in counterexamples(outcomes)]
+    caught = [(found.expected, found.actual) for found in counterexamples(outcomes)]
     reasons = [outcome.reason for outcome in outcomes if outcome.reason]
     assert (caught, reasons) == (list(case.broken), [case.unreliable] if case.unreliable else [])
     statuses = {outcome.status.value for outcome in outcomes}

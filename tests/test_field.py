@@ -71,7 +71,7 @@ def make_roles(project: Path, server: Server) -> None:
 
 def said(outcome: Outcome) -> str:
     """All that a report says of an outcome."""
-    examples = (f"{each.wanted}\n{each.caught}\n{each.rows}" for each in outcome.counterexamples)
+    examples = (f"{each.expected}\n{each.actual}\n{each.rows}" for each in outcome.counterexamples)
     return "\n".join([outcome.reason or "", *examples])
 
 

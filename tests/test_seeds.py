@@ -148,7 +148,7 @@ def test_what_holds_is_proved_whatever_the_seed(
             outcomes += [(seed, prover.prove(check)) for check in declared if check.kind != "columns"]
         scratch.drop(scratch.made[-1])
     found = [
-        (seed, outcome.label, outcome.reason, [each.caught for each in outcome.counterexamples])
+        (seed, outcome.label, outcome.reason, [each.actual for each in outcome.counterexamples])
         for seed, outcome in outcomes
         if not outcome.status.green
     ]

@@ -10,8 +10,8 @@ from harness.bulk import series
 from harness.bulk.forms import Form, evaluated
 from harness.bulk.series import N
 from harness.catalog.model import Column
+from harness.generation.exclusions import Exclusion
 from harness.oracle import Tuple
-from harness.rows.exclusions import Exclusion
 from harness.solver.rules import supplied
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from harness.bulk.apart import keep_apart
 from harness.bulk.forms import varied
 from harness.bulk.series import N
 from harness.catalog.model import Column, Index
-from harness.rows.exclusions import Exclusion
+from harness.generation.exclusions import Exclusion
 from harness.solver.alike import columns_of
 from harness.solver.pool import Pool
 

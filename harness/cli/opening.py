@@ -52,7 +52,7 @@ def replay(check: str, target: str | None) -> int:
     """Show the saved failure of a check again, in a scratch database.
 
     CHECK is its name, as the run has said it. psql shows each statement of the script .harness/repro/CHECK.sql, and
-    what comes of it; at the end stands what was wanted, what was caught, and what comes of it now.
+    what comes of it; at the end stands what was expected, what was actual, and what comes of it now.
     """
     from harness import declarations
     from harness.kinds import KINDS

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 
 from harness.catalog.model import Column, Missing, Table
+from harness.generation.draft import Draft
+from harness.generation.groups import Grouping
+from harness.generation.kinship import Row
+from harness.generation.room import standing
 from harness.inference.attempt import Attempt, Obstacle, further, same_place, text
 from harness.probes import Accepted, Execute, Insert, Probe, Refusal, Scenario, Session, Statement, Then, Values
 from harness.probes.statement import qualified
 from harness.project.model import TableName
-from harness.rows.draft import Draft
-from harness.rows.groups import Grouping
-from harness.rows.kinship import Row
-from harness.rows.room import standing
 from harness.solver.pools import Pools
 from harness.solver.rules import Unfillable
 from harness.solver.supply import Supply

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.catalog.model import Constraint, Table
+from harness.generation.draft import Draft
 from harness.kinds.base import Subject
 from harness.probes import Values
-from harness.rows.draft import Draft
 
 DEPTH = 4
 """References followed upwards."""

@@ -6,10 +6,10 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 
+from harness.generation.exclusions import Exclusion, Group, groups
 from harness.kinds.base import Subject, Unreliable
 from harness.oracle import Answer
 from harness.probes import Values
-from harness.rows.exclusions import Exclusion, Group, groups
 from harness.solver.rules import supplied
 
 RESIDENTS = 16
@@ -69,10 +69,10 @@ def _vary(subject: Subject, exclusion: Exclusion, parts: Sequence[Group], found:
         answers = subject.oracle.pairs(table, columns, tuples, exclusion.elements, exclusion.where)
         return [all(answer is Answer.TRUE for answer in each) for each in answers]
 
-    wanted = conflicts([(one, other) for _, one, other in tried])
+    expected = conflicts([(one, other) for _, one, other in tried])
     first = conflicts([(resident.row, one) for resident, one, _ in tried])
     second = conflicts([(resident.row, other) for resident, _, other in tried])
-    for (resident, one, other), *verdict in zip(tried, wanted, first, second, strict=True):
+    for (resident, one, other), *verdict in zip(tried, expected, first, second, strict=True):
         if verdict == [True, False, False]:
             resident.elsewhere.append((one, other))
 

@@ -22,7 +22,7 @@ def timing(constraint: Constraint) -> str:
     return WORDS[constraint.deferrable + constraint.deferred]
 
 
-def timed(wanted: str | None, constraint: Constraint) -> Iterator[Fact]:
+def timed(expected: str | None, constraint: Constraint) -> Iterator[Fact]:
     """That it waits as declared."""
-    if wanted is not None:
-        yield Fact(f"deferrable: {wanted}", f"deferrable: {timing(constraint)}")
+    if expected is not None:
+        yield Fact(f"deferrable: {expected}", f"deferrable: {timing(constraint)}")

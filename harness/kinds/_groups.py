@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from harness.catalog.model import Table
+from harness.generation.draft import Draft
+from harness.generation.groups import Group, Grouping, Other, deleted, inserted, others_of, updated
 from harness.oracle import Answer
 from harness.probes import Accepted, Delete, Either, Execute, Family, Insert, Probe, Scenario, Statement, Update, Values
 from harness.project.model import TableName
 from harness.races import Races
-from harness.rows.draft import Draft
-from harness.rows.groups import Group, Grouping, Other, deleted, inserted, others_of, updated
 from harness.solver.pools import Pools
 
 SETTLED = Execute("set constraints all immediate")
@@ -46,7 +46,7 @@ class Groups:
         statement = self.statement(probe.statement)
         if isinstance(probe, Probe) and statement is not probe.statement:
             yield replace(probe, statement=statement)
-            if isinstance(probe.wanted, Either):
+            if isinstance(probe.expected, Either):
                 yield replace(probe, value=f"{probe.value or probe.aspect}, one row alone")
         else:
             yield probe
@@ -68,7 +68,7 @@ class Groups:
     def _accepted(self, probe: Probe) -> Insert | None:
         """The row that there would be after a probe of a group that is to be accepted."""
         one = probe.statement.instead_of if isinstance(probe.statement, Execute) else None
-        if not isinstance(probe.wanted, Accepted):
+        if not isinstance(probe.expected, Accepted):
             return None
         if isinstance(one, Update):
             group = self._group(one)

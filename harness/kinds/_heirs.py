@@ -7,12 +7,12 @@ from itertools import pairwise
 from typing import Any
 
 from harness.catalog.model import Table
+from harness.generation.draft import Draft
 from harness.kinds.base import Subject
 from harness.probes import Accepted, Either, Insert, Probe, Then, Values
 from harness.project.keys import boolean, key
 from harness.project.model import TableName
 from harness.races import Watch
-from harness.rows.draft import Draft
 
 
 def only() -> Any:

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from hypothesis import reject
 
+from harness.generation.draft import Draft
+from harness.generation.exclusions import Exclusion
 from harness.kinds._expressions import element
 from harness.kinds.base import Subject, Unreliable, column_list, show
 from harness.oracle import Answer
-from harness.probes import Accepted, Family, Insert, Probe, Refused, Update, Wanted
+from harness.probes import Accepted, Expected, Family, Insert, Probe, Refused, Update
 from harness.project import sql
-from harness.rows.draft import Draft
-from harness.rows.exclusions import Exclusion
 from harness.solver.rules import Unfillable, supplied
 
 Fixed = Mapping[str, str | None]
@@ -173,7 +173,7 @@ def pair(
     subject: Subject,
     draft: Draft,
     columns: tuple[str, ...],
-    wanted: Wanted,
+    expected: Expected,
     aspect: str,
     fixed: Fixed,
     present: tuple[str, ...] = (),
@@ -184,7 +184,7 @@ def pair(
     resident = _there(draft.insert(table, fixed, present), present)
     key = {column: resident[column] for column in columns}
     same = draft.row(table, {**fixed, **key}, present)
-    probe = Probe(Insert(table, same), wanted, aspect, f"a second {show(key)}", required=False)
+    probe = Probe(Insert(table, same), expected, aspect, f"a second {show(key)}", required=False)
     yield subject.varied(probe, (*fixed, *present, *columns))
 
 

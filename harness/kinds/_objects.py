@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.catalog.model import Missing
 from harness.catalog.roles import DEFAULTS, Granted
 from harness.kinds.base import Subject
-from harness.probes import Accepted, Execute, Probe, Refused, Wanted
+from harness.probes import Accepted, Execute, Expected, Probe, Refused
 from harness.probes.statement import identifier, literal
 from harness.project.keys import Reader
 from harness.project.nodes import Node, as_scalar, expected
@@ -49,16 +49,16 @@ class Object:
             raise Missing(self.kind if self.kind != DEFAULTS else "role", self.named(subject), ())
         return found
 
-    def probes(self, subject: Subject, role: str, wanted: frozenset[str]) -> Iterator[Probe]:
+    def probes(self, subject: Subject, role: str, expected: frozenset[str]) -> Iterator[Probe]:
         """A statement for each command that can be tried, as a role."""
         for command, text, accepted in self._statements(subject):
-            may = command in wanted or (command == "usage" and self.kind == "sequence" and "update" in wanted)
+            may = command in expected or (command == "usage" and self.kind == "sequence" and "update" in expected)
             what = f"{command} of {self.kind} {self.name or subject.module}"
-            outcome: Wanted = accepted if may else Refused(("42501",))
+            outcome: Expected = accepted if may else Refused(("42501",))
             aspect = f"{role} {'may' if may else 'may not'} {command}"
             yield Probe(Execute(text), outcome, aspect, f"{what} as {role}", {"role": role})
 
-    def _statements(self, subject: Subject) -> Iterator[tuple[str, str, Wanted]]:
+    def _statements(self, subject: Subject) -> Iterator[tuple[str, str, Expected]]:
         """Commands, a statement for each, and what comes of it where the privilege is there."""
         name = self.named(subject)
         if self.kind == "schema":

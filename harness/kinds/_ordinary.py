@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from harness.generation.draft import Draft
 from harness.kinds._updates import ordinary
 from harness.kinds.base import Subject
 from harness.probes import Execute, Insert, Permitted, Probe, Statement
 from harness.probes.statement import qualified
-from harness.rows.draft import Draft
 from harness.solver.rules import Unfillable
 from harness.values.types import Unsupported
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from hypothesis import strategies as st
 
 from harness.catalog.model import Table
+from harness.generation.draft import Draft
 from harness.kinds._roads import new_parent
 from harness.kinds.base import Begun, Pair, Subject, Unreliable
 from harness.oracle import Answer, Tuple
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update, Values, Variants
 from harness.project import sql
-from harness.rows.draft import Draft
 from harness.solver.rules import computable, implying, supplied
 
 Changes = dict[str, str | None]
@@ -67,10 +67,10 @@ def equivalence(
             _Road(subject, draft, row, foreign, present, valued, turn) for turn, row in enumerate((fresh, resident))
         ]
         families: list[Family] = []
-        for rows, wanted, aspect in ((good, Accepted(1), "accepted"), (bad, refused, "refused")):
+        for rows, expected, aspect in ((good, Accepted(1), "accepted"), (bad, refused, "refused")):
             changed = [[road.changes(row) for road in roads] for row in draft.some(rows, TRIED)]
             inserted, updated = ([each[turn] for each in changed] for turn in (0, 1))
-            families += _tried(subject, fresh, resident, (inserted, updated), wanted, aspect)
+            families += _tried(subject, fresh, resident, (inserted, updated), expected, aspect)
         return Scenario(tuple(draft.inserts), tuple(families))
 
     return subject.scenarios(build)
@@ -81,16 +81,16 @@ def _tried(
     fresh: Values,
     resident: Values,
     changes: tuple[Sequence[Changes], Sequence[Changes]],
-    wanted: Accepted | Refused,
+    expected: Accepted | Refused,
     aspect: str,
 ) -> Iterator[Family]:
     """Values put into a row that is inserted, and into the one that stands."""
     table = subject.table.name
     inserted, updated = changes
-    insert = Probe(Insert(table, fresh), wanted, f"{aspect} on insert")
+    insert = Probe(Insert(table, fresh), expected, f"{aspect} on insert")
     kept = {column for each in inserted for column in each}
     yield from _families(insert, inserted, subject.variants(Insert(table, fresh), kept))
-    update = Probe(Update(table, subject.key(resident), {}), wanted, f"{aspect} on update")
+    update = Probe(Update(table, subject.key(resident), {}), expected, f"{aspect} on update")
     yield from _families(update, [each for each in updated if subject.may_update(each)], Variants())
 
 
@@ -172,17 +172,17 @@ class _Road:
         table = self._subject.table
         for key in table.of_type("f"):
             assert key.references is not None
-            wanted = {to: row[name] for name, to in zip(key.columns, key.referenced_columns, strict=True)}
+            expected = {to: row[name] for name, to in zip(key.columns, key.referenced_columns, strict=True)}
             valued = [name for name in key.columns if name in self._values]
-            if not valued or None in wanted.values():
+            if not valued or None in expected.values():
                 continue
-            own = key.references == table.name and all(row.get(name) == value for name, value in wanted.items())
+            own = key.references == table.name and all(row.get(name) == value for name, value in expected.items())
             if key.references == table.name and own != all(row[name] == self._values[name][0] for name in valued):
                 return False
             there = (insert.values for insert in self._draft.inserts if insert.table == key.references)
-            stands = own or any(wanted.items() <= values.items() for values in there)
-            if not stands and self._draft.standing(key.references, wanted) is None:
-                self._draft.insert(key.references, wanted)
+            stands = own or any(expected.items() <= values.items() for values in there)
+            if not stands and self._draft.standing(key.references, expected) is None:
+                self._draft.insert(key.references, expected)
         return True
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.generation.exclusions import Exclusion
 from harness.kinds._expressions import element
 from harness.probes.statement import identifier, literal, qualified
 from harness.project.model import TableName
 from harness.races import Watch
-from harness.rows.exclusions import Exclusion
 
 ALL = "true"
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from harness.generation.draft import Draft
 from harness.kinds._updates import updatable
 from harness.kinds.base import Subject
 from harness.kinds.owners.askers import Asked, Asker, askers, drawn_for
 from harness.probes import Delete, Either, Execute, Probe, Statement, Update, Values
 from harness.probes.statement import qualified
-from harness.rows.draft import Draft
 
 
 def under_policies(check: Asked, subject: Subject, roles: Sequence[str]) -> list[Asker]:

@@ -84,7 +84,7 @@ class Look:
         found = f"when n = 0 then 'none' when n = m then n || ', not so: ' || {texts} else n || ': ' || {texts}"
         return (
             f"with harness_added as ({added}), harness_count as (select (select count(*) from harness_added) as n,"
-            f" {self._wanted()} as m, {self._right()} as harness_right)"
+            f" {self._expected()} as m, {self._right()} as harness_right)"
             f" select case {self._idle(idle)}when n = m and harness_right then {literal(words)} {found} end"
             " from harness_count"
         )
@@ -94,7 +94,7 @@ class Look:
             return ""
         return f"when m {'=' if self.occasion.leaves else '>'} 0 then {literal(idle)} "
 
-    def _wanted(self) -> str:
+    def _expected(self) -> str:
         """How many records there should be."""
         if self.occasion.certain:
             return str(len(self.written) if self.occasion.leaves else 0)

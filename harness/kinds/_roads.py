@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from harness.catalog.model import Table
+from harness.generation.draft import Draft
 from harness.kinds._changes import differs
 from harness.kinds.base import Subject
 from harness.probes import Execute, Insert, Statement, Values
 from harness.probes.statement import condition, identifier, literal
-from harness.rows.draft import Draft
 from harness.solver.pool import Pool
 from harness.values.candidates import sample
 
@@ -70,8 +70,8 @@ def present(table: Table, pools: Iterable[Pool]) -> tuple[str, ...]:
     places = {column: pool for pool in pools for column in pool.columns}
     for column in sorted(table.foreign_columns):
         pool = places.get(column)
-        wanted = [place for place, name in enumerate(pool.columns) if name in (*found, column)] if pool else []
-        if pool is None or any(all(row[place] is not None for place in wanted) for row in pool.rows):
+        expected = [place for place, name in enumerate(pool.columns) if name in (*found, column)] if pool else []
+        if pool is None or any(all(row[place] is not None for place in expected) for row in pool.rows):
             found.append(column)
     return tuple(found)
 

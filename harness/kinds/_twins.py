@@ -11,10 +11,10 @@ from hypothesis import reject
 from hypothesis.errors import UnsatisfiedAssumption
 
 from harness.catalog.model import Constraint, Table
+from harness.generation.draft import Draft
+from harness.generation.exclusions import Exclusion
 from harness.kinds.base import Subject
 from harness.probes import Values
-from harness.rows.draft import Draft
-from harness.rows.exclusions import Exclusion
 from harness.solver.rules import Unfillable, supplied, tied
 
 Columns = tuple[str, ...]

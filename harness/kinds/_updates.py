@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.catalog.model import Column
+from harness.generation.draft import Draft
 from harness.kinds._changes import differs
 from harness.kinds._roads import Changes, change, emptied, move
 from harness.kinds.base import Subject
 from harness.probes import Values
 from harness.project import sql
-from harness.rows.draft import Draft
 from harness.values.candidates import sample
 
 OPTIONS = 6

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.catalog.model import Constraint
+from harness.generation.draft import Draft
 from harness.kinds._changes import differs
 from harness.kinds._records import Look, Occasion, Pair, Records
 from harness.kinds._roads import Changes, upsert
@@ -17,7 +18,6 @@ from harness.kinds.base import Subject, shorten
 from harness.probes import Accepted, Delete, Execute, Probe, Statement, Then, Update, Values
 from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project import sql
-from harness.rows.draft import Draft
 from harness.solver.rules import Unfillable
 from harness.values.candidates import sample
 
@@ -152,7 +152,7 @@ class Writes:
     def probes(
         self, command: str, statement: Statement, value: str, written: Sequence[Pair], aspect: str | None = None
     ) -> Iterator[Probe]:
-        """A statement that writes these rows, and the records wanted of it: one for each, or none.
+        """A statement that writes these rows, and the records expected of it: one for each, or none.
 
         Where that hangs on the row as it is stored, both are tried, and the server says which of them it is about.
         """
@@ -188,11 +188,11 @@ class Writes:
         aspect: str | None,
         silent: bool,
     ) -> Probe:
-        wanted = 0 if silent else len(written)
+        expected = 0 if silent else len(written)
         look = Look(self.subject, self.records, command, written, Occasion((), None, not silent))
         # Another rule may refuse the command: what is audited is what was done.
-        required = (aspect is None and wanted > 0) or aspect == UNCHANGED
-        then = Then(look.after(_words(wanted), ""), _words(wanted), f"records in {self.records.table}")
+        required = (aspect is None and expected > 0) or aspect == UNCHANGED
+        then = Then(look.after(_words(expected), ""), _words(expected), f"records in {self.records.table}")
         return self._probe(statement, written, aspect or command, value, look, then, required)
 
     def _probe(

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.parts import Part
+from harness.generation.draft import Draft
 from harness.kinds._records import VARIABLES, Records
 from harness.kinds._roads import present
 from harness.kinds._writes import Writes
@@ -29,7 +30,6 @@ from harness.probes import Insert, Probe, Scenario
 from harness.project import keys
 from harness.project.keys import FrozenDict, choice, key, names, predicate_of, several
 from harness.project.model import TableName
-from harness.rows.draft import Draft
 
 COMMANDS = ("insert", "update", "delete")
 

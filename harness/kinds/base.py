@@ -12,6 +12,9 @@ from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Table
 from harness.catalog.parts import Part
 from harness.catalog.roles import Roles
+from harness.generation.draft import Draft
+from harness.generation.room import standing
+from harness.generation.variety import stock
 from harness.kinds._groups import Groups, grouped
 from harness.kinds._statements import become
 from harness.oracle import Oracle
@@ -20,9 +23,6 @@ from harness.probes.family import shorten as shorten
 from harness.probes.family import show as show
 from harness.project.model import Project, TableName
 from harness.races import Races
-from harness.rows.draft import Draft
-from harness.rows.room import standing
-from harness.rows.variety import stock
 from harness.solver.pools import Pools
 from harness.solver.rules import Rule
 from harness.solver.supply import NOTHING, Supply
@@ -51,19 +51,19 @@ class Databases(Protocol):
 
 @dataclass(frozen=True)
 class Fact:
-    """Something read from the server: it holds if what was caught is what was wanted, or one of ``any_of``.
+    """Something read from the server: it holds if what was actual is what was expected, or one of ``any_of``.
 
     ``tried`` is one that is no reading of the catalog: something was done on the server that could have failed.
     """
 
-    wanted: str
-    caught: str
+    expected: str
+    actual: str
     any_of: tuple[str, ...] = ()
     tried: bool = False
 
     @property
     def holds(self) -> bool:
-        return self.caught in (self.any_of or (self.wanted,))
+        return self.actual in (self.any_of or (self.expected,))
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class Subject:
         return Begun(self.table.name, drawn(), whole)
 
     def variants(self, row: Insert, kept: Iterable[str]) -> Variants:
-        """As many rows as are wanted of each that is drawn: itself, and others with the same ``kept`` columns."""
+        """As many rows as are expected of each that is drawn: itself, and others with the same ``kept`` columns."""
         if self.variety == 1:
             return Variants()
         known = stock(self.pools, self.catalog.table(row.table), kept)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Constraint, Table
 from harness.catalog.parts import Part
+from harness.generation.draft import Draft
 from harness.kinds import _heirs as heirs
 from harness.kinds._changes import Row as Changes
 from harness.kinds._predicate import breaking, equivalence, speaking
@@ -20,7 +21,6 @@ from harness.probes.statement import qualified
 from harness.project import sql
 from harness.project.keys import ColumnForm, boolean, key, name, predicate
 from harness.project.model import TableName
-from harness.rows.draft import Draft
 from harness.solver.rules import Rule
 
 TRIED = 4
@@ -118,14 +118,14 @@ class Check(Kind):
         return Scenario(tuple(draft.inserts), tuple(probes))
 
 
-def validated(constraint: Constraint, wanted: bool = True) -> Fact:
-    """A constraint holds for rows that stood before it, too; or is NOT VALID, if that is ``wanted``."""
+def validated(constraint: Constraint, expected: bool = True) -> Fact:
+    """A constraint holds for rows that stood before it, too; or is NOT VALID, if that is ``expected``."""
     state = "validated" if constraint.validated else "NOT VALID" if constraint.enforced else "NOT ENFORCED"
-    return Fact(f"{constraint.name} {'validated' if wanted else 'NOT VALID'}", f"{constraint.name} {state}")
+    return Fact(f"{constraint.name} {'validated' if expected else 'NOT VALID'}", f"{constraint.name} {state}")
 
 
-def enforced(subject: Subject, constraint: str, wanted: bool = True) -> Iterator[Fact]:
-    """A CHECK of that name is there and validated, or NOT VALID if it is not ``wanted`` so."""
+def enforced(subject: Subject, constraint: str, expected: bool = True) -> Iterator[Fact]:
+    """A CHECK of that name is there and validated, or NOT VALID if it is not ``expected`` so."""
     domains = [column for column in subject.table.columns if column.is_domain]
     if not domains or any(found.name == constraint for found in subject.table.constraints):
-        yield validated(subject.table.constraint(constraint), wanted)
+        yield validated(subject.table.constraint(constraint), expected)

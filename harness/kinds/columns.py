@@ -53,9 +53,9 @@ class Columns(Kind):
         known = {column.name: column for column in table.columns}
         for contract in self.columns:
             if contract.name in known:
-                yield Fact(self._wanted(subject, contract), self._caught(contract, known[contract.name]))
+                yield Fact(self._expected(subject, contract), self._actual(contract, known[contract.name]))
 
-    def _wanted(self, subject: Subject, contract: DeclaredColumn) -> str:
+    def _expected(self, subject: Subject, contract: DeclaredColumn) -> str:
         words = [contract.name, subject.canonical.type(contract.type) if contract.type else "any type"]
         if contract.not_null or contract.name in subject.primary_key:
             words.append("not null")
@@ -69,7 +69,7 @@ class Columns(Kind):
         return " ".join(words)
 
     @staticmethod
-    def _caught(contract: DeclaredColumn, column: Column) -> str:
+    def _actual(contract: DeclaredColumn, column: Column) -> str:
         words = [column.name, column.type if contract.type else "any type"]
         if column.not_null:
             words.append("not null")

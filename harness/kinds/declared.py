@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 
 from harness.catalog.parts import enforced
+from harness.generation.draft import Draft
 from harness.kinds._keys import room_for_rows
 from harness.kinds._twins import Columns, Region, possible, twin
 from harness.kinds.base import Fact, Kind, Subject
@@ -17,7 +18,6 @@ from harness.probes import Accepted, Insert, Probe, Scenario
 from harness.project import keys
 from harness.project.keys import FrozenDict, key, mapping
 from harness.project.settings import UNDECLARED, UNDECLARED_DOC
-from harness.rows.draft import Draft
 
 NAMED = 3
 """Rows that a note names."""

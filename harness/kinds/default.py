@@ -9,12 +9,12 @@ from typing import ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.parts import Part
+from harness.generation.draft import Draft
 from harness.kinds.base import Fact, Kind, Subject
 from harness.probes import Accepted, Insert, Probe, Scenario, Then
 from harness.probes.statement import condition, identifier, qualified
 from harness.project.keys import ColumnForm, expression, key, name
 from harness.project.model import TableName
-from harness.rows.draft import Draft
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Default(Kind):
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         column = subject.table.column(self.default)
-        wanted = subject.canonical.default(subject.table, self.default, self.value)
-        yield Fact(f"default {wanted}", f"default {column.default}" if column.default else "no default")
+        expected = subject.canonical.default(subject.table, self.default, self.value)
+        yield Fact(f"default {expected}", f"default {column.default}" if column.default else "no default")
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
         table, column = subject.table, subject.table.column(self.default)

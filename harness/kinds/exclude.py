@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Table
 from harness.catalog.parts import Part
+from harness.generation.draft import Draft
+from harness.generation.exclusions import Exclusion
 from harness.kinds import _heirs as heirs
 from harness.kinds._conflicts import Resident, residents
 from harness.kinds._deferrable import deferrable, timed
 from harness.kinds._races import no_conflicts
 from harness.kinds._refused_by import failing
 from harness.kinds.base import Fact, Kind, Subject, show
-from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update, Values, Wanted
+from harness.probes import Accepted, Expected, Insert, Probe, Refused, Scenario, Update, Values
 from harness.project import sql
 from harness.project.keys import FrozenDict, concurrently, expression, key, mapping, name, operator, predicate
 from harness.project.model import TableName
 from harness.races import Race, Races, Watch
-from harness.rows.draft import Draft
-from harness.rows.exclusions import Exclusion
 from harness.solver.rules import Rule
 
 TRIED = 10
@@ -81,9 +81,9 @@ class Exclude(Kind):
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         words = {"c": "a check", "f": "a foreign key", "p": "a primary key", "u": "a unique key", "x": "an exclusion"}
-        caught = subject.table.constraint(self.constraint)
-        yield Fact(f"{self.constraint} is an exclusion", f"{self.constraint} is {words[caught.type]}")
-        yield from timed(self.deferrable, caught)
+        actual = subject.table.constraint(self.constraint)
+        yield Fact(f"{self.constraint} is an exclusion", f"{self.constraint} is {words[actual.type]}")
+        yield from timed(self.deferrable, actual)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         table = subject.table
@@ -96,12 +96,12 @@ class Exclude(Kind):
             probes: list[Probe] = []
             # From here an update comes: a row that is not in the way of the one that stands.
             apart = next(iter(rows.of(base.free[:1])), None)
-            sorts: list[tuple[str, Wanted, Sequence[Values]]] = [("conflict", refused, base.conflicting)]
+            sorts: list[tuple[str, Expected, Sequence[Values]]] = [("conflict", refused, base.conflicting)]
             sorts += [(f"apart by {each}", Accepted(1), others) for each, others in base.apart.items()]
             sorts.append(("outside of where", Accepted(1), base.outside))
-            for aspect, wanted, others in sorts:
+            for aspect, expected, others in sorts:
                 for row in rows.of(draft.some(others, TRIED)):
-                    probes += rows.tried(row, apart, wanted, aspect, self._shown(table))
+                    probes += rows.tried(row, apart, expected, aspect, self._shown(table))
             for pair in draft.some(base.elsewhere, TRIED):
                 probes.append(rows.elsewhere(pair, refused, self._shown(table)))
             if not self.only and heirs.heirs(subject):
@@ -176,7 +176,7 @@ class _Rows:
         present = tuple(column for column in values if column in self._foreign and values[column] is not None)
         return {**{column: values[column] for column in values if column not in present}, **alike}, present
 
-    def elsewhere(self, pair: tuple[Values, Values], wanted: Wanted, shown: Sequence[str]) -> Probe:
+    def elsewhere(self, pair: tuple[Values, Values], expected: Expected, shown: Sequence[str]) -> Probe:
         """Two rows, out of the way of the one that stands."""
         table = self._subject.table
         other, row = self.of(pair)
@@ -184,21 +184,21 @@ class _Rows:
         # What was drawn for one serves for the other as well: only its key has to be another.
         other = self._draft.row(table.name, {column: other[column] for column in about})
         before = Insert(table.name, other).sql
-        return Probe(Insert(table.name, row), wanted, "conflict on insert", _beside(row, other, shown), before=before)
+        return Probe(Insert(table.name, row), expected, "conflict on insert", _beside(row, other, shown), before=before)
 
     def tried(
-        self, row: Values, apart: Values | None, wanted: Wanted, aspect: str, shown: Sequence[str]
+        self, row: Values, apart: Values | None, expected: Expected, aspect: str, shown: Sequence[str]
     ) -> Iterator[Probe]:
         """The row inserted, and another one updated to it."""
         table = self._subject.table
         value = _beside(row, self._resident, shown)
-        yield Probe(Insert(table.name, row), wanted, f"{aspect} on insert", value)
+        yield Probe(Insert(table.name, row), expected, f"{aspect} on insert", value)
         if apart is None:
             return
         change = self._change(row, apart)
         if change and self._subject.may_update(change):
             update = Update(table.name, self._subject.key(apart), change)
-            yield Probe(update, wanted, f"{aspect} on update", value, before=Insert(table.name, apart).sql)
+            yield Probe(update, expected, f"{aspect} on update", value, before=Insert(table.name, apart).sql)
 
     def _change(self, row: Values, apart: Values) -> dict[str, str | None]:
         about = {*self._base, *self._foreign}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Constraint, Table
 from harness.catalog.parts import Part
+from harness.generation.draft import Draft
 from harness.kinds._deferrable import deferrable, timed
 from harness.kinds._refused_by import RefusedBy
 from harness.kinds.base import Fact, Kind, Subject, column_list, default_name, show
@@ -24,7 +25,6 @@ from harness.project.keys import Reader, boolean, concurrently, key, name, names
 from harness.project.model import TableName
 from harness.project.nodes import Node, expected
 from harness.races import Races
-from harness.rows.draft import Draft
 
 _ACTION = re.compile(r"(no action|restrict|cascade|set null|set default)(?:\s*\(([^()]+)\))?", re.IGNORECASE)
 
@@ -118,8 +118,8 @@ class ForeignKey(Kind):
         found = subject.table.constraint(self._constraint(subject.table.name))
         parent, columns = self.references
         columns = columns or subject.catalog.table(parent).primary_key
-        caught = f"{column_list(found.columns)} references {found.references} {column_list(found.referenced_columns)}"
-        yield Fact(f"{column_list(self.foreign_key)} references {parent} {column_list(columns)}", caught)
+        actual = f"{column_list(found.columns)} references {found.references} {column_list(found.referenced_columns)}"
+        yield Fact(f"{column_list(self.foreign_key)} references {parent} {column_list(columns)}", actual)
         limited = f" {column_list(found.on_delete_columns)}" if found.on_delete_columns else ""
         yield Fact(f"on delete {self.on_delete}", f"on delete {found.on_delete}{limited}")
         yield Fact(f"on update {self.on_update}", f"on update {found.on_update}")

@@ -9,13 +9,13 @@ from typing import ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.parts import Part
+from harness.generation.draft import Draft
 from harness.kinds.base import Fact, Kind, Subject, show
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Then, Update, Values
 from harness.probes.statement import condition, identifier, qualified
 from harness.project import sql
 from harness.project.keys import ColumnForm, expression, key, name
 from harness.project.model import TableName
-from harness.rows.draft import Draft
 
 WRITTEN = Refused(("428C9",))
 """A value for a column that is always computed: PostgreSQL names no constraint for it."""
@@ -51,9 +51,9 @@ class Generated(Kind):
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         column = subject.table.column(self.generated)
-        wanted = subject.canonical.generated(subject.table, self.generated, self.value)
-        caught = "generated as" if column.generated else "default"
-        yield Fact(f"generated as {wanted}", f"{caught} {column.default}" if column.default else "not generated")
+        expected = subject.canonical.generated(subject.table, self.generated, self.value)
+        actual = "generated as" if column.generated else "default"
+        yield Fact(f"generated as {expected}", f"{actual} {column.default}" if column.default else "not generated")
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         table = subject.table

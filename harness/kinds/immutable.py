@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Missing, Table
 from harness.catalog.roles import SILENCING
+from harness.generation.draft import Draft
 from harness.kinds._above import Ancestor, ancestors
 from harness.kinds._changes import differs
 from harness.kinds._refused_by import REFUSED_BY, RefusedBy, unnoticed
@@ -45,7 +46,6 @@ from harness.probes.verdict import LACKING
 from harness.project import keys
 from harness.project.keys import FrozenDict, boolean, choice, key, names, predicate, section, several
 from harness.project.model import TableName
-from harness.rows.draft import Draft
 from harness.solver.rules import Rule
 
 Row = dict[str, str | None]
@@ -377,9 +377,9 @@ class Immutable(Kind):
             gone = found.format(0, "gone", "still there", condition(subject.key(row)))
             return Then(gone, "gone", "the row is")
         nulls = (f"{identifier(column)} is null" for column in passage.sets_null)
-        wanted = f"as it was without {', '.join(passage.sets_null)}"
+        expected = f"as it was without {', '.join(passage.sets_null)}"
         still = " and ".join([as_it_was(subject, row, passage.sets_null), *nulls])
-        return Then(found.format(1, wanted, "another or gone", still), wanted, "the row is")
+        return Then(found.format(1, expected, "another or gone", still), expected, "the row is")
 
 
 @dataclass(frozen=True)

@@ -74,9 +74,9 @@ class Index(Kind):
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         found = subject.table.index(self.index)
-        wanted = subject.canonical.index(subject.table, self.method, self.on, self.where)
+        expected = subject.canonical.index(subject.table, self.method, self.on, self.where)
         yield Fact(
-            self._spelled(self.unique, self.method, wanted.keys, wanted.kinds, self.include, wanted.predicate),
+            self._spelled(self.unique, self.method, expected.keys, expected.kinds, self.include, expected.predicate),
             self._spelled(found.unique, found.method, found.keys, found.kinds, found.include, found.predicate),
         )
         yield Fact("valid", "valid" if found.valid else "not valid")

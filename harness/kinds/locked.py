@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.model import Catalog, Constraint, Missing, Table
+from harness.generation.draft import Draft
 from harness.kinds._changes import telling
 from harness.kinds._refused_by import REFUSED_BY, RefusedBy
 from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list
@@ -23,7 +24,6 @@ from harness.project.keys import FrozenDict, Reader, choice, concurrently, key, 
 from harness.project.model import TableName
 from harness.project.nodes import Node, expected
 from harness.races import Races
-from harness.rows.draft import Draft
 from harness.solver.rules import Rule, supplied
 
 ROWS = ("insert", "delete", "move", "truncate")

@@ -9,6 +9,7 @@ from typing import ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.parts import Part
+from harness.generation.draft import Draft
 from harness.kinds import _heirs as heirs
 from harness.kinds._deferrable import deferrable, timed
 from harness.kinds._keys import drawn_for, duplicates, refuses_null_itself, room_for_rows
@@ -18,7 +19,6 @@ from harness.probes import Probe, Refused, Scenario, Update
 from harness.probes.statement import Insert
 from harness.project.keys import key, name, names
 from harness.project.model import TableName
-from harness.rows.draft import Draft
 
 ROOM = 5
 """Rows that are tried where there is room: two that stand and another for the key, two more for NULL."""
@@ -68,9 +68,9 @@ class PrimaryKey(Kind):
         for column in self.primary_key:
             subject.table.column(column)  # a slip in its name says more than that the key has others
         constraint = subject.table.constraint(self._constraint(subject.table.name))
-        wanted = f"primary key {column_list(self.primary_key)}"
+        expected = f"primary key {column_list(self.primary_key)}"
         kind = {"p": "primary key", "u": "unique key"}.get(constraint.type, "constraint")
-        yield Fact(wanted, f"{kind} {column_list(constraint.columns)}")
+        yield Fact(expected, f"{kind} {column_list(constraint.columns)}")
         yield from timed(self.deferrable, constraint)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:

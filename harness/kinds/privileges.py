@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from harness.catalog.model import Column, Table
 from harness.catalog.parts import Part
 from harness.catalog.roles import DEFAULTS
+from harness.generation.draft import Draft
 from harness.kinds import _ordinary as ordinary
 from harness.kinds._objects import COMMANDS as COMMANDS_ON
 from harness.kinds._objects import FORMS, OBJECT, Object
@@ -22,7 +23,6 @@ from harness.probes import Accepted, Execute, Probe, Refused, Scenario
 from harness.probes.statement import identifier, qualified
 from harness.project.keys import FrozenDict, key, listed, mapping, names, one_of, text
 from harness.project.model import TableName
-from harness.rows.draft import Draft
 
 COMMANDS = ("select", "insert", "update", "delete", "truncate", "references", "trigger")
 _OF_COLUMNS = re.compile(r"(select|insert|update|references)\s*\((.*)\)", re.IGNORECASE)
@@ -102,9 +102,9 @@ class Privileges(Kind):
             if role != "public" and not subject.roles.exists(role):
                 yield Fact(f"role {role} exists", f"no role {role}")
                 continue
-            wanted = self._wanted(role)
-            yield Fact(f"{role}: {_listed(wanted)}", f"{role}: {_listed(self._caught(subject, role))}")
-            if wanted and role != "public":
+            expected = self._expected(role)
+            yield Fact(f"{role}: {_listed(expected)}", f"{role}: {_listed(self._actual(subject, role))}")
+            if expected and role != "public":
                 uses = subject.roles.on_schema(role, table.name.schema)
                 schema = f"usage of schema {table.name.schema}"
                 yield Fact(f"{role}: {schema}", f"{role}: {'' if uses else 'no '}{schema}")
@@ -116,15 +116,15 @@ class Privileges(Kind):
             if role != "public" and not subject.roles.exists(role):
                 yield Fact(f"role {role} exists", f"no role {role}")
                 continue
-            caught = {what for holder, what in granted.grants if holder == role}
+            actual = {what for holder, what in granted.grants if holder == role}
             if role != "public" and on.kind != DEFAULTS:
                 commands = COMMANDS_ON[on.kind]
-                caught = {each for each in commands if subject.roles.on(on.kind, role, on.named(subject), each)}
+                actual = {each for each in commands if subject.roles.on(on.kind, role, on.named(subject), each)}
             elif on.kind == "view":
-                caught &= {*COMMANDS_ON["view"]}
-            yield Fact(f"{role}: {_listed(self._wanted_on(on, role))}", f"{role}: {_listed(frozenset(caught))}")
+                actual &= {*COMMANDS_ON["view"]}
+            yield Fact(f"{role}: {_listed(self._expected_on(on, role))}", f"{role}: {_listed(frozenset(actual))}")
 
-    def _wanted_on(self, on: Object, role: str) -> frozenset[str]:
+    def _expected_on(self, on: Object, role: str) -> frozenset[str]:
         declared = self.privileges.get(role, ())
         if declared in ("all", ("all",)) and on.kind != DEFAULTS:
             return frozenset(COMMANDS_ON[on.kind])
@@ -137,16 +137,16 @@ class Privileges(Kind):
     def _scenario_on(self, subject: Subject, on: Object, roles: list[str]) -> st.SearchStrategy[Scenario] | None:
         owner = on.granted(subject).owner
         tried = [role for role in roles if role != owner and subject.roles.exists(role)]
-        probes = tuple(probe for role in tried for probe in on.probes(subject, role, self._wanted_on(on, role)))
+        probes = tuple(probe for role in tried for probe in on.probes(subject, role, self._expected_on(on, role)))
         return st.just(Scenario((), probes)) if probes else None
 
-    def _wanted(self, role: str) -> frozenset[str]:
+    def _expected(self, role: str) -> frozenset[str]:
         declared = self.privileges.get(role, ())
         if declared in ("all", ("all",)):
             return frozenset(COMMANDS)
         return frozenset(_tidy(command) for command in declared)
 
-    def _caught(self, subject: Subject, role: str) -> frozenset[str]:
+    def _actual(self, subject: Subject, role: str) -> frozenset[str]:
         table = subject.table
         columns: dict[str, list[str]] = {}
         for grant in table.grants:
@@ -183,22 +183,22 @@ class Privileges(Kind):
 
     def _inserting(self, subject: Subject, role: str) -> tuple[str, ...]:
         """The columns that a role may insert."""
-        wanted = self._wanted(role)
-        if "insert" in wanted:
+        expected = self._expected(role)
+        if "insert" in expected:
             return tuple(column.name for column in subject.table.columns)
-        return next((_columns(entry) for entry in wanted if entry.startswith("insert (")), ())
+        return next((_columns(entry) for entry in expected if entry.startswith("insert (")), ())
 
     def _probes(self, subject: Subject, role: str) -> Iterator[Probe]:
-        table, wanted = subject.table, self._wanted(role)
+        table, expected = subject.table, self._expected(role)
         for command, statement in _statements(table).items():
-            if not any(entry.startswith(f"{command} (") for entry in wanted):
+            if not any(entry.startswith(f"{command} (") for entry in expected):
                 referenced = command == "truncate" and subject.catalog.referencing(table.name)
-                yield _probe(role, command, statement, command in wanted, INDISPENSABLE if referenced else ())
+                yield _probe(role, command, statement, command in expected, INDISPENSABLE if referenced else ())
         for column in table.columns:
             for command, statement in _statements_of(table, column).items():
-                named = [entry for entry in wanted if entry.startswith(f"{command} (")]
+                named = [entry for entry in expected if entry.startswith(f"{command} (")]
                 if named:
-                    may = command in wanted or column.name in _columns(named[0])
+                    may = command in expected or column.name in _columns(named[0])
                     yield _probe(role, f"{command} of {column.name}", statement, may)
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.model import Table
+from harness.generation.draft import Draft
 from harness.kinds._roads import present
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
 from harness.kinds.owners.askers import (
@@ -32,7 +33,6 @@ from harness.project import keys, sql
 from harness.project.keys import FrozenDict, choice, concurrently, key, query_of, several, text
 from harness.project.model import TableName
 from harness.races import NOTHING, Race, Races, Watch
-from harness.rows.draft import Draft
 from harness.solver.rules import Rule
 
 SHOWN = 3

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from harness.catalog.model import Constraint, Missing
+from harness.generation.draft import Draft
 from harness.kinds.base import Fact, Kind, Subject
 from harness.kinds.foreign_key import action
 from harness.kinds.references.actions import actions
@@ -15,7 +16,6 @@ from harness.kinds.references.reference import Reference
 from harness.probes import Scenario
 from harness.project.keys import key, name, table
 from harness.project.model import TableName
-from harness.rows.draft import Draft
 
 
 @dataclass(frozen=True)

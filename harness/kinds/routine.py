@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
+from harness.generation.draft import Draft
 from harness.kinds._refused_by import REFUSED_BY, RefusedBy
 from harness.kinds.base import Fact, Kind, Subject
 from harness.kinds.owners.owned import claimed, claims
@@ -32,7 +33,6 @@ from harness.project.keys import (
     tree,
 )
 from harness.races import Races
-from harness.rows.draft import Draft
 
 COMMITS = "commits"
 
@@ -187,7 +187,7 @@ class Routine(Kind):
         return settings
 
     def _refused(self, subject: Subject) -> Refused | None:
-        """The refusal wanted of the last call."""
+        """The refusal expected of the last call."""
         if self.refused_by is None:
             return None
         triggers = (trigger for table in subject.catalog.tables.values() for trigger in table.triggers)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.parts import Part
+from harness.generation.draft import Draft
 from harness.kinds.base import Fact, Kind, Subject
 from harness.kinds.owners.asking import NARROWED, Asking, May, says
 from harness.kinds.owners.owned import Owners, claimed, claims
@@ -19,7 +20,6 @@ from harness.probes import Execute, Probe, Scenario, Statement
 from harness.project import keys, sql
 from harness.project.keys import FrozenDict, boolean, key, mapping, name, names, predicate, several, text, tree
 from harness.project.model import TableName
-from harness.rows.draft import Draft
 
 OWNERS = 3
 """Values drawn for each variable: rows of that many owners stand side by side."""
@@ -105,15 +105,15 @@ class RowSecurity(Kind):
     def facts(self, subject: Subject) -> Iterator[Fact]:
         table = subject.table
         forced = {True: "forced", False: "not forced"}
-        caught = f"row security {'enabled' if table.row_security else 'disabled'}, {forced[table.force_row_security]}"
-        yield Fact(f"row security enabled, {forced[self.forced]}", caught)
+        actual = f"row security {'enabled' if table.row_security else 'disabled'}, {forced[table.force_row_security]}"
+        yield Fact(f"row security enabled, {forced[self.forced]}", actual)
         role = table.owner if self.as_ == "$owner" else self.as_
         if not subject.roles.exists(role):
             yield Fact(f"role {role} exists", f"no role {role}")
-        for wanted in self.policy:
-            found = table.policy(wanted)
+        for expected in self.policy:
+            found = table.policy(expected)
             roles = role if {role, "public"} & {*found.roles} else ", ".join(found.roles)
-            yield Fact(f"policy {wanted} for {role}", f"policy {wanted} for {roles}")
+            yield Fact(f"policy {expected} for {role}", f"policy {expected} for {roles}")
         if subject.roles.exists(role):
             yield from widened(subject, role, self._held_back)
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 
 from harness.errors import ProjectError
+from harness.generation.draft import Draft
 from harness.kinds.base import Kind, Subject
 from harness.probes import Accepted, Probe, Scenario
 from harness.project import sql
@@ -28,7 +29,6 @@ from harness.project.keys import (
 )
 from harness.project.model import TableName
 from harness.project.nodes import Node, Sequence, as_mapping, as_scalar, expected
-from harness.rows.draft import Draft
 from harness.solver.supply import Lead, Supply
 
 

@@ -10,6 +10,7 @@ from hypothesis import reject
 from hypothesis import strategies as st
 
 from harness.catalog.parts import Part
+from harness.generation.draft import Draft
 from harness.kinds._refused_by import unnoticed
 from harness.kinds._updates import updatable, updates, why_none
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
@@ -17,7 +18,6 @@ from harness.probes import Accepted, Insert, Probe, Scenario, Statement, Then, U
 from harness.probes.statement import condition, identifier, qualified
 from harness.project.keys import ColumnForm, boolean, choice, key, name
 from harness.project.model import TableName
-from harness.rows.draft import Draft
 
 PAST, FORGED, FUTURE = "2001-01-01 00:00:00+00", "2002-02-02 00:00:00+00", "2999-01-01 00:00:00+00"
 
@@ -120,8 +120,8 @@ class TouchedOnUpdate(Kind):
         read = {f"of {name}()": test for name, test in _CLOCKS.items()} if self.by else {"now": _RECENT}
         cases = " ".join(f"when {test.format(column)} then '{what}'" for what, test in read.items())
         found = f"select case {cases} else {column}::text end from {qualified(subject.table.name)}"
-        wanted = f"of {self.by}()" if self.by else "now"
-        return Then(f"{found} where {condition(key)}", wanted, f"{self.touched_on_update} is")
+        expected = f"of {self.by}()" if self.by else "now"
+        return Then(f"{found} where {condition(key)}", expected, f"{self.touched_on_update} is")
 
 
 def _of(key: Values, change: Values) -> dict[str, str | None]:

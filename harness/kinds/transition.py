@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.roles import SILENCING
+from harness.generation.draft import Draft
 from harness.kinds._refused_by import REFUSED_BY, RefusedBy, unnoticed
 from harness.kinds._roads import move, upsert
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
@@ -31,7 +32,6 @@ from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project.keys import FrozenDict, concurrently, key, listed, mapping, name, several, text
 from harness.project.model import TableName
 from harness.races import Race, Races, Watch
-from harness.rows.draft import Draft
 from harness.solver.rules import Rule
 
 RACED = 6
@@ -94,7 +94,7 @@ class Transition(Kind):
     def bars(self, probe: Probe) -> bool:
         # A state that no rule lets pass is no listed move either.
         moves = isinstance(probe.statement, Update) and self.transition in probe.statement.set
-        return moves and isinstance(probe.wanted, Refused)
+        return moves and isinstance(probe.expected, Refused)
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (self.refused_by.anywhere(),)
@@ -188,14 +188,14 @@ class Transition(Kind):
             if other == state:
                 continue
             allowed = state is not None and other in self.from_.get(state, ())
-            wanted = Accepted(1) if allowed else refused
+            expected = Accepted(1) if allowed else refused
             changes = move(subject, draft, row, self.transition, other)
             aspect = f"{_word(state)} to {_word(other)}"
             value = f"{self.transition} from {aspect}"
-            yield Probe(Update(table.name, subject.key(row), changes), wanted, aspect, value)
+            yield Probe(Update(table.name, subject.key(row), changes), expected, aspect, value)
             by_upsert = upsert(table, row, changes)
             if by_upsert is not None:
-                yield Probe(by_upsert, wanted, f"{aspect} by upsert", f"{value} by an upsert", required=False)
+                yield Probe(by_upsert, expected, f"{aspect} by upsert", f"{value} by an upsert", required=False)
 
     def _row(self, subject: Subject, draft: Draft, state: str | None, asking: Sequence[Asker]) -> Row:
         """A row in a state, that those who ask can reach."""
@@ -203,9 +203,9 @@ class Transition(Kind):
         return draft.grown(subject.table.name, {**fixed, self.transition: state}, there)
 
     def _birth(self, subject: Subject, row: Values, state: str | None, refused: Refused) -> Probe:
-        wanted = Accepted(1) if state in self.initial else refused
+        expected = Accepted(1) if state in self.initial else refused
         aspect, value = f"begins {_word(state)}", f"a row that begins as {_word(state)}"
-        return Probe(Insert(subject.table.name, row), wanted, aspect, value)
+        return Probe(Insert(subject.table.name, row), expected, aspect, value)
 
 
 def _word(state: str | None) -> str:

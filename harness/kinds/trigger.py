@@ -33,7 +33,7 @@ class Trigger(Kind):
     `timing`, `level`, `of`, `when`) and calls `function` with these `arguments`. What it does is not looked into:
     the trigger is opaque, and `harness coverage` counts it apart. A row that it refuses, by whatever error that its
     function raises or meets, shows nothing of the table's other rules, and where a row comes out otherwise than a
-    rule wants, it is tried again with this trigger switched off; if it is as wanted then, it was the trigger, and
+    rule wants, it is tried again with this trigger switched off; if it is as expected then, it was the trigger, and
     the check of that rule is unreliable rather than broken. One that nobody declares is treated alike, and told by
     `declared`. Say what it does with `touched_on_update`, `audited`, `immutable`, `locked` or `transition` where
     one of those fits; then `trigger` need not be said.

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import Index, Missing
 from harness.catalog.parts import Part
+from harness.generation.draft import Draft
 from harness.kinds import _heirs as heirs
 from harness.kinds._deferrable import deferrable, timed
 from harness.kinds._expressions import Pair, alike, default_names, element, expressions, null
@@ -24,7 +25,6 @@ from harness.project import sql
 from harness.project.keys import ColumnForm, choice, concurrently, key, key_element, name, predicate, several
 from harness.project.model import TableName
 from harness.races import Race, Races
-from harness.rows.draft import Draft
 from harness.solver.rules import Rule, supplied
 
 Side = dict[str, str | None]
@@ -101,33 +101,33 @@ class Unique(Kind):
         return Part("constraint", self._constraint(table)), Part("index", self._constraint(table))
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
-        wanted = f"unique {column_list(self.unique)}"
-        caught = self._index(subject)
-        kind = "unique" if caught.unique else "not unique"
+        expected = f"unique {column_list(self.unique)}"
+        actual = self._index(subject)
+        kind = "unique" if actual.unique else "not unique"
         # The order of a unique key's columns is no part of the rule: that is for the index kind to say.
-        keys = self.unique if self._same(subject, caught) else caught.keys
-        yield Fact(wanted, f"{kind} {column_list(keys)}")
-        yield Fact("valid", "valid" if caught.valid else "not valid")
+        keys = self.unique if self._same(subject, actual) else actual.keys
+        yield Fact(expected, f"{kind} {column_list(keys)}")
+        yield Fact("valid", "valid" if actual.valid else "not valid")
         if self.deferrable:
             yield from timed(self.deferrable, subject.table.constraint(self._constraint(subject.table.name)))
 
-    def _same(self, subject: Subject, caught: Index) -> bool:
+    def _same(self, subject: Subject, actual: Index) -> bool:
         """Whether an index has these elements and no others."""
         plain = [name for name in self.unique if sql.is_name(name)]
         for column in plain:
             subject.table.column(column)
         others = list(map(element, expressions(self.unique)))
         printed = subject.canonical.index(subject.table, "btree", others, None).keys if others else ()
-        few = len(caught.keys) == len(self.unique)
-        return few and {*plain} <= {*caught.columns} and {*printed} <= {*caught.expressions}
+        few = len(actual.keys) == len(self.unique)
+        return few and {*plain} <= {*actual.columns} and {*printed} <= {*actual.expressions}
 
     def _index(self, subject: Subject) -> Index:
-        wanted = self._constraint(subject.table.name)
+        expected = self._constraint(subject.table.name)
         for index in subject.table.indexes:
-            if wanted in (index.name, index.constraint):
+            if expected in (index.name, index.constraint):
                 return index
         known = [index.name for index in subject.table.unique_keys]
-        raise Missing(f"unique key on {subject.table.name}:", wanted, known)
+        raise Missing(f"unique key on {subject.table.name}:", expected, known)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         table = subject.table

@@ -1,8 +1,8 @@
-"""Statements tried on a server: what is wanted of each, how they travel, and what came of them."""
+"""Statements tried on a server: what is expected of each, how they travel, and what came of them."""
 
 from harness.probes.family import Family, Tally, Variants
 from harness.probes.patience import Endless, Patience
-from harness.probes.probe import Accepted, Either, Foreseen, Permitted, Probe, Refused, Then, Untouched, Wanted
+from harness.probes.probe import Accepted, Either, Expected, Foreseen, Permitted, Probe, Refused, Then, Untouched
 from harness.probes.reply import Refusal, Reply
 from harness.probes.scenario import Scenario
 from harness.probes.session import Answer, Session, Tries
@@ -16,6 +16,7 @@ __all__ = [
     "Either",
     "Endless",
     "Execute",
+    "Expected",
     "Family",
     "Foreseen",
     "Insert",
@@ -36,6 +37,5 @@ __all__ = [
     "Values",
     "Variants",
     "Verdict",
-    "Wanted",
     "judge",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.catalog.model import Catalog
 from harness.probes.family import Family, Tuple
-from harness.probes.loops import LoopShape, wanted
+from harness.probes.loops import LoopShape, expected
 from harness.probes.probe import Probe
 from harness.probes.scenario import Scenario
 from harness.probes.shapes import EXECUTE, Shapes
@@ -75,7 +75,7 @@ class Plan:
             "rows": self._list(family.rows),
             "variants": self._list(family.variants.rows) if loop.beside else None,
             "many": len(family.variants.rows),
-            "wanted": wanted(self._catalog, family),
+            "expected": expected(self._catalog, family),
         }
         row = self._row(statement.table, _changed(bases.get(statement.table, {}), family.fixed))
         key = self._row(statement.table, statement.key if isinstance(statement, Update) else {})

@@ -74,7 +74,7 @@ class Family:
 
 @dataclass(frozen=True)
 class Tally:
-    """What came of a family: how many were as wanted, and the replies to the others by their number."""
+    """What came of a family: how many were as expected, and the replies to the others by their number."""
 
     as_wanted: int
     others: tuple[tuple[int, Reply], ...] = ()

@@ -1,7 +1,7 @@
 """The part of a batch's function that tries a family: a loop over typed values around one static statement.
 
-Replies come only for what the server does not know to be as wanted: whatever it counts, :func:`harness.probes.judge`
-would find as wanted, too.
+Replies come only for what the server does not know to be as expected: whatever it counts, :func:`harness.probes.judge`
+would find as expected, too.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CONFLICT = (
 
 VARIABLES = """\
     harness_counted bigint;
-    harness_wanted jsonb;
+    harness_expected jsonb;
     harness_accepts boolean;
     harness_rows bigint;
     harness_states text[];
@@ -84,14 +84,14 @@ SAME_RULE = """\
 FAMILIES = """\
 if jsonb_typeof(harness_probe) = 'object' then
                     harness_counted := 0;
-                    harness_wanted := harness_probe -> 'wanted';
-                    harness_accepts := (harness_wanted ->> 'accepts')::boolean;
-                    harness_rows := (harness_wanted ->> 'rows')::bigint;
-                    harness_states := array(select jsonb_array_elements_text(harness_wanted -> 'states'));
-                    harness_schema := harness_wanted ->> 'schema';
-                    harness_table := harness_wanted ->> 'table';
-                    harness_constraint := harness_wanted ->> 'constraint';
-                    harness_column := harness_wanted ->> 'column';
+                    harness_expected := harness_probe -> 'expected';
+                    harness_accepts := (harness_expected ->> 'accepts')::boolean;
+                    harness_rows := (harness_expected ->> 'rows')::bigint;
+                    harness_states := array(select jsonb_array_elements_text(harness_expected -> 'states'));
+                    harness_schema := harness_expected ->> 'schema';
+                    harness_table := harness_expected ->> 'table';
+                    harness_constraint := harness_expected ->> 'constraint';
+                    harness_column := harness_expected ->> 'column';
                     begin
                         case (harness_probe ->> 'shape')::integer
                         {branches}
@@ -168,9 +168,9 @@ class LoopShape:
         )
 
 
-def wanted(catalog: Catalog, family: Family) -> dict[str, Any]:
-    """What the server counts as wanted. Of the rest some may be as wanted, too: that is found afterwards."""
-    match family.of.wanted:
+def expected(catalog: Catalog, family: Family) -> dict[str, Any]:
+    """What the server counts as expected. Of the rest some may be as expected, too: that is found afterwards."""
+    match family.of.expected:
         case Accepted(rows):
             return {"accepts": True, "rows": rows, "states": []}
         case Refused(sqlstates, table, constraint, column, routines):

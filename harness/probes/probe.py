@@ -1,4 +1,4 @@
-"""One probe, and what is wanted of it."""
+"""One probe, and what is expected of it."""
 
 from __future__ import annotations
 
@@ -111,31 +111,31 @@ class Foreseen:
         return f"accepted if {self.condition}, else refused"
 
 
-Wanted = Accepted | Refused | Untouched | Either | Permitted | Foreseen
+Expected = Accepted | Refused | Untouched | Either | Permitted | Foreseen
 
 
 @dataclass(frozen=True)
 class Then:
-    """A query asked after an accepted statement, before it is undone; its one text must be ``wanted``.
+    """A query asked after an accepted statement, before it is undone; its one text must be ``expected``.
 
     It is asked by whom the tool is connected as; the setting ``harness.changed`` holds the number of rows changed.
     ``idle`` is its text where the statement was no occasion for what is to be shown, with which nothing is.
     """
 
     sql: str
-    wanted: str
+    expected: str
     meaning: str
     idle: str | None = None
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One statement and the outcome wanted.
+    """One statement and the outcome expected.
 
     ``aspect`` says what it shows (``null on update``); a check is reliable only if every ``required`` aspect was shown
     at least once by a probe that no other rule masked. ``value`` is what a report names first.
     ``settings`` hold for this statement alone (``role``, a claims setting …); ``before`` is a query asked ahead of
-    them, by whom the tool is connected as. ``unmasked`` means that it has to come out as wanted whatever other rules
+    them, by whom the tool is connected as. ``unmasked`` means that it has to come out as expected whatever other rules
     are declared: refused by one of them, it is wrong and not masked; ``answers_for`` are tables whose rules alone mask
     nothing, because what a trigger writes there has to keep them. ``ahead`` are statements that are committed before
     it, each by itself: then it is committed, too. Of all other probes, which are undone, it is None. Custom settings
@@ -145,7 +145,7 @@ class Probe:
     """
 
     statement: Statement
-    wanted: Wanted
+    expected: Expected
     aspect: str
     value: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)

@@ -15,7 +15,7 @@ LACKING = "42501"
 
 
 class Verdict(enum.Enum):
-    AS_WANTED = "as wanted"
+    AS_EXPECTED = "as expected"
     MASKED = "masked"
     UNTRIED = "untried"
     IDLE = "idle"
@@ -35,22 +35,22 @@ def judge(probe: Probe, reply: Reply, declared: Iterable[Refused]) -> Verdict:
         return Verdict.UNTRIED
     if probe.reaches and _by_policy(reply.refusal) and not _is_wanted(probe, reply.refusal):
         return Verdict.UNTRIED
-    foreseen = reply.then if isinstance(probe.wanted, Foreseen) else None
-    if isinstance(probe.wanted, Either) or (isinstance(probe.wanted, Foreseen) and foreseen not in ("yes", "no")):
+    foreseen = reply.then if isinstance(probe.expected, Foreseen) else None
+    if isinstance(probe.expected, Either) or (isinstance(probe.expected, Foreseen) and foreseen not in ("yes", "no")):
         return Verdict.MASKED
-    if isinstance(probe.wanted, Permitted):
+    if isinstance(probe.expected, Permitted):
         return Verdict.WRONG if reply.refusal.denied else Verdict.MASKED
-    if isinstance(probe.wanted, Refused):
-        if probe.wanted.matches(reply.refusal):
-            return Verdict.AS_WANTED
+    if isinstance(probe.expected, Refused):
+        if probe.expected.matches(reply.refusal):
+            return Verdict.AS_EXPECTED
     elif (
-        not isinstance(probe.wanted, Accepted)
+        not isinstance(probe.expected, Accepted)
         and foreseen != "yes"
-        and reply.refusal.sqlstate in probe.wanted.sqlstates
+        and reply.refusal.sqlstate in probe.expected.sqlstates
     ):
-        return Verdict.AS_WANTED
+        return Verdict.AS_EXPECTED
     masking = (rule for rule in declared if rule.table is None or rule.table not in probe.answers_for)
-    if isinstance(probe.wanted, Refused) and probe.wanted.constraint == reply.refusal.constraint is not None:
+    if isinstance(probe.expected, Refused) and probe.expected.constraint == reply.refusal.constraint is not None:
         # It bears the name of the rule, though not its SQLSTATE: a trigger in general is no better answer.
         masking = (rule for rule in masking if rule.constraint is not None)
     if not probe.unmasked and any(rule.matches(reply.refusal) for rule in masking):
@@ -65,24 +65,24 @@ def _by_policy(refusal: Refusal) -> bool:
 
 
 def _is_wanted(probe: Probe, refusal: Refusal) -> bool:
-    return isinstance(probe.wanted, Refused) and probe.wanted.matches(refusal)
+    return isinstance(probe.expected, Refused) and probe.expected.matches(refusal)
 
 
 def _accepted(probe: Probe, reply: Reply) -> Verdict:
-    if isinstance(probe.wanted, Refused):
+    if isinstance(probe.expected, Refused):
         return Verdict.WRONG
     if not _counts(probe, reply):
         return Verdict.WRONG
-    if isinstance(probe.wanted, Permitted) and reply.rows == 0:
+    if isinstance(probe.expected, Permitted) and reply.rows == 0:
         return Verdict.IDLE
-    if probe.then is not None and reply.then != probe.then.wanted:
+    if probe.then is not None and reply.then != probe.then.expected:
         return Verdict.IDLE if reply.then is not None and reply.then == probe.then.idle else Verdict.WRONG
-    return Verdict.AS_WANTED
+    return Verdict.AS_EXPECTED
 
 
 def _counts(probe: Probe, reply: Reply) -> bool:
-    """Whether as many rows were changed as is wanted."""
-    match probe.wanted:
+    """Whether as many rows were changed as is expected."""
+    match probe.expected:
         case Either() | Permitted() | Foreseen() | Accepted(None):
             return True
         case Accepted(rows):
@@ -90,31 +90,31 @@ def _counts(probe: Probe, reply: Reply) -> bool:
     return reply.rows == 0
 
 
-def caught(probe: Probe, reply: Reply) -> str:
-    """What happened, in the words that ``wanted:`` uses."""
+def actual(probe: Probe, reply: Reply) -> str:
+    """What happened, in the words that ``expected:`` uses."""
     if reply.refusal is not None:
         return f"{reply.refusal}{_another(probe, reply.refusal)}"
-    if not isinstance(probe.wanted, Refused) and _counts(probe, reply) and probe.then is not None:
+    if not isinstance(probe.expected, Refused) and _counts(probe, reply) and probe.then is not None:
         return f"{probe.then.meaning}: {'nothing' if reply.then is None else reply.then}"
-    changed = "" if isinstance(probe.wanted, Refused) and reply.rows == 1 else f", {reply.rows} rows"
+    changed = "" if isinstance(probe.expected, Refused) and reply.rows == 1 else f", {reply.rows} rows"
     return f"accepted{changed}"
 
 
 def _another(probe: Probe, refusal: Refusal) -> str:
-    """What tells a refusal from the one that was wanted, or from none, if the refusal does not say it itself."""
-    if isinstance(probe.wanted, Foreseen):
-        return f"; {probe.wanted.condition}"
-    if isinstance(probe.wanted, Refused) and probe.wanted.routines:
-        alike = replace(probe.wanted, routines=()).matches(refusal)
-        return f"; not by {' or '.join(probe.wanted.routines)}" if alike else ""
+    """What tells a refusal from the one that was expected, or from none, if the refusal does not say it itself."""
+    if isinstance(probe.expected, Foreseen):
+        return f"; {probe.expected.condition}"
+    if isinstance(probe.expected, Refused) and probe.expected.routines:
+        alike = replace(probe.expected, routines=()).matches(refusal)
+        return f"; not by {' or '.join(probe.expected.routines)}" if alike else ""
     return ""
 
 
-def wanted(probe: Probe) -> str:
-    """What was wanted: value first, then the outcome."""
-    words = str(probe.wanted)
+def expected(probe: Probe) -> str:
+    """What was expected: value first, then the outcome."""
+    words = str(probe.expected)
     if probe.then is not None:
-        words = f"{words}, and {probe.then.meaning}: {probe.then.wanted}"
+        words = f"{words}, and {probe.then.meaning}: {probe.then.expected}"
     if probe.never_set:
         words = f"{words} (with {', '.join(probe.never_set)} never set)"
     if probe.left_empty:

@@ -18,7 +18,7 @@ Sent = tuple[list[Scenario], "Future[list[Answer]]"]
 class Conveyor:
     """Takes scenarios one by one and hands each on with its answer, in their order.
 
-    No more than two batches are ever held. What is handed on tells by its truth that no more is wanted.
+    No more than two batches are ever held. What is handed on tells by its truth that no more is expected.
     """
 
     def __init__(self, session: Tries, hand_on: Callable[[Scenario, Answer], bool]) -> None:

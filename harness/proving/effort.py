@@ -10,7 +10,7 @@ from harness.probes.patience import PROBE_MILLISECONDS
 from harness.project.model import Profile
 
 DRAWN = 20
-"""Scenarios that are always drawn, if so many are wanted: to draw one takes as long as hundreds of probes."""
+"""Scenarios that are always drawn, if so many are expected: to draw one takes as long as hundreds of probes."""
 
 
 @dataclass(frozen=True)

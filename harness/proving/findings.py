@@ -34,7 +34,7 @@ class Findings:
     def add_facts(self, facts: Sequence[Fact]) -> None:
         self.facts += len(facts)
         self.tried |= any(fact.tried for fact in facts)
-        self.broken += [Counterexample(fact.wanted, fact.caught) for fact in facts if not fact.holds]
+        self.broken += [Counterexample(fact.expected, fact.actual) for fact in facts if not fact.holds]
 
     def add_trial(self, check: Check, trial: Trial, undeclared: Undeclared) -> None:
         self.probes += trial.probes

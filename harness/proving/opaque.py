@@ -14,6 +14,7 @@ from harness.catalog.model import Catalog
 from harness.declarations import Check
 from harness.probes import (
     Execute,
+    Expected,
     Permitted,
     Probe,
     Refusal,
@@ -22,7 +23,6 @@ from harness.probes import (
     Statement,
     Tries,
     Verdict,
-    Wanted,
     judge,
 )
 from harness.probes.statement import identifier, qualified
@@ -73,7 +73,7 @@ class Opaque:
         failed: Sequence[Probe],
         others: Callable[[Refusal], Iterable[Refused]],
     ) -> dict[int, Blame]:
-        """The places among ``failed`` of the probes that come out as wanted without these, and what is to blame.
+        """The places among ``failed`` of the probes that come out as expected without these, and what is to blame.
 
         So do those that are refused by one of the ``others``, rules that are declared: it was the trigger's part to
         make the row keep them. Without ``failed`` it is the rows themselves, before any probe: the place is 0.
@@ -94,7 +94,7 @@ class Opaque:
             place: blame
             for place, blame in excused.items()
             if not failed
-            or not ((rules and _by_a_trigger(failed[place].wanted)) or isinstance(failed[place].wanted, Permitted))
+            or not ((rules and _by_a_trigger(failed[place].expected)) or isinstance(failed[place].expected, Permitted))
         }
 
     def _tables(self, scenario: Scenario, failed: Sequence[Probe]) -> dict[TableName, None]:
@@ -112,7 +112,7 @@ def _fine(
     others: Callable[[Refusal], Iterable[Refused]],
     off: Sequence[Execute],
 ) -> list[int]:
-    """The places of the probes that come out as wanted once this is switched off."""
+    """The places of the probes that come out as expected once this is switched off."""
     # One that has its rows in the setup is switched off before them: a trigger with events that are pending stays.
     tried = replace(scenario, setup=(*off, *scenario.setup), probes=tuple(failed))
     answer = session.replies(tried)
@@ -124,15 +124,15 @@ def _fine(
         judge(probe, reply, others(reply.refusal) if reply.refusal else ())
         for probe, reply in zip(failed, answer, strict=True)
     )
-    fine = (Verdict.AS_WANTED, Verdict.MASKED)
+    fine = (Verdict.AS_EXPECTED, Verdict.MASKED)
     return [place for place, verdict in enumerate(verdicts) if verdict in fine]
 
 
-def _by_a_trigger(wanted: Wanted) -> bool:
-    if not isinstance(wanted, Refused) or wanted.constraint is not None or wanted.column is not None:
+def _by_a_trigger(expected: Expected) -> bool:
+    if not isinstance(expected, Refused) or expected.constraint is not None or expected.column is not None:
         return False
     # Nobody needs a privilege for what a rule drops.
-    return wanted.sqlstates != ("42501",)
+    return expected.sqlstates != ("42501",)
 
 
 def _blame(several: Mapping[TableName, tuple[str, ...]], what: str) -> Blame:

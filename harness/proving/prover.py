@@ -243,8 +243,8 @@ class Prover:
         if found and found[0].check != check:
             verdict.reason = f"{found[0].check.place}: {found[0]}"
         elif not verdict.broken:
-            caught = str(found[0]) if found else f"PostgreSQL cannot evaluate it: {message}"
-            verdict.broken.append(Counterexample(EVALUABLE, caught))
+            actual = str(found[0]) if found else f"PostgreSQL cannot evaluate it: {message}"
+            verdict.broken.append(Counterexample(EVALUABLE, actual))
 
     def _blame(self, check: Check, table: Table, verdict: Findings) -> None:
         """Where no row can be since the database contradicts what is declared, that is what is said."""

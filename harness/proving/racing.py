@@ -42,8 +42,8 @@ class Lost:
     setup: tuple[Statement, ...]
     race: Race
     level: Level
-    wanted: str
-    caught: str
+    expected: str
+    actual: str
     played: Played
 
 
@@ -194,10 +194,10 @@ class _Runner:
         return None if who in played.effective else "affected no row"
 
     def _fault(self, race: Race, played: Played) -> tuple[str, str] | None:
-        """What was wanted and what was caught."""
-        caught = race.watch.fault(played.pictures)
-        if caught is not None:
-            return race.watch.wanted, caught
+        """What was expected and what was actual."""
+        actual = race.watch.fault(played.pictures)
+        if actual is not None:
+            return race.watch.expected, actual
         for step, refusal in played.refusals:
             if not (refusal.sqlstate in CONFLICTS or self._known(race, refusal)):
                 rules = race.refusals or ()

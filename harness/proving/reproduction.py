@@ -11,7 +11,7 @@ from harness.outcome import Counterexample
 from harness.probes import Delete, Execute, Insert, Probe, Statement, Update
 from harness.probes.settling import IMMEDIATE, settle
 from harness.probes.statement import assume
-from harness.probes.verdict import caught, wanted
+from harness.probes.verdict import actual, expected
 from harness.proving.commits import in_a_block
 from harness.proving.racing import Lost
 from harness.proving.trial import SETUP, Failure
@@ -21,8 +21,8 @@ HEADER = """\
 -- {name}
 -- {place}
 --
--- wanted: {wanted}
--- caught: {caught}
+-- expected: {expected}
+-- actual:   {actual}
 --
 -- {how}
 \\set ON_ERROR_STOP off
@@ -36,12 +36,12 @@ COMMITTED = "Run it with psql on a database that has the schema applied and can 
 def counterexample(check: Check, failure: Failure, catalog: Catalog) -> Counterexample:
     """The words and the script for a probe that went wrong."""
     setup, probe = failure.setup, failure.probe
-    words = wanted(probe), caught(probe, failure.reply)
+    words = expected(probe), actual(probe, failure.reply)
     header = HEADER.format(
         name=check.name,
         place=check.place,
-        wanted=one_line(words[0]),
-        caught=one_line(words[1]),
+        expected=one_line(words[0]),
+        actual=one_line(words[1]),
         how=UNDONE if probe.ahead is None else COMMITTED,
         state=_left_empty(probe),
     )
@@ -49,7 +49,7 @@ def counterexample(check: Check, failure: Failure, catalog: Catalog) -> Countere
     lines = [*_script(setup, probe, settled), *_compared(*words)] if probe.ahead is None else _committed(setup, probe)
     script = header + "".join(f"{line}\n" for line in lines)
     rows = tuple(_rows([*setup, probe.statement]))
-    return Counterexample(wanted=words[0], caught=words[1], rows=rows, script=script)
+    return Counterexample(expected=words[0], actual=words[1], rows=rows, script=script)
 
 
 def _left_empty(probe: Probe) -> str:
@@ -66,8 +66,8 @@ BY_HAND = """\
 -- {name}
 -- {place}
 --
--- wanted: {wanted}
--- caught: {caught}
+-- expected: {expected}
+-- actual:   {actual}
 --
 -- This takes two sessions, so it is followed by hand: open psql twice on a database that has the schema applied and
 -- can be thrown away, put up the rows, and then type each step into the session that it names. All of it is committed.
@@ -82,11 +82,11 @@ def by_hand(script: str) -> bool:
 def schedule(check: Check, lost: Lost) -> Counterexample:
     """The words and the script for a race that went wrong."""
     header = BY_HAND.format(
-        name=check.name, place=check.place, wanted=one_line(lost.wanted), caught=one_line(lost.caught)
+        name=check.name, place=check.place, expected=one_line(lost.expected), actual=one_line(lost.actual)
     )
     script = header + "".join(f"{line}\n" for line in _by_hand(lost))
     rows = tuple(_rows([*lost.setup]))
-    return Counterexample(lost.wanted, lost.caught, rows, script, steps=tuple(map(str, lost.played.steps)))
+    return Counterexample(lost.expected, lost.actual, rows, script, steps=tuple(map(str, lost.played.steps)))
 
 
 def _by_hand(lost: Lost) -> Iterator[str]:
@@ -104,7 +104,7 @@ def _by_hand(lost: Lost) -> Iterator[str]:
     if lost.race.watch.results:
         yield "\n-- What the sessions got, for the query that follows in the same session."
         yield from (f"{setting};" for setting in told(lost.played.results))
-    yield f"\n-- What is there in the end; wanted: {one_line(lost.race.watch.wanted)}"
+    yield f"\n-- What is there in the end; expected: {one_line(lost.race.watch.expected)}"
     yield f"{lost.race.watch.sql};"
 
 
@@ -127,7 +127,7 @@ def _script(setup: tuple[Statement, ...], probe: Probe, settled: tuple[str, ...]
     if probe.then:
         yield "reset role;"
         yield "select set_config('harness.changed', :'harness_changed', true);"
-        yield f"-- {one_line(probe.then.meaning)}, wanted: {one_line(probe.then.wanted)}"
+        yield f"-- {one_line(probe.then.meaning)}, expected: {one_line(probe.then.expected)}"
         yield f"{probe.then.sql};"
     yield from ("\\endif", "\\endif", "rollback;")
 
@@ -135,11 +135,11 @@ def _script(setup: tuple[Statement, ...], probe: Probe, settled: tuple[str, ...]
 _REFUSED = "\\if :ERROR\n\\set harness_now 'refused: ' :LAST_ERROR_MESSAGE ' (' :LAST_ERROR_SQLSTATE ')'"
 
 
-def _compared(wanted: str, caught: str) -> Iterator[str]:
-    """What was wanted, what was caught when the fault was found, and what came of it this time."""
-    yield f"\\echo '\\nwanted: {_quoted(wanted)}'"
-    yield f"\\echo 'caught: {_quoted(caught)}'"
-    yield "\\echo 'now:    ' :harness_now"
+def _compared(expected: str, actual: str) -> Iterator[str]:
+    """What was expected, what was actual when the fault was found, and what came of it this time."""
+    yield f"\\echo '\\nwanted: {_quoted(expected)}'"
+    yield f"\\echo 'actual:   {_quoted(actual)}'"
+    yield "\\echo 'now:      ' :harness_now"
 
 
 def _quoted(text: str) -> str:
@@ -161,7 +161,7 @@ def _committed(setup: tuple[Statement, ...], probe: Probe) -> Iterator[str]:
         yield from ("begin;", f"{statement.sql};", "commit;") if within else (f"{statement.sql};",)
         yield "reset role;"
     if probe.then:
-        yield f"\n-- {one_line(probe.then.meaning)}, wanted: {one_line(probe.then.wanted)}"
+        yield f"\n-- {one_line(probe.then.meaning)}, expected: {one_line(probe.then.expected)}"
         yield f"{probe.then.sql};"
 
 

@@ -213,7 +213,7 @@ class _Examiner:
     def _books(self, trial: Trial, probe: Probe, reply: Reply) -> bool:
         """Books what one probe showed; whether it went wrong."""
         verdict = judge(probe, reply, self.others(reply.refusal) if reply.refusal else ())
-        if verdict is Verdict.AS_WANTED:
+        if verdict is Verdict.AS_EXPECTED:
             trial.shown.add(probe.aspect)
         elif verdict is Verdict.UNTRIED and probe.reaches:
             if probe.required:
@@ -372,7 +372,7 @@ def _run(
     phases: list[Phase],
     body: Callable[[T], None],
 ) -> None:
-    """One pass of Hypothesis. What it would print and remember is not wanted: reports and seeds say it better."""
+    """One pass of Hypothesis. What it would print and remember is not expected: reports and seeds say it better."""
 
     @seed(seeded)
     @settings(

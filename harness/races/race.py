@@ -30,7 +30,7 @@ def found_nothing(before: str, after: str) -> bool:
 class Watch:
     """What a third session sees of the committed rows: once they stand, and after each of the two commits.
 
-    ``sql`` gives one text. ``may`` says whether the second of two texts may follow the first, ``wanted`` says it in
+    ``sql`` gives one text. ``may`` says whether the second of two texts may follow the first, ``expected`` says it in
     words. The rule itself is asked, never the constraint or the trigger that should keep it. If it is ``in_the_end``,
     only what is there after the second commit counts, and nothing is looked at before. With ``results`` it asks for the
     rows that each session's last statement returned: the settings ``harness.result_a`` and ``harness.result_b`` hold
@@ -38,7 +38,7 @@ class Watch:
     """
 
     sql: str
-    wanted: str
+    expected: str
     may: Callable[[str, str], bool] = found_nothing
     in_the_end: bool = False
     results: bool = False

@@ -45,9 +45,9 @@ def _telling(examples: Sequence[Counterexample]) -> str:
     example = next((each for each in examples if not each.rows), examples[0] if examples else None)
     if example is None:
         return ""
-    if example.wanted in (THERE, EVALUABLE):
-        return example.caught
-    return f"wanted: {example.wanted}; caught: {example.caught}"
+    if example.expected in (THERE, EVALUABLE):
+        return example.actual
+    return f"expected: {example.expected}; actual: {example.actual}"
 
 
 def _line(outcome: Outcome, gate: Gate) -> str:

@@ -11,7 +11,7 @@ from harness.outcome import STRICT, Counterexample, Gate, Outcome, Status
 from harness.reports import scripts
 from harness.reports.run import Run, Totals
 
-VERSION = 2
+VERSION = 3
 
 
 def render(run: Run, outcomes: Sequence[Outcome], seconds: float, gate: Gate = STRICT) -> str:
@@ -70,8 +70,8 @@ def _before(outcome: Outcome, gate: Gate) -> dict[str, Any]:
 
 def _example(example: Counterexample) -> dict[str, Any]:
     return {
-        "wanted": example.wanted,
-        "caught": example.caught,
+        "expected": example.expected,
+        "actual": example.actual,
         "rows": [{"table": table, "values": values} for table, values in example.rows],
         **({"steps": list(example.steps)} if example.steps else {}),
     }

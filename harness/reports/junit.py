@@ -61,7 +61,9 @@ def _case(suite: ElementTree.Element, classname: str, outcome: Outcome, gate: Ga
             ElementTree.SubElement(case, "system-out").text = _legal("\n".join(outcome.notes))
         return
     first = next(iter(outcome.counterexamples), None)
-    message = outcome.reason if outcome.reason or first is None else f"wanted: {first.wanted}; caught: {first.caught}"
+    message = (
+        outcome.reason if outcome.reason or first is None else f"expected: {first.expected}; actual: {first.actual}"
+    )
     tag = "failure" if outcome.status is Status.BROKEN else "error"
     found = ElementTree.SubElement(case, tag, message=_legal(message or ""), type=outcome.status.value)
     lines = [f"{outcome.place}: {outcome.label}", *words.lines(outcome), *words.traceback(outcome)]

@@ -76,7 +76,7 @@ def _place() -> Schema:
 def _counterexample() -> Schema:
     values = {"type": "object", "additionalProperties": _TEXT_OR_NULL}
     rows = {"type": "array", "items": _object(table=_TEXT, values=values)}
-    found = _object(wanted=_TEXT, caught=_TEXT, rows=_said(rows, "the row of the probe last"))
+    found = _object(expected=_TEXT, actual=_TEXT, rows=_said(rows, "the row of the probe last"))
     found["properties"]["steps"] = _said({"type": "array", "items": _TEXT}, "of a race: those of sessions A and B")
     return found
 

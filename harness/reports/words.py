@@ -25,7 +25,7 @@ _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u2
 MEANINGS = {
     "proved": "it was tried on drawn rows, it could have failed, and it did not",
     "present": "what is declared is in the catalog; nothing was to be tried, or nothing could be",
-    "broken": "the database did otherwise, or has otherwise, than what is declared: `wanted` and `caught` say how",
+    "broken": "the database did otherwise, or has otherwise, than what is declared: `expected` and `actual` say how",
     "unreliable": "it could not be tried, for the reason that stands there; nothing is known of the rule",
     "error": "the tool itself failed, and the rule has no verdict; please report it",
     "probe": "a statement that was tried on the server, of which one knows beforehand what has to come of it",
@@ -35,7 +35,7 @@ MEANINGS = {
 
 
 def lines(outcome: Outcome) -> list[str]:
-    """``wanted:``, ``caught:``, the rows, ``replay:``; or ``reason:``; then each ``note:``.
+    """``expected:``, ``actual:``, the rows, ``replay:``; or ``reason:``; then each ``note:``.
 
     An error has its ``reason:``, how to see more of it, and what had been found by then. Of a shared check it is also
     said where its text stands.
@@ -106,8 +106,8 @@ def _error(outcome: Outcome) -> list[str]:
 
 
 def _example(outcome: Outcome, example: Counterexample) -> Iterator[str]:
-    yield _labelled("wanted", plain(example.wanted))
-    yield _labelled("caught", plain(example.caught))
+    yield _labelled("expected", plain(example.expected))
+    yield _labelled("actual", plain(example.actual))
     for place, step in enumerate(example.steps):
         yield _labelled("" if place else "steps", _cut(plain(step)))
     if not example.rows:
@@ -121,7 +121,7 @@ def _example(outcome: Outcome, example: Counterexample) -> Iterator[str]:
 
 
 def _labelled(label: str, text: str) -> str:
-    return f"{label + ':' if label else '':<8}{text}"
+    return f"{label + ':' if label else '':<10}{text}"
 
 
 def _cut(step: str) -> str:

@@ -62,7 +62,7 @@ def _read(path: Path) -> Iterator[Case]:
         unknown = case.keys() - _KEYS
         assert not unknown, f"{path}: {name}: {unknown}"
         assert len(case.keys() & {"outcome", "broken", "unreliable"}) == 1, f"{path}: {name}: one outcome"
-        broken = tuple((each["wanted"], each["caught"]) for each in case.pop("broken", ()))
+        broken = tuple((each["expected"], each["actual"]) for each in case.pop("broken", ()))
         roles = tuple(case.pop("roles", ()))
         texts = {key: _joined(case.pop(key)) for key in ("schema", "check") if key in case}
         yield Case(path.parent.name, path.stem, name, **case, **texts, roles=roles, broken=broken)

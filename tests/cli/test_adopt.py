@@ -394,7 +394,7 @@ def test_what_columns_names_as_undeclared_is_declared_by_the_command_that_it_nam
     )
     red = cli.run("test", "--select", "kind:columns")
     assert red.returncode == 1
-    assert "caught: not declared: nick, score; declare them: harness declare\n" in red.stdout
+    assert "actual:   not declared: nick, score; declare them: harness declare\n" in red.stdout
     declared = cli.run("declare")
     assert (declared.returncode, declared.stderr) == (0, "")
     assert declared.stdout == (
@@ -460,7 +460,7 @@ def test_a_column_that_was_taken_out_of_a_file_is_declared_again(cli: Cli) -> No
     assert cli.run("declare").stdout == "checks/app/items.yml: column note: added\n1 change\n"
     cli.replace("checks/app/items.yml", "  note:", "  noet:")
     red = cli.run("test", "--select", "kind:columns").stdout
-    assert "caught: no column noet; did you mean note?" in red
+    assert "actual:   no column noet; did you mean note?" in red
     assert "harness declare" not in red
 
 

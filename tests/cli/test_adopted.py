@@ -142,18 +142,18 @@ def test_rollback_of_another_tools_migrations(theirs: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "caught"),
+    ("old", "new", "actual"),
     [
         ("drop table shop.orders;", "", "table shop.orders is left over"),
         ("drop table shop.orders;", "drop table shop.order;", 'table "order" does not exist (42P01)'),
     ],
 )
-def test_a_rollback_that_does_not_undo(theirs: Cli, old: str, new: str, caught: str) -> None:
+def test_a_rollback_that_does_not_undo(theirs: Cli, old: str, new: str, actual: str) -> None:
     theirs.write("checks/app/_module.yml", "module: app\nchecks:\n  - rollback: all\n")
     theirs.replace("db/migrations/20240102_orders.sql", old, new)
     done = theirs.run("test", "--profile", "ci", "--select", "kind:rollback")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert caught in done.stdout
+    assert actual in done.stdout
 
 
 def test_rollback_of_our_own_migrations_stands_on_base(cli: Cli) -> None:

@@ -39,7 +39,7 @@ def known(cli: Cli) -> Cli:
 def test_only_what_is_worse_fails(known: Cli, workers: str) -> None:
     before = (known.root / "known.json").read_bytes()
     code, said = run(known, "--workers", workers)
-    assert (code, "wanted:" in said, "repeat with" in said) == (0, False, False)
+    assert (code, "expected:" in said, "repeat with" in said) == (0, False, False)
     assert "  known    check items_amount_positive" in said
     assert said.splitlines()[-1] == "known from known.json, and no failure: 1 broken"
     known.replace(UP, "primary key (id)", "unique (id)")

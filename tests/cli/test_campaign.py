@@ -278,17 +278,17 @@ class Campaign:
 
     def strays(self) -> list[str]:
         """Roles that are neither the person's, nor those of a migration that is applied."""
-        wanted: set[str] = {"camp_app"}  # which no down file drops
+        expected: set[str] = {"camp_app"}  # which no down file drops
         for name in FILES:
             with self.server.connect(name) as connection:
                 if connection.execute("select to_regclass('harness.migrations')").fetchone() != (None,):
                     rows = connection.execute("select version from harness.migrations").fetchall()
                     for (version,) in rows:
-                        wanted.update(re.findall("camp_[a-z]+", FILES[name][version - 1][0]))
+                        expected.update(re.findall("camp_[a-z]+", FILES[name][version - 1][0]))
         with self.server.connect() as connection:
             there = self.person.states(connection)
         found = {oid: state["role"]["rolname"] for oid, state in there.items() if oid not in self.person.theirs}
-        return [name for name in found.values() if name in NAMES and name not in wanted]
+        return [name for name in found.values() if name in NAMES and name not in expected]
 
     def story(self) -> str:
         return "\n".join([*self.log[-30:], str(self.person.acts)])

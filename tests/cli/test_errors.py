@@ -38,9 +38,9 @@ def test_a_bug_costs_one_check_whatever_the_number_of_workers(
         lines = done.stdout.splitlines()
         at = next(place for place, line in enumerate(lines) if line.startswith("  ERROR "))
         assert lines[at].split() == ["ERROR", "check", "items_amount_positive", "checks/app/items.yml:4"]
-        assert lines[at + 1].startswith("          reason: KeyError: 'planted', at harness/proving/prover.py:")
+        assert lines[at + 1].startswith("          reason:   KeyError: 'planted', at harness/proving/prover.py:")
         again = f"harness --debug test --select {CHECK} --workers 1 --profile dev --seed 1"
-        assert lines[at + 2] == f"          report: please, with what this shows: {again}"
+        assert lines[at + 2] == f"          report:   please, with what this shows: {again}"
         assert lines[-1] == f"repeat with: harness test --select {CHECK} --profile dev --seed 1"
         assert timeless(lines[-2]).startswith("14 proved, 3 present, 0 broken, 0 unreliable, 1 error; ")
         assert "Traceback" not in done.stdout

@@ -192,7 +192,7 @@ def test_while_the_down_file_is_empty_nothing_but_apply_minds(cli: Cli) -> None:
     assert cli.run("test", "--select", "kind:columns").stdout.count("not declared: nick") == 2
     cli.write("checks/app/_module.yml", "module: app\nchecks:\n  - rollback: all\n")
     undone = cli.run("test", "--select", "kind:rollback").stdout
-    assert "caught: app/002_nick down: " in undone and "nick" in undone
+    assert "actual:   app/002_nick down: " in undone and "nick" in undone
     said = (
         "schema/app/002_nick.down.sql: the file has comments but no statement\n"
         "hint: write its statements; one that does nothing on purpose says: select;\n"

@@ -151,21 +151,21 @@ def test_replay_shows_what_the_run_has_caught(cli: Cli, server: Server) -> None:
     cli.replace("schema/app/001_items.up.sql", ",\n    constraint items_amount_positive check (amount > 0)", "")
     red = cli.run("test", "--seed", "1")
     assert red.returncode == 1
-    (replay,) = [line.split()[1:] for line in red.stdout.splitlines() if line.startswith("          replay: ")]
+    (replay,) = [line.split()[1:] for line in red.stdout.splitlines() if line.startswith("          replay:   ")]
     assert replay == ["harness", "replay", CHECK]
     shown = cli.run(*replay[1:])
     assert (shown.returncode, shown.stderr) == (0, "")
     lines = shown.stdout.splitlines()
     probe = lines[lines.index("savepoint probe;") :]
     assert probe[2].startswith('insert into "app"."items" ') and probe[3] == "INSERT 0 1"
-    wanted = ["wanted: '0' refused by items_amount_positive (23514)", "caught: accepted"]
-    assert lines[-5:] == ["ROLLBACK", "", *wanted, "now:     accepted, rows: 1"]
+    expected = ["expected: '0' refused by items_amount_positive (23514)", "actual:   accepted"]
+    assert lines[-5:] == ["ROLLBACK", "", *expected, "now:     accepted, rows: 1"]
     assert scratch_databases(server) == []
     cli.write("schema/app/001_items.up.sql", UP)
     refused = cli.run("replay", CHECK)
     assert refused.returncode == 0
     said = 'new row for relation "items" violates check constraint "items_amount_positive"'
-    assert refused.stdout.splitlines()[-3:] == [*wanted, f"now:     refused: {said} (23514)"]
+    assert refused.stdout.splitlines()[-3:] == [*expected, f"now:     refused: {said} (23514)"]
     assert refused.stderr.count("ERROR") == 1 and said in refused.stderr
 
 
@@ -185,7 +185,7 @@ def test_replay_of_what_did_not_fail_or_is_no_check(cli: Cli) -> None:
 
 def test_replay_of_two_sessions_is_for_people(cli: Cli) -> None:
     script = f".harness/repro/{CHECK}.sql"
-    cli.write(script, BY_HAND.format(name=CHECK, place="x", wanted="one", caught="two"))
+    cli.write(script, BY_HAND.format(name=CHECK, place="x", expected="one", actual="two"))
     refused = cli.run("replay", CHECK)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr.startswith(f"{script}: this takes two sessions, so it is followed by hand\n")

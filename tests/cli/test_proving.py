@@ -32,13 +32,13 @@ RED = """\
 
 app.items
   BROKEN   check items_amount_positive              checks/app/items.yml:4
-          wanted: '0' refused by items_amount_positive (23514)
-          caught: accepted
-          with:   app.items id='0' amount='1'
-          row:    id='1' amount='0'
-          wanted: what the check names is in the database
-          caught: no constraint on app.items: items_amount_positive
-          replay: harness replay app.items.check.items_amount_positive
+          expected: '0' refused by items_amount_positive (23514)
+          actual:   accepted
+          with:     app.items id='0' amount='1'
+          row:      id='1' amount='0'
+          expected: what the check names is in the database
+          actual:   no constraint on app.items: items_amount_positive
+          replay:   harness replay app.items.check.items_amount_positive
 
 broken: no constraint on app.items: items_amount_positive
   app.items.check.items_amount_positive  checks/app/items.yml:4
@@ -61,7 +61,7 @@ def test_red_by_name_when_the_rule_is_gone_and_green_again(cli: Cli, server: Ser
     done = cli.run(*arguments)
     assert (done.returncode, done.stderr) == (1, "")
     assert timeless(done.stdout) == f"{server.description}, app: 1 migration, 3 rules, 1 check\n{RED}"
-    assert "-- caught: accepted\n" in (cli.root / SCRIPT).read_text()
+    assert "-- actual:   accepted\n" in (cli.root / SCRIPT).read_text()
     cli.replace("schema/app/001_items.up.sql", "primary key (id)", f"primary key (id){RULE}")
     assert cli.run(*arguments).returncode == 0
     assert not (cli.root / SCRIPT).exists()
@@ -91,7 +91,8 @@ def test_a_name_that_the_catalog_lacks_is_a_finding_with_the_nearest_name(cli: C
     done = cli.run("test", "--select", "kind:check")
     assert (done.returncode, done.stderr) == (1, "")
     assert (
-        "caught: no constraint on app.items: items_amount_positiv; did you mean 'items_amount_positive'?" in done.stdout
+        "actual:   no constraint on app.items: items_amount_positiv; did you mean 'items_amount_positive'?"
+        in done.stdout
     )
 
 
@@ -104,7 +105,7 @@ def test_unreliable_is_red_with_its_reason(cli: Cli) -> None:
     assert (done.returncode, done.stderr) == (1, "")
     lines = done.stdout.splitlines()
     assert lines[4].split() == ["UNRELIABLE", "check", "items_z", "checks/app/items.yml:7"]
-    assert lines[5].startswith("          reason: "), done.stdout
+    assert lines[5].startswith("          reason:   "), done.stdout
     assert "say `implied_by:`" in lines[5]
     assert "1 proved, 0 present, 0 broken, 1 unreliable; " in done.stdout
 
@@ -161,7 +162,7 @@ def test_reports(cli: Cli) -> None:
     cli.replace("schema/app/001_items.up.sql", RULE, "")
     assert cli.run("test", "--seed", "1", "--report", "junit,json").returncode == 1
     document = json.loads((cli.root / ".harness/reports/report.json").read_text())
-    assert (document["version"], document["seed"], document["totals"]["broken"]) == (2, 1, 1)
+    assert (document["version"], document["seed"], document["totals"]["broken"]) == (3, 1, 1)
     suites = ElementTree.parse(cli.root / ".harness/reports/junit.xml").getroot()
     assert [case.get("name") for case in suites.iter("testcase") if case.find("failure") is not None] == [
         "app.items.check.items_amount_positive"
@@ -233,10 +234,10 @@ SEEDS = """\
 
 app
   BROKEN   seeds items.csv                           seeds/app/items.csv:3
-          wanted: lines 3 and 5 accepted
-          caught: refused by items_amount_positive (23514)
-          wanted: what refers to them is loaded too
-          caught: left out with them: seeds/app/parts.csv line 3
+          expected: lines 3 and 5 accepted
+          actual:   refused by items_amount_positive (23514)
+          expected: what refers to them is loaded too
+          actual:   left out with them: seeds/app/parts.csv line 3
 
 app.items
 """
@@ -324,7 +325,7 @@ create trigger wait before insert on app.items for each row execute function app
     assert (done.returncode, done.stderr) == (1, "")
     assert "4 proved, 1 present, 0 broken, 1 unreliable; " in done.stdout
     reason = "a statement was cancelled that did not end within 0.3 s: insert into "
-    assert f'          reason: {reason}"app"."items" ' in done.stdout
+    assert f'          reason:   {reason}"app"."items" ' in done.stdout
     assert f"\nunreliable: {reason}" in done.stdout
     assert scratch_databases(server) == []
 
@@ -367,4 +368,4 @@ def test_a_predicate_that_makes_no_sense_is_the_fault_of_one_check(cli: Cli) -> 
     words = [line.split()[0] for line in red.stdout.splitlines() if line.startswith("  ")]
     assert words.count("BROKEN") == 1 and words.count("UNRELIABLE") > 1
     assert f"\nbroken: {said}\n  app.items.check." in red.stdout
-    assert "reason: checks/app/items.yml:4:" in red.stdout and f": {said}\n" in red.stdout
+    assert "reason:   checks/app/items.yml:4:" in red.stdout and f": {said}\n" in red.stdout

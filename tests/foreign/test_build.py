@@ -232,8 +232,8 @@ def test_an_extension_that_another_server_of_this_machine_has(
     monkeypatch.setattr(binaries, "installed", lambda: (binaries.Binaries("system", other, "17.1"),))
     files = {"1_a.up.sql": "create extension postgis;", "2_b.up.sql": "create extension citus;"}
     (tmp_path / "db").mkdir()
-    for wanted, hint in ((1, "PostgreSQL 17.1 of this machine has it: --target system;"), (2, "run where it is ")):
-        named = {f"db/{name}": text for name, text in list(files.items())[:wanted]}
+    for expected, hint in ((1, "PostgreSQL 17.1 of this machine has it: --target system;"), (2, "run where it is ")):
+        named = {f"db/{name}": text for name, text in list(files.items())[:expected]}
         error = refusal(connection, make("migrations: {path: db}\n", **named))
         assert (error.hint or "").startswith(hint)
 

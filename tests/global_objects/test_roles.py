@@ -340,7 +340,7 @@ def test_what_was_left_out_is_said_by_every_run(shared: Server, make: Make) -> N
 def test_apply_makes_such_a_role_the_applications(live: Server, make: Make, text: str) -> None:
     """It becomes what it would be had there been none, and nothing of ours speaks of it any more."""
     execute(live, f"create role {OTHER}; create role {PERSON}")
-    wanted = _created(live, text)
+    expected = _created(live, text)
     later = f"alter role {NAME} createdb set work_mem = '1MB'; comment on role {NAME} is 'later'; create table a ()"
     build(live, make(text, later.replace(" set", f"; alter role {NAME} set")))
     project = make(text, "create table a ()")
@@ -348,7 +348,7 @@ def test_apply_makes_such_a_role_the_applications(live: Server, make: Make, text
     try:
         now = there(live)
         assert now
-        assert _looks(live) == wanted
+        assert _looks(live) == expected
         with live.connect() as connection:
             assert registry.recorded(connection) == frozenset()
         clean(live, None)

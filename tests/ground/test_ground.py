@@ -151,7 +151,7 @@ def test_one_rule_more(case: Case, sort: str, server: Server, maintenance: Conne
         after = {check.name: outcome for check, outcome in found}
     told = after.pop(f"{table}.declared")
     assert told.status is Status.BROKEN
-    assert any("nobody_said" in f"{each.wanted} {each.caught}" for each in told.counterexamples)
+    assert any("nobody_said" in f"{each.expected} {each.actual}" for each in told.counterexamples)
     broken = [
         name for name, each in after.items() if each.status is Status.BROKEN and before[name] is not Status.BROKEN
     ]

@@ -118,8 +118,8 @@ def machine(server: Server, name: Callable[[], str]) -> type[RuleBasedStateMachi
         def all_say_the_same(self) -> None:
             if not hasattr(self, "runner"):
                 return
-            wanted = {each: "applied" if each in self.applied else "pending" for each in self.known}
-            assert self.runner.status() == wanted
+            expected = {each: "applied" if each in self.applied else "pending" for each in self.known}
+            assert self.runner.status() == expected
             tables = sorted(f"{each[:3]}_{int(each[4:7])}" for each in self.applied)
             assert self.runner.tables() == tables
 

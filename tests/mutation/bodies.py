@@ -130,10 +130,10 @@ def _compound(words: Sequence[Word], index: int) -> Statement:
 
 def _header(words: Sequence[Word], index: int) -> int:
     """Where THEN or LOOP ends what IF or FOR began; those of a CASE within it do not."""
-    wanted, cases = "then" if words[index].text in ("if", "elsif") else "loop", 0
+    expected, cases = "then" if words[index].text in ("if", "elsif") else "loop", 0
     for at in range(index + 1, len(words)):
         cases += (words[at].text == "case") - (words[at].text == "end" and cases > 0)
-        if words[at].text == wanted and cases == 0:
+        if words[at].text == expected and cases == 0:
             return at
     raise ValueError(f"nothing ends what {words[index].text} began")
 

@@ -120,6 +120,6 @@ def _distance(check: Check, mutant: Mutant) -> tuple[bool, bool, bool, bool]:
 
 def _names(check: Check, outcome: Outcome, mutant: Mutant) -> bool:
     """Whether the check, or what it tells, names the rule."""
-    told = [text for found in outcome.counterexamples for text in (found.wanted, found.caught)]
+    told = [text for found in outcome.counterexamples for text in (found.expected, found.actual)]
     words = " ".join([repr(check.rule), outcome.label, *told, outcome.reason or ""])
     return any(mentions(words, rule) for rule in mutant.rules)

@@ -122,7 +122,7 @@ def test_a_deadlock_with_somebody_else_is_tried_again(
 ) -> None:
     connection.execute("set lock_timeout = 0")
     with deadlocking(other, 1) as came:
-        assert one(session, BOTH) is Verdict.AS_WANTED
+        assert one(session, BOTH) is Verdict.AS_EXPECTED
     assert came == [0]
 
 
@@ -148,7 +148,7 @@ def test_a_lock_of_somebody_else_is_waited_for(session: Session, other: Connecti
     other.execute("begin")
     other.execute("lock table rows")
     threading.Timer(0.3, lambda: other.execute("rollback")).start()
-    assert one(session, **PLACES[place]) is Verdict.AS_WANTED
+    assert one(session, **PLACES[place]) is Verdict.AS_EXPECTED
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -165,7 +165,7 @@ def test_a_lock_that_stays_is_no_verdict_and_names_who_has_it(
     assert f"; there is somebody (process {other.info.backend_pid});" in said
     # The connection is as good as new.
     other.execute("rollback")
-    assert one(session, **PLACES[place]) is Verdict.AS_WANTED
+    assert one(session, **PLACES[place]) is Verdict.AS_EXPECTED
 
 
 def test_rows_that_stand_before_are_tried_again_too(session: Session, other: Connection) -> None:

@@ -152,14 +152,14 @@ def _answer(session: Session, scenario: Scenario) -> list[Reply | Tally]:
 
 
 def _assert_same(family: Family, tally: Tally, replies: list[Reply]) -> None:
-    """Whatever came back is what a probe alone comes to, and what did not come back was as wanted."""
+    """Whatever came back is what a probe alone comes to, and what did not come back was as expected."""
     assert tally.as_wanted + len(tally.others) == len(family) == len(replies)
     told = dict(tally.others)
     for member, (probe, reply) in enumerate(zip(family.probes(), replies, strict=True)):
         if member in told:
             assert _plain(told[member]) == _plain(reply), probe
         else:
-            assert judge(probe, reply, ()) is Verdict.AS_WANTED, (probe, reply)
+            assert judge(probe, reply, ()) is Verdict.AS_EXPECTED, (probe, reply)
 
 
 def _plain(reply: Reply) -> object:
@@ -187,7 +187,7 @@ def test_a_partition_refuses_for_its_root(connection: psycopg.Connection[Any]) -
     (tally,) = _answer(Session(connection, read(connection)), Scenario((), (family,)))
     assert isinstance(tally, Tally)
     verdicts = [judge(family.probe(member), reply, ()) for member, reply in tally.others]
-    assert (tally.as_wanted, verdicts) == (0, [Verdict.AS_WANTED, Verdict.WRONG])
+    assert (tally.as_wanted, verdicts) == (0, [Verdict.AS_EXPECTED, Verdict.WRONG])
 
 
 def test_values_that_cannot_be_read_are_tried_one_by_one(connection: psycopg.Connection[Any]) -> None:

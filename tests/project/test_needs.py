@@ -11,7 +11,7 @@ TABLE = TableName("app", "notes")
 
 
 @pytest.mark.parametrize(
-    ("statement", "wanted"),
+    ("statement", "expected"),
     [
         ("insert into app.notes (id, body) values (1, 'x')", [("insert", "id"), ("insert", "body")]),
         ("insert into app.notes default values", [("insert", None)]),
@@ -31,5 +31,5 @@ TABLE = TableName("app", "notes")
         ("select from app.notes", []),
     ],
 )
-def test_what_a_statement_needs(statement: str, wanted: list[tuple[str, str | None]]) -> None:
-    assert needs(statement) == tuple(Need(TABLE, command, column) for command, column in wanted)
+def test_what_a_statement_needs(statement: str, expected: list[tuple[str, str | None]]) -> None:
+    assert needs(statement) == tuple(Need(TABLE, command, column) for command, column in expected)

@@ -44,7 +44,7 @@ def session(spy: Spy) -> Session:
 
 
 def scenario(number: int, probes: int, **keys: Any) -> Scenario:
-    probe = Probe(Execute(f"select {number}"), keys.get("wanted", Accepted()), "a")
+    probe = Probe(Execute(f"select {number}"), keys.get("expected", Accepted()), "a")
     return Scenario((), (probe,) * probes)
 
 
@@ -83,7 +83,7 @@ def test_an_error_of_the_server_arrives_through_hypothesis(fails_at: int) -> Non
 
 def test_the_first_failure_ends_the_drawing() -> None:
     spy = Spy()
-    strategy = st.integers().map(lambda number: scenario(number, BATCH, wanted=Refused(("23514",))))
+    strategy = st.integers().map(lambda number: scenario(number, BATCH, expected=Refused(("23514",))))
     trial = attempt(session(spy), strategy, scenarios=50, seeded=0, shrink=False, own=(), others=())
     assert trial.failure is not None
     assert (trial.scenarios, trial.probes) == (1, BATCH)
@@ -99,7 +99,7 @@ def test_what_failed_among_rows_drawn_for_several_checks_is_found_again() -> Non
 
     def build(pair: Pair) -> Scenario:
         seen.append(pair)
-        return scenario(0, 1, wanted=Refused(("23514",)) if pair == ready[late] else Accepted())
+        return scenario(0, 1, expected=Refused(("23514",)) if pair == ready[late] else Accepted())
 
     begun = Begun(TableName("t", "t"), pairs, build)
     trial = attempt(session(Spy()), begun, scenarios=40, seeded=7, shrink=True, own=(), others=(), ready=ready)

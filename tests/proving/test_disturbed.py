@@ -165,4 +165,4 @@ def test_a_refusal_that_two_sessions_meet_by_themselves_is_a_fault(
     played_with(monkeypatch, lambda stage: Refusal("55P03", message="could not obtain lock"), 1000)
     found = of_the_race(raced, server)
     assert found.status is Status.BROKEN
-    assert "refused with 55P03: could not obtain lock" in found.counterexamples[0].caught
+    assert "refused with 55P03: could not obtain lock" in found.counterexamples[0].actual

@@ -147,7 +147,7 @@ def test_what_had_been_found_is_still_said(root: Path, server: Server, monkeypat
     plant(monkeypatch, raising(KeyError("planted")))
     (error,) = (outcome for outcome in outcomes(root, server) if outcome.name == BROKEN)
     assert error.status is Status.ERROR
-    assert [example.caught.partition(";")[0] for example in error.counterexamples] == [
+    assert [example.actual.partition(";")[0] for example in error.counterexamples] == [
         "no constraint on app.items: items_amount_positive"
     ]
 

@@ -133,4 +133,4 @@ def _proved(project: Path, server: Server, checks: Sequence[Check]) -> list[Outc
 
 
 def _came(outcome: Outcome) -> tuple[Any, ...]:
-    return outcome.status, outcome.reason, [(each.wanted, each.caught) for each in outcome.counterexamples]
+    return outcome.status, outcome.reason, [(each.expected, each.actual) for each in outcome.counterexamples]

@@ -84,13 +84,13 @@ def test_a_broken_check(project: Path, run: Run) -> None:
 
 BROKEN = [
     r"checks/shop/orders.yml:11: check chk_amount is broken",
-    r"wanted: '0' refused by chk_amount \(23514\)",
-    r"caught: accepted",
-    *[r"with:   .*"] * 3,
-    r"row:    id='[-0-9a-f]{36}' customer_id='-?[0-9]+' status='(open|paid)' amount='0'",
-    r"wanted: what the check names is in the database",
-    r"caught: no constraint on shop.orders: chk_amount",
-    r"replay: harness replay shop.orders.check.chk_amount",
+    r"expected: '0' refused by chk_amount \(23514\)",
+    r"actual:   accepted",
+    *[r"with:     .*"] * 3,
+    r"row:      id='[-0-9a-f]{36}' customer_id='-?[0-9]+' status='(open|paid)' amount='0'",
+    r"expected: what the check names is in the database",
+    r"actual:   no constraint on shop.orders: chk_amount",
+    r"replay:   harness replay shop.orders.check.chk_amount",
 ]
 
 
@@ -106,13 +106,13 @@ def test_in_ci_what_failed_is_listed_one_line_a_check(
     shop.change(project / SCHEMA, "'open', 'paid'", "'open', 'paid', 'void'")
     assert sorted(summary(run("--junitxml", "junit.xml", *workers))) == [
         "FAILED checks/shop/orders.yml::accepted_values status"
-        " - broken: wanted: 'void' refused by chk_status (23514); caught: accepted",
+        " - broken: expected: 'void' refused by chk_status (23514); actual: accepted",
         "FAILED checks/shop/orders.yml::check chk_amount - broken: no constraint on shop.orders: chk_amount",
     ]
     failures = ElementTree.parse(project / "junit.xml").iter("failure")
     assert sorted(str(failure.get("message")) for failure in failures) == [
+        "broken: expected: 'void' refused by chk_status (23514); actual: accepted",
         "broken: no constraint on shop.orders: chk_amount",
-        "broken: wanted: 'void' refused by chk_status (23514); caught: accepted",
     ]
 
 
@@ -166,7 +166,7 @@ def test_an_unreliable_check_fails(project: Path, run: Run) -> None:
 
 UNRELIABLE = [
     r"checks/shop/orders.yml:11: check chk_amount is unreliable",
-    r"reason: no values of amount found that break amount > 0 and keep the other rules; .*",
+    r"reason:   no values of amount found that break amount > 0 and keep the other rules; .*",
 ]
 
 
@@ -177,8 +177,8 @@ def test_a_bug_of_ours_fails_one_item_and_says_what_to_report(project: Path, run
     shown = result.stdout.str()
     assert re.search(
         r"\nchecks/shop/orders\.yml:11: check chk_amount ended with an error\n"
-        r"reason: KeyError: 'planted', at harness/proving/prover\.py:\d+: this is a bug in harness\n"
-        r"report: please, with what this shows: harness --debug test --select shop\.orders\.check\.chk_amount .*\n"
+        r"reason:   KeyError: 'planted', at harness/proving/prover\.py:\d+: this is a bug in harness\n"
+        r"report:   please, with what this shows: harness --debug test --select shop\.orders\.check\.chk_amount .*\n"
         r"Traceback \(most recent call last\):\n",
         shown,
     ), shown
@@ -196,7 +196,7 @@ def test_an_item_by_its_id(project: Path, run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "wanted"),
+    ("option", "expected"),
     [
         (("-k", "accepted_values or email"), [ALL[1], ALL[2], ALL[8]]),
         (("-k", "shop.orders and foreign_key"), [ALL[12]]),
@@ -210,8 +210,8 @@ def test_an_item_by_its_id(project: Path, run: Run) -> None:
         (("-p", "no:harness"), []),
     ],
 )
-def test_choosing(project: Path, pytester: pytest.Pytester, option: tuple[str, ...], wanted: list[str]) -> None:
-    assert collected(pytester, *option) == wanted
+def test_choosing(project: Path, pytester: pytest.Pytester, option: tuple[str, ...], expected: list[str]) -> None:
+    assert collected(pytester, *option) == expected
 
 
 def test_two_labels_alike(project: Path, pytester: pytest.Pytester) -> None:
@@ -229,7 +229,7 @@ def test_two_labels_alike(project: Path, pytester: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment", "ini", "wanted"),
+    ("arguments", "environment", "ini", "expected"),
     [
         ((), {}, "", (None, "dev", None)),
         ((), {"CI": "true"}, "", (None, "ci", None)),
@@ -254,13 +254,13 @@ def test_option_before_ini_before_project(
     arguments: tuple[str, ...],
     environment: dict[str, str],
     ini: str,
-    wanted: tuple[str | None, str, int | None],
+    expected: tuple[str | None, str, int | None],
 ) -> None:
     shop.write(project, {"pytest.ini": f"[pytest]\n{ini}\n"})
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     options = pytest_plugin._options(pytester.parseconfig(*arguments))
-    assert (options.target, options.profile, options.seed) == wanted
+    assert (options.target, options.profile, options.seed) == expected
 
 
 def test_a_seed_repeats_the_run(project: Path, run: Run) -> None:
@@ -308,7 +308,7 @@ def test_seeds_that_the_schema_refuses_are_told_and_the_run_is_not_green(
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     said = "harness: seeds/shop/customers.csv:4: seeds customers.csv is broken"
     assert result.outlines.count(said) == 1
-    result.stdout.fnmatch_lines(["caught: refused by customers_email_key (23505)"])
+    result.stdout.fnmatch_lines(["actual:   refused by customers_email_key (23505)"])
     # A test of one's own would miss them.
     own = run("tests")
     own.assert_outcomes(errors=1)

@@ -115,9 +115,9 @@ def test_values_have_the_types_of_python(kinds: pytest_session.Workbench) -> Non
             found.setdefault(name, set()).add(type(row[name]))
 
     look()
-    wanted = {"c_bool": bool, "c_uuid": UUID, "c_numeric": Decimal, "any_numeric": Decimal, "domain": int}
-    wanted |= {f"c_int{size}": int for size in (2, 4, 8)}
-    assert found == {name: {wanted.get(name, str)} for name in COLUMNS}
+    expected = {"c_bool": bool, "c_uuid": UUID, "c_numeric": Decimal, "any_numeric": Decimal, "domain": int}
+    expected |= {f"c_int{size}": int for size in (2, 4, 8)}
+    assert found == {name: {expected.get(name, str)} for name in COLUMNS}
 
 
 def test_a_row_with_its_parents_beside_the_seeds(bench: pytest_session.Workbench) -> None:
@@ -260,12 +260,12 @@ FIXED: list[tuple[str, Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("column", "value", "wanted"), FIXED)
-def test_fixed_values(kinds: pytest_session.Workbench, column: str, value: Any, wanted: Any) -> None:
+@pytest.mark.parametrize(("column", "value", "expected"), FIXED)
+def test_fixed_values(kinds: pytest_session.Workbench, column: str, value: Any, expected: Any) -> None:
     @settings(max_examples=3, database=None, derandomize=True)
     @given(harness.rows("kinds.everything", {column: value}, project=kinds.root))
     def insert(row: Row) -> None:
-        assert row[column] == wanted
+        assert row[column] == expected
         with connection.transaction(force_rollback=True):
             row.insert(connection)
 

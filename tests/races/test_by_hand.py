@@ -38,4 +38,4 @@ def test_followed_step_by_step_it_shows_the_fault(case: Case, server: Server, tm
             row = cursor.fetchone()
         scratch.drop(name)
     assert row is not None
-    assert row[0] in found.caught
+    assert row[0] in found.actual

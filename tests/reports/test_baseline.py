@@ -96,15 +96,15 @@ app.t
   known    check known                              broken  checks/t.yml:3
   known    check hidden                         unreliable  checks/t.yml:3
   BROKEN   check worse                                      checks/t.yml:3
-          wanted: w
-          caught: accepted
-          steps:  1 A: begin
-          row:    a.b id='1'
+          expected: w
+          actual:   accepted
+          steps:    1 A: begin
+          row:      a.b id='1'
   present  check untried
   UNRELIABLE  check added                                   checks/t.yml:3
-          reason: why
+          reason:   why
 
-broken: wanted: w; caught: accepted
+broken: expected: w; actual: accepted
   app.t.worse  checks/t.yml:3  was unreliable
 
 unreliable: why
@@ -200,22 +200,22 @@ def test_a_baseline_is_a_report(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("", ":1:1: the baseline is no JSON: "),
-        ('{"version": 2,\n "checks": [}', ":2:13: the baseline is no JSON: "),
+        ('{"version": 3,\n "checks": [}', ":2:13: the baseline is no JSON: "),
         ("[" * 100_000, ": the baseline is no JSON"),
         ("\\udcff", ": the baseline is no JSON"),
         ("[]", ": the baseline is no report of harness test"),
         ('{"checks": []}', ": the baseline is no report of harness test"),
-        ('{"version": 2, "checks": {}}', ": the baseline is no report of harness test"),
-        ('{"version": 1, "checks": []}', ": the baseline is a report of version 1, and this is 2"),
+        ('{"version": 3, "checks": {}}', ": the baseline is no report of harness test"),
+        ('{"version": 1, "checks": []}', ": the baseline is a report of version 1, and this is 3"),
         (
-            '{"version": 2, "checks": [7]}',
+            '{"version": 3, "checks": [7]}',
             ": the baseline is a report in which not every check has a name and a status",
         ),
         (
-            '{"version": 2, "checks": [{"name": "a", "status": "green"}]}',
+            '{"version": 3, "checks": [{"name": "a", "status": "green"}]}',
             ": the baseline is a report in which not every",
         ),
-        ('{"version": 2, "checks": [{"name": "a", "status": []}]}', ": the baseline is a report in which not every"),
+        ('{"version": 3, "checks": [{"name": "a", "status": []}]}', ": the baseline is a report in which not every"),
     ],
 )
 def test_what_is_no_baseline(tmp_path: Path, text: str, said: str) -> None:

@@ -37,8 +37,8 @@ PRESENT = replace(
     PROVED, name="shop.orders.columns", kind="columns", subject="", status=Status.PRESENT, probes=0, facts=4
 )
 EXAMPLE = Counterexample(
-    wanted="'whim' refused by chk_status (23514)",
-    caught="accepted",
+    expected="'whim' refused by chk_status (23514)",
+    actual="accepted",
     rows=(
         ("shop.customers", {"id": "1", "note": None}),
         ("shop.orders", {"id": "2", "status": "it's", "text": "x" * 61, "note": None}),
@@ -87,17 +87,17 @@ shop.orders
   present  columns                                                 4 facts
   proved   check total                                        1,280 probes
   BROKEN   accepted_values status                 checks/shop/orders.yml:7
-          wanted: 'whim' refused by chk_status (23514)
-          caught: accepted
-          with:   shop.customers id='1'
-          row:    id='2' status='it''s' text='{"x" * 60}…' (61 characters)
-          wanted: an index
-          caught: none
-          replay: harness replay shop.orders.accepted_values.status
+          expected: 'whim' refused by chk_status (23514)
+          actual:   accepted
+          with:     shop.customers id='1'
+          row:      id='2' status='it''s' text='{"x" * 60}…' (61 characters)
+          expected: an index
+          actual:   none
+          replay:   harness replay shop.orders.accepted_values.status
   UNRELIABLE  row_security a user sees their own orders, and nobody else's  checks/shop/orders.yml:7
-          reason: no scenario could be built
+          reason:   no scenario could be built
 
-broken: wanted: an index; caught: none
+broken: expected: an index; actual: none
   shop.orders.accepted_values.status  checks/shop/orders.yml:7
 
 unreliable: no scenario could be built
@@ -139,12 +139,12 @@ def test_what_is_not_green_is_listed_by_reason_in_the_files_order() -> None:
     assert closing.groups([error, UNRELIABLE, other, PROVED, BROKEN, wordy, late]) == [
         (
             Status.BROKEN,
-            "broken: wanted: w; caught: refused by x (23514)",
+            "broken: expected: w; actual: refused by x (23514)",
             ["shop.orders.check.z  checks/shop/orders.yml:7"],
         ),
         (
             Status.BROKEN,
-            "broken: wanted: an index; caught: none",
+            "broken: expected: an index; actual: none",
             [
                 "shop.orders.accepted_values.status  checks/shop/orders.yml:7",
                 "shop.orders.check.late  checks/shop/late.yml:1",
@@ -194,10 +194,10 @@ def test_colours_are_the_only_controls() -> None:
 
 ERROR_LINES = """\
   ERROR    unique number                          checks/shop/orders.yml:7
-          reason: KeyError: 'number', at harness/kinds/unique.py:12: this is a bug in harness
-          report: please, with what this shows: harness --debug test --select shop.orders.unique.number --seed 123
-          wanted: an index
-          caught: none
+          reason:   KeyError: 'number', at harness/kinds/unique.py:12: this is a bug in harness
+          report:   please, with what this shows: harness --debug test --select shop.orders.unique.number --seed 123
+          expected: an index
+          actual:   none
 """
 TRACEBACK_LINES = """\
           Traceback (most recent call last):
@@ -235,15 +235,15 @@ def test_machines_tell_an_error_from_what_is_unreliable() -> None:
 def test_only_so_many_counterexamples() -> None:
     many = replace(BROKEN, counterexamples=tuple(Counterexample(f"{n}", "x") for n in range(7)))
     assert words.lines(many) == [
-        line for n in range(5) for line in (f"wanted: {n}", "caught: x")
+        line for n in range(5) for line in (f"expected: {n}", "actual:   x")
     ] + ["… and 2 more"]  # fmt: skip
 
 
 def test_only_so_many_neighbours() -> None:
     rows = tuple(("shop.customers", {"id": str(n)}) for n in range(13))
     lines = words.lines(replace(BROKEN, counterexamples=(Counterexample("w", "c", rows),)))
-    assert lines[2] == "with:   shop.customers id='0'"
-    assert lines[-2:] == ["with:   2 more rows", "row:    shop.customers id='12'"]
+    assert lines[2] == "with:     shop.customers id='0'"
+    assert lines[-2:] == ["with:     2 more rows", "row:      shop.customers id='12'"]
 
 
 def test_steps_of_two_sessions() -> None:
@@ -251,12 +251,12 @@ def test_steps_of_two_sessions() -> None:
     raced = Counterexample("w", "c", script="-- by hand", steps=("1 A: begin", long, "3 A: commit"))
     broken = replace(BROKEN, counterexamples=(raced,))
     assert words.lines(broken) == [
-        "wanted: w",
-        "caught: c",
-        "steps:  1 A: begin",
-        f"        2 B: update t set a = '{'x' * 57} … {'x' * 50}' where id = '1' → waits for A",
-        "        3 A: commit",
-        "replay: by hand in two sessions: .harness/repro/shop.orders.accepted_values.status.sql",
+        "expected: w",
+        "actual:   c",
+        "steps:    1 A: begin",
+        f"          2 B: update t set a = '{'x' * 57} … {'x' * 50}' where id = '1' → waits for A",
+        "          3 A: commit",
+        "replay:   by hand in two sessions: .harness/repro/shop.orders.accepted_values.status.sql",
     ]
     document = json.loads(json_report.render(RUN, [broken], 1.0))
     assert document["checks"][0]["counterexamples"][0]["steps"] == ["1 A: begin", long, "3 A: commit"]
@@ -266,7 +266,7 @@ def test_where_the_text_of_a_shared_check_stands() -> None:
     shared = Place(Path("project.yml"), 12, 9)
     broken, unreliable = (replace(each, shared=shared) for each in (BROKEN, UNRELIABLE))
     for each in (broken, unreliable):
-        assert "shared: project.yml:12:9" in words.lines(each)
+        assert "shared:   project.yml:12:9" in words.lines(each)
     assert words.lines(replace(PROVED, shared=shared)) == []
     found = json.loads(json_report.render(RUN, [broken, PROVED], 1.0))["checks"]
     assert found[0]["shared"] == {"path": "project.yml", "line": 12, "column": 9}
@@ -276,7 +276,7 @@ def test_where_the_text_of_a_shared_check_stands() -> None:
 def test_nothing_in_a_value_moves_the_cursor() -> None:
     rows = (("shop.orders", {"note": "a  b\n\x1b[2J\u202e", "gone": None}),)
     lines = words.lines(replace(BROKEN, counterexamples=(Counterexample("two\nlines", "\x07", rows),)))
-    assert lines == ["wanted: two lines", r"caught: \x07", r"row:    note='a  b\n\x1b[2J\u202e'"]
+    assert lines == ["expected: two lines", r"actual:   \x07", r"row:      note='a  b\n\x1b[2J\u202e'"]
 
 
 def test_junit() -> None:
@@ -317,12 +317,12 @@ def test_junit() -> None:
     assert [each.attrib for each in cases[1][0]] == [{"name": "status", "value": "present"}]
     failure, error = cases[3][0], cases[4][0]
     assert failure.attrib == {
-        "message": "wanted: 'whim' refused by chk_status (23514); caught: accepted",
+        "message": "expected: 'whim' refused by chk_status (23514); actual: accepted",
         "type": "broken",
     }
     assert (failure.text or "").splitlines()[:2] == [
         "checks/shop/orders.yml:7:5: accepted_values status",
-        "wanted: 'whim' refused by chk_status (23514)",
+        "expected: 'whim' refused by chk_status (23514)",
     ]
     assert error.attrib == {"message": "no scenario could be built", "type": "unreliable"}
 
@@ -331,7 +331,7 @@ def test_json() -> None:
     document = json.loads(json_report.render(RUN, OUTCOMES, 2.0))
     checks = document.pop("checks")
     assert document == {
-        "version": 2,
+        "version": 3,
         "project": "demo",
         "server": "embedded PostgreSQL 18.6",
         "profile": {"name": "dev", "scenarios": 5},
@@ -364,8 +364,8 @@ def test_json() -> None:
         "notes": [],
         "counterexamples": [
             {
-                "wanted": "'whim' refused by chk_status (23514)",
-                "caught": "accepted",
+                "expected": "'whim' refused by chk_status (23514)",
+                "actual": "accepted",
                 "rows": [
                     {"table": "shop.customers", "values": {"id": "1", "note": None}},
                     {
@@ -374,7 +374,7 @@ def test_json() -> None:
                     },
                 ],
             },
-            {"wanted": "an index", "caught": "none", "rows": []},
+            {"expected": "an index", "actual": "none", "rows": []},
         ],
         "replay": ".harness/repro/shop.orders.accepted_values.status.sql",
     }
@@ -384,7 +384,7 @@ def test_json() -> None:
 def test_what_was_not_tried_is_noted() -> None:
     noted = replace(PROVED, notes=("not tried: app.report()", "not tried: " + "x" * 400))
     lines = [line.strip() for line in shown([noted]).splitlines() if "note:" in line]
-    assert lines == ["note:   not tried: app.report()", f"note:   not tried: {'x' * 389} …"]
+    assert lines == ["note:     not tried: app.report()", f"note:     not tried: {'x' * 389} …"]
     assert shown([noted, replace(noted, name="other")]).count("note:") == 2, "each once"
     assert "note:" not in shown([noted], quiet=True)
     assert json.loads(json_report.render(RUN, [noted], 1.0))["checks"][0]["notes"] == list(noted.notes)
@@ -395,18 +395,18 @@ def test_what_was_not_tried_is_noted() -> None:
 anything = st.text(st.characters(codec=None))
 
 
-@given(wanted=anything, caught=anything, column=anything, value=anything, name=anything)
-def test_any_text_makes_a_whole_report(wanted: str, caught: str, column: str, value: str, name: str) -> None:
-    example = Counterexample(wanted, caught, ((name, {column: value}),), script="x")
+@given(expected=anything, actual=anything, column=anything, value=anything, name=anything)
+def test_any_text_makes_a_whole_report(expected: str, actual: str, column: str, value: str, name: str) -> None:
+    example = Counterexample(expected, actual, ((name, {column: value}),), script="x")
     outcomes = [
         replace(BROKEN, name=name, table=name, counterexamples=(example,)),
-        replace(UNRELIABLE, name=name, table=name, reason=wanted),
+        replace(UNRELIABLE, name=name, table=name, reason=expected),
     ]
     root = ElementTree.fromstring(junit.render(replace(RUN, selected=2), outcomes).encode())
     assert [len(case) for case in root.iter("testcase")] == [1, 1]
     document = json.loads(json_report.render(RUN, outcomes, 1.0))
     assert document["checks"][0]["counterexamples"] == [
-        {"wanted": wanted, "caught": caught, "rows": [{"table": name, "values": {column: value}}]}
+        {"expected": expected, "actual": actual, "rows": [{"table": name, "values": {column: value}}]}
     ]
     written = shown(outcomes)
     assert not [each for each in written if each != "\n" and ord(each) < 32]

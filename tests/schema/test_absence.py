@@ -136,7 +136,7 @@ def test_columns_stand_as_on_the_page(owner: Asker) -> None:
 
 
 def test_indexes_of_the_page(owner: Asker) -> None:
-    wanted = {
+    expected = {
         "uq_milestone_actions_case_key": "(sickness_case_id, milestone_key)",
         "idx_milestone_actions_org_status": "(organisation_id, status)",
         "idx_milestone_actions_case": "(sickness_case_id)",
@@ -146,7 +146,7 @@ def test_indexes_of_the_page(owner: Asker) -> None:
         "uq_milestone_configs_org_key": "(organisation_id, milestone_key) WHERE (organisation_id IS NOT NULL)",
         "uq_milestone_configs_default": "(milestone_key) WHERE (organisation_id IS NULL)",
     }
-    for name, keys in wanted.items():
+    for name, keys in expected.items():
         assert owner.one("select pg_get_indexdef(%s::regclass)", f"absence.{name}").endswith(keys)
 
 
@@ -1105,8 +1105,8 @@ def test_of_two_sessions_that_close_an_action_one_does(own_world: Fresh, isolati
         race.blocked(watcher)
         first.commit()
         sqlstate, constraint, _ = race.outcome()
-        wanted = ("AB001", "milestone_actions_transition") if isolation == "read committed" else ("40001", None)
-        assert (sqlstate, constraint) == wanted
+        expected = ("AB001", "milestone_actions_transition") if isolation == "read committed" else ("40001", None)
+        assert (sqlstate, constraint) == expected
         assert watcher.execute(f"select status from {ACTIONS} where id = '{ACTION}'".encode()).fetchone() == (
             "COMPLETED",
         )
@@ -1191,7 +1191,7 @@ def test_the_seeded_milestones_are_those_of_the_page(owner: Asker) -> None:
     weeks = (14, 18, 22, 26, 30, 34, 38, 42, 46, 50)
     both = ["manager", "hr"]
     everybody = ["employee", *both]
-    wanted = {
+    expected = {
         "DAY_1": (1, "NOTIFICATION", everybody, True),
         "DAY_3": (3, "NOTIFICATION", ["employee"], True),
         "DAY_7": (7, "TRANSITION", everybody, False),
@@ -1204,17 +1204,17 @@ def test_the_seeded_milestones_are_those_of_the_page(owner: Asker) -> None:
         "WEEK_52": (364, "REVIEW", both, False),
     }
     rows = owner.rows(f"select milestone_key, day_offset, action_type, recipients, is_automatic from {KEYS}")
-    assert {row[0]: row[1:] for row in rows} == wanted
+    assert {row[0]: row[1:] for row in rows} == expected
     assert owner.one(f"select bool_and(label <> '' and description <> '') from {KEYS}")
 
 
 def test_the_seeded_permissions_are_those_of_the_page(owner: Asker) -> None:
     rows = owner.rows("select role, permission from absence.role_permissions")
     permissions = ("manage:milestone_actions", "view:milestone_actions", "create:communication_log")
-    wanted = itertools.product(
+    expected = itertools.product(
         ("PLATFORM_ADMIN", "ORG_ADMIN", "HR", "MANAGER"), (*permissions, "view:communication_log")
     )
-    assert sorted(rows) == sorted(wanted)
+    assert sorted(rows) == sorted(expected)
 
 
 def test_generated_rows_give_no_role_what_it_may_not_do(systems: Cli, server: Server) -> None:

@@ -192,8 +192,8 @@ def test_what_a_row_is_when_nothing_is_said(owner: Connection) -> None:
         ("webhook_idempotency", "received_at is null"): False,
         ("messages", "created_at is null"): False,
     }
-    for (table, column), wanted in defaults.items():
-        assert value(owner, f"select distinct {column} from clinic.{table}") == wanted, (table, column)
+    for (table, column), expected in defaults.items():
+        assert value(owner, f"select distinct {column} from clinic.{table}") == expected, (table, column)
 
 
 TALKS = "insert into clinic.conversations (doctor_id, patient_id, platform, platform_conversation_id) values"
@@ -684,10 +684,10 @@ MATRIX = {
 def test_privileges(owner: Connection) -> None:
     commands = ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"]
     for role, tables in MATRIX.items():
-        for table, wanted in tables.items():
+        for table, expected in tables.items():
             query = "select has_table_privilege(%s, %s, %s)"
             found = [c for c in commands if owner.execute(query, (role, f"clinic.{table}", c)).fetchone() == (True,)]
-            assert found == wanted.split(), (role, table)
+            assert found == expected.split(), (role, table)
     for role, may in (("anon", False), ("authenticated", True), ("service_role", True), ("public", False)):
         assert value(owner, f"select has_schema_privilege('{role}', 'clinic', 'usage')") is may
         assert value(owner, f"select has_schema_privilege('{role}', 'clinic', 'create')") is False
@@ -727,14 +727,14 @@ blocked_times: doctor_id, start_time, end_time, doctor_time_range (doctor_id, st
 
 
 def test_indexes_are_those_of_the_page(owner: Connection) -> None:
-    wanted = {
+    expected = {
         (f"idx_{table}_{name}", columns.strip("()") or name)
         for table, list_ in (line.split(": ") for line in INDEXES.strip().splitlines())
         for name, columns in re.findall(r"(\w+) ?(\([^)]*\))?(?:, |$)", list_)
     }
     query = "select indexname::text, substring(indexdef from 'btree \\((.*)\\)$') from pg_indexes"
     query += " where schemaname = 'clinic' and indexname like 'idx\\_%'"
-    assert set(owner.execute(query.encode()).fetchall()) == wanted
+    assert set(owner.execute(query.encode()).fetchall()) == expected
 
 
 def test_every_table_and_column_says_what_it_is_and_its_class(owner: Connection) -> None:

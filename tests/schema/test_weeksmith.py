@@ -895,10 +895,10 @@ MATRIX = {
 def test_privileges(owner: Connection) -> None:
     commands = ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"]
     for role, tables in MATRIX.items():
-        for table, wanted in tables.items():
+        for table, expected in tables.items():
             query = "select has_table_privilege(%s, %s, %s)"
             found = [c for c in commands if owner.execute(query, (role, f"weeksmith.{table}", c)).fetchone() == (True,)]
-            assert found == wanted.split(), (role, table)
+            assert found == expected.split(), (role, table)
     for role, may in (("anon", False), ("authenticated", True), ("service_role", True), ("public", False)):
         assert value(owner, f"select has_schema_privilege('{role}', 'weeksmith', 'usage')") is may
         assert value(owner, f"select has_schema_privilege('{role}', 'weeksmith', 'create')") is False

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import strategies as st
 
 from harness.catalog import read
+from harness.generation.draft import Draft
 from harness.inference import Teacher
 from harness.oracle import Oracle
 from harness.probes import Scenario, Session
 from harness.probes.statement import Execute, Insert
 from harness.project.model import TableName
-from harness.rows.draft import Draft
 from harness.server.connection import Server
 from harness.solver.lineage import circular, joined
 from harness.solver.pools import Pools

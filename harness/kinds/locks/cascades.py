@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.catalog.model import Catalog, Constraint, Table
+from harness.generation.draft import Draft
 from harness.kinds._above import Ancestor, ancestors
 from harness.kinds.base import Subject
 from harness.probes import Values
 from harness.probes.statement import identifier, qualified
 from harness.project.model import TableName
-from harness.rows.draft import Draft
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
+from harness.generation.draft import Draft
 from harness.kinds.locks.roads import Lock, Road, Roads, Row
 from harness.kinds.locks.scenario import staged
 from harness.probes import Update, Values
 from harness.probes.statement import condition, identifier, literal, qualified
 from harness.races import Race, Races, Watch
-from harness.rows.draft import Draft
 
 RACED = 10
 """Roads raced in one scenario; of more, a drawn part."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from harness.generation.draft import Draft
 from harness.kinds._statements import become
 from harness.kinds.base import shorten
 from harness.kinds.locks.cascades import Cascade, cascades
 from harness.kinds.locks.roads import Lock, Road, Roads, Row
 from harness.kinds.owners.askers import asked, drawn_for
-from harness.probes import Accepted, Delete, Insert, Probe, Scenario, Then, Update, Values, Wanted
+from harness.probes import Accepted, Delete, Expected, Insert, Probe, Scenario, Then, Update, Values
 from harness.probes.statement import condition, qualified
-from harness.rows.draft import Draft
 
 TRIED = 24
 """Values on each side of the condition that are tried in one scenario."""
@@ -116,7 +116,7 @@ class _Probes:
                 words = f"delete of its {cascade.table.name}"
                 yield _deletion(self.roads, cascade, [self.roads.held], False, words, [])
 
-    def _boundary(self, states: Sequence[Values], wanted: Wanted) -> Iterator[Probe]:
+    def _boundary(self, states: Sequence[Values], expected: Expected) -> Iterator[Probe]:
         """One protected road in many states of the locking row."""
         road = self.roads.first_against()
         for state in self.draft.some(states, TRIED):
@@ -125,12 +125,12 @@ class _Probes:
                 # What changes a row depends on what it is.
                 road = roads.first_against()
             if road is not None:
-                yield from self._tried(roads, road, wanted, " at the edges")
+                yield from self._tried(roads, road, expected, " at the edges")
 
-    def _tried(self, roads: Roads, road: Road, wanted: Wanted | None = None, edges: str = "") -> Iterator[Probe]:
+    def _tried(self, roads: Roads, road: Road, expected: Expected | None = None, edges: str = "") -> Iterator[Probe]:
         """A road, as each of those tries it that ask."""
-        probe = _tried(roads, road, wanted, edges)
-        if self.lock.asking and road.against and isinstance(probe.wanted, Accepted):
+        probe = _tried(roads, road, expected, edges)
+        if self.lock.asking and road.against and isinstance(probe.expected, Accepted):
             # Each by itself: a policy may let pass one and not another.
             may = not any(asker.lacks(road.statement) for asker in self.lock.asking)
             probe = replace(probe, aspect=f"{road.aspect} while open", required=may and road.aspect in SIMPLE)
@@ -178,16 +178,16 @@ def _apart(shut: Roads) -> list[Row]:
     return found[1:]
 
 
-def _tried(roads: Roads, road: Road, wanted: Wanted | None = None, edges: str = "") -> Probe:
-    """A road tried while the locking rows are in their state, as the lock wants it or else as ``wanted`` says."""
-    wanted = wanted or (roads.lock.refused if road.against else Accepted(road.rows))
-    if isinstance(wanted, Accepted):
+def _tried(roads: Roads, road: Road, expected: Expected | None = None, edges: str = "") -> Probe:
+    """A road tried while the locking rows are in their state, as the lock wants it or else as ``expected`` says."""
+    expected = expected or (roads.lock.refused if road.against else Accepted(road.rows))
+    if isinstance(expected, Accepted):
         aspect = "free while open" if road.against else "the rest is free"
     else:
         aspect = f"{road.aspect}{edges}"
     rows = {"first": roads.first, "second": roads.second}
     before = [*road.ahead, *(text for which in road.shuts for text in _shuts(roads, rows[which]))]
-    return Probe(road.statement, wanted, aspect, f"{road.what} while {_where(roads)}", before=_all(before))
+    return Probe(road.statement, expected, aspect, f"{road.what} while {_where(roads)}", before=_all(before))
 
 
 def _shuts(roads: Roads, row: Row) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from harness.generation.draft import Draft
 from harness.kinds.base import Fact, Subject
 from harness.kinds.owners.asking import NARROWED, narrowed, says
 from harness.kinds.owners.owned import Owners, Place, Row, claimed, claims, end
@@ -17,7 +18,6 @@ from harness.probes.verdict import LACKING
 from harness.project.keys import FrozenDict, key, mapping, names, predicate, text, tree
 from harness.project.model import TableName
 from harness.project.needs import needs
-from harness.rows.draft import Draft
 from harness.values.candidates import sample
 
 
@@ -185,7 +185,7 @@ class Claimant:
     """An asker with the claims of who reaches one row.
 
     A write that the role lacks the privilege for is refused whatever the row is. Any other shows nothing unless it gets
-    to a row: the role sees it by SELECT, and the write changes it or is refused by what is wanted.
+    to a row: the role sees it by SELECT, and the write changes it or is refused by what is expected.
     """
 
     asker: Asker
@@ -202,9 +202,9 @@ class Claimant:
         probe = replace(probe, aspect=f"{probe.aspect}{by}", value=f"{probe.value}{by}", settings=self.settings)
         blind = stands and self._is_blind
         if self.asker.lacks(probe.statement) or (blind and isinstance(probe.statement, Execute)):
-            if isinstance(probe.wanted, Refused):
-                refused = Refused(tuple(dict.fromkeys((*probe.wanted.sqlstates, LACKING))))
-                yield replace(probe, wanted=refused, aspect=f"{probe.aspect}, without the privilege")
+            if isinstance(probe.expected, Refused):
+                refused = Refused(tuple(dict.fromkeys((*probe.expected.sqlstates, LACKING))))
+                yield replace(probe, expected=refused, aspect=f"{probe.aspect}, without the privilege")
             elif probe.required:
                 why = f"{self.asker.role} lacks a privilege for it"
                 yield replace(probe, before=_do(_raises(why)), reaches=why)
@@ -215,14 +215,14 @@ class Claimant:
         # Of a TRUNCATE nobody can count the rows, and no policy has its say.
         counted = any(need.command != "truncate" for need in needs(probe.statement.sql))
         probe = replace(probe, statement=statement, before=before, reaches=self._lost(probe) if counted else None)
-        if silently and stands and not blind and isinstance(probe.wanted, Refused):
-            probe = replace(probe, wanted=Untouched(probe.wanted.sqlstates), reaches=None)
+        if silently and stands and not blind and isinstance(probe.expected, Refused):
+            probe = replace(probe, expected=Untouched(probe.expected.sqlstates), reaches=None)
         yield probe
 
     def _lost(self, probe: Probe) -> str:
         hidden = ", or, if policies are to hide them, `silently: true` under `refused_by:`"
         words = f"{self.asker.role} wrote no row of {self.asker.subject.table.name}: {self.asker.advice}"
-        return f"{words}{hidden if isinstance(probe.wanted, Refused) else ''}"
+        return f"{words}{hidden if isinstance(probe.expected, Refused) else ''}"
 
     @property
     def _is_blind(self) -> bool:

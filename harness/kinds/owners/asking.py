@@ -89,11 +89,12 @@ class Asking:
             aspect = f"no {command}{how}"
             return Probe(execute, self.untouched, aspect, value, self.settings, before=first or None, required=False)
         # Counted before: after the statement they may be gone.
-        before = f"select set_config('harness.wanted', ({self._count(may, here)})::text, true)"
+        before = f"select set_config('harness.expected', ({self._count(may, here)})::text, true)"
         compared = (
-            "select case when current_setting('harness.changed') <> current_setting('harness.wanted')"
-            " then format('%s rows, not the %s', current_setting('harness.changed'), current_setting('harness.wanted'))"
-            f" when current_setting('harness.wanted') = '0' then '{NONE}' else 'exactly those' end"
+            "select case when current_setting('harness.changed') <> current_setting('harness.expected')"
+            " then format('%s rows, not the %s', current_setting('harness.changed'),"
+            " current_setting('harness.expected'))"
+            f" when current_setting('harness.expected') = '0' then '{NONE}' else 'exactly those' end"
         )
         then = Then(compared, "exactly those", f"the rows where {may}", NONE)
         before = f"{first}{before}"
@@ -106,8 +107,8 @@ class Asking:
         if says(may, "false"):
             yield Probe(Insert(table, own), refused, "no insert", value, self.settings)
             return
-        wanted = Accepted(1) if self.owners.at_birth(may) else refused
-        yield Probe(Insert(table, own), wanted, "insert", value, self.settings)
+        expected = Accepted(1) if self.owners.at_birth(may) else refused
+        yield Probe(Insert(table, own), expected, "insert", value, self.settings)
         if foreign is not None and not says(may, "true"):
             value = f"insert for another by {self.who}:"
             yield Probe(Insert(table, foreign), refused, "insert for another", value, self.settings)
@@ -123,15 +124,15 @@ class Asking:
         if not says(self.may.update, "false") and not says(self.sees, "false"):
             # The key alone: the role may lack the privilege to read other columns.
             update = self.returning(f"{self.touch} where {here}")
-            wanted = f"({here}) and ({self.may.update}) and ({self.sees})"
-            then = self.exactly(wanted, f"the rows where {self.may.update} and {self.sees}")
+            expected = f"({here}) and ({self.may.update}) and ({self.sees})"
+            then = self.exactly(expected, f"the rows where {self.may.update} and {self.sees}")
             value = f"update returning by {self.who}:"
             yield Probe(update, Accepted(), "returning exactly", value, self.settings, then)
         if not says(self.may.delete, "false") and not says(self.sees, "false"):
             both = _both(self.may.delete, self.sees)
             delete = self.returning(f"delete from {qualified(table.name)} where {here}")
-            before = f"select set_config('harness.wanted', ({self._named(both, here)}), true)"
-            then = _compared("current_setting('harness.wanted')", f"the rows where {both}")
+            before = f"select set_config('harness.expected', ({self._named(both, here)}), true)"
+            then = _compared("current_setting('harness.expected')", f"the rows where {both}")
             value = f"delete returning by {self.who}:"
             yield Probe(
                 delete, Accepted(), "delete returning exactly", value, self.settings, then, before, required=False
@@ -203,8 +204,8 @@ class Asking:
 
     def stays(self, predicate: str, row: Values, become: Values) -> tuple[str, Then]:
         """That a row, if it has changed, is one where a predicate holds, before and after: first and last statement."""
-        first = f"select set_config('harness.wanted', ({self._count(predicate, self.here([row]))})::text, true); "
-        kept = f"current_setting('harness.wanted') = '1' and ({self._count(predicate, self.here([become]))}) = 1"
+        first = f"select set_config('harness.expected', ({self._count(predicate, self.here([row]))})::text, true); "
+        kept = f"current_setting('harness.expected') = '1' and ({self._count(predicate, self.here([become]))}) = 1"
         found = f"select case when current_setting('harness.changed') = '0' or {kept} then 'yes' else 'no' end"
         return first, Then(found, "yes", f"one of the rows where {predicate} before and after")
 

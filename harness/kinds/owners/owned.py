@@ -10,11 +10,11 @@ from typing import Any
 from hypothesis import strategies as st
 
 from harness.catalog.model import Constraint, Table
+from harness.generation.draft import Draft
 from harness.kinds.base import Subject, Unreliable
 from harness.probes import Insert
 from harness.probes.statement import literal
 from harness.project import sql
-from harness.rows.draft import Draft
 from harness.solver.alike import alike, columns_of
 from harness.values.types import scalar
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from harness.generation.draft import Draft
 from harness.kinds.base import Subject, Unreliable
 from harness.kinds.owners.owned import Place, Row, claims, end, paths, place_of
 from harness.probes import Delete, Scenario
 from harness.probes.statement import condition, qualified
 from harness.project import sql
-from harness.rows.draft import Draft
 from harness.values.examples import examples
 
 EXAMPLES = 6

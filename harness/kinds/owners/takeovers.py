@@ -8,7 +8,7 @@ from harness.catalog.model import Index
 from harness.kinds._roads import as_it_was
 from harness.kinds.owners.asking import Asking, narrowed, says
 from harness.kinds.owners.owned import Cast
-from harness.probes import Either, Execute, Insert, Probe, Then, Update, Values, Wanted
+from harness.probes import Either, Execute, Expected, Insert, Probe, Then, Update, Values
 from harness.probes.statement import identifier, literal, qualified
 
 
@@ -37,16 +37,18 @@ def _moves(asking: Asking, row: Values, to: Values, what: str, aspect: str | Non
     changes = {column: to[column] for column in asking.owners.columns if subject.may_update([column])}
     if not changes:
         return
-    wanted: Wanted = asking.untouched if aspect else Either()
+    expected: Expected = asking.untouched if aspect else Either()
     first, then = ("", None) if aspect else asking.stays(asking.may.update, row, {**row, **changes})
     if not says(asking.sees, "false"):
         update, value = Update(table, key, changes), f"{what} by {asking.who}:"
-        yield Probe(update, wanted, aspect or what, value, asking.settings, then, first or None, required=False)
+        yield Probe(update, expected, aspect or what, value, asking.settings, then, first or None, required=False)
     # Policies for reading have no say where no column is read.
     blind = Execute(f"update {qualified(table)} set {_assigned(changes)}")
     first += narrowed(subject, "update", [row])
     value = f"{what} without looking by {asking.who}:"
-    yield Probe(blind, wanted, f"{aspect or what} without looking", value, asking.settings, then, first, required=False)
+    yield Probe(
+        blind, expected, f"{aspect or what} without looking", value, asking.settings, then, first, required=False
+    )
 
 
 def _conflicts(asking: Asking, own: Values, foreign: Values) -> Iterator[Probe]:

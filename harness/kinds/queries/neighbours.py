@@ -7,12 +7,12 @@ import random
 from collections.abc import Sequence
 
 from harness.catalog.model import Table
+from harness.generation.draft import Draft
 from harness.kinds._roads import present
 from harness.kinds.base import Subject
 from harness.kinds.queries.writes import writes
 from harness.probes import Insert, Statement, Values
 from harness.project import sql
-from harness.rows.draft import Draft
 from harness.solver.rules import Rule
 
 Write = tuple[str, str, Statement]

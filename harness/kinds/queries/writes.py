@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.catalog.model import Table
+from harness.generation.draft import Draft
 from harness.kinds.base import Subject, shorten
 from harness.probes import Delete, Insert, Statement, Update, Values
-from harness.rows.draft import Draft
 from harness.solver.rules import Rule
 
 VICTIMS = 4

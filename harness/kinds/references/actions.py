@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.catalog.model import Constraint, Table
+from harness.generation.draft import Draft
 from harness.kinds.base import Subject
 from harness.kinds.references.reference import Reference
 from harness.probes import Accepted, Delete, Probe, Then, Update
 from harness.probes.statement import Values, condition, identifier, qualified
-from harness.rows.draft import Draft
 
 BELOW = 8
 """Foreign keys below the children of which there is a row, to see a deletion go down the whole chain."""
@@ -152,8 +152,8 @@ def _deletion(
     aspect = f"on delete {reference.on_delete}, {count} children"
     if count and reference.on_delete in ("no action", "restrict"):
         return Probe(delete, reference.refused, aspect, value)
-    sql, wanted, meaning = _census(subject, reference, children, strangers, gone)
-    return Probe(delete, Accepted(1), aspect, value, then=Then(sql, wanted, meaning))
+    sql, expected, meaning = _census(subject, reference, children, strangers, gone)
+    return Probe(delete, Accepted(1), aspect, value, then=Then(sql, expected, meaning))
 
 
 def _census(
@@ -171,8 +171,8 @@ def _census(
     apart += [entry for family in strangers for entry in family.descendants]
     left.append(" + ".join(_count(child, [subject.key(row, child)]) for child, row in apart))
     sql = "select concat_ws(', ', " + ", ".join(f"({count})" for count in left) + ")"
-    wanted = f"{len(kept)}, {len(survivors)}, {len(apart)}"
-    return sql, wanted, f"children{_words(reference)}, rows below them and rows of strangers that are left"
+    expected = f"{len(kept)}, {len(survivors)}, {len(apart)}"
+    return sql, expected, f"children{_words(reference)}, rows below them and rows of strangers that are left"
 
 
 def _lasting(reference: Reference, key: dict[str, str | None]) -> dict[str, str | None]:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from harness.catalog.model import Table
+from harness.generation.draft import Draft
 from harness.kinds._races import no_orphans
 from harness.kinds.base import Subject
 from harness.probes import Delete, Insert, Statement, Update, Values
 from harness.races import Race, Races
-from harness.rows.draft import Draft
 
 
 def races(

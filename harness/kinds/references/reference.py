@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from hypothesis import reject
 
 from harness.catalog.model import Constraint, Index, Table
+from harness.generation.draft import Draft
 from harness.probes import Refused
 from harness.probes.statement import Values
 from harness.project.sql import replace_value
-from harness.rows.draft import Draft
 
 ENOUGH = 9
 """Parents that are drawn where there can be as many: those of orphans, strangers, and of each number of children."""

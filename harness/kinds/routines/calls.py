@@ -75,7 +75,7 @@ class Calls:
         of_choice = "".join(f", ${name} = {each}" for name, each in known.items() if name in chosen)
         words = _Words(self.call, settings, known, self.commits)
 
-        def probe(count: int, wanted: Accepted | Refused, aspect: str, query: str | None = None) -> Probe:
+        def probe(count: int, expected: Accepted | Refused, aspect: str, query: str | None = None) -> Probe:
             statements, then = calls[:count], None
             if query is not None:
                 results = self.results if asks(query) else Results()
@@ -85,7 +85,7 @@ class Calls:
             *ahead, last = statements
             return Probe(
                 Execute(last if self.commits else ";\n".join(statements)),
-                wanted,
+                expected,
                 f"{aspect}{of_choice}",
                 words.of(count),
                 settings,

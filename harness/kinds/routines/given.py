@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from harness.generation.draft import Draft
 from harness.kinds._statements import become
 from harness.kinds.base import Subject
 from harness.probes import Execute, Insert, Statement
@@ -12,7 +13,6 @@ from harness.probes.statement import identifier, literal
 from harness.project import keys, nodes
 from harness.project.keys import FrozenDict, Reader
 from harness.project.model import TableName
-from harness.rows.draft import Draft
 
 WHERE = "where"
 """The key of a row that no column has: a predicate on what is drawn."""

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from hypothesis import reject
 
 from harness.catalog.model import Index, Table
+from harness.generation.choices import Choices, Dealt, Draw, Drawn, Numbered, anything
+from harness.generation.exclusions import apart
+from harness.generation.kinship import Kinship, Row
 from harness.oracle import Tuple
 from harness.probes.statement import Values
 from harness.project.model import TableName
-from harness.rows.choices import Choices, Dealt, Draw, Drawn, Numbered, anything
-from harness.rows.exclusions import apart
-from harness.rows.kinship import Kinship, Row
 from harness.solver.alike import alike, beside, untaken
 from harness.solver.pool import Pool
 from harness.solver.pools import Pools

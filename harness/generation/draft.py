@@ -10,11 +10,11 @@ from hypothesis import reject
 from hypothesis import strategies as st
 
 from harness.catalog.model import Constraint, Table
+from harness.generation.choices import Draw
+from harness.generation.columns import Columns
+from harness.generation.kinship import Kinship, Row, clashes
 from harness.probes.statement import Insert, Statement, Values
 from harness.project.model import TableName
-from harness.rows.choices import Draw
-from harness.rows.columns import Columns
-from harness.rows.kinship import Kinship, Row, clashes
 from harness.solver.alike import end_chain
 from harness.solver.lineage import belongs, clearing, together
 from harness.solver.pool import Pool

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import psycopg
 import pytest
-from generation.test_draft import SCHEMAS, X
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from generation.test_draft import SCHEMAS, X
 from harness.catalog import read
+from harness.generation.draft import Draft
+from harness.generation.variety import stock
 from harness.oracle import Oracle
 from harness.probes import Insert, Statement
-from harness.rows.draft import Draft
-from harness.rows.variety import stock
 from harness.server.connection import Server
 from harness.solver.lineage import joined
 from harness.solver.pools import Pools

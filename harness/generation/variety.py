@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import Table
+from harness.generation.exclusions import Exclusion
 from harness.oracle import Tuple
 from harness.probes import Values
-from harness.rows.exclusions import Exclusion
 from harness.solver.alike import columns_of
 from harness.solver.pools import Pools
 from harness.solver.rules import supplied

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.catalog import Catalog, read
+from harness.generation.draft import Draft
 from harness.oracle import Oracle
 from harness.project.model import TableName
-from harness.rows.draft import Draft
 from harness.server.connection import Server
 from harness.solver.lineage import joined
 from harness.solver.pools import Pools

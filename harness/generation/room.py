@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
+from harness.generation.draft import Draft
 from harness.probes.statement import Execute, Statement, qualified
-from harness.rows.draft import Draft
 from harness.solver.lineage import HUSH, SPEAK, joined
 
 S = TypeVar("S", bound=Statement)

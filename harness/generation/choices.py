@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 from hypothesis import strategies as st
 
 from harness.catalog.model import Column
-from harness.rows.variety import VARIETY
+from harness.generation.variety import VARIETY
 from harness.values.candidates import sample
 from harness.values.types import values
 

@@ -12,6 +12,8 @@ import psycopg
 from hypothesis import reject
 
 from harness.catalog.model import Table
+from harness.generation.draft import Draft
+from harness.generation.room import added
 from harness.probes.statement import (
     Delete,
     Execute,
@@ -25,8 +27,6 @@ from harness.probes.statement import (
 )
 from harness.project import sql
 from harness.project.model import TableName
-from harness.rows.draft import Draft
-from harness.rows.room import added
 from harness.solver.pools import Pools
 from harness.solver.supply import NOTHING, is_same
 
