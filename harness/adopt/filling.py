@@ -156,25 +156,25 @@ def entry(supply: Supply) -> Entry:
         columns[column] = {**_piece(columns, column), "parent": dict(parent)}
     found: Entry = {"rows": columns}
     before: dict[str, Value] = {}
-    for table, row in supply.before:
+    for table, row in supply.requires_first:
         rows = before.setdefault(table_name(table), [])
         assert isinstance(rows, list)
         rows.append(dict(row))
     if before:
-        found["before"] = {
+        found["requires_first"] = {
             name: rows[0] if isinstance(rows, list) and len(rows) == 1 else rows for name, rows in before.items()
         }
-    beside: dict[str, Value] = {table_name(table): dict(row) for table, row in supply.beside}
+    beside: dict[str, Value] = {table_name(table): dict(row) for table, row in supply.requires}
     if beside:
-        found["beside"] = beside
-    if supply.related:
-        found["related"] = "true"
-    if supply.made:
-        found["made"] = "true"
-    if supply.past_triggers:
-        found["past_triggers"] = "true"
-    if supply.makes:
-        found["makes"] = [table_name(table) for table in supply.makes]
+        found["requires"] = beside
+    if supply.same_ancestors:
+        found["same_ancestors"] = "true"
+    if supply.created_by_trigger:
+        found["created_by_trigger"] = "true"
+    if supply.bypass_triggers:
+        found["bypass_triggers"] = "true"
+    if supply.trigger_creates:
+        found["trigger_creates"] = [table_name(table) for table in supply.trigger_creates]
     return found
 
 

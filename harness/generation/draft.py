@@ -189,7 +189,7 @@ class Draft:
         if self._pools.crowded(table):
             self.room.setdefault(table.name)
         supply = self._pools.supplies.get(table.name, NOTHING)
-        for name, standing in supply.before:
+        for name, standing in supply.requires_first:
             self._draw_before(name, standing, depth)
         row: Row = dict(fixed)
         present = (*present, *(name for name in supply.present if name not in fixed))
@@ -223,10 +223,10 @@ class Draft:
             # Its key, before its parents: one of them may have to refer to it.
             self._columns.key(table, row, fixed, present, pools, numbered=bool(depth))
         valued = {column for pool in pools for column in pool.valued if row[column] is not None}
-        meeting = self.related() if supply.related and self._related is None else nullcontext()
+        meeting = self.related() if supply.same_ancestors and self._related is None else nullcontext()
         with self._kinship.drawing(table.name, row), meeting:
             self._draw_parents(table, row, valued - set(fixed), set(fixed), present, depth, pools)
-            if supply.past_triggers or (supply.made and not depth):
+            if supply.bypass_triggers or (supply.created_by_trigger and not depth):
                 self.silent += self._kinship.parents(table, row)
             names = [column.name for column in table.columns if column.is_supplied and column.name not in row]
             self._columns.free(table, row, names, present, numbered=bool(depth) and not self._rich)
@@ -235,7 +235,7 @@ class Draft:
 
     def _draw_beside(self, table: Table, supply: Supply, row: Row, depth: int) -> None:
         """Has the rows stand that have to be beside a row."""
-        for name, values in supply.beside:
+        for name, values in supply.requires:
             own = {column: _own(row, value) for column, value in values.items()}
             # A reference that is NULL has no others beside it.
             if any(value and own[column] is None for column, value in values.items()):
@@ -286,7 +286,7 @@ class Draft:
             pairs = list(zip(key.columns, key.referenced_columns, strict=True))
             known = {referenced: row[column] for column, referenced in pairs if column in settled}
             known |= {name: value for column in key.columns for name, value in supply.parents.get(column, {}).items()}
-            if key.references in supply.makes:
+            if key.references in supply.trigger_creates:
                 same = self._same(table, key)
                 known |= {name: row[name] for name in same if name in row}
                 pairs += ((name, name) for name in same)
@@ -323,16 +323,16 @@ class Draft:
 
     def _hush(self, insert: Insert) -> None:
         """Has no trigger fire that would make rows: they stand already, as others may have needed them first."""
-        if self._pools.supplies.get(insert.table, NOTHING).makes:
+        if self._pools.supplies.get(insert.table, NOTHING).trigger_creates:
             self.silent.append(insert)
 
     def _made(self, table: Table, row: Values, tables: Collection[TableName] = ()) -> Iterator[Insert]:
         """The inserts of rows that a trigger of a row makes: it leads to them through nothing but others of them."""
-        tables = tables or self._pools.supplies.get(table.name, NOTHING).makes
+        tables = tables or self._pools.supplies.get(table.name, NOTHING).trigger_creates
         for parent in self._kinship.parents(table, row) if tables else ():
             if parent.table in tables:
                 yield parent
-                others = self._pools.supplies.get(parent.table, NOTHING).makes
+                others = self._pools.supplies.get(parent.table, NOTHING).trigger_creates
                 yield from self._made(self._catalog.table(parent.table), parent.values, (*tables, *others))
 
     def _same(self, table: Table, key: Constraint) -> list[str]:
@@ -413,7 +413,7 @@ class Draft:
         parent = self._row(table, dict(known), present, depth + 1)
         insert = self._kinship.insert(name, parent)
         self._hush(insert)
-        if self._pools.supplies.get(name, NOTHING).made:
+        if self._pools.supplies.get(name, NOTHING).created_by_trigger:
             self.cleared[id(insert)] = clearing(table, parent)
         return parent
 

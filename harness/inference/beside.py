@@ -28,7 +28,7 @@ def sibling(case: Case) -> Supply | None:
                 value = case.attempt.insert.values.get(column)
                 found = _beside(case, other, {key.columns[0]: value}) if value is not None else None
                 if found is not None:
-                    return Supply(beside=((other.name, {**found, key.columns[0]: f"${column}"}),))
+                    return Supply(requires=((other.name, {**found, key.columns[0]: f"${column}"}),))
     return None
 
 
@@ -43,13 +43,13 @@ def looked_up(case: Case) -> Supply | None:
         own = {name: f"${column}" for name, column in names.items()}
         absent = tuple(column for column in names.values() if values.get(column) is None)
         if absent or belongs(other, case.table.name, own):
-            supply = Supply(beside=((other.name, own),), present=absent)
+            supply = Supply(requires=((other.name, own),), present=absent)
             if case.helps(supply):
                 return supply
         elif names:
             found = _beside(case, other, {name: values[column] for name, column in names.items()})
             if found is not None:
-                return Supply(beside=((other.name, {**found, **own}),))
+                return Supply(requires=((other.name, {**found, **own}),))
     return None
 
 
@@ -67,7 +67,7 @@ def looked_up_above(case: Case) -> tuple[TableName, Supply] | None:
                 if other.name != row.table and any(each.name == name for each in other.columns):
                     found = _beside(case, other, {name: value})
                     if found is not None:
-                        return row.table, Supply(beside=((other.name, {**found, name: f"${column}"}),))
+                        return row.table, Supply(requires=((other.name, {**found, name: f"${column}"}),))
     return None
 
 

@@ -33,7 +33,7 @@ def made(case: Case) -> Supply | None:
     refusal, table = case.attempt.refusal, case.table
     known = case.pools.supplies.get(table.name, NOTHING)
     own = refusal.sqlstate == "23505" and refusal.table_name == table.name
-    return Supply(made=True) if own and not known.made and table.of_type("f") else None
+    return Supply(created_by_trigger=True) if own and not known.created_by_trigger and table.of_type("f") else None
 
 
 def makes(case: Case) -> Supply | None:
@@ -42,14 +42,14 @@ def makes(case: Case) -> Supply | None:
     if refusal.sqlstate != "23505":
         return None
     for row in case.attempt.rows_before:
-        makes = case.pools.supplies.get(row.table, NOTHING).makes
+        makes = case.pools.supplies.get(row.table, NOTHING).trigger_creates
         if refusal.table_name not in (row.table, *makes) or row.table == case.table.name:
             continue
         gone = _with_children(case, row)
         rest = [each for each in case.attempt.before if id(each) not in {id(one) for one in gone}]
         if case.past(case.refused(rest)) and case.stands(rest):
             above = _above(case, case.attempt.insert, gone)
-            return Supply(makes=tuple(dict.fromkeys(each.table for each in above))) if above else None
+            return Supply(trigger_creates=tuple(dict.fromkeys(each.table for each in above))) if above else None
     return None
 
 
@@ -73,8 +73,8 @@ def _with_children(case: Case, row: Insert) -> list[Insert]:
 
 def agree(case: Case) -> Supply | None:
     """What the row refers to has to agree above: to be of one organisation, for example."""
-    supply = Supply(related=True)
-    related = case.pools.supplies.get(case.table.name, NOTHING).related
+    supply = Supply(same_ancestors=True)
+    related = case.pools.supplies.get(case.table.name, NOTHING).same_ancestors
     if len(case.table.of_type("f")) < 2 or case.lenient or related:
         return None
     return supply if case.helps(supply) else None
@@ -82,7 +82,7 @@ def agree(case: Case) -> Supply | None:
 
 def past_those(case: Case) -> Supply | None:
     """What triggers of the rows that it refers to leave behind is in its way."""
-    supply = Supply(past_triggers=True)
+    supply = Supply(bypass_triggers=True)
     return supply if case.table.of_type("f") and case.helps(supply) else None
 
 
@@ -120,7 +120,7 @@ def row_before(case: Case) -> Supply | None:
         for value in (*constants, *_missing(case)):
             more = case.trials.standing(key.references, {column.name: value}, case.attempt.rows_before)
             if more and case.past(case.refused((*case.attempt.before, *more))):
-                return Supply(before=((key.references, {column.name: value}),))
+                return Supply(requires_first=((key.references, {column.name: value}),))
     return None
 
 

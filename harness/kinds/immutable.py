@@ -54,8 +54,8 @@ ROWS, TRUNCATE = "rows", "truncate"
 
 
 @dataclass(frozen=True)
-class Passage:
-    """A change from above that passes: ``{on_delete: auth.users, sets_null: [user_id]}``."""
+class ChangeFromAbove:
+    """A change that a deletion brings and that passes: ``{on_delete: auth.users, sets_null: [user_id]}``."""
 
     on_delete: TableName = key(keys.table, "the table whose row is deleted")
     sets_null: tuple[str, ...] = key(
@@ -103,8 +103,8 @@ class Immutable(Kind):
     refused_by: RefusedBy = key(REFUSED_BY, "how a change is refused")
     when: str | None = key(predicate, "the rows it holds for, as an SQL predicate", default=None)
     roles_: tuple[str, ...] = key(names, "roles for which it is tried besides, `$owner` among them", default=())
-    except_: tuple[Passage, ...] = key(
-        several(section(Passage, "except")), "the changes from above that pass", default=()
+    except_: tuple[ChangeFromAbove, ...] = key(
+        several(section(ChangeFromAbove, "except")), "the changes from above that pass", default=()
     )
     unchanged: str | None = key(
         choice("free", "refused"), "what becomes of an update that changes nothing", default=None
@@ -369,7 +369,7 @@ class Immutable(Kind):
         touched = key_.on_delete_columns or key_.columns
         return self._whole or (key_.on_delete != "cascade" and bool(set(touched) & set(self.immutable)))
 
-    def _left(self, subject: Subject, row: Values, passage: Passage) -> Then:
+    def _left(self, subject: Subject, row: Values, passage: ChangeFromAbove) -> Then:
         """What has become of the row: all as it was but for the columns that lost their parent, or gone."""
         table = subject.table
         found = f"select case count(*) when {{}} then '{{}}' else '{{}}' end from {qualified(table.name)} where {{}}"

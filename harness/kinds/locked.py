@@ -42,13 +42,14 @@ class Protected:
 
 
 @dataclass(frozen=True)
-class Passage:
-    """``{cascade: [plan.cycles]}``"""
+class FreeDeletions:
+    """Deletions that a lock lets pass: ``{on_delete: [plan.cycles]}``."""
 
-    cascade: tuple[TableName, ...] = key(
+    on_delete: tuple[TableName, ...] = key(
         several(keys.table),
         "the tables whose rows may be deleted, whatever locked rows that takes or changes",
         default=(),
+        formerly="cascade",
     )
 
 
@@ -71,7 +72,7 @@ class Locked(Kind):
       through: plan_id                              # the condition is one on the row that plan_id leads to
       when: week_no > locked_after_week
       protects: {columns: [qty], rows: [insert, delete, move]}
-      unless: {cascade: [plan.cycles]}
+      except: {on_delete: [plan.cycles]}
       refused_by: {sqlstate: P0001, trigger: plan_items_quota_lock}
     ```
 
@@ -79,7 +80,7 @@ class Locked(Kind):
     what is protected is refused as `refused_by` says by every road: UPDATE, upsert, MERGE, INSERT, DELETE, a move
     in, out, or both at once with a change, TRUNCATE if listed, and the deletion of any row above that would
     take a locked row with it or clear what is protected. Everything else is free: all other columns, the same values
-    written again, what hangs on another row. Below the tables of `unless: cascade`, with no, one and many locked rows
+    written again, what hangs on another row. Below the tables of `except`, with no, one and many locked rows
     and with the foreign keys in either order, deletion works. While `when` is false or null everything is free.
 
     The condition is brought about by an UPDATE of the locking row, which for a superuser no trigger can refuse.
@@ -103,7 +104,9 @@ class Locked(Kind):
     through: tuple[str, ...] = key(
         names, "the column that leads to the locking row; by default it is the row itself", default=()
     )
-    unless: Passage = key(section(Passage, "unless"), "what passes nevertheless", default=Passage())
+    except_: FreeDeletions = key(
+        section(FreeDeletions, "except"), "what passes nevertheless", default=FreeDeletions(), formerly="unless"
+    )
     concurrently: tuple[str, ...] = concurrently()
     as_: tuple[str, ...] = as_key()
     claims: FrozenDict[Any] | None = claims_key()
@@ -144,7 +147,7 @@ class Locked(Kind):
         yield from self.refused_by.facts(subject)
         yield from known(self, subject)
         comes_from = reaching(subject.catalog, table)
-        for name in self.unless.cascade:
+        for name in self.except_.on_delete:
             subject.catalog.table(name)
             found = "reaches" if name in comes_from else "does not reach"
             yield Fact(f"a deletion in {name} reaches {table.name}", f"a deletion in {name} {found} {table.name}")
@@ -184,7 +187,7 @@ class Locked(Kind):
             through=self.through,
             columns=self.protects.columns,
             rows=self.protects.rows,
-            passing=self.unless.cascade,
+            passing=self.except_.on_delete,
             refused=self.refused_by.by(table),
             shut=self._states(subject, holder, "is true"),
             ajar=self._states(subject, holder, "is not true"),

@@ -49,7 +49,7 @@ _VALUE: Reader[str | None] = Reader("a value", _value, {"type": ["string", "numb
 _ROW: Reader[FrozenDict[str | None]] = mapping(_VALUE)
 
 
-def _before(node: Node) -> tuple[tuple[TableName, FrozenDict[str | None]], ...]:
+def _required(node: Node) -> tuple[tuple[TableName, FrozenDict[str | None]], ...]:
     """Tables, each with a row or a list of rows."""
     return tuple(
         (table.read(name), row)
@@ -99,15 +99,15 @@ class Rows(Kind):
         copy: {references: asset.copy (id)}              # a trigger wants it to lead there
         release: {parent: {status: open}}                # the row that a foreign key leads to
         author: {not_null: true}                         # a trigger wants it, though the column may be NULL
-      before:
+      requires_first:
         music.link_type: {id: 14}                        # a row that a trigger counts on
-      beside:
+      requires:
         staff.groups: {org: $org, role: admin}           # a row of the same organisation that a trigger looks for
         music.tracks: {release: $id}                     # it refers to the row: one statement inserts both
-      related: true                                      # what it refers to has one ancestor in each table
-      made: true                                         # a trigger of a row that it refers to makes the row
-      past_triggers: true                                # what triggers of those leave behind is in its way
-      makes: [media.items]                               # its own trigger makes the row that it refers to
+      same_ancestors: true                               # what it refers to has one ancestor in each table
+      created_by_trigger: true                           # a trigger of a row that it refers to makes the row
+      bypass_triggers: true                              # what triggers of those leave behind is in its way
+      trigger_creates: [media.items]                     # its own trigger makes the row that it refers to
       together: [{amount: -$amount}]                     # a row comes with another one, or not at all
     ```
 
@@ -129,30 +129,39 @@ class Rows(Kind):
     every_row: ClassVar = True
 
     rows: FrozenDict[Any] = key(mapping(_PIECE), "what columns can be: values, an expression, a reference")
-    before: tuple[tuple[TableName, FrozenDict[str | None]], ...] = key(
-        Reader("a mapping of tables", _before, mapping(several(_ROW)).schema()),
+    requires_first: tuple[tuple[TableName, FrozenDict[str | None]], ...] = key(
+        Reader("a mapping of tables", _required, mapping(several(_ROW)).schema()),
         "rows of other tables that stand before any of this one",
         default=(),
+        formerly="before",
     )
-    beside: tuple[tuple[TableName, FrozenDict[str | None]], ...] = key(
-        Reader("a mapping of tables", _before, mapping(several(_ROW)).schema()),
+    requires: tuple[tuple[TableName, FrozenDict[str | None]], ...] = key(
+        Reader("a mapping of tables", _required, mapping(several(_ROW)).schema()),
         "rows of other tables that stand before each of this one, or come with it if they refer to it; `$column` is the"
         " row's own value",
         default=(),
+        formerly="beside",
     )
-    related: bool = key(boolean, "whether what it refers to has one ancestor in each table", default=False)
-    made: bool = key(
+    same_ancestors: bool = key(
+        boolean, "whether what it refers to has one ancestor in each table", default=False, formerly="related"
+    )
+    created_by_trigger: bool = key(
         boolean,
         "whether a trigger of a row that it refers to makes the row; to get round it takes a superuser",
         default=False,
+        formerly="made",
     )
-    past_triggers: bool = key(
+    bypass_triggers: bool = key(
         boolean,
         "whether the rows it refers to are put there past their triggers, which takes a superuser",
         default=False,
+        formerly="past_triggers",
     )
-    makes: tuple[TableName, ...] = key(
-        several(table), "tables in which a trigger of this one makes the row that it refers to", default=()
+    trigger_creates: tuple[TableName, ...] = key(
+        several(table),
+        "tables in which a trigger of this one makes the row that it refers to",
+        default=(),
+        formerly="makes",
     )
 
     together: tuple[FrozenDict[str], ...] = key(
@@ -178,13 +187,13 @@ class Rows(Kind):
                 if piece.references is not None
             },
             parents={name: piece.parent for name, piece in pieces.items() if piece.parent},
-            before=self.before,
-            past_triggers=self.past_triggers,
-            made=self.made,
-            beside=self.beside,
-            related=self.related,
+            requires_first=self.requires_first,
+            bypass_triggers=self.bypass_triggers,
+            created_by_trigger=self.created_by_trigger,
+            requires=self.requires,
+            same_ancestors=self.same_ancestors,
             together=self.together,
-            makes=self.makes,
+            trigger_creates=self.trigger_creates,
             present=tuple(name for name, piece in pieces.items() if piece.not_null),
         )
 

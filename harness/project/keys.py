@@ -127,9 +127,12 @@ class Rule(Protocol):
         ...
 
 
-def key(reader: Reader[Any], doc: str, *, default: Any = MISSING) -> Any:
-    """A field that is read from YAML; without a default the key must be there."""
-    return dataclasses.field(default=default, metadata={"reader": reader, "doc": doc})
+def key(reader: Reader[Any], doc: str, *, default: Any = MISSING, formerly: str | None = None) -> Any:
+    """A field that is read from YAML; without a default the key must be there.
+
+    Whoever writes the key by the name that it had ``formerly`` is told the one that it has now.
+    """
+    return dataclasses.field(default=default, metadata={"reader": reader, "doc": doc, "formerly": formerly})
 
 
 def _read_levels(node: Node) -> tuple[str, ...]:
@@ -191,7 +194,7 @@ def read_kind(
     allowed = [written for written in (*fields, *also) if written not in inherited]
     for entry, value in node.entries:
         if entry.text not in allowed:
-            raise unknown_key(entry, allowed, label)
+            raise _renamed(entry, fields) or unknown_key(entry, allowed, label)
         if entry.text in fields:
             values[fields[entry.text].name] = fields[entry.text].metadata["reader"].read(value)
     for written, field in fields.items():
@@ -209,6 +212,13 @@ def section(kind: type, label: str) -> Reader[Any]:
     schema = object_schema(kind)
     schema["type"] = "object" if schema["required"] else ["object", "null"]
     return Reader("a mapping", lambda node: read_kind(kind, nodes.as_mapping(node), label=label), schema)
+
+
+def _renamed(name: Scalar, fields: Mapping[str, dataclasses.Field[Any]]) -> ProjectError | None:
+    for written, field in fields.items():
+        if field.metadata["formerly"] == name.text:
+            return ProjectError(f"the key {name.text!r} is called {written!r} now", place=name.place)
+    return None
 
 
 def unknown_key(name: Scalar, allowed: list[str], label: str) -> ProjectError:

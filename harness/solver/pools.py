@@ -248,7 +248,7 @@ class Pools:
 
     def comes_with_others(self, table: Table) -> bool:
         """Whether there have to be rows that refer to a row of this table as soon as it is there."""
-        beside = self.supplies.get(table.name, NOTHING).beside
+        beside = self.supplies.get(table.name, NOTHING).requires
         return any(belongs(self.catalog.table(name), table.name, values) for name, values in beside)
 
     def crowded(self, table: Table) -> bool:

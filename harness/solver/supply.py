@@ -23,29 +23,32 @@ class Lead:
 
 @dataclass(frozen=True)
 class Supply:
-    """``values`` and ``expressions`` are what columns may be; ``leads`` are references that no foreign key declares.
+    """What rows of one table need; the fields are the keys of ``rows:``, and mean the same.
 
-    ``present`` columns are never NULL. ``parents`` are values that the row has to which a column leads; ``before`` are
-    rows that stand before any of the table. If it is ``made``, a trigger of a row that it refers to makes it: to be
-    tried itself it needs that one put there past its triggers, and where others need it, it takes the place of what was
-    made. With ``past_triggers`` all that it refers to is put there past its triggers. Of the tables that it ``makes`` a
-    trigger of its own makes the row that it refers to, directly or through others that it makes. Rows ``beside`` it
-    stand before it does: a value that begins with ``$`` is the row's own in the column of that name. If ``related``,
-    what it refers to has one ancestor in each table. Rows that are only valid ``together`` with it come in the same
-    statement: for each of them expressions for columns, in which ``$column`` is the row's own.
+    - ``values``, ``expressions``: what columns may be; ``present`` columns are never NULL
+    - ``leads``: references that no foreign key declares; ``parents``: values of the row that a column refers to
+    - ``requires_first``: rows that exist before any of the table; ``requires``: rows that exist before each, in which
+      ``$column`` is the row's own value
+    - ``created_by_trigger``: a trigger of a parent inserts the row. To be tried itself it needs a parent inserted with
+      its triggers bypassed; where other rows need it, the row that the trigger inserted is taken
+    - ``trigger_creates``: tables in which a trigger of the row inserts its parents, directly or through one another
+    - ``bypass_triggers``: all that the row refers to is inserted with triggers bypassed
+    - ``same_ancestors``: all that the row refers to has one ancestor in each table
+    - ``together``: the other rows that are only valid in one statement with it, each as expressions for its columns, in
+      which ``$column`` is the row's own value
     """
 
     values: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
     expressions: Mapping[str, str] = field(default_factory=dict)
     leads: Mapping[str, Lead] = field(default_factory=dict)
     parents: Mapping[str, Values] = field(default_factory=dict)
-    before: tuple[tuple[TableName, Values], ...] = ()
-    past_triggers: bool = False
-    made: bool = False
-    makes: tuple[TableName, ...] = ()
+    requires_first: tuple[tuple[TableName, Values], ...] = ()
+    bypass_triggers: bool = False
+    created_by_trigger: bool = False
+    trigger_creates: tuple[TableName, ...] = ()
     present: tuple[str, ...] = ()
-    beside: tuple[tuple[TableName, Values], ...] = ()
-    related: bool = False
+    requires: tuple[tuple[TableName, Values], ...] = ()
+    same_ancestors: bool = False
     together: tuple[Expressions, ...] = ()
 
     def __or__(self, other: Supply) -> Supply:
@@ -55,13 +58,13 @@ class Supply:
             {**self.expressions, **other.expressions},
             {**self.leads, **other.leads},
             {name: {**self.parents.get(name, {}), **other.parents.get(name, {})} for name in led},
-            tuple({repr(each): each for each in (*self.before, *other.before)}.values()),
-            self.past_triggers or other.past_triggers,
-            self.made or other.made,
-            tuple(dict.fromkeys((*self.makes, *other.makes))),
+            tuple({repr(each): each for each in (*self.requires_first, *other.requires_first)}.values()),
+            self.bypass_triggers or other.bypass_triggers,
+            self.created_by_trigger or other.created_by_trigger,
+            tuple(dict.fromkeys((*self.trigger_creates, *other.trigger_creates))),
             tuple(dict.fromkeys((*self.present, *other.present))),
-            tuple({repr(each): each for each in (*self.beside, *other.beside)}.values()),
-            self.related or other.related,
+            tuple({repr(each): each for each in (*self.requires, *other.requires)}.values()),
+            self.same_ancestors or other.same_ancestors,
             self.together or other.together,
         )
 

@@ -143,9 +143,9 @@ create trigger agreed before insert on shop.members for each row execute functio
     answer = empty.run("adopt", "schema.sql", "--name", empty.name)
     assert "4 of 4 tables could be filled with rows\n" in answer.stdout
     groups = (empty.root / "checks/shop/groups.yml").read_text()
-    assert "beside: {shop.staff: {org: $org}}" in groups.replace("\n      ", " ").replace(":  ", ": "), groups
+    assert "requires: {shop.staff: {org: $org}}" in groups.replace("\n      ", " ").replace(":  ", ": "), groups
     members = (empty.root / "checks/shop/members.yml").read_text()
-    assert "related: true" in members and "staff: {not_null: true}" in members, members
+    assert "same_ancestors: true" in members and "staff: {not_null: true}" in members, members
     tested = empty.run("test", "--seed", "0", "--select", "kind:rows")
     assert tested.returncode == 0, tested.stdout
     assert "0 broken, 0 unreliable" in tested.stdout

@@ -80,7 +80,7 @@ checks:
   - locked: what is sold
     when: kind = 'b'
     protects: {columns: [amount], rows: [insert, delete, move]}
-    unless: {cascade: [base.kinds]}
+    except: {on_delete: [base.kinds]}
     refused_by: {sqlstate: P0001, trigger: items_lock}
   - audited: app.log
     on: [insert, update]
@@ -90,7 +90,7 @@ checks:
       kind: [a, b]
       price: {sql: "now() + interval '1 day'"}
       amount: {parent: {code: a}}
-    before:
+    requires_first:
       base.kinds: {code: EUR}
   - row_security: a user sees their own
     as: authenticated

@@ -55,7 +55,7 @@ LESSONS = {
         "create table t.kinds (id integer primary key);"
         "create table t.log (kind integer references t.kinds (id));"
         "create table t.x (id integer primary key);" + trigger("insert into t.log values (14);", "after insert"),
-        Supply(before=((KINDS, {"id": "14"}),)),
+        Supply(requires_first=((KINDS, {"id": "14"}),)),
     ),
     "a reference": (
         "create table t.users (id integer primary key);"
@@ -119,14 +119,14 @@ LESSONS = {
         "create table t.kinds (id integer primary key);"
         "create table t.x (id integer primary key references t.kinds (id));"
         + trigger("insert into t.kinds values (new.id);"),
-        Supply(makes=(KINDS,)),
+        Supply(trigger_creates=(KINDS,)),
     ),
     "a reference of the row that it makes": (
         "create table t.users (id text primary key check (length(id) > 10));"
         "create table t.kinds (id integer primary key, owner text not null references t.users (id));"
         "create table t.x (id integer primary key references t.kinds (id), size integer, owner text not null);"
         + trigger("insert into t.kinds values (new.id, new.owner);"),
-        Supply(makes=(KINDS,)),
+        Supply(trigger_creates=(KINDS,)),
     ),
     "a row that the row which it makes makes": (
         "create table t.users (id integer primary key);"
@@ -161,7 +161,7 @@ LESSONS = {
         "create table t.x (kind integer not null references t.kinds (id), state text not null);"
         + trigger("insert into t.x values (new.id, 'new');", "after insert", "kinds")
         + trigger("if exists (select from t.x where kind = new.kind) then raise exception 'no'; end if;"),
-        Supply(past_triggers=True),
+        Supply(bypass_triggers=True),
     ),
     "a row that refers to the same": (
         "create table t.users (id integer primary key);"
@@ -173,7 +173,7 @@ LESSONS = {
             "if not exists (select from t.kinds join t.roles on name = role where owner = new.owner and name = 'admin')"
             " then raise exception 'no'; end if;"
         ),
-        Supply(beside=((KINDS, {"role": "admin", "owner": "$owner"}),)),
+        Supply(requires=((KINDS, {"role": "admin", "owner": "$owner"}),)),
     ),
     "a row of which that is said": (
         "create table t.users (id integer primary key);"
@@ -188,7 +188,7 @@ LESSONS = {
     ),
     "references that agree above": (
         "create table t.users (id integer primary key);" + OF_ONE_OWNER,
-        Supply(related=True),
+        Supply(same_ancestors=True),
     ),
     "one row for all": (
         "create table t.x (id integer not null, note text);"
@@ -250,7 +250,7 @@ LESSONS = {
         "create table t.users (id integer primary key,"
         " above integer not null references t.users (id) check (above = 1));"
         "insert into t.users values (1, 1);" + OF_ONE_OWNER,
-        Supply(related=True),
+        Supply(same_ancestors=True),
     ),
     "what a CHECK's function finds above": (
         "create table t.kinds (id integer primary key, name text not null check (name in ('a', 'b')));"
@@ -265,7 +265,7 @@ LESSONS = {
         "create function t.knows(who text) returns boolean language sql stable"
         " as 'select exists (select from t.users where name = who and active)';"
         "create table t.x (id integer primary key, owner text not null, check (t.knows(owner)));",
-        Supply(beside=((USERS, {"active": "true", "name": "$owner"}),)),
+        Supply(requires=((USERS, {"active": "true", "name": "$owner"}),)),
     ),
     "a CHECK's function that fails without rows": (
         "create table t.kinds (id integer primary key);"
@@ -289,7 +289,7 @@ LESSONS = {
             "create trigger guard after insert on t.x",
             "create constraint trigger guard after insert on t.x deferrable initially deferred",
         ),
-        Supply(beside=((KINDS, {"x": "$id"}),)),
+        Supply(requires=((KINDS, {"x": "$id"}),)),
     ),
     "a value of a row that others come with": (
         "create table t.x (id integer primary key, code text not null);"
@@ -299,7 +299,7 @@ LESSONS = {
         " if new.code not in ('AB', 'CD') then raise exception 'no'; end if; return null; end $$;"
         "create constraint trigger complete after insert on t.x deferrable initially deferred"
         " for each row execute function t.complete();",
-        Supply(beside=((KINDS, {"x": "$id"}),), values={"code": ("AB", "CD")}),
+        Supply(requires=((KINDS, {"x": "$id"}),), values={"code": ("AB", "CD")}),
     ),
     "the name of a text search configuration": (
         "create table t.kinds (id text primary key);"
@@ -309,7 +309,7 @@ LESSONS = {
             "\nif not exists (select from t.users where x = new.id and active) then raise exception 'no'; end if;"
             "\nnew.words := (select to_tsvector(config::regconfig, 'a') from t.users where x = new.id and active);"
         ),
-        Supply(beside=((USERS, {"active": "true", "config": "simple", "x": "$id"}),)),
+        Supply(requires=((USERS, {"active": "true", "config": "simple", "x": "$id"}),)),
     ),
     "a row of a table that inherits": (
         "create function t.no() returns integer language plpgsql as $$ begin raise exception 'not here'; end $$;"
@@ -337,7 +337,7 @@ LESSONS = {
             "if not exists (select from t.kinds as k where k.code = new.code and new.owner = k.owner)"
             " then raise exception 'no'; end if;"
         ),
-        Supply(beside=((KINDS, {"code": "$code", "owner": "$owner"}),), present=("code",)),
+        Supply(requires=((KINDS, {"code": "$code", "owner": "$owner"}),), present=("code",)),
     ),
     "a function that a row above names": (
         "create table t.kinds (id integer primary key, called text not null);"
@@ -358,7 +358,7 @@ LESSONS = {
         "create table t.kinds (id integer primary key);"
         "create table t.x (id integer primary key references t.kinds (id));"
         + trigger("insert into t.x values (new.id);", "after insert", "kinds"),
-        Supply(made=True),
+        Supply(created_by_trigger=True),
     ),
 }
 
@@ -418,7 +418,7 @@ def test_what_a_row_above_lacks_beside_it_is_learnt(database: tuple[Server, str]
         )
         teacher = of_tables(connection)
         assert teacher.fill(X) is None
-        assert teacher.learnt[USERS] == Supply(beside=((KINDS, {"during": "(,)", "code": "$code"}),))
+        assert teacher.learnt[USERS] == Supply(requires=((KINDS, {"during": "(,)", "code": "$code"}),))
 
 
 def test_a_row_that_cannot_stand_is_no_progress_of_the_row_behind_it(database: tuple[Server, str]) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from harness.errors import ProjectError
+from harness.kinds.locked import FreeDeletions, Locked
+from harness.kinds.rows import Rows
 from harness.project import keys, nodes
 from harness.project.keys import FrozenDict, Reader, read_kind
 from harness.project.model import TableName
@@ -188,3 +190,22 @@ def test_an_inherited_key_may_not_be_written_as_well() -> None:
     column = nodes.Scalar("status", node("x").place)
     with pytest.raises(ProjectError, match="unknown key 'column' in 'accepted_values'"):
         read_kind(AcceptedValues, node("{accepted_values: [a], column: b}"), inherited={"column": column})
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "old", "new"),
+    [
+        (Rows, "{rows: {}, made: true}", "made", "created_by_trigger"),
+        (Rows, "{rows: {}, makes: [t.a]}", "makes", "trigger_creates"),
+        (Rows, "{rows: {}, past_triggers: true}", "past_triggers", "bypass_triggers"),
+        (Rows, "{rows: {}, related: true}", "related", "same_ancestors"),
+        (Rows, "{rows: {}, beside: {t.a: {}}}", "beside", "requires"),
+        (Rows, "{rows: {}, before: {t.a: {}}}", "before", "requires_first"),
+        (Locked, "{locked: a, unless: {on_delete: [t.a]}}", "unless", "except"),
+        (FreeDeletions, "{cascade: [t.a]}", "cascade", "on_delete"),
+    ],
+)
+def test_a_renamed_key_names_the_new_one(kind: type[Any], text: str, old: str, new: str) -> None:
+    with pytest.raises(ProjectError) as caught:
+        read_kind(kind, node(text), label="k")
+    assert str(caught.value).endswith(f": the key {old!r} is called {new!r} now")
