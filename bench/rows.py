@@ -131,7 +131,7 @@ def _copied(ours: Connection, theirs: Connection) -> float:
 def _defer(connection: Connection, knot: Sequence[Table]) -> None:
     names = {table.name for table in knot} if len(knot) > 1 else set()
     for table in knot:
-        for key in table.of_type("f"):
+        for key in table.foreign_keys:
             if key.references in names:
                 connection.execute(
                     sql.SQL("alter table {} alter constraint {} deferrable initially deferred").format(

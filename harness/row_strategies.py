@@ -15,14 +15,15 @@ from hypothesis import currently_in_test_context
 from hypothesis import strategies as st
 
 from harness import pytest_session
-from harness.catalog.model import Catalog, Column, Missing, Table
+from harness.catalog.graph import ancestors
+from harness.catalog.model import Column, Missing, Table
 from harness.errors import ProjectError
 from harness.generation.draft import Draft
 from harness.generation.groups import Grouping
 from harness.generation.room import added
+from harness.generation.statements import combined
 from harness.probes.statement import Statement, identifier, qualified
 from harness.project.model import TableName
-from harness.solver.lineage import joined
 from harness.solver.pools import Pools
 from harness.solver.rules import Unfillable
 from harness.values.types import Unsupported, array, delimiter, values
@@ -141,7 +142,7 @@ def _definition(bench: pytest_session.Workbench, name: TableName, fixed: Mapping
         own = draft.row(name, texts)
         inserts = added(draft, draft.inserts)
         parents = tuple(_row(catalog.table(insert.table), insert.values) for insert in inserts)
-        setup = joined(inserts, draft.rings, draft.silent, draft.cleared)
+        setup = combined(inserts, draft.rings, draft.silent, draft.cleared)
         return _row(table, own, parents, (*Grouping(draft, pools).stand(setup),))
 
     return drawn()
@@ -152,22 +153,10 @@ def _surroundings(
     bench: pytest_session.Workbench, name: TableName
 ) -> Mapping[TableName, Sequence[dict[str, str | None]]]:
     """The rows that stand in the table and in all it refers to, once it is clear that rows of these can be drawn."""
-    lineage = _lineage(bench.pools.catalog, bench.pools.catalog.table(name))
+    lineage = ancestors(bench.pools.catalog, name).values()
     for member in lineage:
         _make_ready(bench.pools, member)
     return {member.name: _standing(bench.reader, member) for member in lineage}
-
-
-def _lineage(catalog: Catalog, table: Table) -> list[Table]:
-    """The table and all it refers to."""
-    found = {table.name: table}
-    pending = [table]
-    while pending:
-        for key in pending.pop().of_type("f"):
-            if key.references is not None and key.references not in found:
-                found[key.references] = catalog.table(key.references)
-                pending.append(found[key.references])
-    return list(found.values())
 
 
 def _make_ready(pools: Pools, table: Table) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from harness.catalog.model import Constraint, Table
+from harness.catalog.model import Check, Table
 from harness.catalog.parts import Part
 from harness.describe.sheet import Entry, Sheet
 from harness.oracle import Answer
@@ -14,7 +14,7 @@ from harness.solver.rules import supplied
 
 def say_implied(sheet: Sheet, table: Table, pools: Pools) -> None:
     """Says of each CHECK of a sheet which other one implies it, as far as candidate values show."""
-    for weak, strict in itertools.permutations(table.of_type("c"), 2):
+    for weak, strict in itertools.permutations(table.checks, 2):
         entry = _entry(sheet, weak)
         if entry is None or "implied_by" in entry or not _implies(table, pools, strict, weak):
             continue
@@ -23,7 +23,7 @@ def say_implied(sheet: Sheet, table: Table, pools: Pools) -> None:
             entry["implied_by"] = strict.name
 
 
-def _implies(table: Table, pools: Pools, strict: Constraint, weak: Constraint) -> bool:
+def _implies(table: Table, pools: Pools, strict: Check, weak: Check) -> bool:
     """Whether of all candidates none breaks the ``weak`` rule that keeps the ``strict`` one, and some break both."""
     rules = (strict.expression or "true", weak.expression or "true")
     about = [set(supplied(table, rule)) for rule in rules]
@@ -48,7 +48,7 @@ def _possible(table: Table, columns: list[str], row: tuple[str | None, ...]) -> 
     return all(value is not None or not table.column(name).not_null for name, value in zip(columns, row, strict=True))
 
 
-def _entry(sheet: Sheet, constraint: Constraint) -> Entry | None:
+def _entry(sheet: Sheet, constraint: Check) -> Entry | None:
     """What the sheet says of a constraint, where it is a rule that can be implied."""
     part = Part("constraint", constraint.name)
     entry = dict(sheet.checks).get(part)

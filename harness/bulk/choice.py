@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from harness.bulk.order import lineage
 from harness.bulk.site import Site
+from harness.catalog.graph import ancestors
 from harness.errors import ProjectError, did_you_mean
 from harness.project.model import TableName
 
@@ -19,7 +19,7 @@ def sizes(site: Site, rows: int, names: Sequence[str]) -> Mapping[TableName, int
     """
     chosen = [name for each in names for name in _matching(site, each)] if names else list(site.tables)
     found = dict.fromkeys(chosen, rows)
-    for name, table in lineage(site.catalog, chosen).items():
+    for name, table in ancestors(site.catalog, *chosen).items():
         if name not in found and name in site.tables and not site.count(table):
             found[name] = rows
     return found

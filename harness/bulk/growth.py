@@ -79,8 +79,8 @@ def _sizes(catalog: Catalog, table: Table, rows: int) -> Mapping[TableName, int]
         if generation > GENERATIONS or found.get(current.name, 0) >= wanted:
             return
         found[current.name] = wanted
-        for key in current.of_type("f"):
-            if key.references is not None and key.references != current.name:
+        for key in current.foreign_keys:
+            if key.references != current.name:
                 alone = any({*index.columns} == {*key.columns} for index in current.unique_keys)
                 fewer = wanted if alone else max(wanted // FAN_OUT, FEWEST)
                 visit(catalog.table(key.references), fewer, generation + 1)

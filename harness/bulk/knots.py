@@ -49,22 +49,17 @@ def tie(
 def _member(site: Site, number: int, table: Table, names: set[TableName], rows: int, absent: frozenset[str]) -> _Member:
     inside = [
         key
-        for key in table.of_type("f")
+        for key in table.foreign_keys
         if key.references in names and key.references != table.name and key.name not in absent
     ]
-    led = {
-        column: (key.references, referenced)
-        for key in inside
-        if key.references is not None
-        for column, referenced in zip(key.columns, key.referenced_columns, strict=True)
-    }
+    led = {column: (key.references, referenced) for key in inside for column, referenced in key.pairs}
     low = site.count(table)
     wish = Wish(table, low, low + rows - 1, absent | _own(table), frozenset(key.name for key in inside))
     return _Member(number, Draftsman(site, wish).recipe(), led)
 
 
 def _own(table: Table) -> frozenset[str]:
-    return frozenset(key.name for key in table.of_type("f") if key.references == table.name and nullable(table, key))
+    return frozenset(key.name for key in table.foreign_keys if key.references == table.name and nullable(table, key))
 
 
 def _lay_out(site: Site, member: _Member, rows: int) -> None:

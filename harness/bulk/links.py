@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from harness.bulk.rounds import described
 from harness.bulk.site import Site, nullable, rows_of
-from harness.catalog.model import Constraint, Table
+from harness.catalog.model import ForeignKey, Table
 from harness.probes.statement import identifier
 
 
-def link(site: Site, table: Table, keys: Sequence[Constraint], since: int) -> None:
+def link(site: Site, table: Table, keys: Sequence[ForeignKey], since: int) -> None:
     """Lets four of five rows that the transaction has inserted refer to a parent by each of the keys.
 
     What a rule refuses stays NULL. ``since`` is the transaction's own id: older rows are not touched.
@@ -20,7 +20,7 @@ def link(site: Site, table: Table, keys: Sequence[Constraint], since: int) -> No
             _linked(site, table, [key], since)
 
 
-def _linked(site: Site, table: Table, keys: Sequence[Constraint], since: int) -> bool:
+def _linked(site: Site, table: Table, keys: Sequence[ForeignKey], since: int) -> bool:
     import psycopg
 
     changes = ", ".join(
@@ -45,11 +45,11 @@ def _linked(site: Site, table: Table, keys: Sequence[Constraint], since: int) ->
     return True
 
 
-def _pairs(site: Site, table: Table, keys: Sequence[Constraint], since: int) -> str:
+def _pairs(site: Site, table: Table, keys: Sequence[ForeignKey], since: int) -> str:
     """Has a temporary table say which row is to refer to which parents."""
     shown, joins = [], []
     for number, key in enumerate(keys):
-        pairs = dict(zip(key.columns, key.referenced_columns, strict=True))
+        pairs = dict(key.pairs)
         parent = f"harness_f{number}"
         shown += [
             f"{parent}.{identifier(pairs[name])} as {_column(number, place)}"
@@ -64,15 +64,14 @@ def _pairs(site: Site, table: Table, keys: Sequence[Constraint], since: int) -> 
     )
 
 
-def _join(site: Site, table: Table, key: Constraint, number: int) -> str:
-    assert key.references is not None
+def _join(site: Site, table: Table, key: ForeignKey, number: int) -> str:
     parent = site.catalog.table(key.references)
     free, alias = nullable(table, key), f"harness_f{number}"
     unique = any({*index.columns} <= {*key.columns} for index in table.unique_keys if index.columns)
     place = "harness_t.harness_n" if unique else f"harness_t.harness_n * 7919 % {max(site.count(parent), 1)}"
     same = "".join(
         f" and {alias}.{identifier(referenced)} = harness_t.{identifier(name)}"
-        for name, referenced in zip(key.columns, key.referenced_columns, strict=True)
+        for name, referenced in key.pairs
         if name not in free
     )
     names = ", ".join(f"p.{identifier(name)}" for name in key.referenced_columns)

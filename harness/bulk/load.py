@@ -13,7 +13,7 @@ from harness.bulk.order import Group, groups
 from harness.bulk.recipe import Draftsman, Wish
 from harness.bulk.rounds import Tally, described, insert
 from harness.bulk.site import Site, is_optional, nullable
-from harness.catalog.model import Constraint, Table
+from harness.catalog.model import ForeignKey, Table
 from harness.project.model import TableName
 from harness.solver.rules import Unfillable
 from harness.values.types import Unsupported
@@ -141,5 +141,5 @@ def advance(site: Site, table: Table) -> None:
             )
 
 
-def _to_itself(table: Table) -> list[Constraint]:
-    return [key for key in table.of_type("f") if key.references == table.name and nullable(table, key)]
+def _to_itself(table: Table) -> list[ForeignKey]:
+    return [key for key in table.foreign_keys if key.references == table.name and nullable(table, key)]

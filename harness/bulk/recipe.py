@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.bulk import series
 from harness.bulk.site import Site, nullable
 from harness.bulk.sources import Combinations, Pick
-from harness.catalog.model import Constraint, Table
+from harness.catalog.model import ForeignKey, Table
 from harness.probes.statement import identifier, qualified
 from harness.solver.rules import Unfillable, supplied
 from harness.values.types import Unsupported
@@ -122,7 +122,7 @@ class Draftsman:
 
     def _count(self) -> None:
         """Columns whose values a sequence gives."""
-        foreign = {name for key in self.table.of_type("f") for name in key.columns}
+        foreign = {name for key in self.table.foreign_keys for name in key.columns}
         for column in self.table.columns:
             if column.name not in foreign and column.is_supplied:
                 sequence = self.site.sequence(self.table, column)
@@ -133,13 +133,13 @@ class Draftsman:
     def _leave_out(self) -> set[str]:
         """The columns of references that lead nowhere yet."""
         absent = set()
-        for key in self.table.of_type("f"):
+        for key in self.table.foreign_keys:
             if self._is_absent(key):
                 absent |= {*nullable(self.table, key)}
         self.values |= {name: f"null::{self.table.column(name).type}" for name in absent}
         return absent
 
-    def _is_absent(self, key: Constraint) -> bool:
+    def _is_absent(self, key: ForeignKey) -> bool:
         if key.name in self.wish.absent:
             return True
         if (
@@ -153,7 +153,7 @@ class Draftsman:
     def _combine(self, absent: set[str]) -> None:
         present = {
             name
-            for key in self.table.of_type("f")
+            for key in self.table.foreign_keys
             for name in key.columns
             if name not in absent and self.table.column(name).not_null
         }
@@ -170,7 +170,7 @@ class Draftsman:
                     self.values[name] = found.value(name)
 
     def _refer(self) -> None:
-        keys = [key for key in self.table.of_type("f") if not self._is_absent(key) and key.name not in self.wish.given]
+        keys = [key for key in self.table.foreign_keys if not self._is_absent(key) and key.name not in self.wish.given]
         needed = {key.name for key in keys if any(self.table.column(name).not_null for name in key.columns)}
         led: set[str] = set()
         for key in sorted(keys, key=lambda key: (key.name not in needed, -len(key.columns), key.name)):
@@ -178,13 +178,12 @@ class Draftsman:
             if not own:
                 continue
             if key.references == self.table.name and self._is_own_parent(key):
-                pairs = zip(key.columns, key.referenced_columns, strict=True)
-                self._lead_to_itself({name: referenced for name, referenced in pairs if name in own})
+                self._lead_to_itself({name: referenced for name, referenced in key.pairs if name in own})
             else:
                 self._lead(key, own, led)
             led |= {*own}
 
-    def _is_own_parent(self, key: Constraint) -> bool:
+    def _is_own_parent(self, key: ForeignKey) -> bool:
         return not nullable(self.table, key)
 
     def _lead_to_itself(self, pairs: Mapping[str, str]) -> None:
@@ -194,13 +193,10 @@ class Draftsman:
             if name != referenced:
                 self.outer[name] = f"{ROW}.{identifier(referenced)}"
 
-    def _lead(self, key: Constraint, own: tuple[str, ...], led: set[str]) -> None:
-        assert key.references is not None
+    def _lead(self, key: ForeignKey, own: tuple[str, ...], led: set[str]) -> None:
         parent = self.site.catalog.table(key.references)
         shared = {
-            referenced: self.values[name]
-            for name, referenced in zip(key.columns, key.referenced_columns, strict=True)
-            if name in led and name in self.values
+            referenced: self.values[name] for name, referenced in key.pairs if name in led and name in self.values
         }
         needed = any(self.table.column(name).not_null for name in own)
         pick = Pick(len(self.picks), key, parent, own, shared, needed, self.site.count(parent))
@@ -222,7 +218,7 @@ class Draftsman:
         return " and ".join(f"{each} is not null" for each in ruled)
 
     def _fill_the_rest(self) -> None:
-        given = {name for key in self.table.of_type("f") if key.name in self.wish.given for name in key.columns}
+        given = {name for key in self.table.foreign_keys if key.name in self.wish.given for name in key.columns}
         led = {name for pick in self.picks for name in pick.own}
         for name in given - led:
             self.values.pop(name, None)
@@ -237,7 +233,7 @@ class Draftsman:
                     raise
 
     def _checks(self) -> list[str]:
-        checks = [check.expression for check in self.table.of_type("c") if check.expression]
+        checks = [check.expression for check in self.table.checks if check.expression]
         return [*checks, *self.site.bounds(self.table)]
 
     def _is_suspected(self, rule: str) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.bulk.recipe import Recipe
+from harness.catalog.model import ForeignKey
 from harness.probes.statement import identifier, qualified
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _function(recipe: Recipe, query: str, wanted: int) -> str:
 
 def _has_deferrable_key(recipe: Recipe) -> bool:
     """ON CONFLICT does not work with these."""
-    return any(each.deferrable for type in "pux" for each in recipe.table.of_type(type))
+    return any(each.deferrable for each in recipe.table.constraints if not isinstance(each, ForeignKey))
 
 
 _BODY = """

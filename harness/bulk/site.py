@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from harness.catalog.model import Catalog, Column, Constraint, Table
+from harness.catalog.model import Catalog, Column, ForeignKey, Table
 from harness.catalog.parts import whole
 from harness.oracle import Tuple
 from harness.probes.statement import identifier, literal, qualified
@@ -130,7 +130,7 @@ def rows_of(table: Table) -> str:
     return qualified(table.name) if table.kind == "p" else f"only {qualified(table.name)}"
 
 
-def is_optional(site: Site, table: Table, key: Constraint) -> bool:
+def is_optional(site: Site, table: Table, key: ForeignKey) -> bool:
     """Whether a reference may be NULL in a new row, by its columns and by the rules about them."""
     import psycopg
 
@@ -146,8 +146,8 @@ def is_optional(site: Site, table: Table, key: Constraint) -> bool:
     return all(pool.takes({name: None for name in free if name in pool.columns}) for pool in pools)
 
 
-def nullable(table: Table, key: Constraint) -> list[str]:
+def nullable(table: Table, key: ForeignKey) -> list[str]:
     """The columns of a reference that are NULL where it leads nowhere: not those that another one needs."""
     free = [name for name in key.columns if not table.column(name).not_null]
-    others = {name for other in table.of_type("f") if other != key for name in other.columns}
+    others = {name for other in table.foreign_keys if other != key for name in other.columns}
     return [name for name in free if name not in others] or free

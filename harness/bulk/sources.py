@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from harness.bulk.series import N
 from harness.bulk.site import rows_of
-from harness.catalog.model import Constraint, Table
+from harness.catalog.model import ForeignKey, Table
 from harness.oracle import Tuple
 from harness.probes.statement import identifier, literal, qualified
 from harness.solver.pool import Pool
@@ -83,7 +83,7 @@ class Pick:
     """
 
     number: int
-    key: Constraint
+    key: ForeignKey
     parent: Table
     own: tuple[str, ...]
     shared: Mapping[str, str]
@@ -99,7 +99,7 @@ class Pick:
 
     def value(self, name: str) -> str:
         """What a column of the row takes from the parent."""
-        pairs = dict(zip(self.key.columns, self.key.referenced_columns, strict=True))
+        pairs = dict(self.key.pairs)
         return f"{self.alias}.{identifier(pairs[name])}"
 
     def join(self) -> str:
@@ -143,8 +143,7 @@ class Pick:
         """A condition that leaves out the parents that a row of the table refers to already."""
         if self.unused_in is None:
             return ""
-        pairs = zip(self.key.columns, self.key.referenced_columns, strict=True)
-        same = " and ".join(f"c.{identifier(own)} = p.{identifier(referenced)}" for own, referenced in pairs)
+        same = " and ".join(f"c.{identifier(own)} = p.{identifier(referenced)}" for own, referenced in self.key.pairs)
         return f" and not exists (select from {qualified(self.unused_in.name)} as c where {same})"
 
 

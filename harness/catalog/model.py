@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 from harness.errors import did_you_mean
 from harness.project.model import TableName
@@ -81,35 +82,86 @@ class Column:
         return not self.generated
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Constraint:
-    """``type`` is ``pg_constraint.contype``; actions are spelled out (``no action``, ``set null`` …).
+    """A constraint of a table; each is of one of the classes below. ``definition`` is as PostgreSQL prints it."""
 
-    ``on_delete_columns`` are those that SET NULL or SET DEFAULT touches, when it does not touch them all;
-    ``operators`` are those of an exclusion constraint, one for each key of its index.
-    """
+    noun: ClassVar[str]
 
     name: str
-    type: str
     columns: tuple[str, ...]
-    expression: str | None
     definition: str
-    references: TableName | None
-    referenced_columns: tuple[str, ...]
-    on_delete: str | None
-    on_update: str | None
-    on_delete_columns: tuple[str, ...]
-    operators: tuple[str, ...]
-    deferrable: bool
-    deferred: bool
-    validated: bool
-    enforced: bool
-    comment: str | None
+    deferrable: bool = False
+    deferred: bool = False
+    validated: bool = True
+    enforced: bool = True
+    comment: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrimaryKey(Constraint):
+    """PRIMARY KEY."""
+
+    noun: ClassVar = "primary key"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UniqueKey(Constraint):
+    """UNIQUE."""
+
+    noun: ClassVar = "unique key"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check(Constraint):
+    """CHECK (expression)."""
+
+    noun: ClassVar = "check"
+
+    expression: str
 
     @property
     def inherited(self) -> bool:
-        """Whether tables that inherit have it, too: keys they never do, CHECKs unless they say NO INHERIT."""
-        return self.type == "c" and not self.definition.endswith(" NO INHERIT")
+        """Whether tables that inherit have it, too: unless it says NO INHERIT."""
+        return not self.definition.endswith(" NO INHERIT")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exclusion(Constraint):
+    """EXCLUDE; ``operators`` has one for each key of its index."""
+
+    noun: ClassVar = "exclusion"
+
+    operators: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignKey(Constraint):
+    """FOREIGN KEY; its actions are spelled out (``no action``, ``set null`` …).
+
+    ``on_delete_columns`` are those that SET NULL or SET DEFAULT changes, when it does not change them all.
+    """
+
+    noun: ClassVar = "foreign key"
+
+    references: TableName
+    referenced_columns: tuple[str, ...]
+    on_delete: str = "no action"
+    on_update: str = "no action"
+    on_delete_columns: tuple[str, ...] = ()
+
+    @cached_property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Each column with the one that it refers to."""
+        return tuple(zip(self.columns, self.referenced_columns, strict=True))
+
+    def referenced(self, row: Mapping[str, str | None]) -> dict[str, str | None]:
+        """The values that a row refers to, by the columns of the referenced table."""
+        return {to: row[own] for own, to in self.pairs}
+
+    def referring(self, parent: Mapping[str, str | None]) -> dict[str, str | None]:
+        """The values with which a row refers to a parent, by its own columns."""
+        return {own: parent[to] for own, to in self.pairs}
 
 
 @dataclass(frozen=True)
@@ -235,6 +287,13 @@ class Table:
                 return constraint
         raise Missing(f"constraint on {self.name}:", name, [constraint.name for constraint in self.constraints])
 
+    def foreign_key(self, name: str) -> ForeignKey:
+        """The foreign key of that name; raises :class:`Missing` with the nearest."""
+        found = self.constraint(name)
+        if isinstance(found, ForeignKey):
+            return found
+        raise Missing(f"foreign key on {self.name}:", name, [key.name for key in self.foreign_keys])
+
     def index(self, name: str) -> Index:
         """The index of that name; raises :class:`Missing` with the nearest."""
         for index in self.indexes:
@@ -260,29 +319,38 @@ class Table:
         """Whether a rule makes something else of every ``delete`` or ``update``: none ever comes through."""
         return any(rewrite.instead and rewrite.command == command for rewrite in self.rewrites)
 
-    def of_type(self, type: str) -> tuple[Constraint, ...]:
-        """Constraints of one ``contype``: ``c``, ``f``, ``p``, ``u`` or ``x``."""
-        return self._by_type.get(type, ())
+    @cached_property
+    def foreign_keys(self) -> tuple[ForeignKey, ...]:
+        return tuple(each for each in self.constraints if isinstance(each, ForeignKey))
 
     @cached_property
-    def _by_type(self) -> Mapping[str, tuple[Constraint, ...]]:
-        types = dict.fromkeys(constraint.type for constraint in self.constraints)
-        return {type: tuple(each for each in self.constraints if each.type == type) for type in types}
+    def checks(self) -> tuple[Check, ...]:
+        return tuple(each for each in self.constraints if isinstance(each, Check))
+
+    @cached_property
+    def exclusions(self) -> tuple[Exclusion, ...]:
+        return tuple(each for each in self.constraints if isinstance(each, Exclusion))
 
     @cached_property
     def foreign_columns(self) -> frozenset[str]:
         """The columns that refer to other rows."""
-        return frozenset(column for key in self.of_type("f") for column in key.columns)
+        return frozenset(column for key in self.foreign_keys for column in key.columns)
 
     @cached_property
-    def widest_first(self) -> tuple[Constraint, ...]:
-        """The foreign keys: a composite one decides columns that narrower ones then follow."""
-        return tuple(sorted(self.of_type("f"), key=lambda key: -len(key.columns)))
+    def key_columns(self) -> frozenset[str]:
+        """The columns of keys, references and exclusions, and of unique indexes."""
+        keys = [each.columns for each in self.constraints if not isinstance(each, Check)]
+        return frozenset().union(*keys, *(index.columns for index in self.unique_keys))
 
-    @property
+    @cached_property
+    def widest_first(self) -> tuple[ForeignKey, ...]:
+        """The foreign keys: a composite one decides columns that narrower ones then follow."""
+        return tuple(sorted(self.foreign_keys, key=lambda key: -len(key.columns)))
+
+    @cached_property
     def primary_key(self) -> tuple[str, ...]:
         """Columns of the primary key, empty if there is none."""
-        return next((constraint.columns for constraint in self.of_type("p")), ())
+        return next((each.columns for each in self.constraints if isinstance(each, PrimaryKey)), ())
 
     @cached_property
     def unique_keys(self) -> tuple[Index, ...]:
@@ -364,17 +432,16 @@ class Catalog:
         counts = Counter(name.schema for name in self.tables)
         return tuple(schema for schema, _ in counts.most_common())
 
-    def referencing(self, name: TableName) -> tuple[tuple[Table, Constraint], ...]:
+    def referencing(self, name: TableName) -> tuple[tuple[Table, ForeignKey], ...]:
         """The foreign keys that point at a table, with the tables that hold them."""
         return self._referencing.get(name, ())
 
     @cached_property
-    def _referencing(self) -> Mapping[TableName, tuple[tuple[Table, Constraint], ...]]:
-        found: dict[TableName, list[tuple[Table, Constraint]]] = {}
+    def _referencing(self) -> Mapping[TableName, tuple[tuple[Table, ForeignKey], ...]]:
+        found: dict[TableName, list[tuple[Table, ForeignKey]]] = {}
         for table in self.tables.values():
-            for key in table.of_type("f"):
-                if key.references is not None:
-                    found.setdefault(key.references, []).append((table, key))
+            for key in table.foreign_keys:
+                found.setdefault(key.references, []).append((table, key))
         return {name: tuple(keys) for name, keys in found.items()}
 
     @cached_property

@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.catalog.model import (
     Catalog,
+    Check,
     Constraint,
     Definer,
+    Exclusion,
+    ForeignKey,
     Grant,
     Index,
     Policy,
+    PrimaryKey,
     Rewrite,
     Setting,
     Table,
     Trigger,
+    UniqueKey,
     View,
 )
 from harness.catalog.types import Types
@@ -122,6 +127,18 @@ def _table_name(row: dict[str, Any]) -> TableName:
     return TableName(row.pop("schema"), row.pop("table"))
 
 
+_OWN: Mapping[str, tuple[type[Constraint], tuple[str, ...]]] = {
+    "p": (PrimaryKey, ()),
+    "u": (UniqueKey, ()),
+    "c": (Check, ("expression",)),
+    "x": (Exclusion, ("operators",)),
+    "f": (ForeignKey, ("references", "referenced_columns", "on_delete", "on_update", "on_delete_columns")),
+}
+"""The class of a ``pg_constraint.contype``, and the fields that it alone has."""
+
+
 def _constraint(row: dict[str, Any]) -> Constraint:
-    schema, table = row.pop("referenced_schema"), row.pop("referenced_table")
-    return Constraint(references=TableName(schema, table) if table else None, **row)
+    kind, own = _OWN[row.pop("type")]
+    row["references"] = TableName(row.pop("referenced_schema") or "", row.pop("referenced_table") or "")
+    others = {name for _, names in _OWN.values() for name in names} - {*own}
+    return kind(**{name: value for name, value in row.items() if name not in others})

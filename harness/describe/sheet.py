@@ -6,7 +6,19 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from harness.catalog.model import Catalog, Column, Constraint, Index, Policy, Table, Trigger
+from harness.catalog.model import (
+    Catalog,
+    Check,
+    Column,
+    Constraint,
+    Exclusion,
+    ForeignKey,
+    Index,
+    Policy,
+    PrimaryKey,
+    Table,
+    Trigger,
+)
 from harness.catalog.parts import Part, of_partitions
 from harness.describe.predicates import accepted_values, readable
 from harness.describe.triggers import touched
@@ -63,12 +75,12 @@ def sheet(catalog: Catalog, table: Table, privileges: Mapping[str, Value] | None
     for column in table.columns:
         page.columns[column.name] = _contract(table, column)
     _keys(page, table)
-    for constraint in table.of_type("f"):
-        page.checks.append((Part("constraint", constraint.name), _foreign_key(catalog, table, constraint)))
-    for constraint in table.of_type("c"):
-        _check(page, table, constraint)
-    for constraint in table.of_type("x"):
-        page.checks.append((Part("constraint", constraint.name), _exclude(table, constraint)))
+    for key in table.foreign_keys:
+        page.checks.append((Part("constraint", key.name), _foreign_key(catalog, table, key)))
+    for check in table.checks:
+        _check(page, table, check)
+    for exclusion in table.exclusions:
+        page.checks.append((Part("constraint", exclusion.name), _exclude(table, exclusion)))
     if catalog.heirs.get(table.name):
         _say_only(page, table)
     for index in table.indexes:
@@ -120,7 +132,7 @@ def _value(column: Column, text: str) -> str:
 
 
 def _keys(page: Sheet, table: Table) -> None:
-    for key in table.of_type("p"):
+    for key in (each for each in table.constraints if isinstance(each, PrimaryKey)):
         entry: Entry = {"primary_key": list(key.columns)}
         if key.name != f"{table.name.table}_pkey":
             entry["constraint"] = key.name
@@ -140,7 +152,9 @@ def _keys(page: Sheet, table: Table) -> None:
 
 def _say_only(page: Sheet, table: Table) -> None:
     """Says of constraints that tables which inherit do not have that they are about the rows of the table itself."""
-    own = {Part("constraint", each.name) for each in table.constraints if not each.inherited}
+    own = {
+        Part("constraint", each.name) for each in table.constraints if not (isinstance(each, Check) and each.inherited)
+    }
     for part, entry in page.checks:
         if {"primary_key", "unique", "exclude"} & {*entry} or ("check" in entry and part in own):
             entry["only"] = TRUE
@@ -199,8 +213,7 @@ def _earlier(table: Table, index: Index) -> str | None:
     return None
 
 
-def _foreign_key(catalog: Catalog, table: Table, constraint: Constraint) -> Entry:
-    assert constraint.references is not None
+def _foreign_key(catalog: Catalog, table: Table, constraint: ForeignKey) -> Entry:
     parent = catalog.tables.get(constraint.references)
     references = table_name(constraint.references)
     if parent is None or constraint.referenced_columns != parent.primary_key:
@@ -210,7 +223,7 @@ def _foreign_key(catalog: Catalog, table: Table, constraint: Constraint) -> Entr
         limited = f" ({', '.join(constraint.on_delete_columns)})" if constraint.on_delete_columns else ""
         entry["on_delete"] = f"{constraint.on_delete}{limited}"
     if constraint.on_update != "no action":
-        entry["on_update"] = str(constraint.on_update)
+        entry["on_update"] = constraint.on_update
     if constraint.name != default_name(table.name, constraint.columns, "fkey"):
         entry["constraint"] = constraint.name
     return _state(constraint, entry)
@@ -232,8 +245,8 @@ def _part(name: str) -> str:
     return name if re.fullmatch(r'[^\s".(),]+', name) else '"' + name.replace('"', '""') + '"'
 
 
-def _check(page: Sheet, table: Table, constraint: Constraint) -> None:
-    text = constraint.expression or ""
+def _check(page: Sheet, table: Table, constraint: Check) -> None:
+    text = constraint.expression
     columns = [column for column in table.columns if column.name in sql.columns(text)]
     part = Part("constraint", constraint.name)
     alone = columns[0] if len(columns) == 1 else None
@@ -241,7 +254,7 @@ def _check(page: Sheet, table: Table, constraint: Constraint) -> None:
     named: Entry = {} if constraint.name == default else {"constraint": constraint.name}
     values = accepted_values(text, alone) if alone and not _has_values(page, alone) else None
     entry: Entry = {"accepted_values": list(values)} if values else {"check": readable(text)}
-    same = [each for each in table.of_type("c") if each.expression == text and each.validated]
+    same = [each for each in table.checks if each.expression == text and each.validated]
     # They are tried by their names: the first one refuses for all that say the same.
     first = min(same, key=lambda each: each.name.encode(), default=constraint)
     if first is not constraint:
@@ -261,7 +274,7 @@ def _has_values(page: Sheet, column: Column) -> bool:
     return "accepted_values" in page.columns[column.name] or any(entry["column"] == column.name for entry in beside)
 
 
-def _exclude(table: Table, constraint: Constraint) -> Entry:
+def _exclude(table: Table, constraint: Exclusion) -> Entry:
     index = table.index(constraint.name)
     operators = [re.sub(r"^operator\((?:pg_catalog\.)?([^()a-z]+)\)$", r"\1", each) for each in constraint.operators]
     entry: Entry = {"exclude": dict(zip(index.keys, operators, strict=True)), "constraint": constraint.name}

@@ -9,17 +9,17 @@ from typing import TypeVar
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from harness.catalog.model import Constraint, Table
+from harness.catalog.model import ForeignKey, Table
 from harness.generation.choices import Draw
 from harness.generation.columns import Columns
 from harness.generation.kinship import Kinship, Row, clashes
+from harness.generation.statements import delete_conflicting, insert_together
 from harness.probes.statement import Insert, Statement, Values
 from harness.project.model import TableName
 from harness.solver.alike import end_chain
-from harness.solver.lineage import belongs, clearing, together
 from harness.solver.pool import Pool
 from harness.solver.pools import Pools
-from harness.solver.supply import NOTHING, Supply
+from harness.solver.supply import NOTHING, Supply, refers_to_it
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ class Draft:
         self._kinship.begin(stands=True)
         row = self._row(definition, dict(fixed or {}), present, 0)
         self.made += self._made(definition, row)
-        return together(self._kinship.withheld(self._kinship.insert(table, row, wanted=True)))
+        return insert_together(self._kinship.withheld(self._kinship.insert(table, row, wanted=True)))
 
     def row(
         self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = (), also: tuple[str, ...] = ()
@@ -240,7 +240,7 @@ class Draft:
             # A reference that is NULL has no others beside it.
             if any(value and own[column] is None for column, value in values.items()):
                 continue
-            if not belongs(self._catalog.table(name), table.name, values):
+            if not refers_to_it(self._catalog.table(name), table.name, values):
                 self._draw_before(name, own, depth)
             elif (depth or self._kinship.inserting) and not self._kinship.expects(name, own):
                 # They come with it, or not at all: they refer to it.
@@ -283,13 +283,13 @@ class Draft:
                 open_yet = [name for name in key.columns if name not in kept and not table.column(name).not_null]
                 row.update(dict.fromkeys(open_yet))
                 continue
-            pairs = list(zip(key.columns, key.referenced_columns, strict=True))
+            pairs = key.pairs
             known = {referenced: row[column] for column, referenced in pairs if column in settled}
             known |= {name: value for column in key.columns for name, value in supply.parents.get(column, {}).items()}
             if key.references in supply.trigger_creates:
                 same = self._same(table, key)
                 known |= {name: row[name] for name in same if name in row}
-                pairs += ((name, name) for name in same)
+                pairs += tuple((name, name) for name in same)
             known = self._unclashed(key, row, known, chosen, pools)
             loose = {to for column, to in pairs if depth and column in chosen}
             firm = {to: value for to, value in known.items() if to not in loose}
@@ -298,9 +298,8 @@ class Draft:
             settled.update(key.columns)
             chosen.difference_update(key.columns)
 
-    def _unclashed(self, key: Constraint, row: Row, known: Row, chosen: set[str], pools: Sequence[Pool]) -> Row:
+    def _unclashed(self, key: ForeignKey, row: Row, known: Row, chosen: set[str], pools: Sequence[Pool]) -> Row:
         """What is known of a parent, with another ``chosen`` value where a row has its key already."""
-        assert key.references is not None
         referenced = self._catalog.table(key.references)
         rows = self._kinship.rows(referenced.name)
 
@@ -309,7 +308,7 @@ class Draft:
 
         if fits(known):
             return known
-        for own, to in zip(key.columns, key.referenced_columns, strict=True):
+        for own, to in key.pairs:
             pool = next((pool for pool in pools if own in pool.columns and own in chosen), None)
             if pool is None:
                 continue
@@ -335,13 +334,13 @@ class Draft:
                 others = self._pools.supplies.get(parent.table, NOTHING).trigger_creates
                 yield from self._made(self._catalog.table(parent.table), parent.values, (*tables, *others))
 
-    def _same(self, table: Table, key: Constraint) -> list[str]:
+    def _same(self, table: Table, key: ForeignKey) -> list[str]:
         """The columns that a row has in common with the one that its trigger makes, where those lead further."""
         made = self._catalog.table(key.references) if key.references else table
         names = {column.name for column in table.columns if column.is_supplied} - table.foreign_columns
         return sorted(names & made.foreign_columns)
 
-    def _stays_null(self, table: Table, key: Constraint, row: Row, settled: set[str], present: tuple[str, ...]) -> bool:
+    def _stays_null(self, table: Table, key: ForeignKey, row: Row, settled: set[str], present: tuple[str, ...]) -> bool:
         """Whether a foreign key is left NULL: it was decided by a pool, or is by chance where it may be."""
         if any(column in settled and row[column] is None for column in key.columns):
             return True
@@ -356,11 +355,10 @@ class Draft:
             return False
         return key.references == table.name or self._kinship.crowded or self._columns.choices.leaves_null()
 
-    def _parent(self, table: Table, key: Constraint, known: Row, firm: Row, depth: int) -> Values:
-        assert key.references is not None
+    def _parent(self, table: Table, key: ForeignKey, known: Row, firm: Row, depth: int) -> Values:
         # Two references of one row to one table need not meet: a rule may keep them apart. What a row of the table
         # itself refers to is above the ancestor, and not the one that others are to have.
-        first = next(other for other in table.of_type("f") if other.references == key.references)
+        first = next(other for other in table.foreign_keys if other.references == key.references)
         meets = key is first and key.references != table.name
         related = self._related if self._related is not None and meets else {}
         met = related.get(key.references)
@@ -380,9 +378,8 @@ class Draft:
                 self._related[parent.table] = parent.values
                 self._relate(self._catalog.table(parent.table), parent.values)
 
-    def _found(self, table: Table, key: Constraint, known: Row, firm: Row, depth: int) -> Values:
+    def _found(self, table: Table, key: ForeignKey, known: Row, firm: Row, depth: int) -> Values:
         """The parent with these values, or at least with the ``firm`` ones: one that was drawn, else a new one."""
-        assert key.references is not None
         referenced = self._catalog.table(key.references)
         owner = self._kinship.owner(referenced.name, known)
         if owner is not None:
@@ -395,7 +392,7 @@ class Draft:
             fitting = self._kinship.inserted(referenced.name, known)
             if fitting:
                 return self.choose(fitting)
-        round_it = (other for other in referenced.of_type("f") if other.references in self._pools.circular)
+        round_it = (other for other in referenced.foreign_keys if other.references in self._pools.circular)
         back = any({*other.columns} & {*key.referenced_columns} for other in round_it)
         met = self._kinship.met(table, key, known, named=back)
         if met is None and depth:
@@ -414,7 +411,7 @@ class Draft:
         insert = self._kinship.insert(name, parent)
         self._hush(insert)
         if self._pools.supplies.get(name, NOTHING).created_by_trigger:
-            self.cleared[id(insert)] = clearing(table, parent)
+            self.cleared[id(insert)] = delete_conflicting(table, parent)
         return parent
 
 

@@ -34,7 +34,7 @@ class Exclusion:
         indexes = {index.constraint: index for index in table.indexes if index.constraint}
         return tuple(
             cls(tuple(zip(indexes[each.name].keys, each.operators, strict=True)), indexes[each.name].predicate)
-            for each in table.of_type("x")
+            for each in table.exclusions
             if each.name in indexes
         )
 
@@ -71,7 +71,7 @@ def groups(pools: Pools, table: Table, exclusion: Exclusion) -> list[Group]:
         for column in table.columns:
             if column.name in columns - tied:
                 values = [value for value in pools.candidates(table, column.name, ()) if value is not None]
-                foreign = any(column.name in key.columns for key in table.of_type("f"))
+                foreign = any(column.name in key.columns for key in table.foreign_keys)
                 nulls = [] if column.not_null else [None]
                 parts.append([{column.name: value} for value in [*values[: 2 if foreign else None], *nulls]])
         names = tuple(column.name for column in table.columns if column.name in columns)

@@ -119,7 +119,7 @@ def _told_apart(table: Table, given: Mapping[str, str]) -> tuple[str, ...]:
         if all(is_same(name, given) for name in key.columns):
             loose = [name for name in key.columns if name not in given and table.column(name).is_supplied]
             found |= dict.fromkeys([name for name in loose if name not in foreign] or loose)
-    led = (each.columns for each in table.of_type("f") if found.keys() & {*each.columns})
+    led = (each.columns for each in table.foreign_keys if found.keys() & {*each.columns})
     found |= dict.fromkeys(name for columns in led for name in columns if name not in given)
     return tuple(found)
 

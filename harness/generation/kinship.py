@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from harness.catalog.model import Constraint, Table
+from harness.catalog.model import ForeignKey, Table
 from harness.probes.statement import Insert, Values
 from harness.project.model import TableName
 from harness.solver.alike import alike
@@ -164,7 +164,7 @@ class Kinship:
             return None
         return next((row for row in self.rows(table.name) if all(row.get(n) == v for n, v in known.items())), None)
 
-    def met(self, table: Table, key: Constraint, known: Values, named: bool) -> Values | None:
+    def met(self, table: Table, key: ForeignKey, known: Values, named: bool) -> Values | None:
         """A row that is being drawn itself, if a second one of its table would need a third, and so on.
 
         Rows are ``named`` by what refers to them if their own references have their key.
@@ -187,7 +187,7 @@ class Kinship:
                 return pending.row
         return None
 
-    def shared(self, table: Table, key: Constraint, known: Values, begun: bool) -> Values | None:
+    def shared(self, table: Table, key: ForeignKey, known: Values, begun: bool) -> Values | None:
         """A parent that stands already, where rows are in plenty; if ``begun``, an ancestor of the row that is wanted.
 
         Of the rows that are wanted themselves it is none: what happens to those is what is looked at.
@@ -198,24 +198,23 @@ class Kinship:
         for insert in self.inserts[self._before :] if begun else self._ancestors.get(key.references, ()):
             if insert.table != key.references or not known.items() <= insert.values.items():
                 continue
-            led = {name: insert.values.get(to) for name, to in zip(key.columns, key.referenced_columns, strict=True)}
+            led = {name: insert.values.get(to) for name, to in key.pairs}
             if not clashes(table, {**own, **led}, self.rows(table.name), set(led)):
                 return insert.values
         return None
 
     def parents(self, table: Table, row: Values) -> Iterator[Insert]:
         """The inserts of the rows that a row refers to."""
-        for key in table.of_type("f"):
-            pairs = list(zip(key.columns, key.referenced_columns, strict=True))
+        for key in table.foreign_keys:
             # One column of the key is NULL, and another not drawn yet: it leads nowhere.
             if any(name not in row for name in key.columns):
                 continue
             for insert in self.inserts:
-                if insert.table == key.references and all(row[name] == insert.values[to] for name, to in pairs):
+                if insert.table == key.references and all(row[name] == insert.values[to] for name, to in key.pairs):
                     yield insert
 
 
-def _is_unique(table: Table, key: Constraint) -> bool:
+def _is_unique(table: Table, key: ForeignKey) -> bool:
     """Whether no two rows of a table refer to the same row."""
     return any(index.columns and {*index.columns} <= {*key.columns} for index in table.unique_keys)
 

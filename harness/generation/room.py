@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from harness.generation.draft import Draft
+from harness.generation.statements import DISABLE_TRIGGERS, ENABLE_TRIGGERS, combined
 from harness.probes.statement import Execute, Statement, qualified
-from harness.solver.lineage import HUSH, SPEAK, joined
 
 S = TypeVar("S", bound=Statement)
 
@@ -18,7 +18,7 @@ def standing(draft: Draft, statements: Sequence[Statement], silent: bool) -> tup
     Tables whose own rows are in the way are emptied, but for the rows that others count on. If that can be ``silent``
     no trigger sees it, and what refers to the rows stays as it is.
     """
-    return (*_room(draft, silent), *joined(added(draft, statements), draft.rings, draft.silent, draft.cleared))
+    return (*_room(draft, silent), *combined(added(draft, statements), draft.rings, draft.silent, draft.cleared))
 
 
 def added(draft: Draft, statements: Sequence[S]) -> list[S]:
@@ -29,8 +29,8 @@ def added(draft: Draft, statements: Sequence[S]) -> list[S]:
 
 def _room(draft: Draft, silent: bool) -> Iterator[Statement]:
     if draft.room and silent:
-        yield HUSH
+        yield DISABLE_TRIGGERS
     yield from (Execute(f"delete from {qualified(table)}") for table in draft.room)
     yield from (insert for insert in draft.stood if insert.table in draft.room)
     if draft.room and silent:
-        yield SPEAK
+        yield ENABLE_TRIGGERS

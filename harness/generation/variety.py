@@ -66,7 +66,7 @@ def _parts(pools: Pools, table: Table, left: set[str]) -> Iterator[tuple[tuple[s
 
 def _told_apart(pools: Pools, table: Table) -> Iterator[str]:
     """The columns by which rows differ or lead to others."""
-    for foreign in table.of_type("f"):
+    for foreign in table.foreign_keys:
         yield from foreign.columns
     for key in table.unique_keys:
         yield from columns_of(key)

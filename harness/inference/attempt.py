@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 
 from harness.catalog.model import Table
+from harness.generation.statements import insert_together
 from harness.probes import Execute, Insert, Refusal, Statement, Values
 from harness.probes.reply import Function, function_of
 from harness.project.model import TableName
-from harness.solver.lineage import together
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Attempt:
     def instead(self, values: Values) -> Statement:
         """The same with another row in place of the one that was refused."""
         row = Insert(self.insert.table, values)
-        return together((*self.beside, row)) if self.beside else row
+        return insert_together((*self.beside, row)) if self.beside else row
 
 
 def further(table: Table, refusal: Refusal, than: Refusal) -> bool:

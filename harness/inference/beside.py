@@ -10,8 +10,7 @@ from harness.inference.attempt import further
 from harness.inference.columns import listed
 from harness.inference.trials import Case, comparable
 from harness.project.model import TableName
-from harness.solver.lineage import belongs
-from harness.solver.supply import Supply
+from harness.solver.supply import Supply, refers_to_it
 from harness.values.candidates import candidates
 from harness.values.hints import words
 
@@ -21,9 +20,9 @@ OPTIONS = 24
 
 def sibling(case: Case) -> Supply | None:
     """Another row has to stand that refers to the same: one of a table that the functions look into."""
-    own = [key for key in case.table.of_type("f") if len(key.columns) == 1]
+    own = [key for key in case.table.foreign_keys if len(key.columns) == 1]
     for other in case.mentioned:
-        for key in (each for each in other.of_type("f") if len(each.columns) == 1):
+        for key in (each for each in other.foreign_keys if len(each.columns) == 1):
             for column in (each.columns[0] for each in own if each.references == key.references):
                 value = case.attempt.insert.values.get(column)
                 found = _beside(case, other, {key.columns[0]: value}) if value is not None else None
@@ -42,7 +41,7 @@ def looked_up(case: Case) -> Supply | None:
         names = _looked_up_by(case, other)
         own = {name: f"${column}" for name, column in names.items()}
         absent = tuple(column for column in names.values() if values.get(column) is None)
-        if absent or belongs(other, case.table.name, own):
+        if absent or refers_to_it(other, case.table.name, own):
             supply = Supply(requires=((other.name, own),), present=absent)
             if case.helps(supply):
                 return supply

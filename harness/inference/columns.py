@@ -61,7 +61,7 @@ def value(case: Case) -> Supply | None:
 
 def listed(case: Case, table: Table, name: str) -> list[str | None]:
     """The keys of the rows that stand where a column leads: most often those of reference data."""
-    keys = [key for key in table.of_type("f") if name in key.columns]
+    keys = [key for key in table.foreign_keys if name in key.columns]
     if len(keys) != 1 or len(keys[0].columns) > 1 or keys[0].references is None:
         return []
     above = case.pools.catalog.table(keys[0].references)
@@ -78,7 +78,7 @@ def tied(case: Case) -> Supply | None:
     free = {column.name for column in table.columns if not column.not_null}
     free -= {name for pool in pools for name in pool.columns}
     # References that may be left out lead far away, and back to a row that is not there yet.
-    led = {name for key in table.of_type("f") for name in key.columns if name in free}
+    led = {name for key in table.foreign_keys for name in key.columns if name in free}
     out = {name: None for name in led if name.lower() not in spoken}
     for pool in pools:
         for place, name in enumerate(pool.columns):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.catalog.model import Constraint, Table
+from harness.catalog.model import ForeignKey, Table
 from harness.inference.columns import listed, options
 from harness.inference.trials import Case, comparable
 from harness.probes import Insert, Refusal
@@ -33,7 +33,7 @@ def made(case: Case) -> Supply | None:
     refusal, table = case.attempt.refusal, case.table
     known = case.pools.supplies.get(table.name, NOTHING)
     own = refusal.sqlstate == "23505" and refusal.table_name == table.name
-    return Supply(created_by_trigger=True) if own and not known.created_by_trigger and table.of_type("f") else None
+    return Supply(created_by_trigger=True) if own and not known.created_by_trigger and table.foreign_keys else None
 
 
 def makes(case: Case) -> Supply | None:
@@ -55,7 +55,7 @@ def makes(case: Case) -> Supply | None:
 
 def _above(case: Case, row: Insert, among: Sequence[Insert]) -> list[Insert]:
     """Those of some rows that a row leads to through nothing but others of them."""
-    keys = case.pools.catalog.table(row.table).of_type("f")
+    keys = case.pools.catalog.table(row.table).foreign_keys
     parents = [each for each in among if any(_leads(row, key, each) for key in keys)]
     others = [each for each in among if each not in parents]
     return [*parents, *(above for parent in parents for above in _above(case, parent, others))]
@@ -65,7 +65,7 @@ def _with_children(case: Case, row: Insert) -> list[Insert]:
     """A row with those before the one that was refused that cannot stand without it."""
     found = [row]
     for other in case.attempt.rows_before:
-        keys = [key for key in case.pools.catalog.table(other.table).of_type("f") if not key.deferred]
+        keys = [key for key in case.pools.catalog.table(other.table).foreign_keys if not key.deferred]
         if any(_leads(other, key, parent) for key in keys for parent in found):
             found.append(other)
     return found
@@ -75,7 +75,7 @@ def agree(case: Case) -> Supply | None:
     """What the row refers to has to agree above: to be of one organisation, for example."""
     supply = Supply(same_ancestors=True)
     related = case.pools.supplies.get(case.table.name, NOTHING).same_ancestors
-    if len(case.table.of_type("f")) < 2 or case.lenient or related:
+    if len(case.table.foreign_keys) < 2 or case.lenient or related:
         return None
     return supply if case.helps(supply) else None
 
@@ -83,7 +83,7 @@ def agree(case: Case) -> Supply | None:
 def past_those(case: Case) -> Supply | None:
     """What triggers of the rows that it refers to leave behind is in its way."""
     supply = Supply(bypass_triggers=True)
-    return supply if case.table.of_type("f") and case.helps(supply) else None
+    return supply if case.table.foreign_keys and case.helps(supply) else None
 
 
 def in_the_way(case: Case) -> tuple[TableName, Supply] | None:
@@ -114,7 +114,6 @@ def _instead(case: Case, place: int, row: Insert, values: Mapping[str, str | Non
 def row_before(case: Case) -> Supply | None:
     """A trigger writes a row that refers to one that is not there; a constant names that one, or PostgreSQL does."""
     for key in _failing(case):
-        assert key.references is not None
         column = case.pools.catalog.table(key.references).column(key.referenced_columns[0])
         constants = [each for each in candidates(column, case.hints) if each in case.hints.constants]
         for value in (*constants, *_missing(case)):
@@ -174,7 +173,7 @@ def present(case: Case) -> tuple[TableName, Supply] | None:
         free = [each.name for each in table.columns if each.is_supplied and not each.not_null]
         looked = {each for each in free if each.lower() in spoken}
         # A reference of which a part is NULL leads nowhere.
-        looked |= {each for key in table.of_type("f") if looked & {*key.columns} for each in key.columns}
+        looked |= {each for key in table.foreign_keys if looked & {*key.columns} for each in key.columns}
         columns = tuple(each for each in free if each in looked) if name.table.lower() in spoken else ()
         found = case.fewest(name, columns)
         if found:
@@ -211,27 +210,26 @@ def _possible(case: Case, table: Table, name: str) -> list[str | None]:
     return [*own, *options(case, table, name)[:OPTIONS]]
 
 
-def _leading(case: Case, parent: Insert) -> tuple[TableName, Constraint] | None:
+def _leading(case: Case, parent: Insert) -> tuple[TableName, ForeignKey] | None:
     """A row of the attempt that refers to this one, by its table and the foreign key."""
     for row in (case.attempt.insert, *case.attempt.rows_before):
-        for key in case.pools.catalog.table(row.table).of_type("f"):
+        for key in case.pools.catalog.table(row.table).foreign_keys:
             if _leads(row, key, parent):
                 return row.table, key
     return None
 
 
-def _leads(row: Insert, key: Constraint, parent: Insert) -> bool:
+def _leads(row: Insert, key: ForeignKey, parent: Insert) -> bool:
     """Whether a row refers to another by a foreign key."""
-    pairs = zip(key.columns, key.referenced_columns, strict=True)
-    return key.references == parent.table and all(row.values.get(own) == parent.values.get(to) for own, to in pairs)
+    return key.references == parent.table and all(row.values.get(own) == parent.values.get(to) for own, to in key.pairs)
 
 
-def _failing(case: Case) -> Iterator[Constraint]:
+def _failing(case: Case) -> Iterator[ForeignKey]:
     """The foreign key, of the table or of another one that a trigger writes, that finds nothing."""
     refusal = case.attempt.refusal
     holder = case.pools.catalog.tables.get(refusal.table_name or case.table.name)
-    for key in holder.of_type("f") if holder else ():
-        if key.name == refusal.constraint and key.references is not None:
+    for key in holder.foreign_keys if holder else ():
+        if key.name == refusal.constraint:
             yield key
 
 

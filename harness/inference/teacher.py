@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from harness.catalog.graph import ancestors
 from harness.catalog.model import Missing, Table
 from harness.inference import beside, columns, parents
 from harness.inference.attempt import Attempt, Obstacle, dynamic, functions, place, running
@@ -111,7 +112,9 @@ class Teacher:
 
     def _refine(self, name: TableName) -> None:
         """Learns what rows lack, where triggers refuse some of them."""
-        if not any(table.triggers or self._texts(table).checks for table in self._above(name)):
+        if not any(
+            table.triggers or self._texts(table).checks for table in ancestors(self._pools.catalog, name).values()
+        ):
             return
         for _ in range(LESSONS):
             drawn = self._trials.drawn(self._trials.row(name), PICKY)
@@ -126,17 +129,6 @@ class Teacher:
         """Whether functions refused the row, of which something can be learnt."""
         table = self._pools.catalog.table(attempt.insert.table)
         return bool(running(attempt.refusal) or self._texts(table).called_by(attempt.refusal))
-
-    def _above(self, name: TableName) -> list[Table]:
-        """The table and all that it needs."""
-        found = {name: self._pools.catalog.table(name)}
-        pending = [found[name]]
-        while pending:
-            for key in pending.pop().of_type("f"):
-                if key.references is not None and key.references not in found:
-                    found[key.references] = self._pools.catalog.table(key.references)
-                    pending.append(found[key.references])
-        return list(found.values())
 
     def _tried(self, name: TableName) -> Attempt | Obstacle | None:
         """None if one of several rows was accepted, else how the first one was refused."""

@@ -35,7 +35,7 @@ class Texts:
     @cached_property
     def checks(self) -> Mapping[str, tuple[Function, ...]]:
         """The CHECKs that call functions, with those; PostgreSQL's own are left out."""
-        calls = {each.name: sql.calls(each.expression or "true") for each in self._table.of_type("c")}
+        calls = {each.name: sql.calls(each.expression or "true") for each in self._table.checks}
         own = self._oracle.sources(self._table.name.schema, [*chain(*calls.values())])
         known = {source.name for source in own}
         found = {check: tuple(each for each in called if each[1] in known) for check, called in calls.items()}
@@ -45,7 +45,7 @@ class Texts:
         """The functions that the CHECK calls by which a row was refused, with its expression."""
         if refusal.sqlstate != "23514" or refusal.table_name != self._table.name or refusal.constraint is None:
             return {}
-        text = next((each.expression for each in self._table.of_type("c") if each.name == refusal.constraint), None)
+        text = next((each.expression for each in self._table.checks if each.name == refusal.constraint), None)
         return dict.fromkeys(self.checks.get(refusal.constraint, ()), text or "")
 
     def all(self, functions: Sequence[Function]) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ class Texts:
 
 
 def _expressions(table: Table) -> Iterator[str]:
-    for constraint in table.of_type("c"):
+    for constraint in table.checks:
         yield constraint.expression or "true"
     for index in table.indexes:
         yield from index.expressions

@@ -148,7 +148,7 @@ class Trials:
     def waits(self, refusal: Refusal) -> bool:
         """Whether it is a deferred foreign key that refuses, which may find its row later."""
         holder = self.pools.catalog.tables.get(refusal.table_name) if refusal.table_name else None
-        keys = holder.of_type("f") if holder and refusal.sqlstate == "23503" else ()
+        keys = holder.foreign_keys if holder and refusal.sqlstate == "23503" else ()
         return any(key.deferred for key in keys if key.name == refusal.constraint)
 
     def patiently(

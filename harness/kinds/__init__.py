@@ -2,65 +2,65 @@
 
 from __future__ import annotations
 
-from harness.kinds.accepted_values import AcceptedValues
-from harness.kinds.audited import Audited
+from harness.kinds.accepted_values import AcceptedValuesKind
+from harness.kinds.audited import AuditedKind
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
-from harness.kinds.check import Check
-from harness.kinds.class_ import Class
-from harness.kinds.columns import Columns
-from harness.kinds.comment import Comment
-from harness.kinds.declared import Declared
-from harness.kinds.default import Default
-from harness.kinds.exclude import Exclude
-from harness.kinds.foreign_key import ForeignKey
-from harness.kinds.generated import Generated
-from harness.kinds.immutable import Immutable
-from harness.kinds.index import Index
-from harness.kinds.locked import Locked
-from harness.kinds.not_null import NotNull
-from harness.kinds.policy import Policy
-from harness.kinds.primary_key import PrimaryKey
-from harness.kinds.privileges import Privileges
-from harness.kinds.query import Query
-from harness.kinds.referenced_by import ReferencedBy
-from harness.kinds.rollback import Rollback
-from harness.kinds.routine import Routine
-from harness.kinds.row_security import RowSecurity
-from harness.kinds.rows import Rows
-from harness.kinds.touched_on_update import TouchedOnUpdate
-from harness.kinds.transition import Transition
-from harness.kinds.trigger import Trigger
-from harness.kinds.unique import Unique
+from harness.kinds.check import CheckKind
+from harness.kinds.class_ import ClassKind
+from harness.kinds.columns import ColumnsKind
+from harness.kinds.comment import CommentKind
+from harness.kinds.declared import DeclaredKind
+from harness.kinds.default import DefaultKind
+from harness.kinds.exclude import ExcludeKind
+from harness.kinds.foreign_key import ForeignKeyKind
+from harness.kinds.generated import GeneratedKind
+from harness.kinds.immutable import ImmutableKind
+from harness.kinds.index import IndexKind
+from harness.kinds.locked import LockedKind
+from harness.kinds.not_null import NotNullKind
+from harness.kinds.policy import PolicyKind
+from harness.kinds.primary_key import PrimaryKeyKind
+from harness.kinds.privileges import PrivilegesKind
+from harness.kinds.query import QueryKind
+from harness.kinds.referenced_by import ReferencedByKind
+from harness.kinds.rollback import RollbackKind
+from harness.kinds.routine import RoutineKind
+from harness.kinds.row_security import RowSecurityKind
+from harness.kinds.rows import RowsKind
+from harness.kinds.touched_on_update import TouchedOnUpdateKind
+from harness.kinds.transition import TransitionKind
+from harness.kinds.trigger import TriggerKind
+from harness.kinds.unique import UniqueKind
 
 KINDS: dict[str, type[Kind]] = {
-    "accepted_values": AcceptedValues,
-    "audited": Audited,
-    "check": Check,
-    "class": Class,
-    "columns": Columns,
-    "comment": Comment,
-    "declared": Declared,
-    "default": Default,
-    "exclude": Exclude,
-    "foreign_key": ForeignKey,
-    "generated": Generated,
-    "immutable": Immutable,
-    "index": Index,
-    "locked": Locked,
-    "not_null": NotNull,
-    "policy": Policy,
-    "primary_key": PrimaryKey,
-    "privileges": Privileges,
-    "query": Query,
-    "referenced_by": ReferencedBy,
-    "rollback": Rollback,
-    "routine": Routine,
-    "row_security": RowSecurity,
-    "rows": Rows,
-    "touched_on_update": TouchedOnUpdate,
-    "transition": Transition,
-    "trigger": Trigger,
-    "unique": Unique,
+    "accepted_values": AcceptedValuesKind,
+    "audited": AuditedKind,
+    "check": CheckKind,
+    "class": ClassKind,
+    "columns": ColumnsKind,
+    "comment": CommentKind,
+    "declared": DeclaredKind,
+    "default": DefaultKind,
+    "exclude": ExcludeKind,
+    "foreign_key": ForeignKeyKind,
+    "generated": GeneratedKind,
+    "immutable": ImmutableKind,
+    "index": IndexKind,
+    "locked": LockedKind,
+    "not_null": NotNullKind,
+    "policy": PolicyKind,
+    "primary_key": PrimaryKeyKind,
+    "privileges": PrivilegesKind,
+    "query": QueryKind,
+    "referenced_by": ReferencedByKind,
+    "rollback": RollbackKind,
+    "routine": RoutineKind,
+    "row_security": RowSecurityKind,
+    "rows": RowsKind,
+    "touched_on_update": TouchedOnUpdateKind,
+    "transition": TransitionKind,
+    "trigger": TriggerKind,
+    "unique": UniqueKind,
 }
 
 __all__ = ["KINDS", "Fact", "Kind", "Subject", "Unreliable"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.catalog.model import Constraint, Table
+from harness.catalog.model import ForeignKey, Table
 from harness.generation.draft import Draft
 from harness.kinds.base import Subject
 from harness.probes import Values
@@ -20,7 +20,7 @@ class Ancestor:
 
     table: Table
     row: Values
-    path: tuple[Constraint, ...]
+    path: tuple[ForeignKey, ...]
 
     @property
     def takes_along(self) -> bool:
@@ -45,11 +45,11 @@ def ancestors(subject: Subject, draft: Draft, row: Values) -> Iterator[Ancestor]
 
 
 def _parents(
-    subject: Subject, draft: Draft, table: Table, row: Values, path: tuple[Constraint, ...]
+    subject: Subject, draft: Draft, table: Table, row: Values, path: tuple[ForeignKey, ...]
 ) -> Iterator[Ancestor]:
     below = {subject.table.name, *(key.references for key in path)}
-    for key in table.of_type("f"):
-        pairs = list(zip(key.columns, key.referenced_columns, strict=True))
+    for key in table.foreign_keys:
+        pairs = key.pairs
         if key.references is None or key.references in below or any(row.get(column) is None for column, _ in pairs):
             continue
         for insert in draft.inserts:

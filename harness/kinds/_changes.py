@@ -30,7 +30,7 @@ def other_values(subject: Subject, table: Table, column: str, row: Row, null: bo
 
 def fewest(table: Table, column: str, row: Row, entries: Sequence[Row]) -> list[Row]:
     """Of these values for a row, what changes it in a column and in as few others as possible."""
-    foreign = {name for key in table.of_type("f") for name in key.columns}
+    foreign = {name for key in table.foreign_keys for name in key.columns}
     changes = [
         {name: value for name, value in entry.items() if differs(table.column(name), value, row[name])}
         for entry in entries

@@ -217,11 +217,11 @@ def _unexcluded(subject: Subject) -> tuple[str, ...]:
 def key_and_what_hangs_on_it(subject: Subject, columns: tuple[str, ...], row: Fixed) -> dict[str, str | None]:
     """The key's columns, and those of foreign keys that share one with it: they change together."""
     changed = dict.fromkeys(columns)
-    for foreign in subject.table.of_type("f"):
+    for foreign in subject.table.foreign_keys:
         if set(foreign.columns) & set(columns):
             changed.update(dict.fromkeys(foreign.columns))
     return {column: row[column] for column in changed}
 
 
 def _foreign(subject: Subject, column: str) -> bool:
-    return any(column in foreign.columns for foreign in subject.table.of_type("f"))
+    return any(column in foreign.columns for foreign in subject.table.foreign_keys)

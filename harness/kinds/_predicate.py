@@ -146,7 +146,7 @@ class _Road:
 
     def _few(self, column: str, values: list[str], turn: int) -> list[str]:
         table = self._subject.table
-        within = any(column in key.columns for key in table.of_type("f") if key.references == table.name)
+        within = any(column in key.columns for key in table.foreign_keys if key.references == table.name)
         # The last: rows that are drawn have the first ones more often.
         return values[::-1][turn * LED :][:LED] if within else values[: 2 * LED]
 
@@ -170,9 +170,8 @@ class _Road:
         A row may be its own parent: the first value is kept for that, so that no other row has it for a key.
         """
         table = self._subject.table
-        for key in table.of_type("f"):
-            assert key.references is not None
-            expected = {to: row[name] for name, to in zip(key.columns, key.referenced_columns, strict=True)}
+        for key in table.foreign_keys:
+            expected = key.referenced(row)
             valued = [name for name in key.columns if name in self._values]
             if not valued or None in expected.values():
                 continue
@@ -191,7 +190,7 @@ def speaking(subject: Subject, constraint: str, implied_by: str | None) -> str:
 
     CHECKs are tried in the order of their names; the rule of a domain, or another one, comes before them.
     """
-    checks = {each.name for each in subject.table.of_type("c")}
+    checks = {each.name for each in subject.table.checks}
     stricter = implying(subject.pools.declared(subject.table.name), implied_by)
     outer = next((name for name in stricter if name not in checks), None)
     if outer is not None or constraint not in checks:

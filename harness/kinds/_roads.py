@@ -53,9 +53,8 @@ def new_parent(subject: Subject, draft: Draft, row: Values, column: str) -> Chan
 
     The key's other columns stay, unless they already say which parent it is.
     """
-    key = max((key for key in subject.table.of_type("f") if column in key.columns), key=lambda key: len(key.columns))
-    assert key.references is not None
-    pairs = dict(zip(key.columns, key.referenced_columns, strict=True))
+    key = max((key for key in subject.table.foreign_keys if column in key.columns), key=lambda key: len(key.columns))
+    pairs = dict(key.pairs)
     kept = {pairs[name]: row[name] for name in key.columns if name != column and row[name] is not None}
     unique = subject.catalog.table(key.references).unique_keys
     if any(index.columns and set(index.columns) <= set(kept) for index in unique):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hypothesis import reject
 from hypothesis.errors import UnsatisfiedAssumption
 
-from harness.catalog.model import Constraint, Table
+from harness.catalog.model import ForeignKey, Table
 from harness.generation.draft import Draft
 from harness.generation.exclusions import Exclusion
 from harness.kinds.base import Subject
@@ -137,7 +137,7 @@ def _led_elsewhere(
     subject: Subject, draft: Draft, row: Values, columns: Columns, fixed: Values, also: tuple[str, ...]
 ) -> dict[str, str | None]:
     """The columns that refer to rows, with the keys of others: but for those whose values rules have a say in."""
-    if any(_leads_to_one(subject, key, columns, fixed) for key in subject.table.of_type("f")):
+    if any(_leads_to_one(subject, key, columns, fixed) for key in subject.table.foreign_keys):
         reject()
     found: dict[str, str | None] = {}
     valued = {name for pool in subject.pools.of(subject.table, also=also) for name in pool.valued}
@@ -145,7 +145,7 @@ def _led_elsewhere(
         name = next((each for each in key.columns if each in columns and each not in found), None)
         if name is None or key.references is None or valued & {*key.columns}:
             continue
-        pairs = list(zip(key.columns, key.referenced_columns, strict=True))
+        pairs = key.pairs
         known = {referenced: fixed[own] for own, referenced in pairs if own in fixed}
         for _ in range(TRIES):
             parent = draft.standing(key.references, known) or draft.insert(key.references, known)
@@ -155,18 +155,18 @@ def _led_elsewhere(
     return found
 
 
-def _leads_to_one(subject: Subject, key: Constraint, columns: Columns, fixed: Values) -> bool:
+def _leads_to_one(subject: Subject, key: ForeignKey, columns: Columns, fixed: Values) -> bool:
     """Whether a reference is to change of which what stays the same leaves no other row."""
     if key.references is None or not {*key.columns} & {*columns}:
         return False
-    kept = {to for own, to in zip(key.columns, key.referenced_columns, strict=True) if fixed.get(own) is not None}
+    kept = {to for own, to in key.pairs if fixed.get(own) is not None}
     return any({*each.columns} <= kept for each in subject.catalog.table(key.references).unique_keys if each.whole)
 
 
 def _tied_to(subject: Subject, columns: Columns) -> Columns:
     """The columns, with those that rules and foreign keys tie to them."""
     table = subject.table
-    groups = [*tied(table, subject.pools.rules(table)), *(key.columns for key in table.of_type("f"))]
+    groups = [*tied(table, subject.pools.rules(table)), *(key.columns for key in table.foreign_keys)]
     found = {*columns}.union(*(group for group in groups if {*group} & {*columns}))
     return tuple(sorted(found))
 

@@ -22,11 +22,9 @@ SAMPLE = 3
 def updatable(subject: Subject) -> list[str]:
     """The columns that an update may set, first those that no key and no reference has a part in."""
     table = subject.table
-    bound = {name for each in table.constraints if each.type != "c" for name in each.columns}
-    bound |= {name for index in table.unique_keys for name in index.columns}
     found = [each for each in table.columns if _why_not(subject, each) is None and each.name not in subject.rewritten]
     # Texts first: a report that names one is the easiest to read.
-    found.sort(key=lambda each: (each.name in bound, each.base_name != "text", each.is_json))
+    found.sort(key=lambda each: (each.name in table.key_columns, each.base_name != "text", each.is_json))
     return [each.name for each in found]
 
 

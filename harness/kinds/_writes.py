@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.catalog.model import Constraint
+from harness.catalog.model import ForeignKey, PrimaryKey, UniqueKey
 from harness.generation.draft import Draft
 from harness.kinds._changes import differs
 from harness.kinds._records import Look, Occasion, Pair, Records
@@ -91,7 +91,8 @@ class Writes:
         pools = self.subject.pools.of(table, born=False)
         tied = [pool.columns for pool in pools if len(pool.columns) > 1]
         single = [(column.name,) for column in table.columns]
-        keys = {column for each in table.constraints if each.type in "pu" for column in each.columns}
+        identifying = (each for each in table.constraints if isinstance(each, PrimaryKey | UniqueKey))
+        keys = {column for each in identifying for column in each.columns}
         kept = keys | table.foreign_columns | self.subject.rewritten
         seen = []
         for columns, new in itertools.product([*single, *tied], later):
@@ -133,12 +134,10 @@ class Writes:
         gone: list[Pair] = [(row, None), (other, None)]
         yield from self.probes("delete", of_both, "a delete of two rows", gone, "delete of two")
 
-    def from_above(self, constraint: Constraint, row: Values) -> Iterator[Probe]:
+    def from_above(self, constraint: ForeignKey, row: Values) -> Iterator[Probe]:
         """The parent goes, and the row with it, or its reference."""
-        assert constraint.references is not None
         parent = self.subject.catalog.table(constraint.references)
-        pairs = list(zip(constraint.columns, constraint.referenced_columns, strict=True))
-        delete = Delete(parent.name, {referenced: row[column] for column, referenced in pairs})
+        delete = Delete(parent.name, constraint.referenced(row))
         touched = constraint.on_delete_columns or constraint.columns
         value = f"the end of its {parent.name}"
         if parent.name == self.subject.table.name or any(row[column] is None for column in constraint.columns):

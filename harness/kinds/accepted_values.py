@@ -20,7 +20,7 @@ from harness.solver.rules import Rule
 
 
 @dataclass(frozen=True)
-class AcceptedValues(Kind):
+class AcceptedValuesKind(Kind):
     """A closed set: the column holds one of these values, or NULL where it may.
 
     ```yaml

@@ -35,7 +35,7 @@ COMMANDS = ("insert", "update", "delete")
 
 
 @dataclass(frozen=True)
-class Audited(Kind):
+class AuditedKind(Kind):
     """Whoever writes to the table leaves a record of it in another.
 
     ```yaml
@@ -139,7 +139,7 @@ class Audited(Kind):
             probes += writes.updates(draft, row, other, later)
             probes += writes.unchanged(row, self.unchanged)
             probes += writes.deletes(row, other)
-            for constraint in table.of_type("f"):
+            for constraint in table.foreign_keys:
                 probes += writes.from_above(constraint, row)
             if asking:
                 probes = list(asked_each(asking, draft, table.name, probes))

@@ -28,7 +28,7 @@ TRIED = 4
 
 
 @dataclass(frozen=True)
-class Check(Kind):
+class CheckKind(Kind):
     """A predicate that every row keeps: true or null.
 
     ```yaml
@@ -93,13 +93,11 @@ class Check(Kind):
     def _escaped(self, subject: Subject) -> tuple[Table, ...]:
         """The tables that inherit from this one, but for the constraint."""
         name = self._constraint(subject.table.name)
-        own = next((each for each in subject.table.of_type("c") if each.name == name), None)
+        own = next((each for each in subject.table.checks if each.name == name), None)
         if own is None or own.inherited:
             return ()
         return tuple(
-            heir
-            for heir in heirs.heirs(subject)
-            if all(each.expression != own.expression for each in heir.of_type("c"))
+            heir for heir in heirs.heirs(subject) if all(each.expression != own.expression for each in heir.checks)
         )
 
     def _in_heirs(self, subject: Subject, draft: Draft, escaped: tuple[Table, ...], bad: list[Changes]) -> Scenario:

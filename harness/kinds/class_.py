@@ -17,7 +17,7 @@ _MARK = re.compile(r"\[([^\]\[]+)\]\s*$")
 
 
 @dataclass(frozen=True)
-class Class(Kind):
+class ClassKind(Kind):
     """How sensitive a column or a table is: the class in brackets that its comment ends in.
 
     ```yaml

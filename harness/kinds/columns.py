@@ -18,7 +18,7 @@ CONTRACT = "the declared columns in their order, and no others"
 
 
 @dataclass(frozen=True)
-class Columns(Kind):
+class ColumnsKind(Kind):
     """The exact contract of a table: these columns, in this order, and no others.
 
     ```yaml

@@ -12,7 +12,7 @@ from harness.project.keys import ColumnForm, key, name, text
 
 
 @dataclass(frozen=True)
-class Comment(Kind):
+class CommentKind(Kind):
     """What the database says of itself.
 
     ```yaml

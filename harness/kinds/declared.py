@@ -24,7 +24,7 @@ NAMED = 3
 
 
 @dataclass(frozen=True)
-class Declared(Kind):
+class DeclaredKind(Kind):
     """What is declared is all there is: the table has no rule that no check declares.
 
     ```yaml
@@ -54,7 +54,7 @@ class Declared(Kind):
         mapping(keys.text), "NAME: why it is there; rules that no kind of check can state", default=FrozenDict({})
     )
 
-    def __or__(self, other: Any) -> Declared:
+    def __or__(self, other: Any) -> DeclaredKind:
         """What two documents about one table say."""
         undeclared = "shown" if "shown" in (self.undeclared, other.undeclared) else "broken"
         return replace(self, undeclared=undeclared, known=FrozenDict({**self.known, **other.known}))

@@ -18,7 +18,7 @@ from harness.project.model import TableName
 
 
 @dataclass(frozen=True)
-class Default(Kind):
+class DefaultKind(Kind):
     """The value a column takes when nobody gives one.
 
     ```yaml
@@ -60,7 +60,7 @@ class Default(Kind):
         holds = f"{stored}::text is not distinct from ({value})::text" if stable else f"{stored} is not null"
         meaning = f"{column.name} is {self.value}" if stable else f"{column.name} is not null"
 
-        foreign = {name for key in table.of_type("f") for name in key.columns}
+        foreign = {name for key in table.foreign_keys for name in key.columns}
         # What rules tie to this column has to go with its default, and not with a value that is drawn.
         omitted = subject.oracle.scalar(table, value)
         beside = subject.pools.beside(table, column.name, omitted) or [{}]

@@ -32,7 +32,7 @@ RACED = 2
 
 
 @dataclass(frozen=True)
-class Exclude(Kind):
+class ExcludeKind(Kind):
     """No two rows conflict: for no two of them every operator is true.
 
     ```yaml
@@ -80,9 +80,9 @@ class Exclude(Kind):
         return (Part("constraint", self.constraint),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
-        words = {"c": "a check", "f": "a foreign key", "p": "a primary key", "u": "a unique key", "x": "an exclusion"}
         actual = subject.table.constraint(self.constraint)
-        yield Fact(f"{self.constraint} is an exclusion", f"{self.constraint} is {words[actual.type]}")
+        article = "an" if isinstance(actual, Exclusion) else "a"
+        yield Fact(f"{self.constraint} is an exclusion", f"{self.constraint} is {article} {actual.noun}")
         yield from timed(self.deferrable, actual)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
@@ -150,7 +150,7 @@ class _Rows:
         self._subject = subject
         self._draft = draft
         table = subject.table
-        self._foreign = {column for each in table.of_type("f") for column in each.columns}
+        self._foreign = {column for each in table.foreign_keys for column in each.columns}
         self._base = base
         self._drawn: dict[tuple[str, ...], Values] = {}
         given, present = self._split(base, {})

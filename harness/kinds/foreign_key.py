@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from hypothesis import strategies as st
 
-from harness.catalog.model import Constraint, Table
+from harness.catalog.model import ForeignKey, Table
 from harness.catalog.parts import Part
 from harness.generation.draft import Draft
 from harness.kinds._deferrable import deferrable, timed
@@ -52,7 +52,7 @@ class Orphans(RefusedBy):
 
 
 @dataclass(frozen=True)
-class ForeignKey(Kind):
+class ForeignKeyKind(Kind):
     """Rows refer to rows that exist, and follow them as declared.
 
     ```yaml
@@ -115,7 +115,7 @@ class ForeignKey(Kind):
         return Part("constraint", self._constraint(table)), *super().declares(table)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
-        found = subject.table.constraint(self._constraint(subject.table.name))
+        found = subject.table.foreign_key(self._constraint(subject.table.name))
         parent, columns = self.references
         columns = columns or subject.catalog.table(parent).primary_key
         actual = f"{column_list(found.columns)} references {found.references} {column_list(found.referenced_columns)}"
@@ -145,7 +145,7 @@ class ForeignKey(Kind):
 
     def _reference(self, subject: Subject) -> Reference:
         table = subject.table
-        found = table.constraint(self._constraint(table.name))
+        found = table.foreign_key(self._constraint(table.name))
         parent = subject.catalog.table(self.references[0])
         # Without the columns of SET NULL (a): those are read from the constraint and compared as a fact.
         on_delete, on_update = (words.split(" (")[0] for words in (self.on_delete, self.on_update))
@@ -186,17 +186,17 @@ class ForeignKey(Kind):
                 yield Probe(null, Accepted(1), "null leads nowhere", f"{column} null", required=False)
 
 
-def _without_others(table: Table, key: Constraint) -> dict[str, str | None]:
+def _without_others(table: Table, key: ForeignKey) -> dict[str, str | None]:
     """NULL in what may be NULL of the foreign keys that share a column with this one: they then lead nowhere."""
-    others = [other for other in table.of_type("f") if other.name != key.name and set(other.columns) & set(key.columns)]
+    others = [other for other in table.foreign_keys if other.name != key.name and set(other.columns) & set(key.columns)]
     columns = {column for other in others for column in other.columns} - set(key.columns)
     return {column: None for column in sorted(columns) if not table.column(column).not_null}
 
 
-def _alone(table: Table, key: Constraint) -> bool:
+def _alone(table: Table, key: ForeignKey) -> bool:
     """Whether a row can break this foreign key and no other; where not, it is chance which of them refuses."""
     off = set(_without_others(table, key))
-    for other in table.of_type("f"):
+    for other in table.foreign_keys:
         if other.name != key.name and set(key.columns) <= set(other.columns) and not off & set(other.columns):
             return False
     return True

@@ -22,7 +22,7 @@ WRITTEN = Refused(("428C9",))
 
 
 @dataclass(frozen=True)
-class Generated(Kind):
+class GeneratedKind(Kind):
     """A column that is always computed from others of its row, and that nobody writes.
 
     ```yaml

@@ -64,7 +64,7 @@ class ChangeFromAbove:
 
 
 @dataclass(frozen=True)
-class Immutable(Kind):
+class ImmutableKind(Kind):
     """Rows, or some of their columns, that nobody changes any more.
 
     ```yaml
@@ -161,7 +161,7 @@ class Immutable(Kind):
         for role in self.roles():
             if not subject.roles.exists(role):
                 yield Fact(f"role {role} exists", f"no role {role}")
-        parents = [str(foreign.references) for foreign in table.of_type("f")]
+        parents = [str(foreign.references) for foreign in table.foreign_keys]
         for passage in self.except_:
             if str(passage.on_delete) not in parents:
                 raise Missing(f"foreign key of {table.name} to", str(passage.on_delete), parents)
@@ -334,8 +334,7 @@ class Immutable(Kind):
     ) -> Iterator[Probe]:
         """Changes that are accepted, of columns that are no part of a key or a reference."""
         table = subject.table
-        keys_ = {column for each in table.constraints if each.type != "c" for column in each.columns}
-        bound = keys_ | {column for index in table.unique_keys for column in index.columns} | subject.rewritten
+        bound = table.key_columns | subject.rewritten
         for column in columns:
             if column in bound or not table.column(column).is_supplied or table.column(column).identity:
                 continue

@@ -28,7 +28,7 @@ TOTAL = frozenset(
 
 
 @dataclass(frozen=True)
-class Index(Kind):
+class IndexKind(Kind):
     """An index with these keys, and the query it is there for.
 
     ```yaml

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
-from harness.catalog.model import Catalog, Constraint, Missing, Table
+from harness.catalog.model import Catalog, ForeignKey, Missing, Table
 from harness.generation.draft import Draft
 from harness.kinds._changes import telling
 from harness.kinds._refused_by import REFUSED_BY, RefusedBy
@@ -64,7 +64,7 @@ def _read_protected(node: Node) -> Protected:
 
 
 @dataclass(frozen=True)
-class Locked(Kind):
+class LockedKind(Kind):
     """Rows that nobody changes, adds or takes away while a condition holds, and that are free while it does not.
 
     ```yaml
@@ -203,7 +203,7 @@ class Locked(Kind):
         pool = next(pool for pool in pools if decisive & set(pool.columns))
         return telling([dict(zip(pool.columns, row, strict=True)) for row in pool.rows])
 
-    def _reference(self, table: Table) -> Constraint | None:
+    def _reference(self, table: Table) -> ForeignKey | None:
         """The foreign key that `through` is part of, the narrowest if there are several."""
-        found = [key for key in table.of_type("f") if self.through and set(self.through) <= set(key.columns)]
+        found = [key for key in table.foreign_keys if self.through and set(self.through) <= set(key.columns)]
         return min(found, key=lambda key: len(key.columns), default=None)

@@ -15,7 +15,7 @@ from harness.project.model import TableName
 
 
 @dataclass(frozen=True)
-class NotNull(Kind):
+class NotNullKind(Kind):
     """The column always has a value.
 
     ```yaml

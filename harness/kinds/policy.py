@@ -14,7 +14,7 @@ COMMANDS = ("all", "select", "insert", "update", "delete")
 
 
 @dataclass(frozen=True)
-class Policy(Kind):
+class PolicyKind(Kind):
     """A policy of row level security, as it stands in the database.
 
     ```yaml

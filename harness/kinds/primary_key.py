@@ -25,7 +25,7 @@ ROOM = 5
 
 
 @dataclass(frozen=True)
-class PrimaryKey(Kind):
+class PrimaryKeyKind(Kind):
     """No two rows have the same key, and none has a NULL in it.
 
     ```yaml
@@ -69,8 +69,7 @@ class PrimaryKey(Kind):
             subject.table.column(column)  # a slip in its name says more than that the key has others
         constraint = subject.table.constraint(self._constraint(subject.table.name))
         expected = f"primary key {column_list(self.primary_key)}"
-        kind = {"p": "primary key", "u": "unique key"}.get(constraint.type, "constraint")
-        yield Fact(expected, f"{kind} {column_list(constraint.columns)}")
+        yield Fact(expected, f"{constraint.noun} {column_list(constraint.columns)}")
         yield from timed(self.deferrable, constraint)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:

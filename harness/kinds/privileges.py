@@ -35,7 +35,7 @@ OWN_SCHEMA = "create schema harness_own; grant all on schema harness_own to {rol
 
 
 @dataclass(frozen=True)
-class Privileges(Kind):
+class PrivilegesKind(Kind):
     """The whole matrix of role and command on a table: exactly what stands here, and nothing else.
 
     ```yaml

@@ -40,7 +40,7 @@ SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Query(Kind):
+class QueryKind(Kind):
     """A query that finds no rows, whatever is in the tables.
 
     ```yaml

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from harness.catalog.model import Constraint, Missing
+from harness.catalog.model import ForeignKey, Missing
 from harness.generation.draft import Draft
 from harness.kinds.base import Fact, Kind, Subject
 from harness.kinds.foreign_key import action
@@ -19,7 +19,7 @@ from harness.project.model import TableName
 
 
 @dataclass(frozen=True)
-class ReferencedBy(Kind):
+class ReferencedByKind(Kind):
     """What becomes of the rows that refer to this table, said from the side of the parent.
 
     ```yaml
@@ -55,7 +55,7 @@ class ReferencedBy(Kind):
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         child, found = subject.catalog.table(self.referenced_by), self._key(subject)
         on_delete = self.on_delete.split(" (")[0]
-        on_update = (self.on_update or found.on_update or "no action").split(" (")[0]
+        on_update = (self.on_update or found.on_update).split(" (")[0]
         reference = Reference(
             subject.keyed(child), subject.table, found, on_delete, on_update, subject.pools.most(subject.table)
         )
@@ -66,12 +66,12 @@ class ReferencedBy(Kind):
 
         return subject.scenarios(build)
 
-    def _key(self, subject: Subject) -> Constraint:
+    def _key(self, subject: Subject) -> ForeignKey:
         child = subject.catalog.table(self.referenced_by)
         if self.constraint is not None:
-            return child.constraint(self.constraint)
-        for found in child.of_type("f"):
+            return child.foreign_key(self.constraint)
+        for found in child.foreign_keys:
             if found.references == subject.table.name:
                 return found
-        known = [str(found.references) for found in child.of_type("f")]
+        known = [str(found.references) for found in child.foreign_keys]
         raise Missing(f"foreign key of {child.name} that references", str(subject.table.name), known)

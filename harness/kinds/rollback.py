@@ -27,7 +27,7 @@ FEW = 50
 
 
 @dataclass(frozen=True)
-class Rollback(Kind):
+class RollbackKind(Kind):
     """Every `down` undoes its `up`, and nothing stays behind.
 
     ```yaml

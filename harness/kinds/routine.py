@@ -38,7 +38,7 @@ COMMITS = "commits"
 
 
 @dataclass(frozen=True)
-class Routine(Kind):
+class RoutineKind(Kind):
     """What a function, a procedure or a view does.
 
     ```yaml

@@ -29,7 +29,7 @@ REFUSED = "42501"
 
 
 @dataclass(frozen=True)
-class RowSecurity(Kind):
+class RowSecurityKind(Kind):
     """Who sees which rows, and which they can write.
 
     ```yaml

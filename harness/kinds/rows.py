@@ -89,7 +89,7 @@ _PIECE: Reader[Any] = one_of(listed(_VALUE), section(_Piece, "rows"))
 
 
 @dataclass(frozen=True)
-class Rows(Kind):
+class RowsKind(Kind):
     """How rows of the table can be made, where the rules of the database do not say it; and that they can be.
 
     ```yaml

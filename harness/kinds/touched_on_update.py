@@ -27,7 +27,7 @@ _RECENT = "{0} >= now() - interval '1 second' and {0} <= clock_timestamp()"
 
 
 @dataclass(frozen=True)
-class TouchedOnUpdate(Kind):
+class TouchedOnUpdateKind(Kind):
     """The column is the moment of the last change, and nobody can forge it.
 
     ```yaml

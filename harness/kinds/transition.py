@@ -42,7 +42,7 @@ STRANGERS = 10
 
 
 @dataclass(frozen=True)
-class Transition(Kind):
+class TransitionKind(Kind):
     """The moves of a state column: those that are listed, and no others.
 
     ```yaml

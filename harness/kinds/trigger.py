@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.catalog.model import Trigger as Found
+from harness.catalog.model import Trigger
 from harness.catalog.parts import Part
 from harness.kinds.base import Fact, Kind, Subject, column_list
 from harness.probes import Refused
@@ -18,7 +18,7 @@ CONSTRAINT = ("not deferrable", "deferrable", "deferred")
 
 
 @dataclass(frozen=True)
-class Trigger(Kind):
+class TriggerKind(Kind):
     """A trigger of which no other check says what it does.
 
     ```yaml
@@ -84,7 +84,7 @@ class Trigger(Kind):
         return f"{self.timing} {' or '.join(events)}"
 
 
-def _called(found: Found) -> str:
+def _called(found: Trigger) -> str:
     return f"calls {found.function}({found.arguments})"
 
 

@@ -32,7 +32,7 @@ Side = dict[str, str | None]
 
 
 @dataclass(frozen=True)
-class Unique(Kind):
+class UniqueKind(Kind):
     """One row for each key; with `where`, only among the rows for which that is true.
 
     ```yaml

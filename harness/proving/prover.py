@@ -18,8 +18,8 @@ from harness.catalog.roles import Roles
 from harness.declarations import DECLARED, Check
 from harness.errors import HarnessError, TargetError
 from harness.kinds.base import Begun, Databases, Kind, Pair, Subject, Unreliable
-from harness.kinds.primary_key import PrimaryKey
-from harness.kinds.touched_on_update import TouchedOnUpdate
+from harness.kinds.primary_key import PrimaryKeyKind
+from harness.kinds.touched_on_update import TouchedOnUpdateKind
 from harness.oracle import Oracle
 from harness.outcome import EVALUABLE, THERE, Counterexample, Outcome
 from harness.probes import Endless, Patience, Session
@@ -86,7 +86,7 @@ class Prover:
         for check in declared:
             if check.table is not None:
                 self._beside.setdefault(check.table, []).append(check.rule)
-                if isinstance(check.rule, TouchedOnUpdate):
+                if isinstance(check.rule, TouchedOnUpdateKind):
                     known = self._touched.get(check.table, frozenset())
                     self._touched[check.table] = known | {check.rule.touched_on_update}
 
@@ -363,7 +363,7 @@ class Prover:
             filled=self._fill,
             touched=self._touched,
             frozen=frozenset(frozen),
-            primary_key=next((rule.primary_key for rule in beside if isinstance(rule, PrimaryKey)), ()),
+            primary_key=next((rule.primary_key for rule in beside if isinstance(rule, PrimaryKeyKind)), ()),
             declared_indexes=frozenset(rule.subject for rule in beside),
             undeclared=undeclared,
             beside=self._beside,

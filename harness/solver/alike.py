@@ -58,7 +58,7 @@ def end_chain(
     present: Collection[str],
 ) -> None:
     """Leaves the references to tables ``above`` NULL where they may be and are not ``present``: a chain ends."""
-    for key in table.of_type("f"):
+    for key in table.foreign_keys:
         free = {name: None for name in key.columns if not table.column(name).not_null and name not in row}
         if key.references not in above or free.keys() & {*present}:
             continue

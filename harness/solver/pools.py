@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
 
+from harness.catalog.graph import circular
 from harness.catalog.model import Catalog, Index, Table
 from harness.oracle import Answer, Oracle, Tuple
 from harness.probes.statement import condition, identifier, literal, qualified
@@ -20,7 +21,6 @@ from harness.project import sql
 from harness.project.model import TableName
 from harness.solver.alike import columns_of
 from harness.solver.combinations import Combinations
-from harness.solver.lineage import belongs, circular
 from harness.solver.pool import Pool
 from harness.solver.rules import (
     Rule,
@@ -35,7 +35,7 @@ from harness.solver.rules import (
 )
 from harness.solver.search import product
 from harness.solver.standing import LIMIT, Standing
-from harness.solver.supply import NOTHING, Supply, with_leads
+from harness.solver.supply import NOTHING, Supply, refers_to_it, with_leads
 from harness.values.types import on_trial
 
 T = TypeVar("T")
@@ -130,7 +130,7 @@ class Pools:
         yield from (
             predicate for predicate in domains_above(self.catalog, table) if {*supplied(table, predicate)} <= spoken
         )
-        for key in table.of_type("f"):
+        for key in table.foreign_keys:
             above = self.catalog.tables.get(key.references) if key.references else None
             # Round a circle nobody would be the first to know.
             if above is None or len(key.columns) > 1 or key.columns[0] not in spoken or above.name in self.circular:
@@ -144,11 +144,11 @@ class Pools:
 
     def _few_above(self, table: Table, spoken: Collection[str]) -> Iterator[str]:
         """What columns of few values can be, where no row that they lead to was found for some of these."""
-        for key in table.of_type("f"):
+        for key in table.foreign_keys:
             above = self.catalog.tables.get(key.references) if key.references else None
             if above is None or above.name in self.circular:
                 continue
-            for own, to in zip(key.columns, key.referenced_columns, strict=True):
+            for own, to in key.pairs:
                 few = above.column(to).base_kind == "e" or above.column(to).base_name == "bool"
                 found = sorted({*self._offered(above, to)}) if few and own in spoken else []
                 if found:
@@ -171,7 +171,7 @@ class Pools:
 
     def rules(self, table: Table) -> tuple[Rule, ...]:
         """Declared rules, then the catalog's: CHECKs, those of the columns' domains, bounds of partitions."""
-        checks = [Rule(check.expression or "true", check.name) for check in table.of_type("c")]
+        checks = [Rule(check.expression or "true", check.name) for check in table.checks]
         domains = [rule for column in table.columns for rule in domain_rules(column)]
         bounds = [Rule(table.bounds, f"the bounds of the partitions of {table.name}")] if table.bounds else []
         return (*self._declared.get(table.name, ()), *checks, *domains, *bounds, *computable(table))
@@ -249,7 +249,7 @@ class Pools:
     def comes_with_others(self, table: Table) -> bool:
         """Whether there have to be rows that refer to a row of this table as soon as it is there."""
         beside = self.supplies.get(table.name, NOTHING).requires
-        return any(belongs(self.catalog.table(name), table.name, values) for name, values in beside)
+        return any(refers_to_it(self.catalog.table(name), table.name, values) for name, values in beside)
 
     def crowded(self, table: Table) -> bool:
         """Whether rows that stand in the table take up half of all the keys there can be, or more.

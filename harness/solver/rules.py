@@ -93,9 +93,9 @@ def computable(table: Table) -> tuple[Rule, ...]:
 
 def domains_above(catalog: Catalog, table: Table) -> Iterator[str]:
     """What the domains of the columns that a table leads to ask, where its own are of another type."""
-    for key in table.of_type("f"):
+    for key in table.foreign_keys:
         above = catalog.tables.get(key.references) if key.references else None
-        for name, referenced in zip(key.columns, key.referenced_columns, strict=True):
+        for name, referenced in key.pairs:
             other = above.column(referenced) if above else table.column(name)
             if other.type != table.column(name).type:
                 yield from (sql.replace_value(expression, name) for expression in other.domain_checks)
@@ -104,8 +104,8 @@ def domains_above(catalog: Catalog, table: Table) -> Iterator[str]:
 def kept_above(catalog: Catalog, table: Table, name: str) -> tuple[Rule, ...]:
     """The rules of a column's domain, where the column that it leads to is of that domain as well."""
     column = table.column(name)
-    for key in table.of_type("f"):
-        for own, referenced in zip(key.columns, key.referenced_columns, strict=True):
+    for key in table.foreign_keys:
+        for own, referenced in key.pairs:
             above = catalog.tables.get(key.references) if key.references else None
             if own == name and above is not None and above.column(referenced).type == column.type:
                 return domain_rules(column)
@@ -115,5 +115,5 @@ def kept_above(catalog: Catalog, table: Table, name: str) -> tuple[Rule, ...]:
 def narrowed(catalog: Catalog, table: Table) -> Iterator[str]:
     """What fits into the columns that refer to a table, where their types are narrower than those of its key."""
     for child, key in catalog.referencing(table.name):
-        for name, referenced in zip(key.columns, key.referenced_columns, strict=True):
+        for name, referenced in key.pairs:
             yield from narrower(child.column(name), table.column(referenced))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from harness.catalog.model import Catalog, Constraint, Index, Table
+from harness.catalog.model import Catalog, ForeignKey, Index, Table
 from harness.probes.statement import identifier, literal
 from harness.project.model import TableName
 
@@ -124,22 +124,17 @@ def _key(columns: tuple[str, ...]) -> Index:
     )
 
 
-def _reference(column: str, lead: Lead) -> Constraint:
-    return Constraint(
+def _reference(column: str, lead: Lead) -> ForeignKey:
+    return ForeignKey(
         name=f"rows: {column}",
-        type="f",
         columns=(column,),
-        expression=None,
         definition="",
         references=lead.table,
         referenced_columns=(lead.column,),
-        on_delete="no action",
-        on_update="no action",
-        on_delete_columns=(),
-        operators=(),
-        deferrable=False,
-        deferred=False,
-        validated=True,
-        enforced=True,
-        comment=None,
     )
+
+
+def refers_to_it(table: Table, to: TableName, values: Values) -> bool:
+    """Whether a required row with these values refers to the row that requires it: ``$column`` is that row's value."""
+    keys = (key for key in table.foreign_keys if key.references == to)
+    return any(all(values.get(own) == f"${other}" for own, other in key.pairs) for key in keys)

@@ -44,7 +44,7 @@ def picture(catalog: Catalog) -> str:
         for field in dataclasses.fields(table):
             found = getattr(table, field.name)
             if isinstance(found, tuple):
-                lines += [f"  {field.name} {_said(item)}" for item in found]
+                lines += [f"  {type(item).__name__} {_said(item)}" for item in found]
     lines += [f"view {_said(view)}" for view in catalog.views]
     lines += [f"definer {_said(function)}" for function in catalog.definers]
     return "\n".join(lines) + "\n"
@@ -107,7 +107,7 @@ def test_a_key_to_a_partitioned_table_is_one(server: Server) -> None:
         connection.execute(schema.encode())
         catalog, made = read(connection), connection.execute(asked).fetchall()
     notes = TableName("public", "notes")
-    assert [key.name for key in catalog.tables[notes].of_type("f")] == ["dated"]
+    assert [key.name for key in catalog.tables[notes].foreign_keys] == ["dated"]
     assert len(made) > 2
     assert {catalog.root(TableName("public", table), name) for table, name in made} == {(notes, "dated")}
 

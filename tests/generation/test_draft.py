@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from harness.catalog import Catalog, read
 from harness.generation.draft import Draft
+from harness.generation.statements import combined
 from harness.oracle import Oracle
 from harness.project.model import TableName
 from harness.server.connection import Server
-from harness.solver.lineage import joined
 from harness.solver.pools import Pools
 from harness.solver.rules import Rule, Unfillable
 
@@ -146,7 +146,7 @@ def test_every_drawn_row_is_accepted(schema: str, database: tuple[Server, str]) 
             for _ in range(2 if schema == "state" else 3):
                 draft.insert(X)
             with connection.transaction(force_rollback=True):
-                for statement in joined(draft.inserts, draft.rings):
+                for statement in combined(draft.inserts, draft.rings):
                     connection.execute(statement.sql.encode())
             tried.append(len(draft.inserts))
 
@@ -179,7 +179,7 @@ def test_no_row_has_the_key_of_one_that_stands(database: tuple[Server, str]) -> 
             draft.insert(X)
             draft.insert(X)
             with connection.transaction(force_rollback=True):
-                for statement in joined(draft.inserts, draft.rings):
+                for statement in combined(draft.inserts, draft.rings):
                     connection.execute(statement.sql.encode())
             tried.append(draft.inserts[0].values["id"])
 

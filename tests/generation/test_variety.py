@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from generation.test_draft import SCHEMAS, X
 from harness.catalog import read
 from harness.generation.draft import Draft
+from harness.generation.statements import combined
 from harness.generation.variety import stock
 from harness.oracle import Oracle
 from harness.probes import Insert, Statement
 from harness.server.connection import Server
-from harness.solver.lineage import joined
 from harness.solver.pools import Pools
 
 QUICK = settings(
@@ -45,7 +45,7 @@ def test_every_variant_of_a_row_is_accepted(schema: str, database: tuple[Server,
             row = draft.row(X)
             known = stock(pools, catalog.table(X), ())
             variants = [{**row, **dict(zip(known.columns, values, strict=True))} for values in known.part(row, 8)]
-            _all_accepted(connection, joined(draft.inserts, draft.rings), variants)
+            _all_accepted(connection, combined(draft.inserts, draft.rings), variants)
 
         accepted()
 

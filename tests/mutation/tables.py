@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from harness.catalog import Catalog, Constraint, Index, Table
+from harness.catalog import Catalog, Constraint, ForeignKey, Index, Table
 from harness.probes.statement import identifier, literal, qualified
 
 from .expressions import expressions
@@ -73,11 +73,11 @@ def _keys(catalog: Catalog, table: Table) -> Iterator[Mutant]:
             listed = ", ".join(map(identifier, columns))
             sql = f"{drop}; alter table {name} add constraint {identifier(key.name)} {kind} ({listed})"
             yield _mutant("keys", table, f"{key.name} on ({listed})", sql, key.name)
-    for key in table.of_type("f"):
+    for key in table.foreign_keys:
         yield from _foreign(catalog, table, key)
 
 
-def _other_columns(table: Table, key: Constraint) -> Iterator[tuple[str, ...]]:
+def _other_columns(table: Table, key: ForeignKey) -> Iterator[tuple[str, ...]]:
     """A column less, a column more."""
     if len(key.columns) > 1:
         for column in key.columns:
@@ -86,8 +86,7 @@ def _other_columns(table: Table, key: Constraint) -> Iterator[tuple[str, ...]]:
     yield from [(*key.columns, column) for column in extra[:1]]
 
 
-def _foreign(catalog: Catalog, table: Table, key: Constraint) -> Iterator[Mutant]:
-    assert key.references is not None
+def _foreign(catalog: Catalog, table: Table, key: ForeignKey) -> Iterator[Mutant]:
     drop = f"alter table {qualified(table.name)} drop constraint {identifier(key.name)}"
     yield _mutant("keys", table, f"without {key.name}", drop, key.name)
     bare = re.sub(r" ON DELETE (?:NO ACTION|RESTRICT|CASCADE|SET (?:NULL|DEFAULT))(?: \([^)]*\))?", "", key.definition)
@@ -101,7 +100,7 @@ def _foreign(catalog: Catalog, table: Table, key: Constraint) -> Iterator[Mutant
     others["on update cascade"] = f"{key.definition} on update cascade"
     others["not valid"] = f"{key.definition} not valid"
     above = catalog.table(key.references)
-    pairs = list(zip(key.columns, key.referenced_columns, strict=True))
+    pairs = key.pairs
     for column, referenced in pairs if len(pairs) > 1 else ():
         if any((referenced,) == unique.columns for unique in above.unique_keys):
             target = f"{qualified(key.references)} ({identifier(referenced)})"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from harness.errors import ProjectError
-from harness.kinds.locked import FreeDeletions, Locked
-from harness.kinds.rows import Rows
+from harness.kinds.locked import FreeDeletions, LockedKind
+from harness.kinds.rows import RowsKind
 from harness.project import keys, nodes
 from harness.project.keys import FrozenDict, Reader, read_kind
 from harness.project.model import TableName
@@ -195,13 +195,13 @@ def test_an_inherited_key_may_not_be_written_as_well() -> None:
 @pytest.mark.parametrize(
     ("kind", "text", "old", "new"),
     [
-        (Rows, "{rows: {}, made: true}", "made", "created_by_trigger"),
-        (Rows, "{rows: {}, makes: [t.a]}", "makes", "trigger_creates"),
-        (Rows, "{rows: {}, past_triggers: true}", "past_triggers", "bypass_triggers"),
-        (Rows, "{rows: {}, related: true}", "related", "same_ancestors"),
-        (Rows, "{rows: {}, beside: {t.a: {}}}", "beside", "requires"),
-        (Rows, "{rows: {}, before: {t.a: {}}}", "before", "requires_first"),
-        (Locked, "{locked: a, unless: {on_delete: [t.a]}}", "unless", "except"),
+        (RowsKind, "{rows: {}, made: true}", "made", "created_by_trigger"),
+        (RowsKind, "{rows: {}, makes: [t.a]}", "makes", "trigger_creates"),
+        (RowsKind, "{rows: {}, past_triggers: true}", "past_triggers", "bypass_triggers"),
+        (RowsKind, "{rows: {}, related: true}", "related", "same_ancestors"),
+        (RowsKind, "{rows: {}, beside: {t.a: {}}}", "beside", "requires"),
+        (RowsKind, "{rows: {}, before: {t.a: {}}}", "before", "requires_first"),
+        (LockedKind, "{locked: a, unless: {on_delete: [t.a]}}", "unless", "except"),
         (FreeDeletions, "{cascade: [t.a]}", "cascade", "on_delete"),
     ],
 )

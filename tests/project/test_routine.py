@@ -9,13 +9,13 @@ import pytest
 from harness.declarations import read
 from harness.errors import ProjectError
 from harness.kinds import KINDS
-from harness.kinds.routine import Routine
+from harness.kinds.routine import RoutineKind
 from harness.kinds.routines.given import Row, Variable
 from harness.project.load import load
 from harness.project.model import TableName
 
 
-def routine(root: Path, keys: str) -> Routine:
+def routine(root: Path, keys: str) -> RoutineKind:
     """The rule of a file that declares a routine with these keys."""
     (root / "project.yml").write_text("name: x\nmodules: {shop: {}}\ntarget: embedded\n")
     path = root / "checks" / "shop" / "_module.yml"
@@ -24,7 +24,7 @@ def routine(root: Path, keys: str) -> Routine:
         "module: shop\nchecks:\n  - routine: it works\n" + "".join(f"    {line}\n" for line in keys.split("\n"))
     )
     (check,) = read(load(root), KINDS)
-    rule: Routine = check.rule
+    rule: RoutineKind = check.rule
     return rule
 
 

@@ -9,13 +9,13 @@ import pytest
 from harness.declarations import read_text
 from harness.errors import ProjectError
 from harness.kinds import KINDS
-from harness.kinds.rows import Rows
+from harness.kinds.rows import RowsKind
 
 
-def rows(together: str) -> Rows:
+def rows(together: str) -> RowsKind:
     text = f"table: shop.lines\nchecks:\n  - rows: {{}}\n    together: {together}\n"
     check, _ = read_text(text, Path("checks/shop/lines.yml"), "shop", KINDS)
-    assert isinstance(check.rule, Rows)
+    assert isinstance(check.rule, RowsKind)
     return check.rule
 
 

@@ -6,9 +6,9 @@ CONSTRAINTS = ("items_amount_positive", "chk_amount")
 """Those of the small projects of tests."""
 
 SITECUSTOMIZE = f"""\
-from harness.kinds.check import Check
+from harness.kinds.check import CheckKind
 
-scenarios = Check.scenarios
+scenarios = CheckKind.scenarios
 
 
 def planted(self, subject):
@@ -17,15 +17,15 @@ def planted(self, subject):
     return scenarios(self, subject)
 
 
-Check.scenarios = planted
+CheckKind.scenarios = planted
 """
 """As ``sitecustomize.py`` on ``PYTHONPATH`` it is also there in workers, which are spawned and inherit nothing."""
 
 SWALLOWING = f"""\
 import os, signal, time
-from harness.kinds.check import Check
+from harness.kinds.check import CheckKind
 
-scenarios = Check.scenarios
+scenarios = CheckKind.scenarios
 
 
 def planted(self, subject):
@@ -38,6 +38,6 @@ def planted(self, subject):
     return scenarios(self, subject)
 
 
-Check.scenarios = planted
+CheckKind.scenarios = planted
 """
 """An interrupt that comes out of a check as another exception, as it may out of a library's code."""

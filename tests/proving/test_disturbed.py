@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from harness.kinds.check import Check as CheckKind
+from harness.kinds.check import CheckKind as CheckKind
 from harness.outcome import Outcome, Status
 from harness.probes import Refusal
 from harness.probes import session as sessions

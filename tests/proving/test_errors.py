@@ -14,7 +14,7 @@ import pytest
 from harness import declarations
 from harness.errors import ProjectError, TargetError
 from harness.kinds import KINDS
-from harness.kinds.check import Check as CheckKind
+from harness.kinds.check import CheckKind as CheckKind
 from harness.outcome import Outcome, Status
 from harness.project.load import load
 from harness.proving.prover import Effort, Prover

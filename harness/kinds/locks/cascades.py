@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.catalog.model import Catalog, Constraint, Table
+from harness.catalog.model import Catalog, ForeignKey, Table
 from harness.generation.draft import Draft
 from harness.kinds._above import Ancestor, ancestors
 from harness.kinds.base import Subject
@@ -20,7 +20,7 @@ class Cascade:
     below: TableName
     table: Table
     row: Values
-    paths: tuple[tuple[Constraint, ...], ...]
+    paths: tuple[tuple[ForeignKey, ...], ...]
 
     @property
     def takes(self) -> bool:
@@ -43,11 +43,10 @@ class Cascade:
 
         They fire in the order in which they were made.
         """
-        steps: dict[tuple[TableName, Constraint], None] = {}
+        steps: dict[tuple[TableName, ForeignKey], None] = {}
         for path in self.paths:
             holder = self.below
             for key in path:
-                assert key.references is not None
                 steps[holder, key] = None
                 holder = key.references
         meeting = [step for step in steps if sum(other[1].references == step[1].references for other in steps) > 1]
@@ -76,15 +75,15 @@ def cascades(subject: Subject, draft: Draft, row: Values) -> list[Cascade]:
 def reaching(catalog: Catalog, table: Table) -> frozenset[TableName]:
     """The tables from which a deletion comes down to the rows of a table."""
     found: set[TableName] = set()
-    level = [key for key in table.of_type("f") if key.on_delete in ("cascade", "set null", "set default")]
+    level = [key for key in table.foreign_keys if key.on_delete in ("cascade", "set null", "set default")]
     while level:
-        tables = {key.references for key in level if key.references is not None} - found
+        tables = {key.references for key in level} - found
         found |= tables
-        level = [key for name in tables for key in catalog.table(name).of_type("f") if key.on_delete == "cascade"]
+        level = [key for name in tables for key in catalog.table(name).foreign_keys if key.on_delete == "cascade"]
     return frozenset(found)
 
 
-def _made_anew(table: TableName, key: Constraint, also: str = "") -> str:
+def _made_anew(table: TableName, key: ForeignKey, also: str = "") -> str:
     name = identifier(key.name)
     definition = f"{key.definition}{also}"
     return f"alter table {qualified(table)} drop constraint {name}, add constraint {name} {definition}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from harness.catalog.model import Constraint, Table
+from harness.catalog.model import ForeignKey, Table
 from harness.kinds._changes import fewest, other_values
 from harness.kinds._roads import upsert
 from harness.kinds._statements import MERGES, merge_delete, merge_insert, merge_update, or_nothing
@@ -32,7 +32,7 @@ class Lock:
 
     subject: Subject
     holder: Table
-    reference: Constraint | None
+    reference: ForeignKey | None
     through: tuple[str, ...]
     columns: tuple[str, ...]
     rows: tuple[str, ...]
@@ -48,8 +48,7 @@ class Lock:
         """The values that lead to a locking row."""
         if self.reference is None:
             return {}
-        pairs = zip(self.reference.columns, self.reference.referenced_columns, strict=True)
-        return {column: holder[referenced] for column, referenced in pairs}
+        return self.reference.referring(holder)
 
 
 @dataclass(frozen=True)
@@ -242,8 +241,7 @@ class Roads:
         """A column that is free and tied to nothing, if there is one."""
         table = self.table
         bound = {*self.lock.columns, *self.subject.rewritten, *self.lock.shut[0]}
-        bound |= {column for constraint in table.constraints if constraint.type != "c" for column in constraint.columns}
-        bound |= {column for index in table.unique_keys for column in index.columns}
+        bound |= table.key_columns
         plain = (column for column in table.columns if column.name not in bound and column.is_supplied)
         return tuple(column.name for column in plain if not column.identity)[:1]
 
@@ -254,7 +252,7 @@ class Roads:
             states = [*self.lock.ajar, *self.lock.shut]
             found = fewest(table, column, row, [dict(self.in_state(state).state) for state in states])
             return self._some(found)
-        keys = [key for key in table.of_type("f") if column in key.columns]
+        keys = [key for key in table.foreign_keys if column in key.columns]
         if keys and not null:
             changes = {name: self.fresh[name] for key in keys for name in key.columns}
             changes = {name: value for name, value in changes.items() if value != row[name]}

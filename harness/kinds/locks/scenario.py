@@ -37,7 +37,7 @@ def scenario(lock: Lock, draft: Draft) -> Scenario:
 def staged(lock: Lock, draft: Draft) -> Roads:
     """A row under a locking row, another of those, and a fresh row: all open."""
     table = lock.subject.table
-    foreign = {column for key in table.of_type("f") if key.references != table.name for column in key.columns}
+    foreign = {column for key in table.foreign_keys if key.references != table.name for column in key.columns}
     present = tuple({*foreign, *lock.columns, *lock.through})
     fixed, there = drawn_for(lock.asking, draft)
     present = (*present, *there)
@@ -56,18 +56,18 @@ def staged(lock: Lock, draft: Draft) -> Roads:
 
 def _led_to(lock: Lock, draft: Draft, row: Row) -> Row:
     assert lock.reference is not None
-    pairs = list(zip(lock.reference.columns, lock.reference.referenced_columns, strict=True))
     return next(
         dict(insert.values)
         for insert in draft.inserts
-        if insert.table == lock.holder.name and all(insert.values[name] == row[column] for column, name in pairs)
+        if insert.table == lock.holder.name
+        and all(insert.values[name] == row[column] for column, name in lock.reference.pairs)
     )
 
 
 def _shared(lock: Lock, first: Values) -> Row:
     """What two locking rows have in common, so that a row can move: the rest of a composite key."""
     assert lock.reference is not None
-    pairs = zip(lock.reference.columns, lock.reference.referenced_columns, strict=True)
+    pairs = lock.reference.pairs
     shared = {referenced: first[referenced] for column, referenced in pairs if column not in lock.through}
     places = [place for asker in lock.asking for place in asker.places if place.child is None]
     # Whoever reaches what hangs on the one is to reach what hangs on the other.
@@ -77,10 +77,10 @@ def _shared(lock: Lock, first: Values) -> Row:
 def _pointers(lock: Lock, draft: Draft, holder: Values) -> Row:
     """Rows that the locking row refers to in one of the states: values of foreign keys in the condition."""
     found: Row = {}
-    for key in lock.holder.of_type("f"):
+    for key in lock.holder.foreign_keys:
         if key.references is None or not set(key.columns) & lock.shut[0].keys():
             continue
-        pairs = list(zip(key.columns, key.referenced_columns, strict=True))
+        pairs = key.pairs
         kept = {referenced: holder[column] for column, referenced in pairs if column not in lock.shut[0]}
         parent = draft.insert(key.references, kept)
         found |= {column: parent[referenced] for column, referenced in pairs if column in lock.shut[0]}

@@ -11,7 +11,7 @@ from harness.kinds.base import Fact, Subject
 from harness.kinds.owners.asking import NARROWED, narrowed, says
 from harness.kinds.owners.owned import Owners, Place, Row, claimed, claims, end
 from harness.kinds.owners.reach import bearing, places_of, tried_places
-from harness.kinds.row_security import RowSecurity
+from harness.kinds.row_security import RowSecurityKind
 from harness.probes import Delete, Execute, Insert, Probe, Refused, Statement, Untouched, Update
 from harness.probes.statement import assume, condition, literal, qualified
 from harness.probes.verdict import LACKING
@@ -95,15 +95,15 @@ def out_of_reach(subject: Subject, role: str) -> str | None:
     return f"{role} has no privilege on {table}: what it may not change there it never came to"
 
 
-def _lent(subject: Subject, role: str) -> RowSecurity | None:
+def _lent(subject: Subject, role: str) -> RowSecurityKind | None:
     """What another check of the table says of a role that sees rows: one with variables before others."""
     beside = subject.beside.get(subject.table.name, ())
-    rules = [rule for rule in beside if isinstance(rule, RowSecurity) and rule.as_ == role]
+    rules = [rule for rule in beside if isinstance(rule, RowSecurityKind) and rule.as_ == role]
     seeing = [rule for rule in rules if not says(rule.sees, "false")]
     return max(seeing, key=lambda rule: (bool(_variables(rule.claims or {})), rule.claims is not None), default=None)
 
 
-def _predicates(rule: RowSecurity) -> tuple[str, ...]:
+def _predicates(rule: RowSecurityKind) -> tuple[str, ...]:
     """What it says of the rows that are written before what it says of those that are seen."""
     may = (rule.may_update, rule.may_delete, rule.may_write, rule.may_insert)
     return tuple(each for each in (*may[:3], rule.sees, *may[3:]) if each is not None)

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from harness.catalog.model import Constraint, Table
+from harness.catalog.model import ForeignKey, Table
 from harness.generation.draft import Draft
 from harness.kinds.base import Subject, Unreliable
 from harness.probes import Insert
@@ -34,13 +34,13 @@ class Place:
     ``child``.
     """
 
-    path: tuple[tuple[Table, Constraint], ...]
+    path: tuple[tuple[Table, ForeignKey], ...]
     column: str
     variable: str
-    child: tuple[Table, Constraint] | None = None
+    child: tuple[Table, ForeignKey] | None = None
 
     @property
-    def keys(self) -> tuple[Constraint, ...]:
+    def keys(self) -> tuple[ForeignKey, ...]:
         """The references that lead up."""
         return tuple(key for _, key in self.path)
 
@@ -180,12 +180,10 @@ class Owners:
                 continue
             above: dict[str, str | None] = {} if place.child else {place.column: values[place.variable]}
             for step, (_, key) in enumerate(reversed(place.path)):
-                assert key.references is not None
                 parent = draft.insert(key.references, above)
                 if place.child is not None and step == 0:
                     _bear(draft, place, parent, values)
-                pairs = zip(key.columns, key.referenced_columns, strict=True)
-                above = {column: parent[referenced] for column, referenced in pairs}
+                above = key.referring(parent)
             fixed |= above
         return fixed
 
@@ -198,14 +196,13 @@ def _bear(draft: Draft, place: Place, row: Mapping[str, str | None], values: Bou
     """Inserts the row that refers to this one and says whose it is."""
     assert place.child is not None
     table, key = place.child
-    pairs = zip(key.columns, key.referenced_columns, strict=True)
+    pairs = key.pairs
     draft.insert(table.name, {**{column: row[name] for column, name in pairs}, place.column: values[place.variable]})
 
 
-def end(subject: Subject, path: tuple[tuple[Table, Constraint], ...]) -> Table:
+def end(subject: Subject, path: tuple[tuple[Table, ForeignKey], ...]) -> Table:
     """The table that a chain of references leads to; without one, the check's own."""
     references = path[-1][1].references if path else subject.table.name
-    assert references is not None
     return subject.catalog.table(references)
 
 
@@ -234,15 +231,14 @@ def _has(table: Table, column: sql.ColumnRef, loosely: bool = False) -> bool:
 
 
 def paths(
-    subject: Subject, table: Table, so_far: tuple[tuple[Table, Constraint], ...]
-) -> Iterator[tuple[tuple[Table, Constraint], ...]]:
+    subject: Subject, table: Table, so_far: tuple[tuple[Table, ForeignKey], ...]
+) -> Iterator[tuple[tuple[Table, ForeignKey], ...]]:
     """Chains of references out of a table, short ones first."""
-    steps = [(*so_far, (table, key)) for key in table.of_type("f") if key.references != table.name]
+    steps = [(*so_far, (table, key)) for key in table.foreign_keys if key.references != table.name]
     yield from steps
     if len(so_far) + 1 < DEPTH:
         for step in steps:
             references = step[-1][1].references
-            assert references is not None
             yield from paths(subject, subject.catalog.table(references), step)
 
 

@@ -43,9 +43,8 @@ def bearing(subject: Subject, draft: Draft, row: Row, place: Place) -> Row | Non
     """
     at, above = row, subject.table.name
     for key in place.keys:
-        pairs = list(zip(key.columns, key.referenced_columns, strict=True))
         known = [insert.values for insert in draft.inserts if insert.table == key.references]
-        found = next((each for each in known if all(_has(each, to, at.get(own)) for own, to in pairs)), None)
+        found = next((each for each in known if all(_has(each, to, at.get(own)) for own, to in key.pairs)), None)
         if found is None or key.references is None:
             return {}
         at, above = found, key.references
@@ -54,7 +53,7 @@ def bearing(subject: Subject, draft: Draft, row: Row, place: Place) -> Row | Non
     table, key = place.child
     if not any(insert.table == above and insert.values == at for insert in draft.inserts):
         return None
-    refers = {own: at[to] for own, to in zip(key.columns, key.referenced_columns, strict=True)}
+    refers = key.referring(at)
     return draft.insert(table.name, refers, (place.column,))
 
 

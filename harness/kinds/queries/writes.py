@@ -47,7 +47,7 @@ def _of_others(
     subject: Subject, table: Table, rows: Sequence[Values], standing: Sequence[Insert], named: Sequence[str]
 ) -> Iterator[dict[str, str | None]]:
     """What other rows have in the columns of a reference, in those that the query names, and in all of them at once."""
-    foreign = [constraint.columns for constraint in table.of_type("f")]
+    foreign = [constraint.columns for constraint in table.foreign_keys]
     single = {column for columns in foreign for column in columns} | {*named}
     supplied = [column.name for column in table.columns if column.is_supplied and column.name not in table.primary_key]
     groups = [*foreign, *((column,) for column in supplied if column in single)]
@@ -63,7 +63,7 @@ def _constants(
     subject: Subject, draft: Draft, table: Table, named: Sequence[str], constants: Rule
 ) -> Iterator[dict[str, str | None]]:
     """The constants of the query and of all rules, and their neighbours."""
-    foreign = {column for constraint in table.of_type("f") for column in constraint.columns}
+    foreign = {column for constraint in table.foreign_keys for column in constraint.columns}
     for column in table.columns:
         if column.name in named and column.is_supplied and column.name not in foreign:
             rules = (constants, *subject.pools.rules(table))

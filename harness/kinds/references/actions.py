@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.catalog.model import Constraint, Table
+from harness.catalog.model import ForeignKey, Table
 from harness.generation.draft import Draft
 from harness.kinds.base import Subject
 from harness.kinds.references.reference import Reference
@@ -42,8 +42,7 @@ def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Pr
 
 def _have_default(subject: Subject, draft: Draft, reference: Reference) -> None:
     """The parent stands to which children go that are left with their defaults; where those are NULL there is none."""
-    pairs = zip(reference.key.columns, reference.key.referenced_columns, strict=True)
-    defaults = {to: reference.child.column(name).default or "null" for name, to in pairs}
+    defaults = {to: reference.child.column(name).default or "null" for name, to in reference.key.pairs}
     key = {to: subject.oracle.scalar(reference.child, default) for to, default in defaults.items()}
     name = reference.parent.name
     there = any(each.table == name and key.items() <= each.values.items() for each in draft.inserts)
@@ -79,7 +78,7 @@ def _gone(subject: Subject, draft: Draft, reference: Reference, parent: Values) 
     while level:
         above, row = level.pop()
         for child, key in _cascading(subject, reference, above):
-            pairs = list(zip(key.columns, key.referenced_columns, strict=True))
+            pairs = key.pairs
             for insert in (*draft.inserts, *draft.later):
                 below = insert.values
                 led = all(row[to] is not None and below.get(name) == row[to] for name, to in pairs)
@@ -89,7 +88,7 @@ def _gone(subject: Subject, draft: Draft, reference: Reference, parent: Values) 
     return frozenset(gone)
 
 
-def _cascading(subject: Subject, reference: Reference, above: Table) -> Iterator[tuple[Table, Constraint]]:
+def _cascading(subject: Subject, reference: Reference, above: Table) -> Iterator[tuple[Table, ForeignKey]]:
     """The references on which rows go with one of a table."""
     for child, key in subject.catalog.referencing(above.name):
         if key.on_delete == "cascade" and (child.name, key.name) != (reference.child.name, reference.key.name):
@@ -106,14 +105,14 @@ def _descend(
         if _named(child, key) not in left or any(row[name] is None for name in key.referenced_columns):
             continue
         del left[_named(child, key)]
-        pairs = zip(key.columns, key.referenced_columns, strict=True)
+        pairs = key.pairs
         below = draft.insert(child.name, {column: row[referenced] for column, referenced in pairs})
         yield child, below
         if key.on_delete == "cascade":
             yield from _descend(subject, draft, child, below, left)
 
 
-def _letting_go(subject: Subject, table: Table) -> Iterator[tuple[Table, Constraint]]:
+def _letting_go(subject: Subject, table: Table) -> Iterator[tuple[Table, ForeignKey]]:
     """The foreign keys that let their parent in this table go, and do something about it."""
     for child, key in subject.catalog.referencing(table.name):
         if key.on_delete in ("cascade", "set null") and child.name != table.name:
@@ -134,7 +133,7 @@ def _below(subject: Subject, table: Table) -> dict[str, None]:
     return dict.fromkeys(list(found)[:BELOW])
 
 
-def _named(child: Table, key: Constraint) -> str:
+def _named(child: Table, key: ForeignKey) -> str:
     return f"{child.name} {key.name}"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hypothesis import reject
 
-from harness.catalog.model import Constraint, Index, Table
+from harness.catalog.model import ForeignKey, Index, Table
 from harness.generation.draft import Draft
 from harness.probes import Refused
 from harness.probes.statement import Values
@@ -29,7 +29,7 @@ class Reference:
 
     child: Table
     parent: Table
-    key: Constraint
+    key: ForeignKey
     on_delete: str
     on_update: str
     parents: int | None = None
@@ -56,8 +56,7 @@ class Reference:
 
     def point(self, parent: Values) -> dict[str, str | None]:
         """The values of the foreign key that lead to a parent."""
-        pairs = zip(self.key.columns, self.key.referenced_columns, strict=True)
-        return {column: parent[referenced] for column, referenced in pairs}
+        return self.key.referring(parent)
 
     def leads(self, row: Values, parent: Values) -> bool:
         """Whether a row of the child refers to a parent."""
@@ -71,11 +70,11 @@ class Reference:
             )
             if value is not None:
                 return {self.key.columns[0]: value}
-        others = {column for key in self.child.of_type("f") if key.name != self.key.name for column in key.columns}
+        others = {column for key in self.child.foreign_keys if key.name != self.key.name for column in key.columns}
         shared = (
             {} if others >= set(self.key.columns) else {name: row[name] for name in self.key.columns if name in others}
         )
-        pairs = dict(zip(self.key.columns, self.key.referenced_columns, strict=True))
+        pairs = dict(self.key.pairs)
         known = {pairs[column]: value for column, value in shared.items()}
         found = self.point(draft.row(self.parent.name, known, self.key.referenced_columns, self.fitting))
         pointed = {**row, **found}
@@ -86,7 +85,7 @@ class Reference:
     @property
     def fitting(self) -> tuple[str, ...]:
         """What the domains of the child's columns ask of a parent that can have children, where its own do not."""
-        pairs = zip(self.key.columns, self.key.referenced_columns, strict=True)
+        pairs = self.key.pairs
         columns = [(self.child.column(name), self.parent.column(referenced)) for name, referenced in pairs]
         narrower = [(own, above) for own, above in columns if own.type != above.type]
         return tuple(replace_value(check, above.name) for own, above in narrower for check in own.domain_checks)

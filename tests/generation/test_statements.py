@@ -6,14 +6,15 @@ import pytest
 from hypothesis import strategies as st
 
 from harness.catalog import read
+from harness.catalog.graph import circular
 from harness.generation.draft import Draft
+from harness.generation.statements import combined
 from harness.inference import Teacher
 from harness.oracle import Oracle
 from harness.probes import Scenario, Session
 from harness.probes.statement import Execute, Insert
 from harness.project.model import TableName
 from harness.server.connection import Server
-from harness.solver.lineage import circular, joined
 from harness.solver.pools import Pools
 from harness.values.examples import examples
 
@@ -72,7 +73,7 @@ def test_tables_in_a_row_are_no_circle(database: tuple[Server, str]) -> None:
 
 def test_rows_of_a_ring_are_one_statement() -> None:
     one, two, three = (Insert(TableName("t", name), {"id": "1"}) for name in "abc")
-    found = joined((one, two, three), [(one, three)])
+    found = combined((one, two, three), [(one, three)])
     assert found == (
         Execute(
             """with harness_1 as (insert into "t"."a" ("id") overriding system value values ('1'))"""
