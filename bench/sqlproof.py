@@ -27,7 +27,7 @@ from harness.catalog import read
 from harness.generation.choices import Draw
 from harness.generation.draft import Draft
 from harness.oracle import Oracle
-from harness.probes import Accepted, Probe, Refusal, Reply, Scenario, Session
+from harness.probes import Accepted, Probe, Reply, Scenario, ServerError, Session
 from harness.project.model import TableName
 from harness.proving import draws
 from harness.server import binaries
@@ -152,7 +152,7 @@ class _Ours:
         self.drawing = time.perf_counter() - started
         answers = self._session.run(scenarios)
         rows = sum(len(each.setup) + 1 for each in scenarios)
-        refused = [each for each in answers if isinstance(each, Refusal) or each != [Reply(None, 1)]]
+        refused = [each for each in answers if isinstance(each, ServerError) or each != [Reply(None, 1)]]
         if rows != runs * ROWS * 3 or refused:
             raise SystemExit(f"{rows} rows were drawn, or some of them refused: {refused[:1]}")
 

@@ -71,7 +71,7 @@ def taught(survey: Survey, found: Filled) -> Survey:
 
 def learnt(project: Project, survey: Survey, found: Filled) -> Refreshed:
     """What has to change in a project that is there, with what was found out. Writes nothing."""
-    change = learn(project, survey, {table: entry(supply) for table, supply in found.learnt.items()})
+    change = learn(project, survey, {table: entry(hints) for table, hints in found.learnt.items()})
     check(change, project)
     if found.search_path:
         names = ", ".join(found.search_path)

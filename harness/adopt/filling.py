@@ -21,7 +21,7 @@ from harness.project import sql
 from harness.project.model import TableName
 from harness.proving.prover import pools
 from harness.solver.pools import Pools
-from harness.solver.supply import Supply
+from harness.solver.row_hints import RowHints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +50,7 @@ class Filled:
 
     tables: int
     empty: Mapping[TableName, Obstacle]
-    learnt: Mapping[TableName, Supply]
+    learnt: Mapping[TableName, RowHints]
     search_path: tuple[str, ...] = ()
     full: Mapping[TableName, Obstacle] = field(default_factory=dict)
     closed: Mapping[TableName, Obstacle] = field(default_factory=dict)
@@ -145,18 +145,18 @@ def _obstacle(teacher: Teacher, table: Table) -> Obstacle | None:
         return Obstacle(table.name, f"PostgreSQL cannot evaluate a rule: {error.diag.message_primary}")
 
 
-def entry(supply: Supply) -> Entry:
+def entry(hints: RowHints) -> Entry:
     """What was learnt, as an entry of ``checks:``."""
-    columns: dict[str, Value] = {column: list(values) for column, values in supply.values.items()}
-    columns |= {column: {"not_null": "true"} for column in supply.present}
-    for column, lead in supply.leads.items():
+    columns: dict[str, Value] = {column: list(values) for column, values in hints.values.items()}
+    columns |= {column: {"not_null": "true"} for column in hints.present}
+    for column, lead in hints.leads.items():
         where = f"{table_name(lead.table)} ({_column(lead.column)})"
         columns[column] = {**_piece(columns, column), "references": where}
-    for column, parent in supply.parents.items():
+    for column, parent in hints.parents.items():
         columns[column] = {**_piece(columns, column), "parent": dict(parent)}
     found: Entry = {"rows": columns}
     before: dict[str, Value] = {}
-    for table, row in supply.requires_first:
+    for table, row in hints.requires_first:
         rows = before.setdefault(table_name(table), [])
         assert isinstance(rows, list)
         rows.append(dict(row))
@@ -164,17 +164,17 @@ def entry(supply: Supply) -> Entry:
         found["requires_first"] = {
             name: rows[0] if isinstance(rows, list) and len(rows) == 1 else rows for name, rows in before.items()
         }
-    beside: dict[str, Value] = {table_name(table): dict(row) for table, row in supply.requires}
+    beside: dict[str, Value] = {table_name(table): dict(row) for table, row in hints.requires}
     if beside:
         found["requires"] = beside
-    if supply.same_ancestors:
+    if hints.same_ancestors:
         found["same_ancestors"] = "true"
-    if supply.created_by_trigger:
+    if hints.created_by_trigger:
         found["created_by_trigger"] = "true"
-    if supply.bypass_triggers:
+    if hints.bypass_triggers:
         found["bypass_triggers"] = "true"
-    if supply.trigger_creates:
-        found["trigger_creates"] = [table_name(table) for table in supply.trigger_creates]
+    if hints.trigger_creates:
+        found["trigger_creates"] = [table_name(table) for table in hints.trigger_creates]
     return found
 
 

@@ -10,7 +10,7 @@ from harness.bulk import series
 from harness.bulk.forms import Form, evaluated
 from harness.bulk.series import N
 from harness.catalog.model import Column
-from harness.generation.exclusions import Exclusion
+from harness.generation.exclusions import ExclusionElements
 from harness.oracle import Tuple
 from harness.solver.rules import supplied
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NUMBERS = ("int2", "int4", "int8", "numeric", "float4", "float8")
 
 
-def keep_apart(draft: Draftsman, exclusion: Exclusion, plain: set[str]) -> None:
+def keep_apart(draft: Draftsman, exclusion: ExclusionElements, plain: set[str]) -> None:
     """Has the rows differ in a column that is compared by equality, or move apart by another element."""
     for name in sorted(plain & draft.free):
         column = draft.table.column(name)

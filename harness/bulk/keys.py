@@ -9,7 +9,7 @@ from harness.bulk.apart import keep_apart
 from harness.bulk.forms import varied
 from harness.bulk.series import N
 from harness.catalog.model import Column, Index
-from harness.generation.exclusions import Exclusion
+from harness.generation.exclusions import ExclusionElements
 from harness.solver.alike import columns_of
 from harness.solver.pool import Pool
 
@@ -28,7 +28,7 @@ def keep_keys(draft: Draftsman) -> None:
         columns = columns_of(key)
         if columns and not distinct & {*columns}:
             distinct |= _tell_apart(draft, key, columns)
-    for exclusion in Exclusion.all_of(draft.table):
+    for exclusion in ExclusionElements.all_of(draft.table):
         plain = {element.strip('"') for element, operator in exclusion.elements if operator.endswith(".=)")}
         if not distinct & plain:
             keep_apart(draft, exclusion, plain)

@@ -11,10 +11,9 @@ from hypothesis import reject
 from harness.catalog.model import Index, Table
 from harness.generation.choices import Choices, Dealt, Draw, Drawn, Numbered, anything
 from harness.generation.exclusions import apart
-from harness.generation.kinship import Kinship, Row
+from harness.generation.kinship import Kinship
 from harness.oracle import Tuple
-from harness.probes.statement import Values
-from harness.project.model import TableName
+from harness.project.model import NewRow, TableName, Values
 from harness.solver.alike import alike, beside, untaken
 from harness.solver.pool import Pool
 from harness.solver.pools import Pools
@@ -59,7 +58,7 @@ class Columns:
         finally:
             self.choices = outer
 
-    def add(self, table: Table, row: Row) -> None:
+    def add(self, table: Table, row: NewRow) -> None:
         """A row is complete: no other one has its keys."""
         for key, columns in self._pools.keys(table):
             self._taken(table, key, columns).add(_key(row, columns))
@@ -86,7 +85,7 @@ class Columns:
         fitting = self._pools.fitting_beside(table, column, free[:OTHERS], rest)
         return self.choices.one_of(fitting) if fitting else None
 
-    def combine(self, row: Row, pools: Sequence[Pool], present: tuple[str, ...]) -> None:
+    def combine(self, row: NewRow, pools: Sequence[Pool], present: tuple[str, ...]) -> None:
         """Values that rules tie together, beside those that the row has."""
         for pool in pools:
             fitting = pool.fitting(row, present) or pool.fitting_nulls(row, present)
@@ -95,7 +94,7 @@ class Columns:
             for column, value in zip(pool.columns, choice, strict=True):
                 row.setdefault(column, value)
 
-    def keep_apart(self, table: Table, row: Row) -> None:
+    def keep_apart(self, table: Table, row: NewRow) -> None:
         """Values that no other row of the scenario has, where an exclusion constraint keeps rows apart."""
         for groups in apart(self._pools, table):
             others = self._kinship.rows(table.name)
@@ -108,7 +107,13 @@ class Columns:
                 row.update(self.choices.one_of(free))
 
     def key(
-        self, table: Table, row: Row, fixed: Row, present: tuple[str, ...], pools: Sequence[Pool], numbered: bool
+        self,
+        table: Table,
+        row: NewRow,
+        fixed: NewRow,
+        present: tuple[str, ...],
+        pools: Sequence[Pool],
+        numbered: bool,
     ) -> None:
         """Draws the columns that other tables refer to and that lead nowhere themselves."""
         referenced = [name for _, key in self._pools.catalog.referencing(table.name) for name in key.referenced_columns]
@@ -120,7 +125,7 @@ class Columns:
         self.free(table, row, names, present, numbered)
         self.make_distinct(table, row, fixed, pools)
 
-    def free(self, table: Table, row: Row, names: Sequence[str], present: tuple[str, ...], numbered: bool) -> None:
+    def free(self, table: Table, row: NewRow, names: Sequence[str], present: tuple[str, ...], numbered: bool) -> None:
         """Draws columns that no rule ties to anything; if ``numbered``, keys have a number that no other row has."""
         for name in names:
             column = table.column(name)
@@ -129,7 +134,7 @@ class Columns:
             known = self._numbered(table, name) if numbered and (keyed or column.identity) else None
             row[name] = known or self.choices.value(column, keyed, optional)
 
-    def make_distinct(self, table: Table, row: Row, fixed: Values, pools: Sequence[Pool]) -> None:
+    def make_distinct(self, table: Table, row: NewRow, fixed: Values, pools: Sequence[Pool]) -> None:
         """Redraws one column of each unique key that another row has, of the scenario or of those that stand."""
         for key, columns in self._pools.keys(table):
             own = _key(row, columns)

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from harness.catalog.model import ForeignKey, Table
 from harness.generation.choices import Draw
 from harness.generation.columns import Columns
-from harness.generation.kinship import Kinship, Row, clashes
+from harness.generation.kinship import Kinship, clashes
 from harness.generation.statements import delete_conflicting, insert_together
-from harness.probes.statement import Insert, Statement, Values
-from harness.project.model import TableName
+from harness.probes.statement import Insert, Statement
+from harness.project.model import NewRow, TableName, Values
 from harness.solver.alike import end_chain
 from harness.solver.pool import Pool
 from harness.solver.pools import Pools
-from harness.solver.supply import NOTHING, Supply, refers_to_it
+from harness.solver.row_hints import NOTHING, RowHints, refers_to_it
 
 T = TypeVar("T")
 
@@ -37,7 +37,11 @@ class Draft:
     """
 
     def __init__(
-        self, draw: Draw, pools: Pools, standing: Mapping[TableName, Sequence[Row]] | None = None, rich: bool = False
+        self,
+        draw: Draw,
+        pools: Pools,
+        standing: Mapping[TableName, Sequence[NewRow]] | None = None,
+        rich: bool = False,
     ) -> None:
         self.draw = draw
         self._catalog = pools.catalog
@@ -66,7 +70,7 @@ class Draft:
 
     def insert(
         self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = (), also: tuple[str, ...] = ()
-    ) -> Row:
+    ) -> NewRow:
         """Draws a row as :meth:`row` does, and has it inserted after its parents."""
         definition = self._catalog.table(table)
         self._kinship.begin(stands=True)
@@ -86,7 +90,7 @@ class Draft:
 
     def row(
         self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = (), also: tuple[str, ...] = ()
-    ) -> Row:
+    ) -> NewRow:
         """Draws a row and has its parents inserted, but not the row.
 
         ``fixed`` values are taken as they are; ``present`` columns are not NULL; the predicates ``also`` hold, too.
@@ -97,7 +101,9 @@ class Draft:
         self.made += self._made(definition, row)
         return row
 
-    def grown(self, table: TableName, fixed: Values, present: tuple[str, ...] = (), also: tuple[str, ...] = ()) -> Row:
+    def grown(
+        self, table: TableName, fixed: Values, present: tuple[str, ...] = (), also: tuple[str, ...] = ()
+    ) -> NewRow:
         """Draws a row as it may have become since it was inserted, and has its parents inserted, but not the row.
 
         The predicates ``also`` hold for it, besides the rules of its table.
@@ -108,7 +114,7 @@ class Draft:
         self.made += self._made(definition, row)
         return row
 
-    def linked(self, table: TableName, fixed: Values, columns: tuple[str, ...]) -> Row:
+    def linked(self, table: TableName, fixed: Values, columns: tuple[str, ...]) -> NewRow:
         """Draws a row whose reference by these columns leads somewhere, and has it stand there.
 
         It is one that is inserted, or, where rules about births leave that NULL, one as it may have become since.
@@ -125,12 +131,12 @@ class Draft:
         """Whether a row that stands refers to one that is only tried."""
         return self._kinship.waits
 
-    def drawn(self, table: TableName) -> Row:
+    def drawn(self, table: TableName) -> NewRow:
         """The row of a table that was drawn last, whose parents stand; nothing is known of it if none was."""
         rows = self._kinship.rows(table)
         return rows[-1] if rows else {}
 
-    def standing(self, name: TableName, known: Values) -> Row | None:
+    def standing(self, name: TableName, known: Values) -> NewRow | None:
         """A row with these values that stands without us, if there is one: as if it were drawn and inserted."""
         table = self._catalog.table(name)
         if not self._pools.stood(table):
@@ -182,24 +188,29 @@ class Draft:
         return [*head, *(options[index] for index in sorted(picked))]
 
     def _row(
-        self, table: Table, fixed: Row, present: tuple[str, ...], depth: int, pools: Sequence[Pool] | None = None
-    ) -> Row:
+        self,
+        table: Table,
+        fixed: NewRow,
+        present: tuple[str, ...],
+        depth: int,
+        pools: Sequence[Pool] | None = None,
+    ) -> NewRow:
         if depth > DEPTH:
             reject()
         if self._pools.crowded(table):
             self.room.setdefault(table.name)
-        supply = self._pools.supplies.get(table.name, NOTHING)
-        for name, standing in supply.requires_first:
+        hints = self._pools.row_hints.get(table.name, NOTHING)
+        for name, standing in hints.requires_first:
             self._draw_before(name, standing, depth)
-        row: Row = dict(fixed)
-        present = (*present, *(name for name in supply.present if name not in fixed))
+        row: NewRow = dict(fixed)
+        present = (*present, *(name for name in hints.present if name not in fixed))
         pools = self._pools.of(table) if pools is None else pools
         if depth and table.foreign_columns:
             # What may be NULL need not lead round a circle.
             around = self._pools.circular if table.name in self._pools.circular else frozenset()
             end_chain(table, row, pools, self._kinship.above | around | {table.name}, present)
         with self._columns.chosen(table, depth):
-            self._fill(table, row, fixed, present, pools, supply, depth)
+            self._fill(table, row, fixed, present, pools, hints, depth)
         ordered = {column.name: row[column.name] for column in table.columns if column.name in row}
         row.clear()
         row.update(ordered)
@@ -209,11 +220,11 @@ class Draft:
     def _fill(
         self,
         table: Table,
-        row: Row,
-        fixed: Row,
+        row: NewRow,
+        fixed: NewRow,
         present: tuple[str, ...],
         pools: Sequence[Pool],
-        supply: Supply,
+        hints: RowHints,
         depth: int,
     ) -> None:
         """Draws the columns that a row has not yet, and its parents."""
@@ -223,19 +234,19 @@ class Draft:
             # Its key, before its parents: one of them may have to refer to it.
             self._columns.key(table, row, fixed, present, pools, numbered=bool(depth))
         valued = {column for pool in pools for column in pool.valued if row[column] is not None}
-        meeting = self.related() if supply.same_ancestors and self._related is None else nullcontext()
+        meeting = self.related() if hints.same_ancestors and self._related is None else nullcontext()
         with self._kinship.drawing(table.name, row), meeting:
             self._draw_parents(table, row, valued - set(fixed), set(fixed), present, depth, pools)
-            if supply.bypass_triggers or (supply.created_by_trigger and not depth):
+            if hints.bypass_triggers or (hints.created_by_trigger and not depth):
                 self.silent += self._kinship.parents(table, row)
             names = [column.name for column in table.columns if column.is_supplied and column.name not in row]
             self._columns.free(table, row, names, present, numbered=bool(depth) and not self._rich)
             self._columns.make_distinct(table, row, fixed, pools)
-            self._draw_beside(table, supply, row, depth)
+            self._draw_beside(table, hints, row, depth)
 
-    def _draw_beside(self, table: Table, supply: Supply, row: Row, depth: int) -> None:
+    def _draw_beside(self, table: Table, hints: RowHints, row: NewRow, depth: int) -> None:
         """Has the rows stand that have to be beside a row."""
-        for name, values in supply.requires:
+        for name, values in hints.requires:
             own = {column: _own(row, value) for column, value in values.items()}
             # A reference that is NULL has no others beside it.
             if any(value and own[column] is None for column, value in values.items()):
@@ -261,7 +272,7 @@ class Draft:
     def _draw_parents(
         self,
         table: Table,
-        row: Row,
+        row: NewRow,
         chosen: set[str],
         fixed: set[str],
         present: tuple[str, ...],
@@ -270,7 +281,7 @@ class Draft:
     ) -> None:
         """Draws what a row refers to. Values of ``chosen`` columns may have to give way to those of ``fixed`` ones."""
         settled = chosen | fixed
-        supply = self._pools.supplies.get(table.name, NOTHING)
+        hints = self._pools.row_hints.get(table.name, NOTHING)
         keys = table.widest_first
         if self._related is not None:
             # The others are to agree with what is fixed.
@@ -285,8 +296,8 @@ class Draft:
                 continue
             pairs = key.pairs
             known = {referenced: row[column] for column, referenced in pairs if column in settled}
-            known |= {name: value for column in key.columns for name, value in supply.parents.get(column, {}).items()}
-            if key.references in supply.trigger_creates:
+            known |= {name: value for column in key.columns for name, value in hints.parents.get(column, {}).items()}
+            if key.references in hints.trigger_creates:
                 same = self._same(table, key)
                 known |= {name: row[name] for name in same if name in row}
                 pairs += tuple((name, name) for name in same)
@@ -298,12 +309,14 @@ class Draft:
             settled.update(key.columns)
             chosen.difference_update(key.columns)
 
-    def _unclashed(self, key: ForeignKey, row: Row, known: Row, chosen: set[str], pools: Sequence[Pool]) -> Row:
+    def _unclashed(
+        self, key: ForeignKey, row: NewRow, known: NewRow, chosen: set[str], pools: Sequence[Pool]
+    ) -> NewRow:
         """What is known of a parent, with another ``chosen`` value where a row has its key already."""
         referenced = self._catalog.table(key.references)
         rows = self._kinship.rows(referenced.name)
 
-        def fits(known: Row) -> bool:
+        def fits(known: NewRow) -> bool:
             return bool(self._kinship.named(referenced, known)) or not clashes(referenced, known, rows, {*known})
 
         if fits(known):
@@ -322,16 +335,16 @@ class Draft:
 
     def _hush(self, insert: Insert) -> None:
         """Has no trigger fire that would make rows: they stand already, as others may have needed them first."""
-        if self._pools.supplies.get(insert.table, NOTHING).trigger_creates:
+        if self._pools.row_hints.get(insert.table, NOTHING).trigger_creates:
             self.silent.append(insert)
 
     def _made(self, table: Table, row: Values, tables: Collection[TableName] = ()) -> Iterator[Insert]:
         """The inserts of rows that a trigger of a row makes: it leads to them through nothing but others of them."""
-        tables = tables or self._pools.supplies.get(table.name, NOTHING).trigger_creates
+        tables = tables or self._pools.row_hints.get(table.name, NOTHING).trigger_creates
         for parent in self._kinship.parents(table, row) if tables else ():
             if parent.table in tables:
                 yield parent
-                others = self._pools.supplies.get(parent.table, NOTHING).trigger_creates
+                others = self._pools.row_hints.get(parent.table, NOTHING).trigger_creates
                 yield from self._made(self._catalog.table(parent.table), parent.values, (*tables, *others))
 
     def _same(self, table: Table, key: ForeignKey) -> list[str]:
@@ -340,7 +353,9 @@ class Draft:
         names = {column.name for column in table.columns if column.is_supplied} - table.foreign_columns
         return sorted(names & made.foreign_columns)
 
-    def _stays_null(self, table: Table, key: ForeignKey, row: Row, settled: set[str], present: tuple[str, ...]) -> bool:
+    def _stays_null(
+        self, table: Table, key: ForeignKey, row: NewRow, settled: set[str], present: tuple[str, ...]
+    ) -> bool:
         """Whether a foreign key is left NULL: it was decided by a pool, or is by chance where it may be."""
         if any(column in settled and row[column] is None for column in key.columns):
             return True
@@ -355,7 +370,7 @@ class Draft:
             return False
         return key.references == table.name or self._kinship.crowded or self._columns.choices.leaves_null()
 
-    def _parent(self, table: Table, key: ForeignKey, known: Row, firm: Row, depth: int) -> Values:
+    def _parent(self, table: Table, key: ForeignKey, known: NewRow, firm: NewRow, depth: int) -> Values:
         # Two references of one row to one table need not meet: a rule may keep them apart. What a row of the table
         # itself refers to is above the ancestor, and not the one that others are to have.
         first = next(other for other in table.foreign_keys if other.references == key.references)
@@ -378,7 +393,7 @@ class Draft:
                 self._related[parent.table] = parent.values
                 self._relate(self._catalog.table(parent.table), parent.values)
 
-    def _found(self, table: Table, key: ForeignKey, known: Row, firm: Row, depth: int) -> Values:
+    def _found(self, table: Table, key: ForeignKey, known: NewRow, firm: NewRow, depth: int) -> Values:
         """The parent with these values, or at least with the ``firm`` ones: one that was drawn, else a new one."""
         referenced = self._catalog.table(key.references)
         owner = self._kinship.owner(referenced.name, known)
@@ -401,7 +416,7 @@ class Draft:
         # A unique column that is referred to may be NULL, but such a row nothing refers to.
         return met if met is not None else self._new_parent(referenced.name, known, depth, key.referenced_columns)
 
-    def _new_parent(self, name: TableName, known: Values, depth: int, present: tuple[str, ...] = ()) -> Row:
+    def _new_parent(self, name: TableName, known: Values, depth: int, present: tuple[str, ...] = ()) -> NewRow:
         """Draws a parent and has it inserted: by itself, or together with the rows that it stands in a circle with."""
         there = self.standing(name, known)
         if there is not None:
@@ -410,7 +425,7 @@ class Draft:
         parent = self._row(table, dict(known), present, depth + 1)
         insert = self._kinship.insert(name, parent)
         self._hush(insert)
-        if self._pools.supplies.get(name, NOTHING).created_by_trigger:
+        if self._pools.row_hints.get(name, NOTHING).created_by_trigger:
             self.cleared[id(insert)] = delete_conflicting(table, parent)
         return parent
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import Table
 from harness.oracle import Answer
+from harness.project.model import Values
 from harness.solver.pools import Pools
 from harness.solver.rules import supplied
 
-Values = Mapping[str, str | None]
 ROWS = 400
 """Combinations of values for columns that belong together."""
 
@@ -22,14 +22,14 @@ SPREAD = 80
 
 
 @dataclass(frozen=True)
-class Exclusion:
+class ExclusionElements:
     """No two rows for which every element is true: an expression on both, and the operator between them."""
 
     elements: tuple[tuple[str, str], ...]
     where: str | None = None
 
     @classmethod
-    def all_of(cls, table: Table) -> tuple[Exclusion, ...]:
+    def all_of(cls, table: Table) -> tuple[ExclusionElements, ...]:
         """The exclusion constraints that a table has in the catalog."""
         indexes = {index.constraint: index for index in table.indexes if index.constraint}
         return tuple(
@@ -51,7 +51,7 @@ class Group:
     rows: tuple[Values, ...]
 
 
-def groups(pools: Pools, table: Table, exclusion: Exclusion) -> list[Group]:
+def groups(pools: Pools, table: Table, exclusion: ExclusionElements) -> list[Group]:
     """The groups of the columns that decide an exclusion.
 
     Of a foreign key's column that no rule mentions there are two values at most, and NULL: it only counts whether two
@@ -85,11 +85,11 @@ def apart(pools: Pools, table: Table) -> tuple[tuple[tuple[Values, ...], ...], .
     Each of several groups of columns will do, and the ones with the most values come first.
     """
     return pools.remembered(
-        ("apart", table.name), lambda: tuple(spread(pools, table, each) for each in Exclusion.all_of(table))
+        ("apart", table.name), lambda: tuple(spread(pools, table, each) for each in ExclusionElements.all_of(table))
     )
 
 
-def spread(pools: Pools, table: Table, exclusion: Exclusion) -> tuple[tuple[Values, ...], ...]:
+def spread(pools: Pools, table: Table, exclusion: ExclusionElements) -> tuple[tuple[Values, ...], ...]:
     """Values for groups of the columns: rows with different ones of a group never are in each other's way.
 
     Empty where only a reference could keep rows apart.

@@ -14,21 +14,11 @@ from hypothesis import reject
 from harness.catalog.model import Table
 from harness.generation.draft import Draft
 from harness.generation.room import added
-from harness.probes.statement import (
-    Delete,
-    Execute,
-    Insert,
-    Statement,
-    Update,
-    Values,
-    identifier,
-    literal,
-    qualified,
-)
+from harness.probes.statement import Delete, Execute, Insert, Statement, Update, identifier, literal, qualified
 from harness.project import sql
-from harness.project.model import TableName
+from harness.project.model import TableName, Values
 from harness.solver.pools import Pools
-from harness.solver.supply import NOTHING, is_same
+from harness.solver.row_hints import NOTHING, is_same
 
 FIRST = "harness_first"
 OTHER = "harness_other"
@@ -55,7 +45,7 @@ class Group:
 
 def others_of(pools: Pools, table: TableName) -> tuple[Mapping[str, str], ...]:
     """What comes with each row of a table."""
-    return pools.supplies.get(table, NOTHING).together
+    return pools.row_hints.get(table, NOTHING).together
 
 
 class Grouping:

@@ -7,11 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from harness.catalog.model import ForeignKey, Table
-from harness.probes.statement import Insert, Values
-from harness.project.model import TableName
+from harness.probes.statement import Insert
+from harness.project.model import NewRow, TableName, Values
 from harness.solver.alike import alike
-
-Row = dict[str, str | None]
 
 PLENTY = 12
 """Ancestors of one row after which what may be NULL is, and rows before ones of which parents are shared.
@@ -39,7 +37,7 @@ class Pending:
 class Kinship:
     """Rows by their tables, parents before children. ``standing`` are those that are there before anything is drawn."""
 
-    def __init__(self, standing: Mapping[TableName, Sequence[Row]]) -> None:
+    def __init__(self, standing: Mapping[TableName, Sequence[NewRow]]) -> None:
         self.inserts: list[Insert] = []
         self.rings: list[tuple[Insert, ...]] = []
         self._standing = standing
@@ -51,15 +49,15 @@ class Kinship:
         """Whether a row that stands refers to one that is only tried, by a reference that can wait for it."""
         self._ancestors: dict[TableName, list[Insert]] = {}
 
-    def rows(self, table: TableName) -> Sequence[Row]:
+    def rows(self, table: TableName) -> Sequence[NewRow]:
         """All rows of a table, also those that are not inserted."""
         return self._rows.get(table, ())
 
-    def standing(self, table: TableName) -> Sequence[Row]:
+    def standing(self, table: TableName) -> Sequence[NewRow]:
         """The rows of a table that are there before anything is drawn."""
         return self._standing.get(table, ())
 
-    def add(self, table: TableName, row: Row) -> None:
+    def add(self, table: TableName, row: NewRow) -> None:
         """A row is complete."""
         self._rows.setdefault(table, []).append(row)
 
@@ -72,7 +70,7 @@ class Kinship:
         self.inserting = stands
 
     @contextmanager
-    def drawing(self, table: TableName, row: Row) -> Iterator[None]:
+    def drawing(self, table: TableName, row: NewRow) -> Iterator[None]:
         """Meanwhile the parents of a row are drawn."""
         self._path.append(Pending(table, row, len(self._path)))
         try:
@@ -98,7 +96,7 @@ class Kinship:
         finally:
             self._path[-1].owning = False
 
-    def owner(self, table: TableName, known: Values) -> Row | None:
+    def owner(self, table: TableName, known: Values) -> NewRow | None:
         """The row with these values that is being drawn and has to have the one that is drawn now."""
         for place, pending in enumerate(self._path):
             if pending.owning and pending.table == table and known and known.items() <= pending.row.items():
@@ -116,7 +114,7 @@ class Kinship:
         """Whether the row that is wanted has ancestors in plenty."""
         return bool(self._path) and len(self.inserts) - self._before > PLENTY
 
-    def insert(self, table: TableName, row: Row, wanted: bool = False) -> Insert:
+    def insert(self, table: TableName, row: NewRow, wanted: bool = False) -> Insert:
         """Has a row inserted: by itself, or together with the rows that it stands in a circle with.
 
         If it is not the one that is ``wanted``, it is an ancestor of that, and may become one of others.
@@ -157,7 +155,7 @@ class Kinship:
         there = (insert.values for insert in self.inserts if insert.table == table)
         return [row for row in there if known.items() <= row.items()]
 
-    def named(self, table: Table, known: Values) -> Row | None:
+    def named(self, table: Table, known: Values) -> NewRow | None:
         """The row that has these values, where they are those of a key: a second one would break it."""
         names = known.keys()
         if not names or not any(index.columns and names >= {*index.columns} for index in table.unique_keys):
@@ -219,7 +217,7 @@ def _is_unique(table: Table, key: ForeignKey) -> bool:
     return any(index.columns and {*index.columns} <= {*key.columns} for index in table.unique_keys)
 
 
-def clashes(table: Table, row: Values, others: Sequence[Row], columns: set[str]) -> bool:
+def clashes(table: Table, row: Values, others: Sequence[NewRow], columns: set[str]) -> bool:
     """Whether a row has a unique key of another by what it has already, these columns among it."""
     for key in table.unique_keys:
         names = key.columns

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from harness.catalog.model import Table
-from harness.probes.statement import Execute, Insert, Statement, Values, condition, qualified
+from harness.probes.statement import Execute, Insert, Statement, condition, qualified
+from harness.project.model import Values
 
 
 def combined(

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import Table
-from harness.generation.exclusions import Exclusion
+from harness.generation.exclusions import ExclusionElements
 from harness.oracle import Tuple
-from harness.probes import Values
+from harness.project.model import Values
 from harness.solver.alike import columns_of
 from harness.solver.pools import Pools
 from harness.solver.rules import supplied
@@ -70,6 +70,6 @@ def _told_apart(pools: Pools, table: Table) -> Iterator[str]:
         yield from foreign.columns
     for key in table.unique_keys:
         yield from columns_of(key)
-    for exclusion in Exclusion.all_of(table):
+    for exclusion in ExclusionElements.all_of(table):
         for expression, _ in exclusion.elements:
             yield from supplied(table, expression)

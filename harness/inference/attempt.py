@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from harness.catalog.model import Table
 from harness.generation.statements import insert_together
-from harness.probes import Execute, Insert, Refusal, Statement, Values
+from harness.probes import Execute, Insert, ServerError, Statement
 from harness.probes.reply import Function, function_of
-from harness.project.model import TableName
+from harness.project.model import TableName, Values
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Attempt:
 
     before: tuple[Statement, ...]
     insert: Insert
-    refusal: Refusal
+    refusal: ServerError
     beside: tuple[Insert, ...] = ()
 
     def obstacle(self, table: Table) -> Obstacle:
@@ -52,7 +52,7 @@ class Attempt:
         return insert_together((*self.beside, row)) if self.beside else row
 
 
-def further(table: Table, refusal: Refusal, than: Refusal) -> bool:
+def further(table: Table, refusal: ServerError, than: ServerError) -> bool:
     """Whether a row was refused at another place of the functions, and not because they could not compute with it.
 
     It is no progress if a rule refuses it that the first row kept, or a trigger that the first row had passed.
@@ -65,35 +65,35 @@ def further(table: Table, refusal: Refusal, than: Refusal) -> bool:
     return at is None or before is None or at >= before
 
 
-def same_place(one: Refusal, other: Refusal) -> bool:
+def same_place(one: ServerError, other: ServerError) -> bool:
     """Whether two rows were refused at the same place of the same functions."""
     return _places(one) == _places(other)
 
 
-def _places(refusal: Refusal) -> list[str]:
+def _places(refusal: ServerError) -> list[str]:
     found: list[str] = re.findall(r"function (?!\S*harness_)\S+ line \d+ at [^\n]*", refusal.context)
     return found
 
 
-def dynamic(refusal: Refusal) -> bool:
+def dynamic(refusal: ServerError) -> bool:
     """Whether it was a statement that a function has put together itself, most often of what rows have."""
     return any(place.endswith(" at EXECUTE") for place in _places(refusal)[:1])
 
 
-def _reached(table: Table, refusal: Refusal) -> tuple[int, int] | None:
+def _reached(table: Table, refusal: ServerError) -> tuple[int, int] | None:
     """Where a row was refused: which trigger function of its own was running, and which line of that."""
     found = _lines(refusal)
     place = _order(table).get(found[-1][0]) if found else None
     return (place, found[-1][1]) if place is not None else None
 
 
-def _lines(refusal: Refusal) -> list[tuple[str, int]]:
+def _lines(refusal: ServerError) -> list[tuple[str, int]]:
     """The functions that were running, the innermost first, each with its line."""
     found = re.findall(r"function (?:\w+\.)?(?!harness_)(\w+)\([^\n]*?\) line (\d+) at", refusal.context)
     return [(name, int(line)) for name, line in found]
 
 
-def place(refusal: Refusal) -> tuple[Function, int] | None:
+def place(refusal: ServerError) -> tuple[Function, int] | None:
     """The innermost function that was running, and its line."""
     lines = _lines(refusal)
     return (running(refusal)[0], lines[0][1]) if lines else None
@@ -111,7 +111,7 @@ def functions(table: Table, attempt: Attempt) -> list[Function]:
     return running(attempt.refusal) or _suspected(table, attempt)
 
 
-def running(refusal: Refusal) -> list[Function]:
+def running(refusal: ServerError) -> list[Function]:
     """The functions that were running, without the one that tries probes."""
     found = [(schema, name) for schema, name in refusal.functions if not name.startswith("harness_")]
     return [(_unquoted(schema) if schema else None, _unquoted(name)) for schema, name in found]

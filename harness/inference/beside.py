@@ -10,7 +10,7 @@ from harness.inference.attempt import further
 from harness.inference.columns import listed
 from harness.inference.trials import Case, comparable
 from harness.project.model import TableName
-from harness.solver.supply import Supply, refers_to_it
+from harness.solver.row_hints import RowHints, refers_to_it
 from harness.values.candidates import candidates
 from harness.values.hints import words
 
@@ -18,7 +18,7 @@ OPTIONS = 24
 """Values of a column of a row beside it that are tried."""
 
 
-def sibling(case: Case) -> Supply | None:
+def sibling(case: Case) -> RowHints | None:
     """Another row has to stand that refers to the same: one of a table that the functions look into."""
     own = [key for key in case.table.foreign_keys if len(key.columns) == 1]
     for other in case.mentioned:
@@ -27,11 +27,11 @@ def sibling(case: Case) -> Supply | None:
                 value = case.attempt.insert.values.get(column)
                 found = _beside(case, other, {key.columns[0]: value}) if value is not None else None
                 if found is not None:
-                    return Supply(requires=((other.name, {**found, key.columns[0]: f"${column}"}),))
+                    return RowHints(requires=((other.name, {**found, key.columns[0]: f"${column}"}),))
     return None
 
 
-def looked_up(case: Case) -> Supply | None:
+def looked_up(case: Case) -> RowHints | None:
     """Another row has to stand that has what the row has, in the columns by which the functions look for it.
 
     If it refers to the row, it comes with it.
@@ -42,17 +42,17 @@ def looked_up(case: Case) -> Supply | None:
         own = {name: f"${column}" for name, column in names.items()}
         absent = tuple(column for column in names.values() if values.get(column) is None)
         if absent or refers_to_it(other, case.table.name, own):
-            supply = Supply(requires=((other.name, own),), present=absent)
-            if case.helps(supply):
-                return supply
+            hints = RowHints(requires=((other.name, own),), present=absent)
+            if case.helps(hints):
+                return hints
         elif names:
             found = _beside(case, other, {name: values[column] for name, column in names.items()})
             if found is not None:
-                return Supply(requires=((other.name, {**found, **own}),))
+                return RowHints(requires=((other.name, {**found, **own}),))
     return None
 
 
-def looked_up_above(case: Case) -> tuple[TableName, Supply] | None:
+def looked_up_above(case: Case) -> tuple[TableName, RowHints] | None:
     """The same of a row above it: the functions look for what stands beside that one."""
     spoken = words([case.near])
     pairs = dict.fromkeys(_EQUAL.findall(case.near.lower()))
@@ -66,7 +66,7 @@ def looked_up_above(case: Case) -> tuple[TableName, Supply] | None:
                 if other.name != row.table and any(each.name == name for each in other.columns):
                     found = _beside(case, other, {name: value})
                     if found is not None:
-                        return row.table, Supply(requires=((other.name, {**found, name: f"${column}"}),))
+                        return row.table, RowHints(requires=((other.name, {**found, name: f"${column}"}),))
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.catalog.model import Table
 from harness.inference.trials import Case
-from harness.solver.supply import Supply
+from harness.solver.row_hints import RowHints
 from harness.values.candidates import candidates
 from harness.values.hints import words
 
@@ -15,7 +15,7 @@ TIED = 12
 """Values of a column that are tried with all that rules tie to them."""
 
 
-def empty(case: Case) -> Supply | None:
+def empty(case: Case) -> RowHints | None:
     """Some columns have to be NULL together."""
     values = case.attempt.insert.values
     foreign = case.table.foreign_columns
@@ -30,18 +30,18 @@ def empty(case: Case) -> Supply | None:
         fewer = [name for name in free if name != column]
         if fewer and case.accepted([{**values, **dict.fromkeys(fewer)}])[0]:
             free = fewer
-    return Supply(values=dict.fromkeys(free, (None,)))
+    return RowHints(values=dict.fromkeys(free, (None,)))
 
 
-def present(case: Case) -> Supply | None:
+def present(case: Case) -> RowHints | None:
     """Some columns have to be there together, though each may be NULL."""
     spoken = words(case.bodies)
     free = (each for each in case.table.columns if each.is_supplied and not each.not_null)
     found = case.fewest(case.table.name, tuple(each.name for each in free if each.name.lower() in spoken))
-    return Supply(present=found) if found else None
+    return RowHints(present=found) if found else None
 
 
-def value(case: Case) -> Supply | None:
+def value(case: Case) -> RowHints | None:
     """A column has to have a value that the trigger knows, or texts of a form that it can read."""
     foreign = case.table.foreign_columns
     supplied = [column for column in case.table.columns if column.is_supplied]
@@ -55,7 +55,7 @@ def value(case: Case) -> Supply | None:
         accepted = case.accepted([{**case.attempt.insert.values, column.name: each} for each in found])
         kept = tuple(option for option, fine in zip(found, accepted, strict=True) if fine)
         if kept:
-            return Supply(values={column.name: kept})
+            return RowHints(values={column.name: kept})
     return None
 
 
@@ -69,7 +69,7 @@ def listed(case: Case, table: Table, name: str) -> list[str | None]:
     return [value for (value,) in rows]
 
 
-def tied(case: Case) -> Supply | None:
+def tied(case: Case) -> RowHints | None:
     """Of what rules let several columns be together, only a part is accepted: what one of them is then."""
     if case.lenient:
         return None
@@ -87,7 +87,7 @@ def tied(case: Case) -> Supply | None:
             found = list(dict.fromkeys(row[place] for row in pool.rows))
             kept = tuple(each for each in found[:TIED] if case.takes({**out, name: each}))
             if kept and len(kept) < len(found):
-                return Supply(values={name: kept})
+                return RowHints(values={name: kept})
     return None
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness.catalog.model import ForeignKey, Table
 from harness.inference.columns import listed, options
 from harness.inference.trials import Case, comparable
-from harness.probes import Insert, Refusal
+from harness.probes import Insert, ServerError
 from harness.project.model import TableName
-from harness.solver.supply import NOTHING, Lead, Supply
+from harness.solver.row_hints import NOTHING, LogicalReference, RowHints
 from harness.values.candidates import candidates
 from harness.values.hints import words
 from harness.values.types import nth
@@ -28,28 +28,28 @@ OPTIONS = 24
 """Values of a column of a row above it that are tried."""
 
 
-def made(case: Case) -> Supply | None:
+def made(case: Case) -> RowHints | None:
     """A trigger of a row that it refers to has made the row already."""
     refusal, table = case.attempt.refusal, case.table
-    known = case.pools.supplies.get(table.name, NOTHING)
+    known = case.pools.row_hints.get(table.name, NOTHING)
     own = refusal.sqlstate == "23505" and refusal.table_name == table.name
-    return Supply(created_by_trigger=True) if own and not known.created_by_trigger and table.foreign_keys else None
+    return RowHints(created_by_trigger=True) if own and not known.created_by_trigger and table.foreign_keys else None
 
 
-def makes(case: Case) -> Supply | None:
+def makes(case: Case) -> RowHints | None:
     """Its trigger makes the row that it refers to, or also one above that: they must not be there."""
     refusal = case.attempt.refusal
     if refusal.sqlstate != "23505":
         return None
     for row in case.attempt.rows_before:
-        makes = case.pools.supplies.get(row.table, NOTHING).trigger_creates
+        makes = case.pools.row_hints.get(row.table, NOTHING).trigger_creates
         if refusal.table_name not in (row.table, *makes) or row.table == case.table.name:
             continue
         gone = _with_children(case, row)
         rest = [each for each in case.attempt.before if id(each) not in {id(one) for one in gone}]
         if case.past(case.refused(rest)) and case.stands(rest):
             above = _above(case, case.attempt.insert, gone)
-            return Supply(trigger_creates=tuple(dict.fromkeys(each.table for each in above))) if above else None
+            return RowHints(trigger_creates=tuple(dict.fromkeys(each.table for each in above))) if above else None
     return None
 
 
@@ -71,22 +71,22 @@ def _with_children(case: Case, row: Insert) -> list[Insert]:
     return found
 
 
-def agree(case: Case) -> Supply | None:
+def agree(case: Case) -> RowHints | None:
     """What the row refers to has to agree above: to be of one organisation, for example."""
-    supply = Supply(same_ancestors=True)
-    related = case.pools.supplies.get(case.table.name, NOTHING).same_ancestors
+    hints = RowHints(same_ancestors=True)
+    related = case.pools.row_hints.get(case.table.name, NOTHING).same_ancestors
     if len(case.table.foreign_keys) < 2 or case.lenient or related:
         return None
-    return supply if case.helps(supply) else None
+    return hints if case.helps(hints) else None
 
 
-def past_those(case: Case) -> Supply | None:
+def past_those(case: Case) -> RowHints | None:
     """What triggers of the rows that it refers to leave behind is in its way."""
-    supply = Supply(bypass_triggers=True)
-    return supply if case.table.foreign_keys and case.helps(supply) else None
+    hints = RowHints(bypass_triggers=True)
+    return hints if case.table.foreign_keys and case.helps(hints) else None
 
 
-def in_the_way(case: Case) -> tuple[TableName, Supply] | None:
+def in_the_way(case: Case) -> tuple[TableName, RowHints] | None:
     """A row that stands before is in the way of one that the trigger writes: another value keeps them apart."""
     refusal = case.attempt.refusal
     if refusal.sqlstate not in ("23505", "23P01") or refusal.table_name in (None, case.table.name):
@@ -100,18 +100,18 @@ def in_the_way(case: Case) -> tuple[TableName, Supply] | None:
         for name in (each for each in row.values if each not in bound):
             kept = [each for each in options(case, table, name) if case.past(_instead(case, place, row, {name: each}))]
             if kept:
-                return row.table, Supply(values={name: tuple(kept[-APART:])})
+                return row.table, RowHints(values={name: tuple(kept[-APART:])})
     return None
 
 
-def _instead(case: Case, place: int, row: Insert, values: Mapping[str, str | None]) -> Refusal | None:
+def _instead(case: Case, place: int, row: Insert, values: Mapping[str, str | None]) -> ServerError | None:
     """How the row is refused if one before it has other values."""
     other = Insert(row.table, {**row.values, **values})
     before = (*case.attempt.before[:place], other, *case.attempt.before[place + 1 :])
     return case.refused(before) if case.stands(before) else case.attempt.refusal
 
 
-def row_before(case: Case) -> Supply | None:
+def row_before(case: Case) -> RowHints | None:
     """A trigger writes a row that refers to one that is not there; a constant names that one, or PostgreSQL does."""
     for key in _failing(case):
         column = case.pools.catalog.table(key.references).column(key.referenced_columns[0])
@@ -119,7 +119,7 @@ def row_before(case: Case) -> Supply | None:
         for value in (*constants, *_missing(case)):
             more = case.trials.standing(key.references, {column.name: value}, case.attempt.rows_before)
             if more and case.past(case.refused((*case.attempt.before, *more))):
-                return Supply(requires_first=((key.references, {column.name: value}),))
+                return RowHints(requires_first=((key.references, {column.name: value}),))
     return None
 
 
@@ -133,7 +133,7 @@ _KEY = re.compile(r"\([^(),]+\)=\(([^,]*)\)")
 """A key and its value, whatever the language: ``Key (class_id)=(5) is not present …``."""
 
 
-def lead(case: Case) -> Supply | None:
+def lead(case: Case) -> RowHints | None:
     """A column leads to a row of a table that the trigger looks into, though no foreign key says so."""
     table = case.table
     foreign = table.foreign_columns | {*table.primary_key}
@@ -149,7 +149,7 @@ def lead(case: Case) -> Supply | None:
         changed = [{**case.attempt.insert.values, column: rows[-1][key]} for column in columns]
         for column, accepted in zip(columns, case.accepted(changed, more), strict=True):
             if accepted:
-                return Supply(leads={column: Lead(parent.name, key)})
+                return RowHints(leads={column: LogicalReference(parent.name, key)})
     return None
 
 
@@ -165,7 +165,7 @@ def _looked_into(case: Case) -> Iterator[tuple[Table, str]]:
                 yield case.pools.catalog.table(heir), table.primary_key[0]
 
 
-def present(case: Case) -> tuple[TableName, Supply] | None:
+def present(case: Case) -> tuple[TableName, RowHints] | None:
     """In rows above it some columns have to be there, though they may be NULL."""
     spoken = words(case.bodies)
     for name in dict.fromkeys(row.table for row in case.attempt.rows_before):
@@ -177,11 +177,11 @@ def present(case: Case) -> tuple[TableName, Supply] | None:
         columns = tuple(each for each in free if each in looked) if name.table.lower() in spoken else ()
         found = case.fewest(name, columns)
         if found:
-            return name, Supply(present=found)
+            return name, RowHints(present=found)
     return None
 
 
-def parent_value(case: Case) -> tuple[TableName, Supply] | None:
+def parent_value(case: Case) -> tuple[TableName, RowHints] | None:
     """A row above it has to have another value in a column that the trigger looks at."""
     spoken = words(case.bodies)
     for place, parent in reversed(list(enumerate(case.attempt.before))):
@@ -198,7 +198,7 @@ def parent_value(case: Case) -> tuple[TableName, Supply] | None:
                 before = (*case.attempt.before[:place], other, *case.attempt.before[place + 1 :])
                 refusal = case.refused(before)
                 if refusal is None or (case.further(refusal) and case.stands(before)):
-                    return child, Supply(parents={key.columns[0]: {column.name: option}})
+                    return child, RowHints(parents={key.columns[0]: {column.name: option}})
     return None
 
 

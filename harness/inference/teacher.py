@@ -13,8 +13,8 @@ from harness.inference.trials import Case, Trials
 from harness.probes import Session
 from harness.project.model import TableName
 from harness.solver.pools import Pools
+from harness.solver.row_hints import RowHints
 from harness.solver.rules import Unfillable
-from harness.solver.supply import Supply
 from harness.values.types import Unsupported
 
 TRIES = 12
@@ -32,7 +32,7 @@ NAMELESS = ("42P01", "42883", "42704")
 PICKY = 6
 """Rows of a table that are tried once it is filled: where some of them are refused, there is more to learn."""
 
-Lesson = Callable[[Case], "Supply | tuple[TableName, Supply] | None"]
+Lesson = Callable[[Case], "RowHints | tuple[TableName, RowHints] | None"]
 """What is found out of the table whose row was refused, or of another one above it."""
 
 _BY_TRIGGER: tuple[Lesson, ...] = (
@@ -61,14 +61,14 @@ class Teacher:
     def __init__(self, session: Session, pools: Pools) -> None:
         self._trials = Trials(session, pools)
         self._pools = pools
-        self.learnt: dict[TableName, Supply] = {}
+        self.learnt: dict[TableName, RowHints] = {}
         self._given_up: dict[TableName, Obstacle] = {}
         self._told: dict[TableName, Texts] = {}
         self._until = 0
 
     def fill(self, name: TableName) -> Obstacle | None:
         """Whether a row of the table, with all it refers to, is accepted; else what stood in the way."""
-        learnt, supplies = dict(self.learnt), dict(self._pools.supplies)
+        learnt, row_hints = dict(self.learnt), dict(self._pools.row_hints)
         self._until = self._trials.spent + BUDGET
         try:
             found = self._filled(name)
@@ -78,18 +78,18 @@ class Teacher:
         except (Unfillable, Unsupported, Missing) as reason:
             found = Obstacle(name, str(reason))
         except Exception:
-            self._forget(learnt, supplies)
+            self._forget(learnt, row_hints)
             raise
         if found is not None:
             self._given_up.setdefault(found.table, found)
             # What did not lead to a row in the end was no lesson.
-            self._forget(learnt, supplies)
+            self._forget(learnt, row_hints)
         return found
 
-    def _forget(self, learnt: dict[TableName, Supply], supplies: dict[TableName, Supply]) -> None:
+    def _forget(self, learnt: dict[TableName, RowHints], row_hints: dict[TableName, RowHints]) -> None:
         """Goes back to what was known before."""
         self.learnt = learnt
-        self._pools.resupply(supplies)
+        self._pools.replace_hints(row_hints)
 
     def take_heart(self) -> None:
         """Has tables that were given up tried again."""
@@ -168,17 +168,17 @@ class Teacher:
             self._told[table.name] = Texts(self._pools, table)
         return self._told[table.name]
 
-    def _take(self, table: TableName, found: Supply) -> bool:
+    def _take(self, table: TableName, found: RowHints) -> bool:
         """Whether this is news, and rows can be made of it."""
-        supplies = dict(self._pools.supplies)
-        self._pools.supply(table, found)
-        if self._pools.supplies == supplies:
+        row_hints = dict(self._pools.row_hints)
+        self._pools.add_hints(table, found)
+        if self._pools.row_hints == row_hints:
             return False
         try:
             self._pools.of(self._pools.catalog.table(table))
         except Unfillable:
             # It helped one row, but no rule would let it be so.
-            self._pools.resupply(supplies)
+            self._pools.replace_hints(row_hints)
             return False
-        self.learnt[table] = self.learnt.get(table, Supply()) | found
+        self.learnt[table] = self.learnt.get(table, RowHints()) | found
         return True

@@ -10,7 +10,7 @@ from itertools import chain
 from harness.catalog.model import Table
 from harness.inference.attempt import place
 from harness.oracle import Source
-from harness.probes import Refusal
+from harness.probes import ServerError
 from harness.probes.reply import Function
 from harness.project import sql
 from harness.solver.pools import Pools
@@ -41,7 +41,7 @@ class Texts:
         found = {check: tuple(each for each in called if each[1] in known) for check, called in calls.items()}
         return {check: called for check, called in found.items() if called}
 
-    def called_by(self, refusal: Refusal) -> Mapping[Function, str]:
+    def called_by(self, refusal: ServerError) -> Mapping[Function, str]:
         """The functions that the CHECK calls by which a row was refused, with its expression."""
         if refusal.sqlstate != "23514" or refusal.table_name != self._table.name or refusal.constraint is None:
             return {}
@@ -61,7 +61,7 @@ class Texts:
         views = self._oracle.views(words(found)) if found else {}
         return tuple(dict.fromkeys((*found, *views.values())))
 
-    def near(self, refusal: Refusal) -> str:
+    def near(self, refusal: ServerError) -> str:
         """The text of a function around the line at which it was."""
         found = place(refusal)
         texts = self._of([found[0]]) if found is not None else []

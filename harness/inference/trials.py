@@ -14,15 +14,14 @@ from hypothesis.errors import UnsatisfiedAssumption
 from harness.catalog.model import Column, Missing, Table
 from harness.generation.draft import Draft
 from harness.generation.groups import Grouping
-from harness.generation.kinship import Row
 from harness.generation.room import standing
 from harness.inference.attempt import Attempt, Obstacle, further, same_place, text
-from harness.probes import Accepted, Execute, Insert, Probe, Refusal, Scenario, Session, Statement, Then, Values
+from harness.probes import Accepted, Execute, Insert, Postcondition, Probe, Scenario, ServerError, Session, Statement
 from harness.probes.statement import qualified
-from harness.project.model import TableName
+from harness.project.model import NewRow, TableName, Values
 from harness.solver.pools import Pools
+from harness.solver.row_hints import RowHints
 from harness.solver.rules import Unfillable
-from harness.solver.supply import Supply
 from harness.values.examples import examples
 from harness.values.hints import Hints, of_bodies, words
 from harness.values.types import Unsupported
@@ -67,14 +66,17 @@ class Trials:
         return build
 
     def drawn(
-        self, build: Callable[[Draft], Scenario], count: int, beside: Mapping[TableName, Sequence[Row]] | None = None
+        self,
+        build: Callable[[Draft], Scenario],
+        count: int,
+        beside: Mapping[TableName, Sequence[NewRow]] | None = None,
     ) -> list[Scenario]:
         """Up to so many of what is built, ``beside`` rows that stand."""
         return examples(st.composite(lambda draw: build(Draft(draw, self.pools, beside)))(), count)
 
     def standing(self, name: TableName, fixed: Values, beside: Sequence[Insert]) -> tuple[Statement, ...]:
         """A row of a table with all it refers to, as statements, ``beside`` others; none if it cannot be drawn."""
-        others: dict[TableName, list[Row]] = {}
+        others: dict[TableName, list[NewRow]] = {}
         for insert in beside:
             others.setdefault(insert.table, []).append(dict(insert.values))
 
@@ -87,16 +89,16 @@ class Trials:
         except (Unfillable, Unsupported, Missing):
             return ()
 
-    def refusals(self, tries: Sequence[tuple[Sequence[Statement], Statement]]) -> list[Refusal | None]:
+    def refusals(self, tries: Sequence[tuple[Sequence[Statement], Statement]]) -> list[ServerError | None]:
         """How each statement is refused behind others; None where it is accepted."""
-        found: list[Refusal | None] = []
+        found: list[ServerError | None] = []
         # What stands before is put there once for all that come behind it.
         for _, group in itertools.groupby(tries, key=lambda each: tuple(map(id, each[0]))):
             same = list(group)
             self.spent += len(same)
             probes = tuple(Probe(text(statement), Accepted(), "a row") for _, statement in same)
             answer = self._session.replies(Scenario(tuple(map(text, same[0][0])), probes, waits=True))
-            if isinstance(answer, Refusal):
+            if isinstance(answer, ServerError):
                 found += [answer] * len(same)
             else:
                 found += [each.refusal for each in answer]
@@ -128,10 +130,10 @@ class Trials:
         before = [each for each in table.triggers if each.timing == "before" and "insert" in each.events]
         if not before and not table.diverts("insert"):
             return False
-        count = Then(f"select count(*)::text from {qualified(name)}", "", "rows")
+        count = Postcondition(f"select count(*)::text from {qualified(name)}", "", "rows")
         probes = tuple(Probe(each, Accepted(), "a row", then=count) for each in (Execute("select"), text(tried)))
         answer = self._session.replies(Scenario(tuple(map(text, setup)), probes))
-        return not isinstance(answer, Refusal) and answer[0].then == answer[1].then
+        return not isinstance(answer, ServerError) and answer[0].then == answer[1].then
 
     def _place(self, statements: Sequence[Statement]) -> int:
         """Which of the statements is refused first, by halves: the last one if all others stand."""
@@ -145,7 +147,7 @@ class Trials:
                 high = middle
         return low
 
-    def waits(self, refusal: Refusal) -> bool:
+    def waits(self, refusal: ServerError) -> bool:
         """Whether it is a deferred foreign key that refuses, which may find its row later."""
         holder = self.pools.catalog.tables.get(refusal.table_name) if refusal.table_name else None
         keys = holder.foreign_keys if holder and refusal.sqlstate == "23503" else ()
@@ -172,14 +174,14 @@ class Trials:
             return []
 
     @contextmanager
-    def supposing(self, table: TableName, supply: Supply) -> Iterator[None]:
+    def supposing(self, table: TableName, hints: RowHints) -> Iterator[None]:
         """Meanwhile rows of a table are made as if this were known of them."""
-        supplies = dict(self.pools.supplies)
-        self.pools.supply(table, supply)
+        row_hints = dict(self.pools.row_hints)
+        self.pools.add_hints(table, hints)
         try:
             yield
         finally:
-            self.pools.resupply(supplies)
+            self.pools.replace_hints(row_hints)
 
     def _setup(self, draft: Draft) -> tuple[Statement, ...]:
         """What stands before a row that was drawn."""
@@ -212,7 +214,7 @@ class Case:
         """What the functions' constants let suppose."""
         return of_bodies(self.bodies)
 
-    def refused(self, before: Sequence[Statement], statement: Statement | None = None) -> Refusal | None:
+    def refused(self, before: Sequence[Statement], statement: Statement | None = None) -> ServerError | None:
         """How the row, or another statement, is refused behind these."""
         return self.trials.refusals([(before, statement or self.attempt.statement)])[0]
 
@@ -224,11 +226,11 @@ class Case:
         found = self.trials.refusals([(before, self.attempt.instead(row)) for row in rows])
         return [each is None or self.further(each) for each in found]
 
-    def further(self, refusal: Refusal) -> bool:
+    def further(self, refusal: ServerError) -> bool:
         """Whether a row that is refused as well at least got further, if that will do."""
         return self.lenient and further(self.table, refusal, self.attempt.refusal)
 
-    def past(self, refusal: Refusal | None) -> bool:
+    def past(self, refusal: ServerError | None) -> bool:
         """Whether a row is not refused by the rule that refused the first one."""
         before = self.attempt.refusal
         return refusal is None or (refusal.sqlstate, refusal.constraint) != (before.sqlstate, before.constraint)
@@ -253,10 +255,10 @@ class Case:
 
     def fewest(self, table: TableName, columns: tuple[str, ...]) -> tuple[str, ...]:
         """Of columns that may be NULL those that must not be, for rows to be accepted; none if that is no help."""
-        most = len(self._helped(table, Supply(present=columns))) if columns else 0
+        most = len(self._helped(table, RowHints(present=columns))) if columns else 0
         for column in columns if most else ():
             fewer = tuple(name for name in columns if name != column)
-            helped = self._helped(table, Supply(present=fewer)) if fewer else []
+            helped = self._helped(table, RowHints(present=fewer)) if fewer else []
             # Rows differ: the column may have been there by chance.
             if len(helped) >= most and any(values[column] is None for row in helped for values in row):
                 columns = fewer
@@ -270,20 +272,20 @@ class Case:
             return False
         return not any(self.same(each) for each in found if each is not None)
 
-    def same(self, refusal: Refusal) -> bool:
+    def same(self, refusal: ServerError) -> bool:
         """Whether a row is refused where the first one was."""
         return same_place(refusal, self.attempt.refusal)
 
-    def helps(self, supply: Supply) -> bool:
+    def helps(self, hints: RowHints) -> bool:
         """Whether some rows are accepted if this is known of them, or all get further if that will do."""
-        return bool(self._helped(self.table.name, supply))
+        return bool(self._helped(self.table.name, hints))
 
-    def _helped(self, table: TableName, supply: Supply) -> list[list[Values]]:
+    def _helped(self, table: TableName, hints: RowHints) -> list[list[Values]]:
         """Of some rows those that are accepted, each with all there is of a table of which this is known.
 
         If those will do that get further all have to, as rows differ, and one may get further by chance.
         """
-        with self.trials.supposing(table, supply):
+        with self.trials.supposing(table, hints):
             rows = self.trials.patiently(self.trials.row(self.table.name), FEW)
         refusals = [self.refused(*row) for row in rows]
         if self.picky and any(each is not None and self.same(each) for each in refusals):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.catalog.model import ForeignKey, Table
 from harness.generation.draft import Draft
 from harness.kinds.base import Subject
-from harness.probes import Values
+from harness.project.model import Values
 
 DEPTH = 4
 """References followed upwards."""

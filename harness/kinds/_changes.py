@@ -8,14 +8,13 @@ from decimal import Decimal, InvalidOperation
 
 from harness.catalog.model import Column, Table
 from harness.kinds.base import Subject
+from harness.project.model import NewRow
 from harness.values.candidates import sample
-
-Row = dict[str, str | None]
 
 SAMPLE = 12
 
 
-def other_values(subject: Subject, table: Table, column: str, row: Row, null: bool = False) -> list[Row]:
+def other_values(subject: Subject, table: Table, column: str, row: NewRow, null: bool = False) -> list[NewRow]:
     """Changes that alter a column and keep all rules, with as few other columns as will do, or that set it to NULL."""
     definition = table.column(column)
     for pool in subject.pools.of(table, born=False):
@@ -28,7 +27,7 @@ def other_values(subject: Subject, table: Table, column: str, row: Row, null: bo
     return [{column: value} for value in sample(definition, SAMPLE) if differs(definition, value, row[column])]
 
 
-def fewest(table: Table, column: str, row: Row, entries: Sequence[Row]) -> list[Row]:
+def fewest(table: Table, column: str, row: NewRow, entries: Sequence[NewRow]) -> list[NewRow]:
     """Of these values for a row, what changes it in a column and in as few others as possible."""
     foreign = {name for key in table.foreign_keys for name in key.columns}
     changes = [
@@ -62,9 +61,9 @@ def _plain(column: Column, value: str) -> object:
     return number if number.is_finite() else str(number)
 
 
-def telling(rows: Sequence[Row]) -> list[Row]:
+def telling(rows: Sequence[NewRow]) -> list[NewRow]:
     """The first of every pattern of NULLs and of columns that are alike, and then the rest."""
-    ahead: dict[tuple[object, ...], Row] = {}
+    ahead: dict[tuple[object, ...], NewRow] = {}
     for row in rows:
         values = list(row.values())
         ahead.setdefault(tuple(None if value is None else values.index(value) for value in values), row)

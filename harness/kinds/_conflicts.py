@@ -6,10 +6,10 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 
-from harness.generation.exclusions import Exclusion, Group, groups
+from harness.generation.exclusions import ExclusionElements, Group, groups
 from harness.kinds.base import Subject, Unreliable
 from harness.oracle import Answer
-from harness.probes import Values
+from harness.project.model import Values
 from harness.solver.rules import supplied
 
 RESIDENTS = 16
@@ -23,7 +23,7 @@ VALUES = 12
 """Values of columns that belong together for which two rows are put in conflict apart from all others."""
 
 
-def residents(subject: Subject, exclusion: Exclusion) -> list[Resident]:
+def residents(subject: Subject, exclusion: ExclusionElements) -> list[Resident]:
     """Rows with others of all sorts beside them. Raises :class:`Unreliable` if none of a sort are found."""
     parts = groups(subject.pools, subject.table, exclusion)
     columns = tuple(column for part in parts for column in part.columns)
@@ -50,7 +50,7 @@ def residents(subject: Subject, exclusion: Exclusion) -> list[Resident]:
     return best
 
 
-def _vary(subject: Subject, exclusion: Exclusion, parts: Sequence[Group], found: Sequence[Resident]) -> None:
+def _vary(subject: Subject, exclusion: ExclusionElements, parts: Sequence[Group], found: Sequence[Resident]) -> None:
     """Gives each resident pairs in conflict elsewhere: with each value of a short list, and out of its own way."""
     table = subject.table
     foreign = table.foreign_columns

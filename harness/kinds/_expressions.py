@@ -9,9 +9,9 @@ from harness.catalog.model import Column
 from harness.kinds._changes import differs
 from harness.kinds.base import Subject
 from harness.oracle import Answer
-from harness.probes import Values
 from harness.probes.statement import identifier
 from harness.project import sql
+from harness.project.model import Values
 from harness.solver.rules import Rule, supplied
 
 Pair = tuple[Values, Values]

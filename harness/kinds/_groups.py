@@ -11,8 +11,8 @@ from harness.catalog.model import Table
 from harness.generation.draft import Draft
 from harness.generation.groups import Group, Grouping, Other, deleted, inserted, others_of, updated
 from harness.oracle import Answer
-from harness.probes import Accepted, Delete, Either, Execute, Family, Insert, Probe, Scenario, Statement, Update, Values
-from harness.project.model import TableName
+from harness.probes import Accepted, Delete, Either, Execute, Family, Insert, Probe, Scenario, Statement, Update
+from harness.project.model import TableName, Values
 from harness.races import Races
 from harness.solver.pools import Pools
 
@@ -77,7 +77,7 @@ class Groups:
 
     def _meets_another(self, row: Insert, statement: Statement) -> bool:
         """Whether a group stands already that has what rows of one group have in common."""
-        common = self.pools.supplies[row.table].common
+        common = self.pools.row_hints[row.table].common
         one = statement.instead_of if isinstance(statement, Execute) else None
         own = self._group(one) if isinstance(one, Update) else None
         there = (each.row.values for each in self.standing if each.row.table == row.table and each is not own)
@@ -118,7 +118,7 @@ def grouped(draft: Draft, pools: Pools, setup: Sequence[Statement], tables: Iter
 
     ``tables`` are those that rows are inserted into.
     """
-    if not any(supply.together for supply in pools.supplies.values()):
+    if not any(hints.together for hints in pools.row_hints.values()):
         return None
     drawing = Grouping(draft, pools)
     new = {name: draft.drawn(name) for name in dict.fromkeys(tables) if others_of(pools, name)}

@@ -9,9 +9,9 @@ from typing import Any
 from harness.catalog.model import Table
 from harness.generation.draft import Draft
 from harness.kinds.base import Subject
-from harness.probes import Accepted, Either, Insert, Probe, Then, Values
+from harness.probes import Accepted, Either, Insert, Postcondition, Probe
 from harness.project.keys import boolean, key
-from harness.project.model import TableName
+from harness.project.model import TableName, Values
 from harness.races import Watch
 
 
@@ -40,7 +40,7 @@ def met(subject: Subject, draft: Draft, pair: tuple[Values, Values], shown: str,
         row = Insert(heir.name, rows[heir.name][1])
         yield Probe(row, Accepted(), f"a row of {heir.name}", f"a row of {heir.name}, which inherits from it,")
     for first, second in _places(table, [each.name for each in found]):
-        then = Then(watch.sql, "nothing", f"together in {table}")
+        then = Postcondition(watch.sql, "nothing", f"together in {table}")
         words = f"{shown} in {first} and in {second}:"
         before, insert = Insert(first, rows[first][0]), Insert(second, rows[second][1])
         yield Probe(insert, Either(), "one of an heir", words, then=then, before=before.sql, required=False)
@@ -50,7 +50,7 @@ def beside(subject: Subject, draft: Draft, values: Values, shown: str, watch: Wa
     """Rows of heirs with these values, which do not go together with a row that stands in the table."""
     table = subject.table.name
     for heir in heirs(subject):
-        then = Then(watch.sql, "nothing", f"together in {table}")
+        then = Postcondition(watch.sql, "nothing", f"together in {table}")
         insert = Insert(heir.name, draft.row(heir.name, values))
         words = f"{shown}, the first in {heir.name}, which inherits from it:"
         yield Probe(insert, Either(), "one of an heir", words, then=then, required=False)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from hypothesis import reject
 
 from harness.generation.draft import Draft
-from harness.generation.exclusions import Exclusion
+from harness.generation.exclusions import ExclusionElements
 from harness.kinds._expressions import element
 from harness.kinds.base import Subject, Unreliable, column_list, show
 from harness.oracle import Answer
 from harness.probes import Accepted, Expected, Family, Insert, Probe, Refused, Update
 from harness.project import sql
+from harness.project.model import Values
 from harness.solver.rules import Unfillable, supplied
-
-Fixed = Mapping[str, str | None]
 
 TRIES = 20
 """Values that are drawn for one with which a generated column is another."""
@@ -63,7 +62,7 @@ def duplicates(
     draft: Draft,
     columns: tuple[str, ...],
     refused: Refused,
-    inside: Fixed | None = None,
+    inside: Values | None = None,
     present: tuple[str, ...] = (),
     implied: bool = False,
     standing: Sequence[dict[str, str | None]] = (),
@@ -136,7 +135,7 @@ def keep_apart(subject: Subject, draft: Draft, columns: tuple[str, ...], rows: l
 
 
 def _apart(
-    subject: Subject, draft: Draft, columns: tuple[str, ...], column: str, row: Fixed, others: Sequence[Fixed]
+    subject: Subject, draft: Draft, columns: tuple[str, ...], column: str, row: Values, others: Sequence[Values]
 ) -> dict[str, str | None] | None:
     """The row, with another value in one column where it has the key of another; None if none was found."""
     found = dict(row)
@@ -149,7 +148,7 @@ def _apart(
     return None
 
 
-def _meet(subject: Subject, columns: tuple[str, ...], one: Fixed, other: Fixed) -> bool:
+def _meet(subject: Subject, columns: tuple[str, ...], one: Values, other: Values) -> bool:
     """Whether two rows have the same key, as PostgreSQL computes it where it is generated."""
     names = tuple(one)
     pairs = [(tuple(one.values()), tuple(other.get(name) for name in names))]
@@ -157,7 +156,7 @@ def _meet(subject: Subject, columns: tuple[str, ...], one: Fixed, other: Fixed) 
     return all(answer is Answer.TRUE for answer in subject.oracle.pairs(subject.table, names, pairs, equal)[0][:-1])
 
 
-def _has_null(subject: Subject, columns: tuple[str, ...], row: Fixed) -> bool:
+def _has_null(subject: Subject, columns: tuple[str, ...], row: Values) -> bool:
     """Whether a generated column of a key, or an expression, is NULL."""
     asked = [f"{element(name)} is null" for name in columns if _is_computed(subject, name)]
     answers = subject.oracle.answers(subject.table, tuple(row), [tuple(row.values())], asked) if asked else [()]
@@ -175,7 +174,7 @@ def pair(
     columns: tuple[str, ...],
     expected: Expected,
     aspect: str,
-    fixed: Fixed,
+    fixed: Values,
     present: tuple[str, ...] = (),
 ) -> Iterator[Probe | Family]:
     """Two rows with the same key under ``fixed`` values: outside the rule, or with a NULL in the key."""
@@ -189,7 +188,7 @@ def pair(
 
 
 def _near(
-    subject: Subject, draft: Draft, column: str, fixed: Fixed, present: tuple[str, ...], unlike: str | None
+    subject: Subject, draft: Draft, column: str, fixed: Values, present: tuple[str, ...], unlike: str | None
 ) -> dict[str, str | None] | None:
     table = subject.table.name
     row = draft.row(table, fixed, present, _unexcluded(subject))
@@ -205,7 +204,7 @@ def _unexcluded(subject: Subject) -> tuple[str, ...]:
 
     None where there are no such rows.
     """
-    wheres = [each.where for each in Exclusion.all_of(subject.table) if each.where]
+    wheres = [each.where for each in ExclusionElements.all_of(subject.table) if each.where]
     outside = tuple(f"({where}) is not true" for where in wheres)
     try:
         subject.pools.of(subject.table, also=outside)
@@ -214,7 +213,7 @@ def _unexcluded(subject: Subject) -> tuple[str, ...]:
     return outside
 
 
-def key_and_what_hangs_on_it(subject: Subject, columns: tuple[str, ...], row: Fixed) -> dict[str, str | None]:
+def key_and_what_hangs_on_it(subject: Subject, columns: tuple[str, ...], row: Values) -> dict[str, str | None]:
     """The key's columns, and those of foreign keys that share one with it: they change together."""
     changed = dict.fromkeys(columns)
     for foreign in subject.table.foreign_keys:

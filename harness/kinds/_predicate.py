@@ -14,11 +14,10 @@ from harness.generation.draft import Draft
 from harness.kinds._roads import new_parent
 from harness.kinds.base import Begun, Pair, Subject, Unreliable
 from harness.oracle import Answer, Tuple
-from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update, Values, Variants
+from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update, Variants
 from harness.project import sql
+from harness.project.model import NewRow, Values
 from harness.solver.rules import computable, implying, supplied
-
-Changes = dict[str, str | None]
 
 MENDED = 4000
 """Combinations tried to find values of other columns that mend what one column's value breaks."""
@@ -30,7 +29,7 @@ TRIED = 80
 """Combinations of values tried in one scenario on each side of the rule; of more, a drawn part."""
 
 
-def breaking(subject: Subject, predicate: str, refused: Refused, implied_by: str | None = None) -> list[Changes]:
+def breaking(subject: Subject, predicate: str, refused: Refused, implied_by: str | None = None) -> list[NewRow]:
     """Values that a predicate does not let pass, as :func:`equivalence` has them."""
     return _sides(subject, predicate, refused.constraint, implied_by)[1]
 
@@ -80,7 +79,7 @@ def _tried(
     subject: Subject,
     fresh: Values,
     resident: Values,
-    changes: tuple[Sequence[Changes], Sequence[Changes]],
+    changes: tuple[Sequence[NewRow], Sequence[NewRow]],
     expected: Accepted | Refused,
     aspect: str,
 ) -> Iterator[Family]:
@@ -94,7 +93,7 @@ def _tried(
     yield from _families(update, [each for each in updated if subject.may_update(each)], Variants())
 
 
-def _families(probe: Probe, changes: Sequence[Changes], variants: Variants) -> Iterator[Family]:
+def _families(probe: Probe, changes: Sequence[NewRow], variants: Variants) -> Iterator[Family]:
     """The probe with each of the changes, those of the same columns together; without a change there is none."""
     groups: dict[tuple[str, ...], list[Tuple]] = {}
     for change in changes:
@@ -104,10 +103,10 @@ def _families(probe: Probe, changes: Sequence[Changes], variants: Variants) -> I
         yield Family(probe, columns, tuple(rows), variants, named=True)
 
 
-def _valued(foreign: frozenset[str], good: list[Changes], bad: list[Changes]) -> dict[str, list[str]]:
+def _valued(foreign: frozenset[str], good: list[NewRow], bad: list[NewRow]) -> dict[str, list[str]]:
     """The foreign keys' columns of which the rule asks more than whether they are NULL, with the values tried."""
 
-    def pattern(row: Changes) -> tuple[object, ...]:
+    def pattern(row: NewRow) -> tuple[object, ...]:
         return tuple((column, value is None if column in foreign else value) for column, value in row.items())
 
     if not {*map(pattern, good)} & {*map(pattern, bad)}:
@@ -150,9 +149,9 @@ class _Road:
         # The last: rows that are drawn have the first ones more often.
         return values[::-1][turn * LED :][:LED] if within else values[: 2 * LED]
 
-    def changes(self, row: Changes) -> Changes:
+    def changes(self, row: NewRow) -> NewRow:
         """The part of the row that is put in; none if it cannot be."""
-        changes: Changes = {}
+        changes: NewRow = {}
         for column, value in row.items():
             if column in self._values and value is not None:
                 if value not in self._values[column]:
@@ -164,7 +163,7 @@ class _Road:
                 changes[column] = self._led[column]
         return changes if self._have_parents({**self._row, **changes}) else {}
 
-    def _have_parents(self, row: Changes) -> bool:
+    def _have_parents(self, row: NewRow) -> bool:
         """Inserts the parents that a row's values lead to; False if a row with its key would stand there.
 
         A row may be its own parent: the first value is kept for that, so that no other row has it for a key.
@@ -203,7 +202,7 @@ _NULL_IN_A_LIST = re.compile(r"(?:\barray\s*\[|\bin\s*\()[^])]*\bnull\b", re.IGN
 
 def _sides(
     subject: Subject, predicate: str, constraint: str | None, implied_by: str | None
-) -> tuple[list[Changes], list[Changes]]:
+) -> tuple[list[NewRow], list[NewRow]]:
     """Values that the predicate lets pass and those it does not, where every other declared rule holds.
 
     They are values of the predicate's own columns; where those alone break a rule that ties other columns to them
@@ -227,8 +226,8 @@ def _sides(
     others += typed
     if any(each.name == constraint for each in table.constraints):
         always += len(typed)  # Else the rule of a domain is tried, or refuses first: only what is accepted keeps it.
-    good: list[Changes] = []
-    bad: list[Changes] = []
+    good: list[NewRow] = []
+    bad: list[NewRow] = []
     refused: list[Tuple] = []
     answers = subject.oracle.answers(table, columns, rows, [predicate, *others])
     for row, (own, *rest) in zip(rows, answers, strict=True):
@@ -259,7 +258,7 @@ def _mended(
     always: int,
     columns: tuple[str, ...],
     refused: list[Tuple],
-) -> Iterator[tuple[Changes, bool]]:
+) -> Iterator[tuple[NewRow, bool]]:
     """For values that other rules refuse alone, values of the columns tied to them with which those rules hold.
 
     Values that break the predicate have to keep the first of the others only, as many as ``always``.
@@ -288,9 +287,9 @@ def _possible(table: Table, columns: tuple[str, ...], rows: Sequence[Tuple]) -> 
     return [row for row in rows if all(row[place] is not None for place in bound)]
 
 
-def _varied(rows: list[Changes], constants: set[str]) -> list[Changes]:
+def _varied(rows: list[NewRow], constants: set[str]) -> list[NewRow]:
     """The first row of every pattern of NULLs and constants of the rule ahead, so that none is left to chance."""
-    ahead: dict[tuple[str | None, ...], Changes] = {}
+    ahead: dict[tuple[str | None, ...], NewRow] = {}
     for row in rows:
         pattern = tuple(value if value is None or value in constants else "other" for value in row.values())
         ahead.setdefault(pattern, row)

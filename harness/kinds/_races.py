@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.generation.exclusions import Exclusion
+from harness.generation.exclusions import ExclusionElements
 from harness.kinds._expressions import element
 from harness.probes.statement import identifier, literal, qualified
 from harness.project.model import TableName
@@ -32,7 +32,7 @@ def no_duplicates(table: TableName, elements: Sequence[str], where: str | None, 
     return Watch(found(query), "no two rows with one key")
 
 
-def no_conflicts(table: TableName, exclusion: Exclusion, shown: Sequence[str]) -> Watch:
+def no_conflicts(table: TableName, exclusion: ExclusionElements, shown: Sequence[str]) -> Watch:
     """No two rows for which every element of an exclusion is true."""
     elements = ", ".join(f"({expression}\n) as harness_{n}" for n, (expression, _) in enumerate(exclusion.elements))
     side = (

@@ -8,8 +8,9 @@ from harness.generation.draft import Draft
 from harness.kinds._updates import updatable
 from harness.kinds.base import Subject
 from harness.kinds.owners.askers import Asked, Asker, askers, drawn_for
-from harness.probes import Delete, Either, Execute, Probe, Statement, Update, Values
+from harness.probes import Delete, Either, Execute, Probe, Statement, Update
 from harness.probes.statement import qualified
+from harness.project.model import Values
 
 
 def under_policies(check: Asked, subject: Subject, roles: Sequence[str]) -> list[Asker]:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.kinds.base import Subject
-from harness.probes import Values
 from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project import sql
-from harness.project.model import TableName
+from harness.project.model import TableName, Values
 
 VARIABLES = ("old", "new", "row", "command")
 """What stands in ``row`` of :class:`Records` for the row that was written, and for how."""

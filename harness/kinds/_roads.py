@@ -8,20 +8,19 @@ from harness.catalog.model import Table
 from harness.generation.draft import Draft
 from harness.kinds._changes import differs
 from harness.kinds.base import Subject
-from harness.probes import Execute, Insert, Statement, Values
+from harness.probes import Execute, Insert, Statement
 from harness.probes.statement import condition, identifier, literal
+from harness.project.model import NewRow, Values
 from harness.solver.pool import Pool
 from harness.values.candidates import sample
 
-Changes = dict[str, str | None]
 
-
-def move(subject: Subject, draft: Draft, row: Values, column: str, to: str | None) -> Changes:
+def move(subject: Subject, draft: Draft, row: Values, column: str, to: str | None) -> NewRow:
     """The change of a column to this value, with as few others as the rules ask for that tie columns to it."""
     return _cheapest(subject, draft, row, column, lambda value: value == to) or {column: to}
 
 
-def change(subject: Subject, draft: Draft, row: Values, column: str, fresh: Values) -> Changes | None:
+def change(subject: Subject, draft: Draft, row: Values, column: str, fresh: Values) -> NewRow | None:
     """A change of a column that keeps all rules, with as few others as will do; None if there is none.
 
     ``fresh`` is another row, whose value is taken where no rule and no foreign key has its say.
@@ -39,16 +38,16 @@ def change(subject: Subject, draft: Draft, row: Values, column: str, fresh: Valu
     return {column: sample(table.column(column), 1)[0]} if filled else None
 
 
-def emptied(subject: Subject, row: Values, column: str) -> Changes | None:
+def emptied(subject: Subject, row: Values, column: str) -> NewRow | None:
     """A change of a column to NULL that keeps all rules; None if there is none."""
-    to_null: Changes = {column: None}
+    to_null: NewRow = {column: None}
     if subject.table.column(column).not_null or row[column] is None:
         return None
     pools = subject.pools.of(subject.table, born=False)
     return to_null if all(pool.takes({**row, **to_null}) for pool in pools if column in pool.columns) else None
 
 
-def new_parent(subject: Subject, draft: Draft, row: Values, column: str) -> Changes:
+def new_parent(subject: Subject, draft: Draft, row: Values, column: str) -> NewRow:
     """The column of a foreign key led to a parent that is inserted for it.
 
     The key's other columns stay, unless they already say which parent it is.
@@ -114,13 +113,13 @@ def deeper(statement: Statement) -> Execute:
 
 def _cheapest(
     subject: Subject, draft: Draft, row: Values, column: str, fits: Callable[[str | None], bool]
-) -> Changes | None:
+) -> NewRow | None:
     """Of the combinations in which the column has a value that fits, one that changes the fewest columns."""
     foreign = subject.table.foreign_columns
     for pool in subject.pools.of(subject.table, born=False):
         if column not in pool.columns:
             continue
-        options: list[Changes] = []
+        options: list[NewRow] = []
         for entry in pool.rows:
             values = dict(zip(pool.columns, entry, strict=True))
             if fits(values[column]):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from harness.catalog.model import Table
-from harness.probes import Delete, Execute, Insert, Update, Values
+from harness.probes import Delete, Execute, Insert, Update
 from harness.probes.statement import condition, identifier, literal, qualified
+from harness.project.model import Values
 
 MERGES = 150000
 """The version of PostgreSQL from which on it has MERGE."""

@@ -12,9 +12,9 @@ from hypothesis.errors import UnsatisfiedAssumption
 
 from harness.catalog.model import ForeignKey, Table
 from harness.generation.draft import Draft
-from harness.generation.exclusions import Exclusion
+from harness.generation.exclusions import ExclusionElements
 from harness.kinds.base import Subject
-from harness.probes import Values
+from harness.project.model import Values
 from harness.solver.rules import Unfillable, supplied, tied
 
 Columns = tuple[str, ...]
@@ -43,7 +43,9 @@ class Key:
     def all_of(cls, table: Table) -> tuple[Key, ...]:
         """The unique keys and the exclusions of a table."""
         keys = [(index.expressions, index.predicate) for index in table.unique_keys]
-        exclusions = [(tuple(each for each, _ in known.elements), known.where) for known in Exclusion.all_of(table)]
+        exclusions = [
+            (tuple(each for each, _ in known.elements), known.where) for known in ExclusionElements.all_of(table)
+        ]
         found = ((tuple(supplied(table, each) for each in elements), where) for elements, where in keys + exclusions)
         return tuple(cls(tuple(each for each in elements if each), where) for elements, where in found)
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from harness.catalog.model import Column
 from harness.generation.draft import Draft
 from harness.kinds._changes import differs
-from harness.kinds._roads import Changes, change, emptied, move
+from harness.kinds._roads import change, emptied, move
 from harness.kinds.base import Subject
-from harness.probes import Values
 from harness.project import sql
+from harness.project.model import NewRow, Values
 from harness.values.candidates import sample
 
 OPTIONS = 6
@@ -43,13 +43,13 @@ def _why_not(subject: Subject, column: Column) -> str | None:
     return "immutable" if column.name in subject.frozen else None
 
 
-def updates(subject: Subject, draft: Draft, row: Values, fresh: Values) -> Iterator[tuple[str, Changes]]:
+def updates(subject: Subject, draft: Draft, row: Values, fresh: Values) -> Iterator[tuple[str, NewRow]]:
     """For each column changes that keep all rules, and last of ``all columns``; ``fresh`` is another row.
 
     Parents that changes lead to are inserted.
     """
     open_ = updatable(subject)
-    seen: list[Changes] = []
+    seen: list[NewRow] = []
     for column in open_:
         for found in _options(subject, draft, row, column, fresh):
             if found and found not in seen and {*found} <= {*open_}:
@@ -63,10 +63,10 @@ def updates(subject: Subject, draft: Draft, row: Values, fresh: Values) -> Itera
         yield "all columns", every
 
 
-def ordinary(subject: Subject) -> Changes:
+def ordinary(subject: Subject) -> NewRow:
     """What an INSERT leaves in the columns that it need not name, as far as no rule and no reference has its say."""
     table = subject.table
-    bare: Changes = {}
+    bare: NewRow = {}
     for column in table.columns:
         if column.name in table.foreign_columns or not column.is_supplied or column.identity:
             continue
@@ -81,7 +81,7 @@ def ordinary(subject: Subject) -> Changes:
     return {name: value for name, value in bare.items() if value is None or name not in subject.pools.keyed(table)}
 
 
-def _options(subject: Subject, draft: Draft, row: Values, column: str, fresh: Values) -> Iterator[Changes]:
+def _options(subject: Subject, draft: Draft, row: Values, column: str, fresh: Values) -> Iterator[NewRow]:
     table = subject.table
     definition = table.column(column)
     pool = next((pool for pool in subject.pools.of(table, born=False) if column in pool.columns), None)
@@ -93,7 +93,7 @@ def _options(subject: Subject, draft: Draft, row: Values, column: str, fresh: Va
         return
     options = (fresh.get(column), *sample(definition, SAMPLE)) if column not in table.foreign_columns else ()
     plain = next((value for value in options if differs(definition, value, row[column])), None)
-    found: Changes | None = {column: plain}
+    found: NewRow | None = {column: plain}
     if plain is None:
         found = change(subject, draft, row, column, fresh)
     for each in (found, emptied(subject, row, column)):

@@ -12,12 +12,13 @@ from harness.catalog.model import ForeignKey, PrimaryKey, UniqueKey
 from harness.generation.draft import Draft
 from harness.kinds._changes import differs
 from harness.kinds._records import Look, Occasion, Pair, Records
-from harness.kinds._roads import Changes, upsert
+from harness.kinds._roads import upsert
 from harness.kinds._updates import ordinary, updatable, updates
 from harness.kinds.base import Subject, shorten
-from harness.probes import Accepted, Delete, Execute, Probe, Statement, Then, Update, Values
+from harness.probes import Accepted, Delete, Execute, Postcondition, Probe, Statement, Update
 from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project import sql
+from harness.project.model import NewRow, Values
 from harness.solver.rules import Unfillable
 from harness.values.candidates import sample
 
@@ -85,7 +86,7 @@ class Writes:
             silent = leaves == "none" or "update" not in self.on
             yield self._certain("update", same, "an update that changes nothing", [(row, row)], UNCHANGED, silent)
 
-    def _changes(self, draft: Draft, row: Values, later: Sequence[Values]) -> Iterator[Changes]:
+    def _changes(self, draft: Draft, row: Values, later: Sequence[Values]) -> Iterator[NewRow]:
         """What an update may set: columns one by one, and together those that rules tie together."""
         table = self.subject.table
         pools = self.subject.pools.of(table, born=False)
@@ -108,7 +109,7 @@ class Writes:
                 seen.append(change)
                 yield change
 
-    def _for_both(self, plain: str, row: Values, other: Values, later: Sequence[Values]) -> Changes:
+    def _for_both(self, plain: str, row: Values, other: Values, later: Sequence[Values]) -> NewRow:
         """A change of this column alone that is one for both rows."""
         column = self.subject.table.column(plain)
         ruled = any(plain in pool.columns for pool in self.subject.pools.of(self.subject.table, born=False))
@@ -167,7 +168,7 @@ class Writes:
                 f" ({', '.join(of)} changed)" if changed and leaves else ""
             )
             idle = "nothing changed that leaves a record" if leaves else "each of them left a record"
-            then = Then(look.after(words, idle), words, f"records in {self.records.table}", idle)
+            then = Postcondition(look.after(words, idle), words, f"records in {self.records.table}", idle)
             required = aspect is None and (leaves or self._leaves_none(command))
             of_aspect = (aspect or command) if leaves else f"{aspect or command} that leaves none"
             yield self._probe(statement, written, of_aspect, value, look, then, required)
@@ -191,7 +192,7 @@ class Writes:
         look = Look(self.subject, self.records, command, written, Occasion((), None, not silent))
         # Another rule may refuse the command: what is audited is what was done.
         required = (aspect is None and expected > 0) or aspect == UNCHANGED
-        then = Then(look.after(_words(expected), ""), _words(expected), f"records in {self.records.table}")
+        then = Postcondition(look.after(_words(expected), ""), _words(expected), f"records in {self.records.table}")
         return self._probe(statement, written, aspect or command, value, look, then, required)
 
     def _probe(
@@ -201,7 +202,7 @@ class Writes:
         aspect: str,
         value: str,
         look: Look,
-        then: Then,
+        then: Postcondition,
         required: bool,
     ) -> Probe:
         return Probe(

@@ -18,14 +18,14 @@ from harness.generation.variety import stock
 from harness.kinds._groups import Groups, grouped
 from harness.kinds._statements import become
 from harness.oracle import Oracle
-from harness.probes import Execute, Family, Insert, Probe, Refused, Scenario, Statement, Values, Variants
+from harness.probes import Execute, Family, Insert, Probe, Refused, Scenario, Statement, Variants
 from harness.probes.family import shorten as shorten
 from harness.probes.family import show as show
-from harness.project.model import Project, TableName
+from harness.project.model import Project, TableName, Values
 from harness.races import Races
 from harness.solver.pools import Pools
+from harness.solver.row_hints import NOTHING, RowHints
 from harness.solver.rules import Rule
-from harness.solver.supply import NOTHING, Supply
 
 if TYPE_CHECKING:
     import psycopg
@@ -256,7 +256,7 @@ class Kind:
         """The predicates that rows of other tables have to keep, so that rows of this one are accepted."""
         return {}
 
-    def supply(self) -> Supply:
+    def row_hints(self) -> RowHints:
         """What it knows of the table's rows that no rule of the database says."""
         return NOTHING
 
@@ -334,6 +334,3 @@ def column_list(columns: tuple[str, ...] | list[str]) -> str:
 def default_name(table: TableName, columns: tuple[str, ...], suffix: str) -> str:
     """The name PostgreSQL gives a constraint that was not named."""
     return "_".join([table.table, *columns, suffix])
-
-
-Fixed = Mapping[str, str | None]

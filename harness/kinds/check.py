@@ -12,15 +12,14 @@ from harness.catalog.model import Constraint, Table
 from harness.catalog.parts import Part
 from harness.generation.draft import Draft
 from harness.kinds import _heirs as heirs
-from harness.kinds._changes import Row as Changes
 from harness.kinds._predicate import breaking, equivalence, speaking
 from harness.kinds._refused_by import failing
 from harness.kinds.base import Begun, Fact, Kind, Subject, default_name, show
-from harness.probes import Accepted, Either, Insert, Probe, Refused, Scenario, Then
+from harness.probes import Accepted, Either, Insert, Postcondition, Probe, Refused, Scenario
 from harness.probes.statement import qualified
 from harness.project import sql
 from harness.project.keys import ColumnForm, boolean, key, name, predicate
-from harness.project.model import TableName
+from harness.project.model import NewRow, TableName
 from harness.solver.rules import Rule
 
 TRIED = 4
@@ -100,11 +99,11 @@ class CheckKind(Kind):
             heir for heir in heirs.heirs(subject) if all(each.expression != own.expression for each in heir.checks)
         )
 
-    def _in_heirs(self, subject: Subject, draft: Draft, escaped: tuple[Table, ...], bad: list[Changes]) -> Scenario:
+    def _in_heirs(self, subject: Subject, draft: Draft, escaped: tuple[Table, ...], bad: list[NewRow]) -> Scenario:
         """Rows of a table that inherits from this one are among its rows."""
         table = subject.table.name
         found = f"select coalesce(nullif(count(*), 0)::text, 'none') from {qualified(table)}"
-        then = Then(f"{found} where ({self.check}\n) is false", "none", f"rows of {table} that break it")
+        then = Postcondition(f"{found} where ({self.check}\n) is false", "none", f"rows of {table} that break it")
         probes: list[Probe] = []
         for heir in escaped:
             row = Insert(heir.name, draft.row(heir.name))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.catalog.parts import Part
 from harness.generation.draft import Draft
 from harness.kinds.base import Fact, Kind, Subject
-from harness.probes import Accepted, Insert, Probe, Scenario, Then
+from harness.probes import Accepted, Insert, Postcondition, Probe, Scenario
 from harness.probes.statement import condition, identifier, qualified
 from harness.project.keys import ColumnForm, expression, key, name
 from harness.project.model import TableName
@@ -77,7 +77,7 @@ class DefaultKind(Kind):
 
         def probe(given: dict[str, str | None]) -> Probe:
             found = f"select bool_and({holds})::text from {qualified(table.name)} where {condition(subject.key(given))}"
-            then = Then(found, "true", meaning)
+            then = Postcondition(found, "true", meaning)
             return Probe(Insert(table.name, given), Accepted(1), "value when omitted", "a row without it", then=then)
 
         return subject.scenarios(build)

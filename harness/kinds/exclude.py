@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 from harness.catalog.model import Table
 from harness.catalog.parts import Part
 from harness.generation.draft import Draft
-from harness.generation.exclusions import Exclusion
+from harness.generation.exclusions import ExclusionElements
 from harness.kinds import _heirs as heirs
 from harness.kinds._conflicts import Resident, residents
 from harness.kinds._deferrable import deferrable, timed
 from harness.kinds._races import no_conflicts
 from harness.kinds._refused_by import failing
 from harness.kinds.base import Fact, Kind, Subject, show
-from harness.probes import Accepted, Expected, Insert, Probe, Refused, Scenario, Update, Values
+from harness.probes import Accepted, Expected, Insert, Probe, Refused, Scenario, Update
 from harness.project import sql
 from harness.project.keys import FrozenDict, concurrently, expression, key, mapping, name, operator, predicate
-from harness.project.model import TableName
+from harness.project.model import TableName, Values
 from harness.races import Race, Races, Watch
 from harness.solver.rules import Rule
 
@@ -65,8 +65,8 @@ class ExcludeKind(Kind):
         return self.constraint
 
     @property
-    def exclusion(self) -> Exclusion:
-        return Exclusion(tuple(self.exclude.items()), self.where)
+    def exclusion(self) -> ExclusionElements:
+        return ExclusionElements(tuple(self.exclude.items()), self.where)
 
     def rules(self) -> tuple[Rule, ...]:
         # A range whose end comes first cannot be computed; a CHECK, where there is one, speaks before that.
@@ -81,7 +81,7 @@ class ExcludeKind(Kind):
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         actual = subject.table.constraint(self.constraint)
-        article = "an" if isinstance(actual, Exclusion) else "a"
+        article = "an" if actual.noun == "exclusion" else "a"
         yield Fact(f"{self.constraint} is an exclusion", f"{self.constraint} is {article} {actual.noun}")
         yield from timed(self.deferrable, actual)
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from harness.catalog.parts import Part
 from harness.generation.draft import Draft
 from harness.kinds.base import Fact, Kind, Subject, show
-from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Then, Update, Values
+from harness.probes import Accepted, Insert, Postcondition, Probe, Refused, Scenario, Update
 from harness.probes.statement import condition, identifier, qualified
 from harness.project import sql
 from harness.project.keys import ColumnForm, expression, key, name
-from harness.project.model import TableName
+from harness.project.model import TableName, Values
 
 WRITTEN = Refused(("428C9",))
 """A value for a column that is always computed: PostgreSQL names no constraint for it."""
@@ -60,11 +60,13 @@ class GeneratedKind(Kind):
         column = table.column(self.generated)
         sources = [source for source in sql.columns(self.value) if table.column(source).is_supplied]
 
-        def computed(row: Values) -> Then:
+        def computed(row: Values) -> Postcondition:
             holds = f"{identifier(column.name)}::text is not distinct from (({self.value}\n)::{column.type})::text"
             kept = {name: value for name, value in row.items() if name != column.name}
             found = f"select bool_and({holds})::text from {qualified(table.name)}"
-            return Then(f"{found} where {condition(subject.key(kept))}", "true", f"{column.name} is {self.value}")
+            return Postcondition(
+                f"{found} where {condition(subject.key(kept))}", "true", f"{column.name} is {self.value}"
+            )
 
         def build(draft: Draft) -> Scenario:
             row, fresh = draft.row(table.name), draft.row(table.name)

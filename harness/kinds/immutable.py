@@ -32,23 +32,20 @@ from harness.probes import (
     Delete,
     Execute,
     Insert,
+    Postcondition,
     Probe,
     Refused,
     Scenario,
     Statement,
-    Then,
     Untouched,
     Update,
-    Values,
 )
 from harness.probes.statement import condition, identifier, qualified
 from harness.probes.verdict import LACKING
 from harness.project import keys
 from harness.project.keys import FrozenDict, boolean, choice, key, names, predicate, section, several
-from harness.project.model import TableName
+from harness.project.model import NewRow, TableName, Values
 from harness.solver.rules import Rule
-
-Row = dict[str, str | None]
 
 ROWS, TRUNCATE = "rows", "truncate"
 
@@ -219,7 +216,7 @@ class ImmutableKind(Kind):
         draft: Draft,
         asker: Asker,
         attempts: Sequence[_Attempt],
-        rows: tuple[Row, Row | None, Row],
+        rows: tuple[NewRow, NewRow | None, NewRow],
         refused: Refused,
     ) -> Iterator[Probe]:
         """What a role tries; and, of one that asks alone, what it may do all the same."""
@@ -240,7 +237,7 @@ class ImmutableKind(Kind):
             for probe in self._open(subject, draft, free, fresh):
                 yield from mine.tries(probe)
 
-    def _rows(self, subject: Subject, draft: Draft, asking: Sequence[Asker]) -> tuple[Row, Row | None]:
+    def _rows(self, subject: Subject, draft: Draft, asking: Sequence[Asker]) -> tuple[NewRow, NewRow | None]:
         """A row that does not change any more and, with ``when``, one that still may; each asker can reach them."""
         table = subject.table
         if self.when is None:
@@ -368,17 +365,17 @@ class ImmutableKind(Kind):
         touched = key_.on_delete_columns or key_.columns
         return self._whole or (key_.on_delete != "cascade" and bool(set(touched) & set(self.immutable)))
 
-    def _left(self, subject: Subject, row: Values, passage: ChangeFromAbove) -> Then:
+    def _left(self, subject: Subject, row: Values, passage: ChangeFromAbove) -> Postcondition:
         """What has become of the row: all as it was but for the columns that lost their parent, or gone."""
         table = subject.table
         found = f"select case count(*) when {{}} then '{{}}' else '{{}}' end from {qualified(table.name)} where {{}}"
         if not passage.sets_null:
             gone = found.format(0, "gone", "still there", condition(subject.key(row)))
-            return Then(gone, "gone", "the row is")
+            return Postcondition(gone, "gone", "the row is")
         nulls = (f"{identifier(column)} is null" for column in passage.sets_null)
         expected = f"as it was without {', '.join(passage.sets_null)}"
         still = " and ".join([as_it_was(subject, row, passage.sets_null), *nulls])
-        return Then(found.format(1, expected, "another or gone", still), expected, "the row is")
+        return Postcondition(found.format(1, expected, "another or gone", still), expected, "the row is")
 
 
 @dataclass(frozen=True)

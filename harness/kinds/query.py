@@ -27,7 +27,7 @@ from harness.kinds.owners.askers import (
 )
 from harness.kinds.queries.neighbours import neighbours
 from harness.kinds.queries.writes import writes
-from harness.probes import Either, Execute, Probe, Scenario, Then
+from harness.probes import Either, Execute, Postcondition, Probe, Scenario
 from harness.probes.statement import qualified
 from harness.project import keys, sql
 from harness.project.keys import FrozenDict, choice, concurrently, key, query_of, several, text
@@ -117,7 +117,7 @@ class QueryKind(Kind):
         tables = self._tables(subject)
         columns = sql.columns(f"exists ({self.finds_none}\n)")
         constants = Rule(f"exists ({self.finds_none}\n)")
-        then = Then(f"select {self._found()}", NOTHING, "the query finds")
+        then = Postcondition(f"select {self._found()}", NOTHING, "the query finds")
         asking = {table.name: self._askers(subject, table) for table in tables}
         if self.as_ and not any(asking.values()):
             raise Unreliable(f"{', '.join(self.as_)} may write to no table that the query names")

@@ -167,5 +167,5 @@ class _Trial:
     def _fill(self) -> None:
         catalog = read(self._connection, self._project.ledger_schema)
         declared = {name: self._subject.pools.declared(name) for name in catalog.tables}
-        pools = Pools(Oracle(self._connection), catalog, declared, self._subject.pools.supplies)
+        pools = Pools(Oracle(self._connection), catalog, declared, self._subject.pools.row_hints)
         fill_all(self._connection, catalog, pools, FEW)

@@ -29,7 +29,7 @@ from harness.project.keys import (
 )
 from harness.project.model import TableName
 from harness.project.nodes import Node, Sequence, as_mapping, as_scalar, expected
-from harness.solver.supply import Lead, Supply
+from harness.solver.row_hints import LogicalReference, RowHints
 
 
 def _value(node: Node) -> str | None:
@@ -175,14 +175,14 @@ class RowsKind(Kind):
     def subject(self) -> str:
         return ""
 
-    def supply(self) -> Supply:
+    def row_hints(self) -> RowHints:
         values = {name: piece for name, piece in self.rows.items() if isinstance(piece, tuple)}
         pieces: Mapping[str, _Piece] = {name: piece for name, piece in self.rows.items() if isinstance(piece, _Piece)}
-        return Supply(
+        return RowHints(
             values=values,
             expressions={name: piece.sql for name, piece in pieces.items() if piece.sql is not None},
             leads={
-                name: Lead(piece.references[0], piece.references[1][0])
+                name: LogicalReference(piece.references[0], piece.references[1][0])
                 for name, piece in pieces.items()
                 if piece.references is not None
             },

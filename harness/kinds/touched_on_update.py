@@ -14,10 +14,10 @@ from harness.generation.draft import Draft
 from harness.kinds._refused_by import unnoticed
 from harness.kinds._updates import updatable, updates, why_none
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
-from harness.probes import Accepted, Insert, Probe, Scenario, Statement, Then, Update, Values
+from harness.probes import Accepted, Insert, Postcondition, Probe, Scenario, Statement, Update
 from harness.probes.statement import condition, identifier, qualified
 from harness.project.keys import ColumnForm, boolean, choice, key, name
-from harness.project.model import TableName
+from harness.project.model import TableName, Values
 
 PAST, FORGED, FUTURE = "2001-01-01 00:00:00+00", "2002-02-02 00:00:00+00", "2999-01-01 00:00:00+00"
 
@@ -114,14 +114,14 @@ class TouchedOnUpdateKind(Kind):
                 then = self._then(subject, subject.key(fresh))
                 yield Probe(sent, Accepted(1), "forged by insert", words, then=then)
 
-    def _then(self, subject: Subject, key: Values) -> Then:
+    def _then(self, subject: Subject, key: Values) -> Postcondition:
         column = identifier(self.touched_on_update)
         # Of this transaction: not the past, not a value that was sent, and not later than this moment.
         read = {f"of {name}()": test for name, test in _CLOCKS.items()} if self.by else {"now": _RECENT}
         cases = " ".join(f"when {test.format(column)} then '{what}'" for what, test in read.items())
         found = f"select case {cases} else {column}::text end from {qualified(subject.table.name)}"
         expected = f"of {self.by}()" if self.by else "now"
-        return Then(f"{found} where {condition(key)}", expected, f"{self.touched_on_update} is")
+        return Postcondition(f"{found} where {condition(key)}", expected, f"{self.touched_on_update} is")
 
 
 def _of(key: Values, change: Values) -> dict[str, str | None]:

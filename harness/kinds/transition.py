@@ -26,11 +26,10 @@ from harness.kinds.owners.askers import (
     sees_key,
     variables_key,
 )
-from harness.kinds.owners.owned import Row
-from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Statement, Update, Values
+from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Statement, Update
 from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project.keys import FrozenDict, concurrently, key, listed, mapping, name, several, text
-from harness.project.model import TableName
+from harness.project.model import TableName, Values
 from harness.races import Race, Races, Watch
 from harness.solver.rules import Rule
 
@@ -197,7 +196,7 @@ class TransitionKind(Kind):
             if by_upsert is not None:
                 yield Probe(by_upsert, expected, f"{aspect} by upsert", f"{value} by an upsert", required=False)
 
-    def _row(self, subject: Subject, draft: Draft, state: str | None, asking: Sequence[Asker]) -> Row:
+    def _row(self, subject: Subject, draft: Draft, state: str | None, asking: Sequence[Asker]) -> Values:
         """A row in a state, that those who ask can reach."""
         fixed, there = drawn_for(asking, draft)
         return draft.grown(subject.table.name, {**fixed, self.transition: state}, there)

@@ -2,11 +2,21 @@
 
 from harness.probes.family import Family, Tally, Variants
 from harness.probes.patience import Endless, Patience
-from harness.probes.probe import Accepted, Either, Expected, Foreseen, Permitted, Probe, Refused, Then, Untouched
-from harness.probes.reply import Refusal, Reply
+from harness.probes.probe import (
+    Accepted,
+    Either,
+    Expected,
+    Foreseen,
+    Permitted,
+    Postcondition,
+    Probe,
+    Refused,
+    Untouched,
+)
+from harness.probes.reply import Reply, ServerError
 from harness.probes.scenario import Scenario
 from harness.probes.session import Answer, Session, Tries
-from harness.probes.statement import Delete, Execute, Insert, Statement, Update, Values
+from harness.probes.statement import Delete, Execute, Insert, Statement, Update
 from harness.probes.verdict import Verdict, judge
 
 __all__ = [
@@ -22,19 +32,18 @@ __all__ = [
     "Insert",
     "Patience",
     "Permitted",
+    "Postcondition",
     "Probe",
-    "Refusal",
     "Refused",
     "Reply",
     "Scenario",
+    "ServerError",
     "Session",
     "Statement",
     "Tally",
-    "Then",
     "Tries",
     "Untouched",
     "Update",
-    "Values",
     "Variants",
     "Verdict",
     "judge",

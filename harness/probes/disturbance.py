@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from harness.probes.reply import Refusal
+from harness.probes.reply import ServerError
 
 if TYPE_CHECKING:
     import psycopg
@@ -35,7 +35,7 @@ order by 1
 class Disturbed(Exception):
     """A session that is not the run's got in the way, however often it was tried again."""
 
-    def __init__(self, refusal: Refusal, others: Collection[str] = ()) -> None:
+    def __init__(self, refusal: ServerError, others: Collection[str] = ()) -> None:
         by = f"; there is {', '.join(others)}" if others else ""
         super().__init__(
             f"each time a session that is not the run's got in the way: {refusal}{by};"
@@ -43,25 +43,25 @@ class Disturbed(Exception):
         )
 
 
-def of_error(error: psycopg.Error) -> Refusal:
+def of_error(error: psycopg.Error) -> ServerError:
     """What a statement of ours was refused with."""
     diag = error.diag
     message, context, detail = (text or "" for text in (diag.message_primary, diag.context, diag.message_detail))
-    return Refusal(error.sqlstate or "", message=message, context=context, detail=detail)
+    return ServerError(error.sqlstate or "", message=message, context=context, detail=detail)
 
 
-def raised(refusal: Refusal) -> bool:
+def raised(refusal: ServerError) -> bool:
     """Whether a statement RAISE said so. That word is the same in every language of messages."""
     return "RAISE" in refusal.context.strip().partition("\n")[0]
 
 
-def parties(refusal: Refusal) -> set[int]:
+def parties(refusal: ServerError) -> set[int]:
     """The processes of a deadlock: in its detail each line begins with the one that waits, for one that ends it."""
     numbers = (re.findall(r"\d+", line) for line in refusal.detail.splitlines())
     return {int(number) for found in numbers if found for number in (found[0], found[-1])}
 
 
-def conflicts(refusal: Refusal, own: int) -> bool:
+def conflicts(refusal: ServerError, own: int) -> bool:
     """Whether a session's process, its ``own``, met another one, and no rule has said so itself."""
     if refusal.sqlstate == DEADLOCK:
         return own in parties(refusal)

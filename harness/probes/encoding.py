@@ -12,8 +12,8 @@ from harness.probes.loops import LoopShape, expected
 from harness.probes.probe import Probe
 from harness.probes.scenario import Scenario
 from harness.probes.shapes import EXECUTE, Shapes
-from harness.probes.statement import Execute, Insert, Statement, Update, Values
-from harness.project.model import TableName
+from harness.probes.statement import Execute, Insert, Statement, Update
+from harness.project.model import TableName, Values
 
 Bases = Mapping[TableName, Values]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.catalog.model import Table
-from harness.probes.reply import Refusal, function_of
+from harness.probes.reply import ServerError, function_of
 from harness.probes.statement import Statement
 from harness.project.model import TableName
 
@@ -44,7 +44,7 @@ class Refused:
         routines = tuple(dict.fromkeys(found))
         return replace(self, routines=routines) if routines else None
 
-    def matches(self, refusal: Refusal) -> bool:
+    def matches(self, refusal: ServerError) -> bool:
         """Whether it was this rule that refused. A domain's rule comes without a table."""
         domain = bool(refusal.datatype and not refusal.table)
         return (
@@ -65,7 +65,7 @@ class Refused:
         return f"refused with {states}"
 
 
-def _was_running(refusal: Refusal, function: str) -> bool:
+def _was_running(refusal: ServerError, function: str) -> bool:
     """Whether a function was; of which schema is no matter where one of the two is not said."""
     schema, name = function_of(function)
     return any(other == name and (None in (schema, of) or schema == of) for of, other in refusal.functions)
@@ -115,7 +115,7 @@ Expected = Accepted | Refused | Untouched | Either | Permitted | Foreseen
 
 
 @dataclass(frozen=True)
-class Then:
+class Postcondition:
     """A query asked after an accepted statement, before it is undone; its one text must be ``expected``.
 
     It is asked by whom the tool is connected as; the setting ``harness.changed`` holds the number of rows changed.
@@ -149,7 +149,7 @@ class Probe:
     aspect: str
     value: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
-    then: Then | None = None
+    then: Postcondition | None = None
     before: str | None = None
     required: bool = True
     unmasked: bool = False

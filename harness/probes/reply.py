@@ -31,7 +31,7 @@ def function_of(written: str) -> Function:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class ServerError:
     """An error's diagnostic fields. ``message`` is for people: nothing is decided by it.
 
     The ``detail`` is only known of what comes between two sessions. ``at_commit`` means that the statement itself was
@@ -81,14 +81,14 @@ class Reply:
     Of a refusal it is what was foreseen (:class:`~harness.probes.probe.Foreseen`).
     """
 
-    refusal: Refusal | None
+    refusal: ServerError | None
     rows: int = 0
     then: str | None = None
 
 
-def of_diagnostic(diag: Diagnostic) -> Refusal:
+def of_diagnostic(diag: Diagnostic) -> ServerError:
     """What libpq tells of an error."""
-    return Refusal(
+    return ServerError(
         sqlstate=diag.sqlstate or "",
         schema=diag.schema_name or "",
         table=diag.table_name or "",
@@ -101,7 +101,7 @@ def of_diagnostic(diag: Diagnostic) -> Refusal:
     )
 
 
-def of_root(catalog: Catalog, refusal: Refusal) -> Refusal:
+def of_root(catalog: Catalog, refusal: ServerError) -> ServerError:
     """A partition refuses under names of its own; rules are declared of the table that was partitioned."""
     if refusal.table_name is None:
         return refusal

@@ -25,7 +25,7 @@ from harness.probes.loops import UNREADABLE, LoopShape
 from harness.probes.patience import Endless, Patience
 from harness.probes.probe import Probe
 from harness.probes.renewal import Renewal
-from harness.probes.reply import Refusal, Reply, of_root
+from harness.probes.reply import Reply, ServerError, of_root
 from harness.probes.scenario import Scenario
 from harness.probes.shapes import AT_COMMIT, Shapes
 from harness.probes.statement import Statement
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Answer = list[Reply | Tally] | Refusal
+Answer = list[Reply | Tally] | ServerError
 """What came of a scenario: one for each of its probes and families, or what its setup met."""
 
 BATCH = 2000
@@ -51,7 +51,7 @@ class Tries(Protocol):
     """What tries scenarios on a server."""
 
     def run(self, scenarios: Sequence[Scenario]) -> list[Answer]: ...
-    def replies(self, scenario: Scenario) -> list[Reply] | Refusal: ...
+    def replies(self, scenario: Scenario) -> list[Reply] | ServerError: ...
     def cancel(self) -> None: ...
 
 
@@ -141,13 +141,13 @@ class Session:
         for number, statement in enumerate(scenario.setup, 1):
             answer = self._alone(replace(scenario, setup=scenario.setup[:number], probes=()), statement, patience)
             # What waits for the end of the transaction waits for the rows to come, too.
-            if isinstance(answer, Refusal) and not (answer.at_commit and number < len(scenario.setup)):
+            if isinstance(answer, ServerError) and not (answer.at_commit and number < len(scenario.setup)):
                 return answer
         found: list[Reply | Tally] = []
         for probe in scenario.one_by_one().probes:
             assert isinstance(probe, Probe)
             answer = self._alone(replace(scenario, probes=(probe,)), probe.statement, patience)
-            if isinstance(answer, Refusal):
+            if isinstance(answer, ServerError):
                 return answer
             found += answer
         return _regrouped(scenario, found)
@@ -171,10 +171,10 @@ class Session:
                 self._connection.execute(f"set statement_timeout = {patience.batch}".encode())
         return self._answer(scenario, lines)
 
-    def replies(self, scenario: Scenario) -> list[Reply] | Refusal:
+    def replies(self, scenario: Scenario) -> list[Reply] | ServerError:
         """What came of the probes of one scenario without families, or the refusal that its setup met."""
         answer = self.run([scenario])[0]
-        return answer if isinstance(answer, Refusal) else [each for each in answer if isinstance(each, Reply)]
+        return answer if isinstance(answer, ServerError) else [each for each in answer if isinstance(each, Reply)]
 
     def cancel(self) -> None:
         """Has the server give up on what it tries just now, for another thread."""
@@ -298,8 +298,8 @@ class Session:
     def _call(self, function: str, plan: str) -> Iterator[_Line]:
         cursor = self._connection.execute(f"select * from {function}(%s)".encode(), [plan])
         for scenario, place, member, rows, then, sqlstate, *rest, conflict in cursor:
-            refusal = of_root(self._catalog, Refusal(sqlstate, *rest)) if sqlstate else None
-            met = Refusal(conflict, *rest) if conflict else None
+            refusal = of_root(self._catalog, ServerError(sqlstate, *rest)) if sqlstate else None
+            met = ServerError(conflict, *rest) if conflict else None
             yield _Line(scenario, place, member, Reply(refusal, rows or 0, then), met)
 
 
@@ -314,7 +314,7 @@ class _Line:
     place: int
     member: int | None
     reply: Reply
-    conflict: Refusal | None = None
+    conflict: ServerError | None = None
 
     @property
     def unreadable(self) -> bool:
@@ -331,7 +331,7 @@ def _apart(lines: Iterable[_Line], batch: Sequence[Scenario]) -> list[list[_Line
 
 def _regrouped(scenario: Scenario, answer: Answer) -> Answer:
     """The replies to single probes as those to the families that they are of."""
-    if isinstance(answer, Refusal):
+    if isinstance(answer, ServerError):
         return answer
     replies = iter(answer)
     found: list[Reply | Tally] = []
@@ -354,8 +354,8 @@ def _sets(probe: Probe) -> bool:
 
 def _merged(scenario: Scenario, first: Answer, rest: Answer) -> Answer:
     """The answers to the probes that were tried first and to the rest, in the order of all."""
-    if isinstance(first, Refusal) or isinstance(rest, Refusal):
-        return first if isinstance(first, Refusal) else rest
+    if isinstance(first, ServerError) or isinstance(rest, ServerError):
+        return first if isinstance(first, ServerError) else rest
     early, late = iter(first), iter(rest)
     return [next(early if _never_set(probe) else late) for probe in scenario.probes]
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.project.model import TableName
-
-Values = Mapping[str, str | None]
+from harness.project.model import TableName, Values
 
 
 def identifier(name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from harness.probes.probe import Accepted, Either, Foreseen, Permitted, Probe, Refused
-from harness.probes.reply import Refusal, Reply
+from harness.probes.reply import Reply, ServerError
 from harness.probes.shapes import UNTRIED
 
 LACKING = "42501"
@@ -58,13 +58,13 @@ def judge(probe: Probe, reply: Reply, declared: Iterable[Refused]) -> Verdict:
     return Verdict.WRONG
 
 
-def _by_policy(refusal: Refusal) -> bool:
+def _by_policy(refusal: ServerError) -> bool:
     """Whether it was for lack of privilege or by a policy, and not within a function that the write calls."""
     # Our own is always running.
     return refusal.sqlstate == LACKING and all(name.startswith("harness_") for _, name in refusal.functions)
 
 
-def _is_wanted(probe: Probe, refusal: Refusal) -> bool:
+def _is_wanted(probe: Probe, refusal: ServerError) -> bool:
     return isinstance(probe.expected, Refused) and probe.expected.matches(refusal)
 
 
@@ -100,7 +100,7 @@ def actual(probe: Probe, reply: Reply) -> str:
     return f"accepted{changed}"
 
 
-def _another(probe: Probe, refusal: Refusal) -> str:
+def _another(probe: Probe, refusal: ServerError) -> str:
     """What tells a refusal from the one that was expected, or from none, if the refusal does not say it itself."""
     if isinstance(probe.expected, Foreseen):
         return f"; {probe.expected.condition}"

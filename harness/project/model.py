@@ -9,6 +9,12 @@ from pathlib import Path
 from harness.errors import ProjectError, did_you_mean
 from harness.project.shared import Shared
 
+Values = Mapping[str, str | None]
+"""The values of a row, by column, as texts that PostgreSQL reads; None is NULL."""
+
+NewRow = dict[str, str | None]
+"""The values of a row that is still being made."""
+
 
 @dataclass(frozen=True, order=True)
 class TableName:

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Catalog
-from harness.probes import Answer, Endless, Execute, Patience, Probe, Refusal, Reply, Scenario, Statement, Tally
+from harness.probes import Answer, Endless, Execute, Patience, Probe, Reply, Scenario, ServerError, Statement, Tally
 from harness.probes.reply import of_diagnostic, of_root
 from harness.probes.shapes import UNTRIED
 from harness.probes.statement import assume
@@ -50,10 +50,10 @@ class Commits:
         self._given_up = False
         return [self._answer(scenario) for scenario in scenarios]
 
-    def replies(self, scenario: Scenario) -> list[Reply] | Refusal:
+    def replies(self, scenario: Scenario) -> list[Reply] | ServerError:
         """What came of the probes of one scenario, or the refusal that its setup met."""
         answer = self.run([scenario])[0]
-        return answer if isinstance(answer, Refusal) else [each for each in answer if isinstance(each, Reply)]
+        return answer if isinstance(answer, ServerError) else [each for each in answer if isinstance(each, Reply)]
 
     def cancel(self) -> None:
         """Has the server give up on what it tries just now, for another thread."""
@@ -70,7 +70,7 @@ class Commits:
         for alike in [[*group] for _, group in groupby(probes, key=_statements)] or [[]]:
             with self._clone() as connection:
                 stands = self._committed(connection, scenario.setup) if scenario.setup else 0
-                if isinstance(stands, Refusal):
+                if isinstance(stands, ServerError):
                     return stands
                 found += self._replies(connection, alike) if alike else []
         return found
@@ -97,10 +97,10 @@ class Commits:
         for place, statement in enumerate((*(first.ahead or ()), first.statement)):
             before = [first.before] if first.before and not place else []
             came = self._prepared(connection, [*before, *assume(first.settings, local=False)], statement)
-            if not isinstance(came, Refusal):
+            if not isinstance(came, ServerError):
                 came = self._committed(connection, [statement])
                 connection.execute("reset role")
-            if isinstance(came, Refusal):
+            if isinstance(came, ServerError):
                 return [Reply(came) for _ in alike]
             changed = came
         connection.execute("select set_config('harness.changed', %s, false)", [str(changed)])
@@ -108,7 +108,7 @@ class Commits:
 
     def _prepared(
         self, connection: psycopg.Connection[Any], texts: Sequence[str], statement: Statement
-    ) -> int | Refusal:
+    ) -> int | ServerError:
         """Nothing changed, or how what goes ahead of a statement was refused: then it is untried."""
         import psycopg
 
@@ -119,7 +119,7 @@ class Commits:
             return replace(self._refusal(error, statement), sqlstate=UNTRIED)
         return 0
 
-    def _committed(self, connection: psycopg.Connection[Any], statements: Sequence[Statement]) -> int | Refusal:
+    def _committed(self, connection: psycopg.Connection[Any], statements: Sequence[Statement]) -> int | ServerError:
         """How many rows the last of some statements changed, or how one of them, or the COMMIT, was refused."""
         import psycopg
 
@@ -145,7 +145,7 @@ class Commits:
             return f"error: {self._refusal(error, Execute(probe.then.sql)).message}"
         return row[0] if row else None
 
-    def _refusal(self, error: psycopg.Error, statement: Statement) -> Refusal:
+    def _refusal(self, error: psycopg.Error, statement: Statement) -> ServerError:
         """How a statement was refused. Raises what is no word about it."""
         import psycopg
 

@@ -17,9 +17,9 @@ from harness.probes import (
     Expected,
     Permitted,
     Probe,
-    Refusal,
     Refused,
     Scenario,
+    ServerError,
     Statement,
     Tries,
     Verdict,
@@ -71,7 +71,7 @@ class Opaque:
         session: Tries,
         scenario: Scenario,
         failed: Sequence[Probe],
-        others: Callable[[Refusal], Iterable[Refused]],
+        others: Callable[[ServerError], Iterable[Refused]],
     ) -> dict[int, Blame]:
         """The places among ``failed`` of the probes that come out as expected without these, and what is to blame.
 
@@ -109,14 +109,14 @@ def _fine(
     session: Tries,
     scenario: Scenario,
     failed: Sequence[Probe],
-    others: Callable[[Refusal], Iterable[Refused]],
+    others: Callable[[ServerError], Iterable[Refused]],
     off: Sequence[Execute],
 ) -> list[int]:
     """The places of the probes that come out as expected once this is switched off."""
     # One that has its rows in the setup is switched off before them: a trigger with events that are pending stays.
     tried = replace(scenario, setup=(*off, *scenario.setup), probes=tuple(failed))
     answer = session.replies(tried)
-    if isinstance(answer, Refusal):
+    if isinstance(answer, ServerError):
         return [0] if not failed and any(rule.matches(answer) for rule in others(answer)) else []
     if not failed:
         return [0]

@@ -38,8 +38,8 @@ from harness.proving.trial import Trial, attempt
 from harness.proving.undeclared import Undeclared
 from harness.races import Stage
 from harness.solver.pools import Pools
+from harness.solver.row_hints import NOTHING, RowHints
 from harness.solver.rules import Rule, Unfillable
-from harness.solver.supply import NOTHING, Supply
 from harness.values.examples import examples
 from harness.values.types import Unsupported
 
@@ -411,7 +411,7 @@ def _met(error: Exception) -> Disturbed | None:
 
 def _says(check: Check, catalog: Catalog) -> None:
     """Asks one check for all that others need to know of it; raises what that raises."""
-    check.rule.supply()
+    check.rule.row_hints()
     rules([check], catalog)
     Opaque.of([check], catalog)
     Refusals([check], catalog)
@@ -419,11 +419,11 @@ def _says(check: Check, catalog: Catalog) -> None:
 
 def pools(connection: psycopg.Connection[Any], catalog: Catalog, declared: Sequence[Check]) -> Pools:
     """What generated rows are made of: they keep the rules that are declared and those that the catalog has."""
-    supplies: dict[TableName, Supply] = {}
+    row_hints: dict[TableName, RowHints] = {}
     for check in declared:
-        if check.table is not None and (found := check.rule.supply()) != NOTHING:
-            supplies[check.table] = supplies.get(check.table, NOTHING) | found
-    return Pools(Oracle(connection), catalog, rules(declared, catalog), supplies)
+        if check.table is not None and (found := check.rule.row_hints()) != NOTHING:
+            row_hints[check.table] = row_hints.get(check.table, NOTHING) | found
+    return Pools(Oracle(connection), catalog, rules(declared, catalog), row_hints)
 
 
 def rules(declared: Sequence[Check], catalog: Catalog) -> dict[TableName, tuple[Rule, ...]]:

@@ -11,7 +11,7 @@ from functools import partial
 
 from hypothesis import strategies as st
 
-from harness.probes import Either, Execute, Probe, Refusal, Refused, Reply, Scenario, Session, Statement
+from harness.probes import Either, Execute, Probe, Refused, Reply, Scenario, ServerError, Session, Statement
 from harness.probes.disturbance import DEADLOCK, NOT_AVAILABLE, PAUSES, SERIALIZATION, Disturbed, parties, raised
 from harness.proving.trial import smallest
 from harness.races import Level, Played, Race, Races, Stage, Unplayable, play
@@ -150,7 +150,7 @@ class _Runner:
                 raise Disturbed(met, there)
         return played
 
-    def _met(self, race: Race, played: Played) -> Refusal | None:
+    def _met(self, race: Race, played: Played) -> ServerError | None:
         """A refusal that may be the doing of a session that is neither of the two."""
         own = {self.stage.a.pid, self.stage.b.pid}
         for _, refusal in played.refusals:
@@ -205,7 +205,7 @@ class _Runner:
                 return f"accepted{', or ' if by else ''}{by}", f"{step.number} {step.session}: {refusal}"
         return None
 
-    def _known(self, race: Race, refusal: Refusal) -> bool:
+    def _known(self, race: Race, refusal: ServerError) -> bool:
         """Whether it is one of the refusals that are none of a race's faults."""
         rules = self.declared if race.refusals is None else race.refusals
         return race.any_refusal or any(rule.matches(refusal) for rule in rules)
@@ -217,7 +217,7 @@ class _Runner:
         if len(optional) <= OPTIONAL:
             return [*required, *optional]
         answer = self.session.run([Scenario(group.setup, tuple(_serial(optional)))])[0]
-        if isinstance(answer, Refusal):
+        if isinstance(answer, ServerError):
             return required
         found: list[tuple[int, Race]] = []
         for place, race in enumerate(optional):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from harness.catalog.model import Catalog
 from harness.declarations import Check
 from harness.kinds.base import Kind
-from harness.probes import Probe, Refusal, Refused
+from harness.probes import Probe, Refused, ServerError
 from harness.probes.reply import function_of
 from harness.project.model import TableName
 from harness.proving.undeclared import Undeclared
@@ -57,7 +57,7 @@ class Refusals:
         """Those of one check."""
         return self._of.get(id(check), ())
 
-    def beside(self, check: Check, refusal: Refusal) -> Iterator[Refused]:
+    def beside(self, check: Check, refusal: ServerError) -> Iterator[Refused]:
         """Those of all other checks that may be behind a refusal, and what a check only shows.
 
         That a trigger lacks a privilege is no rule of its own where a check is about triggers.
@@ -70,14 +70,14 @@ class Refusals:
             if (other is not check or own) and (refused.sqlstates or not lacking)
         )
 
-    def bars(self, check: Check, probe: Probe, refusal: Refusal) -> bool:
+    def bars(self, check: Check, probe: Probe, refusal: ServerError) -> bool:
         """Whether another rule of the table lets a probe get no further, and it was that one which refused it."""
         return check.table is not None and any(
             other is not None and other is not check and refused.matches(refusal) and other.rule.bars(probe)
             for other, refused in self._declared_of.get(check.table, ())
         )
 
-    def _near(self, refusal: Refusal) -> Iterator[Stated]:
+    def _near(self, refusal: ServerError) -> Iterator[Stated]:
         if refusal.datatype and not refusal.table:  # a domain says nothing of the table: it may be any of them
             yield from self._stated
             return

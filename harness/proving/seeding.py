@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from harness.errors import Place
 from harness.outcome import Counterexample, Outcome, Status
-from harness.probes import Refusal
+from harness.probes import ServerError
 from harness.seeds.tolerant import RefusedRows
 
 KIND = "seeds"
@@ -46,7 +46,7 @@ def _below(module: str, path: str) -> str:
 
 
 def _refused(left: RefusedRows) -> Counterexample:
-    refusal = Refusal(left.sqlstate, column=left.column, constraint=left.constraint, message=left.message)
+    refusal = ServerError(left.sqlstate, column=left.column, constraint=left.constraint, message=left.message)
     if not left.lines:
         return Counterexample("its rows accepted", f"{refusal}: the file is left out")
     return Counterexample(f"{_lines(left)} accepted", str(refusal))

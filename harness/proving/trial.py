@@ -26,10 +26,10 @@ from harness.probes import (
     Family,
     Insert,
     Probe,
-    Refusal,
     Refused,
     Reply,
     Scenario,
+    ServerError,
     Statement,
     Tally,
     Tries,
@@ -87,12 +87,12 @@ class Trial:
     probes: int = 0
     scenarios: int = 0
     shown: set[str] = field(default_factory=set)
-    masked: dict[str, Refusal] = field(default_factory=dict)
+    masked: dict[str, ServerError] = field(default_factory=dict)
     opaque: dict[str, Blame] = field(default_factory=dict)
     idle: dict[str, str] = field(default_factory=dict)
-    untried: Refusal | None = None
+    untried: ServerError | None = None
     unreached: dict[str, str] = field(default_factory=dict)
-    refused: Refusal | None = None
+    refused: ServerError | None = None
     failure: Failure | None = None
 
 
@@ -112,8 +112,8 @@ def attempt(
     seeded: int,
     shrink: bool,
     own: Iterable[Refused],
-    others: Callable[[Refusal], Iterable[Refused]],
-    barred: Callable[[Probe, Refusal], bool] = lambda probe, refusal: False,
+    others: Callable[[ServerError], Iterable[Refused]],
+    barred: Callable[[Probe, ServerError], bool] = lambda probe, refusal: False,
     ready: Iterable[Pair] | None = None,
     opaque: Opaque = Opaque(),  # noqa: B008 - frozen
     replays: int | None = None,
@@ -158,13 +158,13 @@ def attempt(
 class _Examiner:
     session: Tries
     own: tuple[Refused, ...]
-    others: Callable[[Refusal], Iterable[Refused]]
-    barred: Callable[[Probe, Refusal], bool]
+    others: Callable[[ServerError], Iterable[Refused]]
+    barred: Callable[[Probe, ServerError], bool]
     opaque: Opaque
 
     def scenario(self, trial: Trial, scenario: Scenario, answer: Answer) -> Failure | None:
         """Books what a scenario showed; returns its first failure."""
-        if isinstance(answer, Refusal):
+        if isinstance(answer, ServerError):
             failure = self._setup(trial, scenario, answer)
             doubtful = failure is not None or answer.sqlstate == LOST
             excused = self.opaque.excuses(self.session, scenario, (), self.others) if doubtful else {}
@@ -179,7 +179,7 @@ class _Examiner:
                     failures.append(Failure(scenario.setup, each, reply, scenario.waits))
         return self._unexcused(trial, scenario, failures)
 
-    def _by_opaque(self, aspect: str, refusal: Refusal) -> dict[str, Blame]:
+    def _by_opaque(self, aspect: str, refusal: ServerError) -> dict[str, Blame]:
         """The aspect and the trigger of which nothing is said, if it was one that refused."""
         stated = (rule for rule in self.others(refusal) if rule.triggers and not rule.sqlstates)
         found = next((rule for rule in stated if rule.matches(refusal)), None)
@@ -236,11 +236,11 @@ class _Examiner:
         else:
             trial.unreached[aspect] = f"{reply.refusal.message} ({reply.refusal.sqlstate}): {reaches}"
 
-    def _hides(self, probe: Probe, refusal: Refusal) -> bool:
+    def _hides(self, probe: Probe, refusal: ServerError) -> bool:
         """Whether something that has to be seen was not."""
         return probe.required and not self.barred(probe, refusal)
 
-    def _setup(self, trial: Trial, scenario: Scenario, refusal: Refusal) -> Failure | None:
+    def _setup(self, trial: Trial, scenario: Scenario, refusal: ServerError) -> Failure | None:
         """Rows that keep all declared rules were refused.
 
         If it was by another declared rule, the check of that one will say so. What is no rule at all (a missing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from harness.probes import Refusal, Statement
+from harness.probes import ServerError, Statement
 from harness.probes.statement import assume
 from harness.races.race import UNSEEN, Race
 from harness.races.schedules import Turn
@@ -79,7 +79,7 @@ class Played:
     pictures: list[str]
     turns: list[Turn] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
-    refusals: list[tuple[Step, Refusal]] = field(default_factory=list)
+    refusals: list[tuple[Step, ServerError]] = field(default_factory=list)
     alone: str | None = None
     effective: set[str] = field(default_factory=set)
     commands: int = 0

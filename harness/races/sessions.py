@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Catalog
-from harness.probes import Refusal
+from harness.probes import ServerError
 from harness.probes.family import shorten
 from harness.probes.reply import of_diagnostic, of_root
 
@@ -44,7 +44,7 @@ class Answer:
 
     def __init__(
         self,
-        refusal: Refusal | None,
+        refusal: ServerError | None,
         tag: str,
         columns: Sequence[str] = (),
         returned: Sequence[Sequence[str | None]] = (),

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.catalog.model import Catalog
-from harness.probes import Delete, Execute, Insert, Statement, Update, Values
+from harness.probes import Delete, Execute, Insert, Statement, Update
 from harness.probes.disturbance import conflicts, of_error, others
 from harness.probes.statement import condition, identifier, literal, qualified
-from harness.project.model import TableName
+from harness.project.model import TableName, Values
 from harness.races.race import RESULT, SESSIONS, UNSEEN, Race, Watch
 from harness.races.sessions import Answer, Contender, Watcher
 

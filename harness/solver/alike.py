@@ -9,8 +9,8 @@ from functools import cache
 from harness.catalog.model import Index, Table
 from harness.oracle import Tuple
 from harness.project import sql
-from harness.project.model import TableName
-from harness.solver.pool import Pool, Values
+from harness.project.model import TableName, Values
+from harness.solver.pool import Pool
 
 _DECIMAL = re.compile(r"-?\d+\.\d+|-0")
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.oracle import Tuple
-
-Values = Mapping[str, str | None]
+from harness.project.model import Values
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from harness.project.model import TableName
 from harness.solver.alike import columns_of
 from harness.solver.combinations import Combinations
 from harness.solver.pool import Pool
+from harness.solver.row_hints import NOTHING, RowHints, refers_to_it, with_logical_references
 from harness.solver.rules import (
     Rule,
     Unfillable,
@@ -35,7 +36,6 @@ from harness.solver.rules import (
 )
 from harness.solver.search import product
 from harness.solver.standing import LIMIT, Standing
-from harness.solver.supply import NOTHING, Supply, refers_to_it, with_leads
 from harness.values.types import on_trial
 
 T = TypeVar("T")
@@ -58,12 +58,12 @@ class Pools:
         oracle: Oracle,
         catalog: Catalog,
         declared: Mapping[TableName, Sequence[Rule]],
-        supplies: Mapping[TableName, Supply] | None = None,
+        row_hints: Mapping[TableName, RowHints] | None = None,
     ) -> None:
         self.oracle = oracle
         self.standing = Standing(oracle)
-        self.supplies = dict(supplies or {})
-        self.catalog = with_leads(catalog, self.supplies)
+        self.row_hints = dict(row_hints or {})
+        self.catalog = with_logical_references(catalog, self.row_hints)
         self._bare = catalog
         self._declared = declared
         self._pools: dict[tuple[TableName, bool, tuple[str, ...]], tuple[Pool, ...]] = {}
@@ -76,17 +76,17 @@ class Pools:
         self._most: dict[TableName, int | None] = {}
         self._count: dict[TableName, int] = {}
 
-    def supply(self, table: TableName, supply: Supply) -> None:
+    def add_hints(self, table: TableName, hints: RowHints) -> None:
         """Takes in what becomes known of a table's rows."""
-        self.resupply({**self.supplies, table: self.supplies.get(table, Supply()) | supply})
+        self.replace_hints({**self.row_hints, table: self.row_hints.get(table, RowHints()) | hints})
 
-    def resupply(self, supplies: Mapping[TableName, Supply]) -> None:
+    def replace_hints(self, row_hints: Mapping[TableName, RowHints]) -> None:
         """Takes these for all that is known of tables' rows."""
-        tables = {name for name in (*supplies, *self.supplies) if supplies.get(name) != self.supplies.get(name)}
+        tables = {name for name in (*row_hints, *self.row_hints) if row_hints.get(name) != self.row_hints.get(name)}
         if not tables:
             return
-        self.supplies = dict(supplies)
-        self.catalog = with_leads(self._bare, self.supplies)
+        self.row_hints = dict(row_hints)
+        self.catalog = with_logical_references(self._bare, self.row_hints)
         self.__dict__.pop("circular", None)
         for key in [key for key in self._pools if key[0] in tables]:
             del self._pools[key]
@@ -103,17 +103,17 @@ class Pools:
             *(Rule(predicate, "the rows that it leads to") for predicate in self._led(table)),
             *(Rule(predicate, "the rows that come with it") for predicate in self.of_others(table)),
         )
-        supply = self.supplies.get(table.name)
-        if supply is None:
+        hints = self.row_hints.get(table.name)
+        if hints is None:
             return narrow
-        values = {name: self.oracle.column(table, text) for name, text in supply.expressions.items()}
-        stated = replace(supply, values={**supply.values, **values})
+        values = {name: self.oracle.column(table, text) for name, text in hints.expressions.items()}
+        stated = replace(hints, values={**hints.values, **values})
         return (*narrow, *(Rule(predicate, "rows") for predicate in stated.predicates(table)))
 
     def of_others(self, table: Table) -> list[str]:
         """What the rules of a table ask of the rows that come together with one, as predicates on that one."""
         found = []
-        for given in self.supplies.get(table.name, NOTHING).together:
+        for given in self.row_hints.get(table.name, NOTHING).together:
             for rule in self.rules(table):
                 names = [
                     name for name in sql.columns(rule.predicate) if any(name == each.name for each in table.columns)
@@ -248,7 +248,7 @@ class Pools:
 
     def comes_with_others(self, table: Table) -> bool:
         """Whether there have to be rows that refer to a row of this table as soon as it is there."""
-        beside = self.supplies.get(table.name, NOTHING).requires
+        beside = self.row_hints.get(table.name, NOTHING).requires
         return any(refers_to_it(self.catalog.table(name), table.name, values) for name, values in beside)
 
     def crowded(self, table: Table) -> bool:

@@ -12,7 +12,7 @@ from harness.probes import Session
 from harness.project.model import TableName
 from harness.server.connection import Connection, Server
 from harness.solver.pools import Pools
-from harness.solver.supply import Lead, Supply
+from harness.solver.row_hints import LogicalReference, RowHints
 
 X, KINDS, USERS = TableName("t", "x"), TableName("t", "kinds"), TableName("t", "users")
 
@@ -40,7 +40,7 @@ LESSONS = {
     "a constant": (
         "create table t.x (id integer primary key, note text, code text not null);"
         + trigger("if new.code not in ('AB', 'CD') then raise exception 'no'; end if;"),
-        Supply(values={"code": ("AB", "CD")}),
+        RowHints(values={"code": ("AB", "CD")}),
     ),
     "a form": (
         "create table t.x (id integer primary key, doc text not null);" + trigger("perform new.doc::json;"),
@@ -55,19 +55,19 @@ LESSONS = {
         "create table t.kinds (id integer primary key);"
         "create table t.log (kind integer references t.kinds (id));"
         "create table t.x (id integer primary key);" + trigger("insert into t.log values (14);", "after insert"),
-        Supply(requires_first=((KINDS, {"id": "14"}),)),
+        RowHints(requires_first=((KINDS, {"id": "14"}),)),
     ),
     "a reference": (
         "create table t.users (id integer primary key);"
         "create table t.x (id integer primary key, size integer not null, owner bigint not null);"
         + trigger("if not exists (select from t.users where id = new.owner) then raise exception 'no'; end if;"),
-        Supply(leads={"owner": Lead(USERS, "id")}),
+        RowHints(leads={"owner": LogicalReference(USERS, "id")}),
     ),
     "a value of a parent": (
         "create table t.kinds (id integer primary key, open text not null);"
         "create table t.x (id integer primary key, kind integer not null references t.kinds (id));"
         + trigger("if (select open from t.kinds where id = new.kind) <> 'wide' then raise exception 'no'; end if;"),
-        Supply(parents={"kind": {"open": "wide"}}),
+        RowHints(parents={"kind": {"open": "wide"}}),
     ),
     "reference data": (
         "create table t.kinds (name text primary key check (name in ('small', 'large')), rank integer not null);"
@@ -98,7 +98,7 @@ LESSONS = {
         "create table t.x (id text primary key, kind text not null, above text references t.x,"
         " check (kind = 'root' and above is null or kind = 'leaf' and above = 'top'));"
         "insert into t.x values ('top', 'root');" + trigger("if new.above is null then raise exception 'no'; end if;"),
-        Supply(values={"above": ("top",)}),
+        RowHints(values={"above": ("top",)}),
     ),
     "the name of a function": (
         "create function t.worked(integer) returns text language sql as $$ select 'a' $$;"
@@ -107,26 +107,26 @@ LESSONS = {
         " $$ select exists (select from pg_proc where pronamespace::regnamespace || '.' || proname = $1) $$;"
         "create table t.x (id integer primary key, works text not null check (t.is_function(works)));"
         + trigger("execute format('select %s(%L)', new.works, 'a');"),
-        Supply(values={"works": ("t.is_function", "t.tidied")}),
+        RowHints(values={"works": ("t.is_function", "t.tidied")}),
     ),
     "a reference without which a column is empty": (
         "create table t.users (id integer primary key, size integer not null);"
         "create table t.x (id integer primary key, owner bigint not null, size integer not null);"
         + trigger("new.size := (select size from t.users where id = new.owner);"),
-        Supply(leads={"owner": Lead(USERS, "id")}),
+        RowHints(leads={"owner": LogicalReference(USERS, "id")}),
     ),
     "a row that it makes": (
         "create table t.kinds (id integer primary key);"
         "create table t.x (id integer primary key references t.kinds (id));"
         + trigger("insert into t.kinds values (new.id);"),
-        Supply(trigger_creates=(KINDS,)),
+        RowHints(trigger_creates=(KINDS,)),
     ),
     "a reference of the row that it makes": (
         "create table t.users (id text primary key check (length(id) > 10));"
         "create table t.kinds (id integer primary key, owner text not null references t.users (id));"
         "create table t.x (id integer primary key references t.kinds (id), size integer, owner text not null);"
         + trigger("insert into t.kinds values (new.id, new.owner);"),
-        Supply(trigger_creates=(KINDS,)),
+        RowHints(trigger_creates=(KINDS,)),
     ),
     "a row that the row which it makes makes": (
         "create table t.users (id integer primary key);"
@@ -141,27 +141,27 @@ LESSONS = {
         "create table t.x (id integer primary key, owner integer references t.users (id),"
         " author integer references t.users (id), size integer);"
         + trigger("if num_nulls(new.owner, new.author) > 0 then raise exception 'no'; end if;"),
-        Supply(present=("owner", "author")),
+        RowHints(present=("owner", "author")),
     ),
     "one of the rows that stand": (
         "create table t.kinds (name text primary key);"
         "insert into t.kinds values ('new'), ('old'), ('gone');"
         "create table t.x (id integer primary key, kind text not null references t.kinds (name));"
         + trigger("if new.kind <> 'old' then raise exception 'no'; end if;"),
-        Supply(values={"kind": ("old",)}),
+        RowHints(values={"kind": ("old",)}),
     ),
     "what a view shows": (
         "create view t.allowed as select 'x' || n as code from generate_series(1, 3) as n;"
         "create table t.x (id integer primary key, code text not null);"
         + trigger("if new.code not in (select code from t.allowed) then raise exception 'no'; end if;"),
-        Supply(values={"code": ("x1", "x2", "x3")}),
+        RowHints(values={"code": ("x1", "x2", "x3")}),
     ),
     "what its parent leaves behind": (
         "create table t.kinds (id integer primary key);"
         "create table t.x (kind integer not null references t.kinds (id), state text not null);"
         + trigger("insert into t.x values (new.id, 'new');", "after insert", "kinds")
         + trigger("if exists (select from t.x where kind = new.kind) then raise exception 'no'; end if;"),
-        Supply(bypass_triggers=True),
+        RowHints(bypass_triggers=True),
     ),
     "a row that refers to the same": (
         "create table t.users (id integer primary key);"
@@ -173,7 +173,7 @@ LESSONS = {
             "if not exists (select from t.kinds join t.roles on name = role where owner = new.owner and name = 'admin')"
             " then raise exception 'no'; end if;"
         ),
-        Supply(requires=((KINDS, {"role": "admin", "owner": "$owner"}),)),
+        RowHints(requires=((KINDS, {"role": "admin", "owner": "$owner"}),)),
     ),
     "a row of which that is said": (
         "create table t.users (id integer primary key);"
@@ -188,7 +188,7 @@ LESSONS = {
     ),
     "references that agree above": (
         "create table t.users (id integer primary key);" + OF_ONE_OWNER,
-        Supply(same_ancestors=True),
+        RowHints(same_ancestors=True),
     ),
     "one row for all": (
         "create table t.x (id integer not null, note text);"
@@ -236,7 +236,7 @@ LESSONS = {
         "create table t.kinds (id integer primary key, rank text not null references t.ranks (name));"
         "create table t.x (id integer primary key, kind integer not null references t.kinds (id));"
         + trigger("if (select rank from t.kinds where id = new.kind) <> 'c' then raise exception 'no'; end if;"),
-        Supply(parents={"kind": {"rank": "c"}}),
+        RowHints(parents={"kind": {"rank": "c"}}),
     ),
     "what else the trigger writes that makes a row above": (
         "create table t.users (id integer primary key); create table t.log (kind integer);"
@@ -250,7 +250,7 @@ LESSONS = {
         "create table t.users (id integer primary key,"
         " above integer not null references t.users (id) check (above = 1));"
         "insert into t.users values (1, 1);" + OF_ONE_OWNER,
-        Supply(same_ancestors=True),
+        RowHints(same_ancestors=True),
     ),
     "what a CHECK's function finds above": (
         "create table t.kinds (id integer primary key, name text not null check (name in ('a', 'b')));"
@@ -258,14 +258,14 @@ LESSONS = {
         " as 'select name from t.kinds where id = $1';"
         "create table t.x (kind integer not null references t.kinds (id), check (t.named(kind) = 'b'));"
         "create index on t.x (kind desc nulls last);",
-        Supply(parents={"kind": {"name": "b"}}),
+        RowHints(parents={"kind": {"name": "b"}}),
     ),
     "a row that a CHECK's function looks for": (
         "create table t.users (name text not null, active boolean not null);"
         "create function t.knows(who text) returns boolean language sql stable"
         " as 'select exists (select from t.users where name = who and active)';"
         "create table t.x (id integer primary key, owner text not null, check (t.knows(owner)));",
-        Supply(requires=((USERS, {"active": "true", "name": "$owner"}),)),
+        RowHints(requires=((USERS, {"active": "true", "name": "$owner"}),)),
     ),
     "a CHECK's function that fails without rows": (
         "create table t.kinds (id integer primary key);"
@@ -289,7 +289,7 @@ LESSONS = {
             "create trigger guard after insert on t.x",
             "create constraint trigger guard after insert on t.x deferrable initially deferred",
         ),
-        Supply(requires=((KINDS, {"x": "$id"}),)),
+        RowHints(requires=((KINDS, {"x": "$id"}),)),
     ),
     "a value of a row that others come with": (
         "create table t.x (id integer primary key, code text not null);"
@@ -299,7 +299,7 @@ LESSONS = {
         " if new.code not in ('AB', 'CD') then raise exception 'no'; end if; return null; end $$;"
         "create constraint trigger complete after insert on t.x deferrable initially deferred"
         " for each row execute function t.complete();",
-        Supply(requires=((KINDS, {"x": "$id"}),), values={"code": ("AB", "CD")}),
+        RowHints(requires=((KINDS, {"x": "$id"}),), values={"code": ("AB", "CD")}),
     ),
     "the name of a text search configuration": (
         "create table t.kinds (id text primary key);"
@@ -309,7 +309,7 @@ LESSONS = {
             "\nif not exists (select from t.users where x = new.id and active) then raise exception 'no'; end if;"
             "\nnew.words := (select to_tsvector(config::regconfig, 'a') from t.users where x = new.id and active);"
         ),
-        Supply(requires=((USERS, {"active": "true", "config": "simple", "x": "$id"}),)),
+        RowHints(requires=((USERS, {"active": "true", "config": "simple", "x": "$id"}),)),
     ),
     "a row of a table that inherits": (
         "create function t.no() returns integer language plpgsql as $$ begin raise exception 'not here'; end $$;"
@@ -318,7 +318,7 @@ LESSONS = {
         "create table t.users (name text not null) inherits (t.kinds);"
         "create table t.x (id integer primary key, kind integer not null);"
         + trigger("perform from t.kinds where id = new.kind; if not found then raise exception 'none'; end if;"),
-        Supply(leads={"kind": Lead(USERS, "id")}),
+        RowHints(leads={"kind": LogicalReference(USERS, "id")}),
     ),
     "one rule after another": (
         "create table t.x (id integer primary key, state text not null check (state in ('new', 'old')),"
@@ -328,7 +328,7 @@ LESSONS = {
             "if new.size <> 7 then\nraise exception 'size'; end if;\n"
             "if new.weight <> 9 then\nraise exception 'weight'; end if;"
         ),
-        Supply(values={"state": ("new",), "size": ("7",), "weight": ("9",)}),
+        RowHints(values={"state": ("new",), "size": ("7",), "weight": ("9",)}),
     ),
     "a row that is looked up by what the row has": (
         "create table t.kinds (id integer primary key, code text not null, owner integer not null);"
@@ -337,7 +337,7 @@ LESSONS = {
             "if not exists (select from t.kinds as k where k.code = new.code and new.owner = k.owner)"
             " then raise exception 'no'; end if;"
         ),
-        Supply(requires=((KINDS, {"code": "$code", "owner": "$owner"}),), present=("code",)),
+        RowHints(requires=((KINDS, {"code": "$code", "owner": "$owner"}),), present=("code",)),
     ),
     "a function that a row above names": (
         "create table t.kinds (id integer primary key, called text not null);"
@@ -345,7 +345,7 @@ LESSONS = {
         + trigger(
             "execute 'select ' || coalesce((select called from t.kinds where id = new.kind), 'upper') || '(''a'')';"
         ),
-        Supply(parents={"kind": {"called": "upper"}}),
+        RowHints(parents={"kind": {"called": "upper"}}),
     ),
     "a circle of rows that name one another": (
         "create table t.x (id integer primary key check (id > 0), kind integer not null);"
@@ -358,7 +358,7 @@ LESSONS = {
         "create table t.kinds (id integer primary key);"
         "create table t.x (id integer primary key references t.kinds (id));"
         + trigger("insert into t.x values (new.id);", "after insert", "kinds"),
-        Supply(created_by_trigger=True),
+        RowHints(created_by_trigger=True),
     ),
 }
 
@@ -399,7 +399,7 @@ def test_what_only_some_rows_lack_is_not_put_down_to_chance(database: tuple[Serv
         )
         teacher = of_tables(connection)
         assert teacher.fill(X) is None
-        assert teacher.learnt == {KINDS: Supply(present=("owner",))}
+        assert teacher.learnt == {KINDS: RowHints(present=("owner",))}
 
 
 def test_what_a_row_above_lacks_beside_it_is_learnt(database: tuple[Server, str]) -> None:
@@ -418,7 +418,7 @@ def test_what_a_row_above_lacks_beside_it_is_learnt(database: tuple[Server, str]
         )
         teacher = of_tables(connection)
         assert teacher.fill(X) is None
-        assert teacher.learnt[USERS] == Supply(requires=((KINDS, {"during": "(,)", "code": "$code"}),))
+        assert teacher.learnt[USERS] == RowHints(requires=((KINDS, {"during": "(,)", "code": "$code"}),))
 
 
 def test_a_row_that_cannot_stand_is_no_progress_of_the_row_behind_it(database: tuple[Server, str]) -> None:
@@ -486,4 +486,4 @@ def test_what_did_not_lead_to_a_row_is_no_lesson(database: tuple[Server, str]) -
         teacher = Teacher(Session(connection, catalog), pools)
         obstacle = teacher.fill(X)
         assert obstacle is not None and "never" in obstacle.reason
-        assert (teacher.learnt, pools.supplies) == ({}, {})
+        assert (teacher.learnt, pools.row_hints) == ({}, {})

@@ -16,13 +16,13 @@ from harness.probes import (
     Accepted,
     Execute,
     Insert,
+    Postcondition,
     Probe,
-    Refusal,
     Reply,
     Scenario,
+    ServerError,
     Session,
     Statement,
-    Then,
     Verdict,
     judge,
 )
@@ -75,15 +75,15 @@ def session(connection: Connection) -> Session:
     return Session(connection, read(connection, "harness"))
 
 
-def one(session: Session, statement: Statement, **further: Any) -> Verdict | Refusal:
+def one(session: Session, statement: Statement, **further: Any) -> Verdict | ServerError:
     probe = Probe(statement, Accepted(), "tried", **further)
     answer = session.replies(Scenario((), (probe,)))
-    return answer if isinstance(answer, Refusal) else judge(probe, answer[0], ())
+    return answer if isinstance(answer, ServerError) else judge(probe, answer[0], ())
 
 
 def reply(session: Session, statement: Statement) -> Reply:
     answer = session.replies(Scenario((), (Probe(statement, Accepted(), "tried"),)))
-    assert not isinstance(answer, Refusal)
+    assert not isinstance(answer, ServerError)
     return answer[0]
 
 
@@ -139,7 +139,10 @@ def test_a_deadlock_each_time_is_no_verdict(
 PLACES: dict[str, dict[str, Any]] = {
     "statement": {"statement": Execute("update rows set n = 1")},
     "before": {"statement": Execute("select 1"), "before": "alter table rows disable trigger all"},
-    "then": {"statement": Execute("select 1"), "then": Then("select count(*)::text from rows", "2", "two rows")},
+    "then": {
+        "statement": Execute("select 1"),
+        "then": Postcondition("select count(*)::text from rows", "2", "two rows"),
+    },
 }
 
 
@@ -174,7 +177,7 @@ def test_rows_that_stand_before_are_tried_again_too(session: Session, other: Con
     threading.Timer(0.3, lambda: other.execute("rollback")).start()
     row = Insert(ROWS, {"id": "3", "n": "0"})
     found = session.replies(Scenario((row,), (Probe(Execute("select 1"), Accepted(), "tried"),)))
-    assert not isinstance(found, Refusal) and found[0].refusal is None
+    assert not isinstance(found, ServerError) and found[0].refusal is None
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
@@ -216,16 +219,16 @@ Prozess 4712 wartet auf RowLock-Sperre auf Tupel (0,1) in Relation 16 der Datenb
 
 
 def test_messages_are_read_in_any_language() -> None:
-    deadlock = Refusal("40P01", message="Verklemmung entdeckt", detail=GERMAN)
+    deadlock = ServerError("40P01", message="Verklemmung entdeckt", detail=GERMAN)
     assert parties(deadlock) == {4711, 4712}
     assert conflicts(deadlock, 4711) and not conflicts(deadlock, 5)
-    assert raised(Refusal("40P01", context="PL/pgSQL-Funktion say() Zeile 3 bei RAISE\nSQL-Anweisung »…«"))
-    assert not raised(Refusal("40001", context='SQL statement "…"\nPL/pgSQL function add() line 3 at RAISE'))
+    assert raised(ServerError("40P01", context="PL/pgSQL-Funktion say() Zeile 3 bei RAISE\nSQL-Anweisung »…«"))
+    assert not raised(ServerError("40001", context='SQL statement "…"\nPL/pgSQL function add() line 3 at RAISE'))
 
 
 def test_a_server_says_who_took_part(connection: Connection, other: Connection) -> None:
     connection.execute("set lock_timeout = 0")
     with deadlocking(other, 1), pytest.raises(psycopg.errors.DeadlockDetected) as caught:
         connection.execute("select add()")
-    found = Refusal("40P01", detail=caught.value.diag.message_detail or "")
+    found = ServerError("40P01", detail=caught.value.diag.message_detail or "")
     assert parties(found) == {connection.info.backend_pid, other.info.backend_pid}

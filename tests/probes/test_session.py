@@ -20,12 +20,12 @@ from harness.probes import (
     Execute,
     Insert,
     Patience,
+    Postcondition,
     Probe,
-    Refusal,
     Reply,
     Scenario,
+    ServerError,
     Session,
-    Then,
     Update,
 )
 from harness.probes.session import BATCH
@@ -87,7 +87,7 @@ STATEMENTS = st.one_of(
     ).map(Execute),
 )
 THEN = st.none() | st.just(
-    Then("select count(*)::text || current_setting('harness.changed') from t.parents", "", "how many")
+    Postcondition("select count(*)::text || current_setting('harness.changed') from t.parents", "", "how many")
 )
 SETTINGS = st.sampled_from([{}, {}, {"app.user": "it's"}, {"role": "probe_reader"}, {"work_mem": "no"}])
 PROBES = st.builds(Probe, STATEMENTS, st.just(Accepted()), st.just("a"), st.just(""), SETTINGS, THEN)
@@ -138,15 +138,15 @@ def _state(connection: psycopg.Connection[Any]) -> list[object]:
     return [*connection.execute(query).fetchall(), connection.info.transaction_status]
 
 
-def _plain(answer: list[Reply] | Refusal) -> object:
-    if isinstance(answer, Refusal):
+def _plain(answer: list[Reply] | ServerError) -> object:
+    if isinstance(answer, ServerError):
         return _named(answer)
     return [
         (_named(reply.refusal), None, None) if reply.refusal else (None, reply.rows, reply.then) for reply in answer
     ]
 
 
-def _named(refusal: Refusal) -> tuple[str, ...]:
+def _named(refusal: ServerError) -> tuple[str, ...]:
     if refusal.sqlstate == "HX002":
         return ("HX002",)
     return (refusal.sqlstate, refusal.table, refusal.column, refusal.constraint, refusal.datatype)
@@ -210,7 +210,7 @@ def test_a_setup_that_fails_does_not_disturb_its_neighbours(connection: psycopg.
     sound = Scenario((Insert(P, {"id": "2"}),), (probe, probe))
     first, second, third = session.run([sound, broken, sound])
     assert first == third == [Reply(None, 1, None)] * 2
-    assert isinstance(second, Refusal)
+    assert isinstance(second, ServerError)
     assert str(second) == "refused by parents_pkey (23505)"
 
 
@@ -219,7 +219,7 @@ def test_what_stands_is_settled_unless_it_waits_for_the_probe(connection: psycop
     probes = tuple(Probe(Insert(P, {"id": id}), Accepted(1), "a") for id in ("5", "6"))
     child = Scenario((Insert(C, {"Ä": "1", "parent": "5"}),), probes)
     refused, answered = session.run([child, replace(child, waits=True)])
-    assert isinstance(refused, Refusal) and isinstance(answered, list)
+    assert isinstance(refused, ServerError) and isinstance(answered, list)
     assert (refused.sqlstate, refused.at_commit) == ("23503", True)
     assert [reply.refusal and reply.refusal.sqlstate for reply in answered] == [None, "23503"]
 
@@ -237,7 +237,7 @@ def test_what_hangs_on_a_setting_that_cannot_be_made_is_no_refusal_of_the_statem
 
 def test_a_question_before_sees_what_the_statement_then_removes(connection: psycopg.Connection[Any]) -> None:
     before = "select set_config('harness.before', (select count(*) from t.parents)::text, true)"
-    then = Then(
+    then = Postcondition(
         "select current_setting('harness.before') || ', ' || count(*) from t.parents", "1, 0", "before and after"
     )
     probe = Probe(Delete(P, {"id": "100"}), Accepted(1), "a", then=then, before=before)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from harness.catalog import Table
 from harness.catalog.model import Trigger
-from harness.probes import Accepted, Execute, Probe, Refusal, Refused
+from harness.probes import Accepted, Execute, Probe, Refused, ServerError
 from harness.probes.reply import Reply
 from harness.probes.verdict import Verdict, judge
 from harness.project.model import TableName
@@ -18,7 +18,7 @@ PROBE = Probe(Execute("select"), Accepted(), "free", "a change")
 
 
 def raised(function: str) -> Reply:
-    return Reply(Refusal("P0001", context=f"PL/pgSQL function {function}() line 1 at RAISE"))
+    return Reply(ServerError("P0001", context=f"PL/pgSQL function {function}() line 1 at RAISE"))
 
 
 def test_another_trigger_with_the_same_sqlstate_masks_nothing() -> None:
@@ -35,6 +35,6 @@ def test_a_trigger_that_is_not_there_refuses_nothing() -> None:
 
 def test_what_a_trigger_writes_elsewhere_has_to_keep_the_rules_there() -> None:
     rule = Refused(("23514",), LOG, constraint="log_check")
-    reply = Reply(Refusal("23514", "shop", "log", constraint="log_check"))
+    reply = Reply(ServerError("23514", "shop", "log", constraint="log_check"))
     assert judge(PROBE, reply, [rule]) is Verdict.MASKED
     assert judge(replace(PROBE, answers_for=(LOG,)), reply, [rule]) is Verdict.WRONG

@@ -28,7 +28,7 @@ def rows(together: str) -> RowsKind:
     ],
 )
 def test_what_a_group_has_in_common(together: str, common: tuple[str, ...]) -> None:
-    assert rows(together).supply().common == common
+    assert rows(together).row_hints().common == common
 
 
 @pytest.mark.parametrize(

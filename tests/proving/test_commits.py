@@ -12,7 +12,18 @@ from psycopg import sql
 
 from harness.catalog import read
 from harness.catalog.model import Catalog
-from harness.probes import Accepted, Answer, Endless, Execute, Patience, Probe, Refusal, Reply, Scenario, Then
+from harness.probes import (
+    Accepted,
+    Answer,
+    Endless,
+    Execute,
+    Patience,
+    Postcondition,
+    Probe,
+    Reply,
+    Scenario,
+    ServerError,
+)
 from harness.probes.shapes import UNTRIED
 from harness.proving.commits import Commits
 from harness.server.connection import Connection, Server
@@ -74,13 +85,13 @@ def commits(scratch: Scratch, catalog: Catalog) -> Iterator[Commits]:
 
 
 def tried(statement: str, *ahead: Execute, then: str | None = None, **settings: str) -> Probe:
-    asked = Then(then, "true", then) if then else None
+    asked = Postcondition(then, "true", then) if then else None
     return Probe(Execute(statement), Accepted(), "call", settings=settings, then=asked, ahead=ahead)
 
 
 def only(answers: list[Answer]) -> list[Reply]:
     (answer,) = answers
-    assert not isinstance(answer, Refusal)
+    assert not isinstance(answer, ServerError)
     return [each for each in answer if isinstance(each, Reply)]
 
 
@@ -108,7 +119,7 @@ def test_a_refusal_says_whether_it_came_at_commit(commits: Commits, statement: s
 def test_rows_are_refused_at_commit(commits: Commits) -> None:
     for probes in ((), (tried("select"),)):
         (answer,) = commits.run([Scenario((Execute("insert into children values (1)"),), probes)])
-        assert isinstance(answer, Refusal)
+        assert isinstance(answer, ServerError)
         assert answer.at_commit
 
 
@@ -126,7 +137,7 @@ def test_a_statement_that_does_not_end(commits: Commits) -> None:
 def test_nothing_is_begun_after_a_cancel(commits: Commits, monkeypatch: pytest.MonkeyPatch) -> None:
     committed = commits._committed
 
-    def cancelling(*given: object) -> int | Refusal:
+    def cancelling(*given: object) -> int | ServerError:
         commits.cancel()
         return committed(*given)  # type: ignore[arg-type]
 

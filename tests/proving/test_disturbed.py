@@ -13,7 +13,7 @@ import pytest
 
 from harness.kinds.check import CheckKind as CheckKind
 from harness.outcome import Outcome, Status
-from harness.probes import Refusal
+from harness.probes import ServerError
 from harness.probes import session as sessions
 from harness.proving import prover as provers
 from harness.proving import racing
@@ -96,8 +96,8 @@ Process {} waits for ShareLock on transaction 755; blocked by process {}.
 Process {} waits for ShareLock on transaction 756; blocked by process {}."""
 
 
-def deadlock(one: int, other: int) -> Refusal:
-    return Refusal("40P01", message="deadlock detected", detail=DETAIL.format(one, other, other, one))
+def deadlock(one: int, other: int) -> ServerError:
+    return ServerError("40P01", message="deadlock detected", detail=DETAIL.format(one, other, other, one))
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def raced(root: Path) -> Path:
     return root
 
 
-def played_with(monkeypatch: pytest.MonkeyPatch, refusal: Callable[[Stage], Refusal], times: int) -> None:
+def played_with(monkeypatch: pytest.MonkeyPatch, refusal: Callable[[Stage], ServerError], times: int) -> None:
     """Has so many races end with a refusal of the second session."""
     left = iter(range(times))
 
@@ -142,8 +142,8 @@ def test_a_race_in_which_somebody_else_took_part_is_run_again(
 ) -> None:
     sound = of_the_race(raced, server)
 
-    def refusal(stage: Stage) -> Refusal:
-        return deadlock(stage.a.pid, 1) if state == "40P01" else Refusal("55P03", message="lock timeout")
+    def refusal(stage: Stage) -> ServerError:
+        return deadlock(stage.a.pid, 1) if state == "40P01" else ServerError("55P03", message="lock timeout")
 
     played_with(monkeypatch, refusal, 2)
     assert of_the_race(raced, server) == sound
@@ -162,7 +162,7 @@ def test_a_refusal_that_two_sessions_meet_by_themselves_is_a_fault(
     raced: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody else is there: it was NOWAIT, which no rule declares."""
-    played_with(monkeypatch, lambda stage: Refusal("55P03", message="could not obtain lock"), 1000)
+    played_with(monkeypatch, lambda stage: ServerError("55P03", message="could not obtain lock"), 1000)
     found = of_the_race(raced, server)
     assert found.status is Status.BROKEN
     assert "refused with 55P03: could not obtain lock" in found.counterexamples[0].actual

@@ -108,7 +108,7 @@ def test_whatever_it_is(root: Path, server: Server, monkeypatch: pytest.MonkeyPa
     assert (wrong.status, str(error) in str(wrong.reason)) == (Status.ERROR, True)
 
 
-@pytest.mark.parametrize("what", ["refusals", "rules", "supply", "opaque"])
+@pytest.mark.parametrize("what", ["refusals", "rules", "row_hints", "opaque"])
 def test_what_others_need_to_know_of_a_check_costs_that_check_too(
     root: Path, server: Server, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:

@@ -8,9 +8,8 @@ from harness.catalog.model import Catalog, ForeignKey, Table
 from harness.generation.draft import Draft
 from harness.kinds._above import Ancestor, ancestors
 from harness.kinds.base import Subject
-from harness.probes import Values
 from harness.probes.statement import identifier, qualified
-from harness.project.model import TableName
+from harness.project.model import TableName, Values
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 from harness.generation.draft import Draft
-from harness.kinds.locks.roads import Lock, Road, Roads, Row
+from harness.kinds.locks.roads import Lock, Road, Roads
 from harness.kinds.locks.scenario import staged
-from harness.probes import Update, Values
+from harness.probes import Update
 from harness.probes.statement import condition, identifier, literal, qualified
+from harness.project.model import NewRow, Values
 from harness.races import Race, Races, Watch
 
 RACED = 10
@@ -50,7 +51,7 @@ def _raced(roads: Roads) -> list[Road]:
     return [road for aspect, road in found.items() if not aspect.endswith("merge")]
 
 
-def _shutting(roads: Roads, holder: Row, road: Road, draft: Draft) -> Values:
+def _shutting(roads: Roads, holder: NewRow, road: Road, draft: Draft) -> Values:
     """What an UPDATE changes to lock a row: not what the road would change as well.
 
     A change of a key waits for whoever refers to the row: one of other columns shows more, and one of few the most.
@@ -67,7 +68,7 @@ def _shutting(roads: Roads, holder: Row, road: Road, draft: Draft) -> Values:
     return draft.choose(best[:STATES]) if best else {}
 
 
-def _watch(roads: Roads, holder: Row, when: str) -> Watch:
+def _watch(roads: Roads, holder: NewRow, when: str) -> Watch:
     """Whether the row is locked, and what is protected by it."""
     lock, table = roads.lock, roads.table
     at = condition(lock.subject.key(holder, lock.holder))

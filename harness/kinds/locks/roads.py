@@ -11,11 +11,9 @@ from harness.kinds._roads import upsert
 from harness.kinds._statements import MERGES, merge_delete, merge_insert, merge_update, or_nothing
 from harness.kinds.base import Subject, shorten
 from harness.kinds.owners.askers import Asker
-from harness.probes import Delete, Execute, Insert, Refused, Statement, Update, Values
+from harness.probes import Delete, Execute, Insert, Refused, Statement, Update
 from harness.probes.statement import qualified
-from harness.project.model import TableName
-
-Row = dict[str, str | None]
+from harness.project.model import NewRow, TableName, Values
 
 VARIANTS = 4
 """New values tried for one column."""
@@ -44,7 +42,7 @@ class Lock:
     asking: tuple[Asker, ...] = ()
     silently: bool = False
 
-    def point(self, holder: Values) -> Row:
+    def point(self, holder: Values) -> NewRow:
         """The values that lead to a locking row."""
         if self.reference is None:
             return {}
@@ -76,13 +74,13 @@ class Roads:
     """
 
     lock: Lock
-    held: Row
-    fresh: Row
-    first: Row
-    second: Row
-    pointers: Row
+    held: NewRow
+    fresh: NewRow
+    first: NewRow
+    second: NewRow
+    pointers: NewRow
     turn: int
-    state: Row = field(default_factory=dict)
+    state: NewRow = field(default_factory=dict)
 
     @property
     def subject(self) -> Subject:
@@ -104,14 +102,14 @@ class Roads:
         }
         return replace(self, state=values)
 
-    def row_of(self, road: Road) -> Row:
+    def row_of(self, road: Road) -> NewRow:
         """The row that a road is about, as it is when it is tried."""
         if not road.aspect.startswith("insert"):
             return self._row
         return {**self.fresh, **self.state} if self.alone else self.fresh
 
     @property
-    def _row(self) -> Row:
+    def _row(self) -> NewRow:
         """The row as it is when it is tried: shut itself if the lock is on the row."""
         return {**self.held, **self.state} if self.alone else self.held
 
@@ -245,7 +243,7 @@ class Roads:
         plain = (column for column in table.columns if column.name not in bound and column.is_supplied)
         return tuple(column.name for column in plain if not column.identity)[:1]
 
-    def _changes(self, column: str, row: Row, null: bool = False) -> list[Row]:
+    def _changes(self, column: str, row: NewRow, null: bool = False) -> list[NewRow]:
         """Changes of a row that alter a column, with whatever rules tie to it; as few others as will do."""
         table = self.table
         if self.alone and column in self.lock.shut[0]:
@@ -259,7 +257,7 @@ class Roads:
             return [changes] if column in changes else []
         return self._some(other_values(self.subject, table, column, row, null))
 
-    def _some(self, changes: list[Row]) -> list[Row]:
+    def _some(self, changes: list[NewRow]) -> list[NewRow]:
         """A few of them, from another place in each scenario: a draw for each would cost more than all else."""
         turn = self.turn % len(changes) if changes else 0
         return [*changes[turn:], *changes[:turn]][:VARIANTS]

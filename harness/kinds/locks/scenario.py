@@ -9,10 +9,11 @@ from harness.generation.draft import Draft
 from harness.kinds._statements import become
 from harness.kinds.base import shorten
 from harness.kinds.locks.cascades import Cascade, cascades
-from harness.kinds.locks.roads import Lock, Road, Roads, Row
+from harness.kinds.locks.roads import Lock, Road, Roads
 from harness.kinds.owners.askers import asked, drawn_for
-from harness.probes import Accepted, Delete, Expected, Insert, Probe, Scenario, Then, Update, Values
+from harness.probes import Accepted, Delete, Expected, Insert, Postcondition, Probe, Scenario, Update
 from harness.probes.statement import condition, qualified
+from harness.project.model import NewRow, Values
 
 TRIED = 24
 """Values on each side of the condition that are tried in one scenario."""
@@ -54,7 +55,7 @@ def staged(lock: Lock, draft: Draft) -> Roads:
     return Roads(lock, held, fresh, first, second, _pointers(lock, draft, first), draft.choose(TURNS))
 
 
-def _led_to(lock: Lock, draft: Draft, row: Row) -> Row:
+def _led_to(lock: Lock, draft: Draft, row: NewRow) -> NewRow:
     assert lock.reference is not None
     return next(
         dict(insert.values)
@@ -64,7 +65,7 @@ def _led_to(lock: Lock, draft: Draft, row: Row) -> Row:
     )
 
 
-def _shared(lock: Lock, first: Values) -> Row:
+def _shared(lock: Lock, first: Values) -> NewRow:
     """What two locking rows have in common, so that a row can move: the rest of a composite key."""
     assert lock.reference is not None
     pairs = lock.reference.pairs
@@ -74,9 +75,9 @@ def _shared(lock: Lock, first: Values) -> Row:
     return shared | {place.column: first[place.column] for place in places if place.keys == (lock.reference,)}
 
 
-def _pointers(lock: Lock, draft: Draft, holder: Values) -> Row:
+def _pointers(lock: Lock, draft: Draft, holder: Values) -> NewRow:
     """Rows that the locking row refers to in one of the states: values of foreign keys in the condition."""
-    found: Row = {}
+    found: NewRow = {}
     for key in lock.holder.foreign_keys:
         if key.references is None or not set(key.columns) & lock.shut[0].keys():
             continue
@@ -157,7 +158,7 @@ class _Probes:
                 words += f", foreign keys in {'the other' if place else 'one'} order" if order else ""
                 yield _deletion(shut, cascade, rows, against and count > 0, words, [*order, *ahead])
 
-    def _others(self, shut: Roads, cascade: Cascade) -> list[Row]:
+    def _others(self, shut: Roads, cascade: Cascade) -> list[NewRow]:
         """More rows that hang on the same, as far as their unique keys leave room for them."""
         table = self.lock.subject.table
         links = {*cascade.links, *self.lock.point(shut.first)}
@@ -168,7 +169,7 @@ class _Probes:
         return [{**self.draft.row(table.name, fixed, self.lock.columns), **state} for state in states]
 
 
-def _apart(shut: Roads) -> list[Row]:
+def _apart(shut: Roads) -> list[NewRow]:
     """States for rows that are shut themselves, beside one that is: they differ in what unique keys have in them."""
     keyed = {column for key in shut.table.unique_keys for column in key.columns} & shut.state.keys()
     found = [shut.state]
@@ -190,7 +191,7 @@ def _tried(roads: Roads, road: Road, expected: Expected | None = None, edges: st
     return Probe(road.statement, expected, aspect, f"{road.what} while {_where(roads)}", before=_all(before))
 
 
-def _shuts(roads: Roads, row: Row) -> list[str]:
+def _shuts(roads: Roads, row: NewRow) -> list[str]:
     """What brings a locking row into the state."""
     lock = roads.lock
     changes = {column: value for column, value in roads.state.items() if row[column] != value}
@@ -208,7 +209,7 @@ def _deletion(
         return Probe(delete, roads.lock.refused, words, value, before=_all(before), required=False)
     named = " or ".join(f"({condition(subject.key(row))})" for row in rows) or "false"
     left = f"select count(*)::text from {qualified(roads.table.name)} where {named}"
-    then = Then(left, "0" if cascade.takes else str(len(rows)), "locked rows that are left")
+    then = Postcondition(left, "0" if cascade.takes else str(len(rows)), "locked rows that are left")
     required = table.name in roads.lock.passing and bool(rows)
     return Probe(delete, Accepted(1), words, value, then=then, before=_all(before), required=required)
 

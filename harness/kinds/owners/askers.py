@@ -9,14 +9,14 @@ from typing import Any, Protocol
 from harness.generation.draft import Draft
 from harness.kinds.base import Fact, Subject
 from harness.kinds.owners.asking import NARROWED, narrowed, says
-from harness.kinds.owners.owned import Owners, Place, Row, claimed, claims, end
+from harness.kinds.owners.owned import Owners, Place, claimed, claims, end
 from harness.kinds.owners.reach import bearing, places_of, tried_places
 from harness.kinds.row_security import RowSecurityKind
 from harness.probes import Delete, Execute, Insert, Probe, Refused, Statement, Untouched, Update
 from harness.probes.statement import assume, condition, literal, qualified
 from harness.probes.verdict import LACKING
 from harness.project.keys import FrozenDict, key, mapping, names, predicate, text, tree
-from harness.project.model import TableName
+from harness.project.model import TableName, Values
 from harness.project.needs import needs
 from harness.values.candidates import sample
 
@@ -140,18 +140,18 @@ class Asker:
         """The columns of the table by which a row is one that it reaches: they must not be NULL."""
         return Owners(self.subject.table, {}, self.places).columns
 
-    def fixed(self, draft: Draft) -> Row:
+    def fixed(self, draft: Draft) -> Values:
         """What a row that is to be drawn has to have: values of variables that are not of their column's type."""
         places = tuple(place for place in self.places if place.variable in self.types and place.child is None)
         owners = Owners(self.subject.table, {place.variable: self.types[place.variable] for place in places}, places)
         return owners.fixed(draft, owners.draw_values(draft, 1)[0]) if places else {}
 
-    def of(self, draft: Draft, row: Row) -> Claimant:
+    def of(self, draft: Draft, row: Values) -> Claimant:
         """The one who asks for this row, with the claims of those who reach it; rows that say so are inserted."""
         values = {place.variable: self._value(draft, row, place) for place in self.places}
         return Claimant(self, {"role": self.role, **claims(self.said, values)}, row)
 
-    def _value(self, draft: Draft, row: Row, place: Place) -> str:
+    def _value(self, draft: Draft, row: Values, place: Place) -> str:
         found = bearing(self.subject, draft, row, place)
         # To a row that is not there yet nothing refers: anybody may insert it, or nobody.
         last = place.child[0] if place.child else end(self.subject, place.path)
@@ -190,7 +190,7 @@ class Claimant:
 
     asker: Asker
     settings: Mapping[str, str]
-    row: Row
+    row: Values
 
     def tries(self, probe: Probe, silently: bool = False, stands: bool = True) -> Iterator[Probe]:
         """A probe of the connection's user as one of the role; none if it lacks the privilege and nothing hangs on it.
@@ -256,7 +256,7 @@ class Claimant:
 def asked(
     asking: Sequence[Asker],
     draft: Draft,
-    row: Row,
+    row: Values,
     probes: Iterable[Probe],
     silently: bool = False,
     stands: bool = True,
@@ -285,7 +285,7 @@ def asked_each(
             yield from asked(asking, draft, row, [probe], silently)
 
 
-def drawn_for(asking: Sequence[Asker], draft: Draft) -> tuple[Row, tuple[str, ...]]:
+def drawn_for(asking: Sequence[Asker], draft: Draft) -> tuple[Values, tuple[str, ...]]:
     """What a row that they are to reach must have: values, and columns that are not NULL."""
     fixed = {column: value for asker in asking for column, value in asker.fixed(draft).items()}
     return fixed, tuple(dict.fromkeys(column for asker in asking for column in asker.columns))

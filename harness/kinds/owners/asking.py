@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from harness.catalog.model import Table
 from harness.kinds.base import Subject
 from harness.kinds.owners.owned import Bound, Cast, Owners
-from harness.probes import Accepted, Either, Execute, Foreseen, Insert, Probe, Refused, Then, Untouched, Values
+from harness.probes import Accepted, Either, Execute, Foreseen, Insert, Postcondition, Probe, Refused, Untouched
 from harness.probes.statement import assume, condition, identifier, literal, qualified
+from harness.project.model import Values
 
 Rows = Sequence[Mapping[str, str | None]]
 
@@ -61,7 +62,9 @@ class Asking:
         yield Probe(read, Accepted(), "sees exactly", value, self.settings, then)
         count = Execute(f"select set_config('harness.seen', count(*)::text, true) from {target}")
         counted = f"select case when current_setting('harness.seen') = ({self._count(self.sees)})::text"
-        then = Then(f"{counted} then 'all of them' else current_setting('harness.seen') end", "all of them", "counted")
+        then = Postcondition(
+            f"{counted} then 'all of them' else current_setting('harness.seen') end", "all of them", "counted"
+        )
         yield Probe(count, Accepted(), "counts exactly", f"count by {self.who}:", self.settings, then)
 
     def writes(self, command: str, rows: Rows) -> Iterator[Probe]:
@@ -96,7 +99,7 @@ class Asking:
             " current_setting('harness.expected'))"
             f" when current_setting('harness.expected') = '0' then '{NONE}' else 'exactly those' end"
         )
-        then = Then(compared, "exactly those", f"the rows where {may}", NONE)
+        then = Postcondition(compared, "exactly those", f"the rows where {may}", NONE)
         before = f"{first}{before}"
         return Probe(execute, Accepted(), f"{command} exactly{how}", value, self.settings, then, before)
 
@@ -115,7 +118,10 @@ class Asking:
         for row in nobodys:
             # What the predicate says of it is known when it stands there.
             found = f"select case ({self._count(may, self.here([row]))}) when 0 then 'no' else 'yes' end"
-            then, value = Then(found, "yes", f"one of the rows where {may}"), f"insert for nobody by {self.who}:"
+            then, value = (
+                Postcondition(found, "yes", f"one of the rows where {may}"),
+                f"insert for nobody by {self.who}:",
+            )
             yield Probe(Insert(table, row), Either(), "insert for nobody", value, self.settings, then, required=False)
 
     def returns(self, cast: Cast, place: int) -> Iterator[Probe]:
@@ -202,14 +208,14 @@ class Asking:
         name, bound = self.subject.table.name, self.owners.bind(predicate, self.values)
         return f"from {qualified(name)} as {identifier(name.table)} where ({here}) and ({bound})"
 
-    def stays(self, predicate: str, row: Values, become: Values) -> tuple[str, Then]:
+    def stays(self, predicate: str, row: Values, become: Values) -> tuple[str, Postcondition]:
         """That a row, if it has changed, is one where a predicate holds, before and after: first and last statement."""
         first = f"select set_config('harness.expected', ({self._count(predicate, self.here([row]))})::text, true); "
         kept = f"current_setting('harness.expected') = '1' and ({self._count(predicate, self.here([become]))}) = 1"
         found = f"select case when current_setting('harness.changed') = '0' or {kept} then 'yes' else 'no' end"
-        return first, Then(found, "yes", f"one of the rows where {predicate} before and after")
+        return first, Postcondition(found, "yes", f"one of the rows where {predicate} before and after")
 
-    def exactly(self, predicate: str, meaning: str) -> Then:
+    def exactly(self, predicate: str, meaning: str) -> Postcondition:
         """That the setting ``harness.seen`` names the rows where a predicate holds, and no others.
 
         What is seen travels in it from the role that looks to the owner who compares.
@@ -268,11 +274,11 @@ def _joined(key: str) -> str:
     return f"coalesce(string_agg({key}, ' ' order by {key}), '')"
 
 
-def _compared(named: str, meaning: str) -> Then:
+def _compared(named: str, meaning: str) -> Postcondition:
     seen = "current_setting('harness.seen')"
     count = "coalesce(cardinality(string_to_array(nullif({}, ''), ' ')), 0)"
     compared = (
         f"select case when {seen} <> {named} then format('%s rows, not the %s', "
         f"{count.format(seen)}, {count.format(named)}) when {seen} = '' then '{NONE}' else 'exactly those' end"
     )
-    return Then(compared, "exactly those", meaning, NONE)
+    return Postcondition(compared, "exactly those", meaning, NONE)

@@ -15,6 +15,7 @@ from harness.kinds.base import Subject, Unreliable
 from harness.probes import Insert
 from harness.probes.statement import literal
 from harness.project import sql
+from harness.project.model import Values
 from harness.solver.alike import alike, columns_of
 from harness.values.types import scalar
 
@@ -23,7 +24,6 @@ DEPTH = 4
 
 TEXTS = ("text", "varchar", "citext")
 Bound = Mapping[str, str]
-Row = Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -55,16 +55,16 @@ class Cast:
     """
 
     askers: tuple[Bound, ...]
-    rows: tuple[Row, ...]
-    fresh: tuple[Row, ...]
-    nobodys: tuple[Row, ...]
-    standing: tuple[Row, ...]
+    rows: tuple[Values, ...]
+    fresh: tuple[Values, ...]
+    nobodys: tuple[Values, ...]
+    standing: tuple[Values, ...]
 
-    def another(self, place: int) -> Row:
+    def another(self, place: int) -> Values:
         """A row of another than this one."""
         return self.rows[(place + 1) % len(self.rows)]
 
-    def strange(self, place: int) -> Row | None:
+    def strange(self, place: int) -> Values | None:
         """A row that another could insert; None where all ask alike."""
         return None if len(self.askers) == 1 else self.fresh[-1 if place < len(self.rows) else 0]
 
@@ -112,7 +112,7 @@ class Owners:
         places = [place for place in self.places if (place.column, place.variable) in said]
         return not places or any(place.path or place.child is None for place in places)
 
-    def cast(self, draft: Draft, subject: Subject, count: int, like: Sequence[Row]) -> Cast:
+    def cast(self, draft: Draft, subject: Subject, count: int, like: Sequence[Values]) -> Cast:
         """Draws ``count`` owners with a row each, one without, and rows with the values of ``like``."""
         values = self.draw_values(draft, count + bool(self.types))
         # First, for their values are fixed: the others keep out of the way of their keys.

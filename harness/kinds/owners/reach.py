@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from harness.generation.draft import Draft
 from harness.kinds.base import Subject, Unreliable
-from harness.kinds.owners.owned import Place, Row, claims, end, paths, place_of
+from harness.kinds.owners.owned import Place, claims, end, paths, place_of
 from harness.probes import Delete, Scenario
 from harness.probes.statement import condition, qualified
 from harness.project import sql
+from harness.project.model import Values
 from harness.values.examples import examples
 
 EXAMPLES = 6
@@ -36,7 +37,7 @@ def places_of(subject: Subject, variables: Sequence[str], predicates: Sequence[s
     return (*found.values(), *(Place((), name, name) for name in variables if name in own and name not in found))
 
 
-def bearing(subject: Subject, draft: Draft, row: Row, place: Place) -> Row | None:
+def bearing(subject: Subject, draft: Draft, row: Values, place: Place) -> Values | None:
     """The row that has the column of a place, as seen from this one; nothing where a reference is NULL.
 
     One that refers to where the place is gets inserted; None if that cannot be: the row it refers to is not there yet.
@@ -57,7 +58,7 @@ def bearing(subject: Subject, draft: Draft, row: Row, place: Place) -> Row | Non
     return draft.insert(table.name, refers, (place.column,))
 
 
-def _has(row: Row, column: str, value: str | None) -> bool:
+def _has(row: Values, column: str, value: str | None) -> bool:
     return value is not None and row.get(column) == value
 
 
@@ -93,7 +94,7 @@ def tried_places(
 class _Drawn(Scenario):
     """A row that stands, the value of each candidate as seen from it, and of the variables that are known."""
 
-    row: Row
+    row: Values
     values: Sequence[str]
     known: Mapping[str, str]
 
@@ -103,7 +104,7 @@ def _drawn(subject: Subject, candidates: Sequence[Place], known: Sequence[Place]
 
     def build(draft: Draft) -> _Drawn:
         row = draft.insert(subject.table.name, present=there)
-        borne: dict[object, Row] = {}
+        borne: dict[object, Values] = {}
         values = []
         for place in (*candidates, *known):
             where = place.keys, place.child[1] if place.child else None
@@ -130,7 +131,7 @@ def _candidates(subject: Subject) -> Iterator[Place]:
                 yield from (Place(chain, name, "", (child, key)) for name in columns)
 
 
-def _reaching(subject: Subject, row: Row) -> list[str]:
+def _reaching(subject: Subject, row: Values) -> list[str]:
     """Statements that reach the row by the policies for each command: it can be seen, changed and deleted."""
     table, key = subject.table.name, subject.key(row)
     look = f"select from {qualified(table)} where {condition(key)}"

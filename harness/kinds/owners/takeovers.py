@@ -8,8 +8,9 @@ from harness.catalog.model import Index
 from harness.kinds._roads import as_it_was
 from harness.kinds.owners.asking import Asking, narrowed, says
 from harness.kinds.owners.owned import Cast
-from harness.probes import Either, Execute, Expected, Insert, Probe, Then, Update, Values
+from harness.probes import Either, Execute, Expected, Insert, Postcondition, Probe, Update
 from harness.probes.statement import identifier, literal, qualified
+from harness.project.model import Values
 
 
 def takeovers(asking: Asking, cast: Cast, place: int) -> Iterator[Probe]:
@@ -84,7 +85,7 @@ def _left_alone(asking: Asking, statement: str, foreign: Values, what: str) -> P
     found = (
         f"select case when count(*) = 1 then 'as it was' else 'another' end from {qualified(asking.subject.table.name)}"
     )
-    then = Then(f"{found} where {as_it_was(asking.subject, foreign)}", "as it was", "the row is")
+    then = Postcondition(f"{found} where {as_it_was(asking.subject, foreign)}", "as it was", "the row is")
     value = f"{what} by {asking.who}:"
     return Probe(Execute(statement), asking.untouched, what, value, asking.settings, then, required=False)
 

@@ -11,8 +11,9 @@ from harness.generation.draft import Draft
 from harness.kinds._roads import present
 from harness.kinds.base import Subject
 from harness.kinds.queries.writes import writes
-from harness.probes import Insert, Statement, Values
+from harness.probes import Insert, Statement
 from harness.project import sql
+from harness.project.model import Values
 from harness.solver.rules import Rule
 
 Write = tuple[str, str, Statement]

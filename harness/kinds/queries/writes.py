@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from harness.catalog.model import Table
 from harness.generation.draft import Draft
 from harness.kinds.base import Subject, shorten
-from harness.probes import Delete, Insert, Statement, Update, Values
+from harness.probes import Delete, Insert, Statement, Update
+from harness.project.model import Values
 from harness.solver.rules import Rule
 
 VICTIMS = 4

@@ -9,8 +9,9 @@ from harness.catalog.model import ForeignKey, Table
 from harness.generation.draft import Draft
 from harness.kinds.base import Subject
 from harness.kinds.references.reference import Reference
-from harness.probes import Accepted, Delete, Probe, Then, Update
-from harness.probes.statement import Values, condition, identifier, qualified
+from harness.probes import Accepted, Delete, Postcondition, Probe, Update
+from harness.probes.statement import condition, identifier, qualified
+from harness.project.model import Values
 
 BELOW = 8
 """Foreign keys below the children of which there is a row, to see a deletion go down the whole chain."""
@@ -152,7 +153,7 @@ def _deletion(
     if count and reference.on_delete in ("no action", "restrict"):
         return Probe(delete, reference.refused, aspect, value)
     sql, expected, meaning = _census(subject, reference, children, strangers, gone)
-    return Probe(delete, Accepted(1), aspect, value, then=Then(sql, expected, meaning))
+    return Probe(delete, Accepted(1), aspect, value, then=Postcondition(sql, expected, meaning))
 
 
 def _census(
@@ -235,7 +236,7 @@ def _rekeying(
     keys = [subject.key(family.child, reference.child) for family in children]
     # A child whose own key is part of the reference has changed its key with it.
     keys = [{**key, **{column: moved[column] for column in key if column in moved}} for key in keys]
-    then = Then(
+    then = Postcondition(
         f"select {_count(reference.child, keys, condition(moved))}::text",
         str(len(children)),
         f"children that {'followed' if reference.on_update == 'cascade' else 'have lost it'}",

@@ -10,7 +10,8 @@ from harness.catalog.model import Table
 from harness.generation.draft import Draft
 from harness.kinds._races import no_orphans
 from harness.kinds.base import Subject
-from harness.probes import Delete, Insert, Statement, Update, Values
+from harness.probes import Delete, Insert, Statement, Update
+from harness.project.model import Values
 from harness.races import Race, Races
 
 

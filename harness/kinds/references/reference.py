@@ -10,7 +10,7 @@ from hypothesis import reject
 from harness.catalog.model import ForeignKey, Index, Table
 from harness.generation.draft import Draft
 from harness.probes import Refused
-from harness.probes.statement import Values
+from harness.project.model import Values
 from harness.project.sql import replace_value
 
 ENOUGH = 9

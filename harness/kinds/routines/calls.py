@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.kinds.base import Subject, one_line, shorten
 from harness.kinds.routines.given import Given, Value
 from harness.kinds.routines.results import Results, asks, typed
-from harness.probes import Accepted, Execute, Probe, Refused, Then
+from harness.probes import Accepted, Execute, Postcondition, Probe, Refused
 from harness.project import sql
 
 
@@ -81,7 +81,7 @@ class Calls:
                 results = self.results if asks(query) else Results()
                 statements = results.remembering(statements)
                 asked = f"{results.relations()}select ({sql.bind(query, bound)}\n)::text"
-                then = Then(asked, "true", one_line(query))
+                then = Postcondition(asked, "true", one_line(query))
             *ahead, last = statements
             return Probe(
                 Execute(last if self.commits else ";\n".join(statements)),

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from harness.catalog.model import Catalog, ForeignKey, Index, Table
 from harness.probes.statement import identifier, literal
-from harness.project.model import TableName
+from harness.project.model import TableName, Values
 
-Values = Mapping[str, str | None]
 Expressions = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Lead:
+class LogicalReference:
     """Where a column leads: to a column of a row of another table."""
 
     table: TableName
@@ -22,7 +21,7 @@ class Lead:
 
 
 @dataclass(frozen=True)
-class Supply:
+class RowHints:
     """What rows of one table need; the fields are the keys of ``rows:``, and mean the same.
 
     - ``values``, ``expressions``: what columns may be; ``present`` columns are never NULL
@@ -40,7 +39,7 @@ class Supply:
 
     values: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
     expressions: Mapping[str, str] = field(default_factory=dict)
-    leads: Mapping[str, Lead] = field(default_factory=dict)
+    leads: Mapping[str, LogicalReference] = field(default_factory=dict)
     parents: Mapping[str, Values] = field(default_factory=dict)
     requires_first: tuple[tuple[TableName, Values], ...] = ()
     bypass_triggers: bool = False
@@ -51,9 +50,9 @@ class Supply:
     same_ancestors: bool = False
     together: tuple[Expressions, ...] = ()
 
-    def __or__(self, other: Supply) -> Supply:
+    def __or__(self, other: RowHints) -> RowHints:
         led = dict.fromkeys((*self.parents, *other.parents))
-        return Supply(
+        return RowHints(
             {**self.values, **other.values},
             {**self.expressions, **other.expressions},
             {**self.leads, **other.leads},
@@ -81,7 +80,7 @@ class Supply:
         ]
 
 
-NOTHING = Supply()
+NOTHING = RowHints()
 
 
 def is_same(column: str, given: Expressions) -> bool:
@@ -96,15 +95,15 @@ def _equal(table: Table, name: str, value: str | None) -> str:
     return f"{identifier(name)}::text = {literal(value).strip()}::{column.base_type}::text"
 
 
-def with_leads(catalog: Catalog, supplies: Mapping[TableName, Supply]) -> Catalog:
+def with_logical_references(catalog: Catalog, row_hints: Mapping[TableName, RowHints]) -> Catalog:
     """The catalog with the references and the keys that no constraint declares, as if one did."""
     tables = dict(catalog.tables)
-    for name, supply in supplies.items():
-        if name in tables and supply.leads:
-            keys = tuple(_reference(column, lead) for column, lead in supply.leads.items())
+    for name, hints in row_hints.items():
+        if name in tables and hints.leads:
+            keys = tuple(_reference(column, lead) for column, lead in hints.leads.items())
             tables[name] = replace(tables[name], constraints=(*tables[name].constraints, *keys))
-        if name in tables and supply.common:
-            tables[name] = replace(tables[name], indexes=(*tables[name].indexes, _key(supply.common)))
+        if name in tables and hints.common:
+            tables[name] = replace(tables[name], indexes=(*tables[name].indexes, _key(hints.common)))
     return replace(catalog, tables=tables)
 
 
@@ -124,7 +123,7 @@ def _key(columns: tuple[str, ...]) -> Index:
     )
 
 
-def _reference(column: str, lead: Lead) -> ForeignKey:
+def _reference(column: str, lead: LogicalReference) -> ForeignKey:
     return ForeignKey(
         name=f"rows: {column}",
         columns=(column,),
