@@ -20,6 +20,7 @@ import pytest
 from harness import pytest_session
 from harness.errors import HarnessError, Place
 from harness.project.tree import withheld
+from harness.proving.effort import default_profile
 
 if TYPE_CHECKING:
     import psycopg
@@ -261,7 +262,7 @@ def _options(config: pytest.Config) -> pytest_session.Options:
         target=config.getoption("--harness-target") or config.getini("harness_target") or None,
         profile=config.getoption("--harness-profile")
         or config.getini("harness_profile")
-        or pytest_session.default_profile(os.environ),
+        or default_profile(os.environ),
         seed=_seed(config),
         start=next(filter(_root_from, (config.invocation_params.dir, config.rootpath)), None),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -41,11 +41,6 @@ class Options:
     seed: int | None = None
     spare_seed: int = field(default_factory=lambda: random.SystemRandom().randrange(2**32))
     start: Path | None = None
-
-
-def default_profile(environ: Mapping[str, str]) -> str:
-    """``ci`` where the environment says so."""
-    return "ci" if environ.get("CI", "").lower() not in ("", "0", "false") else "dev"
 
 
 class Workbench:

@@ -45,6 +45,17 @@ gc.set_threshold(20_000)  # as the command line does
 providers.is_local_module_file = lambda path: False
 
 
+SERVERS = {"server", "system_server", "cluster_base"}
+"""Fixtures that start a server, or are used to start one."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests that need a server; modules whose tests start one in another way say so by ``pytestmark``."""
+    for item in items:
+        if SERVERS & {*getattr(item, "fixturenames", ())}:
+            item.add_marker("server")
+
+
 @pytest.fixture(scope="session")
 def cluster_base() -> Iterator[Path]:
     """A directory that an unprivileged server can enter also when root runs the tests; pytest's own it cannot."""

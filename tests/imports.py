@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -19,9 +20,19 @@ def modules() -> Mapping[str, Path]:
     return {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
+@cache
+def trees() -> Mapping[Path, ast.Module]:
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in modules().values()}
+
+
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(trees()[path]))
+
+
 def imported(path: Path) -> Iterator[tuple[str, int]]:
     """The modules that a module imports, and in which line."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names if alias.name in modules())
         elif isinstance(node, ast.ImportFrom) and node.module in modules():
@@ -56,6 +67,16 @@ def _reached(start: str, edges: Mapping[str, frozenset[str]]) -> set[str]:
     return found
 
 
-def core(path: Path) -> bool:
-    """Whether a module belongs to the core."""
-    return True
+@cache
+def outside() -> frozenset[str]:
+    """The packages and modules that ARCHITECTURE.md leaves out of the core."""
+    text = (PACKAGE.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    listed = text.split("Outside of the core: ")[1].split("\n\n")[0]
+    return frozenset(f"harness.{name}" for name in re.findall(r"`([\w.]+)`", listed))
+
+
+def core(module: str) -> bool:
+    """Whether a module belongs to the core; the package itself and that of the verbs only name what there is."""
+    parts = module.split(".")
+    above = {".".join(parts[:length]) for length in range(2, len(parts) + 1)}
+    return module not in ("harness", "harness.cli") and not above & outside()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.imports import PACKAGE, circles, graph, imported, modules
+from tests.imports import PACKAGE, circles, core, graph, imported, modules, outside
 
 ROOT = Path(__file__).parents[1]
 
@@ -48,6 +48,21 @@ def test_an_import_against_the_order_is_found() -> None:
     order = layers()
     assert violations(order[::-1]) != []
     assert order.index("errors") < order.index("kinds") < order.index("cli")
+
+
+def test_the_core_imports_nothing_of_the_rest() -> None:
+    assert [
+        f"{path.relative_to(ROOT)}:{line} imports {other}"
+        for module, path in modules().items()
+        if core(module)
+        for other, line in imported(path)
+        if not core(other) and other != FACADE
+    ] == []
+
+
+def test_what_is_outside_of_the_core_is_there() -> None:
+    assert {*outside()} <= {*modules()}
+    assert core("harness.kinds.check") and not core("harness.bulk") and not core("harness.bulk.load")
 
 
 def test_circles_are_found() -> None:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import pytest
 
-from tests.imports import PACKAGE, circles, core, graph
+from tests.imports import PACKAGE, circles, core, graph, module_name, nodes, trees
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -36,11 +36,6 @@ LIMITS: Mapping[str, int] = MappingProxyType(
 """The most that each of them may be. A change that needs more lowers another one, or has a better idea."""
 
 RIDDLE = re.compile(r"(What|Those|Which|How|Where|Of|Who)\b")
-
-
-@cache
-def trees() -> Mapping[Path, ast.Module]:
-    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
 
 
 def place(path: Path, node: ast.AST | None = None) -> str:
@@ -86,8 +81,8 @@ def long_modules() -> Iterator[str]:
 
 
 def functions() -> Iterator[tuple[Path, Definition]]:
-    for path, tree in trees().items():
-        yield from ((path, node) for node in ast.walk(tree) if isinstance(node, Definition))
+    for path in trees():
+        yield from ((path, node) for node in nodes(path) if isinstance(node, Definition))
 
 
 def long_functions() -> Iterator[str]:
@@ -98,8 +93,8 @@ def long_functions() -> Iterator[str]:
 
 
 def riddles() -> Iterator[str]:
-    for path, tree in trees().items():
-        for node in ast.walk(tree):
+    for path in trees():
+        for node in nodes(path):
             text = docstring(node)
             if text and RIDDLE.match(text):
                 yield f"{place(path, node)}: {text.splitlines()[0]}"
@@ -116,9 +111,9 @@ def booleans(*, by_position: bool) -> Iterator[str]:
 
 def statements() -> Iterator[str]:
     """Each statement that is no docstring."""
-    for path, tree in trees().items():
-        documented = {id(node.body[0]) for node in ast.walk(tree) if docstring(node) is not None}  # type: ignore[attr-defined]
-        for node in ast.walk(tree):
+    for path in trees():
+        documented = {id(node.body[0]) for node in nodes(path) if docstring(node) is not None}  # type: ignore[attr-defined]
+        for node in nodes(path):
             if isinstance(node, ast.stmt) and id(node) not in documented:
                 yield place(path, node)
 
@@ -146,8 +141,8 @@ def counted() -> Mapping[str, list[str]]:
 
 def core_share() -> float:
     """The part of all statements that the core has."""
-    lines = [each.split(":")[0] for each in counted()["statements"]]
-    return sum(core(PACKAGE.parent / line) for line in lines) / len(lines)
+    names = [module_name(PACKAGE.parent / each.split(":")[0]) for each in counted()["statements"]]
+    return sum(map(core, names)) / len(names)
 
 
 @pytest.mark.parametrize("what", LIMITS)

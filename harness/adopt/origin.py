@@ -6,12 +6,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness import layouts
+from harness.adopt.dump import dump, roles, search_path
 from harness.adopt.project_file import Origin
 from harness.errors import ProjectError
 from harness.files import write
-from harness.foreign.dump import dump, roles, search_path
-from harness.project import layouts
-from harness.project.layouts import Source
+from harness.layouts import Source
 from harness.project.model import Adopted, Project, Step, Target
 from harness.project.settings import BUILT_IN_PROFILES, BUILT_IN_TARGETS
 from harness.server.connection import parse_dsn
@@ -82,5 +82,5 @@ def _built(root: Path, origin: Origin, texts: dict[Path, str]) -> tuple[tuple[St
         write(root / path, text)
     source = Source(root, {})
     layout = layouts.named(origin.layout) if origin.layout else None
-    base = tuple(layouts.plain.steps(source, [root / path for path in origin.base]))
+    base = tuple(source.scripts([root / path for path in origin.base]))
     return base, layouts.read(source, [root / path for path in origin.paths], layout)

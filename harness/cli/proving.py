@@ -30,7 +30,7 @@ from harness.cli.common import (
 )
 from harness.errors import HarnessError, ProjectError
 from harness.outcome import Gate, Outcome, Status
-from harness.pytest_session import default_profile
+from harness.proving.effort import default_profile
 from harness.reports.words import counted
 
 if TYPE_CHECKING:

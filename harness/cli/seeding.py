@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from harness import plugins
 from harness.cli.common import (
     ask,
     chosen,
@@ -22,7 +23,6 @@ from harness.cli.common import (
 from harness.reports.words import counted
 
 if TYPE_CHECKING:
-    from harness.bulk import Filled
     from harness.project.model import Module, Project
     from harness.server.connection import Connection
 
@@ -71,8 +71,6 @@ def load(project: Project, connection: Connection, modules: Sequence[Module]) ->
 
 def _generate(project: Project, connection: Connection, rows: int, select: tuple[str, ...]) -> int:
     from harness import declarations
-    from harness.bulk import Site, sizes
-    from harness.bulk import load as fill
     from harness.catalog import read
     from harness.kinds import KINDS
     from harness.migrations import ledger
@@ -80,6 +78,7 @@ def _generate(project: Project, connection: Connection, rows: int, select: tuple
     from harness.proving import draws
     from harness.proving.prover import pools
 
+    bulk = plugins.load("bulk")
     draws.settle()
     checks = declarations.read(project, KINDS)
     started, empty, written, done = time.perf_counter(), 0, 0, 0
@@ -89,9 +88,9 @@ def _generate(project: Project, connection: Connection, rows: int, select: tuple
             path = ", ".join(map(identifier, project.search_path))
             connection.execute(f"set search_path = {path}".encode())
         catalog = read(connection, project.ledger_schema)
-        site = Site(connection, catalog, pools(connection, catalog, checks))
-        wanted = sizes(site, rows, select)
-        for each in fill(site, [site.tables[name] for name in wanted], lambda table: wanted[table.name]):
+        site = bulk.Site(connection, catalog, pools(connection, catalog, checks))
+        wanted = bulk.sizes(site, rows, select)
+        for each in bulk.load(site, [site.tables[name] for name in wanted], lambda table: wanted[table.name]):
             click.echo(f"  {each.table}  {counted(each.rows, 'row')}{_why_not_all(each)}")
             done, written, empty = done + 1, written + each.rows, empty + (not each.rows and not each.before)
     seconds = time.perf_counter() - started
@@ -101,7 +100,16 @@ def _generate(project: Project, connection: Connection, rows: int, select: tuple
     return int(bool(empty))
 
 
-def _why_not_all(filled: Filled) -> str:
+class _Filled(Protocol):
+    """A table that ``bulk`` has filled: rows added, rows wanted, rows that were there before."""
+
+    rows: int
+    wanted: int
+    before: int
+    reason: str
+
+
+def _why_not_all(filled: _Filled) -> str:
     if filled.rows >= filled.wanted:
         return ""
     before = f", {counted(filled.before, 'row')} there before" if filled.before and not filled.rows else ""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import plugins
 from harness.outcome import Gate, Outcome
 from harness.workers import Durations, Job, OwnServer, Shard, SharedServer, Work, chunks, prove
 from harness.workers.durations import FILE, record
@@ -103,14 +104,13 @@ class Means:
     ) -> Iterator[Crew]:
         from harness.server.targets import resolve
         from harness.workers import luggage
-        from harness.workers.scheduler import cluster
 
         project = databases.project
         names = tuple(module.name for module in databases.modules)
         place = OwnServer(resolve(project, self.target, os.environ), luggage.pack(project))
         work = Work.of(Job(project, names, tuple(there), tuple(chosen), effort, place, self.gate))
         assert self.scheduler is not None
-        with cluster(self.scheduler, work) as dask:
+        with plugins.load("dask")(self.scheduler, work) as dask:
             parts = chunks(chosen, self.durations, dask.size, in_order=self.fail_fast)
             outcomes = prove(dask.executor, work, parts, fail_fast=self.fail_fast, gate=self.gate, alive=dask.alive)
             size = f", {dask.size} workers of {self.scheduler}"

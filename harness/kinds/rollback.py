@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness.bulk import fill_all
+from harness import plugins
 from harness.catalog.inventory import LEFT_OVER, Entry, differences, inventory
 from harness.catalog.read import read
 from harness.errors import StatementError
 from harness.foreign import builder, stepwise
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
 from harness.oracle import Oracle
-from harness.project import layouts
 from harness.project.keys import choice, key, several, text
 from harness.project.model import Project
+from harness.project.psql import Source
 from harness.seeds import loading, tolerant
 from harness.solver.pools import Pools
 
@@ -115,7 +115,7 @@ class _Trial:
 
     def over(self, path: str) -> Iterator[Fact]:
         """Goes up and down where a file has been run: what it has made is there before and after."""
-        steps = layouts.plain.steps(layouts.Source(self._project.root, {}), [self._project.root / path])
+        steps = Source(self._project.root, {}).scripts([self._project.root / path])
         builder.prepare(self._connection, self._project, self._outside)
         bare = self._inventory()
         stepwise.run(self._connection, self._project, steps, self._outside)
@@ -168,4 +168,4 @@ class _Trial:
         catalog = read(self._connection, self._project.ledger_schema)
         declared = {name: self._subject.pools.declared(name) for name in catalog.tables}
         pools = Pools(Oracle(self._connection), catalog, declared, self._subject.pools.row_hints)
-        fill_all(self._connection, catalog, pools, FEW)
+        plugins.load("bulk").fill_all(self._connection, catalog, pools, FEW)

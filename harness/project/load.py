@@ -6,11 +6,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from harness import plugins
 from harness.errors import Place, ProjectError, did_you_mean
-from harness.project import layouts, migrations, nodes, tree
+from harness.project import migrations, nodes, tree
 from harness.project.keys import read_kind
 from harness.project.model import Adopted, Module, Paths, Project, Seed, Step, TableName
 from harness.project.nodes import Node, as_mapping
+from harness.project.psql import Source
 from harness.project.settings import (
     BUILT_IN_PROFILES,
     BUILT_IN_TARGETS,
@@ -83,7 +85,7 @@ def load(root: Path) -> Project:
 def _base(root: Path, settings: Settings) -> tuple[Step, ...]:
     paths = [_existing(root, each) for each in settings.base]
     variables = settings.migrations.variables if settings.migrations else {}
-    return tuple(layouts.plain.steps(layouts.Source(root, variables), paths))
+    return tuple(Source(root, variables).scripts(paths))
 
 
 def _adopted(root: Path, settings: Settings) -> Adopted | None:
@@ -91,8 +93,10 @@ def _adopted(root: Path, settings: Settings) -> Adopted | None:
     if written is None:
         return None
     paths = [_existing(root, each) for each in written.path]
+    layouts = plugins.load("layouts")
     layout = layouts.named(written.layout) if written.layout else None
-    return layouts.read(layouts.Source(root, written.variables), paths, layout)
+    adopted: Adopted = layouts.read(Source(root, written.variables), paths, layout)
+    return adopted
 
 
 def _existing(root: Path, written: Written) -> Path:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError, MigrationError, Place, ProjectError
-from harness.project.model import Part
+from harness.project.model import Part, Sql, Step
 from harness.project.sqlfile import blank, excerpt, lexemes, position, read
 
 _SKIPPED = re.compile(  # the connection, the terminal, and what lists objects
@@ -55,6 +55,15 @@ class Source:
         Raises :class:`MigrationError` for a command of psql that cannot be obeyed here.
         """
         return tuple(_Reading(self, dict(self.variables)).parts(path, text, ()))
+
+    def sql(self, path: Path, *, transactional: bool = True) -> Sql:
+        """All of a file."""
+        return Sql(self.parts(path, self.text(path)), transactional)
+
+    def scripts(self, paths: Iterable[Path]) -> Iterator[Step]:
+        """Files as psql runs them, in this order: transactions are those that they begin and commit themselves."""
+        for path in paths:
+            yield Step(path.stem, self.shown(path), self.sql(path, transactional=False))
 
 
 @dataclass

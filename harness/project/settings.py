@@ -11,9 +11,14 @@ from typing import Any
 from harness.errors import Place, ProjectError, did_you_mean
 from harness.project import keys, nodes, shared
 from harness.project.keys import FrozenDict, Reader, key, listed, mapping, section
-from harness.project.layouts import LAYOUTS
 from harness.project.model import Profile, Target, Timeouts
 from harness.project.nodes import Node, Scalar, as_mapping, as_scalar, expected
+
+LAYOUTS = (
+    *("sqitch", "atlas", "dbmate", "goose", "flyway", "directories", "golang-migrate", "releases", "supabase"),
+    *("sqlx", "files"),
+)
+"""The layouts of other tools' migrations; the plugin ``layouts`` reads them."""
 
 _UNITS = {"us": 0.001, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000, "": 1}
 

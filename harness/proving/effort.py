@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.probes.patience import PROBE_MILLISECONDS
@@ -48,3 +49,8 @@ class Effort:
         seed = random.SystemRandom().randrange(2**32) if seed is None else seed
         timeout = PROBE_MILLISECONDS if profile.timeout is None else profile.timeout
         return cls(profile.scenarios, seed, profile=profile.name, timeout=timeout)
+
+
+def default_profile(environ: Mapping[str, str]) -> str:
+    """The profile of a run that names none: ``ci`` where the environment variable CI is set, else ``dev``."""
+    return "ci" if environ.get("CI", "").lower() not in ("", "0", "false") else "dev"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from harness.bulk import grow
+from harness import plugins
 from harness.catalog import read
 from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Missing, Table
@@ -385,7 +385,7 @@ class Prover:
             self._filled = self._databases.connect(self._clone())
             self._opened.callback(self._filled.close)
         if table.name not in self._full:
-            grow(self._filled, self.catalog, self._pools, table)
+            plugins.load("bulk").grow(self._filled, self.catalog, self._pools, table)
             self._full.add(table.name)
         return self._filled
 

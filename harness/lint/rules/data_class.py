@@ -55,5 +55,5 @@ class Rule_Harness_HS07(HouseRule, BaseRule):  # noqa: N801
             if mark and (mark[1] in known or not known):
                 continue
             found = f"[{mark[1]}], which is no data class" if mark else "no data class"
-            text = f"The comment of {item.kind} {item} ends in {found}; wanted: {wanted}."
+            text = f"The comment of {item.kind} {item} ends in {found}; expected: {wanted}."
             yield Finding(item.anchor, str(item), text)

@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from harness.errors import Place, ProjectError
-from harness.project.layouts.layout import Layout, Ledger, Owner, sql
+from harness.layouts.layout import Layout, Ledger, Owner
 from harness.project.model import Step
 from harness.project.psql import Source
 
@@ -36,8 +36,8 @@ def read(source: Source, directory: Path) -> Iterator[Step]:
         yield Step(
             name,
             source.shown(up),
-            sql(source, up, transactional=transactional),
-            sql(source, down, transactional=transactional) if down.is_file() else None,
+            source.sql(up, transactional=transactional),
+            source.sql(down, transactional=transactional) if down.is_file() else None,
         )
 
 

@@ -5,10 +5,10 @@ Transactions are those that the files themselves begin and commit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from harness.project.layouts.layout import Layout, owned_by, sql, sql_files
+from harness.layouts.layout import Layout, owned_by, sql_files
 from harness.project.model import Step
 from harness.project.psql import Source
 
@@ -20,14 +20,7 @@ def fits(directory: Path) -> bool:
 
 def read(source: Source, directory: Path) -> Iterator[Step]:
     """By name, where somebody says that it is this layout."""
-    return steps(source, sql_files(directory))
-
-
-def steps(source: Source, paths: Iterable[Path]) -> Iterator[Step]:
-    """These files, in this order."""
-    for path in paths:
-        shown = source.shown(path)
-        yield Step(path.stem, shown, sql(source, path, transactional=False))
+    return source.scripts(sql_files(directory))
 
 
 LAYOUT = Layout(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import Place, ProjectError
-from harness.project.model import Sql, Step
+from harness.project.model import Step
 from harness.project.psql import Source
 
 
@@ -50,11 +50,6 @@ class Layout:
 def owned_by(tool: str, command: str, ledger: Ledger | None = None) -> Callable[[Path], Owner]:
     """The owner of every directory of a layout that only one tool has."""
     return lambda _: Owner(tool, command, ledger)
-
-
-def sql(source: Source, path: Path, *, transactional: bool = True) -> Sql:
-    """All of a file."""
-    return Sql(source.parts(path, source.text(path)), transactional)
 
 
 def sql_files(directory: Path) -> list[Path]:

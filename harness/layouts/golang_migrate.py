@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.project.layouts.layout import Layout, Ledger, owned_by, pairs, sql, sql_files
+from harness.layouts.layout import Layout, Ledger, owned_by, pairs, sql_files
 from harness.project.model import Step
 from harness.project.psql import Source
 
@@ -20,7 +20,7 @@ def fits(directory: Path) -> bool:
 def read(source: Source, directory: Path) -> Iterator[Step]:
     for up, down in pairs(source, directory, _NAME):
         name = up.name.removesuffix(".up.sql")
-        yield Step(name, source.shown(up), sql(source, up), sql(source, down) if down else None)
+        yield Step(name, source.shown(up), source.sql(up), source.sql(down) if down else None)
 
 
 _LEDGER = Ledger(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import Place, ProjectError
-from harness.project.layouts.layout import Layout, owned_by, sql
+from harness.layouts.layout import Layout, owned_by
 from harness.project.model import Step
 from harness.project.psql import Source
 
@@ -41,8 +41,8 @@ def read(source: Source, directory: Path) -> Iterator[Step]:
         if not deploy.is_file():
             message = f"the change {change.name} has no file {source.shown(deploy)}"
             raise ProjectError(message, place=Place(plan, change.line))
-        up = sql(source, deploy, transactional=False)
-        down = sql(source, revert, transactional=False) if revert.is_file() else None
+        up = source.sql(deploy, transactional=False)
+        down = source.sql(revert, transactional=False) if revert.is_file() else None
         yield Step(stem, source.shown(deploy), up, down)
 
 

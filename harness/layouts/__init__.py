@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import Place, ProjectError, did_you_mean
-from harness.project.layouts import (
+from harness.layouts import (
     atlas,
     dbmate,
     directories,
@@ -23,7 +23,7 @@ from harness.project.layouts import (
     sqlx,
     supabase,
 )
-from harness.project.layouts.layout import Layout, Owner
+from harness.layouts.layout import Layout, Owner
 from harness.project.model import Adopted, Part, Sql, Step
 from harness.project.psql import Source
 
@@ -94,7 +94,7 @@ def _read(source: Source, paths: Sequence[Path], layout: Layout | None) -> Adopt
     shown = source.shown(first)
     chosen = layout or (plain.LAYOUT if len(paths) > 1 else detect(first, shown=shown))
     if chosen is plain.LAYOUT and not (len(paths) == 1 and first.is_dir()):
-        steps = tuple(plain.steps(source, paths))
+        steps = tuple(source.scripts(paths))
     elif len(paths) > 1 or not first.is_dir():
         what = f"the layout {chosen.name} is a directory's, and this is none"
         raise ProjectError(what, place=Place(shown), hint="name one directory, or leave layout out")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.project.layouts.layout import Layout, owned_by, sql, taken
+from harness.layouts.layout import Layout, owned_by, taken
 from harness.project.model import Sql, Step
 from harness.project.psql import Source
 
@@ -60,7 +60,7 @@ def _version(written: str) -> _Version:
 def _sql(source: Source, path: Path) -> Sql:
     settings = path.with_name(f"{path.name}.conf")
     alone = settings.is_file() and _ALONE.search(source.text(settings))
-    return sql(source, path, transactional=not alone)
+    return source.sql(path, transactional=not alone)
 
 
 LAYOUT = Layout(

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import Place, ProjectError
-from harness.project.layouts.layout import Layout, Ledger, mentions, owned_by, sql_files, taken
-from harness.project.layouts.sections import merged, sections
+from harness.layouts.layout import Layout, Ledger, mentions, owned_by, sql_files, taken
+from harness.layouts.sections import merged, sections
 from harness.project.model import Step
 from harness.project.psql import Source
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.project.layouts.layout import Layout, Ledger, numbered, owned_by, sql, sql_files
+from harness.layouts.layout import Layout, Ledger, numbered, owned_by, sql_files
 from harness.project.model import Step
 from harness.project.psql import Source
 
@@ -21,7 +21,7 @@ def fits(directory: Path) -> bool:
 
 def read(source: Source, directory: Path) -> Iterator[Step]:
     for path in numbered(source, directory, _NAME):
-        yield Step(path.stem, source.shown(path), sql(source, path))
+        yield Step(path.stem, source.shown(path), source.sql(path))
 
 
 _LEDGER = Ledger(

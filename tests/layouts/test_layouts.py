@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from harness import layouts
 from harness.errors import HarnessError
-from harness.project import layouts
-from harness.project.layouts import LAYOUTS, Source, detect
+from harness.layouts import LAYOUTS, Source, detect
 from harness.project.model import Adopted, Step
 
 Files = dict[str, str]
