@@ -29,7 +29,7 @@ LIMITS: Mapping[str, int] = MappingProxyType(
         "docstrings that begin with a riddle": 454,
         "boolean parameters": 149,
         "boolean parameters by position": 101,
-        "statements": 26_000,
+        "statements": 25_652,
         "lines of SQL and data": 1_001,
     }
 )
@@ -110,12 +110,15 @@ def booleans(*, by_position: bool) -> Iterator[str]:
 
 
 def statements() -> Iterator[str]:
-    """Each statement that is no docstring."""
+    """Each statement that is no docstring, of whatever it is one."""
     for path in trees():
-        documented = {id(node.body[0]) for node in nodes(path) if docstring(node) is not None}  # type: ignore[attr-defined]
         for node in nodes(path):
-            if isinstance(node, ast.stmt) and id(node) not in documented:
+            if isinstance(node, ast.stmt) and not _is_text(node):
                 yield place(path, node)
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def data() -> Iterator[str]:
