@@ -7,12 +7,16 @@ One folder for each kind; a file holds cases by name. A case has
 ``check``      a check file to the letter; of its checks those of the folder's kind are proven, the others stand beside
 ``migrations`` for ``rollback``: the files of ``schema/t/``; ``seeds`` those of ``seeds/t/``
 ``outcome``    ``proved``, or ``present`` where only the catalog was asked; or else
-``broken``     the counterexamples, in order, exact to the letter; or
-``unreliable`` the reason, exact to the letter
+``broken``     the counterexamples, in order; or
+``unreliable`` the reason
+
+Both are exact to the letter but for ``*``, which stands for whatever was drawn: another version of Hypothesis draws
+other values.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +51,11 @@ class Case:
     @property
     def status(self) -> str:
         return "broken" if self.broken else "unreliable" if self.unreliable else self.outcome
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether a text is as a pattern says, in which ``*`` stands for anything."""
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None
 
 
 def cases() -> list[Case]:
