@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import conninfo as libpq
+from psycopg import sql
 
 from harness.errors import TargetError
 from harness.server import urls
@@ -83,8 +84,16 @@ def connect(parameters: Mapping[str, str], *, autocommit: bool = True) -> Connec
     return connection
 
 
+def value(
+    connection: Connection, query: LiteralString | sql.Composed, parameters: Sequence[object] | None = None
+) -> Any:
+    """Returns the first column of the first row of a query; None if it has no row."""
+    row = connection.execute(query, parameters, prepare=False).fetchone()
+    return row[0] if row else None
+
+
 def another(connection: Connection) -> Connection:
-    """One more connection to where one leads. Raises what :func:`connect` raises."""
+    """Opens one more connection to the same database. Raises what :func:`connect` raises."""
     info = connection.info
     return connect({**info.get_parameters(), "password": info.password})
 
