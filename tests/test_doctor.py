@@ -11,7 +11,8 @@ import pytest
 from harness.doctor import Finding, Level, examine
 from harness.errors import TargetError
 from harness.project.model import Project, Target
-from harness.scratch.workspaces import clean, workspace
+from harness.scratch.cleaning import clean
+from harness.scratch.workspaces import workspace
 from harness.server import binaries
 from harness.server.connection import Server
 

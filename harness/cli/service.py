@@ -121,11 +121,11 @@ def clean(target: str | None, every: bool) -> int:
 
     That is: templates, the roles they made, and scratch databases of killed runs.
     """
-    from harness.scratch import workspaces
+    from harness.scratch import cleaning
 
     project = load_project()
     with open_target(project, target) as server:
-        said = workspaces.clean(server, None if every else project)
+        said = cleaning.clean(server, None if every else project)
     for sentence in said or ["nothing to do"]:
         click.echo(sentence)
     return 0

@@ -15,7 +15,7 @@ from harness.errors import HarnessError, MigrationError, Place, StatementError
 from harness.foreign import extensions, grantees
 from harness.foreign.skipping import LeftOut, alone, needless
 from harness.global_objects.effects import fits_in_transaction
-from harness.global_objects.outside import Confined, require_roles
+from harness.global_objects.guards import ScratchGuard, require_roles
 from harness.project import sqlfile
 from harness.project.model import Part, Project, Sql, Step
 from harness.project.sqlfile import Statement
@@ -48,43 +48,43 @@ def parse(name: str, sql: Sql) -> Parsed:
     return Parsed(name, tuple(parts), transactional)
 
 
-def prepare(connection: Connection, project: Project, outside: Confined) -> None:
+def prepare(connection: Connection, project: Project, guard: ScratchGuard) -> None:
     """Runs ``base:`` in an empty database, which is then ready for migrations.
 
     Raises what :func:`build` raises.
     """
-    _build(connection, project, project.foundation, outside)
+    _build(connection, project, project.foundation, guard)
 
 
-def build(connection: Connection, project: Project, outside: Confined) -> None:
+def build(connection: Connection, project: Project, guard: ScratchGuard) -> None:
     """Runs ``base:`` and the other tool's migrations in an empty database; ``outside`` notes what was left out.
 
     All is parsed, and compared with the extensions and roles of the server, before anything runs. Raises
     :class:`StatementError` for what the server refuses, and :class:`TargetError` for what it lacks.
     """
     steps = project.adopted.steps if project.adopted else ()
-    _build(connection, project, (*project.foundation, *steps), outside)
+    _build(connection, project, (*project.foundation, *steps), guard)
 
 
-def _build(connection: Connection, project: Project, steps: Iterable[Step], outside: Confined) -> None:
+def _build(connection: Connection, project: Project, steps: Iterable[Step], guard: ScratchGuard) -> None:
     files = [parse(step.name, step.up) for step in steps]
     parts = [each for file in files for each in file.parts]
     extensions.require(connection, parts, project.stand_ins)
     grantees.require(connection, parts)
-    if not outside.may_make:
+    if not guard.may_make:
         require_roles(connection, parts)
-    run(connection, project, files, outside)
+    run(connection, project, files, guard)
 
 
-def run(connection: Connection, project: Project, files: Sequence[Parsed], outside: Confined) -> None:
+def run(connection: Connection, project: Project, files: Sequence[Parsed], guard: ScratchGuard) -> None:
     """Runs files, each in a session as good as new.
 
     Raises :class:`StatementError` where it stands in the file. Needs an autocommit connection.
     """
-    left_out = LeftOut(connection, outside, project.stand_ins)
+    left_out = LeftOut(connection, guard, project.stand_ins)
     for file in files:
         try:
-            with script.nothing_leaks(connection, project.timeouts):
+            with script.session_reset(connection, project.timeouts):
                 _run(connection, file, left_out)
         except StatementError as error:
             raise _with_base(error) from None
@@ -95,7 +95,7 @@ def _run(connection: Connection, file: Parsed, left_out: LeftOut) -> None:
         try:
             with connection.transaction():
                 _send(connection, file, left_out)
-                left_out.outside.settle(connection)
+                left_out.guard.settle(connection)
         except psycopg.Error as error:
             raise script.at_commit(file.parts[-1][0], error) from None
         return
@@ -114,17 +114,17 @@ def _run(connection: Connection, file: Parsed, left_out: LeftOut) -> None:
 
 
 def _send(connection: Connection, file: Parsed, left_out: LeftOut) -> None:
-    outside = left_out.outside
+    guard = left_out.guard
     for part, statements in file.parts:
         for statement in statements:
             if why := left_out.reason(statement):
-                outside.skip(part, statement, why)
-            elif outside.concerns(statement) and fits_in_transaction(statement):
+                guard.skip(part, statement, why)
+            elif guard.concerns(statement) and fits_in_transaction(statement):
                 with connection.transaction():
-                    outside.send(connection, part, statement)
-                    outside.settle(connection)
+                    guard.send(connection, part, statement)
+                    guard.settle(connection)
             elif why := _tried(connection, part, statement):
-                outside.skip(part, statement, why)
+                guard.skip(part, statement, why)
 
 
 def _tried(connection: Connection, part: Part, statement: Statement) -> str | None:

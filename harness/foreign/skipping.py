@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from harness.global_objects.outside import Confined
+from harness.global_objects.guards import ScratchGuard
 from harness.project.sqlfile import Statement
 from harness.server.connection import Connection
 
@@ -30,12 +30,12 @@ class LeftOut:
     """Decides for one build, beside what ``outside`` says of roles, other databases and the server."""
 
     connection: Connection
-    outside: Confined
+    guard: ScratchGuard
     stand_ins: tuple[str, ...]
 
     def reason(self, statement: Statement) -> str | None:
         """Why a statement is not run; None if it is."""
-        if why := self.outside.reason(self.connection, statement):
+        if why := self.guard.reason(self.connection, statement):
             return why
         kind = statement.tree.WhichOneof("node")
         node = getattr(statement.tree, kind)
