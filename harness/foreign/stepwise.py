@@ -38,14 +38,14 @@ def apply_dependencies(connection: Connection, project: Project, module: str, gu
 def run(connection: Connection, project: Project, steps: Iterable[Step], guard: ScratchGuard) -> None:
     """Runs files that are not migrations."""
     for step in steps:
-        _run(project, step.name, step.up, guard, connection)
+        _run(project, step.up, guard, connection)
 
 
 def steps(project: Project, module: str, guard: ScratchGuard) -> tuple[MigrationStep, ...]:
     """Returns the migrations of a module, or of another tool, in the order of their application."""
     if project.adopted:
         return tuple(
-            MigrationStep(step.name, *(partial(_run, project, step.name, sql, guard) for sql in (step.up, step.down)))
+            MigrationStep(step.name, *(partial(_run, project, sql, guard) for sql in (step.up, step.down)))
             for step in project.adopted.steps
         )
     modules = project.with_dependencies([module])
@@ -63,6 +63,6 @@ def steps(project: Project, module: str, guard: ScratchGuard) -> tuple[Migration
     )
 
 
-def _run(project: Project, name: str, sql: Sql | None, guard: ScratchGuard, connection: Connection) -> None:
+def _run(project: Project, sql: Sql | None, guard: ScratchGuard, connection: Connection) -> None:
     if sql is not None:
-        builder.run(connection, project, [builder.parse(name, sql)], guard)
+        builder.run(connection, project, [builder.parse(sql)], guard)

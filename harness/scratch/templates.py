@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 
 from harness.errors import Place, ProjectError, StatementError
-from harness.foreign import builder, extensions
+from harness.foreign import builder, requirements
 from harness.global_objects import registry, roles
 from harness.global_objects.guards import ScratchGuard, require_roles
 from harness.global_objects.roles import Role
@@ -41,7 +41,7 @@ def apply_and_load(
         if not guard.may_make:
             require_roles(connection, _parts(project, modules))
         builder.prepare(connection, project, guard)
-        extensions.require_own(connection, modules, root=project.root)
+        requirements.require_own_extensions(connection, modules, root=project.root)
         Migrator(connection, project, modules, guard).apply()
     return tolerant.load(connection, modules, root=project.root)
 
@@ -49,7 +49,7 @@ def apply_and_load(
 def _parts(project: Project, modules: tuple[Module, ...]) -> Iterator[tuple[Part, tuple[Statement, ...]]]:
     """Parses the files from which these modules are built."""
     for step in project.foundation:
-        yield from builder.parse(step.name, step.up).parts
+        yield from builder.parse(step.up).parts
     for module in modules:
         for migration in module.migrations:
             file = script.load(project.root, migration, "up")
