@@ -82,16 +82,13 @@ RowNumber = tuple[int, int]
 
 
 class _Loading:
-    """One load. ``_out`` has the rows left out and ``_whole`` the files, each with what refused it.
-
-    ``_immediate`` are the deferrable constraints that are not deferred, since they have refused rows.
-    """
+    """One load. ``_out`` has the rows left out and ``_whole`` the files, each with the error that refused it."""
 
     def __init__(self, connection: Connection, files: Sequence[SeedFile], tables: Mapping[TableName, Table]) -> None:
         self._connection = connection
         self._out: dict[RowNumber, psycopg.Error] = {}
         self._whole: dict[int, psycopg.Error] = {}
-        self._immediate: list[sql.Identifier] = []
+        self._immediate: list[sql.Identifier] = []  # deferrable constraints that have refused rows
         self._files = [self._staged(file, tables[file.seed.table], number) for number, file in enumerate(files)]
         self._first = [staged for staged in self._files if not staged.file.seed.afterwards]
         self._later = [staged for staged in self._files if staged.file.seed.afterwards]
@@ -194,18 +191,14 @@ class _Loading:
                 break
             waiting = rest
         while waiting and self._refusal(partial(self._write, members)) is not None:
-            lost = self._orphans(members) or list(waiting)
+            lost = [
+                (staged.number, row)
+                for staged in members
+                for row in refused_row.orphans(self._connection, staged, members, staged.table.of_type("f"))
+            ] or list(waiting)
             self._out |= {row: refused[row] for row in lost}
             self._forget(members, lost)
             waiting = {row: None for row in waiting if row not in lost}
-
-    def _orphans(self, members: Sequence[StagedFile]) -> list[RowNumber]:
-        """Returns the rows still staged whose parents are neither in the database nor staged."""
-        return [
-            (staged.number, row)
-            for staged in members
-            for row in refused_row.orphans(self._connection, staged, members, staged.table.of_type("f"))
-        ]
 
     def _change(self, staged: StagedFile) -> None:
         """Updates the rows of a file that comes afterwards."""
@@ -268,8 +261,7 @@ class _Loading:
             found[key] = replace(before, lines=(*before.lines, line)[:LINES], rows=before.rows + 1)
         yield from found.values()
         for number, error in self._whole.items():
-            file = self._files[number].file
-            yield _refused_rows(file, error, rows=len(file.rows))
+            yield _refused_rows(self._files[number].file, error, rows=len(self._files[number].file.rows))
 
     def _has_lost_parent(self, child: RowNumber, error: psycopg.Error) -> bool:
         """Whether the row that a refused row refers to was left out."""

@@ -13,7 +13,7 @@ from harness.workers.shares import Chunk
 Positioned = tuple[int, Outcome]
 """The position of a check in the run's order, and its outcome."""
 
-Pending = dict[Future[list[Outcome]], Chunk]
+Submitted = dict[Future[list[Outcome]], Chunk]
 
 POLL_SECONDS = 0.5
 """Limit of a wait: one without a limit cannot be interrupted everywhere."""
@@ -39,7 +39,7 @@ def prove(
     return _outcomes(pending, alive, tried) if stop is None else _up_to_failure(pending, alive, tried, stop)
 
 
-def _outcomes(pending: Pending, alive: Callable[[], bool], tried: Callable[[int], None]) -> Iterator[Positioned]:
+def _outcomes(pending: Submitted, alive: Callable[[], bool], tried: Callable[[int], None]) -> Iterator[Positioned]:
     try:
         while pending:
             for chunk, outcomes in _done(pending, alive):
@@ -51,7 +51,7 @@ def _outcomes(pending: Pending, alive: Callable[[], bool], tried: Callable[[int]
 
 
 def _up_to_failure(
-    pending: Pending, alive: Callable[[], bool], tried: Callable[[int], None], stop: Gate
+    pending: Submitted, alive: Callable[[], bool], tried: Callable[[int], None], stop: Gate
 ) -> Iterator[Positioned]:
     found: dict[int, Outcome] = {}
     position = 0
@@ -73,7 +73,7 @@ def _up_to_failure(
             future.cancel()
 
 
-def _done(pending: Pending, alive: Callable[[], bool]) -> Iterator[tuple[Chunk, list[Outcome]]]:
+def _done(pending: Submitted, alive: Callable[[], bool]) -> Iterator[tuple[Chunk, list[Outcome]]]:
     """Yields the chunks that have been proven, once there are some."""
     done, _ = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
     if not done and not alive():
@@ -92,7 +92,7 @@ def _done(pending: Pending, alive: Callable[[], bool]) -> Iterator[tuple[Chunk, 
             raise
 
 
-def _cancel_after(pending: Pending, position: int) -> None:
+def _cancel_after(pending: Submitted, position: int) -> None:
     for future, chunk in list(pending.items()):
         if min(chunk.positions) > position and future.cancel():
             del pending[future]

@@ -13,7 +13,7 @@ import pytest
 from psycopg import sql
 
 from harness import doctor
-from harness.doctor import Level
+from harness.doctor import Severity
 from harness.errors import HarnessError, MigrationError, StatementError, TargetError
 from harness.global_objects import registry, roles
 from harness.global_objects.takeover import ApplicationGuard
@@ -402,10 +402,10 @@ def test_the_doctor_lists_them(shared: Server, make: Make) -> None:
     execute(shared, f"alter role {OTHER} login")
     target = Target("ci", "dsn", scratch_roles=True)
     with shared.connect() as connection:
-        found = {each.what: each for each in doctor.kept(target, shared, connection)}
-    assert found[f"target ci: keeps role {NAME}, made for scratch databases"].level is Level.OK
+        found = {each.what: each for each in doctor.leftovers(target, shared, connection)}
+    assert found[f"target ci: keeps role {NAME}, made for scratch databases"].severity is Severity.OK
     warned = found[f"target ci: keeps role {OTHER}, made for scratch databases, and leaves it alone: it can log in"]
-    assert (warned.level, warned.advice) == (Level.WARNING, f"if nobody needs it: drop role {OTHER}")
+    assert (warned.severity, warned.advice) == (Severity.WARNING, f"if nobody needs it: drop role {OTHER}")
 
 
 @pytest.mark.parametrize(
