@@ -1,7 +1,7 @@
-"""What the tests of one process share: for each project one server, one workspace, one prover.
+"""Shares one server, one workspace and one prover for each project among the tests of a process.
 
-All of it is opened when it is first needed and closed by :func:`close_all`, at the latest when Python ends. Importing
-this costs next to nothing: the plugin does so in every run of pytest, also where there is no project.
+They are opened when they are first needed, and closed by :func:`close_all`, at the latest when Python ends. The import
+costs next to nothing: the plugin does it in every run of pytest, even without a project.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What a caller may wish for. ``spare_seed`` is used where neither ``seed`` nor the profile gives one.
+    """The options of a caller. ``spare_seed`` is used if neither ``seed`` nor the profile gives a seed.
 
-    ``start`` is the directory in which, or above which, the project is that nobody named.
+    ``start`` is the directory in which, or above which, the default project lies.
     """
 
     target: str | None = None
@@ -43,8 +43,8 @@ class Options:
     start: Path | None = None
 
 
-class Workbench:
-    """One project in one process. Whatever needs the server raises :class:`HarnessError` if that cannot be had."""
+class ProjectSession:
+    """A project in this process. Raises :class:`HarnessError` where the server is needed and cannot be used."""
 
     def __init__(self, root: Path, options: Options) -> None:
         self.root = root
@@ -77,18 +77,18 @@ class Workbench:
 
     @cached_property
     def broken_seeds(self) -> list[Outcome]:
-        """The outcomes of seeds that the schema refuses in part: the checks are proved without those rows."""
+        """The outcomes of seeds with rows that the schema refuses: the checks are proved without those rows."""
         from harness.proving import seeding
 
         return seeding.outcomes(self._workspace.left_out())
 
     def prove(self, check: Check) -> Outcome:
-        """The verdict on one of the checks."""
+        """Proves one of the checks."""
         return self._prover.prove(check)
 
     @contextmanager
     def transaction(self) -> Iterator[psycopg.Connection[Any]]:
-        """A connection of its own to a database with migrations and seeds, in a transaction that is undone."""
+        """Opens a connection to a database with migrations and seeds, in a transaction that is rolled back."""
         connection = self._workspace.connect(self._database)
         block = connection.transaction(force_rollback=True)
         try:
@@ -96,7 +96,7 @@ class Workbench:
             try:
                 yield connection
             finally:
-                # A test may close it itself: then there is nothing to undo.
+                # If a test has closed it, there is nothing to roll back.
                 if not connection.closed:
                     block.__exit__(None, None, None)
         finally:
@@ -104,7 +104,7 @@ class Workbench:
 
     @cached_property
     def pools(self) -> Pools:
-        """What generated rows are made of, read from a database that nothing else uses."""
+        """The values for generated rows, read from a database that nothing else uses."""
         from harness.catalog import read
         from harness.proving.prover import pools
 
@@ -112,7 +112,7 @@ class Workbench:
 
     @cached_property
     def reader(self) -> psycopg.Connection[Any]:
-        """A connection to a database with migrations and seeds, in which nobody writes."""
+        """A connection to a database with migrations and seeds, to which nothing is written."""
         return self._stack.enter_context(self._workspace.connect(self._whole()))
 
     @cached_property
@@ -120,7 +120,7 @@ class Workbench:
         return self._whole()
 
     def _whole(self) -> str:
-        """A clone with all seeds. Raises :class:`SeedRefused` where some are left out: people's tests count on them."""
+        """Makes a clone with all seeds; raises :class:`SeedRefused` if some are left out, since tests rely on them."""
         for outcome in self.broken_seeds:
             actual = outcome.counterexamples[0].actual
             raise SeedRefused(f"{actual}, so the database of this test would lack rows", place=outcome.place)
@@ -134,7 +134,7 @@ class Workbench:
 
     @cached_property
     def _workspace(self) -> Workspace:
-        # A server that is not there is asked once, not once for every test.
+        # A missing server is tried once, not once for every test.
         if self._failure is not None:
             raise self._failure
         try:
@@ -152,42 +152,42 @@ class Workbench:
         with ExitStack() as stack:
             server = stack.enter_context(open_server(project, target))
             space = stack.enter_context(workspace(server, project, project.modules))
-            space.template()  # what is wrong with the migrations is found once, too
+            space.template()  # errors of the migrations are found once, too
             self._stack.enter_context(stack.pop_all())
         return space
 
     def close(self) -> None:
-        """Drops the scratch databases and lets go of the server."""
+        """Drops the scratch databases and releases the server."""
         self._stack.close()
 
 
 _options = Options()
-_benches: dict[Path, Workbench] = {}
+_sessions: dict[Path, ProjectSession] = {}
 
 
 def configure(options: Options) -> Options:
-    """What workbenches of this process are opened with from now on; returns what it was."""
+    """Sets the options for sessions that are opened from now on; returns the old ones."""
     global _options
     before, _options = _options, options
     return before
 
 
-def of(directory: Path | None = None) -> Workbench:
-    """The workbench of the project in ``directory`` or above; raises :class:`ProjectError` if there is none.
+def of(directory: Path | None = None) -> ProjectSession:
+    """Returns the session of the project in ``directory`` or above; raises :class:`ProjectError` if there is none.
 
-    Without a directory it is the one that :func:`configure` named, then the working directory.
+    The default directory is the one of :func:`configure`, then the working directory.
     """
     from harness.project.load import find_root
 
     root = find_root(directory or _options.start or Path.cwd())
-    if root not in _benches:
-        _benches[root] = Workbench(root, _options)
-    return _benches[root]
+    if root not in _sessions:
+        _sessions[root] = ProjectSession(root, _options)
+    return _sessions[root]
 
 
 @atexit.register
 def close_all() -> None:
-    """Closes every workbench of this process."""
-    while _benches:
-        _, bench = _benches.popitem()
-        bench.close()
+    """Closes every session of this process."""
+    while _sessions:
+        _, session = _sessions.popitem()
+        session.close()

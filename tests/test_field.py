@@ -19,7 +19,7 @@ import yaml
 from psycopg.conninfo import make_conninfo
 
 from harness.outcome import Outcome, Status
-from harness.pytest_session import Options, Workbench
+from harness.pytest_session import Options, ProjectSession
 from harness.server.connection import Server
 
 HERE = Path(__file__).parent / "cases" / "field"
@@ -57,7 +57,7 @@ def proved(project: Path, server: Server, seed: int) -> list[Outcome]:
     """The outcomes of all checks of a project, one after the other in one process."""
     make_roles(project, server)
     target = make_conninfo(**server.conninfo)
-    with closing(Workbench(project, Options(target=target, seed=seed))) as bench:
+    with closing(ProjectSession(project, Options(target=target, seed=seed))) as bench:
         return [bench.prove(check) for check in bench.checks]
 
 

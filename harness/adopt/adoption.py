@@ -37,7 +37,7 @@ def platform(space: Workspace, project: Project) -> frozenset[TableName]:
     if not project.base:
         return frozenset()
     with space.connect(space.empty()) as connection:
-        builder.prepare(connection, project, space.outside())
+        builder.prepare(connection, project, space.guard())
         return frozenset(read(connection, project.ledger_schema).tables)
 
 

@@ -1,27 +1,23 @@
-"""The schema of a database as SQL, by ``pg_dump``, and the roles that it names. Reads, and changes nothing.
-
-A password goes to ``pg_dump`` by the environment: the arguments of a program are for everyone on the machine to see.
-"""
+"""Reads the schema of a database as SQL, by ``pg_dump``, and the roles that it names. Changes nothing."""
 
 from __future__ import annotations
 
-import os
+import csv
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import LiteralString
 
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
-from psycopg.pq import Conninfo
 
 from harness import files
 from harness.errors import HarnessError, TargetError
 from harness.server import binaries
 from harness.server.binaries import Binaries
-from harness.server.connection import Connection, Server, redacted, version_text
+from harness.server.connection import Connection, Server, redacted, value, version_text
+from harness.server.psql import connection_options
 
-_SECRET = ("password", "sslpassword")
 _LOCK_WAIT = "30s"
 
 # Owners, grantees and the roles of policies; what depends on the role that made the cluster is not recorded there.
@@ -40,7 +36,9 @@ with recursive named (oid) as (
     union
     select m.roleid from pg_catalog.pg_auth_members m join named n on n.oid = m.member
 )
-select r.oid, r.rolname, r.rolsuper or r.rolbypassrls as free, r.rolinherit
+select r.oid, r.rolname,
+    concat_ws(' ', 'nologin', case when r.rolsuper or r.rolbypassrls then 'bypassrls' end,
+        case when not r.rolinherit then 'noinherit' end) as options
 from pg_catalog.pg_roles r
 where r.oid in (select oid from named) and r.rolname !~ '^pg_'
 order by r.rolname
@@ -77,39 +75,42 @@ $$;
 def dump(server: Server, path: Path, *, dbname: str | None = None, schemas: Sequence[str] = ()) -> None:
     """Writes the schema of a database, by default the target's own, into a file that ``migrations:`` can name.
 
-    ``schemas`` are the only ones to dump. The file names owners; in a scratch database those that the server does not
-    have are left out. Raises :class:`TargetError`: no ``pg_dump`` that is new enough, or what it says.
+    ``schemas`` limits the dump to these. The file names owners; a scratch database does without those that its server
+    does not have. Raises :class:`TargetError` with the error of ``pg_dump``, or if none is new enough.
     """
     program = _program(server)
     parameters = {**server.conninfo, "dbname": dbname or server.default_database}
-    shown = {key: value for key, value in parameters.items() if key not in _SECRET}
+    options, environment = connection_options(parameters)
     command = [
         str(program.program("pg_dump")),
         "--schema-only",
         "--no-password",
         f"--lock-wait-timeout={_LOCK_WAIT}",
         "--encoding=UTF8",
-        *(f"--schema={_pattern(schema)}" for schema in schemas),
-        f"--dbname={make_conninfo('', **shown)}",
+        # In quotes, since pg_dump reads patterns.
+        *(f"--schema={sql.Identifier(schema).as_string()}" for schema in schemas),
+        *options,
     ]
-    answer = subprocess.run(
-        command, env=_environment(parameters), stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
+    answer = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if answer.returncode != 0:
         said = redacted(answer.stderr.decode(errors="replace").strip(), parameters)
-        raise TargetError(f"pg_dump {program.version} could not read the database: {said}", hint=_hint(said))
+        advice = "connect as a role that may read these tables, such as their owner"
+        raise TargetError(
+            f"pg_dump {program.version} could not read the database: {said}",
+            hint=advice if "permission denied" in said else None,
+        )
     files.write(path, answer.stdout.decode("utf-8"))
 
 
 def roles(connection: Connection) -> str:
-    """SQL that makes the roles which own, are granted or stand in policies in this database, where they are missing.
+    """Returns SQL that makes the roles of this database where they are missing: owners, grantees, roles of policies.
 
-    They cannot log in. Those that row level security does not bind stay so, and members stay members.
+    The roles cannot log in. They keep memberships, and whether row level security applies to them.
     """
     found = connection.execute(_NAMED, prepare=False).fetchall()
     statements = [
-        sql.SQL(_CREATE).format(name=sql.Identifier(name), literal=sql.Literal(name), options=_options(free, inherits))
-        for _, name, free, inherits in found
+        sql.SQL(_CREATE).format(name=sql.Identifier(name), literal=sql.Literal(name), options=sql.SQL(options))
+        for _, name, options in found
     ]
     members = connection.execute(_MEMBERS, {"oids": [oid for oid, *_ in found]}, prepare=False).fetchall()
     statements += [
@@ -119,32 +120,23 @@ def roles(connection: Connection) -> str:
 
 
 def search_path(connection: Connection) -> tuple[str, ...]:
-    """The search path that the database, or the role that reads it, has been given; empty if it is the usual one."""
-    row = connection.execute(_SEARCH_PATH, prepare=False).fetchone()
-    if row is None:
+    """Returns the search path that is set for the database or for the role that reads it; empty if none is set."""
+    setting = value(connection, _SEARCH_PATH)
+    if setting is None:
         return ()
     with connection.transaction(force_rollback=True):
-        connection.execute("select pg_catalog.set_config('search_path', %s, true)", [row[0].partition("=")[2]])
-        names = connection.execute("show search_path").fetchone()
-        assert names is not None
-    return tuple(_split(names[0]))
-
-
-def _split(names: str) -> list[str]:
-    """The names of a list as ``SHOW search_path`` has it, without their quotes."""
-    import csv
-
+        connection.execute("select pg_catalog.set_config('search_path', %s, true)", [setting.partition("=")[2]])
+        names = value(connection, "show search_path")
     found = next(csv.reader([names], skipinitialspace=True), [])
-    return [name for name in found if name and name != "$user"]
-
-
-def _options(free: bool, inherits: bool) -> sql.SQL:
-    return sql.SQL("nologin" + (" bypassrls" if free else "") + ("" if inherits else " noinherit"))
+    return tuple(name for name in found if name and name != "$user")
 
 
 def _program(server: Server) -> Binaries:
-    """The oldest ``pg_dump`` that reads the server: what it writes is then the least foreign to that."""
-    found = [each for each in _programs() if each.program("pg_dump").is_file()]
+    """Returns the oldest ``pg_dump`` that reads the server: what it writes suits that version best."""
+    programs = [*binaries.installed()]
+    with suppress(HarnessError):
+        programs.append(binaries.embedded())
+    found = [each for each in programs if each.program("pg_dump").is_file()]
     fitting = sorted((each for each in found if each.major >= server.major), key=lambda each: each.major)
     if not fitting:
         others = ", ".join(each.version for each in found) or "none"
@@ -153,28 +145,3 @@ def _program(server: Server) -> Binaries:
             hint="install the client programs of that version, or write the dump where they are: pg_dump --schema-only",
         )
     return fitting[0]
-
-
-def _programs() -> list[Binaries]:
-    try:
-        return [*binaries.installed(), binaries.embedded()]
-    except HarnessError:
-        return list(binaries.installed())
-
-
-def _environment(parameters: Mapping[str, str]) -> dict[str, str]:
-    """Ours, with the secrets among libpq's parameters in the variables that it reads them from."""
-    variables = {option.keyword.decode(): option.envvar for option in Conninfo.get_defaults()}
-    own = {key: variables.get(key) for key in _SECRET if parameters.get(key)}
-    return {**os.environ, **{name.decode(): parameters[key] for key, name in own.items() if name}}
-
-
-def _pattern(schema: str) -> str:
-    """pg_dump reads patterns: in quotes a name is a name."""
-    return '"' + schema.replace('"', '""') + '"'
-
-
-def _hint(said: str) -> str | None:
-    if "permission denied" in said:
-        return "connect as a role that may read these tables, such as their owner"
-    return None

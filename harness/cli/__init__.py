@@ -1,4 +1,8 @@
-"""The command line. A verb is its options and one call; what it returns is the exit code."""
+"""The command line: a function for each verb, which returns the exit code.
+
+Enter by :func:`~harness.cli.entry.main`, where errors become messages and exit codes. Only this package prints.
+Not here: what a verb does, which is in the packages below.
+"""
 
 from __future__ import annotations
 

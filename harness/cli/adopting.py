@@ -1,4 +1,4 @@
-"""``harness adopt``: an existing schema becomes a project with a check for every rule; ``declare`` adds what is new."""
+"""``harness adopt`` makes a project of an existing schema, with a check for every rule; ``declare`` adds new rules."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from harness.cli.common import (
     COULD_NOT_RUN,
     FINDINGS,
     debugging,
+    given_directory,
     load_project,
     open_target,
     table,
@@ -44,7 +45,7 @@ FULL = "tables that hold rows from the start and take no others"
 LOST = "tables lost to an error; please report what is a bug, with what `harness --debug adopt …` shows"
 
 SHOWN = 20
-"""Lines of one sort before the rest is only counted."""
+"""Lines of a list; the rest is only counted."""
 
 
 @click.command()
@@ -57,6 +58,7 @@ SHOWN = 20
 @click.option("--name", metavar="NAME", help="The name of the project.  [default: that of the directory]")
 @target_option
 def adopt(
+    *,
     source: tuple[str, ...],
     base: tuple[Path, ...],
     layout: str | None,
@@ -75,7 +77,7 @@ def adopt(
 
     if update:
         return _update(source, schema, target, change_what_is_there=True)
-    root = _directory()
+    root = given_directory() or Path.cwd()
     origin, texts = _origin(root, source, base, layout, schema)
     origin = replace(origin, search_path=search_path or origin.search_path)
     _refuse_there(root, [Path("project.yml"), Path("checks"), *texts])
@@ -98,7 +100,7 @@ def declare(source: tuple[str, ...], schema: tuple[str, ...], target: str | None
 
 
 def _update(source: Sequence[str], schemas: Sequence[str], target: str | None, *, change_what_is_there: bool) -> int:
-    """What the project's own files say of its schema is changed; ``source`` may be the database, to be dumped anew."""
+    """Updates the project's files by its schema; ``source`` may be the adopted database, which is dumped again."""
     from harness.adopt.adoption import learnt, refreshed
     from harness.adopt.origin import from_database, is_dsn
     from harness.adopt.refresh import described
@@ -117,7 +119,7 @@ def _update(source: Sequence[str], schemas: Sequence[str], target: str | None, *
     with open_target(project, target) as server:
         survey, change = refreshed(server, project, schemas, change_what_is_there=change_what_is_there)
         change.write(project.root)
-        # What a new trigger wants of rows no rule of the catalog says.
+        # No rule of the catalog says what a new trigger needs of rows.
         touched = [table for table, path in described(load_project()).items() if path in change.files]
         filled = _try(server, project.root, survey, touched)
         found = learnt(load_project(), survey, filled)
@@ -131,11 +133,6 @@ def _update(source: Sequence[str], schemas: Sequence[str], target: str | None, *
     if _list_lost({**filled.lost, **found.lost, **change.lost}):
         return COULD_NOT_RUN
     return FINDINGS if left else CLEAN
-
-
-def _directory() -> Path:
-    given = click.get_current_context().find_root().params.get("project")
-    return Path(given).absolute() if given else Path.cwd()
 
 
 def _origin(
@@ -249,7 +246,7 @@ def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Fille
 
 
 def _list_lost(lost: Mapping[TableName, Lost]) -> bool:
-    """The tables that an error of ours has cost; whether there are any."""
+    """Lists the tables that were lost to an error of ours; returns whether there are any."""
     _listed(LOST, [f"{name}: {each.reason}" for name, each in lost.items()])
     for each in lost.values() if debugging() else ():
         click.echo(each.traceback, err=True, nl=bool(each.traceback))
@@ -257,7 +254,7 @@ def _list_lost(lost: Mapping[TableName, Lost]) -> bool:
 
 
 def _list_unfilled(filled: Filled) -> None:
-    """The tables that have no rows of ours, each with what stood in the way."""
+    """Lists the tables without generated rows, each with the reason."""
     for title, tables in ((EMPTY, filled.empty), (FULL, filled.full), (CLOSED, filled.closed)):
         _listed(title, [_why(name, obstacle) for name, obstacle in tables.items()])
 

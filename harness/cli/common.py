@@ -1,6 +1,6 @@
-"""What the verbs share: the project they are called in, and the server they work on.
+"""The project and the server of a call, and other parts that several verbs use.
 
-Whatever takes long to import is imported where it is used: ``harness --help`` answers at once.
+Modules that take long to import are imported where they are used, so that ``harness --help`` answers at once.
 """
 
 from __future__ import annotations
@@ -38,29 +38,29 @@ yes_option: Callable[[F], F] = click.option(
 )
 
 
-def wants_tracebacks(debug: bool) -> bool:
-    """Whether the flag ``--debug`` or its variable asks for the traceback of an error."""
-    return debug or bool(os.environ.get("HARNESS_DEBUG"))
-
-
 def debugging() -> bool:
-    """Whether the call that goes on is to show tracebacks."""
-    return wants_tracebacks(bool(click.get_current_context().find_root().params.get("debug")))
+    """Whether the current call shows tracebacks."""
+    return bool(os.environ.get("HARNESS_DEBUG") or click.get_current_context().find_root().params.get("debug"))
 
 
 def project_directory() -> Path:
-    """Where ``--project`` points, else the nearest ``project.yml``, here or above."""
+    """Returns the directory of ``--project``, else that of the nearest ``project.yml``, here or above."""
     from harness.project.load import find_root
 
-    given = click.get_current_context().find_root().params.get("project")
     try:
-        return Path(given).absolute() if given else find_root(Path.cwd())
+        return given_directory() or find_root(Path.cwd())
     except FileNotFoundError:
         raise ProjectError("the current directory is not there any more", hint="go to another one") from None
 
 
+def given_directory() -> Path | None:
+    """Returns the directory of ``--project``, if it is given."""
+    given = click.get_current_context().find_root().params.get("project")
+    return Path(given).absolute() if given else None
+
+
 def withheld(error: HarnessError) -> HarnessError:
-    """The error without a word of a file that a link leads to, out of the project."""
+    """Removes quotations of a file outside of the project, to which a link leads, from an error."""
     from harness.project import tree
 
     if error.place is None:
@@ -72,7 +72,7 @@ def withheld(error: HarnessError) -> HarnessError:
 
 
 def load_project() -> Project:
-    """The project this is called in; brings the schemas that editors read up to date."""
+    """Loads the project of the call, and updates the schemas that editors read."""
     from harness.cli import editor
     from harness.project.load import load
 
@@ -86,7 +86,7 @@ def load_project() -> Project:
 
 
 def load_own_project(verb: str, hint: str | None = None) -> Project:
-    """The project, if its migrations are its own to work on; raises :class:`ProjectError` if another tool has them."""
+    """Loads the project; raises :class:`ProjectError` if its migrations belong to another tool."""
     project = load_project()
     if project.adopted:
         adopted = project.adopted
@@ -99,7 +99,7 @@ def load_own_project(verb: str, hint: str | None = None) -> Project:
 
 @contextmanager
 def open_target(project: Project, flag: str | None) -> Iterator[Server]:
-    """The server that ``--target``, ``HARNESS_TARGET`` or the project chooses."""
+    """Opens the server that ``--target``, ``HARNESS_TARGET`` or the project chooses."""
     from harness.server.targets import open_server, resolve
 
     with open_server(project, resolve(project, flag, os.environ)) as server:
@@ -107,7 +107,7 @@ def open_target(project: Project, flag: str | None) -> Iterator[Server]:
 
 
 def private_target(project: Project, flag: str | None, verb: str, hint: str) -> Target:
-    """The target, if its server is the tool's own; raises :class:`TargetError` with the way out if it is not."""
+    """Returns the target; raises :class:`TargetError` with a hint if its server is not the tool's own."""
     from harness.server.targets import resolve
 
     target = resolve(project, flag, os.environ)
@@ -118,9 +118,9 @@ def private_target(project: Project, flag: str | None, verb: str, hint: str) -> 
 
 @contextmanager
 def open_database(project: Project, flag: str | None, *, create: bool) -> Iterator[tuple[Server, Connection]]:
-    """The database that migrations go to.
+    """Opens the database that migrations are applied to.
 
-    On a private server it is made where it is missing; without ``create`` an empty one stands in for it.
+    On a private server it is made if it is missing; without ``create`` an empty database takes its place.
     """
     from harness.server.targets import has_database, make_database
 
@@ -134,15 +134,15 @@ def open_database(project: Project, flag: str | None, *, create: bool) -> Iterat
 
 
 def described(server: Server, connection: Connection) -> str:
-    """The database that a verb works on; on a server that is not the tool's own also as whom."""
+    """Names the database that a verb works on, and the user if the server is not the tool's own."""
     user = "" if server.own else f", user {connection.info.user}"
     return f"{server.description}, database {server.default_database}{user}"
 
 
 def ask(verb: str, server: Server, connection: Connection, *, yes: bool) -> None:
-    """Have a person agree to a change of a database that is not on the tool's own server.
+    """Asks a person to agree to a change of a database that is not on the tool's own server.
 
-    Raises :class:`TargetError` if nobody can be asked, or does not agree.
+    Raises :class:`TargetError` if there is no terminal to ask at, or the answer is no.
     """
     if server.own or yes:
         return
@@ -165,16 +165,15 @@ def ask(verb: str, server: Server, connection: Connection, *, yes: bool) -> None
 
 
 def chosen(project: Project, names: tuple[str, ...]) -> tuple[Module, ...]:
-    """The modules that ``--select`` names with what they depend on, or all."""
+    """Returns the modules that ``--select`` names, with those that they depend on; all if it names none."""
     return project.with_dependencies(names) if names else project.modules
 
 
 def say_waiting() -> None:
-    """Tells why nothing happens."""
     click.echo("waiting for another run on this database", err=True)
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Rows as aligned lines; the last column is as wide as it likes."""
+    """Returns rows as lines with aligned columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -1,4 +1,4 @@
-"""``harness coverage``: what is declared nowhere."""
+"""``harness coverage``: lists the rules that no check declares."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def coverage(fail_under: float, report: str | None, report_dir: str | None, targ
 
 @contextmanager
 def _catalog(project: Project, flag: str | None) -> Iterator[tuple[Catalog, str, frozenset[TableName]]]:
-    """The catalog to look at, what it is called, and the tables in it that nobody need describe."""
+    """Reads the catalog; yields it with the name of its database, and the tables that need no checks."""
     from harness.adopt.adoption import platform
     from harness.adopt.survey import of_extensions
     from harness.catalog import read

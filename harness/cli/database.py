@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,7 +23,7 @@ from harness.cli.common import (
 from harness.reports.words import counted
 
 if TYPE_CHECKING:
-    from harness.migrations.migrate import Event
+    from harness.migrations.migrate import Direction, Event
     from harness.project.model import Migration, Module, Project
 
 
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 @target_option
 @yes_option
 def apply(
+    *,
     target: str | None,
     yes: bool,
     select: tuple[str, ...],
@@ -57,99 +60,101 @@ def apply(
     **options: Any,
 ) -> int:
     """Apply the migrations that are pending."""
-    from harness.global_objects.takeover import Application
-    from harness.migrations import migrate
+    from harness.global_objects.takeover import ApplicationGuard
+    from harness.migrations.migrate import Migrator
 
     project = load_own_project("apply")
     modules = chosen(project, select)
-    _refuse_two_wishes(options | {"accept_edit": accept_edit, "renumbered": renumbered})
+    exclusive = ("rerun", "mark_applied", "accept_edit", "renumbered")
+    _refuse_two_of(exclusive, options | {"accept_edit": accept_edit, "renumbered": renumbered})
     if not (options["to"] or options["steps"] or options["mark_applied"] or accept_edit or renumbered):
         _refuse_drafts(project, modules)
-    mend, names = (migrate.accept, accept_edit) if accept_edit else (migrate.renumber, renumbered)
+    names = accept_edit or renumbered
     progress = _Progress(project)
     with open_database(project, target, create=not dry_run and not names) as (server, connection):
         click.echo(described(server, connection))
         if server.from_dotenv:
             ask("apply", server, connection, yes=yes or dry_run)
-        options["own"] = server.own
-        on_event = None if dry_run else progress
+        guard = ApplicationGuard(server)
+        migrator = Migrator(connection, project, modules, guard, server.own, dry_run, progress)
         if names:
-            mended = mend(connection, project, modules, names, dry_run=dry_run, own=server.own, on_event=on_event)
-            for entry, migration in mended:
+            for row, migration in migrator.accept(names) if accept_edit else migrator.renumber(names):
                 what = "its file has it now" if accept_edit else migration.id
-                click.echo(f"  {entry.id}  {'would be entered' if dry_run else 'entered'} as {what}")
+                click.echo(f"  {row.id}  {'would be entered' if dry_run else 'entered'} as {what}")
             click.echo("nothing was executed")
             return 0
-        outside = Application(server)
-        found = migrate.apply(
-            connection, project, modules, dry_run=dry_run, outside=outside, on_event=on_event, **options
-        )
-    progress.total("apply", "applied", found, dry_run=dry_run, marked=bool(options["mark_applied"]))
+        found = migrator.apply(**options)
+    progress.total(found, dry_run=dry_run, marked=bool(options["mark_applied"]))
     return 0
 
 
 @click.command()
 @click.option("--to", metavar="MODULE/NNN", help="The last migration to keep.")
 @click.option("--steps", type=click.IntRange(min=1), metavar="N", help="How many to take back.  [default: 1]")
-@click.option("--all", is_flag=True, help="Take everything back.")
+@click.option("--all", "everything", is_flag=True, help="Take everything back.")
 @click.option("--dry-run", is_flag=True, help="Say what would be taken back; parse it, execute nothing.")
 @click.option("--rerun", metavar="MODULE/NNN", help="Run the down file of a half rolled back migration again.")
 @click.option("--mark-rolled-back", metavar="MODULE/NNN", help="Only take a migration out of the ledger.")
 @click.option("--select", metavar="MODULE", multiple=True, help="Only these modules and what depends on them.")
 @target_option
 @yes_option
-def rollback(target: str | None, yes: bool, select: tuple[str, ...], dry_run: bool, **options: Any) -> int:
+def rollback(
+    *,
+    target: str | None,
+    yes: bool,
+    select: tuple[str, ...],
+    dry_run: bool,
+    steps: int | None,
+    everything: bool,
+    **options: Any,
+) -> int:
     """Take back what was applied last."""
-    from harness.global_objects.takeover import Application
-    from harness.migrations import migrate
+    from harness.global_objects.takeover import ApplicationGuard
+    from harness.migrations.migrate import Migrator
 
     project = load_own_project("rollback")
     modules = project.with_dependents(select) if select else project.modules
-    given = [f"--{name}" for name in ("to", "steps", "all") if options[name]]
-    if len(given) > 1:
-        raise click.UsageError(f"{' and '.join(given)} say different things: give one of them")
-    progress = _Progress(project)
+    _refuse_two_of(("to", "steps", "all"), options | {"steps": steps, "all": everything})
+    progress = _Progress(project, "down")
     with open_database(project, target, create=False) as (server, connection):
         click.echo(described(server, connection))
         ask("rollback", server, connection, yes=yes or dry_run)
-        outside, on_event = Application(server), None if dry_run else progress
-        options["own"] = server.own
-        found = migrate.rollback(
-            connection, project, modules, dry_run=dry_run, outside=outside, on_event=on_event, **options
-        )
-    progress.total("roll back", "rolled back", found, dry_run=dry_run, marked=bool(options["mark_rolled_back"]))
+        guard = ApplicationGuard(server)
+        migrator = Migrator(connection, project, modules, guard, server.own, dry_run, progress)
+        found = migrator.rollback(steps=None if everything else steps or 1, **options)
+    progress.total(found, dry_run=dry_run, marked=bool(options["mark_rolled_back"]))
     return 0
 
 
 @click.command()
 @click.option("--exit-code", is_flag=True, help="Exit with 1 unless every migration is applied.")
 @target_option
-def status(target: str | None, exit_code: bool) -> int:
+def status(*, target: str | None, exit_code: bool) -> int:
     """Show which migrations the database has."""
     from harness.migrations import ledger
     from harness.migrations.comparison import State
-    from harness.migrations.plan import Plan
+    from harness.migrations.migration_set import MigrationSet
 
     project = load_own_project("status")
     with open_database(project, target, create=False) as (server, connection):
         click.echo(described(server, connection))
-        plan = Plan(project, project.modules, ledger.read(connection, project.ledger_schema))
-    standings = plan.standings()
+        migrations = MigrationSet(project, project.modules, ledger.read(connection, project.ledger_schema))
+    statuses = migrations.statuses()
     rows = [("migration", "state", "applied at")]
-    for each in standings:
-        at = each.entry.applied_at if each.entry else None
+    for each in statuses:
+        at = each.row.applied_at if each.row else None
         rows.append((each.id, each.text, at.strftime("%Y-%m-%d %H:%M:%S %Z").strip() if at else ""))
-    if standings:
+    if statuses:
         click.echo()
-    for line in table(rows) if standings else ["no migrations"]:
+    for line in table(rows) if statuses else ["no migrations"]:
         click.echo(line)
-    if mend := plan.renumbering():
-        click.echo(f"hint: {mend}")
-    return int(exit_code and any(each.state is not State.APPLIED for each in standings))
+    if command := migrations.renumbering():
+        click.echo(f"hint: {command}")
+    return int(exit_code and any(each.state is not State.APPLIED for each in statuses))
 
 
 def _refuse_drafts(project: Project, modules: tuple[Module, ...]) -> None:
-    """A file that somebody has yet to write is no migration that was applied."""
+    """Raises :class:`ProjectError` at a file without a statement, which is not written yet."""
     from harness.project.migrations import refuse_draft
 
     for module in modules:
@@ -157,8 +162,7 @@ def _refuse_drafts(project: Project, modules: tuple[Module, ...]) -> None:
             refuse_draft(project.root, each)
 
 
-def _refuse_two_wishes(options: dict[str, Any]) -> None:
-    names = ("rerun", "mark_applied", "accept_edit", "renumbered")
+def _refuse_two_of(names: tuple[str, ...], options: Mapping[str, Any]) -> None:
     given = ["--" + name.replace("_", "-") for name in names if options[name]]
     if len(given) > 1:
         raise click.UsageError(f"{' and '.join(given)} say different things: give one of them")
@@ -169,8 +173,8 @@ def _refuse_two_wishes(options: dict[str, Any]) -> None:
 def reset(target: str | None) -> int:
     """Take everything back, apply it anew and load the fixtures; on the tool's own server only."""
     from harness.cli.seeding import load
-    from harness.global_objects.takeover import Application
-    from harness.migrations import migrate
+    from harness.global_objects.takeover import ApplicationGuard
+    from harness.migrations.migrate import Migrator
 
     project = load_own_project("reset")
     one_by_one = "harness rollback --all, harness apply and harness seed do it one by one"
@@ -178,21 +182,21 @@ def reset(target: str | None) -> int:
     _refuse_drafts(project, project.modules)
     with open_database(project, target, create=True) as (server, connection):
         click.echo(described(server, connection))
-        where, outside, modules = (connection, project), Application(server), project.modules
-        back, forth = _Progress(project), _Progress(project)
-        found = migrate.rollback(*where, modules, all=True, outside=outside, own=True, on_event=back)
-        back.total("roll back", "rolled back", found, dry_run=False, marked=False)
-        found = migrate.apply(*where, modules, outside=outside, own=True, on_event=forth)
-        forth.total("apply", "applied", found, dry_run=False, marked=False)
-        load(project, connection, modules)
+        back, forth = _Progress(project, "down"), _Progress(project)
+        guard = ApplicationGuard(server)
+        migrator = Migrator(connection, project, project.modules, guard, own=True, on_event=back)
+        back.total(migrator.rollback(steps=None))
+        forth.total(replace(migrator, on_event=forth).apply())
+        load(project, connection, project.modules)
     return 0
 
 
 class _Progress:
-    """Says each file when it is done, and at the end how many there were."""
+    """Prints each file when it is done, and at the end how many there were."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, direction: Direction = "up") -> None:
         self._project = project
+        self._verb, self._done = ("apply", "applied") if direction == "up" else ("roll back", "rolled back")
         self._seconds = 0.0
 
     def __call__(self, event: Event) -> None:
@@ -200,25 +204,25 @@ class _Progress:
             say_waiting()
         elif event.kind == "finished" and event.migration is not None:
             self._seconds += event.seconds
-            click.echo(f"  {self._file(event.migration, event.direction == 'up')}  {event.seconds * 1000:,.0f} ms")
+            click.echo(f"  {self._file(event.migration)}  {event.seconds * 1000:,.0f} ms")
 
-    def total(self, verb: str, done: str, found: tuple[Migration, ...], *, dry_run: bool, marked: bool) -> None:
-        """The last line; for a dry run the files first."""
+    def total(self, found: tuple[Migration, ...], *, dry_run: bool = False, marked: bool = False) -> None:
+        """Prints the last line; for a dry run the files first."""
         if not found:
             click.echo("nothing to do")
         elif dry_run:
             for migration in found:
-                click.echo(f"  {self._file(migration, verb == 'apply')}")
-            click.echo(f"would {verb} {counted(len(found), 'migration')}")
+                click.echo(f"  {self._file(migration)}")
+            click.echo(f"would {self._verb} {counted(len(found), 'migration')}")
         elif marked:
-            click.echo(f"{found[0].id} marked as {done}; nothing was executed")
+            click.echo(f"{found[0].id} marked as {self._done}; nothing was executed")
         else:
-            click.echo(f"{counted(len(found), 'migration')} {done} in {self._seconds:.1f} s")
+            click.echo(f"{counted(len(found), 'migration')} {self._done} in {self._seconds:.1f} s")
 
-    def _file(self, migration: Migration, up: bool) -> str:
+    def _file(self, migration: Migration) -> str:
         from harness.project.migrations import relative
 
-        path = migration.up if up else migration.down
+        path = migration.up if self._verb == "apply" else migration.down
         if path is None:
             return f"{migration.id}, by the down text in the ledger"
         return str(relative(path, self._project.root))

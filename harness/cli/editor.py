@@ -1,4 +1,4 @@
-"""``.harness/schemas/``: JSON Schemas of the project's files, with which an editor completes and underlines them."""
+"""Writes ``.harness/schemas/``: JSON Schemas of the project's files, for completion and errors in an editor."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IGNORE = """\
 
 
 def text(name: str) -> str:
-    """The schema of ``checks`` files, of ``project`` or of ``report`` as JSON."""
+    """Returns the schema of ``checks`` files, of ``project`` or of ``report`` as JSON."""
     from harness.project import json_schema
     from harness.reports.schema import report_schema
 
@@ -34,10 +34,10 @@ def text(name: str) -> str:
 
 
 def refresh(root: Path) -> None:
-    """Writes the schemas that are missing or of another version, and what git is to leave alone beside them.
+    """Writes the schemas that are missing or of another version, and a ``.gitignore``.
 
-    The kinds import Hypothesis, which takes its time: a verb that does without them leaves the file of the checks
-    alone unless it is missing.
+    The kinds import Hypothesis, which is slow: a verb that does not need them writes the schema of the checks only if
+    it is missing.
     """
     from harness.project.json_schema import DIRECTORY
 
@@ -45,7 +45,7 @@ def refresh(root: Path) -> None:
     names = ["project"]
     if "harness.kinds" in sys.modules or not (directory / "checks.json").exists():
         names.append("checks")
-    # An editor's comfort is no reason to fail: the project may lie where nothing can be written.
+    # Not a reason to fail: the project may be read-only.
     with suppress(OSError):
         for name in names:
             files.refresh(directory / f"{name}.json", text(name))

@@ -1,4 +1,4 @@
-"""Where the command line begins and ends: every exception becomes a message and an exit code here, and only here.
+"""Runs the command line, and turns every exception into a message and an exit code.
 
 Exit codes: 0 clean, 1 findings, 2 could not run, 130 interrupted.
 """
@@ -19,15 +19,15 @@ from typing import NoReturn
 import click
 
 from harness.cli import interrupts, streams
-from harness.cli.common import COULD_NOT_RUN, INTERRUPTED, wants_tracebacks, withheld
+from harness.cli.common import COULD_NOT_RUN, INTERRUPTED, withheld
 from harness.cli.verbs import harness
 from harness.errors import LONGEST, HarnessError, shortened
 from harness.reports.words import visible
 
 _USAGE = 300
-"""Characters that click says of how a verb is called, before it says what is wrong."""
+"""Characters of click's usage line, which comes before the error."""
 _COLLECTED = 20_000
-"""Objects more that make Python look for garbage, of which there is next to none: 700 took a tenth of a run's time."""
+"""New objects before Python collects garbage, of which there is hardly any: 700 took a tenth of a run's time."""
 _DISK_FULL = "53100"
 _SERVER_GONE = ("08", "57P01", "57P02", "57P03")
 
@@ -35,22 +35,22 @@ _SERVER_GONE = ("08", "57P01", "57P02", "57P03")
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and exits."""
     if arguments is None:
-        _speak_utf8()
+        _restart_in_utf8()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that is no UTF-8 must not stop a run
-    # What psycopg meets while it closes connections after an error is no news: the error is told here.
+    # Warnings of psycopg on closing connections after an error: the error itself is reported here.
     logging.getLogger("psycopg").addHandler(logging.NullHandler())
     interrupts.install()
     gc.set_threshold(_COLLECTED)
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
-def _speak_utf8() -> None:
-    """Begins again in Python's UTF-8 mode where the locale has another encoding, as ``LC_ALL=C`` may.
+def _restart_in_utf8() -> None:
+    """Restarts Python in UTF-8 mode if the locale has another encoding, as ``LC_ALL=C`` may.
 
-    Paths go into settings, connection strings and SQL, all of which are UTF-8; in another encoding an umlaut in one
-    of them is half of a surrogate pair, or two letters.
+    Paths are written into settings, connection strings and SQL, which are UTF-8; in another encoding an umlaut in a
+    path becomes a surrogate, or two letters.
     """
     if sys.getfilesystemencoding() == "utf-8" or os.environ.get("PYTHONUTF8") == "1":
         return
@@ -60,13 +60,12 @@ def _speak_utf8() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """One call of the command line, and its exit code."""
+    """Runs one call of the command line and returns its exit code."""
     with streams.escaped():
         return _run(arguments)
 
 
 def _run(arguments: list[str]) -> int:
-    debug = wants_tracebacks("--debug" in arguments)
     try:
         code = _invoke(arguments)
         sys.stdout.flush()
@@ -82,12 +81,12 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         if interrupts.seen():  # the pipe may be one to a worker that has ended
             return _say("interrupted", INTERRUPTED)
-        # Whoever read has seen enough. What is still in the buffer goes nowhere, without a word about it.
+        # The reader has seen enough. The rest of the buffer is dropped without a message.
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return COULD_NOT_RUN
     except Exception as error:
-        if debug:
+        if "--debug" in arguments or os.environ.get("HARNESS_DEBUG"):
             traceback.print_exc()
         if interrupts.seen():
             return _say("interrupted", INTERRUPTED)
@@ -116,7 +115,7 @@ def _message(error: Exception) -> str:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if sqlstate.startswith(_SERVER_GONE) or type(error).__name__ == "OperationalError":
         return f"the server went away: {str(error).strip().splitlines()[0]}\nhint: harness doctor says what is there"
-    # The first line: those that follow are notes, of whatever the exception came through.
+    # Only the first line: the others are notes that were added to the exception.
     described = traceback.format_exception_only(error)[0].strip().splitlines()[0]
     return f"this is a bug in harness: {described}\nhint: harness --debug … shows where; please report it"
 

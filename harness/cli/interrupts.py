@@ -1,4 +1,4 @@
-"""Ctrl-C and its like end a run the way an exception does: what was begun is undone on the way out."""
+"""Turns Ctrl-C and similar signals into an exception, so that a run cleans up when it ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _seen: list[int] = []
 
 
 def install() -> None:
-    """SIGINT, SIGTERM and SIGHUP raise :class:`KeyboardInterrupt`, unless whoever started us wants them ignored."""
+    """Makes SIGINT, SIGTERM and SIGHUP raise :class:`KeyboardInterrupt`, unless the parent has them ignored."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _interrupt)
@@ -27,14 +27,14 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def seen() -> bool:
-    """Whether a run was interrupted: what it ends with may be another exception, raised on the way out."""
+    """Whether a run was interrupted: it may end with another exception, raised during the cleanup."""
     return bool(_seen)
 
 
 def _would_be_lost(frame: FrameType | None) -> bool:
-    """Whether Python would print and forget an exception here: in what the garbage collector calls.
+    """Whether Python would print an exception here and drop it: in a function that the garbage collector calls.
 
-    Hypothesis has it call a function each time, so this is where a signal often finds a run.
+    Hypothesis registers such a function, so a signal often comes while it runs.
     """
     callbacks = {getattr(callback, "__code__", None) for callback in gc.callbacks}
     while frame is not None:

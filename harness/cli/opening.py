@@ -1,4 +1,4 @@
-"""``harness psql`` and ``replay``: a database of the project, opened in psql; and a fault, shown there again."""
+"""``harness psql`` and ``replay``: open a database of the project in psql, and show a failure there again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[ARGUMENT]...")
 @click.option("--scratch", is_flag=True, help="A copy with migrations and fixtures, dropped at the end.")
 @target_option
-def psql(arguments: tuple[str, ...], scratch: bool, target: str | None) -> int:
+def psql(*, arguments: tuple[str, ...], scratch: bool, target: str | None) -> int:
     """Open the target's database in psql.
 
     What is no option of ours goes to psql: harness psql -c 'select 1'; behind -- everything does. The exit code is that
@@ -82,7 +82,7 @@ def _named(checks: Sequence[Check], name: str) -> Check:
 
 
 def _script(project: Project, check: Check) -> Path:
-    """The script of a check, if psql can play it."""
+    """Returns the script of a check; raises :class:`ProjectError` if psql cannot run it alone."""
     from harness.proving.reproduction import by_hand
     from harness.reports import scripts
 

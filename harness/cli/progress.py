@@ -1,4 +1,4 @@
-"""What a run has found by any moment: told as it comes, kept for a run that resumes it, whole however the run ends."""
+"""Collects the outcomes of a run: prints them as they come, and keeps them for a run that resumes this one."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from harness.reports.terminal import Terminal
 
 
 class Progress:
-    """Takes outcomes in whatever order they come. ``seeds`` are the outcomes that stand before those of checks.
+    """Takes outcomes in any order. ``before`` are the seconds of the run that is resumed.
 
-    With ``tables`` the checks of a table are told together, in their order, when the last of them is there.
+    With ``tables`` the checks of a table are printed together, in their order, when the last of them is done.
     """
 
     def __init__(
@@ -43,35 +43,35 @@ class Progress:
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """All that there are, in the files' order."""
-        return [*self._seeds, *(self._found[place] for place in sorted(self._found))]
+        """All outcomes so far, those of seeds first, then in the order of the files."""
+        return [*self._seeds, *(self._found[position] for position in sorted(self._found))]
 
     @property
     def seconds(self) -> float:
-        """What the run has taken, with what it took before it was resumed."""
+        """The time of the run so far, with that before it was resumed."""
         return time.perf_counter() - self._started
 
     def add_seeds(self, outcome: Outcome) -> None:
         self._seeds.append(outcome)
         self._terminal.add(outcome)
 
-    def add(self, place: int, outcome: Outcome, *, known: bool = False) -> None:
-        """An outcome of the check at this place, one that is ``known`` from the run that is resumed."""
+    def add(self, position: int, outcome: Outcome, *, known: bool = False) -> None:
+        """Adds the outcome of the check at this position; ``known`` if it is from the run that is resumed."""
         if not known:
             scripts.keep(self._root, outcome)
             self._journal.add(outcome, self.seconds)
-        self._found[place] = outcome
+        self._found[position] = outcome
         if not self._tables:
             self._terminal.add(outcome)
             return
-        heading = self._headings[place]
-        self._waiting.setdefault(heading, {})[place] = outcome
+        heading = self._headings[position]
+        self._waiting.setdefault(heading, {})[position] = outcome
         self._left[heading] -= 1
         if not self._left[heading]:
             self._tell(heading)
 
     def tell_rest(self) -> None:
-        """Tells what is there of tables whose other checks will not come."""
+        """Prints the outcomes of tables that are not complete when the run ends."""
         for heading in list(self._waiting):
             self._tell(heading)
 

@@ -1,4 +1,4 @@
-"""``harness seed``: the fixtures, or rows that are generated."""
+"""``harness seed``: loads the fixtures, or generates rows."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 )
 @target_option
 @yes_option
-def seed(target: str | None, yes: bool, select: tuple[str, ...], rows: int | None) -> int:
+def seed(*, target: str | None, yes: bool, select: tuple[str, ...], rows: int | None) -> int:
     """Load the fixtures; loading them twice leaves the same rows.
 
     With --rows every table gets N generated rows more, which keep all rules, beside what stands in it. Exits with 1
@@ -54,7 +54,7 @@ def seed(target: str | None, yes: bool, select: tuple[str, ...], rows: int | Non
 
 
 def load(project: Project, connection: Connection, modules: Sequence[Module]) -> None:
-    """Loads the fixtures of modules and says what became of each file."""
+    """Loads the fixtures of modules, and prints the result of each file."""
     from harness.project.migrations import relative
     from harness.seeds import loading
 
@@ -84,7 +84,7 @@ def _generate(project: Project, connection: Connection, rows: int, select: tuple
     started, empty, written, done = time.perf_counter(), 0, 0, 0
     with ledger.lock(connection, say_waiting):
         if project.search_path:
-            # Triggers find what they name without a schema as they do for the application.
+            # Triggers resolve names without a schema as they do for the application.
             path = ", ".join(map(identifier, project.search_path))
             connection.execute(f"set search_path = {path}".encode())
         catalog = read(connection, project.ledger_schema)

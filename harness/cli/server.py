@@ -56,8 +56,7 @@ def status(target: str | None) -> int:
     from harness.server import data_directory, resident
 
     binaries, base, database = _private(target)
-    place = data_directory.locate(binaries, base)
-    login = resident.up(place)
+    login = resident.login(data_directory.locate(binaries, base))
     click.echo(login.dsn(database) if login else "not up; start it: harness server start")
     return CLEAN if login else FINDINGS
 

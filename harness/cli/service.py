@@ -1,4 +1,4 @@
-"""The verbs around it: ``init``, ``new``, ``doctor``, ``lint``, ``clean``, ``schema``."""
+"""The other verbs: ``init``, ``new``, ``doctor``, ``lint``, ``clean``, ``schema``, ``explain``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import load_own_project, load_project, open_target, target_option
+from harness.cli.common import given_directory, load_own_project, load_project, open_target, target_option
 from harness.errors import HarnessError, ProjectError, did_you_mean
 from harness.reports.words import counted
 
@@ -60,21 +60,19 @@ def new(module: str, name: str) -> int:
 @click.command()
 def doctor() -> int:
     """Say what works here, what does not, and what to do about it."""
-    from harness.doctor import Level, examine
+    from harness.doctor import Severity, examine
     from harness.project.load import find_root
 
-    given = click.get_current_context().find_root().params.get("project")
     try:
-        inside = given is not None or find_root(Path.cwd()) is not None
+        inside = bool(given_directory() or find_root(Path.cwd()))
     except ProjectError:
         inside = False
-    findings = examine(load_project() if inside else None, os.environ)
-    for finding in findings:
-        click.echo(f"{finding.level.value:<8} {finding.what}")
-        if finding.advice and finding.level is not Level.OK:
-            click.echo(f"{'':<8} {finding.advice}")
-    problems = sum(finding.level is Level.PROBLEM for finding in findings)
-    return int(problems > 0)
+    found = examine(load_project() if inside else None, os.environ)
+    for each in found:
+        click.echo(f"{each.severity.value:<8} {each.what}")
+        if each.advice and each.severity is not Severity.OK:
+            click.echo(f"{'':<8} {each.advice}")
+    return int(any(each.severity is Severity.PROBLEM for each in found))
 
 
 @click.command()
@@ -103,7 +101,7 @@ def lint(paths: tuple[Path, ...]) -> int:
 
 
 def _total(violations: Sequence[Violation]) -> str:
-    """``3 violations and 1 warning in 2 files; sqlfluff fix mends 2 of them``."""
+    """Returns ``3 violations and 1 warning in 2 files; sqlfluff fix mends 2 of them``."""
     files = len({each.place.path for each in violations})
     warnings = sum(each.warning for each in violations)
     numbers = {"violation": len(violations) - warnings, "warning": warnings}
@@ -116,16 +114,16 @@ def _total(violations: Sequence[Violation]) -> str:
 @click.command()
 @click.option("--all", "every", is_flag=True, help="Of all projects on that server, not of this one alone.")
 @target_option
-def clean(target: str | None, every: bool) -> int:
+def clean(*, target: str | None, every: bool) -> int:
     """Remove what the tool keeps on a server.
 
     That is: templates, the roles they made, and scratch databases of killed runs.
     """
-    from harness.scratch import workspaces
+    from harness.scratch import cleaning
 
     project = load_project()
     with open_target(project, target) as server:
-        said = workspaces.clean(server, None if every else project)
+        said = cleaning.clean(server, None if every else project)
     for sentence in said or ["nothing to do"]:
         click.echo(sentence)
     return 0

@@ -1,4 +1,4 @@
-"""Output in which nothing moves a terminal's cursor: names, values and messages come from files and from servers."""
+"""Escapes control characters of all output: names, values and messages come from files and from servers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.reports.words import visible
 
 
 class Visible:
-    """Writes to a stream, controls as escapes. Whoever styles what is already escaped, as rich does, takes ``raw``."""
+    """A stream that escapes control characters. Its ``raw`` stream is for rich, which styles escaped text."""
 
     def __init__(self, raw: TextIO) -> None:
         self.raw = raw
@@ -34,7 +34,7 @@ class Visible:
 
 @contextmanager
 def escaped() -> Iterator[None]:
-    """Everything that is printed meanwhile is."""
+    """Escapes everything that is printed meanwhile."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (cast(TextIO, stream and Visible(stream)) for stream in before)  # None if it is closed
     try:
@@ -44,5 +44,5 @@ def escaped() -> Iterator[None]:
 
 
 def raw() -> TextIO:
-    """Standard output as it was found."""
+    """Returns standard output without escaping."""
     return sys.stdout.raw if isinstance(sys.stdout, Visible) else sys.stdout

@@ -1,4 +1,4 @@
-"""All verbs, and the options that stand before them."""
+"""The group of all verbs, and its options."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.cli.service import clean, doctor, explain, init, lint, new, schema
 
 
 class _Ordered(click.Group):
-    """Lists the verbs as one meets them, not by the alphabet."""
+    """Lists the verbs in the order of their use."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(self.commands)
@@ -25,7 +25,7 @@ class _Ordered(click.Group):
 @click.option("--project", metavar="DIR", help="The directory of project.yml; by default the nearest, here or above.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(package_name="constraint-harness", prog_name="harness", message="%(prog)s %(version)s")
-def harness(project: str | None, debug: bool) -> None:
+def harness(*, project: str | None, debug: bool) -> None:
     """Prove the integrity rules of a PostgreSQL schema with generated data.
 
     Exit codes: 0 clean, 1 findings, 2 could not run.

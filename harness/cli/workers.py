@@ -1,4 +1,4 @@
-"""Who proves the checks of ``harness test``: this process, several of them, or the workers of a Dask cluster."""
+"""Starts whatever proves the checks of ``harness test``: this process, several processes, or a Dask cluster."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import plugins
-from harness.outcome import Gate, Outcome
+from harness.outcome import Gate
 from harness.workers import Durations, Job, OwnServer, Shard, SharedServer, Work, chunks, prove
 from harness.workers.durations import FILE, record
-from harness.workers.prove import Placed
+from harness.workers.prove import Positioned
 
 if TYPE_CHECKING:
     from harness.catalog.model import Catalog
     from harness.declarations import Check
-    from harness.proving.prover import Effort
+    from harness.outcome import Outcome
+    from harness.proving.prover import Effort, Prover
     from harness.scratch.workspaces import Workspace
 
-WORTH = 4.0
+SECONDS_PER_WORKER = 4.0
 """Seconds of work for which ``auto`` takes one more worker: each imports and clones before it begins."""
 
 MOST = 8
@@ -29,98 +30,73 @@ MOST = 8
 
 
 @dataclass(frozen=True)
-class Crew:
-    """A run that has begun. ``outcomes`` takes what wants to hear how many checks are done; they come ``in_order`` of
-    the run, or as they are ready."""
+class StartedRun:
+    """A run that has begun; ``outcomes`` come ``in_order`` of the run, or as they are ready."""
 
     catalog: Catalog
     size: str
     in_order: bool
-    outcomes: Callable[[Callable[[int], None]], Iterator[Placed]] = field(repr=False)
+    outcomes: Iterator[Positioned] = field(repr=False)
 
 
 @dataclass(frozen=True)
-class Means:
-    """The options that say who proves."""
+class Execution:
+    """The options for the workers of a run, which ends at the first check that fails at ``stop``."""
 
     workers: int | None
     scheduler: str | None
     target: str | None
     durations: Durations
-    fail_fast: bool
-    gate: Gate
+    stop: Gate | None
 
     @contextmanager
-    def open(
-        self, databases: Workspace, there: Sequence[Check], chosen: Sequence[Check], effort: Effort
-    ) -> Iterator[Crew]:
-        """Begins; whoever was to prove has ended when this is left."""
-        count = self.workers or self._worth(chosen)
-        if self.scheduler is not None:
-            opened = self._far(databases, there, chosen, effort)
-        elif count > 1:
-            opened = self._near(databases, there, chosen, effort, count)
-        else:
-            opened = self._alone(databases, there, chosen, effort)
-        with opened as crew:
-            yield crew
-
-    @contextmanager
-    def _alone(
-        self, databases: Workspace, there: Sequence[Check], chosen: Sequence[Check], effort: Effort
-    ) -> Iterator[Crew]:
+    def start(
+        self,
+        databases: Workspace,
+        declared: Sequence[Check],
+        chosen: Sequence[Check],
+        effort: Effort,
+        tried: Callable[[int], None],
+    ) -> Iterator[StartedRun]:
+        """Starts the workers, and ends them at the end; ``tried`` is called with the number of checks that are done."""
         from harness.proving.prover import Prover
-
-        with Prover(there, databases.project, databases, effort) as prover:
-
-            def outcomes(tried: Callable[[int], None]) -> Iterator[Placed]:
-                for place, check in enumerate(chosen):
-                    outcome = prover.prove(check)
-                    yield place, outcome
-                    if self.fail_fast and self.gate.fails(outcome):
-                        return
-
-            yield Crew(prover.catalog, "", True, outcomes)
-
-    @contextmanager
-    def _near(
-        self, databases: Workspace, there: Sequence[Check], chosen: Sequence[Check], effort: Effort, count: int
-    ) -> Iterator[Crew]:
-        from harness.workers.processes import processes
-
-        databases.template()  # once, before all of them ask for it
-        names = tuple(module.name for module in databases.modules)
-        place = SharedServer(databases.server, databases.run)
-        work = Work.of(Job(databases.project, names, tuple(there), tuple(chosen), effort, place, self.gate))
-        with processes(count) as executor:
-            # They start while this process reads the catalog.
-            parts = chunks(chosen, self.durations, count, in_order=self.fail_fast)
-            outcomes = prove(executor, work, parts, fail_fast=self.fail_fast, gate=self.gate)
-            yield Crew(_catalog(databases), f", {count} workers", self.fail_fast, outcomes)
-
-    @contextmanager
-    def _far(
-        self, databases: Workspace, there: Sequence[Check], chosen: Sequence[Check], effort: Effort
-    ) -> Iterator[Crew]:
         from harness.server.targets import resolve
-        from harness.workers import luggage
+        from harness.workers import bundle, executors
 
         project = databases.project
-        names = tuple(module.name for module in databases.modules)
-        place = OwnServer(resolve(project, self.target, os.environ), luggage.pack(project))
-        work = Work.of(Job(project, names, tuple(there), tuple(chosen), effort, place, self.gate))
-        assert self.scheduler is not None
-        with plugins.load("dask")(self.scheduler, work) as dask:
-            parts = chunks(chosen, self.durations, dask.size, in_order=self.fail_fast)
-            outcomes = prove(dask.executor, work, parts, fail_fast=self.fail_fast, gate=self.gate, alive=dask.alive)
-            size = f", {dask.size} workers of {self.scheduler}"
-            yield Crew(_catalog(databases), size, self.fail_fast, outcomes)
+        count = self.workers or self._worth(chosen)
+        if self.scheduler is None and count == 1:
+            with Prover(declared, project, databases, effort) as prover:
+                yield StartedRun(prover.catalog, "", True, self._one_by_one(prover, chosen))
+            return
+        server: SharedServer | OwnServer = SharedServer(databases.server, databases.run)
+        if self.scheduler is not None:
+            server = OwnServer(resolve(project, self.target, os.environ), bundle.pack(project))
+        else:
+            databases.template()  # once, before all of them ask for it
+        modules = tuple(module.name for module in databases.modules)
+        work = Work.of(Job(project, modules, tuple(declared), tuple(chosen), effort, server))
+        opened = plugins.load("dask")(self.scheduler, work) if self.scheduler else executors.processes(count)
+        with opened as pool:
+            in_order = self.stop is not None
+            parts = chunks(chosen, self.durations, pool.size, in_order=in_order)
+            outcomes = prove(pool.executor, work, parts, stop=self.stop, alive=pool.alive, tried=tried)
+            size = f", {pool.size} workers{f' of {self.scheduler}' if self.scheduler else ''}"
+            # The workers start while this process reads the catalog.
+            yield StartedRun(_catalog(databases), size, in_order, outcomes)
+
+    def _one_by_one(self, prover: Prover, chosen: Sequence[Check]) -> Iterator[Positioned]:
+        for position, check in enumerate(chosen):
+            outcome = prover.prove(check)
+            yield position, outcome
+            if self.stop is not None and self.stop.fails(outcome):
+                return
 
     def _worth(self, chosen: Sequence[Check]) -> int:
-        """As many workers as there are cores, and as the run is worth."""
-        from harness.workers.processes import cores
+        """Returns a number of workers: that of the cores, or fewer for a short run."""
+        from harness.workers.executors import cores
 
-        return max(1, min(cores(), MOST, int(sum(self.durations.weights(chosen)) / WORTH)))
+        return max(1, min(cores(), MOST, int(sum(self.durations.weights(chosen)) / SECONDS_PER_WORKER)))
 
 
 def _catalog(databases: Workspace) -> Catalog:
@@ -133,19 +109,14 @@ def _catalog(databases: Workspace) -> Catalog:
     return catalog
 
 
-def known_durations(root: Path, given: Sequence[str]) -> Durations:
-    """Those of the files that were named, else what the last runs wrote."""
-    return Durations.merged(map(Path, given)) if given else Durations.recorded(root)
-
-
 def remember(
     root: Path, shard: Shard | None, given: Sequence[str], declared: Sequence[Check], outcomes: Sequence[Outcome]
 ) -> None:
-    """Writes what the checks took.
+    """Writes the durations of the checks.
 
-    A shard has a file to itself, and leaves it alone where it was given: the others have to be dealt by the same.
+    A shard has a file of its own, and does not write it if it was ``given``: the other shards need the same durations.
     """
-    name = FILE if shard is None else FILE.with_name(f"durations-{shard.number}-of-{shard.of}.json")
+    name = FILE if shard is None else FILE.with_name(f"durations-{shard.number}-of-{shard.count}.json")
     path = root / name
     if shard is not None and path.absolute() in (Path(each).absolute() for each in given):
         return

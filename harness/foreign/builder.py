@@ -1,6 +1,6 @@
-"""What scratch databases are built from besides our own migrations: ``base:``, and migrations that another tool owns.
+"""Builds scratch databases from ``base:`` and from migrations that another tool owns.
 
-A step runs as its tool would run it: in one transaction, or as psql sends a file. What it sets ends with it.
+A step runs as its tool would run it: in one transaction, or as psql sends a file. Its settings end with it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import psycopg
 
 from harness.errors import HarnessError, MigrationError, Place, StatementError
-from harness.foreign import extensions, grantees
-from harness.foreign.skipping import LeftOut, alone, needless
+from harness.foreign import requirements
+from harness.foreign.requirements import ParsedPart
+from harness.foreign.skipping import SkipRules, harmless, needs_autocommit
 from harness.global_objects.effects import fits_in_transaction
-from harness.global_objects.outside import Confined, require_roles
+from harness.global_objects.guards import ScratchGuard, require_roles
 from harness.project import sqlfile
 from harness.project.model import Part, Project, Sql, Step
-from harness.project.sqlfile import Statement
 from harness.server import script
 from harness.server.connection import Connection
 
@@ -28,79 +28,78 @@ _IN_TRANSACTION = "25001"
 
 
 @dataclass(frozen=True)
-class Parsed:
-    """The statements of one file and of those that it includes; ``transactional`` unless what they say forbids it."""
+class ParsedFile:
+    """The statements of a file and of the files that it includes; ``transactional`` unless a statement forbids it."""
 
-    name: str
-    parts: tuple[tuple[Part, tuple[Statement, ...]], ...]
+    parts: tuple[ParsedPart, ...]
     transactional: bool
 
 
-def parse(name: str, sql: Sql) -> Parsed:
-    """Splits a file; raises :class:`StatementError` and :class:`MigrationError` for what is no SQL."""
+def parse(sql: Sql) -> ParsedFile:
+    """Splits a file; raises :class:`StatementError` and :class:`MigrationError` if it is not SQL."""
     parts = []
     for part in sql.parts:
         try:
             parts.append((part, sqlfile.statements(part.path, part.text, guarded=False)))
         except StatementError as error:
             raise _with_variable(error, part) from None
-    transactional = sql.transactional and not any(alone(statements) for _, statements in parts)
-    return Parsed(name, tuple(parts), transactional)
+    forbidden = any(needs_autocommit(statement) for _, statements in parts for statement in statements)
+    return ParsedFile(tuple(parts), sql.transactional and not forbidden)
 
 
-def prepare(connection: Connection, project: Project, outside: Confined) -> None:
-    """Runs ``base:`` in an empty database, which is then ready for migrations.
+def prepare(connection: Connection, project: Project, guard: ScratchGuard) -> None:
+    """Runs ``base:`` in an empty database, before its migrations.
 
     Raises what :func:`build` raises.
     """
-    _build(connection, project, project.foundation, outside)
+    _build(connection, project, project.foundation, guard)
 
 
-def build(connection: Connection, project: Project, outside: Confined) -> None:
-    """Runs ``base:`` and the other tool's migrations in an empty database; ``outside`` notes what was left out.
+def build(connection: Connection, project: Project, guard: ScratchGuard) -> None:
+    """Runs ``base:`` and the other tool's migrations in an empty database; ``guard`` records the skipped statements.
 
     All is parsed, and compared with the extensions and roles of the server, before anything runs. Raises
-    :class:`StatementError` for what the server refuses, and :class:`TargetError` for what it lacks.
+    :class:`StatementError` if the server refuses a statement, and :class:`TargetError` for what it lacks.
     """
     steps = project.adopted.steps if project.adopted else ()
-    _build(connection, project, (*project.foundation, *steps), outside)
+    _build(connection, project, (*project.foundation, *steps), guard)
 
 
-def _build(connection: Connection, project: Project, steps: Iterable[Step], outside: Confined) -> None:
-    files = [parse(step.name, step.up) for step in steps]
+def _build(connection: Connection, project: Project, steps: Iterable[Step], guard: ScratchGuard) -> None:
+    files = [parse(step.up) for step in steps]
     parts = [each for file in files for each in file.parts]
-    extensions.require(connection, parts, project.stand_ins)
-    grantees.require(connection, parts)
-    if not outside.may_make:
+    requirements.require_extensions(connection, parts, project.stand_ins)
+    requirements.require_roles(connection, parts)
+    if not guard.may_make:
         require_roles(connection, parts)
-    run(connection, project, files, outside)
+    run(connection, project, files, guard)
 
 
-def run(connection: Connection, project: Project, files: Sequence[Parsed], outside: Confined) -> None:
-    """Runs files, each in a session as good as new.
+def run(connection: Connection, project: Project, files: Sequence[ParsedFile], guard: ScratchGuard) -> None:
+    """Runs files, and resets the session after each.
 
-    Raises :class:`StatementError` where it stands in the file. Needs an autocommit connection.
+    Raises :class:`StatementError` with its place in the file. Needs an autocommit connection.
     """
-    left_out = LeftOut(connection, outside, project.stand_ins)
+    rules = SkipRules(connection, guard, project.stand_ins)
     for file in files:
         try:
-            with script.nothing_leaks(connection, project.timeouts):
-                _run(connection, file, left_out)
+            with script.session_reset(connection, project.timeouts):
+                _run(connection, file, rules)
         except StatementError as error:
             raise _with_base(error) from None
 
 
-def _run(connection: Connection, file: Parsed, left_out: LeftOut) -> None:
+def _run(connection: Connection, file: ParsedFile, rules: SkipRules) -> None:
     if file.transactional:
         try:
             with connection.transaction():
-                _send(connection, file, left_out)
-                left_out.outside.settle(connection)
+                _send(connection, file, rules)
+                rules.guard.settle(connection)
         except psycopg.Error as error:
             raise script.at_commit(file.parts[-1][0], error) from None
         return
     try:
-        _send(connection, file, left_out)
+        _send(connection, file, rules)
         if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             raise MigrationError(
                 "the file begins a transaction and does not commit it: psql would take it back",
@@ -113,35 +112,31 @@ def _run(connection: Connection, file: Parsed, left_out: LeftOut) -> None:
         raise
 
 
-def _send(connection: Connection, file: Parsed, left_out: LeftOut) -> None:
-    outside = left_out.outside
+def _send(connection: Connection, file: ParsedFile, rules: SkipRules) -> None:
+    guard = rules.guard
     for part, statements in file.parts:
         for statement in statements:
-            if why := left_out.reason(statement):
-                outside.skip(part, statement, why)
-            elif outside.concerns(statement) and fits_in_transaction(statement):
+            if why := rules.reason(statement):
+                guard.skip(part, statement, why)
+                continue
+            if guard.concerns(statement) and fits_in_transaction(statement):
                 with connection.transaction():
-                    outside.send(connection, part, statement)
-                    outside.settle(connection)
-            elif why := _tried(connection, part, statement):
-                outside.skip(part, statement, why)
-
-
-def _tried(connection: Connection, part: Part, statement: Statement) -> str | None:
-    """Runs a statement. Where psql would go on behind a refusal that changes nothing, says so."""
-    try:
-        script.execute(connection, part, statement)
-    except StatementError as error:
-        idle = connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-        why = needless(statement, error.sqlstate) if idle else None
-        if why is None:
-            raise
-        return why
-    return None
+                    guard.send(connection, part, statement)
+                    guard.settle(connection)
+                continue
+            try:
+                script.execute(connection, part, statement)
+            except StatementError as error:
+                # Outside of a transaction, psql goes on after a refusal.
+                idle = connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+                why = harmless(statement, error.sqlstate) if idle else None
+                if why is None:
+                    raise
+                guard.skip(part, statement, why)
 
 
 def _with_base(error: StatementError) -> HarnessError:
-    """The way out that this project has, which is not that of migrations of its own."""
+    """Adds the hint for migrations of another tool, which differs from that for our own."""
     if error.sqlstate in _MISSING:
         advice = (
             "what the platform brings (roles, schemas, functions) belongs into an SQL file under base: in project.yml"
@@ -153,7 +148,7 @@ def _with_base(error: StatementError) -> HarnessError:
 
 
 def _with_variable(error: StatementError, part: Part) -> StatementError:
-    """A syntax error at ``:name`` is a variable of psql that nobody has given."""
+    """Adds a hint if a syntax error is at ``:name``: it may be a variable of psql that was not given."""
     line, column = (error.place.line or 1, error.place.column or 1) if error.place else (1, 1)
     at = part.text.split("\n")[line - 1][column - 1 :]
     if at[:1] == ":" and at[1:2] not in ("", ":", "=", " "):

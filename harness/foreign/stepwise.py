@@ -1,68 +1,68 @@
-"""Migrations as rungs, to go up and down one by one: a module's own, or those of another tool."""
+"""Runs the migrations of a module, or of another tool, up and down one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
 from harness.foreign import builder
-from harness.global_objects.outside import Confined
-from harness.migrations import migrate
-from harness.project.model import Module, Project, Sql, Step
+from harness.global_objects.guards import ScratchGuard
+from harness.migrations.migrate import Migrator
+from harness.project.model import Project, Sql, Step
 from harness.server.connection import Connection
 
 
 @dataclass(frozen=True)
-class Rung:
-    """One migration; both raise :class:`~harness.errors.StatementError` for what the server refuses."""
+class MigrationStep:
+    """A migration; ``up`` and ``down`` raise :class:`~harness.errors.StatementError` if the server refuses it."""
 
     name: str
     up: Callable[[Connection], object]
     down: Callable[[Connection], object]
 
 
-def stand(connection: Connection, project: Project, module: str, outside: Confined) -> None:
-    """Brings an empty database to the foot of the ladder: ``base:``, and the modules that this one depends on."""
-    builder.prepare(connection, project, outside)
-    below(connection, project, module, outside)
+def prepare(connection: Connection, project: Project, module: str, guard: ScratchGuard) -> None:
+    """Prepares an empty database: runs ``base:``, and applies the modules that this one depends on."""
+    builder.prepare(connection, project, guard)
+    apply_dependencies(connection, project, module, guard)
 
 
-def below(connection: Connection, project: Project, module: str, outside: Confined) -> None:
+def apply_dependencies(connection: Connection, project: Project, module: str, guard: ScratchGuard) -> None:
     """Applies the modules that this one depends on."""
     if not project.adopted:
         before = [each for each in project.with_dependencies([module]) if each.name != module]
-        migrate.apply(connection, project, before, outside=outside)
+        Migrator(connection, project, before, guard).apply()
 
 
-def run(connection: Connection, project: Project, steps: Iterable[Step], outside: Confined) -> None:
-    """Runs files that are no migrations."""
+def run(connection: Connection, project: Project, steps: Iterable[Step], guard: ScratchGuard) -> None:
+    """Runs files that are not migrations."""
     for step in steps:
-        _run(project, step.name, step.up, outside, connection)
+        _run(project, step.up, guard, connection)
 
 
-def rungs(project: Project, module: str, outside: Confined) -> tuple[Rung, ...]:
-    """From the lowest to the highest."""
+def steps(project: Project, module: str, guard: ScratchGuard) -> tuple[MigrationStep, ...]:
+    """Returns the migrations of a module, or of another tool, in the order of their application."""
     if project.adopted:
-        return tuple(_of_step(project, step, outside) for step in project.adopted.steps)
+        return tuple(
+            MigrationStep(step.name, *(partial(_run, project, sql, guard) for sql in (step.up, step.down)))
+            for step in project.adopted.steps
+        )
     modules = project.with_dependencies([module])
-    migrations = project.module(module).migrations
-    return tuple(_of_module(project, modules, migration.id, outside) for migration in migrations)
 
+    def migrator(connection: Connection) -> Migrator:
+        return Migrator(connection, project, modules, guard)
 
-def _of_module(project: Project, modules: Sequence[Module], name: str, outside: Confined) -> Rung:
-    return Rung(
-        name,
-        lambda connection: migrate.apply(connection, project, modules, steps=1, outside=outside),
-        lambda connection: migrate.rollback(connection, project, modules, steps=1, outside=outside),
+    return tuple(
+        MigrationStep(
+            migration.id,
+            lambda connection: migrator(connection).apply(steps=1),
+            lambda connection: migrator(connection).rollback(),
+        )
+        for migration in project.module(module).migrations
     )
 
 
-def _of_step(project: Project, step: Step, outside: Confined) -> Rung:
-    up, down = (partial(_run, project, step.name, sql, outside) for sql in (step.up, step.down))
-    return Rung(step.name, up, down)
-
-
-def _run(project: Project, name: str, sql: Sql | None, outside: Confined, connection: Connection) -> None:
+def _run(project: Project, sql: Sql | None, guard: ScratchGuard, connection: Connection) -> None:
     if sql is not None:
-        builder.run(connection, project, [builder.parse(name, sql)], outside)
+        builder.run(connection, project, [builder.parse(sql)], guard)

@@ -1,4 +1,4 @@
-"""What a statement says about global objects, which a whole server shares: roles, databases, tablespaces, settings."""
+"""Reads from a parse tree how a statement changes roles, databases, tablespaces and settings of the server."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ _TYPED = {
     "alter_owner_stmt": "object_type",
     "rename_stmt": "rename_type",
     "sec_label_stmt": "objtype",
+    "drop_stmt": "remove_type",
 }
 _NAME = r"(\"(?:[^\"]|\"\")+\"|[^\W\d][\w$]*)"
 _IN_BLOCK = re.compile(
@@ -39,40 +40,39 @@ _IN_BLOCK = re.compile(
 )
 _ENDS_TRANSACTION = re.compile(r"\b(?:commit|rollback)\b", re.IGNORECASE)
 
-# What a statement does to roles.
 CREATE, DROP, OWNED = "create_role_stmt", "drop_role_stmt", ("drop_owned_stmt", "reassign_owned_stmt")
 _ALTER = ("alter_role_stmt", "alter_role_set_stmt", "grant_role_stmt")
 
 
 def kind(statement: Statement) -> str:
-    """How postgast calls it: ``create_role_stmt``."""
+    """Returns the name that postgast has for the statement: ``create_role_stmt``."""
     return str(statement.tree.WhichOneof("node"))
 
 
 def node(statement: Statement) -> Any:
-    """The parse tree below the statement's kind."""
+    """Returns the parse tree below the statement's kind."""
     return getattr(statement.tree, kind(statement))
 
 
-def elsewhere(statement: Statement) -> str | None:
-    """Why a statement has no place in a scratch database, whatever roles there are."""
+def why_elsewhere(statement: Statement) -> str | None:
+    """Returns why a statement must not run for a scratch database, whatever roles there are; None if it may."""
     if why := _ALWAYS.get(kind(statement)):
         return why
-    return _OTHER_DATABASES if _object(statement) in _SHARED else None
+    return _OTHER_DATABASES if object_type(statement) in _SHARED else None
 
 
 def changes_roles(statement: Statement) -> bool:
-    """Whether it changes roles that are there: attributes, settings, memberships, names or comments."""
-    return kind(statement) in _ALTER or _object(statement) == "OBJECT_ROLE"
+    """Whether it changes existing roles: attributes, settings, memberships, names or comments."""
+    return kind(statement) in _ALTER or object_type(statement) == "OBJECT_ROLE"
 
 
 def is_about_roles(statement: Statement) -> bool:
-    """Whether it makes, changes or drops roles, or what they own."""
+    """Whether it makes, changes or drops roles, or the objects that they own."""
     return kind(statement) in (CREATE, DROP, *OWNED) or changes_roles(statement)
 
 
 def roles(statement: Statement) -> list[str]:
-    """The roles it names; an empty name stands for the user, or for all roles."""
+    """Returns the roles that it names; an empty name means the user, or all roles."""
     found, tree = kind(statement), node(statement)
     if found == CREATE:
         return [tree.role]
@@ -83,18 +83,18 @@ def roles(statement: Statement) -> list[str]:
     if found == "grant_role_stmt":
         granted = [each.access_priv.priv_name for each in tree.granted_roles]
         return granted + [each.role_spec.rolename for each in tree.grantee_roles]
-    if _object(statement) == "OBJECT_ROLE":
+    if object_type(statement) == "OBJECT_ROLE":
         return [tree.subname if found == "rename_stmt" else tree.object.string.sval]
     return []
 
 
 def grantees(statement: Statement) -> list[str]:
-    """Those whom GRANT makes members of roles, or REVOKE takes out; an empty name stands for the user."""
+    """Returns the members that GRANT adds to roles, or REVOKE removes; an empty name means the user."""
     return [each.role_spec.rolename for each in node(statement).grantee_roles]
 
 
 def without_members(statement: Statement) -> str | None:
-    """CREATE ROLE without the roles that it makes members of the new one; None if it names none."""
+    """Returns CREATE ROLE without the members of the new role; None if it names none."""
     import postgast
 
     parsed = postgast.parse(statement.text)
@@ -107,23 +107,25 @@ def without_members(statement: Statement) -> str | None:
     return str(postgast.deparse(parsed))
 
 
-def in_block(statement: Statement) -> Iterator[tuple[str, str]]:
-    """``("create", name)`` and ``("drop", name)`` for the roles that a DO block makes and drops, as its text says."""
+def roles_of_block(statement: Statement) -> Iterator[tuple[str, str]]:
+    """Yields ``("create", name)`` and ``("drop", name)`` for the roles that the text of a DO block makes and drops."""
     if kind(statement) == "do_stmt":
         for verb, name in _IN_BLOCK.findall(statement.text):
             yield verb.lower(), name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
 
 
 def created(statement: Statement) -> list[str]:
-    """The roles that a statement makes, as far as its text says."""
+    """Returns the roles that a statement makes, as far as its text says."""
     if kind(statement) == CREATE:
         return [node(statement).role]
-    return [name for verb, name in in_block(statement) if verb == "create"]
+    return [name for verb, name in roles_of_block(statement) if verb == "create"]
 
 
 def dropped(statement: Statement) -> list[str]:
-    """The roles that a statement drops, as far as its text says."""
-    return roles(statement) if kind(statement) == DROP else [n for verb, n in in_block(statement) if verb == "drop"]
+    """Returns the roles that a statement drops, as far as its text says."""
+    if kind(statement) == DROP:
+        return roles(statement)
+    return [name for verb, name in roles_of_block(statement) if verb == "drop"]
 
 
 def fits_in_transaction(statement: Statement) -> bool:
@@ -131,9 +133,12 @@ def fits_in_transaction(statement: Statement) -> bool:
     return kind(statement) != "do_stmt" or not _ENDS_TRANSACTION.search(statement.text)
 
 
-def _object(statement: Statement) -> str | None:
-    """The sort of object that a comment, a grant, a new name or a change of owner is about."""
-    field, tree = _TYPED.get(kind(statement)), node(statement)
-    if field is None:
-        return None
+def object_type(statement: Statement) -> str | None:
+    """Returns the type of the object that is commented on, granted, renamed, dropped, or gets a new owner."""
+    field = _TYPED.get(kind(statement))
+    return enum_name(node(statement), field) if field else None
+
+
+def enum_name(tree: Any, field: str) -> str:
+    """Returns the name of the value of an enum field of a parse tree."""
     return str(tree.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number[getattr(tree, field)].name)

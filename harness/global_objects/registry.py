@@ -1,16 +1,14 @@
-"""What the tool keeps on a server: scratch databases, templates, and the roles that were made for them.
+"""Records what the tool keeps on a server: scratch databases, templates, and the roles that were made for them.
 
-Everything is found by name and comment, never by a file of ours, so that any run can tidy up after any other. A role
-that was made for such a database stands in its comment, as it was then, from the moment it is there.
-A run holds an advisory lock as long as it lives; its number stands in the names of its scratch databases.
-A template is locked, shared, by the runs that use it.
+All is found by name and COMMENT, never by a file of ours, so that any run can tidy up after any other. The COMMENT of a
+database records each role that was made for it, with its state at that moment. The number of a run is part of the names
+of its scratch databases, and of its advisory lock.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,15 +18,12 @@ import psycopg
 from psycopg import errors, sql
 
 from harness.errors import TargetError
-from harness.global_objects import roles
+from harness.global_objects import locks, roles
 from harness.global_objects.roles import Role
 from harness.server.connection import Connection
 
 SCRATCH = re.compile(r"harness_s_([0-9a-f]{8})_\d+")
 TEMPLATE = re.compile(r"harness_t_([0-9a-f]{8})[0-9a-f]{8}")
-# The first halves of two-part advisory lock keys; the second is the run's or the template's number, or 0.
-RUN, USE, BUILD = 0x68617201, 0x68617202, 0x68617203
-POLL_SECONDS = 0.05
 _NOT_NOW = (errors.InsufficientPrivilege, errors.InvalidCatalogName, errors.LockNotAvailable, errors.InternalError_)
 SESSION_ENDS_SECONDS = 10
 
@@ -37,8 +32,8 @@ SESSION_ENDS_SECONDS = 10
 class Template:
     """A database that scratch databases are cloned from. ``root`` is a hash of the project's directory.
 
-    ``roles`` are those that its build made, ``left_out`` are the rows of the seeds that the schema refuses: every run
-    that uses it has to tell. ``skipped`` says which statements were not run in it, and why.
+    ``roles`` are those that its build made. ``left_out`` are the rows of the seeds that the schema refuses, and
+    ``skipped`` the statements that were not run, with the reasons: every run that uses the template reports both.
     """
 
     name: str
@@ -50,7 +45,7 @@ class Template:
     skipped: tuple[str, ...] = ()
 
     def comment(self) -> str:
-        """The text of its COMMENT, which :func:`templates` reads."""
+        """Returns the text of its COMMENT, which :func:`templates` reads."""
         facts: dict[str, object] = {"harness": 1, "kind": "template", "project": self.project, "root": self.root}
         facts |= {"modules": self.modules, "roles": roles.to_json(self.roles)}
         return json.dumps({**facts, "left_out": self.left_out, "skipped": self.skipped})
@@ -58,41 +53,42 @@ class Template:
 
 @dataclass(frozen=True)
 class Holder:
-    """A database of the tool's whose COMMENT records roles that were made for it."""
+    """A database of the tool whose COMMENT, with these ``facts``, records roles that were made for it."""
 
     database: str
     roles: tuple[Role, ...]
-    comment: str = field(repr=False)
-
-    def recording(self, made: Iterable[Role]) -> str:
-        """Its COMMENT with these roles."""
-        return json.dumps({**json.loads(self.comment), "roles": roles.to_json(made)})
+    facts: Mapping[str, Any] = field(repr=False)
 
 
 def build_comment(made: Iterable[Role]) -> str:
-    """The COMMENT of a scratch database in which files of SQL are run, which :func:`holders` reads."""
+    """Returns the COMMENT of a scratch database in which SQL files run, which :func:`holders` reads."""
     return json.dumps({"harness": 1, "kind": "build", "roles": roles.to_json(made)})
 
 
+def set_comment(connection: Connection, database: str, text: str) -> None:
+    statement = sql.SQL("comment on database {} is {}")
+    connection.execute(statement.format(sql.Identifier(database), sql.Literal(text)), prepare=False)
+
+
 def holders(connection: Connection) -> tuple[Holder, ...]:
-    """The databases that record roles, of all projects and runs."""
+    """Returns the databases that record roles, of all projects and runs."""
     found = []
     for name, comment in _databases(connection):
         with suppress(ValueError, KeyError, TypeError):
             facts = json.loads(comment or "")
             made = tuple(roles.from_json(facts["roles"]))
             if facts["harness"] == 1 and made and is_ours(name):
-                found.append(Holder(name, made, comment or ""))
+                found.append(Holder(name, made, facts))
     return tuple(found)
 
 
 def recorded(connection: Connection) -> frozenset[Role]:
-    """The roles that scratch builds have made, as they were then."""
+    """Returns the roles that scratch builds have made, with their states at that moment."""
     return frozenset(role for holder in holders(connection) for role in holder.roles)
 
 
-def strike_out(connection: Connection, oids: Collection[int]) -> None:
-    """Takes roles out of all records: they are not ours any more. Raises :class:`TargetError` if we may not."""
+def remove(connection: Connection, oids: Collection[int]) -> None:
+    """Removes roles, given by oid, from all records. Raises :class:`TargetError` if we may not."""
     for holder in holders(connection) if oids else ():
         if any(role.oid in oids for role in holder.roles):
             try:
@@ -105,28 +101,26 @@ def strike_out(connection: Connection, oids: Collection[int]) -> None:
                 ) from None
 
 
-def follow(connection: Connection, changed: Mapping[Role, Role]) -> None:
-    """Records what has become of roles, by what was recorded, where that is the tool's own doing."""
+def update(connection: Connection, changed: Mapping[Role, Role]) -> None:
+    """Replaces recorded roles, old by new, where the tool itself has changed them."""
     for holder in holders(connection) if changed else ():
         if not changed.keys().isdisjoint(holder.roles):
-            # Where it cannot be written the role stays when its time has come.
+            # A role whose record cannot be written will not be dropped.
             with suppress(*_NOT_NOW), connection.transaction():
                 _record(connection, holder, (changed.get(role, role) for role in holder.roles))
 
 
 def _record(connection: Connection, holder: Holder, made: Iterable[Role]) -> None:
-    statement = sql.SQL("comment on database {} is {}")
-    text = holder.recording(made)
-    connection.execute(statement.format(sql.Identifier(holder.database), sql.Literal(text)), prepare=False)
+    set_comment(connection, holder.database, json.dumps({**holder.facts, "roles": roles.to_json(made)}))
 
 
 def role_names(connection: Connection) -> set[str]:
-    """The names of the server's roles."""
+    """Returns the names of the server's roles."""
     return {name for (name,) in connection.execute("select rolname from pg_roles", prepare=False)}
 
 
 def templates(connection: Connection) -> tuple[Template, ...]:
-    """The templates that are kept on the server, of all projects, by name."""
+    """Returns the templates on the server, of all projects, by name."""
     found = []
     for name, comment in _databases(connection):
         with suppress(ValueError, KeyError, TypeError):
@@ -139,35 +133,27 @@ def templates(connection: Connection) -> tuple[Template, ...]:
     return tuple(found)
 
 
-def template_of(connection: Connection, name: str) -> Template | None:
-    """The template of that name."""
-    return next((template for template in templates(connection) if template.name == name), None)
-
-
 def is_ours(database: str) -> bool:
     """Whether a name is that of a template or a scratch database."""
     return bool(TEMPLATE.fullmatch(database) or SCRATCH.fullmatch(database))
 
 
 def scratch_databases(connection: Connection) -> tuple[str, ...]:
-    """The scratch databases of all runs, by name."""
+    """Returns the scratch databases of all runs, by name."""
     return tuple(name for name, _ in _databases(connection) if SCRATCH.fullmatch(name))
 
 
 def leftovers(connection: Connection) -> tuple[str, ...]:
-    """The scratch databases whose run is no more."""
+    """Returns the scratch databases of runs that have ended."""
     names = scratch_databases(connection)
-    return tuple(name for name in names if not _held(connection, RUN, lock_number(SCRATCH, name)))
+    return tuple(name for name in names if not locks.held(connection, locks.RUN, locks.number_of(SCRATCH, name)))
 
 
 def drop_leftovers(connection: Connection) -> list[str]:
-    """Drop the scratch databases of runs that were killed, as far as we may, and the roles that these had made.
-
-    Returns the names of the databases.
-    """
+    """Drops the scratch databases of killed runs, as far as we may, and their roles; returns their names."""
     dropped = []
     for name in leftovers(connection):
-        # Another run may be at the same database: then it is gone before us, or is going.
+        # Another run may just be dropping the same database.
         with suppress(errors.InsufficientPrivilege, errors.ObjectInUse, errors.InternalError_):
             drop_with_roles(connection, name)
             dropped.append(name)
@@ -175,99 +161,56 @@ def drop_leftovers(connection: Connection) -> list[str]:
 
 
 def drop_with_roles(connection: Connection, name: str) -> None:
-    """Drop a scratch database, and the roles that no other database records."""
-    made = roles_of(connection, name)
+    """Drops a scratch database, and the roles that no other database records."""
+    made = [role for holder in holders(connection) if holder.database == name for role in holder.roles]
     try:
         drop_database(connection, name)
     finally:  # an interrupt may have come when it was gone, and with it the record
         drop_roles(connection, made)
 
 
-def roles_of(connection: Connection, database: str) -> tuple[Role, ...]:
-    """The roles that a database records."""
-    return next((holder.roles for holder in holders(connection) if holder.database == database), ())
-
-
 def drop_roles(connection: Connection, made: Iterable[Role]) -> tuple[list[str], list[tuple[str, str]]]:
-    """Drops those that no database records any more, as :func:`roles.drop_unchanged` does and says."""
+    """Drops the roles that no database records any more; returns what :func:`roles.drop_unchanged` returns."""
     made = list(made)
     elsewhere = {role.oid for role in recorded(connection)} if made else set()
     mine = [role for role in made if role.oid not in elsewhere]
     if not mine:
         return [], []
     with connection.transaction():
-        before = roles.Moment.before(connection, (role.oid for role in mine))
-        said = roles.drop_unchanged(connection, mine)
-        follow(connection, before.followed(connection, recorded(connection)))
-    return said
+        before = roles.Snapshot.take(connection, ignored=(role.oid for role in mine))
+        result = roles.drop_unchanged(connection, mine)
+        update(connection, before.changes(connection, recorded(connection)))
+    return result
 
 
 def drop_template(connection: Connection, template: Template) -> bool:
-    """Drop a template, unless a run uses it."""
-    number = lock_number(TEMPLATE, template.name)
-    if _held(connection, USE, number) or not try_lock(connection, USE, number):
+    """Drops a template, unless a run uses it; returns whether it did."""
+    number = locks.number_of(TEMPLATE, template.name)
+    if locks.held(connection, locks.USE, number) or not locks.try_lock(connection, locks.USE, number):
         return False
     try:
         drop_database(connection, template.name)
     finally:
-        unlock(connection, USE, number)
+        locks.unlock(connection, locks.USE, number)
     return True
 
 
 def drop_database(connection: Connection, name: str) -> None:
-    """Drop a database, and disconnect whoever is in it; one that is gone already is fine."""
+    """Drops a database, if it exists, and ends its sessions."""
     connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
 def end_sessions(connection: Connection, application_name: str) -> None:
-    """Ends sessions by name and waits until they are gone: one that is just making a database would leave it behind."""
+    """Ends the sessions of an application, and waits until they are gone: one may just be making a database."""
     connection.execute(
         "select pg_terminate_backend(pid, %s) from pg_stat_activity where application_name = %s",
         [int(SESSION_ENDS_SECONDS * 1000), application_name],
     )
 
 
-def lock_number(pattern: re.Pattern[str], name: str) -> int:
-    """The lock number in a database's name, as PostgreSQL's signed integer."""
-    match = pattern.fullmatch(name)
-    assert match, name
-    number = int(match[1], 16)
-    return number - (1 << 32) if number >= 1 << 31 else number
-
-
-def try_lock(connection: Connection, purpose: int, number: int = 0, *, shared: bool = False) -> bool:
-    """Take a session's advisory lock if it is free."""
-    function = sql.SQL("pg_try_advisory_lock_shared" if shared else "pg_try_advisory_lock")
-    row = connection.execute(sql.SQL("select {}(%s, %s)").format(function), [purpose, number]).fetchone()
-    return bool(row and row[0])
-
-
-def lock(connection: Connection, purpose: int, number: int = 0, *, shared: bool = False) -> None:
-    """Take a session's advisory lock, waiting outside the server: a waiting statement would hold a snapshot."""
-    while not try_lock(connection, purpose, number, shared=shared):
-        time.sleep(POLL_SECONDS)
-
-
-def unlock(connection: Connection, purpose: int, number: int = 0) -> None:
-    """Give an exclusive lock back, unless the connection was lost and took it along."""
-    if not connection.closed and not connection.broken:
-        connection.execute("select pg_advisory_unlock(%s, %s)", [purpose, number])
-
-
-@contextmanager
-def building(connection: Connection) -> Iterator[None]:
-    """One build at a time on the whole server: they make, and an ``apply`` takes over, roles that all of them share."""
-    lock(connection, BUILD)
-    try:
-        yield
-    finally:
-        with suppress(psycopg.Error):
-            unlock(connection, BUILD)
-
-
 @contextmanager
 def translated(connection: Connection) -> Iterator[None]:
-    """Turn what a server may refuse to any scratch work into :class:`TargetError`."""
+    """Turns what a server may refuse to any scratch work into :class:`TargetError`."""
     user = connection.info.user
     try:
         yield
@@ -305,17 +248,3 @@ def _databases(connection: Connection) -> list[tuple[str, str | None]]:
         """
     )
     return [(name, comment) for name, comment in rows]
-
-
-def _held(connection: Connection, purpose: int, number: int) -> bool:
-    """Whether somebody holds a lock; in any database, as runs of two users need not share a maintenance database."""
-    row = connection.execute(
-        """
-        select exists (
-            select from pg_locks
-            where locktype = 'advisory' and objsubid = 2 and granted
-              and classid = %s and objid = %s and pid <> pg_backend_pid())
-        """,
-        [purpose, number % (1 << 32)],
-    ).fetchone()
-    return bool(row and row[0])

@@ -1,4 +1,4 @@
-"""Roles belong to a whole server: what one is at a moment, and when one that a scratch build made may go again."""
+"""Reads the state of roles, and drops those that scratch builds have made when nothing needs them any more."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import psycopg
 from psycopg import errors, sql
 
 from harness.errors import TargetError
-from harness.server.connection import Connection, another
+from harness.server.connection import Connection, another, value
 
-# Whether a role has a password only those can tell who may read pg_authid. Settings and ownership of the tool's own
-# databases come and go with these.
+# Only a user who may read pg_authid can tell whether a role has a password. Settings for the tool's own databases, and
+# their ownership, are left out: they come and go with these databases.
 _READ: LiteralString = """
 select r.rolname::text, r.oid::bigint, r.rolcanlogin, encode(sha256(convert_to(jsonb_build_array(
     r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication, r.rolbypassrls,
     r.rolconnlimit, extract(epoch from r.rolvaliduntil)::text, {password},
     (select jsonb_agg(to_jsonb(m) - 'oid' order by m.roleid, m.member, m.grantor)
      from pg_catalog.pg_auth_members m
-     where r.oid in (m.roleid, m.member) and m.member <> all (%(without)s)
-       and m.roleid <> all (%(apart)s) and m.member <> all (%(apart)s)),
+     where r.oid in (m.roleid, m.member) and m.member <> all (%(ignored_members)s)
+       and m.roleid <> all (%(ignored)s) and m.member <> all (%(ignored)s)),
     (select jsonb_agg(jsonb_build_array(s.setdatabase, s.setconfig) order by s.setdatabase)
      from pg_catalog.pg_db_role_setting s left join pg_catalog.pg_database d on d.oid = s.setdatabase
      where s.setrole = r.oid and not starts_with(coalesce(d.datname::text, ''), 'harness_')),
@@ -45,14 +45,14 @@ order by 1
 """
 _CHANGED = "it was changed since it was made"
 _LOCK_WAIT: LiteralString = "set local lock_timeout = '10s'"
-"""For who has changed a role, and has not yet committed that."""
+"""Time for another session that has changed a role, and has not committed that yet."""
 
 
 @dataclass(frozen=True)
 class Role:
     """A role at a moment. ``state`` is a hash of its attributes, password, memberships, settings and comment.
 
-    It begins with ``?`` where the connection's user may not see whether there is a password.
+    The hash begins with ``?`` where the connection's user may not see whether there is a password.
     """
 
     name: str
@@ -65,57 +65,56 @@ class Role:
         return not self.state.startswith("?")
 
 
-def read(connection: Connection, *, without: Collection[int] = (), apart: Collection[int] = ()) -> dict[int, Role]:
-    """The roles of the server, by oid, as this connection sees them: with what its own transaction has changed.
+def read(
+    connection: Connection, *, ignored_members: Collection[int] = (), ignored: Collection[int] = ()
+) -> dict[int, Role]:
+    """Reads the roles of the server, by oid, with the changes of the connection's own transaction.
 
-    That the roles ``without``, by oid, are members of another one is no part of that one's state; of those ``apart``
-    neither is that the other one is a member of them.
+    A role's state does not tell that the roles ``ignored_members``, given by oid, are members of it. Nor does it tell
+    of memberships, in either direction, with the roles ``ignored``.
     """
-    row = connection.execute("select has_table_privilege('pg_catalog.pg_authid', 'select')", prepare=False).fetchone()
-    seen = bool(row and row[0])
+    seen = value(connection, "select has_table_privilege('pg_catalog.pg_authid', 'select')")
     query = sql.SQL(_READ).format(
         password=sql.SQL("r.rolpassword" if seen else "null"),
         roles=sql.SQL("pg_catalog.pg_authid" if seen else "pg_catalog.pg_roles"),
     )
-    oids = {"without": list(without), "apart": list(apart)}
+    oids = {"ignored_members": list(ignored_members), "ignored": list(ignored)}
     found = connection.execute(query, oids, prepare=False)
     return {oid: Role(name, oid, login, state if seen else f"?{state}") for name, oid, login, state in found}
 
 
 @dataclass(frozen=True)
-class Moment:
-    """All roles as a connection sees them; and as they are but for their memberships with the roles ``apart``."""
+class Snapshot:
+    """All roles at a moment; ``partial`` is their state without their memberships with the roles ``ignored``."""
 
-    apart: frozenset[int]
-    bare: Mapping[int, Role]
+    ignored: frozenset[int]
+    partial: Mapping[int, Role]
     whole: Mapping[int, Role]
 
     @classmethod
-    def before(cls, connection: Connection, apart: Iterable[int]) -> Moment:
-        """What is changed after this is seen as a change."""
-        oids = frozenset(apart)
-        bare = read(connection, apart=oids)
-        return cls(oids, bare, read(connection))
+    def take(cls, connection: Connection, ignored: Iterable[int]) -> Snapshot:
+        oids = frozenset(ignored)
+        return cls(oids, read(connection, ignored=oids), read(connection))
 
-    def followed(self, connection: Connection, recorded: Collection[Role]) -> dict[Role, Role]:
-        """What has become of recorded roles of which nothing but their memberships with those ``apart`` has changed."""
+    def changes(self, connection: Connection, recorded: Collection[Role]) -> dict[Role, Role]:
+        """Returns the recorded roles whose memberships with those ``ignored`` alone have changed since, old to new."""
         whole = read(connection)
-        bare = read(connection, apart=self.apart)
+        partial = read(connection, ignored=self.ignored)
         return {
             role: whole[oid]
             for oid, role in self.whole.items()
-            if role in recorded and oid not in self.apart and bare.get(oid) == self.bare.get(oid)
+            if role in recorded and oid not in self.ignored and partial.get(oid) == self.partial.get(oid)
             if whole.get(oid, role) != role
         }
 
 
 def users(connection: Connection, role: Role) -> list[str]:
-    """The databases in which something depends on a role."""
+    """Returns the databases in which something depends on a role."""
     return [name for (name,) in connection.execute(_USERS, [role.oid], prepare=False)]
 
 
-def surroundings(connection: Connection) -> str:
-    """A hash of what else is global: databases but the tool's own, tablespaces, and settings of all roles."""
+def hash_of_others(connection: Connection) -> str:
+    """Returns a hash of the other global objects: foreign databases, tablespaces, and settings for all roles."""
     query = """
         select encode(sha256(convert_to(jsonb_build_array(
             (select jsonb_agg(to_jsonb(d) - 'datfrozenxid' - 'datminmxid' order by d.oid)
@@ -130,12 +129,11 @@ def surroundings(connection: Connection) -> str:
              where s.setrole = 0 and not starts_with(coalesce(d.datname::text, ''), 'harness_'))
         )::text, 'UTF8')), 'hex')
         """
-    row = connection.execute(query, prepare=False).fetchone()
-    return str(row and row[0])
+    return str(value(connection, query))
 
 
-def has_global(connection: Connection, role: Role) -> bool:
-    """Whether it owns, or may do something with, a global object such as a database, the tool's own apart."""
+def uses_globals(connection: Connection, role: Role) -> bool:
+    """Whether a role owns, or has a privilege on, a global object such as a database that is not the tool's own."""
     query = """
         select exists (
             select from pg_catalog.pg_shdepend s
@@ -144,16 +142,15 @@ def has_global(connection: Connection, role: Role) -> bool:
               and s.classid <> 'pg_catalog.pg_auth_members'::regclass
               and not starts_with(coalesce(d.datname::text, ''), 'harness_'))
         """
-    row = connection.execute(query, [role.oid], prepare=False).fetchone()
-    return bool(row and row[0])
+    return bool(value(connection, query, [role.oid]))
 
 
 def why_kept(
-    connection: Connection, role: Role, recorded: Collection[Role], apart: Callable[[str], bool] = lambda name: False
+    connection: Connection, role: Role, recorded: Collection[Role], ignored: Callable[[str], bool] = lambda name: False
 ) -> str | None:
-    """Why a role that scratch builds have recorded may not be dropped; None if it may.
+    """Returns why a role that scratch builds have recorded may not be dropped; None if it may.
 
-    What depends on it in databases ``apart``, by name, is no reason.
+    Objects that depend on it in ``ignored`` databases are no reason.
     """
     if role.login:
         return "it can log in"
@@ -161,15 +158,15 @@ def why_kept(
         return _CHANGED
     if not role.is_certain:
         return "only a superuser can see whether it has a password"
-    if found := [name for name in users(connection, role) if not apart(name)]:
+    if found := [name for name in users(connection, role) if not ignored(name)]:
         return f"something else depends on it, in {', '.join(found)}"
     return None
 
 
 def drop_unchanged(connection: Connection, recorded: Collection[Role]) -> tuple[list[str], list[tuple[str, str]]]:
-    """Drops the roles that are exactly as recorded, cannot log in and are used by nothing.
+    """Drops the roles that are exactly as recorded, cannot log in, and are used by nothing; keeps a role in doubt.
 
-    Returns the names of the dropped, and of the kept ones with the reason. In doubt a role stays.
+    Returns the names of the dropped roles, and of the kept ones with the reason.
     """
     dropped: list[str] = []
     kept: list[tuple[str, str]] = []
@@ -178,15 +175,15 @@ def drop_unchanged(connection: Connection, recorded: Collection[Role]) -> tuple[
     with ExitStack() as stack:
         stack.enter_context(connection.transaction())
         connection.execute(_LOCK_WAIT, prepare=False)
-        watching: Connection | None = None
+        witness: Connection | None = None
         for role in sorted(mine, key=lambda each: each.name):
             why = why_kept(connection, role, recorded)
             if why is None:
                 try:
-                    watching = watching or stack.enter_context(closing(another(connection)))
-                    why = _drop(connection, role, watching)
+                    witness = witness or stack.enter_context(closing(another(connection)))
+                    why = _drop(connection, role, witness)
                 except TargetError as error:
-                    why = f"nobody can look whether it was changed: {error.message}"
+                    why = f"it cannot be seen whether it was changed: {error.message}"
             if why is None:
                 dropped.append(role.name)
             else:
@@ -194,19 +191,19 @@ def drop_unchanged(connection: Connection, recorded: Collection[Role]) -> tuple[
     return dropped, kept
 
 
-def _drop(connection: Connection, role: Role, watching: Connection) -> str | None:
-    """Drops a role, and returns None; or returns why it is kept. ``watching`` sees what is committed."""
+def _drop(connection: Connection, role: Role, witness: Connection) -> str | None:
+    """Drops a role and returns None, or returns why it is kept. ``witness`` sees only committed changes."""
     try:
         with connection.transaction():
             connection.execute(sql.SQL("drop role {}").format(sql.Identifier(role.name)), prepare=False)
-            # From here on nobody can change it. What others have done until now goes with it, and is seen only there.
-            if read(watching).get(role.oid) != role:
+            # From here on no other session can change it. Only the witness still sees the changes until now.
+            if read(witness).get(role.oid) != role:
                 raise psycopg.Rollback
             return None
     except errors.InsufficientPrivilege:
         return f"{connection.info.user} may not drop it"
     except errors.LockNotAvailable:
-        return "somebody else is just changing it"
+        return "another session is just changing it"
     except (errors.DependentObjectsStillExist, errors.ObjectInUse):
         return "something else depends on it"
     except (errors.UndefinedObject, errors.InternalError_):  # tuple concurrently updated
@@ -215,12 +212,12 @@ def _drop(connection: Connection, role: Role, watching: Connection) -> str | Non
 
 
 def to_json(recorded: Iterable[Role]) -> list[list[object]]:
-    """For the COMMENT of a database; :func:`from_json` reads it."""
+    """Returns roles for the COMMENT of a database; :func:`from_json` reads them."""
     return [[role.name, role.oid, role.login, role.state] for role in sorted(recorded, key=lambda each: each.name)]
 
 
 def from_json(found: Iterable[object]) -> Iterator[Role]:
-    """What an older version has written is no record of a role, only its name: such a role stays."""
+    """Reads roles from a COMMENT. An older version has written names alone: these are no records."""
     for each in found:
         if isinstance(each, list):
             name, oid, login, state = each

@@ -1,7 +1,7 @@
-"""Roles that were made for scratch databases, where the application's own database wants them.
+"""Takes over roles that were made for scratch databases, when migrations of the application create them.
 
-``apply`` makes such a role the application's: what made it in a scratch database is taken back, it becomes what the
-migration says, and nothing records it any more. ``rollback`` sets a role free that it is about to drop.
+``apply`` resets such a role, gives it the attributes that the migration says, and removes it from the records.
+``rollback`` drops the templates that use a role before it drops the role.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, ClassVar, LiteralString
 from psycopg import sql
 
 from harness.errors import MigrationError, StatementError
-from harness.global_objects import effects, registry, roles
-from harness.global_objects.outside import Outside
+from harness.global_objects import effects, locks, registry, roles
+from harness.global_objects.guards import Guard
 from harness.global_objects.roles import Role
 from harness.project.sqlfile import Statement
 from harness.server import script
@@ -27,7 +27,7 @@ from pg_catalog.pg_auth_members a
 join pg_catalog.pg_roles r on r.oid = a.roleid join pg_catalog.pg_roles m on m.oid = a.member
 where %s in (a.roleid, a.member) and m.rolname <> session_user
 """
-# What CREATE ROLE means where it says nothing of an attribute, and what says so; as libpg_query names them.
+# For each option, as libpg_query names it: column, default of CREATE ROLE, and the words that set the default.
 _DEFAULTS = {
     "superuser": ("rolsuper", False, "nosuperuser"),
     "inherit": ("rolinherit", True, "inherit"),
@@ -48,8 +48,8 @@ _MEMBERS = {
 
 
 @dataclass
-class Application(Outside):
-    """For the database of the application on a server."""
+class ApplicationGuard(Guard):
+    """Watches the files of the application's database on a server."""
 
     lasting: ClassVar = True
 
@@ -59,29 +59,29 @@ class Application(Outside):
 
     @contextmanager
     def around(self, statements: Sequence[Statement]) -> Iterator[None]:
-        """No build goes on, and none is begun, while roles are made or dropped that it might share."""
+        """Keeps builds of scratch databases out while roles are made or dropped that they might share."""
         if not any(map(self.concerns, statements)):
             yield
             return
-        with self.server.connect() as maintenance, registry.building(maintenance):
+        with self.server.connect() as maintenance, locks.building(maintenance):
             self._recorded = registry.recorded(maintenance)
             self._taken = set()
-            blocks = {name for each in statements for verb, name in effects.in_block(each) if verb == "create"}
+            blocks = {name for each in statements for verb, name in effects.roles_of_block(each) if verb == "create"}
             if made := [role for role in self._unchanged(maintenance) if role.name in blocks]:
-                # A block looks whether the role is there: it has to find it as it is before anything was applied.
-                _set_free(maintenance, made)
-                registry.strike_out(maintenance, [role.oid for role in made])
+                # A DO block tests whether the role exists: it has to be as before anything was applied.
+                _release(maintenance, made)
+                registry.remove(maintenance, [role.oid for role in made])
                 registry.drop_roles(maintenance, made)
             dropped = {name for each in statements for name in effects.dropped(each)}
             if dropped:
                 there = roles.read(maintenance).values()
-                _set_free(maintenance, [role for role in there if role.name in dropped])
+                _release(maintenance, [role for role in there if role.name in dropped])
             yield
 
     def concerns(self, statement: Statement) -> bool:
         return bool(effects.created(statement) or effects.dropped(statement))
 
-    def send(self, connection: Connection, file: script.File, statement: Statement) -> None:
+    def send(self, connection: Connection, file: script.SqlText, statement: Statement) -> None:
         made = {role.name: role for role in self._unchanged(connection)}
         if effects.kind(statement) != effects.CREATE:
             script.execute(connection, file, statement)
@@ -91,12 +91,12 @@ class Application(Outside):
             _create(connection, file, statement)
 
     def settle(self, connection: Connection) -> None:
-        """Strikes out the records of what was taken over, in the same transaction."""
-        registry.strike_out(connection, self._taken)
+        """Removes the records of the roles that were taken over, in the same transaction."""
+        registry.remove(connection, self._taken)
         self._taken = set()
 
     def _unchanged(self, connection: Connection) -> list[Role]:
-        """The roles that are as they were made for scratch databases."""
+        """Returns the roles that are unchanged since they were made for scratch databases."""
         there = roles.read(connection).values() if self._recorded else ()
         return [role for role in there if role in self._recorded]
 
@@ -104,32 +104,32 @@ class Application(Outside):
         for holder in registry.holders(connection):
             if any(each.oid == role.oid for each in holder.roles) and registry.SCRATCH.fullmatch(holder.database):
                 raise _in_use(role, [holder.database])
-        before = roles.Moment.before(connection, [role.oid])
-        for statement in (*_undone(connection, role), *_wanted(connection, role, wanted)):
+        before = roles.Snapshot.take(connection, ignored=[role.oid])
+        for statement in (*_reset(connection, role), *_set(connection, role, wanted)):
             connection.execute(statement, prepare=False)
-        # Other roles of ours that were members of it, or it of them, are as unchanged as before.
-        changed = before.followed(connection, self._recorded)
-        registry.follow(connection, changed)
+        # Other recorded roles stay unchanged, though their memberships with this one have changed.
+        changed = before.changes(connection, self._recorded)
+        registry.update(connection, changed)
         self._recorded = frozenset(changed.get(each, each) for each in self._recorded)
         self._taken.add(role.oid)
 
 
-def _create(connection: Connection, file: script.File, statement: Statement) -> None:
+def _create(connection: Connection, file: script.SqlText, statement: Statement) -> None:
     try:
         script.execute(connection, file, statement)
     except StatementError as error:
         if error.sqlstate == _THERE:
             name = sql.Identifier(effects.node(statement).role).as_string()
             error.hint = (
-                "roles belong to the whole server, and somebody has made this one: make it only where it is missing, "
+                "roles belong to the whole server, and this one exists already: make it only where it is missing, "
                 f"do $$ begin if to_regrole({sql.Literal(name).as_string()}) is null then create role {name}; "
                 "end if; end $$"
             )
         raise
 
 
-def _undone(connection: Connection, role: Role) -> Iterator[sql.Composed]:
-    """What takes from a role all that it has besides attributes; what it may do in scratch databases stays theirs."""
+def _reset(connection: Connection, role: Role) -> Iterator[sql.Composed]:
+    """Yields the statements that remove memberships, settings and comment; privileges in scratch databases stay."""
     name = sql.Identifier(role.name)
     for granted, member in connection.execute(_MEMBERSHIPS, [role.oid], prepare=False).fetchall():
         yield sql.SQL("revoke {} from {}").format(sql.Identifier(granted), sql.Identifier(member))
@@ -137,21 +137,18 @@ def _undone(connection: Connection, role: Role) -> Iterator[sql.Composed]:
     yield sql.SQL("comment on role {} is null").format(name)
 
 
-def _wanted(connection: Connection, role: Role, tree: Any) -> Iterator[bytes | sql.Composed]:
-    """``create role …`` as statements for a role that is there."""
+def _set(connection: Connection, role: Role, tree: Any) -> Iterator[bytes | sql.Composed]:
+    """Yields the statements that make an existing role what ``create role`` says."""
     name = sql.Identifier(role.name)
     options = [each.def_elem for each in tree.options]
     said = {option.defname for option in options}
     columns = sql.SQL(", ").join(sql.Identifier(column) for column, _, _ in _DEFAULTS.values())
     query = sql.SQL("select {} from pg_catalog.pg_roles where oid = {}").format(columns, role.oid)
     now = connection.execute(query, prepare=False).fetchone() or ()
-    is_user = (
-        tree.stmt_type == tree.DESCRIPTOR.fields_by_name["stmt_type"].enum_type.values_by_name["ROLESTMT_USER"].number
-    )
     for (option, (_, default, words)), value in zip(_DEFAULTS.items(), now, strict=True):
         if option not in said and value != default:
             yield sql.SQL("alter role {} " + words).format(name)
-    if is_user and "canlogin" not in said:
+    if effects.enum_name(tree, "stmt_type") == "ROLESTMT_USER" and "canlogin" not in said:
         yield sql.SQL("alter role {} login").format(name)
     if "password" not in said:
         yield sql.SQL("alter role {} password null").format(name)
@@ -164,7 +161,7 @@ def _wanted(connection: Connection, role: Role, tree: Any) -> Iterator[bytes | s
 
 
 def _altered(role: str, options: Sequence[Any]) -> bytes | None:
-    """The attributes that CREATE ROLE gives, as ALTER ROLE."""
+    """Returns ALTER ROLE with the attributes of CREATE ROLE."""
     import postgast
 
     attributes = [option for option in options if option.defname not in (*_MEMBERS, "sysid")]
@@ -176,7 +173,7 @@ def _altered(role: str, options: Sequence[Any]) -> bytes | None:
     return str(postgast.deparse(parsed)).encode()
 
 
-def _set_free(maintenance: Connection, found: Iterable[Role]) -> None:
+def _release(maintenance: Connection, found: Iterable[Role]) -> None:
     """Drops the idle templates that use roles. Raises :class:`MigrationError` where a run still uses one."""
     registry.drop_leftovers(maintenance)
     templates = {template.name: template for template in registry.templates(maintenance)}

@@ -30,7 +30,7 @@ from harness.solver.rules import Rule
 if TYPE_CHECKING:
     import psycopg
 
-    from harness.global_objects.outside import Confined
+    from harness.global_objects.guards import ScratchGuard
 
 D = TypeVar("D", bound="Scenario | Races")
 
@@ -46,7 +46,7 @@ class Databases(Protocol):
     def empty(self) -> str: ...
     def connect(self, dbname: str) -> psycopg.Connection[Any]: ...
     def drop(self, dbname: str) -> None: ...
-    def outside(self) -> Confined: ...
+    def guard(self) -> ScratchGuard: ...
 
 
 @dataclass(frozen=True)

@@ -87,12 +87,12 @@ class _Trial:
         self._connection = connection
         self._project = subject.project
         self._modules = subject.project.with_dependencies([subject.module])
-        self._outside = subject.databases.outside()
-        self._rungs = stepwise.rungs(subject.project, subject.module, self._outside)
+        self._guard = subject.databases.guard()
+        self._rungs = stepwise.steps(subject.project, subject.module, self._guard)
         self._height = 0
 
     def facts(self) -> Iterator[Fact]:
-        stepwise.stand(self._connection, self._project, self._subject.module, self._outside)
+        stepwise.prepare(self._connection, self._project, self._subject.module, self._guard)
         states = [self._inventory()]
         for rung in self._rungs:
             rung.up(self._connection)
@@ -116,12 +116,12 @@ class _Trial:
     def over(self, path: str) -> Iterator[Fact]:
         """Goes up and down where a file has been run: what it has made is there before and after."""
         steps = Source(self._project.root, {}).scripts([self._project.root / path])
-        builder.prepare(self._connection, self._project, self._outside)
+        builder.prepare(self._connection, self._project, self._guard)
         bare = self._inventory()
-        stepwise.run(self._connection, self._project, steps, self._outside)
+        stepwise.run(self._connection, self._project, steps, self._guard)
         if self._inventory() == bare:
             raise Unreliable(f"{path} makes nothing, so that nothing of it could be lost")
-        stepwise.below(self._connection, self._project, self._subject.module, self._outside)
+        stepwise.apply_dependencies(self._connection, self._project, self._subject.module, self._guard)
         before = self._inventory()
         try:
             self._up()

@@ -1,5 +1,5 @@
-"""The project's own migrations, applied and rolled back, and the ledger that remembers them in the database.
+"""Applies and rolls back the project's own migrations, and keeps the ledger of a database.
 
-Enter by :mod:`~harness.migrations.migrate`; :mod:`~harness.migrations.plan` decides what it does.
+Enter by :class:`~harness.migrations.migrate.Migrator`; :mod:`~harness.migrations.plan` decides what it does.
 Not here: the files (``project.migrations``), and migrations that another tool owns (``foreign``).
 """

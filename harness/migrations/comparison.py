@@ -1,7 +1,7 @@
-"""How migrations stand: their files and the rows of the ledger, brought together.
+"""Compares the migration files of a project with the rows of the ledger.
 
-A row belongs to the file of its number, unless another file of the module is more like what was applied: two people
-take one number, one of them moves, and the row stays behind.
+A row belongs to the file of its number, unless another file of the module resembles more what was applied: two people
+take the same number, one of them renumbers the file, and the row keeps the old number.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from harness.migrations.ledger import Entry
+from harness.migrations.ledger import LedgerRow
 from harness.project.model import Migration, Module
 
 
 class State(enum.Enum):
-    """How a migration stands, comparing files and ledger; only the first two are healthy."""
+    """The state of a migration in files and ledger; only the first two are healthy."""
 
     APPLIED = "applied"
     PENDING = "pending"
@@ -32,12 +32,12 @@ _HALF = {"started": State.HALF_APPLIED, "reverting": State.HALF_ROLLED_BACK}
 
 
 @dataclass(frozen=True)
-class Standing:
-    """One migration, by its files, its row in the ledger, or both."""
+class MigrationStatus:
+    """The state of a migration, with its files, its row in the ledger, or both."""
 
     state: State
     migration: Migration | None
-    entry: Entry | None
+    row: LedgerRow | None
 
     @property
     def id(self) -> str:
@@ -53,104 +53,91 @@ class Standing:
 
     @property
     def number(self) -> str:
-        """``intents/003``: the short name the command line takes."""
+        """The short name that the command line takes: ``intents/003``."""
         return f"{self._known.module}/{self._known.version:03d}"
 
     @property
     def text(self) -> str:
-        """``applied``, ``half applied (2 of 5 statements done)`` or ``renumbered (applied as 004_add_status)``."""
-        entry = self.entry
-        if entry and self.state in (State.HALF_APPLIED, State.HALF_ROLLED_BACK):
-            return f"{self.state.value} ({entry.statements_done} of {entry.statements} statements done)"
-        if entry and (self.state is State.RENUMBERED or self.other_name):
-            applied = _HALF.get(entry.state, State.APPLIED).value
-            return f"{self.state.value} ({applied} as {entry.version:03d}_{entry.name})"
+        """The state in words: ``half applied (2 of 5 statements done)``, ``renumbered (applied as 004_add_status)``."""
+        row = self.row
+        if row and self.state in (State.HALF_APPLIED, State.HALF_ROLLED_BACK):
+            return f"{self.state.value} ({row.statements_done} of {row.statements} statements done)"
+        if row and (self.state is State.RENUMBERED or self.other_name):
+            applied = _HALF.get(row.state, State.APPLIED).value
+            return f"{self.state.value} ({applied} as {row.version:03d}_{row.name})"
         return self.state.value
 
     @property
     def other_name(self) -> bool:
-        """Whether the file of this number is neither by its name nor by its statements what the ledger has."""
-        if self.migration is None or self.entry is None:
+        """Whether the file of this number has neither the name nor the statements that the ledger has."""
+        if self.migration is None or self.row is None:
             return False
-        return self.entry.name != self.migration.name and not self.entry.has(self.migration)
+        return self.row.name != self.migration.name and not self.row.has(self.migration)
 
     @property
-    def _known(self) -> Migration | Entry:
-        known = self.migration or self.entry
+    def _known(self) -> Migration | LedgerRow:
+        known = self.migration or self.row
         if known is None:
-            raise ValueError("a standing of nothing")
+            raise ValueError("a status without a migration")
         return known
 
 
-def status(modules: Iterable[Module], entries: Iterable[Entry]) -> list[Standing]:
-    """Every migration that is in the files or in the ledger, in the order of modules and versions."""
-    modules, entries = tuple(modules), tuple(entries)
-    standings = []
+def statuses(modules: Iterable[Module], rows: Iterable[LedgerRow]) -> list[MigrationStatus]:
+    """Returns the status of every migration in the files or the ledger, in the order of modules and versions."""
+    modules, rows = tuple(modules), tuple(rows)
+    found = []
     for module in modules:
-        standings += _of_module(module, [entry for entry in entries if entry.module == module.name])
-    # Rows of modules that the project does not know any more.
+        found += _of_module(module, [row for row in rows if row.module == module.name])
+    # Rows of modules that were removed from the project.
     known = {module.name for module in modules}
-    return standings + [Standing(State.MISSING_FILE, None, entry) for entry in entries if entry.module not in known]
+    return found + [MigrationStatus(State.MISSING_FILE, None, row) for row in rows if row.module not in known]
 
 
-def _of_module(module: Module, entries: list[Entry]) -> list[Standing]:
-    files = _files(module, entries)
-    standings = [Standing(_state(file, entry), file, entry) for entry, file in files]
-    newest = max((each.version for each in standings), default=0)
+def _of_module(module: Module, rows: list[LedgerRow]) -> list[MigrationStatus]:
+    files = _files(module, rows)
+    found = [MigrationStatus(_state(file, row), file, row) for row, file in files]
+    newest = max((each.version for each in found), default=0)
     taken = {file for _, file in files}
     for migration in (*module.migrations, *module.drafts):
         if migration not in taken:
             waiting = State.OUT_OF_ORDER if migration.version < newest else State.PENDING
             state = State.DRAFT if migration.draft else waiting
-            standings.append(Standing(state, migration, None))
-    return sorted(standings, key=lambda each: each.version)
+            found.append(MigrationStatus(state, migration, None))
+    return sorted(found, key=lambda each: each.version)
 
 
-def _files(module: Module, entries: list[Entry]) -> list[tuple[Entry, Migration | None]]:
-    """The file of each row: the most alike are brought together first, and what fits to several fits to none."""
-    rows = dict.fromkeys(entries)
+def _files(module: Module, rows: list[LedgerRow]) -> list[tuple[LedgerRow, Migration | None]]:
+    """Returns the file of each row, the closest matches first; a row that several files match gets none of them."""
     free = {migration.version: migration for migration in (*module.migrations, *module.drafts)}
-    found: dict[Entry, Migration] = {}
-    for here, alike in _LIKENESS:
-        for entry in [entry for entry in rows if entry not in found]:
-            candidates = [free[entry.version]] if here and entry.version in free else () if here else free.values()
-            fitting = [each for each in candidates if alike(entry, each)]
+    found: dict[LedgerRow, Migration] = {}
+    for same_number, matches in _MATCHES:
+        for row in [row for row in rows if row not in found]:
+            candidates = [each for each in free.values() if each.version == row.version or not same_number]
+            fitting = [each for each in candidates if matches(row, each)]
             if len(fitting) == 1:
-                found[entry] = free.pop(fitting[0].version)
-    return [(entry, found.get(entry)) for entry in rows]
+                found[row] = free.pop(fitting[0].version)
+    return [(row, found.get(row)) for row in rows]
 
 
-def _same_name(entry: Entry, migration: Migration) -> bool:
-    return entry.name == migration.name
+def _same_name(row: LedgerRow, migration: Migration) -> bool:
+    return row.name == migration.name
 
 
-def _same_content(entry: Entry, migration: Migration) -> bool:
-    return entry.has(migration)
-
-
-def _same(entry: Entry, migration: Migration) -> bool:
-    return _same_name(entry, migration) and _same_content(entry, migration)
-
-
-def _whatever(entry: Entry, migration: Migration) -> bool:
-    return True
-
-
-# The most convincing first; whether the file has to have the row's number.
-_LIKENESS: tuple[tuple[bool, Callable[[Entry, Migration], bool]], ...] = (
-    (True, _same),
-    (False, _same),
-    (True, _same_content),
+# The closest first: whether the number must be the same, and what else.
+_MATCHES: tuple[tuple[bool, Callable[[LedgerRow, Migration], bool]], ...] = (
+    (True, lambda row, migration: _same_name(row, migration) and row.has(migration)),
+    (False, lambda row, migration: _same_name(row, migration) and row.has(migration)),
+    (True, LedgerRow.has),
     (True, _same_name),
     (False, _same_name),
-    (False, _same_content),
-    (True, _whatever),
+    (False, LedgerRow.has),
+    (True, lambda row, migration: True),
 )
 
 
-def _state(migration: Migration | None, entry: Entry) -> State:
+def _state(migration: Migration | None, row: LedgerRow) -> State:
     if migration is None:
         return State.MISSING_FILE
-    if migration.version != entry.version:
+    if migration.version != row.version:
         return State.RENUMBERED
-    return _HALF.get(entry.state) or (State.APPLIED if entry.has(migration) else State.EDITED)
+    return _HALF.get(row.state) or (State.APPLIED if row.has(migration) else State.EDITED)

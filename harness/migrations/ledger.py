@@ -1,8 +1,8 @@
-"""The ledger: which migrations a database has, in the order they were applied.
+"""The ledger: the migrations that a database has, in the order they were applied.
 
-A row is ``applied``; or ``started`` or ``reverting`` while the statements of a file outside a transaction run,
-which is what remains of one that died half way. It says what was executed, also where the files say something else
-by now: ``hash`` is that of the up file's text, ``tokens`` that of its tokens, ``down`` what would undo it.
+The state of a row is ``applied``, or ``started`` or ``reverting`` while a file runs outside a transaction; one that
+fails half way stays so. A row records what was executed, even if the files have changed since: ``hash`` is the hash of
+the up file's text, ``tokens`` that of its tokens, ``down`` the text of the down file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from psycopg.rows import class_row
 
 from harness.errors import MigrationError
 from harness.project.model import Migration
-from harness.server.connection import Connection
+from harness.server.connection import Connection, value
 
 _LOCK = int.from_bytes(b"harness")
 _POLL_SECONDS = 0.05
@@ -45,16 +45,16 @@ create table if not exists {table} (
 );
 comment on table {table} is 'The migrations this database has, in the order of position. [administrative]'
 """
-# What a ledger of the first version lacks.
+# Columns that a ledger of the first version lacks.
 _ADDED = ("tokens", "down")
 _UPGRADE: LiteralString = "alter table {table} add column if not exists tokens text, add column if not exists down text"
 
 
 @dataclass(frozen=True)
-class Entry:
+class LedgerRow:
     """A row of the ledger. ``statements_done`` of ``statements`` are known to have run.
 
-    ``tokens`` and ``down`` are None in what an older version has entered.
+    ``tokens`` and ``down`` are None in rows of an older version.
     """
 
     position: int
@@ -80,22 +80,24 @@ class Entry:
         return self.module, self.version
 
     def has(self, migration: Migration) -> bool:
-        """Whether the file says what was applied; comments and blanks aside."""
+        """Whether the file is what was applied, apart from comments and blanks."""
         return self.hash == migration.hash or bool(self.tokens and self.tokens == migration.tokens)
 
 
-def read(connection: Connection, schema: str) -> tuple[Entry, ...]:
-    """The ledger in the order things were applied; empty where there is none yet. Changes nothing.
+def read(connection: Connection, schema: str) -> tuple[LedgerRow, ...]:
+    """Reads the ledger in the order things were applied; empty if there is none. Changes nothing.
 
     Raises :class:`MigrationError` if the role may not read it.
     """
     columns = _columns(connection, schema)
     if not columns:
         return ()
-    wanted = [sql.SQL("" if each.name in columns else "null as ") + sql.Identifier(each.name) for each in fields(Entry)]
+    wanted = [
+        sql.SQL("" if each.name in columns else "null as ") + sql.Identifier(each.name) for each in fields(LedgerRow)
+    ]
     query = sql.SQL("select {wanted} from {table} order by position")
     try:
-        with connection.cursor(row_factory=class_row(Entry)) as cursor:
+        with connection.cursor(row_factory=class_row(LedgerRow)) as cursor:
             found = cursor.execute(query.format(wanted=sql.SQL(", ").join(wanted), table=_table(schema)), prepare=False)
             return tuple(found)
     except psycopg.errors.InsufficientPrivilege as error:
@@ -119,7 +121,7 @@ def create(connection: Connection, schema: str) -> None:
         with connection.transaction():
             connection.execute(statement, prepare=False)
     except psycopg.errors.InsufficientPrivilege as error:
-        database, role = map(_quoted, (connection.info.dbname, _value(connection, "select current_user::text")))
+        database, role = map(_quoted, (connection.info.dbname, value(connection, "select current_user::text")))
         raise MigrationError(
             f"the ledger {schema}.migrations cannot be made: {error.diag.message_primary}",
             hint=f"a superuser may give the right: grant create on database {database} to {role}",
@@ -127,7 +129,7 @@ def create(connection: Connection, schema: str) -> None:
 
 
 def upgrade(connection: Connection, schema: str) -> None:
-    """Gives the ledger of an older version the columns that it lacks; what is in it stays.
+    """Adds the columns that the ledger of an older version lacks.
 
     Raises :class:`MigrationError` if the role may not.
     """
@@ -157,7 +159,7 @@ def record(
 ) -> None:
     """Writes or replaces the row of a migration; ``applied`` is dated now.
 
-    Without a text for ``down`` that of the row stays. The statements ``before`` it go in the same message.
+    If ``down`` is None, the row keeps its text. The statements ``before`` are sent in the same message.
     """
     known = (migration.module, migration.version, migration.name, migration.hash, migration.tokens or None)
     values = (*known, down, state, done, statements)
@@ -178,44 +180,44 @@ def record(
 
 
 def count(connection: Connection, schema: str, migration: Migration, done: int) -> None:
-    """Notes how many statements of a started file have run."""
-    query = sql.SQL("update {table} set statements_done = %s where module = %s and version = %s")
-    connection.execute(query.format(table=_table(schema)), (done, migration.module, migration.version), prepare=False)
+    """Records how many statements of a started file have run."""
+    query: LiteralString = "update {table} set statements_done = %s where module = %s and version = %s"
+    _execute(connection, schema, query, done, migration.module, migration.version)
 
 
-def rewrite(connection: Connection, schema: str, changes: Iterable[tuple[Entry, Entry]]) -> None:
-    """Puts number, name, hashes and down text of the second of each two in the place of the first, all at once."""
+def rewrite(connection: Connection, schema: str, changes: Iterable[tuple[LedgerRow, LedgerRow]]) -> None:
+    """Replaces number, name, hashes and down text of rows, old by new, in one transaction."""
     changes = tuple(changes)
-    aside = sql.SQL("update {table} set version = -version where module = %s and version = %s")
-    back = sql.SQL(
+    aside: LiteralString = "update {table} set version = -version where module = %s and version = %s"
+    back: LiteralString = (
         "update {table} set version = %s, name = %s, hash = %s, tokens = %s, down = %s"
         " where module = %s and version = %s"
     )
     with connection.transaction():
-        # One may take the number that another gives up.
+        # One row may get the number that another row has now.
         for old, _ in changes:
-            connection.execute(aside.format(table=_table(schema)), (old.module, old.version), prepare=False)
+            _execute(connection, schema, aside, old.module, old.version)
         for old, new in changes:
             values = (new.version, new.name, new.hash, new.tokens, new.down, old.module, -old.version)
-            connection.execute(back.format(table=_table(schema)), values, prepare=False)
+            _execute(connection, schema, back, *values)
 
 
 def forget(connection: Connection, schema: str, migration: Migration) -> None:
-    """Takes the row of a migration out."""
-    query = sql.SQL("delete from {table} where module = %s and version = %s")
-    connection.execute(query.format(table=_table(schema)), (migration.module, migration.version), prepare=False)
+    """Deletes the row of a migration."""
+    query: LiteralString = "delete from {table} where module = %s and version = %s"
+    _execute(connection, schema, query, migration.module, migration.version)
 
 
 @contextmanager
 def lock(connection: Connection, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
-    """Keeps other runs on this database out, waiting for them first; ``on_wait`` is called once if it has to.
+    """Waits for other runs on this database, and keeps them out; calls ``on_wait`` once if it has to wait.
 
-    The lock belongs to the session and is asked for again and again outside a transaction: a session that waits
-    inside the call holds a snapshot, which ``create index concurrently`` of the other run would wait for.
+    Polls for a session lock outside a transaction: a session that waits inside the call holds a snapshot, which
+    ``create index concurrently`` of the other run would wait for.
     """
     if not connection.autocommit:
         raise ValueError("migrations and seeds need an autocommit connection")
-    while not _value(connection, "select pg_catalog.pg_try_advisory_lock(%s)", _LOCK):
+    while not value(connection, "select pg_catalog.pg_try_advisory_lock(%s)", [_LOCK]):
         if on_wait:
             on_wait()
             on_wait = None
@@ -224,11 +226,11 @@ def lock(connection: Connection, on_wait: Callable[[], None] | None = None) -> I
         yield
     finally:
         if not connection.closed:
-            _value(connection, "select pg_catalog.pg_advisory_unlock(%s)", _LOCK)
+            value(connection, "select pg_catalog.pg_advisory_unlock(%s)", [_LOCK])
 
 
 def _columns(connection: Connection, schema: str) -> frozenset[str]:
-    """The names of the ledger's columns; none if there is no ledger."""
+    """Returns the names of the ledger's columns; none if there is no ledger."""
     rows = connection.execute(
         "select a.attname::text from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid"
         " join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname = %s and c.relname = 'migrations'"
@@ -247,6 +249,5 @@ def _table(schema: str) -> sql.Identifier:
     return sql.Identifier(schema, "migrations")
 
 
-def _value(connection: Connection, query: LiteralString, *parameters: object) -> object:
-    row = connection.execute(query, parameters, prepare=False).fetchone()
-    return row[0] if row else None
+def _execute(connection: Connection, schema: str, query: LiteralString, *parameters: object) -> None:
+    connection.execute(sql.SQL(query).format(table=_table(schema)), parameters, prepare=False)

@@ -1,26 +1,26 @@
-"""Applying migrations and rolling them back.
+"""Applies migrations and rolls them back.
 
-A file and its row in the ledger are one transaction. A file that opts out is entered as ``started`` before its
-first statement, and one that dies half way stays so. What a file sets does not reach the next one.
+A file and its row in the ledger are one transaction. A file that opts out is entered as ``started`` before its first
+statement, and stays so if it fails half way. The settings of a file do not reach the next file.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import LiteralString
+from typing import Literal, LiteralString
 
 import psycopg
 
 from harness.global_objects.effects import fits_in_transaction
-from harness.global_objects.outside import Ordinary, Outside
+from harness.global_objects.guards import Guard
 from harness.migrations import ledger
 from harness.migrations.comparison import State
-from harness.migrations.ledger import Entry
-from harness.migrations.plan import Plan, Undo
+from harness.migrations.ledger import LedgerRow
+from harness.migrations.plan import MigrationPlan, Undo
 from harness.project.migrations import refuse_draft
 from harness.project.model import Migration, Module, Project
 from harness.project.sqlfile import Statement
@@ -28,7 +28,10 @@ from harness.server import script
 from harness.server.connection import Connection
 from harness.server.script import Script
 
-# For one transaction back to who and what the connection was, whatever the file has set (the role goes along).
+Direction = Literal["up", "down"]
+
+# For one transaction, resets user and search path to those of the connection, whatever the file has set. The role is
+# reset with the user.
 _OURSELVES: LiteralString = "set local session authorization default; set local search_path = pg_catalog, pg_temp;"
 
 
@@ -38,299 +41,223 @@ class Event:
 
     kind: str
     migration: Migration | None = None
-    direction: str | None = None
+    direction: Direction | None = None
     seconds: float = 0.0
 
 
-OnEvent = Callable[[Event], None]
-ORDINARY = Ordinary()
+@dataclass(frozen=True)
+class Migrator:
+    """Applies and takes back the migrations of ``modules`` of a project, in the database of a connection.
 
+    Needs an autocommit connection; waits for other runs. With ``dry_run`` it parses every file and executes nothing.
+    ``guard`` watches the files that run. ``own`` says that the server is a private one of ours, for hints of errors.
 
-def apply(
-    connection: Connection,
-    project: Project,
-    modules: Sequence[Module],
-    *,
-    to: str | None = None,
-    steps: int | None = None,
-    dry_run: bool = False,
-    rerun: str | None = None,
-    mark_applied: str | None = None,
-    outside: Outside = ORDINARY,
-    out_of_order: bool = False,
-    own: bool = False,
-    on_event: OnEvent | None = None,
-) -> tuple[Migration, ...]:
-    """Applies what is pending, module by module as given, and returns it.
-
-    ``to`` (``intents/003``, or ``003`` if there is one module) is the last one to apply, ``steps`` how many at most.
-    ``rerun`` runs a half applied migration again, before all others; ``mark_applied`` only enters one in the ledger.
-    ``out_of_order`` takes what is pending below the newest that is applied, too. ``dry_run`` parses every file and
-    executes nothing. ``outside`` has a say where files reach outside of the database, ``own`` says that the server is a
-    private one of ours, for the hints of errors. Needs an autocommit connection, waits for other runs.
-
-    Raises :class:`MigrationError` before anything is done if files and ledger do not fit together or a file does
-    not parse, and :class:`~harness.errors.StatementError` for what the server refuses; earlier files stay applied.
+    All methods raise :class:`MigrationError` before anything is done, if files and ledger do not fit together or a file
+    does not parse.
     """
 
-    def choose(plan: Plan) -> list[Script]:
-        if mark_applied is not None:
-            chosen = [plan.to_mark(mark_applied, out_of_order=out_of_order)]
-        else:
-            chosen = plan.to_apply(to=to, steps=steps, rerun=rerun, out_of_order=out_of_order)
-        for migration in chosen if outside.lasting else ():
-            refuse_draft(project.root, migration)
-        return [script.load(project.root, migration, "up") for migration in chosen]
+    connection: Connection
+    project: Project
+    modules: Sequence[Module]
+    guard: Guard = field(default_factory=Guard)
+    own: bool = False
+    dry_run: bool = False
+    on_event: Callable[[Event], None] = lambda event: None
 
-    def run(scripts: list[Script]) -> None:
-        ledger.create(connection, project.ledger_schema)
-        for each in scripts:
+    def apply(
+        self,
+        *,
+        to: str | None = None,
+        steps: int | None = None,
+        rerun: str | None = None,
+        mark_applied: str | None = None,
+        out_of_order: bool = False,
+    ) -> tuple[Migration, ...]:
+        """Applies the pending migrations, module by module in the given order, and returns them.
+
+        ``to`` (``intents/003``, or ``003`` if there is one module) is the last one to apply, ``steps`` the most to
+        apply. ``rerun`` runs a half applied migration again, before all others; ``mark_applied`` only enters one in the
+        ledger. ``out_of_order`` also takes pending migrations below the newest applied one.
+
+        Raises :class:`~harness.errors.StatementError` if the server refuses a statement; earlier files stay applied.
+        """
+        with self._planned() as plan:
             if mark_applied is not None:
-                _record(connection, project, each, "applied", len(each.statements))
+                chosen = [plan.to_mark(mark_applied, out_of_order=out_of_order)]
             else:
-                _run(connection, project, each, "up", outside, on_event)
-
-    with _planned(connection, project, modules, own, dry_run, on_event) as plan:
-        return _carry_out(connection, project, plan, choose, run, dry_run=dry_run)
-
-
-def rollback(
-    connection: Connection,
-    project: Project,
-    modules: Sequence[Module],
-    *,
-    to: str | None = None,
-    steps: int | None = None,
-    all: bool = False,
-    dry_run: bool = False,
-    rerun: str | None = None,
-    mark_rolled_back: str | None = None,
-    outside: Outside = ORDINARY,
-    own: bool = False,
-    on_event: OnEvent | None = None,
-) -> tuple[Migration, ...]:
-    """Takes back what was applied last, in the reverse order, and returns it.
-
-    ``to`` is the last one to keep, ``steps`` how many to take back (1 if nothing else is said), ``all`` everything.
-    ``rerun`` runs the down file of a half rolled back migration again, ``mark_rolled_back`` only takes it out of the
-    ledger. The rest, and what is raised, as for :func:`apply`; what was edited, renumbered or has lost its file is
-    taken back by the down text that the ledger keeps.
-    """
-
-    def choose(plan: Plan) -> list[Script]:
-        if mark_rolled_back is not None:
-            chosen = [plan.to_mark_down(mark_rolled_back)]
-        elif rerun is not None:
-            chosen = [plan.to_rerun_down(rerun)]
-        else:
-            chosen = plan.to_take_back(to=to, steps=None if all else 1 if steps is None else steps)
-        return [_down(project, each) for each in chosen]
-
-    def run(scripts: list[Script]) -> None:
-        for each in scripts:
-            if mark_rolled_back is not None:
-                ledger.forget(connection, project.ledger_schema, each.migration)
-            else:
-                _run(connection, project, each, "down", outside, on_event)
-
-    with _planned(connection, project, modules, own, dry_run, on_event) as plan:
-        return _carry_out(connection, project, plan, choose, run, dry_run=dry_run)
-
-
-def accept(
-    connection: Connection,
-    project: Project,
-    modules: Sequence[Module],
-    names: Sequence[str],
-    *,
-    dry_run: bool = False,
-    own: bool = False,
-    on_event: OnEvent | None = None,
-) -> tuple[tuple[Entry, Migration], ...]:
-    """Enters edited files in the ledger as what was applied, with their down files; executes nothing.
-
-    Returns the rows as they were, each with its file. Raises :class:`MigrationError` for what is not edited.
-    """
-    with _planned(connection, project, modules, own, dry_run, on_event) as plan:
-        chosen = plan.to_accept(names)
-        if not dry_run:
-            _rewrite(connection, project, chosen, accept=True)
-    return tuple(chosen)
-
-
-def renumber(
-    connection: Connection,
-    project: Project,
-    modules: Sequence[Module],
-    names: Sequence[str],
-    *,
-    dry_run: bool = False,
-    own: bool = False,
-    on_event: OnEvent | None = None,
-) -> tuple[tuple[Entry, Migration], ...]:
-    """Gives what the ledger has the numbers and names that its files have now; executes nothing.
-
-    ``names`` are like ``intents/004=005``. Returns as :func:`accept` does. Raises :class:`MigrationError` for a file
-    that is not what was applied, and for a number that another migration has. What was edited too stays edited.
-    """
-    with _planned(connection, project, modules, own, dry_run, on_event) as plan:
-        chosen = plan.to_renumber(names)
-        if not dry_run:
-            _rewrite(connection, project, chosen)
-    return tuple(chosen)
-
-
-@contextmanager
-def _planned(
-    connection: Connection,
-    project: Project,
-    modules: Sequence[Module],
-    own: bool,
-    dry_run: bool,
-    on_event: OnEvent | None,
-) -> Iterator[Plan]:
-    """What is to be decided, with other runs kept out until it is done."""
-
-    def plan() -> Plan:
-        return Plan(project, tuple(modules), ledger.read(connection, project.ledger_schema), own)
-
-    if dry_run:
-        yield plan()
-        return
-    with ledger.lock(connection, lambda: _tell(on_event, Event("waiting"))):
-        ledger.upgrade(connection, project.ledger_schema)
-        yield plan()  # only now: the run that was waited for has changed the ledger
-
-
-def _carry_out(
-    connection: Connection,
-    project: Project,
-    plan: Plan,
-    choose: Callable[[Plan], list[Script]],
-    run: Callable[[list[Script]], None],
-    *,
-    dry_run: bool,
-) -> tuple[Migration, ...]:
-    chosen = choose(plan)
-    if not dry_run:
-        _complete(connection, project, plan)
-        if chosen:
-            run(chosen)
-    return tuple(each.migration for each in chosen)
-
-
-def _complete(connection: Connection, project: Project, plan: Plan) -> None:
-    """Enters what an older version did not keep of files that are as they were."""
-    standing = [(each.entry, each.migration) for each in plan.standings() if each.state is State.APPLIED]
-    known = [(entry, migration) for entry, migration in standing if entry and migration]
-    lacking = [each for each in known if each[0].down is None or (each[0].tokens is None and each[1].tokens)]
-    if lacking:
-        _rewrite(connection, project, lacking)
-
-
-def _rewrite(
-    connection: Connection, project: Project, chosen: Sequence[tuple[Entry, Migration]], *, accept: bool = False
-) -> None:
-    changes = [(entry, _as_file(project, entry, migration, accept)) for entry, migration in chosen]
-    ledger.rewrite(connection, project.ledger_schema, changes)
-
-
-def _as_file(project: Project, entry: Entry, migration: Migration, accept: bool) -> Entry:
-    """The row with number and name of the file; with what that says only if it is the same, or accepted."""
-    moved = replace(entry, version=migration.version, name=migration.name)
-    if not accept and not entry.has(migration):
-        return moved
-    down = entry.down
-    if accept or down is None:
-        down = script.down_text(project.root, migration)
-    return replace(moved, hash=migration.hash, tokens=migration.tokens or None, down=down)
-
-
-def _down(project: Project, undo: Undo) -> Script:
-    if undo.text is None:
-        return script.load(project.root, undo.migration, "down")
-    kept = Path(f"{project.ledger_schema}.migrations", f"{undo.migration.id}.down.sql")
-    return script.parse(undo.migration, kept, undo.text)
-
-
-def _run(
-    connection: Connection,
-    project: Project,
-    file: Script,
-    direction: str,
-    outside: Outside,
-    on_event: OnEvent | None,
-) -> None:
-    _tell(on_event, Event("started", file.migration, direction))
-    started = time.perf_counter()
-    with script.nothing_leaks(connection, project.timeouts), outside.around(file.statements):
-        if file.transactional:
-            _in_one_transaction(connection, project, file, direction, outside)
-        else:
-            _statement_by_statement(connection, project, file, direction, outside)
-    _tell(on_event, Event("finished", file.migration, direction, time.perf_counter() - started))
-
-
-def _in_one_transaction(
-    connection: Connection, project: Project, file: Script, direction: str, outside: Outside
-) -> None:
-    try:
-        with connection.transaction():
-            if any(map(outside.concerns, file.statements)):
-                for statement in file.statements:
-                    _send(connection, file, statement, outside)
-            else:
-                script.execute_all(connection, file)
-            _settle(connection, project, file, direction)
-            outside.settle(connection)
-    except psycopg.Error as error:
-        raise script.at_commit(file, error) from None
-
-
-def _statement_by_statement(
-    connection: Connection, project: Project, file: Script, direction: str, outside: Outside
-) -> None:
-    try:
-        _record(connection, project, file, "started" if direction == "up" else "reverting", 0)
-        for done, statement in enumerate(file.statements, start=1):
-            if outside.concerns(statement) and fits_in_transaction(statement):
-                with connection.transaction():
-                    outside.send(connection, file, statement)
-                    outside.settle(connection)
-            else:
-                script.execute(connection, file, statement)
-            with connection.transaction():
-                if done == len(file.statements):
-                    _settle(connection, project, file, direction)
+                chosen = plan.to_apply(to=to, steps=steps, rerun=rerun, out_of_order=out_of_order)
+            for migration in chosen if self.guard.lasting else ():
+                refuse_draft(self.project.root, migration)
+            scripts = [script.load(self.project.root, migration, "up") for migration in chosen]
+            if self.dry_run:
+                return tuple(chosen)
+            self._complete(plan)
+            if scripts:
+                ledger.create(self.connection, self.project.ledger_schema)
+            for each in scripts:
+                if mark_applied is not None:
+                    self._record(each, "applied", len(each.statements))
                 else:
-                    connection.execute(_OURSELVES, prepare=False)
-                    ledger.count(connection, project.ledger_schema, file.migration, done)
-    except psycopg.Error as error:
-        raise script.at_commit(file, error) from None
+                    self._run(each, "up")
+        return tuple(chosen)
+
+    def rollback(
+        self,
+        *,
+        to: str | None = None,
+        steps: int | None = 1,
+        rerun: str | None = None,
+        mark_rolled_back: str | None = None,
+    ) -> tuple[Migration, ...]:
+        """Takes back the migrations applied last, in reverse order, and returns them.
+
+        ``to`` is the last one to keep; else ``steps`` are taken back, and all if it is None. ``rerun`` runs the down
+        file of a half rolled back migration again, ``mark_rolled_back`` only removes one from the ledger. A migration
+        that was edited or renumbered, or whose file is missing, is taken back by the down text of the ledger.
+
+        Raises :class:`~harness.errors.StatementError` if the server refuses a statement; earlier files stay undone.
+        """
+        with self._planned() as plan:
+            if mark_rolled_back is not None:
+                chosen = [plan.to_mark_down(mark_rolled_back)]
+            elif rerun is not None:
+                chosen = [plan.to_rerun_down(rerun)]
+            else:
+                chosen = plan.to_take_back(to=to, steps=steps)
+            scripts = [self._down(each) for each in chosen]
+            if not self.dry_run:
+                self._complete(plan)
+            for each in () if self.dry_run else scripts:
+                if mark_rolled_back is not None:
+                    ledger.forget(self.connection, self.project.ledger_schema, each.migration)
+                else:
+                    self._run(each, "down")
+        return tuple(each.migration for each in chosen)
+
+    def accept(self, names: Sequence[str]) -> tuple[tuple[LedgerRow, Migration], ...]:
+        """Enters edited files in the ledger as what was applied, with their down files; executes nothing.
+
+        Returns the old rows, each with its file. Raises :class:`MigrationError` for a file that is not edited.
+        """
+        with self._planned() as plan:
+            chosen = plan.to_accept(names)
+            root = self.project.root
+            self._rewrite((row, _as_file(row, file, script.down_text(root, file))) for row, file in chosen)
+        return tuple(chosen)
+
+    def renumber(self, names: Sequence[str]) -> tuple[tuple[LedgerRow, Migration], ...]:
+        """Gives rows of the ledger the numbers and names that their files have now; executes nothing.
+
+        ``names`` are like ``intents/004=005``. Returns as :meth:`accept` does. Raises :class:`MigrationError` for a
+        file that is not what was applied, and for a number that another migration has. An edited file stays edited.
+        """
+        with self._planned() as plan:
+            chosen = plan.to_renumber(names)
+            self._rewrite((row, self._moved(row, file)) for row, file in chosen)
+        return tuple(chosen)
+
+    @contextmanager
+    def _planned(self) -> Iterator[MigrationPlan]:
+        """Reads files and ledger, and keeps other runs out until all is done."""
+        schema = self.project.ledger_schema
+        with ExitStack() as stack:
+            if not self.dry_run:
+                stack.enter_context(ledger.lock(self.connection, lambda: self.on_event(Event("waiting"))))
+                ledger.upgrade(self.connection, schema)
+            # Only now: the run that was waited for has changed the ledger.
+            yield MigrationPlan(self.project, tuple(self.modules), ledger.read(self.connection, schema), self.own)
+
+    def _complete(self, plan: MigrationPlan) -> None:
+        """Adds what an older version did not keep to the rows of files that are unchanged."""
+        applied = [(each.row, each.migration) for each in plan.statuses() if each.state is State.APPLIED]
+        lacking = [
+            (row, self._moved(row, migration))
+            for row, migration in applied
+            if row and migration and (row.down is None or (row.tokens is None and migration.tokens))
+        ]
+        if lacking:
+            self._rewrite(lacking)
+
+    def _rewrite(self, changes: Iterable[tuple[LedgerRow, LedgerRow]]) -> None:
+        if not self.dry_run:
+            ledger.rewrite(self.connection, self.project.ledger_schema, changes)
+
+    def _moved(self, row: LedgerRow, migration: Migration) -> LedgerRow:
+        """Returns the row with number and name of the file; with its content only if it is the same."""
+        if not row.has(migration):
+            return replace(row, version=migration.version, name=migration.name)
+        down = script.down_text(self.project.root, migration) if row.down is None else row.down
+        return _as_file(row, migration, down)
+
+    def _down(self, undo: Undo) -> Script:
+        if undo.text is None:
+            return script.load(self.project.root, undo.migration, "down")
+        kept = Path(f"{self.project.ledger_schema}.migrations", f"{undo.migration.id}.down.sql")
+        return script.parse(undo.migration, kept, undo.text)
+
+    def _run(self, file: Script, direction: Direction) -> None:
+        self.on_event(Event("started", file.migration, direction))
+        started = time.perf_counter()
+        run = self._in_one_transaction if file.transactional else self._statement_by_statement
+        with script.session_reset(self.connection, self.project.timeouts), self.guard.around(file.statements):
+            try:
+                run(file, direction)
+            except psycopg.Error as error:
+                raise script.at_commit(file, error) from None
+        self.on_event(Event("finished", file.migration, direction, time.perf_counter() - started))
+
+    def _in_one_transaction(self, file: Script, direction: Direction) -> None:
+        with self.connection.transaction():
+            if any(map(self.guard.concerns, file.statements)):
+                for statement in file.statements:
+                    self._send(file, statement)
+            else:
+                script.execute_all(self.connection, file)
+            self._enter(file, direction)
+            self.guard.settle(self.connection)
+
+    def _statement_by_statement(self, file: Script, direction: Direction) -> None:
+        self._record(file, "started" if direction == "up" else "reverting", 0)
+        for done, statement in enumerate(file.statements, start=1):
+            if self.guard.concerns(statement) and fits_in_transaction(statement):
+                with self.connection.transaction():
+                    self.guard.send(self.connection, file, statement)
+                    self.guard.settle(self.connection)
+            else:
+                script.execute(self.connection, file, statement)
+            with self.connection.transaction():
+                if done == len(file.statements):
+                    self._enter(file, direction)
+                else:
+                    self.connection.execute(_OURSELVES, prepare=False)
+                    ledger.count(self.connection, self.project.ledger_schema, file.migration, done)
+
+    def _send(self, file: Script, statement: Statement) -> None:
+        if self.guard.concerns(statement):
+            self.guard.send(self.connection, file, statement)
+        else:
+            script.execute(self.connection, file, statement)
+
+    def _enter(self, file: Script, direction: Direction) -> None:
+        """Enters in the ledger that the file has run, or removes the row of a file that was taken back."""
+        if direction == "up":
+            self._record(file, "applied", len(file.statements), before=_OURSELVES)
+        else:
+            self.connection.execute(_OURSELVES, prepare=False)
+            ledger.forget(self.connection, self.project.ledger_schema, file.migration)
+
+    def _record(self, file: Script, state: str, done: int, *, before: LiteralString = "") -> None:
+        schema, count = self.project.ledger_schema, len(file.statements)
+        ledger.record(self.connection, schema, file.migration, state, done, count, down=file.down, before=before)
 
 
-def _send(connection: Connection, file: Script, statement: Statement, outside: Outside) -> None:
-    if outside.concerns(statement):
-        outside.send(connection, file, statement)
-    else:
-        script.execute(connection, file, statement)
-
-
-def _settle(connection: Connection, project: Project, file: Script, direction: str) -> None:
-    if direction == "up":
-        _record(connection, project, file, "applied", len(file.statements), before=_OURSELVES)
-    else:
-        connection.execute(_OURSELVES, prepare=False)
-        ledger.forget(connection, project.ledger_schema, file.migration)
-
-
-def _record(
-    connection: Connection, project: Project, file: Script, state: str, done: int, *, before: LiteralString = ""
-) -> None:
-    count = len(file.statements)
-    ledger.record(connection, project.ledger_schema, file.migration, state, done, count, down=file.down, before=before)
-
-
-def _tell(on_event: OnEvent | None, event: Event) -> None:
-    if on_event:
-        on_event(event)
+def _as_file(row: LedgerRow, migration: Migration, down: str | None) -> LedgerRow:
+    """Returns the row with number, name and content of the file."""
+    return replace(
+        row,
+        version=migration.version,
+        name=migration.name,
+        hash=migration.hash,
+        tokens=migration.tokens or None,
+        down=down,
+    )

@@ -1,4 +1,4 @@
-"""The report of an earlier run that a later one is compared with, so that what was known then fails nobody's CI."""
+"""Compares a run with the report of an earlier run, so that known failures do not fail it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from harness.reports import words
 from harness.reports.json import VERSION
 
 SHOWN = 20
-"""Names that are listed of those that are better, and of those that are gone."""
+"""Names that are listed of checks that are better, and of checks that are gone."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A ``report.json`` by its ``path``, and the status of each check in it."""
+    """The ``report.json`` of an earlier run, with the status of each check in it."""
 
     path: Path
     statuses: Mapping[str, Status]
 
     @classmethod
     def read(cls, path: Path) -> Baseline | None:
-        """The one that is there, if one is. Raises :class:`ProjectError` where the file is no such report."""
+        """Reads a report; None if the file does not exist. Raises :class:`ProjectError` if it is no such report."""
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -41,7 +41,7 @@ class Baseline:
         return cls(path, _statuses(document, Place(path)))
 
     def compared(self, outcomes: Sequence[Outcome], declared: Collection[str]) -> Iterator[str]:
-        """What is to be said of a run beside its totals. What is not even ``declared`` any more is gone."""
+        """Yields the lines that compare a run with the baseline. A check that is not ``declared`` any more is gone."""
         known = Counter(outcome.status for outcome in outcomes if Gate(self.statuses).knows(outcome))
         if known:
             counts = ", ".join(f"{known[status]:,} {status.value}" for status in Status if known[status])

@@ -1,8 +1,8 @@
-"""What a run ends with: the checks that are not green, those together that are so for the same reason."""
+"""Groups the checks that are not green by status and reason, for the end of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from harness.outcome import EVALUABLE, STRICT, THERE, Counterexample, Gate, Outcome, Status
 from harness.reports import words
@@ -12,14 +12,14 @@ REASON = 240
 
 _ORDER = (Status.BROKEN, Status.UNRELIABLE, Status.PRESENT, Status.ERROR)
 
-Group = tuple[Status, str, list[str]]
-"""A status, with its reason as a title, and a line for each check: its name and where its rule is written."""
+OutcomeGroup = tuple[Status, str, list[str]]
+"""A status, a title with the reason, and a line for each check: its name and the place of its rule."""
 
 
-def groups(outcomes: Iterable[Outcome], gate: Gate = STRICT) -> list[Group]:
-    """The groups in the order of their first checks, the broken ones first; without those that the gate knows.
+def groups(outcomes: Iterable[Outcome], gate: Gate = STRICT) -> list[OutcomeGroup]:
+    """Returns the groups, broken checks first, without checks that the gate knows from the baseline.
 
-    With them stands what is green and fails all the same, because it was better in the baseline.
+    A green check that was better in the baseline fails, and is among them.
     """
     found: dict[tuple[Status, str], list[Outcome]] = {}
     for outcome in outcomes:
@@ -30,21 +30,19 @@ def groups(outcomes: Iterable[Outcome], gate: Gate = STRICT) -> list[Group]:
 
 
 def title(outcome: Outcome) -> str:
-    """The status, and why: a sentence that can be understood by itself."""
+    """Returns the status and the reason, as a sentence that can be understood alone."""
     status, reason = outcome.status.value, outcome.reason or ""
     if outcome.status is Status.PRESENT:
         reason = "nothing was tried any more"
     if outcome.status is Status.BROKEN:
-        reason = _telling(outcome.counterexamples)
+        # A difference in the catalog explains the failures of rows.
+        examples = sorted(outcome.counterexamples, key=lambda each: bool(each.rows))
+        reason = next(map(_in_words, examples), "")
     reason = words.plain(reason)
     return f"{status}: {reason if len(reason) <= REASON else f'{reason[:REASON]}…'}"
 
 
-def _telling(examples: Sequence[Counterexample]) -> str:
-    """What the catalog lacks or has otherwise, if that was seen: rows only show what follows from it."""
-    example = next((each for each in examples if not each.rows), examples[0] if examples else None)
-    if example is None:
-        return ""
+def _in_words(example: Counterexample) -> str:
     if example.expected in (THERE, EVALUABLE):
         return example.actual
     return f"expected: {example.expected}; actual: {example.actual}"

@@ -1,7 +1,7 @@
-"""``.harness/run.jsonl``: what a run has found so far, so that one that was interrupted, or killed, can be resumed.
+"""Keeps ``.harness/run.jsonl``, the outcomes of a run so far: a run that was interrupted or killed can be resumed.
 
-The first line says what the outcomes follow from, each other one is an outcome, written as soon as it is there. A run
-that comes to its end takes the file away.
+The first line says what decides the outcomes. Each other line is an outcome, written as soon as it is known. A run that
+comes to its end deletes the file.
 """
 
 from __future__ import annotations
@@ -17,25 +17,24 @@ from typing import Any, TextIO
 from harness.errors import Place, ProjectError
 from harness.outcome import Counterexample, Outcome, Status
 
-VERSION = 1
-
-Origin = Mapping[str, str]
-"""What the outcomes of a run follow from, by names for people: of files a hash, of all else the value."""
-
+VERSION = 2
 _HASHES = ("check files", "selected checks", "schema and seeds")
 
 
 def path(root: Path, shard: str = "") -> Path:
-    """Where the journal of a run lies; ``shard`` is such as ``2/3``."""
+    """Returns the file of a run; ``shard`` is for example ``2/3``."""
     return root / ".harness" / (f"run-{shard.replace('/', '-of-')}.jsonl" if shard else "run.jsonl")
 
 
 @dataclass(frozen=True)
 class Interrupted:
-    """A run that did not come to its end: its outcomes by name, and the ``command`` that goes on with it."""
+    """A run that did not come to its end: its outcomes by name, and the ``command`` that resumes it.
+
+    ``origin`` is what decides its outcomes, by names for people: hashes of files, and the values of settings.
+    """
 
     run: str
-    origin: Origin
+    origin: Mapping[str, str]
     seed: int
     command: str
     seconds: float
@@ -43,7 +42,7 @@ class Interrupted:
 
     @classmethod
     def read(cls, path: Path) -> Interrupted:
-        """The one that a journal is of. Raises :class:`ProjectError` if there is none."""
+        """Reads a journal. Raises :class:`ProjectError` if there is none."""
         try:
             with path.open(encoding="utf-8") as file:
                 head = json.loads(file.readline())
@@ -52,7 +51,7 @@ class Interrupted:
                 found: dict[str, Outcome] = {}
                 seconds = 0.0
                 for line in file:
-                    # One that was killed may leave half a line; one that ran at the same time, lines of its own.
+                    # A killed run may leave half a line; another run at the same time, lines of its own.
                     with suppress(ValueError, KeyError, TypeError):
                         entry = json.loads(line)
                         if entry["run"] == head["run"]:
@@ -64,8 +63,8 @@ class Interrupted:
                 "there is no run to resume: the last one came to its end", hint="run it without --resume"
             ) from None
 
-    def require(self, origin: Origin) -> None:
-        """Raises :class:`ProjectError` where a run of another origin would not find the same."""
+    def require(self, origin: Mapping[str, str]) -> None:
+        """Raises :class:`ProjectError` if the origin has changed: the run could find other outcomes now."""
         different = [name for name in origin if origin[name] != self.origin.get(name)]
         if different:
             said = [
@@ -80,14 +79,14 @@ class Interrupted:
 
 @dataclass
 class Journal:
-    """Keeps outcomes as they come. Where that cannot be written, the run goes on without it."""
+    """Writes outcomes as they come. If the file cannot be written, the run goes on without it."""
 
     path: Path
     run: str = field(default_factory=lambda: secrets.token_hex(8))
     _file: TextIO | None = field(default=None, repr=False)
 
-    def begin(self, origin: Origin, seed: int, command: str) -> None:
-        """Begins anew: what an earlier run has left cannot be resumed any more."""
+    def begin(self, origin: Mapping[str, str], seed: int, command: str) -> None:
+        """Begins a new file: an earlier run cannot be resumed any more."""
         head = {"version": VERSION, "run": self.run, "origin": dict(origin), "seed": seed, "command": command}
         with suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,24 +94,24 @@ class Journal:
             self._write(head)
 
     def resume(self) -> None:
-        """Goes on where the run of this name stopped, be it in the middle of a line."""
+        """Continues the file of the resumed run, which may end in the middle of a line."""
         with suppress(OSError):
             self._file = self.path.open("a", encoding="utf-8")
             self._file.write("\n")
 
     def add(self, outcome: Outcome, seconds: float) -> None:
-        """One more, after so many ``seconds`` of the run."""
-        self._write({"run": self.run, "seconds": round(seconds, 3), "outcome": _facts(outcome)})
+        """Writes an outcome that came after so many ``seconds`` of the run."""
+        self._write({"run": self.run, "seconds": round(seconds, 3), "outcome": asdict(outcome)})
 
     def close(self) -> None:
-        """Leaves it for a run that resumes this one."""
+        """Closes the file, which remains for a run that resumes this one."""
         if self._file is not None:
             with suppress(OSError):
                 self._file.close()
             self._file = None
 
     def end(self) -> None:
-        """Takes it away, unless it is that of another run by now."""
+        """Deletes the file, unless another run has begun a new one."""
         self.close()
         with suppress(ProjectError, OSError):
             if Interrupted.read(self.path).run == self.run:
@@ -121,32 +120,21 @@ class Journal:
     def _write(self, entry: Mapping[str, Any]) -> None:
         if self._file is not None:
             try:
-                self._file.write(json.dumps(entry) + "\n")
+                self._file.write(json.dumps(entry, default=_json) + "\n")
                 self._file.flush()
             except OSError:
                 self.close()
 
 
-def _facts(outcome: Outcome) -> dict[str, Any]:
-    return {
-        **asdict(outcome),
-        "status": outcome.status.value,
-        "place": _position(outcome.place),
-        "shared": _position(outcome.shared) if outcome.shared else None,
-    }
+def _json(value: Path | Status) -> str:
+    return value.as_posix() if isinstance(value, Path) else value.value
 
 
-def _position(place: Place) -> list[Any]:
-    return [place.path.as_posix(), place.line, place.column]
-
-
-def _place(position: list[Any]) -> Place:
-    file, line, column = position
-    return Place(Path(file), line, column)
+def _place(facts: dict[str, Any]) -> Place:
+    return Place(**{**facts, "path": Path(facts["path"])})
 
 
 def _outcome(facts: dict[str, Any]) -> Outcome:
-    """What :func:`_facts` was made of."""
     examples = (
         Counterexample(
             **{

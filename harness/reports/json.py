@@ -1,4 +1,4 @@
-"""``report.json``: everything a run found, for programs. ``version`` changes when a reader would have to."""
+"""Renders ``report.json``: all that a run found, for programs. ``version`` changes if a reader must change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VERSION = 3
 
 
 def render(run: Run, outcomes: Sequence[Outcome], seconds: float, gate: Gate = STRICT) -> str:
-    """The document. ``seconds`` is the wall time of the whole run."""
+    """Returns the document. ``seconds`` is the wall time of the whole run."""
     totals = Totals.of(outcomes)
     document = {
         "version": VERSION,
@@ -63,7 +63,7 @@ def _place(place: Place) -> dict[str, Any]:
 
 
 def _before(outcome: Outcome, gate: Gate) -> dict[str, Any]:
-    """What the check was in the baseline, where there is one; null if it is new."""
+    """Returns the status in the baseline, if there is a baseline; null for a new check."""
     before = gate.baseline.get(outcome.name)
     return {"baseline": before.value if before else None} if gate.baseline else {}
 

@@ -1,4 +1,4 @@
-"""JUnit XML: a test suite for each table, a test case for each check."""
+"""Renders JUnit XML: a test suite for each table, a test case for each check."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from harness.outcome import STRICT, Gate, Outcome, Status
 from harness.reports import words
 from harness.reports.run import Run
 
-# All that XML 1.0 does not let a document say, not even escaped.
+# Characters that an XML 1.0 document may not contain, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(run: Run, outcomes: Sequence[Outcome], gate: Gate = STRICT) -> str:
-    """The document. Broken is a ``failure``, all else that is not green an ``error``; its ``type`` is the status.
+    """Returns the document. A broken check is a ``failure``, any other that is not green an ``error``.
 
-    What is present passes, and has that for a property. What the gate knows is ``skipped``. That checks were not tried
-    is an ``error``: without it a run that was cancelled early would look green.
+    ``type`` is the status. A present check passes, and has the status as a property. A check that the gate knows is
+    ``skipped``. Checks that were not tried are one ``error``: else a run that was cancelled early would look green.
     """
     suites: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
@@ -71,7 +71,7 @@ def _case(suite: ElementTree.Element, classname: str, outcome: Outcome, gate: Ga
 
 
 def _counts(name: str, outcomes: Sequence[Outcome], gate: Gate, left: int = 0) -> dict[str, str]:
-    """The attributes of a suite; ``left`` checks were not tried, which is one more error."""
+    """Returns the attributes of a suite; ``left`` checks that were not tried are one more error."""
     statuses = [outcome.status for outcome in outcomes if not gate.knows(outcome)]
     return {
         "name": _legal(name),

@@ -1,4 +1,4 @@
-"""One run of the checks, as all reports see it."""
+"""The description of a run, and its totals, for all reports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.outcome import Outcome, Status
 
 @dataclass(frozen=True)
 class Run:
-    """How the checks were tried. ``server`` is a description such as ``embedded PostgreSQL 18.6``, without secrets."""
+    """The settings of a run. ``server`` is a description such as ``embedded PostgreSQL 18.6``, without secrets."""
 
     project: str
     server: str
@@ -22,7 +22,7 @@ class Run:
 
 @dataclass
 class Totals:
-    """What came of the checks so far."""
+    """The numbers of checks by status, of probes and of facts."""
 
     outcomes: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
     probes: int = 0

@@ -1,4 +1,4 @@
-"""JSON Schema (draft 2020-12) of ``report.json``, for those who read it."""
+"""Returns the JSON Schema (draft 2020-12) of ``report.json``, for programs that read it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 from harness.outcome import Status
 from harness.reports.json import VERSION
 
-Schema = dict[str, Any]
+ReportSchema = dict[str, Any]
 
-_TEXT: Schema = {"type": "string"}
-_TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
-_COUNT: Schema = {"type": "integer", "minimum": 0}
-_POSITION: Schema = {"type": ["integer", "null"], "minimum": 1}
-_SECONDS: Schema = {"type": "number", "minimum": 0}
+_TEXT: ReportSchema = {"type": "string"}
+_TEXT_OR_NULL: ReportSchema = {"type": ["string", "null"]}
+_COUNT: ReportSchema = {"type": "integer", "minimum": 0}
+_POSITION: ReportSchema = {"type": ["integer", "null"], "minimum": 1}
+_SECONDS: ReportSchema = {"type": "number", "minimum": 0}
 _STATUSES = [status.value for status in Status]
 
 
-def report_schema() -> Schema:
-    """The schema of the version that is written now. New keys may come without another version."""
+def report_schema() -> ReportSchema:
+    """Returns the schema of the current version. New keys may be added without a new version."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:constraint-harness:report:{VERSION}",
@@ -43,7 +43,7 @@ def report_schema() -> Schema:
     }
 
 
-def _check() -> Schema:
+def _check() -> ReportSchema:
     always = _object(
         name=_said(_TEXT, "unique in the project"),
         kind=_TEXT,
@@ -69,11 +69,11 @@ def _check() -> Schema:
     return always
 
 
-def _place() -> Schema:
+def _place() -> ReportSchema:
     return _object(path=_TEXT, line=_POSITION, column=_POSITION)
 
 
-def _counterexample() -> Schema:
+def _counterexample() -> ReportSchema:
     values = {"type": "object", "additionalProperties": _TEXT_OR_NULL}
     rows = {"type": "array", "items": _object(table=_TEXT, values=values)}
     found = _object(expected=_TEXT, actual=_TEXT, rows=_said(rows, "the row of the probe last"))
@@ -81,9 +81,9 @@ def _counterexample() -> Schema:
     return found
 
 
-def _object(**properties: Schema) -> Schema:
+def _object(**properties: ReportSchema) -> ReportSchema:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-def _said(schema: Schema, description: str) -> Schema:
+def _said(schema: ReportSchema, description: str) -> ReportSchema:
     return {**schema, "description": description}

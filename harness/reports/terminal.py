@@ -1,4 +1,4 @@
-"""One line a check while the run goes on, and what is wrong with the broken ones; at last what is not green, totals."""
+"""Prints a line for each check and the failures of broken ones; at the end the checks that failed, and totals."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 WIDTH = 64
-"""Characters of a check's name with what stands at the right of it; longer ones push the line out."""
+"""Width of a check's name with the text at its right; longer ones make the line longer."""
 WORDS = 7
-"""Characters of a verdict that the names stand behind in one column; longer ones push the name out."""
+"""Width of the column of verdicts, before the names; longer ones shift the name."""
 INDENT = " " * 10
 
 _WORD = {
@@ -35,14 +35,14 @@ _STYLE = {
     Status.ERROR: "bold magenta",
 }
 _COUNTED = (Status.PROVED, Status.PRESENT, Status.BROKEN, Status.UNRELIABLE)
-"""The verdicts that are counted at the end, also where there is none of them."""
+"""The verdicts that are counted at the end, even if there are none."""
 
 
 class Terminal:
     """Writes to a console. Colours and the progress line are for terminals; a pipe gets plain, unwrapped lines.
 
-    A note that several checks have stands once. Of a check that the ``gate`` knows nothing is said but that. Where it
-    is ``quiet`` nothing is said of such checks and of those that are green.
+    A note of several checks is printed once. Of a check that the ``gate`` knows, only the name is printed. With
+    ``quiet``, such checks and green ones are not printed at all.
     """
 
     def __init__(
@@ -66,29 +66,29 @@ class Terminal:
         self._status = console.status("", spinner="line") if console.is_terminal else None
 
     def begin(self, heading: str) -> None:
-        """``heading`` says what is about to be proved, and where."""
+        """Prints the first line: what is going to be proved, and where."""
         self._line(heading)
         self._progress()
         if self._status is not None:
             self._status.start()
 
     def note(self, text: str) -> None:
-        """Something to know of the run, before its outcomes."""
+        """Prints a note on the run, before its outcomes."""
         self._line(words.plain(text), "dim")
 
     def close(self) -> None:
-        """Takes the progress line away, also when the run was broken off."""
+        """Removes the progress line, also when the run was broken off."""
         if self._status is not None:
             self._status.stop()
 
     def add(self, outcome: Outcome) -> None:
-        """One more check."""
+        """Counts an outcome, and prints it."""
         self._totals.add(outcome)
         if not (self._quiet and (outcome.status.green or self._gate.knows(outcome))):
-            self._told(outcome)
+            self._report(outcome)
         self._progress()
 
-    def _told(self, outcome: Outcome) -> None:
+    def _report(self, outcome: Outcome) -> None:
         heading = words.heading(outcome)
         if heading != self._heading:
             self._heading = heading
@@ -96,28 +96,28 @@ class Terminal:
         self._check(outcome)
         if self._gate.knows(outcome):
             return
-        for line in words.lines(self._unsaid(outcome)):
+        for line in words.lines(self._with_new_notes(outcome)):
             self._line(f"{INDENT}{line}")
         for line in words.traceback(outcome) if self._tracebacks else ():
             self._line(f"{INDENT}{line}")
 
-    def _unsaid(self, outcome: Outcome) -> Outcome:
-        """An outcome with those of its notes that no other had before."""
+    def _with_new_notes(self, outcome: Outcome) -> Outcome:
+        """Returns an outcome without the notes that were printed before."""
         fresh = tuple(note for note in outcome.notes if note not in self._noted)
         self._noted.update(fresh)
         return replace(outcome, notes=fresh)
 
     def tried(self, count: int) -> None:
-        """So many more checks are done; their lines come when it is their turn."""
+        """Counts checks that are done, and whose lines will be printed later."""
         self._tried += count
         self._progress()
 
     def end(
         self, outcomes: Sequence[Outcome], seconds: float, repeat: str | None, compared: Iterable[str] = ()
     ) -> None:
-        """What is not green, the totals, how they compare, and how to see this again.
+        """Prints the checks that are not green, the totals, the comparison, and the command that repeats the run.
 
-        ``outcomes`` are all, in the files' order.
+        ``outcomes`` are all outcomes, in the order of the files.
         """
         self._end(outcomes, seconds, "--fail-fast")
         for line in compared:
@@ -126,7 +126,7 @@ class Terminal:
             self._line(f"repeat with: {repeat}")
 
     def broken_off(self, outcomes: Sequence[Outcome], seconds: float, why: str, again: str) -> None:
-        """The same of a run that did not come to its end; ``again`` says how to go on, or to repeat it."""
+        """Prints the same for a run that did not come to its end; ``again`` tells how to resume or repeat it."""
         self._end(outcomes, seconds, why)
         self._line(again)
 
@@ -173,9 +173,9 @@ class Terminal:
 
 
 def totals(found: Totals, seconds: float) -> str:
-    """``113 proved, 27 present, 1 broken, 1 unreliable; 6,971 probes and 320 facts in 9.8 s (711 probes/s)``.
+    """Returns ``113 proved, 27 present, 1 broken, 1 unreliable; 6,971 probes and 320 facts in 9.8 s (711 probes/s)``.
 
-    Errors, which are no verdict, are counted where there are some.
+    Errors, which are no verdict, are counted if there are any.
     """
     verdicts = ", ".join(f"{found.outcomes[status]:,} {status.value}" for status in _COUNTED)
     if found.outcomes[Status.ERROR]:

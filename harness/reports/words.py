@@ -1,4 +1,4 @@
-"""What is said about a check that is not green; the command line and the pytest plugin say it alike."""
+"""The lines about a check that is not green, for the command line and for the pytest plugin."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VALUE = 60
 STEP = 160
 """Characters of a step of a schedule that are shown whole."""
 NOTE = 400
-"""Characters of a note that are."""
+"""Characters of a note that are shown whole."""
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -31,16 +31,16 @@ MEANINGS = {
     "probe": "a statement that was tried on the server, of which one knows beforehand what has to come of it",
     "fact": "something that was compared with the catalog",
 }
-"""What the words of a report mean, for whoever asks."""
+"""The meanings of the words of a report, for ``harness explain``."""
 
 
 def lines(outcome: Outcome) -> list[str]:
-    """``expected:``, ``actual:``, the rows, ``replay:``; or ``reason:``; then each ``note:``.
+    """Returns ``expected:``, ``actual:``, the rows and ``replay:``; or ``reason:``; then each ``note:``.
 
-    An error has its ``reason:``, how to see more of it, and what had been found by then. Of a shared check it is also
-    said where its text stands.
+    An error has its ``reason:``, a command that shows more, and the counterexamples found before it. A shared check has
+    the place of its text.
     """
-    return [*_verdict(outcome), *(_labelled("note", _ended(plain(note))) for note in outcome.notes)]
+    return [*_verdict(outcome), *(_labelled("note", _shortened(plain(note))) for note in outcome.notes)]
 
 
 def _verdict(outcome: Outcome) -> list[str]:
@@ -48,7 +48,12 @@ def _verdict(outcome: Outcome) -> list[str]:
     shared = [_labelled("shared", str(outcome.shared))] if told else []
     if outcome.status is Status.UNRELIABLE:
         return [_labelled("reason", plain(outcome.reason or "")), *shared]
-    found = [*(_error(outcome) if outcome.status is Status.ERROR else []), *shared]
+    found = []
+    if outcome.status is Status.ERROR:
+        found.append(_labelled("reason", plain(outcome.reason or "")))
+        if outcome.again is not None:
+            found.append(_labelled("report", f"please, with what this shows: {plain(outcome.again)}"))
+    found += shared
     found += [line for example in outcome.counterexamples[:EXAMPLES] for line in _example(outcome, example)]
     left = len(outcome.counterexamples) - EXAMPLES
     if left > 0:
@@ -63,46 +68,39 @@ def _verdict(outcome: Outcome) -> list[str]:
 
 
 def traceback(outcome: Outcome) -> list[str]:
-    """The traceback of an error, each line as it stands."""
+    """Returns the lines of the traceback of an error."""
     return [_escaped(line) for line in (outcome.traceback or "").splitlines()]
 
 
 def heading(outcome: Outcome) -> str:
-    """What a check is listed under: its table, else its module."""
+    """Returns the table of a check, else its module: checks are listed under it."""
     return outcome.table or outcome.module
 
 
 def where(outcome: Outcome) -> str:
-    """``checks/shop/orders.yml:7``."""
+    """Returns the place of a check: ``checks/shop/orders.yml:7``."""
     return f"{outcome.place.path.as_posix()}:{outcome.place.line}"
 
 
 def row(values: dict[str, str | None]) -> str:
-    """``id='0' name='a'``: what is not null, each value as a literal, long ones cut."""
+    """Returns the columns that are not null, with long values cut: ``id='0' name='a'``."""
     shown = [f"{plain(column)}={_value(value)}" for column, value in values.items() if value is not None]
     return " ".join(shown) or "all columns null"
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 probe``, ``1,234 probes``."""
+    """Returns ``1 probe``, ``1,234 probes``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def plain(text: str) -> str:
-    """One line in which nothing can move a terminal's cursor: other white space is a blank, controls are escaped."""
+    """Returns a text as one line, with white space as blanks and control characters escaped."""
     return _escaped(re.sub(r"\s+", " ", text))
 
 
 def visible(text: str) -> str:
-    """A text of any number of lines in which nothing can move a terminal's cursor, or turn the direction of writing."""
+    """Escapes control characters of a text: they could move a terminal's cursor or turn the direction of writing."""
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
-
-
-def _error(outcome: Outcome) -> list[str]:
-    found = [_labelled("reason", plain(outcome.reason or ""))]
-    if outcome.again is not None:
-        found.append(_labelled("report", f"please, with what this shows: {plain(outcome.again)}"))
-    return found
 
 
 def _example(outcome: Outcome, example: Counterexample) -> Iterator[str]:
@@ -125,12 +123,11 @@ def _labelled(label: str, text: str) -> str:
 
 
 def _cut(step: str) -> str:
-    """A step with the middle of a long command left out: how it begins, and what came of it."""
+    """Leaves out the middle of a long step: its command at the beginning and its result at the end remain."""
     return step if len(step) <= STEP else f"{step[: STEP // 2]} … {step[-STEP // 2 :]}"
 
 
-def _ended(text: str) -> str:
-    """A text whose end is left out where it is long."""
+def _shortened(text: str) -> str:
     return text if len(text) <= NOTE else f"{text[:NOTE]} …"
 
 
@@ -142,12 +139,9 @@ def _value(value: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return "".join(_escape(character) for character in text)
-
-
-def _escape(character: str) -> str:
-    # Z: white space, of which only the blank can be seen for what it is. C: controls, marks that turn the direction
-    # of writing, halves of surrogate pairs, and what Unicode has not assigned.
-    if character != " " and unicodedata.category(character)[0] in "CZ":
-        return character.encode("unicode_escape").decode("ascii")
-    return character
+    # Z: white space, of which only the blank is recognizable. C: controls, marks that turn the direction of writing,
+    # halves of surrogate pairs, and unassigned code points.
+    return "".join(
+        each.encode("unicode_escape").decode("ascii") if each != " " and unicodedata.category(each)[0] in "CZ" else each
+        for each in text
+    )

@@ -1,90 +1,80 @@
-"""After a refusal: which row of which seed file it was."""
+"""Finds the row of a seed file that a rule of the schema refuses."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import psycopg
 from psycopg import sql
 
+from harness.catalog.model import ForeignKey
 from harness.errors import Place, SeedError
 from harness.project.model import TableName
 from harness.seeds import upsert
-from harness.seeds.staging import ROW, Stage, refusal
-from harness.seeds.tables import ForeignKey
+from harness.seeds.staging import ROW, StagedFile, refusal, table_identifier
 from harness.server.connection import Connection
 
 
-def of_rows(connection: Connection, group: Sequence[Stage], stages: Sequence[Stage], error: psycopg.Error) -> SeedError:
-    """The refusal with the line of the first row of ``group`` that earns it; ``stages`` are all that are loaded."""
+def located(
+    connection: Connection, group: Sequence[StagedFile], staged: Sequence[StagedFile], error: psycopg.Error
+) -> SeedError:
+    """Returns the refusal with the line of the first row of ``group`` that causes it.
+
+    ``staged`` are all files that are loaded: a parent may be in any of them.
+    """
     name = TableName(error.diag.schema_name or "", error.diag.table_name or "")
-    group = [stage for stage in group if stage.table.name == name] or group
-    for stage in group:
-        row = _orphan(connection, stage, stages, error)
-        if row is None:
-            row = _refused_alone(connection, stage, error)
+    group = [each for each in group if each.table.name == name] or group
+    for each in group:
+        key = each.violated_key(error)
+        rows = orphans(connection, each, staged, [key]) if key else []
+        row = rows[0] if rows else _refused_alone(connection, each, error)
         if row is not None:
-            place = stage.file.rows[row].place
+            place = each.file.rows[row].place
             return refusal(error, Place(place.path, place.line))
     return refusal(error, Place(group[0].file.path))
 
 
-def _orphan(connection: Connection, stage: Stage, stages: Sequence[Stage], error: psycopg.Error) -> int | None:
-    """The first row whose parent is neither in the database nor in the seeds."""
-    if error.diag.sqlstate != "23503":
-        return None
-    for key in stage.table.foreign_keys:
-        if key.name == error.diag.constraint_name and set(key.columns) <= set(stage.file.columns):
-            query = _orphans(stage, key, _parents(key, stages))
-            found = connection.execute(query, prepare=False).fetchone()
-            return found[0] if found else None
-    return None
-
-
-def orphans(connection: Connection, stage: Stage, stages: Sequence[Stage]) -> list[int]:
-    """The rows of a stage that have a parent neither in the database nor in the ``stages``."""
+def orphans(
+    connection: Connection, staged: StagedFile, others: Sequence[StagedFile], keys: Iterable[ForeignKey]
+) -> list[int]:
+    """Returns the rows whose parent, by one of the ``keys``, is neither in the database nor in the ``others``."""
     found: set[int] = set()
-    for key in stage.table.foreign_keys:
-        if set(key.columns) <= set(stage.file.columns):
-            rows = connection.execute(_orphans(stage, key, _parents(key, stages)), prepare=False)
-            found.update(row for (row,) in rows)
+    for key in keys:
+        if set(key.columns) <= set(staged.file.columns):
+            found.update(row for (row,) in connection.execute(_orphans(staged, key, others), prepare=False))
     return sorted(found)
 
 
-def _parents(key: ForeignKey, stages: Sequence[Stage]) -> list[sql.Identifier]:
-    """Where rows may be that a key refers to."""
-    staged = [
-        stage.name
-        for stage in stages
-        if stage.table.oid == key.parent and set(key.referenced) <= set(stage.file.columns)
+def _orphans(staged: StagedFile, key: ForeignKey, others: Sequence[StagedFile]) -> sql.Composed:
+    parents = [
+        each.name
+        for each in others
+        if each.table.name == key.references and set(key.referenced_columns) <= set(each.file.columns)
     ]
-    return [sql.Identifier(key.parent_schema, key.parent_name), *staged]
-
-
-def _orphans(stage: Stage, key: ForeignKey, parents: Sequence[sql.Identifier]) -> sql.Composed:
+    parents.append(table_identifier(key.references))
     pairs = [
         sql.SQL("p.{} = s.{}").format(sql.Identifier(referenced), sql.Identifier(column))
-        for column, referenced in zip(key.columns, key.referenced, strict=True)
+        for column, referenced in key.pairs
     ]
     conditions = [sql.SQL("s.{} is not null").format(sql.Identifier(column)) for column in key.columns]
     conditions += [
         sql.SQL("not exists (select from {} as p where {})").format(parent, sql.SQL(" and ").join(pairs))
         for parent in parents
     ]
-    return sql.SQL("select s.{row} from {} as s where {} order by s.{row}").format(
-        stage.name, sql.SQL(" and ").join(conditions), row=ROW
+    return sql.SQL("select s.{row} from {} as s where {}").format(
+        staged.name, sql.SQL(" and ").join(conditions), row=ROW
     )
 
 
-def _refused_alone(connection: Connection, stage: Stage, error: psycopg.Error) -> int | None:
-    """The first row that is refused in the same way when rows come one by one, the earlier ones kept."""
+def _refused_alone(connection: Connection, staged: StagedFile, error: psycopg.Error) -> int | None:
+    """Returns the first row that is refused in the same way when rows come one by one, the earlier ones kept."""
     with connection.transaction(force_rollback=True):
-        for row in range(len(stage.file.rows)):
+        for row in range(len(staged.file.rows)):
             try:
                 with connection.transaction():
-                    if not stage.file.seed.afterwards:
-                        upsert.insert(connection, [stage], row)
-                    upsert.update(connection, stage, row=row)
+                    if not staged.file.seed.afterwards:
+                        upsert.insert(connection, [staged], row)
+                    upsert.update(connection, staged, row=row)
             except psycopg.Error as again:
                 if _rule(again) == _rule(error):
                     return row

@@ -1,4 +1,4 @@
-"""A seed file as cells with their places: CSV as COPY reads it, YAML as it is written.
+"""Reads a seed file into cells with their places: CSV as COPY reads it, YAML as it is written.
 
 In CSV an empty cell is null and ``""`` an empty text. In YAML ``null``, ``~`` and nothing are null unless quoted, and
 a key that a row leaves out takes its column's default. All else is text that the type of the column reads.
@@ -22,8 +22,8 @@ _JSON_SCALAR = re.compile(r"true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A value as text or null, or a YAML list or mapping that the column's type has to make text of."""
+class SeedCell:
+    """A value as text, or NULL; ``nested`` is a YAML list or mapping, whose text depends on the column's type."""
 
     text: str | None
     place: Place
@@ -31,21 +31,21 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row; columns it does not name take their defaults."""
+class SeedRow:
+    """A row; columns that it does not name take their defaults."""
 
     place: Place
-    cells: dict[str, Cell]
+    cells: dict[str, SeedCell]
 
 
 @dataclass(frozen=True)
 class SeedFile:
-    """``path`` is how messages name the file; ``columns`` maps each name to where it is first given."""
+    """A file that was read. ``path`` is how messages name it; ``columns`` has the place where each is first named."""
 
     seed: Seed
     path: Path
     columns: dict[str, Place]
-    rows: tuple[Row, ...]
+    rows: tuple[SeedRow, ...]
 
 
 def read(seed: Seed, shown: Path) -> SeedFile:
@@ -76,25 +76,26 @@ def _csv(seed: Seed, shown: Path, text: str) -> SeedFile:
     for record in records:
         if len(record) != len(columns):
             blank = len(record) == 1 and record[0].text is None
+            cells = "1 cell" if len(record) == 1 else f"{len(record)} cells"
             raise SeedError(
-                "an empty line" if blank else f"{_counted(len(record), 'cell')}, but the header names {len(columns)}",
+                "an empty line" if blank else f"{cells}, but the header names {len(columns)}",
                 place=record[0].place,
                 hint=None if blank else 'a cell that contains a comma is written in quotes: "a, b"',
             )
-        rows.append(Row(record[0].place, dict(zip(columns, record, strict=True))))
+        rows.append(SeedRow(record[0].place, dict(zip(columns, record, strict=True))))
     return SeedFile(seed, shown, columns, tuple(rows))
 
 
-def _records(shown: Path, text: str) -> Iterator[list[Cell]]:
+def _records(shown: Path, text: str) -> Iterator[list[SeedCell]]:
     offset, line = 0, 1
-    record: list[Cell] = []
+    record: list[SeedCell] = []
     while True:
         match = _CELL.match(text, offset)
         if match is None:
             raise SeedError("a quote is opened here and never closed", place=Place(shown, line))
         raw, separator = match.groups()
         value = _QUOTED.sub(lambda quoted: quoted[1].replace('""', '"'), raw) if raw else None
-        record.append(Cell(value, Place(shown, line)))
+        record.append(SeedCell(value, Place(shown, line)))
         line += match[0].count("\n")
         offset = match.end()
         if separator != ",":
@@ -116,15 +117,10 @@ def _yaml(seed: Seed, shown: Path, documents: tuple[nodes.Node, ...]) -> SeedFil
         cells = {}
         for key, node in entries:
             columns.setdefault(key.text, key.place)
-            cells[key.text] = _cell(node)
-        rows.append(Row(item.place, cells))
+            text = node.text if isinstance(node, nodes.Scalar) and not _is_null(node) else None
+            cells[key.text] = SeedCell(text, node.place, None if isinstance(node, nodes.Scalar) else node)
+        rows.append(SeedRow(item.place, cells))
     return SeedFile(seed, shown, columns, tuple(rows))
-
-
-def _cell(node: nodes.Node) -> Cell:
-    if isinstance(node, nodes.Scalar):
-        return Cell(None if _is_null(node) else node.text, node.place)
-    return Cell(None, node.place, node)
 
 
 def _is_null(node: nodes.Scalar) -> bool:
@@ -132,7 +128,7 @@ def _is_null(node: nodes.Scalar) -> bool:
 
 
 def as_json(node: nodes.Node) -> str:
-    """A YAML value as JSON: what looks like JSON and is not quoted is taken as it is, all else is a string."""
+    """Returns a YAML value as JSON: an unquoted scalar that is JSON stays as it is, any other becomes a string."""
     if isinstance(node, nodes.Sequence):
         return f"[{', '.join(map(as_json, node.items))}]"
     if isinstance(node, nodes.Mapping):
@@ -146,7 +142,7 @@ def as_json(node: nodes.Node) -> str:
 
 
 def as_array(node: nodes.Sequence) -> str:
-    """A YAML list as the text of a PostgreSQL array; a mapping in it is an element of JSON."""
+    """Returns a YAML list as the text of a PostgreSQL array; a mapping in it becomes an element of JSON."""
     return f"{{{','.join(map(_element, node.items))}}}"
 
 
@@ -157,7 +153,3 @@ def _element(node: nodes.Node) -> str:
         return "NULL"
     text = node.text if isinstance(node, nodes.Scalar) else as_json(node)
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

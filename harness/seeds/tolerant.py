@@ -1,41 +1,42 @@
-"""Loading seeds for proofs: rows that the schema refuses are left out and told, since the rule may be what changed.
+"""Loads seeds for proofs: leaves out the rows that the schema refuses, and reports them.
 
-The seeds are loaded as a whole first, as :mod:`harness.seeds.loading` does. Only where that is refused, rows are
-tried one by one: those that refer to each other once more together, and those that a deferred rule refuses with that
-rule asked at once.
+A whole load comes first, as in :mod:`harness.seeds.loading`. Only if it is refused, rows are tried one by one. Rows
+that refer to each other are tried once more together; a deferred constraint that refuses rows is made immediate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
+from harness import catalog
+from harness.catalog.model import Table
 from harness.errors import Place, SeedRefused
 from harness.migrations import ledger
-from harness.project.migrations import relative
-from harness.project.model import Module
-from harness.seeds import loading, refused_row, seedfile, staging, tables, upsert
+from harness.project.model import Module, TableName
+from harness.seeds import loading, refused_row, staging, upsert
 from harness.seeds.seedfile import SeedFile
-from harness.seeds.staging import ROW, Stage
-from harness.server.connection import Connection
+from harness.seeds.staging import ROW, StagedFile
+from harness.server.connection import Connection, value
 
 MESSAGE = 300
 """Characters of a trigger's message that are kept."""
 
 LINES = 5
-"""Lines of a file that are named, of those that one rule refuses."""
+"""Lines of a file that are named for each rule."""
 
 
 @dataclass(frozen=True)
 class RefusedRows:
-    """``rows`` rows of a file that one rule refuses, the first in ``lines``; without lines it is the whole file.
+    """The ``rows`` rows of a file that one rule refuses; ``lines`` are the first of them, empty for a whole file.
 
-    ``message`` is there only where no rule is named. Those that ``follow`` refer to rows that were left out.
+    ``message`` is empty where the rule has a name. With ``follow`` the rows refer to rows that were left out.
     """
 
     module: str
@@ -49,7 +50,7 @@ class RefusedRows:
     follow: bool = False
 
     def facts(self) -> dict[str, Any]:
-        """For JSON; :meth:`of` reads it."""
+        """Returns it for JSON; :meth:`of` reads that."""
         return asdict(self)
 
     @classmethod
@@ -58,69 +59,66 @@ class RefusedRows:
 
 
 def load(connection: Connection, modules: Sequence[Module], *, root: Path | None = None) -> tuple[RefusedRows, ...]:
-    """Loads the seeds of the modules without the rows that the schema refuses, and returns those.
+    """Loads the seeds of the modules without the rows that the schema refuses, and returns those rows.
 
-    Raises :class:`SeedError` where a file is wrong by itself.
+    Raises :class:`SeedError` where a file itself is wrong.
     """
     try:
         loading.load(connection, modules, root=root)
     except SeedRefused:
-        base = root or Path.cwd()
-        files = [seedfile.read(seed, relative(seed.path, base)) for module in modules for seed in module.seeds]
+        files = loading.read_files(modules, root)
         with ledger.lock(connection):
             try:
+                tables = loading.tables_of(catalog.read(connection, ledger=""), files)
                 with connection.transaction():
-                    return _Loading(connection, files).run()
+                    return _Loading(connection, files, tables).run()
             except psycopg.Error as error:
                 raise staging.refusal(error, Place(files[0].path.parent)) from None
     return ()
 
 
-Row = tuple[int, int]
-"""The number of a stage, and of a row in its file."""
+RowNumber = tuple[int, int]
+"""The number of a staged file, and of a row in it."""
 
 
 class _Loading:
-    """One load. ``_out`` are the rows left out, each with what refused it; ``_at_once`` the deferred rules met."""
+    """One load. ``_out`` has the rows left out and ``_whole`` the files, each with the error that refused it."""
 
-    def __init__(self, connection: Connection, files: Sequence[SeedFile]) -> None:
+    def __init__(self, connection: Connection, files: Sequence[SeedFile], tables: Mapping[TableName, Table]) -> None:
         self._connection = connection
-        self._out: dict[Row, psycopg.Error] = {}
+        self._out: dict[RowNumber, psycopg.Error] = {}
         self._whole: dict[int, psycopg.Error] = {}
-        self._at_once: list[sql.Identifier] = []
-        self._later_orphans: set[Row] = set()
-        found = loading.tables_of(connection, files)
-        self._stages = [self._stage(file, found[file.seed.table], number) for number, file in enumerate(files)]
-        self._numbers = {stage.file.path: number for number, stage in enumerate(self._stages)}
-        self._now = [stage for stage in self._stages if not stage.file.seed.afterwards]
-        self._later = [stage for stage in self._stages if stage.file.seed.afterwards]
-        keyless = [stage for stage in self._now if not stage.key]
-        self._done = {stage.file.path for stage in keyless if loading.is_loaded(connection, stage, self._now)}
+        self._immediate: list[sql.Identifier] = []  # deferrable constraints that have refused rows
+        self._files = [self._staged(file, tables[file.seed.table], number) for number, file in enumerate(files)]
+        self._first = [staged for staged in self._files if not staged.file.seed.afterwards]
+        self._later = [staged for staged in self._files if staged.file.seed.afterwards]
+        keyless = [staged for staged in self._first if not staged.key]
+        self._done = {staged.number for staged in keyless if loading.is_loaded(connection, staged, self._first)}
 
     def run(self) -> tuple[RefusedRows, ...]:
         while (error := self._refused()) is not None:
             if not staging.by_schema(error):
                 raise error
-            diag = error.diag
-            rule = sql.Identifier(diag.schema_name or "", diag.constraint_name or "")
-            if rule not in self._at_once and self._deferrable(diag.schema_name, diag.constraint_name):
-                self._at_once.append(rule)
+            schema, name = error.diag.schema_name or "", error.diag.constraint_name or ""
+            constraint = sql.Identifier(schema, name)
+            if constraint not in self._immediate and self._is_deferrable(schema, name):
+                self._immediate.append(constraint)
             else:
                 self._leave_files(error)
-        for stage in self._stages:
-            loading.advance_sequences(self._connection, stage)
-        return tuple(self._told())
+        for staged in self._files:
+            loading.advance_sequences(self._connection, staged)
+        return tuple(self._report())
 
-    def _deferrable(self, schema: str | None, name: str | None) -> bool:
-        """Whether there is such a constraint, which a trigger may only say there is."""
+    def _is_deferrable(self, schema: str, name: str) -> bool:
+        """Whether there is such a constraint; a trigger can name one in its error that does not exist."""
         query = (
-            "select from pg_catalog.pg_constraint c join pg_catalog.pg_namespace n on n.oid = c.connamespace"
-            " where n.nspname = %s and c.conname = %s and c.condeferrable"
+            "select exists (select from pg_catalog.pg_constraint c join pg_catalog.pg_namespace n"
+            " on n.oid = c.connamespace where n.nspname = %s and c.conname = %s and c.condeferrable)"
         )
-        return self._connection.execute(query, [schema, name], prepare=False).fetchone() is not None
+        return bool(value(self._connection, query, [schema, name]))
 
-    def _stage(self, file: SeedFile, table: tables.Table, number: int) -> Stage:
-        """The file's cells, without the rows that a domain refuses."""
+    def _staged(self, file: SeedFile, table: Table, number: int) -> StagedFile:
+        """Stages a file without the rows that a domain refuses."""
         try:
             with self._connection.transaction():
                 return staging.fill(self._connection, file, table, number)
@@ -135,197 +133,168 @@ class _Loading:
         return staging.fill(self._connection, file, table, number, without={row for row, *_ in bad})
 
     def _refused(self) -> psycopg.Error | None:
-        """One load without the rows and files left out so far: what refuses it at its end, if anything does."""
+        """Loads all rows and files that are not left out yet; returns the error at the end of that, if any."""
         before = dict(self._out)
         try:
             with self._connection.transaction():
-                if self._at_once:
-                    self._execute(sql.SQL("set constraints {} immediate").format(sql.SQL(", ").join(self._at_once)))
-                for group in tables.in_order(stage.table for stage in self._stages):
-                    members = [s for s in self._now if s.table in group and s.file.path not in self._done]
-                    self._load_group([stage for stage in members if self._numbers[stage.file.path] not in self._whole])
-                for stage in self._later:
-                    if self._numbers[stage.file.path] not in self._whole:
-                        self._change(stage)
+                if self._immediate:
+                    self._execute(sql.SQL("set constraints {} immediate").format(sql.SQL(", ").join(self._immediate)))
+                for group in loading.in_order(staged.table for staged in self._files):
+                    members = [staged for staged in self._first if staged.table in group]
+                    self._load_group([each for each in members if each.number not in {*self._done, *self._whole}])
+                for staged in self._later:
+                    if staged.number not in self._whole:
+                        self._change(staged)
                 self._execute(sql.SQL("set constraints all immediate"))
         except psycopg.Error as error:
-            self._out = before  # found out again when it is tried again
+            self._out = before  # the next attempt finds these rows again
             return error
         return None
 
-    def _load_group(self, members: Sequence[Stage]) -> None:
+    def _load_group(self, members: Sequence[StagedFile]) -> None:
+        if self._refusal(partial(self._write, members)) is not None:
+            self._load_rows(members)
+
+    def _refusal(self, work: Callable[[], object]) -> psycopg.Error | None:
+        """Does something in a savepoint; returns the error of a rule that refuses it, and raises any other error."""
         try:
             with self._connection.transaction():
-                self._write(members)
+                work()
         except psycopg.Error as error:
             if not staging.by_schema(error):
                 raise
-            self._load_rows(members)
+            return error
+        return None
 
-    def _write(self, members: Sequence[Stage], row: int | None = None) -> None:
+    def _write(self, members: Sequence[StagedFile], row: int | None = None) -> None:
         upsert.insert(self._connection, members, row)
-        for stage in members:
-            upsert.update(self._connection, stage, self._later, row)
+        for staged in members:
+            upsert.update(self._connection, staged, self._later, row)
 
-    def _load_rows(self, members: Sequence[Stage]) -> None:
-        """Row by row, those again whose parents were not there yet; in the end what is left in one statement."""
-        waiting = {row: None for stage in members for row in self._rows(stage)}
-        refused: dict[Row, psycopg.Error] = {}
-        for stage in members:
-            self._execute(sql.SQL("create index on {} ({})").format(stage.name, ROW))
+    def _load_rows(self, members: Sequence[StagedFile]) -> None:
+        """Loads row by row, then again the rows whose parents were missing; the last of them in one statement."""
+        waiting = {row: None for staged in members for row in self._rows(staged)}
+        refused: dict[RowNumber, psycopg.Error] = {}
+        for staged in members:
+            self._execute(sql.SQL("create index on {} ({})").format(staged.name, ROW))
         while waiting:
-            found = {row: self._alone(*row) for row in waiting}
-            self._forget(members, [row for row, error in found.items() if error is None])
+            found = {
+                (number, row): self._refusal(partial(self._write, [self._files[number]], row))
+                for number, row in waiting
+            }
             refused = {row: error for row, error in found.items() if error is not None}
             own = {row: error for row, error in refused.items() if error.sqlstate != "23503"}
             self._out |= own
-            self._forget(members, own)
+            self._forget(members, [row for row in found if row in own or row not in refused])
             rest = {row: None for row in refused if row not in own}
             if len(rest) == len(waiting):
                 break
             waiting = rest
-        while waiting:
-            try:
-                with self._connection.transaction():
-                    self._write(members)
-                return
-            except psycopg.Error as error:
-                if not staging.by_schema(error):
-                    raise
-            lost = self._orphans(members) or list(waiting)
+        while waiting and self._refusal(partial(self._write, members)) is not None:
+            lost = [
+                (staged.number, row)
+                for staged in members
+                for row in refused_row.orphans(self._connection, staged, members, staged.table.foreign_keys)
+            ] or list(waiting)
             self._out |= {row: refused[row] for row in lost}
             self._forget(members, lost)
-            for row in lost:
-                del waiting[row]
+            waiting = {row: None for row in waiting if row not in lost}
 
-    def _alone(self, number: int, row: int) -> psycopg.Error | None:
-        """Loads one row; what refuses it, if anything does."""
-        try:
-            with self._connection.transaction():
-                self._write([self._stages[number]], row)
-        except psycopg.Error as error:
-            if not staging.by_schema(error):
-                raise
-            return error
-        return None
-
-    def _orphans(self, members: Sequence[Stage]) -> list[Row]:
-        """The rows still staged whose parents are neither in the database nor staged."""
-        found = [(stage, row) for stage in members for row in refused_row.orphans(self._connection, stage, members)]
-        return [(self._numbers[stage.file.path], row) for stage, row in found]
-
-    def _change(self, stage: Stage) -> None:
+    def _change(self, staged: StagedFile) -> None:
         """Updates the rows of a file that comes afterwards."""
-        number = self._numbers[stage.file.path]
-        missing = {number for number, _ in self._out} | set(self._whole)
-        if stage.table not in (self._stages[one].table for one in missing):
-            loading.require_rows(self._connection, stage)
-        try:
-            with self._connection.transaction():
-                upsert.update(self._connection, stage)
+        incomplete = {number for number, _ in self._out} | set(self._whole)
+        if staged.table not in (self._files[number].table for number in incomplete):
+            loading.require_rows(self._connection, staged)
+        if self._refusal(partial(upsert.update, self._connection, staged)) is None:
             return
-        except psycopg.Error as error:
-            if not staging.by_schema(error):
-                raise
-        for _, row in self._rows(stage):
-            try:
-                with self._connection.transaction():
-                    upsert.update(self._connection, stage, row=row)
-            except psycopg.Error as error:
-                if not staging.by_schema(error):
-                    raise
+        for number, row in self._rows(staged):
+            error = self._refusal(partial(upsert.update, self._connection, staged, row=row))
+            if error is not None:
                 self._out[number, row] = error
 
     def _leave_files(self, error: psycopg.Error) -> None:
-        """What is refused only at the end, by a rule without a name: by which file, trying without each."""
-        rest = [number for number in range(len(self._stages)) if number not in self._whole]
-        blamed = error.diag.schema_name, error.diag.table_name
-        names = [stage.table.name for stage in self._stages]
-        rest.sort(key=lambda number: (names[number].schema, names[number].table) != blamed)
-        for number in rest:
+        """Leaves out the file without which all can be loaded, where a rule without a name refuses only at the end.
+
+        If there is no such file, leaves out all.
+        """
+        rest = [staged for staged in self._files if staged.number not in self._whole]
+        named = error.diag.schema_name, error.diag.table_name
+        rest.sort(key=lambda staged: (staged.table.name.schema, staged.table.name.table) != named)
+        for staged in rest:
             whole, out = dict(self._whole), dict(self._out)
-            self._whole[number] = error
+            self._whole[staged.number] = error
             with self._connection.transaction(force_rollback=True):
-                well = self._refused() is None
+                accepted = self._refused() is None
             self._out = out
-            if well:
+            if accepted:
                 return
             self._whole = whole
-        self._whole |= dict.fromkeys(rest, error)
+        self._whole |= {staged.number: error for staged in rest}
 
-    def _rows(self, stage: Stage) -> list[Row]:
-        """Those that are staged."""
-        found = self._connection.execute(
-            sql.SQL("select {row} from {stage} order by {row}").format(row=ROW, stage=stage.name), prepare=False
-        )
-        return [(self._numbers[stage.file.path], row) for (row,) in found]
+    def _rows(self, staged: StagedFile) -> list[RowNumber]:
+        """Returns the rows in the temporary table of a file."""
+        query = sql.SQL("select {row} from {stage} order by {row}").format(row=ROW, stage=staged.name)
+        return [(staged.number, row) for (row,) in self._connection.execute(query, prepare=False)]
 
-    def _forget(self, members: Sequence[Stage], rows: Collection[Row]) -> None:
-        """Takes rows out of their stages."""
-        for stage in members:
-            number = self._numbers[stage.file.path]
-            own = [row for one, row in rows if one == number]
-            if own:
-                query = sql.SQL("delete from {} where {} = any(%s)").format(stage.name, ROW)
+    def _forget(self, members: Sequence[StagedFile], rows: Collection[RowNumber]) -> None:
+        """Deletes rows from their temporary tables."""
+        for staged in members:
+            if own := [row for number, row in rows if number == staged.number]:
+                query = sql.SQL("delete from {} where {} = any(%s)").format(staged.name, ROW)
                 self._connection.execute(query, [own], prepare=False)
 
     def _execute(self, query: sql.Composed | sql.SQL) -> None:
         self._connection.execute(query, prepare=False)
 
-    def _told(self) -> Iterator[RefusedRows]:
-        """What was left out, by file and rule, in the order of the files and their lines."""
+    def _report(self) -> Iterator[RefusedRows]:
+        """Yields what was left out, by file and rule, in the order of the files and their lines."""
         found: dict[tuple[int, str, str, str, bool], RefusedRows] = {}
-        follows = self._follows()
-        for number, row in sorted(self._out):
-            error = self._out[number, row]
-            place = self._stages[number].file.rows[row].place
-            one = self._left(number, error, (place.line or 1,), 1, (number, row) in follows)
-            key = number, one.sqlstate, one.constraint or one.message, one.column, one.follow
-            before = found.get(key)
-            found[key] = one if before is None else _joined(before, one)
+        following = {row for row, error in self._out.items() if self._has_lost_parent(row, error)}
+        for row, error in sorted(self._out.items(), key=lambda item: item[0]):
+            file = self._files[row[0]].file
+            line = file.rows[row[1]].place.line or 1
+            # If every row has lost its parent, none follows another.
+            follow = row in following and len(following) < len(self._out)
+            one = _refused_rows(file, error, lines=(line,), rows=1, follow=follow)
+            key = row[0], one.sqlstate, one.constraint or one.message, one.column, one.follow
+            before = found.get(key, replace(one, lines=(), rows=0))
+            found[key] = replace(before, lines=(*before.lines, line)[:LINES], rows=before.rows + 1)
         yield from found.values()
         for number, error in self._whole.items():
-            yield self._left(number, error, (), len(self._stages[number].file.rows), False)
+            yield _refused_rows(self._files[number].file, error, rows=len(self._files[number].file.rows))
 
-    def _left(self, number: int, error: psycopg.Error, lines: tuple[int, ...], rows: int, follow: bool) -> RefusedRows:
-        file, diag = self._stages[number].file, error.diag
-        named = (
-            diag.constraint_name or error.sqlstate == "23502"
-        )  # then the message, which may show data, is not needed
-        return RefusedRows(
-            module=file.seed.module,
-            path=file.path.as_posix(),
-            lines=lines,
-            rows=rows,
-            sqlstate=error.sqlstate or "",
-            constraint=diag.constraint_name or "",
-            column=diag.column_name or "",
-            message="" if named else (diag.message_primary or "")[:MESSAGE],
-            follow=follow,
-        )
-
-    def _follows(self) -> set[Row]:
-        """The rows that were left out because a row that they refer to was; none, if that would be all of them."""
-        found = {row for row, error in self._out.items() if self._parent_out(row, error)}
-        return set() if len(found) == len(self._out) else found
-
-    def _parent_out(self, child: Row, error: psycopg.Error) -> bool:
-        number, row = child
-        stage = self._stages[number]
-        key = next((key for key in stage.table.foreign_keys if key.name == error.diag.constraint_name), None)
-        if error.sqlstate != "23503" or key is None:
+    def _has_lost_parent(self, child: RowNumber, error: psycopg.Error) -> bool:
+        """Whether the row that a refused row refers to was left out."""
+        staged = self._files[child[0]]
+        key = staged.violated_key(error)
+        if key is None:
             return False
-        wanted = _texts(stage, row, key.columns)
+        wanted = _texts(staged, child[1], key.columns)
+        parents = [(self._files[number], row) for number, row in self._out]
         return None not in wanted and any(
-            self._stages[other].table.oid == key.parent and _texts(self._stages[other], one, key.referenced) == wanted
-            for other, one in self._out
+            other.table.name == key.references and _texts(other, row, key.referenced_columns) == wanted
+            for other, row in parents
         )
 
 
-def _texts(stage: Stage, row: int, columns: Sequence[str]) -> list[str | None]:
-    cells = stage.file.rows[row].cells
+def _refused_rows(
+    file: SeedFile, error: psycopg.Error, *, rows: int, lines: tuple[int, ...] = (), follow: bool = False
+) -> RefusedRows:
+    diag = error.diag
+    named = diag.constraint_name or error.sqlstate == "23502"  # then the message, which may show data, is not needed
+    return RefusedRows(
+        module=file.seed.module,
+        path=file.path.as_posix(),
+        lines=lines,
+        rows=rows,
+        sqlstate=error.sqlstate or "",
+        constraint=diag.constraint_name or "",
+        column=diag.column_name or "",
+        message="" if named else (diag.message_primary or "")[:MESSAGE],
+        follow=follow,
+    )
+
+
+def _texts(staged: StagedFile, row: int, columns: Sequence[str]) -> list[str | None]:
+    cells = staged.file.rows[row].cells
     return [cells[name].text if name in cells else None for name in columns]
-
-
-def _joined(one: RefusedRows, other: RefusedRows) -> RefusedRows:
-    return replace(one, lines=(*one.lines, *other.lines)[:LINES], rows=one.rows + other.rows)

@@ -1,4 +1,4 @@
-"""From a temporary table into its target: the statements that insert what is missing and update what differs.
+"""Inserts and updates the rows of a temporary table in its target.
 
 An insert of a row that is there already is never tried (no ``on conflict``), so a second load fires no trigger.
 """
@@ -10,64 +10,65 @@ from pathlib import Path
 
 from psycopg import sql
 
-from harness.seeds.staging import ROW, SHAPE, Stage
+from harness.seeds.staging import ROW, SHAPE, StagedFile
 from harness.server.connection import Connection
 
 
-def insert(connection: Connection, group: Sequence[Stage], row: int | None = None) -> dict[Path, int]:
-    """Inserts the rows that are missing, and returns how many of each file.
+def insert(connection: Connection, group: Sequence[StagedFile], row: int | None = None) -> dict[Path, int]:
+    """Inserts the rows that are missing, and returns their number for each file; with ``row`` only that row.
 
-    All tables of the group in one statement, at whose end foreign keys are checked: rows may point at each other.
+    One statement serves all tables of the group, since foreign keys are checked at its end: rows may refer to each
+    other.
     """
-    parts = [(stage, n) for stage in group for n in range(len(stage.shapes))]
+    parts = [(staged, n) for staged in group for n in range(len(staged.shapes))]
     result: tuple[int, ...] = ()
     if parts:
         names = [sql.Identifier(f"part_{number}") for number in range(len(parts))]
         inserts = [
-            sql.SQL("{} as ({} returning 1)").format(name, _insert_shape(stage, n, row))
-            for name, (stage, n) in zip(names, parts, strict=True)
+            sql.SQL("{} as ({} returning 1)").format(name, _insert_shape(staged, n, row))
+            for name, (staged, n) in zip(names, parts, strict=True)
         ]
         counts = [sql.SQL("(select count(*) from {})").format(name) for name in names]
         query = sql.SQL("with {} select {}").format(sql.SQL(", ").join(inserts), sql.SQL(", ").join(counts))
         result = connection.execute(query, prepare=False).fetchone() or ()
-    changed = {stage.file.path: 0 for stage in group}
-    for (stage, _), count in zip(parts, result, strict=True):
-        changed[stage.file.path] += count
+    changed = {staged.file.path: 0 for staged in group}
+    for (staged, _), count in zip(parts, result, strict=True):
+        changed[staged.file.path] += count
     return changed
 
 
-def _insert_shape(stage: Stage, n: int, row: int | None) -> sql.Composed:
-    columns = sql.SQL(", ").join(map(sql.Identifier, stage.shapes[n]))
+def _insert_shape(staged: StagedFile, n: int, row: int | None) -> sql.Composed:
+    columns = sql.SQL(", ").join(map(sql.Identifier, staged.shapes[n]))
     query = sql.SQL(
         "insert into {target} ({columns}) overriding system value select {columns} from {stage} as s where {here}"
-    ).format(target=stage.target, columns=columns, stage=stage.name, here=_rows(n, row))
-    if stage.key:
-        query += sql.SQL(" and not exists (select from {} as t where {})").format(stage.target, _same_key(stage))
+    ).format(target=staged.target, columns=columns, stage=staged.name, here=_rows(n, row))
+    if staged.key:
+        query += sql.SQL(" and not exists (select from {} as t where {})").format(staged.target, _same_key(staged))
     return query + sql.SQL(" order by s.{}").format(ROW)
 
 
-def update(connection: Connection, stage: Stage, later: Sequence[Stage] = (), row: int | None = None) -> int:
+def update(connection: Connection, staged: StagedFile, later: Sequence[StagedFile] = (), row: int | None = None) -> int:
     """Updates the rows that differ; they are compared as text, since not every type has an equality.
 
-    What the stages that come ``later`` say of a row stays as it is.
+    Values that a ``later`` file sets stay as they are.
     """
     changed = 0
-    for n, columns in enumerate(stage.shapes if stage.key else ()):
+    for n, columns in enumerate(staged.shapes if staged.key else ()):
         values = [
-            (sql.Identifier(name), _value(stage, name, later))
+            (sql.Identifier(name), _value(staged, name, later))
             for name in columns
-            if name not in stage.key and not stage.table.columns[name].is_always
+            if name not in staged.key and staged.table.column(name).identity != "a"
         ]
         if not values:
             continue
         query = sql.SQL(
             "update {target} as t set {sets} from {stage} as s where {here} and {same} and ({differ})"
         ).format(
-            target=stage.target,
+            target=staged.target,
             sets=sql.SQL(", ").join(sql.SQL("{} = {}").format(name, value) for name, value in values),
-            stage=stage.name,
+            stage=staged.name,
             here=_rows(n, row),
-            same=_same_key(stage),
+            same=_same_key(staged),
             differ=sql.SQL(" or ").join(
                 sql.SQL("t.{}::text is distinct from ({})::text").format(name, value) for name, value in values
             ),
@@ -76,15 +77,15 @@ def update(connection: Connection, stage: Stage, later: Sequence[Stage] = (), ro
     return changed
 
 
-def strangers(stage: Stage) -> sql.Composed:
-    """A query for the number of the first row that the table does not hold; null if it holds all."""
+def first_missing(staged: StagedFile) -> sql.Composed:
+    """Returns a query for the number of the first row that the table does not hold; null if it holds all."""
     return sql.SQL("select min(s.{}) from {} as s where not exists (select from {} as t where {})").format(
-        ROW, stage.name, stage.target, _same_key(stage)
+        ROW, staged.name, staged.target, _same_key(staged)
     )
 
 
-def _value(stage: Stage, name: str, later: Sequence[Stage]) -> sql.Composed:
-    """What a column of ``t`` becomes: what ``s`` says, unless a later stage has the last word on that row."""
+def _value(staged: StagedFile, name: str, later: Sequence[StagedFile]) -> sql.Composed:
+    """Returns the new value of a column of ``t``: that of ``s``, or the old one if a later file sets it in that row."""
     column = sql.Identifier(name)
     said = [
         sql.SQL("exists (select from {} as l where {} and l.{} in ({}))").format(
@@ -94,7 +95,7 @@ def _value(stage: Stage, name: str, later: Sequence[Stage]) -> sql.Composed:
             sql.SQL(", ").join(sql.Literal(n) for n in shapes),
         )
         for other in later
-        if other.table.name == stage.table.name and other.key
+        if other.table.name == staged.table.name and other.key
         if (shapes := [n for n, names in enumerate(other.shapes) if name in names])
     ]
     if not said:
@@ -107,5 +108,5 @@ def _rows(n: int, row: int | None) -> sql.Composed:
     return here if row is None else here + sql.SQL(" and s.{} = {}").format(ROW, sql.Literal(row))
 
 
-def _same_key(stage: Stage) -> sql.Composed:
-    return sql.SQL(" and ").join(sql.SQL("t.{0} = s.{0}").format(sql.Identifier(name)) for name in stage.key)
+def _same_key(staged: StagedFile) -> sql.Composed:
+    return sql.SQL(" and ").join(sql.SQL("t.{0} = s.{0}").format(sql.Identifier(name)) for name in staged.key)

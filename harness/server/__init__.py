@@ -1,4 +1,4 @@
-"""PostgreSQL servers: found, started, kept up, connected to; and how SQL files are sent to them.
+"""PostgreSQL servers: finds, starts, keeps up and connects to them, and sends SQL files to them.
 
 Enter by :mod:`~harness.server.targets`, which finds the :class:`~harness.server.connection.Server`
 that a flag or a setting names.

@@ -1,7 +1,7 @@
-"""Under which account a private server runs: PostgreSQL refuses to run as root.
+"""The account that a private server runs under, since PostgreSQL refuses to run as root.
 
-As root, everything the server needs is done under an unprivileged account; files are made so that a
-link planted in somebody's directory is never followed, and nobody's existing directory is changed.
+As root, all that the server needs is done under an unprivileged account. Links planted in a directory of another user
+are never followed, and existing directories are not changed.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import os
 import pwd
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from harness.errors import TargetError
@@ -19,7 +21,7 @@ from harness.errors import TargetError
 
 @dataclass(frozen=True)
 class Account:
-    """``switch`` is true when we are root and the server must not be."""
+    """An account of the operating system; ``switch`` is true when we are root and the server must not be."""
 
     name: str
     uid: int
@@ -27,7 +29,7 @@ class Account:
     switch: bool
 
     def run(self, command: Sequence[str | Path], *, cwd: Path = Path("/")) -> subprocess.CompletedProcess[str]:
-        """Run to the end, out of reach of the terminal's Ctrl-C, in English, and free of the caller's ``PG*``.
+        """Runs a command to its end, without the terminal's Ctrl-C, in English, and without the caller's ``PG*``.
 
         Raises :class:`TargetError` when the account cannot be used at all.
         """
@@ -54,14 +56,14 @@ class Account:
             ) from None
 
     def can_enter(self, directory: Path) -> bool:
-        """Whether this account can reach the inside of a directory; the system is asked, as modes are not all of it."""
+        """Whether this account can enter a directory; asks the system, since modes do not tell everything."""
         return not self.switch or self.run(["test", "-x", directory]).returncode == 0
 
     def ensure_directory(self, path: Path) -> None:
-        """Make a directory, 0700, of this account, unless there is something of that name; its parent exists."""
+        """Makes a directory of this account with mode 0700, unless the path exists; its parent must exist."""
         if os.path.lexists(path):
             return
-        # Made aside and renamed: nobody ever sees it as root's own.
+        # Made under another name and renamed: it is never seen as root's own.
         staging = Path(tempfile.mkdtemp(prefix=f"{path.name}.", dir=path.parent))
         if self.switch:
             os.chown(staging, self.uid, self.gid)
@@ -73,43 +75,32 @@ class Account:
                 raise
 
     def open_file(self, path: Path, flags: int) -> int:
-        """Open, or make, a file of this account, 0600; returns the descriptor."""
+        """Opens, or makes, a file of this account with mode 0600; returns the descriptor."""
         descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         if self.switch:
             os.fchown(descriptor, self.uid, self.gid)
         return descriptor
 
     def write_file(self, path: Path, text: str, *, append: bool = False) -> None:
-        """Write a whole file of this account, or add to its end."""
+        """Writes a whole file of this account, or adds to its end."""
         descriptor = self.open_file(path, os.O_WRONLY | (os.O_APPEND if append else os.O_TRUNC))
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
 
 
 def server_account(base: Path) -> Account:
-    """Ourselves; as root the owner of ``base``, or else ``postgres``, or else ``nobody``."""
+    """Returns our own account; as root that of the owner of ``base``, or else ``postgres``, or else ``nobody``."""
     uid = os.geteuid()
     if uid != 0:
         return Account(f"user {uid}", uid, os.getegid(), switch=False)
     owner = base.stat().st_uid
-    for entry in (_by_uid(owner) if owner else None, _by_name("postgres"), _by_name("nobody")):
-        if entry is not None:
+    lookups: list[Callable[[], pwd.struct_passwd]] = [partial(pwd.getpwuid, owner)] if owner else []
+    lookups += [partial(pwd.getpwnam, name) for name in ("postgres", "nobody")]
+    for lookup in lookups:
+        with suppress(KeyError):
+            entry = lookup()
             return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, switch=True)
     raise TargetError(
         "PostgreSQL refuses to run as root, and there is no account postgres or nobody to run it under",
         hint="run the tool as an ordinary user, or point it at a running server",
     )
-
-
-def _by_uid(uid: int) -> pwd.struct_passwd | None:
-    try:
-        return pwd.getpwuid(uid)
-    except KeyError:
-        return None
-
-
-def _by_name(name: str) -> pwd.struct_passwd | None:
-    try:
-        return pwd.getpwnam(name)
-    except KeyError:
-        return None

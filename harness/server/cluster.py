@@ -1,9 +1,9 @@
-"""A private server: one data directory, shared by all processes that use it at the same time.
+"""Runs a private server in one data directory, shared by all processes that use it at the same time.
 
-``start.lock`` is held while somebody starts or stops the server; everyone who uses it holds ``users.lock``
-together with the others. Who leaves and gets ``users.lock`` alone was the last, and stops the server.
-The kernel lets go of both locks when a process is killed, so nothing is ever left locked: a server whose
-last user was killed is found running, used again, and stopped by the next last user.
+A process holds ``start.lock`` while it starts or stops the server, and shares ``users.lock`` with all other users. A
+process that leaves and gets ``users.lock`` exclusively was the last user, and stops the server. The kernel releases
+both locks when a process is killed, so nothing stays locked: the server of a killed last user is found running, used
+again, and stopped by the next last user.
 """
 
 from __future__ import annotations
@@ -13,36 +13,37 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import TargetError
 from harness.server.binaries import Binaries
 from harness.server.connection import Server
-from harness.server.data_directory import Place, locate, take
+from harness.server.data_directory import ServerDirectory, locate, take
 from harness.server.postmaster import listening, running, start
+
+START_LOCK = "start.lock"
 
 
 @contextmanager
-def cluster(binaries: Binaries, base: Path, port: Callable[[Place], int] | None = None) -> Iterator[Server]:
-    """Run a private server with its data below ``base`` for as long as somebody uses it.
+def cluster(binaries: Binaries, base: Path, port: Callable[[ServerDirectory], int] | None = None) -> Iterator[Server]:
+    """Runs a private server with its data below ``base`` for as long as any process uses it.
 
-    With ``port``, which chooses one, it also takes connections by TCP; one that runs without is started anew.
+    With ``port``, which chooses one, it also takes connections by TCP; a server that runs without is restarted.
 
     Raises :class:`TargetError` with the end of the server's log when it does not start.
     """
     try:
-        place = locate(binaries, base)
-        users = _join(place, port)
+        directory = locate(binaries, base)
+        server, users = _join(directory, port)
     except OSError as error:
         raise TargetError(
             f"cannot keep a private server in {base}: {error.strerror or error}",
             hint=f"{_way_out(error)}, or choose another directory with the environment variable HARNESS_DATA",
         ) from None
     try:
-        yield users.server
+        yield server
     finally:
-        _leave(place, users)
+        _leave(directory, server, users)
 
 
 def _way_out(error: OSError) -> str:
@@ -53,60 +54,40 @@ def _way_out(error: OSError) -> str:
     return "let this account write there"
 
 
-@dataclass(frozen=True)
-class _User:
-    server: Server
-    descriptor: int
-
-
-@contextmanager
-def _starting(place: Place) -> Iterator[None]:
-    descriptor = place.account.open_file(place.home / "start.lock", os.O_RDWR)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _join(place: Place, port: Callable[[Place], int] | None) -> _User:
-    with _starting(place):
-        descriptor = place.account.open_file(place.home / "users.lock", os.O_RDWR)
+def _join(directory: ServerDirectory, port: Callable[[ServerDirectory], int] | None) -> tuple[Server, int]:
+    """Returns the server, started if need be, and the descriptor of ``users.lock``, which is now shared."""
+    with directory.locked(START_LOCK):
+        users = directory.account.open_file(directory.home / "users.lock", os.O_RDWR)
         try:
-            alone = take(descriptor)
-            killed = place.pid_file.exists()
-            server = running(place, alone)
-            if server is not None and port is not None and listening(place) is None:
-                _end(place, alone)
+            alone = take(users)
+            killed = directory.pid_file.exists()
+            server = running(directory, alone=alone)
+            if server is not None and port is not None and listening(directory) is None:
+                if not alone:
+                    raise TargetError(
+                        "a run is using the private server, which cannot be opened for other programs meanwhile",
+                        hint="try again when the run has ended",
+                    )
+                directory.end()
                 server, killed = None, False
-            server = server or start(place, killed, port(place) if port else None)
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            server = server or start(directory, killed=killed, port=port(directory) if port else None)
+            fcntl.flock(users, fcntl.LOCK_SH)
         except BaseException:
             try:
-                if take(descriptor):
-                    place.stop("immediate")
+                if take(users):
+                    directory.stop("immediate")
             finally:
-                os.close(descriptor)
+                os.close(users)
             raise
-    return _User(server, descriptor)
+    return server, users
 
 
-def _end(place: Place, alone: bool) -> None:
-    """Ends a server so that it can be started otherwise. Raises :class:`TargetError` if somebody uses it."""
-    if not alone:
-        raise TargetError(
-            "a run is using the private server, which cannot be opened for other programs meanwhile",
-            hint="try again when the run has ended",
-        )
-    place.end()
-
-
-def _leave(place: Place, users: _User) -> None:
-    with _starting(place):
-        if take(users.descriptor):
-            place.end()
-            socket_directory = Path(users.server.conninfo["host"])
-            if socket_directory != place.home:
+def _leave(directory: ServerDirectory, server: Server, users: int) -> None:
+    with directory.locked(START_LOCK):
+        if take(users):
+            directory.end()
+            socket_directory = Path(server.conninfo["host"])
+            if socket_directory != directory.home:
                 with suppress(OSError):
                     socket_directory.rmdir()
-        os.close(users.descriptor)
+        os.close(users)

@@ -1,15 +1,16 @@
-"""How a server is reached, and what a person reads when it cannot be reached."""
+"""Connects to servers, and explains to a person why a connection was refused."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import conninfo as libpq
+from psycopg import sql
 
 from harness.errors import TargetError
 from harness.server import urls
@@ -26,14 +27,54 @@ NEWEST = 18
 CONNECT_SECONDS = 15
 NAME_BYTES = 63  # NAMEDATALEN - 1; PostgreSQL silently cuts longer names
 
+_REFUSALS = (
+    (
+        "password authentication failed",
+        'PostgreSQL at {where} refuses the password of "{user}"',
+        "set the right one in the connection string, in PGPASSWORD, or in ~/.pgpass",
+    ),
+    (
+        "too many (?:clients|connections)|connection slots are reserved|no more connections allowed",
+        "PostgreSQL at {where} takes no more connections: {reason}",
+        "close some, or raise the limit (max_connections, or CONNECTION LIMIT of the role or database); "
+        "a run of fewer --workers needs fewer",
+    ),
+    (
+        r"unsupported startup parameter(?: in options)?: (\w+)",
+        'a connection pooler answers at {where}, and does not pass on the parameter "{name}"',
+        POOLER_HINT,
+    ),
+    (
+        "no such database: (.*)",
+        'a connection pooler answers at {where}, and has no database "{name}"',
+        POOLER_HINT,
+    ),
+    (
+        'database "(.*)" does not exist',
+        'there is no database "{name}" on PostgreSQL at {where}',
+        "create it (createdb {name}), or name one that exists",
+    ),
+    (
+        'role "(.*)" does not exist',
+        'there is no role "{name}" on PostgreSQL at {where}',
+        "name another user in the connection string or in PGUSER",
+    ),
+    (
+        "",
+        "cannot connect to PostgreSQL at {where}: {reason}",
+        "is the server running there, and may this machine reach it? --target embedded needs no server",
+    ),
+)
+"""Refused connections: a pattern for the reason, message and hint; ``name`` is the group of the pattern."""
+
 
 @dataclass(frozen=True)
 class Server:
     """A PostgreSQL server. ``conninfo`` reaches its maintenance database and may hold a password.
 
-    ``own`` is true for a private cluster of ours, ``version`` is ``server_version_num``, ``default_database``
+    ``own`` is true for a private server of ours, ``version`` is ``server_version_num``, ``default_database``
     is the database that migrations are applied to. With ``scratch_roles`` roles may be made for scratch databases
-    though the server is not our own. ``from_dotenv`` is true where its address is written in ``.env``.
+    although the server is not our own. ``from_dotenv`` is true where its address is written in ``.env``.
     """
 
     conninfo: Mapping[str, str] = field(repr=False)
@@ -49,7 +90,7 @@ class Server:
         return self.version // 10000
 
     def connect(self, dbname: str | None = None, *, autocommit: bool = True, options: str = "") -> Connection:
-        """A connection to ``dbname``, or to the maintenance database; ``options`` as in ``PGOPTIONS``.
+        """Connects to ``dbname``, or to the maintenance database; ``options`` as in ``PGOPTIONS``.
 
         Raises :class:`TargetError`, which never shows a password.
         """
@@ -62,7 +103,7 @@ class Server:
 
 
 def connect(parameters: Mapping[str, str], *, autocommit: bool = True) -> Connection:
-    """Connect with libpq's ``parameters``; refuses servers that are too old.
+    """Connects with libpq's ``parameters``; refuses servers that are too old.
 
     Raises :class:`TargetError`: unreachable, wrong password, no such database or role, too old.
     """
@@ -83,14 +124,22 @@ def connect(parameters: Mapping[str, str], *, autocommit: bool = True) -> Connec
     return connection
 
 
+def value(
+    connection: Connection, query: LiteralString | sql.Composed, parameters: Sequence[object] | None = None
+) -> Any:
+    """Returns the first column of the first row of a query; None if it has no row."""
+    row = connection.execute(query, parameters, prepare=False).fetchone()
+    return row[0] if row else None
+
+
 def another(connection: Connection) -> Connection:
-    """One more connection to where one leads. Raises what :func:`connect` raises."""
+    """Opens one more connection to the same database. Raises what :func:`connect` raises."""
     info = connection.info
     return connect({**info.get_parameters(), "password": info.password})
 
 
 def parse_dsn(dsn: str, source: str) -> dict[str, str]:
-    """The parameters of a connection string or URL, also of SQLAlchemy or Prisma; ``source`` says where it was written.
+    """Parses a connection string or URL, also of SQLAlchemy or Prisma; ``source`` names it in messages.
 
     Raises :class:`TargetError` without showing the string: what does not parse may still hold a password.
     """
@@ -116,73 +165,44 @@ def parse_dsn(dsn: str, source: str) -> dict[str, str]:
 
 
 def address(connection: Connection) -> str:
-    """Where the server of a connection is."""
+    """Returns ``host:port`` of the server of a connection."""
     return f"{connection.info.host}:{connection.info.port}"
 
 
 def version_text(number: int) -> str:
-    """``180006`` as people write it, ``18.6``."""
+    """Returns ``18.6`` for ``180006``."""
     return f"{number // 10000}.{number % 10000}"
 
 
 def _refused(error: psycopg.Error, parameters: Mapping[str, str]) -> TargetError:
-    """A failed connection in our words. libpq hands over no SQLSTATE here, so only its text can tell."""
+    """Explains a failed connection. libpq gives no SQLSTATE here, so only its text can tell the cause."""
     pgconn = error.pgconn
     host = parameters.get("host") or os.environ.get("PGHOST") or "localhost"
     port = parameters.get("port") or os.environ.get("PGPORT") or "5432"
     where = f"socket {host}, port {port}" if host.startswith(("/", "@")) else f"{host}:{port}"
     user = (pgconn.user.decode() if pgconn else None) or parameters.get("user", "")
     reason = redacted(_reason(str(error)), parameters)
-    if "password authentication failed" in reason:
-        return TargetError(
-            f'PostgreSQL at {where} refuses the password of "{user}"',
-            hint="set the right one in the connection string, in PGPASSWORD, or in ~/.pgpass",
-        )
-    if pgconn and pgconn.needs_password:
+    words = {"where": where, "user": user, "reason": reason}
+    if pgconn and pgconn.needs_password and "password authentication failed" not in reason:
         return TargetError(
             f'PostgreSQL at {where} wants a password for "{user}", and none was given',
             hint="set it in the connection string, in PGPASSWORD, or in ~/.pgpass",
         )
-    if re.search(r"too many (clients|connections)|connection slots are reserved|no more connections allowed", reason):
-        return TargetError(
-            f"PostgreSQL at {where} takes no more connections: {reason}",
-            hint="close some, or raise the limit (max_connections, or CONNECTION LIMIT of the role or database); "
-            "a run of fewer --workers needs fewer",
-        )
-    if match := re.search(r"unsupported startup parameter(?: in options)?: (\w+)", reason):
-        return TargetError(
-            f'a connection pooler answers at {where}, and does not pass on the parameter "{match[1]}"',
-            hint=POOLER_HINT,
-        )
-    if match := re.search(r"no such database: (.*)", reason):
-        return TargetError(
-            f'a connection pooler answers at {where}, and has no database "{match[1]}"', hint=POOLER_HINT
-        )
-    if match := re.search(r'database "(.*)" does not exist', reason):
-        return TargetError(
-            f'there is no database "{match[1]}" on PostgreSQL at {where}',
-            hint=f"create it (createdb {match[1]}), or name one that exists",
-        )
-    if match := re.search(r'role "(.*)" does not exist', reason):
-        return TargetError(
-            f'there is no role "{match[1]}" on PostgreSQL at {where}',
-            hint="name another user in the connection string or in PGUSER",
-        )
-    return TargetError(
-        f"cannot connect to PostgreSQL at {where}: {reason}",
-        hint="is the server running there, and may this machine reach it? --target embedded needs no server",
-    )
+    found = ((re.search(pattern, reason), message, hint) for pattern, message, hint in _REFUSALS)
+    match, message, hint = next((match, message, hint) for match, message, hint in found if match)
+    words["name"] = match[1] if match.groups() else ""
+    return TargetError(message.format(**words), hint=hint.format(**words))
 
 
 def _reason(text: str) -> str:
-    """The last cause in libpq's text, which repeats itself for every address of a host."""
+    """Returns the last cause in libpq's text, which repeats itself for every address of a host."""
     causes = re.findall(r"connection to server .*? failed: (.*)", text)
     cause: str = causes[-1] if causes else next(iter(text.strip().splitlines()), "no reason given")
     return cause.removeprefix("FATAL:").removeprefix("connection failed:").strip()
 
 
 def redacted(text: str, parameters: Mapping[str, str]) -> str:
-    """The text without the secrets among libpq's parameters."""
+    """Returns the text without the secrets among libpq's parameters."""
     for secret in (parameters.get("password"), parameters.get("sslpassword"), os.environ.get("PGPASSWORD")):
         if secret:
             text = text.replace(secret, "***")

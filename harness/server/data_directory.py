@@ -1,4 +1,4 @@
-"""Where a private server lives: its directory, whose it is, and what runs there."""
+"""The directory of a private server, the account that owns it, and the process that runs in it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import fcntl
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +17,8 @@ from harness.server.binaries import SHARED, Binaries, public_directory
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the cluster lives. ``home`` is 0700 and belongs to ``account``."""
+class ServerDirectory:
+    """The directory of a private server. ``home`` has mode 0700 and belongs to ``account``."""
 
     binaries: Binaries
     account: Account
@@ -34,22 +36,36 @@ class Place:
     def pid_file(self) -> Path:
         return self.data / "postmaster.pid"
 
+    @contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Waits for the exclusive lock of a file in ``home``, and holds it."""
+        descriptor = self.account.open_file(self.home / name, os.O_RDWR)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def pid_lines(self) -> list[str]:
+        """Reads ``postmaster.pid``: process, data directory, start, port, socket directory, address. Raises OSError."""
+        return self.pid_file.read_text().split("\n")
+
     def stop(self, mode: str) -> bool:
-        """Stop the server if it runs; ``mode`` is pg_ctl's ``fast`` or ``immediate``."""
+        """Stops the server if it runs; ``mode`` is ``fast`` or ``immediate``, as for ``pg_ctl``. Returns success."""
         return not self.alive() or self.pg_ctl("stop", "-m", mode)
 
     def end(self) -> None:
-        """Stop the server, in whatever way it takes."""
+        """Stops the server, by force if it takes too long."""
         if not self.stop("fast"):
             self.stop("immediate")
 
     def alive(self) -> bool:
         """Whether the process of ``postmaster.pid`` lives and works in this data directory.
 
-        Its number alone says nothing: it may by now be another program's.
+        The number alone proves nothing: another program may have it by now.
         """
         try:
-            pid = int(self.pid_file.read_text().split("\n", 1)[0])
+            pid = int(self.pid_lines()[0])
             os.kill(pid, 0)
         except (OSError, ValueError):
             return False
@@ -59,19 +75,19 @@ class Place:
         return self.account.run(["test", f"/proc/{pid}/cwd", "-ef", self.data]).returncode == 0
 
     def pg_ctl(self, *arguments: str | Path) -> bool:
-        """Run it and wait; says whether it did what it should."""
+        """Runs ``pg_ctl``, waits, and returns whether it succeeded."""
         # Relative paths: pg_ctl hands them to a shell, which would read a `$` in them.
         command = [self.binaries.program("pg_ctl"), "-D", self.data.name, "-s", "-w", *arguments]
         return self.account.run(command, cwd=self.home).returncode == 0
 
 
-def locate(binaries: Binaries, base: Path) -> Place:
-    """Choose home and account; as root the home may have to move to where the account can enter."""
+def locate(binaries: Binaries, base: Path) -> ServerDirectory:
+    """Chooses directory and account; as root the directory moves where the account can enter, if need be."""
     name = f"pg{binaries.major}-{binaries.kind}"
     base = base.absolute()
     if not base.exists():
         base.mkdir(parents=True, exist_ok=True)
-        if os.geteuid() == 0:  # in somebody's project it shall be theirs
+        if os.geteuid() == 0:  # in another user's project it belongs to that user
             owner = base.parent.stat()
             os.chown(base, owner.st_uid, owner.st_gid, follow_symlinks=False)
     account = server_account(base)
@@ -83,11 +99,11 @@ def locate(binaries: Binaries, base: Path) -> Place:
     home = base / name
     account.ensure_directory(home)
     verify_private(home, account)
-    return Place(binaries.usable_by(account), account, home)
+    return ServerDirectory(binaries.usable_by(account), account, home)
 
 
 def take(descriptor: int) -> bool:
-    """Takes the lock of an open file for this process alone; says whether nobody else holds it."""
+    """Takes the exclusive lock of an open file; returns whether it was free."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -96,7 +112,7 @@ def take(descriptor: int) -> bool:
 
 
 def verify_private(directory: Path, account: Account) -> None:
-    """Raises :class:`TargetError` unless nobody but the account can enter."""
+    """Raises :class:`TargetError` unless only the account can enter."""
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != account.uid or found.st_mode & 0o077:
         raise TargetError(

@@ -1,12 +1,12 @@
-"""Connection poolers that give every transaction another session, found out when we connect.
+"""Finds out whether a connection pooler gives every transaction another session.
 
-Behind such a pooler a lock of a session stays with a backend that others use, settings reach strangers, and two runs
+Behind such a pooler a session lock stays with a backend that others use, settings reach other clients, and two runs
 that should wait for each other do not.
 
-What tells is which backend answers: that of a session is always the same, and no other session's. Two connections ask
-in turn, outside of a transaction and while the other is in one; a backend that both have met, or another than before,
-is proof, and cannot be on a direct connection. A pooler may give us the same two backends by chance: so a pooler is
-asked again and again. That it is one the key for cancelling shows: the process in that is no backend's.
+A direct session always has the same backend, and no other session has it. So two connections ask in turn which backend
+answers, outside of a transaction and while the other connection is in one. A backend that both have met, or a second
+backend of one connection, proves a pooler. A pooler may give us the same two backends by chance, so a connection that
+may lead to one asks several times: its cancel key names a process that is not the backend's.
 """
 
 from __future__ import annotations
@@ -23,27 +23,24 @@ from harness.errors import TargetError
 from harness.server.connection import CONNECT_SECONDS, POOLER_HINT, Connection, address
 
 ROUNDS = 6
-"""How often a pooler is asked. One that picks one of two backends at random passes a round one time in sixteen."""
+"""Rounds of questions to a pooler. One that picks one of two backends at random passes a round one time in sixteen."""
 
 POOL_SECONDS = 5
-"""How long a pooler may take to find a backend for us."""
+"""Time that a pooler may take to find a backend for us."""
 
-# Process ids come again, and hosts of one name have the same; the start to the microsecond tells backends apart.
+# Process ids are reused, and hosts behind one name may share them; the start to the microsecond is unique.
 _ASK = b"select pid, backend_start from pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())"
 
 Backend = tuple[bytes | None, ...]
 
 
 def refuse(connection: Connection, another: Callable[[], Connection]) -> None:
-    """Refuse a pooler in transaction or statement mode; ``another`` makes a second connection like the first.
-
-    Raises :class:`TargetError`.
-    """
+    """Raises :class:`TargetError` behind a pooler in transaction or statement mode; ``another`` connects once more."""
     first = _Session(connection, pooled=False)
     first.ask()
     with ExitStack() as stack:
         try:
-            second = _Session(stack.enter_context(closing(another())), first.pooled)
+            second = _Session(stack.enter_context(closing(another())), pooled=first.pooled)
         except TargetError:
             if first.pooled:
                 raise
@@ -56,16 +53,16 @@ def refuse(connection: Connection, another: Callable[[], Connection]) -> None:
             if not first.pooled and not second.pooled:
                 return
             second.run(b"commit")
-            # Twice the one and once the other, so that backends given in turn do not always meet the same of us.
+            # Two questions by the first and one by the second: backends that are given in turn change between them.
             for session in (first, first, second):
                 session.ask()
                 _compare(first, second)
 
 
 class _Session:
-    """One connection, and the backends that it has met."""
+    """A connection, and the backends that it has met; ``pooled`` if a pooler is likely."""
 
-    def __init__(self, connection: Connection, pooled: bool) -> None:
+    def __init__(self, connection: Connection, *, pooled: bool) -> None:
         self._pgconn = connection.pgconn
         self._key = str(connection.info.backend_pid).encode()
         self.where = address(connection)
@@ -73,13 +70,13 @@ class _Session:
         self.pooled = pooled
 
     def ask(self, before: bytes = b"") -> None:
-        """Meet the backend that answers, in the same message as a command ``before`` that."""
+        """Asks for the backend that answers, in one message with the command ``before``."""
         backend = self.run(b"; ".join(filter(None, (before, _ASK))))
         self.met.add(backend)
         self.pooled = self.pooled or backend[0] != self._key
 
     def run(self, query: bytes) -> Backend:
-        """The last row that comes back. A server always answers in time; a pooler may have its clients wait."""
+        """Returns the last row. A server always answers in time; a pooler may have its clients wait."""
         try:
             self._pgconn.send_query(query)
             self._pgconn.flush()

@@ -1,6 +1,6 @@
-"""The process of a private server: its start, its socket, and what it says.
+"""Starts the process of a private server, chooses its socket, and explains its errors.
 
-Nothing here is safe against another process doing the same: whoever calls holds the cluster's lock.
+Nothing here is safe against another process that does the same: the caller holds the lock of the directory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from harness.errors import TargetError, shortened
 from harness.server.connection import Server, connect
-from harness.server.data_directory import Place, verify_private
+from harness.server.data_directory import ServerDirectory, verify_private
 
 PORT = 5432
 LOCALHOST = "127.0.0.1"
@@ -29,7 +29,7 @@ _FATAL = re.compile(r"^.*?(?:FATAL|PANIC|ERROR):\s+(.*)$", re.MULTILINE)
 INITDB = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions")
 CONFIGURATION = "harness.conf"
 """In the data directory, which includes it; written anew whenever the server starts."""
-# The socket lies in a directory that nobody else can enter.
+# The socket lies in a directory that no other account can enter.
 ACCESS = f"local all all trust\nhost all all {LOCALHOST}/32 scram-sha-256\n"
 
 SETTINGS = {
@@ -57,48 +57,51 @@ SETTINGS = {
 }
 
 
-def running(place: Place, alone: bool) -> Server | None:
-    """The server that already runs here; what is left of one that was killed is cleared away."""
+def running(directory: ServerDirectory, *, alone: bool) -> Server | None:
+    """Returns the server that already runs here; clears away what a killed one has left.
+
+    ``alone`` says that no other process uses it.
+    """
     deadline = time.monotonic() + START_SECONDS
-    while place.alive():
-        if server := _answering(place):
-            _reconfigure(place, server)
+    while directory.alive():
+        if server := _answering(directory):
+            _reconfigure(directory, server)
             return server
         if time.monotonic() > deadline:
             if not alone:
-                raise _not_started(place, "the private server runs but does not answer")
-            place.stop("immediate")
+                raise _not_started(directory, "the private server runs but does not answer")
+            directory.stop("immediate")
             return None
         time.sleep(0.05)
     if alone:  # its process id may by now be another program's, which PostgreSQL would take for the server
-        place.pid_file.unlink(missing_ok=True)
+        directory.pid_file.unlink(missing_ok=True)
     return None
 
 
-def _answering(place: Place) -> Server | None:
-    """Try the socket that the running server wrote down, which need not be the one we would choose."""
+def _answering(directory: ServerDirectory) -> Server | None:
+    """Connects by the socket that the running server wrote down, which need not be the one we would choose."""
     try:
-        lines = place.pid_file.read_text().split("\n")
+        lines = directory.pid_lines()
         parameters = _parameters(lines[4], lines[3])
         with connect(parameters) as connection:
             version = connection.info.server_version
     except (OSError, IndexError, TargetError):
         return None
-    description = place.binaries.description
+    description = directory.binaries.description
     return Server(parameters, own=True, version=version, description=description, default_database="postgres")
 
 
-def listening(place: Place) -> int | None:
-    """The port at which the running server takes connections by TCP, if it does."""
+def listening(directory: ServerDirectory) -> int | None:
+    """Returns the port at which the running server takes connections by TCP, if it does."""
     try:
-        lines = place.pid_file.read_text().split("\n")
+        lines = directory.pid_lines()
         return int(lines[3]) if lines[5].strip() else None
     except (OSError, IndexError, ValueError):
         return None
 
 
 def _parameters(socket_directory: str, port: str) -> dict[str, str]:
-    """All that the environment could otherwise change for a connection to our own server."""
+    """Returns all parameters that the environment could otherwise change for a connection to our own server."""
     return {
         "host": socket_directory,
         "port": port,
@@ -111,28 +114,28 @@ def _parameters(socket_directory: str, port: str) -> dict[str, str]:
     }
 
 
-def start(place: Place, killed: bool, port: int | None = None) -> Server:
-    """Start the server, and make its data directory first if there is none; ``killed`` if it did not end properly.
+def start(directory: ServerDirectory, *, killed: bool, port: int | None = None) -> Server:
+    """Starts the server, and makes its data directory first if there is none; ``killed`` if it did not end properly.
 
     With a ``port`` it also takes connections by TCP, of this machine and with a password.
 
     Raises :class:`TargetError` with what ``initdb`` or the server's log says.
     """
-    if not (place.data / "PG_VERSION").exists():
-        _initialise(place)
-    place.account.write_file(place.data / CONFIGURATION, _configuration(_socket_directory(place), port))
-    place.account.write_file(place.data / "pg_hba.conf", ACCESS)
+    if not (directory.data / "PG_VERSION").exists():
+        _initialise(directory)
+    directory.account.write_file(directory.data / CONFIGURATION, _configuration(_socket_directory(directory), port))
+    directory.account.write_file(directory.data / "pg_hba.conf", ACCESS)
     # Children of a killed server need a moment to notice, and hold its shared memory until then.
     for pause in (0.2, 0.5, 1, 2, 4, None) if killed else (None,):
-        place.account.write_file(place.log, "")
-        if place.pg_ctl("-l", place.log.name, "-t", str(START_SECONDS), "start"):
+        directory.account.write_file(directory.log, "")
+        if directory.pg_ctl("-l", directory.log.name, "-t", str(START_SECONDS), "start"):
             break
         if pause is None:
-            raise _not_started(place, "the private server does not start")
+            raise _not_started(directory, "the private server does not start")
         time.sleep(pause)
-    server = _answering(place)
+    server = _answering(directory)
     if server is None:
-        raise _not_started(place, "the private server has started but does not answer")
+        raise _not_started(directory, "the private server has started but does not answer")
     return server
 
 
@@ -142,52 +145,51 @@ def _configuration(sockets: Path, port: int | None) -> str:
     return "".join(f"{name} = '{str(value).replace(chr(39), chr(39) * 2)}'\n" for name, value in settings.items())
 
 
-def _reconfigure(place: Place, server: Server) -> None:
-    """Brings a server up to date that another version has started, as far as it can change while it runs."""
-    wanted = _configuration(Path(server.conninfo["host"]), listening(place))
-    if (place.data / CONFIGURATION).read_text() != wanted:
-        place.account.write_file(place.data / CONFIGURATION, wanted)
+def _reconfigure(directory: ServerDirectory, server: Server) -> None:
+    """Updates the settings of a running server that another version has started."""
+    wanted = _configuration(Path(server.conninfo["host"]), listening(directory))
+    if (directory.data / CONFIGURATION).read_text() != wanted:
+        directory.account.write_file(directory.data / CONFIGURATION, wanted)
         with server.connect() as connection:
             connection.execute("select pg_reload_conf()")
 
 
-def _not_started(place: Place, what: str) -> TargetError:
-    text = place.log.read_text(errors="replace") if place.log.exists() else ""
+def _not_started(directory: ServerDirectory, what: str) -> TargetError:
+    text = directory.log.read_text(errors="replace") if directory.log.exists() else ""
     why, advice = _explained(text)
     if not why:
-        why = f"it is not ready after {START_SECONDS} s" if place.alive() else "it was killed while it was starting"
+        why = f"it is not ready after {START_SECONDS} s" if directory.alive() else "it was killed while it was starting"
     return TargetError(
-        f"{what}: {why} ({place.binaries.description}, data in {place.home})",
+        f"{what}: {why} ({directory.binaries.description}, data in {directory.home})",
         excerpt=_tail(text),
-        hint=f"{advice}; if it stays so, remove {place.home} (scratch databases, and what apply built there)",
+        hint=f"{advice}; if it stays so, remove {directory.home} (scratch databases, and what apply built there)",
     )
 
 
 def _explained(said: str) -> tuple[str, str]:
-    """What a server's or initdb's last words come to, which may be nothing, and what to do about it."""
-    told = _FATAL.findall(said)
-    killed = _KILLED.search(said)
+    """Returns the cause in the output of a server or initdb, empty if it has none, and what to do about it."""
     if _FULL.search(said):
         return "the disk is full", f"free some space; {ADVICE}"
-    if killed:
+    if killed := _KILLED.search(said):
         return f"a process of it was killed (signal {killed[1]}) while it was starting", _AGAIN
-    return (told[-1].strip(), ADVICE) if told else ("", _AGAIN)
+    errors = _FATAL.findall(said)
+    return (errors[-1].strip(), ADVICE) if errors else ("", _AGAIN)
 
 
 def _tail(text: str) -> str | None:
     return "\n".join(f"    {shortened(line, 200)}" for line in text.splitlines()[-8:]) or None
 
 
-def _initialise(place: Place) -> None:
-    """``initdb`` into a directory of another name, renamed at the end, so that ``data`` is always whole."""
-    for half in place.home.glob("data.*"):
+def _initialise(directory: ServerDirectory) -> None:
+    """Runs ``initdb`` in a directory of another name and renames it at the end, so that ``data`` is always complete."""
+    for half in directory.home.glob("data.*"):
         shutil.rmtree(half, ignore_errors=True)
-    staging = Path(tempfile.mkdtemp(prefix="data.", dir=place.home))
-    if place.account.switch:
-        os.chown(staging, place.account.uid, place.account.gid)
-    command: list[str | Path] = [place.binaries.program("initdb"), f"--pgdata={staging.name}", *INITDB]
-    for locale in _locales(place.binaries.major):
-        answer = place.account.run([*command, *locale], cwd=place.home)
+    staging = Path(tempfile.mkdtemp(prefix="data.", dir=directory.home))
+    if directory.account.switch:
+        os.chown(staging, directory.account.uid, directory.account.gid)
+    command: list[str | Path] = [directory.binaries.program("initdb"), f"--pgdata={staging.name}", *INITDB]
+    for locale in _locales(directory.binaries.major):
+        answer = directory.account.run([*command, *locale], cwd=directory.home)
         if answer.returncode == 0:
             break
     else:
@@ -195,34 +197,34 @@ def _initialise(place: Place) -> None:
         signalled = f"initdb was terminated by signal {-answer.returncode}" if answer.returncode < 0 else ""
         why, advice = _explained(f"{answer.stderr}\n{signalled}")
         raise TargetError(
-            f"initdb of {place.binaries.description} fails in {place.home}{f': {why}' if why else ''}",
+            f"initdb of {directory.binaries.description} fails in {directory.home}{f': {why}' if why else ''}",
             excerpt=_tail(answer.stderr),
             hint=advice if why else ADVICE,
         )
-    place.account.write_file(staging / "postgresql.conf", f"\ninclude '{CONFIGURATION}'\n", append=True)
-    staging.rename(place.data)
+    directory.account.write_file(staging / "postgresql.conf", f"\ninclude '{CONFIGURATION}'\n", append=True)
+    staging.rename(directory.data)
 
 
 def _locales(major: int) -> tuple[tuple[str, ...], ...]:
-    """The same order of strings on every machine; upper and lower case beyond ASCII where that can be had."""
+    """Returns options to try, best first: one order of strings on every machine, and case beyond ASCII if possible."""
     if major >= 17:
         return (("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),)
     return (("--locale=C", "--lc-ctype=C.UTF-8"), ("--locale=C",))
 
 
-def _socket_directory(place: Place) -> Path:
-    """The home, or a short private directory where its path is too long for a socket or for libpq's list of hosts."""
-    if _fits(place.home):
-        return place.home
-    digest = hashlib.sha256(os.fsencode(place.home.resolve())).hexdigest()[:12]
+def _socket_directory(directory: ServerDirectory) -> Path:
+    """Returns the home, or a short private directory where its path is unfit for a socket or libpq's list of hosts."""
+    if _fits(directory.home):
+        return directory.home
+    digest = hashlib.sha256(os.fsencode(directory.home.resolve())).hexdigest()[:12]
     for parent in (Path(tempfile.gettempdir()), Path("/tmp")):
-        directory = parent / f"harness-{place.account.uid}-{digest}"
-        if _fits(directory) and place.account.can_enter(parent):
-            place.account.ensure_directory(directory)
-            verify_private(directory, place.account)
-            return directory
+        short = parent / f"harness-{directory.account.uid}-{digest}"
+        if _fits(short) and directory.account.can_enter(parent):
+            directory.account.ensure_directory(short)
+            verify_private(short, directory.account)
+            return short
     raise TargetError(
-        f"the path {place.home} is too long for a socket, and so is the directory for temporary files",
+        f"the path {directory.home} is too long for a socket, and so is the directory for temporary files",
         hint="set TMPDIR or HARNESS_DATA to a shorter path",
     )
 

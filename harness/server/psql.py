@@ -1,4 +1,4 @@
-"""psql as a program: where it is, and how it is led to a database."""
+"""Finds psql and runs it in a database."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,13 +19,13 @@ from harness.server.connection import Server
 
 
 def psql() -> Path:
-    """The program: on PATH, beside the embedded server's, or beside those of a server of this machine.
+    """Finds the program: on PATH, or with the embedded server, or with a server of this machine.
 
     Raises :class:`TargetError` with what to install.
     """
     if found := shutil.which("psql"):
         return Path(found)
-    for directory in _beside_servers():
+    for directory in _server_directories():
         if (directory / "psql").is_file():
             return directory / "psql"
     raise TargetError(
@@ -35,7 +35,7 @@ def psql() -> Path:
     )
 
 
-def _beside_servers() -> Iterator[Path]:
+def _server_directories() -> Iterator[Path]:
     with suppress(TargetError):
         yield binaries.embedded().directory
     yield from (each.directory for each in binaries.installed())
@@ -43,19 +43,25 @@ def _beside_servers() -> Iterator[Path]:
 
 def run(server: Server, database: str, arguments: Sequence[str]) -> int:
     """Runs psql in a database, at our terminal, until it ends; returns its exit code."""
-    parameters = {**server.conninfo, "dbname": database}
-    # By the environment, not by arguments: everybody sees those, and there may be a password among them.
+    options, environment = connection_options({**server.conninfo, "dbname": database})
+    with _interrupts_ignored():
+        return subprocess.run([str(psql()), *options, *arguments], env=environment, check=False).returncode
+
+
+def connection_options(parameters: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Returns the arguments and the environment with which a program of PostgreSQL connects.
+
+    A password goes into the environment, since every user of the machine can see arguments.
+    """
     known = {option.keyword.decode(): (option.envvar or b"").decode() for option in Conninfo.get_defaults()}
     environment = {known[key]: value for key, value in parameters.items() if known.get(key)}
     others = {key: value for key, value in parameters.items() if not known.get(key) and key != "sslpassword"}
-    command = [str(psql()), *([f"--dbname={make_conninfo(**others)}"] if others else []), *arguments]
-    with _interrupts_are_its_own():
-        return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
+    return [f"--dbname={make_conninfo(**others)}"] if others else [], {**os.environ, **environment}
 
 
 @contextmanager
-def _interrupts_are_its_own() -> Iterator[None]:
-    """Ctrl-C ends a query of psql, and not us. A handler of ours, unlike SIG_IGN, does not pass on to a program."""
+def _interrupts_ignored() -> Iterator[None]:
+    """Lets Ctrl-C end a query of psql, and not us. A program does not inherit a handler, as it would SIG_IGN."""
     before = signal.signal(signal.SIGINT, lambda number, frame: None)
     try:
         yield

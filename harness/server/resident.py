@@ -1,12 +1,11 @@
-"""A private server that stays up between runs: a process of its own uses it, as a run does, until it is told to end.
+"""Keeps a private server up between runs: a background process uses it, as a run does, until it is told to end.
 
-The process holds ``resident.lock`` as long as it lives, with its number in it, so one that was killed leaves nothing
-to tidy up. It ends by itself when nobody has been connected for an hour, and when its server has ended.
+The process holds ``resident.lock`` as long as it lives, with its number in it, so a killed one leaves nothing to tidy
+up. It ends by itself when no client has been connected for an hour, and when its server has ended.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -27,71 +26,76 @@ from psycopg import sql
 from harness.errors import TargetError
 from harness.server.binaries import Binaries
 from harness.server.cluster import cluster
-from harness.server.connection import Server
-from harness.server.data_directory import Place, locate, take
+from harness.server.connection import Server, value
+from harness.server.data_directory import ServerDirectory, locate, take
 from harness.server.postmaster import LOCALHOST, listening
 from harness.server.targets import make_database
 
 IDLE_SECONDS = 3600.0
-LOOK_SECONDS = 15.0
-BEAT_SECONDS = 0.5
+CLIENTS_SECONDS = 15.0
+"""Time between two questions to the server whether a client is connected."""
+PROCESS_SECONDS = 0.5
+"""Time between two looks whether the server's process lives."""
 WAIT_SECONDS = 60.0
+_HAS_CLIENTS = """
+select exists (select from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid())
+"""
 LOCK, LOG, LOGIN = "resident.lock", "resident.log", "login.json"
 
 
 @dataclass(frozen=True)
 class Login:
-    """How other programs get in, kept so that what they have saved works the next time too."""
+    """Port and password for other programs, kept so that a saved connection string works the next time too."""
 
     port: int
     password: str
 
     def dsn(self, database: str) -> str:
-        """The connection string, which holds the password."""
+        """Returns the connection string, which holds the password."""
         return f"postgresql://postgres:{self.password}@{LOCALHOST}:{self.port}/{quote(database, safe='')}"
 
     @classmethod
-    def of(cls, place: Place) -> Login | None:
-        """What is kept, if it can be read."""
+    def of(cls, directory: ServerDirectory) -> Login | None:
+        """Reads the login that is kept, if it can be read."""
         try:
-            kept = json.loads((place.home / LOGIN).read_text())
+            kept = json.loads((directory.home / LOGIN).read_text())
             return cls(int(kept["port"]), str(kept["password"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
 
 def start(binaries: Binaries, base: Path, database: str, idle: float = IDLE_SECONDS) -> str:
-    """Keeps the server up, if nobody does so yet, and returns the connection string of a database, made if missing.
+    """Keeps the server up, and returns the connection string of a database, which is made if it is missing.
 
-    Raises :class:`TargetError`: the server does not start, or a run uses it that began without other programs.
+    Raises :class:`TargetError`: the server does not start, or a run uses it that began it without TCP.
     """
-    place = locate(binaries, base)
-    if not place.alive():
-        _wait_for_the_end(place)  # of the process whose server was killed: it is about to notice
+    directory = locate(binaries, base)
+    if not directory.alive():
+        _wait_for_the_end(directory)  # of the process whose server was killed: it is about to notice
     with cluster(binaries, base, port=_port) as server:
-        with _turn(place):
-            login = _admit(place, server)
+        with directory.locked(LOGIN):  # several may start it at once
+            login = _set_password(directory, server)
             make_database(server, database)
-            if not process(place):
-                _spawn(place, base, idle)
+            if not process(directory):
+                _spawn(directory, base, idle)
         return login.dsn(database)
 
 
-def stop(place: Place) -> bool:
-    """Ends the process that keeps the server up, and with it the server if no run uses it; says whether there was one.
+def stop(directory: ServerDirectory) -> bool:
+    """Ends the process that keeps the server up; returns whether there was one. The server ends if no run uses it.
 
     Raises :class:`TargetError` if it does not end.
     """
-    if process(place) is None:
+    if process(directory) is None:
         return False
-    _wait_for_the_end(place, signal.SIGTERM)
+    _wait_for_the_end(directory, signal.SIGTERM)
     return True
 
 
-def _wait_for_the_end(place: Place, number: int = 0) -> None:
-    """Waits until no process keeps the server up, and sends it a signal; 0 is none."""
+def _wait_for_the_end(directory: ServerDirectory, number: int = 0) -> None:
+    """Sends a signal, if it is not 0, to the process that keeps the server up, and waits until it has ended."""
     deadline = time.monotonic() + WAIT_SECONDS
-    while (found := process(place)) is not None:
+    while (found := process(directory)) is not None:
         if time.monotonic() > deadline:
             raise TargetError(f"the process {found}, which keeps the server up, does not end", hint=f"kill -9 {found}")
         with suppress(ProcessLookupError):
@@ -100,15 +104,15 @@ def _wait_for_the_end(place: Place, number: int = 0) -> None:
         time.sleep(0.1)
 
 
-def up(place: Place) -> Login | None:
-    """How to get into the server that is kept up; None if none is, or if it does not run any more."""
-    kept_up = process(place) is not None and place.alive() and listening(place) is not None
-    return Login.of(place) if kept_up else None
+def login(directory: ServerDirectory) -> Login | None:
+    """Returns the login of the server that is kept up; None if none is, or if it does not run any more."""
+    kept_up = process(directory) is not None and directory.alive() and listening(directory) is not None
+    return Login.of(directory) if kept_up else None
 
 
-def process(place: Place) -> int | None:
-    """The process that keeps the server up; 0 if it is just beginning or ending, None if there is none."""
-    descriptor = place.account.open_file(place.home / LOCK, os.O_RDWR)
+def process(directory: ServerDirectory) -> int | None:
+    """Returns the id of the process that keeps the server up; 0 if it begins or ends, None if there is none."""
+    descriptor = directory.account.open_file(directory.home / LOCK, os.O_RDWR)
     try:
         if take(descriptor):
             os.ftruncate(descriptor, 0)  # of one that was killed
@@ -118,20 +122,9 @@ def process(place: Place) -> int | None:
         os.close(descriptor)
 
 
-@contextmanager
-def _turn(place: Place) -> Iterator[None]:
-    """One after the other, where several start it at once."""
-    descriptor = place.account.open_file(place.home / LOGIN, os.O_RDWR)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _port(place: Place) -> int:
-    """The port of last time if it is free, or any that is."""
-    kept = Login.of(place)
+def _port(directory: ServerDirectory) -> int:
+    """Returns the port of last time if it is free, or any free one."""
+    kept = Login.of(directory)
     for port in (kept.port, 0) if kept else (0,):
         with socket.socket() as probe, suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as PostgreSQL does
@@ -140,51 +133,56 @@ def _port(place: Place) -> int:
     raise TargetError(f"no port of {LOCALHOST} is free", hint="close some connections, and try again")
 
 
-def _admit(place: Place, server: Server) -> Login:
-    """Sets the password of the server's user, that of last time if there was one."""
-    kept = Login.of(place)
-    login = Login(listening(place) or 0, kept.password if kept else secrets.token_urlsafe(16))
-    place.account.write_file(place.home / LOGIN, json.dumps(asdict(login)))
+def _set_password(directory: ServerDirectory, server: Server) -> Login:
+    """Sets the password of the server's user, to that of last time if there was one."""
+    kept = Login.of(directory)
+    login = Login(listening(directory) or 0, kept.password if kept else secrets.token_urlsafe(16))
+    directory.account.write_file(directory.home / LOGIN, json.dumps(asdict(login)))
     with server.connect() as connection:
         connection.execute(sql.SQL("alter role postgres password {}").format(sql.Literal(login.password)))
     return login
 
 
-def _spawn(place: Place, base: Path, idle: float) -> None:
+def _spawn(directory: ServerDirectory, base: Path, idle: float) -> None:
     """Starts the process and waits until it uses the server."""
-    of = place.binaries
-    command = [sys.executable, "-m", __name__, of.kind, str(of.directory), of.version, str(base.absolute()), str(idle)]
-    log = place.account.open_file(place.home / LOG, os.O_WRONLY | os.O_TRUNC)
+    binaries = directory.binaries
+    command = [sys.executable, "-m", __name__, binaries.kind, str(binaries.directory), binaries.version]
+    log = directory.account.open_file(directory.home / LOG, os.O_WRONLY | os.O_TRUNC)
     try:
         # Away from the directory it is called in, whose modules it might take for ours, and from its terminal.
         spawned = subprocess.Popen(
-            command, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            [*command, str(base.absolute()), str(idle)],
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     finally:
         os.close(log)
     deadline = time.monotonic() + WAIT_SECONDS
-    while not process(place):
+    while not process(directory):
         if spawned.poll() is not None or time.monotonic() > deadline:
-            said = (place.home / LOG).read_text(errors="replace").strip().splitlines()
+            said = (directory.home / LOG).read_text(errors="replace").strip().splitlines()
             why = said[-1] if said else "it says nothing"
             raise TargetError(
-                f"the process that is to keep the server up has ended: {why}", hint=f"see {place.home / LOG}"
+                f"the process that is to keep the server up has ended: {why}", hint=f"see {directory.home / LOG}"
             )
         time.sleep(0.02)
     spawned.returncode = 0  # it outlives us, which is no reason for a warning
 
 
 def main(arguments: Sequence[str]) -> int:
-    """What the process does: uses the server until a signal comes, the server is gone, or nobody uses it any more."""
-    kind, directory, version, base, idle = arguments
+    """Runs the background process: uses the server until a signal comes, the server is gone, or no client uses it."""
+    kind, programs, version, base, idle = arguments
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, _end)
-    binaries = Binaries(kind, Path(directory), version)
-    place = locate(binaries, Path(base))
-    with _holding(place) as descriptor, cluster(binaries, Path(base)) as server:
+    binaries = Binaries(kind, Path(programs), version)
+    directory = locate(binaries, Path(base))
+    with _holding(directory) as descriptor, cluster(binaries, Path(base)) as server:
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         try:
-            _wait(place, server, float(idle))
+            _wait(directory, server, float(idle))
         finally:
             os.ftruncate(descriptor, 0)
     return 0
@@ -196,55 +194,44 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def _holding(place: Place) -> Iterator[int]:
-    descriptor = place.account.open_file(place.home / LOCK, os.O_RDWR)
+def _holding(directory: ServerDirectory) -> Iterator[int]:
+    descriptor = directory.account.open_file(directory.home / LOCK, os.O_RDWR)
     try:
         while not take(descriptor):
             if os.pread(descriptor, 20, 0):
                 raise SystemExit(0)  # another does it already
-            time.sleep(0.02)  # it begins, or ends, or somebody looks
+            time.sleep(0.02)  # it begins, or ends, or another process looks
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _wait(place: Place, server: Server, idle: float) -> None:
-    """Until nobody has used the server for so many seconds, or it has ended, even if a run has begun another."""
-    born, quiet = _postmaster(place), time.monotonic()
-    looked = quiet
-    while time.monotonic() - quiet < idle and born and _postmaster(place) == born:
-        time.sleep(min(BEAT_SECONDS, idle / 4))
-        if time.monotonic() - looked < min(LOOK_SECONDS, idle / 4):
+def _wait(directory: ServerDirectory, server: Server, idle: float) -> None:
+    """Waits until no client has used the server for ``idle`` seconds, or it has ended, even if a run restarted it."""
+    began, used = _postmaster(directory), time.monotonic()
+    looked = used
+    while time.monotonic() - used < idle and began and _postmaster(directory) == began:
+        time.sleep(min(PROCESS_SECONDS, idle / 4))
+        if time.monotonic() - looked < min(CLIENTS_SECONDS, idle / 4):
             continue
         looked = time.monotonic()
         try:
-            if _used(server):
-                quiet = looked
+            with server.connect() as connection:
+                used = looked if value(connection, _HAS_CLIENTS) else used
         except TargetError:
             return
 
 
-def _postmaster(place: Place) -> str | None:
-    """What tells the server that runs from any other; None if it does not."""
+def _postmaster(directory: ServerDirectory) -> str | None:
+    """Returns process and start time of the running server; None if it does not run."""
     try:
-        pid, _, started, *_ = place.pid_file.read_text().splitlines()
+        pid, _, started, *_ = directory.pid_lines()
         os.kill(int(pid), 0)
     except PermissionError:
-        pass  # somebody else's process, but one that is there
+        pass  # a process of another user, but it lives
     except (OSError, ValueError):
         return None
     return f"{pid} {started}"
-
-
-def _used(server: Server) -> bool:
-    with server.connect() as connection:
-        row = connection.execute(
-            """
-            select exists (
-                select from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid())
-            """
-        ).fetchone()
-    return bool(row and row[0])
 
 
 if __name__ == "__main__":

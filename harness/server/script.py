@@ -1,4 +1,4 @@
-"""One migration file, read and split, and how its statements reach the server."""
+"""Reads and splits a migration file, and sends its statements to the server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.project.model import Migration, Timeouts
 from harness.server.connection import Connection
 
 _COPY_LINE = re.compile(r"^COPY .*, line (\d+)", re.MULTILINE)
-# What reads or changes how the rest is read, or carries data of its own, is sent by itself.
+# Statements with data of their own, and those that change how the server reads the rest, are sent one by one.
 _ALONE = re.compile(
     r"\b(?:copy|standard_conforming_strings|backslash_quote|client_encoding|set\s+names)\b", re.IGNORECASE
 )
@@ -28,18 +28,16 @@ _HINTS = {
     "55P03": "another session holds the lock; try again, or raise lock under timeouts in project.yml",
     "57014": "raise statement under timeouts in project.yml if this may take longer",
 }
-
-
-# What DISCARD ALL does, but for the advisory locks, one of them ours, and the statements that psycopg has prepared:
-# of those that files have prepared it returns the names.
+# DISCARD ALL, but for advisory locks, one of which is ours, and the statements that psycopg has prepared. Returns the
+# names of the statements that files have prepared.
 _FORGET = (
     b"close all; reset session authorization; reset all; unlisten *; discard plans; discard sequences; discard temp;"
     b" select name from pg_catalog.pg_prepared_statements where from_sql"
 )
 
 
-class File(Protocol):
-    """A text, and how errors name its file."""
+class SqlText(Protocol):
+    """A text of SQL, and the ``path`` by which errors name its file."""
 
     @property
     def path(self) -> Path: ...
@@ -52,7 +50,7 @@ class File(Protocol):
 class Script:
     """The up or the down file of a migration; ``path`` is how errors name it.
 
-    ``down`` is the text of the down file beside an up file, for the ledger to keep.
+    ``down`` is the text of the down file that belongs to an up file, for the ledger to keep.
     """
 
     migration: Migration
@@ -75,20 +73,20 @@ def load(root: Path, migration: Migration, direction: str) -> Script:
 
 
 def parse(migration: Migration, path: Path, text: str, down: str | None = None) -> Script:
-    """The script of a text that has been read, from wherever; raises :class:`~harness.errors.MigrationError`."""
+    """Splits a text that has been read; raises :class:`~harness.errors.MigrationError`."""
     return Script(migration, path, text, sqlfile.statements(path, text), transactional(path, text), down)
 
 
 def down_text(root: Path, migration: Migration) -> str | None:
-    """The text of the down file, if there is one."""
+    """Reads the down file, if there is one."""
     return sqlfile.read(migration.down, relative(migration.down, root)) if migration.down else None
 
 
 def execute_all(connection: Connection, script: Script) -> None:
-    """Sends all statements, in one message where that means the same. Raises like :func:`execute`.
+    """Sends all statements, in one message where that has the same effect. Raises like :func:`execute`.
 
-    The server runs the statements of a message one after the other and says of each that it is done: so it is known
-    which one has failed. Only how it reads strings is settled for all of them at the beginning.
+    The server runs the statements of a message one after the other and reports each that is done, so the failed one is
+    known. Only the settings by which it reads strings are those at the beginning of the message.
     """
     if _ALONE.search(script.text):
         for statement in script.statements:
@@ -107,10 +105,10 @@ def execute_all(connection: Connection, script: Script) -> None:
         raise _at_statement(script, script.statements[len(done)], refused, before) from None
 
 
-def execute(connection: Connection, script: File, statement: sqlfile.Statement) -> None:
+def execute(connection: Connection, script: SqlText, statement: sqlfile.Statement) -> None:
     """Sends one statement, with its COPY data if it has any.
 
-    Raises :class:`StatementError` where it stands in the file, :class:`TargetError` if the server went away.
+    Raises :class:`StatementError` with its place in the file, :class:`TargetError` if the server went away.
     """
     query = statement.text.encode(connection.info.encoding)
     try:
@@ -124,14 +122,14 @@ def execute(connection: Connection, script: File, statement: sqlfile.Statement) 
         raise _at_statement(script, statement, error) from None
 
 
-def at_commit(script: File, error: psycopg.Error) -> HarnessError:
-    """The error of a whole file: a deferred constraint, or its row in the ledger."""
+def at_commit(script: SqlText, error: psycopg.Error) -> HarnessError:
+    """Returns the error of a whole file: of a deferred constraint, or of its row in the ledger."""
     return _error(script, error, Place(script.path), None)
 
 
 @contextmanager
-def nothing_leaks(connection: Connection, timeouts: Timeouts) -> Iterator[None]:
-    """What a file sets ends here; its statements have these timeouts."""
+def session_reset(connection: Connection, timeouts: Timeouts) -> Iterator[None]:
+    """Runs a file with these timeouts, and resets the session after it."""
     settings = sql.SQL("set lock_timeout = {}; set statement_timeout = {}").format(timeouts.lock, timeouts.statement)
     connection.execute(settings, prepare=False)
     try:
@@ -145,9 +143,9 @@ def nothing_leaks(connection: Connection, timeouts: Timeouts) -> Iterator[None]:
                 connection.execute(sql.SQL("deallocate {}").format(sql.Identifier(name)), prepare=False)
 
 
-def _at_statement(script: File, statement: sqlfile.Statement, error: psycopg.Error, before: int = 0) -> HarnessError:
-    # The server counts characters within what was sent, of which so many stood ``before`` the statement. A position
-    # within a function's query says nothing here.
+def _at_statement(script: SqlText, statement: sqlfile.Statement, error: psycopg.Error, before: int = 0) -> HarnessError:
+    # The server counts characters in the whole message, of which so many are ``before`` the statement. A position in a
+    # query of a function is not a position in the file.
     offset = statement.offset + int(error.diag.statement_position or before + 1) - before - 1
     line, column = sqlfile.position(script.text, offset)
     place, excerpt = Place(script.path, line, column), sqlfile.excerpt(script.text, line, column)
@@ -158,7 +156,7 @@ def _at_statement(script: File, statement: sqlfile.Statement, error: psycopg.Err
     return _error(script, error, place, excerpt)
 
 
-def _error(script: File, error: psycopg.Error, place: Place, excerpt: str | None) -> HarnessError:
+def _error(script: SqlText, error: psycopg.Error, place: Place, excerpt: str | None) -> HarnessError:
     diag = error.diag
     if diag.sqlstate is None or isinstance(error, psycopg.errors.AdminShutdown):
         return TargetError(

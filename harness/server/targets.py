@@ -1,7 +1,7 @@
-"""Which server to use: the flag, then ``HARNESS_TARGET``, then ``target:`` of ``project.yml``.
+"""Chooses the server: the flag, then ``HARNESS_TARGET``, then ``target:`` of ``project.yml``.
 
-Only where ``project.yml`` names none do ``DATABASE_URL`` and ``PG*`` count: they are an application's own. A variable
-is looked up in the environment, then in ``.env``.
+``DATABASE_URL`` and ``PG*``, which belong to an application, count only where ``project.yml`` names no target. A
+variable is looked up in the environment, then in ``.env``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from harness.errors import Place, ProjectError, TargetError, did_you_mean
 from harness.project.model import Project, Target
 from harness.server import binaries, pooler
 from harness.server.cluster import cluster
-from harness.server.connection import NAME_BYTES, Server, address, connect, parse_dsn, version_text
+from harness.server.connection import NAME_BYTES, Server, address, connect, parse_dsn, value, version_text
 
 CHOOSING = ("PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE")  # a PGUSER alone chooses no server
 VARIABLE = "HARNESS_TARGET"
@@ -26,8 +26,7 @@ BUILT_IN = {kind: Target(kind, kind) for kind in ("embedded", "system")}
 
 
 def resolve(project: Project, flag: str | None, environ: Mapping[str, str]) -> Target:
-    """The target that ``flag`` (a name or a connection string), ``HARNESS_TARGET`` or the project chooses, or else an
-    application's variables.
+    """Returns the target by ``flag`` (a name or connection string), ``HARNESS_TARGET``, project, or application.
 
     Raises :class:`TargetError`: unknown name, or an unset variable in a target's ``dsn``.
     """
@@ -44,7 +43,7 @@ def resolve(project: Project, flag: str | None, environ: Mapping[str, str]) -> T
 
 
 def overlooked(project: Project, environ: Mapping[str, str]) -> str | None:
-    """The variables of an application that would choose a server if ``project.yml`` named none."""
+    """Names the variables of an application that would choose a server if ``project.yml`` named none."""
     if project.default_target is None:
         return None
     target = _of_application(_variables(project, environ))
@@ -53,13 +52,13 @@ def overlooked(project: Project, environ: Mapping[str, str]) -> str | None:
 
 @dataclass(frozen=True)
 class _Variables:
-    """The environment, and what ``.env`` adds to it; an empty variable is as good as none."""
+    """The environment, and what ``.env`` adds to it; an empty variable counts as unset."""
 
     environ: Mapping[str, str]
     dotenv: Mapping[str, str]
 
     def source(self, name: str) -> str | None:
-        """Where a variable is set, in words."""
+        """Names the source of a variable: ``environment`` or ``.env``."""
         return "environment" if self.environ.get(name) else ".env" if self.dotenv.get(name) else None
 
     def __getitem__(self, name: str) -> str:
@@ -98,7 +97,7 @@ def _named(known: Mapping[str, Target], name: str, variables: _Variables, source
 
 
 def _of_application(variables: _Variables) -> Target | None:
-    """The server that an application's variables choose, if they do; those of the environment come first."""
+    """Returns the server that an application's variables choose, if any; the environment comes first."""
     for source, settings in (("environment", variables.environ), (".env", variables.dotenv)):
         if url := settings.get("DATABASE_URL"):
             return Target(f"DATABASE_URL ({source})", "dsn", dsn=url, from_dotenv=source == ".env")
@@ -108,7 +107,7 @@ def _of_application(variables: _Variables) -> Target | None:
 
 
 def _of_libpq(name: str, variables: _Variables) -> Target:
-    """libpq's variables as a connection string, since those of ``.env`` are not in our own environment."""
+    """Returns libpq's variables as a connection string, since those of ``.env`` are not in our environment."""
     from psycopg.conninfo import make_conninfo
     from psycopg.pq import Conninfo
 
@@ -119,7 +118,7 @@ def _of_libpq(name: str, variables: _Variables) -> Target:
 
 
 def read_dotenv(path: Path) -> dict[str, str]:
-    """The ``NAME=value`` lines of a file, which need not exist; lines of any other form are not for us."""
+    """Reads the ``NAME=value`` lines of a file, which need not exist; ignores other lines."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (FileNotFoundError, IsADirectoryError):
@@ -141,7 +140,7 @@ def read_dotenv(path: Path) -> dict[str, str]:
 
 @contextmanager
 def open_server(project: Project, target: Target) -> Iterator[Server]:
-    """Reach the server of a target, and start it first where it is a private one of ours.
+    """Connects to the server of a target, and starts it first where it is a private one of ours.
 
     Raises :class:`TargetError`.
     """
@@ -153,18 +152,17 @@ def open_server(project: Project, target: Target) -> Iterator[Server]:
 
 
 def programs(target: Target) -> binaries.Binaries:
-    """The programs of a private server; raises :class:`TargetError` where there are none."""
+    """Finds the programs of a private server; raises :class:`TargetError` where there are none."""
     return binaries.embedded() if target.kind == "embedded" else binaries.system(target.major)
 
 
 def has_database(server: Server, name: str) -> bool:
-    """Whether a server has a database of that name."""
     with server.connect() as connection:
-        return connection.execute("select from pg_database where datname = %s", [name]).fetchone() is not None
+        return value(connection, "select true from pg_database where datname = %s", [name]) is not None
 
 
 def make_database(server: Server, name: str) -> None:
-    """Makes an empty database, unless it is there."""
+    """Makes an empty database, unless it exists."""
     from psycopg import errors, sql
 
     if has_database(server, name):
@@ -175,12 +173,12 @@ def make_database(server: Server, name: str) -> None:
 
 
 def data_directory(root: Path, environ: Mapping[str, str]) -> Path:
-    """Where private clusters of a project live: ``HARNESS_DATA``, or ``.harness`` in the project."""
+    """Returns the directory of a project's private servers: ``HARNESS_DATA``, or ``.harness`` in the project."""
     return Path(environ["HARNESS_DATA"]) if environ.get("HARNESS_DATA") else root / ".harness"
 
 
 def database_name(project: str) -> str:
-    """A database named after the project; PostgreSQL would silently cut a longer name than 63 bytes."""
+    """Returns the name of a project's database; PostgreSQL would silently cut one of more than 63 bytes."""
     name = f"{project}_project" if project in ("postgres", "template0", "template1") else project
     if len(name.encode()) <= NAME_BYTES:
         return name
@@ -189,7 +187,7 @@ def database_name(project: str) -> str:
 
 
 def remote(target: Target) -> Server:
-    """The server of a connection string; scratch work is done from ``postgres`` where that may be entered."""
+    """Connects to the server of a connection string; scratch databases are made from ``postgres`` if allowed."""
     parameters = parse_dsn(target.dsn or "", f"the connection string of {target.name}")
     with closing(connect(parameters)) as connection:
         pooler.refuse(connection, lambda: connect(parameters))

@@ -1,4 +1,4 @@
-"""Connection URLs as SQLAlchemy, asyncpg and Prisma write them, in the form that libpq reads."""
+"""Translates connection URLs of SQLAlchemy, asyncpg and Prisma into the form that libpq reads."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from urllib.parse import unquote
 
 from psycopg.pq import Conninfo
 
-# What those parameters tune is in the client that reads them. `schema` is Prisma's search path: migrations and checks
-# here name their schemas, so that it decides nothing.
+# Parameters for the client alone. `schema` is Prisma's search path: migrations and checks here name their schemas, so
+# it has no effect.
 _OF_CLIENTS = {
     "schema",
     "connection_limit",
@@ -25,7 +25,7 @@ _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full
 
 
 def for_libpq(url: str) -> str:
-    """The URL without the name of a driver, and without the parameters of clients; anything else as it is."""
+    """Removes the name of a driver and the parameters of clients from a URL; leaves any other text as it is."""
     url = re.sub(r"^postgres(?:ql)?\+\w+://", "postgresql://", url)
     head, query = _divided(url)
     kept = [_translated(each) for each in query if _name(each) not in _OF_CLIENTS]
@@ -33,7 +33,7 @@ def for_libpq(url: str) -> str:
 
 
 def unknown_parameter(url: str) -> str | None:
-    """The first parameter that libpq does not know, if it can be named: what looks like one may be of a password."""
+    """Returns the first parameter that libpq does not know; None if it may be part of a password."""
     _, query = _divided(for_libpq(url))
     known = {option.keyword.decode() for option in Conninfo.get_defaults()}
     for each in query:
@@ -45,13 +45,13 @@ def unknown_parameter(url: str) -> str | None:
 
 
 def _translated(parameter: str) -> str:
-    """``ssl=require`` is asyncpg's; libpq itself knows ``ssl=true``."""
+    """Translates asyncpg's ``ssl=require``; libpq itself knows ``ssl=true``."""
     name, _, value = parameter.partition("=")
     return f"sslmode={value}" if name == "ssl" and value in _SSL_MODES else parameter
 
 
 def _divided(url: str) -> tuple[str, list[str]]:
-    """What stands before the query, and its parameters; as for libpq an '@' before the first '/' ends the password."""
+    """Splits a URL before its query; as for libpq an '@' before the first '/' ends the password."""
     scheme = re.match(r"\w+://(?:[^@/]*@)?", url)
     head, mark, query = url[scheme.end() :].partition("?") if scheme else (url, "", "")
     if not scheme or not mark:

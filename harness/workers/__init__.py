@@ -1,4 +1,8 @@
-"""Many processes, many machines: the checks of a run shared out among workers, with the outcomes of a single one."""
+"""Shares the checks of a run out among processes or machines; the outcomes are those of a single process.
+
+Enter by :func:`~harness.workers.prove.prove`, with an executor of :mod:`~harness.workers.executors`.
+Not here: how a check is proved (``proving``), and how many workers a run takes (``cli``).
+"""
 
 from harness.workers.durations import Durations
 from harness.workers.job import Job, OwnServer, SharedServer, Work

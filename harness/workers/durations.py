@@ -1,4 +1,4 @@
-"""``.harness/durations.json``: how long each check took when it was last tried; work is shared out by it."""
+"""Keeps ``.harness/durations.json``: the seconds of each check in its last run, by which work is shared out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILE = Path(".harness", "durations.json")
 VERSION = 1
 
 TYPICAL = 0.05
-"""Seconds of a check where nothing at all is known."""
+"""Seconds of a check if no duration is known."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Durations:
 
     @classmethod
     def read(cls, path: Path) -> Durations:
-        """Those of a file. Raises :class:`ProjectError` if it is not there, or no file of durations."""
+        """Reads a file. Raises :class:`ProjectError` if it does not exist, or is no file of durations."""
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
             return cls({str(name): float(value) for name, value in found["seconds"].items()})
@@ -45,7 +45,7 @@ class Durations:
 
     @classmethod
     def merged(cls, paths: Iterable[Path]) -> Durations:
-        """Those of several files, of a check that stands in more than one the last. Raises :class:`ProjectError`."""
+        """Reads several files; the last one that has a check counts. Raises :class:`ProjectError`."""
         seconds: dict[str, float] = {}
         for path in paths:
             seconds |= cls.read(path).seconds
@@ -53,14 +53,14 @@ class Durations:
 
     @classmethod
     def recorded(cls, root: Path) -> Durations:
-        """What the last runs of a project wrote; none if that cannot be read, as it only makes a run quicker."""
+        """Reads the file that the last runs of a project wrote; empty if it cannot be read."""
         try:
             return cls.read(root / FILE)
         except ProjectError:
             return cls()
 
     def weights(self, checks: Sequence[Check]) -> list[float]:
-        """What each check is expected to take; one that was never tried, the mean of its kind."""
+        """Returns the expected seconds of each check; for one that was never tried, the mean of its kind."""
         kinds: dict[str, list[float]] = {}
         for check in checks:
             if check.name in self.seconds:
@@ -71,7 +71,7 @@ class Durations:
 
 
 def record(path: Path, declared: Sequence[Check], outcomes: Sequence[Outcome]) -> None:
-    """Brings a file of durations up to date; checks that are not declared any more leave it. Raises OSError."""
+    """Updates a file of durations, and removes checks that are not declared any more. Raises OSError."""
     try:
         before = Durations.read(path).seconds
     except ProjectError:

@@ -1,4 +1,7 @@
-"""What a worker is told, and what it does: it opens a workspace of its own, once, and proves the chunks it is given."""
+"""The work that a worker is given, and the worker itself.
+
+A worker opens a workspace of its own once, and proves the chunks of checks that it is given.
+"""
 
 from __future__ import annotations
 
@@ -10,36 +13,30 @@ import platform
 import threading
 import zlib
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from harness.declarations import Check
 from harness.errors import WorkerError
-from harness.outcome import STRICT, Gate, Outcome
+from harness.outcome import Gate, Outcome
 from harness.project.model import Module, Project, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.proving.prover import Effort, Prover
+    from harness.proving.prover import Effort
     from harness.scratch.workspaces import Workspace
     from harness.server.connection import Server
 
 IDLE_SECONDS = 60.0
-"""After which a worker without work closes what it has opened: nobody may be left to tell it so."""
-
-
-class Place(Protocol):
-    """Where a worker proves."""
-
-    def open(self, project: Project, modules: Sequence[str]) -> AbstractContextManager[tuple[Project, Workspace]]: ...
+"""Time after which a worker without work closes what it has opened: its run may have been killed."""
 
 
 @dataclass(frozen=True)
 class SharedServer:
-    """The server of the run itself, for workers of this machine. Whoever began the run ``run`` drops its databases."""
+    """The server of the run itself, for workers of this machine. The process of the ``run`` drops its databases."""
 
     server: Server
     run: str
@@ -54,7 +51,7 @@ class SharedServer:
 
 @dataclass(frozen=True)
 class OwnServer:
-    """A server, or scratch databases, of the worker's own, on whatever machine; ``files`` are those of the project."""
+    """A server, or scratch databases, of the worker's own, on any machine; ``files`` are those of the project."""
 
     target: Target
     files: tuple[tuple[str, bytes], ...] = field(repr=False)
@@ -63,9 +60,9 @@ class OwnServer:
     def open(self, project: Project, modules: Sequence[str]) -> Iterator[tuple[Project, Workspace]]:
         from harness.scratch.workspaces import workspace
         from harness.server.targets import open_server
-        from harness.workers import luggage
+        from harness.workers import bundle
 
-        here = luggage.unpack(project, self.files)
+        here = bundle.unpack(project, self.files)
         with open_server(here, self.target) as server, workspace(server, here, _modules(here, modules)) as space:
             yield here, space
 
@@ -76,21 +73,22 @@ def _modules(project: Project, names: Sequence[str]) -> tuple[Module, ...]:
 
 @dataclass(frozen=True)
 class Job:
-    """All that the outcomes of a run follow from: ``declared`` are the checks whose rules generated rows keep,
-    ``chosen`` those that are proven."""
+    """All that decides the outcomes of a run.
+
+    ``declared`` are the checks whose rules generated rows keep, ``chosen`` those that are proven.
+    """
 
     project: Project
     modules: tuple[str, ...]
     declared: tuple[Check, ...]
     chosen: tuple[Check, ...]
     effort: Effort
-    place: Place
-    gate: Gate = STRICT
+    server: SharedServer | OwnServer
 
 
 @dataclass(frozen=True)
 class Work:
-    """A job on its way to workers, which read it once."""
+    """A job in the form in which it is sent to workers, which read it once."""
 
     key: str
     made_with: str
@@ -102,7 +100,7 @@ class Work:
         return cls(f"{os.getpid()}-{hashlib.sha256(data + os.urandom(16)).hexdigest()}", versions(), data)
 
     def job(self) -> Job:
-        """Raises :class:`WorkerError` where other versions would draw other rows."""
+        """Reads the job. Raises :class:`WorkerError` where other versions would draw other rows."""
         if self.made_with != versions():
             raise WorkerError(
                 f"a worker has {versions()}, and this machine {self.made_with}: they would draw different rows",
@@ -113,13 +111,13 @@ class Work:
 
 
 def versions() -> str:
-    """What decides which rows a seed gives."""
+    """Returns the versions that decide which rows a seed gives."""
     parts = [f"{name} {metadata.version(name)}" for name in ("constraint-harness", "hypothesis")]
     return ", ".join([*parts, f"Python {'.'.join(platform.python_version_tuple()[:2])}"])
 
 
-class _Bench:
-    """What a worker keeps open between the chunks of one job."""
+class _OpenJob:
+    """A job with the workspace and the prover that a worker keeps open between its chunks."""
 
     def __init__(self, work: Work) -> None:
         from harness.proving import draws
@@ -129,71 +127,65 @@ class _Bench:
         self.key = work.key
         self.job = work.job()
         with ExitStack() as stack:
-            project, space = stack.enter_context(self.job.place.open(self.job.project, self.job.modules))
-            self.prover: Prover = stack.enter_context(Prover(self.job.declared, project, space, self.job.effort))
-            self.stack = stack.pop_all()
+            project, space = stack.enter_context(self.job.server.open(self.job.project, self.job.modules))
+            self._prover: Prover = stack.enter_context(Prover(self.job.declared, project, space, self.job.effort))
+            self.close = stack.pop_all().close
 
-    def prove(self, places: Sequence[int], fail_fast: bool) -> list[Outcome]:
+    def prove(self, positions: Sequence[int], stop: Gate | None) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        for place in places:
-            outcomes.append(self.prover.prove(self.job.chosen[place]))
-            if fail_fast and self.job.gate.fails(outcomes[-1]):
+        for position in positions:
+            outcomes.append(self._prover.prove(self.job.chosen[position]))
+            if stop is not None and stop.fails(outcomes[-1]):
                 break
         return outcomes
 
 
 class _Worker:
-    """This process as a worker: one chunk at a time, also where it has threads."""
+    """This process as a worker: proves one chunk at a time, even if the executor has several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._bench: _Bench | None = None
+        self._open: _OpenJob | None = None
         self._idle: threading.Timer | None = None
 
-    def prove(self, work: Work, places: Sequence[int], fail_fast: bool) -> list[Outcome]:
+    def prove(self, work: Work, positions: Sequence[int], stop: Gate | None) -> list[Outcome]:
         with self._lock:
-            self._rest(False)
+            if self._idle is not None:
+                self._idle.cancel()
             try:
-                if self._bench is None or self._bench.key != work.key:
+                if self._open is None or self._open.key != work.key:
                     self._close()
-                    self._bench = _Bench(work)
-                return self._bench.prove(places, fail_fast)
+                    self._open = _OpenJob(work)
+                return self._open.prove(positions, stop)
             except BaseException:
                 self._close()
                 raise
             finally:
-                self._rest(True)
+                self._idle = threading.Timer(IDLE_SECONDS, self.release, [work.key])
+                self._idle.daemon = True
+                self._idle.start()
 
-    def dismiss(self, key: str | None = None) -> None:
-        """Closes what was opened for a job, or for any."""
+    def release(self, key: str | None = None) -> None:
+        """Closes what was opened for a job, or for any job."""
         with self._lock:
-            if self._bench is not None and key in (None, self._bench.key):
+            if self._open is not None and key in (None, self._open.key):
                 self._close()
 
     def _close(self) -> None:
-        bench, self._bench = self._bench, None
-        if bench is not None:
-            bench.stack.close()
-
-    def _rest(self, begins: bool) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None
-        if begins and self._bench is not None:
-            self._idle = threading.Timer(IDLE_SECONDS, self.dismiss, [self._bench.key])
-            self._idle.daemon = True
-            self._idle.start()
+        job, self._open = self._open, None
+        if job is not None:
+            job.close()
 
 
 _worker = _Worker()
 
 
-def prove_chunk(work: Work, places: Sequence[int], fail_fast: bool) -> list[Outcome]:
-    """What an executor runs on a worker: the outcomes of these checks, or up to the first that fails."""
-    return _worker.prove(work, places, fail_fast)
+def prove_chunk(work: Work, positions: Sequence[int], stop: Gate | None) -> list[Outcome]:
+    """Proves the checks at these positions, on a worker of an executor; ends at the first that fails at ``stop``."""
+    return _worker.prove(work, positions, stop)
 
 
 @atexit.register
-def dismiss(key: str | None = None) -> None:
-    """Has this process close what it opened for a job."""
-    _worker.dismiss(key)
+def release(key: str | None = None) -> None:
+    """Closes what this process has opened for a job, or for any job."""
+    _worker.release(key)

@@ -1,21 +1,22 @@
-"""Work in, outcomes out: the same ones, whoever proves them and however many there are."""
+"""Submits work to an executor and yields outcomes: the same ones for any executor and any number of workers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
-from functools import partial
 
 from harness.errors import WorkerError
-from harness.outcome import STRICT, Gate, Outcome
+from harness.outcome import Gate, Outcome
 from harness.workers.job import Work, prove_chunk
 from harness.workers.shares import Chunk
 
-Placed = tuple[int, Outcome]
-"""An outcome with the place of its check in the run's order."""
+Positioned = tuple[int, Outcome]
+"""The position of a check in the run's order, and its outcome."""
+
+Submitted = dict[Future[list[Outcome]], Chunk]
 
 POLL_SECONDS = 0.5
-"""A wait without an end cannot be interrupted everywhere."""
+"""Limit of a wait: one without a limit cannot be interrupted everywhere."""
 
 
 def prove(
@@ -23,67 +24,57 @@ def prove(
     work: Work,
     chunks: Sequence[Chunk],
     *,
-    fail_fast: bool = False,
-    gate: Gate = STRICT,
+    stop: Gate | None = None,
     alive: Callable[[], bool] = lambda: True,
-) -> Callable[[Callable[[int], None]], Iterator[Placed]]:
-    """Has the chunks proven on any executor, and returns what waits for the outcomes and yields them as they come.
+    tried: Callable[[int], None] = lambda count: None,
+) -> Iterator[Positioned]:
+    """Submits the chunks at once, since workers take a while to start, and returns an iterator over the outcomes.
 
-    That is called with what wants to hear how many more are done. With ``fail_fast`` they come in the run's order, the
-    last one is the first that fails at the ``gate``, and nothing behind it is begun any more. Raises what a worker
-    raises, and :class:`WorkerError` when one is gone, or nobody is ``alive`` to whom its work could be given.
+    ``tried`` is called with the number of checks that were proven since the last call. With ``stop`` outcomes come in
+    the run's order, the last one is the first that fails at that gate, and no later chunk is begun any more.
+
+    Raises what a worker raises, and :class:`WorkerError` when one has died, or no worker is ``alive``.
     """
-    # At once, and not only when the first outcome is asked for: workers take a while to start.
-    pending = {executor.submit(prove_chunk, work, chunk.places, fail_fast): chunk for chunk in chunks}
-    if fail_fast:
-        return partial(_up_to_a_failure, pending, alive, gate)
-    return partial(_as_they_come, pending, alive)
+    pending = {executor.submit(prove_chunk, work, chunk.positions, stop): chunk for chunk in chunks}
+    return _outcomes(pending, alive, tried) if stop is None else _up_to_failure(pending, alive, tried, stop)
 
 
-def _as_they_come(
-    pending: dict[Future[list[Outcome]], Chunk], alive: Callable[[], bool], tried: Callable[[int], None]
-) -> Iterator[Placed]:
+def _outcomes(pending: Submitted, alive: Callable[[], bool], tried: Callable[[int], None]) -> Iterator[Positioned]:
     try:
         while pending:
             for chunk, outcomes in _done(pending, alive):
                 tried(len(outcomes))
-                yield from zip(chunk.places, outcomes, strict=True)
+                yield from zip(chunk.positions, outcomes, strict=True)
     finally:
         for future in pending:
             future.cancel()
 
 
-def _up_to_a_failure(
-    pending: dict[Future[list[Outcome]], Chunk],
-    alive: Callable[[], bool],
-    gate: Gate,
-    tried: Callable[[int], None],
-) -> Iterator[Placed]:
-    total = sum(len(chunk.places) for chunk in pending.values())
+def _up_to_failure(
+    pending: Submitted, alive: Callable[[], bool], tried: Callable[[int], None], stop: Gate
+) -> Iterator[Positioned]:
     found: dict[int, Outcome] = {}
-    place = 0
+    position = 0
+    total = sum(len(chunk.positions) for chunk in pending.values())
     try:
-        while place < total:
+        while position < total:
             for chunk, outcomes in _done(pending, alive):
-                found |= zip(chunk.places, outcomes, strict=False)
+                found |= zip(chunk.positions, outcomes, strict=False)
                 tried(len(outcomes))
-                if gate.fails(outcomes[-1]):
-                    _cancel_behind(pending, chunk.places[len(outcomes) - 1])
-            while place in found:
-                yield place, found[place]
-                if gate.fails(found[place]):
+                if stop.fails(outcomes[-1]):
+                    _cancel_after(pending, chunk.positions[len(outcomes) - 1])
+            while position in found:
+                yield position, found[position]
+                if stop.fails(found[position]):
                     return
-                del found[place]
-                place += 1
+                position += 1
     finally:
         for future in pending:
             future.cancel()
 
 
-def _done(
-    pending: dict[Future[list[Outcome]], Chunk], alive: Callable[[], bool]
-) -> Iterator[tuple[Chunk, list[Outcome]]]:
-    """The chunks that have been proven, once there are some."""
+def _done(pending: Submitted, alive: Callable[[], bool]) -> Iterator[tuple[Chunk, list[Outcome]]]:
+    """Yields the chunks that have been proven, once there are some."""
     done, _ = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
     if not done and not alive():
         raise lost()
@@ -92,24 +83,23 @@ def _done(
         if future.cancelled():
             continue
         try:
-            outcomes = future.result()
+            yield chunk, future.result()
         except (BrokenExecutor, CancelledError):
             raise lost() from None
         except Exception as error:
             if type(error).__name__ == "KilledWorker":  # Dask's own, for work that ended several workers
                 raise lost() from None
             raise
-        yield chunk, outcomes
 
 
-def _cancel_behind(pending: dict[Future[list[Outcome]], Chunk], place: int) -> None:
+def _cancel_after(pending: Submitted, position: int) -> None:
     for future, chunk in list(pending.items()):
-        if min(chunk.places) > place and future.cancel():
+        if min(chunk.positions) > position and future.cancel():
             del pending[future]
 
 
 def lost() -> WorkerError:
-    """What is said of a worker that ended without a word."""
+    """Returns the error of a worker that ended without an error of its own."""
     return WorkerError(
         "a worker ended in the middle of its work: it was killed, or its machine ran out of memory",
         hint="run it again; with fewer --workers less memory is needed",

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from harness.errors import TargetError
 from harness.foreign import builder, dump
-from harness.global_objects.outside import Confined
+from harness.global_objects.guards import ScratchGuard
 from harness.project.load import load
 from harness.server import binaries
 from harness.server.connection import Server
@@ -59,7 +60,7 @@ def test_what_is_dumped_can_be_built(source: tuple[Server, str], tmp_path: Path,
         maintenance.execute("create database dumped template template0")
         try:
             with system_server.connect("dumped") as connection:
-                builder.build(connection, project, Confined(maintenance, own=True, may_make=True))
+                builder.build(connection, project, ScratchGuard(maintenance, own=True, may_make=True))
                 owner = connection.execute("select relowner::regrole::text from pg_class where relname = 'T x'")
                 assert owner.fetchone() == ("dump_owner",)
                 made = connection.execute(
@@ -114,7 +115,9 @@ def test_the_oldest_program_that_reads_the_server(
 ) -> None:
     server, name = source
     assert dump._program(system_server).major == system_server.major
-    monkeypatch.setattr(dump, "_programs", lambda: [each for each in binaries.installed() if each.major < server.major])
+    older = tuple(each for each in binaries.installed() if each.major < server.major)
+    monkeypatch.setattr(binaries, "installed", lambda: older)
+    monkeypatch.setattr(binaries, "embedded", Mock(side_effect=TargetError("none")))
     with pytest.raises(TargetError) as caught:
         dump.dump(server, tmp_path / "db.sql", dbname=name)
     assert caught.value.message.startswith("PostgreSQL 18.")

@@ -93,7 +93,7 @@ def test_a_password_is_no_argument_of_psql(cli: Cli, database: tuple[Server, str
 def test_without_psql_anywhere_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert psql.psql() == binaries.embedded().program("psql")
-    monkeypatch.setattr(psql, "_beside_servers", lambda: iter([tmp_path]))
+    monkeypatch.setattr(psql, "_server_directories", lambda: iter([tmp_path]))
     with pytest.raises(TargetError, match="there is no psql on this machine") as caught:
         psql.psql()
     assert "apt install postgresql-client" in str(caught.value)

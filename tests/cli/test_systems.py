@@ -11,7 +11,7 @@ from psycopg import sql
 from harness.catalog.inventory import Entry, differences, inventory
 from harness.global_objects import registry
 from harness.project.load import load
-from harness.scratch import workspaces
+from harness.scratch import templates
 from harness.server.connection import Server
 from tests.cli.conftest import ROOT, Cli
 from tests.cli.test_workers import run as proved
@@ -101,7 +101,7 @@ def test_a_module_is_taken_back_without_the_others(systems: Cli, server: Server)
 
 def template_modules(cli: Cli, server: Server) -> list[tuple[str, ...]]:
     """What the templates of the project hold."""
-    root = workspaces.root_hash(cli.root)
+    root = templates.root_hash(cli.root)
     with server.connect() as connection:
         return [template.modules for template in registry.templates(connection) if template.root == root]
 

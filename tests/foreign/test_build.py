@@ -11,10 +11,11 @@ import pytest
 
 from harness.errors import HarnessError, StatementError, TargetError
 from harness.foreign import builder
-from harness.global_objects.outside import Confined, Skipped
+from harness.global_objects.guards import ScratchGuard, Skipped
 from harness.project.load import load
 from harness.project.model import Project
-from harness.scratch.workspaces import clean, workspace
+from harness.scratch.cleaning import clean
+from harness.scratch.workspaces import workspace
 from harness.server import binaries
 from harness.server.connection import Connection, Server
 
@@ -56,9 +57,9 @@ def connection(database: tuple[Server, str]) -> Iterator[Connection]:
 def build(connection: Connection, project: Project, *, own: bool = True) -> list[Skipped]:
     """Builds in the database, and returns what was left out."""
     with psycopg.connect(connection.info.dsn, dbname="postgres", autocommit=True) as maintenance:
-        outside = Confined(maintenance, own, may_make=True)
-        builder.build(connection, project, outside)
-    return outside.skipped
+        guard = ScratchGuard(maintenance, own, may_make=True)
+        builder.build(connection, project, guard)
+    return guard.skipped
 
 
 def value(connection: Connection, query: str) -> Any:

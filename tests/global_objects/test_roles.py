@@ -13,14 +13,16 @@ import pytest
 from psycopg import sql
 
 from harness import doctor
-from harness.doctor import Level
+from harness.doctor import Severity
 from harness.errors import HarnessError, MigrationError, StatementError, TargetError
 from harness.global_objects import registry, roles
-from harness.global_objects.takeover import Application
-from harness.migrations import ledger, migrate
+from harness.global_objects.takeover import ApplicationGuard
+from harness.migrations import ledger
+from harness.migrations.migrate import Migrator
 from harness.project.load import load
 from harness.project.model import Project, Target
-from harness.scratch.workspaces import Workspace, clean, workspace
+from harness.scratch.cleaning import clean
+from harness.scratch.workspaces import Workspace, workspace
 from harness.server.connection import Server
 
 NAME = "harness_test_app"
@@ -84,12 +86,12 @@ def build(server: Server, project: Project) -> Workspace:
 
 def apply(server: Server, project: Project) -> None:
     with server.connect(server.default_database) as connection:
-        migrate.apply(connection, project, project.modules, outside=Application(server))
+        Migrator(connection, project, project.modules, ApplicationGuard(server)).apply()
 
 
 def rollback(server: Server, project: Project) -> None:
     with server.connect(server.default_database) as connection:
-        migrate.rollback(connection, project, project.modules, outside=Application(server))
+        Migrator(connection, project, project.modules, ApplicationGuard(server)).rollback()
 
 
 GUARDED = f"do $$ begin if to_regrole('{NAME}') is null then create role {NAME} login password 'x'; end if; end $$;"
@@ -214,7 +216,7 @@ def test_where_nobody_can_look_again_it_stays(shared: Server, make: Make, monkey
     monkeypatch.setattr(roles, "another", full)
     said = clean(shared, None)
     monkeypatch.undo()
-    assert f"kept role {NAME}: nobody can look whether it was changed: the server takes no more connections" in said
+    assert f"kept role {NAME}: it cannot be seen whether it was changed: the server takes no more connections" in said
     assert there(shared) is not None
 
 
@@ -400,10 +402,10 @@ def test_the_doctor_lists_them(shared: Server, make: Make) -> None:
     execute(shared, f"alter role {OTHER} login")
     target = Target("ci", "dsn", scratch_roles=True)
     with shared.connect() as connection:
-        found = {each.what: each for each in doctor.kept(target, shared, connection)}
-    assert found[f"target ci: keeps role {NAME}, made for scratch databases"].level is Level.OK
+        found = {each.what: each for each in doctor.leftovers(target, shared, connection)}
+    assert found[f"target ci: keeps role {NAME}, made for scratch databases"].severity is Severity.OK
     warned = found[f"target ci: keeps role {OTHER}, made for scratch databases, and leaves it alone: it can log in"]
-    assert (warned.level, warned.advice) == (Level.WARNING, f"if nobody needs it: drop role {OTHER}")
+    assert (warned.severity, warned.advice) == (Severity.WARNING, f"if nobody needs it: drop role {OTHER}")
 
 
 @pytest.mark.parametrize(
@@ -470,7 +472,7 @@ def test_apply_waits_for_no_run_that_made_the_role_for_one_database(live: Server
     with workspace(live, project, project.modules) as space:
         name = space.empty()
         with space.connect(name) as connection:
-            migrate.apply(connection, project, project.modules, outside=space.outside())
+            Migrator(connection, project, project.modules, space.guard()).apply()
         with pytest.raises(MigrationError, match=f"the role {NAME} is used by a run of harness .*, in {name}"):
             apply(live, project)
     apply(live, project)
@@ -510,9 +512,9 @@ def test_an_interrupt_leaves_no_role_behind(shared: Server, make: Make, monkeypa
     monkeypatch.setattr(registry, "drop_database", interrupted)
     project = make(f"create role {NAME}")
     with pytest.raises(KeyboardInterrupt), workspace(shared, project, project.modules) as space:
-        name, outside = space.empty(), space.outside()
+        name, guard = space.empty(), space.guard()
         with space.connect(name) as connection:
-            migrate.apply(connection, project, project.modules, outside=outside)
+            Migrator(connection, project, project.modules, guard).apply()
         space.drop(name)
     assert there(shared) is None
 
@@ -539,12 +541,12 @@ def test_up_and_down_in_a_scratch_database_leave_the_role_alone(live: Server, ma
         space.template()
         made = there(live)
         with space.connect(space.empty()) as connection:
-            outside = space.outside()
+            guard = space.guard()
             for _ in range(2):
-                migrate.apply(connection, project, project.modules, outside=outside)
-                migrate.rollback(connection, project, project.modules, outside=outside)
+                Migrator(connection, project, project.modules, guard).apply()
+                Migrator(connection, project, project.modules, guard).rollback()
         assert there(live) == made
-        assert {each.statement.split()[0] for each in outside.skipped} == {"create", "drop"}
+        assert {each.statement.split()[0] for each in guard.skipped} == {"create", "drop"}
     clean(live, None)
     assert there(live) == before
 

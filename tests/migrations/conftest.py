@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from harness.migrations import comparison, ledger, migrate
+from harness.migrations import comparison, ledger
+from harness.migrations.migrate import Migrator
 from harness.project import migrations
 from harness.project.model import Migration, Module, Project
 from harness.server.connection import Connection, Server
@@ -55,30 +56,29 @@ class Runner:
         self.files = files
         self.own = own
 
-    def apply(self, **options: Any) -> list[str]:
+    def migrator(self, *, dry_run: bool = False, **settings: Any) -> Migrator:
         project = self.files.project
-        done = migrate.apply(self.connection, project, project.modules, own=self.own, **options)
-        return [each.id for each in done]
+        return Migrator(self.connection, project, project.modules, own=self.own, dry_run=dry_run, **settings)
 
-    def rollback(self, **options: Any) -> list[str]:
-        project = self.files.project
-        done = migrate.rollback(self.connection, project, project.modules, own=self.own, **options)
-        return [each.id for each in done]
+    def apply(self, *, dry_run: bool = False, **options: Any) -> list[str]:
+        settings = {key: options.pop(key) for key in ("guard", "on_event") if key in options}
+        return [each.id for each in self.migrator(dry_run=dry_run, **settings).apply(**options)]
 
-    def accept(self, *names: str, **options: Any) -> list[tuple[str, str]]:
-        project = self.files.project
-        done = migrate.accept(self.connection, project, project.modules, names, own=self.own, **options)
-        return [(entry.id, migration.id) for entry, migration in done]
+    def rollback(self, *, dry_run: bool = False, all: bool = False, **options: Any) -> list[str]:
+        settings = {key: options.pop(key) for key in ("guard", "on_event") if key in options}
+        options |= {"steps": None} if all else {}
+        return [each.id for each in self.migrator(dry_run=dry_run, **settings).rollback(**options)]
 
-    def renumber(self, *names: str, **options: Any) -> list[tuple[str, str]]:
-        project = self.files.project
-        done = migrate.renumber(self.connection, project, project.modules, names, own=self.own, **options)
-        return [(entry.id, migration.id) for entry, migration in done]
+    def accept(self, *names: str, dry_run: bool = False) -> list[tuple[str, str]]:
+        return [(row.id, migration.id) for row, migration in self.migrator(dry_run=dry_run).accept(names)]
+
+    def renumber(self, *names: str, dry_run: bool = False) -> list[tuple[str, str]]:
+        return [(row.id, migration.id) for row, migration in self.migrator(dry_run=dry_run).renumber(names)]
 
     def status(self) -> dict[str, str]:
         project = self.files.project
-        entries = ledger.read(self.connection, project.ledger_schema)
-        return {each.id: each.text for each in comparison.status(project.modules, entries)}
+        rows = ledger.read(self.connection, project.ledger_schema)
+        return {each.id: each.text for each in comparison.statuses(project.modules, rows)}
 
     def value(self, query: str) -> Any:
         row = self.connection.execute(query.encode()).fetchone()

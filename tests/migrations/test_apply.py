@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from harness.errors import MigrationError, StatementError
-from harness.migrations import ledger, migrate
-from harness.migrations.migrate import Event
+from harness.migrations import ledger
+from harness.migrations.migrate import Event, Migrator
 from harness.project.model import Timeouts
 from harness.server.connection import Server
 
@@ -214,8 +214,8 @@ def test_other_modules_do_not_stand_in_the_way(runner: Runner, files: Files) -> 
     runner.apply()
     files.write("app/001_a", "create table a (x int)", "drop table a")
     project = files.project
-    assert migrate.apply(runner.connection, project, (project.module("more"),)) == ()
-    assert [each.id for each in migrate.rollback(runner.connection, project, (project.module("more"),))] == [
+    assert Migrator(runner.connection, project, (project.module("more"),)).apply() == ()
+    assert [each.id for each in Migrator(runner.connection, project, (project.module("more"),)).rollback()] == [
         "more/001_c"
     ]
 
@@ -236,7 +236,7 @@ schema/app/002_b.up.sql:2:1: division by zero (22012)
     assert runner.apply() == ["app/002_b"]
 
 
-def test_nothing_leaks_into_the_next_file(runner: Runner, files: Files) -> None:
+def test_session_reset_into_the_next_file(runner: Runner, files: Files) -> None:
     runner.connection.execute("create role leaky_role")
     try:
         files.write(
@@ -270,7 +270,7 @@ def test_nothing_leaks_into_the_next_file(runner: Runner, files: Files) -> None:
         runner.connection.execute("drop owned by leaky_role; drop role leaky_role")
 
 
-def test_nothing_leaks_from_a_file_outside_a_transaction(runner: Runner, files: Files) -> None:
+def test_session_reset_from_a_file_outside_a_transaction(runner: Runner, files: Files) -> None:
     runner.connection.execute("create role leaky_role")
     try:
         files.write(

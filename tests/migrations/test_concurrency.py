@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from harness.errors import StatementError
-from harness.migrations import ledger, migrate
-from harness.migrations.migrate import Event
+from harness.migrations import ledger
+from harness.migrations.migrate import Event, Migrator
 from harness.server.connection import Server
 
 from .conftest import Files
@@ -30,12 +30,12 @@ def test_twenty_at_once(database: tuple[Server, str], files: Files, header: str)
     def one() -> tuple[str, ...]:
         with server.connect(name) as connection:
             start.wait()
-            applied = migrate.apply(
+            applied = Migrator(
                 connection,
                 project,
                 project.modules,
                 on_event=lambda e: waited.append(e) if e.kind == "waiting" else None,
-            )
+            ).apply()
         return tuple(each.id for each in applied)
 
     began = time.perf_counter()
@@ -58,7 +58,7 @@ def test_a_waiting_session_is_not_in_a_transaction(database: tuple[Server, str],
     waiting = threading.Event()
     with server.connect(name) as holder, server.connect(name) as other, ThreadPoolExecutor(1) as pool:
         with ledger.lock(holder):
-            future = pool.submit(migrate.apply, other, project, project.modules, on_event=lambda event: waiting.set())
+            future = pool.submit(Migrator(other, project, project.modules, on_event=lambda event: waiting.set()).apply)
             assert waiting.wait(10)
             for _ in range(20):
                 row = holder.execute(
@@ -77,6 +77,6 @@ def test_the_lock_is_given_back_after_an_error(database: tuple[Server, str], fil
     with server.connect(name) as first, server.connect(name) as second:
         for connection in (first, second):
             with pytest.raises(StatementError, match="division by zero"):
-                migrate.apply(connection, project, project.modules)
+                Migrator(connection, project, project.modules).apply()
         row = first.execute("select count(*) from pg_locks where locktype = 'advisory'").fetchone()
         assert row == (0,)

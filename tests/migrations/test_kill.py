@@ -22,14 +22,14 @@ MIGRATIONS = 30
 SCRIPT = """
 import sys, pathlib, psycopg
 sys.path.insert(0, {root!r})
-from harness.migrations import migrate
+from harness.migrations.migrate import Migrator
 from harness.project import migrations
 from harness.project.model import Module, Project
 root = pathlib.Path({project!r})
 modules = (Module("app", migrations=migrations.discover(root, "app", root / "schema/app")),)
 with psycopg.connect({dsn!r}, autocommit=True) as connection:
     print("go", flush=True)
-    migrate.apply(connection, Project(root, "test", modules, "embedded", {{}}, {{}}), modules)
+    Migrator(connection, Project(root, "test", modules, "embedded", {{}}, {{}}), modules).apply()
 """
 
 

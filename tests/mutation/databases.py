@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.global_objects.outside import Confined
+from harness.global_objects.guards import ScratchGuard
 from harness.scratch.workspaces import Workspace
 from harness.server.connection import Connection
 
@@ -34,8 +34,8 @@ class Mutated:
     def connect(self, dbname: str) -> Connection:
         return self._space.connect(dbname)
 
-    def outside(self) -> Confined:
-        return self._space.outside()
+    def guard(self) -> ScratchGuard:
+        return self._space.guard()
 
     def drop(self, dbname: str) -> None:
         self._space.drop(dbname)

@@ -8,7 +8,7 @@ from pathlib import Path
 from psycopg.conninfo import make_conninfo
 
 from harness.outcome import Outcome, Status
-from harness.pytest_session import Options, Workbench
+from harness.pytest_session import Options, ProjectSession
 from harness.server.connection import Server
 
 SCHEMA = """\
@@ -78,5 +78,5 @@ def _proved(root: Path, server: Server) -> list[Outcome]:
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
-    with closing(Workbench(root, Options(target=make_conninfo(**server.conninfo), seed=1))) as bench:
+    with closing(ProjectSession(root, Options(target=make_conninfo(**server.conninfo), seed=1))) as bench:
         return [bench.prove(check) for check in bench.checks]

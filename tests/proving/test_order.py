@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from harness.declarations import Check
 from harness.outcome import Outcome, Status
-from harness.pytest_session import Options, Workbench
+from harness.pytest_session import Options, ProjectSession
 from harness.server.connection import Server
 
 ROOT = Path(__file__).parents[2]
@@ -87,17 +87,17 @@ def _in_every_order(schema: str, checks: dict[str, str], server: Server, tmp_pat
 
 
 @pytest.fixture
-def systems(server: Server, cluster_base: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Workbench]:
+def systems(server: Server, cluster_base: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], ProjectSession]:
     """This repository's own project on the server of the tests, which makes its roles there.
 
     In databases of its own each time: what many runs leave in one of them makes it slow.
     """
     monkeypatch.setenv("HARNESS_DATA", str(cluster_base))
-    return lambda: Workbench(ROOT, Options(target="embedded", seed=1))
+    return lambda: ProjectSession(ROOT, Options(target="embedded", seed=1))
 
 
 @pytest.mark.nightly
-def test_the_systems_in_any_order(systems: Callable[[], Workbench]) -> None:
+def test_the_systems_in_any_order(systems: Callable[[], ProjectSession]) -> None:
     first: dict[str, tuple[Any, ...]] = {}
     for number in range(ORDERS + 1):
         with closing(systems()) as bench:
@@ -110,7 +110,7 @@ def test_the_systems_in_any_order(systems: Callable[[], Workbench]) -> None:
 
 
 @pytest.mark.nightly
-def test_the_systems_one_by_one(systems: Callable[[], Workbench]) -> None:
+def test_the_systems_one_by_one(systems: Callable[[], ProjectSession]) -> None:
     """Those that ask as somebody, and some of the others, each in a session that proved nothing before."""
     from harness.proving.prover import Prover
 
@@ -122,8 +122,8 @@ def test_the_systems_one_by_one(systems: Callable[[], Workbench]) -> None:
                 assert _came(prover.prove(check)) == _came(bench.prove(check)), check.name
 
 
-def _bench(project: Path, server: Server) -> Workbench:
-    return Workbench(project, Options(target=make_conninfo(**server.conninfo), seed=1))
+def _bench(project: Path, server: Server) -> ProjectSession:
+    return ProjectSession(project, Options(target=make_conninfo(**server.conninfo), seed=1))
 
 
 def _proved(project: Path, server: Server, checks: Sequence[Check]) -> list[Outcome]:

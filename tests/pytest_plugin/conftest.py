@@ -60,8 +60,8 @@ def scratch(server: Server) -> Iterator[Callable[[], set[str]]]:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, on_our_server: None) -> Iterator[pytest_session.Workbench]:
-    """The shop's workbench in this process."""
+def bench(tmp_path: Path, on_our_server: None) -> Iterator[pytest_session.ProjectSession]:
+    """The shop's session in this process."""
     shop.build(tmp_path)
     before = pytest_session.configure(pytest_session.Options(start=tmp_path))
     bench = pytest_session.of()

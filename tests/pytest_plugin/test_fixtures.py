@@ -88,13 +88,13 @@ def test_rows_are_ready_before_hypothesis_watches_the_time(project: Path, run: R
         from hypothesis import currently_in_test_context
         from harness import pytest_session
 
-        was = pytest_session.Workbench._open
+        was = pytest_session.ProjectSession._open
 
         def outside(self):
             assert not currently_in_test_context()
             return was(self)
 
-        pytest_session.Workbench._open = outside
+        pytest_session.ProjectSession._open = outside
         """
     shop.write(project, {"tests/test_own.py": own, "conftest.py": conftest})
     run("tests").assert_outcomes(passed=1)

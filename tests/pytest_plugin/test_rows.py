@@ -62,7 +62,7 @@ create table kinds.everything (
 
 
 @pytest.fixture
-def kinds(tmp_path: Path, on_our_server: None) -> Iterator[pytest_session.Workbench]:
+def kinds(tmp_path: Path, on_our_server: None) -> Iterator[pytest_session.ProjectSession]:
     """A project with a table that has a column of every type."""
     shop.write(
         tmp_path,
@@ -86,7 +86,7 @@ def stored(connection: psycopg.Connection[Any], row: Row) -> list[tuple[str, Any
     return list(zip(COLUMNS, found[::2], found[1::2], strict=True))
 
 
-def test_every_type_goes_in_and_comes_back(kinds: pytest_session.Workbench) -> None:
+def test_every_type_goes_in_and_comes_back(kinds: pytest_session.ProjectSession) -> None:
     """Under Hypothesis' default settings, whose health checks a wide table must pass."""
     wrong: list[str] = []
 
@@ -105,7 +105,7 @@ def test_every_type_goes_in_and_comes_back(kinds: pytest_session.Workbench) -> N
     assert wrong == []
 
 
-def test_values_have_the_types_of_python(kinds: pytest_session.Workbench) -> None:
+def test_values_have_the_types_of_python(kinds: pytest_session.ProjectSession) -> None:
     found: dict[str, set[type]] = {}
 
     @FEW
@@ -120,7 +120,7 @@ def test_values_have_the_types_of_python(kinds: pytest_session.Workbench) -> Non
     assert found == {name: {expected.get(name, str)} for name in COLUMNS}
 
 
-def test_a_row_with_its_parents_beside_the_seeds(bench: pytest_session.Workbench) -> None:
+def test_a_row_with_its_parents_beside_the_seeds(bench: pytest_session.ProjectSession) -> None:
     """Keys that the seeds have are not drawn again, however small the numbers are to which Hypothesis shrinks."""
     parents: set[int] = set()
 
@@ -143,7 +143,7 @@ def test_a_row_with_its_parents_beside_the_seeds(bench: pytest_session.Workbench
 
 
 @pytest.mark.parametrize("key", [1, 2])
-def test_a_child_of_a_row_that_stands(bench: pytest_session.Workbench, key: int) -> None:
+def test_a_child_of_a_row_that_stands(bench: pytest_session.ProjectSession, key: int) -> None:
     @FEW
     @given(harness.rows("shop.orders", customer_id=key))
     def insert(row: Row) -> None:
@@ -156,7 +156,7 @@ def test_a_child_of_a_row_that_stands(bench: pytest_session.Workbench, key: int)
         insert()
 
 
-def test_a_child_of_a_new_row(bench: pytest_session.Workbench) -> None:
+def test_a_child_of_a_new_row(bench: pytest_session.ProjectSession) -> None:
     @FEW
     @given(harness.rows("shop.orders", customer_id=77))
     def insert(row: Row) -> None:
@@ -261,7 +261,7 @@ FIXED: list[tuple[str, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("column", "value", "expected"), FIXED)
-def test_fixed_values(kinds: pytest_session.Workbench, column: str, value: Any, expected: Any) -> None:
+def test_fixed_values(kinds: pytest_session.ProjectSession, column: str, value: Any, expected: Any) -> None:
     @settings(max_examples=3, database=None, derandomize=True)
     @given(harness.rows("kinds.everything", {column: value}, project=kinds.root))
     def insert(row: Row) -> None:
@@ -285,7 +285,7 @@ def test_fixed_values(kinds: pytest_session.Workbench, column: str, value: Any, 
     ],
 )
 def test_names_that_are_not_there(
-    bench: pytest_session.Workbench, table: str, fixed: dict[str, Any], message: str
+    bench: pytest_session.ProjectSession, table: str, fixed: dict[str, Any], message: str
 ) -> None:
     strategy = harness.rows(table, **fixed)
     with pytest.raises(ProjectError) as refused:
@@ -298,7 +298,7 @@ def test_a_name_without_a_schema() -> None:
         harness.rows("orders")
 
 
-def test_a_generated_column_is_not_fixed(kinds: pytest_session.Workbench) -> None:
+def test_a_generated_column_is_not_fixed(kinds: pytest_session.ProjectSession) -> None:
     with pytest.raises(ProjectError, match=r"^column doubled is generated: it cannot be given a value$"):
         harness.rows("kinds.everything", doubled=4, project=kinds.root).validate()
 
@@ -314,7 +314,7 @@ def test_a_column_of_no_known_type(tmp_path: Path, on_our_server: None) -> None:
     pytest_session.of(tmp_path).close()
 
 
-def test_a_property_that_fails_shrinks_and_replays(bench: pytest_session.Workbench) -> None:
+def test_a_property_that_fails_shrinks_and_replays(bench: pytest_session.ProjectSession) -> None:
     """The same smallest row each time; a strategy that is not the same on each replay would end in ``Flaky``."""
 
     def fail() -> str:

@@ -20,12 +20,13 @@ from psycopg import sql
 
 from harness.errors import StatementError, TargetError
 from harness.global_objects import registry
-from harness.global_objects.outside import Confined
-from harness.migrations.migrate import apply
+from harness.global_objects.guards import ScratchGuard
+from harness.migrations.migrate import Migrator
 from harness.project import migrations
 from harness.project.model import Migration, Module, Project, Seed, TableName, Target
 from harness.scratch import workspaces
-from harness.scratch.workspaces import Workspace, clean, workspace
+from harness.scratch.cleaning import clean
+from harness.scratch.workspaces import Workspace, workspace
 from harness.server import binaries
 from harness.server.cluster import cluster
 from harness.server.connection import Connection, Server
@@ -47,9 +48,9 @@ def make(tmp_path: Path) -> Make:
     return project
 
 
-def run_files(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Confined) -> None:
+def run_files(connection: Connection, project: Project, modules: tuple[Module, ...], guard: ScratchGuard) -> None:
     """A build that runs the files, without seeds."""
-    apply(connection, project, modules, outside=outside)
+    Migrator(connection, project, modules, guard).apply()
 
 
 @pytest.fixture(autouse=True)
@@ -162,7 +163,7 @@ def test_template_is_built_once_and_kept(server: Server, make: Make) -> None:
     project = make("create table thing (id int)")
     built = []
 
-    def build(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Confined) -> None:
+    def build(connection: Connection, project: Project, modules: tuple[Module, ...], guard: ScratchGuard) -> None:
         built.append(modules)
 
     for _ in range(2):
@@ -247,8 +248,8 @@ def test_drop(server: Server, make: Make) -> None:
 def test_failed_build_leaves_nothing(server: Server, make: Make) -> None:
     project = make("create role harness_test_half")
 
-    def build(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Confined) -> None:
-        run_files(connection, project, modules, outside)
+    def build(connection: Connection, project: Project, modules: tuple[Module, ...], guard: ScratchGuard) -> None:
+        run_files(connection, project, modules, guard)
         raise ValueError("planted")
 
     with workspace(server, project, project.modules, build=build) as space:
@@ -273,7 +274,7 @@ def test_two_builds_at_once_are_one(server: Server, make: Make) -> None:
     project = make("select 1")
     built: list[float] = []
 
-    def build(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Confined) -> None:
+    def build(connection: Connection, project: Project, modules: tuple[Module, ...], guard: ScratchGuard) -> None:
         built.append(time.monotonic())
         time.sleep(0.3)
 
@@ -293,7 +294,7 @@ KILLED = """
 import json, os, sys, time
 from pathlib import Path
 from harness.server.connection import Server
-from harness.migrations.migrate import apply
+from harness.migrations.migrate import Migrator
 from harness.scratch.workspaces import workspace
 from harness.project.model import Migration, Module, Project
 
@@ -303,8 +304,8 @@ up = Path(facts["up"])
 module = Module("shop", migrations=(Migration("shop", 1, "tables", up, None, facts["hash"]),))
 project = Project(up.parent, "demo", (module,), "embedded", {}, {})
 
-def build(connection, project, modules, outside):
-    apply(connection, project, modules, outside=outside)
+def build(connection, project, modules, guard):
+    Migrator(connection, project, modules, guard).apply()
     if facts["stop"] == "build":
         print("ready", flush=True)
         time.sleep(60)
@@ -434,7 +435,7 @@ def test_a_role_that_nothing_uses_goes_when_its_migration_changes(server: Server
 def test_roles_that_the_migrations_do_not_name_are_somebody_elses(server: Server, make: Make) -> None:
     project = make("select 1")
 
-    def build(connection: Connection, project: Project, modules: tuple[Module, ...], outside: Confined) -> None:
+    def build(connection: Connection, project: Project, modules: tuple[Module, ...], guard: ScratchGuard) -> None:
         connection.execute("create role harness_test_stranger")
 
     with workspace(server, project, project.modules, build=build) as space:

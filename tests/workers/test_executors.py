@@ -28,8 +28,8 @@ from harness.scratch.workspaces import workspace
 from harness.server import binaries
 from harness.server.cluster import cluster
 from harness.server.connection import Server
-from harness.workers import Durations, Job, SharedServer, Work, chunks, luggage, prove
-from harness.workers.job import dismiss, versions
+from harness.workers import Durations, Job, SharedServer, Work, bundle, chunks, prove
+from harness.workers.job import release, versions
 from tests.cli.conftest import CHECKS, DOWN, SETTINGS, UP, Cli, ended, scratch_databases
 from tests.proving.planted import SITECUSTOMIZE
 
@@ -62,9 +62,9 @@ def shared(root: Path, server: Server, executor: Executor) -> tuple[list[Outcome
         alone = list(run(checks, checks, project, space, effort))
         work = Work.of(Job(project, ("app",), checks, checks, effort, SharedServer(server, space.run)))
         try:
-            placed = list(prove(executor, work, chunks(checks, Durations(), 3))(lambda count: None))
+            placed = list(prove(executor, work, chunks(checks, Durations(), 3)))
         finally:
-            dismiss(work.key)
+            release(work.key)
     return timeless(alone), timeless([outcome for _, outcome in sorted(placed, key=itemgetter(0))])
 
 
@@ -110,7 +110,7 @@ def test_a_project_travels_with_its_files(root: Path, tmp_path: Path, monkeypatc
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "there"))
     (tmp_path / "there").mkdir()
     project = load(root)
-    moved = luggage.unpack(project, luggage.pack(project))
+    moved = bundle.unpack(project, bundle.pack(project))
     assert moved.root != project.root
     migration, seed = moved.modules[0].migrations[0], moved.modules[0].seeds[0]
     assert migration.down is not None
@@ -118,7 +118,7 @@ def test_a_project_travels_with_its_files(root: Path, tmp_path: Path, monkeypatc
         assert path.is_relative_to(moved.root)
         assert path.read_bytes() == (root / name).read_bytes()
     (root / "schema/app/001_items.up.sql").write_text(UP + "-- changed\n")
-    again = luggage.unpack(project, luggage.pack(project))
+    again = bundle.unpack(project, bundle.pack(project))
     assert again.root == moved.root  # one private server for both
     assert again.modules[0].migrations[0].up.read_text().endswith("-- changed\n")
     assert migration.up.read_text() == UP
@@ -131,7 +131,7 @@ def test_a_directory_of_somebody_else_is_not_used(root: Path, tmp_path: Path, mo
     (there / f"harness-workers-{os.getuid()}").symlink_to(tmp_path)
     project = load(root)
     with pytest.raises(WorkerError, match="belongs to somebody else"):
-        luggage.unpack(project, luggage.pack(project))
+        bundle.unpack(project, bundle.pack(project))
 
 
 @dataclass(frozen=True)

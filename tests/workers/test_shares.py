@@ -42,22 +42,22 @@ def test_all_shards_together_have_each_check_once(run: list[tuple[str, float]], 
 def test_all_chunks_together_have_each_check_once(run: list[tuple[str, float]], workers: int, in_order: bool) -> None:
     checks = some(*(table for table, _ in run))
     known = Durations({check.name: seconds for check, (_, seconds) in zip(checks, run, strict=True)})
-    places = [place for chunk in chunks(checks, known, workers, in_order=in_order) for place in chunk.places]
+    places = [place for chunk in chunks(checks, known, workers, in_order=in_order) for place in chunk.positions]
     assert sorted(places) == list(range(len(checks)))
 
 
 def test_the_longest_chunk_comes_first_and_with_fail_fast_the_first_one() -> None:
     checks = some("a", "b", "c", "b")
     known = Durations({"a.0": 1, "b.1": 2, "c.2": 5, "b.3": 2})
-    assert [chunk.places for chunk in chunks(checks, known, 1, in_order=True)] == [(0,), (1,), (3,), (2,)]
-    assert next(chunk.places for chunk in chunks(checks, known, 1)) == (2,)
+    assert [chunk.positions for chunk in chunks(checks, known, 1, in_order=True)] == [(0,), (1,), (3,), (2,)]
+    assert next(chunk.positions for chunk in chunks(checks, known, 1)) == (2,)
 
 
 def test_checks_of_a_table_stay_together_unless_they_take_too_long() -> None:
     quick = some("a", "b", "a", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l")
-    assert chunks(quick, Durations(), 1)[0].places == (0, 2)
+    assert chunks(quick, Durations(), 1)[0].positions == (0, 2)
     slow = Durations({check.name: 1.0 for check in quick} | {"a.0": 30.0, "a.2": 30.0})
-    assert {chunk.places for chunk in chunks(quick, slow, 1)[:2]} == {(0,), (2,)}
+    assert {chunk.positions for chunk in chunks(quick, slow, 1)[:2]} == {(0,), (2,)}
 
 
 def test_shards_take_equally_long() -> None:

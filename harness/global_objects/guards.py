@@ -1,8 +1,8 @@
-"""What files of SQL do outside of the database that they are run in, which is left as it is.
+"""Keeps SQL files from changing anything outside of the database that they run in.
 
-Roles are the server's. In a scratch database those that are there are used as they are; those that are not are made
-only where that is wanted, stand in the database's COMMENT from the moment they are there, and go with it. Other
-databases and the server's settings are not touched at all.
+Roles belong to the whole server. For a scratch database, existing roles are used as they are. Missing roles are made
+only where that is allowed; the COMMENT of the database records them from that moment, and they are dropped with it.
+Other databases and the settings of the server are not changed at all.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import psycopg
 from psycopg import errors, sql
@@ -30,12 +30,12 @@ _THERE = "the role is there already"
 _NOT_OURS = "the role was there before, and belongs to the whole server"
 _IN_USE = "something else on the server uses the role"
 _AGAIN = 3
-"""How often roles are looked at anew that somebody else seems to be changing at this moment."""
+"""Attempts to see the same roles as others do, whose changes may just be committed."""
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A statement that was not run, its first words, and why."""
+    """A statement that was not run: its first words, and why."""
 
     place: Place
     statement: str
@@ -45,49 +45,38 @@ class Skipped:
         return f"{self.place}: {self.statement}: {self.why}"
 
 
-class Outside(Protocol):
-    """Goes with the files that are run over one connection, and has a say where they reach outside.
+class Guard:
+    """Watches the files that run over one connection; this one lets every statement run.
 
-    What is run in a database that is ``lasting`` has to be undoable.
+    Files that run in a ``lasting`` database must be able to be rolled back.
     """
 
     lasting: ClassVar[bool] = False
 
     @contextmanager
     def around(self, statements: Sequence[Statement]) -> Iterator[None]:
-        """All of a file, from before its transaction until after it."""
+        """Surrounds a file, from before its transaction until after it."""
         yield
 
     def concerns(self, statement: Statement) -> bool:
-        """Whether a statement has to be sent by :meth:`send`, and the transaction to be settled after it."""
-
-    def send(self, connection: Connection, file: script.File, statement: Statement) -> None:
-        """Runs a statement, or does in its place what is right here."""
-
-    def settle(self, connection: Connection) -> None:
-        """What is left to be done before the transaction commits."""
-
-
-class Ordinary(Outside):
-    """Files do what they say."""
-
-    def concerns(self, statement: Statement) -> bool:
+        """Whether a statement must be sent by :meth:`send`, and :meth:`settle` be called before the commit."""
         return False
 
-    def send(self, connection: Connection, file: script.File, statement: Statement) -> None:
+    def send(self, connection: Connection, file: script.SqlText, statement: Statement) -> None:
+        """Runs a statement, or what replaces it here."""
         script.execute(connection, file, statement)
 
     def settle(self, connection: Connection) -> None:
-        return
+        """Does what is left to do before the transaction commits."""
 
 
 @dataclass
-class Confined(Outside):
-    """For a scratch database. ``maintenance`` is a connection that sees only what is committed.
+class ScratchGuard(Guard):
+    """Watches the files of a scratch database. ``maintenance`` is a connection that sees only committed data.
 
-    On a server of our ``own`` roles are made as they are written, and may be changed. On others none is changed, and
-    only if ``may_make`` says so some are made: they cannot log in, and have no password. ``made`` are those that were,
-    by oid; ``found`` are the names of those that files would have made and were there.
+    On a server of our ``own``, roles are made as they are written, and may be changed. On other servers no role is
+    changed; with ``may_make`` roles are made, but without login and password. ``made`` are the roles that were made, by
+    oid; ``named`` are the names of all roles that the files create.
     """
 
     maintenance: Connection
@@ -95,19 +84,19 @@ class Confined(Outside):
     may_make: bool
     made: dict[int, Role] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
-    found: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
     _touched: bool = False
 
     def concerns(self, statement: Statement) -> bool:
         return (
             effects.is_about_roles(statement)
-            or effects.elsewhere(statement) is not None
+            or effects.why_elsewhere(statement) is not None
             or effects.kind(statement) == "do_stmt"
         )
 
-    def send(self, connection: Connection, file: script.File, statement: Statement) -> None:
+    def send(self, connection: Connection, file: script.SqlText, statement: Statement) -> None:
         self._touched = True
-        self.found.update(effects.created(statement))
+        self.named.update(effects.created(statement))
         why = self.reason(connection, statement)
         if why is None and effects.kind(statement) == effects.CREATE:
             why = self._create(connection, file, statement)
@@ -116,36 +105,36 @@ class Confined(Outside):
         if why is not None:
             self.skip(file, statement, why)
 
-    def skip(self, file: script.File, statement: Statement, why: str) -> None:
-        """Notes that a statement is not run."""
-        # Not what stands in quotes: that may be a password.
+    def skip(self, file: script.SqlText, statement: Statement, why: str) -> None:
+        """Records that a statement is not run."""
+        # Nothing in quotes: that may be a password.
         words = " ".join(re.split(r"['$]", statement.text)[0].split()[:6])
         place = Place(file.path, statement.line, statement.column)
         self.skipped.append(Skipped(place, words, why))
 
     def reason(self, connection: Connection, statement: Statement) -> str | None:
-        """Why a statement is not run; None if it is."""
-        if why := effects.elsewhere(statement):
+        """Returns why a statement is not run; None if it is."""
+        if why := effects.why_elsewhere(statement):
             return why
         if not effects.is_about_roles(statement):
             return None
         kind, named = effects.kind(statement), effects.roles(statement)
         there = {role.name: role for role in server_roles.read(connection).values()}
         found = [there[name] for name in named if name in there]
-        strangers = [role for role in found if not self._is_ours(role)]
+        foreign = [role for role in found if not self._is_ours(role)]
         if kind == effects.CREATE:
             return _THERE if found else None
         if kind == effects.DROP:
-            return _NOT_OURS if strangers else _IN_USE if self._in_use(connection, found) else None
+            return _NOT_OURS if foreign else _IN_USE if self._in_use(connection, found) else None
         if self.own:
             return None
         if kind in effects.OWNED:
-            # It also reaches databases that a role owns, and what it may do with others.
-            return _NOT_OURS if any(server_roles.has_global(connection, role) for role in strangers) else None
-        if kind == "grant_role_stmt":  # to become a member changes a role, to have one does not
+            # It also changes databases that a role owns, and its privileges on other databases.
+            return _NOT_OURS if any(server_roles.uses_globals(connection, role) for role in foreign) else None
+        if kind == "grant_role_stmt":  # it changes the new member, but not the role that gets a member
             named = effects.grantees(statement)
-            strangers = [role for role in strangers if role.name in named]
-        return _NOT_OURS if strangers or "" in named else None
+            foreign = [role for role in foreign if role.name in named]
+        return _NOT_OURS if foreign or "" in named else None
 
     def settle(self, connection: Connection) -> None:
         """Records the roles that the transaction has made.
@@ -154,7 +143,7 @@ class Confined(Outside):
         """
         if self.own and not self._touched:
             return
-        # In this order: what is seen here, and then not by all, nobody else has made.
+        # In this order: a role that is seen here, and then not by all, is one that this transaction has made.
         seen = server_roles.read(connection)
         committed = server_roles.read(self.maintenance)
         new = [role.name for oid, role in seen.items() if oid not in committed]
@@ -165,32 +154,26 @@ class Confined(Outside):
             self._refuse_changes(connection, {*self.made, *ours})
             for oid in ours:
                 if seen[oid] != self.made.get(oid):
-                    _disarm(connection, seen[oid])
+                    _remove_login(connection, seen[oid])
             seen = server_roles.read(connection) if ours else seen
         made = {oid: seen[oid] for oid in ours}
         if made != self.made:
-            self._follow(connection, ours)
+            if known := registry.recorded(self.maintenance):
+                # A role of another build stays unchanged, though ours have become members of it.
+                before = server_roles.Snapshot.take(self.maintenance, ignored=ours)
+                registry.update(connection, before.changes(connection, known))
             self.made = made
-            comment = sql.SQL("comment on database {} is {}").format(
-                sql.Identifier(connection.info.dbname), sql.Literal(registry.build_comment(made.values()))
-            )
-            connection.execute(comment, prepare=False)
+            registry.set_comment(connection, connection.info.dbname, registry.build_comment(made.values()))
 
-    def _follow(self, connection: Connection, ours: Collection[int]) -> None:
-        """Those of other builds that ours have become members of are as unchanged as before."""
-        if known := registry.recorded(self.maintenance):
-            before = server_roles.Moment.before(self.maintenance, ours)
-            registry.follow(connection, before.followed(connection, known))
-
-    def _create(self, connection: Connection, file: script.File, statement: Statement) -> str | None:
+    def _create(self, connection: Connection, file: script.SqlText, statement: Statement) -> str | None:
         text = statement.text
         if not self.own and (alone := effects.without_members(statement)):
-            # Those who would become members are there already, or will be made members by a statement of their own.
+            # An existing role would be changed; a new one is made a member by a statement of its own.
             self.skip(file, statement, f"its members: {_NOT_OURS}")
             text = alone
         try:
             with connection.transaction():
-                # Not script.execute: another session may just have made it, which is no error of the file.
+                # Not script.execute: it is no error of the file if another session has just made the role.
                 connection.execute(text.encode(), prepare=False)
         except (errors.DuplicateObject, errors.UniqueViolation):
             return _THERE
@@ -207,14 +190,14 @@ class Confined(Outside):
 
     def _refuse_changes(self, connection: Connection, ours: Collection[int]) -> None:
         for _ in range(_AGAIN):
-            seen = server_roles.read(connection, without=ours)
-            committed = server_roles.read(self.maintenance, without=ours)
+            seen = server_roles.read(connection, ignored_members=ours)
+            committed = server_roles.read(self.maintenance, ignored_members=ours)
             changed = [
                 role.name
                 for oid, role in committed.items()
                 if oid not in ours and role.name != connection.info.user and seen.get(oid) != role
             ]
-            other = server_roles.surroundings(connection) != server_roles.surroundings(self.maintenance)
+            other = server_roles.hash_of_others(connection) != server_roles.hash_of_others(self.maintenance)
             if not changed and not other:
                 return
         what = f"the role {changed[0]}, which was there before and belongs" if changed else "what belongs"
@@ -225,7 +208,7 @@ class Confined(Outside):
 
 
 def refused(names: Iterable[str], place: Place | None = None, excerpt: str | None = None) -> TargetError:
-    """That roles are not made on a server that is not ours, and what to do."""
+    """Returns the error that no roles are made on a server that is not ours, and what to do."""
     return TargetError(
         f"the server has no role {', '.join(sorted(set(names)))}; on one that is not the tool's own none is made",
         place=place,
@@ -236,7 +219,7 @@ def refused(names: Iterable[str], place: Place | None = None, excerpt: str | Non
 
 
 def require_roles(connection: Connection, parts: Iterable[tuple[Part, tuple[Statement, ...]]]) -> None:
-    """Raises :class:`TargetError` at the first role that files would have to make; it names all of them."""
+    """Raises :class:`TargetError` at the first missing role that files create; it names all of them."""
     known = registry.role_names(connection)
     missing = [
         (name, part, statement)
@@ -252,7 +235,7 @@ def require_roles(connection: Connection, parts: Iterable[tuple[Part, tuple[Stat
         raise refused((name for name, _, _ in missing), place, excerpt)
 
 
-def _disarm(connection: Connection, role: Role) -> None:
-    """Takes login and password, in the transaction that makes the role: nobody ever sees it with them."""
+def _remove_login(connection: Connection, role: Role) -> None:
+    """Removes login and password in the transaction that makes the role: no other session sees it with them."""
     statement = "set local session authorization default; alter role {} nologin password null"
     connection.execute(sql.SQL(statement).format(sql.Identifier(role.name)), prepare=False)

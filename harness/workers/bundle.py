@@ -1,4 +1,4 @@
-"""The files that a project consists of, for a worker on a machine that does not have them."""
+"""Packs the files of a project for a worker on a machine that does not have them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Files = tuple[tuple[str, bytes], ...]
 
 
 def pack(project: Project) -> Files:
-    """All files that the project names, by their names below :func:`unpack`'s directory."""
+    """Reads all files that the project names; their names are relative to the directory of :func:`unpack`."""
     found: dict[str, bytes] = {}
 
     def add(path: Path) -> Path:
@@ -34,9 +34,12 @@ def pack(project: Project) -> Files:
 
 
 def unpack(project: Project, files: Files) -> Project:
-    """The project as it is on this machine. All runs of one project share a directory, and so a private server."""
+    """Writes the files and returns the project as it is on this machine.
+
+    All runs of one project share a directory, and so a private server.
+    """
     name = hashlib.sha256(str(project.root).encode(errors="surrogateescape")).hexdigest()[:16]
-    root = _directory(_directory(Path(tempfile.gettempdir()) / f"harness-workers-{_user()}") / name)
+    root = _directory(_directory(Path(tempfile.gettempdir()) / f"harness-workers-{os.getuid()}") / name)
     content = hashlib.sha256(repr(files).encode()).hexdigest()[:16]
     folder = root / "files" / content
     for name, data in files:
@@ -57,14 +60,14 @@ def unpack(project: Project, files: Files) -> Project:
 
 
 def _inside(root: Path, path: Path) -> str:
-    """A name for a file below one directory, also where it lies outside of the project."""
+    """Returns a relative name for a file, also if it lies outside of the project."""
     if path.is_relative_to(root) and ".." not in path.parts:
         return path.relative_to(root).as_posix()
     return f"outside/{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}/{path.name}"
 
 
 def _moved(value: Any, move: Callable[[Path], Path]) -> Any:
-    """A value with all paths in it changed, however deep they are."""
+    """Returns a value with all paths in it changed, at any depth."""
     if isinstance(value, Path):
         return move(value)
     if isinstance(value, tuple):
@@ -78,14 +81,10 @@ def _moved(value: Any, move: Callable[[Path], Path]) -> Any:
     return value
 
 
-def _user() -> str:
-    return str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-
-
 def _directory(path: Path) -> Path:
-    """A directory of this user; others may go through it, as the account of a private server has to."""
+    """Makes a directory of this user; the account of a private server may pass through it."""
     path.mkdir(mode=0o711, exist_ok=True)
     found = path.lstat()
-    if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "getuid") and found.st_uid != os.getuid()):
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise WorkerError(f"{path} belongs to somebody else", hint="remove it, or set TMPDIR for the workers")
     return path

@@ -4,36 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from harness.errors import WorkerError
-from harness.workers.job import Work, dismiss
+from harness.workers.executors import WorkerPool
+from harness.workers.job import Work, release
 
 CONNECT_SECONDS = 10
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """A cluster that was reached, and how many workers it had then."""
-
-    executor: Executor
-    size: int
-    client: Any = field(repr=False)
-
-    def alive(self) -> bool:
-        """Whether there is anybody left to prove: Dask itself would wait for new workers for ever."""
-        try:
-            return bool(self.client.nthreads())
-        except Exception:  # whatever it is, there is no cluster any more
-            return False
-
-
 @contextmanager
-def cluster(address: str, work: Work) -> Iterator[Cluster]:
-    """A cluster whose workers close what they opened for ``work`` when this is left.
+def dask_cluster(address: str, work: Work) -> Iterator[WorkerPool]:
+    """Connects to a cluster; at the end its workers close what they opened for ``work``.
 
     Raises :class:`WorkerError` where it cannot be reached.
     """
@@ -43,10 +27,18 @@ def cluster(address: str, work: Work) -> Iterator[Cluster]:
         if not count:
             raise WorkerError(f"the Dask scheduler at {address} has no workers", hint="start some with `dask worker`")
         try:
-            yield Cluster(client.get_executor(pure=False), count, client)
+            yield WorkerPool(client.get_executor(pure=False), count, partial(_alive, client))
         finally:
             with suppress(Exception):  # a cluster that is gone has nothing to close
-                client.run(dismiss, work.key)
+                client.run(release, work.key)
+
+
+def _alive(client: Any) -> bool:
+    """Whether any worker is left: Dask itself would wait for new workers for ever."""
+    try:
+        return bool(client.nthreads())
+    except Exception:  # whatever the error, there is no cluster any more
+        return False
 
 
 def _client(address: str) -> Any:
@@ -56,7 +48,7 @@ def _client(address: str) -> Any:
         raise WorkerError(
             "--scheduler needs Dask, which is not installed", hint="pip install 'constraint-harness[dask]'"
         ) from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it has to say is said by us
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # we report its errors
     make: Any = Client
     try:
         return make(address, timeout=CONNECT_SECONDS, set_as_default=False)

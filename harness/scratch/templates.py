@@ -1,0 +1,125 @@
+"""Names templates after all that goes into them, builds their content, and drops those that are outdated."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+
+from harness.errors import Place, ProjectError, StatementError
+from harness.foreign import builder, requirements
+from harness.global_objects import registry, roles
+from harness.global_objects.guards import ScratchGuard, require_roles
+from harness.global_objects.roles import Role
+from harness.migrations.migrate import Migrator
+from harness.project.model import Module, Part, Project
+from harness.project.sqlfile import Statement
+from harness.seeds import tolerant
+from harness.seeds.tolerant import RefusedRows
+from harness.server import script
+from harness.server.connection import Connection, value
+
+FORMAT = 2  # of templates; raise it when the same files would give another database
+_NOT_THERE = ("3F000", "42P01", "42704", "42883")  # no such schema, table, type or role, function
+Build = Callable[[Connection, Project, tuple[Module, ...], ScratchGuard], tuple[RefusedRows, ...] | None]
+
+
+def apply_and_load(
+    connection: Connection, project: Project, modules: tuple[Module, ...], guard: ScratchGuard
+) -> tuple[RefusedRows, ...]:
+    """Builds a template: ``base:``, then the modules' migrations or another tool's, then the modules' seeds.
+
+    Returns the rows of the seeds that the schema refuses, and that are missing in the template.
+    """
+    if project.adopted:
+        builder.build(connection, project, guard)
+    else:
+        if not guard.may_make:
+            require_roles(connection, _parts(project, modules))
+        builder.prepare(connection, project, guard)
+        requirements.require_own_extensions(connection, modules, root=project.root)
+        Migrator(connection, project, modules, guard).apply()
+    return tolerant.load(connection, modules, root=project.root)
+
+
+def _parts(project: Project, modules: tuple[Module, ...]) -> Iterator[tuple[Part, tuple[Statement, ...]]]:
+    """Parses the files from which these modules are built."""
+    for step in project.foundation:
+        yield from builder.parse(step.up).parts
+    for module in modules:
+        for migration in module.migrations:
+            file = script.load(project.root, migration, "up")
+            yield Part(file.path, file.text), file.statements
+
+
+def expected(connection: Connection, project: Project, modules: tuple[Module, ...]) -> registry.Template:
+    """Returns the template of these modules by the files as they are now, without its roles."""
+    content = [
+        (
+            module.name,
+            [(migration.id, migration.content) for migration in module.migrations],
+            [(str(seed.table), seed.format, seed.afterwards, _hash(_read(seed.path))) for seed in module.seeds],
+        )
+        for module in modules
+    ]
+    steps = (*project.foundation, *(project.adopted.steps if project.adopted else ()))
+    others = [(str(step.path), step.up.transactional, _hash(step.up.text.encode())) for step in steps]
+    root = root_hash(project.root)
+    key = [FORMAT, project.name, root, project.ledger_schema, connection.info.user, content]
+    key += [others, project.stand_ins, project.search_path]
+    name = f"harness_t_{_hash(json.dumps(key).encode())[:16]}"
+    return registry.Template(name, project.name, root, tuple(module.name for module in modules))
+
+
+def root_hash(root: Path) -> str:
+    """Returns a hash of a project's directory, for the comments of its templates: a server need not learn our paths."""
+    return _hash(str(root.resolve()).encode(errors="surrogateescape"))[:16]
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ProjectError(f"cannot be read: {error.strerror}", place=Place(path)) from None
+
+
+def drop_outdated(connection: Connection, project: Project, wanted: registry.Template) -> set[Role]:
+    """Drops the project's templates that its files would not give any more, unless in use, and their roles.
+
+    Returns the roles that remain although no template records them any more.
+    """
+    known = {module.name for module in project.modules}
+    left: set[Role] = set()
+    for template in registry.templates(connection):
+        if (template.project, template.root) != (wanted.project, wanted.root):
+            continue
+        modules = tuple(module for module in project.modules if module.name in template.modules)
+        current = known.issuperset(template.modules) and expected(connection, project, modules).name
+        if template.name != current:
+            with suppress(psycopg.errors.InsufficientPrivilege):
+                if registry.drop_template(connection, template):
+                    left.update(template.roles)
+    registry.drop_roles(connection, left)
+    there = roles.read(connection) if left else {}
+    return {role for role in left if role.oid in there}
+
+
+def explain(error: StatementError, connection: Connection, project: Project, modules: tuple[Module, ...]) -> None:
+    """Adds to the hint what PostgreSQL does not know: which modules were built, and who may create roles."""
+    advice = [error.hint] if error.hint else []
+    if error.sqlstate in _NOT_THERE and len(modules) < len(project.modules):
+        names = ", ".join(module.name for module in modules)
+        advice.append(f"only {names} was built: if another module makes it, say so under depends_on in project.yml")
+    may_create = "select rolcreaterole or rolsuper from pg_roles where rolname = current_user"
+    if error.sqlstate == "42501" and value(connection, may_create) is False:
+        user = connection.info.user
+        advice.append(f'if it needs to create roles, let an administrator run: ALTER ROLE "{user}" CREATEROLE')
+    error.hint = "; ".join(advice) or None
