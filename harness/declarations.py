@@ -13,7 +13,7 @@ from typing import Any
 from harness.errors import Place, ProjectError, did_you_mean
 from harness.project import keys, nodes, shared
 from harness.project.columns import CONTRACT
-from harness.project.keys import ColumnForm, Rule, read_kind, unknown_key
+from harness.project.keys import ColumnForm, DeclaredRule, read_kind, unknown_key
 from harness.project.model import Project, TableName
 from harness.project.nodes import Node, Scalar, as_mapping, as_sequence
 from harness.project.shared import Shared
@@ -29,7 +29,7 @@ NONE: Mapping[str, Shared] = {}
 
 
 @dataclass(frozen=True)
-class Check:
+class DeclaredCheck:
     """One declared rule. ``rule`` is an instance of its kind; the place is that of the kind's key in the file.
 
     Of a shared check the place is where it is used, and ``shared`` where its text stands.
@@ -48,7 +48,7 @@ class Check:
     @property
     def subject(self) -> str:
         """What the rule is about, in a word."""
-        rule: Rule = self.rule
+        rule: DeclaredRule = self.rule
         return rule.subject
 
     @property
@@ -57,9 +57,9 @@ class Check:
         return f"{self.kind} {self.subject}".strip()
 
 
-def read(project: Project, registry: Mapping[str, type]) -> tuple[Check, ...]:
+def read(project: Project, registry: Mapping[str, type]) -> tuple[DeclaredCheck, ...]:
     """All checks of a project, in the order of its modules and files; raises :class:`ProjectError`."""
-    found: dict[str, Check] = {}
+    found: dict[str, DeclaredCheck] = {}
     for module in project.modules:
         for path in module.checks:
             shown = path.relative_to(project.root) if path.is_relative_to(project.root) else path
@@ -79,7 +79,7 @@ def read_file(
     registry: Mapping[str, type],
     used: Mapping[str, Shared] = NONE,
     undeclared: str = "broken",
-) -> Iterator[Check]:
+) -> Iterator[DeclaredCheck]:
     """The checks of one file, which messages call ``shown``, and the shared ones that it uses.
 
     ``undeclared`` is what the project makes of rules that no check declares. Raises :class:`ProjectError`.
@@ -90,13 +90,13 @@ def read_file(
 
 def read_text(
     text: str, shown: Path, module: str, registry: Mapping[str, type], used: Mapping[str, Shared] = NONE
-) -> Iterator[Check]:
+) -> Iterator[DeclaredCheck]:
     """The checks of a text that is to become a file; raises :class:`ProjectError`."""
     for document in nodes.compose(text, shown):
         yield from _Document(as_mapping(document), module, registry, used, "broken").checks()
 
 
-def _same_name(first: Check, second: Check) -> ProjectError:
+def _same_name(first: DeclaredCheck, second: DeclaredCheck) -> ProjectError:
     hint = "remove one of them, or give one a name of its own with the key 'name'"
     if second.shared is not None:
         hint = f"remove one of them, or let what {second.shared} is called say $table, or a parameter that differs"
@@ -105,7 +105,7 @@ def _same_name(first: Check, second: Check) -> ProjectError:
     )
 
 
-def _refuse_unfit(project: Project, check: Check) -> None:
+def _refuse_unfit(project: Project, check: DeclaredCheck) -> None:
     unfit = getattr(check.rule, "unfit", None)
     why = unfit(project) if unfit else None
     if why:
@@ -117,7 +117,7 @@ class _Document:
 
     def __init__(
         self,
-        node: nodes.Mapping,
+        node: nodes.MappingNode,
         module: str,
         registry: Mapping[str, type],
         used: Mapping[str, Shared],
@@ -132,7 +132,7 @@ class _Document:
         self.table = keys.table.read(self._value("table")) if self.level == "table" else None
         self.tags = keys.texts.read(self._value("tags")) if node.get("tags") else ()
 
-    def checks(self) -> Iterator[Check]:
+    def checks(self) -> Iterator[DeclaredCheck]:
         columns = self.node.get("columns")
         if columns is not None:
             yield from self._columns(columns)
@@ -142,7 +142,7 @@ class _Document:
         if self.table is not None and DECLARED in self.registry:
             yield self._declared()
 
-    def _shared(self, entry: Node) -> Iterator[Check]:
+    def _shared(self, entry: Node) -> Iterator[DeclaredCheck]:
         """The checks that ``use`` stands for, each at the place of use."""
         use = as_mapping(entry)
         own = (self.table.schema, self.table.table) if self.table else None
@@ -151,15 +151,15 @@ class _Document:
                 check = self._entry(node)
             yield replace(check, place=use.entries[0][0].place, shared=check.place)
 
-    def _declared(self) -> Check:
+    def _declared(self) -> DeclaredCheck:
         """The check that nobody writes; its keys are those of the file."""
         own = keys.key_fields(self.registry[DECLARED])
         entries = tuple(entry for entry in self.node.entries if entry[0].text in own)
         place = self._value("table").place
-        rule: Any = read_kind(self.registry[DECLARED], nodes.Mapping(entries, place), label="table file")
+        rule: Any = read_kind(self.registry[DECLARED], nodes.MappingNode(entries, place), label="table file")
         if self.node.get("undeclared") is None:
             rule = replace(rule, undeclared=self.undeclared)
-        return self._check(DECLARED, rule, place, nodes.Mapping((), place))
+        return self._check(DECLARED, rule, place, nodes.MappingNode((), place))
 
     def _level(self) -> str:
         levels = [level for level in FILE_KEYS if self.node.get(level)]
@@ -193,13 +193,13 @@ class _Document:
         assert found is not None
         return found
 
-    def _check(self, kind: str, rule: Any, place: Place, node: nodes.Mapping) -> Check:
+    def _check(self, kind: str, rule: Any, place: Place, node: nodes.MappingNode) -> DeclaredCheck:
         """A check with what any entry may say besides: its name, description and tags."""
         name, description, tags = (node.get(key) for key in COMMON)
         owner = str(self.table) if self.table else self.module
         derived = ".".join(part for part in (owner, kind, rule.subject) if part)
         own_tags = keys.texts.read(tags) if tags is not None else ()
-        return Check(
+        return DeclaredCheck(
             name=keys.text.read(name) if name is not None else derived,
             kind=kind,
             module=self.module,
@@ -210,7 +210,7 @@ class _Document:
             tags=tuple(dict.fromkeys((*self.tags, *own_tags))),
         )
 
-    def _entry(self, node: Node) -> Check:
+    def _entry(self, node: Node) -> DeclaredCheck:
         entry = as_mapping(node, "a check, which begins with its kind")
         if not entry.entries:
             raise nodes.expected("a check, which begins with its kind", node)
@@ -238,25 +238,25 @@ class _Document:
             message = f"a check begins with its kind, not with {written.text!r}"
         raise ProjectError(message, place=written.place, hint=hint)
 
-    def _columns(self, node: Node) -> Iterator[Check]:
+    def _columns(self, node: Node) -> Iterator[DeclaredCheck]:
         columns = as_mapping(node, "a mapping of columns")
         for _, value in columns.entries:
             self._refuse_unknown(as_mapping(value, "a mapping such as {type: text}"))
         if "columns" in self.registry:
-            contract = nodes.Mapping(((self._key("columns"), columns),), columns.place)
+            contract = nodes.MappingNode(((self._key("columns"), columns),), columns.place)
             rule: Any = read_kind(self.registry["columns"], contract, label="columns")
-            yield self._check("columns", rule, self._key("columns").place, nodes.Mapping((), columns.place))
+            yield self._check("columns", rule, self._key("columns").place, nodes.MappingNode((), columns.place))
         for name, value in columns.entries:
             yield from self._column(name, as_mapping(value))
 
-    def _refuse_unknown(self, column: nodes.Mapping) -> None:
+    def _refuse_unknown(self, column: nodes.MappingNode) -> None:
         forms = column_forms(self.registry)
         allowed = dict.fromkeys([*CONTRACT, *forms, *(key for form in forms.values() for key in form.keys)])
         for key, _ in column.entries:
             if key.text not in allowed:
                 raise unknown_key(key, list(allowed), "column")
 
-    def _column(self, name: Scalar, column: nodes.Mapping) -> Iterator[Check]:
+    def _column(self, name: Scalar, column: nodes.MappingNode) -> Iterator[DeclaredCheck]:
         forms = {kind: form for kind, form in column_forms(self.registry).items() if _is_meant(column, kind, form)}
         _refuse_unclaimed(column, forms, column_forms(self.registry))
         for key, value in column.entries:
@@ -280,7 +280,7 @@ def column_forms(registry: Mapping[str, type]) -> dict[str, ColumnForm]:
     return {name: kind.column_form for name, kind in registry.items() if hasattr(kind, "column_form")}
 
 
-def _is_meant(column: nodes.Mapping, kind: str, form: ColumnForm) -> bool:
+def _is_meant(column: nodes.MappingNode, kind: str, form: ColumnForm) -> bool:
     """``unique: false`` says nothing; any other value of the key is a check."""
     value = column.get(kind)
     if value is None:
@@ -290,7 +290,9 @@ def _is_meant(column: nodes.Mapping, kind: str, form: ColumnForm) -> bool:
     return True
 
 
-def _refuse_unclaimed(column: nodes.Mapping, meant: Mapping[str, ColumnForm], forms: Mapping[str, ColumnForm]) -> None:
+def _refuse_unclaimed(
+    column: nodes.MappingNode, meant: Mapping[str, ColumnForm], forms: Mapping[str, ColumnForm]
+) -> None:
     """A key beside the kinds, such as ``constraint``, must belong to exactly one of them."""
     for key, _ in column.entries:
         takers = [kind for kind, form in forms.items() if key.text in form.keys]
@@ -303,15 +305,15 @@ def _refuse_unclaimed(column: nodes.Mapping, meant: Mapping[str, ColumnForm], fo
         raise ProjectError(f"{key.text!r} belongs to {' or '.join(takers)}, which this column lacks", place=key.place)
 
 
-def _as_entry(key: Scalar, value: Node, form: ColumnForm, column: nodes.Mapping) -> nodes.Mapping:
+def _as_entry(key: Scalar, value: Node, form: ColumnForm, column: nodes.MappingNode) -> nodes.MappingNode:
     """The short form as an entry of ``checks:`` would have it, but for the column."""
     beside = tuple((name, node) for name, node in column.entries if name.text in form.keys)
     if form.value is not None:
-        return nodes.Mapping(((Scalar(form.value, key.place), value), *beside), key.place)
-    inside = value.entries if isinstance(value, nodes.Mapping) else ()
-    if not isinstance(value, nodes.Mapping | Scalar):
+        return nodes.MappingNode(((Scalar(form.value, key.place), value), *beside), key.place)
+    inside = value.entries if isinstance(value, nodes.MappingNode) else ()
+    if not isinstance(value, nodes.MappingNode | Scalar):
         raise nodes.expected("true, or a mapping of further keys", value)
     for name, _ in beside:
         if name.text in [entry.text for entry, _ in inside]:
             raise ProjectError(f"{name.text!r} is given twice, beside {key.text!r} and in it", place=name.place)
-    return nodes.Mapping((*inside, *beside), key.place)
+    return nodes.MappingNode((*inside, *beside), key.place)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import psycopg
     from _pytest._code.code import TerminalRepr
 
-    from harness.declarations import Check
+    from harness.declarations import DeclaredCheck
     from harness.outcome import Outcome
     from harness.project.model import Project
 
@@ -148,7 +148,7 @@ class ChecksFile(pytest.File):
             return _shown(excinfo, str(excinfo.value), Place(self.path.relative_to(self._root)))
         return super().repr_failure(excinfo)
 
-    def _checks(self) -> list[Check]:
+    def _checks(self) -> list[DeclaredCheck]:
         from harness.declarations import read_file
         from harness.kinds import KINDS
 
@@ -169,7 +169,7 @@ class ChecksFile(pytest.File):
 class CheckItem(pytest.Item):
     """A check."""
 
-    def __init__(self, *, check: Check, root: Path, **further: Any) -> None:
+    def __init__(self, *, check: DeclaredCheck, root: Path, **further: Any) -> None:
         super().__init__(**further)
         self.check = check
         self._root = root
@@ -305,7 +305,7 @@ def _checks_directory(root: Path) -> str:
     return found[1] if found else "checks"
 
 
-def _named(checks: Iterable[Check]) -> Iterator[tuple[str, Check]]:
+def _named(checks: Iterable[DeclaredCheck]) -> Iterator[tuple[str, DeclaredCheck]]:
     """Names for items: labels, with the name of the check where a file has the same label twice."""
     checks = list(checks)
     labels = Counter(_label(check.label) for check in checks)

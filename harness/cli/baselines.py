@@ -14,7 +14,7 @@ from harness.reports.baseline import Baseline
 from harness.reports.run import Run
 
 if TYPE_CHECKING:
-    from harness.declarations import Check
+    from harness.declarations import DeclaredCheck
 
 
 def known(file: str | None, *, whole: bool) -> Baseline | None:
@@ -29,7 +29,7 @@ def known(file: str | None, *, whole: bool) -> Baseline | None:
 
 
 def compared(
-    baseline: Baseline | None, declared: Sequence[Check], outcomes: Sequence[Outcome], *, selected: bool
+    baseline: Baseline | None, declared: Sequence[DeclaredCheck], outcomes: Sequence[Outcome], *, selected: bool
 ) -> Iterator[str]:
     """How a run compares. Where checks were ``selected``, nothing is said of others."""
     if baseline is not None:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from harness.catalog.model import Catalog
     from harness.cli.progress import Progress
     from harness.cli.workers import Crew
-    from harness.declarations import Check
+    from harness.declarations import DeclaredCheck
     from harness.project.model import Module, Project
     from harness.reports.journal import Interrupted, Journal, Origin
     from harness.reports.run import Run
@@ -167,9 +167,9 @@ class _Chosen:
     """What is to be proven: ``there`` are the checks of the modules that are built for ``checks``."""
 
     modules: tuple[Module, ...]
-    there: tuple[Check, ...]
-    checks: tuple[Check, ...]
-    declared: tuple[Check, ...]
+    there: tuple[DeclaredCheck, ...]
+    checks: tuple[DeclaredCheck, ...]
+    declared: tuple[DeclaredCheck, ...]
     durations: Durations
     shard: str
 
@@ -351,7 +351,7 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _known(checks: Sequence[Check], resumed: Interrupted | None) -> dict[int, Outcome]:
+def _known(checks: Sequence[DeclaredCheck], resumed: Interrupted | None) -> dict[int, Outcome]:
     """The outcomes that need not be found again, by place; what ended with an error is tried again."""
     outcomes = resumed.outcomes if resumed is not None else {}
     found = {place: outcomes[check.name] for place, check in enumerate(checks) if check.name in outcomes}
@@ -372,7 +372,7 @@ def _journal(file: Path, resumed: Interrupted | None) -> Journal:
     return kept
 
 
-def _refuse_nothing(declared: Sequence[Check], chosen: Sequence[Check]) -> None:
+def _refuse_nothing(declared: Sequence[DeclaredCheck], chosen: Sequence[DeclaredCheck]) -> None:
     """A run that tries nothing must not look like one that found nothing."""
     if not declared:
         raise ProjectError(
@@ -383,7 +383,7 @@ def _refuse_nothing(declared: Sequence[Check], chosen: Sequence[Check]) -> None:
         raise ProjectError("nothing is left to prove: --exclude takes out all that --select chooses")
 
 
-def _contents(project: Project, chosen: Sequence[Check], catalog: Catalog) -> str:
+def _contents(project: Project, chosen: Sequence[DeclaredCheck], catalog: Catalog) -> str:
     """``intents: 3 migrations, 96 rules, 115 checks``: the rules are those of the tables that the checks speak of."""
     if not chosen:
         return "no checks"  # more shards than checks

@@ -16,7 +16,7 @@ from harness.workers.prove import Placed
 
 if TYPE_CHECKING:
     from harness.catalog.model import Catalog
-    from harness.declarations import Check
+    from harness.declarations import DeclaredCheck
     from harness.proving.prover import Effort
     from harness.scratch.workspaces import Workspace
 
@@ -51,7 +51,7 @@ class Means:
 
     @contextmanager
     def open(
-        self, databases: Workspace, there: Sequence[Check], chosen: Sequence[Check], effort: Effort
+        self, databases: Workspace, there: Sequence[DeclaredCheck], chosen: Sequence[DeclaredCheck], effort: Effort
     ) -> Iterator[Crew]:
         """Begins; whoever was to prove has ended when this is left."""
         count = self.workers or self._worth(chosen)
@@ -66,7 +66,7 @@ class Means:
 
     @contextmanager
     def _alone(
-        self, databases: Workspace, there: Sequence[Check], chosen: Sequence[Check], effort: Effort
+        self, databases: Workspace, there: Sequence[DeclaredCheck], chosen: Sequence[DeclaredCheck], effort: Effort
     ) -> Iterator[Crew]:
         from harness.proving.prover import Prover
 
@@ -83,7 +83,12 @@ class Means:
 
     @contextmanager
     def _near(
-        self, databases: Workspace, there: Sequence[Check], chosen: Sequence[Check], effort: Effort, count: int
+        self,
+        databases: Workspace,
+        there: Sequence[DeclaredCheck],
+        chosen: Sequence[DeclaredCheck],
+        effort: Effort,
+        count: int,
     ) -> Iterator[Crew]:
         from harness.workers.processes import processes
 
@@ -99,7 +104,7 @@ class Means:
 
     @contextmanager
     def _far(
-        self, databases: Workspace, there: Sequence[Check], chosen: Sequence[Check], effort: Effort
+        self, databases: Workspace, there: Sequence[DeclaredCheck], chosen: Sequence[DeclaredCheck], effort: Effort
     ) -> Iterator[Crew]:
         from harness.server.targets import resolve
         from harness.workers import luggage
@@ -116,7 +121,7 @@ class Means:
             size = f", {dask.size} workers of {self.scheduler}"
             yield Crew(_catalog(databases), size, self.fail_fast, outcomes)
 
-    def _worth(self, chosen: Sequence[Check]) -> int:
+    def _worth(self, chosen: Sequence[DeclaredCheck]) -> int:
         """As many workers as there are cores, and as the run is worth."""
         from harness.workers.processes import cores
 
@@ -139,7 +144,11 @@ def known_durations(root: Path, given: Sequence[str]) -> Durations:
 
 
 def remember(
-    root: Path, shard: Shard | None, given: Sequence[str], declared: Sequence[Check], outcomes: Sequence[Outcome]
+    root: Path,
+    shard: Shard | None,
+    given: Sequence[str],
+    declared: Sequence[DeclaredCheck],
+    outcomes: Sequence[Outcome],
 ) -> None:
     """Writes what the checks took.
 

@@ -17,8 +17,8 @@ from harness.foreign.skipping import LeftOut, alone, needless
 from harness.global_objects.effects import fits_in_transaction
 from harness.global_objects.outside import Confined, require_roles
 from harness.project import sqlfile
-from harness.project.model import Part, Project, Sql, Step
-from harness.project.sqlfile import Statement
+from harness.project.model import BuildStep, Project, SqlPart, SqlScript
+from harness.project.sqlfile import SqlStatement
 from harness.server import script
 from harness.server.connection import Connection
 
@@ -32,11 +32,11 @@ class Parsed:
     """The statements of one file and of those that it includes; ``transactional`` unless what they say forbids it."""
 
     name: str
-    parts: tuple[tuple[Part, tuple[Statement, ...]], ...]
+    parts: tuple[tuple[SqlPart, tuple[SqlStatement, ...]], ...]
     transactional: bool
 
 
-def parse(name: str, sql: Sql) -> Parsed:
+def parse(name: str, sql: SqlScript) -> Parsed:
     """Splits a file; raises :class:`StatementError` and :class:`MigrationError` for what is no SQL."""
     parts = []
     for part in sql.parts:
@@ -66,7 +66,7 @@ def build(connection: Connection, project: Project, outside: Confined) -> None:
     _build(connection, project, (*project.foundation, *steps), outside)
 
 
-def _build(connection: Connection, project: Project, steps: Iterable[Step], outside: Confined) -> None:
+def _build(connection: Connection, project: Project, steps: Iterable[BuildStep], outside: Confined) -> None:
     files = [parse(step.name, step.up) for step in steps]
     parts = [each for file in files for each in file.parts]
     extensions.require(connection, parts, project.stand_ins)
@@ -127,7 +127,7 @@ def _send(connection: Connection, file: Parsed, left_out: LeftOut) -> None:
                 outside.skip(part, statement, why)
 
 
-def _tried(connection: Connection, part: Part, statement: Statement) -> str | None:
+def _tried(connection: Connection, part: SqlPart, statement: SqlStatement) -> str | None:
     """Runs a statement. Where psql would go on behind a refusal that changes nothing, says so."""
     try:
         script.execute(connection, part, statement)
@@ -152,7 +152,7 @@ def _with_base(error: StatementError) -> HarnessError:
     return error
 
 
-def _with_variable(error: StatementError, part: Part) -> StatementError:
+def _with_variable(error: StatementError, part: SqlPart) -> StatementError:
     """A syntax error at ``:name`` is a variable of psql that nobody has given."""
     line, column = (error.place.line or 1, error.place.column or 1) if error.place else (1, 1)
     at = part.text.split("\n")[line - 1][column - 1 :]

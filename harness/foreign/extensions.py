@@ -9,8 +9,8 @@ from harness.errors import Place, TargetError
 from harness.foreign.skipping import made
 from harness.project import sqlfile
 from harness.project.migrations import relative
-from harness.project.model import Module, Part
-from harness.project.sqlfile import Statement
+from harness.project.model import Module, SqlPart
+from harness.project.sqlfile import SqlStatement
 from harness.server import binaries
 from harness.server.connection import Connection, version_text
 
@@ -21,7 +21,7 @@ _BUILT_IN = {
 
 
 def require(
-    connection: Connection, parts: Iterable[tuple[Part, tuple[Statement, ...]]], stand_ins: tuple[str, ...]
+    connection: Connection, parts: Iterable[tuple[SqlPart, tuple[SqlStatement, ...]]], stand_ins: tuple[str, ...]
 ) -> None:
     """Raises :class:`TargetError` at the first extension that the server lacks, which names the others too."""
     wanted = [
@@ -46,11 +46,11 @@ def require_own(connection: Connection, modules: Iterable[Module], *, root: Path
             shown = relative(migration.up, root)
             text = sqlfile.read(migration.up, shown)
             if "extension" in text.lower():  # parsing all of them twice would take long
-                parts.append((Part(shown, text), sqlfile.statements(shown, text)))
+                parts.append((SqlPart(shown, text), sqlfile.statements(shown, text)))
     require(connection, parts, ())
 
 
-def _missing(connection: Connection, missing: list[tuple[str, Part, Statement]]) -> TargetError:
+def _missing(connection: Connection, missing: list[tuple[str, SqlPart, SqlStatement]]) -> TargetError:
     name, part, statement = missing[0]
     names = list(dict.fromkeys(each for each, _, _ in missing))
     others = f" (nor {', '.join(names[1:])})" if names[1:] else ""

@@ -8,8 +8,8 @@ from typing import Any
 from harness.errors import Place, TargetError
 from harness.global_objects import registry
 from harness.project import sqlfile
-from harness.project.model import Part
-from harness.project.sqlfile import Statement
+from harness.project.model import SqlPart
+from harness.project.sqlfile import SqlStatement
 from harness.server.connection import Connection
 
 # What fails where a role is missing. An owner that is missing is left out instead.
@@ -23,10 +23,10 @@ _NAMING = (
 )
 _SESSION = ("role", "session_authorization")
 
-Found = tuple[str, Part, Statement]
+Found = tuple[str, SqlPart, SqlStatement]
 
 
-def missing(connection: Connection, parts: Sequence[tuple[Part, tuple[Statement, ...]]]) -> list[Found]:
+def missing(connection: Connection, parts: Sequence[tuple[SqlPart, tuple[SqlStatement, ...]]]) -> list[Found]:
     """Each role once, with the first statement that names it. A role that a DO block speaks of may be made there."""
     known = registry.role_names(connection)
     statements = [statement for _, found in parts for statement in found]
@@ -41,7 +41,7 @@ def missing(connection: Connection, parts: Sequence[tuple[Part, tuple[Statement,
     return list(found.values())
 
 
-def require(connection: Connection, parts: Sequence[tuple[Part, tuple[Statement, ...]]]) -> None:
+def require(connection: Connection, parts: Sequence[tuple[SqlPart, tuple[SqlStatement, ...]]]) -> None:
     """Raises :class:`TargetError` at the first such role, which names the others too."""
     found = missing(connection, parts)
     if not found:
@@ -57,7 +57,7 @@ def require(connection: Connection, parts: Sequence[tuple[Part, tuple[Statement,
     )
 
 
-def _named(statement: Statement) -> Iterator[str]:
+def _named(statement: SqlStatement) -> Iterator[str]:
     from postgast import walk
 
     kind = _kind(statement)
@@ -74,7 +74,7 @@ def _named(statement: Statement) -> Iterator[str]:
             yield child.rolename
 
 
-def _kind(statement: Statement) -> str:
+def _kind(statement: SqlStatement) -> str:
     return str(statement.tree.WhichOneof("node"))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.global_objects.outside import Confined
-from harness.project.sqlfile import Statement
+from harness.project.sqlfile import SqlStatement
 from harness.server.connection import Connection
 
 _NOT_THERE = ("3F000", "42704", "42883", "42P01")  # no such schema, object, function, table
@@ -33,7 +33,7 @@ class LeftOut:
     outside: Confined
     stand_ins: tuple[str, ...]
 
-    def reason(self, statement: Statement) -> str | None:
+    def reason(self, statement: SqlStatement) -> str | None:
         """Why a statement is not run; None if it is."""
         if why := self.outside.reason(self.connection, statement):
             return why
@@ -75,7 +75,7 @@ def new_owner(kind: str, node: Any) -> str | None:
     return None
 
 
-def needless(statement: Statement, sqlstate: str) -> str | None:
+def needless(statement: SqlStatement, sqlstate: str) -> str | None:
     """Why it is no harm that a statement was refused: scripts of psql drop what is not there, and make what is."""
     kind = statement.tree.WhichOneof("node")
     if kind == "drop_stmt" and sqlstate in _NOT_THERE:
@@ -85,7 +85,7 @@ def needless(statement: Statement, sqlstate: str) -> str | None:
     return None
 
 
-def alone(statements: tuple[Statement, ...]) -> bool:
+def alone(statements: tuple[SqlStatement, ...]) -> bool:
     """Whether a file must run outside of a transaction of ours: it has its own, or what none may hold."""
     return any(_is_alone(each.tree.WhichOneof("node"), each.tree) for each in statements)
 
@@ -107,7 +107,7 @@ def _detaches(command: Any) -> bool:
     return bool(command.HasField("def") and getattr(command, "def").partition_cmd.concurrent)
 
 
-def made(statements: tuple[Statement, ...]) -> Iterator[tuple[Statement, str]]:
+def made(statements: tuple[SqlStatement, ...]) -> Iterator[tuple[SqlStatement, str]]:
     """The extensions that a file creates, each with its statement."""
     for statement in statements:
         if statement.tree.WhichOneof("node") == "create_extension_stmt":

@@ -9,7 +9,7 @@ from functools import partial
 from harness.foreign import builder
 from harness.global_objects.outside import Confined
 from harness.migrations import migrate
-from harness.project.model import Module, Project, Sql, Step
+from harness.project.model import BuildStep, Module, Project, SqlScript
 from harness.server.connection import Connection
 
 
@@ -35,7 +35,7 @@ def below(connection: Connection, project: Project, module: str, outside: Confin
         migrate.apply(connection, project, before, outside=outside)
 
 
-def run(connection: Connection, project: Project, steps: Iterable[Step], outside: Confined) -> None:
+def run(connection: Connection, project: Project, steps: Iterable[BuildStep], outside: Confined) -> None:
     """Runs files that are no migrations."""
     for step in steps:
         _run(project, step.name, step.up, outside, connection)
@@ -58,11 +58,11 @@ def _of_module(project: Project, modules: Sequence[Module], name: str, outside: 
     )
 
 
-def _of_step(project: Project, step: Step, outside: Confined) -> Rung:
+def _of_step(project: Project, step: BuildStep, outside: Confined) -> Rung:
     up, down = (partial(_run, project, step.name, sql, outside) for sql in (step.up, step.down))
     return Rung(step.name, up, down)
 
 
-def _run(project: Project, name: str, sql: Sql | None, outside: Confined, connection: Connection) -> None:
+def _run(project: Project, name: str, sql: SqlScript | None, outside: Confined, connection: Connection) -> None:
     if sql is not None:
         builder.run(connection, project, [builder.parse(name, sql)], outside)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from harness.project.sqlfile import Statement
+from harness.project.sqlfile import SqlStatement
 
 _OTHER_DATABASES = "it is about another database than the one that is built here"
 _WHOLE_SERVER = "it is about the whole server"
@@ -44,34 +44,34 @@ CREATE, DROP, OWNED = "create_role_stmt", "drop_role_stmt", ("drop_owned_stmt", 
 _ALTER = ("alter_role_stmt", "alter_role_set_stmt", "grant_role_stmt")
 
 
-def kind(statement: Statement) -> str:
+def kind(statement: SqlStatement) -> str:
     """How postgast calls it: ``create_role_stmt``."""
     return str(statement.tree.WhichOneof("node"))
 
 
-def node(statement: Statement) -> Any:
+def node(statement: SqlStatement) -> Any:
     """The parse tree below the statement's kind."""
     return getattr(statement.tree, kind(statement))
 
 
-def elsewhere(statement: Statement) -> str | None:
+def elsewhere(statement: SqlStatement) -> str | None:
     """Why a statement has no place in a scratch database, whatever roles there are."""
     if why := _ALWAYS.get(kind(statement)):
         return why
     return _OTHER_DATABASES if _object(statement) in _SHARED else None
 
 
-def changes_roles(statement: Statement) -> bool:
+def changes_roles(statement: SqlStatement) -> bool:
     """Whether it changes roles that are there: attributes, settings, memberships, names or comments."""
     return kind(statement) in _ALTER or _object(statement) == "OBJECT_ROLE"
 
 
-def is_about_roles(statement: Statement) -> bool:
+def is_about_roles(statement: SqlStatement) -> bool:
     """Whether it makes, changes or drops roles, or what they own."""
     return kind(statement) in (CREATE, DROP, *OWNED) or changes_roles(statement)
 
 
-def roles(statement: Statement) -> list[str]:
+def roles(statement: SqlStatement) -> list[str]:
     """The roles it names; an empty name stands for the user, or for all roles."""
     found, tree = kind(statement), node(statement)
     if found == CREATE:
@@ -88,12 +88,12 @@ def roles(statement: Statement) -> list[str]:
     return []
 
 
-def grantees(statement: Statement) -> list[str]:
+def grantees(statement: SqlStatement) -> list[str]:
     """Those whom GRANT makes members of roles, or REVOKE takes out; an empty name stands for the user."""
     return [each.role_spec.rolename for each in node(statement).grantee_roles]
 
 
-def without_members(statement: Statement) -> str | None:
+def without_members(statement: SqlStatement) -> str | None:
     """CREATE ROLE without the roles that it makes members of the new one; None if it names none."""
     import postgast
 
@@ -107,31 +107,31 @@ def without_members(statement: Statement) -> str | None:
     return str(postgast.deparse(parsed))
 
 
-def in_block(statement: Statement) -> Iterator[tuple[str, str]]:
+def in_block(statement: SqlStatement) -> Iterator[tuple[str, str]]:
     """``("create", name)`` and ``("drop", name)`` for the roles that a DO block makes and drops, as its text says."""
     if kind(statement) == "do_stmt":
         for verb, name in _IN_BLOCK.findall(statement.text):
             yield verb.lower(), name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
 
 
-def created(statement: Statement) -> list[str]:
+def created(statement: SqlStatement) -> list[str]:
     """The roles that a statement makes, as far as its text says."""
     if kind(statement) == CREATE:
         return [node(statement).role]
     return [name for verb, name in in_block(statement) if verb == "create"]
 
 
-def dropped(statement: Statement) -> list[str]:
+def dropped(statement: SqlStatement) -> list[str]:
     """The roles that a statement drops, as far as its text says."""
     return roles(statement) if kind(statement) == DROP else [n for verb, n in in_block(statement) if verb == "drop"]
 
 
-def fits_in_transaction(statement: Statement) -> bool:
+def fits_in_transaction(statement: SqlStatement) -> bool:
     """Whether a statement about roles, or a DO block, can be run in a transaction of ours."""
     return kind(statement) != "do_stmt" or not _ENDS_TRANSACTION.search(statement.text)
 
 
-def _object(statement: Statement) -> str | None:
+def _object(statement: SqlStatement) -> str | None:
     """The sort of object that a comment, a grant, a new name or a change of owner is about."""
     field, tree = _TYPED.get(kind(statement)), node(statement)
     if field is None:

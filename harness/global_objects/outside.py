@@ -21,8 +21,8 @@ from harness.global_objects import effects, registry
 from harness.global_objects import roles as server_roles
 from harness.global_objects.roles import Role
 from harness.project import sqlfile
-from harness.project.model import Part
-from harness.project.sqlfile import Statement
+from harness.project.model import SqlPart
+from harness.project.sqlfile import SqlStatement
 from harness.server import script
 from harness.server.connection import Connection
 
@@ -54,14 +54,14 @@ class Outside(Protocol):
     lasting: ClassVar[bool] = False
 
     @contextmanager
-    def around(self, statements: Sequence[Statement]) -> Iterator[None]:
+    def around(self, statements: Sequence[SqlStatement]) -> Iterator[None]:
         """All of a file, from before its transaction until after it."""
         yield
 
-    def concerns(self, statement: Statement) -> bool:
+    def concerns(self, statement: SqlStatement) -> bool:
         """Whether a statement has to be sent by :meth:`send`, and the transaction to be settled after it."""
 
-    def send(self, connection: Connection, file: script.File, statement: Statement) -> None:
+    def send(self, connection: Connection, file: script.File, statement: SqlStatement) -> None:
         """Runs a statement, or does in its place what is right here."""
 
     def settle(self, connection: Connection) -> None:
@@ -71,10 +71,10 @@ class Outside(Protocol):
 class Ordinary(Outside):
     """Files do what they say."""
 
-    def concerns(self, statement: Statement) -> bool:
+    def concerns(self, statement: SqlStatement) -> bool:
         return False
 
-    def send(self, connection: Connection, file: script.File, statement: Statement) -> None:
+    def send(self, connection: Connection, file: script.File, statement: SqlStatement) -> None:
         script.execute(connection, file, statement)
 
     def settle(self, connection: Connection) -> None:
@@ -98,14 +98,14 @@ class Confined(Outside):
     found: set[str] = field(default_factory=set)
     _touched: bool = False
 
-    def concerns(self, statement: Statement) -> bool:
+    def concerns(self, statement: SqlStatement) -> bool:
         return (
             effects.is_about_roles(statement)
             or effects.elsewhere(statement) is not None
             or effects.kind(statement) == "do_stmt"
         )
 
-    def send(self, connection: Connection, file: script.File, statement: Statement) -> None:
+    def send(self, connection: Connection, file: script.File, statement: SqlStatement) -> None:
         self._touched = True
         self.found.update(effects.created(statement))
         why = self.reason(connection, statement)
@@ -116,14 +116,14 @@ class Confined(Outside):
         if why is not None:
             self.skip(file, statement, why)
 
-    def skip(self, file: script.File, statement: Statement, why: str) -> None:
+    def skip(self, file: script.File, statement: SqlStatement, why: str) -> None:
         """Notes that a statement is not run."""
         # Not what stands in quotes: that may be a password.
         words = " ".join(re.split(r"['$]", statement.text)[0].split()[:6])
         place = Place(file.path, statement.line, statement.column)
         self.skipped.append(Skipped(place, words, why))
 
-    def reason(self, connection: Connection, statement: Statement) -> str | None:
+    def reason(self, connection: Connection, statement: SqlStatement) -> str | None:
         """Why a statement is not run; None if it is."""
         if why := effects.elsewhere(statement):
             return why
@@ -182,7 +182,7 @@ class Confined(Outside):
             before = server_roles.Moment.before(self.maintenance, ours)
             registry.follow(connection, before.followed(connection, known))
 
-    def _create(self, connection: Connection, file: script.File, statement: Statement) -> str | None:
+    def _create(self, connection: Connection, file: script.File, statement: SqlStatement) -> str | None:
         text = statement.text
         if not self.own and (alone := effects.without_members(statement)):
             # Those who would become members are there already, or will be made members by a statement of their own.
@@ -235,7 +235,7 @@ def refused(names: Iterable[str], place: Place | None = None, excerpt: str | Non
     )
 
 
-def require_roles(connection: Connection, parts: Iterable[tuple[Part, tuple[Statement, ...]]]) -> None:
+def require_roles(connection: Connection, parts: Iterable[tuple[SqlPart, tuple[SqlStatement, ...]]]) -> None:
     """Raises :class:`TargetError` at the first role that files would have to make; it names all of them."""
     known = registry.role_names(connection)
     missing = [

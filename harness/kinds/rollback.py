@@ -115,7 +115,7 @@ class _Trial:
 
     def over(self, path: str) -> Iterator[Fact]:
         """Goes up and down where a file has been run: what it has made is there before and after."""
-        steps = layouts.plain.steps(layouts.Source(self._project.root, {}), [self._project.root / path])
+        steps = layouts.plain.steps(layouts.PsqlFiles(self._project.root, {}), [self._project.root / path])
         builder.prepare(self._connection, self._project, self._outside)
         bare = self._inventory()
         stepwise.run(self._connection, self._project, steps, self._outside)

@@ -20,7 +20,7 @@ from harness.lint.parsed import statements
 _MIGRATION = re.compile(r"(\d{3,})_\w[\w-]*\.up\.sql")
 _MAYBE_RELEVANT = re.compile(r"\b(?:table|column|schema|search_path)\b", re.IGNORECASE)
 
-Name = tuple[str, ...]
+NameParts = tuple[str, ...]
 _Relevant = tuple[str, Any, int | None]
 """A statement that a table may be changed by: kind, parse tree, and where it begins, None inside of a DO block."""
 
@@ -29,7 +29,7 @@ _COMMENTS, _DEFAULTS, _INDEXES = 1, 8, 64
 
 
 @dataclass
-class Column:
+class FinalColumn:
     """A column after the last migration; no comment and an empty one are the same to PostgreSQL.
 
     ``type`` is the last part of its type's name, ``default`` the function that it is the value of. ``said`` is the
@@ -37,35 +37,35 @@ class Column:
     """
 
     comment: str = ""
-    said: Said | None = None
+    said: CommentStatement | None = None
     dropped: bool = False
     type: str = ""
     default: str = ""
 
 
 @dataclass
-class Table:
+class FinalTable:
     """A table after the last migration; ``key`` are the columns of its primary key."""
 
     row_security: bool = False
     forced: bool = False
     comment: str = ""
-    said: Said | None = None
+    said: CommentStatement | None = None
     dropped: bool = False
     partition: bool = False
     key: tuple[str, ...] = ()
     key_name: str = ""
-    columns: dict[str, Column] = field(default_factory=dict)
+    columns: dict[str, FinalColumn] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
-class Said:
+class CommentStatement:
     """A COMMENT that begins at byte ``start`` of its file; of the table itself ``column`` is None."""
 
     start: int
-    name: Name
-    table: Table
-    column: Column | None = None
+    name: NameParts
+    table: FinalTable
+    column: FinalColumn | None = None
 
     def counts(self) -> bool:
         """Whether nothing was said after it, and what it is of is still there."""
@@ -74,25 +74,25 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Made:
+class CreatedByFile:
     """The tables that one file makes, and the columns that it makes or adds, by their names as written there.
 
     ``said`` are the comments it gives to those and to others, in its order.
     """
 
-    tables: dict[Name, Table] = field(default_factory=dict)
-    columns: dict[Name, tuple[Table, Column]] = field(default_factory=dict)
-    said: list[Said] = field(default_factory=list)
+    tables: dict[NameParts, FinalTable] = field(default_factory=dict)
+    columns: dict[NameParts, tuple[FinalTable, FinalColumn]] = field(default_factory=dict)
+    said: list[CommentStatement] = field(default_factory=list)
 
 
-def made_by(path: Path | None, text: str) -> Made:
+def made_by(path: Path | None, text: str) -> CreatedByFile:
     """What one file makes, as its whole directory leaves it.
 
     ``text`` is the file as it stands in the editor. Only files named ``NNN_name.up.sql`` have a directory to ask;
     others leave what they say themselves. Text without a name may be a migration as well, so nothing is known of it.
     """
     if path is None:
-        return Made()
+        return CreatedByFile()
     if not _MIGRATION.fullmatch(path.name):
         return _replay((text,))[0]
     names = _migrations(path)
@@ -117,7 +117,7 @@ def _read(path: Path) -> str:
 
 
 @lru_cache(maxsize=32)
-def _replay(texts: tuple[str, ...]) -> tuple[Made, ...]:
+def _replay(texts: tuple[str, ...]) -> tuple[CreatedByFile, ...]:
     tables = _Tables()
     return tuple([tables.migrate(_statements(text)) for text in texts])
 
@@ -165,7 +165,7 @@ def _executed(node: Any) -> Iterator[str]:
                 yield from _executed(each)
 
 
-def _written(relation: Any) -> Name:
+def _written(relation: Any) -> NameParts:
     return (relation.schemaname, relation.relname) if relation.schemaname else (relation.relname,)
 
 
@@ -185,15 +185,15 @@ class _Tables:
     """The tables there are, by schema and name, while the statements pass."""
 
     def __init__(self) -> None:
-        self._there: dict[tuple[str, str], Table] = {}
+        self._there: dict[tuple[str, str], FinalTable] = {}
         self._schema = "public"
-        self._made = Made()
+        self._made = CreatedByFile()
         self._start: int | None = None
 
-    def migrate(self, statements: Iterable[_Relevant]) -> Made:
+    def migrate(self, statements: Iterable[_Relevant]) -> CreatedByFile:
         """Replay one file; returns what it makes."""
         self._schema = "public"
-        self._made = Made()
+        self._made = CreatedByFile()
         for kind, statement, self._start in statements:
             self.KINDS[kind](self, statement)
         return self._made
@@ -208,7 +208,7 @@ class _Tables:
         return (parts[-2] if len(parts) > 1 else self._schema), parts[-1]
 
     def _create(self, create: Any) -> None:
-        table = Table(partition=create.HasField("partbound"))
+        table = FinalTable(partition=create.HasField("partbound"))
         for each in create.table_elts:
             if each.HasField("column_def"):
                 self._column(table, create.relation, each.column_def)
@@ -223,9 +223,11 @@ class _Tables:
 
         if create.objtype == tree.OBJECT_TABLE:
             names = [each.string.sval for each in create.into.col_names]
-            self._add(create.into.rel, Table(columns={name: Column() for name in names}), create.if_not_exists)
+            self._add(
+                create.into.rel, FinalTable(columns={name: FinalColumn() for name in names}), create.if_not_exists
+            )
 
-    def _add(self, relation: Any, table: Table, if_not_exists: bool) -> None:
+    def _add(self, relation: Any, table: FinalTable, if_not_exists: bool) -> None:
         name, made = self._name(relation), list(table.columns)
         table = self._there.get(name, table) if if_not_exists else table
         self._there[name] = table
@@ -234,27 +236,27 @@ class _Tables:
             if column in table.columns:
                 self._made.columns[*_written(relation), column] = table, table.columns[column]
 
-    def _column(self, table: Table, relation: Any, column: Any) -> None:
+    def _column(self, table: FinalTable, relation: Any, column: Any) -> None:
         from postgast import pg_query_pb2 as tree
 
         names = column.type_name.names
-        made = Column(type=names[-1].string.sval if names else "")
+        made = FinalColumn(type=names[-1].string.sval if names else "")
         table.columns[column.colname] = made
         for each in column.constraints:
             if each.constraint.contype == tree.CONSTR_DEFAULT:
                 made.default = _function(each.constraint.raw_expr)
             self._constrain(table, relation, each.constraint, column.colname)
 
-    def _like(self, table: Table, relation: Any, like: Any) -> None:
-        source = self._there.get(self._name(like.relation), Table())
+    def _like(self, table: FinalTable, relation: Any, like: Any) -> None:
+        source = self._there.get(self._name(like.relation), FinalTable())
         for name, each in source.columns.items():
             comment = each.comment if like.options & _COMMENTS else ""
             default = each.default if like.options & _DEFAULTS else ""
-            table.columns[name] = Column(comment, type=each.type, default=default)
+            table.columns[name] = FinalColumn(comment, type=each.type, default=default)
         if source.key and like.options & _INDEXES:
             table.key, table.key_name = source.key, f"{relation.relname}_pkey"
 
-    def _constrain(self, table: Table, relation: Any, constraint: Any, column: str | None = None) -> None:
+    def _constrain(self, table: FinalTable, relation: Any, constraint: Any, column: str | None = None) -> None:
         from postgast import pg_query_pb2 as tree
 
         if constraint.contype == tree.CONSTR_PRIMARY:
@@ -267,11 +269,11 @@ class _Tables:
         table = self._there.get(name)
         for command in (each.alter_table_cmd for each in alter.cmds):
             if table is None and command.subtype == _subtype("AT_AddColumn"):
-                table = self._there[name] = Table()  # made elsewhere; from now on its columns are known
+                table = self._there[name] = FinalTable()  # made elsewhere; from now on its columns are known
             if table is not None:
                 self._change(table, alter.relation, command)
 
-    def _change(self, table: Table, relation: Any, command: Any) -> None:
+    def _change(self, table: FinalTable, relation: Any, command: Any) -> None:
         from postgast import pg_query_pb2 as tree
 
         definition = getattr(command, "def")
@@ -287,19 +289,19 @@ class _Tables:
             case "AT_AddColumn":
                 self._added(table, relation, definition.column_def, command.missing_ok)
             case "AT_DropColumn":
-                table.columns.pop(command.name, Column()).dropped = True
+                table.columns.pop(command.name, FinalColumn()).dropped = True
                 table.key = () if command.name in table.key else table.key
             case "AT_AlterColumnType":
-                column = table.columns.setdefault(command.name, Column())
+                column = table.columns.setdefault(command.name, FinalColumn())
                 column.type = definition.column_def.type_name.names[-1].string.sval
             case "AT_ColumnDefault":
-                table.columns.setdefault(command.name, Column()).default = _function(definition)
+                table.columns.setdefault(command.name, FinalColumn()).default = _function(definition)
             case "AT_AddConstraint":
                 self._constrain(table, relation, definition.constraint)
             case "AT_DropConstraint" if command.name == table.key_name:
                 table.key = ()
 
-    def _added(self, table: Table, relation: Any, column: Any, if_not_exists: bool) -> None:
+    def _added(self, table: FinalTable, relation: Any, column: Any, if_not_exists: bool) -> None:
         if not (if_not_exists and column.colname in table.columns):
             self._column(table, relation, column)
         self._made.columns[*_written(relation), column.colname] = table, table.columns[column.colname]
@@ -311,12 +313,19 @@ class _Tables:
         if comment.objtype == tree.OBJECT_TABLE and (table := self._there.get(self._at(parts))):
             self._say(table, tuple(parts), table, None, comment.comment)
         elif comment.objtype == tree.OBJECT_COLUMN and (table := self._there.get(self._at(parts[:-1]))):
-            column = table.columns.setdefault(parts[-1], Column())
+            column = table.columns.setdefault(parts[-1], FinalColumn())
             self._say(column, tuple(parts), table, column, comment.comment)
 
-    def _say(self, item: Table | Column, name: Name, table: Table, column: Column | None, comment: str) -> None:
+    def _say(
+        self,
+        item: FinalTable | FinalColumn,
+        name: NameParts,
+        table: FinalTable,
+        column: FinalColumn | None,
+        comment: str,
+    ) -> None:
         item.comment = comment
-        item.said = None if self._start is None else Said(self._start, name, table, column)
+        item.said = None if self._start is None else CommentStatement(self._start, name, table, column)
         if item.said:
             self._made.said.append(item.said)
 
@@ -331,7 +340,7 @@ class _Tables:
         else:
             return
         for name in gone:
-            self._there.pop(name, Table()).dropped = True
+            self._there.pop(name, FinalTable()).dropped = True
 
     def _rename(self, rename: Any) -> None:
         from postgast import pg_query_pb2 as tree
@@ -344,7 +353,7 @@ class _Tables:
                 if schema == rename.subname:
                     self._move((schema, table), (rename.newname, table))
         elif rename.rename_type == tree.OBJECT_COLUMN and (renamed := self._there.get(name)):
-            renamed.columns[rename.newname] = renamed.columns.pop(rename.subname, Column())
+            renamed.columns[rename.newname] = renamed.columns.pop(rename.subname, FinalColumn())
 
     def _set_schema(self, alter: Any) -> None:
         name = self._name(alter.relation)

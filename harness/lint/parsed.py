@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Statement:
+class ParsedStatement:
     """A statement from byte ``start`` of the file's UTF-8 up to ``end``, without its semicolon.
 
     The locations in its ``tree`` are bytes after ``base``.
@@ -22,7 +22,7 @@ class Statement:
 
 
 @lru_cache(maxsize=256)
-def statements(text: str) -> tuple[Statement, ...]:
+def statements(text: str) -> tuple[ParsedStatement, ...]:
     """The statements of a text, without those that PostgreSQL cannot read: in an editor, the one being written."""
     import postgast
 
@@ -34,17 +34,17 @@ def statements(text: str) -> tuple[Statement, ...]:
         return tuple(statement for base, piece in _pieces(text) for statement in _alone(piece, base))
 
 
-def _read(text: str, base: int) -> Iterator[Statement]:
+def _read(text: str, base: int) -> Iterator[ParsedStatement]:
     from harness.project import grammar
 
     whole = text.encode()
     for raw in grammar.parse(text):
         end = raw.stmt_location + raw.stmt_len if raw.stmt_len else len(whole)
         start = end - len(whole[raw.stmt_location : end].lstrip())
-        yield Statement(base + start, base + end, base, raw.stmt)
+        yield ParsedStatement(base + start, base + end, base, raw.stmt)
 
 
-def _alone(piece: str, base: int) -> list[Statement]:
+def _alone(piece: str, base: int) -> list[ParsedStatement]:
     import postgast
 
     from harness.project import grammar

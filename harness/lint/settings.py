@@ -30,7 +30,7 @@ _LISTS = {"rules": True, "exclude_rules": False, "warnings": False}
 
 
 @dataclass(frozen=True)
-class Setting:
+class SqlfluffSetting:
     """``key = value`` in ``section``, at ``place``; of an empty section the key is empty."""
 
     section: str
@@ -59,11 +59,14 @@ def warnings_in(path: Path, text: str) -> list[tuple[Place, str]]:
         *sections, key = match["path"].split(":")
         section = ":".join([_ROOT, *sections])
         place = Place(path, text.count("\n", 0, match.start()) + 1)
-        found += [Setting(section, "", "", place), Setting(section, key.strip(), match["value"].strip(), place)]
+        found += [
+            SqlfluffSetting(section, "", "", place),
+            SqlfluffSetting(section, key.strip(), match["value"].strip(), place),
+        ]
     return _warnings(found)
 
 
-def _warnings(settings: list[Setting]) -> list[tuple[Place, str]]:
+def _warnings(settings: list[SqlfluffSetting]) -> list[tuple[Place, str]]:
     found = [(each.place, fault) for each in settings for fault in _faults(each)]
     for place, fault in found:
         if fault.fatal:
@@ -71,7 +74,7 @@ def _warnings(settings: list[Setting]) -> list[tuple[Place, str]]:
     return [(place, fault.text) for place, fault in found]
 
 
-def _settings(path: Path) -> list[Setting]:
+def _settings(path: Path) -> list[SqlfluffSetting]:
     parser = configparser.ConfigParser(delimiters="=", interpolation=None)
     parser.optionxform = lambda option: option  # type: ignore[assignment,method-assign]  # as sqlfluff reads it
     try:
@@ -84,9 +87,9 @@ def _settings(path: Path) -> list[Setting]:
     lines = _lines(text)
     found = []
     for section in parser.sections():
-        found.append(Setting(section, "", "", Place(path, lines[section, ""])))
+        found.append(SqlfluffSetting(section, "", "", Place(path, lines[section, ""])))
         for key, value in parser.items(section):
-            found.append(Setting(section, key, value, Place(path, lines.get((section, key)))))
+            found.append(SqlfluffSetting(section, key, value, Place(path, lines.get((section, key)))))
     return found
 
 
@@ -117,7 +120,7 @@ def _unreadable(path: Path, error: configparser.Error) -> ProjectError:
     return ProjectError(said, place=Place(path, line))
 
 
-def _faults(setting: Setting) -> Iterator[Fault]:
+def _faults(setting: SqlfluffSetting) -> Iterator[Fault]:
     if setting.section.startswith(_FREE):
         return
     if (known := _keys(setting.section)) is None:
@@ -167,7 +170,7 @@ def _section_meant(section: str) -> str:
     return did_you_mean(section, {_ROOT, _RULES, _INDENTATION, *_sections()})
 
 
-def _unknown_rules(setting: Setting) -> Iterator[Fault]:
+def _unknown_rules(setting: SqlfluffSetting) -> Iterator[Fault]:
     known = names.rules()
     for word in (each.strip() for each in setting.value.split(",")):
         if word and word.lower() != "none" and not names.is_rule(word, known):
@@ -175,7 +178,7 @@ def _unknown_rules(setting: Setting) -> Iterator[Fault]:
             yield Fault(f"{setting.key} names no rule {word!r}{meant}", fatal=_LISTS[setting.key])
 
 
-def _of_value(setting: Setting, default: object) -> Iterator[Fault]:
+def _of_value(setting: SqlfluffSetting, default: object) -> Iterator[Fault]:
     from sqlfluff.core.config.ini import coerce_value
 
     value = coerce_value(setting.value)
@@ -194,7 +197,7 @@ def _of_value(setting: Setting, default: object) -> Iterator[Fault]:
         yield Fault(f"{said}, which is no encoding", fatal=True)
 
 
-def _choices(setting: Setting) -> Collection[Any] | None:
+def _choices(setting: SqlfluffSetting) -> Collection[Any] | None:
     """The values that a setting may have, where these can be told."""
     from sqlfluff.core.dialects import dialect_readout
     from sqlfluff.core.plugin.host import get_plugin_manager

@@ -25,11 +25,11 @@ _NOTE = (
 )
 _UNFINISHED = "syntax error at end of input"
 
-Found = dict[str, Any]
+RawViolation = dict[str, Any]
 """A violation as sqlfluff gives it to others."""
 
 
-def again(linter: Linter, path: Path, found: list[Found], noqa: IgnoreMask | None) -> list[Found]:
+def again(linter: Linter, path: Path, found: list[RawViolation], noqa: IgnoreMask | None) -> list[RawViolation]:
     """The violations of a file in place of those ``found``, of which some say that sqlfluff cannot read it.
 
     Of a slip there is one, at its place, whatever ``noqa`` says; else there is a warning for each statement that
@@ -60,7 +60,7 @@ def again(linter: Linter, path: Path, found: list[Found], noqa: IgnoreMask | Non
     return [*house, *kept, *notes]
 
 
-def _slip(path: Path, error: StatementError) -> Found:
+def _slip(path: Path, error: StatementError) -> RawViolation:
     """What PostgreSQL's parser says; of a statement without an end, at the last word there is."""
     message = error.message.removesuffix(" (42601)").partition("\n")[0]
     place = error.place or Place(path)
@@ -84,7 +84,7 @@ def _unfinished(path: Path, text: str) -> tuple[int, tuple[int, int]]:
     return sqlfile.position(text, begin)[0], sqlfile.position(text, last)
 
 
-def _unread_at(linter: Linter, path: Path, statement: sqlfile.Statement) -> int | None:
+def _unread_at(linter: Linter, path: Path, statement: sqlfile.SqlStatement) -> int | None:
     """The line from which on sqlfluff cannot read a statement; None if it can."""
     parsed = linter.parse_string(f"{statement.text};\n", fname=str(path), config=_config(linter, path))
     lines = [statement.line + each.line_no - 1 for each in parsed.violations if each.rule_code() in UNREAD]
@@ -101,7 +101,7 @@ def _config(linter: Linter, path: Path) -> Any:
     return linter.config.make_child_from_path(str(path))
 
 
-def _without(text: str, statements: list[tuple[sqlfile.Statement, int]]) -> str:
+def _without(text: str, statements: list[tuple[sqlfile.SqlStatement, int]]) -> str:
     """A text with blanks in place of some statements, so that what follows keeps its place."""
     for each, _ in statements:
         end = each.offset + len(each.text)
@@ -110,7 +110,7 @@ def _without(text: str, statements: list[tuple[sqlfile.Statement, int]]) -> str:
     return text
 
 
-def _violation(place: Place, description: str, *, warning: bool) -> Found:
+def _violation(place: Place, description: str, *, warning: bool) -> RawViolation:
     return {
         "start_line_no": place.line or 1,
         "start_line_pos": place.column or 1,

@@ -23,7 +23,7 @@ from harness.migrations.ledger import Entry
 from harness.migrations.plan import Plan, Undo
 from harness.project.migrations import refuse_draft
 from harness.project.model import Migration, Module, Project
-from harness.project.sqlfile import Statement
+from harness.project.sqlfile import SqlStatement
 from harness.server import script
 from harness.server.connection import Connection
 from harness.server.script import Script
@@ -309,7 +309,7 @@ def _statement_by_statement(
         raise script.at_commit(file, error) from None
 
 
-def _send(connection: Connection, file: Script, statement: Statement, outside: Outside) -> None:
+def _send(connection: Connection, file: Script, statement: SqlStatement, outside: Outside) -> None:
     if outside.concerns(statement):
         outside.send(connection, file, statement)
     else:

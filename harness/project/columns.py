@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.errors import Place
 from harness.project.keys import Reader, boolean, choice, expression, text
-from harness.project.nodes import Mapping, Node, as_mapping
+from harness.project.nodes import MappingNode, Node, as_mapping
 
 # What the contract says of a column. `description` is for people; `not_null` and `default` are also short forms.
 CONTRACT: dict[str, tuple[Reader[Any], str]] = {
@@ -40,7 +40,7 @@ def _declared(node: Node) -> tuple[DeclaredColumn, ...]:
     )
 
 
-def _column(name: str, place: Place, node: Mapping) -> DeclaredColumn:
+def _column(name: str, place: Place, node: MappingNode) -> DeclaredColumn:
     def text_of(key: str) -> str | None:
         value = node.get(key)
         return str(CONTRACT[key][0].read(value)) if value is not None else None

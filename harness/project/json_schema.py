@@ -5,20 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path, PurePath
-from typing import Any
 
 from harness.project import keys
 from harness.project.columns import CONTRACT
 from harness.project.keys import ColumnForm, object_schema
+from harness.project.readers import JsonSchema
 from harness.project.settings import Settings
-
-Schema = dict[str, Any]
 
 DIRECTORY = Path(".harness", "schemas")
 """Where a project keeps them, below its root."""
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
-_COMMON: Schema = {
+_COMMON: JsonSchema = {
     "name": {**keys.text.schema(), "description": "the name of the check, instead of the derived one"},
     "description": {**keys.text.schema(), "description": "what is meant, for people"},
     "tags": {**keys.texts.schema(), "description": "words to select checks by: --select tag:…"},
@@ -31,12 +29,12 @@ def modeline(file: Path, schema: str) -> str:
     return f"# yaml-language-server: $schema={path.as_posix()}"
 
 
-def project_schema() -> Schema:
+def project_schema() -> JsonSchema:
     """The schema of ``project.yml``."""
     return {"$schema": _DRAFT, "title": "project.yml", **object_schema(Settings)}
 
 
-_USE: Schema = {
+_USE: JsonSchema = {
     "type": "object",
     "description": "checks that project.yml has under `shared`",
     "properties": {
@@ -48,7 +46,7 @@ _USE: Schema = {
 }
 
 
-def checks_schema(kinds: Mapping[str, type]) -> Schema:
+def checks_schema(kinds: Mapping[str, type]) -> JsonSchema:
     """The schema of the files under ``checks/`` for these kinds, by the key that an entry begins with."""
     return {
         "$schema": _DRAFT,
@@ -74,14 +72,14 @@ def _summary(kind: type) -> str:
     return " ".join((kind.__doc__ or "").split("\n\n")[0].split())
 
 
-def _kind(name: str, kind: type) -> Schema:
+def _kind(name: str, kind: type) -> JsonSchema:
     schema = {**object_schema(kind), "description": _summary(kind)}
     schema["properties"].update(_COMMON)
     schema["required"] = list(dict.fromkeys([name, *schema["required"]]))
     return schema
 
 
-def _document(level: str, kinds: Mapping[str, type]) -> Schema:
+def _document(level: str, kinds: Mapping[str, type]) -> JsonSchema:
     names = [name for name, kind in kinds.items() if level in _levels(kind)]
     subject = {
         "table": {**keys.table.schema(), "description": "schema.table, of which this document speaks"},
@@ -113,8 +111,8 @@ def _document(level: str, kinds: Mapping[str, type]) -> Schema:
     }
 
 
-def _column(kinds: Mapping[str, type]) -> Schema:
-    properties: Schema = {}
+def _column(kinds: Mapping[str, type]) -> JsonSchema:
+    properties: JsonSchema = {}
     for name, kind in kinds.items():
         form: ColumnForm | None = getattr(kind, "column_form", None)
         if form is not None:
@@ -126,7 +124,7 @@ def _column(kinds: Mapping[str, type]) -> Schema:
     return {"type": ["object", "null"], "properties": properties, "additionalProperties": False}
 
 
-def _short_form(kind: type, form: ColumnForm) -> Schema:
+def _short_form(kind: type, form: ColumnForm) -> JsonSchema:
     schema = object_schema(kind)
     if form.value is not None:
         return {**schema["properties"][form.value], "description": _summary(kind)}

@@ -27,6 +27,7 @@ from harness.project.nodes import Node, Scalar
 from harness.project.readers import (
     FrozenDict,
     Reader,
+    any_value,
     boolean,
     choice,
     expression,
@@ -49,15 +50,15 @@ from harness.project.readers import (
     table_columns,
     text,
     texts,
-    tree,
 )
 
 # All that the module of a kind needs to say how it is written.
 __all__ = [
     "ColumnForm",
+    "DeclaredRule",
     "FrozenDict",
     "Reader",
-    "Rule",
+    "any_value",
     "boolean",
     "choice",
     "concurrently",
@@ -87,7 +88,6 @@ __all__ = [
     "table_columns",
     "text",
     "texts",
-    "tree",
     "unknown_key",
 ]
 
@@ -112,7 +112,7 @@ class ColumnForm:
     keys: tuple[str, ...] = ()
 
 
-class Rule(Protocol):
+class DeclaredRule(Protocol):
     """An instance of a kind: what all of them have.
 
     A kind may also have the class attributes ``column_form: ClassVar[ColumnForm]`` and
@@ -173,7 +173,7 @@ def object_schema(kind: type) -> dict[str, Any]:
 
 def read_kind(
     kind: type[K],
-    node: nodes.Mapping,
+    node: nodes.MappingNode,
     *,
     inherited: Mapping[str, Node] | None = None,
     also: tuple[str, ...] = (),

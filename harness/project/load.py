@@ -9,13 +9,13 @@ from pathlib import Path
 from harness.errors import Place, ProjectError, did_you_mean
 from harness.project import layouts, migrations, nodes, tree
 from harness.project.keys import read_kind
-from harness.project.model import Adopted, Module, Paths, Project, Seed, Step, TableName
+from harness.project.model import BuildStep, ForeignMigrations, Module, Paths, Project, Seed, TableName
 from harness.project.nodes import Node, as_mapping
 from harness.project.settings import (
     BUILT_IN_PROFILES,
     BUILT_IN_TARGETS,
     Settings,
-    Written,
+    WrittenPath,
     in_order,
     timeouts,
 )
@@ -80,22 +80,22 @@ def load(root: Path) -> Project:
     )
 
 
-def _base(root: Path, settings: Settings) -> tuple[Step, ...]:
+def _base(root: Path, settings: Settings) -> tuple[BuildStep, ...]:
     paths = [_existing(root, each) for each in settings.base]
     variables = settings.migrations.variables if settings.migrations else {}
-    return tuple(layouts.plain.steps(layouts.Source(root, variables), paths))
+    return tuple(layouts.plain.steps(layouts.PsqlFiles(root, variables), paths))
 
 
-def _adopted(root: Path, settings: Settings) -> Adopted | None:
+def _adopted(root: Path, settings: Settings) -> ForeignMigrations | None:
     written = settings.migrations
     if written is None:
         return None
     paths = [_existing(root, each) for each in written.path]
     layout = layouts.named(written.layout) if written.layout else None
-    return layouts.read(layouts.Source(root, written.variables), paths, layout)
+    return layouts.read(layouts.PsqlFiles(root, written.variables), paths, layout)
 
 
-def _existing(root: Path, written: Written) -> Path:
+def _existing(root: Path, written: WrittenPath) -> Path:
     path = root / written.text
     if not path.exists():
         message = f"there is no such file or directory: {written.text}"
@@ -118,14 +118,14 @@ def _refuse_both(root: Path, settings: Settings) -> None:
             )
 
 
-def _one_document(path: Path, shown: Path) -> nodes.Mapping:
+def _one_document(path: Path, shown: Path) -> nodes.MappingNode:
     documents = nodes.read(path, shown)
     if len(documents) > 1:
         raise ProjectError("a second document; this file has one", place=documents[1].place)
     return as_mapping(documents[0])
 
 
-def _place(node: nodes.Mapping, key: str) -> Place:
+def _place(node: nodes.MappingNode, key: str) -> Place:
     value: Node = node.get(key) or node
     return value.place
 

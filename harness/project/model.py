@@ -52,7 +52,7 @@ class Migration:
 
 
 @dataclass(frozen=True)
-class Part:
+class SqlPart:
     """A stretch of an SQL file; what is not for the server is blank, so that positions are the file's.
 
     ``path`` is how messages name the file.
@@ -63,10 +63,10 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Sql:
+class SqlScript:
     """What one file sends to a server, those that it includes put in; ``transactional`` is how its tool runs it."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[SqlPart, ...]
     transactional: bool = True
 
     @property
@@ -75,17 +75,17 @@ class Sql:
 
 
 @dataclass(frozen=True)
-class Step:
+class BuildStep:
     """One migration of another tool, or one file of ``base:``. ``path`` is how messages name its file."""
 
     name: str
     path: Path
-    up: Sql
-    down: Sql | None = None
+    up: SqlScript
+    down: SqlScript | None = None
 
 
 @dataclass(frozen=True)
-class Adopted:
+class ForeignMigrations:
     """Migrations that another tool owns, in its order: they stay where they are, under its own ledger.
 
     ``layout`` is how they lie there, ``tool`` whose they are, ``command`` how that applies them. ``ledger`` makes the
@@ -96,8 +96,8 @@ class Adopted:
     tool: str
     command: str
     path: Path
-    steps: tuple[Step, ...]
-    ledger: Step | None = None
+    steps: tuple[BuildStep, ...]
+    ledger: BuildStep | None = None
 
 
 @dataclass(frozen=True)
@@ -198,15 +198,15 @@ class Project:
     ledger_schema: str = "harness"
     timeouts: Timeouts = Timeouts()
     paths: Paths = Paths()
-    base: tuple[Step, ...] = ()
-    adopted: Adopted | None = None
+    base: tuple[BuildStep, ...] = ()
+    adopted: ForeignMigrations | None = None
     stand_ins: tuple[str, ...] = ()
     search_path: tuple[str, ...] = ()
     undeclared: str = "broken"
     shared: Mapping[str, Shared] = field(default_factory=dict)
 
     @property
-    def foundation(self) -> tuple[Step, ...]:
+    def foundation(self) -> tuple[BuildStep, ...]:
         """What stands in a scratch database before the first migration."""
         ledger = self.adopted.ledger if self.adopted else None
         return (*self.base, ledger) if ledger else self.base

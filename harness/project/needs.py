@@ -14,7 +14,7 @@ _COMMANDS = {"CMD_INSERT": "insert", "CMD_UPDATE": "update", "CMD_DELETE": "dele
 
 
 @dataclass(frozen=True)
-class Need:
+class RequiredPrivilege:
     """A command on a table; without a ``column`` it is one that no privilege on a column is enough for."""
 
     table: TableName
@@ -23,9 +23,9 @@ class Need:
 
 
 @lru_cache(maxsize=2**10)
-def needs(statement: str) -> tuple[Need, ...]:
+def required_privileges(statement: str) -> tuple[RequiredPrivilege, ...]:
     """What a write to a table needs besides reading; of a statement that is none of them nothing is known."""
-    found: dict[Need, None] = {}
+    found: dict[RequiredPrivilege, None] = {}
     for each in grammar.parse(statement):
         kind = each.stmt.WhichOneof("node")
         if kind in _WRITES:
@@ -33,21 +33,21 @@ def needs(statement: str) -> tuple[Need, ...]:
     return tuple(found)
 
 
-def _insert(node: Any) -> Iterator[Need]:
+def _insert(node: Any) -> Iterator[RequiredPrivilege]:
     yield from _of(node.relation, "insert", node.cols)
     if node.HasField("on_conflict_clause"):
         yield from _of(node.relation, "update", node.on_conflict_clause.target_list, whole=False)
 
 
-def _update(node: Any) -> Iterator[Need]:
+def _update(node: Any) -> Iterator[RequiredPrivilege]:
     return _of(node.relation, "update", node.target_list)
 
 
-def _delete(node: Any) -> Iterator[Need]:
+def _delete(node: Any) -> Iterator[RequiredPrivilege]:
     return _of(node.relation, "delete", ())
 
 
-def _merge(node: Any) -> Iterator[Need]:
+def _merge(node: Any) -> Iterator[RequiredPrivilege]:
     from postgast import pg_query_pb2
 
     for each in node.merge_when_clauses:
@@ -57,17 +57,17 @@ def _merge(node: Any) -> Iterator[Need]:
             yield from _of(node.relation, command, clause.target_list)
 
 
-def _truncate(node: Any) -> Iterator[Need]:
+def _truncate(node: Any) -> Iterator[RequiredPrivilege]:
     for each in node.relations:
         yield from _of(each.range_var, "truncate", ())
 
 
-def _of(relation: Any, command: str, targets: Any, whole: bool = True) -> Iterator[Need]:
+def _of(relation: Any, command: str, targets: Any, whole: bool = True) -> Iterator[RequiredPrivilege]:
     table = TableName(relation.schemaname, relation.relname)
     columns = [each.res_target.name for each in targets]
-    yield from (Need(table, command, column) for column in columns)
+    yield from (RequiredPrivilege(table, command, column) for column in columns)
     if not columns and whole:
-        yield Need(table, command)
+        yield RequiredPrivilege(table, command)
 
 
 _WRITES = {

@@ -16,7 +16,7 @@ import yaml
 
 from harness.errors import Place, ProjectError, shortened
 from harness.project.flow import quoted, value_end
-from harness.project.source import Source
+from harness.project.source import YamlText
 from harness.project.tree import unreadable
 
 # libyaml is ten times quicker; the pure composer says better what is wrong, so it reads what libyaml refuses.
@@ -58,7 +58,7 @@ class Scalar:
 
 
 @dataclass(frozen=True)
-class Sequence:
+class ListNode:
     """A list, in block or flow style."""
 
     items: tuple[Node, ...]
@@ -66,7 +66,7 @@ class Sequence:
 
 
 @dataclass(frozen=True)
-class Mapping:
+class MappingNode:
     """Entries in the order of the file; keys are scalars and differ from one another."""
 
     entries: tuple[tuple[Scalar, Node], ...]
@@ -86,14 +86,14 @@ class Mapping:
         return tuple(key.text for key, _ in self.entries)
 
 
-Node: TypeAlias = Scalar | Sequence | Mapping
+Node: TypeAlias = Scalar | ListNode | MappingNode
 
 
 def described(node: Node) -> str:
     """What was found, for a message: ``'12'``, ``nothing``, ``a list``, ``a mapping``."""
     if isinstance(node, Scalar):
         return repr(shortened(node.text, _SHOWN)) if node.text or node.quoted else "nothing"
-    return "a list" if isinstance(node, Sequence) else "a mapping"
+    return "a list" if isinstance(node, ListNode) else "a mapping"
 
 
 def expected(what: str, node: Node, hint: str | None = None) -> ProjectError:
@@ -108,18 +108,18 @@ def as_scalar(node: Node, what: str = "a text") -> Scalar:
     return node
 
 
-def as_sequence(node: Node, what: str = "a list") -> Sequence:
+def as_sequence(node: Node, what: str = "a list") -> ListNode:
     """The node as a list; raises :class:`ProjectError`."""
-    if not isinstance(node, Sequence):
+    if not isinstance(node, ListNode):
         raise expected(what, node)
     return node
 
 
-def as_mapping(node: Node, what: str = "a mapping") -> Mapping:
+def as_mapping(node: Node, what: str = "a mapping") -> MappingNode:
     """The node as a mapping; nothing at all is an empty one; raises :class:`ProjectError`."""
     if isinstance(node, Scalar) and not node.text and not node.quoted:
-        return Mapping((), node.place)
-    if not isinstance(node, Mapping):
+        return MappingNode((), node.place)
+    if not isinstance(node, MappingNode):
         raise expected(what, node)
     return node
 
@@ -145,7 +145,7 @@ def read(path: Path, shown: Path | None = None) -> tuple[Node, ...]:
 
 def compose(text: str, shown: Path) -> tuple[Node, ...]:
     """The documents of a YAML text; raises :class:`ProjectError` with the place."""
-    source = Source(text, shown)
+    source = YamlText(text, shown)
     documents = _documents(source)
     if not documents:
         raise ProjectError("the file is empty", place=Place(shown, 1, 1))
@@ -153,7 +153,7 @@ def compose(text: str, shown: Path) -> tuple[Node, ...]:
     return tuple(converter.convert(document) for document in documents)
 
 
-def _documents(source: Source) -> list[yaml.Node]:
+def _documents(source: YamlText) -> list[yaml.Node]:
     refusal: yaml.YAMLError | None = None
     for loader in (_FAST, yaml.SafeLoader):
         try:
@@ -171,7 +171,7 @@ def _documents(source: Source) -> list[yaml.Node]:
     raise source.refused(refusal) from None
 
 
-def _refuse_depth(source: Source, loader: Any) -> None:
+def _refuse_depth(source: YamlText, loader: Any) -> None:
     """Before anything is composed: libyaml does so by recursion in C, which no exception ends."""
     depth = 0
     for event in yaml.parse(source.text, Loader=loader):
@@ -191,7 +191,7 @@ def _too_deep(place: Place) -> ProjectError:
 class _Converter:
     """PyYAML's nodes to ours; a node that aliases share is converted once."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: YamlText) -> None:
         self.source = source
         self.done: dict[int, Node] = {}
         self.measures: dict[int, tuple[int, int]] = {}
@@ -251,7 +251,7 @@ class _Converter:
         assert isinstance(node, yaml.CollectionNode)
         inner = flow or bool(node.flow_style)
         if isinstance(node, yaml.SequenceNode):
-            return Sequence(tuple(self.convert(item, None, inner) for item in node.value), self.place(node))
+            return ListNode(tuple(self.convert(item, None, inner) for item in node.value), self.place(node))
         entries: dict[str, tuple[Scalar, Node]] = {}
         for key_node, value_node in node.value:
             name = self._key(key_node, value_node, inner)
@@ -259,7 +259,7 @@ class _Converter:
                 first = entries[name.text][0].place.line
                 raise ProjectError(f"key {name.text!r} is given twice, first in line {first}", place=name.place)
             entries[name.text] = (name, self.convert(value_node, name.text, inner))
-        return Mapping(tuple(entries.values()), self.place(node), bool(node.flow_style))
+        return MappingNode(tuple(entries.values()), self.place(node), bool(node.flow_style))
 
     def _key(self, node: yaml.Node, value: yaml.Node, flow: bool) -> Scalar:
         name = self.convert(node)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError, MigrationError, Place, ProjectError
-from harness.project.model import Part
+from harness.project.model import SqlPart
 from harness.project.sqlfile import blank, excerpt, lexemes, position, read
 
 _SKIPPED = re.compile(  # the connection, the terminal, and what lists objects
@@ -32,7 +32,7 @@ _DEEPEST = 30
 
 
 @dataclass(frozen=True)
-class Source:
+class PsqlFiles:
     """How SQL files are read: messages name them from ``root``; ``variables`` are psql's, as ``-v`` gives them."""
 
     root: Path
@@ -49,7 +49,7 @@ class Source:
         except OSError as error:
             raise ProjectError(f"cannot be read: {error.strerror}", place=Place(self.shown(path))) from None
 
-    def parts(self, path: Path, text: str) -> tuple[Part, ...]:
+    def parts(self, path: Path, text: str) -> tuple[SqlPart, ...]:
         """What ``text`` of a file sends to the server, with what it includes.
 
         Raises :class:`MigrationError` for a command of psql that cannot be obeyed here.
@@ -61,13 +61,13 @@ class Source:
 class _Reading:
     """One file and all it includes: they share their variables."""
 
-    source: Source
+    source: PsqlFiles
     variables: dict[str, str]
 
-    def parts(self, path: Path, text: str, chain: tuple[Path, ...]) -> Iterator[Part]:
+    def parts(self, path: Path, text: str, chain: tuple[Path, ...]) -> Iterator[SqlPart]:
         shown = self.source.shown(path)
         if "\\" not in text and not self.variables:
-            yield Part(shown, text)
+            yield SqlPart(shown, text)
             return
         pieces: list[str] = []
         done, inside = 0, False
@@ -81,7 +81,7 @@ class _Reading:
                     break
                 if command in _INCLUDES:
                     _refuse(inside, "stands in the middle of a statement", shown, text, start)
-                    yield Part(shown, "".join(pieces))
+                    yield SqlPart(shown, "".join(pieces))
                     pieces = [blank("".join(pieces))]
                     yield from self._included(path, text, start, end, chain)
                 else:
@@ -90,7 +90,7 @@ class _Reading:
                 pieces += [text[done:start], self._value(text[start:end])]
                 done = end
             inside = kind != "end" and (inside or kind in ("word", "quoted", "other", "variable"))
-        yield Part(shown, "".join([*pieces, text[done:]]))
+        yield SqlPart(shown, "".join([*pieces, text[done:]]))
 
     def _lexemes(self, shown: Path, text: str) -> Iterator[tuple[str, int, int]]:
         """Those of the file; ``:name``, ``:'name'`` or ``:"name"`` of a known variable is one, of kind ``variable``."""
@@ -125,7 +125,7 @@ class _Reading:
         elif command == "unset" and arguments:
             self.variables.pop(arguments[0], None)
 
-    def _included(self, path: Path, text: str, start: int, end: int, chain: tuple[Path, ...]) -> Iterator[Part]:
+    def _included(self, path: Path, text: str, start: int, end: int, chain: tuple[Path, ...]) -> Iterator[SqlPart]:
         shown = self.source.shown(path)
         arguments = [_unquoted(each) for each in _ARGUMENT.findall(text[start:end])]
         _refuse(len(arguments) != 2, "names no file, or more than one", shown, text, start)

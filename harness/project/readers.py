@@ -16,16 +16,16 @@ from harness.errors import ProjectError, did_you_mean
 from harness.project import sql, sqlfile
 from harness.project.flow import quoted
 from harness.project.model import TableName
-from harness.project.nodes import Node, Scalar, Sequence, as_mapping, as_scalar, as_sequence, expected
+from harness.project.nodes import ListNode, Node, Scalar, as_mapping, as_scalar, as_sequence, expected
 
 T = TypeVar("T")
-Schema = dict[str, Any]
+JsonSchema = dict[str, Any]
 
 _PART = r'(?:"(?:[^"]|"")+"|[^\s".(),]+)'
 _TABLE = re.compile(rf"\s*({_PART})\.({_PART})\s*")
 _COLUMNS = re.compile(rf"\(\s*({_PART}(?:\s*,\s*{_PART})*)\s*\)\s*")
 _OPERATOR = re.compile(r"[-+*/<>=~!@#%^&|`?]+|operator\s*\([^()]+\)", re.IGNORECASE)
-_TEXT: Schema = {"type": ["string", "number", "boolean", "null"]}
+_TEXT: JsonSchema = {"type": ["string", "number", "boolean", "null"]}
 
 
 class FrozenDict(Mapping[str, T]):
@@ -62,7 +62,7 @@ class Reader(Generic[T]):
         """The value of a node; raises :class:`ProjectError` with its place."""
         return self.convert(node)
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         """The JSON Schema of what :meth:`read` accepts, as far as a schema can say it."""
         return dict(self.json)
 
@@ -82,7 +82,7 @@ def _text(node: Node) -> str:
 
 def _several(item: Reader[T], distinct: bool, node: Node) -> tuple[T, ...]:
     """One or a list."""
-    found = node.items if isinstance(node, Sequence) else (node,)
+    found = node.items if isinstance(node, ListNode) else (node,)
     if not found:
         raise expected(f"at least {item.expects}", node)
     values: list[T] = []
@@ -215,7 +215,7 @@ def _one_of(readers: tuple[Reader[Any], ...], node: Node) -> Any:
 def _tree(node: Node) -> Any:
     if isinstance(node, Scalar):
         return node.text
-    if isinstance(node, Sequence):
+    if isinstance(node, ListNode):
         return tuple(_tree(item) for item in node.items)
     return FrozenDict({name.text: _tree(value) for name, value in node.entries})
 
@@ -246,7 +246,7 @@ table: Reader[TableName] = Reader("schema.table", _table, {"type": "string", "pa
 table_columns: Reader[tuple[TableName, tuple[str, ...]]] = Reader(
     "schema.table or schema.table (columns)", _table_columns, {"type": "string", "pattern": r"\."}
 )
-tree: Reader[Any] = Reader("a text, a list or a mapping", _tree, {})
+any_value: Reader[Any] = Reader("a text, a list or a mapping", _tree, {})
 operator: Reader[str] = Reader("an operator", _operator, {"type": "string"})
 sqlstate: Reader[str] = Reader("an SQLSTATE", _sqlstate, {"type": ["string", "integer"]})
 

@@ -89,18 +89,18 @@ class _Timeouts:
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenPath:
     """A text and where it stands."""
 
     text: str
     place: Place
 
 
-def _written(node: Node) -> Written:
+def _written(node: Node) -> WrittenPath:
     found = as_scalar(node, "a path")
     if not found.text:
         raise expected("a path", node)
-    return Written(found.text, found.place)
+    return WrittenPath(found.text, found.place)
 
 
 _PATHS = keys.several(Reader("a path", _written, {"type": "string"}))
@@ -108,7 +108,7 @@ _PATHS = keys.several(Reader("a path", _written, {"type": "string"}))
 
 @dataclass(frozen=True)
 class _Migrations:
-    path: tuple[Written, ...] = key(_PATHS, "their directory, or SQL files in their order; seen from project.yml")
+    path: tuple[WrittenPath, ...] = key(_PATHS, "their directory, or SQL files in their order; seen from project.yml")
     layout: str | None = key(
         keys.choice(*LAYOUTS), "how they lie there; found out by looking if it is left out", default=None
     )
@@ -126,10 +126,10 @@ class _Extensions:
 
 def _modules(node: Node) -> FrozenDict[_Module]:
     """A mapping, or a list of names where nothing depends on anything."""
-    if isinstance(node, nodes.Sequence):
+    if isinstance(node, nodes.ListNode):
         entries = [(as_scalar(item, "the name of a module"), Scalar("", item.place)) for item in node.items]
         _refuse_twice([scalar for scalar, _ in entries])
-        node = nodes.Mapping(tuple(entries), node.place)
+        node = nodes.MappingNode(tuple(entries), node.place)
     found = as_mapping(node, "a mapping or a list of modules")
     for scalar, _ in found.entries:
         if not re.fullmatch(r"\w[\w.-]*", scalar.text):
@@ -146,12 +146,12 @@ def _refuse_twice(scalars: list[Scalar]) -> None:
             raise ProjectError(f"module {scalar.text!r} is listed twice", place=scalar.place)
 
 
-def _depends_on(node: nodes.Mapping, module: str) -> nodes.Node:
+def _depends_on(node: nodes.MappingNode, module: str) -> nodes.Node:
     found = as_mapping(node.get(module) or Scalar("", node.place)).get("depends_on")
     return found or node
 
 
-def _refuse_unknown(node: nodes.Mapping, modules: Mapping[str, _Module]) -> None:
+def _refuse_unknown(node: nodes.MappingNode, modules: Mapping[str, _Module]) -> None:
     for module, settings in modules.items():
         for needed in settings.depends_on:
             if needed not in modules:
@@ -161,7 +161,7 @@ def _refuse_unknown(node: nodes.Mapping, modules: Mapping[str, _Module]) -> None
                 )
 
 
-def _refuse_cycle(node: nodes.Mapping, modules: Mapping[str, _Module]) -> None:
+def _refuse_cycle(node: nodes.MappingNode, modules: Mapping[str, _Module]) -> None:
     for module in modules:
         path = _way_back(module, modules)
         if path:
@@ -252,7 +252,7 @@ _SHARED: Reader[FrozenDict[shared.Shared]] = Reader(
             "type": "object",
             "properties": {
                 "parameters": {
-                    **keys.one_of(keys.names, mapping(keys.tree)).schema(),
+                    **keys.one_of(keys.names, mapping(keys.any_value)).schema(),
                     "description": "their names, or a mapping to their defaults; $name stands for one in the checks",
                 },
                 "checks": {
@@ -292,7 +292,7 @@ class Settings:
     classes: tuple[str, ...] = key(listed(keys.name), "the data classes a comment may end in", default=())
     ledger: _Ledger = key(section(_Ledger, "ledger"), "where it is recorded what was applied", default=_Ledger())
     timeouts: _Timeouts = key(section(_Timeouts, "timeouts"), "of the statements of a migration", default=_Timeouts())
-    base: tuple[Written, ...] = key(
+    base: tuple[WrittenPath, ...] = key(
         _PATHS, "SQL files run first in scratch databases: what the platform brings", default=()
     )
     migrations: _Migrations | None = key(

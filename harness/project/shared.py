@@ -22,7 +22,7 @@ _TAKEN = (*OWN, "new", "old")
 _NAME = r"[^\W\d]\w*"
 _VARIABLE = re.compile(rf"(?<!\$)\$(?:(?P<word>{_NAME})(?![\w$])|\{{(?P<braced>[^{{}}]*)\}})")
 
-Values = Mapping[str, Node]
+Arguments = Mapping[str, Node]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Shared:
 
     name: str
     parameters: Mapping[str, Node | None]
-    checks: tuple[nodes.Mapping, ...]
+    checks: tuple[nodes.MappingNode, ...]
     place: Place
 
 
@@ -43,7 +43,7 @@ def read(node: Node) -> dict[str, Shared]:
 
 def begins(entry: Node) -> bool:
     """Whether an entry of ``checks:`` stands for shared ones."""
-    return isinstance(entry, nodes.Mapping) and bool(entry.entries) and entry.entries[0][0].text == USE
+    return isinstance(entry, nodes.MappingNode) and bool(entry.entries) and entry.entries[0][0].text == USE
 
 
 def own_values(table: tuple[str, str] | None, module: str, place: Place) -> dict[str, Node]:
@@ -54,13 +54,13 @@ def own_values(table: tuple[str, str] | None, module: str, place: Place) -> dict
     return {name: Scalar(text, place, quoted=True) for name, text in texts.items()}
 
 
-def expand(entry: nodes.Mapping, known: Mapping[str, Shared], own: Values) -> list[nodes.Mapping]:
+def expand(entry: nodes.MappingNode, known: Mapping[str, Shared], own: Arguments) -> list[nodes.MappingNode]:
     """The checks that an entry with ``use`` stands for; raises :class:`ProjectError`."""
     return list(_expand(entry, known, own, ()))
 
 
 @contextmanager
-def telling(entry: nodes.Mapping) -> Iterator[None]:
+def telling(entry: nodes.MappingNode) -> Iterator[None]:
     """Has an error in shared checks name the place of use as well."""
     try:
         yield
@@ -72,7 +72,7 @@ def telling(entry: nodes.Mapping) -> Iterator[None]:
         ) from None
 
 
-def _shared(name: Scalar, node: nodes.Mapping) -> Shared:
+def _shared(name: Scalar, node: nodes.MappingNode) -> Shared:
     for key in node.names():
         if key not in ("parameters", "checks"):
             raise _unknown(node, key, ("parameters", "checks"), f"shared checks {name.text!r}")
@@ -91,10 +91,10 @@ def _parameters(node: Node | None) -> dict[str, Node | None]:
     if node is None:
         return {}
     named: Iterable[tuple[Scalar, Node | None]]
-    if isinstance(node, nodes.Mapping):
+    if isinstance(node, nodes.MappingNode):
         named = ((name, None if _is_empty(value) else value) for name, value in node.entries)
     else:
-        items = node.items if isinstance(node, nodes.Sequence) else (node,)
+        items = node.items if isinstance(node, nodes.ListNode) else (node,)
         named = [(as_scalar(item, "the name of a parameter"), None) for item in items]
     found: dict[str, Node | None] = {}
     for name, default in named:
@@ -127,15 +127,15 @@ def _scalars(found: Iterable[Node]) -> Iterator[Scalar]:
     for node in found:
         if isinstance(node, Scalar):
             yield node
-        elif isinstance(node, nodes.Sequence):
+        elif isinstance(node, nodes.ListNode):
             yield from _scalars(node.items)
         else:
             yield from _scalars(each for entry in node.entries for each in entry)
 
 
 def _expand(
-    entry: nodes.Mapping, known: Mapping[str, Shared], own: Values, above: tuple[str, ...]
-) -> Iterator[nodes.Mapping]:
+    entry: nodes.MappingNode, known: Mapping[str, Shared], own: Arguments, above: tuple[str, ...]
+) -> Iterator[nodes.MappingNode]:
     for key in entry.names():
         if key not in (USE, WITH):
             raise _unknown(entry, key, (USE, WITH), USE)
@@ -154,10 +154,10 @@ def _expand(
             yield from _expand(filled, known, own, (*above, name.text)) if begins(filled) else (filled,)
 
 
-def _given(entry: nodes.Mapping, shared: Shared, own: Values) -> dict[str, Node]:
+def _given(entry: nodes.MappingNode, shared: Shared, own: Arguments) -> dict[str, Node]:
     """The parameters as they are given, else their defaults."""
     given = entry.get(WITH)
-    written = as_mapping(given, "a mapping of parameters") if given is not None else nodes.Mapping((), entry.place)
+    written = as_mapping(given, "a mapping of parameters") if given is not None else nodes.MappingNode((), entry.place)
     for name in written.names():
         if name not in shared.parameters:
             raise _unknown(written, name, tuple(shared.parameters), f"with of {shared.name}", "parameter")
@@ -174,22 +174,22 @@ def _given(entry: nodes.Mapping, shared: Shared, own: Values) -> dict[str, Node]
     return values
 
 
-def _filled(node: Node, values: Values) -> Node:
+def _filled(node: Node, values: Arguments) -> Node:
     """The node with the values put in; what is a parameter as a whole may become a list or a mapping."""
     if isinstance(node, Scalar):
         whole = _VARIABLE.fullmatch(node.text)
         name = _name(whole) if whole else ""
         return values[name] if name in values else _filled_text(node, values)
-    if isinstance(node, nodes.Sequence):
-        return nodes.Sequence(tuple(_filled(item, values) for item in node.items), node.place)
+    if isinstance(node, nodes.ListNode):
+        return nodes.ListNode(tuple(_filled(item, values) for item in node.items), node.place)
     entries = tuple((_filled_text(key, values), _filled(value, values)) for key, value in node.entries)
     for number, (key, _) in enumerate(entries):
         if key.text in [before.text for before, _ in entries[:number]]:
             raise ProjectError(f"key {key.text!r} is given twice", place=key.place)
-    return nodes.Mapping(entries, node.place, node.flow)
+    return nodes.MappingNode(entries, node.place, node.flow)
 
 
-def _filled_text(scalar: Scalar, values: Values) -> Scalar:
+def _filled_text(scalar: Scalar, values: Arguments) -> Scalar:
     def put(found: re.Match[str]) -> str:
         name = _name(found)
         if name not in values:
@@ -219,7 +219,9 @@ def _is_empty(node: Node) -> bool:
     return isinstance(node, Scalar) and not node.text and not node.quoted
 
 
-def _unknown(node: nodes.Mapping, key: str, allowed: tuple[str, ...], label: str, what: str = "key") -> ProjectError:
+def _unknown(
+    node: nodes.MappingNode, key: str, allowed: tuple[str, ...], label: str, what: str = "key"
+) -> ProjectError:
     name = node.key(key)
     assert name is not None
     hint = f"{what}s: {', '.join(allowed)}" if allowed else f"it has no {what}s"

@@ -12,7 +12,7 @@ from harness.errors import Place, ProjectError, did_you_mean
 from harness.project.flow import quoted, swallowed, value_around
 
 
-class Source:
+class YamlText:
     """The text of a file, and where in it things are."""
 
     def __init__(self, text: str, path: Path) -> None:

@@ -41,7 +41,7 @@ _DISCARD_ALL = 1  # DiscardMode of libpg_query
 
 
 @dataclass(frozen=True)
-class Statement:
+class SqlStatement:
     """One statement, without its semicolon.
 
     ``offset`` counts characters of the file from 0; ``line`` and ``column`` are those of its first word, from 1.
@@ -88,7 +88,7 @@ def read(path: Path, shown: Path) -> str:
     return text
 
 
-def statements(path: Path, text: str, *, guarded: bool = True) -> tuple[Statement, ...]:
+def statements(path: Path, text: str, *, guarded: bool = True) -> tuple[SqlStatement, ...]:
     """The statements of a file in order; ``path`` is how errors name the file.
 
     Raises :class:`StatementError` (42601) where the text is no SQL, and :class:`MigrationError` for psql's commands,
@@ -123,7 +123,7 @@ def statements(path: Path, text: str, *, guarded: bool = True) -> tuple[Statemen
         _refuse_client_copy(raw.stmt, rows, place, text)
         if guarded:
             _refuse_what_breaks_the_ledger(raw.stmt, place, text)
-        found.append(Statement(sql[begin:end].rstrip(), line, place.column or 1, begin, rows, row_line, raw.stmt))
+        found.append(SqlStatement(sql[begin:end].rstrip(), line, place.column or 1, begin, rows, row_line, raw.stmt))
     return tuple(found)
 
 

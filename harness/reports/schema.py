@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from harness.outcome import Status
+from harness.project.readers import JsonSchema
 from harness.reports.json import VERSION
 
-Schema = dict[str, Any]
-
-_TEXT: Schema = {"type": "string"}
-_TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
-_COUNT: Schema = {"type": "integer", "minimum": 0}
-_POSITION: Schema = {"type": ["integer", "null"], "minimum": 1}
-_SECONDS: Schema = {"type": "number", "minimum": 0}
+_TEXT: JsonSchema = {"type": "string"}
+_TEXT_OR_NULL: JsonSchema = {"type": ["string", "null"]}
+_COUNT: JsonSchema = {"type": "integer", "minimum": 0}
+_POSITION: JsonSchema = {"type": ["integer", "null"], "minimum": 1}
+_SECONDS: JsonSchema = {"type": "number", "minimum": 0}
 _STATUSES = [status.value for status in Status]
 
 
-def report_schema() -> Schema:
+def report_schema() -> JsonSchema:
     """The schema of the version that is written now. New keys may come without another version."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -43,7 +40,7 @@ def report_schema() -> Schema:
     }
 
 
-def _check() -> Schema:
+def _check() -> JsonSchema:
     always = _object(
         name=_said(_TEXT, "unique in the project"),
         kind=_TEXT,
@@ -69,11 +66,11 @@ def _check() -> Schema:
     return always
 
 
-def _place() -> Schema:
+def _place() -> JsonSchema:
     return _object(path=_TEXT, line=_POSITION, column=_POSITION)
 
 
-def _counterexample() -> Schema:
+def _counterexample() -> JsonSchema:
     values = {"type": "object", "additionalProperties": _TEXT_OR_NULL}
     rows = {"type": "array", "items": _object(table=_TEXT, values=values)}
     found = _object(expected=_TEXT, actual=_TEXT, rows=_said(rows, "the row of the probe last"))
@@ -81,9 +78,9 @@ def _counterexample() -> Schema:
     return found
 
 
-def _object(**properties: Schema) -> Schema:
+def _object(**properties: JsonSchema) -> JsonSchema:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-def _said(schema: Schema, description: str) -> Schema:
+def _said(schema: JsonSchema, description: str) -> JsonSchema:
     return {**schema, "description": description}

@@ -23,8 +23,8 @@ from harness.errors import Place, ProjectError, StatementError, TargetError
 from harness.global_objects import registry, roles
 from harness.global_objects.outside import Confined, require_roles
 from harness.global_objects.roles import Role
-from harness.project.model import Module, Part, Project, Step
-from harness.project.sqlfile import Statement
+from harness.project.model import BuildStep, Module, Project, SqlPart
+from harness.project.sqlfile import SqlStatement
 from harness.seeds.tolerant import RefusedRows
 from harness.server.connection import Connection, Server
 
@@ -56,7 +56,7 @@ def apply_and_load(
     return tolerant.load(connection, modules, root=project.root)
 
 
-def _parts(project: Project, modules: tuple[Module, ...]) -> Iterator[tuple[Part, tuple[Statement, ...]]]:
+def _parts(project: Project, modules: tuple[Module, ...]) -> Iterator[tuple[SqlPart, tuple[SqlStatement, ...]]]:
     """The files that are run to build these modules, parsed."""
     from harness.foreign import builder
     from harness.server import script
@@ -66,7 +66,7 @@ def _parts(project: Project, modules: tuple[Module, ...]) -> Iterator[tuple[Part
     for module in modules:
         for migration in module.migrations:
             file = script.load(project.root, migration, "up")
-            yield Part(file.path, file.text), file.statements
+            yield SqlPart(file.path, file.text), file.statements
 
 
 @contextmanager
@@ -341,7 +341,7 @@ def _template(connection: Connection, project: Project, modules: tuple[Module, .
     return registry.Template(f"harness_t_{digest}", project.name, root, tuple(module.name for module in modules))
 
 
-def _steps(project: Project) -> tuple[Step, ...]:
+def _steps(project: Project) -> tuple[BuildStep, ...]:
     """All that is built besides the project's own migrations."""
     return (*project.foundation, *(project.adopted.steps if project.adopted else ()))
 

@@ -27,7 +27,7 @@ class Cell:
 
     text: str | None
     place: Place
-    nested: nodes.Sequence | nodes.Mapping | None = None
+    nested: nodes.ListNode | nodes.MappingNode | None = None
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,9 @@ def _is_null(node: nodes.Scalar) -> bool:
 
 def as_json(node: nodes.Node) -> str:
     """A YAML value as JSON: what looks like JSON and is not quoted is taken as it is, all else is a string."""
-    if isinstance(node, nodes.Sequence):
+    if isinstance(node, nodes.ListNode):
         return f"[{', '.join(map(as_json, node.items))}]"
-    if isinstance(node, nodes.Mapping):
+    if isinstance(node, nodes.MappingNode):
         pairs = (f"{json.dumps(key.text, ensure_ascii=False)}: {as_json(value)}" for key, value in node.entries)
         return f"{{{', '.join(pairs)}}}"
     if _is_null(node):
@@ -145,13 +145,13 @@ def as_json(node: nodes.Node) -> str:
     return json.dumps(node.text, ensure_ascii=False)
 
 
-def as_array(node: nodes.Sequence) -> str:
+def as_array(node: nodes.ListNode) -> str:
     """A YAML list as the text of a PostgreSQL array; a mapping in it is an element of JSON."""
     return f"{{{','.join(map(_element, node.items))}}}"
 
 
 def _element(node: nodes.Node) -> str:
-    if isinstance(node, nodes.Sequence):
+    if isinstance(node, nodes.ListNode):
         return as_array(node)
     if isinstance(node, nodes.Scalar) and _is_null(node):
         return "NULL"

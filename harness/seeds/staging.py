@@ -122,7 +122,7 @@ def _text(cell: Cell | None, column: Column) -> str | None:
         return cell.text if cell else None
     if column.is_json:
         return seedfile.as_json(cell.nested)
-    if column.is_array and isinstance(cell.nested, nodes.Sequence):
+    if column.is_array and isinstance(cell.nested, nodes.ListNode):
         return seedfile.as_array(cell.nested)
     found = nodes.described(cell.nested)
     raise SeedError(f'column "{column.name}" is {column.type}, which cannot be {found}', place=cell.place)

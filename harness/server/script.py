@@ -58,7 +58,7 @@ class Script:
     migration: Migration
     path: Path
     text: str
-    statements: tuple[sqlfile.Statement, ...]
+    statements: tuple[sqlfile.SqlStatement, ...]
     transactional: bool
     down: str | None = None
 
@@ -107,7 +107,7 @@ def execute_all(connection: Connection, script: Script) -> None:
         raise _at_statement(script, script.statements[len(done)], refused, before) from None
 
 
-def execute(connection: Connection, script: File, statement: sqlfile.Statement) -> None:
+def execute(connection: Connection, script: File, statement: sqlfile.SqlStatement) -> None:
     """Sends one statement, with its COPY data if it has any.
 
     Raises :class:`StatementError` where it stands in the file, :class:`TargetError` if the server went away.
@@ -145,7 +145,7 @@ def nothing_leaks(connection: Connection, timeouts: Timeouts) -> Iterator[None]:
                 connection.execute(sql.SQL("deallocate {}").format(sql.Identifier(name)), prepare=False)
 
 
-def _at_statement(script: File, statement: sqlfile.Statement, error: psycopg.Error, before: int = 0) -> HarnessError:
+def _at_statement(script: File, statement: sqlfile.SqlStatement, error: psycopg.Error, before: int = 0) -> HarnessError:
     # The server counts characters within what was sent, of which so many stood ``before`` the statement. A position
     # within a function's query says nothing here.
     offset = statement.offset + int(error.diag.statement_position or before + 1) - before - 1

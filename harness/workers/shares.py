@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.declarations import Check
+from harness.declarations import DeclaredCheck
 from harness.workers.durations import Durations
 
 PIECES = 6
@@ -23,7 +23,9 @@ class Chunk:
     seconds: float
 
 
-def chunks(checks: Sequence[Check], durations: Durations, workers: int, *, in_order: bool = False) -> list[Chunk]:
+def chunks(
+    checks: Sequence[DeclaredCheck], durations: Durations, workers: int, *, in_order: bool = False
+) -> list[Chunk]:
     """The checks in chunks, longest first, or ``in_order`` of the run.
 
     Checks of one table share what is found out about its rows, so they stay together, unless they take too long.
@@ -34,7 +36,7 @@ def chunks(checks: Sequence[Check], durations: Durations, workers: int, *, in_or
     return found if in_order else sorted(found, key=lambda chunk: (-chunk.seconds, chunk.places))
 
 
-def _tables(checks: Sequence[Check]) -> list[list[int]]:
+def _tables(checks: Sequence[DeclaredCheck]) -> list[list[int]]:
     """The places of the checks of each table, and of each module's own."""
     tables: dict[str, list[int]] = {}
     for place, check in enumerate(checks):
@@ -65,19 +67,19 @@ class Shard:
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
 
-    def part(self, checks: Sequence[Check], durations: Durations) -> tuple[Check, ...]:
+    def part(self, checks: Sequence[DeclaredCheck], durations: Durations) -> tuple[DeclaredCheck, ...]:
         """The checks of this shard, in their order. All shards together have each check once."""
         whose = _dealt(checks, durations, self.of)
         return tuple(check for check, shard in zip(checks, whose, strict=True) if shard == self.number - 1)
 
-    def plan(self, checks: Sequence[Check], durations: Durations) -> str:
+    def plan(self, checks: Sequence[DeclaredCheck], durations: Durations) -> str:
         """Tells whether shards were dealt alike: only those that say the same make up the whole run."""
         names = [check.name for check in checks]
         dealt = json.dumps([names, _dealt(checks, durations, self.of)])
         return hashlib.sha256(dealt.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
-def _dealt(checks: Sequence[Check], durations: Durations, shards: int) -> list[int]:
+def _dealt(checks: Sequence[DeclaredCheck], durations: Durations, shards: int) -> list[int]:
     """For each check its shard: chunks, longest first, each to the shard that has least to do."""
     whose = [0] * len(checks)
     loads = [(0.0, shard) for shard in range(shards)]

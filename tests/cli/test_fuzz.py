@@ -395,7 +395,7 @@ class Fuzzed:
             for seed in module.seeds if name.startswith("seeds") else ():
                 for row in seedfile.read(seed, seed.path.relative_to(self.root)).rows:
                     for cell in row.cells.values():
-                        if isinstance(cell.nested, nodes.Sequence):
+                        if isinstance(cell.nested, nodes.ListNode):
                             seedfile.as_array(cell.nested)
                         if cell.nested is not None:
                             seedfile.as_json(cell.nested)

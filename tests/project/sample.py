@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from harness.declarations import Check, read
+from harness.declarations import DeclaredCheck, read
 from harness.project import keys
 from harness.project.columns import DeclaredColumn, declared_columns
 from harness.project.keys import ColumnForm, key
@@ -137,6 +137,6 @@ def write(root: Path, files: dict[str, str | bytes]) -> Path:
     return root
 
 
-def checks_of(root: Path, text: str | bytes) -> tuple[Check, ...]:
+def checks_of(root: Path, text: str | bytes) -> tuple[DeclaredCheck, ...]:
     """The checks of a project whose one check file is this."""
     return read(load(write(root, {"checks/shop/orders.yml": text})), KINDS)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.declarations import Check, read
+from harness.declarations import DeclaredCheck, read
 from harness.errors import ProjectError
 from harness.project.columns import DeclaredColumn
 from harness.project.load import load
@@ -23,7 +23,7 @@ def refusal(root: Path, text: str | bytes) -> str:
     return str(caught.value)
 
 
-def listed(checks: tuple[Check, ...]) -> list[tuple[str, str]]:
+def listed(checks: tuple[DeclaredCheck, ...]) -> list[tuple[str, str]]:
     return [(check.name, str(check.place).removeprefix(f"{FILE}:")) for check in checks]
 
 

@@ -19,7 +19,7 @@ from .sample import AcceptedValues, Class, Unique
 
 def node(text: str) -> Any:
     (document,) = nodes.compose(f"k: {text}\n" if not text.startswith("\n") else f"k:{text}\n", Path("a.yml"))
-    assert isinstance(document, nodes.Mapping)
+    assert isinstance(document, nodes.MappingNode)
     return document.get("k")
 
 
@@ -49,7 +49,7 @@ def refusal(reader: Reader[Any], text: str) -> str:
         (keys.mapping(keys.integer), "{a: 1}", FrozenDict({"a": 1})),
         (keys.one_of(keys.boolean, keys.predicate), "true", True),
         (keys.one_of(keys.boolean, keys.predicate), "a > 1", "a > 1"),
-        (keys.tree, "{a: [b, {c: d}]}", FrozenDict({"a": ("b", FrozenDict({"c": "d"}))})),
+        (keys.any_value, "{a: [b, {c: d}]}", FrozenDict({"a": ("b", FrozenDict({"c": "d"}))})),
         (keys.sqlstate, "23505", "23505"),
         (keys.levels, "true", ("read committed",)),
         (keys.levels, "false", ()),

@@ -9,8 +9,8 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.project import layouts
-from harness.project.layouts import LAYOUTS, Source, detect
-from harness.project.model import Adopted, Step
+from harness.project.layouts import LAYOUTS, PsqlFiles, detect
+from harness.project.model import BuildStep, ForeignMigrations
 
 Files = dict[str, str]
 
@@ -254,12 +254,12 @@ def write(root: Path, files: Files) -> Path:
     return root
 
 
-def adopt(directory: Path, *names: str, layout: str | None = None) -> Adopted:
+def adopt(directory: Path, *names: str, layout: str | None = None) -> ForeignMigrations:
     paths = [directory / name for name in names] or [directory]
-    return layouts.read(Source(directory.parent, {}), paths, layouts.named(layout) if layout else None)
+    return layouts.read(PsqlFiles(directory.parent, {}), paths, layouts.named(layout) if layout else None)
 
 
-def directions(step: Step) -> list[str | None]:
+def directions(step: BuildStep) -> list[str | None]:
     return [sql and "\n".join(line.rstrip() for line in sql.text.split("\n")).rstrip() for sql in (step.up, step.down)]
 
 

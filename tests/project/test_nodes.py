@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from harness.errors import Place, ProjectError
 from harness.project import nodes
-from harness.project.nodes import Mapping, Node, Scalar, Sequence
+from harness.project.nodes import ListNode, MappingNode, Node, Scalar
 
 FILE = Path("a.yml")
 
@@ -26,7 +26,7 @@ def compose(text: str) -> Node:
 def plain(node: Node) -> object:
     if isinstance(node, Scalar):
         return node.text
-    if isinstance(node, Sequence):
+    if isinstance(node, ListNode):
         return [plain(item) for item in node.items]
     return {key.text: plain(value) for key, value in node.entries}
 
@@ -45,9 +45,9 @@ def test_nothing_is_typed() -> None:
 
 def test_places_count_from_one_and_in_characters() -> None:
     (entry,) = nodes.compose("ü: {größe: 'x', 😀: y}\n", FILE)
-    assert isinstance(entry, Mapping)
+    assert isinstance(entry, MappingNode)
     inner = entry.get("ü")
-    assert isinstance(inner, Mapping) and inner.flow
+    assert isinstance(inner, MappingNode) and inner.flow
     assert [(str(key.place), str(value.place)) for key, value in inner.entries] == [
         ("a.yml:1:5", "a.yml:1:12"),
         ("a.yml:1:17", "a.yml:1:20"),
@@ -56,7 +56,7 @@ def test_places_count_from_one_and_in_characters() -> None:
 
 def test_quoted_and_comment() -> None:
     node = compose("a: x # why\nb: 'x' # why\nc: |\n  x\nd: x\n")
-    assert isinstance(node, Mapping)
+    assert isinstance(node, MappingNode)
     scalars = [value for _, value in node.entries if isinstance(value, Scalar)]
     assert [(scalar.quoted, scalar.comment) for scalar in scalars] == [
         (False, " why"),
@@ -82,7 +82,7 @@ def test_quoted_and_comment() -> None:
 )
 def test_the_place_of_a_character(text: str, offset: int, place: str) -> None:
     node = compose(text)
-    assert isinstance(node, Mapping)
+    assert isinstance(node, MappingNode)
     value = node.get("a")
     assert isinstance(value, Scalar)
     assert str(value.at(offset)) == place
@@ -229,7 +229,7 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
     path = tmp_path / "a.yml"
     path.write_bytes(b"\xef\xbb\xbfa: bc # d\n")
     (node,) = nodes.read(path, FILE)
-    assert isinstance(node, Mapping)
+    assert isinstance(node, MappingNode)
     assert node.get("a") == Scalar("bc", Place(FILE, 1, 4), comment=" d")
 
 
@@ -273,7 +273,7 @@ def test_a_tree_comes_back_as_it_was(tree: object, flow: bool | None, style: str
 def scalars_of(node: Node) -> list[Scalar]:
     if isinstance(node, Scalar):
         return [node]
-    if isinstance(node, Sequence):
+    if isinstance(node, ListNode):
         return [scalar for item in node.items for scalar in scalars_of(item)]
     return [scalar for key, value in node.entries for scalar in (key, *scalars_of(value))]
 

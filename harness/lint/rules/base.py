@@ -20,7 +20,7 @@ _NAMELESS = ("stdin", "<string input>")
 
 
 @dataclass(frozen=True)
-class Finding:
+class RuleFinding:
     """``subject`` is the name of what is wrong (``shop.orders.note``), ``anchor`` where the editor underlines it."""
 
     anchor: BaseSegment
@@ -60,7 +60,7 @@ class HouseRule:
     # PostgreSQL says what is in a file, so that nothing hangs on what sqlfluff can read.
     crawl_behaviour: BaseCrawler = RootOnlyCrawler(works_on_unparsable=True)
 
-    def findings(self, context: RuleContext) -> Iterator[Finding]:
+    def findings(self, context: RuleContext) -> Iterator[RuleFinding]:
         """What the rule has to say about the file at whose root ``context`` stands."""
         raise NotImplementedError
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from sqlfluff.core.rules import BaseRule, RuleContext
 
-from harness.lint.rules.base import Finding, HouseRule
+from harness.lint.rules.base import HouseRule, RuleFinding
 from harness.lint.rules.commented import commented
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
@@ -46,13 +46,13 @@ class Rule_Harness_HS06(HouseRule, BaseRule):  # noqa: N801
     name = "harness.comment"
     groups = ("all", "harness")
 
-    def findings(self, context: RuleContext) -> Iterator[Finding]:
+    def findings(self, context: RuleContext) -> Iterator[RuleFinding]:
         """Tables and columns that the last migration leaves without a comment."""
         for item in commented(context):
             if not item.comment:
                 write = f"comment on {item.kind} {'.'.join(map(_as_sql, item.name))} is '… [class]';"
                 text = f"{item.kind.capitalize()} {item} has no comment; write: {write}"
-                yield Finding(item.anchor, str(item), text)
+                yield RuleFinding(item.anchor, str(item), text)
 
 
 def _as_sql(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.lint import afterwards
 from harness.lint.rules.base import file_of
-from harness.lint.rules.tree import File, Name, read
+from harness.lint.rules.tree import NameParts, ParsedFile, read
 
 if TYPE_CHECKING:
     from sqlfluff.core.parser import BaseSegment
@@ -20,7 +20,7 @@ class Commented:
     """``kind`` is ``table`` or ``column``; no comment is an empty one."""
 
     kind: str
-    name: Name
+    name: NameParts
     anchor: BaseSegment
     comment: str
 
@@ -43,7 +43,7 @@ def commented(context: RuleContext) -> Iterator[Commented]:
             yield Commented(kind, said.name, file.at(said.start), item.comment)
 
 
-def _unsaid(file: File, made: afterwards.Made) -> Iterator[Commented]:
+def _unsaid(file: ParsedFile, made: afterwards.CreatedByFile) -> Iterator[Commented]:
     anchors = {column.name: column.anchor for column in file.columns()}
     for table in file.tables():
         left = made.tables.get(table.name)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlfluff.core.rules import BaseRule, RuleContext
 
-from harness.lint.rules.base import Finding, HouseRule
+from harness.lint.rules.base import HouseRule, RuleFinding
 from harness.lint.rules.tree import read
 
 
@@ -45,11 +45,11 @@ class Rule_Harness_HS04(HouseRule, BaseRule):  # noqa: N801
     name = "harness.constraint_name"
     groups = ("all", "harness")
 
-    def findings(self, context: RuleContext) -> Iterator[Finding]:
+    def findings(self, context: RuleContext) -> Iterator[RuleFinding]:
         """Constraints of tables and domains that do not begin with ``constraint <name>``."""
         for constraint in read(context.segment).constraints():
             if not constraint.named:
                 text = (
                     f"A constraint of {constraint} has no name of its own: write 'constraint <name> {constraint.kind}'."
                 )
-                yield Finding(constraint.anchor, str(constraint), text)
+                yield RuleFinding(constraint.anchor, str(constraint), text)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sqlfluff.core.helpers.string import split_comma_separated_string
 from sqlfluff.core.rules import BaseRule, RuleContext
 
-from harness.lint.rules.base import Finding, HouseRule
+from harness.lint.rules.base import HouseRule, RuleFinding
 from harness.lint.rules.commented import commented
 
 # As the check `class` reads it.
@@ -44,7 +44,7 @@ class Rule_Harness_HS07(HouseRule, BaseRule):  # noqa: N801
     config_keywords = ["ignore_names", "classes"]  # noqa: RUF012
     classes: str
 
-    def findings(self, context: RuleContext) -> Iterator[Finding]:
+    def findings(self, context: RuleContext) -> Iterator[RuleFinding]:
         """Tables and columns whose comment, as the last migration leaves it, ends in no known class."""
         known = split_comma_separated_string(str(self.classes or ""))
         wanted = f"one of {', '.join(f'[{each}]' for each in known)}" if known else "a word such as [personal]"
@@ -56,4 +56,4 @@ class Rule_Harness_HS07(HouseRule, BaseRule):  # noqa: N801
                 continue
             found = f"[{mark[1]}], which is no data class" if mark else "no data class"
             text = f"The comment of {item.kind} {item} ends in {found}; wanted: {wanted}."
-            yield Finding(item.anchor, str(item), text)
+            yield RuleFinding(item.anchor, str(item), text)

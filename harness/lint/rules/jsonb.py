@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlfluff.core.rules import BaseRule, RuleContext
 
-from harness.lint.rules.base import Finding, HouseRule
+from harness.lint.rules.base import HouseRule, RuleFinding
 from harness.lint.rules.tree import read
 
 
@@ -38,11 +38,11 @@ class Rule_Harness_HS03(HouseRule, BaseRule):  # noqa: N801
     name = "harness.jsonb"
     groups = ("all", "harness")
 
-    def findings(self, context: RuleContext) -> Iterator[Finding]:
+    def findings(self, context: RuleContext) -> Iterator[RuleFinding]:
         """Columns and domains of type ``json``."""
         for column in read(context.segment).typed():
             if column.type == "json":
-                yield Finding(
+                yield RuleFinding(
                     column.anchor,
                     str(column),
                     f"{column.kind.capitalize()} {column} is {column.shown}: write jsonb.",

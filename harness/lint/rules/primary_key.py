@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from sqlfluff.core.rules import BaseRule, RuleContext
 
-from harness.lint.afterwards import Column, Table, made_by
-from harness.lint.rules.base import Finding, HouseRule, file_of
-from harness.lint.rules.tree import Typed, read
+from harness.lint.afterwards import FinalColumn, FinalTable, made_by
+from harness.lint.rules.base import HouseRule, RuleFinding, file_of
+from harness.lint.rules.tree import TypedItem, read
 
 _DEFAULT = "gen_random_uuid"
 _SPELLED = {"int2": "smallint", "int4": "integer", "int8": "bigint", "bpchar": "char"}
@@ -47,7 +47,7 @@ class Rule_Harness_HS10(HouseRule, BaseRule):  # noqa: N801
     name = "harness.primary_key"
     groups = ("all", "harness")
 
-    def findings(self, context: RuleContext) -> Iterator[Finding]:
+    def findings(self, context: RuleContext) -> Iterator[RuleFinding]:
         """Tables that the last migration leaves with another key, or with none."""
         made = made_by(file_of(context), context.segment.raw).tables
         file = read(context.segment)
@@ -61,16 +61,16 @@ class Rule_Harness_HS10(HouseRule, BaseRule):  # noqa: N801
             wrong = _wrong(left, types.get(column))
             if wrong:
                 text = f"The primary key of table {table} is {wrong}: make it uuid default {_DEFAULT}()."
-                yield Finding(columns.get(column, table.anchor), str(table), text)
+                yield RuleFinding(columns.get(column, table.anchor), str(table), text)
 
 
-def _wrong(table: Table, typed: Typed | None) -> str | None:
+def _wrong(table: FinalTable, typed: TypedItem | None) -> str | None:
     """What is to be said against the key of a table; ``typed`` is its column, if the file writes it out."""
     if not table.key:
         return "missing"
     if len(table.key) > 1:
         return f"of {len(table.key)} columns, {', '.join(table.key)}"
-    column = table.columns.get(table.key[0], Column())
+    column = table.columns.get(table.key[0], FinalColumn())
     if column.type != "uuid":
         as_written = typed and typed.type == column.type and typed.shown
         shown = as_written or _SPELLED.get(column.type, column.type)

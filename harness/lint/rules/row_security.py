@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlfluff.core.rules import BaseRule, RuleContext
 
 from harness.lint import afterwards
-from harness.lint.rules.base import Finding, HouseRule, file_of
+from harness.lint.rules.base import HouseRule, RuleFinding, file_of
 from harness.lint.rules.tree import read
 
 _WRONG = {
@@ -48,7 +48,7 @@ class Rule_Harness_HS05(HouseRule, BaseRule):  # noqa: N801
     name = "harness.row_security"
     groups = ("all", "harness")
 
-    def findings(self, context: RuleContext) -> Iterator[Finding]:
+    def findings(self, context: RuleContext) -> Iterator[RuleFinding]:
         """Tables that the last migration leaves open."""
         made = afterwards.made_by(file_of(context), context.segment.raw).tables
         for table in read(context.segment).tables():
@@ -56,4 +56,4 @@ class Rule_Harness_HS05(HouseRule, BaseRule):  # noqa: N801
             if left is None or left.dropped or (left.row_security, left.forced) == (True, True):
                 continue
             wrong = _WRONG[left.row_security, left.forced]
-            yield Finding(table.anchor, str(table), f"Row level security of table {table} {wrong}.")
+            yield RuleFinding(table.anchor, str(table), f"Row level security of table {table} {wrong}.")

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlfluff.core.rules import BaseRule, RuleContext
 
-from harness.lint.rules.base import Finding, HouseRule
+from harness.lint.rules.base import HouseRule, RuleFinding
 from harness.lint.rules.tree import read, strings
 
 
@@ -45,7 +45,7 @@ class Rule_Harness_HS08(HouseRule, BaseRule):  # noqa: N801
     name = "harness.security_definer"
     groups = ("all", "harness")
 
-    def findings(self, context: RuleContext) -> Iterator[Finding]:
+    def findings(self, context: RuleContext) -> Iterator[RuleFinding]:
         """Definer functions and procedures without ``set search_path``."""
         file = read(context.segment)
         for statement, _, function in file.of_kind("create_function_stmt"):
@@ -56,7 +56,7 @@ class Rule_Harness_HS08(HouseRule, BaseRule):  # noqa: N801
                 kind = "Procedure" if function.is_procedure else "Function"
                 text = f"{kind} {name} runs with its owner's rights and its caller's search_path: "
                 anchor = file.at(statement.base + definer[-1].location)
-                yield Finding(anchor, name, text + "add set search_path = ''.")
+                yield RuleFinding(anchor, name, text + "add set search_path = ''.")
 
 
 def _pins(option: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlfluff.core.rules import BaseRule, RuleContext
 
-from harness.lint.rules.base import Finding, HouseRule
+from harness.lint.rules.base import HouseRule, RuleFinding
 from harness.lint.rules.tree import is_temporary, read, strings, written
 
 _TRUE = {"true", "on", "yes", "1"}
@@ -40,7 +40,7 @@ class Rule_Harness_HS09(HouseRule, BaseRule):  # noqa: N801
     name = "harness.security_invoker"
     groups = ("all", "harness")
 
-    def findings(self, context: RuleContext) -> Iterator[Finding]:
+    def findings(self, context: RuleContext) -> Iterator[RuleFinding]:
         """Views that are not temporary and read with their owner's rights."""
         file = read(context.segment)
         for statement, _, made in file.of_kind("view_stmt"):
@@ -48,7 +48,7 @@ class Rule_Harness_HS09(HouseRule, BaseRule):  # noqa: N801
                 continue
             view = ".".join(written(made.view))
             text = f"View {view} reads with its owner's rights: add with (security_invoker = true)."
-            yield Finding(file.at_name(statement.base + made.view.location), view, text)
+            yield RuleFinding(file.at_name(statement.base + made.view.location), view, text)
 
 
 def _is_invoker(option: Any) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlfluff.core.rules import BaseRule, RuleContext
 
-from harness.lint.rules.base import Finding, HouseRule
+from harness.lint.rules.base import HouseRule, RuleFinding
 from harness.lint.rules.tree import read
 
 _PADDED_OR_LIMITED = {"varchar", "bpchar"}
@@ -47,11 +47,11 @@ class Rule_Harness_HS01(HouseRule, BaseRule):  # noqa: N801
     name = "harness.text"
     groups = ("all", "harness")
 
-    def findings(self, context: RuleContext) -> Iterator[Finding]:
+    def findings(self, context: RuleContext) -> Iterator[RuleFinding]:
         """Columns and domains of a type that limits or pads."""
         for column in read(context.segment).typed():
             if column.type in _PADDED_OR_LIMITED:
-                yield Finding(
+                yield RuleFinding(
                     column.anchor,
                     str(column),
                     f"{column.kind.capitalize()} {column} is {column.shown}: write text, "

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlfluff.core.rules import BaseRule, RuleContext
 
-from harness.lint.rules.base import Finding, HouseRule
+from harness.lint.rules.base import HouseRule, RuleFinding
 from harness.lint.rules.tree import read
 
 
@@ -38,11 +38,11 @@ class Rule_Harness_HS02(HouseRule, BaseRule):  # noqa: N801
     name = "harness.timestamptz"
     groups = ("all", "harness")
 
-    def findings(self, context: RuleContext) -> Iterator[Finding]:
+    def findings(self, context: RuleContext) -> Iterator[RuleFinding]:
         """Columns and domains that hold a wall clock's time."""
         for column in read(context.segment).typed():
             if column.type == "timestamp":
-                yield Finding(
+                yield RuleFinding(
                     column.anchor,
                     str(column),
                     f"{column.kind.capitalize()} {column} is {column.shown}, which has no time zone: "

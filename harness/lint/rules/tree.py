@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from harness.lint.parsed import Statement, statements
+from harness.lint.parsed import ParsedStatement, statements
 
 if TYPE_CHECKING:
     from sqlfluff.core.parser import BaseSegment
 
-Name = tuple[str, ...]
+NameParts = tuple[str, ...]
 """A name in its parts, as they are written."""
 
 _AFTER_A_TYPE = re.compile(
@@ -29,11 +29,11 @@ _AFTER_A_TYPE = re.compile(
 
 
 @dataclass(frozen=True)
-class Place:
+class SchemaItem:
     """Something with a ``name`` that stands at ``anchor``; ``kind`` is the word for it in a message."""
 
     kind: str
-    name: Name
+    name: NameParts
     anchor: BaseSegment
 
     def __str__(self) -> str:
@@ -41,7 +41,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Typed(Place):
+class TypedItem(SchemaItem):
     """A column, a domain or an attribute.
 
     ``type`` is PostgreSQL's own name of its type, empty if it is somebody else's; of an array it is the type of the
@@ -53,13 +53,13 @@ class Typed(Place):
 
 
 @dataclass(frozen=True)
-class Constraint(Place):
+class ConstraintItem(SchemaItem):
     """A constraint of ``owner``: a column, a table or a domain. ``kind`` is how it begins (``primary key``)."""
 
     named: bool
 
 
-class File:
+class ParsedFile:
     """A linted file. ``root`` is sqlfluff's tree of it."""
 
     def __init__(self, root: BaseSegment) -> None:
@@ -85,24 +85,24 @@ class File:
             index += 2
         return self._segments[min(index, len(self._segments) - 1)]
 
-    def of_kind(self, *kinds: str) -> Iterator[tuple[Statement, str, Any]]:
+    def of_kind(self, *kinds: str) -> Iterator[tuple[ParsedStatement, str, Any]]:
         """The statements of these kinds, each with its kind and what the grammar says of it."""
         for statement in self._statements:
             kind = statement.tree.WhichOneof("node")
             if kind in kinds:
                 yield statement, kind, getattr(statement.tree, kind)
 
-    def tables(self) -> Iterator[Place]:
+    def tables(self) -> Iterator[SchemaItem]:
         """The tables that the file makes, in its order; not those that end with the session."""
         for statement, relation, _ in self._made():
-            yield Place("table", written(relation), self.at_name(statement.base + relation.location))
+            yield SchemaItem("table", written(relation), self.at_name(statement.base + relation.location))
 
-    def columns(self) -> Iterator[Place]:
+    def columns(self) -> Iterator[SchemaItem]:
         """The columns that are written out, of tables that the file makes or adds to."""
         for statement, relation, column in self._columns():
-            yield Place("column", (*written(relation), column.colname), self.at(statement.base + column.location))
+            yield SchemaItem("column", (*written(relation), column.colname), self.at(statement.base + column.location))
 
-    def typed(self) -> Iterator[Typed]:
+    def typed(self) -> Iterator[TypedItem]:
         """What gets a type that decides what is stored: columns, domains, the attributes of composite types."""
         for statement, relation, column in self._columns():
             if column.HasField("type_name"):
@@ -119,7 +119,7 @@ class File:
         for statement, owner, attribute, type_name in self._attributes():
             yield self._typed(statement, "attribute", (*written(owner), attribute), type_name)
 
-    def _attributes(self) -> Iterator[tuple[Statement, Any, str, Any]]:
+    def _attributes(self) -> Iterator[tuple[ParsedStatement, Any, str, Any]]:
         """What CREATE TYPE … AS and ALTER TYPE give composite types: of which type, name and type."""
         from postgast import pg_query_pb2 as pg
 
@@ -132,7 +132,7 @@ class File:
                 if column.HasField("type_name"):
                     yield statement, altered.relation, column.colname or command.name, column.type_name
 
-    def constraints(self) -> Iterator[Constraint]:
+    def constraints(self) -> Iterator[ConstraintItem]:
         """The constraints of columns, tables and domains; NOT NULL and defaults are none."""
         for statement, relation, column in self._columns():
             for each in column.constraints:
@@ -151,7 +151,7 @@ class File:
                 constraint = getattr(domain, "def").constraint
                 yield from self._constraint(statement, strings(domain.type_name), constraint)
 
-    def _made(self) -> Iterator[tuple[Statement, Any, Any]]:
+    def _made(self) -> Iterator[tuple[ParsedStatement, Any, Any]]:
         """The statements that make tables, each with the table's name."""
         from postgast import pg_query_pb2 as pg
 
@@ -161,7 +161,7 @@ class File:
             if is_table and not is_temporary(relation):
                 yield statement, relation, node
 
-    def _columns(self) -> Iterator[tuple[Statement, Any, Any]]:
+    def _columns(self) -> Iterator[tuple[ParsedStatement, Any, Any]]:
         for statement, relation, node in self._made():
             for each in getattr(node, "table_elts", ()):
                 if each.HasField("column_def"):
@@ -169,7 +169,7 @@ class File:
         for statement, relation, command in self._commands("AT_AddColumn"):
             yield statement, relation, getattr(command, "def").column_def
 
-    def _commands(self, subtype: str) -> Iterator[tuple[Statement, Any, Any]]:
+    def _commands(self, subtype: str) -> Iterator[tuple[ParsedStatement, Any, Any]]:
         """What ALTER TABLE does of one kind, to tables that are not of this session alone."""
         from postgast import pg_query_pb2 as pg
 
@@ -181,11 +181,11 @@ class File:
                     if pg.AlterTableType.Name(command.subtype) == subtype:
                         yield statement, node.relation, command
 
-    def _typed(self, statement: Statement, kind: str, name: Name, type_name: Any) -> Typed:
+    def _typed(self, statement: ParsedStatement, kind: str, name: NameParts, type_name: Any) -> TypedItem:
         names = strings(type_name.names)
         own = names[-1] if len(names) == 1 or names[0] == "pg_catalog" else ""
         start = statement.base + type_name.location
-        return Typed(kind, name, self.at(start), own, self._written_type(start))
+        return TypedItem(kind, name, self.at(start), own, self._written_type(start))
 
     def _written_type(self, byte: int) -> str:
         """The type that begins at a byte, as it is written."""
@@ -200,21 +200,21 @@ class File:
         return _spaced(words)
 
     def _constraint(
-        self, statement: Statement, owner: Name, constraint: Any, of_column: bool = False
-    ) -> Iterator[Constraint]:
+        self, statement: ParsedStatement, owner: NameParts, constraint: Any, of_column: bool = False
+    ) -> Iterator[ConstraintItem]:
         from postgast import pg_query_pb2 as pg
 
         kind = _KINDS.get(pg.ConstrType.Name(constraint.contype))
         if kind is not None:
             kind = "references" if of_column and kind == "foreign key" else kind
             named = bool(constraint.conname or constraint.indexname)  # of an index it takes the name
-            yield Constraint(kind, owner, self.at(statement.base + constraint.location), named)
+            yield ConstraintItem(kind, owner, self.at(statement.base + constraint.location), named)
 
 
 @lru_cache(maxsize=1)
-def read(root: BaseSegment) -> File:
+def read(root: BaseSegment) -> ParsedFile:
     """The file that sqlfluff's tree is of: every rule asks for the same one, one after the other."""
-    return File(root)
+    return ParsedFile(root)
 
 
 _KINDS = {
@@ -226,12 +226,12 @@ _KINDS = {
 }
 
 
-def written(relation: Any) -> Name:
+def written(relation: Any) -> NameParts:
     """The name of a table or view, with its schema if that is written."""
     return (relation.schemaname, relation.relname) if relation.schemaname else (relation.relname,)
 
 
-def strings(nodes: Any) -> Name:
+def strings(nodes: Any) -> NameParts:
     """The parts of a name that the grammar has as a list."""
     return tuple(node.string.sval for node in nodes)
 

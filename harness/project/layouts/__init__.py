@@ -24,10 +24,10 @@ from harness.project.layouts import (
     supabase,
 )
 from harness.project.layouts.layout import Layout, Owner
-from harness.project.model import Adopted, Part, Sql, Step
-from harness.project.psql import Source
+from harness.project.model import BuildStep, ForeignMigrations, SqlPart, SqlScript
+from harness.project.psql import PsqlFiles
 
-__all__ = ["LAYOUTS", "Layout", "Source", "detect", "named", "plain", "read"]
+__all__ = ["LAYOUTS", "Layout", "PsqlFiles", "detect", "named", "plain", "read"]
 
 # In the order in which a directory is compared with them: what is known by a file or a line of its own comes first.
 LAYOUTS: dict[str, Layout] = {
@@ -77,7 +77,7 @@ def named(name: str) -> Layout:
     return LAYOUTS[name]
 
 
-def read(source: Source, paths: Sequence[Path], layout: Layout | None = None) -> Adopted:
+def read(source: PsqlFiles, paths: Sequence[Path], layout: Layout | None = None) -> ForeignMigrations:
     """The migrations of a directory, or the files in this order; without ``layout`` it is found out by looking.
 
     Raises :class:`ProjectError` and :class:`~harness.errors.MigrationError` for what the files alone show.
@@ -89,7 +89,7 @@ def read(source: Source, paths: Sequence[Path], layout: Layout | None = None) ->
         raise ProjectError(f"cannot be read: {error.strerror}", place=place) from None
 
 
-def _read(source: Source, paths: Sequence[Path], layout: Layout | None) -> Adopted:
+def _read(source: PsqlFiles, paths: Sequence[Path], layout: Layout | None) -> ForeignMigrations:
     first = paths[0]
     shown = source.shown(first)
     chosen = layout or (plain.LAYOUT if len(paths) > 1 else detect(first, shown=shown))
@@ -104,10 +104,10 @@ def _read(source: Source, paths: Sequence[Path], layout: Layout | None) -> Adopt
     if not steps:
         raise ProjectError(f"no migration of {owner.tool} ({chosen.sign}) lies here", place=Place(shown))
     ledger = _ledger(owner, steps)
-    return Adopted(chosen.name, owner.tool, owner.command.format(path=shown), shown, steps, ledger)
+    return ForeignMigrations(chosen.name, owner.tool, owner.command.format(path=shown), shown, steps, ledger)
 
 
-def _ledger(owner: Owner, steps: Sequence[Step]) -> Step | None:
+def _ledger(owner: Owner, steps: Sequence[BuildStep]) -> BuildStep | None:
     """The tool's own table, where its migrations take for granted that it is there."""
     if owner.ledger is None:
         return None
@@ -117,4 +117,4 @@ def _ledger(owner: Owner, steps: Sequence[Step]) -> Step | None:
     if not any(re.search(rf"\b{name}\b", text) for text in texts) or any(map(created.search, texts)):
         return None
     path = Path(f"the ledger of {owner.tool}")
-    return Step(owner.ledger.table, path, Sql((Part(path, owner.ledger.ddl),)))
+    return BuildStep(owner.ledger.table, path, SqlScript((SqlPart(path, owner.ledger.ddl),)))

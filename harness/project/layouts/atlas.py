@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.project.layouts.layout import Layout, owned_by, sql_files
-from harness.project.model import Sql, Step
-from harness.project.psql import Source
+from harness.project.model import BuildStep, SqlScript
+from harness.project.psql import PsqlFiles
 from harness.project.sqlfile import skip
 
 SUM = "atlas.sum"
@@ -25,13 +25,13 @@ def fits(directory: Path) -> bool:
     return (directory / SUM).is_file() and not any(path.name.endswith(".up.sql") for path in sql_files(directory))
 
 
-def read(source: Source, directory: Path) -> Iterator[Step]:
+def read(source: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
     texts = {path: source.text(path) for path in sql_files(directory)}
     headers = {path: text[: skip(text, 0)] for path, text in texts.items()}
     checkpoints = [number for number, header in enumerate(headers.values()) if _CHECKPOINT.search(header)]
     for path in list(texts)[max(checkpoints, default=0) :]:
         transactional = _ALONE.search(headers[path]) is None
-        yield Step(path.stem, source.shown(path), Sql(source.parts(path, texts[path]), transactional))
+        yield BuildStep(path.stem, source.shown(path), SqlScript(source.parts(path, texts[path]), transactional))
 
 
 LAYOUT = Layout(

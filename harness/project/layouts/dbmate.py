@@ -12,8 +12,8 @@ from pathlib import Path
 from harness.errors import Place, ProjectError
 from harness.project.layouts.layout import Layout, Ledger, mentions, numbered, owned_by
 from harness.project.layouts.sections import Section, merged, sections
-from harness.project.model import Sql, Step
-from harness.project.psql import Source
+from harness.project.model import BuildStep, SqlScript
+from harness.project.psql import PsqlFiles
 
 _NAME = re.compile(r"(\d+).*\.sql")
 _MARK = re.compile(r"^--[ \t]*migrate:(up|down)\b([^\n]*)$", re.MULTILINE)
@@ -23,13 +23,13 @@ def fits(directory: Path) -> bool:
     return mentions(directory, _MARK)
 
 
-def read(source: Source, directory: Path) -> Iterator[Step]:
+def read(source: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
     return (_step(source, path) for path in numbered(source, directory, _NAME))
 
 
-def _step(source: Source, path: Path) -> Step:
-    up: Sql | None = None
-    down: Sql | None = None
+def _step(source: PsqlFiles, path: Path) -> BuildStep:
+    up: SqlScript | None = None
+    down: SqlScript | None = None
     shown = source.shown(path)
     for section in sections(source.text(path), _MARK):
         if down is not None or (up is not None) == (section.words[0] == "up"):
@@ -42,10 +42,10 @@ def _step(source: Source, path: Path) -> Step:
     if up is None:
         message = "no line -- migrate:up, so dbmate would not know what to apply"
         raise ProjectError(message, place=Place(shown), hint="write it above the statements")
-    return Step(path.stem, shown, up, down)
+    return BuildStep(path.stem, shown, up, down)
 
 
-def _sql(source: Source, path: Path, section: Section) -> Sql:
+def _sql(source: PsqlFiles, path: Path, section: Section) -> SqlScript:
     return merged(source, path, [section], transactional="transaction:false" not in section.words[1].split())
 
 

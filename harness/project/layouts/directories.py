@@ -14,8 +14,8 @@ import yaml
 
 from harness.errors import Place, ProjectError
 from harness.project.layouts.layout import Layout, Ledger, Owner, sql
-from harness.project.model import Step
-from harness.project.psql import Source
+from harness.project.model import BuildStep
+from harness.project.psql import PsqlFiles
 
 _UP = ("up.sql", "migration.sql")
 _ALONE = re.compile(
@@ -27,13 +27,13 @@ def fits(directory: Path) -> bool:
     return any(_up(path) for path in directory.iterdir())
 
 
-def read(source: Source, directory: Path) -> Iterator[Step]:
+def read(source: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
     found = {path.name: up for path in directory.iterdir() if (up := _up(path))}
     for name in _in_order(source, directory, sorted(found, key=_number)):
         up = found[name]
         down = up.with_name("down.sql")
         transactional = not any(_ALONE.search(source.text(path)) for path in _metadata(up.parent))
-        yield Step(
+        yield BuildStep(
             name,
             source.shown(up),
             sql(source, up, transactional=transactional),
@@ -66,7 +66,7 @@ def _metadata(directory: Path) -> list[Path]:
     return [path for name in ("metadata.toml", "metadata.yaml") if (path := directory / name).is_file()]
 
 
-def _in_order(source: Source, directory: Path, names: list[str]) -> list[str]:
+def _in_order(source: PsqlFiles, directory: Path, names: list[str]) -> list[str]:
     """Each behind its parents, else as they come."""
     known = {re.match(r"\d*", name)[0]: name for name in names}  # type: ignore[index]
     done: dict[str, None] = {}
@@ -86,7 +86,7 @@ def _in_order(source: Source, directory: Path, names: list[str]) -> list[str]:
     return list(done)
 
 
-def _parents(source: Source, directory: Path) -> list[str]:
+def _parents(source: PsqlFiles, directory: Path) -> list[str]:
     path = directory / "metadata.yaml"
     if not path.is_file():
         return []

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.project.layouts.layout import Layout, owned_by, sql, taken
-from harness.project.model import Sql, Step
-from harness.project.psql import Source
+from harness.project.model import BuildStep, SqlScript
+from harness.project.psql import PsqlFiles
 
 _NAME = re.compile(r"(?:([VUB])(\d+(?:[._]\d+)*)|(R))__(.*)\.sql")
 _ALONE = re.compile(r"^\s*executeInTransaction\s*=\s*false\s*$", re.MULTILINE | re.IGNORECASE)
@@ -24,7 +24,7 @@ def fits(directory: Path) -> bool:
     return any((match := _NAME.fullmatch(path.name)) and match[1] == "V" for path in directory.rglob("*.sql"))
 
 
-def read(source: Source, directory: Path) -> Iterator[Step]:
+def read(source: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
     found: dict[str, dict[_Version, Path]] = {"V": {}, "U": {}, "B": {}}
     repeatable: dict[str, Path] = {}
     for path in sorted(directory.rglob("*.sql")):
@@ -44,9 +44,9 @@ def read(source: Source, directory: Path) -> Iterator[Step]:
         files[baseline] = found["B"][baseline]
     for version, path in sorted(files.items()):
         undo = found["U"].get(version)
-        yield Step(path.stem, source.shown(path), _sql(source, path), _sql(source, undo) if undo else None)
+        yield BuildStep(path.stem, source.shown(path), _sql(source, path), _sql(source, undo) if undo else None)
     for _, path in sorted(repeatable.items()):
-        yield Step(path.stem, source.shown(path), _sql(source, path))
+        yield BuildStep(path.stem, source.shown(path), _sql(source, path))
 
 
 def _version(written: str) -> _Version:
@@ -57,7 +57,7 @@ def _version(written: str) -> _Version:
     return tuple(numbers)
 
 
-def _sql(source: Source, path: Path) -> Sql:
+def _sql(source: PsqlFiles, path: Path) -> SqlScript:
     settings = path.with_name(f"{path.name}.conf")
     alone = settings.is_file() and _ALONE.search(source.text(settings))
     return sql(source, path, transactional=not alone)

@@ -13,8 +13,8 @@ from pathlib import Path
 from harness.errors import Place, ProjectError
 from harness.project.layouts.layout import Layout, Ledger, mentions, owned_by, sql_files, taken
 from harness.project.layouts.sections import merged, sections
-from harness.project.model import Step
-from harness.project.psql import Source
+from harness.project.model import BuildStep
+from harness.project.psql import PsqlFiles
 
 _NAME = re.compile(r"(\d+)_(.*)\.(sql|go)")
 _MARK = re.compile(r"^[ \t]*--[ \t]*\+goose[ \t]+(up|down)\b[^\n]*$", re.MULTILINE | re.IGNORECASE)
@@ -25,7 +25,7 @@ def fits(directory: Path) -> bool:
     return mentions(directory, _MARK)
 
 
-def read(source: Source, directory: Path) -> Iterator[Step]:
+def read(source: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
     _refuse_code(source, directory)
     found: dict[int, Path] = {}
     for path in sql_files(directory):
@@ -38,7 +38,7 @@ def read(source: Source, directory: Path) -> Iterator[Step]:
         yield _step(source, path)
 
 
-def _refuse_code(source: Source, directory: Path) -> None:
+def _refuse_code(source: PsqlFiles, directory: Path) -> None:
     for path in sorted(directory.glob("*.go")):
         if _NAME.fullmatch(path.name) and not path.name.endswith("_test.go"):
             raise ProjectError(
@@ -48,7 +48,7 @@ def _refuse_code(source: Source, directory: Path) -> None:
             )
 
 
-def _step(source: Source, path: Path) -> Step:
+def _step(source: PsqlFiles, path: Path) -> BuildStep:
     text, shown = source.text(path), source.shown(path)
     found = sections(text, _MARK)
     ups, downs = ([each for each in found if each.words == (direction,)] for direction in ("up", "down"))
@@ -59,7 +59,7 @@ def _step(source: Source, path: Path) -> Step:
         )
     transactional = _ALONE.search(text) is None
     down = merged(source, path, downs, transactional=transactional) if downs else None
-    return Step(path.stem, shown, merged(source, path, ups, transactional=transactional), down)
+    return BuildStep(path.stem, shown, merged(source, path, ups, transactional=transactional), down)
 
 
 _LEDGER = Ledger(

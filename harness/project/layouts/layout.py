@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import Place, ProjectError
-from harness.project.model import Sql, Step
-from harness.project.psql import Source
+from harness.project.model import BuildStep, SqlScript
+from harness.project.psql import PsqlFiles
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Layout:
     sign: str
     fits: Callable[[Path], bool]
     owner: Callable[[Path], Owner]
-    read: Callable[[Source, Path], Iterator[Step]]
+    read: Callable[[PsqlFiles, Path], Iterator[BuildStep]]
 
 
 def owned_by(tool: str, command: str, ledger: Ledger | None = None) -> Callable[[Path], Owner]:
@@ -52,9 +52,9 @@ def owned_by(tool: str, command: str, ledger: Ledger | None = None) -> Callable[
     return lambda _: Owner(tool, command, ledger)
 
 
-def sql(source: Source, path: Path, *, transactional: bool = True) -> Sql:
+def sql(source: PsqlFiles, path: Path, *, transactional: bool = True) -> SqlScript:
     """All of a file."""
-    return Sql(source.parts(path, source.text(path)), transactional)
+    return SqlScript(source.parts(path, source.text(path)), transactional)
 
 
 def sql_files(directory: Path) -> list[Path]:
@@ -71,12 +71,12 @@ def mentions(directory: Path, pattern: re.Pattern[str]) -> bool:
     return any(pattern.search(path.read_text(encoding="utf-8", errors="replace")) for path in sql_files(directory))
 
 
-def taken(source: Source, first: Path, second: Path, what: str) -> ProjectError:
+def taken(source: PsqlFiles, first: Path, second: Path, what: str) -> ProjectError:
     """Two files of one number, of which nobody knows which comes first."""
     return ProjectError(f"{what} is taken by {source.shown(first)}", place=Place(source.shown(second)))
 
 
-def numbered(source: Source, directory: Path, name: re.Pattern[str]) -> Iterator[Path]:
+def numbered(source: PsqlFiles, directory: Path, name: re.Pattern[str]) -> Iterator[Path]:
     """The files that are named so, by name; the first group is the version, and no two have the same.
 
     What is not so named the tool does not see, and neither do we.
@@ -90,7 +90,7 @@ def numbered(source: Source, directory: Path, name: re.Pattern[str]) -> Iterator
             yield path
 
 
-def pairs(source: Source, directory: Path, name: re.Pattern[str]) -> Iterator[tuple[Path, Path | None]]:
+def pairs(source: PsqlFiles, directory: Path, name: re.Pattern[str]) -> Iterator[tuple[Path, Path | None]]:
     """The files that are named so in the order of their versions, each with the one that undoes it.
 
     The first group of ``name`` is the version, a number; the last one ``down``, or ``up`` or nothing.

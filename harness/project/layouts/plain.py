@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.project.layouts.layout import Layout, owned_by, sql, sql_files
-from harness.project.model import Step
-from harness.project.psql import Source
+from harness.project.model import BuildStep
+from harness.project.psql import PsqlFiles
 
 
 def fits(directory: Path) -> bool:
@@ -18,16 +18,16 @@ def fits(directory: Path) -> bool:
     return len(sql_files(directory)) == 1
 
 
-def read(source: Source, directory: Path) -> Iterator[Step]:
+def read(source: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
     """By name, where somebody says that it is this layout."""
     return steps(source, sql_files(directory))
 
 
-def steps(source: Source, paths: Iterable[Path]) -> Iterator[Step]:
+def steps(source: PsqlFiles, paths: Iterable[Path]) -> Iterator[BuildStep]:
     """These files, in this order."""
     for path in paths:
         shown = source.shown(path)
-        yield Step(path.stem, shown, sql(source, path, transactional=False))
+        yield BuildStep(path.stem, shown, sql(source, path, transactional=False))
 
 
 LAYOUT = Layout(

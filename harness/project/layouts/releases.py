@@ -11,8 +11,8 @@ from pathlib import Path
 
 from harness.project.layouts import golang_migrate
 from harness.project.layouts.layout import Layout, owned_by, taken
-from harness.project.model import Step
-from harness.project.psql import Source
+from harness.project.model import BuildStep
+from harness.project.psql import PsqlFiles
 
 _RELEASE = re.compile(r"\d+")
 
@@ -21,7 +21,7 @@ def fits(directory: Path) -> bool:
     return any(golang_migrate.fits(release) for release in _releases(directory))
 
 
-def read(source: Source, directory: Path) -> Iterator[Step]:
+def read(source: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
     found: dict[int, Path] = {}
     for release in _releases(directory):
         number = int(release.name)
@@ -30,7 +30,7 @@ def read(source: Source, directory: Path) -> Iterator[Step]:
         found[number] = release
     for _, release in sorted(found.items()):
         for step in golang_migrate.read(source, release):
-            yield Step(f"{release.name}/{step.name}", step.path, step.up, step.down)
+            yield BuildStep(f"{release.name}/{step.name}", step.path, step.up, step.down)
 
 
 def _releases(directory: Path) -> list[Path]:

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.project.model import Sql
-from harness.project.psql import Source
+from harness.project.model import SqlScript
+from harness.project.psql import PsqlFiles
 from harness.project.sqlfile import blank
 
 
@@ -36,7 +36,7 @@ def sections(text: str, mark: re.Pattern[str]) -> list[Section]:
     ]
 
 
-def merged(source: Source, path: Path, parts: list[Section], *, transactional: bool) -> Sql:
+def merged(source: PsqlFiles, path: Path, parts: list[Section], *, transactional: bool) -> SqlScript:
     """Several sections of one file, one after the other."""
     found = tuple(part for section in parts for part in source.parts(path, section.text))
-    return Sql(found, transactional)
+    return SqlScript(found, transactional)

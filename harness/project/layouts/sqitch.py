@@ -13,8 +13,8 @@ from pathlib import Path
 
 from harness.errors import Place, ProjectError
 from harness.project.layouts.layout import Layout, owned_by, sql
-from harness.project.model import Step
-from harness.project.psql import Source
+from harness.project.model import BuildStep
+from harness.project.psql import PsqlFiles
 
 PLAN = "sqitch.plan"
 _CHANGE = re.compile(r"[+]?(\w[^\s\[@]*)(?=\s|$)")
@@ -31,7 +31,7 @@ def fits(directory: Path) -> bool:
     return (directory / PLAN).is_file()
 
 
-def read(source: Source, directory: Path) -> Iterator[Step]:
+def read(source: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
     plan = source.shown(directory / PLAN)
     changes = _changes(plan, source.text(directory / PLAN))
     for number, change in enumerate(changes):
@@ -43,7 +43,7 @@ def read(source: Source, directory: Path) -> Iterator[Step]:
             raise ProjectError(message, place=Place(plan, change.line))
         up = sql(source, deploy, transactional=False)
         down = sql(source, revert, transactional=False) if revert.is_file() else None
-        yield Step(stem, source.shown(deploy), up, down)
+        yield BuildStep(stem, source.shown(deploy), up, down)
 
 
 def _changes(plan: Path, text: str) -> list[_Change]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.project.layouts.layout import Layout, Ledger, numbered, owned_by, sql, sql_files
-from harness.project.model import Step
-from harness.project.psql import Source
+from harness.project.model import BuildStep
+from harness.project.psql import PsqlFiles
 
 _NAME = re.compile(r"(\d+)_(.*)\.sql")
 
@@ -19,9 +19,9 @@ def fits(directory: Path) -> bool:
     return ours and any(_NAME.fullmatch(path.name) for path in sql_files(directory))
 
 
-def read(source: Source, directory: Path) -> Iterator[Step]:
+def read(source: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
     for path in numbered(source, directory, _NAME):
-        yield Step(path.stem, source.shown(path), sql(source, path))
+        yield BuildStep(path.stem, source.shown(path), sql(source, path))
 
 
 _LEDGER = Ledger(
