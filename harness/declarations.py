@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import Place, ProjectError, did_you_mean
-from harness.project import keys, nodes, shared
+from harness.project import keys, nodes, shared, yaml_reader
 from harness.project.columns import CONTRACT
 from harness.project.keys import ColumnForm, DeclaredRule, read_kind, unknown_key
 from harness.project.model import Project, TableName
@@ -84,7 +84,7 @@ def read_file(
 
     ``undeclared`` is what the project makes of rules that no check declares. Raises :class:`ProjectError`.
     """
-    for document in nodes.read(path, shown):
+    for document in yaml_reader.read(path, shown):
         yield from _Document(as_mapping(document), module, registry, used, undeclared).checks()
 
 
@@ -92,7 +92,7 @@ def read_text(
     text: str, shown: Path, module: str, registry: Mapping[str, type], used: Mapping[str, Shared] = NONE
 ) -> Iterator[DeclaredCheck]:
     """The checks of a text that is to become a file; raises :class:`ProjectError`."""
-    for document in nodes.compose(text, shown):
+    for document in yaml_reader.compose(text, shown):
         yield from _Document(as_mapping(document), module, registry, used, "broken").checks()
 
 
@@ -138,7 +138,7 @@ class _Document:
             yield from self._columns(columns)
         entries = self.node.get("checks")
         for entry in as_sequence(entries, "a list of checks").items if entries is not None else ():
-            yield from self._shared(entry) if shared.begins(entry) else (self._entry(entry),)
+            yield from self._shared(entry) if shared.is_use(entry) else (self._entry(entry),)
         if self.table is not None and DECLARED in self.registry:
             yield self._declared()
 
@@ -146,8 +146,8 @@ class _Document:
         """The checks that ``use`` stands for, each at the place of use."""
         use = as_mapping(entry)
         own = (self.table.schema, self.table.table) if self.table else None
-        for node in shared.expand(use, self.used, shared.own_values(own, self.module, use.place)):
-            with shared.telling(use):
+        for node in shared.expand(use, self.used, shared.own_arguments(own, self.module, use.place)):
+            with shared.naming_use(use):
                 check = self._entry(node)
             yield replace(check, place=use.entries[0][0].place, shared=check.place)
 
@@ -169,9 +169,9 @@ class _Document:
                 f"a check file says 'table: schema.table' or 'module: name', this one says {found}",
                 place=self.node.place,
             )
-        for name in self.node.names():
-            if name not in FILE_KEYS[levels[0]]:
-                raise unknown_key(self._key(name), list(FILE_KEYS[levels[0]]), f"{levels[0]} file")
+        for name, _ in self.node.entries:
+            if name.text not in FILE_KEYS[levels[0]]:
+                raise unknown_key(name, list(FILE_KEYS[levels[0]]), f"{levels[0]} file")
         if levels == ["module"]:
             self._refuse_other_module()
         return levels[0]

@@ -19,7 +19,7 @@ import pytest
 
 from harness import pytest_session
 from harness.errors import HarnessError, Place
-from harness.project.tree import withheld
+from harness.project.folders import withheld
 
 if TYPE_CHECKING:
     import psycopg

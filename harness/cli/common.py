@@ -61,12 +61,12 @@ def project_directory() -> Path:
 
 def withheld(error: HarnessError) -> HarnessError:
     """The error without a word of a file that a link leads to, out of the project."""
-    from harness.project import tree
+    from harness.project import folders
 
     if error.place is None:
         return error
     try:
-        return tree.withheld(project_directory(), error)
+        return folders.withheld(project_directory(), error)
     except ProjectError:
         return error
 

@@ -216,7 +216,7 @@ class _Progress:
             click.echo(f"{counted(len(found), 'migration')} {done} in {self._seconds:.1f} s")
 
     def _file(self, migration: Migration, up: bool) -> str:
-        from harness.project.migrations import relative
+        from harness.project.folders import relative
 
         path = migration.up if up else migration.down
         if path is None:

@@ -85,7 +85,7 @@ def lint(paths: tuple[Path, ...]) -> int:
     Gives the verdict of `sqlfluff lint` with the project's .sqlfluff.
     """
     from harness.lint import look
-    from harness.project.tree import WITHHELD, leads_out
+    from harness.project.folders import WITHHELD, leads_out
 
     project = load_project() if paths else load_own_project("lint", "name the files: harness lint FILE …")
     targets = [path.absolute() for path in paths] or [Path(project.paths.schema)]

@@ -41,7 +41,7 @@ def parse(name: str, sql: SqlScript) -> Parsed:
     parts = []
     for part in sql.parts:
         try:
-            parts.append((part, sqlfile.statements(part.path, part.text, guarded=False)))
+            parts.append((part, sqlfile.statements(part.path, part.text)))
         except StatementError as error:
             raise _with_variable(error, part) from None
     transactional = sql.transactional and not any(alone(statements) for _, statements in parts)

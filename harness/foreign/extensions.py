@@ -7,8 +7,8 @@ from pathlib import Path
 
 from harness.errors import Place, TargetError
 from harness.foreign.skipping import made
-from harness.project import sqlfile
-from harness.project.migrations import relative
+from harness.project import sqlfile, sqltext
+from harness.project.folders import relative
 from harness.project.model import Module, SqlPart
 from harness.project.sqlfile import SqlStatement
 from harness.server import binaries
@@ -46,7 +46,7 @@ def require_own(connection: Connection, modules: Iterable[Module], *, root: Path
             shown = relative(migration.up, root)
             text = sqlfile.read(migration.up, shown)
             if "extension" in text.lower():  # parsing all of them twice would take long
-                parts.append((SqlPart(shown, text), sqlfile.statements(shown, text)))
+                parts.append((SqlPart(shown, text), sqlfile.migration_statements(shown, text)))
     require(connection, parts, ())
 
 
@@ -58,7 +58,7 @@ def _missing(connection: Connection, missing: list[tuple[str, SqlPart, SqlStatem
     return TargetError(
         f"PostgreSQL {version_text(connection.info.server_version)} has no extension {name}{others} here",
         place=Place(part.path, statement.line, statement.column),
-        excerpt=sqlfile.excerpt(part.text, statement.line, statement.column),
+        excerpt=sqltext.excerpt(part.text, statement.line, statement.column),
         hint=f"{_elsewhere(names)}; or write what is used of it into a file under base: in project.yml, and say "
         f"extensions: {{stand_ins: [{', '.join(names)}]}}{built_in}",
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.errors import Place, TargetError
 from harness.global_objects import registry
-from harness.project import sqlfile
+from harness.project import sqltext
 from harness.project.model import SqlPart
 from harness.project.sqlfile import SqlStatement
 from harness.server.connection import Connection
@@ -51,7 +51,7 @@ def require(connection: Connection, parts: Sequence[tuple[SqlPart, tuple[SqlStat
     raise TargetError(
         f"there is no role {name}" + (f" (nor {others})" if others else "") + ", and nothing makes it",
         place=Place(part.path, statement.line, statement.column),
-        excerpt=sqlfile.excerpt(part.text, statement.line, statement.column),
+        excerpt=sqltext.excerpt(part.text, statement.line, statement.column),
         hint="make what the platform brings in an SQL file under base: in project.yml: "
         + " ".join(f"create role {_quoted(each)} nologin;" for each, _, _ in found),
     )

@@ -20,7 +20,7 @@ from harness.errors import Place, TargetError
 from harness.global_objects import effects, registry
 from harness.global_objects import roles as server_roles
 from harness.global_objects.roles import Role
-from harness.project import sqlfile
+from harness.project import sqltext
 from harness.project.model import SqlPart
 from harness.project.sqlfile import SqlStatement
 from harness.server import script
@@ -248,7 +248,7 @@ def require_roles(connection: Connection, parts: Iterable[tuple[SqlPart, tuple[S
     if missing:
         _, part, statement = missing[0]
         place = Place(part.path, statement.line, statement.column)
-        excerpt = sqlfile.excerpt(part.text, statement.line, statement.column)
+        excerpt = sqltext.excerpt(part.text, statement.line, statement.column)
         raise refused((name for name, _, _ in missing), place, excerpt)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.errors import MigrationError, ProjectError
 from harness.lint.names import did_you_mean, is_rule
-from harness.project import sqlfile
+from harness.project import sqlfile, sqltext
 
 CODE = "NOQA"
 """What sqlfluff calls its own word on such comments."""
@@ -22,14 +22,14 @@ def without_effect(path: Path, known: Collection[str]) -> Iterator[tuple[int, in
         text = sqlfile.read(path, path)
         for start, comment in _comments(path, text):
             for said in _wrong(comment, known):
-                yield *sqlfile.position(text, start), said
+                yield *sqltext.position(text, start), said
 
 
 def _comments(path: Path, text: str) -> Iterator[tuple[int, str]]:
     """Where each comment begins that may be meant for sqlfluff, and what it says."""
     if "noqa" not in text.lower():
         return
-    for kind, start, end in sqlfile.lexemes(path, text):
+    for kind, start, end in sqltext.lexemes(path, text):
         if kind == "block":
             yield start, text[start:end].removeprefix("/*").removesuffix("*/")
         elif text.startswith("--", start):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import Place, ProjectError, StatementError
 from harness.lint.rules.base import GROUP
-from harness.project import sqlfile
+from harness.project import sqlfile, sqltext
 
 if TYPE_CHECKING:
     from sqlfluff.core import Linter
@@ -39,7 +39,7 @@ def again(linter: Linter, path: Path, found: list[RawViolation], noqa: IgnoreMas
     read = [each for each in found if each["code"] not in UNREAD]
     try:
         text = sqlfile.read(path, path)
-        statements = sqlfile.statements(path, text, guarded=False)
+        statements = sqlfile.statements(path, text)
     except StatementError as error:
         return [*read, _slip(path, error)]
     except ProjectError:
@@ -75,13 +75,13 @@ def _unfinished(path: Path, text: str) -> tuple[int, tuple[int, int]]:
     """The line in which the last statement of a text begins, and where its last word stands."""
     begin = last = 0
     inside = False
-    for kind, start, end in sqlfile.lexemes(path, text):
+    for kind, start, end in sqltext.lexemes(path, text):
         if kind == "end":
             inside = False
         elif kind not in ("space", "block", "meta", "data") and text[start:end].strip():
             begin = begin if inside else start
             inside, last = True, start
-    return sqlfile.position(text, begin)[0], sqlfile.position(text, last)
+    return sqltext.position(text, begin)[0], sqltext.position(text, last)
 
 
 def _unread_at(linter: Linter, path: Path, statement: sqlfile.SqlStatement) -> int | None:
@@ -106,7 +106,7 @@ def _without(text: str, statements: list[tuple[sqlfile.SqlStatement, int]]) -> s
     for each, _ in statements:
         end = each.offset + len(each.text)
         end += text.startswith(";", end)
-        text = text[: each.offset] + sqlfile.blank(text[each.offset : end]) + text[end:]
+        text = text[: each.offset] + sqltext.blank(text[each.offset : end]) + text[end:]
     return text
 
 

@@ -10,7 +10,8 @@ from harness.errors import MigrationError, Place, did_you_mean
 from harness.migrations import comparison
 from harness.migrations.comparison import Standing, State
 from harness.migrations.ledger import Entry
-from harness.project.migrations import refuse_draft, relative
+from harness.project.folders import relative
+from harness.project.migrations import refuse_draft
 from harness.project.model import Migration, Module, Project
 
 _NUMBER = re.compile(r"(?:(?P<module>[^/]+)/)?(?P<version>\d+)")

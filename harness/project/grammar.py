@@ -1,24 +1,44 @@
-"""PostgreSQL's parser, kept from what it or its reader cannot bear: trees that go very deep.
+"""PostgreSQL's parser, imported when it is first used and guarded against expressions that nest too deeply.
 
-Its parse tree comes through protobuf, which reads a hundred levels and no more. A chain of some twenty thousand
-operators even ends the process: it is written by recursion in C.
+The parse tree comes through protobuf, which reads a hundred levels and no more. A chain of some twenty thousand
+operators even ends the process: the parser walks it by recursion in C.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-_OPENING, _CLOSING, _COMMA, _SEMICOLON = ("(", "["), (")", "]"), ",", ";"
 _SAFE = 20_000
-"""Tokens, one in the other at worst, of which a tree can be made; so many characters hold no more of them."""
+"""Nested tokens of which a tree can be made; a text of so many characters cannot hold more."""
 
 
-class TooDeep(ValueError):
+class SqlError(ValueError):
+    """A text that is not the SQL it should be; ``offset`` counts its characters, None if the place is unknown."""
+
+    def __init__(self, message: str, offset: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+
+
+class TooDeep(SqlError):
     """SQL that is nested more deeply than can be read."""
+
+    def __init__(self) -> None:
+        super().__init__("nested too deeply to be read")
+
+
+class Token(NamedTuple):
+    """A word, sign, literal or comment of a text; ``start`` and ``end`` count characters."""
+
+    text: str
+    start: int
+    end: int
 
 
 def parse(text: str) -> Any:
-    """The statements of a text, with postgast's trees; raises ``PgQueryError`` and :class:`TooDeep`."""
+    """The statements of a text as postgast's parse trees; raises :class:`SqlError` and :class:`TooDeep`."""
     import postgast
     from google.protobuf.message import DecodeError
 
@@ -31,28 +51,92 @@ def parse(text: str) -> Any:
     except postgast.PgQueryError as error:
         if error.message.startswith("memory exhausted"):
             raise TooDeep from None
-        raise
+        # Unlike all other positions of libpg_query this one counts characters.
+        raise SqlError(error.message, error.cursorpos - 1 if error.cursorpos else None) from None
+
+
+def tokens(text: str) -> tuple[Token, ...]:
+    """The tokens that PostgreSQL's scanner finds in a text, comments among them; raises :class:`SqlError`."""
+    import postgast
+
+    encoded = text.encode()
+    try:
+        scanned = postgast.scan(text).tokens
+    except postgast.PgQueryError as error:
+        raise SqlError(error.message, max(error.cursorpos - 1, 0)) from None
+    found = []
+    characters = end = 0
+    for token in scanned:
+        start = characters + len(encoded[end : token.start].decode())
+        word = encoded[token.start : token.end].decode()
+        characters, end = start + len(word), token.end
+        found.append(Token(word, start, characters))
+    return tuple(found)
+
+
+def pieces(text: str) -> Iterator[tuple[int, str]]:
+    """The texts between the semicolons, each with its offset; none if the scanner cannot read the text."""
+    import postgast
+
+    offset = 0
+    try:
+        found = postgast.split(text, method="scanner")
+    except postgast.PgQueryError:  # a quote that is never closed
+        return
+    for piece in found:
+        offset = text.index(piece, offset)
+        yield offset, piece
+        offset += len(piece)
+
+
+def walk(tree: Any, *kinds: str) -> Iterator[Any]:
+    """The nodes of these kinds in a parse tree, parents before their children: ``walk(tree, "FuncCall")``."""
+    import postgast
+
+    return (node for _, node in postgast.walk(tree) if type(node).__name__ in kinds)
+
+
+def unwrap(node: Any) -> Any:
+    """The node itself, without the ``Node`` message that the grammar wraps around it."""
+    import postgast
+
+    return postgast.unwrap_node(node)
+
+
+def deparse(expression: Any) -> str:
+    """An expression's parse tree as SQL text."""
+    import postgast
+
+    tree = postgast.parse("select 1")
+    tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val.CopyFrom(expression)
+    return str(postgast.deparse(tree)).removeprefix("SELECT ")
+
+
+def enum_name(node: Any, field: str) -> str:
+    """The name of an enum field's value: ``AND_EXPR``."""
+    return str(node.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number[getattr(node, field)].name)
+
+
+def strings(nodes: Any) -> tuple[str, ...]:
+    """The parts of a name that the grammar has as a list."""
+    return tuple(node.string.sval for node in nodes)
 
 
 def _most_levels(text: str) -> int:
-    """As many levels as the tree can have at most: a comma begins anew what stands beside it."""
-    import postgast
-
+    """An upper bound of the levels of the tree. A comma ends the chain of operators before it."""
     try:
-        tokens = postgast.scan(text).tokens
-    except postgast.PgQueryError:  # no SQL: nothing of it becomes a tree
+        found = tokens(text)
+    except SqlError:  # no SQL: nothing of it becomes a tree
         return 0
-    kinds = {ord(each): each for each in (*_OPENING, *_CLOSING, _COMMA, _SEMICOLON)}
     around: list[int] = []
     here = most = outside = 0
-    for token in tokens:
-        kind = kinds.get(token.token)
-        if (kind == _SEMICOLON and not around) or kind == _COMMA:
+    for token in found:
+        if (token.text == ";" and not around) or token.text == ",":
             most, here = max(most, outside + here), 0
-        elif kind in _OPENING:
+        elif token.text in ("(", "["):
             around.append(here + 1)
             outside, here = outside + here + 1, 0
-        elif kind in _CLOSING and around:
+        elif token.text in (")", "]") and around:
             most = max(most, outside + here)
             here = around.pop()
             outside -= here

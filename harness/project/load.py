@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import Place, ProjectError, did_you_mean
-from harness.project import layouts, migrations, nodes, tree
+from harness.project import folders, layouts, migrations, nodes, yaml_reader
 from harness.project.keys import read_kind
 from harness.project.model import BuildStep, ForeignMigrations, Module, Paths, Project, Seed, TableName
 from harness.project.nodes import Node, as_mapping
@@ -110,7 +110,7 @@ def _refuse_both(root: Path, settings: Settings) -> None:
         directory = root / settings.paths.schema / module
         if directory in used or any(path.is_relative_to(directory) for path in used):
             continue
-        for path in tree.files(root, directory, (".sql",)):
+        for path in folders.files(root, directory, (".sql",)):
             raise ProjectError(
                 "a migration of this project's own, beside those of another tool",
                 place=Place(path.relative_to(root)),
@@ -119,7 +119,7 @@ def _refuse_both(root: Path, settings: Settings) -> None:
 
 
 def _one_document(path: Path, shown: Path) -> nodes.MappingNode:
-    documents = nodes.read(path, shown)
+    documents = yaml_reader.read(path, shown)
     if len(documents) > 1:
         raise ProjectError("a second document; this file has one", place=documents[1].place)
     return as_mapping(documents[0])
@@ -132,14 +132,14 @@ def _place(node: nodes.MappingNode, key: str) -> Place:
 
 def _module(root: Path, name: str, settings: Settings) -> Module:
     paths = settings.paths
-    seeds = tree.files(root, root / paths.seeds / name, (".csv", *_YAML))
+    seeds = folders.files(root, root / paths.seeds / name, (".csv", *_YAML))
     found = () if settings.migrations else migrations.discover(root, name, root / paths.schema / name)
     return Module(
         name=name,
         depends_on=settings.modules[name].depends_on,
         migrations=tuple(each for each in found if not each.draft),
         seeds=tuple(_seed(root, name, root / paths.seeds / name, path) for path in seeds),
-        checks=tree.files(root, root / paths.checks / name, _YAML),
+        checks=folders.files(root, root / paths.checks / name, _YAML),
         drafts=tuple(each for each in found if each.draft),
     )
 
@@ -159,21 +159,21 @@ def _seed(root: Path, module: str, directory: Path, path: Path) -> Seed:
 
 def _refuse_strangers(root: Path, directory: Path, modules: Mapping[str, object]) -> None:
     """A folder that no module claims is a module somebody forgot, or a slip in its name."""
-    if not tree.is_folder(root, root / directory):
-        if tree.is_file(root, root / directory):
+    if not folders.is_folder(root, root / directory):
+        if folders.is_file(root, root / directory):
             raise ProjectError("a file where the folders of the modules should lie", place=Place(directory))
         return
-    for path in tree.entries(root, root / directory):
+    for path in folders.entries(root, root / directory):
         if path.name.startswith(".") or path.name == "__pycache__":
             continue
-        place = Place(tree.relative(path, root))
-        if tree.is_folder(root, path) and path.name not in modules:
+        place = Place(folders.relative(path, root))
+        if folders.is_folder(root, path) and path.name not in modules:
             raise ProjectError(
                 f"the folder belongs to no module of {FILE}{did_you_mean(path.name, modules)}",
                 place=place,
                 hint=f"add {path.name!r} to 'modules' in {FILE}, or move the folder away",
             )
-        if path.suffix in (".sql", ".csv", *_YAML) and tree.is_file(root, path):
+        if path.suffix in (".sql", ".csv", *_YAML) and folders.is_file(root, path):
             raise ProjectError(
                 "a file outside of a module's folder", place=place, hint=f"move it into {directory}/<module>/"
             )

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from harness.errors import ProjectError, did_you_mean
-from harness.project import sql, sqlfile
+from harness.project import sql, sqltext
 from harness.project.flow import quoted
 from harness.project.model import TableName
 from harness.project.nodes import ListNode, Node, Scalar, as_mapping, as_scalar, as_sequence, expected
@@ -133,7 +133,7 @@ def _excerpt(text: str, error: sql.SqlError) -> str | None:
     if error.offset is None:
         return None
     before, line = text[: error.offset].rpartition("\n")[2], text.splitlines()[text.count("\n", 0, error.offset)]
-    shown, indent = sqlfile.window(line, len(before) + 1)
+    shown, indent = sqltext.window(line, len(before) + 1)
     return f"    {shown}\n    {indent}^"
 
 

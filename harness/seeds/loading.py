@@ -18,7 +18,7 @@ from psycopg import sql
 
 from harness.errors import Place, SeedError, did_you_mean
 from harness.migrations import ledger
-from harness.project.migrations import relative
+from harness.project.folders import relative
 from harness.project.model import Module, Seed, TableName
 from harness.seeds import refused_row, seedfile, staging, tables, upsert
 from harness.seeds.seedfile import SeedFile

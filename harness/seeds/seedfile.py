@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import Place, ProjectError, SeedError
-from harness.project import nodes, sqlfile
+from harness.project import nodes, sqlfile, yaml_reader
 from harness.project.model import Seed
 
 _CELL = re.compile(r'((?:"[^"]*"|[^",\n]++)*+)(,|\n|\Z)')
@@ -53,7 +53,7 @@ def read(seed: Seed, shown: Path) -> SeedFile:
     try:
         if seed.format == "csv":
             return _csv(seed, shown, sqlfile.read(seed.path, shown))
-        return _yaml(seed, shown, nodes.read(seed.path, shown))
+        return _yaml(seed, shown, yaml_reader.read(seed.path, shown))
     except SeedError:
         raise
     except ProjectError as error:

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from harness.errors import Place, SeedRefused
 from harness.migrations import ledger
-from harness.project.migrations import relative
+from harness.project.folders import relative
 from harness.project.model import Module
 from harness.seeds import loading, refused_row, seedfile, staging, tables, upsert
 from harness.seeds.seedfile import SeedFile

@@ -13,8 +13,9 @@ import psycopg
 from psycopg import generators, pq, sql
 
 from harness.errors import HarnessError, Place, StatementError, TargetError
-from harness.project import sqlfile
-from harness.project.migrations import relative, transactional
+from harness.project import sqlfile, sqltext
+from harness.project.folders import relative
+from harness.project.migrations import transactional
 from harness.project.model import Migration, Timeouts
 from harness.server.connection import Connection
 
@@ -76,7 +77,7 @@ def load(root: Path, migration: Migration, direction: str) -> Script:
 
 def parse(migration: Migration, path: Path, text: str, down: str | None = None) -> Script:
     """The script of a text that has been read, from wherever; raises :class:`~harness.errors.MigrationError`."""
-    return Script(migration, path, text, sqlfile.statements(path, text), transactional(path, text), down)
+    return Script(migration, path, text, sqlfile.migration_statements(path, text), transactional(path, text), down)
 
 
 def down_text(root: Path, migration: Migration) -> str | None:
@@ -149,12 +150,12 @@ def _at_statement(script: File, statement: sqlfile.SqlStatement, error: psycopg.
     # The server counts characters within what was sent, of which so many stood ``before`` the statement. A position
     # within a function's query says nothing here.
     offset = statement.offset + int(error.diag.statement_position or before + 1) - before - 1
-    line, column = sqlfile.position(script.text, offset)
-    place, excerpt = Place(script.path, line, column), sqlfile.excerpt(script.text, line, column)
+    line, column = sqltext.position(script.text, offset)
+    place, excerpt = Place(script.path, line, column), sqltext.excerpt(script.text, line, column)
     row = _COPY_LINE.search(error.diag.context or "")
     if row and statement.copy_line:
         line = statement.copy_line + int(row[1]) - 1
-        place, excerpt = Place(script.path, line), sqlfile.excerpt(script.text, line)
+        place, excerpt = Place(script.path, line), sqltext.excerpt(script.text, line)
     return _error(script, error, place, excerpt)
 
 
@@ -168,7 +169,7 @@ def _error(script: File, error: psycopg.Error, place: Place, excerpt: str | None
         )
     more = [("DETAIL", diag.message_detail), ("QUERY", diag.internal_query), ("CONTEXT", diag.context)]
     lines = [excerpt] if excerpt else []
-    lines += [f"{label}: {sqlfile.masked(text)}" for label, text in more if text]
+    lines += [f"{label}: {sqltext.without_passwords(text)}" for label, text in more if text]
     hints = [diag.message_hint, _HINTS.get(diag.sqlstate)]
     return StatementError(
         f"{diag.message_primary} ({diag.sqlstate})",

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.describe import yaml
-from harness.project import nodes
+from harness.project import yaml_reader
 from harness.project.nodes import ListNode, Node, Scalar
 
 AWKWARD = [
@@ -27,7 +27,7 @@ names = texts.filter(lambda text: text not in ("", "<<"))
 
 
 def read(text: str) -> Node:
-    (document,) = nodes.compose(text, Path("x.yml"))
+    (document,) = yaml_reader.compose(text, Path("x.yml"))
     return document
 
 

@@ -402,7 +402,7 @@ class Fuzzed:
             for migration in module.migrations if name.endswith(".sql") else ():
                 for path in filter(None, (migration.up, migration.down)):
                     shown = path.relative_to(self.root)
-                    sqlfile.statements(shown, sqlfile.read(path, shown))
+                    sqlfile.migration_statements(shown, sqlfile.read(path, shown))
 
 
 def _raise(error: Exception) -> int:

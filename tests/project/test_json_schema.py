@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harness.declarations import read_file
 from harness.errors import ProjectError
-from harness.project import nodes
+from harness.project import nodes, yaml_reader
 from harness.project.json_schema import checks_schema, project_schema
 from harness.project.load import load
 from harness.project.nodes import ListNode, Node, Scalar
@@ -44,7 +44,7 @@ def as_an_editor_reads(node: Node) -> Any:
 
 
 def value(text: str) -> Any:
-    (node,) = nodes.compose(text, Path("a.yml"))
+    (node,) = yaml_reader.compose(text, Path("a.yml"))
     return as_an_editor_reads(node)
 
 

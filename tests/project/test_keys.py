@@ -10,7 +10,7 @@ import pytest
 from harness.errors import ProjectError
 from harness.kinds.locked import FreeDeletions, Locked
 from harness.kinds.rows import Rows
-from harness.project import keys, nodes
+from harness.project import keys, nodes, yaml_reader
 from harness.project.keys import FrozenDict, Reader, read_kind
 from harness.project.model import TableName
 
@@ -18,7 +18,7 @@ from .sample import AcceptedValues, Class, Unique
 
 
 def node(text: str) -> Any:
-    (document,) = nodes.compose(f"k: {text}\n" if not text.startswith("\n") else f"k:{text}\n", Path("a.yml"))
+    (document,) = yaml_reader.compose(f"k: {text}\n" if not text.startswith("\n") else f"k:{text}\n", Path("a.yml"))
     assert isinstance(document, nodes.MappingNode)
     return document.get("k")
 

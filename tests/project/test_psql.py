@@ -23,7 +23,7 @@ def read(root: Path, name: str, **variables: str) -> list[tuple[str, int, int, s
     return [
         (str(part.path), each.line, each.column, " ".join(each.text.split()))
         for part in source.parts(root / name, source.text(root / name))
-        for each in statements(part.path, part.text, guarded=False)
+        for each in statements(part.path, part.text)
     ]
 
 
@@ -87,7 +87,7 @@ def test_copy_data_may_hold_anything(tmp_path: Path) -> None:
     write(tmp_path, {"a.sql": "copy t from stdin;\n\\N\t:n\n\\i nothing\n\\.\n\\echo x\nselect 1;\n"})
     source = PsqlFiles(tmp_path, {"n": "1"})
     (part,) = source.parts(tmp_path / "a.sql", source.text(tmp_path / "a.sql"))
-    copy, select = statements(part.path, part.text, guarded=False)
+    copy, select = statements(part.path, part.text)
     assert (copy.copy_data, copy.copy_line) == ("\\N\t:n\n\\i nothing\n", 2)
     assert (select.line, select.text) == (6, "select 1")
 

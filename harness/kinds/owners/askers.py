@@ -17,7 +17,7 @@ from harness.probes.statement import assume, condition, literal, qualified
 from harness.probes.verdict import LACKING
 from harness.project.keys import FrozenDict, any_value, key, mapping, names, predicate, text
 from harness.project.model import TableName
-from harness.project.needs import required_privileges
+from harness.project.privileges import required_privileges
 from harness.values.candidates import sample
 
 

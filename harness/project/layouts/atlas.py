@@ -13,7 +13,7 @@ from pathlib import Path
 from harness.project.layouts.layout import Layout, owned_by, sql_files
 from harness.project.model import BuildStep, SqlScript
 from harness.project.psql import PsqlFiles
-from harness.project.sqlfile import skip
+from harness.project.sqltext import next_word
 
 SUM = "atlas.sum"
 _CHECKPOINT = re.compile(r"^--[ \t]*atlas:checkpoint\b", re.MULTILINE)
@@ -27,7 +27,7 @@ def fits(directory: Path) -> bool:
 
 def read(source: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
     texts = {path: source.text(path) for path in sql_files(directory)}
-    headers = {path: text[: skip(text, 0)] for path, text in texts.items()}
+    headers = {path: text[: next_word(text, 0)] for path, text in texts.items()}
     checkpoints = [number for number, header in enumerate(headers.values()) if _CHECKPOINT.search(header)]
     for path in list(texts)[max(checkpoints, default=0) :]:
         transactional = _ALONE.search(headers[path]) is None

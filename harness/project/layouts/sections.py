@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.project.model import SqlScript
 from harness.project.psql import PsqlFiles
-from harness.project.sqlfile import blank
+from harness.project.sqltext import blank
 
 
 @dataclass(frozen=True)

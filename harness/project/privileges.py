@@ -15,7 +15,7 @@ _COMMANDS = {"CMD_INSERT": "insert", "CMD_UPDATE": "update", "CMD_DELETE": "dele
 
 @dataclass(frozen=True)
 class RequiredPrivilege:
-    """A command on a table; without a ``column`` it is one that no privilege on a column is enough for."""
+    """A command on a table; without a ``column`` only a privilege on the whole table is enough for it."""
 
     table: TableName
     command: str
@@ -24,7 +24,7 @@ class RequiredPrivilege:
 
 @lru_cache(maxsize=2**10)
 def required_privileges(statement: str) -> tuple[RequiredPrivilege, ...]:
-    """What a write to a table needs besides reading; of a statement that is none of them nothing is known."""
+    """The privileges that a write to a table needs besides reading; none for statements that write to no table."""
     found: dict[RequiredPrivilege, None] = {}
     for each in grammar.parse(statement):
         kind = each.stmt.WhichOneof("node")
@@ -34,40 +34,39 @@ def required_privileges(statement: str) -> tuple[RequiredPrivilege, ...]:
 
 
 def _insert(node: Any) -> Iterator[RequiredPrivilege]:
-    yield from _of(node.relation, "insert", node.cols)
+    yield from _on_columns(node.relation, "insert", node.cols) or _on_table(node.relation, "insert")
     if node.HasField("on_conflict_clause"):
-        yield from _of(node.relation, "update", node.on_conflict_clause.target_list, whole=False)
+        yield from _on_columns(node.relation, "update", node.on_conflict_clause.target_list)
 
 
 def _update(node: Any) -> Iterator[RequiredPrivilege]:
-    return _of(node.relation, "update", node.target_list)
+    yield from _on_columns(node.relation, "update", node.target_list) or _on_table(node.relation, "update")
 
 
 def _delete(node: Any) -> Iterator[RequiredPrivilege]:
-    return _of(node.relation, "delete", ())
+    yield from _on_table(node.relation, "delete")
 
 
 def _merge(node: Any) -> Iterator[RequiredPrivilege]:
-    from postgast import pg_query_pb2
-
     for each in node.merge_when_clauses:
         clause = each.merge_when_clause
-        command = _COMMANDS.get(pg_query_pb2.CmdType.Name(clause.command_type))
+        command = _COMMANDS.get(grammar.enum_name(clause, "command_type"))
         if command:
-            yield from _of(node.relation, command, clause.target_list)
+            yield from _on_columns(node.relation, command, clause.target_list) or _on_table(node.relation, command)
 
 
 def _truncate(node: Any) -> Iterator[RequiredPrivilege]:
     for each in node.relations:
-        yield from _of(each.range_var, "truncate", ())
+        yield from _on_table(each.range_var, "truncate")
 
 
-def _of(relation: Any, command: str, targets: Any, whole: bool = True) -> Iterator[RequiredPrivilege]:
+def _on_columns(relation: Any, command: str, targets: Any) -> list[RequiredPrivilege]:
     table = TableName(relation.schemaname, relation.relname)
-    columns = [each.res_target.name for each in targets]
-    yield from (RequiredPrivilege(table, command, column) for column in columns)
-    if not columns and whole:
-        yield RequiredPrivilege(table, command)
+    return [RequiredPrivilege(table, command, each.res_target.name) for each in targets]
+
+
+def _on_table(relation: Any, command: str) -> list[RequiredPrivilege]:
+    return [RequiredPrivilege(TableName(relation.schemaname, relation.relname), command)]
 
 
 _WRITES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.project.model import TableName
-from harness.project.needs import RequiredPrivilege, required_privileges
+from harness.project.privileges import RequiredPrivilege, required_privileges
 
 TABLE = TableName("app", "notes")
 
