@@ -1,24 +1,25 @@
-"""What is said of a file with a statement that sqlfluff cannot read.
+"""The violations of a file with a statement that sqlfluff cannot read.
 
-sqlfluff reads nothing of a file from such a statement on. PostgreSQL's parser knows whether it is a slip, and where;
-or where the next statement begins, so that the others are judged.
+sqlfluff reads nothing of a file from such a statement on. PostgreSQL's parser knows whether it is a slip, and
+where the next statement begins, so that the others are judged.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from sqlfluff.core import FluffConfig, Linter
+from sqlfluff.core.errors import SQLParseError
+from sqlfluff.core.rules.noqa import IgnoreMask
 
 from harness.errors import Place, ProjectError, StatementError
 from harness.lint.rules.base import GROUP
 from harness.project import sqlfile, sqltext
-
-if TYPE_CHECKING:
-    from sqlfluff.core import Linter
-    from sqlfluff.core.rules.noqa import IgnoreMask
+from harness.project.sqlfile import SqlStatement
 
 UNREAD = ("PRS", "LXR")
-"""The codes of what sqlfluff cannot read."""
+"""The codes of text that sqlfluff cannot read."""
 _NOTE = (
     "sqlfluff cannot read this statement, and PostgreSQL can: its layout is not checked. "
     "For an editor, which shows it red, end line {} with: -- noqa: PRS"
@@ -26,15 +27,15 @@ _NOTE = (
 _UNFINISHED = "syntax error at end of input"
 
 RawViolation = dict[str, Any]
-"""A violation as sqlfluff gives it to others."""
+"""A violation as sqlfluff gives it to other programs."""
 
 
-def again(linter: Linter, path: Path, found: list[RawViolation], noqa: IgnoreMask | None) -> list[RawViolation]:
+def lint_again(linter: Linter, path: Path, found: list[RawViolation], noqa: IgnoreMask | None) -> list[RawViolation]:
     """The violations of a file in place of those ``found``, of which some say that sqlfluff cannot read it.
 
-    Of a slip there is one, at its place, whatever ``noqa`` says; else there is a warning for each statement that
-    sqlfluff cannot read, and all that is to be said of the others. House rules do without sqlfluff's grammar: theirs
-    are kept. Where PostgreSQL's parser does not get that far, what was found stays as it is.
+    A slip is one violation, at its place, whatever ``noqa`` says. Otherwise there is a warning for each statement that
+    sqlfluff cannot read, and the violations of all others. House rules do without sqlfluff's grammar: theirs are kept.
+    If PostgreSQL's parser does not get that far, the violations stay as they are.
     """
     read = [each for each in found if each["code"] not in UNREAD]
     try:
@@ -44,12 +45,14 @@ def again(linter: Linter, path: Path, found: list[RawViolation], noqa: IgnoreMas
         return [*read, _slip(path, error)]
     except ProjectError:
         return found
-    unread = [(each, line) for each in statements if (line := _unread_at(linter, path, each)) is not None]
+    unread = [(each, line) for each in statements if (line := _unread_line(linter, path, each)) is not None]
     if not unread:
         return found
     lines = {line for each, _ in unread for line in range(each.line, each.line + each.text.count("\n") + 1)}
     house = [each for each in read if each["code"].lower().startswith(GROUP)]
-    rest = linter.lint_string(_without(text, unread), fname=str(path), config=_config(linter, path))
+    rest = linter.lint_string(
+        _without(text, [each for each, _ in unread]), fname=str(path), config=_config(linter, path)
+    )
     others = (each.to_dict() for each in rest.get_violations())
     kept = (each for each in others if each["start_line_no"] not in lines and each not in house)
     notes = (
@@ -61,7 +64,7 @@ def again(linter: Linter, path: Path, found: list[RawViolation], noqa: IgnoreMas
 
 
 def _slip(path: Path, error: StatementError) -> RawViolation:
-    """What PostgreSQL's parser says; of a statement without an end, at the last word there is."""
+    """The error of PostgreSQL's parser; for a statement without an end, at the file's last word."""
     message = error.message.removesuffix(" (42601)").partition("\n")[0]
     place = error.place or Place(path)
     if message == _UNFINISHED:
@@ -72,7 +75,7 @@ def _slip(path: Path, error: StatementError) -> RawViolation:
 
 
 def _unfinished(path: Path, text: str) -> tuple[int, tuple[int, int]]:
-    """The line in which the last statement of a text begins, and where its last word stands."""
+    """The line in which the last statement of a text begins, and the position of its last word."""
     begin = last = 0
     inside = False
     for kind, start, end in sqltext.lexemes(path, text):
@@ -84,26 +87,24 @@ def _unfinished(path: Path, text: str) -> tuple[int, tuple[int, int]]:
     return sqltext.position(text, begin)[0], sqltext.position(text, last)
 
 
-def _unread_at(linter: Linter, path: Path, statement: sqlfile.SqlStatement) -> int | None:
-    """The line from which on sqlfluff cannot read a statement; None if it can."""
+def _unread_line(linter: Linter, path: Path, statement: SqlStatement) -> int | None:
+    """The first line of a statement that sqlfluff cannot read; None if it can read all."""
     parsed = linter.parse_string(f"{statement.text};\n", fname=str(path), config=_config(linter, path))
     lines = [statement.line + each.line_no - 1 for each in parsed.violations if each.rule_code() in UNREAD]
     return min(lines, default=None)
 
 
 def _hides(noqa: IgnoreMask | None, line: int) -> bool:
-    from sqlfluff.core.errors import SQLParseError
-
     return noqa is not None and not noqa.ignore_masked_violations([SQLParseError(line_no=line)])
 
 
-def _config(linter: Linter, path: Path) -> Any:
+def _config(linter: Linter, path: Path) -> FluffConfig:
     return linter.config.make_child_from_path(str(path))
 
 
-def _without(text: str, statements: list[tuple[sqlfile.SqlStatement, int]]) -> str:
-    """A text with blanks in place of some statements, so that what follows keeps its place."""
-    for each, _ in statements:
+def _without(text: str, statements: list[SqlStatement]) -> str:
+    """The text with blanks in place of some statements, so that the others keep their places."""
+    for each in statements:
         end = each.offset + len(each.text)
         end += text.startswith(";", end)
         text = text[: each.offset] + sqltext.blank(text[each.offset : end]) + text[end:]

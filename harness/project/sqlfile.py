@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness import grammar
 from harness.errors import MigrationError, Place, ProjectError, StatementError
-from harness.project import grammar
 from harness.project.folders import read_utf8
 from harness.project.sqltext import END_OF_DATA, blank, error_at, lexemes, next_word, position
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import postgast
 import pytest
 
+from harness import grammar
 from harness.errors import MigrationError
-from harness.lint import lint
-from harness.project import grammar, sql, sqlfile
+from harness.project import sql, sqlfile
+from tests.lint.linted import lint
 
 PATH = Path("schema/app/001_x.up.sql")
 

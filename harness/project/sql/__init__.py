@@ -5,7 +5,7 @@
 function raises :class:`SqlError` for a text that is not SQL. Whole files are read by :mod:`harness.project.sqlfile`.
 """
 
-from harness.project.grammar import SqlError
+from harness.grammar import SqlError
 from harness.project.sql.contents import (
     ColumnRef,
     arguments,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from harness.project import grammar
-from harness.project.grammar import enum_name, strings, walk
+from harness import grammar
+from harness.grammar import enum_name, strings, walk
 from harness.project.model import TableName
 from harness.project.sql.literals import type_name
 from harness.project.sql.parsing import KEPT, bind, expression, statement_tree, variables
@@ -86,7 +86,7 @@ def returns_nothing(text: str) -> bool:
 
 
 def functions(text: str) -> frozenset[str]:
-    """The functions and operators of an expression, without schemas, and ``::`` if it casts to another type than text."""
+    """The functions and operators of an expression, without schemas, and ``::`` if it casts to more than text."""
     found: set[str] = set()
     for node in walk(expression(text), "FuncCall", "TypeCast", "A_Expr"):
         match type(node).__name__:

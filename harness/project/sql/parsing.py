@@ -7,8 +7,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from harness.project import grammar
-from harness.project.grammar import SqlError, Token, enum_name
+from harness import grammar
+from harness.grammar import SqlError, Token, enum_name
 
 KEPT = 2**14
 """Expressions that are remembered: a schema of a thousand tables has some thousands."""
