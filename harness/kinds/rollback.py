@@ -47,7 +47,7 @@ class Rollback(Kind):
     that undoes it.
     """
 
-    levels: ClassVar[tuple[str, ...]] = ("module",)
+    scopes: ClassVar[tuple[str, ...]] = ("module",)
 
     rollback: str = key(choice("all"), "`all`: every migration of the module")
     over: tuple[str, ...] = key(

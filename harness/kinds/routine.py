@@ -83,7 +83,7 @@ class Routine(Kind):
     dropped. What is deferred then refuses a call at its COMMIT, and `now()` goes on; a CALL may itself commit.
     """
 
-    levels: ClassVar[tuple[str, ...]] = ("table", "module")
+    scopes: ClassVar[tuple[str, ...]] = ("table", "module")
     about_triggers: ClassVar = True
 
     routine: str = key(text, "what it does, in a sentence")

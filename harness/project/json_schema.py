@@ -1,4 +1,4 @@
-"""JSON Schema (draft 2020-12) of the project's files, for editors: completion, and what is unknown underlined."""
+"""JSON Schema (draft 2020-12) of the project's files, for editors: they complete keys and underline unknown ones."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 
 from harness.project import keys
+from harness.project.column_forms import forms_of
 from harness.project.columns import CONTRACT
-from harness.project.keys import ColumnForm, object_schema
+from harness.project.keys import ColumnForm, object_schema, scopes_of
 from harness.project.readers import JsonSchema
 from harness.project.settings import Settings
 
 DIRECTORY = Path(".harness", "schemas")
-"""Where a project keeps them, below its root."""
+"""The folder of the schemas, below the root of a project."""
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _COMMON: JsonSchema = {
@@ -55,16 +56,11 @@ def checks_schema(kinds: Mapping[str, type]) -> JsonSchema:
         "then": _document("module", kinds),
         "else": _document("table", kinds),
         "$defs": {
-            **{f"kind-{name}": _kind(name, kind) for name, kind in kinds.items() if _levels(kind)},
+            **{f"kind-{name}": _kind(name, kind) for name, kind in kinds.items() if scopes_of(kind)},
             "column": _column(kinds),
             "use": _USE,
         },
     }
-
-
-def _levels(kind: type) -> tuple[str, ...]:
-    levels: tuple[str, ...] = getattr(kind, "levels", ("table",))
-    return levels
 
 
 def _summary(kind: type) -> str:
@@ -79,8 +75,8 @@ def _kind(name: str, kind: type) -> JsonSchema:
     return schema
 
 
-def _document(level: str, kinds: Mapping[str, type]) -> JsonSchema:
-    names = [name for name, kind in kinds.items() if level in _levels(kind)]
+def _document(scope: str, kinds: Mapping[str, type]) -> JsonSchema:
+    names = [name for name, kind in kinds.items() if scope in scopes_of(kind)]
     subject = {
         "table": {**keys.table.schema(), "description": "schema.table, of which this document speaks"},
         "module": {**keys.name.schema(), "description": "the module whose folder the file is in"},
@@ -89,7 +85,7 @@ def _document(level: str, kinds: Mapping[str, type]) -> JsonSchema:
     return {
         "type": "object",
         "properties": {
-            level: subject[level],
+            scope: subject[scope],
             "description": {**keys.text.schema(), "description": "what it is for, for people"},
             "tags": {**keys.texts.schema(), "description": "tags of all checks of the document"},
             **(
@@ -97,7 +93,7 @@ def _document(level: str, kinds: Mapping[str, type]) -> JsonSchema:
                     **(object_schema(kinds["declared"])["properties"] if "declared" in kinds else {}),
                     "columns": {**columns, "description": "the table's contract: every column"},
                 }
-                if level == "table"
+                if scope == "table"
                 else {}
             ),
             "checks": {
@@ -106,19 +102,17 @@ def _document(level: str, kinds: Mapping[str, type]) -> JsonSchema:
                 "items": {"anyOf": [*({"$ref": f"#/$defs/kind-{name}"} for name in names), {"$ref": "#/$defs/use"}]},
             },
         },
-        "required": [level],
+        "required": [scope],
         "additionalProperties": False,
     }
 
 
 def _column(kinds: Mapping[str, type]) -> JsonSchema:
     properties: JsonSchema = {}
-    for name, kind in kinds.items():
-        form: ColumnForm | None = getattr(kind, "column_form", None)
-        if form is not None:
-            properties[name] = _short_form(kind, form)
-            own = object_schema(kind)["properties"]
-            properties.update({key: own[key] for key in form.keys if key not in properties})
+    for name, form in forms_of(kinds).items():
+        properties[name] = _short_form(kinds[name], form)
+        own = object_schema(kinds[name])["properties"]
+        properties.update({key: own[key] for key in form.keys if key not in properties})
     for name, (reader, doc) in CONTRACT.items():
         properties[name] = properties.get(name) or {**reader.schema(), "description": doc}
     return {"type": ["object", "null"], "properties": properties, "additionalProperties": False}

@@ -62,9 +62,8 @@ class MappingNode:
         """The value of a key."""
         return next((value for key, value in self.entries if key.text == name), None)
 
-    def key(self, name: str) -> Scalar | None:
-        """The key itself, for its place."""
-        return next((key for key, _ in self.entries if key.text == name), None)
+    def __getitem__(self, name: str) -> Node:
+        return next(value for key, value in self.entries if key.text == name)
 
 
 Node: TypeAlias = Scalar | ListNode | MappingNode

@@ -18,7 +18,7 @@ from harness.project.load import load
 class Columns:
     """The contract of a table."""
 
-    levels: ClassVar = ()
+    scopes: ClassVar = ()
     columns: tuple[DeclaredColumn, ...] = key(declared_columns, "every column")
     subject: ClassVar[str] = ""
 
@@ -95,7 +95,7 @@ class Class:
 class Privileges:
     """Who may do what."""
 
-    levels: ClassVar = ("table", "module")
+    scopes: ClassVar = ("table", "module")
     privileges: keys.FrozenDict[Any] = key(
         keys.mapping(keys.one_of(keys.choice("all"), keys.several(keys.choice("select", "insert")))), "role: commands"
     )
@@ -106,7 +106,7 @@ class Privileges:
 class Rollback:
     """Down and up again."""
 
-    levels: ClassVar = ("module",)
+    scopes: ClassVar = ("module",)
     rollback: str = key(keys.choice("all"), "which migrations")
 
     @property

@@ -51,10 +51,10 @@ def refusal(reader: Reader[Any], text: str) -> str:
         (keys.one_of(keys.boolean, keys.predicate), "a > 1", "a > 1"),
         (keys.any_value, "{a: [b, {c: d}]}", FrozenDict({"a": ("b", FrozenDict({"c": "d"}))})),
         (keys.sqlstate, "23505", "23505"),
-        (keys.levels, "true", ("read committed",)),
-        (keys.levels, "false", ()),
-        (keys.levels, "repeatable read", ("repeatable read",)),
-        (keys.levels, "[read committed, serializable]", ("read committed", "serializable")),
+        (keys.isolation_levels, "true", ("read committed",)),
+        (keys.isolation_levels, "false", ()),
+        (keys.isolation_levels, "repeatable read", ("repeatable read",)),
+        (keys.isolation_levels, "[read committed, serializable]", ("read committed", "serializable")),
         (keys.predicate, "a > 1 # more than one", "a > 1"),
         (keys.predicate, "'a # 3 = b'", "a # 3 = b"),
         (keys.query, "select 1;", "select 1"),
@@ -115,7 +115,7 @@ def test_what_a_reader_takes(reader: Reader[Any], text: str, value: object) -> N
         (keys.mapping(keys.integer), "{a: b}", "a.yml:1:8: expected a whole number, found 'b'"),
         (keys.listed(keys.name), "a", "a.yml:1:4: expected a list of a name, found 'a'"),
         (
-            keys.levels,
+            keys.isolation_levels,
             "[read committed, repeatable reads]",
             "a.yml:1:21: expected one of read committed, repeatable read, serializable, found 'repeatable reads';"
             " did you mean 'repeatable read'?",
