@@ -19,7 +19,7 @@ def select(
 ) -> tuple[DeclaredCheck, ...]:
     """The checks selected (all without selectors) and not excluded, in their order.
 
-    Raises :class:`ProjectError` for a selector that matches nothing: it is more likely a slip than a wish.
+    Raises :class:`ProjectError` for a selector that matches nothing: it is likely a slip.
     """
     chosen = _union(checks, selectors) if selectors else set(checks)
     dropped = _union(checks, exclude)

@@ -1,4 +1,4 @@
-"""``columns:`` of a check file: the table's contract."""
+"""The key ``columns`` of a check file: the table's contract."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from harness.errors import Place
 from harness.project.keys import Reader, boolean, choice, expression, text
 from harness.project.nodes import MappingNode, Node, as_mapping
 
-# What the contract says of a column. `description` is for people; `not_null` and `default` are also short forms.
 CONTRACT: dict[str, tuple[Reader[Any], str]] = {
     "type": (text, "the type, as format_type prints it or an alias: timestamptz, numeric(10,2), text[]"),
     "not_null": (boolean, "whether NULL is refused"),
@@ -18,11 +17,12 @@ CONTRACT: dict[str, tuple[Reader[Any], str]] = {
     "generated": (expression, "the expression that the column is always computed from"),
     "description": (text, "for people; proves nothing"),
 }
+"""The keys of a column in the contract; ``not_null``, ``default`` and ``generated`` are also kinds of checks."""
 
 
 @dataclass(frozen=True)
 class DeclaredColumn:
-    """What a file says of a column, as SQL text; None is what it leaves open, or a column without a default."""
+    """A column of the contract, as SQL text. None is a key that is left out; for ``default`` it means no default."""
 
     name: str
     type: str | None

@@ -85,6 +85,7 @@ __all__ = [
     "query",
     "query_of",
     "read_kind",
+    "reader",
     "scopes_of",
     "section",
     "several",

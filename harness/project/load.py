@@ -1,4 +1,4 @@
-"""A directory with ``project.yml`` becomes a :class:`~harness.project.model.Project`."""
+"""Reads a directory with ``project.yml`` as a :class:`~harness.project.model.Project`."""
 
 from __future__ import annotations
 
@@ -7,23 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import Place, ProjectError, did_you_mean
-from harness.project import folders, layouts, migrations, nodes, yaml_reader
+from harness.project import folders, layouts, migrations, yaml_reader
 from harness.project.keys import read_kind
-from harness.project.model import BuildStep, ForeignMigrations, Module, Paths, Project, Seed, TableName
-from harness.project.nodes import Node, as_mapping
-from harness.project.settings import (
-    BUILT_IN_PROFILES,
-    BUILT_IN_TARGETS,
-    Settings,
-    WrittenPath,
-    in_order,
-    timeouts,
-)
+from harness.project.model import BuildStep, ForeignMigrations, Module, Paths, Project, Seed, TableName, Timeouts
+from harness.project.nodes import as_mapping
+from harness.project.settings import BUILT_IN_PROFILES, BUILT_IN_TARGETS, Settings, WrittenPath
 
 FILE = "project.yml"
 _YAML = (".yml", ".yaml")
 AFTERWARDS = "afterwards"
-"""The folder of seed files that change what the others have brought."""
+"""The folder of seed files that change rows of the other seed files."""
 
 _SEED = re.compile(r"(?:\d+_)?(?:(?P<schema>[^.]+)\.)?(?P<table>[^.]+)\.(?P<format>csv|yml|yaml)")
 
@@ -42,35 +35,37 @@ def find_root(start: Path) -> Path:
 def load(root: Path) -> Project:
     """The project of a directory. Its paths begin with ``root``; the places of errors are relative to it.
 
-    Raises :class:`ProjectError` for whatever its files alone show to be wrong.
+    Raises :class:`ProjectError` for every fault that its files alone show.
     """
     if not (root / FILE).is_file():
         raise ProjectError(f"no {FILE} in {root}", hint="start a project with 'harness init'")
-    node = _one_document(root / FILE, Path(FILE))
-    settings = read_kind(Settings, node, label=FILE)
+    node, *more = yaml_reader.read(root / FILE, Path(FILE))
+    if more:
+        raise ProjectError("a second document; this file has one", place=more[0].place)
+    settings = read_kind(Settings, as_mapping(node), label=FILE)
     targets = {**BUILT_IN_TARGETS, **settings.targets}
     if settings.target is not None and settings.target not in targets:
         raise ProjectError(
             f"no target {settings.target!r}{did_you_mean(settings.target, targets)}",
-            place=_place(node, "target"),
+            place=as_mapping(node)["target"].place,
             hint=f"targets: {', '.join(targets)}",
         )
     own = (settings.paths.schema,) if settings.migrations is None else ()
     for path in (*own, settings.paths.seeds, settings.paths.checks):
-        _refuse_strangers(root, Path(path), settings.modules)
+        _refuse_unclaimed(root, Path(path), settings.modules)
     if settings.migrations is not None:
-        _refuse_both(root, settings)
+        _refuse_own_migrations(root, settings)
     return Project(
         root=root,
         name=settings.name,
-        modules=tuple(_module(root, name, settings) for name in in_order(settings.modules)),
+        modules=tuple(_module(root, name, settings) for name in settings.modules),
         default_target=settings.target,
         targets=targets,
         profiles={**BUILT_IN_PROFILES, **settings.profiles},
         classes=settings.classes,
         ledger_schema=settings.ledger.schema,
-        timeouts=timeouts(settings),
-        paths=Paths(settings.paths.schema, settings.paths.seeds, settings.paths.checks),
+        timeouts=Timeouts(**vars(settings.timeouts)),
+        paths=Paths(**vars(settings.paths)),
         base=_base(root, settings),
         adopted=_adopted(root, settings),
         stand_ins=settings.extensions.stand_ins,
@@ -103,8 +98,8 @@ def _existing(root: Path, written: WrittenPath) -> Path:
     return path
 
 
-def _refuse_both(root: Path, settings: Settings) -> None:
-    """Of two sources of one schema nobody knows which comes first."""
+def _refuse_own_migrations(root: Path, settings: Settings) -> None:
+    """Refuses migrations of the project's own beside those of another tool: their order is unknown."""
     used = [root / written.text for written in settings.migrations.path] if settings.migrations else []
     for module in settings.modules:
         directory = root / settings.paths.schema / module
@@ -116,18 +111,6 @@ def _refuse_both(root: Path, settings: Settings) -> None:
                 place=Place(path.relative_to(root)),
                 hint=f"take 'migrations' out of {FILE}, or the file out of {settings.paths.schema}/",
             )
-
-
-def _one_document(path: Path, shown: Path) -> nodes.MappingNode:
-    documents = yaml_reader.read(path, shown)
-    if len(documents) > 1:
-        raise ProjectError("a second document; this file has one", place=documents[1].place)
-    return as_mapping(documents[0])
-
-
-def _place(node: nodes.MappingNode, key: str) -> Place:
-    value: Node = node.get(key) or node
-    return value.place
 
 
 def _module(root: Path, name: str, settings: Settings) -> Module:
@@ -157,8 +140,8 @@ def _seed(root: Path, module: str, directory: Path, path: Path) -> Seed:
     return Seed(module, table, path, "csv" if found["format"] == "csv" else "yaml", afterwards)
 
 
-def _refuse_strangers(root: Path, directory: Path, modules: Mapping[str, object]) -> None:
-    """A folder that no module claims is a module somebody forgot, or a slip in its name."""
+def _refuse_unclaimed(root: Path, directory: Path, modules: Mapping[str, object]) -> None:
+    """Refuses a folder that belongs to no module, and a file outside of the modules' folders."""
     if not folders.is_folder(root, root / directory):
         if folders.is_file(root, root / directory):
             raise ProjectError("a file where the folders of the modules should lie", place=Place(directory))

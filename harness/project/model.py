@@ -25,8 +25,8 @@ class TableName:
 class Migration:
     """A pair of files. ``version`` is the number in the name, ``hash`` the SHA-256 of the up file (LF, no BOM).
 
-    ``tokens`` is that of what the server reads of it, comments and blanks left out; empty if it cannot be read as SQL.
-    A ``draft`` has no statement yet; of one that ``lacks_down`` only the down file has none.
+    ``tokens`` is the SHA-256 of the up file without comments and blanks; empty if it cannot be read as SQL. Neither
+    file of a ``draft`` has a statement; if a migration ``lacks_down``, only its down file has none.
     """
 
     module: str
@@ -42,20 +42,20 @@ class Migration:
 
     @property
     def id(self) -> str:
-        """``intents/001_tables``: how messages and the command line name it."""
+        """The name in messages and on the command line: ``intents/001_tables``."""
         return f"{self.module}/{self.version:03d}_{self.name}"
 
     @property
     def content(self) -> str:
-        """A hash that changes with whatever matters to the server."""
+        """A hash that changes with everything that the server reads."""
         return self.tokens or self.hash
 
 
 @dataclass(frozen=True)
 class SqlPart:
-    """A stretch of an SQL file; what is not for the server is blank, so that positions are the file's.
+    """A stretch of an SQL file; text that is not sent to the server is blank, so that positions are the file's.
 
-    ``path`` is how messages name the file.
+    ``path`` is the name of the file in messages.
     """
 
     path: Path
@@ -64,7 +64,7 @@ class SqlPart:
 
 @dataclass(frozen=True)
 class SqlScript:
-    """What one file sends to a server, those that it includes put in; ``transactional`` is how its tool runs it."""
+    """The text that one file sends to a server, with the files that it includes, ``transactional`` or not."""
 
     parts: tuple[SqlPart, ...]
     transactional: bool = True
@@ -76,7 +76,7 @@ class SqlScript:
 
 @dataclass(frozen=True)
 class BuildStep:
-    """One migration of another tool, or one file of ``base:``. ``path`` is how messages name its file."""
+    """One migration of another tool, or one file of ``base:``; ``path`` is the name of its file in messages."""
 
     name: str
     path: Path
@@ -86,10 +86,10 @@ class BuildStep:
 
 @dataclass(frozen=True)
 class ForeignMigrations:
-    """Migrations that another tool owns, in its order: they stay where they are, under its own ledger.
+    """Migrations that another tool owns, in its order: they stay where they are, in its own ledger.
 
-    ``layout`` is how they lie there, ``tool`` whose they are, ``command`` how that applies them. ``ledger`` makes the
-    tool's own table, if they speak of it.
+    ``layout`` names the arrangement of the files, ``command`` is the tool's to apply them. ``ledger`` creates the
+    tool's own table, if the migrations use it.
     """
 
     layout: str
@@ -104,7 +104,7 @@ class ForeignMigrations:
 class Seed:
     """A fixture file; ``format`` is ``csv`` or ``yaml``.
 
-    What comes ``afterwards`` changes rows that the other files have brought.
+    A file that comes ``afterwards`` changes rows of the other files.
     """
 
     module: str
@@ -118,7 +118,7 @@ class Seed:
 class Module:
     """One folder under ``schema/``, ``seeds/`` and ``checks/``; one PostgreSQL schema.
 
-    ``drafts`` come behind the ``migrations``, and are not run.
+    ``drafts`` are numbered after the ``migrations``, and are not run.
     """
 
     name: str
@@ -131,11 +131,11 @@ class Module:
 
 @dataclass(frozen=True)
 class Target:
-    """Where to run. ``kind`` is ``embedded``, ``system`` or ``dsn``.
+    """A server to run on. ``kind`` is ``embedded``, ``system`` or ``dsn``.
 
-    ``dsn`` may hold a password and is never shown; ``major`` picks the server version of ``system``. With
-    ``scratch_roles`` roles may be made on the server of a ``dsn``, for scratch databases. ``from_dotenv`` is true where
-    the address, or a part of it, is written in ``.env``, which applications read, too.
+    ``dsn`` may hold a password and is never shown; ``major`` is the server version of ``system``. ``scratch_roles``
+    permits making roles on the server of a ``dsn``, for scratch databases. ``from_dotenv`` is true if the address, or a
+    part of it, is written in ``.env``, which applications read, too.
     """
 
     name: str
@@ -148,9 +148,9 @@ class Target:
 
 @dataclass(frozen=True)
 class Profile:
-    """How hard to try. ``scenarios`` are those of each check; a fixed ``seed`` repeats a run.
+    """The effort of a run: the ``scenarios`` of each check; a fixed ``seed`` repeats a run.
 
-    ``timeout`` is how many milliseconds a probe may take.
+    ``timeout`` is the time of a probe in milliseconds at most.
     """
 
     name: str
@@ -161,7 +161,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Milliseconds, as PostgreSQL's settings of these names; 0 waits for ever."""
+    """PostgreSQL's ``lock_timeout`` and ``statement_timeout`` in milliseconds; 0 waits for ever."""
 
     lock: int = 0
     statement: int = 0
@@ -169,7 +169,7 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class Paths:
-    """Where the folders of the modules are, relative to the root."""
+    """The directories that hold the folders of the modules, relative to the root."""
 
     schema: str = "schema"
     seeds: str = "seeds"
@@ -178,14 +178,13 @@ class Paths:
 
 @dataclass(frozen=True)
 class Project:
-    """A directory with ``project.yml``. ``modules`` stand in dependency order.
+    """A directory with ``project.yml``. ``modules`` are in dependency order.
 
-    ``base`` and ``adopted`` are built in scratch databases only: what the platform brings, then another tool's
-    migrations, if the project has those instead of its own. Extensions among the ``stand_ins`` are not made, since
-    something of ``base`` stands in for them. ``search_path`` is that of the application, where it is not the usual one.
-    ``shared`` are the checks that any table may use.
-    ``default_target`` is None where ``project.yml`` names none. A rule of the database that no check declares is
-    ``broken``, or ``shown``, unless a table says otherwise.
+    ``base`` and ``adopted`` are run in scratch databases only: first the objects of the platform, then another tool's
+    migrations, if the project has those instead of its own. Extensions among the ``stand_ins`` are not created, since
+    objects of ``base`` replace them. ``search_path`` is that of the application, if it is not the usual one. ``shared``
+    are the checks that any table may use. ``default_target`` is None if ``project.yml`` names none. ``undeclared`` is
+    the status of a rule of the database that no check declares: ``broken``, or ``shown``; a table may say otherwise.
     """
 
     root: Path
@@ -207,7 +206,7 @@ class Project:
 
     @property
     def foundation(self) -> tuple[BuildStep, ...]:
-        """What stands in a scratch database before the first migration."""
+        """The steps that build a scratch database before the first migration."""
         ledger = self.adopted.ledger if self.adopted else None
         return (*self.base, ledger) if ledger else self.base
 
