@@ -323,9 +323,10 @@ def test_opting_out_in_sqlx_and_flyway(tmp_path: Path) -> None:
         ("diesel", "diesel", "diesel migration run"),
         ("prisma", "Prisma", "prisma migrate deploy"),
         ("sourcegraph", "Sourcegraph", "migrator up"),
+        ("sqlx", "sqlx", "sqlx migrate run --source db"),
     ],
 )
-def test_whose_they_are(tmp_path: Path, case: str, tool: str, command: str) -> None:
+def test_the_tool_and_its_command(tmp_path: Path, case: str, tool: str, command: str) -> None:
     adopted = adopt(write(tmp_path / "db", WORKING[case][1]))
     assert (adopted.tool, adopted.command) == (tool, command)
 

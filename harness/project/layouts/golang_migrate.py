@@ -17,10 +17,10 @@ def fits(directory: Path) -> bool:
     return any(_NAME.fullmatch(path.name) for path in sql_files(directory))
 
 
-def read(source: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
-    for up, down in pairs(source, directory, _NAME):
+def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
+    for up, down in pairs(files, directory, _NAME):
         name = up.name.removesuffix(".up.sql")
-        yield BuildStep(name, source.shown(up), sql(source, up), sql(source, down) if down else None)
+        yield BuildStep(name, files.shown(up), sql(files, up), sql(files, down) if down else None)
 
 
 _LEDGER = Ledger(

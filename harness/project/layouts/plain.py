@@ -14,20 +14,20 @@ from harness.project.psql import PsqlFiles
 
 
 def fits(directory: Path) -> bool:
-    """Of several files nobody knows the order."""
+    """Whether the directory has one SQL file: the order of several is unknown."""
     return len(sql_files(directory)) == 1
 
 
-def read(source: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
-    """By name, where somebody says that it is this layout."""
-    return steps(source, sql_files(directory))
+def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
+    """The files by name, if the project names this layout."""
+    return steps(files, sql_files(directory))
 
 
-def steps(source: PsqlFiles, paths: Iterable[Path]) -> Iterator[BuildStep]:
-    """These files, in this order."""
+def steps(files: PsqlFiles, paths: Iterable[Path]) -> Iterator[BuildStep]:
+    """The steps of these files, in this order."""
     for path in paths:
-        shown = source.shown(path)
-        yield BuildStep(path.stem, shown, sql(source, path, transactional=False))
+        shown = files.shown(path)
+        yield BuildStep(path.stem, shown, sql(files, path, transactional=False))
 
 
 LAYOUT = Layout(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.project.layouts import golang_migrate
-from harness.project.layouts.layout import Layout, owned_by, taken
+from harness.project.layouts.layout import Layout, owned_by, unique
 from harness.project.model import BuildStep
 from harness.project.psql import PsqlFiles
 
@@ -21,15 +21,10 @@ def fits(directory: Path) -> bool:
     return any(golang_migrate.fits(release) for release in _releases(directory))
 
 
-def read(source: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
-    found: dict[int, Path] = {}
-    for release in _releases(directory):
-        number = int(release.name)
-        if number in found:
-            raise taken(source, found[number], release, f"release {number}")
-        found[number] = release
-    for _, release in sorted(found.items()):
-        for step in golang_migrate.read(source, release):
+def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
+    found = ((int(release.name), f"release {int(release.name)}", release) for release in _releases(directory))
+    for _, release in sorted(unique(files, found).items()):
+        for step in golang_migrate.read(files, release):
             yield BuildStep(f"{release.name}/{step.name}", step.path, step.up, step.down)
 
 

@@ -14,14 +14,14 @@ _NAME = re.compile(r"(\d+)_(.*)\.sql")
 
 
 def fits(directory: Path) -> bool:
-    """The files alone could be those of sqlx: what tells is where they are."""
+    """Whether the directory is Supabase's, told by its place: sqlx has files of the same names."""
     ours = directory.absolute().parent.name == "supabase" or (directory.parent / "config.toml").is_file()
     return ours and any(_NAME.fullmatch(path.name) for path in sql_files(directory))
 
 
-def read(source: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
-    for path in numbered(source, directory, _NAME):
-        yield BuildStep(path.stem, source.shown(path), sql(source, path))
+def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
+    for path in numbered(files, directory, _NAME):
+        yield BuildStep(path.stem, files.shown(path), sql(files, path))
 
 
 _LEDGER = Ledger(
