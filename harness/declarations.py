@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.errors import Place, ProjectError, did_you_mean
 from harness.project import column_forms, keys, shared, yaml_reader
-from harness.project.folders import relative
+from harness.project.folders import read_utf8, relative
 from harness.project.keys import read_kind, scopes_of, unknown_key
 from harness.project.model import Project, TableName
 from harness.project.nodes import MappingNode, Node, Scalar, as_mapping, as_sequence, expected
@@ -84,16 +84,20 @@ def read_file(
 
     ``undeclared`` is the project's status for rules that no check declares. Raises :class:`ProjectError`.
     """
-    for document in yaml_reader.read(path, shown):
-        yield from _Document(as_mapping(document), module, registry, shared_checks, undeclared).checks()
+    yield from read_text(read_utf8(path, shown), shown, module, registry, shared_checks, undeclared)
 
 
 def read_text(
-    text: str, shown: Path, module: str, registry: Mapping[str, type], shared_checks: Mapping[str, Shared] = _NO_SHARED
+    text: str,
+    shown: Path,
+    module: str,
+    registry: Mapping[str, type],
+    shared_checks: Mapping[str, Shared] = _NO_SHARED,
+    undeclared: str = "broken",
 ) -> Iterator[DeclaredCheck]:
-    """The checks of a text that is to become a file; raises :class:`ProjectError`."""
+    """The checks of a text that is to become a file; raises like :func:`read_file`."""
     for document in yaml_reader.compose(text, shown):
-        yield from _Document(as_mapping(document), module, registry, shared_checks, "broken").checks()
+        yield from _Document(as_mapping(document), module, registry, shared_checks, undeclared).checks()
 
 
 def _same_name(first: DeclaredCheck, second: DeclaredCheck) -> ProjectError:
@@ -156,8 +160,9 @@ class _Document:
             if name.text not in FILE_KEYS[scope]:
                 raise unknown_key(name, list(FILE_KEYS[scope]), f"{scope} file")
         if scope == "module" and (written := keys.name.read(self.node["module"])) != self.module:
-            message = f"module {written!r} in the folder of module {self.module!r}"
-            raise ProjectError(message, place=self.node["module"].place)
+            raise ProjectError(
+                f"module {written!r} in the folder of module {self.module!r}", place=self.node["module"].place
+            )
         return scope
 
     def _shared(self, entry: Node) -> Iterator[DeclaredCheck]:

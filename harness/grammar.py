@@ -6,7 +6,7 @@ operators even ends the process: the parser walks it by recursion in C.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 _SAFE = 20_000
@@ -59,19 +59,24 @@ def tokens(text: str) -> tuple[Token, ...]:
     """The tokens that PostgreSQL's scanner finds in a text, comments among them; raises :class:`SqlError`."""
     import postgast
 
-    encoded = text.encode()
     try:
         scanned = postgast.scan(text).tokens
     except postgast.PgQueryError as error:
         raise SqlError(error.message, max(error.cursorpos - 1, 0)) from None
-    found = []
-    characters = end = 0
-    for token in scanned:
-        start = characters + len(encoded[end : token.start].decode())
-        word = encoded[token.start : token.end].decode()
-        characters, end = start + len(word), token.end
-        found.append(Token(word, start, characters))
-    return tuple(found)
+    offsets = characters(text, (offset for token in scanned for offset in (token.start, token.end)))
+    return tuple(Token(text[start:end], start, end) for start, end in zip(offsets, offsets, strict=True))
+
+
+def characters(text: str, offsets: Iterable[int]) -> Iterator[int]:
+    """Offsets in a text's UTF-8, in ascending order, as offsets in its characters: libpg_query counts bytes."""
+    if text.isascii():
+        yield from offsets
+        return
+    encoded = text.encode()
+    counted = done = 0
+    for offset in offsets:
+        counted, done = counted + len(encoded[done:offset].decode()), offset
+        yield counted
 
 
 def pieces(text: str) -> Iterator[tuple[int, str]]:

@@ -52,8 +52,11 @@ def _refuse_unclaimed(column: MappingNode, declared: Mapping[str, ColumnForm], f
         if not takers or len(claims) == 1 or key.text in (*CONTRACT, *forms):
             continue
         if claims:
-            message = f"{key.text!r} could belong to {' or '.join(claims)}"
-            raise ProjectError(message, place=key.place, hint="write all but one of them under 'checks'")
+            raise ProjectError(
+                f"{key.text!r} could belong to {' or '.join(claims)}",
+                place=key.place,
+                hint="write all but one of them under 'checks'",
+            )
         raise ProjectError(f"{key.text!r} belongs to {' or '.join(takers)}, which this column lacks", place=key.place)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 
 from harness.project import keys
 from harness.project.column_forms import forms_of
-from harness.project.columns import CONTRACT
+from harness.project.columns import DeclaredColumn
 from harness.project.keys import ColumnForm, object_schema, scopes_of
 from harness.project.readers import JsonSchema
 from harness.project.settings import Settings
@@ -113,9 +113,8 @@ def _column(kinds: Mapping[str, type]) -> JsonSchema:
         properties[name] = _short_form(kinds[name], form)
         own = object_schema(kinds[name])["properties"]
         properties.update({key: own[key] for key in form.keys if key not in properties})
-    for name, (reader, doc) in CONTRACT.items():
-        properties[name] = properties.get(name) or {**reader.schema(), "description": doc}
-    return {"type": ["object", "null"], "properties": properties, "additionalProperties": False}
+    contract = {key: each for key, each in object_schema(DeclaredColumn)["properties"].items() if key not in properties}
+    return {"type": ["object", "null"], "properties": properties | contract, "additionalProperties": False}
 
 
 def _short_form(kind: type, form: ColumnForm) -> JsonSchema:

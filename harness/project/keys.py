@@ -196,8 +196,9 @@ def read_kind(
             values[fields[entry.text].name] = fields[entry.text].metadata["reader"].read(value)
     for written, field in fields.items():
         if field.name not in values and field.default is MISSING:
-            what = field.metadata["reader"].expects
-            raise ProjectError(f"{label!r} needs the key {written!r}: {what}", place=node.place)
+            raise ProjectError(
+                f"{label!r} needs the key {written!r}: {field.metadata['reader'].expects}", place=node.place
+            )
     try:
         return kind(**values)
     except ValueError as error:

@@ -93,8 +93,11 @@ def _adopted(root: Path, settings: Settings) -> ForeignMigrations | None:
 def _existing(root: Path, written: WrittenPath) -> Path:
     path = root / written.text
     if not path.exists():
-        message = f"there is no such file or directory: {written.text}"
-        raise ProjectError(message, place=written.place, hint=f"paths begin where {FILE} is")
+        raise ProjectError(
+            f"there is no such file or directory: {written.text}",
+            place=written.place,
+            hint=f"paths begin where {FILE} is",
+        )
     return path
 
 

@@ -222,24 +222,22 @@ class Project:
         """The profile of that name; raises :class:`ProjectError` with the nearest name."""
         if name in self.profiles:
             return self.profiles[name]
-        hint = f"profiles: {', '.join(self.profiles)}"
-        raise ProjectError(f"no profile {name!r}{did_you_mean(name, self.profiles)}", hint=hint)
+        raise ProjectError(
+            f"no profile {name!r}{did_you_mean(name, self.profiles)}", hint=f"profiles: {', '.join(self.profiles)}"
+        )
 
     def with_dependencies(self, names: Iterable[str]) -> tuple[Module, ...]:
         """These modules and all they depend on, in dependency order."""
-        wanted: set[str] = set()
-        pending = list(names)
-        while pending:
-            name = pending.pop()
-            if name not in wanted:
-                wanted.add(name)
-                pending.extend(self.module(name).depends_on)
+        wanted = {self.module(name).name for name in names}
+        for module in reversed(self.modules):  # those that depend on it have come before it
+            if module.name in wanted:
+                wanted.update(module.depends_on)
         return tuple(module for module in self.modules if module.name in wanted)
 
     def with_dependents(self, names: Iterable[str]) -> tuple[Module, ...]:
         """These modules and all that depend on them, in dependency order."""
         wanted = {self.module(name).name for name in names}
-        for module in self.modules:  # what it depends on has come before it
+        for module in self.modules:  # those that it depends on have come before it
             if wanted.intersection(module.depends_on):
                 wanted.add(module.name)
         return tuple(module for module in self.modules if module.name in wanted)

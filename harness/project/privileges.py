@@ -25,54 +25,31 @@ class RequiredPrivilege:
 @lru_cache(maxsize=2**10)
 def required_privileges(statement: str) -> tuple[RequiredPrivilege, ...]:
     """The privileges that a write to a table needs besides reading; none for statements that write to no table."""
-    found: dict[RequiredPrivilege, None] = {}
-    for each in grammar.parse(statement):
-        kind = each.stmt.WhichOneof("node")
-        if kind in _WRITES:
-            found |= dict.fromkeys(_WRITES[kind](getattr(each.stmt, kind)))
-    return tuple(found)
+    found = (each for parsed in grammar.parse(statement) for each in _of(grammar.unwrap(parsed.stmt)))
+    return tuple(dict.fromkeys(found))
 
 
-def _insert(node: Any) -> Iterator[RequiredPrivilege]:
-    yield from _on_columns(node.relation, "insert", node.cols) or _on_table(node.relation, "insert")
-    if node.HasField("on_conflict_clause"):
-        yield from _on_columns(node.relation, "update", node.on_conflict_clause.target_list)
+def _of(node: Any) -> Iterator[RequiredPrivilege]:
+    match type(node).__name__:
+        case "InsertStmt":
+            yield from _on(node.relation, "insert", node.cols)
+            if updated := node.on_conflict_clause.target_list:
+                yield from _on(node.relation, "update", updated)
+        case "UpdateStmt":
+            yield from _on(node.relation, "update", node.target_list)
+        case "DeleteStmt":
+            yield from _on(node.relation, "delete", ())
+        case "MergeStmt":
+            for clause in (each.merge_when_clause for each in node.merge_when_clauses):
+                if command := _COMMANDS.get(grammar.enum_name(clause, "command_type")):
+                    yield from _on(node.relation, command, clause.target_list)
+        case "TruncateStmt":
+            for each in node.relations:
+                yield from _on(each.range_var, "truncate", ())
 
 
-def _update(node: Any) -> Iterator[RequiredPrivilege]:
-    yield from _on_columns(node.relation, "update", node.target_list) or _on_table(node.relation, "update")
-
-
-def _delete(node: Any) -> Iterator[RequiredPrivilege]:
-    yield from _on_table(node.relation, "delete")
-
-
-def _merge(node: Any) -> Iterator[RequiredPrivilege]:
-    for each in node.merge_when_clauses:
-        clause = each.merge_when_clause
-        command = _COMMANDS.get(grammar.enum_name(clause, "command_type"))
-        if command:
-            yield from _on_columns(node.relation, command, clause.target_list) or _on_table(node.relation, command)
-
-
-def _truncate(node: Any) -> Iterator[RequiredPrivilege]:
-    for each in node.relations:
-        yield from _on_table(each.range_var, "truncate")
-
-
-def _on_columns(relation: Any, command: str, targets: Any) -> list[RequiredPrivilege]:
+def _on(relation: Any, command: str, targets: Any) -> list[RequiredPrivilege]:
+    """The command on each of the target columns; on the whole table if there are none."""
     table = TableName(relation.schemaname, relation.relname)
-    return [RequiredPrivilege(table, command, each.res_target.name) for each in targets]
-
-
-def _on_table(relation: Any, command: str) -> list[RequiredPrivilege]:
-    return [RequiredPrivilege(TableName(relation.schemaname, relation.relname), command)]
-
-
-_WRITES = {
-    "insert_stmt": _insert,
-    "update_stmt": _update,
-    "delete_stmt": _delete,
-    "merge_stmt": _merge,
-    "truncate_stmt": _truncate,
-}
+    columns = [RequiredPrivilege(table, command, each.res_target.name) for each in targets]
+    return columns or [RequiredPrivilege(table, command)]

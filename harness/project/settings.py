@@ -137,16 +137,19 @@ def _modules(node: Node) -> FrozenDict[_Module]:
     for module, settings in modules.items():
         for needed in settings.depends_on:
             if needed not in modules:
-                message = f"{module!r} depends on {needed!r}, which is no module{did_you_mean(needed, modules)}"
-                hint = f"modules: {', '.join(modules)}"
-                raise ProjectError(message, place=_place_of_dependencies(found, module), hint=hint)
+                raise ProjectError(
+                    f"{module!r} depends on {needed!r}, which is no module{did_you_mean(needed, modules)}",
+                    place=_place_of_dependencies(found, module),
+                    hint=f"modules: {', '.join(modules)}",
+                )
     ordered: dict[str, _Module] = {}
 
     def add(module: str, chain: tuple[str, ...]) -> None:
         if module in chain:
             circle = " -> ".join((*chain[chain.index(module) :], module))
-            message = f"modules depend on one another in a circle: {circle}"
-            raise ProjectError(message, place=_place_of_dependencies(found, module))
+            raise ProjectError(
+                f"modules depend on one another in a circle: {circle}", place=_place_of_dependencies(found, module)
+            )
         if module not in ordered:
             for needed in modules[module].depends_on:
                 add(needed, (*chain, module))
@@ -189,11 +192,15 @@ def _target(name: Scalar, node: Node, read: _Target) -> Target:
     given = [kind for kind in ("dsn", "system", "embedded") if getattr(read, kind) not in (None, False)]
     if len(given) != 1:
         found = " and ".join(given) or "none"
-        message = f"target {name.text!r} needs one of dsn, system and embedded, found {found}"
-        raise ProjectError(message, place=node.place)
+        raise ProjectError(
+            f"target {name.text!r} needs one of dsn, system and embedded, found {found}", place=node.place
+        )
     if read.scratch_roles and given != ["dsn"]:
-        message = f"scratch_roles of target {name.text!r}: the server is the tool's own, where roles are made anyway"
-        raise ProjectError(message, place=node.place, hint="leave it out")
+        raise ProjectError(
+            f"scratch_roles of target {name.text!r}: the server is the tool's own, where roles are made anyway",
+            place=node.place,
+            hint="leave it out",
+        )
     return Target(name.text, given[0], read.dsn, read.system, read.scratch_roles)
 
 

@@ -76,8 +76,12 @@ def naming_use(entry: MappingNode) -> Iterator[None]:
         yield
     except ProjectError as error:
         name = entry.entries[0][1]
-        message = f"{error.message} (shared checks {described(name)}, used in {entry.place})"
-        raise ProjectError(message, place=error.place, excerpt=error.excerpt, hint=error.hint) from None
+        raise ProjectError(
+            f"{error.message} (shared checks {described(name)}, used in {entry.place})",
+            place=error.place,
+            excerpt=error.excerpt,
+            hint=error.hint,
+        ) from None
 
 
 def _shared(name: Scalar, node: MappingNode) -> Shared:
@@ -120,13 +124,19 @@ def _refuse_unused(shared: Shared) -> None:
     for match, scalar in found:
         braced = match["braced"]
         if braced is not None and braced not in known:
-            message = f"${{{braced}}} is no parameter of {shared.name!r}{did_you_mean(braced, known)}"
-            raise ProjectError(message, place=scalar.place, hint=f"parameters: {', '.join(known)}")
+            raise ProjectError(
+                f"${{{braced}}} is no parameter of {shared.name!r}{did_you_mean(braced, known)}",
+                place=scalar.place,
+                hint=f"parameters: {', '.join(known)}",
+            )
     words = {_name(match) for match, _ in found}
     for name in shared.parameters:
         if name not in words:
-            message = f"the parameter {name!r} of {shared.name!r} stands nowhere in its checks"
-            raise ProjectError(message, place=shared.place, hint=f"write ${name} where it belongs, or leave it out")
+            raise ProjectError(
+                f"the parameter {name!r} of {shared.name!r} stands nowhere in its checks",
+                place=shared.place,
+                hint=f"write ${name} where it belongs, or leave it out",
+            )
 
 
 def _scalars(found: Iterable[Node]) -> Iterator[Scalar]:
@@ -146,9 +156,11 @@ def _expand(
     _refuse_unknown(entry, (USE, WITH), USE)
     name = as_scalar(entry.entries[0][1], "the name of shared checks")
     if name.text not in known:
-        message = f"no shared checks {name.text!r}{did_you_mean(name.text, known)}"
-        there = f"shared: {', '.join(known)}" if known else "write them under 'shared' of project.yml"
-        raise ProjectError(message, place=name.place, hint=there)
+        raise ProjectError(
+            f"no shared checks {name.text!r}{did_you_mean(name.text, known)}",
+            place=name.place,
+            hint=f"shared: {', '.join(known)}" if known else "write them under 'shared' of project.yml",
+        )
     if name.text in above:
         circle = " -> ".join((*above[above.index(name.text) :], name.text))
         raise ProjectError(f"shared checks use one another in a circle: {circle}", place=name.place)
@@ -172,8 +184,11 @@ def _arguments(entry: MappingNode, shared: Shared, own: Arguments) -> dict[str, 
         elif default is not None:
             values[name] = _filled(default, own)
         else:
-            hint = f"write {WITH}: {{{name}: …}}; its checks stand in {shared.place}"
-            raise ProjectError(f"{shared.name!r} needs the parameter {name!r}", place=entry.place, hint=hint)
+            raise ProjectError(
+                f"{shared.name!r} needs the parameter {name!r}",
+                place=entry.place,
+                hint=f"write {WITH}: {{{name}: …}}; its checks stand in {shared.place}",
+            )
     return values
 
 
@@ -203,8 +218,11 @@ def _filled_text(scalar: Scalar, values: Arguments) -> Scalar:
             return found[0]
         value = values[name]
         if not isinstance(value, Scalar):
-            message = f"{described(value)} for ${name}, which stands within a text"
-            raise ProjectError(message, place=scalar.place, hint="give it a text, or let it stand alone")
+            raise ProjectError(
+                f"{described(value)} for ${name}, which stands within a text",
+                place=scalar.place,
+                hint="give it a text, or let it stand alone",
+            )
         return value.text
 
     text = _VARIABLE.sub(put, scalar.text)
@@ -227,6 +245,8 @@ def _is_empty(node: Node) -> bool:
 def _refuse_unknown(node: MappingNode, allowed: tuple[str, ...], label: str, what: str = "key") -> None:
     for name, _ in node.entries:
         if name.text not in allowed:
-            message = f"unknown {what} {name.text!r} in {label!r}{did_you_mean(name.text, allowed)}"
-            hint = f"{what}s: {', '.join(allowed)}" if allowed else f"it has no {what}s"
-            raise ProjectError(message, place=name.place, hint=hint)
+            raise ProjectError(
+                f"unknown {what} {name.text!r} in {label!r}{did_you_mean(name.text, allowed)}",
+                place=name.place,
+                hint=f"{what}s: {', '.join(allowed)}" if allowed else f"it has no {what}s",
+            )

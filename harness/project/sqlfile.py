@@ -7,6 +7,7 @@ rules of ours. Only the parts that psql does not send to the server are taken ou
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -109,9 +110,11 @@ def _statements(path: Path, text: str, sql: str, data: _CopyData) -> Iterator[Sq
     except grammar.SqlError as error:
         message = f"{error.message} (42601)"
         raise error_at(StatementError, path, text, error.offset or 0, message, sqlstate="42601") from None
-    spans = _character_spans(sql, [(raw.stmt_location, raw.stmt_len) for raw in parsed])
+    size = len(sql.encode())
+    spans = ((raw.stmt_location, raw.stmt_location + raw.stmt_len if raw.stmt_len else size) for raw in parsed)
+    offsets = grammar.characters(sql, itertools.chain.from_iterable(spans))
     line, counted = 1, 0
-    for raw, (begin, end) in zip(parsed, spans, strict=True):
+    for raw, begin, end in zip(parsed, offsets, offsets, strict=True):
         begin = next_word(sql, begin)
         line, counted = line + text.count("\n", counted, begin), begin  # from the start each time would be quadratic
         rows, row_line = data.pop(0)[1:] if data and begin < data[0][0] <= end + 1 else (None, None)
@@ -169,22 +172,6 @@ def _refuse_meta_command(path: Path, text: str, start: int, end: int) -> None:
         raise error_at(MigrationError, path, text, start, message, hint=hint)
 
 
-def _character_spans(sql: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Start and end of each span in characters; libpg_query counts bytes of UTF-8, and length 0 reaches to the end."""
-    if sql.isascii():
-        return [(begin, begin + length if length else len(sql)) for begin, length in spans]
-    data = sql.encode()
-    characters = bytes_done = 0
-    found = []
-    for begin, length in spans:
-        characters += len(data[bytes_done:begin].decode())
-        bytes_done = begin + length if length else len(data)
-        start = characters
-        characters += len(data[begin:bytes_done].decode())
-        found.append((start, characters))
-    return found
-
-
 def _refuse_what_breaks_the_ledger(path: Path, text: str, statement: SqlStatement) -> None:
     kind = statement.tree.WhichOneof("node")
     if kind == "transaction_stmt":
@@ -201,9 +188,7 @@ def _refuse_what_breaks_the_ledger(path: Path, text: str, statement: SqlStatemen
 
 def _refuse_client_copy(path: Path, text: str, offset: int, copy: Any) -> None:
     """Refuses a COPY without its data, and one to the client; ``copy`` is empty for other statements."""
-    if not copy.ListFields() or copy.filename or copy.is_program:
-        return
-    message = "COPY TO STDOUT: there is nobody to read it"
-    if copy.is_from:
-        message = "COPY FROM STDIN: its data must begin on the next line and end with a line \\."
-    raise error_at(MigrationError, path, text, offset, message)
+    if copy.ListFields() and not (copy.filename or copy.is_program):
+        stdin = "COPY FROM STDIN: its data must begin on the next line and end with a line \\."
+        message = stdin if copy.is_from else "COPY TO STDOUT: there is nobody to read it"
+        raise error_at(MigrationError, path, text, offset, message)

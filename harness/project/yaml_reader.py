@@ -204,8 +204,11 @@ class _Converter:
         """Refuses characters that PostgreSQL's texts cannot hold; only an escape (``"\\0"``) can write them."""
         for character in node.value:
             if character == "\0" or "\ud800" <= character <= "\udfff":
-                message = f"the character U+{ord(character):04X} can stand in no text of PostgreSQL"
-                raise ProjectError(message, place=place, hint="take the escape out")
+                raise ProjectError(
+                    f"the character U+{ord(character):04X} can stand in no text of PostgreSQL",
+                    place=place,
+                    hint="take the escape out",
+                )
 
     def _refuse_torn(self, node: yaml.ScalarNode, key: str | None) -> None:
         start, stop = self._start(node), node.end_mark.index

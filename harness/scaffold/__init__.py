@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from harness import files
@@ -66,16 +64,10 @@ def _project_name(directory: Path) -> str:
 
 
 def _texts(name: str) -> dict[Path, str]:
-    root = resources.files(__name__).joinpath("demo")
-    return {path: text.replace(_NAME, name) for path, text in sorted(_below(root, Path()))}
-
-
-def _below(directory: Traversable, path: Path) -> list[tuple[Path, str]]:
-    found: list[tuple[Path, str]] = []
-    for entry in directory.iterdir():
-        name = re.sub(r"^dot-", ".", entry.name)
-        if entry.is_dir():
-            found += _below(entry, path / name)
-        else:
-            found.append((path / name, entry.read_text(encoding="utf-8")))
-    return found
+    """The texts of the files by their paths in the project."""
+    demo = Path(__file__).with_name("demo")
+    found = {}
+    for path in (path for path in demo.rglob("*") if path.is_file()):
+        parts = (re.sub(r"^dot-", ".", part) for part in path.relative_to(demo).parts)
+        found[Path(*parts)] = path.read_text(encoding="utf-8").replace(_NAME, name)
+    return dict(sorted(found.items()))

@@ -73,7 +73,9 @@ checks:
         Unique(("a", "b"), where="a > 0"),
         Predicate("a"),
     ]
-    assert columns.columns[0] == DeclaredColumn("id", "uuid", True, "gen_random_uuid()", None, columns.columns[0].place)
+    assert columns.columns[0] == DeclaredColumn(
+        "id", columns.columns[0].place, type="uuid", not_null=True, default="gen_random_uuid()"
+    )
     assert [(column.name, column.type, column.generated) for column in columns.columns[2:]] == [
         ("amount", "numeric(10,2)", "a + b"),
         ("slug", "text", None),
