@@ -10,8 +10,8 @@ from harness.adopt.project_file import Origin
 from harness.errors import ProjectError
 from harness.files import write
 from harness.foreign.dump import dump, roles, search_path
-from harness.project import layouts
-from harness.project.layouts import PsqlFiles
+from harness import layouts
+from harness.layouts import PsqlFiles
 from harness.project.model import BuildStep, ForeignMigrations, Project, Target
 from harness.project.settings import BUILT_IN_PROFILES, BUILT_IN_TARGETS
 from harness.server.connection import parse_dsn

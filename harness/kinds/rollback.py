@@ -13,7 +13,7 @@ from harness.errors import StatementError
 from harness.foreign import builder, stepwise
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
 from harness.oracle import Oracle
-from harness.project import layouts
+from harness import layouts
 from harness.project.keys import choice, key, several, text
 from harness.project.model import Project
 from harness.seeds import loading, tolerant

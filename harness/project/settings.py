@@ -10,7 +10,7 @@ from typing import Any
 from harness.errors import Place, ProjectError, did_you_mean
 from harness.project import keys, shared
 from harness.project.keys import FrozenDict, Reader, key, listed, mapping, reader, section
-from harness.project.layouts import LAYOUTS
+from harness.layouts import LAYOUTS
 from harness.project.model import Profile, Target
 from harness.project.nodes import ListNode, MappingNode, Node, Scalar, as_mapping, as_scalar, expected
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import Place, ProjectError
-from harness.project.layouts.layout import Layout, Ledger, has_line, numbered, owned_by
-from harness.project.layouts.sections import Section, joined, sections
+from harness.layouts.layout import Layout, Ledger, has_line, numbered, owned_by
+from harness.layouts.sections import Section, joined, sections
 from harness.project.model import BuildStep, SqlScript
 from harness.project.psql import PsqlFiles
 

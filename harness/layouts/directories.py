@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from harness.errors import Place, ProjectError
-from harness.project.layouts.layout import Layout, Ledger, Owner, sql
+from harness.layouts.layout import Layout, Ledger, Owner, sql
 from harness.project.model import BuildStep
 from harness.project.psql import PsqlFiles
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import Place, ProjectError
-from harness.project.layouts.layout import Layout, owned_by, sql
+from harness.layouts.layout import Layout, owned_by, sql
 from harness.project.model import BuildStep
 from harness.project.psql import PsqlFiles
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from harness.project.layouts.layout import Layout, owned_by, sql, sql_files
+from harness.layouts.layout import Layout, owned_by, sql, sql_files
 from harness.project.model import BuildStep
 from harness.project.psql import PsqlFiles
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.project import layouts
-from harness.project.layouts import LAYOUTS, PsqlFiles, detect
+from harness import layouts
+from harness.layouts import LAYOUTS, PsqlFiles, detect
 from harness.project.model import BuildStep, ForeignMigrations
 
 Files = dict[str, str]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.project.layouts.layout import Layout, owned_by, sql_files
+from harness.layouts.layout import Layout, owned_by, sql_files
 from harness.project.model import BuildStep, SqlScript
 from harness.project.psql import PsqlFiles
 from harness.project.sqltext import next_word

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.project.layouts import golang_migrate
-from harness.project.layouts.layout import Layout, owned_by, unique
+from harness.layouts import golang_migrate
+from harness.layouts.layout import Layout, owned_by, unique
 from harness.project.model import BuildStep
 from harness.project.psql import PsqlFiles
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.project.layouts.layout import Layout, Ledger, owned_by, pairs, sql, sql_files
+from harness.layouts.layout import Layout, Ledger, owned_by, pairs, sql, sql_files
 from harness.project.model import BuildStep
 from harness.project.psql import PsqlFiles
 

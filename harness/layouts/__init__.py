@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import Place, ProjectError, did_you_mean
-from harness.project.layouts import (
+from harness.layouts import (
     atlas,
     dbmate,
     directories,
@@ -24,7 +24,7 @@ from harness.project.layouts import (
     sqlx,
     supabase,
 )
-from harness.project.layouts.layout import Layout, Owner
+from harness.layouts.layout import Layout, Owner
 from harness.project.model import BuildStep, ForeignMigrations, SqlPart, SqlScript
 from harness.project.psql import PsqlFiles
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import Place, ProjectError
-from harness.project.layouts.layout import Layout, Ledger, has_line, matches, owned_by, unique
-from harness.project.layouts.sections import joined, sections
+from harness.layouts.layout import Layout, Ledger, has_line, matches, owned_by, unique
+from harness.layouts.sections import joined, sections
 from harness.project.model import BuildStep
 from harness.project.psql import PsqlFiles
 
