@@ -92,7 +92,7 @@ def _statements(ddl: str) -> list[str]:
     from harness.project import sqlfile
 
     text = "\n".join("" if line.startswith("\\") else line for line in ddl.splitlines())
-    return [statement.text for statement in sqlfile.statements(Path("schema.sql"), text)]
+    return [statement.text for statement in sqlfile.migration_statements(Path("schema.sql"), text)]
 
 
 def _filled(connection: Connection, rows: int) -> tuple[list[Filled], float]:

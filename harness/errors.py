@@ -1,11 +1,11 @@
-"""What can go wrong before a rule could be proven.
+"""The errors that keep a rule from being tried; a person has to mend each of them.
 
 ::
 
     HarnessError               could not run: exit code 2
     ├── ProjectError           the project's own files: YAML, names, missing files
     │   └── SeedError          a seed file: its line and column
-    │       └── SeedRefused    the file is well, and the schema refuses a row of it
+    │       └── SeedRefused    the file is valid, and the schema refuses a row of it
     ├── MigrationError         files and ledger disagree: edited, gap, out of order, half applied
     │   └── StatementError     PostgreSQL refused a statement of a file: line, caret, hint
     ├── TargetError            no server, no connection, not enough privileges, too old
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 LONGEST = 2000
-"""Characters of an error at most, whatever it quotes."""
+"""Characters that an error has at most, with everything that it quotes."""
 _PLACE, _EXCERPT, _HINT = 200, 600, 700
 _LONGEST_NAME = 200  # comparing texts takes time that grows with the square of their length
 
@@ -42,10 +42,10 @@ class Place:
 
 
 class HarnessError(Exception):
-    """Something a person has to mend before the tool can do its work.
+    """A fault that a person has to mend before the tool can do its work.
 
-    ``str()`` of it is everything a person needs: place, message, excerpt, and the way out; in :data:`LONGEST`
-    characters, since what they quote may be a file's only line.
+    ``str()`` of it is place, message, excerpt and hint, in :data:`LONGEST` characters at most: the line that an excerpt
+    quotes may be a whole file.
     """
 
     def __init__(
@@ -63,8 +63,8 @@ class HarnessError(Exception):
         self.hint = hint
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # An error of a worker travels to the process that reports it; pickle would call __init__ without keywords.
-        return _anew, (type(self), self.args, self.__dict__)
+        # An error of a worker is pickled for the process that reports it; pickle would call __init__ without keywords.
+        return _restored, (type(self), self.args, self.__dict__)
 
     def __str__(self) -> str:
         before = f"{shortened(str(self.place), _PLACE)}: " if self.place else ""
@@ -73,54 +73,46 @@ class HarnessError(Exception):
         return before + shortened(self.message, LONGEST - len(before) - len(after)) + after
 
 
-def _anew(kind: type[HarnessError], args: tuple[Any, ...], state: dict[str, Any]) -> HarnessError:
+def _restored(kind: type[HarnessError], args: tuple[Any, ...], state: dict[str, Any]) -> HarnessError:
     error = kind.__new__(kind, *args)
     error.__dict__.update(state)
     return error
 
 
 class ProjectError(HarnessError):
-    """A file of the project does not say what it should."""
+    """A fault in a file of the project."""
 
 
 class SeedError(ProjectError):
-    """A seed file cannot be loaded; the place is the line of the cell."""
+    """A seed file that cannot be loaded; the place is the line of the cell."""
 
 
 class SeedRefused(SeedError):
-    """A rule of the schema refuses a row of a seed file."""
+    """A row of a seed file that a rule of the schema refuses."""
 
 
 class MigrationError(HarnessError):
-    """The migration files and the ledger of the database do not fit together."""
+    """A conflict between the migration files and the ledger of the database."""
 
 
 class StatementError(MigrationError):
-    """PostgreSQL refused a statement; the place is where in the file."""
+    """A statement that PostgreSQL refuses, with its place in the file."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        sqlstate: str,
-        place: Place | None = None,
-        excerpt: str | None = None,
-        hint: str | None = None,
-    ) -> None:
-        super().__init__(message, place=place, excerpt=excerpt, hint=hint)
+    def __init__(self, message: str, *, sqlstate: str, **more: Any) -> None:
+        super().__init__(message, **more)
         self.sqlstate = sqlstate
 
 
 class TargetError(HarnessError):
-    """The server is not there, not willing, or not able."""
+    """A server that is missing, refuses the connection, or lacks something."""
 
 
 class WorkerError(HarnessError):
-    """A process or a machine that was to prove some of the checks is gone, or cannot be had."""
+    """A process or a machine that should prove some of the checks, and is gone or cannot be started."""
 
 
 def shortened(text: str, longest: int) -> str:
-    """The text, or how it begins and ends with the middle left out."""
+    """The text, or its beginning and end with the middle left out."""
     if len(text) <= longest:
         return text
     left = f" … ({len(text):,} characters) … "
@@ -129,7 +121,7 @@ def shortened(text: str, longest: int) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like ``name``, if any is close enough to be meant: a slip or two, not another ending."""
+    """The known name most like ``name``, if it differs by a slip or two only."""
     name = name[:_LONGEST_NAME]
     for match in difflib.get_close_matches(name, list(known), n=1, cutoff=0.6):
         same = sum(block.size for block in difflib.SequenceMatcher(None, name, match).get_matching_blocks())

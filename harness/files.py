@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever reads half of one."""
+"""Writes files whole: no reader ever sees half of one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 
 def write(path: Path, text: str) -> None:
-    """Writes UTF-8 with LF; whoever reads the file meanwhile sees the old text or the new one. Raises :class:`OSError`.
+    """Writes a text as UTF-8 with LF; a reader sees the old text or the new one. Raises :class:`OSError`.
 
-    What UTF-8 cannot express (half of a surrogate pair) is written as an escape.
+    Half of a surrogate pair, which UTF-8 cannot express, is written as an escape.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
@@ -28,7 +28,7 @@ def write(path: Path, text: str) -> None:
 
 
 def refresh(path: Path, text: str) -> None:
-    """Writes the file unless it says this already."""
+    """Writes the file unless it has this text already."""
     try:
         if path.read_bytes() == text.encode("utf-8", "backslashreplace"):
             return
@@ -38,7 +38,7 @@ def refresh(path: Path, text: str) -> None:
 
 
 def remove(path: Path, above: Path) -> None:
-    """Takes a file away if it is there, and the directories below ``above`` that hold nothing else then."""
+    """Deletes a file if it exists, and the directories below ``above`` that are empty then."""
     path.unlink(missing_ok=True)
     with suppress(OSError):
         for directory in itertools.takewhile(lambda each: each != above, path.parents):

@@ -1,4 +1,4 @@
-"""What came of a check. Imports nothing above it; reporters need nothing else."""
+"""The outcome of a check: all that reporters need."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from harness.errors import Place
 
 
 class Status(enum.Enum):
-    """What a check comes to, the best first.
+    """The status of a check, the best first.
 
     Proved: it was tried on the server, it could have failed, and it did not. Present: only the catalog was asked, and
-    it says what is declared. Unreliable is never green: nothing was shown. Error is no word about the rule: trying it
-    went wrong.
+    it agrees with the declaration. Unreliable: nothing was shown, which is never green. Error: the trial itself failed,
+    which says nothing about the rule.
     """
 
     PROVED = "proved"
@@ -25,7 +25,7 @@ class Status(enum.Enum):
 
     @property
     def green(self) -> bool:
-        """Whether nothing is to be done about it."""
+        """Whether the check passes."""
         return self in (Status.PROVED, Status.PRESENT)
 
     def worse_than(self, other: Status) -> bool:
@@ -35,17 +35,17 @@ class Status(enum.Enum):
 
 THERE = "what the check names is in the database"
 EVALUABLE = "an expression that the database can evaluate"
-"""What is expected where ``actual`` says all."""
+"""Expectations of counterexamples whose ``actual`` says the rest."""
 
 
 @dataclass(frozen=True)
 class Counterexample:
     """The smallest case in which a rule did not do what was declared.
 
-    ``expected`` and ``actual`` are one line each. ``rows`` are the rows it took, as
+    ``expected`` and ``actual`` are one line each. ``rows`` are the rows it needs, as
     ``(table, {column: SQL text or None})``, the row of the probe last. ``script`` is SQL for psql that
-    shows the fault on a database with the schema applied, and leaves nothing behind. ``steps`` are those of two
-    sessions, one line each, where it took two: then the script is to be followed by hand.
+    shows the fault on a database with the schema applied, and leaves nothing behind. If the fault takes two sessions,
+    ``steps`` are theirs, one line each, and the script has to be followed by hand.
     """
 
     expected: str
@@ -59,11 +59,10 @@ class Counterexample:
 class Outcome:
     """The verdict on one check.
 
-    ``probes`` counts the statements tried on the server, ``facts`` what was compared with the catalog,
-    ``seconds`` is wall time. ``reason`` says why a check is unreliable, or what the error was; of an error ``again`` is
-    the command that tries this check alone, and ``traceback`` what a report of it needs. ``notes`` say what a reader
-    has to know besides: what was left out, and what is only shown. ``shared`` is where the text of a shared check
-    stands; its place is where it is used.
+    ``probes`` counts the statements tried on the server, ``facts`` the comparisons with the catalog, ``seconds`` is
+    wall time. ``reason`` says why a check is unreliable, or describes the error; with an error ``again`` is the command
+    that tries this check alone, and ``traceback`` belongs in a report of it. ``notes`` tell which parts were left out
+    or are only shown. The place of a shared check is its use, and ``shared`` the place of its text.
     """
 
     name: str
@@ -85,16 +84,16 @@ class Outcome:
 
     @property
     def label(self) -> str:
-        """How a report names it: ``accepted_values trigger_type``."""
+        """The check in a report: ``accepted_values trigger_type``."""
         return f"{self.kind} {self.subject}".strip()
 
 
 @dataclass(frozen=True)
 class Gate:
-    """Which outcomes make a run fail: those that are not green, if nothing else is said.
+    """Decides which outcomes make a run fail: by default those that are not green.
 
-    ``baseline`` has the statuses of an earlier run, by the names of its checks: what is no worse than there does not
-    fail. ``fail_on`` is the status from which on a check fails.
+    ``baseline`` has the statuses of an earlier run, by the names of its checks: an outcome that is no worse than there
+    does not fail. ``fail_on`` is the best status that fails.
     """
 
     baseline: Mapping[str, Status] = field(default_factory=dict)
@@ -104,12 +103,12 @@ class Gate:
         before = self.baseline.get(outcome.name)
         if before is None:
             return not self.fail_on.worse_than(outcome.status)
-        # What was proved and is only present now is worse, too.
+        # A check that was proved and is only present now is worse, too.
         least = Status.PRESENT if self.fail_on is Status.UNRELIABLE else self.fail_on
         return outcome.status.worse_than(before) and not least.worse_than(outcome.status)
 
     def knows(self, outcome: Outcome) -> bool:
-        """Whether it is not green, and no worse than in the baseline. An error is none of what can be known."""
+        """Whether an outcome is not green, and no worse than in the baseline. An error is never known."""
         before = self.baseline.get(outcome.name)
         settled = outcome.status.green or outcome.status is Status.ERROR
         return before is not None and not settled and not outcome.status.worse_than(before)

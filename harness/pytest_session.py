@@ -21,7 +21,7 @@ from harness.errors import HarnessError, SeedRefused
 if TYPE_CHECKING:
     import psycopg
 
-    from harness.declarations import Check
+    from harness.declarations import DeclaredCheck
     from harness.outcome import Outcome
     from harness.project.model import Project
     from harness.proving.prover import Effort, Prover
@@ -59,7 +59,7 @@ class ProjectSession:
         return load(self.root)
 
     @cached_property
-    def checks(self) -> tuple[Check, ...]:
+    def checks(self) -> tuple[DeclaredCheck, ...]:
         """All checks of the project."""
         from harness.declarations import read
         from harness.kinds import KINDS
@@ -82,7 +82,7 @@ class ProjectSession:
 
         return seeding.outcomes(self._workspace.left_out())
 
-    def prove(self, check: Check) -> Outcome:
+    def prove(self, check: DeclaredCheck) -> Outcome:
         """Proves one of the checks."""
         return self._prover.prove(check)
 

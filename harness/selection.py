@@ -10,22 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 
-from harness.declarations import Check
+from harness.declarations import DeclaredCheck
 from harness.errors import ProjectError, did_you_mean
 
 
-def select(checks: Sequence[Check], selectors: Sequence[str] = (), exclude: Sequence[str] = ()) -> tuple[Check, ...]:
+def select(
+    checks: Sequence[DeclaredCheck], selectors: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> tuple[DeclaredCheck, ...]:
     """The checks selected (all without selectors) and not excluded, in their order.
 
-    Raises :class:`ProjectError` for a selector that matches nothing: it is more likely a slip than a wish.
+    Raises :class:`ProjectError` for a selector that matches nothing: it is likely a slip.
     """
     chosen = _union(checks, selectors) if selectors else set(checks)
     dropped = _union(checks, exclude)
     return tuple(check for check in checks if check in chosen and check not in dropped)
 
 
-def _union(checks: Sequence[Check], selectors: Iterable[str]) -> set[Check]:
-    chosen: set[Check] = set()
+def _union(checks: Sequence[DeclaredCheck], selectors: Iterable[str]) -> set[DeclaredCheck]:
+    chosen: set[DeclaredCheck] = set()
     for selector in selectors:
         exactly = [check for check in checks if check.name == selector]
         for words in [] if exactly else selector.split():
@@ -34,7 +36,7 @@ def _union(checks: Sequence[Check], selectors: Iterable[str]) -> set[Check]:
     return chosen
 
 
-def _intersection(checks: Sequence[Check], selector: str) -> set[Check]:
+def _intersection(checks: Sequence[DeclaredCheck], selector: str) -> set[DeclaredCheck]:
     words = [word for word in selector.split(",") if word]
     chosen = set.intersection(*(_matching(checks, word) for word in words)) if words else set()
     if not chosen:
@@ -42,7 +44,7 @@ def _intersection(checks: Sequence[Check], selector: str) -> set[Check]:
     return chosen
 
 
-def _matching(checks: Sequence[Check], word: str) -> set[Check]:
+def _matching(checks: Sequence[DeclaredCheck], word: str) -> set[DeclaredCheck]:
     method, colon, value = word.partition(":")
     if not colon:
         method, value = "", word
@@ -66,21 +68,21 @@ def _matching(checks: Sequence[Check], word: str) -> set[Check]:
     return found
 
 
-def _words(check: Check) -> tuple[str, ...]:
+def _words(check: DeclaredCheck) -> tuple[str, ...]:
     if check.table is None:
         return check.module, check.name
     table = check.table.table
     return check.module, str(check.table), f"{check.module}.{table}", table, check.name
 
 
-def _paths(check: Check) -> tuple[str, ...]:
+def _paths(check: DeclaredCheck) -> tuple[str, ...]:
     """The file and every folder above it, as ``path:checks/intents`` and ``path:checks/intents/`` name them."""
     path = check.place.path
     folders = [parent.as_posix() for parent in path.parents if parent.name]
     return path.as_posix(), *folders, *(f"{folder}/" for folder in folders)
 
 
-_METHODS: dict[str, Callable[[Check], tuple[str, ...]]] = {
+_METHODS: dict[str, Callable[[DeclaredCheck], tuple[str, ...]]] = {
     "": _words,
     "kind": lambda check: (check.kind,),
     "path": _paths,

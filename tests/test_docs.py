@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cases import cases
 
-from harness.declarations import Check, read
+from harness.declarations import DeclaredCheck, read
 from harness.kinds import KINDS, manual
 from harness.project.load import load
 from harness.project.model import Project
@@ -50,7 +50,7 @@ def project() -> Project:
 
 
 @cache
-def checks() -> tuple[Check, ...]:
+def checks() -> tuple[DeclaredCheck, ...]:
     return read(project(), KINDS)
 
 
@@ -60,7 +60,7 @@ def links(page: Path, text: str) -> Iterator[Link]:
             yield Link(page, found["text"], found["target"])
 
 
-def meant(link: Link) -> list[Check]:
+def meant(link: Link) -> list[DeclaredCheck]:
     """The checks that a link to a file of checks names, as reports do; ``*`` stands for any words."""
     file = link.path.relative_to(ROOT) if link.path.is_relative_to(ROOT) else link.path
     return [check for check in checks() if check.place.path == file and fnmatchcase(check.label, link.code or "")]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.catalog.model import Catalog, Table
 from harness.catalog.parts import Part, parts, whole
-from harness.declarations import DECLARED, Check
+from harness.declarations import DECLARED, DeclaredCheck
 from harness.project.model import TableName
 from harness.proving.undeclared import said
 
@@ -38,7 +38,7 @@ class Coverage:
     """``idle`` are the checks that match nothing, each with what it looks for."""
 
     tables: tuple[TableCoverage, ...]
-    idle: tuple[tuple[Check, str], ...]
+    idle: tuple[tuple[DeclaredCheck, str], ...]
 
     @property
     def rules(self) -> int:
@@ -57,7 +57,7 @@ class Coverage:
         return sum(len(table.opaque) for table in self.tables)
 
 
-def coverage(catalog: Catalog, declared: Sequence[Check], without: Iterable[TableName] = ()) -> Coverage:
+def coverage(catalog: Catalog, declared: Sequence[DeclaredCheck], without: Iterable[TableName] = ()) -> Coverage:
     """Compares checks and catalog by the names of rules; the tables ``without`` are somebody else's."""
     stated = said(declared)
     known = {check.table: {*check.rule.known} for check in declared if check.kind == DECLARED}
@@ -72,7 +72,7 @@ def coverage(catalog: Catalog, declared: Sequence[Check], without: Iterable[Tabl
     return Coverage(tables, tuple((check, what) for check, what in missing if what))
 
 
-def _told(declared: Sequence[Check]) -> set[tuple[TableName, Part]]:
+def _told(declared: Sequence[DeclaredCheck]) -> set[tuple[TableName, Part]]:
     """The triggers of which a check says what they do."""
     return {
         (check.table, part)
@@ -94,7 +94,7 @@ def _covered(
     return TableCoverage(table.name, len(there), tuple(part for part in there if part not in stated), tuple(opaque))
 
 
-def _missing(catalog: Catalog, check: Check) -> str:
+def _missing(catalog: Catalog, check: DeclaredCheck) -> str:
     """What a check looks for in vain; empty where it finds it, or looks for nothing by name."""
     if check.table is None:
         return ""

@@ -11,7 +11,7 @@ import psycopg
 
 from harness.adopt.lost import Lost, guarded
 from harness.catalog.model import Catalog, Table
-from harness.declarations import Check
+from harness.declarations import DeclaredCheck
 from harness.describe.sheet import Entry, table_name
 from harness.describe.yaml import Value
 from harness.inference import Obstacle, Teacher
@@ -64,7 +64,7 @@ Tell = Callable[[Sequence[Table]], Iterable[Table]]
 def fill(
     connection: psycopg.Connection[Any],
     catalog: Catalog,
-    declared: Sequence[Check],
+    declared: Sequence[DeclaredCheck],
     tables: Sequence[Table],
     search_path: Sequence[str],
     tell: Tell,
@@ -91,7 +91,7 @@ def fill(
 def _filled(
     connection: psycopg.Connection[Any],
     catalog: Catalog,
-    declared: Sequence[Check],
+    declared: Sequence[DeclaredCheck],
     tables: Sequence[Table],
     search_path: tuple[str, ...],
     tell: Tell,

@@ -11,8 +11,8 @@ from harness.adopt.dump import dump, roles, search_path
 from harness.adopt.project_file import Origin
 from harness.errors import ProjectError
 from harness.files import write
-from harness.layouts import Source
-from harness.project.model import Adopted, Project, Step, Target
+from harness.layouts import PsqlFiles
+from harness.project.model import BuildStep, ForeignMigrations, Project, Target
 from harness.project.settings import BUILT_IN_PROFILES, BUILT_IN_TARGETS
 from harness.server.connection import parse_dsn
 from harness.server.targets import open_server
@@ -77,10 +77,10 @@ def bare(root: Path, name: str, origin: Origin | None = None, texts: dict[Path, 
     )
 
 
-def _built(root: Path, origin: Origin, texts: dict[Path, str]) -> tuple[tuple[Step, ...], Adopted]:
+def _built(root: Path, origin: Origin, texts: dict[Path, str]) -> tuple[tuple[BuildStep, ...], ForeignMigrations]:
     for path, text in texts.items():
         write(root / path, text)
-    source = Source(root, {})
+    source = PsqlFiles(root, {})
     layout = layouts.named(origin.layout) if origin.layout else None
     base = tuple(source.scripts([root / path for path in origin.base]))
     return base, layouts.read(source, [root / path for path in origin.paths], layout)

@@ -15,7 +15,7 @@ from harness.adopt.lost import Lost, guarded
 from harness.adopt.record import Page
 from harness.adopt.survey import Survey
 from harness.adopt.update import Update
-from harness.declarations import Check
+from harness.declarations import DeclaredCheck
 from harness.describe.sheet import Entry, Sheet, table_name
 from harness.kinds import KINDS
 from harness.project.json_schema import modeline
@@ -118,7 +118,7 @@ def described(project: Project) -> dict[TableName, Path]:
     return {table: path.relative_to(project.root) for table, path in files.items()}
 
 
-def _files(project: Project, declared: Sequence[Check]) -> dict[TableName, Path]:
+def _files(project: Project, declared: Sequence[DeclaredCheck]) -> dict[TableName, Path]:
     """The file of each table: the first that speaks of it."""
     found: dict[TableName, Path] = {}
     for check in declared:
@@ -133,7 +133,7 @@ def _update(
     path: Path,
     sheet: Sheet,
     was: Page | None,
-    declared: Sequence[Check],
+    declared: Sequence[DeclaredCheck],
 ) -> None:
     text = path.read_text(encoding="utf-8")
     if len(list(pyyaml.compose_all(text, Loader=pyyaml.SafeLoader))) != 1:

@@ -17,7 +17,7 @@ from harness.adopt import page
 from harness.adopt.edit import Editor, plain
 from harness.adopt.record import Page
 from harness.catalog.parts import Part
-from harness.declarations import DECLARED, Check
+from harness.declarations import DECLARED, DeclaredCheck
 from harness.describe.sheet import Entry, Sheet
 
 TOUCHED = "touched_on_update"
@@ -39,8 +39,8 @@ class Update:
     editor: Editor
     sheet: Sheet
     before: Page | None
-    checks: Sequence[Check]
-    elsewhere: Sequence[Check] = ()
+    checks: Sequence[DeclaredCheck]
+    elsewhere: Sequence[DeclaredCheck] = ()
     done: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     overwritten: set[Part] = field(default_factory=set)

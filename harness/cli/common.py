@@ -61,12 +61,12 @@ def given_directory() -> Path | None:
 
 def withheld(error: HarnessError) -> HarnessError:
     """Removes quotations of a file outside of the project, to which a link leads, from an error."""
-    from harness.project import tree
+    from harness.project import folders
 
     if error.place is None:
         return error
     try:
-        return tree.withheld(project_directory(), error)
+        return folders.withheld(project_directory(), error)
     except ProjectError:
         return error
 

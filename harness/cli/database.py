@@ -220,7 +220,7 @@ class _Progress:
             click.echo(f"{counted(len(found), 'migration')} {self._done} in {self._seconds:.1f} s")
 
     def _file(self, migration: Migration) -> str:
-        from harness.project.migrations import relative
+        from harness.project.folders import relative
 
         path = migration.up if self._verb == "apply" else migration.down
         if path is None:

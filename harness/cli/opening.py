@@ -12,7 +12,7 @@ from harness.cli.common import load_project, open_target, target_option
 from harness.errors import Place, ProjectError, TargetError, did_you_mean
 
 if TYPE_CHECKING:
-    from harness.declarations import Check
+    from harness.declarations import DeclaredCheck
     from harness.project.model import Project
 
 
@@ -70,7 +70,7 @@ def replay(check: str, target: str | None) -> int:
         return psql.run(server, space.clone(), ["--no-psqlrc", "--echo-queries", f"--file={script}"])
 
 
-def _named(checks: Sequence[Check], name: str) -> Check:
+def _named(checks: Sequence[DeclaredCheck], name: str) -> DeclaredCheck:
     for check in checks:
         if check.name == name:
             return check
@@ -81,7 +81,7 @@ def _named(checks: Sequence[Check], name: str) -> Check:
     )
 
 
-def _script(project: Project, check: Check) -> Path:
+def _script(project: Project, check: DeclaredCheck) -> Path:
     """Returns the script of a check; raises :class:`ProjectError` if psql cannot run it alone."""
     from harness.proving.reproduction import by_hand
     from harness.reports import scripts

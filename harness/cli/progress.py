@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.declarations import Check
+from harness.declarations import DeclaredCheck
 from harness.outcome import Outcome
 from harness.reports import scripts
 from harness.reports.journal import Journal
@@ -25,7 +25,7 @@ class Progress:
         terminal: Terminal,
         journal: Journal,
         root: Path,
-        checks: Sequence[Check],
+        checks: Sequence[DeclaredCheck],
         *,
         tables: bool,
         before: float = 0.0,

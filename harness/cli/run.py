@@ -20,7 +20,7 @@ from harness.cli import interrupts, streams, workers
 from harness.cli.common import CLEAN, COULD_NOT_RUN, FINDINGS, debugging, open_target
 from harness.cli.options import ProvingOptions
 from harness.cli.progress import Progress
-from harness.declarations import Check
+from harness.declarations import DeclaredCheck
 from harness.errors import HarnessError, ProjectError
 from harness.kinds import KINDS
 from harness.outcome import Gate, Outcome, Status
@@ -48,9 +48,9 @@ class ChosenChecks:
     """
 
     modules: tuple[Module, ...]
-    available: tuple[Check, ...]
-    checks: tuple[Check, ...]
-    declared: tuple[Check, ...]
+    available: tuple[DeclaredCheck, ...]
+    checks: tuple[DeclaredCheck, ...]
+    declared: tuple[DeclaredCheck, ...]
     durations: Durations
     shard: str
 
@@ -269,14 +269,14 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _known(checks: Sequence[Check], resumed: Interrupted | None) -> dict[int, Outcome]:
+def _known(checks: Sequence[DeclaredCheck], resumed: Interrupted | None) -> dict[int, Outcome]:
     """Returns the outcomes of the resumed run, by position; a check that ended with an error is tried again."""
     outcomes = resumed.outcomes if resumed is not None else {}
     found = {position: outcomes[check.name] for position, check in enumerate(checks) if check.name in outcomes}
     return {position: outcome for position, outcome in found.items() if outcome.status is not Status.ERROR}
 
 
-def _contents(project: Project, checks: Sequence[Check], catalog: Catalog) -> str:
+def _contents(project: Project, checks: Sequence[DeclaredCheck], catalog: Catalog) -> str:
     """Returns ``intents: 3 migrations, 96 rules, 115 checks``, with the rules of the tables of these checks."""
     if not checks:
         return "no checks"  # more shards than checks

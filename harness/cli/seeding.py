@@ -55,7 +55,7 @@ def seed(*, target: str | None, yes: bool, select: tuple[str, ...], rows: int | 
 
 def load(project: Project, connection: Connection, modules: Sequence[Module]) -> None:
     """Loads the fixtures of modules, and prints the result of each file."""
-    from harness.project.migrations import relative
+    from harness.project.folders import relative
     from harness.seeds import loading
 
     loaded = loading.load(connection, modules, root=project.root)

@@ -14,7 +14,7 @@ from harness.errors import HarnessError, ProjectError, did_you_mean
 from harness.reports.words import counted
 
 if TYPE_CHECKING:
-    from harness.lint import Violation
+    from harness.lint.report import Violation
 
 
 @click.command()
@@ -82,12 +82,12 @@ def lint(paths: tuple[Path, ...]) -> int:
 
     Gives the verdict of `sqlfluff lint` with the project's .sqlfluff.
     """
-    from harness.lint import look
-    from harness.project.tree import WITHHELD, leads_out
+    from harness.lint.linter import lint as run_linter
+    from harness.project.folders import WITHHELD, leads_out
 
     project = load_project() if paths else load_own_project("lint", "name the files: harness lint FILE …")
     targets = [path.absolute() for path in paths] or [Path(project.paths.schema)]
-    report = look(project.root, targets)
+    report = run_linter(project.root, targets)
     for each in report.violations:
         note = " (warning)" if each.warning else ""
         said = WITHHELD if leads_out(project.root, each.place.path) else each.description

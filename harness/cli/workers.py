@@ -17,7 +17,7 @@ from harness.workers.prove import Positioned
 
 if TYPE_CHECKING:
     from harness.catalog.model import Catalog
-    from harness.declarations import Check
+    from harness.declarations import DeclaredCheck
     from harness.outcome import Outcome
     from harness.proving.prover import Effort, Prover
     from harness.scratch.workspaces import Workspace
@@ -53,8 +53,8 @@ class Execution:
     def start(
         self,
         databases: Workspace,
-        declared: Sequence[Check],
-        chosen: Sequence[Check],
+        declared: Sequence[DeclaredCheck],
+        chosen: Sequence[DeclaredCheck],
         effort: Effort,
         tried: Callable[[int], None],
     ) -> Iterator[StartedRun]:
@@ -85,14 +85,14 @@ class Execution:
             # The workers start while this process reads the catalog.
             yield StartedRun(_catalog(databases), size, in_order, outcomes)
 
-    def _one_by_one(self, prover: Prover, chosen: Sequence[Check]) -> Iterator[Positioned]:
+    def _one_by_one(self, prover: Prover, chosen: Sequence[DeclaredCheck]) -> Iterator[Positioned]:
         for position, check in enumerate(chosen):
             outcome = prover.prove(check)
             yield position, outcome
             if self.stop is not None and self.stop.fails(outcome):
                 return
 
-    def _worth(self, chosen: Sequence[Check]) -> int:
+    def _worth(self, chosen: Sequence[DeclaredCheck]) -> int:
         """Returns a number of workers: that of the cores, or fewer for a short run."""
         from harness.workers.executors import cores
 
@@ -110,7 +110,11 @@ def _catalog(databases: Workspace) -> Catalog:
 
 
 def remember(
-    root: Path, shard: Shard | None, given: Sequence[str], declared: Sequence[Check], outcomes: Sequence[Outcome]
+    root: Path,
+    shard: Shard | None,
+    given: Sequence[str],
+    declared: Sequence[DeclaredCheck],
+    outcomes: Sequence[Outcome],
 ) -> None:
     """Writes the durations of the checks.
 

@@ -18,7 +18,7 @@ from harness.foreign.skipping import SkipRules, harmless, needs_autocommit
 from harness.global_objects.effects import fits_in_transaction
 from harness.global_objects.guards import ScratchGuard, require_roles
 from harness.project import sqlfile
-from harness.project.model import Part, Project, Sql, Step
+from harness.project.model import BuildStep, Project, SqlPart, SqlScript
 from harness.server import script
 from harness.server.connection import Connection
 
@@ -35,12 +35,12 @@ class ParsedFile:
     transactional: bool
 
 
-def parse(sql: Sql) -> ParsedFile:
+def parse(sql: SqlScript) -> ParsedFile:
     """Splits a file; raises :class:`StatementError` and :class:`MigrationError` if it is not SQL."""
     parts = []
     for part in sql.parts:
         try:
-            parts.append((part, sqlfile.statements(part.path, part.text, guarded=False)))
+            parts.append((part, sqlfile.statements(part.path, part.text)))
         except StatementError as error:
             raise _with_variable(error, part) from None
     forbidden = any(needs_autocommit(statement) for _, statements in parts for statement in statements)
@@ -65,7 +65,7 @@ def build(connection: Connection, project: Project, guard: ScratchGuard) -> None
     _build(connection, project, (*project.foundation, *steps), guard)
 
 
-def _build(connection: Connection, project: Project, steps: Iterable[Step], guard: ScratchGuard) -> None:
+def _build(connection: Connection, project: Project, steps: Iterable[BuildStep], guard: ScratchGuard) -> None:
     files = [parse(step.up) for step in steps]
     parts = [each for file in files for each in file.parts]
     requirements.require_extensions(connection, parts, project.stand_ins)
@@ -147,7 +147,7 @@ def _with_base(error: StatementError) -> HarnessError:
     return error
 
 
-def _with_variable(error: StatementError, part: Part) -> StatementError:
+def _with_variable(error: StatementError, part: SqlPart) -> StatementError:
     """Adds a hint if a syntax error is at ``:name``: it may be a variable of psql that was not given."""
     line, column = (error.place.line or 1, error.place.column or 1) if error.place else (1, 1)
     at = part.text.split("\n")[line - 1][column - 1 :]

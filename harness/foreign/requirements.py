@@ -10,10 +10,10 @@ from psycopg import sql
 
 from harness.errors import Place, TargetError
 from harness.global_objects import effects, registry
-from harness.project import sqlfile
-from harness.project.migrations import relative
-from harness.project.model import Module, Part
-from harness.project.sqlfile import Statement
+from harness.project import sqlfile, sqltext
+from harness.project.folders import relative
+from harness.project.model import Module, SqlPart
+from harness.project.sqlfile import SqlStatement
 from harness.server import binaries
 from harness.server.connection import Connection, version_text
 
@@ -32,12 +32,12 @@ _NAMING_ROLES = (
 )
 _SESSION = ("role", "session_authorization")
 
-ParsedPart = tuple[Part, tuple[Statement, ...]]
+ParsedPart = tuple[SqlPart, tuple[SqlStatement, ...]]
 
 
 def require_extensions(connection: Connection, parts: Iterable[ParsedPart], stand_ins: Sequence[str] = ()) -> None:
     """Raises :class:`TargetError` at the first extension that the server lacks; it names the others too."""
-    needed: dict[str, tuple[Part, Statement]] = {}
+    needed: dict[str, tuple[SqlPart, SqlStatement]] = {}
     for part, statements in parts:
         for statement in statements:
             if effects.kind(statement) == "create_extension_stmt":
@@ -65,7 +65,7 @@ def require_own_extensions(connection: Connection, modules: Iterable[Module], *,
             shown = relative(migration.up, root)
             text = sqlfile.read(migration.up, shown)
             if "extension" in text.lower():  # parsing all of them twice would take long
-                parts.append((Part(shown, text), sqlfile.statements(shown, text)))
+                parts.append((SqlPart(shown, text), sqlfile.migration_statements(shown, text)))
     require_extensions(connection, parts)
 
 
@@ -78,7 +78,7 @@ def require_roles(connection: Connection, parts: Sequence[ParsedPart]) -> None:
     statements = [statement for _, found in parts for statement in found]
     known.update(name for each in statements if effects.kind(each) == effects.CREATE for name in effects.roles(each))
     blocks = "\n".join(each.text for each in statements if effects.kind(each) == "do_stmt").lower()
-    missing: dict[str, tuple[Part, Statement]] = {}
+    missing: dict[str, tuple[SqlPart, SqlStatement]] = {}
     for part, several in parts:
         for statement in several:
             for name in _roles_in(statement):
@@ -93,12 +93,12 @@ def require_roles(connection: Connection, parts: Sequence[ParsedPart]) -> None:
         )
 
 
-def _lacking(missing: dict[str, tuple[Part, Statement]], message: str, hint: str) -> TargetError:
+def _lacking(missing: dict[str, tuple[SqlPart, SqlStatement]], message: str, hint: str) -> TargetError:
     part, statement = next(iter(missing.values()))
     return TargetError(
         message,
         place=Place(part.path, statement.line, statement.column),
-        excerpt=sqlfile.excerpt(part.text, statement.line, statement.column),
+        excerpt=sqltext.excerpt(part.text, statement.line, statement.column),
         hint=hint,
     )
 
@@ -117,7 +117,7 @@ def _where_available(names: Iterable[str]) -> str:
     return "run where it is installed: --target with a connection string, or --target system once this machine has it"
 
 
-def _roles_in(statement: Statement) -> Iterator[str]:
+def _roles_in(statement: SqlStatement) -> Iterator[str]:
     from postgast import walk
 
     kind, node = effects.kind(statement), effects.node(statement)

@@ -9,7 +9,7 @@ from functools import partial
 from harness.foreign import builder
 from harness.global_objects.guards import ScratchGuard
 from harness.migrations.migrate import Migrator
-from harness.project.model import Project, Sql, Step
+from harness.project.model import BuildStep, Project, SqlScript
 from harness.server.connection import Connection
 
 
@@ -35,7 +35,7 @@ def apply_dependencies(connection: Connection, project: Project, module: str, gu
         Migrator(connection, project, before, guard).apply()
 
 
-def run(connection: Connection, project: Project, steps: Iterable[Step], guard: ScratchGuard) -> None:
+def run(connection: Connection, project: Project, steps: Iterable[BuildStep], guard: ScratchGuard) -> None:
     """Runs files that are not migrations."""
     for step in steps:
         _run(project, step.up, guard, connection)
@@ -63,6 +63,6 @@ def steps(project: Project, module: str, guard: ScratchGuard) -> tuple[Migration
     )
 
 
-def _run(project: Project, sql: Sql | None, guard: ScratchGuard, connection: Connection) -> None:
+def _run(project: Project, sql: SqlScript | None, guard: ScratchGuard, connection: Connection) -> None:
     if sql is not None:
         builder.run(connection, project, [builder.parse(sql)], guard)

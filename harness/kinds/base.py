@@ -226,7 +226,7 @@ class Kind:
     The docstring of a kind is its manual page. What a kind does not need it leaves as it is here.
     """
 
-    levels: ClassVar[tuple[str, ...]] = ("table",)
+    scopes: ClassVar[tuple[str, ...]] = ("table",)
 
     varies: ClassVar[bool] = False
     """Whether its probes vary the values of a row (:meth:`Subject.varied`): of many scenarios few have to be drawn."""

@@ -34,7 +34,7 @@ class ColumnsKind(Kind):
     where it is said. What the other keys of a column say has checks of its own.
     """
 
-    levels: ClassVar = ()
+    scopes: ClassVar = ()
 
     columns: tuple[DeclaredColumn, ...] = key(declared_columns, "the columns, by name, in their order")
 

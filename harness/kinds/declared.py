@@ -45,7 +45,7 @@ class DeclaredKind(Kind):
     that it is told here alone.
     """
 
-    levels: ClassVar = ()
+    scopes: ClassVar = ()
     drawn: ClassVar = 3
     leaves_out: ClassVar = True
 

@@ -38,7 +38,7 @@ def _places(name: str, kind: type[Kind]) -> str:
     if name == "declared":
         return "Every table with a file has it; its keys stand at the top of the file."
     form = getattr(kind, "column_form", None)
-    places = [f"in the checks of a {level}" for level in kind.levels]
+    places = [f"in the checks of a {scope}" for scope in kind.scopes]
     return f"It stands {' or '.join([*places, *(['beside a column'] if form else [])])}."
 
 

@@ -60,7 +60,7 @@ class PrivilegesKind(Kind):
     EXECUTE of a function is PUBLIC's unless it is revoked. Functions are not called: their plan is begun.
     """
 
-    levels: ClassVar = ("table", "module")
+    scopes: ClassVar = ("table", "module")
 
     privileges: FrozenDict[tuple[str, ...]] = key(
         mapping(one_of(listed(text), text)), "role: a list of commands, or `all`; `public` is PUBLIC"
@@ -80,11 +80,11 @@ class PrivilegesKind(Kind):
     def subject(self) -> str:
         return str(self.on) if self.on else ""
 
-    def misplaced(self, level: str) -> str | None:
+    def misplaced(self, scope: str) -> str | None:
         """Why it cannot stand in the file of a table, or of a module."""
-        if level == "table" and self.on is not None:
+        if scope == "table" and self.on is not None:
             return "of a table they say nothing `on`: other objects belong into the file of a module"
-        return f"in the file of a module say `on`: {FORMS}" if level == "module" and self.on is None else None
+        return f"in the file of a module say `on`: {FORMS}" if scope == "module" and self.on is None else None
 
     def roles(self) -> tuple[str, ...]:
         return tuple(role for role in self.privileges if role != "public")

@@ -70,7 +70,7 @@ class QueryKind(Kind):
     whom no policy holds back.
     """
 
-    levels: ClassVar[tuple[str, ...]] = ("table", "module")
+    scopes: ClassVar[tuple[str, ...]] = ("table", "module")
     about_triggers: ClassVar = True
 
     query: str = key(text, "what holds, in a sentence")

@@ -15,7 +15,7 @@ from harness.kinds.base import Fact, Kind, Subject, Unreliable
 from harness.oracle import Oracle
 from harness.project.keys import choice, key, several, text
 from harness.project.model import Project
-from harness.project.psql import Source
+from harness.project.psql import PsqlFiles
 from harness.seeds import loading, tolerant
 from harness.solver.pools import Pools
 
@@ -47,7 +47,7 @@ class RollbackKind(Kind):
     that undoes it.
     """
 
-    levels: ClassVar[tuple[str, ...]] = ("module",)
+    scopes: ClassVar[tuple[str, ...]] = ("module",)
 
     rollback: str = key(choice("all"), "`all`: every migration of the module")
     over: tuple[str, ...] = key(
@@ -115,7 +115,7 @@ class _Trial:
 
     def over(self, path: str) -> Iterator[Fact]:
         """Goes up and down where a file has been run: what it has made is there before and after."""
-        steps = Source(self._project.root, {}).scripts([self._project.root / path])
+        steps = PsqlFiles(self._project.root, {}).scripts([self._project.root / path])
         builder.prepare(self._connection, self._project, self._guard)
         bare = self._inventory()
         stepwise.run(self._connection, self._project, steps, self._guard)

@@ -20,6 +20,7 @@ from harness.probes import Refused, Scenario
 from harness.project import sql
 from harness.project.keys import (
     FrozenDict,
+    any_value,
     choice,
     concurrently,
     expression,
@@ -30,7 +31,6 @@ from harness.project.keys import (
     several,
     statement,
     text,
-    tree,
 )
 from harness.races import Races
 
@@ -83,7 +83,7 @@ class RoutineKind(Kind):
     dropped. What is deferred then refuses a call at its COMMIT, and `now()` goes on; a CALL may itself commit.
     """
 
-    levels: ClassVar[tuple[str, ...]] = ("table", "module")
+    scopes: ClassVar[tuple[str, ...]] = ("table", "module")
     about_triggers: ClassVar = True
 
     routine: str = key(text, "what it does, in a sentence")
@@ -96,7 +96,7 @@ class RoutineKind(Kind):
     refused_by: RefusedBy | None = key(REFUSED_BY, "how the last call is refused", default=None)
     as_: str | None = key(name, "the role that calls; by default whoever connects", default=None)
     claims: FrozenDict[Any] | None = key(
-        mapping(tree), "settings that say who asks; a mapping becomes a JSON text", default=None
+        mapping(any_value), "settings that say who asks; a mapping becomes a JSON text", default=None
     )
     concurrently: tuple[str, ...] = concurrently()
     each_call: str | None = key(

@@ -18,7 +18,7 @@ from harness.kinds.owners.takeovers import takeovers
 from harness.kinds.owners.widened import untried, widened
 from harness.probes import Execute, Probe, Scenario, Statement
 from harness.project import keys, sql
-from harness.project.keys import FrozenDict, boolean, key, mapping, name, names, predicate, several, text, tree
+from harness.project.keys import FrozenDict, any_value, boolean, key, mapping, name, names, predicate, several, text
 from harness.project.model import TableName
 
 OWNERS = 3
@@ -76,7 +76,7 @@ class RowSecurityKind(Kind):
     may_update: str | None = key(predicate, "the rows it may update, if not those of `may_write`", default=None)
     may_delete: str | None = key(predicate, "the rows it may delete, if not those of `may_write`", default=None)
     claims: FrozenDict[Any] | None = key(
-        mapping(tree), "settings that say who asks; a mapping becomes a JSON text", default=None
+        mapping(any_value), "settings that say who asks; a mapping becomes a JSON text", default=None
     )
     variables: FrozenDict[str] | None = key(mapping(text), "types of the variables", default=None)
     policy: tuple[str, ...] = key(names, "the policies that do it", default=())

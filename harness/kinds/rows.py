@@ -28,7 +28,7 @@ from harness.project.keys import (
     table_columns,
 )
 from harness.project.model import TableName
-from harness.project.nodes import Node, Sequence, as_mapping, as_scalar, expected
+from harness.project.nodes import ListNode, Node, as_mapping, as_scalar, expected
 from harness.solver.row_hints import LogicalReference, RowHints
 
 
@@ -75,7 +75,7 @@ class _Piece:
 def _others(node: Node) -> tuple[FrozenDict[str], ...]:
     """The other rows, each with expressions for some columns."""
     found = several(mapping(expression), distinct=False).read(node)
-    for row, written in zip(found, node.items if isinstance(node, Sequence) else (node,), strict=True):
+    for row, written in zip(found, node.items if isinstance(node, ListNode) else (node,), strict=True):
         for name, text in row.items():
             named = sql.columns(text)
             if named:

@@ -1,6 +1,7 @@
-"""How other tools keep their migrations: one module for each layout, and the registry.
+"""The layouts of other tools' migrations: one module for each, and the registry.
 
-:func:`detect` finds out which a path has, :func:`read` gives the steps.
+:func:`detect` recognizes the layout of a path, :func:`read` gives its steps. Nothing is run here:
+:mod:`harness.foreign` does that in scratch databases.
 """
 
 from __future__ import annotations
@@ -24,12 +25,11 @@ from harness.layouts import (
     supabase,
 )
 from harness.layouts.layout import Layout, Owner
-from harness.project.model import Adopted, Part, Sql, Step
-from harness.project.psql import Source
+from harness.project.model import BuildStep, ForeignMigrations, SqlPart, SqlScript
+from harness.project.psql import PsqlFiles
 
-__all__ = ["LAYOUTS", "Layout", "Source", "detect", "named", "plain", "read"]
+__all__ = ["LAYOUTS", "Layout", "PsqlFiles", "detect", "named", "plain", "read"]
 
-# In the order in which a directory is compared with them: what is known by a file or a line of its own comes first.
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
     for layout in (
@@ -46,12 +46,13 @@ LAYOUTS: dict[str, Layout] = {
         plain.LAYOUT,
     )
 }
+"""The layouts in the order in which they are tried: first those with a file or a line of their own."""
 
 
 def detect(path: Path, *, shown: Path | None = None) -> Layout:
-    """The layout of a directory, or of a single file.
+    """The layout of a directory, or of a single file; ``shown`` is its name in messages.
 
-    Raises :class:`ProjectError`, which names what was looked for; ``shown`` is how it names the path.
+    Raises :class:`ProjectError` for a directory that has none of the layouts.
     """
     place = Place(shown or path)
     if path.is_file():
@@ -77,38 +78,38 @@ def named(name: str) -> Layout:
     return LAYOUTS[name]
 
 
-def read(source: Source, paths: Sequence[Path], layout: Layout | None = None) -> Adopted:
-    """The migrations of a directory, or the files in this order; without ``layout`` it is found out by looking.
+def read(files: PsqlFiles, paths: Sequence[Path], layout: Layout | None = None) -> ForeignMigrations:
+    """The migrations of a directory, or the files in this order; without ``layout`` it is detected.
 
-    Raises :class:`ProjectError` and :class:`~harness.errors.MigrationError` for what the files alone show.
+    Raises :class:`ProjectError` and :class:`~harness.errors.MigrationError` for faults that the files alone show.
     """
     try:
-        return _read(source, paths, layout)
+        return _read(files, paths, layout)
     except OSError as error:
-        place = Place(source.shown(Path(error.filename or paths[0])))
+        place = Place(files.shown(Path(error.filename or paths[0])))
         raise ProjectError(f"cannot be read: {error.strerror}", place=place) from None
 
 
-def _read(source: Source, paths: Sequence[Path], layout: Layout | None) -> Adopted:
+def _read(files: PsqlFiles, paths: Sequence[Path], layout: Layout | None) -> ForeignMigrations:
     first = paths[0]
-    shown = source.shown(first)
+    shown = files.shown(first)
     chosen = layout or (plain.LAYOUT if len(paths) > 1 else detect(first, shown=shown))
     if chosen is plain.LAYOUT and not (len(paths) == 1 and first.is_dir()):
-        steps = tuple(source.scripts(paths))
+        steps = tuple(files.scripts(paths))
     elif len(paths) > 1 or not first.is_dir():
         what = f"the layout {chosen.name} is a directory's, and this is none"
         raise ProjectError(what, place=Place(shown), hint="name one directory, or leave layout out")
     else:
-        steps = tuple(chosen.read(source, first))
+        steps = tuple(chosen.read(files, first))
     owner = chosen.owner(first)
     if not steps:
         raise ProjectError(f"no migration of {owner.tool} ({chosen.sign}) lies here", place=Place(shown))
     ledger = _ledger(owner, steps)
-    return Adopted(chosen.name, owner.tool, owner.command.format(path=shown), shown, steps, ledger)
+    return ForeignMigrations(chosen.name, owner.tool, owner.command.format(path=shown), shown, steps, ledger)
 
 
-def _ledger(owner: Owner, steps: Sequence[Step]) -> Step | None:
-    """The tool's own table, where its migrations take for granted that it is there."""
+def _ledger(owner: Owner, steps: Sequence[BuildStep]) -> BuildStep | None:
+    """The step that creates the tool's own table, if its migrations use the table and do not create it."""
     if owner.ledger is None:
         return None
     name = re.escape(owner.ledger.table)
@@ -117,4 +118,4 @@ def _ledger(owner: Owner, steps: Sequence[Step]) -> Step | None:
     if not any(re.search(rf"\b{name}\b", text) for text in texts) or any(map(created.search, texts)):
         return None
     path = Path(f"the ledger of {owner.tool}")
-    return Step(owner.ledger.table, path, Sql((Part(path, owner.ledger.ddl),)))
+    return BuildStep(owner.ledger.table, path, SqlScript((SqlPart(path, owner.ledger.ddl),)))

@@ -1,7 +1,7 @@
 """Atlas: ``<timestamp>_name.sql`` beside ``atlas.sum``.
 
-A file that begins with ``-- atlas:checkpoint`` holds all before it, and an empty database begins with the newest of
-these. ``-- atlas:txmode none`` opts out of the transaction.
+A file that begins with ``-- atlas:checkpoint`` replaces all before it, and an empty database begins with the newest
+of these. ``-- atlas:txmode none`` opts out of the transaction.
 """
 
 from __future__ import annotations
@@ -11,27 +11,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.layouts.layout import Layout, owned_by, sql_files
-from harness.project.model import Sql, Step
-from harness.project.psql import Source
-from harness.project.sqlfile import skip
+from harness.project.model import BuildStep, SqlScript
+from harness.project.psql import PsqlFiles
+from harness.project.sqltext import next_word
 
 SUM = "atlas.sum"
 _CHECKPOINT = re.compile(r"^--[ \t]*atlas:checkpoint\b", re.MULTILINE)
-_ALONE = re.compile(r"^--[ \t]*atlas:txmode[ \t]+none\b", re.MULTILINE)
+_NO_TRANSACTION = re.compile(r"^--[ \t]*atlas:txmode[ \t]+none\b", re.MULTILINE)
 
 
 def fits(directory: Path) -> bool:
-    """Atlas can keep its sums beside the files of other tools, too; these know better what theirs are."""
+    """Whether the directory is Atlas's own: it can keep its sums beside the files of other tools, too."""
     return (directory / SUM).is_file() and not any(path.name.endswith(".up.sql") for path in sql_files(directory))
 
 
-def read(source: Source, directory: Path) -> Iterator[Step]:
-    texts = {path: source.text(path) for path in sql_files(directory)}
-    headers = {path: text[: skip(text, 0)] for path, text in texts.items()}
+def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
+    texts = {path: files.text(path) for path in sql_files(directory)}
+    headers = {path: text[: next_word(text, 0)] for path, text in texts.items()}
     checkpoints = [number for number, header in enumerate(headers.values()) if _CHECKPOINT.search(header)]
     for path in list(texts)[max(checkpoints, default=0) :]:
-        transactional = _ALONE.search(headers[path]) is None
-        yield Step(path.stem, source.shown(path), Sql(source.parts(path, texts[path]), transactional))
+        transactional = _NO_TRANSACTION.search(headers[path]) is None
+        yield BuildStep(path.stem, files.shown(path), SqlScript(files.parts(path, texts[path]), transactional))
 
 
 LAYOUT = Layout(

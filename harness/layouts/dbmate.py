@@ -10,43 +10,43 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import Place, ProjectError
-from harness.layouts.layout import Layout, Ledger, mentions, numbered, owned_by
-from harness.layouts.sections import Section, merged, sections
-from harness.project.model import Sql, Step
-from harness.project.psql import Source
+from harness.layouts.layout import Layout, Ledger, has_line, numbered, owned_by
+from harness.layouts.sections import Section, joined, sections
+from harness.project.model import BuildStep, SqlScript
+from harness.project.psql import PsqlFiles
 
 _NAME = re.compile(r"(\d+).*\.sql")
 _MARK = re.compile(r"^--[ \t]*migrate:(up|down)\b([^\n]*)$", re.MULTILINE)
 
 
 def fits(directory: Path) -> bool:
-    return mentions(directory, _MARK)
+    return has_line(directory, _MARK)
 
 
-def read(source: Source, directory: Path) -> Iterator[Step]:
-    return (_step(source, path) for path in numbered(source, directory, _NAME))
+def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
+    return (_step(files, path) for path in numbered(files, directory, _NAME))
 
 
-def _step(source: Source, path: Path) -> Step:
-    up: Sql | None = None
-    down: Sql | None = None
-    shown = source.shown(path)
-    for section in sections(source.text(path), _MARK):
+def _step(files: PsqlFiles, path: Path) -> BuildStep:
+    up: SqlScript | None = None
+    down: SqlScript | None = None
+    shown = files.shown(path)
+    for section in sections(files.text(path), _MARK):
         if down is not None or (up is not None) == (section.words[0] == "up"):
             message = f"-- migrate:{section.words[0]} stands where it cannot: a file has one up, then one down"
             raise ProjectError(message, place=Place(shown, section.line))
         if section.words[0] == "up":
-            up = _sql(source, path, section)
+            up = _sql(files, path, section)
         else:
-            down = _sql(source, path, section)
+            down = _sql(files, path, section)
     if up is None:
         message = "no line -- migrate:up, so dbmate would not know what to apply"
         raise ProjectError(message, place=Place(shown), hint="write it above the statements")
-    return Step(path.stem, shown, up, down)
+    return BuildStep(path.stem, shown, up, down)
 
 
-def _sql(source: Source, path: Path, section: Section) -> Sql:
-    return merged(source, path, [section], transactional="transaction:false" not in section.words[1].split())
+def _sql(files: PsqlFiles, path: Path, section: Section) -> SqlScript:
+    return joined(files, path, [section], transactional="transaction:false" not in section.words[1].split())
 
 
 _LEDGER = Ledger(

@@ -14,11 +14,11 @@ import yaml
 
 from harness.errors import Place, ProjectError
 from harness.layouts.layout import Layout, Ledger, Owner
-from harness.project.model import Step
-from harness.project.psql import Source
+from harness.project.model import BuildStep
+from harness.project.psql import PsqlFiles
 
 _UP = ("up.sql", "migration.sql")
-_ALONE = re.compile(
+_NO_TRANSACTION = re.compile(
     r"^\s*(?:run_in_transaction\s*=\s*false|(?:noTransaction|createIndexConcurrently)\s*:\s*true)\b", re.MULTILINE
 )
 
@@ -27,17 +27,17 @@ def fits(directory: Path) -> bool:
     return any(_up(path) for path in directory.iterdir())
 
 
-def read(source: Source, directory: Path) -> Iterator[Step]:
+def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
     found = {path.name: up for path in directory.iterdir() if (up := _up(path))}
-    for name in _in_order(source, directory, sorted(found, key=_number)):
+    for name in _in_order(files, directory, sorted(found, key=_number)):
         up = found[name]
         down = up.with_name("down.sql")
-        transactional = not any(_ALONE.search(source.text(path)) for path in _metadata(up.parent))
-        yield Step(
+        transactional = not any(_NO_TRANSACTION.search(files.text(path)) for path in _metadata(up.parent))
+        yield BuildStep(
             name,
-            source.shown(up),
-            source.sql(up, transactional=transactional),
-            source.sql(down, transactional=transactional) if down.is_file() else None,
+            files.shown(up),
+            files.sql(up, transactional=transactional),
+            files.sql(down, transactional=transactional) if down.is_file() else None,
         )
 
 
@@ -47,13 +47,13 @@ def _up(directory: Path) -> Path | None:
 
 
 def _number(name: str) -> tuple[int, str]:
-    """``2019-02-26-002946_x`` and ``00000000000000_setup`` go by their digits."""
+    """The digits at the beginning of a name, as a number: of ``2019-02-26-002946_x`` and ``00000000000000_setup``."""
     digits = re.sub(r"\D", "", name[: len(name) - len(name.lstrip("0123456789-"))])
     return (int(digits or 0), name)
 
 
 def owner(directory: Path) -> Owner:
-    """By what else lies there."""
+    """The tool of a directory, recognized by its other files."""
     found = [path for path in directory.iterdir() if _up(path)]
     if any((path / _UP[1]).is_file() for path in found):
         return Owner("Prisma", "prisma migrate deploy", _PRISMA)
@@ -66,16 +66,16 @@ def _metadata(directory: Path) -> list[Path]:
     return [path for name in ("metadata.toml", "metadata.yaml") if (path := directory / name).is_file()]
 
 
-def _in_order(source: Source, directory: Path, names: list[str]) -> list[str]:
-    """Each behind its parents, else as they come."""
+def _in_order(files: PsqlFiles, directory: Path, names: list[str]) -> list[str]:
+    """The names, each behind its parents, else in the given order."""
     known = {re.match(r"\d*", name)[0]: name for name in names}  # type: ignore[index]
     done: dict[str, None] = {}
 
     def add(name: str, chain: tuple[str, ...]) -> None:
         if name in chain:
-            place = Place(source.shown(directory / name / "metadata.yaml"))
+            place = Place(files.shown(directory / name / "metadata.yaml"))
             raise ProjectError(f"it is its own parent: {' -> '.join((*chain, name))}", place=place)
-        for parent in _parents(source, directory / name):
+        for parent in _parents(files, directory / name):
             if parent in known and known[parent] not in done:
                 add(known[parent], (*chain, name))
         done[name] = None
@@ -86,14 +86,14 @@ def _in_order(source: Source, directory: Path, names: list[str]) -> list[str]:
     return list(done)
 
 
-def _parents(source: Source, directory: Path) -> list[str]:
+def _parents(files: PsqlFiles, directory: Path) -> list[str]:
     path = directory / "metadata.yaml"
     if not path.is_file():
         return []
     try:
-        found = yaml.safe_load(source.text(path))
+        found = yaml.safe_load(files.text(path))
     except yaml.YAMLError as error:
-        raise ProjectError(f"not YAML: {error}", place=Place(source.shown(path))) from None
+        raise ProjectError(f"not YAML: {error}", place=Place(files.shown(path))) from None
     parents = found.get("parents") if isinstance(found, dict) else None
     return [str(parent) for parent in parents or ()]
 

@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.layouts.layout import Layout, owned_by, taken
-from harness.project.model import Sql, Step
-from harness.project.psql import Source
+from harness.layouts.layout import Layout, owned_by, unique
+from harness.project.model import BuildStep, SqlScript
+from harness.project.psql import PsqlFiles
 
 _NAME = re.compile(r"(?:([VUB])(\d+(?:[._]\d+)*)|(R))__(.*)\.sql")
-_ALONE = re.compile(r"^\s*executeInTransaction\s*=\s*false\s*$", re.MULTILINE | re.IGNORECASE)
+_NO_TRANSACTION = re.compile(r"^\s*executeInTransaction\s*=\s*false\s*$", re.MULTILINE | re.IGNORECASE)
 
 _Version = tuple[int, ...]
 
@@ -24,43 +24,37 @@ def fits(directory: Path) -> bool:
     return any((match := _NAME.fullmatch(path.name)) and match[1] == "V" for path in directory.rglob("*.sql"))
 
 
-def read(source: Source, directory: Path) -> Iterator[Step]:
-    found: dict[str, dict[_Version, Path]] = {"V": {}, "U": {}, "B": {}}
-    repeatable: dict[str, Path] = {}
-    for path in sorted(directory.rglob("*.sql")):
-        match = _NAME.fullmatch(path.name)
-        if match and match[3]:
-            if match[4] in repeatable:
-                raise taken(source, repeatable[match[4]], path, match[4])
-            repeatable[match[4]] = path
-        elif match:
-            version = _version(match[2])
-            if version in found[match[1]]:
-                raise taken(source, found[match[1]][version], path, f"version {match[2]}")
-            found[match[1]][version] = path
-    baseline = max(found["B"], default=None)
-    files = {version: path for version, path in found["V"].items() if baseline is None or version > baseline}
-    if baseline is not None:
-        files[baseline] = found["B"][baseline]
-    for version, path in sorted(files.items()):
-        undo = found["U"].get(version)
-        yield Step(path.stem, source.shown(path), _sql(source, path), _sql(source, undo) if undo else None)
+def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
+    paths = sorted(directory.rglob("*.sql"))
+    named = [(match, path) for path in paths if (match := _NAME.fullmatch(path.name))]
+    versioned = [(match[1], match[2], path) for match, path in named if match[2]]
+    found = unique(
+        files, (((kind, _version(written)), f"version {written}", path) for kind, written, path in versioned)
+    )
+    baseline = max((version for kind, version in found if kind == "B"), default=())
+    steps = {version: path for (kind, version), path in found.items() if kind == "V" and version > baseline}
+    if baseline:
+        steps[baseline] = found["B", baseline]
+    for version, path in sorted(steps.items()):
+        undo = found.get(("U", version))
+        yield BuildStep(path.stem, files.shown(path), _sql(files, path), _sql(files, undo) if undo else None)
+    repeatable = unique(files, ((match[4], match[4], path) for match, path in named if match[3]))
     for _, path in sorted(repeatable.items()):
-        yield Step(path.stem, source.shown(path), _sql(source, path))
+        yield BuildStep(path.stem, files.shown(path), _sql(files, path))
 
 
 def _version(written: str) -> _Version:
-    """``1.0`` is ``1``."""
+    """The numbers of a version, without zeros at the end: ``1.0`` is ``1``."""
     numbers = [int(part) for part in re.split(r"[._]", written)]
     while len(numbers) > 1 and numbers[-1] == 0:
         numbers.pop()
     return tuple(numbers)
 
 
-def _sql(source: Source, path: Path) -> Sql:
+def _sql(files: PsqlFiles, path: Path) -> SqlScript:
     settings = path.with_name(f"{path.name}.conf")
-    alone = settings.is_file() and _ALONE.search(source.text(settings))
-    return source.sql(path, transactional=not alone)
+    alone = settings.is_file() and _NO_TRANSACTION.search(files.text(settings))
+    return files.sql(path, transactional=not alone)
 
 
 LAYOUT = Layout(

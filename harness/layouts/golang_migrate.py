@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.layouts.layout import Layout, Ledger, owned_by, pairs, sql_files
-from harness.project.model import Step
-from harness.project.psql import Source
+from harness.project.model import BuildStep
+from harness.project.psql import PsqlFiles
 
 _NAME = re.compile(r"(\d+)_(.*)\.(up|down)\.sql")
 
@@ -17,10 +17,10 @@ def fits(directory: Path) -> bool:
     return any(_NAME.fullmatch(path.name) for path in sql_files(directory))
 
 
-def read(source: Source, directory: Path) -> Iterator[Step]:
-    for up, down in pairs(source, directory, _NAME):
+def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
+    for up, down in pairs(files, directory, _NAME):
         name = up.name.removesuffix(".up.sql")
-        yield Step(name, source.shown(up), source.sql(up), source.sql(down) if down else None)
+        yield BuildStep(name, files.shown(up), files.sql(up), files.sql(down) if down else None)
 
 
 _LEDGER = Ledger(

@@ -1,20 +1,23 @@
-"""What all layouts share: what a layout is, and numbers in the names of files."""
+"""The parts that all layouts share: their type, and versions in the names of files."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from harness.errors import Place, ProjectError
-from harness.project.model import Step
-from harness.project.psql import Source
+from harness.project.model import BuildStep
+from harness.project.psql import PsqlFiles
+
+K = TypeVar("K")
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """The table in which a tool records what it applied. It is there before the first migration, which may name it."""
+    """The table in which a tool records the migrations it applied. The tool creates it before the first migration."""
 
     table: str
     ddl: str
@@ -22,7 +25,7 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Owner:
-    """Whose a directory is: the tool, the ``command`` that applies its migrations, and its ledger where that is known.
+    """The tool of a directory, the ``command`` that applies its migrations, and its ledger if that is known.
 
     ``{path}`` in the command stands for the directory.
     """
@@ -34,17 +37,17 @@ class Owner:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a tool keeps its migrations in a directory.
+    """An arrangement of migrations in a directory, as a tool keeps them.
 
-    ``sign`` is what such a directory is known by, in words. ``fits`` says whether a directory looks like one, ``owner``
-    whose it is, and ``read`` gives its steps in the order in which the tool takes them.
+    ``sign`` names in words the files by which such a directory is recognized, and ``fits`` recognizes it. ``owner``
+    gives the tool of a directory, ``read`` its steps in the order in which the tool applies them.
     """
 
     name: str
     sign: str
     fits: Callable[[Path], bool]
     owner: Callable[[Path], Owner]
-    read: Callable[[Source, Path], Iterator[Step]]
+    read: Callable[[PsqlFiles, Path], Iterator[BuildStep]]
 
 
 def owned_by(tool: str, command: str, ledger: Ledger | None = None) -> Callable[[Path], Owner]:
@@ -53,7 +56,7 @@ def owned_by(tool: str, command: str, ledger: Ledger | None = None) -> Callable[
 
 
 def sql_files(directory: Path) -> list[Path]:
-    """The SQL files of a directory by name, links that lead nowhere with them; hidden ones are nobody's business."""
+    """The SQL files of a directory by name, also links that lead nowhere; hidden ones are left out."""
     return [
         path
         for path in sorted(directory.iterdir())
@@ -61,45 +64,46 @@ def sql_files(directory: Path) -> list[Path]:
     ]
 
 
-def mentions(directory: Path, pattern: re.Pattern[str]) -> bool:
+def has_line(directory: Path, pattern: re.Pattern[str]) -> bool:
     """Whether some SQL file of a directory has such a line."""
     return any(pattern.search(path.read_text(encoding="utf-8", errors="replace")) for path in sql_files(directory))
 
 
-def taken(source: Source, first: Path, second: Path, what: str) -> ProjectError:
-    """Two files of one number, of which nobody knows which comes first."""
-    return ProjectError(f"{what} is taken by {source.shown(first)}", place=Place(source.shown(second)))
+def matches(directory: Path, name: re.Pattern[str]) -> list[tuple[re.Match[str], Path]]:
+    """The SQL files whose whole name matches, by name; the tool ignores all others."""
+    return [(match, path) for path in sql_files(directory) if (match := name.fullmatch(path.name))]
 
 
-def numbered(source: Source, directory: Path, name: re.Pattern[str]) -> Iterator[Path]:
-    """The files that are named so, by name; the first group is the version, and no two have the same.
+def unique(files: PsqlFiles, found: Iterable[tuple[K, str, Path]]) -> dict[K, Path]:
+    """The paths by their keys, each given with the words for its key: ``version 3``.
 
-    What is not so named the tool does not see, and neither do we.
+    Raises :class:`ProjectError` for a second path with the same key, since their order is unknown.
     """
-    found: dict[str, Path] = {}
-    for path in sql_files(directory):
-        if match := name.fullmatch(path.name):
-            if match[1] in found:
-                raise taken(source, found[match[1]], path, f"version {match[1]}")
-            found[match[1]] = path
-            yield path
+    paths: dict[K, Path] = {}
+    for key, words, path in found:
+        if key in paths:
+            raise ProjectError(f"{words} is taken by {files.shown(paths[key])}", place=Place(files.shown(path)))
+        paths[key] = path
+    return paths
 
 
-def pairs(source: Source, directory: Path, name: re.Pattern[str]) -> Iterator[tuple[Path, Path | None]]:
-    """The files that are named so in the order of their versions, each with the one that undoes it.
+def numbered(files: PsqlFiles, directory: Path, name: re.Pattern[str]) -> Iterable[Path]:
+    """The files that match, by name; the first group is the version, and no two have the same."""
+    found = ((match[1], f"version {match[1]}", path) for match, path in matches(directory, name))
+    return unique(files, found).values()
+
+
+def pairs(files: PsqlFiles, directory: Path, name: re.Pattern[str]) -> Iterator[tuple[Path, Path | None]]:
+    """The files that match in the order of their versions, each with the one that undoes it.
 
     The first group of ``name`` is the version, a number; the last one ``down``, or ``up`` or nothing.
     """
-    found: dict[tuple[int, bool], Path] = {}
-    for path in sql_files(directory):
-        if match := name.fullmatch(path.name):
-            key = (int(match[1]), match[name.groups] == "down")
-            if key in found:
-                raise taken(source, found[key], path, f"version {match[1]}")
-            found[key] = path
+    named = matches(directory, name)
+    keyed = (((int(match[1]), match[name.groups] == "down"), f"version {match[1]}", path) for match, path in named)
+    found = unique(files, keyed)
     for version in sorted({version for version, _ in found}):
         up, down = found.get((version, False)), found.get((version, True))
         if up is None:
             message = "it has nothing to undo: there is no .up.sql of this version"
-            raise ProjectError(message, place=Place(source.shown(down or directory)))
+            raise ProjectError(message, place=Place(files.shown(down or directory)))
         yield up, down

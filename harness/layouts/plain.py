@@ -9,18 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.layouts.layout import Layout, owned_by, sql_files
-from harness.project.model import Step
-from harness.project.psql import Source
+from harness.project.model import BuildStep
+from harness.project.psql import PsqlFiles
 
 
 def fits(directory: Path) -> bool:
-    """Of several files nobody knows the order."""
+    """Whether the directory has one SQL file: the order of several is unknown."""
     return len(sql_files(directory)) == 1
 
 
-def read(source: Source, directory: Path) -> Iterator[Step]:
-    """By name, where somebody says that it is this layout."""
-    return source.scripts(sql_files(directory))
+def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
+    """The files by name, if the project names this layout."""
+    return files.scripts(sql_files(directory))
 
 
 LAYOUT = Layout(

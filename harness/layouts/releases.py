@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.layouts import golang_migrate
-from harness.layouts.layout import Layout, owned_by, taken
-from harness.project.model import Step
-from harness.project.psql import Source
+from harness.layouts.layout import Layout, owned_by, unique
+from harness.project.model import BuildStep
+from harness.project.psql import PsqlFiles
 
 _RELEASE = re.compile(r"\d+")
 
@@ -21,16 +21,11 @@ def fits(directory: Path) -> bool:
     return any(golang_migrate.fits(release) for release in _releases(directory))
 
 
-def read(source: Source, directory: Path) -> Iterator[Step]:
-    found: dict[int, Path] = {}
-    for release in _releases(directory):
-        number = int(release.name)
-        if number in found:
-            raise taken(source, found[number], release, f"release {number}")
-        found[number] = release
-    for _, release in sorted(found.items()):
-        for step in golang_migrate.read(source, release):
-            yield Step(f"{release.name}/{step.name}", step.path, step.up, step.down)
+def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
+    found = ((int(release.name), f"release {int(release.name)}", release) for release in _releases(directory))
+    for _, release in sorted(unique(files, found).items()):
+        for step in golang_migrate.read(files, release):
+            yield BuildStep(f"{release.name}/{step.name}", step.path, step.up, step.down)
 
 
 def _releases(directory: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Files that hold both directions, told apart by comment lines."""
+"""Files that hold both directions, separated by comment lines."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.project.model import Sql
-from harness.project.psql import Source
-from harness.project.sqlfile import blank
+from harness.project.model import SqlScript
+from harness.project.psql import PsqlFiles
+from harness.project.sqltext import blank
 
 
 @dataclass(frozen=True)
 class Section:
-    """``words`` are what the line says behind its mark; the text is blank but for the section."""
+    """A part of a file. ``words`` are those of its mark; the text of other sections is blank."""
 
     words: tuple[str, ...]
     line: int
@@ -21,10 +21,8 @@ class Section:
 
 
 def sections(text: str, mark: re.Pattern[str]) -> list[Section]:
-    """What stands under each line that ``mark`` finds; its groups are the words of the section."""
+    """The sections below each line that ``mark`` finds; its groups are their words."""
     found = list(mark.finditer(text))
-    if not found:
-        return []
     ends = [*(match.start() for match in found[1:]), len(text)]
     return [
         Section(
@@ -32,11 +30,11 @@ def sections(text: str, mark: re.Pattern[str]) -> list[Section]:
             text.count("\n", 0, match.start()) + 1,
             blank(text[: match.end()]) + text[match.end() : end],
         )
-        for match, end in zip(found, ends, strict=True)
+        for match, end in zip(found, ends, strict=False)
     ]
 
 
-def merged(source: Source, path: Path, parts: list[Section], *, transactional: bool) -> Sql:
+def joined(files: PsqlFiles, path: Path, parts: list[Section], *, transactional: bool) -> SqlScript:
     """Several sections of one file, one after the other."""
-    found = tuple(part for section in parts for part in source.parts(path, section.text))
-    return Sql(found, transactional)
+    found = tuple(part for section in parts for part in files.parts(path, section.text))
+    return SqlScript(found, transactional)

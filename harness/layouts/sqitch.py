@@ -1,7 +1,7 @@
 """Sqitch: ``sqitch.plan`` says which changes there are and in which order, ``deploy/`` and ``revert/`` hold them.
 
-Their files are run by psql. A change that the plan has twice was reworked: what it was before is in a file with the
-tag behind its name, ``deploy/users@v1.0.sql``.
+Their files are run by psql. A change that the plan has twice was reworked: its former text is in a file with the tag
+behind its name, ``deploy/users@v1.0.sql``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 
 from harness.errors import Place, ProjectError
 from harness.layouts.layout import Layout, owned_by
-from harness.project.model import Step
-from harness.project.psql import Source
+from harness.project.model import BuildStep
+from harness.project.psql import PsqlFiles
 
 PLAN = "sqitch.plan"
 _CHANGE = re.compile(r"[+]?(\w[^\s\[@]*)(?=\s|$)")
@@ -31,19 +31,19 @@ def fits(directory: Path) -> bool:
     return (directory / PLAN).is_file()
 
 
-def read(source: Source, directory: Path) -> Iterator[Step]:
-    plan = source.shown(directory / PLAN)
-    changes = _changes(plan, source.text(directory / PLAN))
+def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
+    plan = files.shown(directory / PLAN)
+    changes = _changes(plan, files.text(directory / PLAN))
     for number, change in enumerate(changes):
         reworked = any(later.name == change.name for later in changes[number + 1 :])
         stem = f"{change.name}@{change.tag}" if reworked and change.tag else change.name
         deploy, revert = directory / "deploy" / f"{stem}.sql", directory / "revert" / f"{stem}.sql"
         if not deploy.is_file():
-            message = f"the change {change.name} has no file {source.shown(deploy)}"
+            message = f"the change {change.name} has no file {files.shown(deploy)}"
             raise ProjectError(message, place=Place(plan, change.line))
-        up = source.sql(deploy, transactional=False)
-        down = source.sql(revert, transactional=False) if revert.is_file() else None
-        yield Step(stem, source.shown(deploy), up, down)
+        up = files.sql(deploy, transactional=False)
+        down = files.sql(revert, transactional=False) if revert.is_file() else None
+        yield BuildStep(stem, files.shown(deploy), up, down)
 
 
 def _changes(plan: Path, text: str) -> list[_Change]:

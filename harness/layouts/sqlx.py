@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.layouts.layout import Layout, Ledger, owned_by, pairs, sql_files
-from harness.project.model import Sql, Step
-from harness.project.psql import Source
+from harness.project.model import BuildStep, SqlScript
+from harness.project.psql import PsqlFiles
 
 _NAME = re.compile(r"(\d+)_(.*?)(?:\.(up|down))?\.sql")
 
@@ -17,15 +17,15 @@ def fits(directory: Path) -> bool:
     return any(_NAME.fullmatch(path.name) for path in sql_files(directory))
 
 
-def read(source: Source, directory: Path) -> Iterator[Step]:
-    for up, down in pairs(source, directory, _NAME):
+def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
+    for up, down in pairs(files, directory, _NAME):
         name = up.name.removesuffix(".sql").removesuffix(".up")
-        yield Step(name, source.shown(up), _sql(source, up), _sql(source, down) if down else None)
+        yield BuildStep(name, files.shown(up), _sql(files, up), _sql(files, down) if down else None)
 
 
-def _sql(source: Source, path: Path) -> Sql:
-    text = source.text(path)
-    return Sql(source.parts(path, text), transactional=not text.startswith("-- no-transaction"))
+def _sql(files: PsqlFiles, path: Path) -> SqlScript:
+    text = files.text(path)
+    return SqlScript(files.parts(path, text), transactional=not text.startswith("-- no-transaction"))
 
 
 _LEDGER = Ledger(

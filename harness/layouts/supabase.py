@@ -7,21 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.layouts.layout import Layout, Ledger, numbered, owned_by, sql_files
-from harness.project.model import Step
-from harness.project.psql import Source
+from harness.project.model import BuildStep
+from harness.project.psql import PsqlFiles
 
 _NAME = re.compile(r"(\d+)_(.*)\.sql")
 
 
 def fits(directory: Path) -> bool:
-    """The files alone could be those of sqlx: what tells is where they are."""
+    """Whether the directory is Supabase's, told by its place: sqlx has files of the same names."""
     ours = directory.absolute().parent.name == "supabase" or (directory.parent / "config.toml").is_file()
     return ours and any(_NAME.fullmatch(path.name) for path in sql_files(directory))
 
 
-def read(source: Source, directory: Path) -> Iterator[Step]:
-    for path in numbered(source, directory, _NAME):
-        yield Step(path.stem, source.shown(path), source.sql(path))
+def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
+    for path in numbered(files, directory, _NAME):
+        yield BuildStep(path.stem, files.shown(path), files.sql(path))
 
 
 _LEDGER = Ledger(

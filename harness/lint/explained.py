@@ -1,19 +1,17 @@
-"""What ``harness explain`` prints of a rule, by whatever name: the house's own page, or what sqlfluff says of its."""
+"""The text that ``harness explain`` prints of a rule: a house rule's own page, or a summary of sqlfluff's docstring."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING
+
+from sqlfluff.core.rules import BaseRule
 
 from harness.lint import names, pages
 from harness.lint.rules.base import GROUP
 
-if TYPE_CHECKING:
-    from sqlfluff.core.rules import BaseRule
-
 LIST = "lint"
-"""What lists the house rules."""
+"""The word that lists the house rules."""
 _UNREAD = """\
 PRS: a statement that cannot be read.
 
@@ -33,20 +31,19 @@ def explained(word: str) -> str | None:
     if name is None:
         return None
     codes = sorted(rules[name])
-    return _page(codes[0]) if len(codes) == 1 else _list(codes)
+    if len(codes) > 1:
+        return _list(codes)
+    page = pages.pages().get(f"{codes[0]}.md")
+    return page or _of_sqlfluff(names.classes()[codes[0]])
 
 
 def known() -> set[str]:
-    """All that can be asked for."""
+    """All words that :func:`explained` has a text for."""
     return {LIST, "PRS", *names.rules()}
 
 
-def _page(code: str) -> str:
-    return pages.pages()[f"{code}.md"] if code.startswith(pages.PREFIX) else _of_sqlfluff(names.classes()[code])
-
-
 def _list(codes: list[str]) -> str:
-    """A line for each rule: code, name, and what it wants."""
+    """A line for each rule: code, name and first sentence."""
     rules = [names.classes()[code] for code in codes]
     widths = [max(len(each) for each in column) for column in ([r.code for r in rules], [r.name for r in rules])]
     lines = [f"{r.code.ljust(widths[0])}  {r.name.ljust(widths[1])}  {pages.title(r)}\n" for r in rules]
@@ -54,7 +51,7 @@ def _list(codes: list[str]) -> str:
 
 
 def _of_sqlfluff(rule: type[BaseRule]) -> str:
-    """What its docstring says before the examples, its settings, and where more is."""
+    """The docstring before its examples, the settings, and a link."""
     text = re.sub(r"``(.*?)``", r"\1", inspect.cleandoc(str(rule.__doc__)))
     prose = re.split(r"^(?:\*\*|\.\. )", text, maxsplit=1, flags=re.MULTILINE)[0].strip()
     prose = re.sub(r"\n{3,}", "\n\n", prose)

@@ -1,32 +1,26 @@
-"""The names of rules: sqlfluff's and the house's, and which of them somebody means."""
+"""The names of rules, sqlfluff's and the house's, and the rule that a misspelled name means."""
 
 from __future__ import annotations
 
 import fnmatch
 from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING
+
+from sqlfluff.core.rules import BaseRule, get_ruleset
 
 from harness.errors import nearest
 
-if TYPE_CHECKING:
-    from sqlfluff.core.rules import BaseRule
-
 _PREFIXES = ("", "Harness_", "harness.")
 _NO_RULES = {"PRS", "LXR", "TMP"}
-"""What sqlfluff's settings and comments may name besides: that something cannot be read."""
+"""Other codes that sqlfluff's settings and comments may name: something cannot be read."""
 
 
 def rules() -> Mapping[str, set[str]]:
     """The codes of rules by all that names them: codes, names, groups, and aliases of sqlfluff's older versions."""
-    from sqlfluff.core.rules import get_ruleset
-
     return get_ruleset().rule_reference_map()
 
 
 def classes() -> Mapping[str, type[BaseRule]]:
     """The rules by their codes."""
-    from sqlfluff.core.rules import get_ruleset
-
     return {code: manifest.rule_class for code, manifest in get_ruleset()._register.items()}
 
 
@@ -36,14 +30,14 @@ def is_rule(word: str, known: Collection[str]) -> bool:
 
 
 def spelled(word: str, known: Iterable[str]) -> str | None:
-    """The known name that a word is another spelling of: ``hs01`` and ``Text`` are ``Harness_HS01``'s."""
+    """The known name of which a word is another spelling: ``hs01`` and ``Text`` for ``Harness_HS01``."""
     lower = {each.lower(): each for each in known}
     found = (lower.get(f"{prefix}{word}".lower()) for prefix in _PREFIXES)
     return next((each for each in found if each), None)
 
 
 def meant(word: str, known: Collection[str]) -> str | None:
-    """The known name that a word is another spelling of, or else the nearest."""
+    """The known name of which a word is another spelling, or else the nearest."""
     lower = {each.lower().removeprefix("harness_"): each for each in known}
     return spelled(word, known) or lower.get(nearest(word.lower().removeprefix("harness_"), lower) or "")
 

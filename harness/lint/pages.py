@@ -6,14 +6,13 @@ import inspect
 import re
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sqlfluff.core.rules import BaseRule
+from sqlfluff.core.plugin.host import get_plugin_manager
+from sqlfluff.core.rules import BaseRule
+
+from harness.lint import plugin
 
 DIRECTORY = Path("docs", "lint")
-PREFIX = "Harness_HS"
-"""How the code of a house rule begins."""
 
 _INDEX = """\
 # House rules
@@ -82,10 +81,6 @@ ignore_names = legacy, shop.orders.currency
 
 def pages() -> dict[str, str]:
     """The text of each page by the name of its file."""
-    from sqlfluff.core.plugin.host import get_plugin_manager
-
-    from harness.lint import plugin
-
     get_plugin_manager()  # sqlfluff warns of rules that are imported before it has loaded all plugins
     rules = plugin.get_rules()
     rows = [f"| [{rule.code}]({rule.code}.md) | `{rule.name}` | {title(rule)} |" for rule in rules]
@@ -93,7 +88,7 @@ def pages() -> dict[str, str]:
 
 
 def write(directory: Path) -> None:
-    """Write all pages, and remove those of rules that are gone."""
+    """Writes all pages, and removes those of rules that are gone."""
     directory.mkdir(parents=True, exist_ok=True)
     current = pages()
     for path in directory.glob("*.md"):
@@ -109,7 +104,7 @@ def title(rule: type[BaseRule]) -> str:
 
 
 def _page(rule: type[BaseRule]) -> str:
-    """The docstring in Markdown, with the name and the settings of the rule in front of the examples."""
+    """The docstring in Markdown, with the name and the settings of the rule before the examples."""
     text = _docstring(rule).replace("``", "`").partition("\n")[2]
     text = re.sub(r"^\.\. code-block:: (\w+)\n\n((?:(?: {4}.*)?\n)+)", _fenced, text + "\n", flags=re.MULTILINE)
     text = re.sub(r"^\*\*([^*:]+)\*\*$", r"## \1", text, flags=re.MULTILINE)
@@ -119,15 +114,13 @@ def _page(rule: type[BaseRule]) -> str:
 
 
 def _docstring(rule: type[BaseRule]) -> str:
-    """As it stands in the source: sqlfluff puts name, groups and settings in, where depends on Python's version."""
+    """The docstring as it is in the source: sqlfluff adds name, groups and settings to it."""
     text = re.sub(r"^ *\*\*(?:Name|Groups)\*\*:.*\n", "", f"{rule.__doc__}\n", flags=re.MULTILINE)
     text = re.sub(r"^ *\*\*Configuration\*\*\n(?: *(?:\* .*)?\n)*", "\n", text, flags=re.MULTILINE)
     return inspect.cleandoc(text)
 
 
 def _settings(rule: type[BaseRule]) -> str:
-    from harness.lint import plugin
-
     known = plugin.get_configs_info()
     lines = [f"`{each}`: {known[each]['definition']}".replace("``", "`") for each in rule.config_keywords]
     shown = [textwrap.fill(line, 120, initial_indent="- ", subsequent_indent="  ") for line in lines]

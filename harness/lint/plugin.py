@@ -1,7 +1,7 @@
-"""What sqlfluff finds through the entry point ``sqlfluff``: the house rules, and what can be set about them.
+"""sqlfluff's plugin, loaded by the entry point ``sqlfluff``: the house rules and their settings.
 
-sqlfluff loads this in every run on a machine that has the package, whoever's run it is. So it imports little, and
-its rules say nothing unless the settings ask for them by name: see :mod:`harness.lint.rules.base`.
+sqlfluff loads this in every run on a machine that has the package, in any project. So it imports little, and its rules
+find nothing unless the settings ask for them by name: see :mod:`harness.lint.rules.base`.
 """
 
 from __future__ import annotations
@@ -16,35 +16,26 @@ if TYPE_CHECKING:
 
 @hookimpl
 def get_rules() -> list[type[BaseRule]]:
-    """The house rules. Imported here and not above: sqlfluff wants all plugins loaded before the first rule is."""
-    from harness.lint.rules.comment import Rule_Harness_HS06
-    from harness.lint.rules.constraint_name import Rule_Harness_HS04
-    from harness.lint.rules.data_class import Rule_Harness_HS07
-    from harness.lint.rules.jsonb import Rule_Harness_HS03
-    from harness.lint.rules.primary_key import Rule_Harness_HS10
-    from harness.lint.rules.row_security import Rule_Harness_HS05
-    from harness.lint.rules.security_definer import Rule_Harness_HS08
-    from harness.lint.rules.security_invoker import Rule_Harness_HS09
-    from harness.lint.rules.text import Rule_Harness_HS01
-    from harness.lint.rules.timestamptz import Rule_Harness_HS02
+    """The house rules. They are imported late: sqlfluff wants all plugins loaded before the first rule."""
+    from harness.lint.rules import comments, constraints, security, types
 
     return [
-        Rule_Harness_HS01,
-        Rule_Harness_HS02,
-        Rule_Harness_HS03,
-        Rule_Harness_HS04,
-        Rule_Harness_HS05,
-        Rule_Harness_HS06,
-        Rule_Harness_HS07,
-        Rule_Harness_HS08,
-        Rule_Harness_HS09,
-        Rule_Harness_HS10,
+        types.Rule_Harness_HS01,
+        types.Rule_Harness_HS02,
+        types.Rule_Harness_HS03,
+        constraints.Rule_Harness_HS04,
+        security.Rule_Harness_HS05,
+        comments.Rule_Harness_HS06,
+        comments.Rule_Harness_HS07,
+        security.Rule_Harness_HS08,
+        security.Rule_Harness_HS09,
+        constraints.Rule_Harness_HS10,
     ]
 
 
 @hookimpl
 def load_default_config() -> dict[str, Any]:
-    """Nothing is ignored, and any word in brackets is a data class."""
+    """The default settings: nothing is ignored, and any word in brackets is a data class."""
     settings = {rule.name: {"ignore_names": ""} for rule in get_rules()}
     settings["harness.data_class"]["classes"] = ""
     return {"rules": settings}
@@ -52,7 +43,7 @@ def load_default_config() -> dict[str, Any]:
 
 @hookimpl
 def get_configs_info() -> dict[str, ConfigInfo]:
-    """What each setting means, for the pages of the rules."""
+    """The meaning of each setting, for the pages of the rules."""
     return {
         "ignore_names": {
             "definition": "Comma separated names that the rule leaves alone, as the file writes them, ``*`` for any "

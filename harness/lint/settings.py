@@ -1,7 +1,7 @@
-"""What is wrong with a ``.sqlfluff``, or with settings in a file, of which sqlfluff says nothing, or not where.
+"""Faults of a ``.sqlfluff``, and of settings in a file, that sqlfluff passes over or reports without their place.
 
-sqlfluff passes over a name that it does not know, and a value of the wrong type makes each file crash. What leaves a
-verdict without meaning is an error here, the rest a warning.
+sqlfluff ignores an unknown name, and a value of the wrong type makes each file crash. A fault that leaves the verdict
+without meaning is an error here, any other a warning.
 """
 
 from __future__ import annotations
@@ -15,23 +15,29 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from sqlfluff.core.config.ini import coerce_value
+from sqlfluff.core.dialects import dialect_readout
+from sqlfluff.core.helpers.dict import nested_combine
+from sqlfluff.core.plugin.host import get_plugin_manager
+from sqlfluff.core.rules import get_ruleset
+
 from harness.errors import Place, ProjectError, did_you_mean
 from harness.lint import names
 
 SETTINGS = ".sqlfluff"
 _ROOT, _RULES, _INDENTATION = "sqlfluff", "sqlfluff:rules", "sqlfluff:indentation"
 _FREE = ("sqlfluff:templater", "sqlfluff:layout")
-"""Sections whose keys are anybody's, or that sqlfluff looks after."""
+"""Sections that may have any keys, or that sqlfluff checks itself."""
 _SECTION = re.compile(r"\[(?P<name>.+)\]")
 _KEY = re.compile(r"(?P<key>[^\s=#;\[][^=]*?)\s*=")
 _IN_SQL = re.compile(r"^--\s*sqlfluff:(?P<path>[^\n]+):(?P<value>[^:\n]*)$", re.MULTILINE)
 _LISTS = {"rules": True, "exclude_rules": False, "warnings": False}
-"""Settings that list rules, and whether one that is not there leaves the verdict without meaning."""
+"""Settings that list rules, and whether an unknown rule there leaves the verdict without meaning."""
 
 
 @dataclass(frozen=True)
-class Setting:
-    """``key = value`` in ``section``, at ``place``; of an empty section the key is empty."""
+class SqlfluffSetting:
+    """``key = value`` in ``section``, at ``place``; the key of a section itself is empty."""
 
     section: str
     key: str
@@ -41,29 +47,30 @@ class Setting:
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with a setting; ``fatal`` if no verdict is worth anything with it."""
+    """A fault of a setting; ``fatal`` if no verdict is worth anything with it."""
 
     text: str
     fatal: bool = False
 
 
 def warnings_of(path: Path) -> list[tuple[Place, str]]:
-    """What is odd about a ``.sqlfluff``; raises :class:`ProjectError` for what makes it useless."""
+    """The warnings about a ``.sqlfluff``; raises :class:`ProjectError` for a fatal fault."""
     return _warnings(_settings(path))
 
 
 def warnings_in(path: Path, text: str) -> list[tuple[Place, str]]:
-    """The same of the lines ``-- sqlfluff:key:value`` of a file of SQL."""
+    """The warnings about the lines ``-- sqlfluff:key:value`` of a file of SQL; raises like :func:`warnings_of`."""
     found = []
     for match in _IN_SQL.finditer(text):
         *sections, key = match["path"].split(":")
         section = ":".join([_ROOT, *sections])
         place = Place(path, text.count("\n", 0, match.start()) + 1)
-        found += [Setting(section, "", "", place), Setting(section, key.strip(), match["value"].strip(), place)]
+        found.append(SqlfluffSetting(section, "", "", place))
+        found.append(SqlfluffSetting(section, key.strip(), match["value"].strip(), place))
     return _warnings(found)
 
 
-def _warnings(settings: list[Setting]) -> list[tuple[Place, str]]:
+def _warnings(settings: list[SqlfluffSetting]) -> list[tuple[Place, str]]:
     found = [(each.place, fault) for each in settings for fault in _faults(each)]
     for place, fault in found:
         if fault.fatal:
@@ -71,7 +78,7 @@ def _warnings(settings: list[Setting]) -> list[tuple[Place, str]]:
     return [(place, fault.text) for place, fault in found]
 
 
-def _settings(path: Path) -> list[Setting]:
+def _settings(path: Path) -> list[SqlfluffSetting]:
     parser = configparser.ConfigParser(delimiters="=", interpolation=None)
     parser.optionxform = lambda option: option  # type: ignore[assignment,method-assign]  # as sqlfluff reads it
     try:
@@ -84,9 +91,8 @@ def _settings(path: Path) -> list[Setting]:
     lines = _lines(text)
     found = []
     for section in parser.sections():
-        found.append(Setting(section, "", "", Place(path, lines[section, ""])))
-        for key, value in parser.items(section):
-            found.append(Setting(section, key, value, Place(path, lines.get((section, key)))))
+        for key, value in (("", ""), *parser.items(section)):
+            found.append(SqlfluffSetting(section, key, value, Place(path, lines.get((section, key)))))
     return found
 
 
@@ -106,29 +112,29 @@ def _lines(text: str) -> dict[tuple[str, str], int]:
 def _unreadable(path: Path, error: configparser.Error) -> ProjectError:
     line, text = getattr(error, "lineno", None), str(getattr(error, "line", ""))
     if isinstance(error, configparser.DuplicateSectionError):
-        said = f"the section [{error.section}] is there twice"
+        message = f"the section [{error.section}] is there twice"
     elif isinstance(error, configparser.DuplicateOptionError):
-        said = f"{error.option} is there twice in [{error.section}]"
+        message = f"{error.option} is there twice in [{error.section}]"
     else:
         if not isinstance(error, configparser.MissingSectionHeaderError):
             line, text = getattr(error, "errors", [(line, text)])[0]
         unclosed = text.strip("'\" ").startswith("[")
-        said = "the ] of the section is missing" if unclosed else "a line is neither a [section] nor key = value"
-    return ProjectError(said, place=Place(path, line))
+        message = "the ] of the section is missing" if unclosed else "a line is neither a [section] nor key = value"
+    return ProjectError(message, place=Place(path, line))
 
 
-def _faults(setting: Setting) -> Iterator[Fault]:
+def _faults(setting: SqlfluffSetting) -> Iterator[Fault]:
     if setting.section.startswith(_FREE):
         return
     if (known := _keys(setting.section)) is None:
         if not setting.key:
-            yield Fault(f"nothing reads the section [{setting.section}]{_section_meant(setting.section)}")
+            yield Fault(f"nothing reads the section [{setting.section}]{_did_you_mean_section(setting.section)}")
     elif setting.key and setting.key not in known:
         yield Fault(f"no setting {setting.key!r} in [{setting.section}]{did_you_mean(setting.key, known)}")
     elif setting.key in _LISTS and setting.section == _ROOT:
         yield from _unknown_rules(setting)
     elif setting.key:
-        yield from _of_value(setting, known[setting.key])
+        yield from _faults_of_value(setting, known[setting.key])
 
 
 def _keys(section: str) -> Mapping[str, Any] | None:
@@ -136,20 +142,15 @@ def _keys(section: str) -> Mapping[str, Any] | None:
     if section in (_ROOT, _INDENTATION):
         return dict(_defaults()["core" if section == _ROOT else "indentation"])
     if section == _RULES:
-        return dict.fromkeys(_of_rules())  # for all rules that know them
+        return dict.fromkeys(_rule_settings())  # for all rules that know them
     rule = _sections().get(section)
-    return (
-        None
-        if rule is None
-        else dict.fromkeys(rule.config_keywords) | _defaults()["rules"].get(rule.get_config_ref(), {})
-    )
+    if rule is None:
+        return None
+    return {**dict.fromkeys(rule.config_keywords), **_defaults()["rules"].get(rule.get_config_ref(), {})}
 
 
 @lru_cache(maxsize=1)
 def _defaults() -> Mapping[str, Any]:
-    from sqlfluff.core.helpers.dict import nested_combine
-    from sqlfluff.core.plugin.host import get_plugin_manager
-
     return dict(nested_combine(*get_plugin_manager().hook.load_default_config()))
 
 
@@ -159,7 +160,7 @@ def _sections() -> Mapping[str, Any]:
     return {f"{_RULES}:{rule.get_config_ref()}": rule for rule in names.classes().values()}
 
 
-def _section_meant(section: str) -> str:
+def _did_you_mean_section(section: str) -> str:
     codes = names.rules().get(section.removeprefix(f"{_RULES}:"), set())
     if len(codes) == 1:
         rule = names.classes()[next(iter(codes))]
@@ -167,7 +168,7 @@ def _section_meant(section: str) -> str:
     return did_you_mean(section, {_ROOT, _RULES, _INDENTATION, *_sections()})
 
 
-def _unknown_rules(setting: Setting) -> Iterator[Fault]:
+def _unknown_rules(setting: SqlfluffSetting) -> Iterator[Fault]:
     known = names.rules()
     for word in (each.strip() for each in setting.value.split(",")):
         if word and word.lower() != "none" and not names.is_rule(word, known):
@@ -175,9 +176,7 @@ def _unknown_rules(setting: Setting) -> Iterator[Fault]:
             yield Fault(f"{setting.key} names no rule {word!r}{meant}", fatal=_LISTS[setting.key])
 
 
-def _of_value(setting: Setting, default: object) -> Iterator[Fault]:
-    from sqlfluff.core.config.ini import coerce_value
-
+def _faults_of_value(setting: SqlfluffSetting, default: object) -> Iterator[Fault]:
     value = coerce_value(setting.value)
     said = f"{setting.key} is {setting.value!r}"
     if (choices := _choices(setting)) is not None:
@@ -194,11 +193,8 @@ def _of_value(setting: Setting, default: object) -> Iterator[Fault]:
         yield Fault(f"{said}, which is no encoding", fatal=True)
 
 
-def _choices(setting: Setting) -> Collection[Any] | None:
-    """The values that a setting may have, where these can be told."""
-    from sqlfluff.core.dialects import dialect_readout
-    from sqlfluff.core.plugin.host import get_plugin_manager
-
+def _choices(setting: SqlfluffSetting) -> Collection[Any] | None:
+    """The values that a setting may have; None if that cannot be told."""
     match setting.section, setting.key:
         case "sqlfluff", "dialect":
             return [each.label for each in dialect_readout()]
@@ -207,15 +203,13 @@ def _choices(setting: Setting) -> Collection[Any] | None:
         case "sqlfluff:indentation", "indent_unit":
             return ["space", "tab"]
     if setting.section == _RULES or setting.section in _sections():
-        valid: Collection[Any] | None = _of_rules().get(setting.key, {}).get("validation")
+        valid: Collection[Any] | None = _rule_settings().get(setting.key, {}).get("validation")
         return valid
     return None
 
 
-def _of_rules() -> Mapping[str, Any]:
-    """What can be set about rules, and the values that are valid."""
-    from sqlfluff.core.rules import get_ruleset
-
+def _rule_settings() -> Mapping[str, Any]:
+    """The settings of rules, with their meaning and valid values."""
     return get_ruleset().config_info
 
 

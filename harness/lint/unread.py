@@ -1,55 +1,58 @@
-"""What is said of a file with a statement that sqlfluff cannot read.
+"""The violations of a file with a statement that sqlfluff cannot read.
 
-sqlfluff reads nothing of a file from such a statement on. PostgreSQL's parser knows whether it is a slip, and where;
-or where the next statement begins, so that the others are judged.
+sqlfluff reads nothing of a file from such a statement on. PostgreSQL's parser knows whether it is a slip, and
+where the next statement begins, so that the others are judged.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from sqlfluff.core import FluffConfig, Linter
+from sqlfluff.core.errors import SQLParseError
+from sqlfluff.core.rules.noqa import IgnoreMask
 
 from harness.errors import Place, ProjectError, StatementError
 from harness.lint.rules.base import GROUP
-from harness.project import sqlfile
-
-if TYPE_CHECKING:
-    from sqlfluff.core import Linter
-    from sqlfluff.core.rules.noqa import IgnoreMask
+from harness.project import sqlfile, sqltext
+from harness.project.sqlfile import SqlStatement
 
 UNREAD = ("PRS", "LXR")
-"""The codes of what sqlfluff cannot read."""
+"""The codes of text that sqlfluff cannot read."""
 _NOTE = (
     "sqlfluff cannot read this statement, and PostgreSQL can: its layout is not checked. "
     "For an editor, which shows it red, end line {} with: -- noqa: PRS"
 )
 _UNFINISHED = "syntax error at end of input"
 
-Found = dict[str, Any]
-"""A violation as sqlfluff gives it to others."""
+RawViolation = dict[str, Any]
+"""A violation as sqlfluff gives it to other programs."""
 
 
-def again(linter: Linter, path: Path, found: list[Found], noqa: IgnoreMask | None) -> list[Found]:
+def lint_again(linter: Linter, path: Path, found: list[RawViolation], noqa: IgnoreMask | None) -> list[RawViolation]:
     """The violations of a file in place of those ``found``, of which some say that sqlfluff cannot read it.
 
-    Of a slip there is one, at its place, whatever ``noqa`` says; else there is a warning for each statement that
-    sqlfluff cannot read, and all that is to be said of the others. House rules do without sqlfluff's grammar: theirs
-    are kept. Where PostgreSQL's parser does not get that far, what was found stays as it is.
+    A slip is one violation, at its place, whatever ``noqa`` says. Otherwise there is a warning for each statement that
+    sqlfluff cannot read, and the violations of all others. House rules do without sqlfluff's grammar: theirs are kept.
+    If PostgreSQL's parser does not get that far, the violations stay as they are.
     """
     read = [each for each in found if each["code"] not in UNREAD]
     try:
         text = sqlfile.read(path, path)
-        statements = sqlfile.statements(path, text, guarded=False)
+        statements = sqlfile.statements(path, text)
     except StatementError as error:
         return [*read, _slip(path, error)]
     except ProjectError:
         return found
-    unread = [(each, line) for each in statements if (line := _unread_at(linter, path, each)) is not None]
+    unread = [(each, line) for each in statements if (line := _unread_line(linter, path, each)) is not None]
     if not unread:
         return found
     lines = {line for each, _ in unread for line in range(each.line, each.line + each.text.count("\n") + 1)}
     house = [each for each in read if each["code"].lower().startswith(GROUP)]
-    rest = linter.lint_string(_without(text, unread), fname=str(path), config=_config(linter, path))
+    rest = linter.lint_string(
+        _without(text, [each for each, _ in unread]), fname=str(path), config=_config(linter, path)
+    )
     others = (each.to_dict() for each in rest.get_violations())
     kept = (each for each in others if each["start_line_no"] not in lines and each not in house)
     notes = (
@@ -60,8 +63,8 @@ def again(linter: Linter, path: Path, found: list[Found], noqa: IgnoreMask | Non
     return [*house, *kept, *notes]
 
 
-def _slip(path: Path, error: StatementError) -> Found:
-    """What PostgreSQL's parser says; of a statement without an end, at the last word there is."""
+def _slip(path: Path, error: StatementError) -> RawViolation:
+    """The error of PostgreSQL's parser; for a statement without an end, at the file's last word."""
     message = error.message.removesuffix(" (42601)").partition("\n")[0]
     place = error.place or Place(path)
     if message == _UNFINISHED:
@@ -72,45 +75,43 @@ def _slip(path: Path, error: StatementError) -> Found:
 
 
 def _unfinished(path: Path, text: str) -> tuple[int, tuple[int, int]]:
-    """The line in which the last statement of a text begins, and where its last word stands."""
+    """The line in which the last statement of a text begins, and the position of its last word."""
     begin = last = 0
     inside = False
-    for kind, start, end in sqlfile.lexemes(path, text):
+    for kind, start, end in sqltext.lexemes(path, text):
         if kind == "end":
             inside = False
         elif kind not in ("space", "block", "meta", "data") and text[start:end].strip():
             begin = begin if inside else start
             inside, last = True, start
-    return sqlfile.position(text, begin)[0], sqlfile.position(text, last)
+    return sqltext.position(text, begin)[0], sqltext.position(text, last)
 
 
-def _unread_at(linter: Linter, path: Path, statement: sqlfile.Statement) -> int | None:
-    """The line from which on sqlfluff cannot read a statement; None if it can."""
+def _unread_line(linter: Linter, path: Path, statement: SqlStatement) -> int | None:
+    """The first line of a statement that sqlfluff cannot read; None if it can read all."""
     parsed = linter.parse_string(f"{statement.text};\n", fname=str(path), config=_config(linter, path))
     lines = [statement.line + each.line_no - 1 for each in parsed.violations if each.rule_code() in UNREAD]
     return min(lines, default=None)
 
 
 def _hides(noqa: IgnoreMask | None, line: int) -> bool:
-    from sqlfluff.core.errors import SQLParseError
-
     return noqa is not None and not noqa.ignore_masked_violations([SQLParseError(line_no=line)])
 
 
-def _config(linter: Linter, path: Path) -> Any:
+def _config(linter: Linter, path: Path) -> FluffConfig:
     return linter.config.make_child_from_path(str(path))
 
 
-def _without(text: str, statements: list[tuple[sqlfile.Statement, int]]) -> str:
-    """A text with blanks in place of some statements, so that what follows keeps its place."""
-    for each, _ in statements:
+def _without(text: str, statements: list[SqlStatement]) -> str:
+    """The text with blanks in place of some statements, so that the others keep their places."""
+    for each in statements:
         end = each.offset + len(each.text)
         end += text.startswith(";", end)
-        text = text[: each.offset] + sqlfile.blank(text[each.offset : end]) + text[end:]
+        text = text[: each.offset] + sqltext.blank(text[each.offset : end]) + text[end:]
     return text
 
 
-def _violation(place: Place, description: str, *, warning: bool) -> Found:
+def _violation(place: Place, description: str, *, warning: bool) -> RawViolation:
     return {
         "start_line_no": place.line or 1,
         "start_line_pos": place.column or 1,

@@ -9,7 +9,8 @@ from harness.errors import MigrationError, Place, did_you_mean
 from harness.migrations import comparison
 from harness.migrations.comparison import MigrationStatus, State
 from harness.migrations.ledger import LedgerRow
-from harness.project.migrations import refuse_draft, relative
+from harness.project.folders import relative
+from harness.project.migrations import refuse_draft
 from harness.project.model import Migration, Module, Project
 
 SEE_STATUS = "see where all stand: harness status"

@@ -10,7 +10,7 @@ from harness.errors import MigrationError, Place
 from harness.migrations.comparison import MigrationStatus, State
 from harness.migrations.ledger import LedgerRow
 from harness.migrations.migration_set import SEE_STATUS, MigrationSet
-from harness.project.migrations import relative
+from harness.project.folders import relative
 from harness.project.model import Migration
 
 _MOVE = re.compile(r"(?P<old>(?:(?P<module>[^/]+)/)?\d+)=(?:(?P=module)/)?(?P<new>\d+)")

@@ -1,60 +1,45 @@
-"""``columns:`` of a check file: the table's contract."""
+"""The key ``columns`` of a check file: the table's contract."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from harness.errors import Place
-from harness.project.keys import Reader, boolean, choice, expression, text
-from harness.project.nodes import Mapping, Node, as_mapping
-
-# What the contract says of a column. `description` is for people; `not_null` and `default` are also short forms.
-CONTRACT: dict[str, tuple[Reader[Any], str]] = {
-    "type": (text, "the type, as format_type prints it or an alias: timestamptz, numeric(10,2), text[]"),
-    "not_null": (boolean, "whether NULL is refused"),
-    "default": (expression, "the value when the column is left out"),
-    "identity": (choice("always", "by default"), "that it is an identity column, and which kind"),
-    "generated": (expression, "the expression that the column is always computed from"),
-    "description": (text, "for people; proves nothing"),
-}
+from harness.project.keys import boolean, choice, expression, key, key_fields, reader, text
+from harness.project.nodes import Node, as_mapping
 
 
 @dataclass(frozen=True)
 class DeclaredColumn:
-    """What a file says of a column, as SQL text; None is what it leaves open, or a column without a default."""
+    """A column of the contract, as SQL text. None is a key that is left out; for ``default`` it means no default.
+
+    ``not_null``, ``default`` and ``generated`` are also kinds of checks.
+    """
 
     name: str
-    type: str | None
-    not_null: bool
-    default: str | None
-    generated: str | None
     place: Place
-    identity: str | None = None
-
-
-def _declared(node: Node) -> tuple[DeclaredColumn, ...]:
-    return tuple(
-        _column(name.text, name.place, as_mapping(value, "a mapping such as {type: text}"))
-        for name, value in as_mapping(node).entries
+    type: str | None = key(
+        text, "the type, as format_type prints it or an alias: timestamptz, numeric(10,2), text[]", default=None
     )
-
-
-def _column(name: str, place: Place, node: Mapping) -> DeclaredColumn:
-    def text_of(key: str) -> str | None:
-        value = node.get(key)
-        return str(CONTRACT[key][0].read(value)) if value is not None else None
-
-    not_null = node.get("not_null")
-    return DeclaredColumn(
-        name=name,
-        type=text_of("type"),
-        not_null=not_null is not None and boolean.read(not_null),
-        default=text_of("default"),
-        generated=text_of("generated"),
-        place=place,
-        identity=text_of("identity"),
+    not_null: bool = key(boolean, "whether NULL is refused", default=False)
+    default: str | None = key(expression, "the value when the column is left out", default=None)
+    identity: str | None = key(
+        choice("always", "by default"), "that it is an identity column, and which kind", default=None
     )
+    generated: str | None = key(expression, "the expression that the column is always computed from", default=None)
+    description: str | None = key(text, "for people; proves nothing", default=None)
 
 
-declared_columns: Reader[tuple[DeclaredColumn, ...]] = Reader("columns", _declared, {"type": "object"})
+CONTRACT = key_fields(DeclaredColumn)
+"""The keys of a column in the contract and their fields."""
+
+
+@reader("columns", {"type": "object"})
+def declared_columns(node: Node) -> tuple[DeclaredColumn, ...]:
+    found = []
+    for name, value in as_mapping(node).entries:
+        column = as_mapping(value, "a mapping such as {type: text}")
+        contract = {each.text: CONTRACT[each.text] for each, _ in column.entries if each.text in CONTRACT}
+        values = {key: field.metadata["reader"].read(column[key]) for key, field in contract.items()}
+        found.append(DeclaredColumn(name.text, name.place, **values))
+    return tuple(found)

@@ -1,6 +1,6 @@
-"""Where a value would end if YAML knew SQL: brackets and quotes hold together what they enclose.
+"""Values of YAML's flow style that hold SQL: brackets and quotes keep their contents together.
 
-Only for error messages: what YAML tears apart is shown whole, in quotes.
+Only for error messages: a value that YAML tears apart is shown whole, in quotes.
 """
 
 from __future__ import annotations
@@ -38,28 +38,26 @@ def value_end(text: str, start: int) -> int | None:
 
 
 def _opens_quote(text: str, start: int, index: int) -> bool:
-    """An apostrophe within a word opens nothing, but the one of ``E'…'`` does."""
+    """Whether a quote begins a text: an apostrophe within a word does not, the one of ``E'…'`` does."""
     before = re.search(r"\w*\Z", text[max(start, index - 2) : index])
     return before is None or before[0].lower() in ("", "e", "b", "x", "n")
 
 
-def swallowed(text: str, begin: int, end: int) -> int | None:
-    """The first ``#`` in a stretch of flow style that reads like SQL rather than like a comment."""
+def hash_operator(text: str, begin: int, end: int) -> int | None:
+    """The offset of the first ``#`` in flow style that looks like an operator of SQL and not like a comment."""
     found = re.compile(r"(?<=[ \t])#(?=[^\s#])").search(text, begin, end)
     return found.start() if found else None
 
 
 def value_around(text: str, index: int, flow_start: int | None) -> str | None:
-    """The value that an index lies in, as a person meant it; ``flow_start`` is where its ``{`` or ``[`` stands."""
+    """The value around an index, as a person meant it; ``flow_start`` is the offset of its ``{`` or ``[``."""
     line = text.rfind("\n", 0, index) + 1
     if flow_start is None:
-        key = re.compile(r":[ \t]+").search(text, line, index)
-        starts = [key.end()] if key else []
-    elif text.startswith("[", flow_start):
-        starts = [match.end() for match in re.compile(r"[\[,]\s*").finditer(text, flow_start, index)]
+        starts = list(re.compile(r":[ \t]+").finditer(text, line, index))[:1]
     else:
-        starts = [match.end() for match in re.compile(r":\s+").finditer(text, flow_start, index)]
-    for start in starts:
+        before = r"[\[,]\s*" if text.startswith("[", flow_start) else r":\s+"
+        starts = list(re.compile(before).finditer(text, flow_start, index))
+    for start in (match.end() for match in starts):
         newline = text.find("\n", start)
         ends = [len(text) if newline < 0 else newline]
         if flow_start is not None:

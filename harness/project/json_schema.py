@@ -1,24 +1,23 @@
-"""JSON Schema (draft 2020-12) of the project's files, for editors: completion, and what is unknown underlined."""
+"""JSON Schema (draft 2020-12) of the project's files, for editors: they complete keys and underline unknown ones."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from pathlib import Path, PurePath
-from typing import Any
 
 from harness.project import keys
-from harness.project.columns import CONTRACT
-from harness.project.keys import ColumnForm, object_schema
+from harness.project.column_forms import forms_of
+from harness.project.columns import DeclaredColumn
+from harness.project.keys import ColumnForm, object_schema, scopes_of
+from harness.project.readers import JsonSchema
 from harness.project.settings import Settings
 
-Schema = dict[str, Any]
-
 DIRECTORY = Path(".harness", "schemas")
-"""Where a project keeps them, below its root."""
+"""The folder of the schemas, below the root of a project."""
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
-_COMMON: Schema = {
+_COMMON: JsonSchema = {
     "name": {**keys.text.schema(), "description": "the name of the check, instead of the derived one"},
     "description": {**keys.text.schema(), "description": "what is meant, for people"},
     "tags": {**keys.texts.schema(), "description": "words to select checks by: --select tag:…"},
@@ -31,12 +30,12 @@ def modeline(file: Path, schema: str) -> str:
     return f"# yaml-language-server: $schema={path.as_posix()}"
 
 
-def project_schema() -> Schema:
+def project_schema() -> JsonSchema:
     """The schema of ``project.yml``."""
     return {"$schema": _DRAFT, "title": "project.yml", **object_schema(Settings)}
 
 
-_USE: Schema = {
+_USE: JsonSchema = {
     "type": "object",
     "description": "checks that project.yml has under `shared`",
     "properties": {
@@ -48,7 +47,7 @@ _USE: Schema = {
 }
 
 
-def checks_schema(kinds: Mapping[str, type]) -> Schema:
+def checks_schema(kinds: Mapping[str, type]) -> JsonSchema:
     """The schema of the files under ``checks/`` for these kinds, by the key that an entry begins with."""
     return {
         "$schema": _DRAFT,
@@ -57,16 +56,11 @@ def checks_schema(kinds: Mapping[str, type]) -> Schema:
         "then": _document("module", kinds),
         "else": _document("table", kinds),
         "$defs": {
-            **{f"kind-{name}": _kind(name, kind) for name, kind in kinds.items() if _levels(kind)},
+            **{f"kind-{name}": _kind(name, kind) for name, kind in kinds.items() if scopes_of(kind)},
             "column": _column(kinds),
             "use": _USE,
         },
     }
-
-
-def _levels(kind: type) -> tuple[str, ...]:
-    levels: tuple[str, ...] = getattr(kind, "levels", ("table",))
-    return levels
 
 
 def _summary(kind: type) -> str:
@@ -74,15 +68,15 @@ def _summary(kind: type) -> str:
     return " ".join((kind.__doc__ or "").split("\n\n")[0].split())
 
 
-def _kind(name: str, kind: type) -> Schema:
+def _kind(name: str, kind: type) -> JsonSchema:
     schema = {**object_schema(kind), "description": _summary(kind)}
     schema["properties"].update(_COMMON)
     schema["required"] = list(dict.fromkeys([name, *schema["required"]]))
     return schema
 
 
-def _document(level: str, kinds: Mapping[str, type]) -> Schema:
-    names = [name for name, kind in kinds.items() if level in _levels(kind)]
+def _document(scope: str, kinds: Mapping[str, type]) -> JsonSchema:
+    names = [name for name, kind in kinds.items() if scope in scopes_of(kind)]
     subject = {
         "table": {**keys.table.schema(), "description": "schema.table, of which this document speaks"},
         "module": {**keys.name.schema(), "description": "the module whose folder the file is in"},
@@ -91,7 +85,7 @@ def _document(level: str, kinds: Mapping[str, type]) -> Schema:
     return {
         "type": "object",
         "properties": {
-            level: subject[level],
+            scope: subject[scope],
             "description": {**keys.text.schema(), "description": "what it is for, for people"},
             "tags": {**keys.texts.schema(), "description": "tags of all checks of the document"},
             **(
@@ -99,7 +93,7 @@ def _document(level: str, kinds: Mapping[str, type]) -> Schema:
                     **(object_schema(kinds["declared"])["properties"] if "declared" in kinds else {}),
                     "columns": {**columns, "description": "the table's contract: every column"},
                 }
-                if level == "table"
+                if scope == "table"
                 else {}
             ),
             "checks": {
@@ -108,25 +102,22 @@ def _document(level: str, kinds: Mapping[str, type]) -> Schema:
                 "items": {"anyOf": [*({"$ref": f"#/$defs/kind-{name}"} for name in names), {"$ref": "#/$defs/use"}]},
             },
         },
-        "required": [level],
+        "required": [scope],
         "additionalProperties": False,
     }
 
 
-def _column(kinds: Mapping[str, type]) -> Schema:
-    properties: Schema = {}
-    for name, kind in kinds.items():
-        form: ColumnForm | None = getattr(kind, "column_form", None)
-        if form is not None:
-            properties[name] = _short_form(kind, form)
-            own = object_schema(kind)["properties"]
-            properties.update({key: own[key] for key in form.keys if key not in properties})
-    for name, (reader, doc) in CONTRACT.items():
-        properties[name] = properties.get(name) or {**reader.schema(), "description": doc}
-    return {"type": ["object", "null"], "properties": properties, "additionalProperties": False}
+def _column(kinds: Mapping[str, type]) -> JsonSchema:
+    properties: JsonSchema = {}
+    for name, form in forms_of(kinds).items():
+        properties[name] = _short_form(kinds[name], form)
+        own = object_schema(kinds[name])["properties"]
+        properties.update({key: own[key] for key in form.keys if key not in properties})
+    contract = {key: each for key, each in object_schema(DeclaredColumn)["properties"].items() if key not in properties}
+    return {"type": ["object", "null"], "properties": properties | contract, "additionalProperties": False}
 
 
-def _short_form(kind: type, form: ColumnForm) -> Schema:
+def _short_form(kind: type, form: ColumnForm) -> JsonSchema:
     schema = object_schema(kind)
     if form.value is not None:
         return {**schema["properties"][form.value], "description": _summary(kind)}

@@ -1,4 +1,4 @@
-"""The YAML keys of a kind, as the fields of a frozen dataclass.
+"""The YAML keys of a kind: the fields of a frozen dataclass.
 
 ::
 
@@ -12,6 +12,11 @@
 
 The first field is the key that an entry begins with. A field whose name is a word of Python ends in an underscore
 (``class_`` is the key ``class``). Every value is hashable: lists come as tuples, mappings as :class:`FrozenDict`.
+
+A kind has a property ``subject``: its constraint, else its columns joined by ``_``. It may have the class attributes
+``column_form`` and ``scopes`` (``table``, the default, and ``module``: the files that it can be written in), and two
+methods that return the reason for a refusal, or None: ``unfit(project)`` if no check of the kind can be in a project,
+and ``misplaced(scope)`` if this one cannot be in the file of a table, or of a module.
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from harness.errors import ProjectError, did_you_mean
 from harness.project import nodes
@@ -27,6 +32,7 @@ from harness.project.nodes import Node, Scalar
 from harness.project.readers import (
     FrozenDict,
     Reader,
+    any_value,
     boolean,
     choice,
     expression,
@@ -42,6 +48,7 @@ from harness.project.readers import (
     predicate_of,
     query,
     query_of,
+    reader,
     several,
     sqlstate,
     statement,
@@ -49,24 +56,23 @@ from harness.project.readers import (
     table_columns,
     text,
     texts,
-    tree,
 )
 
-# All that the module of a kind needs to say how it is written.
+# All that the module of a kind needs to declare its keys.
 __all__ = [
     "ColumnForm",
     "FrozenDict",
     "Reader",
-    "Rule",
+    "any_value",
     "boolean",
     "choice",
     "concurrently",
     "expression",
     "integer",
+    "isolation_levels",
     "key",
     "key_element",
     "key_fields",
-    "levels",
     "listed",
     "mapping",
     "name",
@@ -79,6 +85,8 @@ __all__ = [
     "query",
     "query_of",
     "read_kind",
+    "reader",
+    "scopes_of",
     "section",
     "several",
     "sqlstate",
@@ -87,23 +95,22 @@ __all__ = [
     "table_columns",
     "text",
     "texts",
-    "tree",
     "unknown_key",
 ]
 
 K = TypeVar("K")
 MISSING: Any = dataclasses.MISSING
 
-LEVELS = ("read committed", "repeatable read", "serializable")
+ISOLATION_LEVELS = ("read committed", "repeatable read", "serializable")
 """Isolation levels that PostgreSQL tells apart; ``concurrently: true`` is the first."""
 
 
 @dataclass(frozen=True)
 class ColumnForm:
-    """How a kind is written as a key of a column.
+    """The form of a kind as a key of a column.
 
-    ``column`` is the field that takes the column's name and ``value`` the one that takes what is written. Without
-    ``value`` one writes ``true``, or a mapping of the kind's other keys. ``keys`` may also stand beside it in the
+    ``column`` is the field that takes the column's name and ``value`` the one that takes the value of the key. Without
+    ``value`` one writes ``true``, or a mapping of the kind's other keys. ``keys`` may also be written beside it in the
     column: ``{accepted_values: [a, b], constraint: chk_x}``.
     """
 
@@ -112,49 +119,39 @@ class ColumnForm:
     keys: tuple[str, ...] = ()
 
 
-class Rule(Protocol):
-    """An instance of a kind: what all of them have.
+def key(reads: Reader[Any], doc: str, *, default: Any = MISSING, formerly: str | None = None) -> Any:
+    """A field that is read from YAML; without a default the key is required.
 
-    A kind may also have the class attributes ``column_form: ClassVar[ColumnForm]`` and
-    ``levels: ClassVar[tuple[str, ...]]``, of ``table`` (the default) and ``module``: where an entry of it may stand;
-    and methods ``unfit(project) -> str | None``: why no check of the kind can stand in this project, and
-    ``misplaced(level) -> str | None``: why this one cannot stand in the file of a table, or of a module.
+    The error for a key that is written by its ``formerly`` valid name says the present one.
     """
-
-    @property
-    def subject(self) -> str:
-        """What the rule is about, in a word: its constraint, else its columns joined by ``_``."""
-        ...
+    return dataclasses.field(default=default, metadata={"reader": reads, "doc": doc, "formerly": formerly})
 
 
-def key(reader: Reader[Any], doc: str, *, default: Any = MISSING, formerly: str | None = None) -> Any:
-    """A field that is read from YAML; without a default the key must be there.
-
-    Whoever writes the key by the name that it had ``formerly`` is told the one that it has now.
-    """
-    return dataclasses.field(default=default, metadata={"reader": reader, "doc": doc, "formerly": formerly})
+_several_levels = several(choice(*ISOLATION_LEVELS))
 
 
-def _read_levels(node: Node) -> tuple[str, ...]:
+@reader("true, or isolation levels", one_of(boolean, _several_levels).schema())
+def isolation_levels(node: Node) -> tuple[str, ...]:
     if isinstance(node, Scalar) and node.text in ("true", "false"):
-        return LEVELS[:1] if node.text == "true" else ()
-    return several(choice(*LEVELS)).read(node)
-
-
-levels: Reader[tuple[str, ...]] = Reader(
-    "true, or isolation levels", _read_levels, one_of(boolean, several(choice(*LEVELS))).schema()
-)
+        return ISOLATION_LEVELS[:1] if node.text == "true" else ()
+    return _several_levels.read(node)
 
 
 def concurrently() -> Any:
-    """The field of kinds whose rules are also proven between two transactions: isolation levels, none by default."""
+    """A field of isolation levels at which two transactions try the rule; none by default."""
     doc = "true, or the isolation levels: the rule also holds between two transactions, in every order of their steps"
-    return key(levels, doc, default=())
+    return key(isolation_levels, doc, default=())
 
 
 def key_fields(kind: type) -> dict[str, dataclasses.Field[Any]]:
     """The keys of a kind and their fields, the kind's own first."""
     return {field.name.rstrip("_"): field for field in dataclasses.fields(kind) if "reader" in field.metadata}
+
+
+def scopes_of(kind: type) -> tuple[str, ...]:
+    """The files that an entry of this kind can be in: of a ``table``, of a ``module``."""
+    scopes: tuple[str, ...] = getattr(kind, "scopes", ("table",))
+    return scopes
 
 
 def object_schema(kind: type) -> dict[str, Any]:
@@ -173,7 +170,7 @@ def object_schema(kind: type) -> dict[str, Any]:
 
 def read_kind(
     kind: type[K],
-    node: nodes.Mapping,
+    node: nodes.MappingNode,
     *,
     inherited: Mapping[str, Node] | None = None,
     also: tuple[str, ...] = (),
@@ -181,9 +178,9 @@ def read_kind(
 ) -> K:
     """An instance of a kind from a mapping of its keys.
 
-    ``inherited`` are keys that the surroundings say (the column of a short form), ``also`` are keys for others to read.
-    Raises :class:`ProjectError` for an unknown, a missing and a wrong key, and for keys that do not go together: a kind
-    says so by a ``ValueError`` out of its ``__post_init__``.
+    ``inherited`` are keys that are written elsewhere (the column of a short form), ``also`` keys that others read.
+    Raises :class:`ProjectError` for an unknown, a missing and a wrong key, and for keys that do not go together: then
+    ``__post_init__`` of the kind raises a ``ValueError``.
     """
     fields = key_fields(kind)
     label = label or next(iter(fields))
@@ -199,8 +196,9 @@ def read_kind(
             values[fields[entry.text].name] = fields[entry.text].metadata["reader"].read(value)
     for written, field in fields.items():
         if field.name not in values and field.default is MISSING:
-            what = field.metadata["reader"].expects
-            raise ProjectError(f"{label!r} needs the key {written!r}: {what}", place=node.place)
+            raise ProjectError(
+                f"{label!r} needs the key {written!r}: {field.metadata['reader'].expects}", place=node.place
+            )
     try:
         return kind(**values)
     except ValueError as error:
@@ -222,6 +220,6 @@ def _renamed(name: Scalar, fields: Mapping[str, dataclasses.Field[Any]]) -> Proj
 
 
 def unknown_key(name: Scalar, allowed: list[str], label: str) -> ProjectError:
-    """The error of a key that nobody reads, with the nearest and with all there are."""
+    """The error of an unknown key, with the nearest and with all valid ones."""
     message = f"unknown key {name.text!r} in {label!r}{did_you_mean(name.text, allowed)}"
     return ProjectError(message, place=name.place, hint=f"keys: {', '.join(sorted(allowed))}")

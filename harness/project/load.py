@@ -1,4 +1,4 @@
-"""A directory with ``project.yml`` becomes a :class:`~harness.project.model.Project`."""
+"""Reads a directory with ``project.yml`` as a :class:`~harness.project.model.Project`."""
 
 from __future__ import annotations
 
@@ -8,24 +8,17 @@ from pathlib import Path
 
 from harness import plugins
 from harness.errors import Place, ProjectError, did_you_mean
-from harness.project import migrations, nodes, tree
+from harness.project import folders, migrations, yaml_reader
 from harness.project.keys import read_kind
-from harness.project.model import Adopted, Module, Paths, Project, Seed, Step, TableName
-from harness.project.nodes import Node, as_mapping
-from harness.project.psql import Source
-from harness.project.settings import (
-    BUILT_IN_PROFILES,
-    BUILT_IN_TARGETS,
-    Settings,
-    Written,
-    in_order,
-    timeouts,
-)
+from harness.project.model import BuildStep, ForeignMigrations, Module, Paths, Project, Seed, TableName, Timeouts
+from harness.project.nodes import as_mapping
+from harness.project.psql import PsqlFiles
+from harness.project.settings import BUILT_IN_PROFILES, BUILT_IN_TARGETS, Settings, WrittenPath
 
 FILE = "project.yml"
 _YAML = (".yml", ".yaml")
 AFTERWARDS = "afterwards"
-"""The folder of seed files that change what the others have brought."""
+"""The folder of seed files that change rows of the other seed files."""
 
 _SEED = re.compile(r"(?:\d+_)?(?:(?P<schema>[^.]+)\.)?(?P<table>[^.]+)\.(?P<format>csv|yml|yaml)")
 
@@ -44,35 +37,37 @@ def find_root(start: Path) -> Path:
 def load(root: Path) -> Project:
     """The project of a directory. Its paths begin with ``root``; the places of errors are relative to it.
 
-    Raises :class:`ProjectError` for whatever its files alone show to be wrong.
+    Raises :class:`ProjectError` for every fault that its files alone show.
     """
     if not (root / FILE).is_file():
         raise ProjectError(f"no {FILE} in {root}", hint="start a project with 'harness init'")
-    node = _one_document(root / FILE, Path(FILE))
-    settings = read_kind(Settings, node, label=FILE)
+    node, *more = yaml_reader.read(root / FILE, Path(FILE))
+    if more:
+        raise ProjectError("a second document; this file has one", place=more[0].place)
+    settings = read_kind(Settings, as_mapping(node), label=FILE)
     targets = {**BUILT_IN_TARGETS, **settings.targets}
     if settings.target is not None and settings.target not in targets:
         raise ProjectError(
             f"no target {settings.target!r}{did_you_mean(settings.target, targets)}",
-            place=_place(node, "target"),
+            place=as_mapping(node)["target"].place,
             hint=f"targets: {', '.join(targets)}",
         )
     own = (settings.paths.schema,) if settings.migrations is None else ()
     for path in (*own, settings.paths.seeds, settings.paths.checks):
-        _refuse_strangers(root, Path(path), settings.modules)
+        _refuse_unclaimed(root, Path(path), settings.modules)
     if settings.migrations is not None:
-        _refuse_both(root, settings)
+        _refuse_own_migrations(root, settings)
     return Project(
         root=root,
         name=settings.name,
-        modules=tuple(_module(root, name, settings) for name in in_order(settings.modules)),
+        modules=tuple(_module(root, name, settings) for name in settings.modules),
         default_target=settings.target,
         targets=targets,
         profiles={**BUILT_IN_PROFILES, **settings.profiles},
         classes=settings.classes,
         ledger_schema=settings.ledger.schema,
-        timeouts=timeouts(settings),
-        paths=Paths(settings.paths.schema, settings.paths.seeds, settings.paths.checks),
+        timeouts=Timeouts(**vars(settings.timeouts)),
+        paths=Paths(**vars(settings.paths)),
         base=_base(root, settings),
         adopted=_adopted(root, settings),
         stand_ins=settings.extensions.stand_ins,
@@ -82,39 +77,42 @@ def load(root: Path) -> Project:
     )
 
 
-def _base(root: Path, settings: Settings) -> tuple[Step, ...]:
+def _base(root: Path, settings: Settings) -> tuple[BuildStep, ...]:
     paths = [_existing(root, each) for each in settings.base]
     variables = settings.migrations.variables if settings.migrations else {}
-    return tuple(Source(root, variables).scripts(paths))
+    return tuple(PsqlFiles(root, variables).scripts(paths))
 
 
-def _adopted(root: Path, settings: Settings) -> Adopted | None:
+def _adopted(root: Path, settings: Settings) -> ForeignMigrations | None:
     written = settings.migrations
     if written is None:
         return None
     paths = [_existing(root, each) for each in written.path]
     layouts = plugins.load("layouts")
     layout = layouts.named(written.layout) if written.layout else None
-    adopted: Adopted = layouts.read(Source(root, written.variables), paths, layout)
+    adopted: ForeignMigrations = layouts.read(PsqlFiles(root, written.variables), paths, layout)
     return adopted
 
 
-def _existing(root: Path, written: Written) -> Path:
+def _existing(root: Path, written: WrittenPath) -> Path:
     path = root / written.text
     if not path.exists():
-        message = f"there is no such file or directory: {written.text}"
-        raise ProjectError(message, place=written.place, hint=f"paths begin where {FILE} is")
+        raise ProjectError(
+            f"there is no such file or directory: {written.text}",
+            place=written.place,
+            hint=f"paths begin where {FILE} is",
+        )
     return path
 
 
-def _refuse_both(root: Path, settings: Settings) -> None:
-    """Of two sources of one schema nobody knows which comes first."""
+def _refuse_own_migrations(root: Path, settings: Settings) -> None:
+    """Refuses migrations of the project's own beside those of another tool: their order is unknown."""
     used = [root / written.text for written in settings.migrations.path] if settings.migrations else []
     for module in settings.modules:
         directory = root / settings.paths.schema / module
         if directory in used or any(path.is_relative_to(directory) for path in used):
             continue
-        for path in tree.files(root, directory, (".sql",)):
+        for path in folders.files(root, directory, (".sql",)):
             raise ProjectError(
                 "a migration of this project's own, beside those of another tool",
                 place=Place(path.relative_to(root)),
@@ -122,28 +120,16 @@ def _refuse_both(root: Path, settings: Settings) -> None:
             )
 
 
-def _one_document(path: Path, shown: Path) -> nodes.Mapping:
-    documents = nodes.read(path, shown)
-    if len(documents) > 1:
-        raise ProjectError("a second document; this file has one", place=documents[1].place)
-    return as_mapping(documents[0])
-
-
-def _place(node: nodes.Mapping, key: str) -> Place:
-    value: Node = node.get(key) or node
-    return value.place
-
-
 def _module(root: Path, name: str, settings: Settings) -> Module:
     paths = settings.paths
-    seeds = tree.files(root, root / paths.seeds / name, (".csv", *_YAML))
+    seeds = folders.files(root, root / paths.seeds / name, (".csv", *_YAML))
     found = () if settings.migrations else migrations.discover(root, name, root / paths.schema / name)
     return Module(
         name=name,
         depends_on=settings.modules[name].depends_on,
         migrations=tuple(each for each in found if not each.draft),
         seeds=tuple(_seed(root, name, root / paths.seeds / name, path) for path in seeds),
-        checks=tree.files(root, root / paths.checks / name, _YAML),
+        checks=folders.files(root, root / paths.checks / name, _YAML),
         drafts=tuple(each for each in found if each.draft),
     )
 
@@ -161,23 +147,23 @@ def _seed(root: Path, module: str, directory: Path, path: Path) -> Seed:
     return Seed(module, table, path, "csv" if found["format"] == "csv" else "yaml", afterwards)
 
 
-def _refuse_strangers(root: Path, directory: Path, modules: Mapping[str, object]) -> None:
-    """A folder that no module claims is a module somebody forgot, or a slip in its name."""
-    if not tree.is_folder(root, root / directory):
-        if tree.is_file(root, root / directory):
+def _refuse_unclaimed(root: Path, directory: Path, modules: Mapping[str, object]) -> None:
+    """Refuses a folder that belongs to no module, and a file outside of the modules' folders."""
+    if not folders.is_folder(root, root / directory):
+        if folders.is_file(root, root / directory):
             raise ProjectError("a file where the folders of the modules should lie", place=Place(directory))
         return
-    for path in tree.entries(root, root / directory):
+    for path in folders.entries(root, root / directory):
         if path.name.startswith(".") or path.name == "__pycache__":
             continue
-        place = Place(tree.relative(path, root))
-        if tree.is_folder(root, path) and path.name not in modules:
+        place = Place(folders.relative(path, root))
+        if folders.is_folder(root, path) and path.name not in modules:
             raise ProjectError(
                 f"the folder belongs to no module of {FILE}{did_you_mean(path.name, modules)}",
                 place=place,
                 hint=f"add {path.name!r} to 'modules' in {FILE}, or move the folder away",
             )
-        if path.suffix in (".sql", ".csv", *_YAML) and tree.is_file(root, path):
+        if path.suffix in (".sql", ".csv", *_YAML) and folders.is_file(root, path):
             raise ProjectError(
                 "a file outside of a module's folder", place=place, hint=f"move it into {directory}/<module>/"
             )

@@ -10,15 +10,16 @@ import hashlib
 import re
 from pathlib import Path
 
-from harness.errors import MigrationError, Place, ProjectError, StatementError, did_you_mean
-from harness.project import tree
+from harness.errors import MigrationError, Place, ProjectError, did_you_mean
+from harness.project import folders
+from harness.project.folders import relative
 from harness.project.model import Migration
-from harness.project.sqlfile import excerpt, line_comments, position, read, skip, tokens
-from harness.project.tree import relative as relative
+from harness.project.sqlfile import read, tokens
+from harness.project.sqltext import error_at, line_comments, next_word
 
 _NAME = re.compile(r"(\d{3,})_(\w[\w-]*)\.(up|down)\.sql")
 _IGNORED = re.compile(r"\..*|.*\.md|.*~")
-_OURS = re.compile(r"--[ \t]*harness[ \t]*:(.*)")
+_DIRECTIVE = re.compile(r"--[ \t]*harness[ \t]*:(.*)")
 _DBMATE = re.compile(r"--[ \t]*migrate:(?:up|down)[ \t]+transaction:false[ \t]*")
 _DIRECTIVES = ("transaction:false", "transaction:true")
 
@@ -37,9 +38,9 @@ def discover(root: Path, module: str, directory: Path) -> tuple[Migration, ...]:
 
     Raises :class:`ProjectError` for a name that does not fit, a number taken twice, a gap, half a pair, a file that
     is not UTF-8 or whose header is not understood, an up file without a statement whose down file has some, and a draft
-    below a file that is none. Errors name files relative to ``root``.
+    that is followed by a migration with statements. Errors name files relative to ``root``.
     """
-    if not tree.is_folder(root, directory):
+    if not folders.is_folder(root, directory):
         return ()
     found: list[Migration] = []
     for (version, name), pair in sorted(_pairs(root, directory).items()):
@@ -47,12 +48,13 @@ def discover(root: Path, module: str, directory: Path) -> tuple[Migration, ...]:
         _refuse_half_a_pair(root, directory, pair)
         shown = relative(pair["up"], root)
         text, down = read(pair["up"], shown), read(pair["down"], relative(pair["down"], root))
-        says, undoes = _says_something(text), _says_something(down)
-        draft = not (says or undoes)
+        has_up, has_down = _has_statement(text), _has_statement(down)
+        draft = not (has_up or has_down)
         if not draft:
-            _refuse_draft_below(root, found)
-            _refuse_nothing(root, pair["up"], text)
-        in_one = transactional(shown, text)
+            if found and found[-1].draft:
+                refuse_draft(root, found[-1])
+            _refuse_empty(root, pair["up"], text)
+        in_transaction = transactional(shown, text)
         transactional(relative(pair["down"], root), down)
         found.append(
             Migration(
@@ -62,10 +64,10 @@ def discover(root: Path, module: str, directory: Path) -> tuple[Migration, ...]:
                 up=pair["up"],
                 down=pair["down"],
                 hash=_hash(text),
-                transactional=in_one,
-                tokens=_hash_of_tokens(shown, text, in_one),
+                transactional=in_transaction,
+                tokens=_hash_of_tokens(shown, text, in_transaction=in_transaction),
                 draft=draft,
-                lacks_down=says and not undoes,
+                lacks_down=has_up and not has_down,
             )
         )
     return tuple(found)
@@ -90,44 +92,36 @@ def new(directory: Path, name: str) -> tuple[Path, Path]:
 
 
 def transactional(shown: Path, text: str) -> bool:
-    """Whether the file runs in one transaction with its ledger row; ``shown`` is how errors name it.
+    """Whether the file runs in one transaction with its ledger row; ``shown`` is its name in messages.
 
     Raises :class:`ProjectError` for an unknown directive, and for one behind the first statement.
     """
-    header_end = skip(text, 0)
+    header_end = next_word(text, 0)
     answer = True
-    # Only a suspicious file is read to its end.
-    end = len(text) if _OURS.search(text, header_end) else header_end
+    # Only a file in which a directive may come too late is read to its end.
+    end = len(text) if _DIRECTIVE.search(text, header_end) else header_end
     for offset, comment in line_comments(text, end):
         if _DBMATE.fullmatch(comment) and offset < header_end:
             answer = False
-        elif match := _OURS.fullmatch(comment):
+        elif match := _DIRECTIVE.fullmatch(comment):
             directive = re.sub(r"\s", "", match[1])
-            _refuse_header(shown, text, offset, directive, in_header=offset < header_end)
+            if offset >= header_end:
+                message = "this header line stands behind the first statement, where it has no effect"
+                raise error_at(ProjectError, shown, text, offset, message, hint="move it to the top of the file")
+            if directive not in _DIRECTIVES:
+                message = f"unknown directive {directive!r}{did_you_mean(directive, _DIRECTIVES)}"
+                raise error_at(ProjectError, shown, text, offset, message, hint="known: -- harness: transaction:false")
             answer = directive == "transaction:true"
     return answer
 
 
-def _refuse_header(shown: Path, text: str, offset: int, directive: str, *, in_header: bool) -> None:
-    line, column = position(text, offset)
-    if not in_header:
-        message = "this header line stands behind the first statement, where it has no effect"
-        hint = "move it to the top of the file"
-    elif directive not in _DIRECTIVES:
-        message = f"unknown directive {directive!r}{did_you_mean(directive, _DIRECTIVES)}"
-        hint = "known: -- harness: transaction:false"
-    else:
-        return
-    raise ProjectError(message, place=Place(shown, line, column), excerpt=excerpt(text, line, column), hint=hint)
-
-
-def _hash_of_tokens(shown: Path, text: str, in_one_transaction: bool) -> str:
+def _hash_of_tokens(shown: Path, text: str, *, in_transaction: bool) -> str:
     try:
         read = tokens(shown, text)
-    except (MigrationError, StatementError):
-        return ""  # told with its place when it is to be applied
+    except MigrationError:
+        return ""  # refused, with its place, when it is applied
     # No token holds a NUL. The directive is a comment, but not one that changes nothing.
-    return _hash("\0".join([str(in_one_transaction), *read]))
+    return _hash("\0".join([str(in_transaction), *read]))
 
 
 def _hash(text: str) -> str:
@@ -136,11 +130,11 @@ def _hash(text: str) -> str:
 
 def _pairs(root: Path, directory: Path) -> _Files:
     files: _Files = {}
-    for path in tree.entries(root, directory):
+    for path in folders.entries(root, directory):
         if _IGNORED.fullmatch(path.name):
             continue
         match = _NAME.fullmatch(path.name)
-        if match is None or not tree.is_file(root, path):
+        if match is None or not folders.is_file(root, path):
             raise ProjectError(
                 "not the name of a migration; expected NNN_name.up.sql or NNN_name.down.sql",
                 place=Place(relative(path, root)),
@@ -188,12 +182,12 @@ def _refuse_half_a_pair(root: Path, directory: Path, pair: dict[str, Path]) -> N
             )
 
 
-def _says_something(text: str) -> bool:
-    return skip(text, 0) < len(text)
+def _has_statement(text: str) -> bool:
+    return next_word(text, 0) < len(text)
 
 
-def _refuse_nothing(root: Path, path: Path, text: str) -> None:
-    if not _says_something(text):
+def _refuse_empty(root: Path, path: Path, text: str) -> None:
+    if not _has_statement(text):
         raise ProjectError(
             "the file is empty" if not text.strip() else "the file has comments but no statement",
             place=Place(relative(path, root)),
@@ -202,12 +196,7 @@ def _refuse_nothing(root: Path, path: Path, text: str) -> None:
 
 
 def refuse_draft(root: Path, migration: Migration) -> None:
-    """Raises :class:`ProjectError` for a draft, of which there is nothing to apply, or where nothing would undo it."""
+    """Raises :class:`ProjectError` for a migration whose up file or down file has no statement."""
     path = migration.up if migration.draft else migration.down if migration.lacks_down else None
     if path is not None:
-        _refuse_nothing(root, path, read(path, relative(path, root)))
-
-
-def _refuse_draft_below(root: Path, found: list[Migration]) -> None:
-    if found and found[-1].draft:
-        refuse_draft(root, found[-1])
+        _refuse_empty(root, path, read(path, relative(path, root)))

@@ -31,8 +31,8 @@ class TableName:
 class Migration:
     """A pair of files. ``version`` is the number in the name, ``hash`` the SHA-256 of the up file (LF, no BOM).
 
-    ``tokens`` is that of what the server reads of it, comments and blanks left out; empty if it cannot be read as SQL.
-    A ``draft`` has no statement yet; of one that ``lacks_down`` only the down file has none.
+    ``tokens`` is the SHA-256 of the up file without comments and blanks; empty if it cannot be read as SQL. Neither
+    file of a ``draft`` has a statement; if a migration ``lacks_down``, only its down file has none.
     """
 
     module: str
@@ -48,20 +48,20 @@ class Migration:
 
     @property
     def id(self) -> str:
-        """``intents/001_tables``: how messages and the command line name it."""
+        """The name in messages and on the command line: ``intents/001_tables``."""
         return f"{self.module}/{self.version:03d}_{self.name}"
 
     @property
     def content(self) -> str:
-        """A hash that changes with whatever matters to the server."""
+        """A hash that changes with everything that the server reads."""
         return self.tokens or self.hash
 
 
 @dataclass(frozen=True)
-class Part:
-    """A stretch of an SQL file; what is not for the server is blank, so that positions are the file's.
+class SqlPart:
+    """A stretch of an SQL file; text that is not sent to the server is blank, so that positions are the file's.
 
-    ``path`` is how messages name the file.
+    ``path`` is the name of the file in messages.
     """
 
     path: Path
@@ -69,10 +69,10 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Sql:
-    """What one file sends to a server, those that it includes put in; ``transactional`` is how its tool runs it."""
+class SqlScript:
+    """The text that one file sends to a server, with the files that it includes, ``transactional`` or not."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[SqlPart, ...]
     transactional: bool = True
 
     @property
@@ -81,36 +81,36 @@ class Sql:
 
 
 @dataclass(frozen=True)
-class Step:
-    """One migration of another tool, or one file of ``base:``. ``path`` is how messages name its file."""
+class BuildStep:
+    """One migration of another tool, or one file of ``base:``; ``path`` is the name of its file in messages."""
 
     name: str
     path: Path
-    up: Sql
-    down: Sql | None = None
+    up: SqlScript
+    down: SqlScript | None = None
 
 
 @dataclass(frozen=True)
-class Adopted:
-    """Migrations that another tool owns, in its order: they stay where they are, under its own ledger.
+class ForeignMigrations:
+    """Migrations that another tool owns, in its order: they stay where they are, in its own ledger.
 
-    ``layout`` is how they lie there, ``tool`` whose they are, ``command`` how that applies them. ``ledger`` makes the
-    tool's own table, if they speak of it.
+    ``layout`` names the arrangement of the files, ``command`` is the tool's to apply them. ``ledger`` creates the
+    tool's own table, if the migrations use it.
     """
 
     layout: str
     tool: str
     command: str
     path: Path
-    steps: tuple[Step, ...]
-    ledger: Step | None = None
+    steps: tuple[BuildStep, ...]
+    ledger: BuildStep | None = None
 
 
 @dataclass(frozen=True)
 class Seed:
     """A fixture file; ``format`` is ``csv`` or ``yaml``.
 
-    What comes ``afterwards`` changes rows that the other files have brought.
+    A file that comes ``afterwards`` changes rows of the other files.
     """
 
     module: str
@@ -124,7 +124,7 @@ class Seed:
 class Module:
     """One folder under ``schema/``, ``seeds/`` and ``checks/``; one PostgreSQL schema.
 
-    ``drafts`` come behind the ``migrations``, and are not run.
+    ``drafts`` are numbered after the ``migrations``, and are not run.
     """
 
     name: str
@@ -137,11 +137,11 @@ class Module:
 
 @dataclass(frozen=True)
 class Target:
-    """Where to run. ``kind`` is ``embedded``, ``system`` or ``dsn``.
+    """A server to run on. ``kind`` is ``embedded``, ``system`` or ``dsn``.
 
-    ``dsn`` may hold a password and is never shown; ``major`` picks the server version of ``system``. With
-    ``scratch_roles`` roles may be made on the server of a ``dsn``, for scratch databases. ``from_dotenv`` is true where
-    the address, or a part of it, is written in ``.env``, which applications read, too.
+    ``dsn`` may hold a password and is never shown; ``major`` is the server version of ``system``. ``scratch_roles``
+    permits making roles on the server of a ``dsn``, for scratch databases. ``from_dotenv`` is true if the address, or a
+    part of it, is written in ``.env``, which applications read, too.
     """
 
     name: str
@@ -154,9 +154,9 @@ class Target:
 
 @dataclass(frozen=True)
 class Profile:
-    """How hard to try. ``scenarios`` are those of each check; a fixed ``seed`` repeats a run.
+    """The effort of a run: the ``scenarios`` of each check; a fixed ``seed`` repeats a run.
 
-    ``timeout`` is how many milliseconds a probe may take.
+    ``timeout`` is the time of a probe in milliseconds at most.
     """
 
     name: str
@@ -167,7 +167,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Milliseconds, as PostgreSQL's settings of these names; 0 waits for ever."""
+    """PostgreSQL's ``lock_timeout`` and ``statement_timeout`` in milliseconds; 0 waits for ever."""
 
     lock: int = 0
     statement: int = 0
@@ -175,7 +175,7 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class Paths:
-    """Where the folders of the modules are, relative to the root."""
+    """The directories that hold the folders of the modules, relative to the root."""
 
     schema: str = "schema"
     seeds: str = "seeds"
@@ -184,14 +184,13 @@ class Paths:
 
 @dataclass(frozen=True)
 class Project:
-    """A directory with ``project.yml``. ``modules`` stand in dependency order.
+    """A directory with ``project.yml``. ``modules`` are in dependency order.
 
-    ``base`` and ``adopted`` are built in scratch databases only: what the platform brings, then another tool's
-    migrations, if the project has those instead of its own. Extensions among the ``stand_ins`` are not made, since
-    something of ``base`` stands in for them. ``search_path`` is that of the application, where it is not the usual one.
-    ``shared`` are the checks that any table may use.
-    ``default_target`` is None where ``project.yml`` names none. A rule of the database that no check declares is
-    ``broken``, or ``shown``, unless a table says otherwise.
+    ``base`` and ``adopted`` are run in scratch databases only: first the objects of the platform, then another tool's
+    migrations, if the project has those instead of its own. Extensions among the ``stand_ins`` are not created, since
+    objects of ``base`` replace them. ``search_path`` is that of the application, if it is not the usual one. ``shared``
+    are the checks that any table may use. ``default_target`` is None if ``project.yml`` names none. ``undeclared`` is
+    the status of a rule of the database that no check declares: ``broken``, or ``shown``; a table may say otherwise.
     """
 
     root: Path
@@ -204,16 +203,16 @@ class Project:
     ledger_schema: str = "harness"
     timeouts: Timeouts = Timeouts()
     paths: Paths = Paths()
-    base: tuple[Step, ...] = ()
-    adopted: Adopted | None = None
+    base: tuple[BuildStep, ...] = ()
+    adopted: ForeignMigrations | None = None
     stand_ins: tuple[str, ...] = ()
     search_path: tuple[str, ...] = ()
     undeclared: str = "broken"
     shared: Mapping[str, Shared] = field(default_factory=dict)
 
     @property
-    def foundation(self) -> tuple[Step, ...]:
-        """What stands in a scratch database before the first migration."""
+    def foundation(self) -> tuple[BuildStep, ...]:
+        """The steps that build a scratch database before the first migration."""
         ledger = self.adopted.ledger if self.adopted else None
         return (*self.base, ledger) if ledger else self.base
 
@@ -229,24 +228,22 @@ class Project:
         """The profile of that name; raises :class:`ProjectError` with the nearest name."""
         if name in self.profiles:
             return self.profiles[name]
-        hint = f"profiles: {', '.join(self.profiles)}"
-        raise ProjectError(f"no profile {name!r}{did_you_mean(name, self.profiles)}", hint=hint)
+        raise ProjectError(
+            f"no profile {name!r}{did_you_mean(name, self.profiles)}", hint=f"profiles: {', '.join(self.profiles)}"
+        )
 
     def with_dependencies(self, names: Iterable[str]) -> tuple[Module, ...]:
         """These modules and all they depend on, in dependency order."""
-        wanted: set[str] = set()
-        pending = list(names)
-        while pending:
-            name = pending.pop()
-            if name not in wanted:
-                wanted.add(name)
-                pending.extend(self.module(name).depends_on)
+        wanted = {self.module(name).name for name in names}
+        for module in reversed(self.modules):  # those that depend on it have come before it
+            if module.name in wanted:
+                wanted.update(module.depends_on)
         return tuple(module for module in self.modules if module.name in wanted)
 
     def with_dependents(self, names: Iterable[str]) -> tuple[Module, ...]:
         """These modules and all that depend on them, in dependency order."""
         wanted = {self.module(name).name for name in names}
-        for module in self.modules:  # what it depends on has come before it
+        for module in self.modules:  # those that it depends on have come before it
             if wanted.intersection(module.depends_on):
                 wanted.add(module.name)
         return tuple(module for module in self.modules if module.name in wanted)

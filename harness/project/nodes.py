@@ -1,44 +1,25 @@
-"""YAML as source text with positions.
+"""YAML as a tree of nodes that keep the text as it was written, and its place.
 
-A scalar keeps the characters that were written: ``[on, no, 007, 1.10, 12:30]`` are five strings, and whoever knows
-the type reads them. What YAML would tear apart or swallow without a word (``{type: numeric(10,2)}``, ``a #>> b``)
-is an error that shows the quoted form.
+``[on, no, 007, 1.10, 12:30]`` are five texts: a reader that knows the type reads them. The nodes are made
+by :mod:`harness.project.yaml_reader`.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeAlias
-
-import yaml
+from typing import TypeAlias
 
 from harness.errors import Place, ProjectError, shortened
-from harness.project.flow import quoted, value_end
-from harness.project.source import Source
-from harness.project.tree import unreadable
 
-# libyaml is ten times quicker; the pure composer says better what is wrong, so it reads what libyaml refuses.
-_FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-DEEPEST = 100
-"""Levels of lists and mappings, one in the other; PyYAML and whoever reads a tree go down them by recursion."""
-_REPEATED = 1_000_000
-"""Values that aliases repeat at most: a few lines of them can stand for more than a machine holds."""
 _SHOWN = 100
 """Characters of a value that a message quotes."""
-
-_COMMENT = re.compile(r"[ \t]+#([^\r\n]*)")
-_COMMENTED = re.compile(r"[^\S\r\n]*#")
-_PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
 
 
 @dataclass(frozen=True)
 class Scalar:
-    """A text. ``quoted`` is true for quotes and block styles (``|``, ``>``), where nothing can have been swallowed.
+    """A text. ``quoted`` is true for quotes and block styles (``|``, ``>``), in which YAML reads no comment.
 
-    ``comment`` is what follows the ``#`` on the line of a plain scalar. ``lines`` are the places where the lines of
+    ``comment`` is the text behind the ``#`` on the line of a plain scalar. ``lines`` are the places where the lines of
     the text begin in the file, if text and source run side by side.
     """
 
@@ -48,8 +29,13 @@ class Scalar:
     comment: str | None = None
     lines: tuple[Place, ...] = field(default=(), compare=False, repr=False)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is written: ``key:`` without a value."""
+        return not (self.text or self.quoted)
+
     def at(self, offset: int) -> Place:
-        """The place of a character of the text, or of the whole scalar where that cannot be told."""
+        """The place of a character of the text, or of the whole scalar if that cannot be told."""
         before = self.text[:offset].split("\n")
         if len(before) > len(self.lines):
             return self.place
@@ -58,7 +44,7 @@ class Scalar:
 
 
 @dataclass(frozen=True)
-class Sequence:
+class ListNode:
     """A list, in block or flow style."""
 
     items: tuple[Node, ...]
@@ -66,34 +52,28 @@ class Sequence:
 
 
 @dataclass(frozen=True)
-class Mapping:
+class MappingNode:
     """Entries in the order of the file; keys are scalars and differ from one another."""
 
     entries: tuple[tuple[Scalar, Node], ...]
     place: Place
-    flow: bool = False
 
     def get(self, name: str) -> Node | None:
         """The value of a key."""
         return next((value for key, value in self.entries if key.text == name), None)
 
-    def key(self, name: str) -> Scalar | None:
-        """The key itself, for its place."""
-        return next((key for key, _ in self.entries if key.text == name), None)
-
-    def names(self) -> tuple[str, ...]:
-        """The keys as text."""
-        return tuple(key.text for key, _ in self.entries)
+    def __getitem__(self, name: str) -> Node:
+        return next(value for key, value in self.entries if key.text == name)
 
 
-Node: TypeAlias = Scalar | Sequence | Mapping
+Node: TypeAlias = Scalar | ListNode | MappingNode
 
 
 def described(node: Node) -> str:
-    """What was found, for a message: ``'12'``, ``nothing``, ``a list``, ``a mapping``."""
+    """The node in a message: ``'12'``, ``nothing``, ``a list``, ``a mapping``."""
     if isinstance(node, Scalar):
-        return repr(shortened(node.text, _SHOWN)) if node.text or node.quoted else "nothing"
-    return "a list" if isinstance(node, Sequence) else "a mapping"
+        return "nothing" if node.is_empty else repr(shortened(node.text, _SHOWN))
+    return "a list" if isinstance(node, ListNode) else "a mapping"
 
 
 def expected(what: str, node: Node, hint: str | None = None) -> ProjectError:
@@ -103,240 +83,22 @@ def expected(what: str, node: Node, hint: str | None = None) -> ProjectError:
 
 def as_scalar(node: Node, what: str = "a text") -> Scalar:
     """The node as a scalar that is not empty; raises :class:`ProjectError`."""
-    if not isinstance(node, Scalar) or not (node.text or node.quoted):
+    if not isinstance(node, Scalar) or node.is_empty:
         raise expected(what, node)
     return node
 
 
-def as_sequence(node: Node, what: str = "a list") -> Sequence:
+def as_sequence(node: Node, what: str = "a list") -> ListNode:
     """The node as a list; raises :class:`ProjectError`."""
-    if not isinstance(node, Sequence):
+    if not isinstance(node, ListNode):
         raise expected(what, node)
     return node
 
 
-def as_mapping(node: Node, what: str = "a mapping") -> Mapping:
-    """The node as a mapping; nothing at all is an empty one; raises :class:`ProjectError`."""
-    if isinstance(node, Scalar) and not node.text and not node.quoted:
-        return Mapping((), node.place)
-    if not isinstance(node, Mapping):
+def as_mapping(node: Node, what: str = "a mapping") -> MappingNode:
+    """The node as a mapping; an empty scalar is an empty mapping; raises :class:`ProjectError`."""
+    if isinstance(node, Scalar) and node.is_empty:
+        return MappingNode((), node.place)
+    if not isinstance(node, MappingNode):
         raise expected(what, node)
     return node
-
-
-def read(path: Path, shown: Path | None = None) -> tuple[Node, ...]:
-    """The documents of a file; messages call it ``shown``. Raises :class:`ProjectError` with the place."""
-    shown = shown or path
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise unreadable(shown, error) from None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ProjectError(
-            f"not UTF-8: byte 0x{data[error.start]:02x}",
-            place=Place(shown, line, error.start - data.rfind(b"\n", 0, error.start)),
-            hint="save the file as UTF-8",
-        ) from None
-    return compose(text, shown)
-
-
-def compose(text: str, shown: Path) -> tuple[Node, ...]:
-    """The documents of a YAML text; raises :class:`ProjectError` with the place."""
-    source = Source(text, shown)
-    documents = _documents(source)
-    if not documents:
-        raise ProjectError("the file is empty", place=Place(shown, 1, 1))
-    converter = _Converter(source)
-    return tuple(converter.convert(document) for document in documents)
-
-
-def _documents(source: Source) -> list[yaml.Node]:
-    refusal: yaml.YAMLError | None = None
-    for loader in (_FAST, yaml.SafeLoader):
-        try:
-            if loader is not yaml.SafeLoader:
-                _refuse_depth(source, loader)
-            return [node for node in yaml.compose_all(source.text, Loader=loader) if node is not None]
-        except yaml.YAMLError as error:
-            refusal = error
-            mark = getattr(error, "problem_mark", None)
-            if mark and "maximum nesting depth" in str(error):  # libyaml looks a thousand ahead; PyYAML takes ages
-                raise _too_deep(source.place(mark.index)) from None
-        except RecursionError:
-            raise _too_deep(Place(source.path)) from None
-    assert refusal is not None
-    raise source.refused(refusal) from None
-
-
-def _refuse_depth(source: Source, loader: Any) -> None:
-    """Before anything is composed: libyaml does so by recursion in C, which no exception ends."""
-    depth = 0
-    for event in yaml.parse(source.text, Loader=loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > DEEPEST:
-                assert event.start_mark is not None
-                raise _too_deep(source.place(event.start_mark.index))
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-
-
-def _too_deep(place: Place) -> ProjectError:
-    return ProjectError(f"nested too deeply: more than {DEEPEST} lists and mappings, one in the other", place=place)
-
-
-class _Converter:
-    """PyYAML's nodes to ours; a node that aliases share is converted once."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.done: dict[int, Node] = {}
-        self.measures: dict[int, tuple[int, int]] = {}
-        self.open: set[int] = set()
-        self.total = self.repeated = self.levels = 0
-
-    def convert(self, node: yaml.Node, key: str | None = None, flow: bool = False) -> Node:
-        if id(node) in self.open:
-            raise ProjectError("an alias that contains itself", place=self.place(node))
-        if id(node) in self.done:
-            self._repeat(node)
-            return self.done[id(node)]
-        self.open.add(id(node))
-        self._refuse_tag(node)
-        before, beside, self.levels = self.total, self.levels, 0
-        self.done[id(node)] = self._convert(node, key, flow)
-        self.open.remove(id(node))
-        self.total += 1
-        self.levels += 1
-        self.measures[id(node)] = (self.total - before, self.levels)
-        if self.levels > DEEPEST + 1:  # by way of aliases
-            raise _too_deep(self.place(node))
-        self.levels = max(beside, self.levels)
-        return self.done[id(node)]
-
-    def _repeat(self, node: yaml.Node) -> None:
-        """Counts what an alias stands for: how many values, and how many levels."""
-        size, levels = self.measures[id(node)]
-        self.total += size
-        self.repeated += size
-        self.levels = max(self.levels, levels)
-        if self.repeated > _REPEATED:
-            raise ProjectError(
-                f"aliases that stand for more than {_REPEATED:,} values", place=self.place(node), hint="write them out"
-            )
-
-    def place(self, node: yaml.Node) -> Place:
-        return self.source.place(self._start(node))
-
-    def _start(self, node: yaml.Node) -> int:
-        """Where the value itself begins, after its anchor."""
-        found = _PROPERTIES.match(self.source.text, node.start_mark.index, node.end_mark.index)
-        return found.end() if found else int(node.start_mark.index)
-
-    def _refuse_tag(self, node: yaml.Node) -> None:
-        index = node.start_mark.index
-        if self.source.text.startswith("!", index) or "!" in self.source.text[index : self._start(node)]:
-            raise ProjectError(
-                "a YAML tag; values are read as they are written",
-                place=self.source.place(index),
-                hint="leave the tag out",
-            )
-
-    def _convert(self, node: yaml.Node, key: str | None, flow: bool) -> Node:
-        if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node, key, flow)
-        assert isinstance(node, yaml.CollectionNode)
-        inner = flow or bool(node.flow_style)
-        if isinstance(node, yaml.SequenceNode):
-            return Sequence(tuple(self.convert(item, None, inner) for item in node.value), self.place(node))
-        entries: dict[str, tuple[Scalar, Node]] = {}
-        for key_node, value_node in node.value:
-            name = self._key(key_node, value_node, inner)
-            if name.text in entries:
-                first = entries[name.text][0].place.line
-                raise ProjectError(f"key {name.text!r} is given twice, first in line {first}", place=name.place)
-            entries[name.text] = (name, self.convert(value_node, name.text, inner))
-        return Mapping(tuple(entries.values()), self.place(node), bool(node.flow_style))
-
-    def _key(self, node: yaml.Node, value: yaml.Node, flow: bool) -> Scalar:
-        name = self.convert(node)
-        if not isinstance(name, Scalar):
-            raise expected("a key", name)
-        if name.text == "<<" and not name.quoted:
-            raise ProjectError(
-                "merge keys (<<) are not read",
-                place=name.place,
-                hint="write the keys out, or give a whole value an anchor (&) and repeat it by its alias (*)",
-            )
-        between = self.source.text[node.end_mark.index : value.start_mark.index]
-        if (
-            flow
-            and isinstance(value, yaml.ScalarNode)
-            and not value.value
-            and value.style in (None, "")
-            and not between
-        ):
-            raise ProjectError(
-                f"{name.text!r} has no value",
-                place=name.place,
-                hint="in flow style a comma ends a value: quote a value that contains one",
-            )
-        return name
-
-    def _scalar(self, node: yaml.ScalarNode, key: str | None, flow: bool) -> Scalar:
-        place = self.place(node)
-        if node.style in ("'", '"', "|", ">"):
-            self._refuse_no_text(node, place)
-            return Scalar(node.value, place, True, None, self._lines(node, place))
-        if flow:
-            self._refuse_torn(node, key)
-        rest = _COMMENT.match(self.source.text, node.end_mark.index)
-        comment = rest[1] if rest else None
-        if rest and comment and not comment[0].isspace() and comment[0] != "#":
-            whole = quoted(node.value + rest[0].rstrip())
-            raise ProjectError(
-                f"'#' after a space begins a comment, so the value is only {node.value!r}",
-                place=place,
-                hint=f"quote the value: {f'{key}: {whole}' if key else whole}, or write the comment as '# …'",
-            )
-        return Scalar(node.value, place, False, comment, self._lines(node, place))
-
-    def _refuse_no_text(self, node: yaml.ScalarNode, place: Place) -> None:
-        """Only an escape (``"\\0"``) can say what is no character of a text."""
-        for character in node.value:
-            if character == "\0" or "\ud800" <= character <= "\udfff":
-                message = f"the character U+{ord(character):04X} can stand in no text of PostgreSQL"
-                raise ProjectError(message, place=place, hint="take the escape out")
-
-    def _refuse_torn(self, node: yaml.ScalarNode, key: str | None) -> None:
-        start, stop = self._start(node), node.end_mark.index
-        commented = _COMMENTED.match(self.source.text, stop)
-        end = None if commented else value_end(self.source.text, start)
-        whole = self.source.text[start:end].rstrip() if end else node.value
-        if len(whole) > stop - start or (end is None and node.value.count("(") != node.value.count(")")):
-            example = f"{{{key}: {quoted(whole)}}}" if key else f"[{quoted(whole)}]"
-            raise ProjectError(
-                f"in flow style a comma ends a value, so {' '.join(whole.split())!r} falls apart",
-                place=self.place(node),
-                hint=f"quote it: {example}",
-            )
-
-    def _lines(self, node: yaml.ScalarNode, place: Place) -> tuple[Place, ...]:
-        """Where the lines of the text begin, if the file holds them letter for letter."""
-        text, start = self.source.text, self._start(node)
-        if node.style == "|":
-            return self._block_lines(node.value, place)
-        start += node.style in ("'", '"')
-        return (self.source.place(start),) if text.startswith(node.value, start) and "\n" not in node.value else ()
-
-    def _block_lines(self, value: str, place: Place) -> tuple[Place, ...]:
-        lines = value.split("\n")
-        first = (place.line or 1) + 1
-        sources = [self.source.rest_of_line(start) for start in self.source.starts[first - 1 : first - 1 + len(lines)]]
-        if not sources or not sources[0].endswith(lines[0]) or not lines[0]:
-            return ()
-        indent = len(sources[0]) - len(lines[0])
-        return tuple(Place(place.path, first + number, indent + 1) for number in range(len(lines)))

@@ -1,7 +1,7 @@
 """SQL files as psql reads them: its commands obeyed or left out, its variables put in.
 
-What other tools keep as SQL was often written for psql, or by ``pg_dump``: ``\\set`` and ``:name`` count, ``\\i`` and
-``\\ir`` bring in other files, ``\\q`` ends one, and what only concerns the terminal is nobody's business here.
+Files of other tools were often written for psql, or by ``pg_dump``: ``\\set`` and ``:name`` count, ``\\i`` and ``\\ir``
+include other files, ``\\q`` ends one. Commands that only concern the terminal are left out.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import HarnessError, MigrationError, Place, ProjectError
-from harness.project.model import Part, Sql, Step
-from harness.project.sqlfile import blank, excerpt, lexemes, position, read
+from harness.errors import MigrationError
+from harness.project.model import BuildStep, SqlPart, SqlScript
+from harness.project.sqlfile import read
+from harness.project.sqltext import blank, error_at, lexemes
 
 _SKIPPED = re.compile(  # the connection, the terminal, and what lists objects
     r"restrict|unrestrict|c|connect|conninfo|echo|qecho|warn|pset|timing|encoding|set|unset|errverbose"
@@ -32,54 +33,52 @@ _DEEPEST = 30
 
 
 @dataclass(frozen=True)
-class Source:
-    """How SQL files are read: messages name them from ``root``; ``variables`` are psql's, as ``-v`` gives them."""
+class PsqlFiles:
+    """A reader of SQL files: messages name them from ``root``; ``variables`` are psql's, as ``-v`` gives them."""
 
     root: Path
     variables: Mapping[str, str]
 
     def shown(self, path: Path) -> Path:
-        """How messages name a file: from the root of the project, also where it lies above it."""
+        """The name of a file in messages: relative to the root of the project, with ``..`` if it is above it."""
         return Path(os.path.relpath(path, self.root))
 
     def text(self, path: Path) -> str:
-        """The text of a file; raises :class:`ProjectError` where it cannot be read."""
-        try:
-            return read(path, self.shown(path))
-        except OSError as error:
-            raise ProjectError(f"cannot be read: {error.strerror}", place=Place(self.shown(path))) from None
+        """The text of a file; raises :class:`~harness.errors.ProjectError` if it cannot be read."""
+        return read(path, self.shown(path))
 
-    def parts(self, path: Path, text: str) -> tuple[Part, ...]:
-        """What ``text`` of a file sends to the server, with what it includes.
+    def parts(self, path: Path, text: str) -> tuple[SqlPart, ...]:
+        """The parts of a file's text, and of the files that it includes, in the order in which they are sent.
 
         Raises :class:`MigrationError` for a command of psql that cannot be obeyed here.
         """
-        return tuple(_Reading(self, dict(self.variables)).parts(path, text, ()))
+        return tuple(_Expansion(self, dict(self.variables)).parts(path, text, ()))
 
-    def sql(self, path: Path, *, transactional: bool = True) -> Sql:
-        """All of a file."""
-        return Sql(self.parts(path, self.text(path)), transactional)
+    def sql(self, path: Path, *, transactional: bool = True) -> SqlScript:
+        """The whole text of a file."""
+        return SqlScript(self.parts(path, self.text(path)), transactional)
 
-    def scripts(self, paths: Iterable[Path]) -> Iterator[Step]:
-        """Files as psql runs them, in this order: transactions are those that they begin and commit themselves."""
+    def scripts(self, paths: Iterable[Path]) -> Iterator[BuildStep]:
+        """The steps of these files as psql runs them: in this order, in the transactions that they begin themselves."""
         for path in paths:
-            yield Step(path.stem, self.shown(path), self.sql(path, transactional=False))
+            yield BuildStep(path.stem, self.shown(path), self.sql(path, transactional=False))
 
 
 @dataclass
-class _Reading:
-    """One file and all it includes: they share their variables."""
+class _Expansion:
+    """One file and all that it includes: they share their variables."""
 
-    source: Source
+    files: PsqlFiles
     variables: dict[str, str]
 
-    def parts(self, path: Path, text: str, chain: tuple[Path, ...]) -> Iterator[Part]:
-        shown = self.source.shown(path)
+    def parts(self, path: Path, text: str, chain: tuple[Path, ...]) -> Iterator[SqlPart]:
+        """The parts of one file; ``chain`` are the files that include it, the outermost first."""
+        shown = self.files.shown(path)
         if "\\" not in text and not self.variables:
-            yield Part(shown, text)
+            yield SqlPart(shown, text)
             return
         pieces: list[str] = []
-        done, inside = 0, False
+        done, in_statement = 0, False
         for kind, start, end in self._lexemes(shown, text):
             if kind == "meta":
                 pieces += [text[done:start], blank(text[start:end])]
@@ -89,8 +88,9 @@ class _Reading:
                     done = len(text)
                     break
                 if command in _INCLUDES:
-                    _refuse(inside, "stands in the middle of a statement", shown, text, start)
-                    yield Part(shown, "".join(pieces))
+                    if in_statement:
+                        raise _error(shown, text, start, "stands in the middle of a statement")
+                    yield SqlPart(shown, "".join(pieces))
                     pieces = [blank("".join(pieces))]
                     yield from self._included(path, text, start, end, chain)
                 else:
@@ -98,14 +98,14 @@ class _Reading:
             elif kind == "variable":
                 pieces += [text[done:start], self._value(text[start:end])]
                 done = end
-            inside = kind != "end" and (inside or kind in ("word", "quoted", "other", "variable"))
-        yield Part(shown, "".join([*pieces, text[done:]]))
+            in_statement = kind != "end" and (in_statement or kind in ("word", "quoted", "other", "variable"))
+        yield SqlPart(shown, "".join([*pieces, text[done:]]))
 
     def _lexemes(self, shown: Path, text: str) -> Iterator[tuple[str, int, int]]:
-        """Those of the file; ``:name``, ``:'name'`` or ``:"name"`` of a known variable is one, of kind ``variable``."""
+        """The lexemes of a file, with ``:name``, ``:'name'`` and ``:"name"`` of known variables as ``variable``."""
         colon: int | None = None
         for kind, start, end in lexemes(shown, text):
-            if colon is not None and kind in ("word", "quoted") and self._name(text[colon:end]) in self.variables:
+            if colon is not None and kind in ("word", "quoted") and _name(text[colon:end]) in self.variables:
                 yield "variable", colon, end
                 colon = None
                 continue
@@ -115,39 +115,47 @@ class _Reading:
             if colon is None:
                 yield kind, start, end
 
-    def _name(self, written: str) -> str:
-        return written[2:-1] if written[1] in "'\"" else written[1:]
-
     def _value(self, written: str) -> str:
-        value = self.variables[self._name(written)]
+        value = self.variables[_name(written)]
         quote = written[1] if written[1] in "'\"" else ""
         found = quote + (value.replace(quote, quote * 2) if quote else value) + quote
         return found.ljust(len(written))  # what follows keeps its column, if there is room
 
     def _obey(self, command: str, shown: Path, text: str, start: int, end: int) -> None:
         if not _SKIPPED.fullmatch(command):
-            what = f"\\{command} is a command of psql; only SQL can be sent to the server"
-            raise _error(what, shown, text, start, _WAYS_OUT.get(command, _WAY_OUT))
-        arguments = [_unquoted(each) for each in _ARGUMENT.findall(text[start:end])[1:]]
+            message = "is a command of psql; only SQL can be sent to the server"
+            raise _error(shown, text, start, message, _WAYS_OUT.get(command, _WAY_OUT))
+        arguments = _arguments(text[start:end])
         if command == "set" and arguments:
             self.variables[arguments[0]] = "".join(arguments[1:])
         elif command == "unset" and arguments:
             self.variables.pop(arguments[0], None)
 
-    def _included(self, path: Path, text: str, start: int, end: int, chain: tuple[Path, ...]) -> Iterator[Part]:
-        shown = self.source.shown(path)
-        arguments = [_unquoted(each) for each in _ARGUMENT.findall(text[start:end])]
-        _refuse(len(arguments) != 2, "names no file, or more than one", shown, text, start)
-        # psql looks where it was started for \i, which nobody has told us: somewhere at or above the file.
-        relative = _INCLUDES[arguments[0][1:]]
-        places = [path.parent] if relative else [path.parent, self.source.root, *path.absolute().parents]
-        found = next((place / arguments[1] for place in places if (place / arguments[1]).is_file()), None)
+    def _included(self, path: Path, text: str, start: int, end: int, chain: tuple[Path, ...]) -> Iterator[SqlPart]:
+        shown = self.files.shown(path)
+        command, arguments = text[start:end].split()[0][1:], _arguments(text[start:end])
+        if len(arguments) != 1:
+            raise _error(shown, text, start, "names no file, or more than one")
+        # psql resolves \i from the directory in which it was started, which is unknown: at or above the file.
+        is_relative = _INCLUDES[command]
+        places = [path.parent] if is_relative else [path.parent, self.files.root, *path.absolute().parents]
+        found = next((place / arguments[0] for place in places if (place / arguments[0]).is_file()), None)
         if found is None:
-            where = f"looked beside {path.name}" + ("" if relative else " and in every directory above it")
-            raise _error(f"the file {arguments[1]} is not there", shown, text, start, where)
+            hint = f"looked beside {path.name}" + ("" if is_relative else " and in every directory above it")
+            raise error_at(MigrationError, shown, text, start, f"the file {arguments[0]} is not there", hint=hint)
         own = (*chain, path.resolve())
-        _refuse(found.resolve() in own or len(own) > _DEEPEST, "includes a file that is being read", shown, text, start)
-        yield from self.parts(found, self.source.text(found), own)
+        if found.resolve() in own or len(own) > _DEEPEST:
+            raise _error(shown, text, start, "includes a file that is being read")
+        yield from self.parts(found, self.files.text(found), own)
+
+
+def _name(written: str) -> str:
+    return written[2:-1] if written[1] in "'\"" else written[1:]
+
+
+def _arguments(command: str) -> list[str]:
+    """The arguments of a command of psql, without their quotes."""
+    return [_unquoted(each) for each in _ARGUMENT.findall(command)[1:]]
 
 
 def _unquoted(argument: str) -> str:
@@ -156,12 +164,6 @@ def _unquoted(argument: str) -> str:
     return argument
 
 
-def _refuse(wrong: bool, what: str, shown: Path, text: str, start: int) -> None:
-    if wrong:
-        raise _error(f"{text[start:].split()[0]} {what}", shown, text, start, None)
-
-
-def _error(message: str, shown: Path, text: str, start: int, hint: str | None) -> HarnessError:
-    line, column = position(text, start)
-    place = Place(shown, line, column)
-    return MigrationError(message, place=place, excerpt=excerpt(text, line, column), hint=hint)
+def _error(shown: Path, text: str, start: int, problem: str, hint: str | None = None) -> MigrationError:
+    """The error of a command of psql: ``\\copy is a command of psql``."""
+    return error_at(MigrationError, shown, text, start, f"{text[start:].split()[0]} {problem}", hint=hint)

@@ -1,18 +1,17 @@
-"""``project.yml``: its keys, read into values. What the folders hold is load.py's part."""
+"""The keys of ``project.yml``, read into values; :mod:`harness.project.load` adds the contents of the folders."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from harness.errors import Place, ProjectError, did_you_mean
-from harness.project import keys, nodes, shared
-from harness.project.keys import FrozenDict, Reader, key, listed, mapping, section
-from harness.project.model import Profile, Target, Timeouts
-from harness.project.nodes import Node, Scalar, as_mapping, as_scalar, expected
+from harness.project import keys, shared
+from harness.project.keys import FrozenDict, Reader, key, listed, mapping, reader, section
+from harness.project.model import Profile, Target
+from harness.project.nodes import ListNode, MappingNode, Node, Scalar, as_mapping, as_scalar, expected
 
 LAYOUTS = (
     *("sqitch", "atlas", "dbmate", "goose", "flyway", "directories", "golang-migrate", "releases", "supabase"),
@@ -20,9 +19,11 @@ LAYOUTS = (
 )
 """The layouts of other tools' migrations; the plugin ``layouts`` reads them."""
 
+
 _UNITS = {"us": 0.001, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000, "": 1}
 
 
+@reader("a time such as 5s", {"type": ["string", "integer"]})
 def _milliseconds(node: Node) -> int:
     written = as_scalar(node, "a time such as 5s").text
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(us|ms|s|min|h|d|)", written)
@@ -31,6 +32,7 @@ def _milliseconds(node: Node) -> int:
     return round(float(found[1]) * _UNITS[found[2]])
 
 
+@reader("a number of at least 1", {"type": "integer", "minimum": 1})
 def _positive(node: Node) -> int:
     value = keys.integer.read(node)
     if value < 1:
@@ -39,12 +41,9 @@ def _positive(node: Node) -> int:
 
 
 UNDECLARED: Reader[str] = keys.choice("broken", "shown")
-"""What becomes of a rule that the database has and no check declares."""
+"""The status of a rule that the database has and no check declares."""
 
 UNDECLARED_DOC = "what <table>.declared makes of a rule that no check declares: broken, or shown as a hint"
-
-_DURATION = Reader("a time such as 5s", _milliseconds, {"type": ["string", "integer"]})
-_POSITIVE = Reader("a number of at least 1", _positive, {"type": "integer", "minimum": 1})
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class _Target:
     dsn: str | None = key(
         keys.text, "a connection string or URL; ${NAME} is a variable of the environment", default=None
     )
-    system: int | None = key(_POSITIVE, "the major version of a server found on this machine", default=None)
+    system: int | None = key(_positive, "the major version of a server found on this machine", default=None)
     embedded: bool | None = key(keys.boolean, "the server that comes with the tool", default=None)
     scratch_roles: bool = key(
         keys.boolean, "with dsn: roles that migrations need are made there for scratch databases", default=False
@@ -73,10 +72,10 @@ class _Target:
 
 @dataclass(frozen=True)
 class _Profile:
-    scenarios: int = key(_POSITIVE, "scenarios for each check; of more than 20 a part is drawn and varied")
+    scenarios: int = key(_positive, "scenarios for each check; of more than 20 a part is drawn and varied")
     seed: int | None = key(keys.integer, "a number that makes a run repeatable", default=None)
     timeout: int | None = key(
-        _DURATION,
+        _milliseconds,
         "how long a probe may take, 10s if nothing is said, and a batch of them six times as long",
         default=None,
     )
@@ -89,31 +88,32 @@ class _Ledger:
 
 @dataclass(frozen=True)
 class _Timeouts:
-    lock: int = key(_DURATION, "lock_timeout of a migration: 5s, 1min; 0 waits for ever", default=0)
-    statement: int = key(_DURATION, "statement_timeout of a migration: 5s, 1min; 0 waits for ever", default=0)
+    lock: int = key(_milliseconds, "lock_timeout of a migration: 5s, 1min; 0 waits for ever", default=0)
+    statement: int = key(_milliseconds, "statement_timeout of a migration: 5s, 1min; 0 waits for ever", default=0)
 
 
 @dataclass(frozen=True)
-class Written:
-    """A text and where it stands."""
+class WrittenPath:
+    """A path as it is written, and its place in ``project.yml``."""
 
     text: str
     place: Place
 
 
-def _written(node: Node) -> Written:
+@reader("a path", {"type": "string"})
+def _path(node: Node) -> WrittenPath:
     found = as_scalar(node, "a path")
     if not found.text:
         raise expected("a path", node)
-    return Written(found.text, found.place)
+    return WrittenPath(found.text, found.place)
 
 
-_PATHS = keys.several(Reader("a path", _written, {"type": "string"}))
+_PATHS = keys.several(_path)
 
 
 @dataclass(frozen=True)
 class _Migrations:
-    path: tuple[Written, ...] = key(_PATHS, "their directory, or SQL files in their order; seen from project.yml")
+    path: tuple[WrittenPath, ...] = key(_PATHS, "their directory, or SQL files in their order; seen from project.yml")
     layout: str | None = key(
         keys.choice(*LAYOUTS), "how they lie there; found out by looking if it is left out", default=None
     )
@@ -129,124 +129,90 @@ class _Extensions:
     )
 
 
+_MODULE = section(_Module, "module")
+
+
+@reader("a mapping or a list of modules", {"anyOf": [mapping(_MODULE).schema(), listed(keys.name).schema()]})
 def _modules(node: Node) -> FrozenDict[_Module]:
-    """A mapping, or a list of names where nothing depends on anything."""
-    if isinstance(node, nodes.Sequence):
-        entries = [(as_scalar(item, "the name of a module"), Scalar("", item.place)) for item in node.items]
-        _refuse_twice([scalar for scalar, _ in entries])
-        node = nodes.Mapping(tuple(entries), node.place)
-    found = as_mapping(node, "a mapping or a list of modules")
+    """The modules, each after those it depends on, else in the order of the file."""
+    found = as_mapping(_as_entries(node), "a mapping or a list of modules")
     for scalar, _ in found.entries:
         if not re.fullmatch(r"\w[\w.-]*", scalar.text):
             raise expected("the name of a module, which is a folder's name", scalar)
-    modules = FrozenDict({scalar.text: _MODULE.read(value) for scalar, value in found.entries})
-    _refuse_unknown(found, modules)
-    _refuse_cycle(found, modules)
-    return modules
-
-
-def _refuse_twice(scalars: list[Scalar]) -> None:
-    for number, scalar in enumerate(scalars):
-        if scalar.text in [before.text for before in scalars[:number]]:
-            raise ProjectError(f"module {scalar.text!r} is listed twice", place=scalar.place)
-
-
-def _depends_on(node: nodes.Mapping, module: str) -> nodes.Node:
-    found = as_mapping(node.get(module) or Scalar("", node.place)).get("depends_on")
-    return found or node
-
-
-def _refuse_unknown(node: nodes.Mapping, modules: Mapping[str, _Module]) -> None:
+    modules = {scalar.text: _MODULE.read(value) for scalar, value in found.entries}
     for module, settings in modules.items():
         for needed in settings.depends_on:
             if needed not in modules:
-                message = f"{module!r} depends on {needed!r}, which is no module{did_you_mean(needed, modules)}"
                 raise ProjectError(
-                    message, place=_depends_on(node, module).place, hint=f"modules: {', '.join(modules)}"
+                    f"{module!r} depends on {needed!r}, which is no module{did_you_mean(needed, modules)}",
+                    place=_place_of_dependencies(found, module),
+                    hint=f"modules: {', '.join(modules)}",
                 )
+    ordered: dict[str, _Module] = {}
 
-
-def _refuse_cycle(node: nodes.Mapping, modules: Mapping[str, _Module]) -> None:
-    for module in modules:
-        path = _way_back(module, modules)
-        if path:
-            message = f"modules depend on one another in a circle: {' -> '.join(path)}"
-            raise ProjectError(message, place=_depends_on(node, module).place)
-
-
-def _way_back(module: str, modules: Mapping[str, _Module]) -> list[str] | None:
-    """The way from a module along its dependencies to itself."""
-    pending = [[module]]
-    seen: set[str] = set()
-    while pending:
-        path = pending.pop()
-        for needed in modules[path[-1]].depends_on:
-            if needed == module:
-                return [*path, module]
-            if needed not in seen:
-                seen.add(needed)
-                pending.append([*path, needed])
-    return None
-
-
-def in_order(modules: Mapping[str, _Module]) -> list[str]:
-    """Each module after those it depends on, else as the file has them."""
-    order: list[str] = []
-
-    def add(module: str) -> None:
-        if module not in order:
+    def add(module: str, chain: tuple[str, ...]) -> None:
+        if module in chain:
+            circle = " -> ".join((*chain[chain.index(module) :], module))
+            raise ProjectError(
+                f"modules depend on one another in a circle: {circle}", place=_place_of_dependencies(found, module)
+            )
+        if module not in ordered:
             for needed in modules[module].depends_on:
-                add(needed)
-            order.append(module)
+                add(needed, (*chain, module))
+            ordered[module] = modules[module]
 
     for module in modules:
-        add(module)
-    return order
+        add(module, ())
+    return FrozenDict(ordered)
 
 
-def _named(kind: type, what: str, build: Any, node: Node) -> FrozenDict[Any]:
-    reader = section(kind, what)
-    return FrozenDict(
-        {entry.text: build(entry, value, reader.read(value)) for entry, value in as_mapping(node).entries}
-    )
+def _as_entries(node: Node) -> Node:
+    """A list of names as a mapping, in which no module depends on another."""
+    if not isinstance(node, ListNode):
+        return node
+    entries: dict[str, tuple[Scalar, Node]] = {}
+    for name in (as_scalar(item, "the name of a module") for item in node.items):
+        if name.text in entries:
+            raise ProjectError(f"module {name.text!r} is listed twice", place=name.place)
+        entries[name.text] = name, Scalar("", name.place)
+    return MappingNode(tuple(entries.values()), node.place)
 
 
-def _target(entry: Scalar, node: Node, read: _Target) -> Target:
+def _place_of_dependencies(modules: MappingNode, module: str) -> Place:
+    return (as_mapping(modules[module]).get("depends_on") or modules).place
+
+
+def _named(kind: type, what: str, build: Callable[[Scalar, Node, Any], Any]) -> Reader[FrozenDict[Any]]:
+    """A mapping of names to the keys of ``kind``; ``build`` makes a value of a name, its node and these keys."""
+    item = section(kind, what)
+
+    @reader(f"a mapping of {what}s", mapping(item).schema())
+    def read(node: Node) -> FrozenDict[Any]:
+        entries = as_mapping(node).entries
+        return FrozenDict({name.text: build(name, value, item.read(value)) for name, value in entries})
+
+    return read
+
+
+def _target(name: Scalar, node: Node, read: _Target) -> Target:
     given = [kind for kind in ("dsn", "system", "embedded") if getattr(read, kind) not in (None, False)]
     if len(given) != 1:
         found = " and ".join(given) or "none"
         raise ProjectError(
-            f"target {entry.text!r} needs one of dsn, system and embedded, found {found}", place=node.place
+            f"target {name.text!r} needs one of dsn, system and embedded, found {found}", place=node.place
         )
     if read.scratch_roles and given != ["dsn"]:
         raise ProjectError(
-            f"scratch_roles of target {entry.text!r}: the server is the tool's own, where roles are made anyway",
+            f"scratch_roles of target {name.text!r}: the server is the tool's own, where roles are made anyway",
             place=node.place,
             hint="leave it out",
         )
-    return Target(entry.text, given[0], read.dsn, read.system, read.scratch_roles)
+    return Target(name.text, given[0], read.dsn, read.system, read.scratch_roles)
 
 
-def _profile(entry: Scalar, node: Node, read: _Profile) -> Profile:
-    return Profile(entry.text, read.scenarios, read.seed, read.timeout)
+def _profile(name: Scalar, node: Node, read: _Profile) -> Profile:
+    return Profile(name.text, read.scenarios, read.seed, read.timeout)
 
-
-_MODULE = section(_Module, "module")
-_MODULES: Reader[FrozenDict[_Module]] = Reader(
-    "a mapping or a list of modules",
-    _modules,
-    {"anyOf": [mapping(_MODULE).schema(), listed(keys.name).schema()]},
-)
-_TARGETS: Reader[FrozenDict[Target]] = Reader(
-    "a mapping of targets",
-    partial(_named, _Target, "target", _target),
-    mapping(section(_Target, "target")).schema(),
-)
-_PROFILES: Reader[FrozenDict[Profile]] = Reader(
-    "a mapping of profiles",
-    partial(_named, _Profile, "profile", _profile),
-    mapping(section(_Profile, "profile")).schema(),
-)
 
 _SHARED: Reader[FrozenDict[shared.Shared]] = Reader(
     "a mapping of lists of checks",
@@ -257,7 +223,7 @@ _SHARED: Reader[FrozenDict[shared.Shared]] = Reader(
             "type": "object",
             "properties": {
                 "parameters": {
-                    **keys.one_of(keys.names, mapping(keys.tree)).schema(),
+                    **keys.one_of(keys.names, mapping(keys.any_value)).schema(),
                     "description": "their names, or a mapping to their defaults; $name stands for one in the checks",
                 },
                 "checks": {
@@ -285,19 +251,23 @@ class Settings:
     """The keys of ``project.yml``."""
 
     name: str = key(keys.name, "the name of the project")
-    modules: FrozenDict[_Module] = key(_MODULES, "the folders of schema/, seeds/ and checks/")
+    modules: FrozenDict[_Module] = key(_modules, "the folders of schema/, seeds/ and checks/")
     paths: _Paths = key(section(_Paths, "paths"), "where the folders are, if elsewhere", default=_Paths())
     target: str | None = key(
         keys.name,
         "the target, unless --target or HARNESS_TARGET names one; without it DATABASE_URL and PG* count",
         default=None,
     )
-    targets: FrozenDict[Target] = key(_TARGETS, "servers beside `embedded` and `system`", default=FrozenDict({}))
-    profiles: FrozenDict[Profile] = key(_PROFILES, "how hard to try: dev, ci, nightly", default=FrozenDict({}))
+    targets: FrozenDict[Target] = key(
+        _named(_Target, "target", _target), "servers beside `embedded` and `system`", default=FrozenDict({})
+    )
+    profiles: FrozenDict[Profile] = key(
+        _named(_Profile, "profile", _profile), "how hard to try: dev, ci, nightly", default=FrozenDict({})
+    )
     classes: tuple[str, ...] = key(listed(keys.name), "the data classes a comment may end in", default=())
     ledger: _Ledger = key(section(_Ledger, "ledger"), "where it is recorded what was applied", default=_Ledger())
     timeouts: _Timeouts = key(section(_Timeouts, "timeouts"), "of the statements of a migration", default=_Timeouts())
-    base: tuple[Written, ...] = key(
+    base: tuple[WrittenPath, ...] = key(
         _PATHS, "SQL files run first in scratch databases: what the platform brings", default=()
     )
     migrations: _Migrations | None = key(
@@ -313,8 +283,3 @@ class Settings:
     shared: FrozenDict[shared.Shared] = key(
         _SHARED, "checks that are written once, for the tables that say `use:`", default=FrozenDict({})
     )
-
-
-def timeouts(settings: Settings) -> Timeouts:
-    """The model's timeouts, in milliseconds."""
-    return Timeouts(settings.timeouts.lock, settings.timeouts.statement)

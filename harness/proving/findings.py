@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.declarations import Check
+from harness.declarations import DeclaredCheck
 from harness.kinds.base import Fact, Kind
 from harness.outcome import Counterexample, Outcome, Status
 from harness.proving import bug
@@ -36,7 +36,7 @@ class Findings:
         self.tried |= any(fact.tried for fact in facts)
         self.broken += [Counterexample(fact.expected, fact.actual) for fact in facts if not fact.holds]
 
-    def add_trial(self, check: Check, trial: Trial, undeclared: Undeclared) -> None:
+    def add_trial(self, check: DeclaredCheck, trial: Trial, undeclared: Undeclared) -> None:
         self.probes += trial.probes
         if trial.failure is not None:
             found = counterexample(check, trial.failure, undeclared.catalog)
@@ -75,7 +75,7 @@ class Findings:
         if self.reason is None and not trial.shown and not rule.leaves_out:
             self.reason = "nothing of it was seen: no probe came as far as this rule"
 
-    def add_contest(self, check: Check, contest: Contest) -> None:
+    def add_contest(self, check: DeclaredCheck, contest: Contest) -> None:
         self.probes += contest.commands
         self.tried |= bool(contest.shown)
         if contest.lost is not None:
@@ -117,7 +117,7 @@ class Findings:
         hints = [self.reason] if self.only_shown and self.reason else []
         return (*self.notes, *hints) if self.status.green else ()
 
-    def outcome(self, check: Check, seconds: float) -> Outcome:
+    def outcome(self, check: DeclaredCheck, seconds: float) -> Outcome:
         return Outcome(
             name=check.name,
             kind=check.kind,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.catalog.model import Catalog
-from harness.declarations import Check
+from harness.declarations import DeclaredCheck
 from harness.probes import (
     Execute,
     Expected,
@@ -55,7 +55,10 @@ class Opaque:
 
     @classmethod
     def of(
-        cls, declared: Iterable[Check], catalog: Catalog, undeclared: Iterable[tuple[TableName, tuple[str, ...]]] = ()
+        cls,
+        declared: Iterable[DeclaredCheck],
+        catalog: Catalog,
+        undeclared: Iterable[tuple[TableName, tuple[str, ...]]] = (),
     ) -> Opaque:
         found: dict[TableName, tuple[str, ...]] = dict(undeclared)
         for check in declared:

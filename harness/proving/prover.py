@@ -15,7 +15,7 @@ from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Missing, Table
 from harness.catalog.parts import Part
 from harness.catalog.roles import Roles
-from harness.declarations import DECLARED, Check
+from harness.declarations import DECLARED, DeclaredCheck
 from harness.errors import HarnessError, TargetError
 from harness.kinds.base import Begun, Databases, Kind, Pair, Subject, Unreliable
 from harness.kinds.primary_key import PrimaryKeyKind
@@ -57,7 +57,11 @@ SESSION_LOST = ("08", "57P")
 
 
 def run(
-    checks: Sequence[Check], declared: Sequence[Check], project: Project, databases: Databases, effort: Effort
+    checks: Sequence[DeclaredCheck],
+    declared: Sequence[DeclaredCheck],
+    project: Project,
+    databases: Databases,
+    effort: Effort,
 ) -> Iterator[Outcome]:
     """Proves ``checks``; ``declared`` are all checks there are, whose rules generated rows keep.
 
@@ -71,7 +75,9 @@ def run(
 class Prover:
     """Proves one check after the other in a scratch database of its own, which no check changes."""
 
-    def __init__(self, declared: Sequence[Check], project: Project, databases: Databases, effort: Effort) -> None:
+    def __init__(
+        self, declared: Sequence[DeclaredCheck], project: Project, databases: Databases, effort: Effort
+    ) -> None:
         self._declared = declared
         self._project = project
         self._databases = databases
@@ -127,7 +133,7 @@ class Prover:
         self._left = never_set(self._trying, unset.left(declared, self.catalog))
         return Renewal(connect, never_set(self._trying, unset.set_by_code(self.catalog)), untold)
 
-    def _forget(self, check: Check) -> None:
+    def _forget(self, check: DeclaredCheck) -> None:
         """Sees to it that no setting is left in a session from another check. Expressions hardly ever set one."""
         if replace(self._renewal, untold=False).due(self._connection):
             self._renew()
@@ -151,7 +157,7 @@ class Prover:
                     self._unheard[id(check)] = error
             self._listen([check for check in self._declared if id(check) not in self._unheard])
 
-    def _listen(self, declared: Sequence[Check]) -> None:
+    def _listen(self, declared: Sequence[DeclaredCheck]) -> None:
         self._heard = declared
         self._pools = pools(self._connection, self.catalog, declared)
         # All: what a check declares is declared, whatever else it cannot say.
@@ -168,7 +174,7 @@ class Prover:
     ) -> None:
         self._opened.close()
 
-    def prove(self, check: Check) -> Outcome:
+    def prove(self, check: DeclaredCheck) -> Outcome:
         """The verdict on one check; an error of our own is its outcome, too, and costs no other check.
 
         Raises :class:`HarnessError`: what nothing can be proven without, as :class:`TargetError` when the server goes
@@ -204,7 +210,7 @@ class Prover:
         self._open()
         self._spoilt = False
 
-    def _judge(self, check: Check, verdict: Findings) -> None:
+    def _judge(self, check: DeclaredCheck, verdict: Findings) -> None:
         """Brings a verdict about, also where nothing could be tried for a reason that is known."""
         import psycopg
 
@@ -235,7 +241,7 @@ class Prover:
                 hint="run it again; `harness doctor` says whether the server is there",
             ) from None
 
-    def _stumble(self, check: Check, message: str, verdict: Findings) -> None:
+    def _stumble(self, check: DeclaredCheck, message: str, verdict: Findings) -> None:
         """Finds whose expression the server makes no sense of: one slip is one check's fault."""
         if self._slips is None:
             self._slips = tuple(slips(self._connection, self._declared, self.catalog))
@@ -246,7 +252,7 @@ class Prover:
             actual = str(found[0]) if found else f"PostgreSQL cannot evaluate it: {message}"
             verdict.broken.append(Counterexample(EVALUABLE, actual))
 
-    def _blame(self, check: Check, table: Table, verdict: Findings) -> None:
+    def _blame(self, check: DeclaredCheck, table: Table, verdict: Findings) -> None:
         """Where no row can be since the database contradicts what is declared, that is what is said."""
         if table.name not in self._at_odds:
             self._at_odds[table.name] = self._pools.at_odds(self.catalog.tables.get(table.name, table))
@@ -258,7 +264,7 @@ class Prover:
         if stated in check.rule.rules() or (check.kind == DECLARED and check.table == table.name):
             verdict.broken.append(Counterexample(f"rows that keep {stated} accepted", f"refused by {own}: all of them"))
 
-    def _examine(self, check: Check, verdict: Findings) -> None:
+    def _examine(self, check: DeclaredCheck, verdict: Findings) -> None:
         if (error := self._unheard.get(id(check))) is not None:
             raise error
         rule: Kind = check.rule
@@ -287,7 +293,7 @@ class Prover:
         if rule.concurrently and trial.failure is None and verdict.reason is None:
             self._race(check, subject, verdict)
 
-    def _try(self, check: Check, stated: st.SearchStrategy[Scenario] | Begun) -> Trial:
+    def _try(self, check: DeclaredCheck, stated: st.SearchStrategy[Scenario] | Begun) -> Trial:
         rule: Kind = check.rule
         return attempt(
             Commits(self._databases, self.catalog, self._patience) if rule.commits else self._session,
@@ -314,7 +320,7 @@ class Prover:
             self._pairs = stated.table, examples(stated.pairs, self._effort.drawn, self._effort.seed)
         return self._pairs[1]
 
-    def _race(self, check: Check, subject: Subject, verdict: Findings) -> None:
+    def _race(self, check: DeclaredCheck, subject: Subject, verdict: Findings) -> None:
         """What holds for one session is tried between two, in a clone of its own."""
         rule: Kind = check.rule
         try:
@@ -346,7 +352,7 @@ class Prover:
                 return False
         return True
 
-    def _subject(self, check: Check) -> Subject:
+    def _subject(self, check: DeclaredCheck) -> Subject:
         beside = self._beside.get(check.table, []) if check.table else []
         table = self.catalog.tables.get(check.table) if check.table else None
         frozen = (column for rule in beside for column in rule.frozen(table)) if table else ()
@@ -370,7 +376,7 @@ class Prover:
             variety=self._effort.variety if check.rule.varies else 1,
         )
 
-    def _told_by(self, check: Check) -> tuple[dict[Part, str], Catalog, Pools]:
+    def _told_by(self, check: DeclaredCheck) -> tuple[dict[Part, str], Catalog, Pools]:
         """What a check tells of that nobody declared, the catalog without it, and what rows are made of there."""
         table = self.catalog.tables.get(check.table) if check.table and check.kind == DECLARED else None
         undeclared = self._undeclared.rules(table) if table is not None else {}
@@ -409,7 +415,7 @@ def _met(error: Exception) -> Disturbed | None:
     return Disturbed(of_error(error))
 
 
-def _says(check: Check, catalog: Catalog) -> None:
+def _says(check: DeclaredCheck, catalog: Catalog) -> None:
     """Asks one check for all that others need to know of it; raises what that raises."""
     check.rule.row_hints()
     rules([check], catalog)
@@ -417,7 +423,7 @@ def _says(check: Check, catalog: Catalog) -> None:
     Refusals([check], catalog)
 
 
-def pools(connection: psycopg.Connection[Any], catalog: Catalog, declared: Sequence[Check]) -> Pools:
+def pools(connection: psycopg.Connection[Any], catalog: Catalog, declared: Sequence[DeclaredCheck]) -> Pools:
     """What generated rows are made of: they keep the rules that are declared and those that the catalog has."""
     row_hints: dict[TableName, RowHints] = {}
     for check in declared:
@@ -426,7 +432,7 @@ def pools(connection: psycopg.Connection[Any], catalog: Catalog, declared: Seque
     return Pools(Oracle(connection), catalog, rules(declared, catalog), row_hints)
 
 
-def rules(declared: Sequence[Check], catalog: Catalog) -> dict[TableName, tuple[Rule, ...]]:
+def rules(declared: Sequence[DeclaredCheck], catalog: Catalog) -> dict[TableName, tuple[Rule, ...]]:
     """The predicates that are declared of each table."""
     found: dict[TableName, tuple[Rule, ...]] = {}
     for check in declared:

@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from harness.catalog.model import Catalog
-from harness.declarations import Check
+from harness.declarations import DeclaredCheck
 from harness.kinds.base import Kind
 from harness.probes import Probe, Refused, ServerError
 from harness.probes.reply import function_of
 from harness.project.model import TableName
 from harness.proving.undeclared import Undeclared
 
-Stated = tuple[Check | None, Refused]
+Stated = tuple[DeclaredCheck | None, Refused]
 
 
 class Refusals:
@@ -22,7 +22,9 @@ class Refusals:
     What is ``undeclared`` masks as well: it is told by a check of its own, where there is one.
     """
 
-    def __init__(self, declared: Sequence[Check], catalog: Catalog, undeclared: Undeclared | None = None) -> None:
+    def __init__(
+        self, declared: Sequence[DeclaredCheck], catalog: Catalog, undeclared: Undeclared | None = None
+    ) -> None:
         self.all: list[Refused] = []
         self._stated: list[Stated] = []
         self._of: dict[int, list[Refused]] = defaultdict(list)
@@ -41,7 +43,7 @@ class Refusals:
         for told, table, refused in undeclared.stated() if undeclared is not None else ():
             self._add(told, table, refused)
 
-    def _add(self, check: Check | None, table: TableName, refused: Refused) -> None:
+    def _add(self, check: DeclaredCheck | None, table: TableName, refused: Refused) -> None:
         self.all.append(refused)
         self._stated.append((check, refused))
         self._of[id(check)].append(refused)
@@ -53,11 +55,11 @@ class Refusals:
         if refused.table is None and not refused.routines:
             self._anywhere.append((check, refused))
 
-    def of(self, check: Check) -> Sequence[Refused]:
+    def of(self, check: DeclaredCheck) -> Sequence[Refused]:
         """Those of one check."""
         return self._of.get(id(check), ())
 
-    def beside(self, check: Check, refusal: ServerError) -> Iterator[Refused]:
+    def beside(self, check: DeclaredCheck, refusal: ServerError) -> Iterator[Refused]:
         """Those of all other checks that may be behind a refusal, and what a check only shows.
 
         That a trigger lacks a privilege is no rule of its own where a check is about triggers.
@@ -70,7 +72,7 @@ class Refusals:
             if (other is not check or own) and (refused.sqlstates or not lacking)
         )
 
-    def bars(self, check: Check, probe: Probe, refusal: ServerError) -> bool:
+    def bars(self, check: DeclaredCheck, probe: Probe, refusal: ServerError) -> bool:
         """Whether another rule of the table lets a probe get no further, and it was that one which refused it."""
         return check.table is not None and any(
             other is not None and other is not check and refused.matches(refusal) and other.rule.bars(probe)

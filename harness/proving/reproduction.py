@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.catalog.model import Catalog
-from harness.declarations import Check
+from harness.declarations import DeclaredCheck
 from harness.kinds.base import one_line
 from harness.outcome import Counterexample
 from harness.probes import Delete, Execute, Insert, Probe, Statement, Update
@@ -33,7 +33,7 @@ UNDONE = "Run it with psql on a database that has the schema applied. It leaves 
 COMMITTED = "Run it with psql on a database that has the schema applied and can be thrown away: all of it is committed."
 
 
-def counterexample(check: Check, failure: Failure, catalog: Catalog) -> Counterexample:
+def counterexample(check: DeclaredCheck, failure: Failure, catalog: Catalog) -> Counterexample:
     """The words and the script for a probe that went wrong."""
     setup, probe = failure.setup, failure.probe
     words = expected(probe), actual(probe, failure.reply)
@@ -79,7 +79,7 @@ def by_hand(script: str) -> bool:
     return BY_HAND.splitlines()[6] in script.splitlines()
 
 
-def schedule(check: Check, lost: Lost) -> Counterexample:
+def schedule(check: DeclaredCheck, lost: Lost) -> Counterexample:
     """The words and the script for a race that went wrong."""
     header = BY_HAND.format(
         name=check.name, place=check.place, expected=one_line(lost.expected), actual=one_line(lost.actual)

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from harness.catalog.model import Catalog
-from harness.declarations import Check
+from harness.declarations import DeclaredCheck
 from harness.probes.statement import identifier, qualified
 
 
@@ -17,7 +17,7 @@ from harness.probes.statement import identifier, qualified
 class Slip:
     """A predicate that a check declares, and what the server says of it."""
 
-    check: Check
+    check: DeclaredCheck
     predicate: str
     message: str
 
@@ -25,7 +25,7 @@ class Slip:
         return f"PostgreSQL cannot evaluate {self.predicate}: {self.message}"
 
 
-def slips(connection: psycopg.Connection[Any], declared: Sequence[Check], catalog: Catalog) -> Iterator[Slip]:
+def slips(connection: psycopg.Connection[Any], declared: Sequence[DeclaredCheck], catalog: Catalog) -> Iterator[Slip]:
     """Asks the server to plan each declared predicate. Nothing is evaluated, and nothing stays."""
     for check in declared:
         table = catalog.tables.get(check.table) if check.table else None

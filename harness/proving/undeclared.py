@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.catalog.model import Catalog, Table
 from harness.catalog.parts import Part, enforced, whole, without
-from harness.declarations import DECLARED, Check
+from harness.declarations import DECLARED, DeclaredCheck
 from harness.describe import yaml
 from harness.describe.sheet import sheet
 from harness.probes import Refused
@@ -17,7 +17,7 @@ _OF_ROWS = ("23505", "23514", "23503", "23P01", "23001")
 """SQLSTATEs of constraints."""
 
 
-def said(checks: Sequence[Check]) -> dict[TableName, frozenset[Part]]:
+def said(checks: Sequence[DeclaredCheck]) -> dict[TableName, frozenset[Part]]:
     """The rules of each table that checks declare, by every name under which they may stand in the catalog."""
     found: dict[TableName, set[Part]] = {}
     for check in checks:
@@ -35,11 +35,11 @@ class Undeclared:
 
     catalog: Catalog
     said: Mapping[TableName, frozenset[Part]] = field(default_factory=dict)
-    told: Mapping[TableName, Check] = field(default_factory=dict)
+    told: Mapping[TableName, DeclaredCheck] = field(default_factory=dict)
     _parts: Mapping[TableName, tuple[Part, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, declared: Sequence[Check], catalog: Catalog) -> Undeclared:
+    def of(cls, declared: Sequence[DeclaredCheck], catalog: Catalog) -> Undeclared:
         known = said(declared)
         told = {check.table: check for check in declared if check.kind == DECLARED and check.table is not None}
         parts = {
@@ -55,7 +55,7 @@ class Undeclared:
         found = [part for part in parts if part.name not in check.rule.known] if check is not None else []
         return _entries(self.catalog, table, found) if found else {}
 
-    def stated(self) -> Iterator[tuple[Check | None, TableName, Refused]]:
+    def stated(self) -> Iterator[tuple[DeclaredCheck | None, TableName, Refused]]:
         """How these rules refuse, each with the check that tells of it."""
         for name, parts in self._parts.items():
             check = self.told.get(name)

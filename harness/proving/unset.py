@@ -13,7 +13,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from harness.catalog.model import Catalog
-from harness.declarations import Check
+from harness.declarations import DeclaredCheck
 from harness.kinds.base import Begun
 from harness.probes import Probe, Scenario
 
@@ -21,7 +21,7 @@ OWN = "harness."
 _SET = re.compile(r"set_config\s*\(|\bset\s+(?:local\s+|session\s+)?\w+\.", re.IGNORECASE)
 
 
-def sets(check: Check) -> bool:
+def sets(check: DeclaredCheck) -> bool:
     """Whether statements that a check itself is made of may set a custom setting."""
     return _SET.search(repr(check.rule)) is not None
 
@@ -31,7 +31,7 @@ def set_by_code(catalog: Catalog) -> tuple[str, ...]:
     return _custom(each.name or "" for each in catalog.settings if each.set)
 
 
-def left(declared: Iterable[Check], catalog: Catalog) -> tuple[str, ...]:
+def left(declared: Iterable[DeclaredCheck], catalog: Catalog) -> tuple[str, ...]:
     """The custom settings that somebody may have left empty for who comes next, and that mean something to anybody."""
     claimed = (name for check in declared for name in check.rule.settings())
     return _custom([*claimed, *(each.name or "" for each in catalog.settings if each.read)])

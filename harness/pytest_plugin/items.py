@@ -12,12 +12,12 @@ import pytest
 
 from harness import pytest_session
 from harness.errors import HarnessError, Place
-from harness.project.tree import withheld
+from harness.project.folders import withheld
 
 if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr
 
-    from harness.declarations import Check
+    from harness.declarations import DeclaredCheck
     from harness.outcome import Outcome
 
 _RESERVED = frozenset({"skip", "skipif", "xfail", "usefixtures", "parametrize", "filterwarnings", "and", "or", "not"})
@@ -66,7 +66,7 @@ class ChecksFile(pytest.File):
             return _shown(excinfo, str(excinfo.value), Place(self.path.relative_to(self._root)))
         return super().repr_failure(excinfo)
 
-    def _checks(self) -> list[Check]:
+    def _checks(self) -> list[DeclaredCheck]:
         from harness.declarations import read_file
         from harness.kinds import KINDS
 
@@ -87,7 +87,7 @@ class ChecksFile(pytest.File):
 class CheckItem(pytest.Item):
     """A check."""
 
-    def __init__(self, *, check: Check, root: Path, **further: Any) -> None:
+    def __init__(self, *, check: DeclaredCheck, root: Path, **further: Any) -> None:
         super().__init__(**further)
         self.check = check
         self._root = root
@@ -140,7 +140,7 @@ class CheckItem(pytest.Item):
         return self.path, None if line is None else line - 1, self.name
 
 
-def _named(checks: Iterable[Check]) -> Iterator[tuple[str, Check]]:
+def _named(checks: Iterable[DeclaredCheck]) -> Iterator[tuple[str, DeclaredCheck]]:
     """Yields a name for each item: its label, with the name of the check if a file has the same label twice."""
     checks = list(checks)
     labels = Counter(_label(check.label) for check in checks)

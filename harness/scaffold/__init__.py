@@ -1,6 +1,7 @@
-"""``harness init``: the files of a small project, kept here under ``demo/`` as they will stand there.
+"""The files that ``harness init`` writes: a small project, kept under ``demo/``.
 
-A file whose name begins with a dot has ``dot-`` instead, so that no tool takes it for its own settings here.
+:func:`write` writes them. A file whose name begins with a dot has ``dot-`` instead, so that no tool takes it for its
+own settings here.
 """
 
 from __future__ import annotations
@@ -8,8 +9,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from harness import files
@@ -20,9 +19,9 @@ _SETTINGS = ".sqlfluff"
 
 
 def write(directory: Path) -> list[Path]:
-    """Writes the project into a new directory, or beside the files of one; returns the paths, relative to it.
+    """Writes the project into a directory, which may have other files; returns the paths, relative to it.
 
-    Raises :class:`ProjectError`, before anything is written, if a file is there already.
+    Raises :class:`ProjectError`, before anything is written, if one of the files exists.
     """
     texts = _texts(_project_name(directory))
     if directory.exists() and not directory.is_dir():
@@ -40,15 +39,15 @@ def write(directory: Path) -> list[Path]:
 
 
 def next_steps(directory: Path) -> list[str]:
-    """The commands to go on with."""
+    """The commands to continue with."""
     there = [] if directory.resolve() == Path.cwd() else [f"cd {shlex.quote(str(directory))}"]
     return [*there, "harness test"]
 
 
 def for_the_root(directory: Path) -> list[str]:
-    """What to put where the repository of a project begins, if that is above it; for editors are opened there.
+    """Advice on settings for the root of the repository, if that is above the project; editors are opened there.
 
-    sqlfluff reads settings from where it runs down to the file, but takes the templater from where it runs alone.
+    sqlfluff reads settings from the directory it runs in down to the file, but the templater only from the former.
     """
     directory = directory.resolve()
     root = next((above for above in directory.parents if (above / ".git").exists()), None)
@@ -65,16 +64,10 @@ def _project_name(directory: Path) -> str:
 
 
 def _texts(name: str) -> dict[Path, str]:
-    root = resources.files(__name__).joinpath("demo")
-    return {path: text.replace(_NAME, name) for path, text in sorted(_below(root, Path()))}
-
-
-def _below(directory: Traversable, path: Path) -> list[tuple[Path, str]]:
-    found: list[tuple[Path, str]] = []
-    for entry in directory.iterdir():
-        name = re.sub(r"^dot-", ".", entry.name)
-        if entry.is_dir():
-            found += _below(entry, path / name)
-        else:
-            found.append((path / name, entry.read_text(encoding="utf-8")))
-    return found
+    """The texts of the files by their paths in the project."""
+    demo = Path(__file__).with_name("demo")
+    found = {}
+    for path in (path for path in demo.rglob("*") if path.is_file()):
+        parts = (re.sub(r"^dot-", ".", part) for part in path.relative_to(demo).parts)
+        found[Path(*parts)] = path.read_text(encoding="utf-8").replace(_NAME, name)
+    return dict(sorted(found.items()))

@@ -16,8 +16,8 @@ from harness.global_objects import registry, roles
 from harness.global_objects.guards import ScratchGuard, require_roles
 from harness.global_objects.roles import Role
 from harness.migrations.migrate import Migrator
-from harness.project.model import Module, Part, Project
-from harness.project.sqlfile import Statement
+from harness.project.model import Module, Project, SqlPart
+from harness.project.sqlfile import SqlStatement
 from harness.seeds import tolerant
 from harness.seeds.tolerant import RefusedRows
 from harness.server import script
@@ -46,14 +46,14 @@ def apply_and_load(
     return tolerant.load(connection, modules, root=project.root)
 
 
-def _parts(project: Project, modules: tuple[Module, ...]) -> Iterator[tuple[Part, tuple[Statement, ...]]]:
+def _parts(project: Project, modules: tuple[Module, ...]) -> Iterator[tuple[SqlPart, tuple[SqlStatement, ...]]]:
     """Parses the files from which these modules are built."""
     for step in project.foundation:
         yield from builder.parse(step.up).parts
     for module in modules:
         for migration in module.migrations:
             file = script.load(project.root, migration, "up")
-            yield Part(file.path, file.text), file.statements
+            yield SqlPart(file.path, file.text), file.statements
 
 
 def expected(connection: Connection, project: Project, modules: tuple[Module, ...]) -> registry.Template:

@@ -21,7 +21,7 @@ from harness.catalog.graph import parents_first
 from harness.catalog.model import Catalog, Table
 from harness.errors import Place, SeedError, did_you_mean
 from harness.migrations import ledger
-from harness.project.migrations import relative
+from harness.project.folders import relative
 from harness.project.model import Module, Seed, TableName
 from harness.seeds import refused_row, seedfile, staging, upsert
 from harness.seeds.seedfile import SeedFile

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import Place, ProjectError, SeedError
-from harness.project import nodes, sqlfile
+from harness.project import nodes, sqlfile, yaml_reader
 from harness.project.model import Seed
 
 _CELL = re.compile(r'((?:"[^"]*"|[^",\n]++)*+)(,|\n|\Z)')
@@ -27,7 +27,7 @@ class SeedCell:
 
     text: str | None
     place: Place
-    nested: nodes.Sequence | nodes.Mapping | None = None
+    nested: nodes.ListNode | nodes.MappingNode | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def read(seed: Seed, shown: Path) -> SeedFile:
     try:
         if seed.format == "csv":
             return _csv(seed, shown, sqlfile.read(seed.path, shown))
-        return _yaml(seed, shown, nodes.read(seed.path, shown))
+        return _yaml(seed, shown, yaml_reader.read(seed.path, shown))
     except SeedError:
         raise
     except ProjectError as error:
@@ -129,9 +129,9 @@ def _is_null(node: nodes.Scalar) -> bool:
 
 def as_json(node: nodes.Node) -> str:
     """Returns a YAML value as JSON: an unquoted scalar that is JSON stays as it is, any other becomes a string."""
-    if isinstance(node, nodes.Sequence):
+    if isinstance(node, nodes.ListNode):
         return f"[{', '.join(map(as_json, node.items))}]"
-    if isinstance(node, nodes.Mapping):
+    if isinstance(node, nodes.MappingNode):
         pairs = (f"{json.dumps(key.text, ensure_ascii=False)}: {as_json(value)}" for key, value in node.entries)
         return f"{{{', '.join(pairs)}}}"
     if _is_null(node):
@@ -141,13 +141,13 @@ def as_json(node: nodes.Node) -> str:
     return json.dumps(node.text, ensure_ascii=False)
 
 
-def as_array(node: nodes.Sequence) -> str:
+def as_array(node: nodes.ListNode) -> str:
     """Returns a YAML list as the text of a PostgreSQL array; a mapping in it becomes an element of JSON."""
     return f"{{{','.join(map(_element, node.items))}}}"
 
 
 def _element(node: nodes.Node) -> str:
-    if isinstance(node, nodes.Sequence):
+    if isinstance(node, nodes.ListNode):
         return as_array(node)
     if isinstance(node, nodes.Scalar) and _is_null(node):
         return "NULL"

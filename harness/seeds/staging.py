@@ -150,7 +150,7 @@ def _text(cell: SeedCell | None, column: Column) -> str | None:
         return cell.text if cell else None
     if column.is_json:
         return seedfile.as_json(cell.nested)
-    if column.base_name.startswith("_") and isinstance(cell.nested, nodes.Sequence):
+    if column.base_name.startswith("_") and isinstance(cell.nested, nodes.ListNode):
         return seedfile.as_array(cell.nested)
     found = nodes.described(cell.nested)
     raise SeedError(f'column "{column.name}" is {column.type}, which cannot be {found}', place=cell.place)

@@ -13,8 +13,9 @@ import psycopg
 from psycopg import generators, pq, sql
 
 from harness.errors import HarnessError, Place, StatementError, TargetError
-from harness.project import sqlfile
-from harness.project.migrations import relative, transactional
+from harness.project import sqlfile, sqltext
+from harness.project.folders import relative
+from harness.project.migrations import transactional
 from harness.project.model import Migration, Timeouts
 from harness.server.connection import Connection
 
@@ -56,7 +57,7 @@ class Script:
     migration: Migration
     path: Path
     text: str
-    statements: tuple[sqlfile.Statement, ...]
+    statements: tuple[sqlfile.SqlStatement, ...]
     transactional: bool
     down: str | None = None
 
@@ -74,7 +75,7 @@ def load(root: Path, migration: Migration, direction: str) -> Script:
 
 def parse(migration: Migration, path: Path, text: str, down: str | None = None) -> Script:
     """Splits a text that has been read; raises :class:`~harness.errors.MigrationError`."""
-    return Script(migration, path, text, sqlfile.statements(path, text), transactional(path, text), down)
+    return Script(migration, path, text, sqlfile.migration_statements(path, text), transactional(path, text), down)
 
 
 def down_text(root: Path, migration: Migration) -> str | None:
@@ -105,7 +106,7 @@ def execute_all(connection: Connection, script: Script) -> None:
         raise _at_statement(script, script.statements[len(done)], refused, before) from None
 
 
-def execute(connection: Connection, script: SqlText, statement: sqlfile.Statement) -> None:
+def execute(connection: Connection, script: SqlText, statement: sqlfile.SqlStatement) -> None:
     """Sends one statement, with its COPY data if it has any.
 
     Raises :class:`StatementError` with its place in the file, :class:`TargetError` if the server went away.
@@ -143,16 +144,18 @@ def session_reset(connection: Connection, timeouts: Timeouts) -> Iterator[None]:
                 connection.execute(sql.SQL("deallocate {}").format(sql.Identifier(name)), prepare=False)
 
 
-def _at_statement(script: SqlText, statement: sqlfile.Statement, error: psycopg.Error, before: int = 0) -> HarnessError:
+def _at_statement(
+    script: SqlText, statement: sqlfile.SqlStatement, error: psycopg.Error, before: int = 0
+) -> HarnessError:
     # The server counts characters in the whole message, of which so many are ``before`` the statement. A position in a
     # query of a function is not a position in the file.
     offset = statement.offset + int(error.diag.statement_position or before + 1) - before - 1
-    line, column = sqlfile.position(script.text, offset)
-    place, excerpt = Place(script.path, line, column), sqlfile.excerpt(script.text, line, column)
+    line, column = sqltext.position(script.text, offset)
+    place, excerpt = Place(script.path, line, column), sqltext.excerpt(script.text, line, column)
     row = _COPY_LINE.search(error.diag.context or "")
     if row and statement.copy_line:
         line = statement.copy_line + int(row[1]) - 1
-        place, excerpt = Place(script.path, line), sqlfile.excerpt(script.text, line)
+        place, excerpt = Place(script.path, line), sqltext.excerpt(script.text, line)
     return _error(script, error, place, excerpt)
 
 
@@ -166,7 +169,7 @@ def _error(script: SqlText, error: psycopg.Error, place: Place, excerpt: str | N
         )
     more = [("DETAIL", diag.message_detail), ("QUERY", diag.internal_query), ("CONTEXT", diag.context)]
     lines = [excerpt] if excerpt else []
-    lines += [f"{label}: {sqlfile.masked(text)}" for label, text in more if text]
+    lines += [f"{label}: {sqltext.without_passwords(text)}" for label, text in more if text]
     hints = [diag.message_hint, _HINTS.get(diag.sqlstate)]
     return StatementError(
         f"{diag.message_primary} ({diag.sqlstate})",

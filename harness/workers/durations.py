@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 
 from harness import files
-from harness.declarations import Check
+from harness.declarations import DeclaredCheck
 from harness.errors import Place, ProjectError
 from harness.outcome import Outcome
 
@@ -59,7 +59,7 @@ class Durations:
         except ProjectError:
             return cls()
 
-    def weights(self, checks: Sequence[Check]) -> list[float]:
+    def weights(self, checks: Sequence[DeclaredCheck]) -> list[float]:
         """Returns the expected seconds of each check; for one that was never tried, the mean of its kind."""
         kinds: dict[str, list[float]] = {}
         for check in checks:
@@ -70,7 +70,7 @@ class Durations:
         return [self.seconds.get(check.name, means.get(check.kind, overall)) for check in checks]
 
 
-def record(path: Path, declared: Sequence[Check], outcomes: Sequence[Outcome]) -> None:
+def record(path: Path, declared: Sequence[DeclaredCheck], outcomes: Sequence[Outcome]) -> None:
     """Updates a file of durations, and removes checks that are not declared any more. Raises OSError."""
     try:
         before = Durations.read(path).seconds

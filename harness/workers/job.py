@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from harness.declarations import Check
+from harness.declarations import DeclaredCheck
 from harness.errors import WorkerError
 from harness.outcome import Gate, Outcome
 from harness.project.model import Module, Project, Target
@@ -80,8 +80,8 @@ class Job:
 
     project: Project
     modules: tuple[str, ...]
-    declared: tuple[Check, ...]
-    chosen: tuple[Check, ...]
+    declared: tuple[DeclaredCheck, ...]
+    chosen: tuple[DeclaredCheck, ...]
     effort: Effort
     server: SharedServer | OwnServer
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.declarations import Check
+from harness.declarations import DeclaredCheck
 from harness.workers.durations import Durations
 
 PIECES = 6
@@ -23,7 +23,9 @@ class Chunk:
     seconds: float
 
 
-def chunks(checks: Sequence[Check], durations: Durations, workers: int, *, in_order: bool = False) -> list[Chunk]:
+def chunks(
+    checks: Sequence[DeclaredCheck], durations: Durations, workers: int, *, in_order: bool = False
+) -> list[Chunk]:
     """Returns the checks in chunks, longest first, or ``in_order`` of the run.
 
     Checks of one table stay together, unless they take too long: they share the preparation of its rows.
@@ -34,7 +36,7 @@ def chunks(checks: Sequence[Check], durations: Durations, workers: int, *, in_or
     return found if in_order else sorted(found, key=lambda chunk: (-chunk.seconds, chunk.positions))
 
 
-def _tables(checks: Sequence[Check]) -> list[list[int]]:
+def _tables(checks: Sequence[DeclaredCheck]) -> list[list[int]]:
     """Returns the positions of the checks of each table, and of each module's own checks."""
     tables: dict[str, list[int]] = {}
     for position, check in enumerate(checks):
@@ -65,18 +67,18 @@ class Shard:
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"
 
-    def part(self, checks: Sequence[Check], durations: Durations) -> tuple[Check, ...]:
+    def part(self, checks: Sequence[DeclaredCheck], durations: Durations) -> tuple[DeclaredCheck, ...]:
         """Returns the checks of this shard, in their order. All shards together have each check once."""
         shards = _distributed(checks, durations, self.count)
         return tuple(check for check, shard in zip(checks, shards, strict=True) if shard == self.number - 1)
 
-    def plan(self, checks: Sequence[Check], durations: Durations) -> str:
+    def plan(self, checks: Sequence[DeclaredCheck], durations: Durations) -> str:
         """Returns a hash of the distribution: only shards with the same hash make up the whole run."""
         distribution = json.dumps([[check.name for check in checks], _distributed(checks, durations, self.count)])
         return hashlib.sha256(distribution.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
-def _distributed(checks: Sequence[Check], durations: Durations, shards: int) -> list[int]:
+def _distributed(checks: Sequence[DeclaredCheck], durations: Durations, shards: int) -> list[int]:
     """Returns the shard of each check: each chunk, longest first, goes to the shard with the least work."""
     found = [0] * len(checks)
     loads = [(0.0, shard) for shard in range(shards)]

@@ -9,7 +9,7 @@ import pytest
 
 from harness.adopt import page
 from harness.adopt.survey import Survey, survey
-from harness.declarations import Check, read_text
+from harness.declarations import DeclaredCheck, read_text
 from harness.kinds import KINDS
 from harness.server.connection import Server
 
@@ -33,5 +33,5 @@ def pages(found: Survey) -> dict[str, str]:
     return {str(table): page.document(sheet) for table, sheet in found.sheets.items()}
 
 
-def checks(text: str) -> list[Check]:
+def checks(text: str) -> list[DeclaredCheck]:
     return list(read_text(text, Path("checks/t/x.yml"), "t", KINDS))

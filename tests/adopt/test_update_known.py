@@ -9,7 +9,7 @@ import pytest
 from harness.adopt.edit import Editor
 from harness.adopt.record import Page
 from harness.adopt.update import Update
-from harness.declarations import Check, read_text
+from harness.declarations import DeclaredCheck, read_text
 from harness.describe.sheet import Sheet
 from harness.kinds import KINDS
 from harness.project.model import TableName
@@ -21,7 +21,7 @@ STAYS = {"stays": "what becomes of delete"}
 MOVED = {"moved": "what becomes of insert"}
 
 
-def checks(text: str) -> list[Check]:
+def checks(text: str) -> list[DeclaredCheck]:
     return list(read_text(text, Path("checks/t/a.yml"), "t", KINDS))
 
 

@@ -11,10 +11,10 @@ from harness.catalog.parts import Part
 from harness.declarations import read_text
 from harness.describe.sheet import Sheet
 from harness.kinds import KINDS
-from harness.project import nodes, shared
+from harness.project import shared, yaml_reader
 from harness.project.model import TableName
 
-SHARED = shared.read(nodes.compose("keyed: {parameters: [k], checks: [{unique: $k}]}", Path("project.yml"))[0])
+SHARED = shared.read(yaml_reader.compose("keyed: {parameters: [k], checks: [{unique: $k}]}", Path("project.yml"))[0])
 FILE = """\
 table: t.a
 columns:

@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.describe import yaml
-from harness.project import nodes
-from harness.project.nodes import Node, Scalar, Sequence
+from harness.project import yaml_reader
+from harness.project.nodes import ListNode, Node, Scalar
 
 AWKWARD = [
     "on", "no", "null", "~", "007", "1.10", "12:30", "Großer Name", "a b", "a.b", "a # b", "#a", "a: b", "a:", "- a",
@@ -27,14 +27,14 @@ names = texts.filter(lambda text: text not in ("", "<<"))
 
 
 def read(text: str) -> Node:
-    (document,) = nodes.compose(text, Path("x.yml"))
+    (document,) = yaml_reader.compose(text, Path("x.yml"))
     return document
 
 
 def plain(node: Node) -> object:
     if isinstance(node, Scalar):
         return node.text
-    if isinstance(node, Sequence):
+    if isinstance(node, ListNode):
         return [plain(each) for each in node.items]
     return {key.text: plain(value) for key, value in node.entries}
 

@@ -395,14 +395,14 @@ class Fuzzed:
             for seed in module.seeds if name.startswith("seeds") else ():
                 for row in seedfile.read(seed, seed.path.relative_to(self.root)).rows:
                     for cell in row.cells.values():
-                        if isinstance(cell.nested, nodes.Sequence):
+                        if isinstance(cell.nested, nodes.ListNode):
                             seedfile.as_array(cell.nested)
                         if cell.nested is not None:
                             seedfile.as_json(cell.nested)
             for migration in module.migrations if name.endswith(".sql") else ():
                 for path in filter(None, (migration.up, migration.down)):
                     shown = path.relative_to(self.root)
-                    sqlfile.statements(shown, sqlfile.read(path, shown))
+                    sqlfile.migration_statements(shown, sqlfile.read(path, shown))
 
 
 def _raise(error: Exception) -> int:

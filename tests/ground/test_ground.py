@@ -15,7 +15,7 @@ import pytest
 from cases import Case, cases
 
 from harness.catalog import read as read_catalog
-from harness.declarations import Check, read
+from harness.declarations import DeclaredCheck, read
 from harness.kinds import KINDS
 from harness.outcome import Outcome, Status
 from harness.probes.statement import identifier, qualified
@@ -79,7 +79,7 @@ NOT_OF_RULES = ("class", "declared", "query", "routine", "rows")
 @contextmanager
 def proving(
     case: Case, more: str, server: Server, maintenance: Connection, directory: Path
-) -> Iterator[list[tuple[Check, Outcome]]]:
+) -> Iterator[list[tuple[DeclaredCheck, Outcome]]]:
     """The outcomes of all checks of a case, in whose schema something else happens in the end."""
     for role in case.roles:
         if maintenance.execute("select from pg_roles where rolname = %s", [role.split()[0]]).fetchone() is None:
@@ -104,7 +104,7 @@ def _ids(chosen: dict[str, Case]) -> list[Any]:
     return [pytest.param(case, id=case.id) for case in chosen.values()]
 
 
-def _green(case: Case, found: list[tuple[Check, Outcome]]) -> list[str]:
+def _green(case: Case, found: list[tuple[DeclaredCheck, Outcome]]) -> list[str]:
     return [outcome.name for check, outcome in found if check.kind == case.kind and outcome.status.green]
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from harness import layouts
 from harness.errors import HarnessError
-from harness.layouts import LAYOUTS, Source, detect
-from harness.project.model import Adopted, Step
+from harness.layouts import LAYOUTS, PsqlFiles, detect
+from harness.project.model import BuildStep, ForeignMigrations
 
 Files = dict[str, str]
 
@@ -254,12 +254,12 @@ def write(root: Path, files: Files) -> Path:
     return root
 
 
-def adopt(directory: Path, *names: str, layout: str | None = None) -> Adopted:
+def adopt(directory: Path, *names: str, layout: str | None = None) -> ForeignMigrations:
     paths = [directory / name for name in names] or [directory]
-    return layouts.read(Source(directory.parent, {}), paths, layouts.named(layout) if layout else None)
+    return layouts.read(PsqlFiles(directory.parent, {}), paths, layouts.named(layout) if layout else None)
 
 
-def directions(step: Step) -> list[str | None]:
+def directions(step: BuildStep) -> list[str | None]:
     return [sql and "\n".join(line.rstrip() for line in sql.text.split("\n")).rstrip() for sql in (step.up, step.down)]
 
 
@@ -323,9 +323,10 @@ def test_opting_out_in_sqlx_and_flyway(tmp_path: Path) -> None:
         ("diesel", "diesel", "diesel migration run"),
         ("prisma", "Prisma", "prisma migrate deploy"),
         ("sourcegraph", "Sourcegraph", "migrator up"),
+        ("sqlx", "sqlx", "sqlx migrate run --source db"),
     ],
 )
-def test_whose_they_are(tmp_path: Path, case: str, tool: str, command: str) -> None:
+def test_the_tool_and_its_command(tmp_path: Path, case: str, tool: str, command: str) -> None:
     adopted = adopt(write(tmp_path / "db", WORKING[case][1]))
     assert (adopted.tool, adopted.command) == (tool, command)
 

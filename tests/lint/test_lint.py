@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ProjectError
-from harness.lint import lint
+from tests.lint.linted import lint
 
 ROOT = Path(__file__).parents[2]
 GOOD = """\

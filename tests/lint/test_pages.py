@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlfluff.core.plugin.host import get_plugin_manager
 
-from harness.lint import lint, pages, plugin
+from harness.lint import pages, plugin
+from tests.lint.linted import lint
 
 ROOT = Path(__file__).parents[2]
 FENCED = re.compile(r"```sql\n(.*?)```", re.DOTALL)

@@ -14,7 +14,7 @@ import yaml
 from sqlfluff.core.config import FluffConfig
 from sqlfluff.core.plugin.host import get_plugin_manager
 
-from harness.lint import lint
+from tests.lint.linted import lint
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "harness/scaffold/demo"
@@ -254,7 +254,7 @@ def test_the_demo_is_clean_and_looked_at(tmp_path: Path) -> None:
 )
 def test_a_class_is_read_as_the_check_reads_it(comment: str) -> None:
     from harness.kinds.class_ import data_class
-    from harness.lint.rules.data_class import _MARK
+    from harness.lint.rules.comments import _MARK
 
     found = _MARK.search(comment)
     assert (found and found[1]) == data_class(comment)

@@ -10,7 +10,8 @@ import pytest
 import yaml
 from sqlfluff.core.plugin.host import get_plugin_manager
 
-from harness.lint import lint, plugin
+from harness.lint import plugin
+from tests.lint.linted import lint
 
 CASES = Path(__file__).parent / "cases"
 KEYS = {"pass", "fail", "files", "says", "settings", "broken"}

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError, MigrationError, StatementError
-from harness.project.sqlfile import excerpt, position, skip, statements
+from harness.project.sqlfile import migration_statements
+from harness.project.sqltext import excerpt, next_word, position
 
 PATH = Path("schema/app/001_x.up.sql")
 
@@ -27,7 +28,7 @@ BETWEEN = (" ", "\n", "\t", "-- ü ; '\n", "/* /* ; ' */ $$ é */", ";", "\n\n",
 
 def refused(text: str, error: type[HarnessError] = MigrationError) -> str:
     with pytest.raises(error) as caught:
-        statements(PATH, text)
+        migration_statements(PATH, text)
     assert type(caught.value) is error
     return str(caught.value)
 
@@ -35,7 +36,7 @@ def refused(text: str, error: type[HarnessError] = MigrationError) -> str:
 @given(st.lists(st.tuples(st.sampled_from(STATEMENTS), st.lists(st.sampled_from(BETWEEN), max_size=4).map("".join))))
 def test_statements_are_found_where_they_stand(parts: list[tuple[str, str]]) -> None:
     text = "".join(f"{between}{statement};" for statement, between in parts)
-    found = statements(PATH, text)
+    found = migration_statements(PATH, text)
     assert [each.text for each in found] == [statement for statement, _ in parts]
     end = 0
     for each in found:
@@ -43,12 +44,12 @@ def test_statements_are_found_where_they_stand(parts: list[tuple[str, str]]) -> 
         assert (each.line, each.column) == position(text, each.offset)
         assert text.split("\n")[each.line - 1][each.column - 1 :].startswith(each.text.split("\n")[0])
         # Between two statements there is nothing but white space, comments and semicolons.
-        assert skip(text[end : each.offset].replace(";", " "), 0) >= len(text[end : each.offset].rstrip("; \n\t"))
+        assert next_word(text[end : each.offset].replace(";", " "), 0) >= len(text[end : each.offset].rstrip("; \n\t"))
         end = each.offset + len(each.text)
 
 
 def test_what_lies_between_statements_is_not_lost() -> None:
-    found = statements(PATH, "/* head */ select 1 ;; -- tail\n select 2 -- no semicolon\n")
+    found = migration_statements(PATH, "/* head */ select 1 ;; -- tail\n select 2 -- no semicolon\n")
     assert [(each.text, each.line, each.column) for each in found] == [
         ("select 1", 1, 12),
         ("select 2 -- no semicolon", 2, 2),
@@ -89,7 +90,7 @@ hint: take it out: a migration and its ledger row are one transaction already"""
 
 def test_begin_within_a_body_is_no_transaction_command() -> None:
     text = "do $$ begin perform 1; end $$;"
-    assert [each.text for each in statements(PATH, text)] == [text[:-1]]
+    assert [each.text for each in migration_statements(PATH, text)] == [text[:-1]]
 
 
 def test_discard_all_is_refused() -> None:
@@ -116,13 +117,13 @@ hint: take the line out, or write what it does as SQL"""
 
 
 def test_the_frame_of_pg_dump_is_taken_out() -> None:
-    found = statements(PATH, "\\restrict k3y\n\nselect 1;\n\\unrestrict k3y\n")
+    found = migration_statements(PATH, "\\restrict k3y\n\nselect 1;\n\\unrestrict k3y\n")
     assert [(each.text, each.line) for each in found] == [("select 1", 3)]
 
 
 def test_copy_data_goes_with_its_statement() -> None:
     text = "copy t (a, b) from stdin;\n1\t'it''s; $$\n2\t\\N\n\\.\n\nselect 'ü';\nCOPY u FROM stdin;\n\\.\n"
-    found = statements(PATH, text)
+    found = migration_statements(PATH, text)
     assert [(each.text, each.line, each.copy_data, each.copy_line) for each in found] == [
         ("copy t (a, b) from stdin", 1, "1\t'it''s; $$\n2\t\\N\n", 2),
         ("select 'ü'", 6, None, None),
@@ -132,7 +133,7 @@ def test_copy_data_goes_with_its_statement() -> None:
 
 def test_a_backslash_in_quotes_is_no_command() -> None:
     text = "select '\n\\connect x\n', $$\n\\i y\n$$, E'\\'\n\\i z' -- \\i\n/*\n\\i */"
-    assert len(statements(PATH, text)) == 1
+    assert len(migration_statements(PATH, text)) == 1
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from harness.catalog import Catalog, read
-from harness.declarations import Check
+from harness.declarations import DeclaredCheck
 from harness.outcome import Outcome
 from harness.project.model import Module, Project
 from harness.proving.prover import Effort, Prover
@@ -34,12 +34,12 @@ THOROUGH = Effort(20, 0, shrink=False)
 class Base:
     """The databases of one module as they are, with or without seeds: what is green there notices."""
 
-    def __init__(self, space: Workspace, project: Project, checks: Sequence[Check]) -> None:
+    def __init__(self, space: Workspace, project: Project, checks: Sequence[DeclaredCheck]) -> None:
         self.space = space
         self._unchanged = Prover(checks, project, Mutated(space), EFFORT)
         self._green: dict[str, bool] = {}
 
-    def is_green(self, check: Check) -> bool:
+    def is_green(self, check: DeclaredCheck) -> bool:
         """What is red anyway notices nothing."""
         if check.name not in self._green:
             self._green[check.name] = self._unchanged.prove(check).status.green
@@ -52,7 +52,9 @@ class Base:
 class Bench:
     """One module and what it depends on."""
 
-    def __init__(self, bare: Base, seeded: Base, project: Project, module: str, checks: Sequence[Check]) -> None:
+    def __init__(
+        self, bare: Base, seeded: Base, project: Project, module: str, checks: Sequence[DeclaredCheck]
+    ) -> None:
         self._bare = bare
         self._seeded = seeded
         self._project = project
@@ -96,7 +98,7 @@ class Bench:
 
 
 @contextmanager
-def bench(server: Server, project: Project, module: str, checks: Sequence[Check]) -> Iterator[Bench]:
+def bench(server: Server, project: Project, module: str, checks: Sequence[DeclaredCheck]) -> Iterator[Bench]:
     modules = project.with_dependencies([module])
     names = {needed.name for needed in modules}
     declared = [check for check in checks if check.module in names]
@@ -111,14 +113,14 @@ def bench(server: Server, project: Project, module: str, checks: Sequence[Check]
         yield Bench(bare, base(modules), project, module, declared)
 
 
-def _distance(check: Check, mutant: Mutant) -> tuple[bool, bool, bool, bool]:
+def _distance(check: DeclaredCheck, mutant: Mutant) -> tuple[bool, bool, bool, bool]:
     spoken = any(mentions(repr(check.rule), rule) for rule in mutant.rules)
     spoken = spoken or (mutant.group == additions.GROUP and check.kind == "declared")
     near = spoken or check.table is None or check.table in mutant.tables
     return not near, not spoken and check.kind == SLOW, not spoken, check.kind not in QUICK
 
 
-def _names(check: Check, outcome: Outcome, mutant: Mutant) -> bool:
+def _names(check: DeclaredCheck, outcome: Outcome, mutant: Mutant) -> bool:
     """Whether the check, or what it tells, names the rule."""
     told = [text for found in outcome.counterexamples for text in (found.expected, found.actual)]
     words = " ".join([repr(check.rule), outcome.label, *told, outcome.reason or ""])

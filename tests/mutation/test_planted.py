@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.declarations import Check
+from harness.declarations import DeclaredCheck
 from harness.declarations import read as read_checks
 from harness.kinds import KINDS
 from harness.project.load import load
@@ -34,13 +34,13 @@ def space(request: pytest.FixtureRequest, server: Server) -> Iterator[Workspace]
         yield made
 
 
-def named(patterns: Sequence[str]) -> list[Check]:
+def named(patterns: Sequence[str]) -> list[DeclaredCheck]:
     found = {pattern: [check for check in CHECKS if fnmatchcase(check.name, pattern)] for pattern in patterns}
     assert all(found.values()), f"no check of the name: {[pattern for pattern, checks in found.items() if not checks]}"
     return [check for checks in found.values() for check in checks]
 
 
-def colours(space: Workspace, module: str, checks: Sequence[Check], broken: Mutant | None) -> dict[str, bool]:
+def colours(space: Workspace, module: str, checks: Sequence[DeclaredCheck], broken: Mutant | None) -> dict[str, bool]:
     """Whether each check is green, in databases where the mutant, if there is one, has been at work."""
     names = {needed.name for needed in PROJECT.with_dependencies([module])}
     databases = Mutated(space, broken)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from harness.declarations import Check, read
+from harness.declarations import DeclaredCheck, read
 from harness.project import keys
 from harness.project.columns import DeclaredColumn, declared_columns
 from harness.project.keys import ColumnForm, key
@@ -18,7 +18,7 @@ from harness.project.load import load
 class Columns:
     """The contract of a table."""
 
-    levels: ClassVar = ()
+    scopes: ClassVar = ()
     columns: tuple[DeclaredColumn, ...] = key(declared_columns, "every column")
     subject: ClassVar[str] = ""
 
@@ -95,7 +95,7 @@ class Class:
 class Privileges:
     """Who may do what."""
 
-    levels: ClassVar = ("table", "module")
+    scopes: ClassVar = ("table", "module")
     privileges: keys.FrozenDict[Any] = key(
         keys.mapping(keys.one_of(keys.choice("all"), keys.several(keys.choice("select", "insert")))), "role: commands"
     )
@@ -106,7 +106,7 @@ class Privileges:
 class Rollback:
     """Down and up again."""
 
-    levels: ClassVar = ("module",)
+    scopes: ClassVar = ("module",)
     rollback: str = key(keys.choice("all"), "which migrations")
 
     @property
@@ -137,6 +137,6 @@ def write(root: Path, files: dict[str, str | bytes]) -> Path:
     return root
 
 
-def checks_of(root: Path, text: str | bytes) -> tuple[Check, ...]:
+def checks_of(root: Path, text: str | bytes) -> tuple[DeclaredCheck, ...]:
     """The checks of a project whose one check file is this."""
     return read(load(write(root, {"checks/shop/orders.yml": text})), KINDS)

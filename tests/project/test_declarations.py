@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.declarations import Check, read
+from harness.declarations import DeclaredCheck, read
 from harness.errors import ProjectError
 from harness.project.columns import DeclaredColumn
 from harness.project.load import load
@@ -23,7 +23,7 @@ def refusal(root: Path, text: str | bytes) -> str:
     return str(caught.value)
 
 
-def listed(checks: tuple[Check, ...]) -> list[tuple[str, str]]:
+def listed(checks: tuple[DeclaredCheck, ...]) -> list[tuple[str, str]]:
     return [(check.name, str(check.place).removeprefix(f"{FILE}:")) for check in checks]
 
 
@@ -73,7 +73,9 @@ checks:
         Unique(("a", "b"), where="a > 0"),
         Predicate("a"),
     ]
-    assert columns.columns[0] == DeclaredColumn("id", "uuid", True, "gen_random_uuid()", None, columns.columns[0].place)
+    assert columns.columns[0] == DeclaredColumn(
+        "id", columns.columns[0].place, type="uuid", not_null=True, default="gen_random_uuid()"
+    )
     assert [(column.name, column.type, column.generated) for column in columns.columns[2:]] == [
         ("amount", "numeric(10,2)", "a + b"),
         ("slug", "text", None),

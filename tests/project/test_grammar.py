@@ -8,9 +8,10 @@ from pathlib import Path
 import postgast
 import pytest
 
+from harness import grammar
 from harness.errors import MigrationError
-from harness.lint import lint
-from harness.project import grammar, sql, sqlfile
+from harness.project import sql, sqlfile
+from tests.lint.linted import lint
 
 PATH = Path("schema/app/001_x.up.sql")
 
@@ -39,7 +40,7 @@ def test_a_deep_expression(nested: Callable[[int], str], levels: int) -> None:
 @pytest.mark.parametrize("levels", [600, 30_000])
 def test_a_deep_statement_is_named(levels: int) -> None:
     with pytest.raises(MigrationError) as caught:
-        sqlfile.statements(PATH, f"select 1;\n-- why\n  select {'1+' * levels}1;\nselect 2;")
+        sqlfile.migration_statements(PATH, f"select 1;\n-- why\n  select {'1+' * levels}1;\nselect 2;")
     assert str(caught.value).startswith(
         f"{PATH}:3:3: an expression in this statement is nested too deeply to be read\n    3 |   select 1+1+"
     )
@@ -49,7 +50,7 @@ def test_a_deep_statement_is_named(levels: int) -> None:
 @pytest.mark.parametrize("beside", ["drop copy x;", ""])
 def test_a_deep_statement_beside_one_that_is_no_sql(beside: str) -> None:
     with pytest.raises(MigrationError, match="nested too deeply"):
-        sqlfile.statements(PATH, f"{beside}\nselect {'not ' * 30_000} true;\n{beside}")
+        sqlfile.migration_statements(PATH, f"{beside}\nselect {'not ' * 30_000} true;\n{beside}")
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from harness.declarations import read_file
 from harness.errors import ProjectError
-from harness.project import nodes
+from harness.project import nodes, yaml_reader
 from harness.project.json_schema import checks_schema, project_schema
 from harness.project.load import load
-from harness.project.nodes import Node, Scalar, Sequence
+from harness.project.nodes import ListNode, Node, Scalar
 
 from .sample import KINDS, write
 
@@ -28,9 +28,9 @@ PROJECT = jsonschema.Draft202012Validator(project_schema())
 
 def as_an_editor_reads(node: Node) -> Any:
     """YAML 1.2's core schema, as editors have it; our own reading leaves all as text."""
-    if isinstance(node, Sequence):
+    if isinstance(node, ListNode):
         return [as_an_editor_reads(item) for item in node.items]
-    if isinstance(node, nodes.Mapping):
+    if isinstance(node, nodes.MappingNode):
         return {key.text: as_an_editor_reads(value) for key, value in node.entries}
     if node.quoted:
         return node.text
@@ -44,7 +44,7 @@ def as_an_editor_reads(node: Node) -> Any:
 
 
 def value(text: str) -> Any:
-    (node,) = nodes.compose(text, Path("a.yml"))
+    (node,) = yaml_reader.compose(text, Path("a.yml"))
     return as_an_editor_reads(node)
 
 

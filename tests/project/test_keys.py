@@ -10,7 +10,7 @@ import pytest
 from harness.errors import ProjectError
 from harness.kinds.locked import FreeDeletions, LockedKind
 from harness.kinds.rows import RowsKind
-from harness.project import keys, nodes
+from harness.project import keys, nodes, yaml_reader
 from harness.project.keys import FrozenDict, Reader, read_kind
 from harness.project.model import TableName
 
@@ -18,8 +18,8 @@ from .sample import AcceptedValues, Class, Unique
 
 
 def node(text: str) -> Any:
-    (document,) = nodes.compose(f"k: {text}\n" if not text.startswith("\n") else f"k:{text}\n", Path("a.yml"))
-    assert isinstance(document, nodes.Mapping)
+    (document,) = yaml_reader.compose(f"k: {text}\n" if not text.startswith("\n") else f"k:{text}\n", Path("a.yml"))
+    assert isinstance(document, nodes.MappingNode)
     return document.get("k")
 
 
@@ -49,12 +49,12 @@ def refusal(reader: Reader[Any], text: str) -> str:
         (keys.mapping(keys.integer), "{a: 1}", FrozenDict({"a": 1})),
         (keys.one_of(keys.boolean, keys.predicate), "true", True),
         (keys.one_of(keys.boolean, keys.predicate), "a > 1", "a > 1"),
-        (keys.tree, "{a: [b, {c: d}]}", FrozenDict({"a": ("b", FrozenDict({"c": "d"}))})),
+        (keys.any_value, "{a: [b, {c: d}]}", FrozenDict({"a": ("b", FrozenDict({"c": "d"}))})),
         (keys.sqlstate, "23505", "23505"),
-        (keys.levels, "true", ("read committed",)),
-        (keys.levels, "false", ()),
-        (keys.levels, "repeatable read", ("repeatable read",)),
-        (keys.levels, "[read committed, serializable]", ("read committed", "serializable")),
+        (keys.isolation_levels, "true", ("read committed",)),
+        (keys.isolation_levels, "false", ()),
+        (keys.isolation_levels, "repeatable read", ("repeatable read",)),
+        (keys.isolation_levels, "[read committed, serializable]", ("read committed", "serializable")),
         (keys.predicate, "a > 1 # more than one", "a > 1"),
         (keys.predicate, "'a # 3 = b'", "a # 3 = b"),
         (keys.query, "select 1;", "select 1"),
@@ -115,7 +115,7 @@ def test_what_a_reader_takes(reader: Reader[Any], text: str, value: object) -> N
         (keys.mapping(keys.integer), "{a: b}", "a.yml:1:8: expected a whole number, found 'b'"),
         (keys.listed(keys.name), "a", "a.yml:1:4: expected a list of a name, found 'a'"),
         (
-            keys.levels,
+            keys.isolation_levels,
             "[read committed, repeatable reads]",
             "a.yml:1:21: expected one of read committed, repeatable read, serializable, found 'repeatable reads';"
             " did you mean 'repeatable read'?",

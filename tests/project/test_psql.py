@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import MigrationError
-from harness.project.psql import Source
+from harness.project.psql import PsqlFiles
 from harness.project.sqlfile import statements
 
 
@@ -19,11 +19,11 @@ def write(root: Path, files: dict[str, str]) -> None:
 
 def read(root: Path, name: str, **variables: str) -> list[tuple[str, int, int, str]]:
     """File, line, column and text of each statement."""
-    source = Source(root, variables)
+    source = PsqlFiles(root, variables)
     return [
         (str(part.path), each.line, each.column, " ".join(each.text.split()))
         for part in source.parts(root / name, source.text(root / name))
-        for each in statements(part.path, part.text, guarded=False)
+        for each in statements(part.path, part.text)
     ]
 
 
@@ -85,9 +85,9 @@ def test_variables(tmp_path: Path) -> None:
 
 def test_copy_data_may_hold_anything(tmp_path: Path) -> None:
     write(tmp_path, {"a.sql": "copy t from stdin;\n\\N\t:n\n\\i nothing\n\\.\n\\echo x\nselect 1;\n"})
-    source = Source(tmp_path, {"n": "1"})
+    source = PsqlFiles(tmp_path, {"n": "1"})
     (part,) = source.parts(tmp_path / "a.sql", source.text(tmp_path / "a.sql"))
-    copy, select = statements(part.path, part.text, guarded=False)
+    copy, select = statements(part.path, part.text)
     assert (copy.copy_data, copy.copy_line) == ("\\N\t:n\n\\i nothing\n", 2)
     assert (select.line, select.text) == (6, "select 1")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.declarations import Check
+from harness.declarations import DeclaredCheck
 from harness.errors import Place, ProjectError
 from harness.project.model import TableName
 from harness.selection import select
@@ -14,9 +14,9 @@ from harness.selection import select
 from .sample import NotNull, Rollback, Unique
 
 
-def check(module: str, table: str, rule: object, kind: str, name: str, tags: tuple[str, ...] = ()) -> Check:
+def check(module: str, table: str, rule: object, kind: str, name: str, tags: tuple[str, ...] = ()) -> DeclaredCheck:
     place = Place(Path(f"checks/{module}/{table}.yml"), 1, 1)
-    return Check(name, kind, module, TableName(module, table), rule, place, tags=tags)
+    return DeclaredCheck(name, kind, module, TableName(module, table), rule, place, tags=tags)
 
 
 CHECKS = (
@@ -25,7 +25,7 @@ CHECKS = (
     check("shop", "items", NotNull("a"), "not_null", "n-items", ("core", "slow")),
     check("auth", "users", NotNull("a"), "not_null", "n-users"),
     check("auth", "users", NotNull("b"), "not_null", "users see their own"),
-    Check("r", "rollback", "auth", None, Rollback("all"), Place(Path("checks/auth/_module.yml"), 1, 1)),
+    DeclaredCheck("r", "rollback", "auth", None, Rollback("all"), Place(Path("checks/auth/_module.yml"), 1, 1)),
 )
 ALL = ["u-orders", "n-orders", "n-items", "n-users", "users see their own", "r"]
 

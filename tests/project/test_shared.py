@@ -7,7 +7,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from harness.declarations import Check, read
+from harness.declarations import DeclaredCheck, read
 from harness.errors import ProjectError
 from harness.project.json_schema import checks_schema, project_schema
 from harness.project.load import load
@@ -19,7 +19,7 @@ from .test_json_schema import value
 FILE = "checks/shop/orders.yml"
 
 
-def project(root: Path, shared: str, *files: str) -> tuple[Check, ...]:
+def project(root: Path, shared: str, *files: str) -> tuple[DeclaredCheck, ...]:
     """The checks of a project with these shared checks and files of tables."""
     texts = {"project.yml": f"name: demo\nmodules: [shop]\nshared:\n{shared}"}
     texts |= {f"checks/shop/{name}.yml": text for name, text in zip(("orders", "lines"), files, strict=False)}

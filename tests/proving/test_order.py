@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from harness.declarations import Check
+from harness.declarations import DeclaredCheck
 from harness.outcome import Outcome, Status
 from harness.pytest_session import Options, ProjectSession
 from harness.server.connection import Server
@@ -126,7 +126,7 @@ def _bench(project: Path, server: Server) -> ProjectSession:
     return ProjectSession(project, Options(target=make_conninfo(**server.conninfo), seed=1))
 
 
-def _proved(project: Path, server: Server, checks: Sequence[Check]) -> list[Outcome]:
+def _proved(project: Path, server: Server, checks: Sequence[DeclaredCheck]) -> list[Outcome]:
     with closing(_bench(project, server)) as bench:
         named = {check.name for check in checks}
         return [bench.prove(check) for check in bench.checks if check.name in named]

@@ -8,19 +8,19 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.declarations import Check
+from harness.declarations import DeclaredCheck
 from harness.errors import Place
 from harness.project.model import TableName
 from harness.workers import Durations, Shard, chunks
 
 
-def check(name: str, kind: str = "check", table: str | None = "a") -> Check:
+def check(name: str, kind: str = "check", table: str | None = "a") -> DeclaredCheck:
     rule: Any = None
     where = TableName("app", table) if table else None
-    return Check(name, kind, "app", where, rule, Place(Path("checks/app/a.yml"), 1, 1))
+    return DeclaredCheck(name, kind, "app", where, rule, Place(Path("checks/app/a.yml"), 1, 1))
 
 
-def some(*tables: str) -> list[Check]:
+def some(*tables: str) -> list[DeclaredCheck]:
     return [check(f"{table}.{place}", table=table) for place, table in enumerate(tables)]
 
 

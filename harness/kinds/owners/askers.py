@@ -15,9 +15,9 @@ from harness.kinds.row_security import RowSecurityKind
 from harness.probes import Delete, Execute, Insert, Probe, Refused, Statement, Untouched, Update
 from harness.probes.statement import assume, condition, literal, qualified
 from harness.probes.verdict import LACKING
-from harness.project.keys import FrozenDict, key, mapping, names, predicate, text, tree
+from harness.project.keys import FrozenDict, any_value, key, mapping, names, predicate, text
 from harness.project.model import TableName, Values
-from harness.project.needs import needs
+from harness.project.privileges import required_privileges
 from harness.values.candidates import sample
 
 
@@ -40,7 +40,7 @@ def as_key() -> Any:
 
 def claims_key() -> Any:
     return key(
-        mapping(tree), "settings that say who asks, with `$variables`; a mapping becomes a JSON text", default=None
+        mapping(any_value), "settings that say who asks, with `$variables`; a mapping becomes a JSON text", default=None
     )
 
 
@@ -164,7 +164,7 @@ class Asker:
             not roles.on_column(role, qualified(need.table), need.column, need.command)
             if need.column
             else not roles.on_table(role, qualified(need.table), need.command)
-            for need in needs(statement.sql)
+            for need in required_privileges(statement.sql)
         )
 
     @property
@@ -213,7 +213,7 @@ class Claimant:
         statement = _unlooking(probe.statement) if blind else probe.statement
         before = "; ".join(filter(None, (probe.before, first))) or None
         # Of a TRUNCATE nobody can count the rows, and no policy has its say.
-        counted = any(need.command != "truncate" for need in needs(probe.statement.sql))
+        counted = any(need.command != "truncate" for need in required_privileges(probe.statement.sql))
         probe = replace(probe, statement=statement, before=before, reaches=self._lost(probe) if counted else None)
         if silently and stands and not blind and isinstance(probe.expected, Refused):
             probe = replace(probe, expected=Untouched(probe.expected.sqlstates), reaches=None)

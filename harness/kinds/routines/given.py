@@ -119,12 +119,12 @@ def _read(node: nodes.Node) -> Given:
     rows = []
     for name, written in nodes.as_mapping(node, "a mapping of tables").entries:
         table = keys.table.read(name)
-        for each in written.items if isinstance(written, nodes.Sequence) else (written,):
+        for each in written.items if isinstance(written, nodes.ListNode) else (written,):
             rows.append(_row(table, nodes.as_mapping(each, "a row, such as {id: $order, status: open}")))
     return tuple(rows)
 
 
-def _row(table: TableName, node: nodes.Mapping) -> Row:
+def _row(table: TableName, node: nodes.MappingNode) -> Row:
     cells = {keys.name.read(column): _cell(value) for column, value in node.entries if column.text != WHERE}
     where = node.get(WHERE)
     return Row(table, FrozenDict(cells), keys.predicate_of().read(where) if where is not None else None)

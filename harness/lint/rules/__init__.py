@@ -1,1 +1,1 @@
-"""The house rules, one module each; the docstring of a rule is its page."""
+"""The house rules by subject; the docstring of a rule is its page."""

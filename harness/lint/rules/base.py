@@ -1,4 +1,4 @@
-"""What the house rules share: when they speak, and how they say it."""
+"""The base of all house rules: when they apply, and how their findings are worded."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _NAMELESS = ("stdin", "<string input>")
 
 
 @dataclass(frozen=True)
-class Finding:
-    """``subject`` is the name of what is wrong (``shop.orders.note``), ``anchor`` where the editor underlines it."""
+class RuleFinding:
+    """A fault. ``subject`` is the name of the faulty object (``shop.orders.note``), ``anchor`` its word in the file."""
 
     anchor: BaseSegment
     subject: str
@@ -44,12 +44,12 @@ def file_of(context: RuleContext) -> Path | None:
 
 
 class HouseRule:
-    """The first base of every house rule, before ``BaseRule``; no ``BaseRule`` itself, for those all need a code.
+    """The first base of every house rule, before ``BaseRule``; it is no ``BaseRule`` itself, since those need a code.
 
-    A rule speaks where ``rules`` of the settings names it, or the group ``harness``. ``all``, and no word on rules,
-    which is all of them to sqlfluff, do not count: who has this package installed has not asked for its taste.
-    It never speaks of a down file. Each finding ends with the command that prints the rule's page: an editor would
-    lead to a page of sqlfluff's that is not there.
+    A rule applies only where ``rules`` of the settings names it, or the group ``harness``. ``all`` does not count, nor
+    does a missing ``rules``, which means all rules to sqlfluff: having this package installed is not asking for its
+    rules. Down files are never judged. Each finding ends with the command that prints the rule's page: an editor would
+    lead to a page of sqlfluff's that does not exist.
     """
 
     code: str
@@ -57,18 +57,16 @@ class HouseRule:
     ignore_names: str
     groups: tuple[str, ...] = ("all", GROUP)
     config_keywords: list[str] = ["ignore_names"]  # noqa: RUF012 - as BaseRule declares it
-    # PostgreSQL says what is in a file, so that nothing hangs on what sqlfluff can read.
+    # PostgreSQL's grammar reads the file, so a rule does not depend on what sqlfluff can read.
     crawl_behaviour: BaseCrawler = RootOnlyCrawler(works_on_unparsable=True)
 
-    def findings(self, context: RuleContext) -> Iterator[Finding]:
-        """What the rule has to say about the file at whose root ``context`` stands."""
+    def findings(self, context: RuleContext) -> Iterator[RuleFinding]:
+        """The faults of the file whose root segment is ``context.segment``."""
         raise NotImplementedError
 
     def _eval(self, context: RuleContext) -> list[LintResult]:
-        if not self._asked_for(context):
-            return []
         file = file_of(context)
-        if file is not None and file.name.endswith(".down.sql"):
+        if not self._is_asked_for(context) or (file is not None and file.name.endswith(".down.sql")):
             return []
         return [
             LintResult(anchor=found.anchor, description=f"{found.text} Why: harness explain {self.code}.")
@@ -76,7 +74,7 @@ class HouseRule:
             if not self._ignores(found.subject)
         ]
 
-    def _asked_for(self, context: RuleContext) -> bool:
+    def _is_asked_for(self, context: RuleContext) -> bool:
         references = [str(each) for each in context.config.get("rule_allowlist") or ()]
         ours = [each for each in references if each.lower().startswith(GROUP)]  # a plain * asks for nothing either
         return any(fnmatch.fnmatchcase(own, each) for own in (self.code, self.name, GROUP) for each in ours)

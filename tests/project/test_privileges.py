@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.project.model import TableName
-from harness.project.needs import Need, needs
+from harness.project.privileges import RequiredPrivilege, required_privileges
 
 TABLE = TableName("app", "notes")
 
@@ -32,4 +32,6 @@ TABLE = TableName("app", "notes")
     ],
 )
 def test_what_a_statement_needs(statement: str, expected: list[tuple[str, str | None]]) -> None:
-    assert needs(statement) == tuple(Need(TABLE, command, column) for command, column in expected)
+    assert required_privileges(statement) == tuple(
+        RequiredPrivilege(TABLE, command, column) for command, column in expected
+    )

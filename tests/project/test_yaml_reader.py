@@ -12,28 +12,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import Place, ProjectError
-from harness.project import nodes
-from harness.project.nodes import Mapping, Node, Scalar, Sequence
+from harness.project import nodes, yaml_reader
+from harness.project.nodes import ListNode, MappingNode, Node, Scalar
 
 FILE = Path("a.yml")
 
 
 def compose(text: str) -> Node:
-    (document,) = nodes.compose(text, FILE)
+    (document,) = yaml_reader.compose(text, FILE)
     return document
 
 
 def plain(node: Node) -> object:
     if isinstance(node, Scalar):
         return node.text
-    if isinstance(node, Sequence):
+    if isinstance(node, ListNode):
         return [plain(item) for item in node.items]
     return {key.text: plain(value) for key, value in node.entries}
 
 
 def refusal(text: str) -> str:
     with pytest.raises(ProjectError) as caught:
-        nodes.compose(text, FILE)
+        yaml_reader.compose(text, FILE)
     return str(caught.value)
 
 
@@ -44,10 +44,10 @@ def test_nothing_is_typed() -> None:
 
 
 def test_places_count_from_one_and_in_characters() -> None:
-    (entry,) = nodes.compose("ü: {größe: 'x', 😀: y}\n", FILE)
-    assert isinstance(entry, Mapping)
+    (entry,) = yaml_reader.compose("ü: {größe: 'x', 😀: y}\n", FILE)
+    assert isinstance(entry, MappingNode)
     inner = entry.get("ü")
-    assert isinstance(inner, Mapping) and inner.flow
+    assert isinstance(inner, MappingNode)
     assert [(str(key.place), str(value.place)) for key, value in inner.entries] == [
         ("a.yml:1:5", "a.yml:1:12"),
         ("a.yml:1:17", "a.yml:1:20"),
@@ -56,7 +56,7 @@ def test_places_count_from_one_and_in_characters() -> None:
 
 def test_quoted_and_comment() -> None:
     node = compose("a: x # why\nb: 'x' # why\nc: |\n  x\nd: x\n")
-    assert isinstance(node, Mapping)
+    assert isinstance(node, MappingNode)
     scalars = [value for _, value in node.entries if isinstance(value, Scalar)]
     assert [(scalar.quoted, scalar.comment) for scalar in scalars] == [
         (False, " why"),
@@ -82,14 +82,14 @@ def test_quoted_and_comment() -> None:
 )
 def test_the_place_of_a_character(text: str, offset: int, place: str) -> None:
     node = compose(text)
-    assert isinstance(node, Mapping)
+    assert isinstance(node, MappingNode)
     value = node.get("a")
     assert isinstance(value, Scalar)
     assert str(value.at(offset)) == place
 
 
 def test_documents() -> None:
-    assert [plain(node) for node in nodes.compose("a: 1\n---\nb: 2\n...\n", FILE)] == [{"a": "1"}, {"b": "2"}]
+    assert [plain(node) for node in yaml_reader.compose("a: 1\n---\nb: 2\n...\n", FILE)] == [{"a": "1"}, {"b": "2"}]
 
 
 def test_aliases_are_read() -> None:
@@ -221,21 +221,21 @@ def test_bytes_that_are_no_utf8(tmp_path: Path) -> None:
     path = tmp_path / "a.yml"
     path.write_bytes("a: ü\n".encode() + b"bc: \xfc\n")
     with pytest.raises(ProjectError) as caught:
-        nodes.read(path, FILE)
+        yaml_reader.read(path, FILE)
     assert str(caught.value) == "a.yml:2:5: not UTF-8: byte 0xfc\nhint: save the file as UTF-8"
 
 
 def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
     path = tmp_path / "a.yml"
     path.write_bytes(b"\xef\xbb\xbfa: bc # d\n")
-    (node,) = nodes.read(path, FILE)
-    assert isinstance(node, Mapping)
+    (node,) = yaml_reader.read(path, FILE)
+    assert isinstance(node, MappingNode)
     assert node.get("a") == Scalar("bc", Place(FILE, 1, 4), comment=" d")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ProjectError) as caught:
-        nodes.read(tmp_path / "none.yml", Path("none.yml"))
+        yaml_reader.read(tmp_path / "none.yml", Path("none.yml"))
     assert str(caught.value) == "none.yml: cannot be read: No such file or directory"
 
 
@@ -273,7 +273,7 @@ def test_a_tree_comes_back_as_it_was(tree: object, flow: bool | None, style: str
 def scalars_of(node: Node) -> list[Scalar]:
     if isinstance(node, Scalar):
         return [node]
-    if isinstance(node, Sequence):
+    if isinstance(node, ListNode):
         return [scalar for item in node.items for scalar in scalars_of(item)]
     return [scalar for key, value in node.entries for scalar in (key, *scalars_of(value))]
 
@@ -281,7 +281,7 @@ def scalars_of(node: Node) -> list[Scalar]:
 @given(st.text(max_size=60) | st.text("a:{}[],#&*!|>'\"% -\n\t(?)~", max_size=60))
 def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
     try:
-        nodes.compose(text, FILE)
+        yaml_reader.compose(text, FILE)
     except ProjectError as error:
         assert error.place is not None and error.place.line
 

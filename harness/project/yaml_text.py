@@ -1,4 +1,4 @@
-"""The text of a YAML file: where in it things are, and what its parser could not read, in words."""
+"""The text of a YAML file: places in it, and messages for the parts that the parser could not read."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 import yaml
 
 from harness.errors import Place, ProjectError, did_you_mean
-from harness.project.flow import quoted, swallowed, value_around
+from harness.project.flow import hash_operator, quoted, value_around
 
 
-class Source:
-    """The text of a file, and where in it things are."""
+class YamlText:
+    """The text of a file, with lines and columns; ``starts`` are the offsets at which its lines begin."""
 
     def __init__(self, text: str, path: Path) -> None:
         self.text = text
@@ -26,13 +26,13 @@ class Source:
         return Place(self.path, line, index - self.starts[line - 1] + 1)
 
     def rest_of_line(self, index: int) -> str:
-        """What stands from a character to the end of its line."""
+        """The text from a character to the end of its line."""
         line = bisect.bisect_right(self.starts, index)
         end = self.starts[line] if line < len(self.starts) else len(self.text)
         return self.text[index:end].rstrip("\r\n")
 
     def refused(self, error: yaml.YAMLError) -> ProjectError:
-        """What YAML's parser could not read, in our words where the reason is a common one."""
+        """The error of a text that YAML's parser refuses, in our words if the reason is a common one."""
         if isinstance(error, yaml.reader.ReaderError):
             message = f"not valid YAML: the character U+{error.character:04X} may not stand in a file"
             return ProjectError(message, place=self.place(error.position))
@@ -52,12 +52,11 @@ class Source:
         return self._not_yaml(error, index)
 
     def _not_yaml(self, error: yaml.MarkedYAMLError, index: int) -> ProjectError:
-        flow = (error.context or "").startswith("while parsing a flow")
-        begin = error.context_mark.index if flow and error.context_mark else None
-        comment = swallowed(self.text, begin, index) if begin is not None else None
-        if comment is not None:
-            index = comment
-        value = value_around(self.text, index, begin)
+        is_flow = (error.context or "").startswith("while parsing a flow")
+        flow_start = error.context_mark.index if is_flow and error.context_mark else None
+        if flow_start is not None:
+            index = hash_operator(self.text, flow_start, index) or index
+        value = value_around(self.text, index, flow_start)
         above = self.place(error.context_mark.index).line if error.context_mark else None
         where = f" ({error.context}, line {above})" if above else ""
         if above and error.problem == "expected <block end>, but found '<block mapping start>'":
@@ -74,7 +73,7 @@ class Source:
 
 
 def _unclosed(problem: str | None) -> str | None:
-    """What to look for where a file ends too early."""
+    """The hint for a file that ends too early."""
     if re.search("<stream end>|end of stream", problem or "") is None:
         return None
     return "the file ends before something is closed: a bracket, a brace or a quote lacks its other half"

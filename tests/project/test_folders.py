@@ -11,7 +11,7 @@ import pytest
 from harness import declarations
 from harness.errors import Place, ProjectError
 from harness.kinds import KINDS
-from harness.project import tree
+from harness.project import folders
 from harness.project.load import load
 
 CHECKS = "table: app.items\nchecks:\n  - primary_key: [id]\n"
@@ -122,10 +122,10 @@ def test_an_error_of_a_file_outside_says_nothing_of_it(root: Path, tmp_path: Pat
     (root / "checks/app/x.yml").symlink_to(tmp_path / "secret")
     (root / "checks/app/y.yml").symlink_to("items.yml")
     error = ProjectError("found 'word'", place=Place(Path("checks/app/x.yml"), 1, 2), excerpt="secret: word")
-    assert str(tree.withheld(root, error)) == (
+    assert str(folders.withheld(root, error)) == (
         "checks/app/x.yml:1:2: what is wrong in this file is not shown: a link leads to it, out of the project\n"
         f"hint: look into {tmp_path / 'secret'}"
     )
     for shown in ("checks/app/y.yml", "../secret", str(tmp_path / "secret")):
         named = ProjectError("found 'word'", place=Place(Path(shown), 1, 2))
-        assert tree.withheld(root, named) is named
+        assert folders.withheld(root, named) is named
