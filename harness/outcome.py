@@ -29,8 +29,7 @@ class Status(enum.Enum):
         return self in (Status.PROVED, Status.PRESENT)
 
     def worse_than(self, other: Status) -> bool:
-        order = list(Status)
-        return order.index(self) > order.index(other)
+        return list(Status).index(self) > list(Status).index(other)
 
 
 THERE = "what the check names is in the database"

@@ -17,7 +17,7 @@ DIRECTORY = Path("docs", "lint")
 _INDEX = """\
 # House rules
 
-What this project wants of every table, view and function, as rules of sqlfluff: an editor underlines it, and
+This project's requirements on every table, view and function, as rules of sqlfluff: an editor underlines a fault, and
 `harness lint` and `sqlfluff lint schema` report it.
 
 | code | name | rule |
@@ -26,7 +26,7 @@ What this project wants of every table, view and function, as rules of sqlfluff:
 
 ## Switching them on
 
-Installing the package brings the rules to sqlfluff. They are silent until the `.sqlfluff` of a project names them:
+sqlfluff finds the rules once the package is installed. They are silent until the `.sqlfluff` of a project names them:
 by their group, `harness`, by name or by code.
 
 ```ini
@@ -38,44 +38,44 @@ exclude_rules = Harness_HS05
 classes = public, administrative, personal
 ```
 
-`harness explain HS01` prints the page of a rule, `harness explain lint` lists them, `harness explain LT05` tells what
-sqlfluff says of one of its own.
+`harness explain HS01` prints the page of a rule, `harness explain lint` lists them, `harness explain LT05` summarizes a
+rule of sqlfluff's own.
 
-What is wrong in a `.sqlfluff`, `harness lint` shows at its line: a name that nothing has is a warning, or an error
-(exit code 2) where no verdict would be worth anything, as under `rules`.
+`harness lint` shows a fault of a `.sqlfluff` at its line: an unknown name is a warning, or an error (exit code 2) if it
+would make the verdict worthless, as under `rules`.
 
 `rules = all` alone, and no `rules` at all, mean sqlfluff's own. An editor must run the sqlfluff of the environment that
 has the package.
 
-## Letting something pass
+## Making exceptions
 
-`-- noqa: Harness_HS01` at the end of the line does, as for any rule of sqlfluff; also in a migration that
-has been applied, where a comment is no edit. A reason stands before it: `-- old app -- noqa: Harness_HS01`.
-`harness lint` warns of a comment that names no rule. What holds for a whole project is named in `.sqlfluff`.
+Write `-- noqa: Harness_HS01` at the end of the line, as for any rule of sqlfluff; also in a migration that has been
+applied, where a comment does not count as an edit. Write the reason before it: `-- old app -- noqa: Harness_HS01`.
+`harness lint` warns of a comment that names no rule. Name exceptions for a whole project in `.sqlfluff`.
 
 ```ini
 [sqlfluff:rules:harness.text]
 ignore_names = legacy, shop.orders.currency
 ```
 
-## What they look at
+## The judged statements
 
-- Tables, columns and constraints wherever they come from: `create table`, also with `like`, `inherits` and `partition
-  of`, and as a query whose columns are casts; `alter table`, where it adds or changes the type; the attributes of
-  composite types. What a column has of another table is judged there; so are comments, unless `like` leaves them
-  behind. Down files (`*.down.sql`) never.
-- Row level security, primary keys and comments are judged as the last migration of the directory leaves them. The
-  `*.up.sql` files beside the linted one are read for that, and the verdict stands where the table or column is made;
-  of what a comment says, at the last comment. What is dropped later on is not judged.
-- What PostgreSQL can read, also where sqlfluff cannot. `harness lint` says of such a statement that its layout is not
-  checked, and judges the others; where PostgreSQL cannot read it either, it shows the slip at its place. For
-  `sqlfluff lint` itself, and so for an editor, the rest of such a file cannot be parsed: `-- noqa: PRS` at the end of
-  the line takes the red away there and the warning here. It hides no slip from `harness lint`.
-- Text that comes through standard input has siblings only with `--stdin-filename`, as editors give it. Without a name
-  nothing is said of its tables' row level security, keys and comments.
-- In a DO block sqlfluff sees a string. A table made there is not judged; what the block says of other tables counts,
-  unless it runs it with `execute`.
-- Temporary tables and views are left alone.
+- Tables, columns and constraints are judged wherever they are written: in `create table`, also with `like`, `inherits`
+  and `partition of`, and as a query whose columns are casts; in `alter table`, if it adds a column or changes a type;
+  and as attributes of composite types. A property that `like` copies is judged in the table that it comes from; so is
+  a comment, unless `like` does not copy it. Down files (`*.down.sql`) are never judged.
+- Row level security, primary keys and comments are judged as the last migration of the directory leaves them. All
+  `*.up.sql` files of the directory are read for that. The fault is shown where the table or column is created; the
+  fault of a comment at the last comment. A table or column that is dropped later is not judged.
+- A statement that PostgreSQL can read and sqlfluff cannot is judged, too. `harness lint` warns that its layout is not
+  checked. If PostgreSQL cannot read it either, the syntax error is shown at its place. `sqlfluff lint` itself, and so
+  an editor, cannot parse the rest of such a file: `-- noqa: PRS` at the end of the line hides that error there and the
+  warning here. It hides no syntax error from `harness lint`.
+- Text from standard input belongs to a directory only with `--stdin-filename`, as editors give it. Without a name its
+  tables' row level security, keys and comments are not judged.
+- A DO block is a string to sqlfluff. A table created there is not judged. Its statements on other tables count, unless
+  the block runs them with `execute`.
+- Temporary tables and views are not judged.
 """
 
 

@@ -94,10 +94,8 @@ class ParsedFile:
 
     def of_kind(self, *kinds: str) -> Iterator[tuple[ParsedStatement, str, Any]]:
         """The statements of these kinds, each with its kind and its node of the grammar."""
-        for statement in self._statements:
-            kind = statement.tree.WhichOneof("node")
-            if kind in kinds:
-                yield statement, kind, getattr(statement.tree, kind)
+        found = ((statement, statement.tree.WhichOneof("node")) for statement in self._statements)
+        return ((statement, kind, getattr(statement.tree, kind)) for statement, kind in found if kind in kinds)
 
     def tables(self) -> Iterator[SchemaItem]:
         """The tables that the file creates, in its order, without temporary ones."""

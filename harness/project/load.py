@@ -39,6 +39,33 @@ def load(root: Path) -> Project:
 
     Raises :class:`ProjectError` for every fault that its files alone show.
     """
+    settings = _settings(root)
+    own = (settings.paths.schema,) if settings.migrations is None else ()
+    for path in (*own, settings.paths.seeds, settings.paths.checks):
+        _refuse_unclaimed(root, Path(path), settings.modules)
+    if settings.migrations is not None:
+        _refuse_own_migrations(root, settings)
+    return Project(
+        root=root,
+        name=settings.name,
+        modules=tuple(_module(root, name, settings) for name in settings.modules),
+        default_target=settings.target,
+        targets={**BUILT_IN_TARGETS, **settings.targets},
+        profiles={**BUILT_IN_PROFILES, **settings.profiles},
+        classes=settings.classes,
+        ledger_schema=settings.ledger.schema,
+        timeouts=Timeouts(**vars(settings.timeouts)),
+        paths=Paths(**vars(settings.paths)),
+        base=_base(root, settings),
+        adopted=_adopted(root, settings),
+        stand_ins=settings.extensions.stand_ins,
+        search_path=settings.search_path,
+        undeclared=settings.undeclared,
+        shared=settings.shared,
+    )
+
+
+def _settings(root: Path) -> Settings:
     if not (root / FILE).is_file():
         raise ProjectError(f"no {FILE} in {root}", hint="start a project with 'harness init'")
     node, *more = yaml_reader.read(root / FILE, Path(FILE))
@@ -52,29 +79,7 @@ def load(root: Path) -> Project:
             place=as_mapping(node)["target"].place,
             hint=f"targets: {', '.join(targets)}",
         )
-    own = (settings.paths.schema,) if settings.migrations is None else ()
-    for path in (*own, settings.paths.seeds, settings.paths.checks):
-        _refuse_unclaimed(root, Path(path), settings.modules)
-    if settings.migrations is not None:
-        _refuse_own_migrations(root, settings)
-    return Project(
-        root=root,
-        name=settings.name,
-        modules=tuple(_module(root, name, settings) for name in settings.modules),
-        default_target=settings.target,
-        targets=targets,
-        profiles={**BUILT_IN_PROFILES, **settings.profiles},
-        classes=settings.classes,
-        ledger_schema=settings.ledger.schema,
-        timeouts=Timeouts(**vars(settings.timeouts)),
-        paths=Paths(**vars(settings.paths)),
-        base=_base(root, settings),
-        adopted=_adopted(root, settings),
-        stand_ins=settings.extensions.stand_ins,
-        search_path=settings.search_path,
-        undeclared=settings.undeclared,
-        shared=settings.shared,
-    )
+    return settings
 
 
 def _base(root: Path, settings: Settings) -> tuple[BuildStep, ...]:

@@ -218,11 +218,10 @@ class Project:
 
     def module(self, name: str) -> Module:
         """The module of that name; raises :class:`ProjectError` with the nearest name."""
-        for module in self.modules:
-            if module.name == name:
-                return module
-        known = [module.name for module in self.modules]
-        raise ProjectError(f"no module {name!r}{did_you_mean(name, known)}", hint=f"modules: {', '.join(known)}")
+        known = {module.name: module for module in self.modules}
+        if name not in known:
+            raise ProjectError(f"no module {name!r}{did_you_mean(name, known)}", hint=f"modules: {', '.join(known)}")
+        return known[name]
 
     def profile(self, name: str) -> Profile:
         """The profile of that name; raises :class:`ProjectError` with the nearest name."""

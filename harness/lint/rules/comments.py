@@ -29,10 +29,10 @@ _MARK = re.compile(r"\[([^\]\[]+)\]\s*$")
 class Rule_Harness_HS06(HouseRule, BaseRule):  # noqa: N801
     """Every table and every column carries a comment.
 
-    A name says what something is called. What is in it, in which unit, when it is null and who sets it, only its
-    author knows, and the database is where every later reader looks. A later migration of the same directory may
-    say it. The comment of an empty string is none, as is one that is taken back (``is null``): then the finding stands
-    at the statement that does it.
+    A name does not tell the contents of a column, their unit, the meaning of null and the writer of the value. Only
+    the author knows these, and every later reader looks for them in the database. A later migration of the same
+    directory may have the comment. An empty comment is none, nor is one that is removed (``is null``): then the
+    finding is at the statement that removes it.
 
     **Anti-pattern**
 
@@ -69,10 +69,10 @@ class Rule_Harness_HS06(HouseRule, BaseRule):  # noqa: N801
 class Rule_Harness_HS07(HouseRule, BaseRule):  # noqa: N801
     """The comment of a table or column ends in its data class.
 
-    How sensitive a column is decides who may see it, what may be logged of it, and when it has to be deleted. Said in
-    the database, behind everything else a comment says, it can be listed and checked. The classes are those of
-    ``classes`` in ``project.yml``, written alike. What has no comment at all is left to ``Harness_HS06``. The last
-    ``comment on`` counts, and the finding stands at it.
+    The sensitivity of a column decides who may see it, whether it may be logged, and when it has to be deleted. At the
+    end of a comment in the database it can be listed and checked. Write the classes as ``classes`` in ``project.yml``
+    has them. A missing comment is a finding of ``Harness_HS06``. The last ``comment on`` counts, and the finding is at
+    that statement.
 
     **Anti-pattern**
 

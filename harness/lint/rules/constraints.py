@@ -20,8 +20,8 @@ _SPELLED = {"int2": "smallint", "int4": "integer", "int8": "bigint", "bpchar": "
 class Rule_Harness_HS04(HouseRule, BaseRule):  # noqa: N801
     """Every constraint has a name of its own.
 
-    The name is what an error reports and what a program decides by. One that PostgreSQL makes up depends on what
-    else is there (``orders_check1``), changes with the order of the migrations, and tells the reader nothing.
+    Errors report the name, and programs decide by it. A name that PostgreSQL makes up depends on the other
+    constraints (``orders_check1``), changes with the order of the migrations, and tells the reader nothing.
     ``not null`` and defaults are excepted.
 
     **Anti-pattern**
@@ -62,11 +62,10 @@ class Rule_Harness_HS04(HouseRule, BaseRule):  # noqa: N801
 class Rule_Harness_HS10(HouseRule, BaseRule):  # noqa: N801
     """The primary key is ``uuid default gen_random_uuid()``.
 
-    A number that counts up tells whoever sees it how many rows there are and what the next one is called, differs
-    between two databases that are to become one, and is only known when the row is there. A random ``uuid`` is none
-    of this. Keys that the world outside gives, and those of tables that only tie others together, are excepted by
-    their table's name under ``ignore_names``. A later migration of the same directory may set the key and its
-    default. Partitions have the key of their parent.
+    A number that counts up reveals the number of rows and the next key, collides when two databases become one, and
+    is known only once the row is inserted. A random ``uuid`` has none of these faults. Keys that come from outside,
+    and those of tables that only connect others, are excepted by their table's name under ``ignore_names``. A later
+    migration of the same directory may set the key and its default. Partitions have the key of their parent.
 
     **Anti-pattern**
 

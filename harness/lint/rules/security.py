@@ -26,10 +26,11 @@ _TRUE = {"true", "on", "yes", "1"}
 class Rule_Harness_HS05(HouseRule, BaseRule):  # noqa: N801
     """Row level security is enabled and forced on every table.
 
-    Without it every role that may read the table reads every row. Enabled but not forced it holds for all but the
-    owner: migrations, seeds, definer functions and the owner's triggers then pass by the policies that the tests
-    prove. A partition needs it too, since it can be queried by its own name. A later migration of the same
-    directory may do it. What a DO block runs with ``execute`` is not understood: ``-- noqa: Harness_HS05``.
+    Without it every role that may read the table reads every row. If it is enabled but not forced, it does not hold
+    for the owner: migrations, seeds, definer functions and the owner's triggers then bypass the policies that the
+    tests prove. A partition needs it too, since it can be queried by its own name. A later migration of the same
+    directory may do it. Statements that a DO block runs with ``execute`` are not understood: write
+    ``-- noqa: Harness_HS05``.
 
     **Anti-pattern**
 
@@ -66,9 +67,10 @@ class Rule_Harness_HS05(HouseRule, BaseRule):  # noqa: N801
 class Rule_Harness_HS08(HouseRule, BaseRule):  # noqa: N801
     """A SECURITY DEFINER function pins its ``search_path``.
 
-    Such a function runs with its owner's rights and its caller's ``search_path``. Whoever can make an object in a
-    schema that comes first there decides what the names in the body mean; for tables that is ``pg_temp``, anyone's.
-    The function has to pin it in its own definition, since ``create or replace`` forgets what ``alter function`` set.
+    Such a function runs with its owner's rights and its caller's ``search_path``. A role that can create an object in
+    the first schema of that path decides the meaning of the names in the body; for tables that schema is ``pg_temp``,
+    in which every role can create. The function has to pin the path in its own definition, since
+    ``create or replace`` forgets the settings of ``alter function``.
 
     **Anti-pattern**
 
@@ -113,10 +115,10 @@ class Rule_Harness_HS08(HouseRule, BaseRule):  # noqa: N801
 class Rule_Harness_HS09(HouseRule, BaseRule):  # noqa: N801
     """Views are ``security_invoker``.
 
-    A view reads its tables with the rights of its owner. Row level security then asks what the owner may see, and
-    whoever may read the view sees the rows of everyone. With ``security_invoker`` (PostgreSQL 15) it is the reader
-    who is asked. ``create or replace view`` forgets the option, so it stands in every definition. Materialized
-    views cannot have it, and are not looked at.
+    A view reads its tables with the rights of its owner. Row level security then applies the owner's policies, and
+    every role that may read the view sees all rows. With ``security_invoker`` (PostgreSQL 15) it applies the reader's
+    policies. ``create or replace view`` forgets the option, so every definition needs it. Materialized views cannot
+    have it, and are not judged.
 
     **Anti-pattern**
 

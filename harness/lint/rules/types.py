@@ -28,7 +28,7 @@ class Rule_Harness_HS01(TypeRule, BaseRule):  # noqa: N801
     """Strings are ``text``, never ``varchar`` or ``char``.
 
     ``varchar`` stores and costs the same as ``text``. A limit in the type has no name: a refused value comes back as
-    SQLSTATE 22001, which does not say which rule it broke, and an explicit cast silently cuts what is too long.
+    SQLSTATE 22001, which does not name the broken rule, and an explicit cast silently cuts a text that is too long.
     ``char`` pads with spaces that some operators count and others do not. A limit that matters is a rule, and rules
     are named checks: they can be changed without touching the type of the column and the views that depend on it.
 
@@ -64,8 +64,8 @@ class Rule_Harness_HS01(TypeRule, BaseRule):  # noqa: N801
 class Rule_Harness_HS02(TypeRule, BaseRule):  # noqa: N801
     """Moments are ``timestamptz``, never ``timestamp`` without time zone.
 
-    ``timestamp`` is what a clock on some wall showed. Which wall is not stored: the same row is another moment to
-    a session with another ``TimeZone``, and differences across a change to summer time are off by an hour.
+    ``timestamp`` is the time of a clock on a wall, without the place of the wall: the same row is another moment to a
+    session with another ``TimeZone``, and differences across a change to summer time are off by an hour.
     ``timestamptz`` stores the moment, in as many bytes. Dates, times of day and intervals are fine.
 
     **Anti-pattern**
