@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness import declarations
-from harness.adopt import page, places, project_file, record
-from harness.adopt.filling import Filled, Tell, entry, fill
-from harness.adopt.project_file import Origin
-from harness.adopt.refresh import Refreshed, add, check, learn, refresh
+from harness.adopt import check_file, places, project_file, record
+from harness.adopt.filling import FillResult, Tell, entry, fill
+from harness.adopt.project_file import SchemaSource
+from harness.adopt.refresh import ProjectChanges, add, check, learn, refresh
 from harness.adopt.survey import Survey, survey
 from harness.catalog import read
 from harness.catalog.model import Table
@@ -41,26 +41,26 @@ def platform(space: Workspace, project: Project) -> frozenset[TableName]:
         return frozenset(read(connection, project.ledger_schema).tables)
 
 
-def written(survey: Survey, name: str, origin: Origin, target: str) -> dict[Path, str]:
+def written(survey: Survey, name: str, origin: SchemaSource, target: str) -> dict[Path, str]:
     """All files of the project, by their paths below its directory."""
     names = [table.name for table in survey.tables]
     paths = {table: CHECKS / path for table, path in places.paths(names).items()}
-    files = {path: page.render(survey.sheets[table], path) for table, path in paths.items()}
+    files = {path: check_file.render(survey.sheets[table], path) for table, path in paths.items()}
     files[CHECKS / record.FILE] = record.dumps(survey.sheets.values())
     modules = list(places.modules(names).values())
     return {Path("project.yml"): project_file.render(name, modules, origin, target), **files}
 
 
-def filled(server: Server, project: Project, survey: Survey, tables: Sequence[Table], tell: Tell) -> Filled:
+def filled(server: Server, project: Project, survey: Survey, tables: Sequence[Table], tell: Tell) -> FillResult:
     """Tries rows of tables, one after the other, with all that their check files say."""
     if not tables:
-        return Filled(0, {}, {})
+        return FillResult(0, {}, {})
     declared = declarations.read(project, KINDS)
     with workspace(server, project, project.modules) as space, space.connect(space.clone()) as connection:
         return fill(connection, survey.catalog, declared, tables, project.search_path, tell)
 
 
-def taught(survey: Survey, found: Filled) -> Survey:
+def taught(survey: Survey, found: FillResult) -> Survey:
     """The survey with what was found out about the rows of its tables."""
     sheets = {
         name: replace(sheet, rows=entry(found.learnt[name])) if name in found.learnt else sheet
@@ -69,7 +69,7 @@ def taught(survey: Survey, found: Filled) -> Survey:
     return replace(survey, sheets=sheets)
 
 
-def learnt(project: Project, survey: Survey, found: Filled) -> Refreshed:
+def learnt(project: Project, survey: Survey, found: FillResult) -> ProjectChanges:
     """What has to change in a project that is there, with what was found out. Writes nothing."""
     change = learn(project, survey, {table: entry(hints) for table, hints in found.learnt.items()})
     check(change, project)
@@ -83,7 +83,7 @@ def learnt(project: Project, survey: Survey, found: Filled) -> Refreshed:
 
 def refreshed(
     server: Server, project: Project, schemas: Sequence[str], *, change_what_is_there: bool
-) -> tuple[Survey, Refreshed]:
+) -> tuple[Survey, ProjectChanges]:
     """What has to change in a project so that it describes its schema as that is now. Writes nothing.
 
     Without ``change_what_is_there`` only what no check declares comes in.

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import Catalog, Table
-from harness.catalog.parts import Part, parts, whole
+from harness.catalog.parts import TableRule, parts, whole
 from harness.declarations import DECLARED, Check
 from harness.project.model import TableName
 from harness.proving.undeclared import said
@@ -21,7 +21,7 @@ class TableCoverage:
 
     table: TableName
     rules: int
-    undeclared: tuple[Part, ...]
+    undeclared: tuple[TableRule, ...]
     opaque: tuple[str, ...] = ()
 
     @property
@@ -72,7 +72,7 @@ def coverage(catalog: Catalog, declared: Sequence[Check], without: Iterable[Tabl
     return Coverage(tables, tuple((check, what) for check, what in missing if what))
 
 
-def _told(declared: Sequence[Check]) -> set[tuple[TableName, Part]]:
+def _told(declared: Sequence[Check]) -> set[tuple[TableName, TableRule]]:
     """The triggers of which a check says what they do."""
     return {
         (check.table, part)
@@ -84,7 +84,7 @@ def _told(declared: Sequence[Check]) -> set[tuple[TableName, Part]]:
 
 
 def _covered(
-    table: Table, stated: Collection[Part], known: Collection[str], told: Collection[tuple[TableName, Part]]
+    table: Table, stated: Collection[TableRule], known: Collection[str], told: Collection[tuple[TableName, TableRule]]
 ) -> TableCoverage:
     """What is ``known`` counts neither as declared nor as undeclared."""
     there = tuple(part for part in parts(table) if part in stated or part.name not in known)
@@ -102,8 +102,8 @@ def _missing(catalog: Catalog, check: Check) -> str:
     if table is None:
         return f"no table {check.table}"
     wanted = check.rule.declares(check.table)
-    there = {*parts(table), *(Part("index", index.name) for index in table.indexes)}
-    there |= {Part("not null", column.name) for column in table.columns if column.not_null}
+    there = {*parts(table), *(TableRule("index", index.name) for index in table.indexes)}
+    there |= {TableRule("not null", column.name) for column in table.columns if column.not_null}
     if check.kind == "columns":
         lacking = [part for part in wanted if part not in there]
         return f"no {lacking[0]}" if lacking else ""

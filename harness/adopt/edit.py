@@ -9,7 +9,7 @@ from typing import Any
 import yaml as pyyaml
 
 from harness.describe import yaml
-from harness.describe.yaml import Value
+from harness.describe.yaml import YamlValue
 
 Mapping = pyyaml.MappingNode
 Entries = list[tuple[pyyaml.ScalarNode, pyyaml.Node]]
@@ -53,7 +53,7 @@ class Editor:
         found = self._entry(mapping, key)
         return found[1] if found else None
 
-    def change(self, mapping: Mapping, values: dict[str, Value | None]) -> None:
+    def change(self, mapping: Mapping, values: dict[str, YamlValue | None]) -> None:
         """Gives keys other values, or takes them out (None); new ones come behind the others."""
         if mapping.flow_style:
             self._change_flow(mapping, values)
@@ -67,7 +67,7 @@ class Editor:
             if key not in there and new is not None:
                 self.insert_lines(yaml.entry(key, new, indent), mapping.value[-1][1])
 
-    def _change_flow(self, mapping: Mapping, values: dict[str, Value | None]) -> None:
+    def _change_flow(self, mapping: Mapping, values: dict[str, YamlValue | None]) -> None:
         """The mapping in brackets; what stays in it stays letter for letter."""
         pieces = []
         for name, value in mapping.value:
@@ -80,7 +80,7 @@ class Editor:
         pieces += [_flow(key, new) for key, new in values.items() if key not in there and new is not None]
         self._change(mapping.start_mark.index, mapping.end_mark.index, "{" + ", ".join(pieces) + "}")
 
-    def _change_block(self, name: pyyaml.Node, value: pyyaml.Node, new: Value | None) -> None:
+    def _change_block(self, name: pyyaml.Node, value: pyyaml.Node, new: YamlValue | None) -> None:
         start, end = name.start_mark.index, self._end(value)
         if new is None:
             self._change(self._line(start), self._next_line(end), "")
@@ -138,7 +138,7 @@ class Editor:
         self._changes.append((start, end, new))
 
 
-def _flow(key: str, value: Value) -> str:
+def _flow(key: str, value: YamlValue) -> str:
     return f"{yaml.scalar(key, flow=True, key=True)}: {yaml.flow(value)}"
 
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from harness.adopt.lost import Lost, guarded
+from harness.adopt.table_errors import TableError, guarded
 from harness.catalog.model import Catalog, Table
 from harness.declarations import Check
-from harness.describe.sheet import Entry, table_name
-from harness.describe.yaml import Value
+from harness.describe.description import CheckEntry, table_name
+from harness.describe.yaml import YamlValue
 from harness.inference import Obstacle, Teacher
 from harness.probes import Session
 from harness.probes.statement import identifier
 from harness.project import sql
 from harness.project.model import TableName
-from harness.proving.prover import pools
+from harness.solver.declared import declared_pools
 from harness.solver.pools import Pools
 from harness.solver.row_hints import RowHints
 
@@ -39,7 +39,7 @@ order by 1
 
 
 @dataclass(frozen=True)
-class Filled:
+class FillResult:
     """Which tables were filled: ``empty`` are the others, with what stood in the way.
 
     Those that are ``full`` hold rows from the start, and take no others; those that are ``closed`` never take any: a
@@ -54,7 +54,7 @@ class Filled:
     search_path: tuple[str, ...] = ()
     full: Mapping[TableName, Obstacle] = field(default_factory=dict)
     closed: Mapping[TableName, Obstacle] = field(default_factory=dict)
-    lost: Mapping[TableName, Lost] = field(default_factory=dict)
+    lost: Mapping[TableName, TableError] = field(default_factory=dict)
 
 
 Tell = Callable[[Sequence[Table]], Iterable[Table]]
@@ -68,7 +68,7 @@ def fill(
     tables: Sequence[Table],
     search_path: Sequence[str],
     tell: Tell,
-) -> Filled:
+) -> FillResult:
     """Tries rows of each table; nothing of them stays.
 
     Where functions name things without their schema and nothing says where to look for them, the schemas of the tables
@@ -95,10 +95,10 @@ def _filled(
     tables: Sequence[Table],
     search_path: tuple[str, ...],
     tell: Tell,
-) -> Filled:
-    made_of = pools(connection, catalog, declared)
+) -> FillResult:
+    made_of = declared_pools(connection, catalog, declared)
     teacher = Teacher(Session(connection, catalog), made_of)
-    errors: dict[TableName, Lost] = {}
+    errors: dict[TableName, TableError] = {}
     refused = _refused(teacher, tell(tables), errors)
     if teacher.learnt:
         # What was learnt of one table may help another that came before it; what is lost in the search path it cannot.
@@ -115,7 +115,7 @@ def _filled(
                 closed[table.name] = refused[table.name]
     told = {*full, *closed, *errors}
     empty = {name: obstacle for name, obstacle in refused.items() if name not in told}
-    return Filled(len(tables), empty, teacher.learnt, search_path, full, closed, errors)
+    return FillResult(len(tables), empty, teacher.learnt, search_path, full, closed, errors)
 
 
 def _is_closed(made_of: Pools, table: Table) -> bool:
@@ -125,7 +125,9 @@ def _is_closed(made_of: Pools, table: Table) -> bool:
     return table.diverts("insert") or any(not answer.holds for row in answers for answer in row)
 
 
-def _refused(teacher: Teacher, tables: Iterable[Table], errors: dict[TableName, Lost]) -> dict[TableName, Obstacle]:
+def _refused(
+    teacher: Teacher, tables: Iterable[Table], errors: dict[TableName, TableError]
+) -> dict[TableName, Obstacle]:
     """The tables of which no row is accepted, and why; ``errors`` are those that could not be tried."""
     found: dict[TableName, Obstacle] = {}
     for table in tables:
@@ -145,17 +147,17 @@ def _obstacle(teacher: Teacher, table: Table) -> Obstacle | None:
         return Obstacle(table.name, f"PostgreSQL cannot evaluate a rule: {error.diag.message_primary}")
 
 
-def entry(hints: RowHints) -> Entry:
+def entry(hints: RowHints) -> CheckEntry:
     """What was learnt, as an entry of ``checks:``."""
-    columns: dict[str, Value] = {column: list(values) for column, values in hints.values.items()}
+    columns: dict[str, YamlValue] = {column: list(values) for column, values in hints.values.items()}
     columns |= {column: {"not_null": "true"} for column in hints.present}
     for column, lead in hints.leads.items():
         where = f"{table_name(lead.table)} ({_column(lead.column)})"
         columns[column] = {**_piece(columns, column), "references": where}
     for column, parent in hints.parents.items():
         columns[column] = {**_piece(columns, column), "parent": dict(parent)}
-    found: Entry = {"rows": columns}
-    before: dict[str, Value] = {}
+    found: CheckEntry = {"rows": columns}
+    before: dict[str, YamlValue] = {}
     for table, row in hints.requires_first:
         rows = before.setdefault(table_name(table), [])
         assert isinstance(rows, list)
@@ -164,7 +166,7 @@ def entry(hints: RowHints) -> Entry:
         found["requires_first"] = {
             name: rows[0] if isinstance(rows, list) and len(rows) == 1 else rows for name, rows in before.items()
         }
-    beside: dict[str, Value] = {table_name(table): dict(row) for table, row in hints.requires}
+    beside: dict[str, YamlValue] = {table_name(table): dict(row) for table, row in hints.requires}
     if beside:
         found["requires"] = beside
     if hints.same_ancestors:
@@ -178,7 +180,7 @@ def entry(hints: RowHints) -> Entry:
     return found
 
 
-def _piece(columns: Mapping[str, Value], name: str) -> dict[str, Value]:
+def _piece(columns: Mapping[str, YamlValue], name: str) -> dict[str, YamlValue]:
     """What was learnt of a column so far."""
     known = columns.get(name)
     return known if isinstance(known, dict) else {}

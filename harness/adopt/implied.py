@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 
 from harness.catalog.model import Check, Table
-from harness.catalog.parts import Part
-from harness.describe.sheet import Entry, Sheet
+from harness.catalog.parts import TableRule
+from harness.describe.description import CheckEntry, TableDescription
 from harness.oracle import Answer
 from harness.solver.pools import Pools
 from harness.solver.rules import supplied
 
 
-def say_implied(sheet: Sheet, table: Table, pools: Pools) -> None:
+def say_implied(sheet: TableDescription, table: Table, pools: Pools) -> None:
     """Says of each CHECK of a sheet which other one implies it, as far as candidate values show."""
     for weak, strict in itertools.permutations(table.checks, 2):
         entry = _entry(sheet, weak)
@@ -48,9 +48,9 @@ def _possible(table: Table, columns: list[str], row: tuple[str | None, ...]) -> 
     return all(value is not None or not table.column(name).not_null for name, value in zip(columns, row, strict=True))
 
 
-def _entry(sheet: Sheet, constraint: Check) -> Entry | None:
+def _entry(sheet: TableDescription, constraint: Check) -> CheckEntry | None:
     """What the sheet says of a constraint, where it is a rule that can be implied."""
-    part = Part("constraint", constraint.name)
+    part = TableRule("constraint", constraint.name)
     entry = dict(sheet.checks).get(part)
     if entry is None and part in sheet.homes:
         entry = sheet.columns[sheet.homes[part]]

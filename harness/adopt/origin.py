@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.adopt.project_file import Origin
+from harness.adopt.project_file import SchemaSource
 from harness.errors import ProjectError
 from harness.files import write
 from harness.foreign.dump import dump, roles, search_path
@@ -25,7 +25,9 @@ def is_dsn(source: str) -> bool:
     return "://" in source or ("=" in source and not Path(source).exists())
 
 
-def from_database(root: Path, dsn: str, base: Sequence[Path], schemas: Sequence[str]) -> tuple[Origin, dict[Path, str]]:
+def from_database(
+    root: Path, dsn: str, base: Sequence[Path], schemas: Sequence[str]
+) -> tuple[SchemaSource, dict[Path, str]]:
     """Dumps the schema of a live database, which is only read. Returns the files, which stand below ``root``.
 
     Raises :class:`TargetError`, which never shows a password.
@@ -44,24 +46,24 @@ def from_database(root: Path, dsn: str, base: Sequence[Path], schemas: Sequence[
     if made:
         texts[ROLES] = made
     first = (str(ROLES),) if made else ()
-    return Origin((str(DUMP),), None, (*first, *_relative(root, base)), path), texts
+    return SchemaSource((str(DUMP),), None, (*first, *_relative(root, base)), path), texts
 
 
-def from_files(root: Path, sources: Sequence[Path], layout: str | None, base: Sequence[Path]) -> Origin:
+def from_files(root: Path, sources: Sequence[Path], layout: str | None, base: Sequence[Path]) -> SchemaSource:
     """A directory of migrations, or SQL files in this order, which stay where they are."""
     for path in (*sources, *base):
         if not path.exists():
             raise ProjectError(f"there is no such file or directory: {path}")
     if layout is None and len(sources) == 1 and sources[0].is_dir():
         layout = layouts.detect(sources[0]).name
-    return Origin(tuple(_relative(root, sources)), layout, tuple(_relative(root, base)))
+    return SchemaSource(tuple(_relative(root, sources)), layout, tuple(_relative(root, base)))
 
 
 def _relative(root: Path, paths: Sequence[Path]) -> list[str]:
     return [Path(os.path.relpath(path.absolute(), root.absolute())).as_posix() for path in paths]
 
 
-def bare(root: Path, name: str, origin: Origin | None = None, texts: dict[Path, str] | None = None) -> Project:
+def bare(root: Path, name: str, origin: SchemaSource | None = None, texts: dict[Path, str] | None = None) -> Project:
     """The project as ``project.yml`` will describe it, before there is one; ``texts`` are files yet to be written."""
     base, adopted = _built(root, origin, texts or {}) if origin else ((), None)
     return Project(
@@ -77,7 +79,7 @@ def bare(root: Path, name: str, origin: Origin | None = None, texts: dict[Path, 
     )
 
 
-def _built(root: Path, origin: Origin, texts: dict[Path, str]) -> tuple[tuple[Step, ...], Adopted]:
+def _built(root: Path, origin: SchemaSource, texts: dict[Path, str]) -> tuple[tuple[Step, ...], Adopted]:
     for path, text in texts.items():
         write(root / path, text)
     source = Source(root, {})

@@ -32,7 +32,7 @@ CLASSES = """\
 
 
 @dataclass(frozen=True)
-class Origin:
+class SchemaSource:
     """Where the schema comes from: paths as ``project.yml`` is to have them."""
 
     paths: tuple[str, ...]
@@ -41,7 +41,7 @@ class Origin:
     search_path: tuple[str, ...] = ()
 
 
-def render(name: str, modules: Sequence[str], origin: Origin, target: str) -> str:
+def render(name: str, modules: Sequence[str], origin: SchemaSource, target: str) -> str:
     """The file, for modules that bear these names."""
     lines = [modeline(Path(FILE), "project"), HEAD, *yaml.entry("name", name), "", *MODULES.split("\n"), "modules:"]
     lines += [f"  {yaml.scalar(module, key=True)}: {{}}" for module in modules]

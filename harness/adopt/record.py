@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.catalog.parts import Part
-from harness.describe.sheet import Sheet, table_name
+from harness.catalog.parts import TableRule
+from harness.describe.description import TableDescription, table_name
 from harness.errors import Place, ProjectError
 
 FILE = Path(".adopted.json")
@@ -17,16 +17,16 @@ FILE = Path(".adopted.json")
 
 
 @dataclass(frozen=True)
-class Page:
+class AdoptedTable:
     """One table as it was written."""
 
     description: str | None = None
     columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    checks: Mapping[Part, Mapping[str, Any]] = field(default_factory=dict)
+    checks: Mapping[TableRule, Mapping[str, Any]] = field(default_factory=dict)
     known: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, sheet: Sheet) -> Page:
+    def of(cls, sheet: TableDescription) -> AdoptedTable:
         checks = {part: _plain(entry) for part, entry in sheet.checks}
         return cls(sheet.description, _plain(sheet.columns), checks, _plain(sheet.known))
 
@@ -35,13 +35,13 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-def dumps(sheets: Iterable[Sheet], kept: Mapping[str, Page] | None = None) -> str:
+def dumps(sheets: Iterable[TableDescription], kept: Mapping[str, AdoptedTable] | None = None) -> str:
     """The record as text, one line a table: a change of one is a change of one line.
 
     Of the tables in ``kept`` it stays what it was.
     """
     lines = []
-    pages = {table_name(sheet.table): Page.of(sheet) for sheet in sheets}
+    pages = {table_name(sheet.table): AdoptedTable.of(sheet) for sheet in sheets}
     for table, page in {**pages, **(kept or {})}.items():
         checks = [[*part, entry] for part, entry in page.checks.items()]
         text = {"description": page.description, "columns": page.columns, "checks": checks, "known": page.known}
@@ -49,15 +49,15 @@ def dumps(sheets: Iterable[Sheet], kept: Mapping[str, Page] | None = None) -> st
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def load(path: Path) -> dict[str, Page]:
+def load(path: Path) -> dict[str, AdoptedTable]:
     """The record by table; empty if there is none. Raises :class:`ProjectError` for one that cannot be read."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         return {
-            table: Page(
+            table: AdoptedTable(
                 page["description"],
                 page["columns"],
-                {Part(kind, name): entry for kind, name, entry in page["checks"]},
+                {TableRule(kind, name): entry for kind, name, entry in page["checks"]},
                 page.get("known", {}),
             )
             for table, page in found.items()

@@ -9,14 +9,14 @@ from pathlib import Path
 import yaml as pyyaml
 
 from harness import declarations, files
-from harness.adopt import page, places, record
+from harness.adopt import check_file, places, record
 from harness.adopt.edit import Editor
-from harness.adopt.lost import Lost, guarded
-from harness.adopt.record import Page
+from harness.adopt.record import AdoptedTable
 from harness.adopt.survey import Survey
-from harness.adopt.update import Update
+from harness.adopt.table_errors import TableError, guarded
+from harness.adopt.update import CheckFileUpdate
 from harness.declarations import Check
-from harness.describe.sheet import Entry, Sheet, table_name
+from harness.describe.description import CheckEntry, TableDescription, table_name
 from harness.kinds import KINDS
 from harness.project.json_schema import modeline
 from harness.project.load import FILE
@@ -24,7 +24,7 @@ from harness.project.model import Project, TableName
 
 
 @dataclass
-class Refreshed:
+class ProjectChanges:
     """``files`` are texts to be written, None for a file to be removed; ``done`` and ``left`` are what to report.
 
     Of the tables that are ``lost``, for an error of ours, everything stays as it is.
@@ -33,7 +33,7 @@ class Refreshed:
     files: dict[Path, str | None] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
-    lost: dict[TableName, Lost] = field(default_factory=dict)
+    lost: dict[TableName, TableError] = field(default_factory=dict)
 
     def write(self, root: Path) -> None:
         """Brings the files below ``root`` up to date."""
@@ -44,11 +44,11 @@ class Refreshed:
                 files.write(root / path, text)
 
 
-def add(project: Project, survey: Survey) -> Refreshed:
+def add(project: Project, survey: Survey) -> ProjectChanges:
     """What has to come into a project's files so that all is declared; what they say stays. Writes nothing itself."""
     declared = declarations.read(project, KINDS)
     described = _files(project, declared)
-    found = Refreshed(lost=dict(survey.lost))
+    found = ProjectChanges(lost=dict(survey.lost))
     for table in survey.tables:
         with guarded(found.lost, table.name):
             if table.name in described:
@@ -60,7 +60,7 @@ def add(project: Project, survey: Survey) -> Refreshed:
     return found
 
 
-def _remember(found: Refreshed, project: Project, new: Sequence[Sheet]) -> None:
+def _remember(found: ProjectChanges, project: Project, new: Sequence[TableDescription]) -> None:
     """Records files that are new, if the others are those of ``adopt``, so that it can bring them up to date."""
     file = Path(project.paths.checks) / record.FILE
     kept = record.load(project.root / file)
@@ -68,13 +68,13 @@ def _remember(found: Refreshed, project: Project, new: Sequence[Sheet]) -> None:
         found.files[file] = record.dumps(new, kept)
 
 
-def refresh(project: Project, survey: Survey) -> Refreshed:
+def refresh(project: Project, survey: Survey) -> ProjectChanges:
     """What has to change in a project so that its files follow its schema, which counts. Writes nothing itself."""
     checks = project.root / project.paths.checks
     before = record.load(checks / record.FILE)
     declared = declarations.read(project, KINDS)
     described = _files(project, declared)
-    found = Refreshed(lost=dict(survey.lost))
+    found = ProjectChanges(lost=dict(survey.lost))
     for table in survey.tables:
         with guarded(found.lost, table.name):
             sheet, was = survey.sheets[table.name], before.get(table_name(table.name))
@@ -95,16 +95,16 @@ def refresh(project: Project, survey: Survey) -> Refreshed:
     return found
 
 
-def learn(project: Project, survey: Survey, learnt: Mapping[TableName, Entry]) -> Refreshed:
+def learn(project: Project, survey: Survey, learnt: Mapping[TableName, CheckEntry]) -> ProjectChanges:
     """What has to change in a project's files once it was found out what rows have to be. Writes nothing itself."""
     declared = declarations.read(project, KINDS)
     described = _files(project, declared)
-    found = Refreshed()
+    found = ProjectChanges()
     for table, entry in learnt.items():
         with guarded(found.lost, table):
             path = described[table]
             own = [check for check in declared if check.table == table and project.root / check.place.path == path]
-            update = Update(Editor(path.read_text(encoding="utf-8")), survey.sheets[table], None, own)
+            update = CheckFileUpdate(Editor(path.read_text(encoding="utf-8")), survey.sheets[table], None, own)
             text, shown = update.learn(entry), path.relative_to(project.root)
             found.files |= {shown: text} if update.done else {}
             found.done += [f"{shown}: {what}" for what in update.done]
@@ -128,11 +128,11 @@ def _files(project: Project, declared: Sequence[Check]) -> dict[TableName, Path]
 
 
 def _update(
-    found: Refreshed,
+    found: ProjectChanges,
     project: Project,
     path: Path,
-    sheet: Sheet,
-    was: Page | None,
+    sheet: TableDescription,
+    was: AdoptedTable | None,
     declared: Sequence[Check],
 ) -> None:
     text = path.read_text(encoding="utf-8")
@@ -141,7 +141,7 @@ def _update(
         return
     own = [check for check in declared if check.table == sheet.table and project.root / check.place.path == path]
     others = [check for check in declared if check.table == sheet.table and check not in own]
-    update = Update(Editor(text), sheet, was, own, others)
+    update = CheckFileUpdate(Editor(text), sheet, was, own, others)
     new = update.run()
     shown = path.relative_to(project.root)
     if new != text:
@@ -150,35 +150,37 @@ def _update(
     found.left += [f"{shown}: {what}" for what in update.left]
 
 
-def _add(found: Refreshed, project: Project, survey: Survey, table: TableName) -> None:
+def _add(found: ProjectChanges, project: Project, survey: Survey, table: TableName) -> None:
     path = places.paths(each.name for each in survey.tables)[table]
     shown = Path(project.paths.checks) / path
     if (project.root / shown).exists():
         found.left.append(f"{shown}: is there, and describes another table than {table}")
         return
-    found.files[shown] = page.render(survey.sheets[table], shown)
+    found.files[shown] = check_file.render(survey.sheets[table], shown)
     found.done.append(f"{shown}: new")
 
 
-def _gone(found: Refreshed, project: Project, name: str, was: Page, files: Mapping[TableName, Path]) -> None:
+def _gone(
+    found: ProjectChanges, project: Project, name: str, was: AdoptedTable, files: Mapping[TableName, Path]
+) -> None:
     """A table that is not in the schema any more: its file goes, if it is as it was written."""
     path = next((path for table, path in files.items() if table_name(table) == name), None)
     if path is None:
         return
     table = next(table for table in files if table_name(table) == name)
-    sheet = Sheet(table, was.description, {k: dict(v) for k, v in was.columns.items()})
+    sheet = TableDescription(table, was.description, {k: dict(v) for k, v in was.columns.items()})
     sheet.checks.extend((part, dict(entry)) for part, entry in was.checks.items())
     sheet.known.update(was.known)
     shown = path.relative_to(project.root)
     # Older files lack the first line, by which editors find the schema.
-    if path.read_text(encoding="utf-8").removeprefix(f"{modeline(shown, 'checks')}\n") == page.document(sheet):
+    if path.read_text(encoding="utf-8").removeprefix(f"{modeline(shown, 'checks')}\n") == check_file.document(sheet):
         found.files[shown] = None
         found.done.append(f"{shown}: removed, the table is gone")
     else:
         found.left.append(f"{shown}: the table {name} is gone; the file says more of it than adopt did")
 
 
-def _modules(found: Refreshed, project: Project, survey: Survey) -> None:
+def _modules(found: ProjectChanges, project: Project, survey: Survey) -> None:
     """New schemas become modules of ``project.yml``."""
     folders = {path.parts[1] for path in found.files if len(path.parts) > 2}
     new = sorted(folders - {module.name for module in project.modules})
@@ -195,7 +197,7 @@ def _modules(found: Refreshed, project: Project, survey: Survey) -> None:
     found.done += [f"{FILE}: module {name}" for name in new]
 
 
-def check(found: Refreshed, project: Project) -> None:
+def check(found: ProjectChanges, project: Project) -> None:
     """Reads the new texts as check files are read: an update never leaves one behind that cannot be read."""
     modules = {module.name for module in project.modules}
     for path, text in found.files.items():

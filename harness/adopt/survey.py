@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.adopt.implied import say_implied
-from harness.adopt.lost import Lost, guarded
+from harness.adopt.table_errors import TableError, guarded
 from harness.catalog import read
 from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Table
 from harness.catalog.parts import whole
 from harness.catalog.roles import Roles
 from harness.describe.casts import without_casts
-from harness.describe.sheet import Sheet, sheet
-from harness.describe.yaml import Value
+from harness.describe.description import TableDescription, sheet
+from harness.describe.yaml import YamlValue
 from harness.errors import ProjectError, did_you_mean
 from harness.kinds.privileges import COMMANDS
 from harness.oracle import Oracle
@@ -46,9 +46,9 @@ class Survey:
     catalog: Catalog
     tables: tuple[Table, ...]
     partitions: tuple[TableName, ...]
-    sheets: Mapping[TableName, Sheet]
+    sheets: Mapping[TableName, TableDescription]
     search_path: bool = False
-    lost: Mapping[TableName, Lost] = field(default_factory=dict)
+    lost: Mapping[TableName, TableError] = field(default_factory=dict)
 
 
 def survey(
@@ -75,8 +75,8 @@ def survey(
     partitions = tuple(name for name in catalog.tables if name in ours and (name, "") in catalog.roots)
     roles = Roles(connection)
     made_of = Pools(Oracle(connection), catalog, {})
-    sheets: dict[TableName, Sheet] = {}
-    lost: dict[TableName, Lost] = {}
+    sheets: dict[TableName, TableDescription] = {}
+    lost: dict[TableName, TableError] = {}
     for table in tables:
         with guarded(lost, table.name):
             page = _sheet(catalog, table, roles)
@@ -98,16 +98,16 @@ def _refuse_unknown(schemas: Sequence[str], known: Collection[str]) -> None:
             raise ProjectError(message, hint=f"schemas: {', '.join(sorted(known)) or 'none'}")
 
 
-def _sheet(catalog: Catalog, table: Table, roles: Roles) -> Sheet:
+def _sheet(catalog: Catalog, table: Table, roles: Roles) -> TableDescription:
     privileges, left = _privileges(table, roles)
     page = sheet(catalog, table, privileges)
     page.unsaid.extend(left)
     return page
 
 
-def _privileges(table: Table, roles: Roles) -> tuple[dict[str, Value], list[str]]:
+def _privileges(table: Table, roles: Roles) -> tuple[dict[str, YamlValue], list[str]]:
     """The matrix of roles and commands; or why it cannot be declared."""
-    matrix: dict[str, Value] = {}
+    matrix: dict[str, YamlValue] = {}
     for role in sorted({grant.role for grant in table.grants} - {table.owner}):
         if role != "public" and not roles.on_schema(role, table.name.schema):
             return {}, [f"privileges: {role} may not use the schema {table.name.schema}"]

@@ -13,12 +13,12 @@ from typing import Any
 
 import yaml as pyyaml
 
-from harness.adopt import page
+from harness.adopt import check_file
 from harness.adopt.edit import Editor, plain
-from harness.adopt.record import Page
-from harness.catalog.parts import Part
+from harness.adopt.record import AdoptedTable
+from harness.catalog.parts import TableRule
 from harness.declarations import DECLARED, Check
-from harness.describe.sheet import Entry, Sheet
+from harness.describe.description import CheckEntry, TableDescription
 
 TOUCHED = "touched_on_update"
 SHORT = {"not null": "not_null", "default": "default", "generated": "generated", "labels": "accepted_values"}
@@ -28,7 +28,7 @@ NAMED = ("unique", "accepted_values", "check")
 
 
 @dataclass
-class Update:
+class CheckFileUpdate:
     """One file. ``checks`` are those in it, ``elsewhere`` those of the same table in other files.
 
     ``before`` is what ``adopt`` wrote last. Without it the file is taken for written by hand: what no check declares is
@@ -37,18 +37,18 @@ class Update:
     """
 
     editor: Editor
-    sheet: Sheet
-    before: Page | None
+    sheet: TableDescription
+    before: AdoptedTable | None
     checks: Sequence[Check]
     elsewhere: Sequence[Check] = ()
     done: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
-    overwritten: set[Part] = field(default_factory=set)
+    overwritten: set[TableRule] = field(default_factory=set)
     """Rules that the file said where it says others now."""
 
     def run(self) -> str:
         """The new text of the file."""
-        now = Page.of(self.sheet)
+        now = AdoptedTable.of(self.sheet)
         if self.before is not None:
             self._description(self.before.description, now.description)
             self._known(self.before.known, now.known)
@@ -61,7 +61,7 @@ class Update:
             self._undeclared(now)
         return self.editor.result()
 
-    def learn(self, entry: Entry) -> str:
+    def learn(self, entry: CheckEntry) -> str:
         """The new text of the file, with what was found out about the rows of its table."""
         if any(check.kind == "rows" for check in self.checks):
             self.left.append(f"its rows want more than the file says: {dict(entry)}")
@@ -89,7 +89,7 @@ class Update:
             self.editor.change(root, {"known": new})
             self.done += [f"known: {name} is {why}" for name, why in new.items()]
 
-    def _undeclared(self, now: Page) -> None:
+    def _undeclared(self, now: AdoptedTable) -> None:
         """Of a file that was written by hand only what no check declares is known to be missing."""
         said = self._said()
         columns = self._columns()
@@ -103,11 +103,11 @@ class Update:
             if part not in said and part.kind not in ("comment", "index"):
                 self._check(part, None, entry)
 
-    def _complete(self, column: str, entry: Mapping[str, Any], said: set[Part]) -> None:
+    def _complete(self, column: str, entry: Mapping[str, Any], said: set[TableRule]) -> None:
         """What a column that the file has lacks of the rules that nothing declares."""
         node = self.editor.get(self._columns(), column)
         homes = [part for part, home in self.sheet.homes.items() if home == column and part not in said]
-        missing = [key for kind, key in SHORT.items() if key in entry and Part(kind, column) not in said]
+        missing = [key for kind, key in SHORT.items() if key in entry and TableRule(kind, column) not in said]
         now = {key: entry[key] for key in missing}
         named = {key: entry[key] for key in (*NAMED, "constraint", TOUCHED) if key in entry} if homes else {}
         if not isinstance(node, pyyaml.MappingNode):
@@ -130,18 +130,18 @@ class Update:
         self._add({**own.get(kind, {kind: named[kind]}), **constraint})
         self.done.append(f"column {column}: a second {kind} added, {named.get('constraint') or named[kind]}")
 
-    def _said(self) -> set[Part]:
+    def _said(self) -> set[TableRule]:
         """What checks declare of the table, wherever they stand."""
         every = (*self.checks, *self.elsewhere)
         return {part for check in every for part in check.rule.declares(self.sheet.table)}
 
-    def _declared_in(self, node: pyyaml.Node, kind: str) -> set[Part]:
+    def _declared_in(self, node: pyyaml.Node, kind: str) -> set[TableRule]:
         """What a check of this kind declares that stands in the lines of a node."""
         lines = range(node.start_mark.line + 1, node.end_mark.line + 2)
         own = (check for check in self.checks if check.kind == kind and check.place.line in lines)
         return {part for check in own for part in check.rule.declares(self.sheet.table)}
 
-    def _shared(self) -> set[Part]:
+    def _shared(self) -> set[TableRule]:
         """What shared checks declare of the table."""
         used = (check for check in (*self.checks, *self.elsewhere) if check.shared is not None)
         return {part for check in used for part in check.rule.declares(self.sheet.table)}
@@ -156,7 +156,7 @@ class Update:
         if before == now or columns is None:
             return
         if before is None and node is None and now is not None:
-            self.editor.insert_lines(page.column_lines(column, dict(now)), self._above(columns, column))
+            self.editor.insert_lines(check_file.column_lines(column, dict(now)), self._above(columns, column))
             self.done.append(f"column {column}: added")
         elif now is None and node is not None:
             self._remove_column(columns, column, node, before or {})
@@ -181,7 +181,7 @@ class Update:
         else:
             self.left.append(f"column {column} is gone; the file says more of it than adopt did")
 
-    def _check(self, part: Part, before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> None:
+    def _check(self, part: TableRule, before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> None:
         if before == now:
             return
         item = self._item(part)
@@ -197,26 +197,26 @@ class Update:
         elif before is not None:
             self._follow(str(part), item, before, now)
 
-    def _remove_check(self, part: Part, item: pyyaml.MappingNode, before: Mapping[str, Any]) -> None:
+    def _remove_check(self, part: TableRule, item: pyyaml.MappingNode, before: Mapping[str, Any]) -> None:
         if plain(item) == before and not self.editor.commented(item):
             self.editor.remove_item(item)
             self.done.append(f"{part}: removed")
         else:
             self.left.append(f"{part} is gone; the file says more of it than adopt did")
 
-    def _add(self, entry: Entry) -> None:
+    def _add(self, entry: CheckEntry) -> None:
         """Behind the last check of its group, or of one that comes before it."""
-        lines = page.check_lines(entry)
+        lines = check_file.check_lines(entry)
         checks = self.editor.get(self.editor.root, "checks")
         if not isinstance(checks, pyyaml.SequenceNode) or not checks.value:
             last = self.editor.root.value[-1][1]
             self.editor.insert_lines(["checks:", *lines], last)
             return
-        own = page.group(next(iter(entry)))
-        before = [item for item in checks.value if page.group(_kind(item)) <= own]
+        own = check_file.group(next(iter(entry)))
+        before = [item for item in checks.value if check_file.group(_kind(item)) <= own]
         self.editor.insert_lines(lines, before[-1] if before else checks.value[-1])
 
-    def _item(self, part: Part) -> pyyaml.MappingNode | None:
+    def _item(self, part: TableRule) -> pyyaml.MappingNode | None:
         """The entry under ``checks:`` that declares a rule."""
         lines = {check.place.line: check for check in self.checks if part in check.rule.declares(self.sheet.table)} or {
             check.place.line: check for check in self.checks if part.kind == "comment" and check.kind == "comment"

@@ -13,7 +13,7 @@ LEFT_OVER = " is left over"
 """How a line of :func:`differences` ends that tells of what came."""
 
 
-class Entry(NamedTuple):
+class DatabaseObject(NamedTuple):
     """``kind`` and ``identity`` name an object, ``definition`` holds all that can differ about it."""
 
     kind: str
@@ -25,7 +25,7 @@ class Entry(NamedTuple):
         return f"{self.kind} {self.identity}"
 
 
-def inventory(connection: psycopg.Connection[Any], ledger: str = "harness") -> frozenset[Entry]:
+def inventory(connection: psycopg.Connection[Any], ledger: str = "harness") -> frozenset[DatabaseObject]:
     """All objects outside the system's and the ledger's schemas, with owners, privileges and comments.
 
     Roles are not in it: they belong to the whole cluster. Neither is what an extension brought; the extension is.
@@ -33,10 +33,10 @@ def inventory(connection: psycopg.Connection[Any], ledger: str = "harness") -> f
     text = resources.files("harness.catalog").joinpath("sql", "inventory.sql").read_text(encoding="utf-8")
     with connection.transaction():
         connection.execute("select set_config('search_path', '', true)")
-        return frozenset(Entry(*row) for row in connection.execute(text.encode(), {"ledger": ledger}))
+        return frozenset(DatabaseObject(*row) for row in connection.execute(text.encode(), {"ledger": ledger}))
 
 
-def differences(before: frozenset[Entry], after: frozenset[Entry]) -> list[str]:
+def differences(before: frozenset[DatabaseObject], after: frozenset[DatabaseObject]) -> list[str]:
     """What is left over, missing or changed, a line each: ``function intents.touch() is left over``."""
     old = {(entry.kind, entry.identity): entry for entry in before}
     new = {(entry.kind, entry.identity): entry for entry in after}

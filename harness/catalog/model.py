@@ -390,7 +390,7 @@ class Definer:
 
 
 @dataclass(frozen=True)
-class Setting:
+class CustomSetting:
     """A custom setting that code of the database reads or sets; ``None`` is one whose name it works out."""
 
     name: str | None
@@ -412,7 +412,7 @@ class Catalog:
     views: tuple[View, ...] = ()
     definers: tuple[Definer, ...] = ()
     roots: Mapping[tuple[TableName, str], tuple[TableName, str]] = field(default_factory=dict)
-    settings: tuple[Setting, ...] = ()
+    settings: tuple[CustomSetting, ...] = ()
     heirs: Mapping[TableName, tuple[TableName, ...]] = field(default_factory=dict)
 
     def root(self, table: TableName, constraint: str) -> tuple[TableName, str]:

@@ -10,7 +10,7 @@ from harness.catalog.model import Catalog, Table
 from harness.project.model import TableName
 
 
-class Part(NamedTuple):
+class TableRule(NamedTuple):
     """One rule: ``constraint orders_pkey``, ``not null status``, ``trigger orders_touch``."""
 
     kind: str
@@ -20,28 +20,28 @@ class Part(NamedTuple):
         return f"{self.kind} {self.name}".strip()
 
 
-def parts(table: Table) -> Iterator[Part]:
+def parts(table: Table) -> Iterator[TableRule]:
     """Everything that the database keeps for a table, in the order in which check files say it."""
     key = table.primary_key
     for column in table.columns:
-        yield Part("column", column.name)
+        yield TableRule("column", column.name)
         if column.not_null and column.name not in key:
-            yield Part("not null", column.name)
+            yield TableRule("not null", column.name)
         if column.default is not None:
-            yield Part("generated" if column.generated else "default", column.name)
+            yield TableRule("generated" if column.generated else "default", column.name)
         if column.identity:
-            yield Part("identity", column.name)
+            yield TableRule("identity", column.name)
         if column.base_kind == "e":
-            yield Part("labels", column.name)
-    yield from (Part("constraint", constraint.name) for constraint in table.constraints)
-    yield from (Part("index", index.name) for index in table.indexes if index.constraint is None)
-    yield from (Part("trigger", trigger.name) for trigger in table.triggers)
-    yield from (Part("rule", rewrite.name) for rewrite in table.rewrites)
-    yield from (Part("policy", policy.name) for policy in table.policies)
+            yield TableRule("labels", column.name)
+    yield from (TableRule("constraint", constraint.name) for constraint in table.constraints)
+    yield from (TableRule("index", index.name) for index in table.indexes if index.constraint is None)
+    yield from (TableRule("trigger", trigger.name) for trigger in table.triggers)
+    yield from (TableRule("rule", rewrite.name) for rewrite in table.rewrites)
+    yield from (TableRule("policy", policy.name) for policy in table.policies)
     if table.row_security:
-        yield Part("row security", "")
+        yield TableRule("row security", "")
     if any(grant.role != table.owner for grant in table.grants):
-        yield Part("privileges", "")
+        yield TableRule("privileges", "")
 
 
 ENFORCED = ("not null", "constraint", "index", "trigger", "rule", "policy")
@@ -51,7 +51,7 @@ OF_ROWS = ("not null", "constraint", "index")
 """Those that decide by what a row is."""
 
 
-def enforced(catalog: Catalog, table: Table) -> Iterator[Part]:
+def enforced(catalog: Catalog, table: Table) -> Iterator[TableRule]:
     """What decides which rows and statements a table lets in, its partitions' own rules among it.
 
     What a partition has by birth is its root's.
@@ -60,15 +60,15 @@ def enforced(catalog: Catalog, table: Table) -> Iterator[Part]:
     yield from dict.fromkeys(part for _, part in of_partitions(catalog, table))
 
 
-def _deciding(catalog: Catalog, table: Table) -> Iterator[Part]:
-    plain = {Part("index", index.name) for index in table.indexes if not index.unique}
+def _deciding(catalog: Catalog, table: Table) -> Iterator[TableRule]:
+    plain = {TableRule("index", index.name) for index in table.indexes if not index.unique}
     for part in parts(table):
         born = part.kind in ("constraint", "index") and (table.name, part.name) in catalog.roots
         if part.kind in ENFORCED and not born and part not in plain:
             yield part
 
 
-def of_partitions(catalog: Catalog, table: Table) -> Iterator[tuple[TableName, Part]]:
+def of_partitions(catalog: Catalog, table: Table) -> Iterator[tuple[TableName, TableRule]]:
     """The rules that partitions of a table have besides its own, for their rows alone; triggers left out."""
     if table.kind != "p":
         return
@@ -79,7 +79,7 @@ def of_partitions(catalog: Catalog, table: Table) -> Iterator[tuple[TableName, P
             yield from ((name, part) for part in own if part.kind in OF_ROWS and part not in shared)
 
 
-def without(table: Table, gone: Collection[Part]) -> Table:
+def without(table: Table, gone: Collection[TableRule]) -> Table:
     """The table as if it did not have these parts; triggers, rules and policies are none of its definition."""
     names = {part.name for part in gone if part.kind in ("constraint", "index")}
     nullable = {part.name for part in gone if part.kind == "not null"}

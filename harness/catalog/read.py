@@ -12,6 +12,7 @@ from harness.catalog.model import (
     Catalog,
     Check,
     Constraint,
+    CustomSetting,
     Definer,
     Exclusion,
     ForeignKey,
@@ -20,7 +21,6 @@ from harness.catalog.model import (
     Policy,
     PrimaryKey,
     Rewrite,
-    Setting,
     Table,
     Trigger,
     UniqueKey,
@@ -56,7 +56,7 @@ def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalo
         views = _views(_rows(connection, "views", ledger))
         heirs = _heirs(_rows(connection, "heirs", ledger))
         definers = tuple(Definer(**row) for row in _rows(connection, "definers", ledger))
-        settings = tuple(Setting(**row) for row in _rows(connection, "settings", ledger))
+        settings = tuple(CustomSetting(**row) for row in _rows(connection, "settings", ledger))
     tables = {}
     for row in rows:
         name = _table_name(row)

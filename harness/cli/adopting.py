@@ -28,10 +28,10 @@ from harness.reports.words import counted
 from harness.scaffold import for_the_root
 
 if TYPE_CHECKING:
-    from harness.adopt.filling import Filled
-    from harness.adopt.lost import Lost
-    from harness.adopt.project_file import Origin
+    from harness.adopt.filling import FillResult
+    from harness.adopt.project_file import SchemaSource
     from harness.adopt.survey import Survey
+    from harness.adopt.table_errors import TableError
     from harness.catalog.model import Table
     from harness.inference import Obstacle
     from harness.project.model import Project, TableName
@@ -140,7 +140,7 @@ def _directory() -> Path:
 
 def _origin(
     root: Path, source: Sequence[str], base: Sequence[Path], layout: str | None, schemas: Sequence[str]
-) -> tuple[Origin, dict[Path, str]]:
+) -> tuple[SchemaSource, dict[Path, str]]:
     from harness.adopt import origin
 
     if not source:
@@ -169,7 +169,7 @@ def _refuse_there(root: Path, paths: Sequence[Path]) -> None:
 
 
 def _adopt(
-    root: Path, name: str, origin: Origin, texts: dict[Path, str], schemas: Sequence[str], target: str | None
+    root: Path, name: str, origin: SchemaSource, texts: dict[Path, str], schemas: Sequence[str], target: str | None
 ) -> int:
     from harness.adopt.adoption import described, taught, written
     from harness.adopt.origin import bare
@@ -203,7 +203,7 @@ def _adopt(
     return COULD_NOT_RUN if _list_lost({**filled.lost, **survey.lost}) else CLEAN
 
 
-def _try(server: Server, root: Path, survey: Survey, names: Collection[TableName]) -> Filled:
+def _try(server: Server, root: Path, survey: Survey, names: Collection[TableName]) -> FillResult:
     from harness.adopt.adoption import filled
     from harness.project.load import load
     from harness.proving import draws
@@ -221,7 +221,7 @@ def _try(server: Server, root: Path, survey: Survey, names: Collection[TableName
     return filled(server, project, survey, [table for table in survey.tables if table.name in names], tell)
 
 
-def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Filled) -> None:
+def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: FillResult) -> None:
     kinds = Counter(kind for sheet in survey.sheets.values() for kind in sheet.count())
     schemas = Counter(each.name.schema for each in survey.tables)
     click.echo(f"{server.description}: {counted(len(survey.tables), 'table')}, {counted(kinds.total(), 'rule')}")
@@ -248,7 +248,7 @@ def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Fille
     click.echo(f"wrote {counted(len(paths), 'file')}; now prove them: harness test --baseline baseline.json")
 
 
-def _list_lost(lost: Mapping[TableName, Lost]) -> bool:
+def _list_lost(lost: Mapping[TableName, TableError]) -> bool:
     """The tables that an error of ours has cost; whether there are any."""
     _listed(LOST, [f"{name}: {each.reason}" for name, each in lost.items()])
     for each in lost.values() if debugging() else ():
@@ -256,7 +256,7 @@ def _list_lost(lost: Mapping[TableName, Lost]) -> bool:
     return bool(lost)
 
 
-def _list_unfilled(filled: Filled) -> None:
+def _list_unfilled(filled: FillResult) -> None:
     """The tables that have no rows of ours, each with what stood in the way."""
     for title, tables in ((EMPTY, filled.empty), (FULL, filled.full), (CLOSED, filled.closed)):
         _listed(title, [_why(name, obstacle) for name, obstacle in tables.items()])

@@ -78,7 +78,7 @@ def _generate(project: Project, connection: Connection, rows: int, select: tuple
     from harness.migrations import ledger
     from harness.probes.statement import identifier
     from harness.proving import draws
-    from harness.proving.prover import pools
+    from harness.solver.declared import declared_pools
 
     draws.settle()
     checks = declarations.read(project, KINDS)
@@ -89,7 +89,7 @@ def _generate(project: Project, connection: Connection, rows: int, select: tuple
             path = ", ".join(map(identifier, project.search_path))
             connection.execute(f"set search_path = {path}".encode())
         catalog = read(connection, project.ledger_schema)
-        site = Site(connection, catalog, pools(connection, catalog, checks))
+        site = Site(connection, catalog, declared_pools(connection, catalog, checks))
         wanted = sizes(site, rows, select)
         for each in fill(site, [site.tables[name] for name in wanted], lambda table: wanted[table.name]):
             click.echo(f"  {each.table}  {counted(each.rows, 'row')}{_why_not_all(each)}")

@@ -8,8 +8,8 @@ from typing import Any
 
 from harness.catalog.canonical import Canonical
 from harness.catalog.model import Missing, Table
+from harness.describe.description import TableDescription
 from harness.describe.predicates import readable
-from harness.describe.sheet import Sheet
 
 _TYPE = r'::(?:"[^"]+"|[\w.]+)(?: varying| precision| with(?:out)? time zone)?(?:\(\d+(?:, *\d+)?\))?(?:\[\])*'
 _EVERY = re.compile(rf"('(?:[^']|'')*'|[\w)\]])({_TYPE})")
@@ -17,7 +17,7 @@ _OF_LITERALS = re.compile(rf"('(?:[^']|'')*'|\b\d+(?:\.\d+)?)({_TYPE})")
 _KEYS = ("check", "where")
 
 
-def without_casts(sheet: Sheet, table: Table, canonical: Canonical) -> None:
+def without_casts(sheet: TableDescription, table: Table, canonical: Canonical) -> None:
     """Takes the casts out of the predicates of a sheet, where the server makes the same of what is left."""
     entries: list[dict[str, Any]] = [*sheet.columns.values(), *(entry for _, entry in sheet.checks)]
     for entry in entries:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from harness.project.flow import value_end
 
-Value: TypeAlias = "str | Sequence[Value] | Mapping[str, Value] | None"
+YamlValue: TypeAlias = "str | Sequence[YamlValue] | Mapping[str, YamlValue] | None"
 
 WIDTH = 116
 
@@ -50,7 +50,7 @@ def _is_plain(text: str, flow: bool) -> bool:
     return not (flow and (_IN_FLOW.search(text) or value_end(text, 0) != len(text)))
 
 
-def flow(value: Value) -> str:
+def flow(value: YamlValue) -> str:
     """A value on one line."""
     if value is None:
         return "null"
@@ -61,7 +61,7 @@ def flow(value: Value) -> str:
     return "[" + ", ".join(map(flow, value)) + "]"
 
 
-def entry(key: str, value: Value, indent: int = 0) -> list[str]:
+def entry(key: str, value: YamlValue, indent: int = 0) -> list[str]:
     """``key: value`` as lines, on one line if it fits."""
     begin = " " * indent + f"{scalar(key, key=True)}:"
     if value is None:
@@ -76,7 +76,7 @@ def entry(key: str, value: Value, indent: int = 0) -> list[str]:
     return [begin, *_wrapped(value, indent + 2)] if all(isinstance(item, str) for item in value) else [line]
 
 
-def _wrapped(values: Sequence[Value], indent: int) -> Iterator[str]:
+def _wrapped(values: Sequence[YamlValue], indent: int) -> Iterator[str]:
     """A long list in brackets, filled up line by line."""
     line = " " * indent + "["
     for number, value in enumerate(values):
@@ -118,7 +118,7 @@ def _folded(text: str, width: int) -> Iterator[str]:
     yield line
 
 
-def item(mapping: Mapping[str, Value], indent: int = 0) -> list[str]:
+def item(mapping: Mapping[str, YamlValue], indent: int = 0) -> list[str]:
     """An entry of a list, ``- key: value``, as lines."""
     lines = [line for key, value in mapping.items() for line in entry(key, value, indent + 2)]
     lines[0] = " " * indent + "- " + lines[0][indent + 2 :]

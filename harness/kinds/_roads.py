@@ -8,7 +8,7 @@ from harness.catalog.model import Table
 from harness.generation.draft import Draft
 from harness.kinds._changes import differs
 from harness.kinds.base import Subject
-from harness.probes import Execute, Insert, Statement
+from harness.probes import Execute, Insert, SqlStatement
 from harness.probes.statement import condition, identifier, literal
 from harness.project.model import NewRow, Values
 from harness.solver.pool import Pool
@@ -106,7 +106,7 @@ for each row execute function pg_temp.harness_deeper();
 """What :func:`deeper` takes to stand before it."""
 
 
-def deeper(statement: Statement) -> Execute:
+def deeper(statement: SqlStatement) -> Execute:
     """The same statement from within a trigger: a guard that asks pg_trigger_depth() takes it for a cascade."""
     return Execute(f"insert into pg_temp.harness_deeper values ({literal(statement.sql)})")
 

@@ -32,12 +32,12 @@ from harness.probes import (
     Delete,
     Execute,
     Insert,
+    NoRowChanged,
     Postcondition,
     Probe,
     Refused,
     Scenario,
-    Statement,
-    Untouched,
+    SqlStatement,
     Update,
 )
 from harness.probes.statement import condition, identifier, qualified
@@ -353,7 +353,7 @@ class ImmutableKind(Kind):
                 then = self._left(subject, row, passages[above.table.name])
                 yield Probe(delete, Accepted(1), f"its {above.table.name} may go", value, then=then)
             elif not passed and above.takes_along and self._reached(above):
-                yield Probe(delete, Untouched(states), f"its {above.table.name} goes", value, required=False)
+                yield Probe(delete, NoRowChanged(states), f"its {above.table.name} goes", value, required=False)
             if self._whole or self.immutable == (TRUNCATE,):
                 truncate = Execute(f"truncate {qualified(above.table.name)} cascade")
                 value = f"truncate of {above.table.name}, cascading"
@@ -384,7 +384,7 @@ class _Attempt:
 
     aspect: str
     value: str
-    statement: Statement
+    statement: SqlStatement
     by_trigger: bool = False
 
 

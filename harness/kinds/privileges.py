@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.model import Column, Table
-from harness.catalog.parts import Part
+from harness.catalog.parts import TableRule
 from harness.catalog.roles import DEFAULTS
 from harness.generation.draft import Draft
 from harness.kinds import _ordinary as ordinary
@@ -89,8 +89,8 @@ class PrivilegesKind(Kind):
     def roles(self) -> tuple[str, ...]:
         return tuple(role for role in self.privileges if role != "public")
 
-    def declares(self, table: TableName) -> tuple[Part, ...]:
-        return (Part("privileges", ""),)
+    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+        return (TableRule("privileges", ""),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         if self.on is not None:

@@ -26,11 +26,11 @@ from harness.kinds.owners.askers import (
     sees_key,
     variables_key,
 )
-from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Statement, Update
+from harness.probes import Accepted, Insert, Probe, Refused, Scenario, SqlStatement, Update
 from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project.keys import FrozenDict, concurrently, key, listed, mapping, name, several, text
 from harness.project.model import TableName, Values
-from harness.races import Race, Races, Watch
+from harness.races import Invariant, Race, Races
 from harness.solver.rules import Rule
 
 RACED = 6
@@ -114,7 +114,7 @@ class TransitionKind(Kind):
         asking = askers(self, subject)
 
         def build(draft: Draft) -> Scenario:
-            grown: list[Statement] = []
+            grown: list[SqlStatement] = []
             probes: list[Probe] = []
             for state in states:
                 row = self._row(subject, draft, state, asking)
@@ -140,7 +140,7 @@ class TransitionKind(Kind):
             raise Unreliable("no state has a move, so that no two can meet")
 
         def build(draft: Draft) -> Races:
-            grown: list[Statement] = []
+            grown: list[SqlStatement] = []
             races: list[Race] = []
             for state, *ends in draft.some(pairs, RACED):
                 row = draft.grown(table.name, {self.transition: state})
@@ -155,10 +155,10 @@ class TransitionKind(Kind):
 
         return subject.scenarios(build)
 
-    def _watch(self, subject: Subject, row: Values) -> Watch:
+    def _watch(self, subject: Subject, row: Values) -> Invariant:
         where = f"{qualified(subject.table.name)} where {condition(subject.key(row))}"
         seen = f"select coalesce((select coalesce({identifier(self.transition)}::text, 'null') from {where}), 'no row')"
-        return Watch(seen, "only listed moves", self._may)
+        return Invariant(seen, "only listed moves", self._may)
 
     def _may(self, before: str, after: str) -> bool:
         return before == after or after in self.from_.get(before, ())

@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.catalog.model import Catalog
-from harness.probes.family import Family, Tuple
+from harness.probes.family import Family, FamilyRow
 from harness.probes.loops import LoopShape, expected
 from harness.probes.probe import Probe
 from harness.probes.scenario import Scenario
 from harness.probes.shapes import EXECUTE, Shapes
-from harness.probes.statement import Execute, Insert, Statement, Update
+from harness.probes.statement import Execute, Insert, SqlStatement, Update
 from harness.project.model import TableName, Values
 
 Bases = Mapping[TableName, Values]
 
 
-class Plan:
+class BatchEncoder:
     """The plan of one batch: lists of values that families share travel once."""
 
     def __init__(self, catalog: Catalog, shapes: Shapes, refusing: Callable[[TableName], Sequence[str]]) -> None:
@@ -26,7 +26,7 @@ class Plan:
         self._catalog = catalog
         self._shapes = shapes
         self._refusing = refusing
-        self._lists: dict[tuple[Tuple, ...], int] = {}
+        self._lists: dict[tuple[FamilyRow, ...], int] = {}
 
     def text(self, scenarios: Sequence[Scenario]) -> str:
         """``{"scenarios": [scenario, …], "lists": [[row, …], …]}``"""
@@ -81,10 +81,10 @@ class Plan:
         key = self._row(statement.table, statement.key if isinstance(statement, Update) else {})
         return f'{json.dumps(keys)[:-1]},"row":{row},"key":{key}}}'
 
-    def _list(self, rows: tuple[Tuple, ...]) -> int:
+    def _list(self, rows: tuple[FamilyRow, ...]) -> int:
         return self._lists.setdefault(rows, len(self._lists) + 1)
 
-    def _step(self, statement: Statement, bases: Bases, settings: Any) -> str:
+    def _step(self, statement: SqlStatement, bases: Bases, settings: Any) -> str:
         """``[shape, row, key]``; a statement that no shape fits travels as its text."""
         shape = EXECUTE if settings else self._shapes.number(statement)
         if shape == EXECUTE or isinstance(statement, Execute) or self._needs_base(statement.table, bases):
@@ -116,7 +116,7 @@ def _changed(base: Values, values: Values) -> Values:
     return {column: value for column, value in values.items() if column not in base or base[column] != value}
 
 
-def _statements(scenario: Scenario) -> Iterator[Statement]:
+def _statements(scenario: Scenario) -> Iterator[SqlStatement]:
     yield from scenario.setup
     for probe in scenario.probes:
         yield probe.statement

@@ -11,7 +11,7 @@ from harness.probes.reply import Reply
 from harness.probes.statement import Insert, Update
 from harness.project.model import Values
 
-Tuple = tuple[str | None, ...]
+FamilyRow = tuple[str | None, ...]
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Variants:
     """Values for columns that the probes of a family are not about: each probe is tried with each of the rows."""
 
     columns: tuple[str, ...] = ()
-    rows: tuple[Tuple, ...] = ((),)
+    rows: tuple[FamilyRow, ...] = ((),)
 
     @property
     def values(self) -> Iterator[Values]:
@@ -37,7 +37,7 @@ class Family:
 
     of: Probe
     columns: tuple[str, ...]
-    rows: tuple[Tuple, ...]
+    rows: tuple[FamilyRow, ...]
     variants: Variants = field(default_factory=Variants)
     named: bool = False
 
@@ -74,7 +74,7 @@ class Family:
 
 
 @dataclass(frozen=True)
-class Tally:
+class FamilyReply:
     """What came of a family: how many were as expected, and the replies to the others by their number."""
 
     as_wanted: int

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.catalog.model import Catalog, Column, Table
-from harness.probes.disturbance import CONFLICTS
 from harness.probes.family import Family
+from harness.probes.interference import CONFLICTS
 from harness.probes.probe import Accepted, Refused
 from harness.probes.statement import Insert, Update, identifier, qualified
 from harness.project.model import TableName

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.catalog.model import Table
 from harness.probes.reply import ServerError, function_of
-from harness.probes.statement import Statement
+from harness.probes.statement import SqlStatement
 from harness.project.model import TableName
 
 
@@ -72,7 +72,7 @@ def _was_running(refusal: ServerError, function: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Untouched:
+class NoRowChanged:
     """No row is changed: the statement finds none, or is refused for lack of privilege."""
 
     sqlstates: tuple[str, ...] = ("42501",)
@@ -82,7 +82,7 @@ class Untouched:
 
 
 @dataclass(frozen=True)
-class Either:
+class AcceptedOrRefused:
     """Accepted or refused, by whatever rule: what counts is what a query finds after it was accepted."""
 
     def __str__(self) -> str:
@@ -90,7 +90,7 @@ class Either:
 
 
 @dataclass(frozen=True)
-class Permitted:
+class NotDenied:
     """Accepted, or refused by whatever is no lack of a privilege: then nothing is shown."""
 
     def __str__(self) -> str:
@@ -98,7 +98,7 @@ class Permitted:
 
 
 @dataclass(frozen=True)
-class Foreseen:
+class AcceptedIf:
     """Accepted where a query ahead has found that the ``condition`` holds, refused where it does not.
 
     It says so by ``yes`` or ``no`` in the setting ``harness.foreseen``; where it says neither, both will do.
@@ -111,7 +111,7 @@ class Foreseen:
         return f"accepted if {self.condition}, else refused"
 
 
-Expected = Accepted | Refused | Untouched | Either | Permitted | Foreseen
+Expected = Accepted | Refused | NoRowChanged | AcceptedOrRefused | NotDenied | AcceptedIf
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Probe:
     changed, or where a policy refuses what was to be accepted or to be refused by another rule.
     """
 
-    statement: Statement
+    statement: SqlStatement
     expected: Expected
     aspect: str
     value: str = ""
@@ -154,7 +154,7 @@ class Probe:
     required: bool = True
     unmasked: bool = False
     answers_for: tuple[TableName, ...] = ()
-    ahead: tuple[Statement, ...] | None = None
+    ahead: tuple[SqlStatement, ...] | None = None
     never_set: tuple[str, ...] = ()
     left_empty: tuple[str, ...] = ()
     reaches: str | None = None

@@ -78,7 +78,7 @@ class ServerError:
 class Reply:
     """Refused, or accepted with ``rows`` changed; ``then`` is what the probe's follow-up query found.
 
-    Of a refusal it is what was foreseen (:class:`~harness.probes.probe.Foreseen`).
+    Of a refusal it is what was foreseen (:class:`~harness.probes.probe.AcceptedIf`).
     """
 
     refusal: ServerError | None

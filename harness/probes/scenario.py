@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.probes.family import Family
 from harness.probes.probe import Probe
-from harness.probes.statement import Insert, Statement
+from harness.probes.statement import Insert, SqlStatement
 from harness.project.model import TableName
 
 
@@ -19,7 +19,7 @@ class Scenario:
     Where one ``waits`` for the row of a probe, what is deferred is not asked of them before that is there.
     """
 
-    setup: tuple[Statement, ...]
+    setup: tuple[SqlStatement, ...]
     probes: tuple[Probe | Family, ...]
     waits: bool = field(default=False, kw_only=True)
 

@@ -18,17 +18,17 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from harness.catalog.model import Catalog, Column
-from harness.probes.disturbance import CONFLICTS, DEADLOCK, PAUSES, Disturbed, conflicts, of_error, others
-from harness.probes.encoding import Plan
-from harness.probes.family import Family, Tally
+from harness.probes.encoding import BatchEncoder
+from harness.probes.family import Family, FamilyReply
+from harness.probes.interference import CONFLICTS, DEADLOCK, PAUSES, Interference, conflicts, of_error, others
 from harness.probes.loops import UNREADABLE, LoopShape
-from harness.probes.patience import Endless, Patience
 from harness.probes.probe import Probe
 from harness.probes.renewal import Renewal
 from harness.probes.reply import Reply, ServerError, of_root
 from harness.probes.scenario import Scenario
 from harness.probes.shapes import AT_COMMIT, Shapes
-from harness.probes.statement import Statement
+from harness.probes.statement import SqlStatement
+from harness.probes.time_limits import TimedOut, TimeLimits
 from harness.project.model import TableName
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Answer = list[Reply | Tally] | ServerError
+ScenarioResult = list[Reply | FamilyReply] | ServerError
 """What came of a scenario: one for each of its probes and families, or what its setup met."""
 
 BATCH = 2000
@@ -47,10 +47,10 @@ FUNCTIONS = 8
 through all it remembers whenever anything in the catalog changes: with hundreds of them it does nothing else."""
 
 
-class Tries(Protocol):
+class ScenarioRunner(Protocol):
     """What tries scenarios on a server."""
 
-    def run(self, scenarios: Sequence[Scenario]) -> list[Answer]: ...
+    def run(self, scenarios: Sequence[Scenario]) -> list[ScenarioResult]: ...
     def replies(self, scenario: Scenario) -> list[Reply] | ServerError: ...
     def cancel(self) -> None: ...
 
@@ -61,8 +61,8 @@ class Session:
     With ``patience`` a batch that takes longer is cancelled, and its probes are tried one by one. The connection's
     ``statement_timeout`` must be that of a batch. ``companions`` are the processes of other sessions of ours in that
     database. What met a session that is none of these is tried again; where it does so each time,
-    :class:`~harness.probes.disturbance.Disturbed` is raised. By its ``renewal`` it gets a connection in which no custom
-    setting was ever set.
+    :class:`~harness.probes.interference.Interference` is raised. By its ``renewal`` it gets a connection in which no
+    custom setting was ever set.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Session:
         connection: psycopg.Connection[Any],
         catalog: Catalog,
         companions: Sequence[int] = (),
-        patience: Patience | None = None,
+        patience: TimeLimits | None = None,
         renewal: Renewal | None = None,
     ) -> None:
         self._connection = connection
@@ -84,10 +84,10 @@ class Session:
         self._functions: dict[Shapes, str] = {}
         self._refused: dict[TableName, tuple[str, ...]] = {}
 
-    def run(self, scenarios: Sequence[Scenario]) -> list[Answer]:
+    def run(self, scenarios: Sequence[Scenario]) -> list[ScenarioResult]:
         """For each scenario what came of its probes and families, or the refusal that its setup met.
 
-        Raises :class:`Endless` at a statement that is cancelled also by itself.
+        Raises :class:`TimedOut` at a statement that is cancelled also by itself.
         """
         self._given_up = False
         probes = [probe for scenario in scenarios for probe in scenario.probes if isinstance(probe, Probe)]
@@ -110,11 +110,11 @@ class Session:
             self._connection = self._renewal.connect()
             self._functions.clear()
 
-    def _run(self, scenarios: Sequence[Scenario]) -> list[Answer]:
+    def _run(self, scenarios: Sequence[Scenario]) -> list[ScenarioResult]:
         readable = [self._readable(scenario) for scenario in scenarios]
         shapes = Shapes.of(self._catalog, readable)
         function = self._function(shapes)
-        answers: list[Answer] = []
+        answers: list[ScenarioResult] = []
         for batch in _batches(readable):
             answers += self._within(function, shapes, batch)
         return [
@@ -122,7 +122,7 @@ class Session:
             for scenario, tried, answer in zip(scenarios, readable, answers, strict=True)
         ]
 
-    def _within(self, function: str, shapes: Shapes, batch: Sequence[Scenario]) -> list[Answer]:
+    def _within(self, function: str, shapes: Shapes, batch: Sequence[Scenario]) -> list[ScenarioResult]:
         """The answers to a batch, in pieces where it takes too long."""
         import psycopg
 
@@ -136,14 +136,14 @@ class Session:
             return [self._one_by_one(batch[0], self._patience)]
         return [self._answer(scenario, lines) for scenario, lines in zip(batch, asked, strict=True)]
 
-    def _one_by_one(self, scenario: Scenario, patience: Patience) -> Answer:
+    def _one_by_one(self, scenario: Scenario, patience: TimeLimits) -> ScenarioResult:
         """The answer to a scenario whose probes are each sent by themselves, after the rows that stand before."""
         for number, statement in enumerate(scenario.setup, 1):
             answer = self._alone(replace(scenario, setup=scenario.setup[:number], probes=()), statement, patience)
             # What waits for the end of the transaction waits for the rows to come, too.
             if isinstance(answer, ServerError) and not (answer.at_commit and number < len(scenario.setup)):
                 return answer
-        found: list[Reply | Tally] = []
+        found: list[Reply | FamilyReply] = []
         for probe in scenario.one_by_one().probes:
             assert isinstance(probe, Probe)
             answer = self._alone(replace(scenario, probes=(probe,)), probe.statement, patience)
@@ -152,7 +152,7 @@ class Session:
             found += answer
         return _regrouped(scenario, found)
 
-    def _alone(self, scenario: Scenario, statement: Statement, patience: Patience) -> Answer:
+    def _alone(self, scenario: Scenario, statement: SqlStatement, patience: TimeLimits) -> ScenarioResult:
         import psycopg
 
         if self._given_up:
@@ -165,7 +165,7 @@ class Session:
         except psycopg.errors.QueryCanceled:
             if self._given_up:
                 raise
-            raise Endless(statement, patience) from None
+            raise TimedOut(statement, patience) from None
         finally:
             if not self._connection.closed:
                 self._connection.execute(f"set statement_timeout = {patience.batch}".encode())
@@ -216,7 +216,7 @@ class Session:
 
     def _ask(self, function: str, shapes: Shapes, batch: Sequence[Scenario]) -> list[list[_Line]]:
         """The lines of each scenario of a batch."""
-        plan = Plan(self._catalog, shapes, self._refusing).text(batch)
+        plan = BatchEncoder(self._catalog, shapes, self._refusing).text(batch)
         return self._patiently(lambda: _apart(self._call(function, plan), batch))
 
     def _patiently(self, work: Callable[[], T]) -> T:
@@ -231,7 +231,7 @@ class Session:
                     raise
                 met = of_error(error)
             time.sleep(pause)
-        raise Disturbed(met, others(self._connection, self._companions))
+        raise Interference(met, others(self._connection, self._companions))
 
     def _undisturbed(self, lines: list[_Line], again: Callable[[], list[list[_Line]]]) -> list[_Line]:
         """The lines of a scenario, which is tried ``again`` alone where it met another session."""
@@ -245,7 +245,7 @@ class Session:
             assert met.conflict is not None
             there = others(self._connection, self._companions)
             if there or met.conflict.sqlstate == DEADLOCK:
-                raise Disturbed(met.conflict, there)
+                raise Interference(met.conflict, there)
             # Nobody else is there, and it says so each time: the rule's own word.
             self._said.add((met.conflict.sqlstate, met.conflict.message))
         return lines
@@ -263,20 +263,20 @@ class Session:
         fit = all(LoopShape.of(self._catalog, family) is not None for family in families)
         return scenario if fit else scenario.one_by_one()
 
-    def _answer(self, scenario: Scenario, replies: Sequence[_Line]) -> Answer:
+    def _answer(self, scenario: Scenario, replies: Sequence[_Line]) -> ScenarioResult:
         if replies and replies[-1].place == 0:
             refusal = replies[-1].reply.refusal
             assert refusal is not None
             return replace(refusal, at_commit=replies[-1].member == AT_COMMIT)
         if any(line.unreadable for line in replies):
             return _regrouped(scenario, self._run([scenario.one_by_one()])[0])
-        found: list[Reply | Tally] = []
+        found: list[Reply | FamilyReply] = []
         others: list[tuple[int, Reply]] = []
         for line in replies:
             if line.member is not None:
                 others.append((line.member, line.reply))
             elif isinstance(scenario.probes[line.place - 1], Family):
-                found.append(Tally(line.reply.rows, tuple(sorted(others, key=itemgetter(0)))))
+                found.append(FamilyReply(line.reply.rows, tuple(sorted(others, key=itemgetter(0)))))
                 others = []
             else:
                 found.append(line.reply)
@@ -329,16 +329,16 @@ def _apart(lines: Iterable[_Line], batch: Sequence[Scenario]) -> list[list[_Line
     return found
 
 
-def _regrouped(scenario: Scenario, answer: Answer) -> Answer:
+def _regrouped(scenario: Scenario, answer: ScenarioResult) -> ScenarioResult:
     """The replies to single probes as those to the families that they are of."""
     if isinstance(answer, ServerError):
         return answer
     replies = iter(answer)
-    found: list[Reply | Tally] = []
+    found: list[Reply | FamilyReply] = []
     for probe in scenario.probes:
         if isinstance(probe, Family):
             own = [reply for reply in itertools.islice(replies, len(probe)) if isinstance(reply, Reply)]
-            found.append(Tally(0, tuple(enumerate(own))))
+            found.append(FamilyReply(0, tuple(enumerate(own))))
         else:
             found.append(next(replies))
     return found
@@ -352,7 +352,7 @@ def _sets(probe: Probe) -> bool:
     return bool(probe.left_empty) or any("." in name for name in probe.settings)
 
 
-def _merged(scenario: Scenario, first: Answer, rest: Answer) -> Answer:
+def _merged(scenario: Scenario, first: ScenarioResult, rest: ScenarioResult) -> ScenarioResult:
     """The answers to the probes that were tried first and to the rest, in the order of all."""
     if isinstance(first, ServerError) or isinstance(rest, ServerError):
         return first if isinstance(first, ServerError) else rest

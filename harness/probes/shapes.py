@@ -11,7 +11,7 @@ from harness.probes.loops import CONFLICT, FAMILIES, UNREADABLE, VARIABLES, Loop
 from harness.probes.reply import LOST
 from harness.probes.scenario import Scenario
 from harness.probes.settling import IMMEDIATE, settle
-from harness.probes.statement import Delete, Execute, Insert, Statement, Update, identifier, literal, qualified
+from harness.probes.statement import Delete, Execute, Insert, SqlStatement, Update, identifier, literal, qualified
 from harness.project.model import TableName
 
 EXECUTE = 0
@@ -150,7 +150,7 @@ class Shapes:
         )
         return cls(tuple(found), tables, settle(catalog), json, tuple(loops))
 
-    def number(self, statement: Statement) -> int:
+    def number(self, statement: SqlStatement) -> int:
         """The number of a statement's shape, :data:`EXECUTE` if it has none."""
         shape = _shape(statement)
         if shape is None or shape not in self.shapes or self._has_json_null(statement):
@@ -166,7 +166,7 @@ class Shapes:
     def json_columns(self, table: TableName) -> frozenset[str]:
         return frozenset(column for name, column in self.json if name == table)
 
-    def _has_json_null(self, statement: Statement) -> bool:
+    def _has_json_null(self, statement: SqlStatement) -> bool:
         # A JSON null in a json column: jsonb_populate_record makes an SQL NULL of it.
         values = getattr(statement, "values", None) or getattr(statement, "set", {})
         columns = self.json_columns(getattr(statement, "table"))  # noqa: B009 - not every Statement has one
@@ -252,13 +252,13 @@ class Shapes:
         return f"{read_key}delete from {qualified(table)} where {where};"
 
 
-def _add(found: dict[Shape, None], catalog: Catalog, statement: Statement) -> None:
+def _add(found: dict[Shape, None], catalog: Catalog, statement: SqlStatement) -> None:
     shape = _shape(statement)
     if shape is not None and shape[1] in catalog.tables:
         found.setdefault(shape)
 
 
-def _shape(statement: Statement) -> Shape | None:
+def _shape(statement: SqlStatement) -> Shape | None:
     match statement:
         case Insert(table, values):
             return "insert", table, tuple(values), ()

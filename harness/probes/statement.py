@@ -84,7 +84,7 @@ class Execute:
     instead_of: Insert | Update | Delete | None = None
 
 
-Statement = Insert | Update | Delete | Execute
+SqlStatement = Insert | Update | Delete | Execute
 
 
 def assume(settings: Mapping[str, str], local: bool = True) -> Iterator[str]:

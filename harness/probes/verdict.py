@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterable
 from dataclasses import replace
 
-from harness.probes.probe import Accepted, Either, Foreseen, Permitted, Probe, Refused
+from harness.probes.probe import Accepted, AcceptedIf, AcceptedOrRefused, NotDenied, Probe, Refused
 from harness.probes.reply import Reply, ServerError
 from harness.probes.shapes import UNTRIED
 
@@ -35,10 +35,12 @@ def judge(probe: Probe, reply: Reply, declared: Iterable[Refused]) -> Verdict:
         return Verdict.UNTRIED
     if probe.reaches and _by_policy(reply.refusal) and not _is_wanted(probe, reply.refusal):
         return Verdict.UNTRIED
-    foreseen = reply.then if isinstance(probe.expected, Foreseen) else None
-    if isinstance(probe.expected, Either) or (isinstance(probe.expected, Foreseen) and foreseen not in ("yes", "no")):
+    foreseen = reply.then if isinstance(probe.expected, AcceptedIf) else None
+    if isinstance(probe.expected, AcceptedOrRefused) or (
+        isinstance(probe.expected, AcceptedIf) and foreseen not in ("yes", "no")
+    ):
         return Verdict.MASKED
-    if isinstance(probe.expected, Permitted):
+    if isinstance(probe.expected, NotDenied):
         return Verdict.WRONG if reply.refusal.denied else Verdict.MASKED
     if isinstance(probe.expected, Refused):
         if probe.expected.matches(reply.refusal):
@@ -73,7 +75,7 @@ def _accepted(probe: Probe, reply: Reply) -> Verdict:
         return Verdict.WRONG
     if not _counts(probe, reply):
         return Verdict.WRONG
-    if isinstance(probe.expected, Permitted) and reply.rows == 0:
+    if isinstance(probe.expected, NotDenied) and reply.rows == 0:
         return Verdict.IDLE
     if probe.then is not None and reply.then != probe.then.expected:
         return Verdict.IDLE if reply.then is not None and reply.then == probe.then.idle else Verdict.WRONG
@@ -83,7 +85,7 @@ def _accepted(probe: Probe, reply: Reply) -> Verdict:
 def _counts(probe: Probe, reply: Reply) -> bool:
     """Whether as many rows were changed as is expected."""
     match probe.expected:
-        case Either() | Permitted() | Foreseen() | Accepted(None):
+        case AcceptedOrRefused() | NotDenied() | AcceptedIf() | Accepted(None):
             return True
         case Accepted(rows):
             return reply.rows == rows
@@ -102,7 +104,7 @@ def actual(probe: Probe, reply: Reply) -> str:
 
 def _another(probe: Probe, refusal: ServerError) -> str:
     """What tells a refusal from the one that was expected, or from none, if the refusal does not say it itself."""
-    if isinstance(probe.expected, Foreseen):
+    if isinstance(probe.expected, AcceptedIf):
         return f"; {probe.expected.condition}"
     if isinstance(probe.expected, Refused) and probe.expected.routines:
         alike = replace(probe.expected, routines=()).matches(refusal)

@@ -9,12 +9,23 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Catalog
-from harness.probes import Answer, Endless, Execute, Patience, Probe, Reply, Scenario, ServerError, Statement, Tally
+from harness.probes import (
+    Execute,
+    FamilyReply,
+    Probe,
+    Reply,
+    Scenario,
+    ScenarioResult,
+    ServerError,
+    SqlStatement,
+    TimedOut,
+    TimeLimits,
+)
 from harness.probes.reply import of_diagnostic, of_root
 from harness.probes.shapes import UNTRIED
 from harness.probes.statement import assume
 from harness.project import sql
-from harness.races.stage import Databases
+from harness.races.database import Databases
 
 if TYPE_CHECKING:
     import psycopg
@@ -23,7 +34,7 @@ SESSION_LOST = ("08", "57P")
 """SQLSTATEs that are no word about a statement."""
 
 
-def in_a_block(statement: Statement) -> bool:
+def in_a_block(statement: SqlStatement) -> bool:
     """Whether a statement stands between BEGIN and COMMIT: what is called by CALL may commit itself."""
     return not (isinstance(statement, Execute) and sql.is_call(statement.sql))
 
@@ -35,17 +46,17 @@ class Commits:
     as long as ``patience`` says.
     """
 
-    def __init__(self, databases: Databases, catalog: Catalog, patience: Patience) -> None:
+    def __init__(self, databases: Databases, catalog: Catalog, patience: TimeLimits) -> None:
         self._databases = databases
         self._catalog = catalog
         self._patience = patience
         self._connection: psycopg.Connection[Any] | None = None
         self._given_up = False
 
-    def run(self, scenarios: Sequence[Scenario]) -> list[Answer]:
+    def run(self, scenarios: Sequence[Scenario]) -> list[ScenarioResult]:
         """For each scenario what came of its probes, or the refusal that its setup met.
 
-        Raises :class:`Endless` at a statement that does not end.
+        Raises :class:`TimedOut` at a statement that does not end.
         """
         self._given_up = False
         return [self._answer(scenario) for scenario in scenarios]
@@ -64,9 +75,9 @@ class Commits:
             if (connection := self._connection) is not None:
                 connection.cancel_safe(timeout=5)
 
-    def _answer(self, scenario: Scenario) -> Answer:
+    def _answer(self, scenario: Scenario) -> ScenarioResult:
         probes = [probe for probe in scenario.probes if isinstance(probe, Probe)]
-        found: list[Reply | Tally] = []
+        found: list[Reply | FamilyReply] = []
         for alike in [[*group] for _, group in groupby(probes, key=_statements)] or [[]]:
             with self._clone() as connection:
                 stands = self._committed(connection, scenario.setup) if scenario.setup else 0
@@ -107,7 +118,7 @@ class Commits:
         return [Reply(None, changed, self._asked(connection, probe)) for probe in alike]
 
     def _prepared(
-        self, connection: psycopg.Connection[Any], texts: Sequence[str], statement: Statement
+        self, connection: psycopg.Connection[Any], texts: Sequence[str], statement: SqlStatement
     ) -> int | ServerError:
         """Nothing changed, or how what goes ahead of a statement was refused: then it is untried."""
         import psycopg
@@ -119,7 +130,7 @@ class Commits:
             return replace(self._refusal(error, statement), sqlstate=UNTRIED)
         return 0
 
-    def _committed(self, connection: psycopg.Connection[Any], statements: Sequence[Statement]) -> int | ServerError:
+    def _committed(self, connection: psycopg.Connection[Any], statements: Sequence[SqlStatement]) -> int | ServerError:
         """How many rows the last of some statements changed, or how one of them, or the COMMIT, was refused."""
         import psycopg
 
@@ -145,7 +156,7 @@ class Commits:
             return f"error: {self._refusal(error, Execute(probe.then.sql)).message}"
         return row[0] if row else None
 
-    def _refusal(self, error: psycopg.Error, statement: Statement) -> ServerError:
+    def _refusal(self, error: psycopg.Error, statement: SqlStatement) -> ServerError:
         """How a statement was refused. Raises what is no word about it."""
         import psycopg
 
@@ -154,7 +165,7 @@ class Commits:
         if isinstance(error, psycopg.errors.QueryCanceled):
             if self._given_up:
                 raise error
-            raise Endless(statement, self._patience) from None
+            raise TimedOut(statement, self._patience) from None
         return of_root(self._catalog, of_diagnostic(error.diag))
 
 

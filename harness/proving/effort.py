@@ -6,7 +6,7 @@ import math
 import random
 from dataclasses import dataclass
 
-from harness.probes.patience import PROBE_MILLISECONDS
+from harness.probes.time_limits import PROBE_MILLISECONDS
 from harness.project.model import Profile
 
 DRAWN = 20

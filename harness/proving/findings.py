@@ -9,10 +9,10 @@ from harness.declarations import Check
 from harness.kinds.base import Fact, Kind
 from harness.outcome import Counterexample, Outcome, Status
 from harness.proving import bug
-from harness.proving.racing import Contest
+from harness.proving.racing import RaceResult
 from harness.proving.reproduction import counterexample, schedule
 from harness.proving.trial import SETUP, Trial
-from harness.proving.undeclared import Undeclared
+from harness.proving.undeclared import UndeclaredRules
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Findings:
         self.tried |= any(fact.tried for fact in facts)
         self.broken += [Counterexample(fact.expected, fact.actual) for fact in facts if not fact.holds]
 
-    def add_trial(self, check: Check, trial: Trial, undeclared: Undeclared) -> None:
+    def add_trial(self, check: Check, trial: Trial, undeclared: UndeclaredRules) -> None:
         self.probes += trial.probes
         if trial.failure is not None:
             found = counterexample(check, trial.failure, undeclared.catalog)
@@ -53,7 +53,7 @@ class Findings:
             self.tried |= bool(trial.shown)
             self._hidden(trial, check.rule, undeclared)
 
-    def _hidden(self, trial: Trial, rule: Kind, undeclared: Undeclared) -> None:
+    def _hidden(self, trial: Trial, rule: Kind, undeclared: UndeclaredRules) -> None:
         """What no probe showed, each time because something else had its say first, or because it got to no row."""
         for aspect, mask in trial.masked.items() if not rule.leaves_out else ():
             if aspect not in trial.shown and aspect not in trial.opaque:
@@ -75,7 +75,7 @@ class Findings:
         if self.reason is None and not trial.shown and not rule.leaves_out:
             self.reason = "nothing of it was seen: no probe came as far as this rule"
 
-    def add_contest(self, check: Check, contest: Contest) -> None:
+    def add_contest(self, check: Check, contest: RaceResult) -> None:
         self.probes += contest.commands
         self.tried |= bool(contest.shown)
         if contest.lost is not None:

@@ -15,13 +15,13 @@ from harness.declarations import Check
 from harness.probes import (
     Execute,
     Expected,
-    Permitted,
+    NotDenied,
     Probe,
     Refused,
     Scenario,
+    ScenarioRunner,
     ServerError,
-    Statement,
-    Tries,
+    SqlStatement,
     Verdict,
     judge,
 )
@@ -33,7 +33,7 @@ NAMED = 3
 
 
 @dataclass(frozen=True)
-class Blame:
+class Cause:
     """``trigger orders_count, of which no check says what it does``, for a reason."""
 
     names: tuple[str, ...]
@@ -47,7 +47,7 @@ class Blame:
 
 
 @dataclass(frozen=True)
-class Opaque:
+class UnexplainedTriggers:
     """The triggers of which no check says what they do, and all rewrite rules, by table."""
 
     triggers: Mapping[TableName, tuple[str, ...]] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Opaque:
     @classmethod
     def of(
         cls, declared: Iterable[Check], catalog: Catalog, undeclared: Iterable[tuple[TableName, tuple[str, ...]]] = ()
-    ) -> Opaque:
+    ) -> UnexplainedTriggers:
         found: dict[TableName, tuple[str, ...]] = dict(undeclared)
         for check in declared:
             table = catalog.tables.get(check.table) if check.table else None
@@ -68,11 +68,11 @@ class Opaque:
 
     def excuses(
         self,
-        session: Tries,
+        session: ScenarioRunner,
         scenario: Scenario,
         failed: Sequence[Probe],
         others: Callable[[ServerError], Iterable[Refused]],
-    ) -> dict[int, Blame]:
+    ) -> dict[int, Cause]:
         """The places among ``failed`` of the probes that come out as expected without these, and what is to blame.
 
         So do those that are refused by one of the ``others``, rules that are declared: it was the trigger's part to
@@ -82,7 +82,7 @@ class Opaque:
         rules = {table: self.rules[table] for table in tables if table in self.rules}
         triggers = {table: self.triggers[table] for table in tables if table in self.triggers}
         off = tuple(_off(rules, "rule"))
-        excused: dict[int, Blame] = {}
+        excused: dict[int, Cause] = {}
         if rules:
             excused = dict.fromkeys(_fine(session, scenario, failed, others, off), _blame(rules, "rule"))
         if triggers:
@@ -94,19 +94,19 @@ class Opaque:
             place: blame
             for place, blame in excused.items()
             if not failed
-            or not ((rules and _by_a_trigger(failed[place].expected)) or isinstance(failed[place].expected, Permitted))
+            or not ((rules and _by_a_trigger(failed[place].expected)) or isinstance(failed[place].expected, NotDenied))
         }
 
     def _tables(self, scenario: Scenario, failed: Sequence[Probe]) -> dict[TableName, None]:
         """The tables whose rows the statements write, or of whose rules they speak, each once."""
-        statements: Sequence[Statement] = (*scenario.setup, *(probe.statement for probe in failed))
+        statements: Sequence[SqlStatement] = (*scenario.setup, *(probe.statement for probe in failed))
         texts = [each.sql for each in statements if isinstance(each, Execute)]
         spoken = (table for table in self.rules if any(qualified(table) in text for text in texts))
         return dict.fromkeys((*(each.table for each in statements if not isinstance(each, Execute)), *spoken))
 
 
 def _fine(
-    session: Tries,
+    session: ScenarioRunner,
     scenario: Scenario,
     failed: Sequence[Probe],
     others: Callable[[ServerError], Iterable[Refused]],
@@ -135,8 +135,8 @@ def _by_a_trigger(expected: Expected) -> bool:
     return expected.sqlstates != ("42501",)
 
 
-def _blame(several: Mapping[TableName, tuple[str, ...]], what: str) -> Blame:
-    return Blame(tuple(dict.fromkeys(name for names in several.values() for name in names)), what)
+def _blame(several: Mapping[TableName, tuple[str, ...]], what: str) -> Cause:
+    return Cause(tuple(dict.fromkeys(name for names in several.values() for name in names)), what)
 
 
 def _off(several: Mapping[TableName, tuple[str, ...]], what: str) -> Iterator[Execute]:

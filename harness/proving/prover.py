@@ -13,32 +13,31 @@ from harness.bulk import grow
 from harness.catalog import read
 from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Missing, Table
-from harness.catalog.parts import Part
+from harness.catalog.parts import TableRule
 from harness.catalog.roles import Roles
 from harness.declarations import DECLARED, Check
 from harness.errors import HarnessError, TargetError
 from harness.kinds.base import Begun, Databases, Kind, Pair, Subject, Unreliable
 from harness.kinds.primary_key import PrimaryKeyKind
 from harness.kinds.touched_on_update import TouchedOnUpdateKind
-from harness.oracle import Oracle
 from harness.outcome import EVALUABLE, THERE, Counterexample, Outcome
-from harness.probes import Endless, Patience, Session
-from harness.probes.disturbance import CONFLICTS, PAUSES, Disturbed, of_error
+from harness.probes import Session, TimedOut, TimeLimits
+from harness.probes.interference import CONFLICTS, PAUSES, Interference, of_error
 from harness.probes.renewal import Renewal, never_set
 from harness.project.model import Project, TableName
 from harness.proving import bug, unset
 from harness.proving.commits import Commits
 from harness.proving.effort import Effort as Effort
 from harness.proving.findings import Findings
-from harness.proving.opaque import Opaque
-from harness.proving.racing import REPLAYS, compete
+from harness.proving.opaque import UnexplainedTriggers
+from harness.proving.predicates import InvalidPredicate, said, slips
+from harness.proving.racing import REPLAYS, run_races
 from harness.proving.refusals import Refusals
-from harness.proving.slips import Slip, said, slips
 from harness.proving.trial import Trial, attempt
-from harness.proving.undeclared import Undeclared
-from harness.races import Stage
+from harness.proving.undeclared import UndeclaredRules
+from harness.races import RaceDatabase
+from harness.solver.declared import declared_pools
 from harness.solver.pools import Pools
-from harness.solver.row_hints import NOTHING, RowHints
 from harness.solver.rules import Rule, Unfillable
 from harness.values.examples import examples
 from harness.values.types import Unsupported
@@ -77,9 +76,9 @@ class Prover:
         self._databases = databases
         self._effort = effort
         self._spoilt = False
-        self._patience = Patience(effort.timeout)  # a trigger that never ends must not hold up everything else
+        self._patience = TimeLimits(effort.timeout)  # a trigger that never ends must not hold up everything else
         self._sets = False
-        self._slips: tuple[Slip, ...] | None = None
+        self._slips: tuple[InvalidPredicate, ...] | None = None
         self._open()
         self._beside: dict[TableName, list[Kind]] = {}
         self._touched: dict[TableName, frozenset[str]] = {}
@@ -146,18 +145,18 @@ class Prover:
         except Exception:
             for check in self._declared:
                 try:
-                    _says(check, self.catalog)
+                    _says(check, self.catalog, self._connection)
                 except Exception as error:
                     self._unheard[id(check)] = error
             self._listen([check for check in self._declared if id(check) not in self._unheard])
 
     def _listen(self, declared: Sequence[Check]) -> None:
         self._heard = declared
-        self._pools = pools(self._connection, self.catalog, declared)
+        self._pools = declared_pools(self._connection, self.catalog, declared)
         # All: what a check declares is declared, whatever else it cannot say.
-        self._undeclared = Undeclared.of(self._declared, self.catalog)
-        self._opaque = Opaque.of(declared, self.catalog)
-        self._opaque_at_all = Opaque.of(declared, self.catalog, self._undeclared.triggers())
+        self._undeclared = UndeclaredRules.of(self._declared, self.catalog)
+        self._opaque = UnexplainedTriggers.of(declared, self.catalog)
+        self._opaque_at_all = UnexplainedTriggers.of(declared, self.catalog, self._undeclared.triggers())
         self._refusals = Refusals(declared, self.catalog, self._undeclared)
 
     def __enter__(self) -> Prover:
@@ -190,7 +189,7 @@ class Prover:
                 if met is not None and (pause := next(pauses, None)) is not None:
                     time.sleep(pause)
                     continue
-                if met is not None or isinstance(error, Disturbed):
+                if met is not None or isinstance(error, Interference):
                     verdict.disturbed = str(met or error)
                 else:
                     verdict.add_error(error, bug.again(check.name, self._effort))
@@ -217,7 +216,7 @@ class Prover:
             verdict.reason = str(reason)
             if reason.table is not None:
                 self._blame(check, reason.table, verdict)
-        except (Unreliable, Unsupported, Endless) as reason:
+        except (Unreliable, Unsupported, TimedOut) as reason:
             verdict.reason = str(reason)
         except psycopg.errors.QueryCanceled as error:
             verdict.reason = f"stopped by the server: {error.diag.message_primary}"
@@ -325,8 +324,8 @@ class Prover:
             return
         if strategy is None:
             return
-        with Stage(self._databases, self.catalog, self._roles.silent) as stage:
-            contest = compete(
+        with RaceDatabase(self._databases, self.catalog, self._roles.silent) as stage:
+            contest = run_races(
                 stage,
                 self._session,
                 strategy,
@@ -370,14 +369,14 @@ class Prover:
             variety=self._effort.variety if check.rule.varies else 1,
         )
 
-    def _told_by(self, check: Check) -> tuple[dict[Part, str], Catalog, Pools]:
+    def _told_by(self, check: Check) -> tuple[dict[TableRule, str], Catalog, Pools]:
         """What a check tells of that nobody declared, the catalog without it, and what rows are made of there."""
         table = self.catalog.tables.get(check.table) if check.table and check.kind == DECLARED else None
         undeclared = self._undeclared.rules(table) if table is not None else {}
         if table is None or not undeclared or check.rule.shown:
             return undeclared, self.catalog, self._pools
         catalog = self._undeclared.hidden(table)
-        return undeclared, catalog, pools(self._connection, catalog, self._heard)
+        return undeclared, catalog, declared_pools(self._connection, catalog, self._heard)
 
     def _fill(self, table: Table) -> psycopg.Connection[Any]:
         """A connection to a second database, in which tables are filled as they are asked for."""
@@ -400,42 +399,17 @@ def _lost(error: psycopg.Error) -> bool:
     return error.sqlstate is None or error.sqlstate.startswith(SESSION_LOST)
 
 
-def _met(error: Exception) -> Disturbed | None:
+def _met(error: Exception) -> Interference | None:
     """What is said of a statement of ours that met another session, if that is what went wrong."""
     import psycopg
 
     if not isinstance(error, psycopg.Error) or error.sqlstate not in CONFLICTS:
         return None
-    return Disturbed(of_error(error))
+    return Interference(of_error(error))
 
 
-def _says(check: Check, catalog: Catalog) -> None:
+def _says(check: Check, catalog: Catalog, connection: psycopg.Connection[Any]) -> None:
     """Asks one check for all that others need to know of it; raises what that raises."""
-    check.rule.row_hints()
-    rules([check], catalog)
-    Opaque.of([check], catalog)
+    declared_pools(connection, catalog, [check])
+    UnexplainedTriggers.of([check], catalog)
     Refusals([check], catalog)
-
-
-def pools(connection: psycopg.Connection[Any], catalog: Catalog, declared: Sequence[Check]) -> Pools:
-    """What generated rows are made of: they keep the rules that are declared and those that the catalog has."""
-    row_hints: dict[TableName, RowHints] = {}
-    for check in declared:
-        if check.table is not None and (found := check.rule.row_hints()) != NOTHING:
-            row_hints[check.table] = row_hints.get(check.table, NOTHING) | found
-    return Pools(Oracle(connection), catalog, rules(declared, catalog), row_hints)
-
-
-def rules(declared: Sequence[Check], catalog: Catalog) -> dict[TableName, tuple[Rule, ...]]:
-    """The predicates that are declared of each table."""
-    found: dict[TableName, tuple[Rule, ...]] = {}
-    for check in declared:
-        if check.table is None:
-            continue
-        rule: Kind = check.rule
-        stated = [(check.table, rule.rules())]
-        if check.table in catalog.tables:
-            stated += rule.rules_elsewhere(catalog.tables[check.table], catalog).items()
-        for table, predicates in stated:
-            found[table] = (*found.get(table, ()), *predicates)
-    return found

@@ -11,10 +11,20 @@ from functools import partial
 
 from hypothesis import strategies as st
 
-from harness.probes import Either, Execute, Probe, Refused, Reply, Scenario, ServerError, Session, Statement
-from harness.probes.disturbance import DEADLOCK, NOT_AVAILABLE, PAUSES, SERIALIZATION, Disturbed, parties, raised
+from harness.probes import (
+    AcceptedOrRefused,
+    Execute,
+    Probe,
+    Refused,
+    Reply,
+    Scenario,
+    ServerError,
+    Session,
+    SqlStatement,
+)
+from harness.probes.interference import DEADLOCK, NOT_AVAILABLE, PAUSES, SERIALIZATION, Interference, parties, raised
 from harness.proving.trial import smallest
-from harness.races import Level, Played, Race, Races, Stage, Unplayable, play
+from harness.races import IsolationLevel, Race, RaceDatabase, RaceRun, Races, Unplayable, play
 from harness.races.schedules import following
 from harness.races.sessions import Stuck
 from harness.values.examples import examples
@@ -36,25 +46,25 @@ ORDERS = 1000
 
 
 @dataclass(frozen=True)
-class Lost:
+class RaceViolation:
     """A race that ended as it may not: in words, and the schedule."""
 
-    setup: tuple[Statement, ...]
+    setup: tuple[SqlStatement, ...]
     race: Race
-    level: Level
+    level: IsolationLevel
     expected: str
     actual: str
-    played: Played
+    played: RaceRun
 
 
 @dataclass
-class Contest:
+class RaceResult:
     """What the races of a check showed. ``missing`` has the aspects that were not shown, and why."""
 
     commands: int = 0
     shown: set[str] = field(default_factory=set)
     missing: dict[str, str] = field(default_factory=dict)
-    lost: Lost | None = None
+    lost: RaceViolation | None = None
 
     @property
     def reason(self) -> str | None:
@@ -66,8 +76,8 @@ class Contest:
         return None if self.shown else "no race could be run: no two transactions were found that meet"
 
 
-def compete(
-    stage: Stage,
+def run_races(
+    stage: RaceDatabase,
     session: Session,
     strategy: st.SearchStrategy[Races],
     *,
@@ -76,12 +86,12 @@ def compete(
     seeded: int,
     shrink: bool,
     declared: Iterable[Refused],
-) -> Contest:
+) -> RaceResult:
     """Runs the races of ``scenarios`` sets of rows, and of more if those show nothing. Stops at the first that is lost.
 
     ``declared`` are the refusals of all declared rules.
     """
-    runner = _Runner(stage, session, [Level(level) for level in levels], tuple(declared), Contest())
+    runner = _Runner(stage, session, [IsolationLevel(level) for level in levels], tuple(declared), RaceResult())
     for number, group in enumerate(_groups(strategy, scenarios, seeded)):
         if number >= scenarios and runner.contest.reason is None:
             break
@@ -104,11 +114,11 @@ def _groups(strategy: st.SearchStrategy[Races], scenarios: int, seeded: int) -> 
 
 @dataclass(frozen=True)
 class _Runner:
-    stage: Stage
+    stage: RaceDatabase
     session: Session
-    levels: Sequence[Level]
+    levels: Sequence[IsolationLevel]
     declared: tuple[Refused, ...]
-    contest: Contest
+    contest: RaceResult
 
     def run(self, group: Races) -> None:
         """All races of one set of rows."""
@@ -124,7 +134,7 @@ class _Runner:
                 if self.contest.lost is not None:
                     return
 
-    def again(self, lost: Lost, group: Races) -> Lost | None:
+    def again(self, lost: RaceViolation, group: Races) -> RaceViolation | None:
         """The same race on other rows, in the order in which it was lost."""
         same = [race for race in group.races if race.what == lost.race.what]
         alike = same or [race for race in group.races if race.aspect == lost.race.aspect]
@@ -133,11 +143,13 @@ class _Runner:
                 played = self._played(group.setup, race, lost.level, [turn.taken for turn in lost.played.turns])
                 fault = self._fault(race, played)
                 if fault is not None:
-                    return Lost(group.setup, race, lost.level, *_words(race, lost.level, fault), played)
+                    return RaceViolation(group.setup, race, lost.level, *_words(race, lost.level, fault), played)
         return None
 
-    def _played(self, setup: tuple[Statement, ...], race: Race, level: Level, beginning: Sequence[str]) -> Played:
-        """A race in one order, once more where a third session had its say. Raises :class:`Disturbed`."""
+    def _played(
+        self, setup: tuple[SqlStatement, ...], race: Race, level: IsolationLevel, beginning: Sequence[str]
+    ) -> RaceRun:
+        """A race in one order, once more where a third session had its say. Raises :class:`Interference`."""
         for pause in (*PAUSES, None):
             played = play(self.stage, setup, race, level, beginning)
             met = self._met(race, played)
@@ -147,10 +159,10 @@ class _Runner:
             if pause is not None:
                 time.sleep(pause)
             elif there or met.sqlstate == DEADLOCK:
-                raise Disturbed(met, there)
+                raise Interference(met, there)
         return played
 
-    def _met(self, race: Race, played: Played) -> ServerError | None:
+    def _met(self, race: Race, played: RaceRun) -> ServerError | None:
         """A refusal that may be the doing of a session that is neither of the two."""
         own = {self.stage.a.pid, self.stage.b.pid}
         for _, refusal in played.refusals:
@@ -164,7 +176,7 @@ class _Runner:
         if race.required:
             self.contest.missing.setdefault(race.aspect, why)
 
-    def _orders(self, setup: tuple[Statement, ...], race: Race, level: Level) -> None:
+    def _orders(self, setup: tuple[SqlStatement, ...], race: Race, level: IsolationLevel) -> None:
         """One race in every order."""
         alone: dict[str, str | None] = {}
         beginning: tuple[str, ...] | None = ()
@@ -175,7 +187,7 @@ class _Runner:
             self.contest.commands += played.commands
             fault = self._fault(race, played)
             if fault is not None:
-                self.contest.lost = Lost(setup, race, level, *_words(race, level, fault), played)
+                self.contest.lost = RaceViolation(setup, race, level, *_words(race, level, fault), played)
                 return
             if played.alone is not None:
                 alone[played.alone] = self._alone(played, played.alone)
@@ -186,14 +198,14 @@ class _Runner:
         else:
             self.contest.shown.add(race.aspect)
 
-    def _alone(self, played: Played, who: str) -> str | None:
+    def _alone(self, played: RaceRun, who: str) -> str | None:
         """Why a session that came first shows nothing; None if it did what it was to do."""
         refusal = next((refusal for step, refusal in played.refusals if step.session == who), None)
         if refusal is not None:
             return f"was {refusal}"
         return None if who in played.effective else "affected no row"
 
-    def _fault(self, race: Race, played: Played) -> tuple[str, str] | None:
+    def _fault(self, race: Race, played: RaceRun) -> tuple[str, str] | None:
         """What was expected and what was actual."""
         actual = race.watch.fault(played.pictures)
         if actual is not None:
@@ -233,7 +245,7 @@ def _serial(races: Iterable[Race]) -> Iterator[Probe]:
         for before, statement in (((), race.a), ((), race.b), (race.a, race.b), (race.b, race.a)):
             *ahead, last = [*before, *statement]
             text = "; ".join(each.sql for each in ahead) or None
-            yield Probe(last if text is None else Execute(last.sql), Either(), "serial", before=text)
+            yield Probe(last if text is None else Execute(last.sql), AcceptedOrRefused(), "serial", before=text)
 
 
 def _worth(replies: Sequence[Reply]) -> int | None:
@@ -259,5 +271,5 @@ def _varied(found: Sequence[tuple[int, Race]]) -> list[Race]:
     return [race for *_, race in [*best[:kept], *best[refused:][: OPTIONAL - kept]]]
 
 
-def _words(race: Race, level: Level, fault: tuple[str, str]) -> tuple[str, str]:
+def _words(race: Race, level: IsolationLevel, fault: tuple[str, str]) -> tuple[str, str]:
     return f"{race.what} at once{level.words}: {fault[0]}", fault[1]

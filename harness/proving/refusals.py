@@ -11,7 +11,7 @@ from harness.kinds.base import Kind
 from harness.probes import Probe, Refused, ServerError
 from harness.probes.reply import function_of
 from harness.project.model import TableName
-from harness.proving.undeclared import Undeclared
+from harness.proving.undeclared import UndeclaredRules
 
 Stated = tuple[Check | None, Refused]
 
@@ -22,7 +22,7 @@ class Refusals:
     What is ``undeclared`` masks as well: it is told by a check of its own, where there is one.
     """
 
-    def __init__(self, declared: Sequence[Check], catalog: Catalog, undeclared: Undeclared | None = None) -> None:
+    def __init__(self, declared: Sequence[Check], catalog: Catalog, undeclared: UndeclaredRules | None = None) -> None:
         self.all: list[Refused] = []
         self._stated: list[Stated] = []
         self._of: dict[int, list[Refused]] = defaultdict(list)

@@ -8,14 +8,14 @@ from harness.catalog.model import Catalog
 from harness.declarations import Check
 from harness.kinds.base import one_line
 from harness.outcome import Counterexample
-from harness.probes import Delete, Execute, Insert, Probe, Statement, Update
+from harness.probes import Delete, Execute, Insert, Probe, SqlStatement, Update
 from harness.probes.settling import IMMEDIATE, settle
 from harness.probes.statement import assume
 from harness.probes.verdict import actual, expected
 from harness.proving.commits import in_a_block
-from harness.proving.racing import Lost
+from harness.proving.racing import RaceViolation
 from harness.proving.trial import SETUP, Failure
-from harness.races.stage import told
+from harness.races.database import told
 
 HEADER = """\
 -- {name}
@@ -79,7 +79,7 @@ def by_hand(script: str) -> bool:
     return BY_HAND.splitlines()[6] in script.splitlines()
 
 
-def schedule(check: Check, lost: Lost) -> Counterexample:
+def schedule(check: Check, lost: RaceViolation) -> Counterexample:
     """The words and the script for a race that went wrong."""
     header = BY_HAND.format(
         name=check.name, place=check.place, expected=one_line(lost.expected), actual=one_line(lost.actual)
@@ -89,7 +89,7 @@ def schedule(check: Check, lost: Lost) -> Counterexample:
     return Counterexample(lost.expected, lost.actual, rows, script, steps=tuple(map(str, lost.played.steps)))
 
 
-def _by_hand(lost: Lost) -> Iterator[str]:
+def _by_hand(lost: RaceViolation) -> Iterator[str]:
     yield "\n-- The rows, in either session."
     if lost.setup:
         yield "begin;"
@@ -108,7 +108,7 @@ def _by_hand(lost: Lost) -> Iterator[str]:
     yield f"{lost.race.watch.sql};"
 
 
-def _script(setup: tuple[Statement, ...], probe: Probe, settled: tuple[str, ...]) -> Iterator[str]:
+def _script(setup: tuple[SqlStatement, ...], probe: Probe, settled: tuple[str, ...]) -> Iterator[str]:
     yield "begin;"
     if setup:
         yield "\n-- What stands before."
@@ -147,7 +147,7 @@ def _quoted(text: str) -> str:
     return one_line(text).replace("\\", "\\\\").replace("'", "''")
 
 
-def _committed(setup: tuple[Statement, ...], probe: Probe) -> Iterator[str]:
+def _committed(setup: tuple[SqlStatement, ...], probe: Probe) -> Iterator[str]:
     """The same where all is committed."""
     if setup:
         yield "\n-- What stands before."
@@ -165,7 +165,7 @@ def _committed(setup: tuple[Statement, ...], probe: Probe) -> Iterator[str]:
         yield f"{probe.then.sql};"
 
 
-def _rows(statements: list[Statement]) -> Iterator[tuple[str, dict[str, str | None]]]:
+def _rows(statements: list[SqlStatement]) -> Iterator[tuple[str, dict[str, str | None]]]:
     for given in statements:
         statement = given.instead_of or given.leaves or given if isinstance(given, Execute) else given
         if isinstance(given, Execute) and given.instead_of:

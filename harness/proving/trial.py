@@ -20,29 +20,29 @@ from hypothesis.errors import Flaky, Unsatisfiable
 from harness.kinds.base import Begun, Pair
 from harness.probes import (
     Accepted,
-    Answer,
-    Endless,
     Execute,
     Family,
+    FamilyReply,
     Insert,
     Probe,
     Refused,
     Reply,
     Scenario,
+    ScenarioResult,
+    ScenarioRunner,
     ServerError,
-    Statement,
-    Tally,
-    Tries,
+    SqlStatement,
+    TimedOut,
     Verdict,
     judge,
 )
-from harness.probes.disturbance import Disturbed
+from harness.probes.interference import Interference
 from harness.probes.reply import LOST
 from harness.probes.settling import IMMEDIATE
 from harness.probes.shapes import UNTRIED
-from harness.proving.conveyor import Conveyor
 from harness.proving.draws import watched
-from harness.proving.opaque import Blame, Opaque
+from harness.proving.opaque import Cause, UnexplainedTriggers
+from harness.proving.pipeline import BatchPipeline
 from harness.values.examples import examples
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ NO_RULE = (LOST[:2], "0A", "42", "53", "54", "55", "57", "58", "XX")
 class Failure:
     """A probe that went wrong, with what stood before it."""
 
-    setup: tuple[Statement, ...]
+    setup: tuple[SqlStatement, ...]
     probe: Probe
     reply: Reply
     waits: bool = False
@@ -88,7 +88,7 @@ class Trial:
     scenarios: int = 0
     shown: set[str] = field(default_factory=set)
     masked: dict[str, ServerError] = field(default_factory=dict)
-    opaque: dict[str, Blame] = field(default_factory=dict)
+    opaque: dict[str, Cause] = field(default_factory=dict)
     idle: dict[str, str] = field(default_factory=dict)
     untried: ServerError | None = None
     unreached: dict[str, str] = field(default_factory=dict)
@@ -100,12 +100,12 @@ class _Wrong(Exception):
     """Tells Hypothesis that a scenario failed."""
 
 
-class _Enough(BaseException):
+class _StopDrawing(BaseException):
     """Ends the shrinking; as no Exception, it passes Hypothesis by."""
 
 
 def attempt(
-    session: Tries,
+    session: ScenarioRunner,
     stated: st.SearchStrategy[Scenario] | Begun,
     *,
     scenarios: int,
@@ -115,7 +115,7 @@ def attempt(
     others: Callable[[ServerError], Iterable[Refused]],
     barred: Callable[[Probe, ServerError], bool] = lambda probe, refusal: False,
     ready: Iterable[Pair] | None = None,
-    opaque: Opaque = Opaque(),  # noqa: B008 - frozen
+    opaque: UnexplainedTriggers = UnexplainedTriggers(),  # noqa: B008 - frozen
     replays: int | None = None,
 ) -> Trial:
     """Tries up to ``scenarios`` scenarios. ``own`` are the refusals of the check's rule, ``others`` those
@@ -127,13 +127,13 @@ def attempt(
     examine = _Examiner(session, tuple(own), others, barred, opaque)
     trial = Trial()
 
-    def hand_on(scenario: Scenario, answer: Answer) -> bool:
+    def hand_on(scenario: Scenario, answer: ScenarioResult) -> bool:
         trial.scenarios += 1
         trial.failure = trial.failure or examine.scenario(trial, scenario, answer)
         return trial.failure is not None
 
     def run(count: int, pairs: Iterable[Pair] | None) -> None:
-        with Conveyor(session, hand_on) as conveyor:
+        with BatchPipeline(session, hand_on) as conveyor:
             if isinstance(stated, Begun):
                 pairs = examples(stated.pairs, count, seeded) if pairs is None else pairs
                 fed = any(conveyor.put(stated.build(pair)) for pair in pairs)
@@ -156,13 +156,13 @@ def attempt(
 
 @dataclass(frozen=True)
 class _Examiner:
-    session: Tries
+    session: ScenarioRunner
     own: tuple[Refused, ...]
     others: Callable[[ServerError], Iterable[Refused]]
     barred: Callable[[Probe, ServerError], bool]
-    opaque: Opaque
+    opaque: UnexplainedTriggers
 
-    def scenario(self, trial: Trial, scenario: Scenario, answer: Answer) -> Failure | None:
+    def scenario(self, trial: Trial, scenario: Scenario, answer: ScenarioResult) -> Failure | None:
         """Books what a scenario showed; returns its first failure."""
         if isinstance(answer, ServerError):
             failure = self._setup(trial, scenario, answer)
@@ -179,11 +179,11 @@ class _Examiner:
                     failures.append(Failure(scenario.setup, each, reply, scenario.waits))
         return self._unexcused(trial, scenario, failures)
 
-    def _by_opaque(self, aspect: str, refusal: ServerError) -> dict[str, Blame]:
+    def _by_opaque(self, aspect: str, refusal: ServerError) -> dict[str, Cause]:
         """The aspect and the trigger of which nothing is said, if it was one that refused."""
         stated = (rule for rule in self.others(refusal) if rule.triggers and not rule.sqlstates)
         found = next((rule for rule in stated if rule.matches(refusal)), None)
-        return {aspect: Blame(found.triggers)} if found else {}
+        return {aspect: Cause(found.triggers)} if found else {}
 
     def _unexcused(self, trial: Trial, scenario: Scenario, failures: list[Failure]) -> Failure | None:
         """The first failure that no opaque trigger is to blame for; the others are booked."""
@@ -204,7 +204,7 @@ class _Examiner:
             others = tuple(each for each in names if each != name)
             probe = replace(failure.probe, left_empty=(name,), never_set=others)
             one = Scenario(failure.setup, (probe,), waits=failure.waits)
-            with suppress(Endless, Disturbed):
+            with suppress(TimedOut, Interference):
                 found = self.scenario(Trial(), one, self.session.run([one])[0])
                 if found is not None and found.probe.aspect == failure.probe.aspect:
                     return replace(found, probe=replace(found.probe, never_set=()))
@@ -273,9 +273,9 @@ def _in_states(failure: Failure, failed: Iterable[Probe]) -> Failure:
     return failure
 
 
-def _told(trial: Trial, probe: Probe | Family, found: Reply | Tally) -> Iterator[tuple[Probe, Reply]]:
+def _told(trial: Trial, probe: Probe | Family, found: Reply | FamilyReply) -> Iterator[tuple[Probe, Reply]]:
     """The probes that are still to be judged, with their replies; what the server has judged is booked."""
-    if isinstance(probe, Family) and isinstance(found, Tally):
+    if isinstance(probe, Family) and isinstance(found, FamilyReply):
         trial.probes += len(probe)
         if found.as_wanted:
             trial.shown.add(probe.aspect)
@@ -297,11 +297,11 @@ def _feed(strategy: st.SearchStrategy[T], count: int, seeded: int, put: Callable
             errors.append(error)
             enough = True
         if enough:
-            raise _Enough
+            raise _StopDrawing
 
     try:
         _run(strategy, count, seeded, [Phase.generate], body)
-    except _Enough:
+    except _StopDrawing:
         if errors:
             raise errors[0] from None
         return True
@@ -321,7 +321,7 @@ def _smallest(
 
     def failing(scenario: Scenario) -> Failure | None:
         tried = replace(scenario, probes=tuple(probe for probe in scenario.probes if probe.aspect == aspect))
-        with suppress(Endless):  # that is another fault
+        with suppress(TimedOut):  # that is another fault
             return examine.scenario(Trial(), tried, examine.session.run([tried])[0])
         return None
 
@@ -347,20 +347,20 @@ def smallest(
         nonlocal best, replays
         replays += 1
         if replays > most or time.monotonic() > ends:
-            raise _Enough
+            raise _StopDrawing
         try:
             found = failing(example)
-        except Disturbed:
-            raise _Enough from None  # what was found so far was found undisturbed
+        except Interference:
+            raise _StopDrawing from None  # what was found so far was found undisturbed
         if found is not None:
             best = found
             raise _Wrong
 
     def on_time() -> None:
         if time.monotonic() > ends:
-            raise _Enough
+            raise _StopDrawing
 
-    with suppress(_Wrong, _Enough, Flaky), watched(on_time):
+    with suppress(_Wrong, _StopDrawing, Flaky), watched(on_time):
         _run(strategy, count, seeded, [Phase.generate, Phase.shrink], replay)
     return best
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.catalog.model import Catalog, Table
-from harness.catalog.parts import Part, enforced, whole, without
+from harness.catalog.parts import TableRule, enforced, whole, without
 from harness.declarations import DECLARED, Check
 from harness.describe import yaml
-from harness.describe.sheet import sheet
+from harness.describe.description import sheet
 from harness.probes import Refused
 from harness.project.model import TableName
 
@@ -17,9 +17,9 @@ _OF_ROWS = ("23505", "23514", "23503", "23P01", "23001")
 """SQLSTATEs of constraints."""
 
 
-def said(checks: Sequence[Check]) -> dict[TableName, frozenset[Part]]:
+def said(checks: Sequence[Check]) -> dict[TableName, frozenset[TableRule]]:
     """The rules of each table that checks declare, by every name under which they may stand in the catalog."""
-    found: dict[TableName, set[Part]] = {}
+    found: dict[TableName, set[TableRule]] = {}
     for check in checks:
         if check.table is not None:
             found.setdefault(check.table, set()).update(check.rule.declares(check.table))
@@ -27,19 +27,19 @@ def said(checks: Sequence[Check]) -> dict[TableName, frozenset[Part]]:
 
 
 @dataclass(frozen=True)
-class Undeclared:
+class UndeclaredRules:
     """The rules of every table that no check declares. Where a table has a file, its ``told`` is the check for them.
 
     Those that are ``known`` are told nowhere.
     """
 
     catalog: Catalog
-    said: Mapping[TableName, frozenset[Part]] = field(default_factory=dict)
+    said: Mapping[TableName, frozenset[TableRule]] = field(default_factory=dict)
     told: Mapping[TableName, Check] = field(default_factory=dict)
-    _parts: Mapping[TableName, tuple[Part, ...]] = field(default_factory=dict)
+    _parts: Mapping[TableName, tuple[TableRule, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, declared: Sequence[Check], catalog: Catalog) -> Undeclared:
+    def of(cls, declared: Sequence[Check], catalog: Catalog) -> UndeclaredRules:
         known = said(declared)
         told = {check.table: check for check in declared if check.kind == DECLARED and check.table is not None}
         parts = {
@@ -48,7 +48,7 @@ class Undeclared:
         }
         return cls(catalog, known, told, {table: each for table, each in parts.items() if each})
 
-    def rules(self, table: Table) -> dict[Part, str]:
+    def rules(self, table: Table) -> dict[TableRule, str]:
         """What its check tells of a table, each with the YAML that would declare it."""
         check = self.told.get(table.name)
         parts = self._parts.get(table.name, ()) if check is not None else ()
@@ -76,7 +76,7 @@ class Undeclared:
         return replace(self.catalog, tables={**self.catalog.tables, table.name: without(table, parts)})
 
 
-def _refused(table: Table, part: Part) -> Refused | None:
+def _refused(table: Table, part: TableRule) -> Refused | None:
     if part.kind in ("constraint", "index"):
         return Refused(_OF_ROWS, table.name, constraint=part.name)
     if part.kind == "not null":
@@ -87,11 +87,11 @@ def _refused(table: Table, part: Part) -> Refused | None:
     return Refused(("0A000",)) if part.kind == "rule" else None
 
 
-def _entries(catalog: Catalog, table: Table, parts: Sequence[Part]) -> dict[Part, str]:
+def _entries(catalog: Catalog, table: Table, parts: Sequence[TableRule]) -> dict[TableRule, str]:
     """Each part with the YAML that declares it; what no kind can say is put among what is ``known``."""
     page = sheet(catalog, table)
-    checks, own = dict(page.checks), [Part("not null", each.name) for each in table.columns if each.not_null]
-    found: dict[Part, str] = {}
+    checks, own = dict(page.checks), [TableRule("not null", each.name) for each in table.columns if each.not_null]
+    found: dict[TableRule, str] = {}
     for part in parts:
         column = part.name if part in own else page.homes.get(part)
         if part in checks:
@@ -105,7 +105,7 @@ def _entries(catalog: Catalog, table: Table, parts: Sequence[Part]) -> dict[Part
     return {part: text.removeprefix("{").removesuffix("}") for part, text in found.items()}
 
 
-def _short(entry: Mapping[str, yaml.Value]) -> dict[str, yaml.Value]:
+def _short(entry: Mapping[str, yaml.YamlValue]) -> dict[str, yaml.YamlValue]:
     """What a column's entry says of rules."""
     kept = ("unique", "check", "accepted_values", "constraint", "implied_by", "touched_on_update")
     return {key: value for key, value in entry.items() if key in kept}

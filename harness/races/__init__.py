@@ -1,20 +1,20 @@
 """Two transactions step by step, in every order in which the server lets them."""
 
-from harness.races.play import Level, Played, play
-from harness.races.race import NOTHING, RESULT, SESSIONS, Race, Races, Watch, found_nothing
-from harness.races.stage import Stage, Unplayable
+from harness.races.database import RaceDatabase, Unplayable
+from harness.races.play import IsolationLevel, RaceRun, play
+from harness.races.race import NOTHING, RESULT, SESSIONS, Invariant, Race, Races, found_nothing
 
 __all__ = [
     "NOTHING",
     "RESULT",
     "SESSIONS",
-    "Level",
-    "Played",
+    "Invariant",
+    "IsolationLevel",
     "Race",
+    "RaceDatabase",
+    "RaceRun",
     "Races",
-    "Stage",
     "Unplayable",
-    "Watch",
     "found_nothing",
     "play",
 ]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from harness.probes import ServerError, Statement
+from harness.probes import ServerError, SqlStatement
 from harness.probes.statement import assume
+from harness.races.database import RaceDatabase
 from harness.races.race import UNSEEN, Race
 from harness.races.schedules import Turn
-from harness.races.sessions import LONGEST_PAUSE, Answer, Contender
-from harness.races.stage import Stage
+from harness.races.sessions import LONGEST_PAUSE, CommandResult, RaceSession
 
 READ_COMMITTED = "read committed"
 SNAPSHOT = "select 1"
@@ -26,7 +26,7 @@ class Command:
 
 
 @dataclass(frozen=True)
-class Level:
+class IsolationLevel:
     """An isolation level: ``read committed``, ``repeatable read`` or ``serializable``."""
 
     name: str
@@ -36,7 +36,7 @@ class Level:
         """For a report; empty for what is usual."""
         return "" if self.name == READ_COMMITTED else f" in {self.name.upper()}"
 
-    def turns(self, race: Race, statements: Sequence[Statement]) -> list[tuple[Command, ...]]:
+    def turns(self, race: Race, statements: Sequence[SqlStatement]) -> list[tuple[Command, ...]]:
         """The commands of a transaction, those together that no other session can come between to any effect.
 
         In READ COMMITTED nothing depends on when a transaction began. In the others its first query takes the picture
@@ -53,7 +53,7 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Step:
+class RaceStep:
     """A command of a session and what came of it; the ``number`` of one that had to wait comes twice."""
 
     number: int
@@ -68,7 +68,7 @@ class Step:
 
 
 @dataclass
-class Played:
+class RaceRun:
     """What came of a race in one order.
 
     ``pictures`` are what the third session saw: at first, and after each commit. ``refusals`` has the step's number
@@ -78,20 +78,22 @@ class Played:
 
     pictures: list[str]
     turns: list[Turn] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
-    refusals: list[tuple[Step, ServerError]] = field(default_factory=list)
+    steps: list[RaceStep] = field(default_factory=list)
+    refusals: list[tuple[RaceStep, ServerError]] = field(default_factory=list)
     alone: str | None = None
     effective: set[str] = field(default_factory=set)
     commands: int = 0
-    results: dict[str, Answer] = field(default_factory=dict)
+    results: dict[str, CommandResult] = field(default_factory=dict)
 
 
-def play(stage: Stage, setup: Sequence[Statement], race: Race, level: Level, beginning: Sequence[str]) -> Played:
+def play(
+    stage: RaceDatabase, setup: Sequence[SqlStatement], race: Race, level: IsolationLevel, beginning: Sequence[str]
+) -> RaceRun:
     """Plays a race in the order that begins so, and goes on with whoever comes first each time.
 
-    Raises :class:`~harness.races.stage.Unplayable` and :class:`~harness.races.sessions.Stuck`.
+    Raises :class:`~harness.races.database.Unplayable` and :class:`~harness.races.sessions.Stuck`.
     """
-    played = Played([stage.put_up(setup, race.watch)])
+    played = RaceRun([stage.put_up(setup, race.watch)])
     stage.wrote(race)
     sides = [
         _Side(contender, level.turns(race, statements))
@@ -105,9 +107,9 @@ def play(stage: Stage, setup: Sequence[Statement], race: Race, level: Level, beg
 class _Side:
     """A session in the middle of its transaction."""
 
-    contender: Contender
+    contender: RaceSession
     turns: list[tuple[Command, ...]]
-    waits: Step | None = None
+    waits: RaceStep | None = None
     begun: bool = False
 
     @property
@@ -126,7 +128,7 @@ class _Side:
 class _Schedule:
     """Lets the sides take their turns and writes down what comes of them."""
 
-    def __init__(self, stage: Stage, race: Race, played: Played, sides: Sequence[_Side]) -> None:
+    def __init__(self, stage: RaceDatabase, race: Race, played: RaceRun, sides: Sequence[_Side]) -> None:
         self._stage = stage
         self._watch = race.watch
         self._played = played
@@ -151,7 +153,7 @@ class _Schedule:
         for command in side.turns.pop(0):
             side.contender.send(command.sql)
             answer = self._stage.watcher.wait(side.contender, self._other(side).contender)
-            step = Step(self._next, side.name, command, f"waits for {self._other(side).name}")
+            step = RaceStep(self._next, side.name, command, f"waits for {self._other(side).name}")
             if answer is None:
                 self._played.steps.append(step)
                 side.waits = step
@@ -169,7 +171,7 @@ class _Schedule:
                 step, side.waits = side.waits, None
                 self._came(side, replace(step, goes_on=True), answer)
 
-    def _came(self, side: _Side, step: Step, answer: Answer) -> bool:
+    def _came(self, side: _Side, step: RaceStep, answer: CommandResult) -> bool:
         """Books an answer; whether the transaction goes on."""
         played = self._played
         played.commands += 1
@@ -205,7 +207,7 @@ class _Schedule:
 
     def _roll_back(self, side: _Side) -> None:
         side.turns.clear()
-        self._played.steps.append(Step(self._next, side.name, Command(ROLLBACK), ""))
+        self._played.steps.append(RaceStep(self._next, side.name, Command(ROLLBACK), ""))
         side.contender.send(ROLLBACK)
         while side.contender.answer(LONGEST_PAUSE) is None:
             continue

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.probes import Insert, Refused, Statement
+from harness.probes import Insert, Refused, SqlStatement
 from harness.project.model import TableName
 
 NOTHING = "nothing"
@@ -27,7 +27,7 @@ def found_nothing(before: str, after: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Watch:
+class Invariant:
     """What a third session sees of the committed rows: once they stand, and after each of the two commits.
 
     ``sql`` gives one text. ``may`` says whether the second of two texts may follow the first, ``expected`` says it in
@@ -69,9 +69,9 @@ class Race:
 
     aspect: str
     what: str
-    a: Sequence[Statement]
-    b: Sequence[Statement]
-    watch: Watch
+    a: Sequence[SqlStatement]
+    b: Sequence[SqlStatement]
+    watch: Invariant
     required: bool = True
     any_refusal: bool = False
     refusals: tuple[Refused, ...] | None = None
@@ -83,7 +83,7 @@ class Race:
 class Races:
     """Rows that stand, committed, before each of these races."""
 
-    setup: tuple[Statement, ...]
+    setup: tuple[SqlStatement, ...]
     races: tuple[Race, ...]
 
     @property

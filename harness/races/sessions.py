@@ -36,7 +36,7 @@ class Stuck(Exception):
     """A session gives no answer."""
 
 
-class Answer:
+class CommandResult:
     """What came of a command: refused, or accepted with ``tag`` (``UPDATE 1``) and the ``rows`` it names, if any.
 
     ``returned`` are the rows that it returned, as texts in the order of ``columns``.
@@ -68,7 +68,7 @@ class Answer:
         return f"{self}: {', '.join(f'({row})' for row in rows)}{more}" if rows else str(self)
 
 
-class Contender:
+class RaceSession:
     """One of the two sessions. The connection is its own, and is closed with it."""
 
     def __init__(self, name: str, connection: psycopg.Connection[Any], catalog: Catalog) -> None:
@@ -92,7 +92,7 @@ class Contender:
         while self._pgconn.flush():
             select.select([], [self._pgconn.socket], [], LONGEST_PAUSE)
 
-    def answer(self, patience: float) -> Answer | None:
+    def answer(self, patience: float) -> CommandResult | None:
         """The answer to what was sent; None if there is none after so many seconds."""
         readable, _, _ = select.select([self._pgconn.socket], [], [], patience)
         if readable:
@@ -113,7 +113,7 @@ class Contender:
                 self._pgconn.get_cancel().cancel()
         self._connection.close()
 
-    def _read(self) -> Answer:
+    def _read(self) -> CommandResult:
         import psycopg
         from psycopg.pq import ExecStatus
 
@@ -122,20 +122,20 @@ class Contender:
             columns = [(result.fname(n) or b"").decode() for n in range(result.nfields)]
             cells = [[result.get_value(row, n) for n in range(result.nfields)] for row in range(result.ntuples)]
             returned = [[cell.decode() if cell is not None else None for cell in row] for row in cells]
-            return Answer(None, (result.command_status or b"").decode(), columns, returned)
+            return CommandResult(None, (result.command_status or b"").decode(), columns, returned)
         diag = psycopg.errors.Diagnostic(result)
         if diag.sqlstate is None:
             raise psycopg.OperationalError(f"session {self.name} is gone")
-        return Answer(of_root(self._catalog, of_diagnostic(diag)), "")
+        return CommandResult(of_root(self._catalog, of_diagnostic(diag)), "")
 
 
-class Watcher:
+class LockMonitor:
     """The third session: sees who waits for whom."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self.connection = connection
 
-    def wait(self, contender: Contender, other: Contender) -> Answer | None:
+    def wait(self, contender: RaceSession, other: RaceSession) -> CommandResult | None:
         """The answer of a contender; None as soon as it is the other one that it waits for."""
         pause, ends = FIRST_PAUSE, time.monotonic() + HOPELESS
         while time.monotonic() < ends:
@@ -147,7 +147,7 @@ class Watcher:
             pause = min(2 * pause, LONGEST_PAUSE)
         raise Stuck(f"session {contender.name} gave no answer in {HOPELESS} seconds")
 
-    def first(self, contenders: tuple[Contender, Contender]) -> None:
+    def first(self, contenders: tuple[RaceSession, RaceSession]) -> None:
         """Returns when one of two who wait for each other can go on: the server ends it."""
         ends = time.monotonic() + HOPELESS
         one, other = contenders
@@ -157,6 +157,6 @@ class Watcher:
             time.sleep(FIRST_PAUSE)
         raise Stuck("the two sessions wait for each other")
 
-    def _waits(self, contender: Contender, other: Contender) -> bool:
+    def _waits(self, contender: RaceSession, other: RaceSession) -> bool:
         row = self.connection.execute(BLOCKED, [other.pid, contender.pid]).fetchone()
         return bool(row and row[0])

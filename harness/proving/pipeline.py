@@ -6,22 +6,22 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 
-from harness.probes import Answer, Scenario, Tries
+from harness.probes import Scenario, ScenarioResult, ScenarioRunner
 from harness.probes.session import BATCH
 
 AGAIN_SECONDS = 0.5
 """After which the server is asked again to give up."""
 
-Sent = tuple[list[Scenario], "Future[list[Answer]]"]
+Sent = tuple[list[Scenario], "Future[list[ScenarioResult]]"]
 
 
-class Conveyor:
+class BatchPipeline:
     """Takes scenarios one by one and hands each on with its answer, in their order.
 
     No more than two batches are ever held. What is handed on tells by its truth that no more is expected.
     """
 
-    def __init__(self, session: Tries, hand_on: Callable[[Scenario, Answer], bool]) -> None:
+    def __init__(self, session: ScenarioRunner, hand_on: Callable[[Scenario, ScenarioResult], bool]) -> None:
         self._session = session
         self._hand_on = hand_on
         self._thread = ThreadPoolExecutor(1, "harness-probes")
@@ -29,7 +29,7 @@ class Conveyor:
         self._size = 0
         self._sent: Sent | None = None
 
-    def __enter__(self) -> Conveyor:
+    def __enter__(self) -> BatchPipeline:
         return self
 
     def __exit__(

@@ -14,7 +14,7 @@ from harness.probes.statement import identifier, qualified
 
 
 @dataclass(frozen=True)
-class Slip:
+class InvalidPredicate:
     """A predicate that a check declares, and what the server says of it."""
 
     check: Check
@@ -25,7 +25,9 @@ class Slip:
         return f"PostgreSQL cannot evaluate {self.predicate}: {self.message}"
 
 
-def slips(connection: psycopg.Connection[Any], declared: Sequence[Check], catalog: Catalog) -> Iterator[Slip]:
+def slips(
+    connection: psycopg.Connection[Any], declared: Sequence[Check], catalog: Catalog
+) -> Iterator[InvalidPredicate]:
     """Asks the server to plan each declared predicate. Nothing is evaluated, and nothing stays."""
     for check in declared:
         table = catalog.tables.get(check.table) if check.table else None
@@ -38,7 +40,7 @@ def slips(connection: psycopg.Connection[Any], declared: Sequence[Check], catalo
                     query = f"explain select from {qualified(table.name)} where ({rule.predicate}\n)"
                     connection.execute(query.encode(), prepare=False)
             except (psycopg.ProgrammingError, psycopg.DataError) as error:
-                yield Slip(check, rule.predicate, said(error))
+                yield InvalidPredicate(check, rule.predicate, said(error))
 
 
 def said(error: psycopg.Error) -> str:

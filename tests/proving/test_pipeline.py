@@ -10,11 +10,11 @@ import pytest
 from hypothesis import strategies as st
 
 from harness.kinds.base import Begun, Pair
-from harness.probes import Accepted, Answer, Execute, Probe, Refused, Reply, Scenario, Session
+from harness.probes import Accepted, Execute, Probe, Refused, Reply, Scenario, ScenarioResult, Session
 from harness.probes.session import BATCH
 from harness.project.model import TableName
-from harness.proving.conveyor import Conveyor
 from harness.proving.effort import Effort
+from harness.proving.pipeline import BatchPipeline
 from harness.proving.trial import attempt
 from harness.values.examples import examples
 
@@ -28,7 +28,7 @@ class Spy:
         self.cancelled = 0
         self._fails_at = fails_at
 
-    def run(self, scenarios: Sequence[Scenario]) -> list[Answer]:
+    def run(self, scenarios: Sequence[Scenario]) -> list[ScenarioResult]:
         self.batches.append(list(scenarios))
         self.threads.add(threading.get_ident())
         if self._fails_at == len(self.batches):
@@ -51,7 +51,7 @@ def scenario(number: int, probes: int, **keys: Any) -> Scenario:
 def test_all_come_back_in_their_order() -> None:
     spy, seen = Spy(), []
     scenarios = [scenario(number, BATCH // 3) for number in range(20)]
-    with Conveyor(session(spy), lambda scenario, answer: bool(seen.append(scenario))) as conveyor:
+    with BatchPipeline(session(spy), lambda scenario, answer: bool(seen.append(scenario))) as conveyor:
         assert not any(map(conveyor.put, scenarios))
         assert not conveyor.end()
     assert seen == scenarios
@@ -63,12 +63,12 @@ def test_all_come_back_in_their_order() -> None:
 def test_what_comes_after_enough_is_not_looked_at() -> None:
     spy, seen = Spy(), []
 
-    def hand_on(scenario: Scenario, answer: Answer) -> bool:
+    def hand_on(scenario: Scenario, answer: ScenarioResult) -> bool:
         seen.append(scenario)
         return len(seen) == 1
 
     scenarios = [scenario(number, BATCH // 2) for number in range(20)]
-    with Conveyor(session(spy), hand_on) as conveyor:
+    with BatchPipeline(session(spy), hand_on) as conveyor:
         assert any(map(conveyor.put, scenarios))
     assert seen == scenarios[:2], "a whole batch, so that counts do not depend on what was under way"
     assert len(spy.batches) <= 2
@@ -122,7 +122,7 @@ class _Deaf(Spy):
         super().__init__()
         self.given_up = threading.Event()
 
-    def run(self, scenarios: Sequence[Scenario]) -> list[Answer]:
+    def run(self, scenarios: Sequence[Scenario]) -> list[ScenarioResult]:
         assert self.given_up.wait(20)
         return super().run(scenarios)
 
@@ -136,10 +136,10 @@ class _Deaf(Spy):
 def test_an_interrupt_has_the_server_give_up(monkeypatch: pytest.MonkeyPatch, waiting: bool) -> None:
     spy = _Deaf()
 
-    def interrupted(self: object, timeout: float | None = None) -> list[Answer]:
+    def interrupted(self: object, timeout: float | None = None) -> list[ScenarioResult]:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), Conveyor(session(spy), lambda scenario, answer: False) as conveyor:
+    with pytest.raises(KeyboardInterrupt), BatchPipeline(session(spy), lambda scenario, answer: False) as conveyor:
         conveyor.put(scenario(1, BATCH))
         if not waiting:
             raise KeyboardInterrupt

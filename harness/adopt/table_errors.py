@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 import psycopg
 
 from harness.errors import HarnessError
-from harness.probes.disturbance import CONFLICTS, Disturbed, of_error
+from harness.probes.interference import CONFLICTS, Interference, of_error
 from harness.project.model import TableName
 from harness.proving import bug
 
 
 @dataclass(frozen=True)
-class Lost:
+class TableError:
     """What the error was, and what a report of it needs; nothing where it was somebody else's session."""
 
     reason: str
@@ -23,7 +23,7 @@ class Lost:
 
 
 @contextmanager
-def guarded(lost: dict[TableName, Lost], table: TableName) -> Iterator[None]:
+def guarded(lost: dict[TableName, TableError], table: TableName) -> Iterator[None]:
     """Whatever goes wrong unexpectedly costs this table. What nothing can be done without is raised."""
     try:
         yield
@@ -32,8 +32,8 @@ def guarded(lost: dict[TableName, Lost], table: TableName) -> Iterator[None]:
     except psycopg.OperationalError as error:
         if error.sqlstate not in CONFLICTS:
             raise
-        lost.setdefault(table, Lost(str(Disturbed(of_error(error))), ""))
-    except Disturbed as error:
-        lost.setdefault(table, Lost(str(error), ""))
+        lost.setdefault(table, TableError(str(Interference(of_error(error))), ""))
+    except Interference as error:
+        lost.setdefault(table, TableError(str(error), ""))
     except Exception as error:
-        lost.setdefault(table, Lost(bug.reason(error), bug.text(error)))
+        lost.setdefault(table, TableError(bug.reason(error), bug.text(error)))

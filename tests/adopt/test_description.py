@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from adopt.conftest import Adopt, checks, pages
-from harness.adopt import page
+from harness.adopt import check_file
 from harness.adopt.coverage import coverage
 from harness.catalog import read
-from harness.catalog.parts import Part
+from harness.catalog.parts import TableRule
 from harness.declarations import read_text
-from harness.describe.sheet import Sheet, short_type
+from harness.describe.description import TableDescription, short_type
 from harness.kinds import KINDS
 from harness.project.load import load
 from harness.project.model import TableName
@@ -173,10 +173,10 @@ def test_nothing_is_left_undeclared(adopt: Adopt, database: tuple[Server, str]) 
     one = [check for check in declared if check.subject not in ("no_overlap", "status")]
     missing = {part for table in coverage(found.catalog, one).tables for part in table.undeclared}
     assert missing == {
-        Part("constraint", "no_overlap"),
-        Part("constraint", "chk_status"),
-        Part("not null", "status"),
-        Part("default", "status"),
+        TableRule("constraint", "no_overlap"),
+        TableRule("constraint", "chk_status"),
+        TableRule("not null", "status"),
+        TableRule("default", "status"),
     }
     server, name = database
     with server.connect(name) as connection:
@@ -202,8 +202,8 @@ def test_a_trigger_of_which_no_check_says_what_it_does_is_counted_apart(adopt: A
     catalog = adopt(TRIGGERS).catalog
     (table,) = coverage(catalog, checks(f"table: t.notes\nchecks:\n{OTHER}{TOUCH}")).tables
     assert table.opaque == ("other",)
-    assert Part("trigger", "stray") in table.undeclared
-    assert not {Part("trigger", "other"), Part("trigger", "touch")} & {*table.undeclared}
+    assert TableRule("trigger", "stray") in table.undeclared
+    assert not {TableRule("trigger", "other"), TableRule("trigger", "touch")} & {*table.undeclared}
 
 
 @pytest.mark.parametrize(
@@ -347,7 +347,7 @@ def test_any_name_comes_back(database: tuple[Server, str], table: str, columns: 
         from harness.adopt.survey import survey
 
         found = survey(connection)
-        text = page.document(found.sheets[TableName("public", table)])
+        text = check_file.document(found.sheets[TableName("public", table)])
         declared = list(read_text(text, Path("x.yml"), "public", KINDS))
         covered = coverage(found.catalog, declared)
     assert covered.tables[0].undeclared == ()
@@ -357,7 +357,7 @@ def test_any_name_comes_back(database: tuple[Server, str], table: str, columns: 
 
 
 def test_a_table_without_columns() -> None:
-    assert page.document(Sheet(TableName("t", "empty"), None)) == "table: t.empty\ncolumns: {}\n"
+    assert check_file.document(TableDescription(TableName("t", "empty"), None)) == "table: t.empty\ncolumns: {}\n"
 
 
 def test_rules_that_say_the_same(database: tuple[Server, str]) -> None:
@@ -373,7 +373,7 @@ def test_rules_that_say_the_same(database: tuple[Server, str]) -> None:
             " constraint longer check (length(slug) > 0), constraint long check (length(slug) > 0) not valid)"
         )
         found = survey(connection)
-    text = page.document(found.sheets[TableName("public", "pages")])
+    text = check_file.document(found.sheets[TableName("public", "pages")])
     assert text == PAGES
     names = [check.name for check in read_text(text, Path("x.yml"), "public", KINDS)]
     assert len({*names}) == len(names)

@@ -32,7 +32,7 @@ order by 1
 """
 
 
-class Disturbed(Exception):
+class Interference(Exception):
     """A session that is not the run's got in the way, however often it was tried again."""
 
     def __init__(self, refusal: ServerError, others: Collection[str] = ()) -> None:

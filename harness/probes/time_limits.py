@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.probes.statement import Statement
+from harness.probes.statement import SqlStatement
 
 PROBE_MILLISECONDS = 10_000
 """For one probe, where nothing else is said."""
@@ -17,7 +17,7 @@ STATEMENT = 300
 
 
 @dataclass(frozen=True)
-class Patience:
+class TimeLimits:
     """Milliseconds for one probe, with the rows that stand before it, and for a batch of them."""
 
     probe: int = PROBE_MILLISECONDS
@@ -27,9 +27,9 @@ class Patience:
         return self.probe * BATCH
 
 
-class Endless(Exception):
+class TimedOut(Exception):
     """A statement was cancelled, also when it was tried alone."""
 
-    def __init__(self, statement: Statement, patience: Patience) -> None:
+    def __init__(self, statement: SqlStatement, patience: TimeLimits) -> None:
         text = statement.sql if len(statement.sql) <= STATEMENT else f"{statement.sql[:STATEMENT]}…"
         super().__init__(f"a statement was cancelled that did not end within {patience.probe / 1000:g} s: {text}")

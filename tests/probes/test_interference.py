@@ -22,12 +22,12 @@ from harness.probes import (
     Scenario,
     ServerError,
     Session,
-    Statement,
+    SqlStatement,
     Verdict,
     judge,
 )
 from harness.probes import session as sessions
-from harness.probes.disturbance import Disturbed, conflicts, parties, raised
+from harness.probes.interference import Interference, conflicts, parties, raised
 from harness.project.model import TableName
 from harness.server.connection import Connection, Server
 
@@ -75,13 +75,13 @@ def session(connection: Connection) -> Session:
     return Session(connection, read(connection, "harness"))
 
 
-def one(session: Session, statement: Statement, **further: Any) -> Verdict | ServerError:
+def one(session: Session, statement: SqlStatement, **further: Any) -> Verdict | ServerError:
     probe = Probe(statement, Accepted(), "tried", **further)
     answer = session.replies(Scenario((), (probe,)))
     return answer if isinstance(answer, ServerError) else judge(probe, answer[0], ())
 
 
-def reply(session: Session, statement: Statement) -> Reply:
+def reply(session: Session, statement: SqlStatement) -> Reply:
     answer = session.replies(Scenario((), (Probe(statement, Accepted(), "tried"),)))
     assert not isinstance(answer, ServerError)
     return answer[0]
@@ -131,7 +131,7 @@ def test_a_deadlock_each_time_is_no_verdict(
 ) -> None:
     connection.execute("set lock_timeout = 0")
     monkeypatch.setattr(sessions, "PAUSES", (0.3,))
-    with deadlocking(other, 2) as came, pytest.raises(Disturbed, match="refused with 40P01: deadlock detected"):
+    with deadlocking(other, 2) as came, pytest.raises(Interference, match="refused with 40P01: deadlock detected"):
         one(session, BOTH)
     assert came == [0, 1]
 
@@ -161,7 +161,7 @@ def test_a_lock_that_stays_is_no_verdict_and_names_who_has_it(
     monkeypatch.setattr(sessions, "PAUSES", (0.01, 0.01))
     other.execute("begin")
     other.execute("lock table rows")
-    with pytest.raises(Disturbed) as caught:
+    with pytest.raises(Interference) as caught:
         one(session, **PLACES[place])
     said = str(caught.value)
     assert "refused with 55P03: canceling statement due to lock timeout" in said

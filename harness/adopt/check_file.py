@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.describe import yaml
-from harness.describe.sheet import Entry, Sheet, table_name
+from harness.describe.description import CheckEntry, TableDescription, table_name
 from harness.project.json_schema import modeline
 
 GROUPS = (
@@ -21,12 +21,12 @@ GROUPS = (
 )
 
 
-def render(sheet: Sheet, path: Path) -> str:
+def render(sheet: TableDescription, path: Path) -> str:
     """The whole file, for its place below the project's root."""
     return f"{modeline(path, 'checks')}\n{document(sheet)}"
 
 
-def document(sheet: Sheet) -> str:
+def document(sheet: TableDescription) -> str:
     """What the table is, its columns, then the rules about more than one of them."""
     lines = yaml.entry("table", table_name(sheet.table))
     if sheet.description:
@@ -45,11 +45,11 @@ def document(sheet: Sheet) -> str:
     return "\n".join(lines) + "\n"
 
 
-def column_lines(name: str, column: Entry) -> list[str]:
+def column_lines(name: str, column: CheckEntry) -> list[str]:
     return yaml.entry(name, column, 2)
 
 
-def check_lines(entry: Entry) -> list[str]:
+def check_lines(entry: CheckEntry) -> list[str]:
     return yaml.item(entry, 2)
 
 
@@ -58,7 +58,7 @@ def group(kind: str) -> int:
     return next((number for number, kinds in enumerate(GROUPS) if kind in kinds), len(GROUPS))
 
 
-def _checks(entries: list[Entry]) -> Iterator[str]:
+def _checks(entries: list[CheckEntry]) -> Iterator[str]:
     """Group by group, with an empty line between them."""
     before: int | None = None
     for entry in entries:

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.catalog.model import Catalog
-from harness.probes import Delete, Execute, Insert, Statement, Update
-from harness.probes.disturbance import conflicts, of_error, others
+from harness.probes import Delete, Execute, Insert, SqlStatement, Update
+from harness.probes.interference import conflicts, of_error, others
 from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project.model import TableName, Values
-from harness.races.race import RESULT, SESSIONS, UNSEEN, Race, Watch
-from harness.races.sessions import Answer, Contender, Watcher
+from harness.races.race import RESULT, SESSIONS, UNSEEN, Invariant, Race
+from harness.races.sessions import CommandResult, LockMonitor, RaceSession
 
 if TYPE_CHECKING:
     import psycopg
@@ -38,7 +38,7 @@ class Databases(Protocol):
     def drop(self, dbname: str) -> None: ...
 
 
-class Stage:
+class RaceDatabase:
     """A clone with two contenders and a watcher, opened when first asked for and dropped at the end.
 
     Rows are deleted after each race, so that the next finds what the last one found; who is ``silent`` may have all
@@ -52,9 +52,9 @@ class Stage:
         self._name: str | None = None
         self._used = False
         self._spoilt = False
-        self._standing: list[Statement] = []
+        self._standing: list[SqlStatement] = []
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> RaceDatabase:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -72,7 +72,7 @@ class Stage:
         finally:
             self._databases.drop(name)
 
-    def put_up(self, setup: Sequence[Statement], watch: Watch) -> str:
+    def put_up(self, setup: Sequence[SqlStatement], watch: Invariant) -> str:
         """Commits the rows and returns what the watch sees then. Raises :class:`Unplayable`.
 
         What other races left may be in the way: then it is a new clone, where nothing is.
@@ -87,7 +87,7 @@ class Stage:
         self.close()
         return self._put_up(setup, watch)
 
-    def _put_up(self, setup: Sequence[Statement], watch: Watch) -> str:
+    def _put_up(self, setup: Sequence[SqlStatement], watch: Invariant) -> str:
         import psycopg
 
         if self._name is None:
@@ -111,7 +111,7 @@ class Stage:
         row = self.watcher.connection.execute(query.encode()).fetchone()
         return str(row[0]) if row else "no row"
 
-    def tell(self, results: Mapping[str, Answer]) -> None:
+    def tell(self, results: Mapping[str, CommandResult]) -> None:
         """Has the third session know what the last statements of the others returned."""
         for setting in told(results):
             self.watcher.connection.execute(setting.encode())
@@ -131,8 +131,10 @@ class Stage:
         try:
             for _ in range(3):
                 made.append(self._databases.connect(name))
-            self.a, self.b = (Contender(who, each, self._catalog) for who, each in zip(SESSIONS, made[:2], strict=True))
-            self.watcher = Watcher(made[2])
+            self.a, self.b = (
+                RaceSession(who, each, self._catalog) for who, each in zip(SESSIONS, made[:2], strict=True)
+            )
+            self.watcher = LockMonitor(made[2])
         except BaseException:
             for connection in made:
                 connection.close()
@@ -172,7 +174,7 @@ class Stage:
                     on.append(f"{alter} enable {FIRING[trigger.enabled]} trigger {name}")
         return off, on
 
-    def _deletes(self, statement: Statement) -> list[Delete]:
+    def _deletes(self, statement: SqlStatement) -> list[Delete]:
         match statement:
             case Insert(table, values):
                 return [Delete(table, self._key(table, values))]
@@ -195,7 +197,7 @@ class Stage:
         return {column: value for column, value in values.items() if kinds.get(column) not in UNCOMPARABLE}
 
 
-def told(results: Mapping[str, Answer]) -> Iterator[str]:
+def told(results: Mapping[str, CommandResult]) -> Iterator[str]:
     """Statements that put into settings what the last statements of the sessions returned."""
     for session in SESSIONS:
         rows = json.dumps(results[session].returned if session in results else [], ensure_ascii=False)

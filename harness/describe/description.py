@@ -19,10 +19,10 @@ from harness.catalog.model import (
     Table,
     Trigger,
 )
-from harness.catalog.parts import Part, of_partitions
+from harness.catalog.parts import TableRule, of_partitions
 from harness.describe.predicates import accepted_values, readable
 from harness.describe.triggers import touched
-from harness.describe.yaml import Value
+from harness.describe.yaml import YamlValue
 from harness.kinds._deferrable import timing
 from harness.kinds._expressions import default_names, expressions
 from harness.kinds.base import default_name
@@ -31,7 +31,7 @@ from harness.probes.statement import identifier
 from harness.project import sql
 from harness.project.model import TableName
 
-Entry = dict[str, Value]
+CheckEntry = dict[str, YamlValue]
 TRUE = "true"
 
 _ALIASES = (
@@ -46,7 +46,7 @@ _ALIASES = (
 
 
 @dataclass
-class Sheet:
+class TableDescription:
     """``columns`` and ``checks`` as they are to be written; ``homes`` says in which column a rule has its short form.
 
     ``known`` are rules that no kind of check can state, by name, ``unsaid`` what is left out of a check besides;
@@ -55,12 +55,12 @@ class Sheet:
 
     table: TableName
     description: str | None
-    columns: dict[str, Entry] = field(default_factory=dict)
-    checks: list[tuple[Part, Entry]] = field(default_factory=list)
-    homes: dict[Part, str] = field(default_factory=dict)
+    columns: dict[str, CheckEntry] = field(default_factory=dict)
+    checks: list[tuple[TableRule, CheckEntry]] = field(default_factory=list)
+    homes: dict[TableRule, str] = field(default_factory=dict)
     known: dict[str, str] = field(default_factory=dict)
     unsaid: list[str] = field(default_factory=list)
-    rows: Entry | None = None
+    rows: CheckEntry | None = None
 
     def count(self) -> Iterator[str]:
         """The kind of each rule that is written."""
@@ -69,31 +69,31 @@ class Sheet:
         yield from (next(iter(entry)) for _, entry in self.checks)
 
 
-def sheet(catalog: Catalog, table: Table, privileges: Mapping[str, Value] | None = None) -> Sheet:
+def sheet(catalog: Catalog, table: Table, privileges: Mapping[str, YamlValue] | None = None) -> TableDescription:
     """All that a catalog says of a table; ``privileges`` are those of each role that is not the owner."""
-    page = Sheet(table.name, " ".join(table.comment.split()) if table.comment else None)
+    page = TableDescription(table.name, " ".join(table.comment.split()) if table.comment else None)
     for column in table.columns:
         page.columns[column.name] = _contract(table, column)
     _keys(page, table)
     for key in table.foreign_keys:
-        page.checks.append((Part("constraint", key.name), _foreign_key(catalog, table, key)))
+        page.checks.append((TableRule("constraint", key.name), _foreign_key(catalog, table, key)))
     for check in table.checks:
         _check(page, table, check)
     for exclusion in table.exclusions:
-        page.checks.append((Part("constraint", exclusion.name), _exclude(table, exclusion)))
+        page.checks.append((TableRule("constraint", exclusion.name), _exclude(table, exclusion)))
     if catalog.heirs.get(table.name):
         _say_only(page, table)
     for index in table.indexes:
         if index.constraint is None and not is_key(index):
-            page.checks.append((Part("index", index.name), _index(index)))
+            page.checks.append((TableRule("index", index.name), _index(index)))
     if table.comment:
-        page.checks.append((Part("comment", ""), {"comment": table.comment}))
+        page.checks.append((TableRule("comment", ""), {"comment": table.comment}))
     for trigger in table.triggers:
         _trigger(page, table, trigger)
     if privileges:
-        page.checks.append((Part("privileges", ""), {"privileges": privileges}))
+        page.checks.append((TableRule("privileges", ""), {"privileges": privileges}))
     for policy in table.policies:
-        page.checks.append((Part("policy", policy.name), _policy(policy)))
+        page.checks.append((TableRule("policy", policy.name), _policy(policy)))
     page.known |= {each.name: f"a rule: what becomes of {each.command}" for each in table.rewrites}
     page.known |= {part.name: f"of the partition {name} alone" for name, part in of_partitions(catalog, table)}
     page.unsaid += _unsaid(table)
@@ -107,8 +107,8 @@ def short_type(name: str) -> str:
     return name
 
 
-def _contract(table: Table, column: Column) -> Entry:
-    entry: Entry = {"type": short_type(column.type)}
+def _contract(table: Table, column: Column) -> CheckEntry:
+    entry: CheckEntry = {"type": short_type(column.type)}
     if column.not_null and column.name not in table.primary_key:
         entry["not_null"] = TRUE
     if column.identity:
@@ -131,17 +131,17 @@ def _value(column: Column, text: str) -> str:
     return re.sub(r"^nextval\(('(?:[^']|'')*')::regclass\)$", r"nextval(\1)", text)
 
 
-def _keys(page: Sheet, table: Table) -> None:
+def _keys(page: TableDescription, table: Table) -> None:
     for key in (each for each in table.constraints if isinstance(each, PrimaryKey)):
-        entry: Entry = {"primary_key": list(key.columns)}
+        entry: CheckEntry = {"primary_key": list(key.columns)}
         if key.name != f"{table.name.table}_pkey":
             entry["constraint"] = key.name
         earlier = next((_earlier(table, index) for index in table.indexes if index.constraint == key.name), None)
         if earlier:
             entry["implied_by"] = earlier
-        page.checks.append((Part("constraint", key.name), _state(key, entry)))
+        page.checks.append((TableRule("constraint", key.name), _state(key, entry)))
     for index in filter(is_key, table.indexes):
-        part = Part("constraint" if index.constraint else "index", index.constraint or index.name)
+        part = TableRule("constraint" if index.constraint else "index", index.constraint or index.name)
         entry = _unique(table, index)
         if entry == {"unique": list(index.columns)} and len(index.columns) == 1:
             page.columns[index.columns[0]]["unique"] = TRUE
@@ -150,17 +150,19 @@ def _keys(page: Sheet, table: Table) -> None:
             page.checks.append((part, entry))
 
 
-def _say_only(page: Sheet, table: Table) -> None:
+def _say_only(page: TableDescription, table: Table) -> None:
     """Says of constraints that tables which inherit do not have that they are about the rows of the table itself."""
     own = {
-        Part("constraint", each.name) for each in table.constraints if not (isinstance(each, Check) and each.inherited)
+        TableRule("constraint", each.name)
+        for each in table.constraints
+        if not (isinstance(each, Check) and each.inherited)
     }
     for part, entry in page.checks:
         if {"primary_key", "unique", "exclude"} & {*entry} or ("check" in entry and part in own):
             entry["only"] = TRUE
     for part in [part for part, column in page.homes.items() if part in own and "check" in page.columns[column]]:
         column = page.columns[page.homes.pop(part)]
-        moved: Entry = {}
+        moved: CheckEntry = {}
         for key in ("check", "constraint", "implied_by"):
             if key in column:
                 moved[key] = column.pop(key)
@@ -179,9 +181,9 @@ def is_key(index: Index) -> bool:
     return plain or (not any(index.kinds) and all(sql.columns(each) for each in index.expressions))
 
 
-def _unique(table: Table, index: Index) -> Entry:
+def _unique(table: Table, index: Index) -> CheckEntry:
     elements = _elements(index)
-    entry: Entry = {"unique": elements}
+    entry: CheckEntry = {"unique": elements}
     if index.predicate:
         entry["where"] = readable(index.predicate)
     if index.nulls_not_distinct:
@@ -213,12 +215,12 @@ def _earlier(table: Table, index: Index) -> str | None:
     return None
 
 
-def _foreign_key(catalog: Catalog, table: Table, constraint: ForeignKey) -> Entry:
+def _foreign_key(catalog: Catalog, table: Table, constraint: ForeignKey) -> CheckEntry:
     parent = catalog.tables.get(constraint.references)
     references = table_name(constraint.references)
     if parent is None or constraint.referenced_columns != parent.primary_key:
         references += f" ({', '.join(map(_part, constraint.referenced_columns))})"
-    entry: Entry = {"foreign_key": list(constraint.columns), "references": references}
+    entry: CheckEntry = {"foreign_key": list(constraint.columns), "references": references}
     if constraint.on_delete != "no action":
         limited = f" ({', '.join(constraint.on_delete_columns)})" if constraint.on_delete_columns else ""
         entry["on_delete"] = f"{constraint.on_delete}{limited}"
@@ -229,7 +231,7 @@ def _foreign_key(catalog: Catalog, table: Table, constraint: ForeignKey) -> Entr
     return _state(constraint, entry)
 
 
-def _state(constraint: Constraint, entry: Entry) -> Entry:
+def _state(constraint: Constraint, entry: CheckEntry) -> CheckEntry:
     """With what is out of the ordinary about when it is checked, and on which rows."""
     if constraint.deferrable:
         entry = {**entry, "deferrable": timing(constraint)}
@@ -245,15 +247,15 @@ def _part(name: str) -> str:
     return name if re.fullmatch(r'[^\s".(),]+', name) else '"' + name.replace('"', '""') + '"'
 
 
-def _check(page: Sheet, table: Table, constraint: Check) -> None:
+def _check(page: TableDescription, table: Table, constraint: Check) -> None:
     text = constraint.expression
     columns = [column for column in table.columns if column.name in sql.columns(text)]
-    part = Part("constraint", constraint.name)
+    part = TableRule("constraint", constraint.name)
     alone = columns[0] if len(columns) == 1 else None
     default = default_name(table.name, (alone.name,) if alone else (), "check")
-    named: Entry = {} if constraint.name == default else {"constraint": constraint.name}
+    named: CheckEntry = {} if constraint.name == default else {"constraint": constraint.name}
     values = accepted_values(text, alone) if alone and not _has_values(page, alone) else None
-    entry: Entry = {"accepted_values": list(values)} if values else {"check": readable(text)}
+    entry: CheckEntry = {"accepted_values": list(values)} if values else {"check": readable(text)}
     same = [each for each in table.checks if each.expression == text and each.validated]
     # They are tried by their names: the first one refuses for all that say the same.
     first = min(same, key=lambda each: each.name.encode(), default=constraint)
@@ -264,28 +266,28 @@ def _check(page: Sheet, table: Table, constraint: Check) -> None:
         page.columns[alone.name] |= {**entry, **named}
         page.homes[part] = alone.name
         return
-    column: Entry = {"column": alone.name} if alone and values else {}
+    column: CheckEntry = {"column": alone.name} if alone and values else {}
     page.checks.append((part, _state(constraint, {**entry, **column, **named})))
 
 
-def _has_values(page: Sheet, column: Column) -> bool:
+def _has_values(page: TableDescription, column: Column) -> bool:
     """Whether it is said what values a column takes: a second such rule is a predicate like any other."""
     beside = (entry for _, entry in page.checks if "accepted_values" in entry)
     return "accepted_values" in page.columns[column.name] or any(entry["column"] == column.name for entry in beside)
 
 
-def _exclude(table: Table, constraint: Exclusion) -> Entry:
+def _exclude(table: Table, constraint: Exclusion) -> CheckEntry:
     index = table.index(constraint.name)
     operators = [re.sub(r"^operator\((?:pg_catalog\.)?([^()a-z]+)\)$", r"\1", each) for each in constraint.operators]
-    entry: Entry = {"exclude": dict(zip(index.keys, operators, strict=True)), "constraint": constraint.name}
+    entry: CheckEntry = {"exclude": dict(zip(index.keys, operators, strict=True)), "constraint": constraint.name}
     entry = {**entry, "where": readable(index.predicate)} if index.predicate else entry
     return _state(constraint, entry)
 
 
-def _index(index: Index) -> Entry:
+def _index(index: Index) -> CheckEntry:
     kinds = index.kinds or ("",) * len(index.keys)
     keys = [with_kind(key, kind) for key, kind in zip(index.keys, kinds, strict=True)]
-    entry: Entry = {"index": index.name, "on": keys}
+    entry: CheckEntry = {"index": index.name, "on": keys}
     if index.include:
         entry["include"] = list(index.include)
     if index.predicate:
@@ -295,11 +297,11 @@ def _index(index: Index) -> Entry:
     return entry if index.method == "btree" else {**entry, "method": index.method}
 
 
-def _trigger(page: Sheet, table: Table, trigger: Trigger) -> None:
-    part = Part("trigger", trigger.name)
+def _trigger(page: TableDescription, table: Table, trigger: Trigger) -> None:
+    part = TableRule("trigger", trigger.name)
     column = touched(table, trigger)
     if column and "touched_on_update" not in page.columns[column]:
-        said: Entry = {"on_insert": TRUE} if "insert" in trigger.events else {}
+        said: CheckEntry = {"on_insert": TRUE} if "insert" in trigger.events else {}
         page.columns[column]["touched_on_update"] = {**said, "trigger": trigger.name}
         page.homes[part] = column
     elif trigger.enabled in "DR":
@@ -308,8 +310,8 @@ def _trigger(page: Sheet, table: Table, trigger: Trigger) -> None:
         page.checks.append((part, _opaque(trigger)))
 
 
-def _opaque(trigger: Trigger) -> Entry:
-    entry: Entry = {"trigger": trigger.name, "on": list(trigger.events), "timing": trigger.timing}
+def _opaque(trigger: Trigger) -> CheckEntry:
+    entry: CheckEntry = {"trigger": trigger.name, "on": list(trigger.events), "timing": trigger.timing}
     if trigger.level != "row":
         entry["level"] = trigger.level
     if trigger.columns:
@@ -324,8 +326,8 @@ def _opaque(trigger: Trigger) -> Entry:
     return entry
 
 
-def _policy(policy: Policy) -> Entry:
-    entry: Entry = {"policy": policy.name}
+def _policy(policy: Policy) -> CheckEntry:
+    entry: CheckEntry = {"policy": policy.name}
     if policy.command != "all":
         entry["for"] = policy.command
     if policy.roles != ("public",):

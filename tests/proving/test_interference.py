@@ -17,7 +17,7 @@ from harness.probes import ServerError
 from harness.probes import session as sessions
 from harness.proving import prover as provers
 from harness.proving import racing
-from harness.races import Level, Played, Race, Stage, play
+from harness.races import IsolationLevel, Race, RaceDatabase, RaceRun, play
 from harness.server.connection import Server
 from tests.proving import test_errors
 from tests.proving.test_errors import BROKEN, outcomes, prover
@@ -110,11 +110,13 @@ def raced(root: Path) -> Path:
     return root
 
 
-def played_with(monkeypatch: pytest.MonkeyPatch, refusal: Callable[[Stage], ServerError], times: int) -> None:
+def played_with(monkeypatch: pytest.MonkeyPatch, refusal: Callable[[RaceDatabase], ServerError], times: int) -> None:
     """Has so many races end with a refusal of the second session."""
     left = iter(range(times))
 
-    def planted(stage: Stage, setup: Sequence[Any], race: Race, level: Level, beginning: Sequence[str]) -> Played:
+    def planted(
+        stage: RaceDatabase, setup: Sequence[Any], race: Race, level: IsolationLevel, beginning: Sequence[str]
+    ) -> RaceRun:
         played = play(stage, setup, race, level, beginning)
         if next(left, None) is not None:
             played.refusals[:] = [(played.steps[-1], refusal(stage))]
@@ -142,7 +144,7 @@ def test_a_race_in_which_somebody_else_took_part_is_run_again(
 ) -> None:
     sound = of_the_race(raced, server)
 
-    def refusal(stage: Stage) -> ServerError:
+    def refusal(stage: RaceDatabase) -> ServerError:
         return deadlock(stage.a.pid, 1) if state == "40P01" else ServerError("55P03", message="lock timeout")
 
     played_with(monkeypatch, refusal, 2)
