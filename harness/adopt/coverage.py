@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import Catalog, Table
-from harness.catalog.parts import TableRule, parts, whole
+from harness.catalog.parts import TableRule, parts, root_tables
 from harness.declarations import DECLARED, Check
 from harness.project.model import TableName
 from harness.proving.undeclared import said
@@ -65,7 +65,7 @@ def coverage(catalog: Catalog, declared: Sequence[Check], without: Iterable[Tabl
     skipped = {*without} - {*stated}
     tables = tuple(
         _covered(table, stated.get(table.name, frozenset()), known.get(table.name, set()), told)
-        for table in whole(catalog)
+        for table in root_tables(catalog)
         if table.name not in skipped
     )
     missing = ((check, _missing(catalog, check)) for check in declared)

@@ -122,7 +122,7 @@ def _is_closed(made_of: Pools, table: Table) -> bool:
     """Whether a table takes no rows, whatever they are: those that inherit from it are to have them."""
     constant = [each.expression for each in table.checks if each.expression and not sql.columns(each.expression)]
     answers = made_of.oracle.answers(table, (), [()], constant)
-    return table.diverts("insert") or any(not answer.holds for row in answers for answer in row)
+    return table.has_instead_rule("insert") or any(not answer.holds for row in answers for answer in row)
 
 
 def _refused(

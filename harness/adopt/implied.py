@@ -52,6 +52,6 @@ def _entry(sheet: TableDescription, constraint: Check) -> CheckEntry | None:
     """What the sheet says of a constraint, where it is a rule that can be implied."""
     part = TableRule("constraint", constraint.name)
     entry = dict(sheet.checks).get(part)
-    if entry is None and part in sheet.homes:
-        entry = sheet.columns[sheet.homes[part]]
+    if entry is None and part in sheet.inline_columns:
+        entry = sheet.columns[sheet.inline_columns[part]]
     return entry if entry is not None and {"check", "accepted_values"} & {*entry} else None

@@ -11,7 +11,7 @@ from harness.adopt.table_errors import TableError, guarded
 from harness.catalog import read
 from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Table
-from harness.catalog.parts import whole
+from harness.catalog.parts import root_tables
 from harness.catalog.roles import Roles
 from harness.describe.casts import without_casts
 from harness.describe.description import TableDescription, sheet
@@ -71,7 +71,7 @@ def survey(
         for name in catalog.tables
         if name not in extensions and (name.schema in schemas if schemas else name not in without)
     }
-    tables = tuple(table for table in whole(catalog) if table.name in ours)
+    tables = tuple(table for table in root_tables(catalog) if table.name in ours)
     partitions = tuple(name for name in catalog.tables if name in ours and (name, "") in catalog.roots)
     roles = Roles(connection)
     made_of = Pools(Oracle(connection), catalog, {})
@@ -101,7 +101,7 @@ def _refuse_unknown(schemas: Sequence[str], known: Collection[str]) -> None:
 def _sheet(catalog: Catalog, table: Table, roles: Roles) -> TableDescription:
     privileges, left = _privileges(table, roles)
     page = sheet(catalog, table, privileges)
-    page.unsaid.extend(left)
+    page.undeclarable.extend(left)
     return page
 
 

@@ -106,10 +106,12 @@ class CheckFileUpdate:
     def _complete(self, column: str, entry: Mapping[str, Any], said: set[TableRule]) -> None:
         """What a column that the file has lacks of the rules that nothing declares."""
         node = self.editor.get(self._columns(), column)
-        homes = [part for part, home in self.sheet.homes.items() if home == column and part not in said]
+        inline_columns = [
+            part for part, home in self.sheet.inline_columns.items() if home == column and part not in said
+        ]
         missing = [key for kind, key in SHORT.items() if key in entry and TableRule(kind, column) not in said]
         now = {key: entry[key] for key in missing}
-        named = {key: entry[key] for key in (*NAMED, "constraint", TOUCHED) if key in entry} if homes else {}
+        named = {key: entry[key] for key in (*NAMED, "constraint", TOUCHED) if key in entry} if inline_columns else {}
         if not isinstance(node, pyyaml.MappingNode):
             return
         there = {name.value for name, _ in node.value}

@@ -169,7 +169,7 @@ class Index:
     """``keys`` are the key columns or expressions with order, ``columns`` only the plain columns among them.
 
     ``kinds`` has for each key its operator class and its collation, where they are not the type's own; ``include`` are
-    the columns that are only carried along. Of two keys that a row breaks the one whose ``turn`` comes first refuses
+    the columns that are only carried along. Of two keys that a row breaks the one whose ``check_order`` comes first refuses
     it: the older one, which says nothing of what the table is.
     """
 
@@ -186,7 +186,7 @@ class Index:
     definition: str
     kinds: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
-    turn: int = field(default=0, compare=False)
+    check_order: int = field(default=0, compare=False)
 
     @cached_property
     def expressions(self) -> tuple[str, ...]:
@@ -194,7 +194,7 @@ class Index:
         return tuple(_ORDER.sub("", each) for each in self.keys)
 
     @property
-    def whole(self) -> bool:
+    def is_plain(self) -> bool:
         """Whether it is about all rows, and about plain columns alone."""
         return self.predicate is None and len(self.columns) == len(self.keys)
 
@@ -315,7 +315,7 @@ class Table:
                 return policy
         raise Missing(f"policy on {self.name}:", name, [policy.name for policy in self.policies])
 
-    def diverts(self, command: str) -> bool:
+    def has_instead_rule(self, command: str) -> bool:
         """Whether a rule makes something else of every ``delete`` or ``update``: none ever comes through."""
         return any(rewrite.instead and rewrite.command == command for rewrite in self.rewrites)
 
@@ -357,7 +357,7 @@ class Table:
         return tuple(index for index in self.indexes if index.unique)
 
     @property
-    def rules(self) -> int:
+    def rule_count(self) -> int:
         """How many rules the database keeps for it: NOT NULLs, constraints, unique indexes, triggers, policies."""
         bare = [index for index in self.unique_keys if index.constraint is None]
         not_null = [column for column in self.columns if column.not_null]
@@ -445,14 +445,14 @@ class Catalog:
         return {name: tuple(keys) for name, keys in found.items()}
 
     @cached_property
-    def defers(self) -> bool:
+    def has_deferrable(self) -> bool:
         """Whether any constraint or constraint trigger is deferrable: it may wait for the end of the transaction."""
         tables = self.tables.values()
         constraints = any(key.deferrable for table in tables for key in table.constraints)
         waiting = ("deferrable", "deferred")
         return constraints or any(each.deferrable in waiting for table in tables for each in table.triggers)
 
-    def reading(self, name: TableName) -> tuple[View, ...]:
+    def views_reading(self, name: TableName) -> tuple[View, ...]:
         """The views that read a table, by themselves or through others."""
         found: dict[TableName, View] = {}
         behind = {name}

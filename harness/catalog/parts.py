@@ -91,6 +91,6 @@ def without(table: Table, gone: Collection[TableRule]) -> Table:
     )
 
 
-def whole(catalog: Catalog) -> Iterator[Table]:
+def root_tables(catalog: Catalog) -> Iterator[Table]:
     """The tables without partitions: their rules are those of the table that was partitioned."""
     return (table for table in catalog.tables.values() if (table.name, "") not in catalog.roots)

@@ -59,11 +59,11 @@ class Granted:
     grants: frozenset[tuple[str, str]]
 
 
-SILENCING = "a superuser, or from PostgreSQL 15 on: grant set on parameter session_replication_role"
+WHO_MAY_DISABLE_TRIGGERS = "a superuser, or from PostgreSQL 15 on: grant set on parameter session_replication_role"
 """Who may have triggers look away."""
 
 
-def may_silence(connection: psycopg.Connection[Any]) -> bool:
+def may_disable_triggers(connection: psycopg.Connection[Any]) -> bool:
     """Whether the connection's user may have triggers look away in its session.
 
     A superuser may, and from PostgreSQL 15 on whoever was granted SET on the parameter.
@@ -88,7 +88,7 @@ class Roles:
         assert row is not None
         self.current: str = row[0]
         self._connection = connection
-        self.silent = may_silence(connection)
+        self.may_disable_triggers = may_disable_triggers(connection)
         """Whether the connection's user may have triggers look away."""
         self._asked = lru_cache(maxsize=None)(self._ask)
 

@@ -231,9 +231,11 @@ def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: FillR
         click.echo(f"  {line}")
     if survey.partitions:
         click.echo(f"{counted(len(survey.partitions), 'partition')}: their rules are those of the partitioned tables")
-    unsaid = [f"{table}: {what}" for table, sheet in survey.sheets.items() for what in sheet.unsaid]
-    unsaid += [f"{table}: {name}, {why}" for table, each in survey.sheets.items() for name, why in each.known.items()]
-    _listed("what no check could say", unsaid)
+    undeclarable = [f"{table}: {what}" for table, sheet in survey.sheets.items() for what in sheet.undeclarable]
+    undeclarable += [
+        f"{table}: {name}, {why}" for table, each in survey.sheets.items() for name, why in each.known.items()
+    ]
+    _listed("what no check could say", undeclarable)
     takers = filled.tables - len(filled.closed)
     full = takers - len(filled.empty) - len(filled.lost)
     click.echo(f"{full:,} of {counted(takers, 'table')} could be filled with rows")

@@ -392,7 +392,7 @@ def _contents(project: Project, chosen: Sequence[Check], catalog: Catalog) -> st
     migrations = len(project.adopted.steps) if project.adopted else own
     names = ", ".join(module.name for module in modules)
     tables = {check.table for check in chosen}
-    rules = sum(table.rules for name, table in catalog.tables.items() if name in tables)
+    rules = sum(table.rule_count for name, table in catalog.tables.items() if name in tables)
     return f"{names}: {counted(migrations, 'migration')}, {counted(rules, 'rule')}, {counted(len(chosen), 'check')}"
 
 

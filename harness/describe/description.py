@@ -47,9 +47,9 @@ _ALIASES = (
 
 @dataclass
 class TableDescription:
-    """``columns`` and ``checks`` as they are to be written; ``homes`` says in which column a rule has its short form.
+    """``columns`` and ``checks`` as they are to be written; ``inline_columns`` says in which column a rule has its short form.
 
-    ``known`` are rules that no kind of check can state, by name, ``unsaid`` what is left out of a check besides;
+    ``known`` are rules that no kind of check can state, by name, ``undeclarable`` what is left out of a check besides;
     ``rows`` is what was found out by trying, no rule of the catalog.
     """
 
@@ -57,9 +57,9 @@ class TableDescription:
     description: str | None
     columns: dict[str, CheckEntry] = field(default_factory=dict)
     checks: list[tuple[TableRule, CheckEntry]] = field(default_factory=list)
-    homes: dict[TableRule, str] = field(default_factory=dict)
+    inline_columns: dict[TableRule, str] = field(default_factory=dict)
     known: dict[str, str] = field(default_factory=dict)
-    unsaid: list[str] = field(default_factory=list)
+    undeclarable: list[str] = field(default_factory=list)
     rows: CheckEntry | None = None
 
     def count(self) -> Iterator[str]:
@@ -96,7 +96,7 @@ def sheet(catalog: Catalog, table: Table, privileges: Mapping[str, YamlValue] | 
         page.checks.append((TableRule("policy", policy.name), _policy(policy)))
     page.known |= {each.name: f"a rule: what becomes of {each.command}" for each in table.rewrites}
     page.known |= {part.name: f"of the partition {name} alone" for name, part in of_partitions(catalog, table)}
-    page.unsaid += _unsaid(table)
+    page.undeclarable += _undeclarable(table)
     return page
 
 
@@ -145,7 +145,7 @@ def _keys(page: TableDescription, table: Table) -> None:
         entry = _unique(table, index)
         if entry == {"unique": list(index.columns)} and len(index.columns) == 1:
             page.columns[index.columns[0]]["unique"] = TRUE
-            page.homes[part] = index.columns[0]
+            page.inline_columns[part] = index.columns[0]
         else:
             page.checks.append((part, entry))
 
@@ -160,8 +160,10 @@ def _say_only(page: TableDescription, table: Table) -> None:
     for part, entry in page.checks:
         if {"primary_key", "unique", "exclude"} & {*entry} or ("check" in entry and part in own):
             entry["only"] = TRUE
-    for part in [part for part, column in page.homes.items() if part in own and "check" in page.columns[column]]:
-        column = page.columns[page.homes.pop(part)]
+    for part in [
+        part for part, column in page.inline_columns.items() if part in own and "check" in page.columns[column]
+    ]:
+        column = page.columns[page.inline_columns.pop(part)]
         moved: CheckEntry = {}
         for key in ("check", "constraint", "implied_by"):
             if key in column:
@@ -208,9 +210,9 @@ def _elements(index: Index) -> list[str]:
 def _earlier(table: Table, index: Index) -> str | None:
     """An older key on part of an index' columns: no two rows get far enough for the index to refuse them."""
     deferrable = {each.name for each in table.constraints if each.deferrable}
-    for key in sorted((each for each in table.unique_keys if each.whole), key=lambda each: each.turn):
+    for key in sorted((each for each in table.unique_keys if each.is_plain), key=lambda each: each.check_order):
         narrower = {*key.columns} <= {*index.columns} and all(table.column(name).not_null for name in key.columns)
-        if key.turn < index.turn and narrower and key.constraint not in deferrable:
+        if key.check_order < index.check_order and narrower and key.constraint not in deferrable:
             return key.constraint or key.name
     return None
 
@@ -264,7 +266,7 @@ def _check(page: TableDescription, table: Table, constraint: Check) -> None:
     taken = {"accepted_values", "check", "constraint", *(["unique"] if named else [])}
     if alone and constraint.validated and not taken & {*page.columns[alone.name]}:
         page.columns[alone.name] |= {**entry, **named}
-        page.homes[part] = alone.name
+        page.inline_columns[part] = alone.name
         return
     column: CheckEntry = {"column": alone.name} if alone and values else {}
     page.checks.append((part, _state(constraint, {**entry, **column, **named})))
@@ -303,7 +305,7 @@ def _trigger(page: TableDescription, table: Table, trigger: Trigger) -> None:
     if column and "touched_on_update" not in page.columns[column]:
         said: CheckEntry = {"on_insert": TRUE} if "insert" in trigger.events else {}
         page.columns[column]["touched_on_update"] = {**said, "trigger": trigger.name}
-        page.homes[part] = column
+        page.inline_columns[part] = column
     elif trigger.enabled in "DR":
         page.known[trigger.name] = "a trigger that is disabled"
     else:
@@ -340,7 +342,7 @@ def _policy(policy: Policy) -> CheckEntry:
     return entry
 
 
-def _unsaid(table: Table) -> Iterator[str]:
+def _undeclarable(table: Table) -> Iterator[str]:
     for constraint in table.constraints:
         if "MATCH FULL" in constraint.definition:
             yield f"constraint {constraint.name}: MATCH FULL"

@@ -161,7 +161,7 @@ def _value(name: str, other: Other) -> str:
 
 def _told(table: Table, row: Values) -> str:
     """What tells another row from those that stand: its primary key, another unique one, else all that it has."""
-    keys = (table.primary_key, *(key.columns for key in table.unique_keys if key.whole))
+    keys = (table.primary_key, *(key.columns for key in table.unique_keys if key.is_plain))
     known = (columns for columns in keys if columns and all(row.get(name) is not None for name in columns))
     every = tuple(column.name for column in table.columns if column.is_comparable and column.name in row)
     pairs = ((f"{OTHER}.{identifier(name)}", row[name]) for name in next(known, every))

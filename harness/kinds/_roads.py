@@ -78,7 +78,7 @@ def upsert(table: Table, row: Values, changes: Values) -> Execute | None:
     """The same change by INSERT … ON CONFLICT DO UPDATE; None if no unique key is left that names the row."""
     for key in sorted(table.unique_keys, key=lambda key: not key.primary):
         deferrable = key.constraint is not None and table.constraint(key.constraint).deferrable
-        plain = key.whole and key.valid and not deferrable
+        plain = key.is_plain and key.valid and not deferrable
         named = all(column not in changes and row.get(column) is not None for column in key.columns)
         if plain and named and changes:
             insert = Insert(table.name, {**row, **changes}).sql

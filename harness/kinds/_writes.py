@@ -213,7 +213,7 @@ class Writes:
             then=then,
             before=look.before(),
             required=required,
-            answers_for=(self.records.table,),
+            not_masked_by=(self.records.table,),
         )
 
 

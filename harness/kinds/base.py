@@ -192,7 +192,7 @@ class Subject:
     @property
     def _silent(self) -> bool:
         """Whether rows can be put and taken without a trigger that sees it."""
-        return self.roles.silent
+        return self.roles.may_disable_triggers
 
     def _later(self, draft: Draft) -> Iterator[SqlStatement]:
         return (Execute(become(insert, self._silent), insert) for insert in draft.later)
@@ -213,7 +213,7 @@ class Subject:
         """
         table = table or self.table
         touched = self.touched.get(table.name, frozenset())
-        for columns in (table.primary_key, *(each.columns for each in table.unique_keys if each.whole)):
+        for columns in (table.primary_key, *(each.columns for each in table.unique_keys if each.is_plain)):
             if columns and all(row.get(column) is not None and column not in touched for column in columns):
                 return {column: row[column] for column in columns}
         comparable = [column.name for column in table.columns if column.is_comparable]

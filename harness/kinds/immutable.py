@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.model import Missing, Table
-from harness.catalog.roles import SILENCING
+from harness.catalog.roles import WHO_MAY_DISABLE_TRIGGERS
 from harness.generation.draft import Draft
 from harness.kinds._above import Ancestor, ancestors
 from harness.kinds._changes import differs
@@ -164,8 +164,8 @@ class ImmutableKind(Kind):
                 raise Missing(f"foreign key of {table.name} to", str(passage.on_delete), parents)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
-        if (self.when or self.always) and not subject.roles.silent:
-            raise Unreliable(f"it takes triggers switched off, which takes {SILENCING}")
+        if (self.when or self.always) and not subject.roles.may_disable_triggers:
+            raise Unreliable(f"it takes triggers switched off, which takes {WHO_MAY_DISABLE_TRIGGERS}")
         table, refused = subject.table, self.refused_by.by(subject.table)
         actors = [] if self._by_privileges or self.as_ else list(self._actors(refused))
         asking = [each for each in askers(self, subject, (*self.roles_, *self.as_)) if self._is_another(subject, each)]

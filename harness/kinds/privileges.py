@@ -235,7 +235,7 @@ def _statements(table: Table) -> dict[str, str]:
         "trigger": f"create trigger harness_tried before update on {name} for each row "
         "execute function pg_catalog.suppress_redundant_updates_trigger()",
     }
-    keys = [each for each in table.unique_keys if each.whole]
+    keys = [each for each in table.unique_keys if each.is_plain]
     for columns in (each.columns for each in keys[:1]):
         typed = ", ".join(f"{identifier(column)} {table.column(column).type}" for column in columns)
         names = ", ".join(map(identifier, columns))

@@ -70,7 +70,7 @@ class TouchedOnUpdateKind(Kind):
         table, column = subject.table.name, self.touched_on_update
         if not updatable(subject):
             raise Unreliable(why_none(subject))
-        silent = subject.roles.silent
+        silent = subject.roles.may_disable_triggers
 
         def build(draft: Draft) -> Scenario:
             row = draft.insert(table)

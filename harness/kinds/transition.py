@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
-from harness.catalog.roles import SILENCING
+from harness.catalog.roles import WHO_MAY_DISABLE_TRIGGERS
 from harness.generation.draft import Draft
 from harness.kinds._refused_by import REFUSED_BY, RefusedBy, unnoticed
 from harness.kinds._roads import move, upsert
@@ -107,8 +107,10 @@ class TransitionKind(Kind):
         yield from known(self, subject)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
-        if not subject.roles.silent:
-            raise Unreliable(f"rows in every state are made with triggers switched off, which takes {SILENCING}")
+        if not subject.roles.may_disable_triggers:
+            raise Unreliable(
+                f"rows in every state are made with triggers switched off, which takes {WHO_MAY_DISABLE_TRIGGERS}"
+            )
         states = self._states(subject)
         refused = self.refused_by.by(subject.table)
         asking = askers(self, subject)

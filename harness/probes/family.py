@@ -77,7 +77,7 @@ class Family:
 class FamilyReply:
     """What came of a family: how many were as expected, and the replies to the others by their number."""
 
-    as_wanted: int
+    as_expected: int
     others: tuple[tuple[int, Reply], ...] = ()
 
 

@@ -135,8 +135,8 @@ class Probe:
     ``aspect`` says what it shows (``null on update``); a check is reliable only if every ``required`` aspect was shown
     at least once by a probe that no other rule masked. ``value`` is what a report names first.
     ``settings`` hold for this statement alone (``role``, a claims setting …); ``before`` is a query asked ahead of
-    them, by whom the tool is connected as. ``unmasked`` means that it has to come out as expected whatever other rules
-    are declared: refused by one of them, it is wrong and not masked; ``answers_for`` are tables whose rules alone mask
+    them, by whom the tool is connected as. ``never_masked`` means that it has to come out as expected whatever other rules
+    are declared: refused by one of them, it is wrong and not masked; ``not_masked_by`` are tables whose rules alone mask
     nothing, because what a trigger writes there has to keep them. ``ahead`` are statements that are committed before
     it, each by itself: then it is committed, too. Of all other probes, which are undone, it is None. Custom settings
     are as production has them: ``never_set`` in the session, or ``left_empty`` by an earlier transaction, as PostgreSQL
@@ -152,8 +152,8 @@ class Probe:
     then: Postcondition | None = None
     before: str | None = None
     required: bool = True
-    unmasked: bool = False
-    answers_for: tuple[TableName, ...] = ()
+    never_masked: bool = False
+    not_masked_by: tuple[TableName, ...] = ()
     ahead: tuple[SqlStatement, ...] | None = None
     never_set: tuple[str, ...] = ()
     left_empty: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ def settle(catalog: Catalog) -> tuple[str, ...]:
     SET CONSTRAINTS takes a name for all constraints of that name in a schema, and refuses to defer one that is not
     deferrable: so all is deferred, and what is INITIALLY IMMEDIATE is named.
     """
-    if not catalog.defers:
+    if not catalog.has_deferrable:
         return ()
     waiting = dict(_deferrable(catalog))
     at_once = ", ".join(sorted(name for name, deferred in waiting.items() if not deferred))

@@ -26,7 +26,7 @@ def judge(probe: Probe, reply: Reply, declared: Iterable[Refused]) -> Verdict:
     """Whether a reply is what the probe wants.
 
     ``declared`` are the refusals of all *other* declared rules: refused by one of those, the probe shows nothing of its
-    own rule, unless it is ``unmasked``; refused by a rule that nobody declared, it is wrong. Untried is what never got
+    own rule, unless it is ``never_masked``; refused by a rule that nobody declared, it is wrong. Untried is what never got
     as far as its statement, or to no row where that has to reach one; idle what gave its rule no occasion.
     """
     if reply.refusal is None:
@@ -51,11 +51,11 @@ def judge(probe: Probe, reply: Reply, declared: Iterable[Refused]) -> Verdict:
         and reply.refusal.sqlstate in probe.expected.sqlstates
     ):
         return Verdict.AS_EXPECTED
-    masking = (rule for rule in declared if rule.table is None or rule.table not in probe.answers_for)
+    masking = (rule for rule in declared if rule.table is None or rule.table not in probe.not_masked_by)
     if isinstance(probe.expected, Refused) and probe.expected.constraint == reply.refusal.constraint is not None:
         # It bears the name of the rule, though not its SQLSTATE: a trigger in general is no better answer.
         masking = (rule for rule in masking if rule.constraint is not None)
-    if not probe.unmasked and any(rule.matches(reply.refusal) for rule in masking):
+    if not probe.never_masked and any(rule.matches(reply.refusal) for rule in masking):
         return Verdict.MASKED
     return Verdict.WRONG
 

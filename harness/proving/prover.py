@@ -324,7 +324,7 @@ class Prover:
             return
         if strategy is None:
             return
-        with RaceDatabase(self._databases, self.catalog, self._roles.silent) as stage:
+        with RaceDatabase(self._databases, self.catalog, self._roles.may_disable_triggers) as stage:
             contest = run_races(
                 stage,
                 self._session,

@@ -277,7 +277,7 @@ def _told(trial: Trial, probe: Probe | Family, found: Reply | FamilyReply) -> It
     """The probes that are still to be judged, with their replies; what the server has judged is booked."""
     if isinstance(probe, Family) and isinstance(found, FamilyReply):
         trial.probes += len(probe)
-        if found.as_wanted:
+        if found.as_expected:
             trial.shown.add(probe.aspect)
         yield from ((probe.probe(member), reply) for member, reply in found.others)
     elif isinstance(probe, Probe) and isinstance(found, Reply):

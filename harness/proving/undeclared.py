@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.catalog.model import Catalog, Table
-from harness.catalog.parts import TableRule, enforced, whole, without
+from harness.catalog.parts import TableRule, enforced, root_tables, without
 from harness.declarations import DECLARED, Check
 from harness.describe import yaml
 from harness.describe.description import sheet
@@ -44,7 +44,7 @@ class UndeclaredRules:
         told = {check.table: check for check in declared if check.kind == DECLARED and check.table is not None}
         parts = {
             table.name: tuple(part for part in enforced(catalog, table) if part not in known.get(table.name, ()))
-            for table in whole(catalog)
+            for table in root_tables(catalog)
         }
         return cls(catalog, known, told, {table: each for table, each in parts.items() if each})
 
@@ -93,7 +93,7 @@ def _entries(catalog: Catalog, table: Table, parts: Sequence[TableRule]) -> dict
     checks, own = dict(page.checks), [TableRule("not null", each.name) for each in table.columns if each.not_null]
     found: dict[TableRule, str] = {}
     for part in parts:
-        column = part.name if part in own else page.homes.get(part)
+        column = part.name if part in own else page.inline_columns.get(part)
         if part in checks:
             found[part] = yaml.flow({"checks": [checks[part]]})
         elif column is not None:

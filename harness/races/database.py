@@ -101,7 +101,7 @@ class RaceDatabase:
                 raise  # not the rows' doing, but another session's
             raise Unplayable(f"the rows before it were refused: {error.diag.message_primary}") from None
         self._used, self._standing = True, [*setup]
-        picture = UNSEEN if watch.in_the_end else self.look(watch.sql)
+        picture = UNSEEN if watch.only_at_end else self.look(watch.sql)
         if not watch.bears(picture):
             raise Unplayable(f"before it there was {picture}")
         return picture
@@ -123,7 +123,7 @@ class RaceDatabase:
     def wrote(self, race: Race) -> None:
         """Notes what a race is about to write, to be taken away as well; if that cannot be told, all is."""
         self._standing += [*race.a, *race.b]
-        self._spoilt = race.writes_more
+        self._spoilt = race.writes_other_rows
 
     def _open(self) -> None:
         name = self._databases.clone()

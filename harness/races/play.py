@@ -195,7 +195,7 @@ class _Schedule:
         return went_on
 
     def _look(self) -> str:
-        if self._watch.in_the_end and not all(side.over for side in self._sides):
+        if self._watch.only_at_end and not all(side.over for side in self._sides):
             return UNSEEN
         if self._watch.results:
             self._stage.tell(self._played.results)

@@ -31,7 +31,7 @@ class Invariant:
     """What a third session sees of the committed rows: once they stand, and after each of the two commits.
 
     ``sql`` gives one text. ``may`` says whether the second of two texts may follow the first, ``expected`` says it in
-    words. The rule itself is asked, never the constraint or the trigger that should keep it. If it is ``in_the_end``,
+    words. The rule itself is asked, never the constraint or the trigger that should keep it. If it is ``only_at_end``,
     only what is there after the second commit counts, and nothing is looked at before. With ``results`` it asks for the
     rows that each session's last statement returned: the settings ``harness.result_a`` and ``harness.result_b`` hold
     them, each row a list of texts.
@@ -40,20 +40,20 @@ class Invariant:
     sql: str
     expected: str
     may: Callable[[str, str], bool] = found_nothing
-    in_the_end: bool = False
+    only_at_end: bool = False
     results: bool = False
 
     def fault(self, pictures: Sequence[str]) -> str | None:
         """What came after a commit that may not come; ``pictures`` are the texts, the first from before it all."""
         pairs = [*itertools.pairwise(pictures)]
-        for before, after in pairs[1:] if self.in_the_end else pairs:
+        for before, after in pairs[1:] if self.only_at_end else pairs:
             if not self.may(before, after):
-                return after if self.in_the_end or before == NOTHING else f"{before}, then {after}"
+                return after if self.only_at_end or before == NOTHING else f"{before}, then {after}"
         return None
 
     def bears(self, picture: str) -> bool:
         """Whether the rows may stand as they do before it all."""
-        return self.in_the_end or self.may(picture, picture)
+        return self.only_at_end or self.may(picture, picture)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Race:
     first, or nothing was shown; a check is reliable only if every ``required`` aspect was shown. Of the others those
     are run in which the one gets in the way of the other. If ``any_refusal`` will do, no refusal is a fault; else those
     by ``refusals`` are none, by default those of all declared rules. ``settings`` hold for both transactions (``role``,
-    claims …). What ``writes_more`` than its statements say cannot be taken away again.
+    claims …). What ``writes_other_rows`` than its statements say cannot be taken away again.
     """
 
     aspect: str
@@ -76,7 +76,7 @@ class Race:
     any_refusal: bool = False
     refusals: tuple[Refused, ...] | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
-    writes_more: bool = False
+    writes_other_rows: bool = False
 
 
 @dataclass(frozen=True, repr=False)

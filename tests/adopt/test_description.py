@@ -277,7 +277,7 @@ def test_privileges_are_those_that_a_role_has_in_the_end(
     )
     texts = pages(found)
     assert "  - privileges:\n      adopt_reader:" in texts["t.a"] or "adopt_reader: [select," in texts["t.a"]
-    assert found.sheets[TableName("t", "b")].unsaid == ["privileges: adopt_stranger may not use the schema t"]
+    assert found.sheets[TableName("t", "b")].undeclarable == ["privileges: adopt_stranger may not use the schema t"]
     assert proved(*database, texts, tmp_path) == []
 
 

@@ -153,7 +153,7 @@ def _answer(session: Session, scenario: Scenario) -> list[Reply | FamilyReply]:
 
 def _assert_same(family: Family, tally: FamilyReply, replies: list[Reply]) -> None:
     """Whatever came back is what a probe alone comes to, and what did not come back was as expected."""
-    assert tally.as_wanted + len(tally.others) == len(family) == len(replies)
+    assert tally.as_expected + len(tally.others) == len(family) == len(replies)
     told = dict(tally.others)
     for member, (probe, reply) in enumerate(zip(family.probes(), replies, strict=True)):
         if member in told:
@@ -174,7 +174,7 @@ def test_most_of_a_family_is_judged_on_the_server(connection: psycopg.Connection
     family = Family(probe, ("Ä",), (("0",), ("1",), ("-1",)), Variants(("code",), (("a",), (None,))), named=True)
     (tally,) = _answer(Session(connection, read(connection)), Scenario((), (family,)))
     assert isinstance(tally, FamilyReply)
-    assert tally.as_wanted == 4
+    assert tally.as_expected == 4
     assert [(member, family.probe(member).value, reply.refusal) for member, reply in tally.others] == [
         (2, "'1'", None),
         (3, "'1'", None),
@@ -187,7 +187,7 @@ def test_a_partition_refuses_for_its_root(connection: psycopg.Connection[Any]) -
     (tally,) = _answer(Session(connection, read(connection)), Scenario((), (family,)))
     assert isinstance(tally, FamilyReply)
     verdicts = [judge(family.probe(member), reply, ()) for member, reply in tally.others]
-    assert (tally.as_wanted, verdicts) == (0, [Verdict.AS_EXPECTED, Verdict.WRONG])
+    assert (tally.as_expected, verdicts) == (0, [Verdict.AS_EXPECTED, Verdict.WRONG])
 
 
 def test_values_that_cannot_be_read_are_tried_one_by_one(connection: psycopg.Connection[Any]) -> None:
@@ -195,4 +195,4 @@ def test_values_that_cannot_be_read_are_tried_one_by_one(connection: psycopg.Con
     (tally,) = _answer(Session(connection, read(connection)), Scenario((), (family,)))
     assert isinstance(tally, FamilyReply)
     refusals = [reply.refusal.sqlstate if reply.refusal else None for _, reply in tally.others]
-    assert (tally.as_wanted, refusals) == (0, [None, "22P02", None])
+    assert (tally.as_expected, refusals) == (0, [None, "22P02", None])

@@ -37,4 +37,4 @@ def test_what_a_trigger_writes_elsewhere_has_to_keep_the_rules_there() -> None:
     rule = Refused(("23514",), LOG, constraint="log_check")
     reply = Reply(ServerError("23514", "shop", "log", constraint="log_check"))
     assert judge(PROBE, reply, [rule]) is Verdict.MASKED
-    assert judge(replace(PROBE, answers_for=(LOG,)), reply, [rule]) is Verdict.WRONG
+    assert judge(replace(PROBE, not_masked_by=(LOG,)), reply, [rule]) is Verdict.WRONG

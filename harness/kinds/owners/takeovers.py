@@ -94,7 +94,7 @@ def _named_by(key: Index, row: Values, asking: Asking) -> bool:
     """Whether INSERT … ON CONFLICT can name a key, and a row has one."""
     constraint = asking.subject.table.constraint(key.constraint) if key.constraint else None
     return (
-        key.whole
+        key.is_plain
         and key.valid
         and not (constraint and constraint.deferrable)
         and all(row[name] is not None for name in key.columns)

@@ -31,11 +31,11 @@ def races(
     *before, after = [one_line(each) for each in call]
     if refused is not None:
         watch = Invariant(
-            f"select {literal(BOTH).strip()}", f"one of them {refused}", lambda *_: False, in_the_end=True
+            f"select {literal(BOTH).strip()}", f"one of them {refused}", lambda *_: False, only_at_end=True
         )
     else:
         query = _untrue(then, bound, results)
-        watch = Invariant(query, "what should hold then does", in_the_end=True, results=bool(results.each))
+        watch = Invariant(query, "what should hold then does", only_at_end=True, results=bool(results.each))
     race = Race(
         "the calls",
         f"{'; '.join(before)} and {after}",
@@ -44,7 +44,7 @@ def races(
         watch,
         refusals=() if refused is None else (refused,),
         settings=settings,
-        writes_more=True,
+        writes_other_rows=True,
     )
     return Races(tuple(setup), (race,))
 
