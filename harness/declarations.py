@@ -14,7 +14,7 @@ from harness.errors import Place, ProjectError, did_you_mean
 from harness.project import keys, nodes, shared
 from harness.project.columns import CONTRACT
 from harness.project.keys import ColumnForm, Rule, read_kind, unknown_key
-from harness.project.model import Project, TableName
+from harness.project.model import Module, Project, TableName
 from harness.project.nodes import Node, Scalar, as_mapping, as_sequence
 from harness.project.shared import Shared
 
@@ -26,6 +26,7 @@ FILE_KEYS = {
 DECLARED = "declared"
 """The kind of the check that every table with a file has: that nothing is there which nobody declared."""
 NONE: Mapping[str, Shared] = {}
+NO_CHANGES: Mapping[Path, str | None] = {}
 
 
 @dataclass(frozen=True)
@@ -57,19 +58,38 @@ class Check:
         return f"{self.kind} {self.subject}".strip()
 
 
-def read(project: Project, registry: Mapping[str, type]) -> tuple[Check, ...]:
-    """All checks of a project, in the order of its modules and files; raises :class:`ProjectError`."""
+def read(
+    project: Project, registry: Mapping[str, type], changed: Mapping[Path, str | None] = NO_CHANGES
+) -> tuple[Check, ...]:
+    """All checks of a project, in the order of its modules and files; raises :class:`ProjectError`.
+
+    ``changed`` are the texts of check files that are not written yet, by their paths below the project's root; None is
+    a file to be removed.
+    """
     found: dict[str, Check] = {}
     for module in project.modules:
-        for path in module.checks:
-            shown = path.relative_to(project.root) if path.is_relative_to(project.root) else path
-            for check in read_file(path, shown, module.name, registry, project.shared, project.undeclared):
+        for document in _documents(project, module, changed):
+            declared = _Document(as_mapping(document), module.name, registry, project.shared, project.undeclared)
+            for check in declared.checks():
                 first = found.get(check.name)
                 if first is not None and check.kind != DECLARED:
                     raise _same_name(first, check)
                 _refuse_unfit(project, check)
                 found[check.name] = check if first is None else replace(first, rule=first.rule | check.rule)
     return tuple(found.values())
+
+
+def _documents(project: Project, module: Module, changed: Mapping[Path, str | None]) -> Iterator[Node]:
+    """The documents of a module's check files, sorted by path."""
+    root = project.root
+    written = {path.relative_to(root) if path.is_relative_to(root) else path: path for path in module.checks}
+    folder = Path(project.paths.checks) / module.name
+    new = (path for path in changed if path.suffix == ".yml" and path.is_relative_to(folder))
+    for shown in sorted({*written, *new}):
+        if shown not in changed:
+            yield from nodes.read(written[shown], shown)
+        elif (text := changed[shown]) is not None:
+            yield from nodes.compose(text, shown)
 
 
 def read_file(

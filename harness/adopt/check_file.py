@@ -1,4 +1,4 @@
-"""A sheet as the text of a check file."""
+"""The description of a table as the text of a check file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.describe import yaml
-from harness.describe.description import CheckEntry, TableDescription, table_name
+from harness.describe.description import TableDescription
+from harness.describe.entries import CheckEntry, table_name
 from harness.project.json_schema import modeline
 
 GROUPS = (
@@ -21,24 +22,24 @@ GROUPS = (
 )
 
 
-def render(sheet: TableDescription, path: Path) -> str:
-    """The whole file, for its place below the project's root."""
-    return f"{modeline(path, 'checks')}\n{document(sheet)}"
+def render(description: TableDescription, path: Path) -> str:
+    """The whole file; ``path`` is its place below the project's root."""
+    return f"{modeline(path, 'checks')}\n{document(description)}"
 
 
-def document(sheet: TableDescription) -> str:
-    """What the table is, its columns, then the rules about more than one of them."""
-    lines = yaml.entry("table", table_name(sheet.table))
-    if sheet.description:
-        lines += yaml.entry("description", sheet.description)
-    if sheet.known:
-        lines += yaml.entry("known", sheet.known)
+def document(description: TableDescription) -> str:
+    """The document: the table, its columns, then the rules about more than one of them."""
+    lines = yaml.entry("table", table_name(description.table))
+    if description.description:
+        lines += yaml.entry("description", description.description)
+    if description.known:
+        lines += yaml.entry("known", description.known)
     lines.append("columns:")
-    for name, column in sheet.columns.items():
+    for name, column in description.columns.items():
         lines += column_lines(name, column)
-    if not sheet.columns:
+    if not description.columns:
         lines[-1] = "columns: {}"
-    entries = [entry for _, entry in sheet.checks] + ([sheet.rows] if sheet.rows else [])
+    entries = [entry for _, entry in description.checks] + ([description.rows] if description.rows else [])
     if entries:
         lines.append("checks:")
         lines += _checks(entries)
@@ -54,7 +55,7 @@ def check_lines(entry: CheckEntry) -> list[str]:
 
 
 def group(kind: str) -> int:
-    """Which of the groups a kind belongs to; what no group names stands at the end."""
+    """The number of the group of a kind; a kind that no group names comes last."""
     return next((number for number, kinds in enumerate(GROUPS) if kind in kinds), len(GROUPS))
 
 

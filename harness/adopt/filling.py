@@ -1,4 +1,4 @@
-"""Which tables can be filled: a drawn row of each, with its parents, tried on the server; and what helps there."""
+"""Finds the tables that can be filled, by trying a drawn row of each with its parents; and the hints that rows need."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psycopg
 from harness.adopt.table_errors import TableError, guarded
 from harness.catalog.model import Catalog, Table
 from harness.declarations import Check
-from harness.describe.description import CheckEntry, table_name
+from harness.describe.entries import CheckEntry, table_name
 from harness.describe.yaml import YamlValue
 from harness.inference import Obstacle, Teacher
 from harness.probes import Session
@@ -26,7 +26,7 @@ from harness.solver.row_hints import RowHints
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_LOST = re.compile(r"refused with (42P01|42883|42704): ")
+_NOT_FOUND = re.compile(r"refused with (42P01|42883|42704): ")
 """No such relation, function or type."""
 
 _SCHEMAS_OF_FUNCTIONS = """
@@ -40,25 +40,24 @@ order by 1
 
 @dataclass(frozen=True)
 class FillResult:
-    """Which tables were filled: ``empty`` are the others, with what stood in the way.
+    """The number of ``tables`` that were tried, and those that could not be filled, each with the reason.
 
-    Those that are ``full`` hold rows from the start, and take no others; those that are ``closed`` never take any: a
-    rule makes something else of every INSERT, or a CHECK is false. ``learnt`` is what rows have to be,
-    ``search_path`` where triggers have to look for what they name. Of those that are ``lost``, for an error of ours,
-    nothing was found out.
+    - ``empty`` tables got no row. ``full`` ones hold rows from the start, and take no others. ``closed`` ones never
+      take any: a rewrite rule replaces every INSERT, or a CHECK is false. Those with ``errors`` were not tried.
+    - ``hints`` are the needs of rows, ``search_path`` is the one that functions of triggers need.
     """
 
     tables: int
     empty: Mapping[TableName, Obstacle]
-    learnt: Mapping[TableName, RowHints]
+    hints: Mapping[TableName, RowHints]
     search_path: tuple[str, ...] = ()
     full: Mapping[TableName, Obstacle] = field(default_factory=dict)
     closed: Mapping[TableName, Obstacle] = field(default_factory=dict)
-    lost: Mapping[TableName, TableError] = field(default_factory=dict)
+    errors: Mapping[TableName, TableError] = field(default_factory=dict)
 
 
 Tell = Callable[[Sequence[Table]], Iterable[Table]]
-"""Shows how far it is while tables are gone through."""
+"""Shows the progress while tables are gone through."""
 
 
 def fill(
@@ -69,14 +68,14 @@ def fill(
     search_path: Sequence[str],
     tell: Tell,
 ) -> FillResult:
-    """Tries rows of each table; nothing of them stays.
+    """Tries rows of each table; all of them are undone.
 
-    Where functions name things without their schema and nothing says where to look for them, the schemas of the tables
-    are tried, those with the most tables first, and then those that have functions alone.
+    Where functions name objects without a schema and no search path is set, the schemas of the tables are tried as the
+    search path, those with the most tables first, and then schemas that only have functions.
     """
     found = _filled(connection, catalog, declared, tables, (), tell)
-    lost = any(_LOST.search(obstacle.reason) for obstacle in (*found.empty.values(), *found.full.values()))
-    if search_path or not lost:
+    lacks_path = any(_NOT_FOUND.search(obstacle.reason) for obstacle in (*found.empty.values(), *found.full.values()))
+    if search_path or not lacks_path:
         return found
     functions = [schema for (schema,) in connection.execute(_SCHEMAS_OF_FUNCTIONS).fetchall()]
     path = tuple(dict.fromkeys((*catalog.schemas, *(each for each in functions if each != "public"), "public")))
@@ -96,39 +95,38 @@ def _filled(
     search_path: tuple[str, ...],
     tell: Tell,
 ) -> FillResult:
-    made_of = declared_pools(connection, catalog, declared)
-    teacher = Teacher(Session(connection, catalog), made_of)
+    pools = declared_pools(connection, catalog, declared)
+    teacher = Teacher(Session(connection, catalog), pools)
     errors: dict[TableName, TableError] = {}
     refused = _refused(teacher, tell(tables), errors)
     if teacher.learnt:
-        # What was learnt of one table may help another that came before it; what is lost in the search path it cannot.
-        late = [table for table in tables if table.name in refused and not _LOST.search(refused[table.name].reason)]
-        refused = {name: why for name, why in refused.items() if _LOST.search(why.reason)}
+        # Hints for one table may help another that came before it, but not one that lacks a search path.
+        lacking = {name: why for name, why in refused.items() if _NOT_FOUND.search(why.reason)}
+        late = [table for table in tables if table.name in refused and table.name not in lacking]
         teacher.take_heart()
-        refused |= _refused(teacher, late, errors)
+        refused = lacking | _refused(teacher, late, errors)
     without = [table for table in tables if table.name in refused and table.name not in errors]
-    full = {table.name: refused[table.name] for table in without if made_of.stood(table)}
+    full = {table.name: refused[table.name] for table in without if pools.stood(table)}
     closed: dict[TableName, Obstacle] = {}
     for table in without:
         with guarded(errors, table.name):
-            if table.name not in full and _is_closed(made_of, table):
+            if table.name not in full and _is_closed(pools, table):
                 closed[table.name] = refused[table.name]
-    told = {*full, *closed, *errors}
-    empty = {name: obstacle for name, obstacle in refused.items() if name not in told}
+    empty = {name: why for name, why in refused.items() if name not in {*full, *closed, *errors}}
     return FillResult(len(tables), empty, teacher.learnt, search_path, full, closed, errors)
 
 
-def _is_closed(made_of: Pools, table: Table) -> bool:
-    """Whether a table takes no rows, whatever they are: those that inherit from it are to have them."""
+def _is_closed(pools: Pools, table: Table) -> bool:
+    """Whether a table takes no row at all: tables that inherit from it are to have them."""
     constant = [each.expression for each in table.checks if each.expression and not sql.columns(each.expression)]
-    answers = made_of.oracle.answers(table, (), [()], constant)
+    answers = pools.oracle.answers(table, (), [()], constant)
     return table.has_instead_rule("insert") or any(not answer.holds for row in answers for answer in row)
 
 
 def _refused(
     teacher: Teacher, tables: Iterable[Table], errors: dict[TableName, TableError]
 ) -> dict[TableName, Obstacle]:
-    """The tables of which no row is accepted, and why; ``errors`` are those that could not be tried."""
+    """The tables of which no row is accepted, and why; adds those that could not be tried to ``errors``."""
     found: dict[TableName, Obstacle] = {}
     for table in tables:
         with guarded(errors, table.name):
@@ -148,7 +146,7 @@ def _obstacle(teacher: Teacher, table: Table) -> Obstacle | None:
 
 
 def entry(hints: RowHints) -> CheckEntry:
-    """What was learnt, as an entry of ``checks:``."""
+    """Row hints as an entry of ``checks:``."""
     columns: dict[str, YamlValue] = {column: list(values) for column, values in hints.values.items()}
     columns |= {column: {"not_null": "true"} for column in hints.present}
     for column, lead in hints.leads.items():
@@ -181,7 +179,7 @@ def entry(hints: RowHints) -> CheckEntry:
 
 
 def _piece(columns: Mapping[str, YamlValue], name: str) -> dict[str, YamlValue]:
-    """What was learnt of a column so far."""
+    """The entry of a column so far."""
     known = columns.get(name)
     return known if isinstance(known, dict) else {}
 

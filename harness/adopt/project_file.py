@@ -33,7 +33,7 @@ CLASSES = """\
 
 @dataclass(frozen=True)
 class SchemaSource:
-    """Where the schema comes from: paths as ``project.yml`` is to have them."""
+    """The files that a schema is built from: paths as ``project.yml`` is to have them."""
 
     paths: tuple[str, ...]
     layout: str | None = None
@@ -42,7 +42,7 @@ class SchemaSource:
 
 
 def render(name: str, modules: Sequence[str], origin: SchemaSource, target: str) -> str:
-    """The file, for modules that bear these names."""
+    """The text of the file."""
     lines = [modeline(Path(FILE), "project"), HEAD, *yaml.entry("name", name), "", *MODULES.split("\n"), "modules:"]
     lines += [f"  {yaml.scalar(module, key=True)}: {{}}" for module in modules]
     if origin.base:

@@ -1,4 +1,4 @@
-"""Tables that an error of ours costs, so that it costs no other."""
+"""Keeps an unexpected error at one table from costing the others."""
 
 from __future__ import annotations
 
@@ -9,31 +9,30 @@ from dataclasses import dataclass, field
 import psycopg
 
 from harness.errors import HarnessError
-from harness.probes.interference import CONFLICTS, Interference, of_error
+from harness.probes.interference import Interference, interference_of
 from harness.project.model import TableName
 from harness.proving import bug
 
 
 @dataclass(frozen=True)
 class TableError:
-    """What the error was, and what a report of it needs; nothing where it was somebody else's session."""
+    """An error at one table; its ``traceback`` is empty where another session was to blame."""
 
     reason: str
     traceback: str = field(repr=False)
 
 
 @contextmanager
-def guarded(lost: dict[TableName, TableError], table: TableName) -> Iterator[None]:
-    """Whatever goes wrong unexpectedly costs this table. What nothing can be done without is raised."""
+def guarded(errors: dict[TableName, TableError], table: TableName) -> Iterator[None]:
+    """Books an unexpected error for this table; raises errors that end everything."""
     try:
         yield
     except HarnessError:
         raise
-    except psycopg.OperationalError as error:
-        if error.sqlstate not in CONFLICTS:
+    except (psycopg.OperationalError, Interference) as error:
+        met = error if isinstance(error, Interference) else interference_of(error)
+        if met is None:
             raise
-        lost.setdefault(table, TableError(str(Interference(of_error(error))), ""))
-    except Interference as error:
-        lost.setdefault(table, TableError(str(error), ""))
+        errors.setdefault(table, TableError(str(met), ""))
     except Exception as error:
-        lost.setdefault(table, TableError(bug.reason(error), bug.text(error)))
+        errors.setdefault(table, TableError(bug.reason(error), bug.text(error)))

@@ -1,4 +1,4 @@
-"""The rules of a table by name: what checks declare, and what a catalog has that none declares."""
+"""The names of a table's rules, by which checks and catalog are compared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.project.model import TableName
 
 
 class TableRule(NamedTuple):
-    """One rule: ``constraint orders_pkey``, ``not null status``, ``trigger orders_touch``."""
+    """The name of one rule: ``constraint orders_pkey``, ``not null status``, ``trigger orders_touch``."""
 
     kind: str
     name: str
@@ -21,7 +21,7 @@ class TableRule(NamedTuple):
 
 
 def parts(table: Table) -> Iterator[TableRule]:
-    """Everything that the database keeps for a table, in the order in which check files say it."""
+    """The rules of a table, in the order in which check files declare them."""
     key = table.primary_key
     for column in table.columns:
         yield TableRule("column", column.name)
@@ -45,16 +45,16 @@ def parts(table: Table) -> Iterator[TableRule]:
 
 
 ENFORCED = ("not null", "constraint", "index", "trigger", "rule", "policy")
-"""Parts that decide which rows and statements are let in; an index does if it is unique."""
+"""Rules that decide which rows and statements a table accepts; an index does if it is unique."""
 
 OF_ROWS = ("not null", "constraint", "index")
-"""Those that decide by what a row is."""
+"""Rules that decide by the values of a row."""
 
 
 def enforced(catalog: Catalog, table: Table) -> Iterator[TableRule]:
-    """What decides which rows and statements a table lets in, its partitions' own rules among it.
+    """The rules that decide which rows and statements a table accepts, with those of single partitions.
 
-    What a partition has by birth is its root's.
+    A rule that a partition inherits counts as its root's.
     """
     yield from _deciding(catalog, table)
     yield from dict.fromkeys(part for _, part in of_partitions(catalog, table))
@@ -63,13 +63,13 @@ def enforced(catalog: Catalog, table: Table) -> Iterator[TableRule]:
 def _deciding(catalog: Catalog, table: Table) -> Iterator[TableRule]:
     plain = {TableRule("index", index.name) for index in table.indexes if not index.unique}
     for part in parts(table):
-        born = part.kind in ("constraint", "index") and (table.name, part.name) in catalog.roots
-        if part.kind in ENFORCED and not born and part not in plain:
+        inherited = part.kind in ("constraint", "index") and (table.name, part.name) in catalog.roots
+        if part.kind in ENFORCED and not inherited and part not in plain:
             yield part
 
 
 def of_partitions(catalog: Catalog, table: Table) -> Iterator[tuple[TableName, TableRule]]:
-    """The rules that partitions of a table have besides its own, for their rows alone; triggers left out."""
+    """The rules of single partitions of a table, which it does not have itself; without triggers."""
     if table.kind != "p":
         return
     shared = {*parts(table)}
@@ -80,7 +80,7 @@ def of_partitions(catalog: Catalog, table: Table) -> Iterator[tuple[TableName, T
 
 
 def without(table: Table, gone: Collection[TableRule]) -> Table:
-    """The table as if it did not have these parts; triggers, rules and policies are none of its definition."""
+    """The table without some of its constraints, indexes and NOT NULLs."""
     names = {part.name for part in gone if part.kind in ("constraint", "index")}
     nullable = {part.name for part in gone if part.kind == "not null"}
     return replace(
@@ -92,5 +92,5 @@ def without(table: Table, gone: Collection[TableRule]) -> Table:
 
 
 def root_tables(catalog: Catalog) -> Iterator[Table]:
-    """The tables without partitions: their rules are those of the table that was partitioned."""
+    """The tables that are no partitions: the rules of partitions are those of the partitioned table."""
     return (table for table in catalog.tables.values() if (table.name, "") not in catalog.roots)

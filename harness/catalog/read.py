@@ -38,10 +38,10 @@ T = TypeVar("T")
 def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalog:
     """The catalog of the connection's database, without the system's schemas and the ``ledger`` schema.
 
-    Names in expressions come out as the search path of the moment makes them; the caller's is put back.
+    Names in expressions are printed with their schemas; the caller's search path is put back.
     """
     with connection.transaction():
-        # An empty path makes PostgreSQL print every name with its schema: the picture does not depend on who looks.
+        # An empty path makes PostgreSQL print every name with its schema.
         connection.execute("select set_config('search_path', '', true)")
         types = Types(_rows(connection, "types", ledger))
         columns = _by_table(connection, "columns", ledger, types.column)

@@ -210,7 +210,7 @@ def _prove(project: Project, asked: _Asked) -> int:
     gate = Gate(baseline.statuses if baseline else {}, Status(asked.fail_on))
     chosen = _Chosen.of(project, asked)
     profile = project.profile(asked.profile or default_profile(os.environ))
-    draws.settle()
+    draws.make_reproducible()
     file = journal.path(project.root, str(asked.shard or ""))
     resumed = journal.Interrupted.read(file) if asked.resume else None
     seeds = (asked.seed, profile.seed, resumed.seed if resumed else None)

@@ -80,7 +80,7 @@ def _generate(project: Project, connection: Connection, rows: int, select: tuple
     from harness.proving import draws
     from harness.solver.declared import declared_pools
 
-    draws.settle()
+    draws.make_reproducible()
     checks = declarations.read(project, KINDS)
     started, empty, written, done = time.perf_counter(), 0, 0, 0
     with ledger.lock(connection, say_waiting):

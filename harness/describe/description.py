@@ -1,56 +1,44 @@
-"""What a check file says of one table, before it becomes text."""
+"""Describes a table: the content of its check file, before that becomes text."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from harness.catalog.model import (
-    Catalog,
-    Check,
-    Column,
-    Constraint,
-    Exclusion,
-    ForeignKey,
-    Index,
-    Policy,
-    PrimaryKey,
-    Table,
-    Trigger,
-)
+from harness.catalog.model import Catalog, Check, Column, Index, PrimaryKey, Table, Trigger
 from harness.catalog.parts import TableRule, of_partitions
+from harness.describe.entries import (
+    TRUE,
+    CheckEntry,
+    column_entry,
+    exclusion_entry,
+    foreign_key_entry,
+    implying_key,
+    index_entry,
+    policy_entry,
+    trigger_entry,
+    unique_entry,
+    with_state,
+)
 from harness.describe.predicates import accepted_values, readable
 from harness.describe.triggers import touched
 from harness.describe.yaml import YamlValue
-from harness.kinds._deferrable import timing
-from harness.kinds._expressions import default_names, expressions
 from harness.kinds.base import default_name
-from harness.kinds.index import with_kind
-from harness.probes.statement import identifier
 from harness.project import sql
 from harness.project.model import TableName
 
-CheckEntry = dict[str, YamlValue]
-TRUE = "true"
-
-_ALIASES = (
-    (re.compile(r"^character varying"), "varchar"),
-    (re.compile(r"^character(?=\()"), "char"),
-    (re.compile(r"^bit varying"), "varbit"),
-    (re.compile(r"^timestamp(\(\d\))? with time zone"), r"timestamptz\1"),
-    (re.compile(r"^timestamp(\(\d\))? without time zone"), r"timestamp\1"),
-    (re.compile(r"^time(\(\d\))? with time zone"), r"timetz\1"),
-    (re.compile(r"^time(\(\d\))? without time zone"), r"time\1"),
-)
+_CHECK_KEYS: tuple[str, ...] = ("check", "constraint", "implied_by")
 
 
 @dataclass
 class TableDescription:
-    """``columns`` and ``checks`` as they are to be written; ``inline_columns`` says in which column a rule has its short form.
+    """The content of a table's check file.
 
-    ``known`` are rules that no kind of check can state, by name, ``undeclarable`` what is left out of a check besides;
-    ``rows`` is what was found out by trying, no rule of the catalog.
+    - ``inline_columns`` has, for each rule that a key of a column declares, the name of that column; all others are
+      entries in ``checks``.
+    - ``known`` are rules that no kind of check can state, by name, each with the reason; ``undeclarable`` are other
+      properties that no check can state.
+    - ``rows`` is the entry of row hints, which are found by trying and not in the catalog.
     """
 
     table: TableName
@@ -62,116 +50,48 @@ class TableDescription:
     undeclarable: list[str] = field(default_factory=list)
     rows: CheckEntry | None = None
 
-    def count(self) -> Iterator[str]:
-        """The kind of each rule that is written."""
+    def add(self, kind: str, name: str, entry: CheckEntry) -> None:
+        """Adds an entry to ``checks``."""
+        self.checks.append((TableRule(kind, name), entry))
+
+    def kinds(self) -> Iterator[str]:
+        """The kind of each check that the file has."""
         for column in self.columns.values():
             yield from (key for key in column if key not in ("type", "constraint", "identity"))
         yield from (next(iter(entry)) for _, entry in self.checks)
 
 
-def sheet(catalog: Catalog, table: Table, privileges: Mapping[str, YamlValue] | None = None) -> TableDescription:
-    """All that a catalog says of a table; ``privileges`` are those of each role that is not the owner."""
-    page = TableDescription(table.name, " ".join(table.comment.split()) if table.comment else None)
-    for column in table.columns:
-        page.columns[column.name] = _contract(table, column)
-    _keys(page, table)
+def describe(catalog: Catalog, table: Table, privileges: Mapping[str, YamlValue] | None = None) -> TableDescription:
+    """Describes a table of a catalog; ``privileges`` are those of each role that is not the owner."""
+    found = TableDescription(table.name, " ".join(table.comment.split()) if table.comment else None)
+    found.columns |= {column.name: column_entry(table, column) for column in table.columns}
+    _add_keys(found, table)
     for key in table.foreign_keys:
-        page.checks.append((TableRule("constraint", key.name), _foreign_key(catalog, table, key)))
+        found.add("constraint", key.name, foreign_key_entry(catalog, table, key))
     for check in table.checks:
-        _check(page, table, check)
+        _add_check(found, table, check)
     for exclusion in table.exclusions:
-        page.checks.append((TableRule("constraint", exclusion.name), _exclude(table, exclusion)))
+        found.add("constraint", exclusion.name, exclusion_entry(table, exclusion))
     if catalog.heirs.get(table.name):
-        _say_only(page, table)
+        _mark_only(found, table)
     for index in table.indexes:
         if index.constraint is None and not is_key(index):
-            page.checks.append((TableRule("index", index.name), _index(index)))
+            found.add("index", index.name, index_entry(index))
     if table.comment:
-        page.checks.append((TableRule("comment", ""), {"comment": table.comment}))
+        found.add("comment", "", {"comment": table.comment})
     for trigger in table.triggers:
-        _trigger(page, table, trigger)
+        _add_trigger(found, table, trigger)
     if privileges:
-        page.checks.append((TableRule("privileges", ""), {"privileges": privileges}))
+        found.add("privileges", "", {"privileges": privileges})
     for policy in table.policies:
-        page.checks.append((TableRule("policy", policy.name), _policy(policy)))
-    page.known |= {each.name: f"a rule: what becomes of {each.command}" for each in table.rewrites}
-    page.known |= {part.name: f"of the partition {name} alone" for name, part in of_partitions(catalog, table)}
-    page.undeclarable += _undeclarable(table)
-    return page
-
-
-def short_type(name: str) -> str:
-    """A type as people write it: ``varchar(20)``, ``timestamptz``."""
-    for long, short in _ALIASES:
-        name = long.sub(short, name)
-    return name
-
-
-def _contract(table: Table, column: Column) -> CheckEntry:
-    entry: CheckEntry = {"type": short_type(column.type)}
-    if column.not_null and column.name not in table.primary_key:
-        entry["not_null"] = TRUE
-    if column.identity:
-        entry["identity"] = {"a": "always", "d": "by default"}[column.identity]
-    if column.default is not None:
-        entry["generated" if column.generated else "default"] = _value(column, column.default)
-    if column.base_kind == "e" and column.labels:
-        entry["accepted_values"] = list(column.labels)
-    if column.comment:
-        entry["comment"] = column.comment
-    return entry
-
-
-def _value(column: Column, text: str) -> str:
-    """A default or a generation expression; what its column's type reads anyway needs no cast."""
-    bare = re.sub(r"\(.*?\)", "", column.type)
-    if not column.generated and re.fullmatch(r"'(?:[^']|'')*'", text.removesuffix(f"::{bare}")):
-        return text.removesuffix(f"::{bare}")
-    text = readable(text)
-    return re.sub(r"^nextval\(('(?:[^']|'')*')::regclass\)$", r"nextval(\1)", text)
-
-
-def _keys(page: TableDescription, table: Table) -> None:
-    for key in (each for each in table.constraints if isinstance(each, PrimaryKey)):
-        entry: CheckEntry = {"primary_key": list(key.columns)}
-        if key.name != f"{table.name.table}_pkey":
-            entry["constraint"] = key.name
-        earlier = next((_earlier(table, index) for index in table.indexes if index.constraint == key.name), None)
-        if earlier:
-            entry["implied_by"] = earlier
-        page.checks.append((TableRule("constraint", key.name), _state(key, entry)))
-    for index in filter(is_key, table.indexes):
-        part = TableRule("constraint" if index.constraint else "index", index.constraint or index.name)
-        entry = _unique(table, index)
-        if entry == {"unique": list(index.columns)} and len(index.columns) == 1:
-            page.columns[index.columns[0]]["unique"] = TRUE
-            page.inline_columns[part] = index.columns[0]
-        else:
-            page.checks.append((part, entry))
-
-
-def _say_only(page: TableDescription, table: Table) -> None:
-    """Says of constraints that tables which inherit do not have that they are about the rows of the table itself."""
-    own = {
-        TableRule("constraint", each.name)
-        for each in table.constraints
-        if not (isinstance(each, Check) and each.inherited)
-    }
-    for part, entry in page.checks:
-        if {"primary_key", "unique", "exclude"} & {*entry} or ("check" in entry and part in own):
-            entry["only"] = TRUE
-    for part in [
-        part for part, column in page.inline_columns.items() if part in own and "check" in page.columns[column]
-    ]:
-        column = page.columns[page.inline_columns.pop(part)]
-        moved: CheckEntry = {}
-        for key in ("check", "constraint", "implied_by"):
-            if key in column:
-                moved[key] = column.pop(key)
-        page.checks.append((part, {**moved, "only": TRUE}))
-    for column in page.columns.values():
-        if column.get("unique") == TRUE:
-            column["unique"] = {"only": TRUE}
+        found.add("policy", policy.name, policy_entry(policy))
+    found.known |= {each.name: f"a rule: what becomes of {each.command}" for each in table.rewrites}
+    found.known |= {rule.name: f"of the partition {name} alone" for name, rule in of_partitions(catalog, table)}
+    match_full = (each.name for each in table.constraints if "MATCH FULL" in each.definition)
+    found.undeclarable += [f"constraint {name}: MATCH FULL" for name in match_full]
+    if table.row_security and not table.policies:
+        found.undeclarable.append("row security: enabled without a policy")
+    return found
 
 
 def is_key(index: Index) -> bool:
@@ -179,172 +99,84 @@ def is_key(index: Index) -> bool:
     plain = len(index.columns) == len(index.keys)
     if not index.unique or index.primary or not index.keys:
         return False
-    # How an expression is compared, and one that is the same for all rows, only an index can say.
+    # Only the kind ``index`` can state operator classes of expressions, and expressions without a column.
     return plain or (not any(index.kinds) and all(sql.columns(each) for each in index.expressions))
 
 
-def _unique(table: Table, index: Index) -> CheckEntry:
-    elements = _elements(index)
-    entry: CheckEntry = {"unique": elements}
-    if index.predicate:
-        entry["where"] = readable(index.predicate)
-    if index.nulls_not_distinct:
-        entry["nulls"] = "not distinct"
-    suffix = "idx" if expressions(elements) else "key"
-    if index.name != default_name(table.name, default_names(elements), suffix):
-        entry["constraint"] = index.name
-    earlier = _earlier(table, index)
-    if earlier:
-        entry["implied_by"] = earlier
-    constraint = next((each for each in table.constraints if each.name == index.constraint), None)
-    return _state(constraint, entry) if constraint else entry
+def _add_keys(found: TableDescription, table: Table) -> None:
+    for key in (each for each in table.constraints if isinstance(each, PrimaryKey)):
+        entry: CheckEntry = {"primary_key": list(key.columns)}
+        if key.name != f"{table.name.table}_pkey":
+            entry["constraint"] = key.name
+        implying = next((implying_key(table, index) for index in table.indexes if index.constraint == key.name), None)
+        if implying:
+            entry["implied_by"] = implying
+        found.add("constraint", key.name, with_state(key, entry))
+    for index in filter(is_key, table.indexes):
+        rule = TableRule("constraint" if index.constraint else "index", index.constraint or index.name)
+        entry = unique_entry(table, index)
+        if entry == {"unique": list(index.columns)} and len(index.columns) == 1:
+            found.columns[index.columns[0]]["unique"] = TRUE
+            found.inline_columns[rule] = index.columns[0]
+        else:
+            found.add(*rule, entry)
 
 
-def _elements(index: Index) -> list[str]:
-    """The columns and expressions of a key, as people write them."""
-    written = {column: column if sql.is_name(column) else identifier(column) for column in index.columns}
-    names = written | {identifier(column): name for column, name in written.items()}
-    return [names[each] if each in names else readable(each) for each in index.expressions]
+def _mark_only(found: TableDescription, table: Table) -> None:
+    """Marks rules that tables which inherit do not have: they are about rows of the table itself only."""
+    not_inherited = {
+        TableRule("constraint", each.name)
+        for each in table.constraints
+        if not (isinstance(each, Check) and each.inherited)
+    }
+    for rule, entry in found.checks:
+        if {"primary_key", "unique", "exclude"} & {*entry} or ("check" in entry and rule in not_inherited):
+            entry["only"] = TRUE
+    inline = [rule for rule, name in found.inline_columns.items() if "check" in found.columns[name]]
+    for rule in (each for each in inline if each in not_inherited):
+        column = found.columns[found.inline_columns.pop(rule)]
+        moved: CheckEntry = {key: column.pop(key) for key in _CHECK_KEYS if key in column}
+        found.add(*rule, {**moved, "only": TRUE})
+    for column in found.columns.values():
+        if column.get("unique") == TRUE:
+            column["unique"] = {"only": TRUE}
 
 
-def _earlier(table: Table, index: Index) -> str | None:
-    """An older key on part of an index' columns: no two rows get far enough for the index to refuse them."""
-    deferrable = {each.name for each in table.constraints if each.deferrable}
-    for key in sorted((each for each in table.unique_keys if each.is_plain), key=lambda each: each.check_order):
-        narrower = {*key.columns} <= {*index.columns} and all(table.column(name).not_null for name in key.columns)
-        if key.check_order < index.check_order and narrower and key.constraint not in deferrable:
-            return key.constraint or key.name
-    return None
-
-
-def _foreign_key(catalog: Catalog, table: Table, constraint: ForeignKey) -> CheckEntry:
-    parent = catalog.tables.get(constraint.references)
-    references = table_name(constraint.references)
-    if parent is None or constraint.referenced_columns != parent.primary_key:
-        references += f" ({', '.join(map(_part, constraint.referenced_columns))})"
-    entry: CheckEntry = {"foreign_key": list(constraint.columns), "references": references}
-    if constraint.on_delete != "no action":
-        limited = f" ({', '.join(constraint.on_delete_columns)})" if constraint.on_delete_columns else ""
-        entry["on_delete"] = f"{constraint.on_delete}{limited}"
-    if constraint.on_update != "no action":
-        entry["on_update"] = constraint.on_update
-    if constraint.name != default_name(table.name, constraint.columns, "fkey"):
-        entry["constraint"] = constraint.name
-    return _state(constraint, entry)
-
-
-def _state(constraint: Constraint, entry: CheckEntry) -> CheckEntry:
-    """With what is out of the ordinary about when it is checked, and on which rows."""
-    if constraint.deferrable:
-        entry = {**entry, "deferrable": timing(constraint)}
-    return entry if constraint.validated else {**entry, "validated": "false"}
-
-
-def table_name(name: TableName) -> str:
-    """``schema.table`` as check files have it, in quotes where a part would not be read back."""
-    return f"{_part(name.schema)}.{_part(name.table)}"
-
-
-def _part(name: str) -> str:
-    return name if re.fullmatch(r'[^\s".(),]+', name) else '"' + name.replace('"', '""') + '"'
-
-
-def _check(page: TableDescription, table: Table, constraint: Check) -> None:
+def _add_check(found: TableDescription, table: Table, constraint: Check) -> None:
     text = constraint.expression
     columns = [column for column in table.columns if column.name in sql.columns(text)]
-    part = TableRule("constraint", constraint.name)
-    alone = columns[0] if len(columns) == 1 else None
-    default = default_name(table.name, (alone.name,) if alone else (), "check")
+    only_column = columns[0] if len(columns) == 1 else None
+    default = default_name(table.name, (only_column.name,) if only_column else (), "check")
     named: CheckEntry = {} if constraint.name == default else {"constraint": constraint.name}
-    values = accepted_values(text, alone) if alone and not _has_values(page, alone) else None
+    values = accepted_values(text, only_column) if only_column and not _has_values(found, only_column) else None
     entry: CheckEntry = {"accepted_values": list(values)} if values else {"check": readable(text)}
     same = [each for each in table.checks if each.expression == text and each.validated]
-    # They are tried by their names: the first one refuses for all that say the same.
+    # PostgreSQL tries them in the order of their names: the first one refuses for all with the same expression.
     first = min(same, key=lambda each: each.name.encode(), default=constraint)
     if first is not constraint:
         named |= {"implied_by": first.name}
     taken = {"accepted_values", "check", "constraint", *(["unique"] if named else [])}
-    if alone and constraint.validated and not taken & {*page.columns[alone.name]}:
-        page.columns[alone.name] |= {**entry, **named}
-        page.inline_columns[part] = alone.name
+    if only_column and constraint.validated and not taken & {*found.columns[only_column.name]}:
+        found.columns[only_column.name] |= {**entry, **named}
+        found.inline_columns[TableRule("constraint", constraint.name)] = only_column.name
         return
-    column: CheckEntry = {"column": alone.name} if alone and values else {}
-    page.checks.append((part, _state(constraint, {**entry, **column, **named})))
+    column: CheckEntry = {"column": only_column.name} if only_column and values else {}
+    found.add("constraint", constraint.name, with_state(constraint, {**entry, **column, **named}))
 
 
-def _has_values(page: TableDescription, column: Column) -> bool:
-    """Whether it is said what values a column takes: a second such rule is a predicate like any other."""
-    beside = (entry for _, entry in page.checks if "accepted_values" in entry)
-    return "accepted_values" in page.columns[column.name] or any(entry["column"] == column.name for entry in beside)
+def _has_values(found: TableDescription, column: Column) -> bool:
+    """Whether the accepted values of a column are declared already; a second such rule becomes a ``check``."""
+    entries = (entry for _, entry in found.checks if "accepted_values" in entry)
+    return "accepted_values" in found.columns[column.name] or any(entry["column"] == column.name for entry in entries)
 
 
-def _exclude(table: Table, constraint: Exclusion) -> CheckEntry:
-    index = table.index(constraint.name)
-    operators = [re.sub(r"^operator\((?:pg_catalog\.)?([^()a-z]+)\)$", r"\1", each) for each in constraint.operators]
-    entry: CheckEntry = {"exclude": dict(zip(index.keys, operators, strict=True)), "constraint": constraint.name}
-    entry = {**entry, "where": readable(index.predicate)} if index.predicate else entry
-    return _state(constraint, entry)
-
-
-def _index(index: Index) -> CheckEntry:
-    kinds = index.kinds or ("",) * len(index.keys)
-    keys = [with_kind(key, kind) for key, kind in zip(index.keys, kinds, strict=True)]
-    entry: CheckEntry = {"index": index.name, "on": keys}
-    if index.include:
-        entry["include"] = list(index.include)
-    if index.predicate:
-        entry["where"] = readable(index.predicate)
-    if index.unique:
-        entry["unique"] = TRUE
-    return entry if index.method == "btree" else {**entry, "method": index.method}
-
-
-def _trigger(page: TableDescription, table: Table, trigger: Trigger) -> None:
-    part = TableRule("trigger", trigger.name)
+def _add_trigger(found: TableDescription, table: Table, trigger: Trigger) -> None:
     column = touched(table, trigger)
-    if column and "touched_on_update" not in page.columns[column]:
-        said: CheckEntry = {"on_insert": TRUE} if "insert" in trigger.events else {}
-        page.columns[column]["touched_on_update"] = {**said, "trigger": trigger.name}
-        page.inline_columns[part] = column
+    if column and "touched_on_update" not in found.columns[column]:
+        on_insert: CheckEntry = {"on_insert": TRUE} if "insert" in trigger.events else {}
+        found.columns[column]["touched_on_update"] = {**on_insert, "trigger": trigger.name}
+        found.inline_columns[TableRule("trigger", trigger.name)] = column
     elif trigger.enabled in "DR":
-        page.known[trigger.name] = "a trigger that is disabled"
+        found.known[trigger.name] = "a trigger that is disabled"
     else:
-        page.checks.append((part, _opaque(trigger)))
-
-
-def _opaque(trigger: Trigger) -> CheckEntry:
-    entry: CheckEntry = {"trigger": trigger.name, "on": list(trigger.events), "timing": trigger.timing}
-    if trigger.level != "row":
-        entry["level"] = trigger.level
-    if trigger.columns:
-        entry["of"] = list(trigger.columns)
-    if trigger.when:
-        entry["when"] = readable(trigger.when)
-    entry["function"] = trigger.function
-    if trigger.arguments:
-        entry["arguments"] = trigger.arguments
-    if trigger.deferrable:
-        entry["constraint"] = trigger.deferrable
-    return entry
-
-
-def _policy(policy: Policy) -> CheckEntry:
-    entry: CheckEntry = {"policy": policy.name}
-    if policy.command != "all":
-        entry["for"] = policy.command
-    if policy.roles != ("public",):
-        entry["to"] = policy.roles[0] if len(policy.roles) == 1 else list(policy.roles)
-    if not policy.permissive:
-        entry["permissive"] = "false"
-    for key, text in (("using", policy.using), ("check", policy.check)):
-        if text is not None:
-            entry[key] = readable(text)
-    return entry
-
-
-def _undeclarable(table: Table) -> Iterator[str]:
-    for constraint in table.constraints:
-        if "MATCH FULL" in constraint.definition:
-            yield f"constraint {constraint.name}: MATCH FULL"
-    if table.row_security and not table.policies:
-        yield "row security: enabled without a policy"
+        found.add("trigger", trigger.name, trigger_entry(trigger))

@@ -40,8 +40,8 @@ from harness.probes import (
     SqlStatement,
     Update,
 )
+from harness.probes.reply import INSUFFICIENT_PRIVILEGE
 from harness.probes.statement import condition, identifier, qualified
-from harness.probes.verdict import LACKING
 from harness.project import keys
 from harness.project.keys import FrozenDict, boolean, choice, key, names, predicate, section, several
 from harness.project.model import NewRow, TableName, Values
@@ -222,7 +222,7 @@ class ImmutableKind(Kind):
         """What a role tries; and, of one that asks alone, what it may do all the same."""
         row, free, fresh = rows
         # Whether it is a trigger, a policy or the lack of a privilege that keeps it from the row it reaches.
-        any_of = Refused(tuple(dict.fromkeys((*refused.sqlstates, LACKING))))
+        any_of = Refused(tuple(dict.fromkeys((*refused.sqlstates, INSUFFICIENT_PRIVILEGE))))
         mine = asker.of(draft, row)
         for attempt in attempts:
             if not attempt.by_trigger:

@@ -1,4 +1,9 @@
-"""Statements tried on a server: what is expected of each, how they travel, and what came of them."""
+"""Statements tried on a server: what is expected of each, how they travel there, and the replies.
+
+Enter by :class:`~harness.probes.session.Session`, which tries scenarios: rows, and the probes tried on them.
+Not here: which probes a rule needs (``kinds``), and whether a reply speaks for or against a check
+(``proving/attribution.py``).
+"""
 
 from harness.probes.family import Family, FamilyReply, Variants
 from harness.probes.probe import (
@@ -17,7 +22,6 @@ from harness.probes.scenario import Scenario
 from harness.probes.session import ScenarioResult, ScenarioRunner, Session
 from harness.probes.statement import Delete, Execute, Insert, SqlStatement, Update
 from harness.probes.time_limits import TimedOut, TimeLimits
-from harness.probes.verdict import Verdict, judge
 
 __all__ = [
     "Accepted",
@@ -45,6 +49,4 @@ __all__ = [
     "TimedOut",
     "Update",
     "Variants",
-    "Verdict",
-    "judge",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import Place, ProjectError, did_you_mean
@@ -46,8 +46,23 @@ def load(root: Path) -> Project:
     """
     if not (root / FILE).is_file():
         raise ProjectError(f"no {FILE} in {root}", hint="start a project with 'harness init'")
-    node = _one_document(root / FILE, Path(FILE))
+    node = _one_document(nodes.read(root / FILE, Path(FILE)))
     settings = read_kind(Settings, node, label=FILE)
+    return _project(root, node, settings, _base(root, settings), _adopted(root, settings))
+
+
+def from_text(root: Path, text: str, *, base: tuple[Step, ...], adopted: Adopted | None) -> Project:
+    """The project that ``root`` will be once ``text`` is its ``project.yml``.
+
+    ``base`` and ``adopted`` are the SQL that the text names, which has been read before.
+    """
+    node = _one_document(nodes.compose(text, Path(FILE)))
+    return _project(root, node, read_kind(Settings, node, label=FILE), base, adopted)
+
+
+def _project(
+    root: Path, node: nodes.Mapping, settings: Settings, base: tuple[Step, ...], adopted: Adopted | None
+) -> Project:
     targets = {**BUILT_IN_TARGETS, **settings.targets}
     if settings.target is not None and settings.target not in targets:
         raise ProjectError(
@@ -71,8 +86,8 @@ def load(root: Path) -> Project:
         ledger_schema=settings.ledger.schema,
         timeouts=timeouts(settings),
         paths=Paths(settings.paths.schema, settings.paths.seeds, settings.paths.checks),
-        base=_base(root, settings),
-        adopted=_adopted(root, settings),
+        base=base,
+        adopted=adopted,
         stand_ins=settings.extensions.stand_ins,
         search_path=settings.search_path,
         undeclared=settings.undeclared,
@@ -118,8 +133,7 @@ def _refuse_both(root: Path, settings: Settings) -> None:
             )
 
 
-def _one_document(path: Path, shown: Path) -> nodes.Mapping:
-    documents = nodes.read(path, shown)
+def _one_document(documents: Sequence[Node]) -> nodes.Mapping:
     if len(documents) > 1:
         raise ProjectError("a second document; this file has one", place=documents[1].place)
     return as_mapping(documents[0])

@@ -1,4 +1,4 @@
-"""A database in which races are run, and the rows that are put up in it before each and taken away after it."""
+"""A database in which races are run: rows are inserted before each race, and deleted after it."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 UNCOMPARABLE = ("json", "xml", "point")
 
 FIRING = {"A": "always", "R": "replica"}
-"""Triggers that fire for replicas as well, by the letter that the catalog has for them."""
+"""How ALTER TABLE enables triggers that fire for replicas as well, by ``pg_trigger.tgenabled``."""
 
 NO_REFUSAL = ("53", "57", "58", "XX")
-"""Classes of SQLSTATE that say nothing of rows: the server is full, going away, or broken."""
+"""Classes of SQLSTATE that say nothing about rows: the server is full, going away, or broken."""
 
 
 class Unplayable(Exception):
-    """The rows before a race could not be put up, for the reason given."""
+    """The rows before a race could not be inserted, for the reason given."""
 
 
 class Databases(Protocol):
-    """Where the databases come from."""
+    """Makes scratch databases, and drops them."""
 
     def clone(self) -> str: ...
     def connect(self, dbname: str) -> psycopg.Connection[Any]: ...
@@ -39,20 +39,20 @@ class Databases(Protocol):
 
 
 class RaceDatabase:
-    """A clone with two contenders and a watcher, opened when first asked for and dropped at the end.
+    """A clone with two sessions and a monitor, opened when first asked for and dropped at the end.
 
-    Rows are deleted after each race, so that the next finds what the last one found; who is ``silent`` may have all
-    triggers look away meanwhile. Where rows stay, the next race gets a new clone.
+    Rows are deleted after each race, so that the next finds what the last one found; with ``disable_triggers`` no
+    trigger fires meanwhile. Where rows stay, the next race gets a new clone.
     """
 
-    def __init__(self, databases: Databases, catalog: Catalog, silent: bool) -> None:
+    def __init__(self, databases: Databases, catalog: Catalog, *, disable_triggers: bool) -> None:
         self._databases = databases
         self._catalog = catalog
-        self._silent = silent
+        self._disable_triggers = disable_triggers
         self._name: str | None = None
         self._used = False
-        self._spoilt = False
-        self._standing: list[SqlStatement] = []
+        self._has_unknown_rows = False
+        self._rows: list[SqlStatement] = []
 
     def __enter__(self) -> RaceDatabase:
         return self
@@ -66,28 +66,28 @@ class RaceDatabase:
             return
         name, self._name = self._name, None
         try:
-            for contender in (self.a, self.b):
-                contender.close()
-            self.watcher.connection.close()
+            for session in (self.a, self.b):
+                session.close()
+            self.monitor.connection.close()
         finally:
             self._databases.drop(name)
 
-    def put_up(self, setup: Sequence[SqlStatement], watch: Invariant) -> str:
-        """Commits the rows and returns what the watch sees then. Raises :class:`Unplayable`.
+    def insert_rows(self, setup: Sequence[SqlStatement], invariant: Invariant) -> str:
+        """Commits the rows and returns what the invariant's query finds then. Raises :class:`Unplayable`.
 
-        What other races left may be in the way: then it is a new clone, where nothing is.
+        Where rows of other races may be in the way, it is tried again in a new clone.
         """
-        self._tidy()
+        self._delete_rows()
         used = self._name is not None and self._used
         try:
-            return self._put_up(setup, watch)
+            return self._insert_rows(setup, invariant)
         except Unplayable:
             if not used:
                 raise
         self.close()
-        return self._put_up(setup, watch)
+        return self._insert_rows(setup, invariant)
 
-    def _put_up(self, setup: Sequence[SqlStatement], watch: Invariant) -> str:
+    def _insert_rows(self, setup: Sequence[SqlStatement], invariant: Invariant) -> str:
         import psycopg
 
         if self._name is None:
@@ -97,33 +97,33 @@ class RaceDatabase:
         except psycopg.Error as error:
             if error.sqlstate is None or error.sqlstate.startswith(NO_REFUSAL):
                 raise
-            if conflicts(of_error(error), self.watcher.connection.info.backend_pid):
-                raise  # not the rows' doing, but another session's
+            if conflicts(of_error(error), self.monitor.connection.info.backend_pid):
+                raise  # another session is to blame, not the rows
             raise Unplayable(f"the rows before it were refused: {error.diag.message_primary}") from None
-        self._used, self._standing = True, [*setup]
-        picture = UNSEEN if watch.only_at_end else self.look(watch.sql)
-        if not watch.bears(picture):
-            raise Unplayable(f"before it there was {picture}")
-        return picture
+        self._used, self._rows = True, [*setup]
+        observation = UNSEEN if invariant.only_at_end else self.query_text(invariant.sql)
+        if not invariant.allows_start(observation):
+            raise Unplayable(f"before it there was {observation}")
+        return observation
 
-    def look(self, query: str) -> str:
-        """The one text of a query, of what is committed."""
-        row = self.watcher.connection.execute(query.encode()).fetchone()
+    def query_text(self, query: str) -> str:
+        """The one text that a query finds in the committed rows."""
+        row = self.monitor.connection.execute(query.encode()).fetchone()
         return str(row[0]) if row else "no row"
 
-    def tell(self, results: Mapping[str, CommandResult]) -> None:
-        """Has the third session know what the last statements of the others returned."""
-        for setting in told(results):
-            self.watcher.connection.execute(setting.encode())
+    def share_results(self, results: Mapping[str, CommandResult]) -> None:
+        """Gives the monitor the rows that the last statements of the two sessions returned."""
+        for setting in result_settings(results):
+            self.monitor.connection.execute(setting.encode())
 
     def others(self) -> list[str]:
-        """The sessions in the clone that have locks or wait for some, and are none of the stage's."""
-        return others(self.watcher.connection, (self.a.pid, self.b.pid))
+        """Other sessions in the clone that have locks or wait for some."""
+        return others(self.monitor.connection, (self.a.pid, self.b.pid))
 
-    def wrote(self, race: Race) -> None:
-        """Notes what a race is about to write, to be taken away as well; if that cannot be told, all is."""
-        self._standing += [*race.a, *race.b]
-        self._spoilt = race.writes_other_rows
+    def note_writes(self, race: Race) -> None:
+        """Notes the rows that a race will write, to be deleted as well; if they are unknown, the clone is dropped."""
+        self._rows += [*race.a, *race.b]
+        self._has_unknown_rows = race.writes_other_rows
 
     def _open(self) -> None:
         name = self._databases.clone()
@@ -134,37 +134,37 @@ class RaceDatabase:
             self.a, self.b = (
                 RaceSession(who, each, self._catalog) for who, each in zip(SESSIONS, made[:2], strict=True)
             )
-            self.watcher = LockMonitor(made[2])
+            self.monitor = LockMonitor(made[2])
         except BaseException:
             for connection in made:
                 connection.close()
             self._databases.drop(name)
             raise
-        self._name, self._used, self._spoilt, self._standing = name, False, False, []
+        self._name, self._used, self._has_unknown_rows, self._rows = name, False, False, []
 
     def _commit(self, commands: Sequence[str]) -> None:
-        with self.watcher.connection.transaction():
-            self.watcher.connection.execute(";\n".join(commands or ["select"]).encode())
+        with self.monitor.connection.transaction():
+            self.monitor.connection.execute(";\n".join(commands or ["select"]).encode())
 
-    def _tidy(self) -> None:
-        """Deletes what the last race put up, the last row first; where a row stays, the clone is given up."""
-        if self._spoilt:
+    def _delete_rows(self) -> None:
+        """Deletes the rows of the last race, the last row first; where one stays, drops the clone."""
+        if self._has_unknown_rows:
             self.close()
-        deletes = [delete for each in reversed(self._standing) for delete in self._deletes(each)]
+        deletes = [delete for each in reversed(self._rows) for delete in self._deletes(each)]
         if self._name is None or not deletes:
             return
         blocks = "\n".join(f"begin {each.sql}; exception when others then null; end;" for each in deletes)
-        off, on = self._silence({each.table for each in deletes}) if self._silent else ([], [])
+        off, on = self._switches({each.table for each in deletes}) if self._disable_triggers else ([], [])
         self._commit([*off, f"do $harness$ begin {blocks} end $harness$", *on])
-        self._standing = []
+        self._rows = []
         left = " or ".join(
             f"exists (select from {qualified(each.table)} where {condition(each.key)})" for each in deletes
         )
-        if self.look(f"select ({left})::text") == "true":
+        if self.query_text(f"select ({left})::text") == "true":
             self.close()
 
-    def _silence(self, tables: Iterable[TableName]) -> tuple[list[str], list[str]]:
-        """What switches the triggers of these tables off, and on again as they were."""
+    def _switches(self, tables: Iterable[TableName]) -> tuple[list[str], list[str]]:
+        """Statements that switch the triggers of tables off, and on again as they were."""
         off, on = ["set local session_replication_role = replica"], []
         for table in sorted(tables):
             for trigger in self._catalog.table(table).triggers:
@@ -179,7 +179,7 @@ class RaceDatabase:
             case Insert(table, values):
                 return [Delete(table, self._key(table, values))]
             case Update(table, key, changes):
-                # A row whose key was changed is not found by what it had been.
+                # A row whose key was changed is not found by its old key.
                 moved = {column: changes.get(column, value) for column, value in key.items()}
                 return [Delete(table, moved)] if moved != key else []
             case Execute(instead_of=Insert() as row, beside=others):
@@ -197,8 +197,8 @@ class RaceDatabase:
         return {column: value for column, value in values.items() if kinds.get(column) not in UNCOMPARABLE}
 
 
-def told(results: Mapping[str, CommandResult]) -> Iterator[str]:
-    """Statements that put into settings what the last statements of the sessions returned."""
+def result_settings(results: Mapping[str, CommandResult]) -> Iterator[str]:
+    """Statements that put the rows which the last statements of the sessions returned into settings."""
     for session in SESSIONS:
         rows = json.dumps(results[session].returned if session in results else [], ensure_ascii=False)
         yield f"select set_config('harness.{RESULT}_{session.lower()}', {literal(rows).strip()}, false)"

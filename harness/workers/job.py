@@ -125,7 +125,7 @@ class _Bench:
         from harness.proving import draws
         from harness.proving.prover import Prover
 
-        draws.settle()
+        draws.make_reproducible()
         self.key = work.key
         self.job = work.job()
         with ExitStack() as stack:

@@ -30,7 +30,7 @@ def adopt(database: tuple[Server, str]) -> Adopt:
 
 
 def pages(found: Survey) -> dict[str, str]:
-    return {str(table): check_file.document(sheet) for table, sheet in found.sheets.items()}
+    return {str(table): check_file.document(sheet) for table, sheet in found.descriptions.items()}
 
 
 def checks(text: str) -> list[Check]:

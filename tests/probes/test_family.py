@@ -25,10 +25,9 @@ from harness.probes import (
     Session,
     Update,
     Variants,
-    Verdict,
-    judge,
 )
 from harness.project.model import TableName
+from harness.proving.attribution import Verdict, judge
 from harness.server.connection import Server
 
 LINES, DAYS = TableName("t", "Lines"), TableName("t", "days")

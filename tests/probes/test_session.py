@@ -261,7 +261,7 @@ def patient(connection: psycopg.Connection[Any]) -> Session:
     connection.execute(SLOW.encode())
     patience = TimeLimits(500)
     connection.execute(f"set statement_timeout = {patience.batch}".encode())
-    return Session(connection, read(connection), patience=patience)
+    return Session(connection, read(connection), time_limits=patience)
 
 
 def parent(number: int, word: str | None = None) -> Insert:

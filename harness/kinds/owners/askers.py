@@ -13,8 +13,8 @@ from harness.kinds.owners.owned import Owners, Place, claimed, claims, end
 from harness.kinds.owners.reach import bearing, places_of, tried_places
 from harness.kinds.row_security import RowSecurityKind
 from harness.probes import Delete, Execute, Insert, NoRowChanged, Probe, Refused, SqlStatement, Update
+from harness.probes.reply import INSUFFICIENT_PRIVILEGE
 from harness.probes.statement import assume, condition, literal, qualified
-from harness.probes.verdict import LACKING
 from harness.project.keys import FrozenDict, key, mapping, names, predicate, text, tree
 from harness.project.model import TableName, Values
 from harness.project.needs import needs
@@ -203,7 +203,7 @@ class Claimant:
         blind = stands and self._is_blind
         if self.asker.lacks(probe.statement) or (blind and isinstance(probe.statement, Execute)):
             if isinstance(probe.expected, Refused):
-                refused = Refused(tuple(dict.fromkeys((*probe.expected.sqlstates, LACKING))))
+                refused = Refused(tuple(dict.fromkeys((*probe.expected.sqlstates, INSUFFICIENT_PRIVILEGE))))
                 yield replace(probe, expected=refused, aspect=f"{probe.aspect}, without the privilege")
             elif probe.required:
                 why = f"{self.asker.role} lacks a privilege for it"

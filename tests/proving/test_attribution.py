@@ -8,8 +8,8 @@ from harness.catalog import Table
 from harness.catalog.model import Trigger
 from harness.probes import Accepted, Execute, Probe, Refused, ServerError
 from harness.probes.reply import Reply
-from harness.probes.verdict import Verdict, judge
 from harness.project.model import TableName
+from harness.proving.attribution import Verdict, judge
 
 ITEMS, LOG = TableName("shop", "items"), TableName("shop", "log")
 GUARD = Trigger("items_guard", "shop.guard", "BEFORE", "ROW", ("UPDATE",), "O", "")
