@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.catalog.model import Catalog
-from harness.probes import Delete, Insert, Probe, Scenario, Statement, Update
+from harness.probes import Delete, Insert, Probe, Scenario, SqlStatement, Update
 from harness.probes.loops import bare_type
 from harness.probes.statement import identifier, qualified
 from harness.project.model import TableName
@@ -104,7 +104,7 @@ def _place(item: tuple[tuple[int, Shape], Any]) -> int:
     return item[0][0]
 
 
-def _shape(statement: Statement) -> Shape:
+def _shape(statement: SqlStatement) -> Shape:
     match statement:
         case Insert(table, values):
             return "insert", table, tuple(values), ()
@@ -115,11 +115,11 @@ def _shape(statement: Statement) -> Shape:
     raise ValueError("the tables of this bench need no other statements")
 
 
-def _row(statement: Statement) -> Row:
+def _row(statement: SqlStatement) -> Row:
     return tuple(_values(statement))
 
 
-def _values(statement: Statement) -> Iterator[str | None]:
+def _values(statement: SqlStatement) -> Iterator[str | None]:
     if isinstance(statement, Insert):
         yield from statement.values.values()
     if isinstance(statement, Update):

@@ -168,11 +168,11 @@ def _recorded(project: Project, databases: Workspace) -> tuple[list[Scenario], A
         mock.patch.object(Session, "run", recorded),
         Prover(declared, project, databases, Effort.of(profile, profile.seed)) as prover,
     ):
-        started = time.process_time() + _processor(prover._trying)
+        started = time.process_time() + _processor(prover.database.trying)
         for check in declared:
             outcome = prover.prove(check)
             assert outcome.status.green, (outcome.name, outcome)
-        worked = time.process_time() + _processor(prover._trying) - started
+        worked = time.process_time() + _processor(prover.database.trying) - started
         return found, prover.catalog, worked
 
 

@@ -84,7 +84,7 @@ print(json.dumps({"seconds": time.perf_counter() - started, "rows": done}))
 
 def main() -> None:
     arguments = _arguments()
-    draws.settle()  # as the command does
+    draws.make_reproducible()  # as the command does
     if not arguments.python.exists():
         raise SystemExit(f"no SqlProof at {arguments.python}: make .venv/sqlproof")
     with tempfile.TemporaryDirectory(prefix="harness-bench-") as directory:

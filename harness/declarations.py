@@ -14,7 +14,7 @@ from harness.errors import Place, ProjectError, did_you_mean
 from harness.project import column_forms, keys, shared, yaml_reader
 from harness.project.folders import read_utf8, relative
 from harness.project.keys import read_kind, scopes_of, unknown_key
-from harness.project.model import Project, TableName
+from harness.project.model import Module, Project, TableName
 from harness.project.nodes import MappingNode, Node, Scalar, as_mapping, as_sequence, expected
 from harness.project.shared import Shared
 
@@ -57,19 +57,38 @@ class DeclaredCheck:
         return f"{self.kind} {self.subject}".strip()
 
 
-def read(project: Project, registry: Mapping[str, type]) -> tuple[DeclaredCheck, ...]:
-    """All checks of a project, in the order of its modules and files; raises :class:`ProjectError`."""
+NO_CHANGES: Mapping[Path, str | None] = {}
+
+
+def read(
+    project: Project, registry: Mapping[str, type], changed: Mapping[Path, str | None] = NO_CHANGES
+) -> tuple[DeclaredCheck, ...]:
+    """All checks of a project, in the order of its modules and files; raises :class:`ProjectError`.
+
+    ``changed`` are the texts of check files that are not written yet, by their paths below the project's root; None is
+    a file to be removed.
+    """
     found: dict[str, DeclaredCheck] = {}
     for module in project.modules:
-        for path in module.checks:
-            shown = relative(path, project.root)
-            for check in read_file(path, shown, module.name, registry, project.shared, project.undeclared):
+        for shown, text in _texts(project, module, changed):
+            for check in read_text(text, shown, module.name, registry, project.shared, project.undeclared):
                 first = found.get(check.name)
                 if first is not None and check.kind != DECLARED:
                     raise _same_name(first, check)
                 _refuse_unfit(project, check)
                 found[check.name] = check if first is None else replace(first, rule=first.rule | check.rule)
     return tuple(found.values())
+
+
+def _texts(project: Project, module: Module, changed: Mapping[Path, str | None]) -> Iterator[tuple[Path, str]]:
+    """The texts of a module's check files, sorted by path."""
+    written = {relative(path, project.root): path for path in module.checks}
+    folder = Path(project.paths.checks) / module.name
+    new = (path for path in changed if path.suffix == ".yml" and path.is_relative_to(folder))
+    for shown in sorted({*written, *new}):
+        text = changed[shown] if shown in changed else read_utf8(written[shown], shown)
+        if text is not None:
+            yield shown, text
 
 
 def read_file(

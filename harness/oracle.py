@@ -410,7 +410,7 @@ class Oracle:
         return [(name, kind) for name, (kind,) in zip(names, types, strict=True)]
 
     @cached_property
-    def may_silence(self) -> bool:
+    def may_disable_triggers(self) -> bool:
         """Whether rows can be put and taken without a trigger that sees it."""
         query = "select rolsuper from pg_catalog.pg_roles where rolname = current_user"
         return bool(self._connection.execute(query.encode()).fetchone() == (True,))

@@ -106,9 +106,9 @@ class ProjectSession:
     def pools(self) -> Pools:
         """The values for generated rows, read from a database that nothing else uses."""
         from harness.catalog import read
-        from harness.proving.prover import pools
+        from harness.solver.declared import declared_pools
 
-        return pools(self.reader, read(self.reader, self.project.ledger_schema), self.checks)
+        return declared_pools(self.reader, read(self.reader, self.project.ledger_schema), self.checks)
 
     @cached_property
     def reader(self) -> psycopg.Connection[Any]:

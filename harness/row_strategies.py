@@ -22,7 +22,7 @@ from harness.generation.draft import Draft
 from harness.generation.groups import Grouping
 from harness.generation.room import added
 from harness.generation.statements import combined
-from harness.probes.statement import Statement, identifier, qualified
+from harness.probes.statement import SqlStatement, identifier, qualified
 from harness.project.model import TableName
 from harness.pytest_session import ProjectSession
 from harness.solver.pools import Pools
@@ -52,7 +52,7 @@ class Row(Mapping[str, ColumnValue]):
         table: str,
         values: Mapping[str, ColumnValue],
         parents: tuple[Row, ...] = (),
-        setup: tuple[Statement, ...] = (),
+        setup: tuple[SqlStatement, ...] = (),
     ) -> None:
         self.table = table
         self.parents = parents
@@ -177,7 +177,7 @@ def _existing(connection: psycopg.Connection[Any], table: Table) -> list[dict[st
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
-def _row(table: Table, texts: TextRow, parents: tuple[Row, ...] = (), setup: tuple[Statement, ...] = ()) -> Row:
+def _row(table: Table, texts: TextRow, parents: tuple[Row, ...] = (), setup: tuple[SqlStatement, ...] = ()) -> Row:
     values = {name: _value(table.column(name), text) for name, text in texts.items()}
     return Row(str(table.name), values, parents, setup)
 

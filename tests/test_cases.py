@@ -21,7 +21,7 @@ from harness.global_objects.guards import ScratchGuard
 from harness.kinds import KINDS
 from harness.outcome import Counterexample, Outcome
 from harness.project.load import load
-from harness.proving import trial
+from harness.proving import draws, trial
 from harness.proving.prover import Effort, Prover
 from harness.server import binaries
 from harness.server.connection import Connection, Server
@@ -98,7 +98,7 @@ def _marked(case: Case) -> Any:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small enough is small enough; and no clock decides what a case comes to."""
     monkeypatch.setattr(trial, "REPLAYS", REPLAYS)
-    monkeypatch.setattr(trial, "SHRINKING", 600.0)
+    monkeypatch.setattr(draws, "SHRINKING", 600.0)
 
 
 @pytest.fixture(scope="module")

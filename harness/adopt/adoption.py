@@ -1,26 +1,81 @@
-"""From a schema to a project: built in a scratch database, read from its catalog, and tried there."""
+"""From a schema to the texts of a project: built in a scratch database, read from its catalog, and tried there."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness import declarations
-from harness.adopt import page, places, project_file, record
-from harness.adopt.filling import Filled, Tell, entry, fill
-from harness.adopt.project_file import Origin
-from harness.adopt.refresh import Refreshed, add, check, learn, refresh
+from harness.adopt import check_file, places, project_file, record
+from harness.adopt.filling import FillResult, Tell, entry, fill
+from harness.adopt.project_file import SchemaSource
+from harness.adopt.project_texts import ProjectTexts
+from harness.adopt.refresh import ProjectChanges, add, add_row_hints, refresh
 from harness.adopt.survey import Survey, survey
 from harness.catalog import read
-from harness.catalog.model import Table
 from harness.foreign import builder
-from harness.kinds import KINDS
+from harness.project.load import FILE, from_text
 from harness.project.model import Project, TableName
+from harness.proving import draws
 from harness.scratch.workspaces import Workspace, workspace
 from harness.server.connection import Server
 
 CHECKS = Path("checks")
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """A schema that has been described and tried, with the texts of the project that it becomes."""
+
+    survey: Survey
+    filled: FillResult
+    texts: dict[Path, str]
+
+
+def adopt(
+    server: Server, project: Project, schemas: Sequence[str], source: SchemaSource, target: str, tell: Tell
+) -> Adoption:
+    """Describes the schema of a project that has no files yet, and finds out by trying what its rows need.
+
+    ``target`` is what ``project.yml`` is to name. Raises what building the schema raises.
+    """
+    found = described(server, project, schemas)
+    texts = project_texts(found, project.name, source, target)
+    loaded = from_text(project.root, texts[Path(FILE)], base=project.base, adopted=project.adopted)
+    filled = fill_tables(server, ProjectTexts(loaded, texts), found, found.descriptions, tell)
+    descriptions = {
+        name: replace(each, rows=entry(filled.hints[name])) if name in filled.hints else each
+        for name, each in found.descriptions.items()
+    }
+    found = replace(found, descriptions=descriptions)
+    source = replace(source, search_path=source.search_path or filled.search_path)
+    return Adoption(found, filled, project_texts(found, project.name, source, target))
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """A project after an update, its texts not written yet; ``changes`` come from the schema, ``hints`` from trying."""
+
+    texts: ProjectTexts
+    changes: ProjectChanges
+    hints: ProjectChanges
+    filled: FillResult
+
+
+def update(server: Server, project: Project, schemas: Sequence[str], tell: Tell, *, only_add: bool) -> Refreshed:
+    """Brings a project up to date with its schema; with ``only_add`` changes nothing that its files say."""
+    before = ProjectTexts(project)
+    found = described(server, project, schemas)
+    changes = add(before, found) if only_add else refresh(before, found)
+    texts = before.with_changes(changes.files)
+    # No rule of the catalog says what a new trigger needs of rows.
+    touched = [table for table, path in texts.described.items() if path in changes.files]
+    filled = fill_tables(server, texts, found, touched, tell)
+    hints = add_row_hints(texts, found, {table: entry(each) for table, each in filled.hints.items()})
+    if filled.search_path:
+        names = ", ".join(filled.search_path)
+        hints.left.append(f"project.yml: functions name things without a schema; with search_path: [{names}] they work")
+    return Refreshed(texts.with_changes(hints.files), changes, hints, filled)
 
 
 def described(server: Server, project: Project, schemas: Sequence[str]) -> Survey:
@@ -33,7 +88,7 @@ def described(server: Server, project: Project, schemas: Sequence[str]) -> Surve
 
 
 def platform(space: Workspace, project: Project) -> frozenset[TableName]:
-    """The tables that ``base:`` alone brings: they are somebody else's."""
+    """The tables that ``base:`` alone brings: the platform describes them, not the project."""
     if not project.base:
         return frozenset()
     with space.connect(space.empty()) as connection:
@@ -41,54 +96,24 @@ def platform(space: Workspace, project: Project) -> frozenset[TableName]:
         return frozenset(read(connection, project.ledger_schema).tables)
 
 
-def written(survey: Survey, name: str, origin: Origin, target: str) -> dict[Path, str]:
-    """All files of the project, by their paths below its directory."""
+def project_texts(survey: Survey, name: str, source: SchemaSource, target: str) -> dict[Path, str]:
+    """The texts of ``project.yml`` and of all check files, by their paths below the project's root."""
     names = [table.name for table in survey.tables]
     paths = {table: CHECKS / path for table, path in places.paths(names).items()}
-    files = {path: page.render(survey.sheets[table], path) for table, path in paths.items()}
-    files[CHECKS / record.FILE] = record.dumps(survey.sheets.values())
+    files = {path: check_file.render(survey.descriptions[table], path) for table, path in paths.items()}
+    files[CHECKS / record.FILE] = record.dumps(survey.descriptions.values())
     modules = list(places.modules(names).values())
-    return {Path("project.yml"): project_file.render(name, modules, origin, target), **files}
+    return {Path(FILE): project_file.render(name, modules, source, target), **files}
 
 
-def filled(server: Server, project: Project, survey: Survey, tables: Sequence[Table], tell: Tell) -> Filled:
+def fill_tables(
+    server: Server, texts: ProjectTexts, survey: Survey, names: Collection[TableName], tell: Tell
+) -> FillResult:
     """Tries rows of tables, one after the other, with all that their check files say."""
+    tables = [table for table in survey.tables if table.name in names]
     if not tables:
-        return Filled(0, {}, {})
-    declared = declarations.read(project, KINDS)
+        return FillResult(0, {}, {})
+    draws.make_reproducible()
+    project = texts.project
     with workspace(server, project, project.modules) as space, space.connect(space.clone()) as connection:
-        return fill(connection, survey.catalog, declared, tables, project.search_path, tell)
-
-
-def taught(survey: Survey, found: Filled) -> Survey:
-    """The survey with what was found out about the rows of its tables."""
-    sheets = {
-        name: replace(sheet, rows=entry(found.learnt[name])) if name in found.learnt else sheet
-        for name, sheet in survey.sheets.items()
-    }
-    return replace(survey, sheets=sheets)
-
-
-def learnt(project: Project, survey: Survey, found: Filled) -> Refreshed:
-    """What has to change in a project that is there, with what was found out. Writes nothing."""
-    change = learn(project, survey, {table: entry(hints) for table, hints in found.learnt.items()})
-    check(change, project)
-    if found.search_path:
-        names = ", ".join(found.search_path)
-        change.left.append(
-            f"project.yml: functions name things without a schema; with search_path: [{names}] they work"
-        )
-    return change
-
-
-def refreshed(
-    server: Server, project: Project, schemas: Sequence[str], *, change_what_is_there: bool
-) -> tuple[Survey, Refreshed]:
-    """What has to change in a project so that it describes its schema as that is now. Writes nothing.
-
-    Without ``change_what_is_there`` only what no check declares comes in.
-    """
-    found = described(server, project, schemas)
-    change = refresh(project, found) if change_what_is_there else add(project, found)
-    check(change, project)
-    return found, change
+        return fill(connection, survey.catalog, texts.checks, tables, project.search_path, tell)

@@ -1,4 +1,4 @@
-"""Which rules of a catalog no check declares, and which checks declare nothing that is there."""
+"""Compares checks and catalog: rules that no check declares, and checks that declare nothing that is there."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import Catalog, Table
-from harness.catalog.parts import Part, parts, whole
+from harness.catalog.parts import TableRule, parts, root_tables
 from harness.declarations import DECLARED, DeclaredCheck
 from harness.project.model import TableName
-from harness.proving.undeclared import said
+from harness.proving.undeclared import declared_rules
 
 
 @dataclass(frozen=True)
 class TableCoverage:
-    """The rules of one table, and those among them that no check declares.
+    """The number of rules of one table, and the rules that no check declares.
 
-    ``opaque`` are the triggers that are declared, but no check says what they do.
+    ``unexplained`` are the triggers that are declared, but no check says what they do.
     """
 
     table: TableName
     rules: int
-    undeclared: tuple[Part, ...]
-    opaque: tuple[str, ...] = ()
+    undeclared: tuple[TableRule, ...]
+    unexplained: tuple[str, ...] = ()
 
     @property
     def declared(self) -> int:
@@ -35,7 +35,7 @@ class TableCoverage:
 
 @dataclass(frozen=True)
 class Coverage:
-    """``idle`` are the checks that match nothing, each with what it looks for."""
+    """The coverage of all tables; ``idle`` are the checks that match nothing, each with the name it looks for."""
 
     tables: tuple[TableCoverage, ...]
     idle: tuple[tuple[DeclaredCheck, str], ...]
@@ -53,27 +53,27 @@ class Coverage:
         return 100.0 * self.declared / self.rules if self.rules else 100.0
 
     @property
-    def opaque(self) -> int:
-        return sum(len(table.opaque) for table in self.tables)
+    def unexplained(self) -> int:
+        return sum(len(table.unexplained) for table in self.tables)
 
 
 def coverage(catalog: Catalog, declared: Sequence[DeclaredCheck], without: Iterable[TableName] = ()) -> Coverage:
-    """Compares checks and catalog by the names of rules; the tables ``without`` are somebody else's."""
-    stated = said(declared)
+    """Compares checks and catalog by the names of rules; ``without`` are tables of others, which need no checks."""
+    stated = declared_rules(declared)
     known = {check.table: {*check.rule.known} for check in declared if check.kind == DECLARED}
-    told = _told(declared)
+    explained = _explained(declared)
     skipped = {*without} - {*stated}
     tables = tuple(
-        _covered(table, stated.get(table.name, frozenset()), known.get(table.name, set()), told)
-        for table in whole(catalog)
+        _covered(table, stated.get(table.name, frozenset()), known.get(table.name, set()), explained)
+        for table in root_tables(catalog)
         if table.name not in skipped
     )
     missing = ((check, _missing(catalog, check)) for check in declared)
     return Coverage(tables, tuple((check, what) for check, what in missing if what))
 
 
-def _told(declared: Sequence[DeclaredCheck]) -> set[tuple[TableName, Part]]:
-    """The triggers of which a check says what they do."""
+def _explained(declared: Sequence[DeclaredCheck]) -> set[tuple[TableName, TableRule]]:
+    """The triggers of which a check says what they do, each with its table."""
     return {
         (check.table, part)
         for check in declared
@@ -84,26 +84,30 @@ def _told(declared: Sequence[DeclaredCheck]) -> set[tuple[TableName, Part]]:
 
 
 def _covered(
-    table: Table, stated: Collection[Part], known: Collection[str], told: Collection[tuple[TableName, Part]]
+    table: Table,
+    stated: Collection[TableRule],
+    known: Collection[str],
+    explained: Collection[tuple[TableName, TableRule]],
 ) -> TableCoverage:
-    """What is ``known`` counts neither as declared nor as undeclared."""
-    there = tuple(part for part in parts(table) if part in stated or part.name not in known)
-    opaque = (
-        part.name for part in there if part.kind == "trigger" and part in stated and (table.name, part) not in told
+    """The coverage of one table; ``known`` rules count neither as declared nor as undeclared."""
+    there = tuple(rule for rule in parts(table) if rule in stated or rule.name not in known)
+    triggers = (rule for rule in there if rule.kind == "trigger" and rule in stated)
+    unexplained = (rule.name for rule in triggers if (table.name, rule) not in explained)
+    return TableCoverage(
+        table.name, len(there), tuple(rule for rule in there if rule not in stated), tuple(unexplained)
     )
-    return TableCoverage(table.name, len(there), tuple(part for part in there if part not in stated), tuple(opaque))
 
 
 def _missing(catalog: Catalog, check: DeclaredCheck) -> str:
-    """What a check looks for in vain; empty where it finds it, or looks for nothing by name."""
+    """The name that a check looks for in vain; empty where it finds it, or looks for none."""
     if check.table is None:
         return ""
     table = catalog.tables.get(check.table)
     if table is None:
         return f"no table {check.table}"
     wanted = check.rule.declares(check.table)
-    there = {*parts(table), *(Part("index", index.name) for index in table.indexes)}
-    there |= {Part("not null", column.name) for column in table.columns if column.not_null}
+    there = {*parts(table), *(TableRule("index", index.name) for index in table.indexes)}
+    there |= {TableRule("not null", column.name) for column in table.columns if column.not_null}
     if check.kind == "columns":
         lacking = [part for part in wanted if part not in there]
         return f"no {lacking[0]}" if lacking else ""

@@ -1,4 +1,4 @@
-"""Changes a YAML text where it has to change, and leaves every other character as somebody wrote it."""
+"""Changes a YAML text where it has to change, and leaves every other character as it was written."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 import yaml as pyyaml
 
 from harness.describe import yaml
-from harness.describe.yaml import Value
+from harness.describe.yaml import YamlValue
 
-Mapping = pyyaml.MappingNode
 Entries = list[tuple[pyyaml.ScalarNode, pyyaml.Node]]
 
 
@@ -26,7 +25,7 @@ def plain(node: pyyaml.Node) -> Any:
 
 @dataclass
 class Editor:
-    """The one document of a text, and the changes to it that :meth:`result` makes."""
+    """The one document of a text; :meth:`result` makes all changes that were asked for."""
 
     text: str
     _changes: list[tuple[int, int, str]] = field(default_factory=list)
@@ -41,7 +40,7 @@ class Editor:
         return bool(self._changes)
 
     def result(self) -> str:
-        """The text with all changes; those at one place in the order in which they were asked for."""
+        """The text with all changes; several at one place come in the order in which they were asked for."""
         text = self.text
         numbered = sorted(enumerate(self._changes), key=lambda each: (each[1][0], each[0]), reverse=True)
         for _, (start, end, new) in numbered:
@@ -53,8 +52,8 @@ class Editor:
         found = self._entry(mapping, key)
         return found[1] if found else None
 
-    def change(self, mapping: Mapping, values: dict[str, Value | None]) -> None:
-        """Gives keys other values, or takes them out (None); new ones come behind the others."""
+    def change(self, mapping: pyyaml.MappingNode, values: dict[str, YamlValue | None]) -> None:
+        """Gives keys other values, or removes them (None); new ones come behind the others."""
         if mapping.flow_style:
             self._change_flow(mapping, values)
             return
@@ -67,8 +66,8 @@ class Editor:
             if key not in there and new is not None:
                 self.insert_lines(yaml.entry(key, new, indent), mapping.value[-1][1])
 
-    def _change_flow(self, mapping: Mapping, values: dict[str, Value | None]) -> None:
-        """The mapping in brackets; what stays in it stays letter for letter."""
+    def _change_flow(self, mapping: pyyaml.MappingNode, values: dict[str, YamlValue | None]) -> None:
+        """Changes a mapping in brackets; the text of the other keys stays letter for letter."""
         pieces = []
         for name, value in mapping.value:
             new = values.get(name.value)
@@ -80,7 +79,7 @@ class Editor:
         pieces += [_flow(key, new) for key, new in values.items() if key not in there and new is not None]
         self._change(mapping.start_mark.index, mapping.end_mark.index, "{" + ", ".join(pieces) + "}")
 
-    def _change_block(self, name: pyyaml.Node, value: pyyaml.Node, new: Value | None) -> None:
+    def _change_block(self, name: pyyaml.Node, value: pyyaml.Node, new: YamlValue | None) -> None:
         start, end = name.start_mark.index, self._end(value)
         if new is None:
             self._change(self._line(start), self._next_line(end), "")
@@ -88,27 +87,27 @@ class Editor:
             indent = name.start_mark.column
             self._change(start, end, "\n".join(yaml.entry(plain(name), new, indent))[indent:])
 
-    def remove(self, mapping: Mapping, key: str) -> None:
-        """Takes a key out of a mapping in block style, with all that belongs to it."""
+    def remove(self, mapping: pyyaml.MappingNode, key: str) -> None:
+        """Removes a key and its value from a mapping in block style."""
         found = self._entry(mapping, key)
         assert found is not None
         self._change_block(*found, None)
 
     def insert_lines(self, lines: Sequence[str], after: pyyaml.Node) -> None:
-        """Puts whole lines behind the last line of a node."""
+        """Inserts whole lines behind the last line of a node."""
         place = self._next_line(self._end(after))
         glue = "" if self.text[:place].endswith("\n") else "\n"
         self._change(place, place, glue + "".join(f"{line}\n" for line in lines))
 
     def remove_item(self, item: pyyaml.Node) -> None:
-        """Takes an item out of a list in block style, with the empty line before it if nothing of its group is left."""
+        """Removes an item of a list in block style, with the empty line before it if it was the last of its group."""
         start, end = self._line(item.start_mark.index), self._next_line(self._end(item))
         if self.text[:start].endswith("\n\n") and self.text[end : end + 1] in ("", "\n"):
             start -= 1
         self._change(start, end, "")
 
     def commented(self, node: pyyaml.Node, begin: int | None = None) -> bool:
-        """Whether somebody wrote a comment in these lines, or right above them."""
+        """Whether there is a comment in the lines of a node, or right above them."""
         start = self._line(node.start_mark.index if begin is None else begin)
         above = self.text[:start].rstrip("\n").rpartition("\n")[2] if not self.text[:start].endswith("\n\n") else ""
         tokens = pyyaml.scan(self.text, Loader=pyyaml.SafeLoader)
@@ -120,7 +119,7 @@ class Editor:
         return next(((name, value) for name, value in entries if name.value == key), None)
 
     def _end(self, node: pyyaml.Node) -> int:
-        """Where the last character of a node stands: a block's end mark is where the next thing begins."""
+        """The end of a node's last character; the end mark of a block is where the next node begins."""
         if isinstance(node, pyyaml.CollectionNode) and not node.flow_style and node.value:
             last = node.value[-1]
             return self._end(last[1] if isinstance(last, tuple) else last)
@@ -138,12 +137,12 @@ class Editor:
         self._changes.append((start, end, new))
 
 
-def _flow(key: str, value: Value) -> str:
+def _flow(key: str, value: YamlValue) -> str:
     return f"{yaml.scalar(key, flow=True, key=True)}: {yaml.flow(value)}"
 
 
 def _has_comment(text: str, start: int, inside: str, tokens: Any) -> bool:
-    """Whether a ``#`` in a stretch stands outside of every scalar."""
+    """Whether a ``#`` in a stretch of the text is outside of every scalar."""
     covered = [
         (token.start_mark.index, token.end_mark.index) for token in tokens if isinstance(token, pyyaml.ScalarToken)
     ]

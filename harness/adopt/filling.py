@@ -1,4 +1,4 @@
-"""Which tables can be filled: a drawn row of each, with its parents, tried on the server; and what helps there."""
+"""Finds the tables that can be filled, by trying a drawn row of each with its parents; and the hints that rows need."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from harness.adopt.lost import Lost, guarded
+from harness.adopt.table_errors import TableError, guarded
 from harness.catalog.model import Catalog, Table
 from harness.declarations import DeclaredCheck
-from harness.describe.sheet import Entry, table_name
-from harness.describe.yaml import Value
+from harness.describe.entries import CheckEntry, table_name
+from harness.describe.yaml import YamlValue
 from harness.inference import Obstacle, Teacher
 from harness.probes import Session
 from harness.probes.statement import identifier
 from harness.project import sql
 from harness.project.model import TableName
-from harness.proving.prover import pools
+from harness.solver.declared import declared_pools
 from harness.solver.pools import Pools
 from harness.solver.row_hints import RowHints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_LOST = re.compile(r"refused with (42P01|42883|42704): ")
+_NOT_FOUND = re.compile(r"refused with (42P01|42883|42704): ")
 """No such relation, function or type."""
 
 _SCHEMAS_OF_FUNCTIONS = """
@@ -39,26 +39,25 @@ order by 1
 
 
 @dataclass(frozen=True)
-class Filled:
-    """Which tables were filled: ``empty`` are the others, with what stood in the way.
+class FillResult:
+    """The number of ``tables`` that were tried, and those that could not be filled, each with the reason.
 
-    Those that are ``full`` hold rows from the start, and take no others; those that are ``closed`` never take any: a
-    rule makes something else of every INSERT, or a CHECK is false. ``learnt`` is what rows have to be,
-    ``search_path`` where triggers have to look for what they name. Of those that are ``lost``, for an error of ours,
-    nothing was found out.
+    - ``empty`` tables got no row. ``full`` ones hold rows from the start, and take no others. ``closed`` ones never
+      take any: a rewrite rule replaces every INSERT, or a CHECK is false. Those with ``errors`` were not tried.
+    - ``hints`` are the needs of rows, ``search_path`` is the one that functions of triggers need.
     """
 
     tables: int
     empty: Mapping[TableName, Obstacle]
-    learnt: Mapping[TableName, RowHints]
+    hints: Mapping[TableName, RowHints]
     search_path: tuple[str, ...] = ()
     full: Mapping[TableName, Obstacle] = field(default_factory=dict)
     closed: Mapping[TableName, Obstacle] = field(default_factory=dict)
-    lost: Mapping[TableName, Lost] = field(default_factory=dict)
+    errors: Mapping[TableName, TableError] = field(default_factory=dict)
 
 
 Tell = Callable[[Sequence[Table]], Iterable[Table]]
-"""Shows how far it is while tables are gone through."""
+"""Shows the progress while tables are gone through."""
 
 
 def fill(
@@ -68,15 +67,15 @@ def fill(
     tables: Sequence[Table],
     search_path: Sequence[str],
     tell: Tell,
-) -> Filled:
-    """Tries rows of each table; nothing of them stays.
+) -> FillResult:
+    """Tries rows of each table; all of them are undone.
 
-    Where functions name things without their schema and nothing says where to look for them, the schemas of the tables
-    are tried, those with the most tables first, and then those that have functions alone.
+    Where functions name objects without a schema and no search path is set, the schemas of the tables are tried as the
+    search path, those with the most tables first, and then schemas that only have functions.
     """
     found = _filled(connection, catalog, declared, tables, (), tell)
-    lost = any(_LOST.search(obstacle.reason) for obstacle in (*found.empty.values(), *found.full.values()))
-    if search_path or not lost:
+    lacks_path = any(_NOT_FOUND.search(obstacle.reason) for obstacle in (*found.empty.values(), *found.full.values()))
+    if search_path or not lacks_path:
         return found
     functions = [schema for (schema,) in connection.execute(_SCHEMAS_OF_FUNCTIONS).fetchall()]
     path = tuple(dict.fromkeys((*catalog.schemas, *(each for each in functions if each != "public"), "public")))
@@ -95,38 +94,39 @@ def _filled(
     tables: Sequence[Table],
     search_path: tuple[str, ...],
     tell: Tell,
-) -> Filled:
-    made_of = pools(connection, catalog, declared)
-    teacher = Teacher(Session(connection, catalog), made_of)
-    errors: dict[TableName, Lost] = {}
+) -> FillResult:
+    pools = declared_pools(connection, catalog, declared)
+    teacher = Teacher(Session(connection, catalog), pools)
+    errors: dict[TableName, TableError] = {}
     refused = _refused(teacher, tell(tables), errors)
     if teacher.learnt:
-        # What was learnt of one table may help another that came before it; what is lost in the search path it cannot.
-        late = [table for table in tables if table.name in refused and not _LOST.search(refused[table.name].reason)]
-        refused = {name: why for name, why in refused.items() if _LOST.search(why.reason)}
+        # Hints for one table may help another that came before it, but not one that lacks a search path.
+        lacking = {name: why for name, why in refused.items() if _NOT_FOUND.search(why.reason)}
+        late = [table for table in tables if table.name in refused and table.name not in lacking]
         teacher.take_heart()
-        refused |= _refused(teacher, late, errors)
+        refused = lacking | _refused(teacher, late, errors)
     without = [table for table in tables if table.name in refused and table.name not in errors]
-    full = {table.name: refused[table.name] for table in without if made_of.stood(table)}
+    full = {table.name: refused[table.name] for table in without if pools.stood(table)}
     closed: dict[TableName, Obstacle] = {}
     for table in without:
         with guarded(errors, table.name):
-            if table.name not in full and _is_closed(made_of, table):
+            if table.name not in full and _is_closed(pools, table):
                 closed[table.name] = refused[table.name]
-    told = {*full, *closed, *errors}
-    empty = {name: obstacle for name, obstacle in refused.items() if name not in told}
-    return Filled(len(tables), empty, teacher.learnt, search_path, full, closed, errors)
+    empty = {name: why for name, why in refused.items() if name not in {*full, *closed, *errors}}
+    return FillResult(len(tables), empty, teacher.learnt, search_path, full, closed, errors)
 
 
-def _is_closed(made_of: Pools, table: Table) -> bool:
-    """Whether a table takes no rows, whatever they are: those that inherit from it are to have them."""
+def _is_closed(pools: Pools, table: Table) -> bool:
+    """Whether a table takes no row at all: tables that inherit from it are to have them."""
     constant = [each.expression for each in table.checks if each.expression and not sql.columns(each.expression)]
-    answers = made_of.oracle.answers(table, (), [()], constant)
-    return table.diverts("insert") or any(not answer.holds for row in answers for answer in row)
+    answers = pools.oracle.answers(table, (), [()], constant)
+    return table.has_instead_rule("insert") or any(not answer.holds for row in answers for answer in row)
 
 
-def _refused(teacher: Teacher, tables: Iterable[Table], errors: dict[TableName, Lost]) -> dict[TableName, Obstacle]:
-    """The tables of which no row is accepted, and why; ``errors`` are those that could not be tried."""
+def _refused(
+    teacher: Teacher, tables: Iterable[Table], errors: dict[TableName, TableError]
+) -> dict[TableName, Obstacle]:
+    """The tables of which no row is accepted, and why; adds those that could not be tried to ``errors``."""
     found: dict[TableName, Obstacle] = {}
     for table in tables:
         with guarded(errors, table.name):
@@ -145,17 +145,17 @@ def _obstacle(teacher: Teacher, table: Table) -> Obstacle | None:
         return Obstacle(table.name, f"PostgreSQL cannot evaluate a rule: {error.diag.message_primary}")
 
 
-def entry(hints: RowHints) -> Entry:
-    """What was learnt, as an entry of ``checks:``."""
-    columns: dict[str, Value] = {column: list(values) for column, values in hints.values.items()}
+def entry(hints: RowHints) -> CheckEntry:
+    """Row hints as an entry of ``checks:``."""
+    columns: dict[str, YamlValue] = {column: list(values) for column, values in hints.values.items()}
     columns |= {column: {"not_null": "true"} for column in hints.present}
     for column, lead in hints.leads.items():
         where = f"{table_name(lead.table)} ({_column(lead.column)})"
         columns[column] = {**_piece(columns, column), "references": where}
     for column, parent in hints.parents.items():
         columns[column] = {**_piece(columns, column), "parent": dict(parent)}
-    found: Entry = {"rows": columns}
-    before: dict[str, Value] = {}
+    found: CheckEntry = {"rows": columns}
+    before: dict[str, YamlValue] = {}
     for table, row in hints.requires_first:
         rows = before.setdefault(table_name(table), [])
         assert isinstance(rows, list)
@@ -164,7 +164,7 @@ def entry(hints: RowHints) -> Entry:
         found["requires_first"] = {
             name: rows[0] if isinstance(rows, list) and len(rows) == 1 else rows for name, rows in before.items()
         }
-    beside: dict[str, Value] = {table_name(table): dict(row) for table, row in hints.requires}
+    beside: dict[str, YamlValue] = {table_name(table): dict(row) for table, row in hints.requires}
     if beside:
         found["requires"] = beside
     if hints.same_ancestors:
@@ -178,8 +178,8 @@ def entry(hints: RowHints) -> Entry:
     return found
 
 
-def _piece(columns: Mapping[str, Value], name: str) -> dict[str, Value]:
-    """What was learnt of a column so far."""
+def _piece(columns: Mapping[str, YamlValue], name: str) -> dict[str, YamlValue]:
+    """The entry of a column so far."""
     known = columns.get(name)
     return known if isinstance(known, dict) else {}
 

@@ -1,4 +1,4 @@
-"""Which file describes which table: ``checks/<schema>/<table>.yml``."""
+"""The file of each table: ``checks/<schema>/<table>.yml``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.project.model import TableName
 
 
 def module_name(schema: str) -> str:
-    """A schema's folder: its name, without what a folder's name or a module's cannot have."""
+    """A schema's folder: its name, without characters that a folder or a module cannot have."""
     name = re.sub(r"[^\w.-]", "_", schema)
     return name if re.match(r"\w", name) else f"_{name}"
 
@@ -24,7 +24,7 @@ def modules(tables: Iterable[TableName]) -> dict[str, str]:
 
 
 def paths(tables: Iterable[TableName]) -> dict[TableName, Path]:
-    """The file of each table, below ``checks/``; names that differ in capitals alone get a number."""
+    """The file of each table, below ``checks/``; names that differ only in case get a number."""
     ordered = sorted(tables)
     folders = modules(ordered)
     found: dict[TableName, Path] = {}

@@ -32,8 +32,8 @@ CLASSES = """\
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Where the schema comes from: paths as ``project.yml`` is to have them."""
+class SchemaSource:
+    """The files that a schema is built from: paths as ``project.yml`` is to have them."""
 
     paths: tuple[str, ...]
     layout: str | None = None
@@ -41,8 +41,8 @@ class Origin:
     search_path: tuple[str, ...] = ()
 
 
-def render(name: str, modules: Sequence[str], origin: Origin, target: str) -> str:
-    """The file, for modules that bear these names."""
+def render(name: str, modules: Sequence[str], origin: SchemaSource, target: str) -> str:
+    """The text of the file."""
     lines = [modeline(Path(FILE), "project"), HEAD, *yaml.entry("name", name), "", *MODULES.split("\n"), "modules:"]
     lines += [f"  {yaml.scalar(module, key=True)}: {{}}" for module in modules]
     if origin.base:

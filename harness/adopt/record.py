@@ -1,4 +1,4 @@
-"""What ``adopt`` wrote, kept beside the checks: so an update tells what people changed from what the schema did."""
+"""The record of what ``adopt`` wrote, in a file among the checks: an update tells by it what people have changed."""
 
 from __future__ import annotations
 
@@ -8,56 +8,69 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.catalog.parts import Part
-from harness.describe.sheet import Sheet, table_name
+from harness.catalog.parts import TableRule
+from harness.describe.description import TableDescription
+from harness.describe.entries import table_name
 from harness.errors import Place, ProjectError
+from harness.project.model import TableName
 
 FILE = Path(".adopted.json")
 """Below ``checks/``; hidden, so that it is no check file."""
 
 
 @dataclass(frozen=True)
-class Page:
-    """One table as it was written."""
+class AdoptedTable:
+    """One table as ``adopt`` wrote it."""
 
     description: str | None = None
     columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    checks: Mapping[Part, Mapping[str, Any]] = field(default_factory=dict)
+    checks: Mapping[TableRule, Mapping[str, Any]] = field(default_factory=dict)
     known: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, sheet: Sheet) -> Page:
-        checks = {part: _plain(entry) for part, entry in sheet.checks}
-        return cls(sheet.description, _plain(sheet.columns), checks, _plain(sheet.known))
+    def of(cls, described: TableDescription) -> AdoptedTable:
+        checks = {rule: _plain(entry) for rule, entry in described.checks}
+        return cls(described.description, _plain(described.columns), checks, _plain(described.known))
+
+    def described(self, table: TableName) -> TableDescription:
+        """The description of the table that was written."""
+        columns = {name: dict(column) for name, column in self.columns.items()}
+        checks = [(rule, dict(entry)) for rule, entry in self.checks.items()]
+        return TableDescription(table, self.description, columns, checks, known=dict(self.known))
 
 
 def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-def dumps(sheets: Iterable[Sheet], kept: Mapping[str, Page] | None = None) -> str:
-    """The record as text, one line a table: a change of one is a change of one line.
+def dumps(descriptions: Iterable[TableDescription], kept: Mapping[str, AdoptedTable] | None = None) -> str:
+    """The record as text, with one line for each table.
 
-    Of the tables in ``kept`` it stays what it was.
+    The tables in ``kept`` stay as they were recorded.
     """
     lines = []
-    pages = {table_name(sheet.table): Page.of(sheet) for sheet in sheets}
-    for table, page in {**pages, **(kept or {})}.items():
-        checks = [[*part, entry] for part, entry in page.checks.items()]
-        text = {"description": page.description, "columns": page.columns, "checks": checks, "known": page.known}
+    tables = {table_name(each.table): AdoptedTable.of(each) for each in descriptions}
+    for table, adopted in {**tables, **(kept or {})}.items():
+        checks = [[*rule, entry] for rule, entry in adopted.checks.items()]
+        text = {
+            "description": adopted.description,
+            "columns": adopted.columns,
+            "checks": checks,
+            "known": adopted.known,
+        }
         lines.append(f"{json.dumps(table)}: {json.dumps(text, ensure_ascii=False)}")
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def load(path: Path) -> dict[str, Page]:
-    """The record by table; empty if there is none. Raises :class:`ProjectError` for one that cannot be read."""
+def load(path: Path) -> dict[str, AdoptedTable]:
+    """Reads the record, by table; empty if there is none. Raises :class:`ProjectError` if it cannot be read."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         return {
-            table: Page(
+            table: AdoptedTable(
                 page["description"],
                 page["columns"],
-                {Part(kind, name): entry for kind, name, entry in page["checks"]},
+                {TableRule(kind, name): entry for kind, name, entry in page["checks"]},
                 page.get("known", {}),
             )
             for table, page in found.items()

@@ -1,4 +1,4 @@
-"""What of a database is to be described: its tables without the platform's and the extensions', and who may what."""
+"""Describes the tables of a database, without those of the platform and of extensions."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harness.adopt.implied import say_implied
-from harness.adopt.lost import Lost, guarded
+from harness.adopt.implied import add_implied_by
+from harness.adopt.table_errors import TableError, guarded
 from harness.catalog import read
 from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Table
-from harness.catalog.parts import whole
+from harness.catalog.parts import root_tables
 from harness.catalog.roles import Roles
 from harness.describe.casts import without_casts
-from harness.describe.sheet import Sheet, sheet
-from harness.describe.yaml import Value
+from harness.describe.description import TableDescription, describe
+from harness.describe.yaml import YamlValue
 from harness.errors import ProjectError, did_you_mean
 from harness.kinds.privileges import COMMANDS
 from harness.oracle import Oracle
@@ -37,18 +37,17 @@ where d.classid = 'pg_catalog.pg_class'::regclass and d.deptype = 'e' and c.relk
 
 @dataclass(frozen=True)
 class Survey:
-    """``tables`` are those to be described, in the order of their names; ``partitions`` those left out as such.
+    """The described ``tables``, in the order of their names; ``partitions`` are left out.
 
-    ``search_path`` says whether the database has one of its own; ``lost`` are the tables that could not be described,
-    for an error of ours.
+    ``search_path`` says whether the project sets one; tables with ``errors`` could not be described.
     """
 
     catalog: Catalog
     tables: tuple[Table, ...]
     partitions: tuple[TableName, ...]
-    sheets: Mapping[TableName, Sheet]
+    descriptions: Mapping[TableName, TableDescription]
     search_path: bool = False
-    lost: Mapping[TableName, Lost] = field(default_factory=dict)
+    errors: Mapping[TableName, TableError] = field(default_factory=dict)
 
 
 def survey(
@@ -60,7 +59,7 @@ def survey(
 ) -> Survey:
     """Reads the catalog of a database, and describes its tables.
 
-    ``schemas`` are the only ones to describe; else it is all but the tables ``without``. Raises :class:`ProjectError`
+    Describes only these ``schemas``, or else all tables but those in ``without``. Raises :class:`ProjectError`
     for a schema without a table.
     """
     catalog = read(connection, ledger)
@@ -71,23 +70,25 @@ def survey(
         for name in catalog.tables
         if name not in extensions and (name.schema in schemas if schemas else name not in without)
     }
-    tables = tuple(table for table in whole(catalog) if table.name in ours)
+    tables = tuple(table for table in root_tables(catalog) if table.name in ours)
     partitions = tuple(name for name in catalog.tables if name in ours and (name, "") in catalog.roots)
     roles = Roles(connection)
-    made_of = Pools(Oracle(connection), catalog, {})
-    sheets: dict[TableName, Sheet] = {}
-    lost: dict[TableName, Lost] = {}
+    pools = Pools(Oracle(connection), catalog, {})
+    found: dict[TableName, TableDescription] = {}
+    errors: dict[TableName, TableError] = {}
     for table in tables:
-        with guarded(lost, table.name):
-            page = _sheet(catalog, table, roles)
-            without_casts(page, table, Canonical(connection))
-            say_implied(page, table, made_of)
-            sheets[table.name] = page
-    return Survey(catalog, tuple(table for table in tables if table.name in sheets), partitions, sheets, lost=lost)
+        with guarded(errors, table.name):
+            privileges, left = _privileges(table, roles)
+            described = describe(catalog, table, privileges)
+            described.undeclarable.extend(left)
+            without_casts(described, table, Canonical(connection))
+            add_implied_by(described, table, pools)
+            found[table.name] = described
+    return Survey(catalog, tuple(each for each in tables if each.name in found), partitions, found, errors=errors)
 
 
 def of_extensions(connection: psycopg.Connection[Any]) -> frozenset[TableName]:
-    """The tables that came with an extension."""
+    """The tables that belong to an extension."""
     return frozenset(TableName(*row) for row in connection.execute(_OF_EXTENSIONS).fetchall())
 
 
@@ -98,16 +99,9 @@ def _refuse_unknown(schemas: Sequence[str], known: Collection[str]) -> None:
             raise ProjectError(message, hint=f"schemas: {', '.join(sorted(known)) or 'none'}")
 
 
-def _sheet(catalog: Catalog, table: Table, roles: Roles) -> Sheet:
-    privileges, left = _privileges(table, roles)
-    page = sheet(catalog, table, privileges)
-    page.unsaid.extend(left)
-    return page
-
-
-def _privileges(table: Table, roles: Roles) -> tuple[dict[str, Value], list[str]]:
-    """The matrix of roles and commands; or why it cannot be declared."""
-    matrix: dict[str, Value] = {}
+def _privileges(table: Table, roles: Roles) -> tuple[dict[str, YamlValue], list[str]]:
+    """The commands of each role; or the reason why they cannot be declared."""
+    matrix: dict[str, YamlValue] = {}
     for role in sorted({grant.role for grant in table.grants} - {table.owner}):
         if role != "public" and not roles.on_schema(role, table.name.schema):
             return {}, [f"privileges: {role} may not use the schema {table.name.schema}"]
@@ -117,7 +111,7 @@ def _privileges(table: Table, roles: Roles) -> tuple[dict[str, Value], list[str]
 
 
 def _commands(table: Table, role: str, roles: Roles) -> list[str]:
-    """What a role may: by grants to itself, by membership and by PUBLIC."""
+    """The commands that a role may use: by grants to itself, by membership and by PUBLIC."""
     own = [grant for grant in table.grants if grant.role == role]
     if role == "public":
         granted = {grant.privilege for grant in own if not grant.column}

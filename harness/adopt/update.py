@@ -1,8 +1,8 @@
-"""A check file after a migration: what the schema changed is changed, what people wrote stays.
+"""Brings a check file up to date after a migration; all that people wrote in it stays.
 
-Three sides are compared: what ``adopt`` wrote last, what it would write now, and what stands in the file. Where the
-schema did not change, the file is left alone. Where it did, the file follows if nobody has touched that place; else
-it is for people to decide, and is reported.
+Three texts are compared: what ``adopt`` wrote last, what it would write now, and the file. Where the schema did not
+change, the file is left alone. Where it did, the file follows if its text is still the one of ``adopt``; else the
+difference is reported, for people to decide.
 """
 
 from __future__ import annotations
@@ -13,42 +13,43 @@ from typing import Any
 
 import yaml as pyyaml
 
-from harness.adopt import page
+from harness.adopt import check_file
 from harness.adopt.edit import Editor, plain
-from harness.adopt.record import Page
-from harness.catalog.parts import Part
+from harness.adopt.record import AdoptedTable
+from harness.catalog.parts import TableRule
 from harness.declarations import DECLARED, DeclaredCheck
-from harness.describe.sheet import Entry, Sheet
+from harness.describe.description import TableDescription
+from harness.describe.entries import CheckEntry
 
 TOUCHED = "touched_on_update"
 SHORT = {"not null": "not_null", "default": "default", "generated": "generated", "labels": "accepted_values"}
-"""The keys of a column by the rules that they declare."""
+"""The keys of a column, by the kind of the rule that each declares."""
 NAMED = ("unique", "accepted_values", "check")
-"""The keys of a column whose rule is a constraint: the file may say one of each there."""
+"""The keys of a column whose rule is a constraint; a column may have one of each."""
 
 
 @dataclass
-class Update:
-    """One file. ``checks`` are those in it, ``elsewhere`` those of the same table in other files.
+class CheckFileUpdate:
+    """The update of one file. ``checks`` are those in it, ``elsewhere`` those of the same table in other files.
 
-    ``before`` is what ``adopt`` wrote last. Without it the file is taken for written by hand: what no check declares is
-    added, and nothing else is touched. ``done`` and ``left`` are sentences: what was changed, and what people have to
-    look at.
+    ``before`` is what ``adopt`` wrote last; without it the file is taken for handwritten, and rules that no check
+    declares are added to it. ``now`` is the table as the schema has it. ``done`` and ``left`` are sentences that say
+    what was changed, and what people have to decide.
     """
 
     editor: Editor
-    sheet: Sheet
-    before: Page | None
+    now: TableDescription
+    before: AdoptedTable | None
     checks: Sequence[DeclaredCheck]
     elsewhere: Sequence[DeclaredCheck] = ()
     done: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
-    overwritten: set[Part] = field(default_factory=set)
-    """Rules that the file said where it says others now."""
+    overwritten: set[TableRule] = field(default_factory=set)
+    """Rules that the file declared where it declares others now."""
 
     def run(self) -> str:
         """The new text of the file."""
-        now = Page.of(self.sheet)
+        now = AdoptedTable.of(self.now)
         if self.before is not None:
             self._description(self.before.description, now.description)
             self._known(self.before.known, now.known)
@@ -61,8 +62,8 @@ class Update:
             self._undeclared(now)
         return self.editor.result()
 
-    def learn(self, entry: Entry) -> str:
-        """The new text of the file, with what was found out about the rows of its table."""
+    def add_row_hints(self, entry: CheckEntry) -> str:
+        """The new text of the file, with the row hints of its table."""
         if any(check.kind == "rows" for check in self.checks):
             self.left.append(f"its rows want more than the file says: {dict(entry)}")
         else:
@@ -74,9 +75,11 @@ class Update:
         self._follow("the description", self.editor.root, {"description": before}, {"description": now})
 
     def _known(self, before: Mapping[str, str], now: Mapping[str, str]) -> None:
-        """What no kind of check can state; what somebody has said of it stays, in whichever file."""
+        """Updates the rules that no kind of check can state; an entry that people wrote stays, in any file."""
         every = (*self.checks, *self.elsewhere)
-        said = {part.name for part in self._said()}.union(*(each.rule.known for each in every if each.kind == DECLARED))
+        said = {part.name for part in self._declared()}.union(
+            *(each.rule.known for each in every if each.kind == DECLARED)
+        )
         now = {name: why for name, why in now.items() if name in before or name not in said}
         root, node = self.editor.root, self.editor.get(self.editor.root, "known")
         if isinstance(node, pyyaml.MappingNode):
@@ -89,39 +92,39 @@ class Update:
             self.editor.change(root, {"known": new})
             self.done += [f"known: {name} is {why}" for name, why in new.items()]
 
-    def _undeclared(self, now: Page) -> None:
-        """Of a file that was written by hand only what no check declares is known to be missing."""
-        said = self._said()
+    def _undeclared(self, now: AdoptedTable) -> None:
+        """Adds rules that no check declares to a handwritten file."""
+        said = self._declared()
         columns = self._columns()
         there = {name.value for name, _ in columns.value} if columns is not None else set()
         for column, entry in now.columns.items():
             if column not in there:
                 self._column(column, None, entry)
             else:
-                self._complete(column, entry, said)
+                self._add_to_column(column, entry, said)
         for part, entry in now.checks.items():
             if part not in said and part.kind not in ("comment", "index"):
                 self._check(part, None, entry)
 
-    def _complete(self, column: str, entry: Mapping[str, Any], said: set[Part]) -> None:
-        """What a column that the file has lacks of the rules that nothing declares."""
+    def _add_to_column(self, column: str, entry: Mapping[str, Any], said: set[TableRule]) -> None:
+        """Adds rules that no check declares to a column that the file has."""
         node = self.editor.get(self._columns(), column)
-        homes = [part for part, home in self.sheet.homes.items() if home == column and part not in said]
-        missing = [key for kind, key in SHORT.items() if key in entry and Part(kind, column) not in said]
+        inline_columns = [part for part, home in self.now.inline_columns.items() if home == column and part not in said]
+        missing = [key for kind, key in SHORT.items() if key in entry and TableRule(kind, column) not in said]
         now = {key: entry[key] for key in missing}
-        named = {key: entry[key] for key in (*NAMED, "constraint", TOUCHED) if key in entry} if homes else {}
+        named = {key: entry[key] for key in (*NAMED, "constraint", TOUCHED) if key in entry} if inline_columns else {}
         if not isinstance(node, pyyaml.MappingNode):
             return
         there = {name.value for name, _ in node.value}
         if named and not there & {*named}:
             now |= named
         elif named:
-            self._beside(column, named)
+            self._add_second(column, named)
         if now and not there & {*now}:
             self._follow(f"column {column}", node, {}, now)
 
-    def _beside(self, column: str, named: Mapping[str, Any]) -> None:
-        """The rule of a column that says another one already: as an entry of its own."""
+    def _add_second(self, column: str, named: Mapping[str, Any]) -> None:
+        """Adds the rule of a column that has another one of its kind, as an entry of ``checks:``."""
         kind = next((kind for kind in NAMED if kind in named), None)
         if kind is None or TOUCHED in named:
             return
@@ -130,21 +133,21 @@ class Update:
         self._add({**own.get(kind, {kind: named[kind]}), **constraint})
         self.done.append(f"column {column}: a second {kind} added, {named.get('constraint') or named[kind]}")
 
-    def _said(self) -> set[Part]:
-        """What checks declare of the table, wherever they stand."""
+    def _declared(self) -> set[TableRule]:
+        """The rules that checks declare of the table, in any file."""
         every = (*self.checks, *self.elsewhere)
-        return {part for check in every for part in check.rule.declares(self.sheet.table)}
+        return {part for check in every for part in check.rule.declares(self.now.table)}
 
-    def _declared_in(self, node: pyyaml.Node, kind: str) -> set[Part]:
-        """What a check of this kind declares that stands in the lines of a node."""
+    def _declared_in(self, node: pyyaml.Node, kind: str) -> set[TableRule]:
+        """The rules that checks of a kind declare in the lines of a node."""
         lines = range(node.start_mark.line + 1, node.end_mark.line + 2)
         own = (check for check in self.checks if check.kind == kind and check.place.line in lines)
-        return {part for check in own for part in check.rule.declares(self.sheet.table)}
+        return {part for check in own for part in check.rule.declares(self.now.table)}
 
-    def _shared(self) -> set[Part]:
-        """What shared checks declare of the table."""
+    def _shared(self) -> set[TableRule]:
+        """The rules that shared checks declare of the table."""
         used = (check for check in (*self.checks, *self.elsewhere) if check.shared is not None)
-        return {part for check in used for part in check.rule.declares(self.sheet.table)}
+        return {part for check in used for part in check.rule.declares(self.now.table)}
 
     def _columns(self) -> pyyaml.MappingNode | None:
         found = self.editor.get(self.editor.root, "columns")
@@ -156,7 +159,7 @@ class Update:
         if before == now or columns is None:
             return
         if before is None and node is None and now is not None:
-            self.editor.insert_lines(page.column_lines(column, dict(now)), self._above(columns, column))
+            self.editor.insert_lines(check_file.column_lines(column, dict(now)), self._above(columns, column))
             self.done.append(f"column {column}: added")
         elif now is None and node is not None:
             self._remove_column(columns, column, node, before or {})
@@ -164,8 +167,8 @@ class Update:
             self._follow(f"column {column}", node, before or {}, now or {})
 
     def _above(self, columns: pyyaml.MappingNode, column: str) -> pyyaml.Node:
-        """What a new column comes after: the nearest one before it in the table that the file has."""
-        names = list(self.sheet.columns)
+        """The column that a new one comes after: of those before it in the table the last one that the file has."""
+        names = list(self.now.columns)
         there = {name.value: value for name, value in columns.value}
         known = [name for name in names[: names.index(column)] if name in there]
         nearest: pyyaml.Node = there[known[-1]] if known else columns.value[-1][1]
@@ -181,12 +184,12 @@ class Update:
         else:
             self.left.append(f"column {column} is gone; the file says more of it than adopt did")
 
-    def _check(self, part: Part, before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> None:
+    def _check(self, part: TableRule, before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> None:
         if before == now:
             return
         item = self._item(part)
         if item is None:
-            if before is None and now is not None and part not in self._said() - self.overwritten:
+            if before is None and now is not None and part not in self._declared() - self.overwritten:
                 self._add(dict(now))
                 self.done.append(f"{part}: added")
             elif before is not None and part in self._shared():
@@ -197,28 +200,28 @@ class Update:
         elif before is not None:
             self._follow(str(part), item, before, now)
 
-    def _remove_check(self, part: Part, item: pyyaml.MappingNode, before: Mapping[str, Any]) -> None:
+    def _remove_check(self, part: TableRule, item: pyyaml.MappingNode, before: Mapping[str, Any]) -> None:
         if plain(item) == before and not self.editor.commented(item):
             self.editor.remove_item(item)
             self.done.append(f"{part}: removed")
         else:
             self.left.append(f"{part} is gone; the file says more of it than adopt did")
 
-    def _add(self, entry: Entry) -> None:
-        """Behind the last check of its group, or of one that comes before it."""
-        lines = page.check_lines(entry)
+    def _add(self, entry: CheckEntry) -> None:
+        """Adds an entry behind the last check of its group, or of an earlier group."""
+        lines = check_file.check_lines(entry)
         checks = self.editor.get(self.editor.root, "checks")
         if not isinstance(checks, pyyaml.SequenceNode) or not checks.value:
             last = self.editor.root.value[-1][1]
             self.editor.insert_lines(["checks:", *lines], last)
             return
-        own = page.group(next(iter(entry)))
-        before = [item for item in checks.value if page.group(_kind(item)) <= own]
+        own = check_file.group(next(iter(entry)))
+        before = [item for item in checks.value if check_file.group(_kind(item)) <= own]
         self.editor.insert_lines(lines, before[-1] if before else checks.value[-1])
 
-    def _item(self, part: Part) -> pyyaml.MappingNode | None:
+    def _item(self, part: TableRule) -> pyyaml.MappingNode | None:
         """The entry under ``checks:`` that declares a rule."""
-        lines = {check.place.line: check for check in self.checks if part in check.rule.declares(self.sheet.table)} or {
+        lines = {check.place.line: check for check in self.checks if part in check.rule.declares(self.now.table)} or {
             check.place.line: check for check in self.checks if part.kind == "comment" and check.kind == "comment"
         }
         checks = self.editor.get(self.editor.root, "checks")
@@ -229,7 +232,7 @@ class Update:
         return None
 
     def _follow(self, what: str, node: pyyaml.MappingNode, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        """Key by key: the file takes what the schema changed, unless somebody did."""
+        """Changes each key that the schema changed, unless people have changed it, too."""
         changes: dict[str, Any] = {}
         for key in _keys(before, now):
             found = self.editor.get(node, key)
@@ -253,7 +256,7 @@ def _keys(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """A list of one may be written without brackets."""
+    """Whether two values are the same; a list of one may be written without brackets."""
     one, other = ([each] if isinstance(each, str) else each for each in (one, other))
     return bool(one == other)
 

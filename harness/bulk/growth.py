@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness.bulk.load import load
 from harness.bulk.site import Site
 from harness.catalog.model import Catalog, Table
-from harness.catalog.roles import SILENCING, may_silence
+from harness.catalog.roles import WHO_MAY_DISABLE_TRIGGERS, may_disable_triggers
 from harness.probes.statement import qualified
 from harness.project.model import TableName
 from harness.solver.pools import Pools
@@ -61,13 +61,13 @@ def _fill(
     sizes: Mapping[TableName, int],
     full: bool = False,
 ) -> None:
-    silent = may_silence(connection)
+    silent = may_disable_triggers(connection)
     # Where no trigger looks, rows may be what others have become since they were born.
     site = Site(connection, catalog, pools, born=not silent)
     connection.execute("select setseed(0.5)")
     for filled in load(site, tables, lambda each: max(sizes[each.name] - site.count(each), 0)):
         if filled.wanted and not filled.rows and not (full and filled.before):
-            how = "" if silent else f" without switching triggers off, which takes {SILENCING}"
+            how = "" if silent else f" without switching triggers off, which takes {WHO_MAY_DISABLE_TRIGGERS}"
             raise Unfillable(f"{filled.table} cannot be filled{how}: {filled.reason}")
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Catalog, Column, ForeignKey, Table
-from harness.catalog.parts import whole
+from harness.catalog.parts import root_tables
 from harness.oracle import Tuple
 from harness.probes.statement import identifier, literal, qualified
 from harness.project.model import TableName
@@ -59,7 +59,7 @@ class Site:
     def tables(self) -> dict[TableName, Table]:
         """The tables that rows are inserted into: no partitions, and none that belongs to an extension."""
         foreign = {TableName(*row) for row in self.connection.execute(_OWNED)}
-        return {table.name: table for table in whole(self.catalog) if table.name not in foreign}
+        return {table.name: table for table in root_tables(self.catalog) if table.name not in foreign}
 
     @cached_property
     def _bounds(self) -> dict[TableName, str]:

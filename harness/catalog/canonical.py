@@ -1,7 +1,7 @@
-"""How PostgreSQL prints what people write: ``int`` is ``integer``, ``a in ('x')`` is ``(a = 'x'::text)``.
+"""Has PostgreSQL print types and expressions: ``int`` is ``integer``, ``a in ('x')`` is ``(a = 'x'::text)``.
 
-What a project declares and what a catalog holds can be compared as texts only after the same server has printed both.
-Each expression is given to a temporary table alike in columns, and read back the way the catalog is read.
+A declared text and one of the catalog can be compared only after the same server has printed both. Each expression is
+given to a temporary table with the same columns, and read back as the catalog is read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PrintedIndex:
-    """``kinds`` are operator classes and collations that are not the types' own, one text for each key."""
+    """An index as printed; ``kinds`` has for each key its operator class and collation, if not the type's own."""
 
     keys: tuple[str, ...]
     predicate: str | None
@@ -31,8 +31,8 @@ class PrintedIndex:
 class Canonical:
     """Prints by a connection, which must be in autocommit; leaves nothing behind.
 
-    Names are looked up in the table's schema first, then in ``public``. What PostgreSQL cannot make sense of raises
-    :class:`~harness.catalog.model.Missing` with its words: the catalog lacks what the text names.
+    Names are looked up in the table's schema first, then in ``public``. A text that PostgreSQL cannot read raises
+    :class:`~harness.catalog.model.Missing` with the server's message: the catalog lacks a name in it.
     """
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
@@ -40,7 +40,7 @@ class Canonical:
 
     def type(self, name: str) -> str:
         """A type as ``format_type`` prints it: ``timestamptz`` is ``timestamp with time zone``."""
-        with self._apart("create type pg_temp.harness_alike as (harness_v {})", sql.SQL(name)):
+        with self._undone("create type pg_temp.harness_alike as (harness_v {})", sql.SQL(name)):
             return self._one(
                 "select format_type(atttypid, atttypmod) from pg_attribute"
                 " where attrelid = 'pg_temp.harness_alike'::regclass and attname = 'harness_v'"
@@ -50,7 +50,7 @@ class Canonical:
         """A default of a column, coerced to its type."""
         kind = table.column(column).type
         statement = "create temp table harness_alike (harness_v {} default ({}\n))"
-        with self._apart(statement, sql.SQL(kind), sql.SQL(expression), schema=table.name.schema):
+        with self._undone(statement, sql.SQL(kind), sql.SQL(expression), schema=table.name.schema):
             return self._one(
                 "select pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid = 'pg_temp.harness_alike'::regclass"
             )
@@ -59,7 +59,7 @@ class Canonical:
         """The expression of a stored generated column."""
         kind = table.column(column).type
         statement = "alter table pg_temp.harness_alike add harness_v {} generated always as ({}\n) stored"
-        with self._alike(table, statement, sql.SQL(kind), sql.SQL(expression)):
+        with self._on_copy(table, statement, sql.SQL(kind), sql.SQL(expression)):
             return self._one(
                 "select pg_get_expr(adbin, adrelid) from pg_attrdef as d"
                 " join pg_attribute as a on a.attrelid = d.adrelid and a.attnum = d.adnum"
@@ -69,7 +69,7 @@ class Canonical:
     def check(self, table: Table, predicate: str) -> str:
         """A predicate on rows of a table."""
         statement = "alter table pg_temp.harness_alike add constraint harness_alike check ({}\n)"
-        with self._alike(table, statement, sql.SQL(predicate)):
+        with self._on_copy(table, statement, sql.SQL(predicate)):
             return self._one(
                 "select pg_get_expr(conbin, conrelid) from pg_constraint"
                 " where conrelid = 'pg_temp.harness_alike'::regclass and conname = 'harness_alike'"
@@ -79,18 +79,18 @@ class Canonical:
         """The keys of an index, each with its order, and its predicate."""
         statement = "create index harness_index on pg_temp.harness_alike using {} ({})" + (" where {}" if where else "")
         parts = [sql.Identifier(method), sql.SQL(", ").join(map(sql.SQL, keys))]
-        with self._alike(table, statement, *parts, *([sql.SQL(where)] if where else [])):
+        with self._on_copy(table, statement, *parts, *([sql.SQL(where)] if where else [])):
             row = self._connection.execute(PRINTED_INDEX).fetchone()
         assert row is not None
         return PrintedIndex(tuple(row[0]), row[1], tuple(row[2]))
 
     def policy(self, table: Table, command: str, using: str | None, check: str | None) -> tuple[str | None, str | None]:
-        """The two predicates of a policy for a command, as they are printed of the table itself."""
+        """The two predicates of a policy for a command, printed for the table itself."""
         name = sql.Identifier(table.name.schema, table.name.table)
         given = [(word, text) for word, text in (("using", using), ("with check", check)) if text is not None]
         parts = [sql.SQL("{} ({}\n)").format(sql.SQL(word), sql.SQL(text)) for word, text in given]
         statement = f"create policy harness_alike on {{}} for {command} {{}}"
-        with self._apart(statement, name, sql.SQL(" ").join(parts), schema=table.name.schema):
+        with self._undone(statement, name, sql.SQL(" ").join(parts), schema=table.name.schema):
             row = self._connection.execute(
                 "select pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)"
                 " from pg_policy where polname = 'harness_alike'"
@@ -105,22 +105,22 @@ class Canonical:
             f"create trigger harness_alike {fires} on {{}} for each {level} when ({{}}\n)"
             " execute function pg_catalog.suppress_redundant_updates_trigger()"
         )
-        with self._apart(statement, name, sql.SQL(condition), schema=table.name.schema):
+        with self._undone(statement, name, sql.SQL(condition), schema=table.name.schema):
             return self._one(
                 "select substring(pg_get_triggerdef(oid) from ' WHEN \\((.*)\\) EXECUTE FUNCTION ')"
                 " from pg_trigger where tgname = 'harness_alike' and tgparentid = 0"
             )
 
     @contextmanager
-    def _alike(self, table: Table, statement: str, *parts: sql.Composable) -> Iterator[None]:
-        """After a statement about ``pg_temp.harness_alike``, which has the table's columns."""
+    def _on_copy(self, table: Table, statement: str, *parts: sql.Composable) -> Iterator[None]:
+        """Runs a statement about ``pg_temp.harness_alike``, a table with the same columns."""
         name = sql.Identifier(table.name.schema, table.name.table)
         like = sql.SQL("create temp table harness_alike (like {});").format(name)
-        with self._apart("{}" + statement, like, *parts, schema=table.name.schema):
+        with self._undone("{}" + statement, like, *parts, schema=table.name.schema):
             yield
 
     @contextmanager
-    def _apart(self, statement: str, *parts: sql.Composable, schema: str = "public") -> Iterator[None]:
+    def _undone(self, statement: str, *parts: sql.Composable, schema: str = "public") -> Iterator[None]:
         """Runs a statement, lets the caller read with an empty search path as the catalog does, and undoes it all."""
         import psycopg
 

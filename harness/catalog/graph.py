@@ -1,4 +1,4 @@
-"""The graph of foreign keys: the tables that a table refers to, directly and through others, and circles of them."""
+"""The graph of foreign keys: the ancestors of a table, and circles of tables."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def parents_first(parents: Mapping[N, Collection[N]]) -> list[tuple[N, ...]]:
 
 
 def circles(parents: Mapping[N, Collection[N]]) -> list[tuple[N, ...]]:
-    """The strongly connected components, found by walking from a node there and back: in schemas both walks are short.
+    """The strongly connected components: for each node those reached both along the edges and against them.
 
     Parents that are no node themselves do not count.
     """

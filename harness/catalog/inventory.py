@@ -1,4 +1,4 @@
-"""Everything that people made in a database, as texts that can be compared."""
+"""The inventory of a database: the definitions of all objects, as texts that can be compared."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 LEFT_OVER = " is left over"
-"""How a line of :func:`differences` ends that tells of what came."""
+"""The end of a line of :func:`differences` about an additional object."""
 
 
-class Entry(NamedTuple):
+class DatabaseObject(NamedTuple):
     """``kind`` and ``identity`` name an object, ``definition`` holds all that can differ about it."""
 
     kind: str
@@ -25,19 +25,19 @@ class Entry(NamedTuple):
         return f"{self.kind} {self.identity}"
 
 
-def inventory(connection: psycopg.Connection[Any], ledger: str = "harness") -> frozenset[Entry]:
+def inventory(connection: psycopg.Connection[Any], ledger: str = "harness") -> frozenset[DatabaseObject]:
     """All objects outside the system's and the ledger's schemas, with owners, privileges and comments.
 
-    Roles are not in it: they belong to the whole cluster. Neither is what an extension brought; the extension is.
+    Without roles, which belong to the whole cluster, and without the objects of extensions.
     """
     text = resources.files("harness.catalog").joinpath("sql", "inventory.sql").read_text(encoding="utf-8")
     with connection.transaction():
         connection.execute("select set_config('search_path', '', true)")
-        return frozenset(Entry(*row) for row in connection.execute(text.encode(), {"ledger": ledger}))
+        return frozenset(DatabaseObject(*row) for row in connection.execute(text.encode(), {"ledger": ledger}))
 
 
-def differences(before: frozenset[Entry], after: frozenset[Entry]) -> list[str]:
-    """What is left over, missing or changed, a line each: ``function intents.touch() is left over``."""
+def differences(before: frozenset[DatabaseObject], after: frozenset[DatabaseObject]) -> list[str]:
+    """The objects that are left over, missing or changed, a line each: ``function intents.touch() is left over``."""
     old = {(entry.kind, entry.identity): entry for entry in before}
     new = {(entry.kind, entry.identity): entry for entry in after}
     lines = [f"{new[name].label}{LEFT_OVER}" for name in new.keys() - old.keys()]
@@ -51,7 +51,7 @@ def differences(before: frozenset[Entry], after: frozenset[Entry]) -> list[str]:
 
 
 def _changed(before: str, after: str) -> str:
-    """What differs of two definitions, whose parts stand between semicolons."""
+    """The parts, between semicolons, in which two definitions differ."""
     old, new = before.split("; "), after.split("; ")
     gone, come = ("; ".join(part for part in one if part not in other) for one, other in ((old, new), (new, old)))
     return f"{gone!r} is now {come!r}" if gone and come else f"{gone!r} is gone" if gone else f"{come!r} is new"

@@ -2,210 +2,46 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar
+from typing import Protocol, TypeVar
 
+from harness.catalog.columns import Column as Column
+from harness.catalog.constraints import Check as Check
+from harness.catalog.constraints import Constraint as Constraint
+from harness.catalog.constraints import Exclusion as Exclusion
+from harness.catalog.constraints import ForeignKey as ForeignKey
+from harness.catalog.constraints import Index as Index
+from harness.catalog.constraints import PrimaryKey as PrimaryKey
+from harness.catalog.constraints import UniqueKey as UniqueKey
 from harness.errors import did_you_mean
 from harness.project.model import TableName
 
 
 class Missing(Exception):
-    """A name that a check uses is not in the catalog: that check is broken."""
+    """The catalog lacks a name that a check uses: that check is broken."""
 
     def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
         super().__init__(f"no {what} {name}{did_you_mean(name, known)}")
 
 
-_ORDER = re.compile(r"( desc| nulls first| nulls last)+$")
-_COMPARABLE = frozenset(
-    [
-        *("int2", "int4", "int8", "numeric", "money", "oid", "bool", "bit", "varbit", "bytea", "uuid", "jsonb"),
-        *("text", "varchar", "bpchar", "citext", "name", "char", "inet", "cidr", "macaddr", "macaddr8"),
-        *("date", "time", "timetz", "timestamp", "timestamptz", "interval"),
-    ]
-)
-"""Types whose equality is that of their texts. Floats are not among them, nor what has no equality at all."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """``type`` is as declared, ``base_type`` with domains taken off; both as ``format_type`` prints them.
-
-    ``base_name`` is the bare ``pg_type.typname`` of the base type (``int4``, ``_text``), ``base_kind`` its
-    ``typtype`` (``b`` base, ``e`` enum, ``c`` composite, ``r`` range, ``m`` multirange); ``element_name`` is the
-    element type of an array or the subtype of a range, ``labels`` are those of an enum or of an array's enum. ``parts``
-    are what a value is made of, as columns: a composite's attributes, an array's element, a range's subtype.
-    ``identity`` is ``a`` (always), ``d`` (by default) or empty; ``generated`` is ``s`` (stored), ``v`` (virtual) or
-    empty, its expression then stands in ``default``.
-    """
-
-    name: str
-    type: str
-    base_type: str
-    base_name: str
-    base_kind: str
-    element_name: str | None
-    typmod: int
-    labels: tuple[str, ...]
-    domain_checks: tuple[str, ...]
-    not_null: bool
-    default: str | None
-    identity: str
-    generated: str
-    comment: str | None
-    parts: tuple[Column, ...] = ()
-
+class _Named(Protocol):
     @property
-    def is_domain(self) -> bool:
-        return self.type != self.base_type
-
-    @property
-    def is_json(self) -> bool:
-        return self.base_name in ("json", "jsonb")
-
-    @property
-    def is_comparable(self) -> bool:
-        """Whether a value can be told from others by ``=`` for sure: what is text at heart, numbers, moments."""
-        if self.base_kind == "c":
-            return False
-        if self.parts:
-            return all(part.is_comparable for part in self.parts)
-        return self.base_kind == "e" or self.base_name in _COMPARABLE
-
-    @property
-    def is_supplied(self) -> bool:
-        """Whether an INSERT may name it: generated columns take no value."""
-        return not self.generated
+    def name(self) -> str: ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Constraint:
-    """A constraint of a table; each is of one of the classes below. ``definition`` is as PostgreSQL prints it."""
-
-    noun: ClassVar[str]
-
-    name: str
-    columns: tuple[str, ...]
-    definition: str
-    deferrable: bool = False
-    deferred: bool = False
-    validated: bool = True
-    enforced: bool = True
-    comment: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class PrimaryKey(Constraint):
-    """PRIMARY KEY."""
-
-    noun: ClassVar = "primary key"
-
-
-@dataclass(frozen=True, kw_only=True)
-class UniqueKey(Constraint):
-    """UNIQUE."""
-
-    noun: ClassVar = "unique key"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check(Constraint):
-    """CHECK (expression)."""
-
-    noun: ClassVar = "check"
-
-    expression: str
-
-    @property
-    def inherited(self) -> bool:
-        """Whether tables that inherit have it, too: unless it says NO INHERIT."""
-        return not self.definition.endswith(" NO INHERIT")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exclusion(Constraint):
-    """EXCLUDE; ``operators`` has one for each key of its index."""
-
-    noun: ClassVar = "exclusion"
-
-    operators: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ForeignKey(Constraint):
-    """FOREIGN KEY; its actions are spelled out (``no action``, ``set null`` …).
-
-    ``on_delete_columns`` are those that SET NULL or SET DEFAULT changes, when it does not change them all.
-    """
-
-    noun: ClassVar = "foreign key"
-
-    references: TableName
-    referenced_columns: tuple[str, ...]
-    on_delete: str = "no action"
-    on_update: str = "no action"
-    on_delete_columns: tuple[str, ...] = ()
-
-    @cached_property
-    def pairs(self) -> tuple[tuple[str, str], ...]:
-        """Each column with the one that it refers to."""
-        return tuple(zip(self.columns, self.referenced_columns, strict=True))
-
-    def referenced(self, row: Mapping[str, str | None]) -> dict[str, str | None]:
-        """The values that a row refers to, by the columns of the referenced table."""
-        return {to: row[own] for own, to in self.pairs}
-
-    def referring(self, parent: Mapping[str, str | None]) -> dict[str, str | None]:
-        """The values with which a row refers to a parent, by its own columns."""
-        return {own: parent[to] for own, to in self.pairs}
-
-
-@dataclass(frozen=True)
-class Index:
-    """``keys`` are the key columns or expressions with order, ``columns`` only the plain columns among them.
-
-    ``kinds`` has for each key its operator class and its collation, where they are not the type's own; ``include`` are
-    the columns that are only carried along. Of two keys that a row breaks the one whose ``turn`` comes first refuses
-    it: the older one, which says nothing of what the table is.
-    """
-
-    name: str
-    method: str
-    keys: tuple[str, ...]
-    columns: tuple[str, ...]
-    predicate: str | None
-    unique: bool
-    primary: bool
-    nulls_not_distinct: bool
-    valid: bool
-    constraint: str | None
-    definition: str
-    kinds: tuple[str, ...] = ()
-    include: tuple[str, ...] = ()
-    turn: int = field(default=0, compare=False)
-
-    @cached_property
-    def expressions(self) -> tuple[str, ...]:
-        """The keys without their order."""
-        return tuple(_ORDER.sub("", each) for each in self.keys)
-
-    @property
-    def whole(self) -> bool:
-        """Whether it is about all rows, and about plain columns alone."""
-        return self.predicate is None and len(self.columns) == len(self.keys)
+N = TypeVar("N", bound=_Named)
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """``enabled`` is ``pg_trigger.tgenabled``: O(rigin), D(isabled), R(eplica), A(lways).
+    """A trigger; ``enabled`` is ``pg_trigger.tgenabled``: O(rigin), D(isabled), R(eplica), A(lways).
 
-    ``columns`` are those that UPDATE OF names, ``when`` is its condition as PostgreSQL prints it, ``arguments`` are
-    those of the function as SQL literals, ``source`` is the function's text. ``deferrable`` is None unless it is a
-    constraint trigger, then ``not deferrable``, ``deferrable`` or ``deferred``.
+    ``columns`` are those of UPDATE OF, ``when`` is the condition as PostgreSQL prints it, ``arguments`` are SQL
+    literals, ``source`` is the text of the function. ``deferrable`` is ``not deferrable``, ``deferrable`` or
+    ``deferred`` for a constraint trigger, else None.
     """
 
     name: str
@@ -224,7 +60,7 @@ class Trigger:
 
 @dataclass(frozen=True)
 class Rewrite:
-    """A rule in the sense of CREATE RULE; ``instead`` of the command whatever the row, or else besides it."""
+    """A rule made by CREATE RULE: it runs ``instead`` of the command for every row, or in addition to it."""
 
     name: str
     command: str
@@ -252,7 +88,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class Table:
-    """``bounds`` is what a partition takes, or what all partitions of a table take together; None for others."""
+    """A table; ``bounds`` is the predicate of a partition, or of all partitions of a table together, else None."""
 
     name: TableName
     kind: str
@@ -272,9 +108,7 @@ class Table:
     def column(self, name: str) -> Column:
         """The column of that name; raises :class:`Missing` with the nearest."""
         column = self._by_name.get(name)
-        if column is None:
-            raise Missing(f"column in {self.name}:", name, [column.name for column in self.columns])
-        return column
+        return _named("column in", self, self.columns, name) if column is None else column
 
     @cached_property
     def _by_name(self) -> Mapping[str, Column]:
@@ -282,41 +116,27 @@ class Table:
 
     def constraint(self, name: str) -> Constraint:
         """The constraint of that name; raises :class:`Missing` with the nearest."""
-        for constraint in self.constraints:
-            if constraint.name == name:
-                return constraint
-        raise Missing(f"constraint on {self.name}:", name, [constraint.name for constraint in self.constraints])
+        return _named("constraint on", self, self.constraints, name)
 
     def foreign_key(self, name: str) -> ForeignKey:
         """The foreign key of that name; raises :class:`Missing` with the nearest."""
         found = self.constraint(name)
-        if isinstance(found, ForeignKey):
-            return found
-        raise Missing(f"foreign key on {self.name}:", name, [key.name for key in self.foreign_keys])
+        return found if isinstance(found, ForeignKey) else _named("foreign key on", self, self.foreign_keys, name)
 
     def index(self, name: str) -> Index:
         """The index of that name; raises :class:`Missing` with the nearest."""
-        for index in self.indexes:
-            if index.name == name:
-                return index
-        raise Missing(f"index on {self.name}:", name, [index.name for index in self.indexes])
+        return _named("index on", self, self.indexes, name)
 
     def trigger(self, name: str) -> Trigger:
         """The trigger of that name; raises :class:`Missing` with the nearest."""
-        for trigger in self.triggers:
-            if trigger.name == name:
-                return trigger
-        raise Missing(f"trigger on {self.name}:", name, [trigger.name for trigger in self.triggers])
+        return _named("trigger on", self, self.triggers, name)
 
     def policy(self, name: str) -> Policy:
         """The policy of that name; raises :class:`Missing` with the nearest."""
-        for policy in self.policies:
-            if policy.name == name:
-                return policy
-        raise Missing(f"policy on {self.name}:", name, [policy.name for policy in self.policies])
+        return _named("policy on", self, self.policies, name)
 
-    def diverts(self, command: str) -> bool:
-        """Whether a rule makes something else of every ``delete`` or ``update``: none ever comes through."""
+    def has_instead_rule(self, command: str) -> bool:
+        """Whether a rewrite rule replaces every ``insert``, ``update`` or ``delete``."""
         return any(rewrite.instead and rewrite.command == command for rewrite in self.rewrites)
 
     @cached_property
@@ -344,7 +164,7 @@ class Table:
 
     @cached_property
     def widest_first(self) -> tuple[ForeignKey, ...]:
-        """The foreign keys: a composite one decides columns that narrower ones then follow."""
+        """The foreign keys, those with the most columns first: they decide columns that narrower ones share."""
         return tuple(sorted(self.foreign_keys, key=lambda key: -len(key.columns)))
 
     @cached_property
@@ -357,11 +177,18 @@ class Table:
         return tuple(index for index in self.indexes if index.unique)
 
     @property
-    def rules(self) -> int:
-        """How many rules the database keeps for it: NOT NULLs, constraints, unique indexes, triggers, policies."""
+    def rule_count(self) -> int:
+        """The number of its NOT NULLs, constraints, unique indexes, triggers and policies."""
         bare = [index for index in self.unique_keys if index.constraint is None]
         not_null = [column for column in self.columns if column.not_null]
         return sum(map(len, (not_null, self.constraints, bare, self.triggers, self.policies)))
+
+
+def _named(what: str, table: Table, known: Sequence[N], name: str) -> N:
+    for each in known:
+        if each.name == name:
+            return each
+    raise Missing(f"{what} {table.name}:", name, [each.name for each in known])
 
 
 @dataclass(frozen=True)
@@ -377,10 +204,7 @@ class View:
 
 @dataclass(frozen=True)
 class Definer:
-    """A function that runs with its owner's rights; ``pinned`` if names in it do not depend on its caller's path.
-
-    ``fires`` if it is one of triggers, which nobody calls.
-    """
+    """A SECURITY DEFINER function; ``pinned`` if it sets its own search path, ``fires`` if triggers call it."""
 
     schema: str
     signature: str
@@ -390,8 +214,8 @@ class Definer:
 
 
 @dataclass(frozen=True)
-class Setting:
-    """A custom setting that code of the database reads or sets; ``None`` is one whose name it works out."""
+class CustomSetting:
+    """A custom setting that code of the database reads or sets; ``name`` is None where the code computes it."""
 
     name: str | None
     read: bool
@@ -402,9 +226,9 @@ class Setting:
 class Catalog:
     """All tables outside the system's and the ledger's schemas. ``version`` is ``server_version_num``.
 
-    ``settings`` are those that its code may set or read. ``roots`` leads from a partition and the name of one of its
-    constraints to the root's, and from a foreign key that is there for a partition of what it refers to, to the one
-    that was declared; ``heirs`` leads from a table to all that inherit from it.
+    ``roots`` has the partitioned table and its constraint for each partition and constraint of it (``""`` stands for
+    the partition itself), and the declared foreign key for each copy that refers to a partition. ``heirs`` has the
+    tables that inherit from a table.
     """
 
     version: int
@@ -412,11 +236,11 @@ class Catalog:
     views: tuple[View, ...] = ()
     definers: tuple[Definer, ...] = ()
     roots: Mapping[tuple[TableName, str], tuple[TableName, str]] = field(default_factory=dict)
-    settings: tuple[Setting, ...] = ()
+    settings: tuple[CustomSetting, ...] = ()
     heirs: Mapping[TableName, tuple[TableName, ...]] = field(default_factory=dict)
 
     def root(self, table: TableName, constraint: str) -> tuple[TableName, str]:
-        """The table that was partitioned, and its name for the constraint; what is no partition stays as it is."""
+        """The partitioned table of a partition, and its name for the constraint; any other table stays as it is."""
         top, _ = self.roots.get((table, ""), (table, ""))
         return self.roots.get((table, constraint), (top, constraint))
 
@@ -444,15 +268,7 @@ class Catalog:
                 found.setdefault(key.references, []).append((table, key))
         return {name: tuple(keys) for name, keys in found.items()}
 
-    @cached_property
-    def defers(self) -> bool:
-        """Whether any constraint or constraint trigger is deferrable: it may wait for the end of the transaction."""
-        tables = self.tables.values()
-        constraints = any(key.deferrable for table in tables for key in table.constraints)
-        waiting = ("deferrable", "deferred")
-        return constraints or any(each.deferrable in waiting for table in tables for each in table.triggers)
-
-    def reading(self, name: TableName) -> tuple[View, ...]:
+    def views_reading(self, name: TableName) -> tuple[View, ...]:
         """The views that read a table, by themselves or through others."""
         found: dict[TableName, View] = {}
         behind = {name}

@@ -1,4 +1,4 @@
-"""The rules of a table by name: what checks declare, and what a catalog has that none declares."""
+"""The names of a table's rules, by which checks and catalog are compared."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from harness.catalog.model import Catalog, Table
 from harness.project.model import TableName
 
 
-class Part(NamedTuple):
-    """One rule: ``constraint orders_pkey``, ``not null status``, ``trigger orders_touch``."""
+class TableRule(NamedTuple):
+    """The name of one rule: ``constraint orders_pkey``, ``not null status``, ``trigger orders_touch``."""
 
     kind: str
     name: str
@@ -20,56 +20,56 @@ class Part(NamedTuple):
         return f"{self.kind} {self.name}".strip()
 
 
-def parts(table: Table) -> Iterator[Part]:
-    """Everything that the database keeps for a table, in the order in which check files say it."""
+def parts(table: Table) -> Iterator[TableRule]:
+    """The rules of a table, in the order in which check files declare them."""
     key = table.primary_key
     for column in table.columns:
-        yield Part("column", column.name)
+        yield TableRule("column", column.name)
         if column.not_null and column.name not in key:
-            yield Part("not null", column.name)
+            yield TableRule("not null", column.name)
         if column.default is not None:
-            yield Part("generated" if column.generated else "default", column.name)
+            yield TableRule("generated" if column.generated else "default", column.name)
         if column.identity:
-            yield Part("identity", column.name)
+            yield TableRule("identity", column.name)
         if column.base_kind == "e":
-            yield Part("labels", column.name)
-    yield from (Part("constraint", constraint.name) for constraint in table.constraints)
-    yield from (Part("index", index.name) for index in table.indexes if index.constraint is None)
-    yield from (Part("trigger", trigger.name) for trigger in table.triggers)
-    yield from (Part("rule", rewrite.name) for rewrite in table.rewrites)
-    yield from (Part("policy", policy.name) for policy in table.policies)
+            yield TableRule("labels", column.name)
+    yield from (TableRule("constraint", constraint.name) for constraint in table.constraints)
+    yield from (TableRule("index", index.name) for index in table.indexes if index.constraint is None)
+    yield from (TableRule("trigger", trigger.name) for trigger in table.triggers)
+    yield from (TableRule("rule", rewrite.name) for rewrite in table.rewrites)
+    yield from (TableRule("policy", policy.name) for policy in table.policies)
     if table.row_security:
-        yield Part("row security", "")
+        yield TableRule("row security", "")
     if any(grant.role != table.owner for grant in table.grants):
-        yield Part("privileges", "")
+        yield TableRule("privileges", "")
 
 
 ENFORCED = ("not null", "constraint", "index", "trigger", "rule", "policy")
-"""Parts that decide which rows and statements are let in; an index does if it is unique."""
+"""Rules that decide which rows and statements a table accepts; an index does if it is unique."""
 
 OF_ROWS = ("not null", "constraint", "index")
-"""Those that decide by what a row is."""
+"""Rules that decide by the values of a row."""
 
 
-def enforced(catalog: Catalog, table: Table) -> Iterator[Part]:
-    """What decides which rows and statements a table lets in, its partitions' own rules among it.
+def enforced(catalog: Catalog, table: Table) -> Iterator[TableRule]:
+    """The rules that decide which rows and statements a table accepts, with those of single partitions.
 
-    What a partition has by birth is its root's.
+    A rule that a partition inherits counts as its root's.
     """
     yield from _deciding(catalog, table)
     yield from dict.fromkeys(part for _, part in of_partitions(catalog, table))
 
 
-def _deciding(catalog: Catalog, table: Table) -> Iterator[Part]:
-    plain = {Part("index", index.name) for index in table.indexes if not index.unique}
+def _deciding(catalog: Catalog, table: Table) -> Iterator[TableRule]:
+    plain = {TableRule("index", index.name) for index in table.indexes if not index.unique}
     for part in parts(table):
-        born = part.kind in ("constraint", "index") and (table.name, part.name) in catalog.roots
-        if part.kind in ENFORCED and not born and part not in plain:
+        inherited = part.kind in ("constraint", "index") and (table.name, part.name) in catalog.roots
+        if part.kind in ENFORCED and not inherited and part not in plain:
             yield part
 
 
-def of_partitions(catalog: Catalog, table: Table) -> Iterator[tuple[TableName, Part]]:
-    """The rules that partitions of a table have besides its own, for their rows alone; triggers left out."""
+def of_partitions(catalog: Catalog, table: Table) -> Iterator[tuple[TableName, TableRule]]:
+    """The rules of single partitions of a table, which it does not have itself; without triggers."""
     if table.kind != "p":
         return
     shared = {*parts(table)}
@@ -79,8 +79,8 @@ def of_partitions(catalog: Catalog, table: Table) -> Iterator[tuple[TableName, P
             yield from ((name, part) for part in own if part.kind in OF_ROWS and part not in shared)
 
 
-def without(table: Table, gone: Collection[Part]) -> Table:
-    """The table as if it did not have these parts; triggers, rules and policies are none of its definition."""
+def without(table: Table, gone: Collection[TableRule]) -> Table:
+    """The table without some of its constraints, indexes and NOT NULLs."""
     names = {part.name for part in gone if part.kind in ("constraint", "index")}
     nullable = {part.name for part in gone if part.kind == "not null"}
     return replace(
@@ -91,6 +91,6 @@ def without(table: Table, gone: Collection[Part]) -> Table:
     )
 
 
-def whole(catalog: Catalog) -> Iterator[Table]:
-    """The tables without partitions: their rules are those of the table that was partitioned."""
+def root_tables(catalog: Catalog) -> Iterator[Table]:
+    """The tables that are no partitions: the rules of partitions are those of the partitioned table."""
     return (table for table in catalog.tables.values() if (table.name, "") not in catalog.roots)

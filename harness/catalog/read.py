@@ -12,6 +12,7 @@ from harness.catalog.model import (
     Catalog,
     Check,
     Constraint,
+    CustomSetting,
     Definer,
     Exclusion,
     ForeignKey,
@@ -20,7 +21,6 @@ from harness.catalog.model import (
     Policy,
     PrimaryKey,
     Rewrite,
-    Setting,
     Table,
     Trigger,
     UniqueKey,
@@ -38,10 +38,10 @@ T = TypeVar("T")
 def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalog:
     """The catalog of the connection's database, without the system's schemas and the ``ledger`` schema.
 
-    Names in expressions come out as the search path of the moment makes them; the caller's is put back.
+    Names in expressions are printed with their schemas; the caller's search path is put back.
     """
     with connection.transaction():
-        # An empty path makes PostgreSQL print every name with its schema: the picture does not depend on who looks.
+        # An empty path makes PostgreSQL print every name with its schema.
         connection.execute("select set_config('search_path', '', true)")
         types = Types(_rows(connection, "types", ledger))
         columns = _by_table(connection, "columns", ledger, types.column)
@@ -56,7 +56,7 @@ def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalo
         views = _views(_rows(connection, "views", ledger))
         heirs = _heirs(_rows(connection, "heirs", ledger))
         definers = tuple(Definer(**row) for row in _rows(connection, "definers", ledger))
-        settings = tuple(Setting(**row) for row in _rows(connection, "settings", ledger))
+        settings = tuple(CustomSetting(**row) for row in _rows(connection, "settings", ledger))
     tables = {}
     for row in rows:
         name = _table_name(row)

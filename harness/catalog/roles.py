@@ -1,4 +1,4 @@
-"""Questions about roles and what they may, asked once each."""
+"""Asks the server for roles and their privileges, each question once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 DEFAULTS = "defaults of"
-"""The kind of what ALTER DEFAULT PRIVILEGES has said for objects that a role will create."""
+"""The kind for default privileges on objects that a role will create (ALTER DEFAULT PRIVILEGES)."""
 
 _OBJECTS = {
     "schema": "select nspowner, nspacl, 'n' from pg_namespace where oid = to_regnamespace(%s)",
@@ -53,21 +53,18 @@ group by p.oid
 
 @dataclass(frozen=True)
 class Granted:
-    """The owner of an object, and what others have of it: role (``public`` is PUBLIC) and privilege."""
+    """The owner of an object, and the ``grants`` of others: role (``public`` is PUBLIC) and privilege."""
 
     owner: str
     grants: frozenset[tuple[str, str]]
 
 
-SILENCING = "a superuser, or from PostgreSQL 15 on: grant set on parameter session_replication_role"
-"""Who may have triggers look away."""
+WHO_MAY_DISABLE_TRIGGERS = "a superuser, or from PostgreSQL 15 on: grant set on parameter session_replication_role"
+"""The words for a message about users who may not disable triggers."""
 
 
-def may_silence(connection: psycopg.Connection[Any]) -> bool:
-    """Whether the connection's user may have triggers look away in its session.
-
-    A superuser may, and from PostgreSQL 15 on whoever was granted SET on the parameter.
-    """
+def may_disable_triggers(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the connection's user may set ``session_replication_role``, so that no trigger fires in its session."""
     import psycopg
 
     try:
@@ -88,8 +85,7 @@ class Roles:
         assert row is not None
         self.current: str = row[0]
         self._connection = connection
-        self.silent = may_silence(connection)
-        """Whether the connection's user may have triggers look away."""
+        self.may_disable_triggers = may_disable_triggers(connection)
         self._asked = lru_cache(maxsize=None)(self._ask)
 
     def exists(self, role: str) -> bool:
@@ -99,11 +95,11 @@ class Roles:
         return self._known.get(role, (False, False))[0]
 
     def bypasses_row_security(self, role: str) -> bool:
-        """Whether no policy holds for it: superusers, and roles with BYPASSRLS."""
+        """Whether no policy applies to the role: it is a superuser, or has BYPASSRLS."""
         return any(self._known.get(role, (False, False)))
 
     def may_become(self, role: str) -> bool:
-        """Whether the connection's user may SET ROLE to it."""
+        """Whether the connection's user may SET ROLE to the role."""
         return bool(self._asked("select pg_has_role(%s, 'member')", role))
 
     def on_table(self, role: str, table: str, privilege: str) -> bool:
@@ -129,12 +125,12 @@ class Roles:
     def on(self, kind: str, role: str, name: str, privilege: str) -> bool:
         """Whether a role has a privilege on a schema, sequence, function or view (its name as SQL has it)."""
         kind = "table" if kind == "view" else kind
-        # Of schemas and roles these functions take the bare name.
+        # For schemas these functions take the bare name.
         of = "to_regnamespace(%s)::oid" if kind == "schema" else "%s"
         return bool(self._asked(f"select has_{kind}_privilege(%s, {of}, %s)", role, name, privilege))
 
     def granted(self, kind: str, name: str, schema: str) -> Granted | None:
-        """Who has which privileges on an object, or by default in a ``schema``; None if it is not there."""
+        """The privileges on an object, or the default ones in a ``schema``; None if the object does not exist."""
         if kind == DEFAULTS:
             rows = self._connection.execute(_DEFAULTS.encode(), [name, schema, name, name]).fetchall()
         else:
@@ -142,7 +138,10 @@ class Roles:
         return Granted(rows[0][0], frozenset((role, what) for _, role, what in rows if what)) if rows else None
 
     def call(self, signature: str) -> str | None:
-        """A call of a function with arguments of NULL that nobody can compute before; None if it cannot be written."""
+        """A call of a function with NULL for each argument; None if there is no way to write one.
+
+        The NULLs are subqueries, which PostgreSQL does not evaluate while it plans.
+        """
         row = self._connection.execute(_CALL.encode(), [signature]).fetchone()
         return str(row[0]) if row else None
 

@@ -1,4 +1,4 @@
-"""The types of a database, put together to what the values of a column are made of."""
+"""Resolves the types of columns: domains to their base types, composites and arrays to their parts."""
 
 from __future__ import annotations
 

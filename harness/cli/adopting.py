@@ -1,24 +1,22 @@
-"""``harness adopt`` makes a project of an existing schema, with a check for every rule; ``declare`` adds new rules."""
+"""``harness adopt``: an existing schema becomes a project with a check for every rule; ``declare`` adds what is new."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from harness import files
 from harness.cli.common import (
     CLEAN,
     COULD_NOT_RUN,
     FINDINGS,
     debugging,
-    given_directory,
     load_project,
     open_target,
     table,
@@ -29,13 +27,13 @@ from harness.reports.words import counted
 from harness.scaffold import for_the_root
 
 if TYPE_CHECKING:
-    from harness.adopt.filling import Filled
-    from harness.adopt.lost import Lost
-    from harness.adopt.project_file import Origin
-    from harness.adopt.survey import Survey
+    from harness.adopt.adoption import Adoption
+    from harness.adopt.filling import FillResult
+    from harness.adopt.project_file import SchemaSource
+    from harness.adopt.table_errors import TableError
     from harness.catalog.model import Table
     from harness.inference import Obstacle
-    from harness.project.model import Project, TableName
+    from harness.project.model import TableName
     from harness.server.connection import Server
 
 CLOSED = "tables that never take a row, by a rule or a CHECK that is false"
@@ -45,7 +43,7 @@ FULL = "tables that hold rows from the start and take no others"
 LOST = "tables lost to an error; please report what is a bug, with what `harness --debug adopt …` shows"
 
 SHOWN = 20
-"""Lines of a list; the rest is only counted."""
+"""Lines of one sort before the rest is only counted."""
 
 
 @click.command()
@@ -58,7 +56,6 @@ SHOWN = 20
 @click.option("--name", metavar="NAME", help="The name of the project.  [default: that of the directory]")
 @target_option
 def adopt(
-    *,
     source: tuple[str, ...],
     base: tuple[Path, ...],
     layout: str | None,
@@ -76,8 +73,8 @@ def adopt(
     from harness.adopt.project_file import project_name
 
     if update:
-        return _update(source, schema, target, change_what_is_there=True)
-    root = given_directory() or Path.cwd()
+        return _update(source, schema, target, only_add=False)
+    root = _directory()
     origin, texts = _origin(root, source, base, layout, schema)
     origin = replace(origin, search_path=search_path or origin.search_path)
     _refuse_there(root, [Path("project.yml"), Path("checks"), *texts])
@@ -96,14 +93,14 @@ def declare(source: tuple[str, ...], schema: tuple[str, ...], target: str | None
     adopt --update changes what nobody has touched. The DSN is that of the database that was adopted, to look at it
     again.
     """
-    return _update(source, schema, target, change_what_is_there=False)
+    return _update(source, schema, target, only_add=True)
 
 
-def _update(source: Sequence[str], schemas: Sequence[str], target: str | None, *, change_what_is_there: bool) -> int:
-    """Updates the project's files by its schema; ``source`` may be the adopted database, which is dumped again."""
-    from harness.adopt.adoption import learnt, refreshed
+def _update(source: Sequence[str], schemas: Sequence[str], target: str | None, *, only_add: bool) -> int:
+    """Brings the project's files up to date; ``source`` may be the adopted database, which is dumped anew."""
+    from harness.adopt import adoption
     from harness.adopt.origin import from_database, is_dsn
-    from harness.adopt.refresh import described
+    from harness.adopt.project_texts import write
 
     project = load_project()
     if source:
@@ -113,31 +110,30 @@ def _update(source: Sequence[str], schemas: Sequence[str], target: str | None, *
                 hint="name nothing, or the connection string of the database that was adopted",
             )
         _, texts = from_database(project.root, source[0], (), schemas)
-        for path, text in texts.items():
-            files.write(project.root / path, text)
+        write(project.root, texts)
         project = load_project()
     with open_target(project, target) as server:
-        survey, change = refreshed(server, project, schemas, change_what_is_there=change_what_is_there)
-        change.write(project.root)
-        # No rule of the catalog says what a new trigger needs of rows.
-        touched = [table for table, path in described(load_project()).items() if path in change.files]
-        filled = _try(server, project.root, survey, touched)
-        found = learnt(load_project(), survey, filled)
-        found.write(project.root)
-    done, left = [*change.done, *found.done], [*change.left, *found.left]
+        found = adoption.update(server, project, schemas, _progress, only_add=only_add)
+    found.texts.write()
+    done, left = [*found.changes.done, *found.hints.done], [*found.changes.left, *found.hints.left]
     for line in done:
         click.echo(line)
     _listed("for you to decide", left)
-    _list_unfilled(filled)
+    _list_unfilled(found.filled)
     click.echo(f"{counted(len(done), 'change')}" + ("" if done or left else ": nothing is new"))
-    if _list_lost({**filled.lost, **found.lost, **change.lost}):
+    if _list_errors({**found.filled.errors, **found.hints.errors, **found.changes.errors}):
         return COULD_NOT_RUN
     return FINDINGS if left else CLEAN
 
 
+def _directory() -> Path:
+    given = click.get_current_context().find_root().params.get("project")
+    return Path(given).absolute() if given else Path.cwd()
+
+
 def _origin(
     root: Path, source: Sequence[str], base: Sequence[Path], layout: str | None, schemas: Sequence[str]
-) -> tuple[Origin, dict[Path, str]]:
+) -> tuple[SchemaSource, dict[Path, str]]:
     from harness.adopt import origin
 
     if not source:
@@ -166,60 +162,36 @@ def _refuse_there(root: Path, paths: Sequence[Path]) -> None:
 
 
 def _adopt(
-    root: Path, name: str, origin: Origin, texts: dict[Path, str], schemas: Sequence[str], target: str | None
+    root: Path, name: str, source: SchemaSource, texts: dict[Path, str], schemas: Sequence[str], target: str | None
 ) -> int:
-    from harness.adopt.adoption import described, taught, written
+    from harness.adopt import adoption
     from harness.adopt.origin import bare
+    from harness.adopt.project_texts import create
     from harness.cli import editor
     from harness.server.targets import BUILT_IN
 
     home = target if target in BUILT_IN else "embedded"  # a connection string may hold a password
-    made = {root / path for path in texts}
-
-    def write(pages: dict[Path, str]) -> None:
-        for path, text in pages.items():
-            made.add(root / path)
-            files.write(root / path, text)
-
-    try:
-        project = bare(root, name, origin, texts)
-        with open_target(project, target) as server:
-            survey = described(server, project, schemas)
-            write(written(survey, name, origin, home))
-            filled = _try(server, root, survey, [table.name for table in survey.tables])
-        origin = replace(origin, search_path=origin.search_path or filled.search_path)
-        survey = taught(survey, filled)
-        pages = written(survey, name, origin, home)
-        write(pages)
-    except BaseException:
-        for path in made:
-            files.remove(path, root)
-        raise
+    project = bare(root, name, source, texts)
+    with open_target(project, target) as server:
+        found = adoption.adopt(server, project, schemas, source, home, _progress)
+    create(root, texts | found.texts)
     editor.refresh(root)
-    _report(server, survey, sorted({*pages, *texts}), filled)
-    return COULD_NOT_RUN if _list_lost({**filled.lost, **survey.lost}) else CLEAN
+    _report(server, found, len({*texts, *found.texts}))
+    return COULD_NOT_RUN if _list_errors({**found.filled.errors, **found.survey.errors}) else CLEAN
 
 
-def _try(server: Server, root: Path, survey: Survey, names: Collection[TableName]) -> Filled:
-    from harness.adopt.adoption import filled
-    from harness.project.load import load
-    from harness.proving import draws
-
-    draws.settle()
-    project: Project = load(root)
-
-    def tell(tables: Sequence[Table]) -> Iterator[Table]:
-        if not sys.stdout.isatty():
-            yield from tables
-            return
-        with click.progressbar(tables, label="rows") as shown:
-            yield from shown
-
-    return filled(server, project, survey, [table for table in survey.tables if table.name in names], tell)
+def _progress(tables: Sequence[Table]) -> Iterator[Table]:
+    """Shows on a terminal how far it is while tables are gone through."""
+    if not sys.stdout.isatty():
+        yield from tables
+        return
+    with click.progressbar(tables, label="rows") as shown:
+        yield from shown
 
 
-def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Filled) -> None:
-    kinds = Counter(kind for sheet in survey.sheets.values() for kind in sheet.count())
+def _report(server: Server, adopted: Adoption, files_written: int) -> None:
+    survey, filled = adopted.survey, adopted.filled
+    kinds = Counter(kind for each in survey.descriptions.values() for kind in each.kinds())
     schemas = Counter(each.name.schema for each in survey.tables)
     click.echo(f"{server.description}: {counted(len(survey.tables), 'table')}, {counted(kinds.total(), 'rule')}")
     for line in table([(schema, counted(number, "table")) for schema, number in schemas.items()]):
@@ -228,33 +200,35 @@ def _report(server: Server, survey: Survey, paths: Sequence[Path], filled: Fille
         click.echo(f"  {line}")
     if survey.partitions:
         click.echo(f"{counted(len(survey.partitions), 'partition')}: their rules are those of the partitioned tables")
-    unsaid = [f"{table}: {what}" for table, sheet in survey.sheets.items() for what in sheet.unsaid]
-    unsaid += [f"{table}: {name}, {why}" for table, each in survey.sheets.items() for name, why in each.known.items()]
-    _listed("what no check could say", unsaid)
+    undeclarable = [f"{table}: {what}" for table, each in survey.descriptions.items() for what in each.undeclarable]
+    undeclarable += [
+        f"{table}: {name}, {why}" for table, each in survey.descriptions.items() for name, why in each.known.items()
+    ]
+    _listed("what no check could say", undeclarable)
     takers = filled.tables - len(filled.closed)
-    full = takers - len(filled.empty) - len(filled.lost)
+    full = takers - len(filled.empty) - len(filled.errors)
     click.echo(f"{full:,} of {counted(takers, 'table')} could be filled with rows")
-    if filled.learnt:
-        learnt = counted(len(filled.learnt), "table")
-        click.echo(f"what triggers want of rows of {learnt} was found by trying: see `rows:` there")
+    if filled.hints:
+        hinted = counted(len(filled.hints), "table")
+        click.echo(f"what triggers want of rows of {hinted} was found by trying: see `rows:` there")
     if filled.search_path:
         click.echo(f"functions name things without a schema: search_path is {', '.join(filled.search_path)}")
     _list_unfilled(filled)
     for line in for_the_root(Path.cwd()):
         click.echo(line)
-    click.echo(f"wrote {counted(len(paths), 'file')}; now prove them: harness test --baseline baseline.json")
+    click.echo(f"wrote {counted(files_written, 'file')}; now prove them: harness test --baseline baseline.json")
 
 
-def _list_lost(lost: Mapping[TableName, Lost]) -> bool:
-    """Lists the tables that were lost to an error of ours; returns whether there are any."""
-    _listed(LOST, [f"{name}: {each.reason}" for name, each in lost.items()])
-    for each in lost.values() if debugging() else ():
+def _list_errors(errors: Mapping[TableName, TableError]) -> bool:
+    """Lists the tables that an error of ours has cost; returns whether there are any."""
+    _listed(LOST, [f"{name}: {each.reason}" for name, each in errors.items()])
+    for each in errors.values() if debugging() else ():
         click.echo(each.traceback, err=True, nl=bool(each.traceback))
-    return bool(lost)
+    return bool(errors)
 
 
-def _list_unfilled(filled: Filled) -> None:
-    """Lists the tables without generated rows, each with the reason."""
+def _list_unfilled(filled: FillResult) -> None:
+    """Lists the tables that could not be filled, each with the reason."""
     for title, tables in ((EMPTY, filled.empty), (FULL, filled.full), (CLOSED, filled.closed)):
         _listed(title, [_why(name, obstacle) for name, obstacle in tables.items()])
 

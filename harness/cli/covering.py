@@ -38,7 +38,7 @@ REPORT = "coverage.json"
 def coverage(fail_under: float, report: str | None, report_dir: str | None, target: str | None) -> int:
     """Say which rules of the schema no check declares, and which checks match nothing.
 
-    A trigger of which no check says more than that it is there is declared, and counted apart.
+    A trigger counts as declared also if no check says what it does; such triggers are listed separately.
 
     Looks at a scratch database that is built from the project; with a connection string as --target, at that database,
     which is only read. Exits with 1 if fewer than --fail-under percent of the rules are declared, or a check matches
@@ -63,7 +63,7 @@ def coverage(fail_under: float, report: str | None, report_dir: str | None, targ
 
 @contextmanager
 def _catalog(project: Project, flag: str | None) -> Iterator[tuple[Catalog, str, frozenset[TableName]]]:
-    """Reads the catalog; yields it with the name of its database, and the tables that need no checks."""
+    """The catalog to look at, its name in the report, and the tables in it that need no checks."""
     from harness.adopt.adoption import platform
     from harness.adopt.survey import of_extensions
     from harness.catalog import read
@@ -92,9 +92,9 @@ def _lines(found: Coverage) -> Iterator[str]:
     for row, each in zip(table(rows), [each for each in found.tables if each.undeclared], strict=True):
         yield row
         yield from (f"  undeclared: {part}" for part in each.undeclared)
-    if found.opaque:
-        yield f"declared, but no check says what it does: {counted(found.opaque, 'trigger')}"
-        yield from (f"  {each.table}  {', '.join(each.opaque)}" for each in found.tables if each.opaque)
+    if found.unexplained:
+        yield f"declared, but no check says what it does: {counted(found.unexplained, 'trigger')}"
+        yield from (f"  {each.table}  {', '.join(each.unexplained)}" for each in found.tables if each.unexplained)
     for check, what in found.idle:
         yield f"matches nothing: {check.name}  {check.place}  ({what})"
 
@@ -104,7 +104,7 @@ def _json(found: Coverage) -> dict[str, Any]:
         "rules": found.rules,
         "declared": found.declared,
         "percent": round(found.percent, 2),
-        "opaque_triggers": found.opaque,
+        "opaque_triggers": found.unexplained,
         "tables": [
             {
                 "table": str(each.table),
@@ -112,7 +112,7 @@ def _json(found: Coverage) -> dict[str, Any]:
                 "declared": each.declared,
                 "percent": round(each.percent, 2),
                 "undeclared": [{"kind": part.kind, "name": part.name} for part in each.undeclared],
-                "opaque_triggers": list(each.opaque),
+                "opaque_triggers": list(each.unexplained),
             }
             for each in found.tables
         ],

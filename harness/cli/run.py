@@ -91,7 +91,7 @@ class CheckRun:
         self._gate = Gate(self._baseline.statuses if self._baseline else {}, Status(options.fail_on))
         self._stop = self._gate if options.fail_fast else None
         self._chosen = ChosenChecks.of(project, options)
-        draws.settle()
+        draws.make_reproducible()
         self._journal = journal.path(project.root, str(options.shard or ""))
         self._resumed = Interrupted.read(self._journal) if options.resume else None
         profile = project.profile(options.profile or default_profile(os.environ))
@@ -285,7 +285,7 @@ def _contents(project: Project, checks: Sequence[DeclaredCheck], catalog: Catalo
     migrations = len(project.adopted.steps) if project.adopted else own
     names = ", ".join(module.name for module in modules)
     tables = {check.table for check in checks}
-    rules = sum(table.rules for name, table in catalog.tables.items() if name in tables)
+    rules = sum(table.rule_count for name, table in catalog.tables.items() if name in tables)
     return f"{names}: {counted(migrations, 'migration')}, {counted(rules, 'rule')}, {counted(len(checks), 'check')}"
 
 

@@ -76,10 +76,10 @@ def _generate(project: Project, connection: Connection, rows: int, select: tuple
     from harness.migrations import ledger
     from harness.probes.statement import identifier
     from harness.proving import draws
-    from harness.proving.prover import pools
+    from harness.solver.declared import declared_pools
 
     bulk = plugins.load("bulk")
-    draws.settle()
+    draws.make_reproducible()
     checks = declarations.read(project, KINDS)
     started, empty, written, done = time.perf_counter(), 0, 0, 0
     with ledger.lock(connection, say_waiting):
@@ -88,7 +88,7 @@ def _generate(project: Project, connection: Connection, rows: int, select: tuple
             path = ", ".join(map(identifier, project.search_path))
             connection.execute(f"set search_path = {path}".encode())
         catalog = read(connection, project.ledger_schema)
-        site = bulk.Site(connection, catalog, pools(connection, catalog, checks))
+        site = bulk.Site(connection, catalog, declared_pools(connection, catalog, checks))
         wanted = bulk.sizes(site, rows, select)
         for each in bulk.load(site, [site.tables[name] for name in wanted], lambda table: wanted[table.name]):
             click.echo(f"  {each.table}  {counted(each.rows, 'row')}{_why_not_all(each)}")

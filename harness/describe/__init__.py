@@ -1,1 +1,5 @@
-"""The rules of a catalog as people would declare them: entries of check files, and their text."""
+"""Describes the tables of a catalog as people would declare them: entries of check files, and their YAML.
+
+Enter by :func:`~harness.describe.description.describe` for a table; ``yaml`` makes text of it.
+Not here: whole files and their updates (``adopt``).
+"""

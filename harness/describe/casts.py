@@ -1,4 +1,4 @@
-"""Casts that nobody would write: PostgreSQL adds them when it prints a predicate, and again when it reads one."""
+"""Removes casts that people would not write: PostgreSQL adds them to a predicate when it reads or prints one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from harness.catalog.canonical import Canonical
 from harness.catalog.model import Missing, Table
+from harness.describe.description import TableDescription
 from harness.describe.predicates import readable
-from harness.describe.sheet import Sheet
 
 _TYPE = r'::(?:"[^"]+"|[\w.]+)(?: varying| precision| with(?:out)? time zone)?(?:\(\d+(?:, *\d+)?\))?(?:\[\])*'
 _EVERY = re.compile(rf"('(?:[^']|'')*'|[\w)\]])({_TYPE})")
@@ -17,9 +17,9 @@ _OF_LITERALS = re.compile(rf"('(?:[^']|'')*'|\b\d+(?:\.\d+)?)({_TYPE})")
 _KEYS = ("check", "where")
 
 
-def without_casts(sheet: Sheet, table: Table, canonical: Canonical) -> None:
-    """Takes the casts out of the predicates of a sheet, where the server makes the same of what is left."""
-    entries: list[dict[str, Any]] = [*sheet.columns.values(), *(entry for _, entry in sheet.checks)]
+def without_casts(description: TableDescription, table: Table, canonical: Canonical) -> None:
+    """Removes casts from the predicates of a description, where the server reads the same without them."""
+    entries: list[dict[str, Any]] = [*description.columns.values(), *(entry for _, entry in description.checks)]
     for entry in entries:
         for key in _KEYS:
             text = entry.get(key)
@@ -29,12 +29,12 @@ def without_casts(sheet: Sheet, table: Table, canonical: Canonical) -> None:
 
 def _plainer(table: Table, text: str, canonical: Canonical) -> str:
     try:
-        wanted = canonical.check(table, text)
+        expected = canonical.check(table, text)
     except Missing:
         return text
     for candidate in _candidates(text):
         try:
-            if canonical.check(table, candidate) == wanted:
+            if canonical.check(table, candidate) == expected:
                 return candidate
         except Missing:
             continue

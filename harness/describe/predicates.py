@@ -1,4 +1,4 @@
-"""Predicates as a catalog prints them, made readable without changing what they say."""
+"""Makes predicates of a catalog readable, without changing their meaning."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _pairs(tokens: list[str]) -> list[tuple[int, int]]:
 
 
 def _tree(text: str) -> str | None:
-    """What the parser makes of it, without the places where it stands."""
+    """The parse tree of an expression, without positions; None if it cannot be parsed."""
     try:
         return _LOCATION.sub("", str(sql.expression(text)))
     except sql.SqlError:
@@ -56,7 +56,7 @@ def _tree(text: str) -> str | None:
 
 
 def accepted_values(text: str, column: Column) -> tuple[str, ...] | None:
-    """The values of ``column = any (array[…])``, if that is what a CHECK says and a plain list means the same."""
+    """The values of a CHECK like ``column = any (array[…])``; None if a plain list does not mean the same."""
     try:
         tree = _node(sql.expression(text))
     except sql.SqlError:
@@ -84,7 +84,7 @@ def _is_column(node: Any, column: Column) -> bool:
 
 
 def _value(node: Any) -> str | None:
-    """A literal, its cast aside: the column's type reads it."""
+    """The text of a literal, without its cast: the column's type reads it."""
     while type(node).__name__ == "TypeCast":
         node = _node(node.arg)
     if type(node).__name__ != "A_Const" or node.isnull:

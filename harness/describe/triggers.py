@@ -1,4 +1,4 @@
-"""Triggers that do nothing but keep the time of the last change."""
+"""Recognises triggers that only keep the time of the last change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CHANGED = re.compile(r"\(*old\.\* is distinct from new\.\*\)*", re.IGNORECASE)
 
 
 def touched(table: Table, trigger: Trigger) -> str | None:
-    """The column that a trigger sets to the moment of an update, if that is all it does and it does it always."""
+    """The column that a trigger sets to the current time at each update; None if it does anything else."""
     if (trigger.timing, trigger.level, trigger.enabled) != ("before", "row", "O") or "update" not in trigger.events:
         return None
     if trigger.columns or {*trigger.events} - {"insert", "update"}:
@@ -26,7 +26,7 @@ def touched(table: Table, trigger: Trigger) -> str | None:
         return None
     name = _by_extension(trigger) or _by_source(trigger)
     column = next((column for column in table.columns if column.name == name), None)
-    # A precision of its own rounds: the moment may then lie ahead.
+    # A lower precision rounds: the time may then be in the future.
     return column.name if column and column.base_name in _IN_TIME and column.typmod in (-1, 6) else None
 
 

@@ -1,7 +1,7 @@
-"""YAML as people write it here: short mappings on one line, SQL in quotes only where YAML would misread it.
+"""Writes YAML as people write it: short mappings on one line, SQL in quotes only where YAML would misread it.
 
-All scalars are texts, but for None, which is ``null``. What this writes, :mod:`harness.project.nodes` reads back letter
-for letter.
+All scalars are texts, except for None, which is ``null``. :mod:`harness.project.nodes` reads them back
+letter for letter.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from typing import TypeAlias
 
 from harness.project.flow import value_end
 
-Value: TypeAlias = "str | Sequence[Value] | Mapping[str, Value] | None"
+YamlValue: TypeAlias = "str | Sequence[YamlValue] | Mapping[str, YamlValue] | None"
 
 WIDTH = 116
 
 _PLAIN = re.compile(r"[^\W\d_][^\n]*|[\d_$(.][^\n]*|-?\d[\d.]*")
-"""How a plain scalar may begin: with what is no sign of YAML's."""
+"""Plain scalars: they do not begin with an indicator of YAML."""
 
 _BROKEN = re.compile(r": |:$| #|[\t\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff\x85]|^\s|\s$")
 _IN_FLOW = re.compile(r"[,\[\]{}]|:[,\[\]{}]|[?:]$")
 _WORDS = frozenset(["null", "~", "yes", "no", "on", "off", "y", "n"])
-"""Words that other readers of YAML take for something else than texts."""
+"""Words that other YAML parsers do not read as texts."""
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
 def scalar(text: str, *, flow: bool = False, key: bool = False) -> str:
-    """A text on one line: plain where YAML leaves it alone, else in quotes."""
+    """A text on one line: plain where YAML allows it, else in quotes."""
     if _is_plain(text, flow) and (key or text.lower() not in _WORDS):
         return text
     if ('"' in text or "\\" in text) and not _UNPRINTABLE.search(text):
@@ -46,11 +46,11 @@ def _escape(char: str) -> str:
 def _is_plain(text: str, flow: bool) -> bool:
     if not _PLAIN.fullmatch(text) or _BROKEN.search(text) or _UNPRINTABLE.search(text):
         return False
-    # The reader suspects a bracket or a quote that stays open of having been torn apart.
+    # The reader takes an open bracket or quote for a value that was torn apart.
     return not (flow and (_IN_FLOW.search(text) or value_end(text, 0) != len(text)))
 
 
-def flow(value: Value) -> str:
+def flow(value: YamlValue) -> str:
     """A value on one line."""
     if value is None:
         return "null"
@@ -61,7 +61,7 @@ def flow(value: Value) -> str:
     return "[" + ", ".join(map(flow, value)) + "]"
 
 
-def entry(key: str, value: Value, indent: int = 0) -> list[str]:
+def entry(key: str, value: YamlValue, indent: int = 0) -> list[str]:
     """``key: value`` as lines, on one line if it fits."""
     begin = " " * indent + f"{scalar(key, key=True)}:"
     if value is None:
@@ -76,7 +76,7 @@ def entry(key: str, value: Value, indent: int = 0) -> list[str]:
     return [begin, *_wrapped(value, indent + 2)] if all(isinstance(item, str) for item in value) else [line]
 
 
-def _wrapped(values: Sequence[Value], indent: int) -> Iterator[str]:
+def _wrapped(values: Sequence[YamlValue], indent: int) -> Iterator[str]:
     """A long list in brackets, filled up line by line."""
     line = " " * indent + "["
     for number, value in enumerate(values):
@@ -99,7 +99,7 @@ def _text(begin: str, text: str, indent: int) -> list[str]:
 
 
 def _fits_block(text: str) -> bool:
-    """Whether a block scalar keeps the text: it would take a first blank for indentation, and lose a last one."""
+    """Whether a block scalar keeps the text: a leading blank would be indentation, a trailing one would be lost."""
     lines = text.split("\n")
     blank = any(not each.strip() for each in (lines[0], lines[-1])) or any(each and not each.strip() for each in lines)
     shaky = text[0].isspace() or text[-1].isspace() or any(char in text for char in "\t\r")
@@ -107,7 +107,7 @@ def _fits_block(text: str) -> bool:
 
 
 def _folded(text: str, width: int) -> Iterator[str]:
-    """Lines that YAML joins by one blank: only a blank that stands alone is a place to break."""
+    """Breaks a text at single blanks into lines that YAML joins by one blank."""
     line = ""
     for word in re.split(r"(?<=\S) (?=\S)", text):
         if line and len(line) + 1 + len(word) > width:
@@ -118,7 +118,7 @@ def _folded(text: str, width: int) -> Iterator[str]:
     yield line
 
 
-def item(mapping: Mapping[str, Value], indent: int = 0) -> list[str]:
+def item(mapping: Mapping[str, YamlValue], indent: int = 0) -> list[str]:
     """An entry of a list, ``- key: value``, as lines."""
     lines = [line for key, value in mapping.items() for line in entry(key, value, indent + 2)]
     lines[0] = " " * indent + "- " + lines[0][indent + 2 :]

@@ -13,7 +13,7 @@ from harness.global_objects import effects, registry
 from harness.project import sqlfile, sqltext
 from harness.project.folders import relative
 from harness.project.model import Module, SqlPart
-from harness.project.sqlfile import SqlStatement
+from harness.project.sqlfile import FileStatement
 from harness.server import binaries
 from harness.server.connection import Connection, version_text
 
@@ -32,12 +32,12 @@ _NAMING_ROLES = (
 )
 _SESSION = ("role", "session_authorization")
 
-ParsedPart = tuple[SqlPart, tuple[SqlStatement, ...]]
+ParsedPart = tuple[SqlPart, tuple[FileStatement, ...]]
 
 
 def require_extensions(connection: Connection, parts: Iterable[ParsedPart], stand_ins: Sequence[str] = ()) -> None:
     """Raises :class:`TargetError` at the first extension that the server lacks; it names the others too."""
-    needed: dict[str, tuple[SqlPart, SqlStatement]] = {}
+    needed: dict[str, tuple[SqlPart, FileStatement]] = {}
     for part, statements in parts:
         for statement in statements:
             if effects.kind(statement) == "create_extension_stmt":
@@ -78,7 +78,7 @@ def require_roles(connection: Connection, parts: Sequence[ParsedPart]) -> None:
     statements = [statement for _, found in parts for statement in found]
     known.update(name for each in statements if effects.kind(each) == effects.CREATE for name in effects.roles(each))
     blocks = "\n".join(each.text for each in statements if effects.kind(each) == "do_stmt").lower()
-    missing: dict[str, tuple[SqlPart, SqlStatement]] = {}
+    missing: dict[str, tuple[SqlPart, FileStatement]] = {}
     for part, several in parts:
         for statement in several:
             for name in _roles_in(statement):
@@ -93,7 +93,7 @@ def require_roles(connection: Connection, parts: Sequence[ParsedPart]) -> None:
         )
 
 
-def _lacking(missing: dict[str, tuple[SqlPart, SqlStatement]], message: str, hint: str) -> TargetError:
+def _lacking(missing: dict[str, tuple[SqlPart, FileStatement]], message: str, hint: str) -> TargetError:
     part, statement = next(iter(missing.values()))
     return TargetError(
         message,
@@ -117,7 +117,7 @@ def _where_available(names: Iterable[str]) -> str:
     return "run where it is installed: --target with a connection string, or --target system once this machine has it"
 
 
-def _roles_in(statement: SqlStatement) -> Iterator[str]:
+def _roles_in(statement: FileStatement) -> Iterator[str]:
     from postgast import walk
 
     kind, node = effects.kind(statement), effects.node(statement)

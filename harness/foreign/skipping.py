@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from harness.global_objects import effects
 from harness.global_objects.guards import ScratchGuard
-from harness.project.sqlfile import SqlStatement
+from harness.project.sqlfile import FileStatement
 from harness.server.connection import Connection, value
 
 _NOT_THERE = ("3F000", "42704", "42883", "42P01")  # no such schema, object, function, table
@@ -32,7 +32,7 @@ class SkipRules:
     guard: ScratchGuard
     stand_ins: tuple[str, ...]
 
-    def reason(self, statement: SqlStatement) -> str | None:
+    def reason(self, statement: FileStatement) -> str | None:
         """Returns why a statement is not run; None if it is."""
         if why := self.guard.reason(self.connection, statement):
             return why
@@ -48,7 +48,7 @@ class SkipRules:
         return None
 
 
-def _extensions(statement: SqlStatement) -> list[str]:
+def _extensions(statement: FileStatement) -> list[str]:
     """Returns the extensions that a statement makes, alters, drops or comments on."""
     kind, node = effects.kind(statement), effects.node(statement)
     if kind in ("create_extension_stmt", "alter_extension_stmt", "alter_extension_contents_stmt"):
@@ -58,7 +58,7 @@ def _extensions(statement: SqlStatement) -> list[str]:
     return [each.string.sval for each in (node.objects if kind == "drop_stmt" else [node.object])]
 
 
-def _new_owner(statement: SqlStatement) -> str | None:
+def _new_owner(statement: FileStatement) -> str | None:
     """Returns the role that ``OWNER TO`` names, if the statement does nothing else."""
     kind, node = effects.kind(statement), effects.node(statement)
     if kind == "alter_owner_stmt":
@@ -68,7 +68,7 @@ def _new_owner(statement: SqlStatement) -> str | None:
     return None
 
 
-def harmless(statement: SqlStatement, sqlstate: str) -> str | None:
+def harmless(statement: FileStatement, sqlstate: str) -> str | None:
     """Returns why a refusal changes nothing: the object to drop is missing, or the one to make exists. Else None."""
     kind = effects.kind(statement)
     if kind == "drop_stmt" and sqlstate in _NOT_THERE:
@@ -78,7 +78,7 @@ def harmless(statement: SqlStatement, sqlstate: str) -> str | None:
     return None
 
 
-def needs_autocommit(statement: SqlStatement) -> bool:
+def needs_autocommit(statement: FileStatement) -> bool:
     """Whether a statement begins or ends transactions, or cannot run in one."""
     kind, node = effects.kind(statement), effects.node(statement)
     if kind in ("index_stmt", "drop_stmt"):

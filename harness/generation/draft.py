@@ -14,7 +14,7 @@ from harness.generation.choices import Draw
 from harness.generation.columns import Columns
 from harness.generation.kinship import Kinship, clashes
 from harness.generation.statements import delete_conflicting, insert_together
-from harness.probes.statement import Insert, Statement
+from harness.probes.statement import Insert, SqlStatement
 from harness.project.model import NewRow, TableName, Values
 from harness.solver.alike import end_chain
 from harness.solver.pool import Pool
@@ -61,7 +61,7 @@ class Draft:
         """Rows among the inserts that stand already."""
         self.silent: list[Insert] = []
         """Rows among the inserts whose triggers are not to fire."""
-        self.cleared: dict[int, Statement] = {}
+        self.cleared: dict[int, SqlStatement] = {}
         """For rows among the inserts, by ``id()``, what takes away the ones that a trigger has made in their place."""
         self.shares = False
         """Whether rows have ancestors in common once there are plenty: where only their own parents are looked at."""
@@ -78,7 +78,7 @@ class Draft:
         self._hush(self._kinship.insert(table, row, wanted=True))
         return row
 
-    def whole(self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = ()) -> Statement:
+    def whole(self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = ()) -> SqlStatement:
         """Draws a row as :meth:`row` does; the statement inserts it, with the rows that have to come with it."""
         definition = self._catalog.table(table)
         if not self._pools.comes_with_others(definition):

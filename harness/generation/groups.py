@@ -14,7 +14,7 @@ from hypothesis import reject
 from harness.catalog.model import Table
 from harness.generation.draft import Draft
 from harness.generation.room import added
-from harness.probes.statement import Delete, Execute, Insert, Statement, Update, identifier, literal, qualified
+from harness.probes.statement import Delete, Execute, Insert, SqlStatement, Update, identifier, literal, qualified
 from harness.project import sql
 from harness.project.model import TableName, Values
 from harness.solver.pools import Pools
@@ -56,7 +56,7 @@ class Grouping:
         self.pools = pools
         self.groups: list[Group] = []
 
-    def stand(self, statements: Iterable[Statement]) -> Iterator[Statement]:
+    def stand(self, statements: Iterable[SqlStatement]) -> Iterator[SqlStatement]:
         """The statements that have rows stand, with the others, behind what those lead to."""
         for statement in statements:
             if not isinstance(statement, Insert) or not others_of(self.pools, statement.table):
@@ -69,7 +69,7 @@ class Grouping:
             beside = tuple(Insert(statement.table, row) for _, row in group.others)
             yield replace(inserted(statement, others), leaves=statement, beside=beside)
 
-    def others(self, row: Insert) -> tuple[list[Statement], tuple[Other, ...]]:
+    def others(self, row: Insert) -> tuple[list[SqlStatement], tuple[Other, ...]]:
         """The rows that have to stand before, and the others."""
         table, before = self.pools.catalog.table(row.table), len(self.draft.inserts)
         drawn = tuple(Other(given, self._own(table, row, given)) for given in others_of(self.pools, row.table))
@@ -161,7 +161,7 @@ def _value(name: str, other: Other) -> str:
 
 def _told(table: Table, row: Values) -> str:
     """What tells another row from those that stand: its primary key, another unique one, else all that it has."""
-    keys = (table.primary_key, *(key.columns for key in table.unique_keys if key.whole))
+    keys = (table.primary_key, *(key.columns for key in table.unique_keys if key.is_plain))
     known = (columns for columns in keys if columns and all(row.get(name) is not None for name in columns))
     every = tuple(column.name for column in table.columns if column.is_comparable and column.name in row)
     pairs = ((f"{OTHER}.{identifier(name)}", row[name]) for name in next(known, every))

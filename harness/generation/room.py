@@ -7,12 +7,12 @@ from typing import TypeVar
 
 from harness.generation.draft import Draft
 from harness.generation.statements import DISABLE_TRIGGERS, ENABLE_TRIGGERS, combined
-from harness.probes.statement import Execute, Statement, qualified
+from harness.probes.statement import Execute, SqlStatement, qualified
 
-S = TypeVar("S", bound=Statement)
+S = TypeVar("S", bound=SqlStatement)
 
 
-def standing(draft: Draft, statements: Sequence[Statement], silent: bool) -> tuple[Statement, ...]:
+def standing(draft: Draft, statements: Sequence[SqlStatement], silent: bool) -> tuple[SqlStatement, ...]:
     """The statements that have the rows of a draft stand.
 
     Tables whose own rows are in the way are emptied, but for the rows that others count on. If that can be ``silent``
@@ -27,7 +27,7 @@ def added(draft: Draft, statements: Sequence[S]) -> list[S]:
     return [statement for statement in statements if id(statement) not in others]
 
 
-def _room(draft: Draft, silent: bool) -> Iterator[Statement]:
+def _room(draft: Draft, silent: bool) -> Iterator[SqlStatement]:
     if draft.room and silent:
         yield DISABLE_TRIGGERS
     yield from (Execute(f"delete from {qualified(table)}") for table in draft.room)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from harness.catalog.model import Table
-from harness.probes.statement import Execute, Insert, Statement, condition, qualified
+from harness.probes.statement import Execute, Insert, SqlStatement, condition, qualified
 from harness.project.model import Values
 
 
 def combined(
-    setup: Sequence[Statement],
+    setup: Sequence[SqlStatement],
     rings: Sequence[Sequence[Insert]],
     silent: Sequence[Insert] = (),
-    cleared: Mapping[int, Statement] | None = None,
-) -> tuple[Statement, ...]:
+    cleared: Mapping[int, SqlStatement] | None = None,
+) -> tuple[SqlStatement, ...]:
     """The statements with the rows of each ring inserted by one of them, where the first of its rows stood.
 
     PostgreSQL checks foreign keys when a statement ends: rows may refer to one another if one statement with
@@ -27,7 +27,7 @@ def combined(
     first = {id(ring[0]): ring for ring in rings}
     others = {id(insert) for ring in rings for insert in ring[1:]}
     quiet = {id(insert) for insert in silent}
-    found: list[Statement] = []
+    found: list[SqlStatement] = []
     for statement in setup:
         if id(statement) in others:
             continue

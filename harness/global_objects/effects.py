@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from harness.project.sqlfile import SqlStatement
+from harness.project.sqlfile import FileStatement
 
 _OTHER_DATABASES = "it is about another database than the one that is built here"
 _WHOLE_SERVER = "it is about the whole server"
@@ -44,34 +44,34 @@ CREATE, DROP, OWNED = "create_role_stmt", "drop_role_stmt", ("drop_owned_stmt", 
 _ALTER = ("alter_role_stmt", "alter_role_set_stmt", "grant_role_stmt")
 
 
-def kind(statement: SqlStatement) -> str:
+def kind(statement: FileStatement) -> str:
     """Returns the name that postgast has for the statement: ``create_role_stmt``."""
     return str(statement.tree.WhichOneof("node"))
 
 
-def node(statement: SqlStatement) -> Any:
+def node(statement: FileStatement) -> Any:
     """Returns the parse tree below the statement's kind."""
     return getattr(statement.tree, kind(statement))
 
 
-def why_elsewhere(statement: SqlStatement) -> str | None:
+def why_elsewhere(statement: FileStatement) -> str | None:
     """Returns why a statement must not run for a scratch database, whatever roles there are; None if it may."""
     if why := _ALWAYS.get(kind(statement)):
         return why
     return _OTHER_DATABASES if object_type(statement) in _SHARED else None
 
 
-def changes_roles(statement: SqlStatement) -> bool:
+def changes_roles(statement: FileStatement) -> bool:
     """Whether it changes existing roles: attributes, settings, memberships, names or comments."""
     return kind(statement) in _ALTER or object_type(statement) == "OBJECT_ROLE"
 
 
-def is_about_roles(statement: SqlStatement) -> bool:
+def is_about_roles(statement: FileStatement) -> bool:
     """Whether it makes, changes or drops roles, or the objects that they own."""
     return kind(statement) in (CREATE, DROP, *OWNED) or changes_roles(statement)
 
 
-def roles(statement: SqlStatement) -> list[str]:
+def roles(statement: FileStatement) -> list[str]:
     """Returns the roles that it names; an empty name means the user, or all roles."""
     found, tree = kind(statement), node(statement)
     if found == CREATE:
@@ -88,12 +88,12 @@ def roles(statement: SqlStatement) -> list[str]:
     return []
 
 
-def grantees(statement: SqlStatement) -> list[str]:
+def grantees(statement: FileStatement) -> list[str]:
     """Returns the members that GRANT adds to roles, or REVOKE removes; an empty name means the user."""
     return [each.role_spec.rolename for each in node(statement).grantee_roles]
 
 
-def without_members(statement: SqlStatement) -> str | None:
+def without_members(statement: FileStatement) -> str | None:
     """Returns CREATE ROLE without the members of the new role; None if it names none."""
     import postgast
 
@@ -107,33 +107,33 @@ def without_members(statement: SqlStatement) -> str | None:
     return str(postgast.deparse(parsed))
 
 
-def roles_of_block(statement: SqlStatement) -> Iterator[tuple[str, str]]:
+def roles_of_block(statement: FileStatement) -> Iterator[tuple[str, str]]:
     """Yields ``("create", name)`` and ``("drop", name)`` for the roles that the text of a DO block makes and drops."""
     if kind(statement) == "do_stmt":
         for verb, name in _IN_BLOCK.findall(statement.text):
             yield verb.lower(), name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
 
 
-def created(statement: SqlStatement) -> list[str]:
+def created(statement: FileStatement) -> list[str]:
     """Returns the roles that a statement makes, as far as its text says."""
     if kind(statement) == CREATE:
         return [node(statement).role]
     return [name for verb, name in roles_of_block(statement) if verb == "create"]
 
 
-def dropped(statement: SqlStatement) -> list[str]:
+def dropped(statement: FileStatement) -> list[str]:
     """Returns the roles that a statement drops, as far as its text says."""
     if kind(statement) == DROP:
         return roles(statement)
     return [name for verb, name in roles_of_block(statement) if verb == "drop"]
 
 
-def fits_in_transaction(statement: SqlStatement) -> bool:
+def fits_in_transaction(statement: FileStatement) -> bool:
     """Whether a statement about roles, or a DO block, can be run in a transaction of ours."""
     return kind(statement) != "do_stmt" or not _ENDS_TRANSACTION.search(statement.text)
 
 
-def object_type(statement: SqlStatement) -> str | None:
+def object_type(statement: FileStatement) -> str | None:
     """Returns the type of the object that is commented on, granted, renamed, dropped, or gets a new owner."""
     field = _TYPED.get(kind(statement))
     return enum_name(node(statement), field) if field else None

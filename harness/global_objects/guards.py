@@ -22,7 +22,7 @@ from harness.global_objects import roles as server_roles
 from harness.global_objects.roles import Role
 from harness.project import sqltext
 from harness.project.model import SqlPart
-from harness.project.sqlfile import SqlStatement
+from harness.project.sqlfile import FileStatement
 from harness.server import script
 from harness.server.connection import Connection
 
@@ -54,15 +54,15 @@ class Guard:
     lasting: ClassVar[bool] = False
 
     @contextmanager
-    def around(self, statements: Sequence[SqlStatement]) -> Iterator[None]:
+    def around(self, statements: Sequence[FileStatement]) -> Iterator[None]:
         """Surrounds a file, from before its transaction until after it."""
         yield
 
-    def concerns(self, statement: SqlStatement) -> bool:
+    def concerns(self, statement: FileStatement) -> bool:
         """Whether a statement must be sent by :meth:`send`, and :meth:`settle` be called before the commit."""
         return False
 
-    def send(self, connection: Connection, file: script.SqlText, statement: SqlStatement) -> None:
+    def send(self, connection: Connection, file: script.SqlText, statement: FileStatement) -> None:
         """Runs a statement, or what replaces it here."""
         script.execute(connection, file, statement)
 
@@ -87,14 +87,14 @@ class ScratchGuard(Guard):
     named: set[str] = field(default_factory=set)
     _touched: bool = False
 
-    def concerns(self, statement: SqlStatement) -> bool:
+    def concerns(self, statement: FileStatement) -> bool:
         return (
             effects.is_about_roles(statement)
             or effects.why_elsewhere(statement) is not None
             or effects.kind(statement) == "do_stmt"
         )
 
-    def send(self, connection: Connection, file: script.SqlText, statement: SqlStatement) -> None:
+    def send(self, connection: Connection, file: script.SqlText, statement: FileStatement) -> None:
         self._touched = True
         self.named.update(effects.created(statement))
         why = self.reason(connection, statement)
@@ -105,14 +105,14 @@ class ScratchGuard(Guard):
         if why is not None:
             self.skip(file, statement, why)
 
-    def skip(self, file: script.SqlText, statement: SqlStatement, why: str) -> None:
+    def skip(self, file: script.SqlText, statement: FileStatement, why: str) -> None:
         """Records that a statement is not run."""
         # Nothing in quotes: that may be a password.
         words = " ".join(re.split(r"['$]", statement.text)[0].split()[:6])
         place = Place(file.path, statement.line, statement.column)
         self.skipped.append(Skipped(place, words, why))
 
-    def reason(self, connection: Connection, statement: SqlStatement) -> str | None:
+    def reason(self, connection: Connection, statement: FileStatement) -> str | None:
         """Returns why a statement is not run; None if it is."""
         if why := effects.why_elsewhere(statement):
             return why
@@ -165,7 +165,7 @@ class ScratchGuard(Guard):
             self.made = made
             registry.set_comment(connection, connection.info.dbname, registry.build_comment(made.values()))
 
-    def _create(self, connection: Connection, file: script.SqlText, statement: SqlStatement) -> str | None:
+    def _create(self, connection: Connection, file: script.SqlText, statement: FileStatement) -> str | None:
         text = statement.text
         if not self.own and (alone := effects.without_members(statement)):
             # An existing role would be changed; a new one is made a member by a statement of its own.
@@ -218,7 +218,7 @@ def refused(names: Iterable[str], place: Place | None = None, excerpt: str | Non
     )
 
 
-def require_roles(connection: Connection, parts: Iterable[tuple[SqlPart, tuple[SqlStatement, ...]]]) -> None:
+def require_roles(connection: Connection, parts: Iterable[tuple[SqlPart, tuple[FileStatement, ...]]]) -> None:
     """Raises :class:`TargetError` at the first missing role that files create; it names all of them."""
     known = registry.role_names(connection)
     missing = [

@@ -17,7 +17,7 @@ from harness.errors import MigrationError, StatementError
 from harness.global_objects import effects, locks, registry, roles
 from harness.global_objects.guards import Guard
 from harness.global_objects.roles import Role
-from harness.project.sqlfile import SqlStatement
+from harness.project.sqlfile import FileStatement
 from harness.server import script
 from harness.server.connection import Connection, Server
 
@@ -58,7 +58,7 @@ class ApplicationGuard(Guard):
     _taken: set[int] = field(default_factory=set)
 
     @contextmanager
-    def around(self, statements: Sequence[SqlStatement]) -> Iterator[None]:
+    def around(self, statements: Sequence[FileStatement]) -> Iterator[None]:
         """Keeps builds of scratch databases out while roles are made or dropped that they might share."""
         if not any(map(self.concerns, statements)):
             yield
@@ -78,10 +78,10 @@ class ApplicationGuard(Guard):
                 _release(maintenance, [role for role in there if role.name in dropped])
             yield
 
-    def concerns(self, statement: SqlStatement) -> bool:
+    def concerns(self, statement: FileStatement) -> bool:
         return bool(effects.created(statement) or effects.dropped(statement))
 
-    def send(self, connection: Connection, file: script.SqlText, statement: SqlStatement) -> None:
+    def send(self, connection: Connection, file: script.SqlText, statement: FileStatement) -> None:
         made = {role.name: role for role in self._unchanged(connection)}
         if effects.kind(statement) != effects.CREATE:
             script.execute(connection, file, statement)
@@ -114,7 +114,7 @@ class ApplicationGuard(Guard):
         self._taken.add(role.oid)
 
 
-def _create(connection: Connection, file: script.SqlText, statement: SqlStatement) -> None:
+def _create(connection: Connection, file: script.SqlText, statement: FileStatement) -> None:
     try:
         script.execute(connection, file, statement)
     except StatementError as error:

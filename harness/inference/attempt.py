@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.catalog.model import Table
 from harness.generation.statements import insert_together
-from harness.probes import Execute, Insert, ServerError, Statement
+from harness.probes import Execute, Insert, ServerError, SqlStatement
 from harness.probes.reply import Function, function_of
 from harness.project.model import TableName, Values
 
@@ -24,7 +24,7 @@ class Obstacle:
 class Attempt:
     """The row that was refused, what stood before it, and the rows ``beside`` it that one statement inserts with it."""
 
-    before: tuple[Statement, ...]
+    before: tuple[SqlStatement, ...]
     insert: Insert
     refusal: ServerError
     beside: tuple[Insert, ...] = ()
@@ -42,11 +42,11 @@ class Attempt:
         return [each for each in self.before if isinstance(each, Insert)]
 
     @property
-    def statement(self) -> Statement:
+    def statement(self) -> SqlStatement:
         """What was refused."""
         return self.instead(self.insert.values)
 
-    def instead(self, values: Values) -> Statement:
+    def instead(self, values: Values) -> SqlStatement:
         """The same with another row in place of the one that was refused."""
         row = Insert(self.insert.table, values)
         return insert_together((*self.beside, row)) if self.beside else row
@@ -137,6 +137,6 @@ def _fired(table: Table, timings: tuple[str, ...]) -> list[Function]:
     return [(schema or None, name) for schema, _, name in names]
 
 
-def text(statement: Statement) -> Execute:
+def text(statement: SqlStatement) -> Execute:
     """A statement as text: what is tried once is not worth a static one."""
     return statement if isinstance(statement, Execute) else Execute(statement.sql)

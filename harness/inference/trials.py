@@ -16,7 +16,7 @@ from harness.generation.draft import Draft
 from harness.generation.groups import Grouping
 from harness.generation.room import standing
 from harness.inference.attempt import Attempt, Obstacle, further, same_place, text
-from harness.probes import Accepted, Execute, Insert, Postcondition, Probe, Scenario, ServerError, Session, Statement
+from harness.probes import Accepted, Execute, Insert, Postcondition, Probe, Scenario, ServerError, Session, SqlStatement
 from harness.probes.statement import qualified
 from harness.project.model import NewRow, TableName, Values
 from harness.solver.pools import Pools
@@ -74,7 +74,7 @@ class Trials:
         """Up to so many of what is built, ``beside`` rows that stand."""
         return examples(st.composite(lambda draw: build(Draft(draw, self.pools, beside)))(), count)
 
-    def standing(self, name: TableName, fixed: Values, beside: Sequence[Insert]) -> tuple[Statement, ...]:
+    def standing(self, name: TableName, fixed: Values, beside: Sequence[Insert]) -> tuple[SqlStatement, ...]:
         """A row of a table with all it refers to, as statements, ``beside`` others; none if it cannot be drawn."""
         others: dict[TableName, list[NewRow]] = {}
         for insert in beside:
@@ -89,7 +89,7 @@ class Trials:
         except (Unfillable, Unsupported, Missing):
             return ()
 
-    def refusals(self, tries: Sequence[tuple[Sequence[Statement], Statement]]) -> list[ServerError | None]:
+    def refusals(self, tries: Sequence[tuple[Sequence[SqlStatement], SqlStatement]]) -> list[ServerError | None]:
         """How each statement is refused behind others; None where it is accepted."""
         found: list[ServerError | None] = []
         # What stands before is put there once for all that come behind it.
@@ -124,18 +124,18 @@ class Trials:
             return Obstacle(wanted.table, f"rows that stand cannot be taken away: {refusal}")
         return Attempt(before, insert, refusal, _beside(statement))
 
-    def _vanishes(self, setup: Sequence[Statement], tried: Statement, name: TableName) -> bool:
+    def _vanishes(self, setup: Sequence[SqlStatement], tried: SqlStatement, name: TableName) -> bool:
         """Whether a table, with those that inherit from it, has no more rows than before one was accepted."""
         table = self.pools.catalog.table(name)
         before = [each for each in table.triggers if each.timing == "before" and "insert" in each.events]
-        if not before and not table.diverts("insert"):
+        if not before and not table.has_instead_rule("insert"):
             return False
         count = Postcondition(f"select count(*)::text from {qualified(name)}", "", "rows")
         probes = tuple(Probe(each, Accepted(), "a row", then=count) for each in (Execute("select"), text(tried)))
         answer = self._session.replies(Scenario(tuple(map(text, setup)), probes))
         return not isinstance(answer, ServerError) and answer[0].then == answer[1].then
 
-    def _place(self, statements: Sequence[Statement]) -> int:
+    def _place(self, statements: Sequence[SqlStatement]) -> int:
         """Which of the statements is refused first, by halves: the last one if all others stand."""
         low, high = 0, len(statements) - 1
         while low < high:
@@ -155,7 +155,7 @@ class Trials:
 
     def patiently(
         self, build: Callable[[Draft], Scenario], count: int
-    ) -> list[tuple[tuple[Statement, ...], Statement]]:
+    ) -> list[tuple[tuple[SqlStatement, ...], SqlStatement]]:
         """Up to so many rows, each with what stands before it; none where most that are begun come to nothing."""
         tries = itertools.count(1)
 
@@ -183,9 +183,9 @@ class Trials:
         finally:
             self.pools.replace_hints(row_hints)
 
-    def _setup(self, draft: Draft) -> tuple[Statement, ...]:
+    def _setup(self, draft: Draft) -> tuple[SqlStatement, ...]:
         """What stands before a row that was drawn."""
-        return standing(draft, draft.inserts, self.pools.oracle.may_silence)
+        return standing(draft, draft.inserts, self.pools.oracle.may_disable_triggers)
 
 
 @dataclass(frozen=True)
@@ -214,11 +214,11 @@ class Case:
         """What the functions' constants let suppose."""
         return of_bodies(self.bodies)
 
-    def refused(self, before: Sequence[Statement], statement: Statement | None = None) -> ServerError | None:
+    def refused(self, before: Sequence[SqlStatement], statement: SqlStatement | None = None) -> ServerError | None:
         """How the row, or another statement, is refused behind these."""
         return self.trials.refusals([(before, statement or self.attempt.statement)])[0]
 
-    def accepted(self, rows: Sequence[Values], more: Sequence[Statement] = ()) -> list[bool]:
+    def accepted(self, rows: Sequence[Values], more: Sequence[SqlStatement] = ()) -> list[bool]:
         """Which of these are accepted in place of the row that was refused, or get further if that will do."""
         before = (*self.attempt.before, *more)
         if more and not self.stands(before):
@@ -298,13 +298,13 @@ class Case:
             for before, row in accepted
         ]
 
-    def stands(self, before: Sequence[Statement]) -> bool:
+    def stands(self, before: Sequence[SqlStatement]) -> bool:
         """Whether these rows are accepted: what they were refused for is no progress of a row behind them."""
         refusal = self.refused(before[:-1], before[-1]) if before else None
         return refusal is None or self.trials.waits(refusal)
 
 
-def _beside(statement: Statement) -> tuple[Insert, ...]:
+def _beside(statement: SqlStatement) -> tuple[Insert, ...]:
     """The rows that a statement inserts beside the one that it is about."""
     return statement.beside if isinstance(statement, Execute) else ()
 

@@ -31,7 +31,7 @@ def residents(subject: Subject, exclusion: ExclusionElements) -> list[Resident]:
     tuples = [(tuple(map(one.get, columns)), tuple(map(other.get, columns))) for one, other in pairs]
     answers = subject.oracle.pairs(subject.table, columns, tuples, exclusion.elements, exclusion.where)
     expressions = [expression for expression, _ in exclusion.elements]
-    keys = [key.columns for key in subject.table.unique_keys if key.whole]
+    keys = [key.columns for key in subject.table.unique_keys if key.is_plain]
     decided = tuple(key for key in keys if set(key) <= {*columns})
     sorted_by_row: dict[tuple[str | None, ...], Resident] = {}
     for (one, other), (values, _), verdict in zip(pairs, tuples, answers, strict=True):

@@ -11,7 +11,18 @@ from harness.catalog.model import Table
 from harness.generation.draft import Draft
 from harness.generation.groups import Group, Grouping, Other, deleted, inserted, others_of, updated
 from harness.oracle import Answer
-from harness.probes import Accepted, Delete, Either, Execute, Family, Insert, Probe, Scenario, Statement, Update
+from harness.probes import (
+    Accepted,
+    AcceptedOrRefused,
+    Delete,
+    Execute,
+    Family,
+    Insert,
+    Probe,
+    Scenario,
+    SqlStatement,
+    Update,
+)
 from harness.project.model import TableName, Values
 from harness.races import Races
 from harness.solver.pools import Pools
@@ -25,7 +36,7 @@ class Groups:
     """The groups that stand, and for a new row of each table the others that would come with it."""
 
     pools: Pools
-    setup: tuple[Statement, ...]
+    setup: tuple[SqlStatement, ...]
     standing: tuple[Group, ...]
     fresh: Mapping[TableName, tuple[Other, ...]]
 
@@ -46,7 +57,7 @@ class Groups:
         statement = self.statement(probe.statement)
         if isinstance(probe, Probe) and statement is not probe.statement:
             yield replace(probe, statement=statement)
-            if isinstance(probe.expected, Either):
+            if isinstance(probe.expected, AcceptedOrRefused):
                 yield replace(probe, value=f"{probe.value or probe.aspect}, one row alone")
         else:
             yield probe
@@ -75,7 +86,7 @@ class Groups:
             return Insert(one.table, {**group.row.values, **one.set}) if group else None
         return one if isinstance(one, Insert) else None
 
-    def _meets_another(self, row: Insert, statement: Statement) -> bool:
+    def _meets_another(self, row: Insert, statement: SqlStatement) -> bool:
         """Whether a group stands already that has what rows of one group have in common."""
         common = self.pools.row_hints[row.table].common
         one = statement.instead_of if isinstance(statement, Execute) else None
@@ -92,10 +103,10 @@ class Groups:
             if not all(answer.holds for answer in found):
                 yield place
 
-    def _all(self, statements: Sequence[Statement]) -> list[Statement]:
+    def _all(self, statements: Sequence[SqlStatement]) -> list[SqlStatement]:
         return [self.statement(statement) for statement in statements]
 
-    def statement(self, statement: Statement) -> Statement:
+    def statement(self, statement: SqlStatement) -> SqlStatement:
         """The same of the whole group; itself where it is of no group, or leaves the others as they are."""
         if isinstance(statement, Insert):
             others = self.fresh.get(statement.table, ())
@@ -113,7 +124,7 @@ class Groups:
         return next((group for group in found if statement.key.items() <= group.row.values.items()), None)
 
 
-def grouped(draft: Draft, pools: Pools, setup: Sequence[Statement], tables: Iterable[TableName]) -> Groups | None:
+def grouped(draft: Draft, pools: Pools, setup: Sequence[SqlStatement], tables: Iterable[TableName]) -> Groups | None:
     """The setup with rows in groups, and what takes the others along in writes; None where no rows are in groups.
 
     ``tables`` are those that rows are inserted into.

@@ -9,10 +9,10 @@ from typing import Any
 from harness.catalog.model import Table
 from harness.generation.draft import Draft
 from harness.kinds.base import Subject
-from harness.probes import Accepted, Either, Insert, Postcondition, Probe
+from harness.probes import Accepted, AcceptedOrRefused, Insert, Postcondition, Probe
 from harness.project.keys import boolean, key
 from harness.project.model import TableName, Values
-from harness.races import Watch
+from harness.races import Invariant
 
 
 def only() -> Any:
@@ -27,7 +27,7 @@ def heirs(subject: Subject) -> tuple[Table, ...]:
     return tuple(subject.catalog.tables[name] for name in names if name in subject.catalog.tables)
 
 
-def met(subject: Subject, draft: Draft, pair: tuple[Values, Values], shown: str, watch: Watch) -> Iterator[Probe]:
+def met(subject: Subject, draft: Draft, pair: tuple[Values, Values], shown: str, watch: Invariant) -> Iterator[Probe]:
     """Two rows with these values that do not go together, one of them in an heir: the other there as well, or not.
 
     Whatever refuses the second, there are not both of them.
@@ -43,17 +43,17 @@ def met(subject: Subject, draft: Draft, pair: tuple[Values, Values], shown: str,
         then = Postcondition(watch.sql, "nothing", f"together in {table}")
         words = f"{shown} in {first} and in {second}:"
         before, insert = Insert(first, rows[first][0]), Insert(second, rows[second][1])
-        yield Probe(insert, Either(), "one of an heir", words, then=then, before=before.sql, required=False)
+        yield Probe(insert, AcceptedOrRefused(), "one of an heir", words, then=then, before=before.sql, required=False)
 
 
-def beside(subject: Subject, draft: Draft, values: Values, shown: str, watch: Watch) -> Iterator[Probe]:
+def beside(subject: Subject, draft: Draft, values: Values, shown: str, watch: Invariant) -> Iterator[Probe]:
     """Rows of heirs with these values, which do not go together with a row that stands in the table."""
     table = subject.table.name
     for heir in heirs(subject):
         then = Postcondition(watch.sql, "nothing", f"together in {table}")
         insert = Insert(heir.name, draft.row(heir.name, values))
         words = f"{shown}, the first in {heir.name}, which inherits from it:"
-        yield Probe(insert, Either(), "one of an heir", words, then=then, required=False)
+        yield Probe(insert, AcceptedOrRefused(), "one of an heir", words, then=then, required=False)
 
 
 def _places(table: TableName, found: list[TableName]) -> Iterator[tuple[TableName, TableName]]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from harness.generation.draft import Draft
 from harness.kinds._updates import ordinary
 from harness.kinds.base import Subject
-from harness.probes import Execute, Insert, Permitted, Probe, Statement
+from harness.probes import Execute, Insert, NotDenied, Probe, SqlStatement
 from harness.probes.statement import qualified
 from harness.solver.rules import Unfillable
 from harness.values.types import Unsupported
@@ -24,7 +24,7 @@ def possible(subject: Subject) -> bool:
     return not subject.pools.comes_with_others(table) and (silent or not table.row_security)
 
 
-def without_policies(subject: Subject) -> Iterator[Statement]:
+def without_policies(subject: Subject) -> Iterator[SqlStatement]:
     """Switches off the policies of the table, and where a trigger may write elsewhere those of all tables."""
     table = subject.table
     tables = subject.catalog.tables.values() if any("insert" in each.events for each in table.triggers) else (table,)
@@ -51,4 +51,4 @@ def insert(subject: Subject, draft: Draft, role: str, granted: Collection[str]) 
     # What a default says of the moment need not go with the rest of a drawn row.
     for columns in (named, [each.name for each in supplied if each.name in {*named, *tied}])[: 2 if tied else 1]:
         statement = Insert(table.name, {name: row[name] for name in columns})
-        yield Probe(statement, Permitted(), f"{role} may insert a row", f"an ordinary insert as {role}", {"role": role})
+        yield Probe(statement, NotDenied(), f"{role} may insert a row", f"an ordinary insert as {role}", {"role": role})

@@ -8,7 +8,7 @@ from harness.generation.exclusions import ExclusionElements
 from harness.kinds._expressions import element
 from harness.probes.statement import identifier, literal, qualified
 from harness.project.model import TableName
-from harness.races import Watch
+from harness.races import Invariant
 
 ALL = "true"
 
@@ -18,7 +18,7 @@ def found(query: str) -> str:
     return f"select coalesce(string_agg(found, ', ' order by found), 'nothing') from ({query}) as harness_f"
 
 
-def no_duplicates(table: TableName, elements: Sequence[str], where: str | None, nulls: bool) -> Watch:
+def no_duplicates(table: TableName, elements: Sequence[str], where: str | None, nulls: bool) -> Invariant:
     """No two rows have one key of columns or expressions; two NULLs are two keys unless ``nulls`` makes them one."""
     filled = [] if nulls else [f"{element(each)} is not null" for each in elements]
     conditions = " and ".join([f"({where or ALL}\n)", *filled])
@@ -29,10 +29,10 @@ def no_duplicates(table: TableName, elements: Sequence[str], where: str | None, 
     values = ", ".join(f"{literal(each)}, harness_{place}" for place, each in enumerate(elements))
     shown = f"jsonb_build_object({values})::text || ' in ' || harness_n || ' rows'"
     query = f"select {shown} as found from ({keys}) as harness_k where harness_n > 1"
-    return Watch(found(query), "no two rows with one key")
+    return Invariant(found(query), "no two rows with one key")
 
 
-def no_conflicts(table: TableName, exclusion: ExclusionElements, shown: Sequence[str]) -> Watch:
+def no_conflicts(table: TableName, exclusion: ExclusionElements, shown: Sequence[str]) -> Invariant:
     """No two rows for which every element of an exclusion is true."""
     elements = ", ".join(f"({expression}\n) as harness_{n}" for n, (expression, _) in enumerate(exclusion.elements))
     side = (
@@ -46,10 +46,10 @@ def no_conflicts(table: TableName, exclusion: ExclusionElements, shown: Sequence
         f" from ({side}) as a join ({side}) as b"
         f" on (a.harness_table, a.harness_id) < (b.harness_table, b.harness_id) and {both}"
     )
-    return Watch(found(query), "no two rows that exclude each other")
+    return Invariant(found(query), "no two rows that exclude each other")
 
 
-def no_orphans(table: TableName, columns: Sequence[str], parent: TableName, referenced: Sequence[str]) -> Watch:
+def no_orphans(table: TableName, columns: Sequence[str], parent: TableName, referenced: Sequence[str]) -> Invariant:
     """No row whose key leads nowhere; one with a NULL in it does not lead anywhere."""
     pairs = list(zip(columns, referenced, strict=True))
     same = " and ".join(f"p.{identifier(there)} = c.{identifier(here)}" for here, there in pairs)
@@ -58,7 +58,7 @@ def no_orphans(table: TableName, columns: Sequence[str], parent: TableName, refe
         f"select {_shown(columns)} || ' without a parent' as found from {qualified(table)} as c"
         f" where {filled} and not exists (select from {qualified(parent)} as p where {same})"
     )
-    return Watch(found(query), "no row without its parent")
+    return Invariant(found(query), "no row without its parent")
 
 
 def _shown(columns: Sequence[str]) -> str:

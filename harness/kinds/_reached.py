@@ -8,7 +8,7 @@ from harness.generation.draft import Draft
 from harness.kinds._updates import updatable
 from harness.kinds.base import Subject
 from harness.kinds.owners.askers import Asked, Asker, askers, drawn_for
-from harness.probes import Delete, Either, Execute, Probe, Statement, Update
+from harness.probes import AcceptedOrRefused, Delete, Execute, Probe, SqlStatement, Update
 from harness.probes.statement import qualified
 from harness.project.model import Values
 
@@ -38,7 +38,7 @@ def reached(subject: Subject, draft: Draft, asking: Sequence[Asker]) -> Iterator
             # What another rule refuses has been reached, and shows no more.
             yield Probe(
                 statement,
-                Either(),
+                AcceptedOrRefused(),
                 f"a row that {asker.role} reaches",
                 f"{command} of a row as {asker.role}",
                 settings,
@@ -54,7 +54,9 @@ def _granted(subject: Subject, role: str) -> Iterator[str]:
         yield "delete"
 
 
-def _statements(subject: Subject, role: str, row: Values, granted: Collection[str]) -> Iterator[tuple[str, Statement]]:
+def _statements(
+    subject: Subject, role: str, row: Values, granted: Collection[str]
+) -> Iterator[tuple[str, SqlStatement]]:
     table, key = subject.table.name, subject.key(row)
     if "select" in granted:
         yield "select", Execute(f"select from {qualified(table)}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.catalog.model import Table
 from harness.kinds.base import Fact, Subject
-from harness.probes import Execute, Refused, Statement
+from harness.probes import Execute, Refused, SqlStatement
 from harness.project import keys, sql
 from harness.project.keys import key, section, several
 
@@ -53,7 +53,7 @@ class RefusedBy:
 REFUSED_BY = section(RefusedBy, "refused_by")
 
 
-def unnoticed(*statements: Statement) -> tuple[Statement, ...]:
+def unnoticed(*statements: SqlStatement) -> tuple[SqlStatement, ...]:
     """Statements that no ordinary trigger and no foreign key sees; only a superuser may."""
     off, on = (f"select set_config('session_replication_role', '{role}', true)" for role in ("replica", "origin"))
     return Execute(off), *statements, Execute(on)

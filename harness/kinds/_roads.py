@@ -8,7 +8,7 @@ from harness.catalog.model import Table
 from harness.generation.draft import Draft
 from harness.kinds._changes import differs
 from harness.kinds.base import Subject
-from harness.probes import Execute, Insert, Statement
+from harness.probes import Execute, Insert, SqlStatement
 from harness.probes.statement import condition, identifier, literal
 from harness.project.model import NewRow, Values
 from harness.solver.pool import Pool
@@ -78,7 +78,7 @@ def upsert(table: Table, row: Values, changes: Values) -> Execute | None:
     """The same change by INSERT … ON CONFLICT DO UPDATE; None if no unique key is left that names the row."""
     for key in sorted(table.unique_keys, key=lambda key: not key.primary):
         deferrable = key.constraint is not None and table.constraint(key.constraint).deferrable
-        plain = key.whole and key.valid and not deferrable
+        plain = key.is_plain and key.valid and not deferrable
         named = all(column not in changes and row.get(column) is not None for column in key.columns)
         if plain and named and changes:
             insert = Insert(table.name, {**row, **changes}).sql
@@ -106,7 +106,7 @@ for each row execute function pg_temp.harness_deeper();
 """What :func:`deeper` takes to stand before it."""
 
 
-def deeper(statement: Statement) -> Execute:
+def deeper(statement: SqlStatement) -> Execute:
     """The same statement from within a trigger: a guard that asks pg_trigger_depth() takes it for a cascade."""
     return Execute(f"insert into pg_temp.harness_deeper values ({literal(statement.sql)})")
 

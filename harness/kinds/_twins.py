@@ -162,7 +162,7 @@ def _leads_to_one(subject: Subject, key: ForeignKey, columns: Columns, fixed: Va
     if key.references is None or not {*key.columns} & {*columns}:
         return False
     kept = {to for own, to in key.pairs if fixed.get(own) is not None}
-    return any({*each.columns} <= kept for each in subject.catalog.table(key.references).unique_keys if each.whole)
+    return any({*each.columns} <= kept for each in subject.catalog.table(key.references).unique_keys if each.is_plain)
 
 
 def _tied_to(subject: Subject, columns: Columns) -> Columns:

@@ -15,7 +15,7 @@ from harness.kinds._records import Look, Occasion, Pair, Records
 from harness.kinds._roads import upsert
 from harness.kinds._updates import ordinary, updatable, updates
 from harness.kinds.base import Subject, shorten
-from harness.probes import Accepted, Delete, Execute, Postcondition, Probe, Statement, Update
+from harness.probes import Accepted, Delete, Execute, Postcondition, Probe, SqlStatement, Update
 from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project import sql
 from harness.project.model import NewRow, Values
@@ -150,7 +150,7 @@ class Writes:
             yield from self.probes("update", delete, value, [(row, left)], value)
 
     def probes(
-        self, command: str, statement: Statement, value: str, written: Sequence[Pair], aspect: str | None = None
+        self, command: str, statement: SqlStatement, value: str, written: Sequence[Pair], aspect: str | None = None
     ) -> Iterator[Probe]:
         """A statement that writes these rows, and the records expected of it: one for each, or none.
 
@@ -182,7 +182,7 @@ class Writes:
     def _certain(
         self,
         command: str,
-        statement: Statement,
+        statement: SqlStatement,
         value: str,
         written: Sequence[Pair],
         aspect: str | None,
@@ -197,7 +197,7 @@ class Writes:
 
     def _probe(
         self,
-        statement: Statement,
+        statement: SqlStatement,
         written: Sequence[Pair],
         aspect: str,
         value: str,
@@ -213,7 +213,7 @@ class Writes:
             then=then,
             before=look.before(),
             required=required,
-            answers_for=(self.records.table,),
+            not_masked_by=(self.records.table,),
         )
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from hypothesis import strategies as st
 
-from harness.catalog.parts import Part
+from harness.catalog.parts import TableRule
 from harness.kinds._predicate import equivalence, speaking
 from harness.kinds.base import Begun, Fact, Kind, Subject, default_name
 from harness.kinds.check import enforced
@@ -61,8 +61,8 @@ class AcceptedValuesKind(Kind):
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23514",), table, constraint=self._constraint(table)),)
 
-    def declares(self, table: TableName) -> tuple[Part, ...]:
-        return Part("constraint", self._constraint(table)), Part("labels", self.column)
+    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+        return TableRule("constraint", self._constraint(table)), TableRule("labels", self.column)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         column = subject.table.column(self.column)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
-from harness.catalog.parts import Part
+from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
 from harness.kinds._records import VARIABLES, Records
 from harness.kinds._roads import present
@@ -99,8 +99,8 @@ class AuditedKind(Kind):
         of = f" of {', '.join(self.of)}" if self.of else ""
         return f"{self.audited} on {', '.join(self.on)}{of}"
 
-    def declares(self, table: TableName) -> tuple[Part, ...]:
-        return tuple(Part("trigger", name) for name in self.trigger)
+    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+        return tuple(TableRule("trigger", name) for name in self.trigger)
 
     def roles(self) -> tuple[str, ...]:
         return named(self)

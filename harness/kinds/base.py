@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Table
-from harness.catalog.parts import Part
+from harness.catalog.parts import TableRule
 from harness.catalog.roles import Roles
 from harness.generation.draft import Draft
 from harness.generation.room import standing
@@ -18,7 +18,7 @@ from harness.generation.variety import stock
 from harness.kinds._groups import Groups, grouped
 from harness.kinds._statements import become
 from harness.oracle import Oracle
-from harness.probes import Execute, Family, Insert, Probe, Refused, Scenario, Statement, Variants
+from harness.probes import Execute, Family, Insert, Probe, Refused, Scenario, SqlStatement, Variants
 from harness.probes.family import shorten as shorten
 from harness.probes.family import show as show
 from harness.project.model import Project, TableName, Values
@@ -73,7 +73,7 @@ class Pair:
     ``groups`` are those that rows come in; where one of them ``waits`` it is for the row that does not stand.
     """
 
-    setup: tuple[Statement, ...]
+    setup: tuple[SqlStatement, ...]
     resident: dict[str, str | None]
     fresh: dict[str, str | None]
     groups: Groups | None = None
@@ -114,7 +114,7 @@ class Subject:
     primary_key: tuple[str, ...] = ()
     declared_indexes: frozenset[str] = frozenset()
     beside: Mapping[TableName, Sequence[Kind]] = field(default_factory=dict)
-    undeclared: Mapping[Part, str] = field(default_factory=dict)
+    undeclared: Mapping[TableRule, str] = field(default_factory=dict)
     variety: int = 1
 
     @property
@@ -192,9 +192,9 @@ class Subject:
     @property
     def _silent(self) -> bool:
         """Whether rows can be put and taken without a trigger that sees it."""
-        return self.roles.silent
+        return self.roles.may_disable_triggers
 
-    def _later(self, draft: Draft) -> Iterator[Statement]:
+    def _later(self, draft: Draft) -> Iterator[SqlStatement]:
         return (Execute(become(insert, self._silent), insert) for insert in draft.later)
 
     def fires(self, trigger: str) -> Fact:
@@ -213,7 +213,7 @@ class Subject:
         """
         table = table or self.table
         touched = self.touched.get(table.name, frozenset())
-        for columns in (table.primary_key, *(each.columns for each in table.unique_keys if each.whole)):
+        for columns in (table.primary_key, *(each.columns for each in table.unique_keys if each.is_plain)):
             if columns and all(row.get(column) is not None and column not in touched for column in columns):
                 return {column: row[column] for column in columns}
         comparable = [column.name for column in table.columns if column.is_comparable]
@@ -279,9 +279,9 @@ class Kind:
         """The triggers of the table of which nothing is said but that they fire."""
         return ()
 
-    def declares(self, table: TableName) -> tuple[Part, ...]:
+    def declares(self, table: TableName) -> tuple[TableRule, ...]:
         """The rules of the catalog that it speaks for, by every name under which they may stand there."""
-        return tuple(Part("trigger", name) for refused in self.refusals(table) for name in refused.triggers)
+        return tuple(TableRule("trigger", name) for refused in self.refusals(table) for name in refused.triggers)
 
     def roles(self) -> tuple[str, ...]:
         """The roles that its probes take on."""

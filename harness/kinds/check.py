@@ -9,13 +9,13 @@ from typing import ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.model import Constraint, Table
-from harness.catalog.parts import Part
+from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
 from harness.kinds import _heirs as heirs
 from harness.kinds._predicate import breaking, equivalence, speaking
 from harness.kinds._refused_by import failing
 from harness.kinds.base import Begun, Fact, Kind, Subject, default_name, show
-from harness.probes import Accepted, Either, Insert, Postcondition, Probe, Refused, Scenario
+from harness.probes import Accepted, AcceptedOrRefused, Insert, Postcondition, Probe, Refused, Scenario
 from harness.probes.statement import qualified
 from harness.project import sql
 from harness.project.keys import ColumnForm, boolean, key, name, predicate
@@ -72,8 +72,8 @@ class CheckKind(Kind):
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23514",), table, constraint=self._constraint(table)), *failing(self.check))
 
-    def declares(self, table: TableName) -> tuple[Part, ...]:
-        return (Part("constraint", self._constraint(table)),)
+    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+        return (TableRule("constraint", self._constraint(table)),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         yield from enforced(subject, self._constraint(subject.table.name), self.validated)
@@ -111,7 +111,7 @@ class CheckKind(Kind):
             for values in draft.some(bad, TRIED):
                 words = f"{show(values)} in {heir.name}, which inherits from it,"
                 insert = Insert(heir.name, draft.row(heir.name, values))
-                probes.append(Probe(insert, Either(), "one of an heir", words, then=then, required=False))
+                probes.append(Probe(insert, AcceptedOrRefused(), "one of an heir", words, then=then, required=False))
         return Scenario(tuple(draft.inserts), tuple(probes))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.catalog.model import Column
-from harness.catalog.parts import Part
+from harness.catalog.parts import TableRule
 from harness.errors import nearest
 from harness.kinds.base import Fact, Kind, Subject
 from harness.project.columns import DeclaredColumn, declared_columns
@@ -42,9 +42,9 @@ class ColumnsKind(Kind):
     def subject(self) -> str:
         return ""
 
-    def declares(self, table: TableName) -> tuple[Part, ...]:
-        identities = (Part("identity", column.name) for column in self.columns if column.identity)
-        return *(Part("column", column.name) for column in self.columns), *identities
+    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+        identities = (TableRule("identity", column.name) for column in self.columns if column.identity)
+        return *(TableRule("column", column.name) for column in self.columns), *identities
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         table = subject.table

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from hypothesis import strategies as st
 
-from harness.catalog.parts import Part
+from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
 from harness.kinds.base import Fact, Kind, Subject
 from harness.probes import Accepted, Insert, Postcondition, Probe, Scenario
@@ -42,8 +42,8 @@ class DefaultKind(Kind):
     def subject(self) -> str:
         return self.default
 
-    def declares(self, table: TableName) -> tuple[Part, ...]:
-        return (Part("default", self.default),)
+    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+        return (TableRule("default", self.default),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         column = subject.table.column(self.default)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from harness.catalog.model import Table
-from harness.catalog.parts import Part
+from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
 from harness.generation.exclusions import ExclusionElements
 from harness.kinds import _heirs as heirs
@@ -21,7 +21,7 @@ from harness.probes import Accepted, Expected, Insert, Probe, Refused, Scenario,
 from harness.project import sql
 from harness.project.keys import FrozenDict, concurrently, expression, key, mapping, name, operator, predicate
 from harness.project.model import TableName, Values
-from harness.races import Race, Races, Watch
+from harness.races import Invariant, Race, Races
 from harness.solver.rules import Rule
 
 TRIED = 10
@@ -76,8 +76,8 @@ class ExcludeKind(Kind):
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23P01",), table, constraint=self.constraint), *failing(*self.exclude, self.where or "true"))
 
-    def declares(self, table: TableName) -> tuple[Part, ...]:
-        return (Part("constraint", self.constraint),)
+    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+        return (TableRule("constraint", self.constraint),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         actual = subject.table.constraint(self.constraint)
@@ -213,7 +213,7 @@ class _Rows:
         """A row and the one that stands, in words."""
         return _beside(row, self._resident, shown)
 
-    def raced(self, row: Values, apart: Values | None, watch: Watch, shown: Sequence[str]) -> Iterator[Race]:
+    def raced(self, row: Values, apart: Values | None, watch: Invariant, shown: Sequence[str]) -> Iterator[Race]:
         """The resident, which does not stand yet, inserted while the row is, and while another is updated to it."""
         table = self._subject.table
         both = _beside(row, self._resident, shown)

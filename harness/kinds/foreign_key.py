@@ -11,7 +11,7 @@ from typing import ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.model import ForeignKey, Table
-from harness.catalog.parts import Part
+from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
 from harness.kinds._deferrable import deferrable, timed
 from harness.kinds._refused_by import RefusedBy
@@ -111,8 +111,8 @@ class ForeignKeyKind(Kind):
         # A role that does not see the parent gets no further.
         return self.orphans is not None and isinstance(probe.statement, Insert | Update)
 
-    def declares(self, table: TableName) -> tuple[Part, ...]:
-        return Part("constraint", self._constraint(table)), *super().declares(table)
+    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+        return TableRule("constraint", self._constraint(table)), *super().declares(table)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         found = subject.table.foreign_key(self._constraint(subject.table.name))

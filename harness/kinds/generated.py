@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from hypothesis import strategies as st
 
-from harness.catalog.parts import Part
+from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
 from harness.kinds.base import Fact, Kind, Subject, show
 from harness.probes import Accepted, Insert, Postcondition, Probe, Refused, Scenario, Update
@@ -46,8 +46,8 @@ class GeneratedKind(Kind):
     def subject(self) -> str:
         return self.generated
 
-    def declares(self, table: TableName) -> tuple[Part, ...]:
-        return (Part("generated", self.generated),)
+    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+        return (TableRule("generated", self.generated),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         column = subject.table.column(self.generated)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.model import Missing, Table
-from harness.catalog.roles import SILENCING
+from harness.catalog.roles import WHO_MAY_DISABLE_TRIGGERS
 from harness.generation.draft import Draft
 from harness.kinds._above import Ancestor, ancestors
 from harness.kinds._changes import differs
@@ -32,16 +32,16 @@ from harness.probes import (
     Delete,
     Execute,
     Insert,
+    NoRowChanged,
     Postcondition,
     Probe,
     Refused,
     Scenario,
-    Statement,
-    Untouched,
+    SqlStatement,
     Update,
 )
+from harness.probes.reply import INSUFFICIENT_PRIVILEGE
 from harness.probes.statement import condition, identifier, qualified
-from harness.probes.verdict import LACKING
 from harness.project import keys
 from harness.project.keys import FrozenDict, boolean, choice, key, names, predicate, section, several
 from harness.project.model import NewRow, TableName, Values
@@ -164,8 +164,8 @@ class ImmutableKind(Kind):
                 raise Missing(f"foreign key of {table.name} to", str(passage.on_delete), parents)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
-        if (self.when or self.always) and not subject.roles.silent:
-            raise Unreliable(f"it takes triggers switched off, which takes {SILENCING}")
+        if (self.when or self.always) and not subject.roles.may_disable_triggers:
+            raise Unreliable(f"it takes triggers switched off, which takes {WHO_MAY_DISABLE_TRIGGERS}")
         table, refused = subject.table, self.refused_by.by(subject.table)
         actors = [] if self._by_privileges or self.as_ else list(self._actors(refused))
         asking = [each for each in askers(self, subject, (*self.roles_, *self.as_)) if self._is_another(subject, each)]
@@ -222,7 +222,7 @@ class ImmutableKind(Kind):
         """What a role tries; and, of one that asks alone, what it may do all the same."""
         row, free, fresh = rows
         # Whether it is a trigger, a policy or the lack of a privilege that keeps it from the row it reaches.
-        any_of = Refused(tuple(dict.fromkeys((*refused.sqlstates, LACKING))))
+        any_of = Refused(tuple(dict.fromkeys((*refused.sqlstates, INSUFFICIENT_PRIVILEGE))))
         mine = asker.of(draft, row)
         for attempt in attempts:
             if not attempt.by_trigger:
@@ -353,7 +353,7 @@ class ImmutableKind(Kind):
                 then = self._left(subject, row, passages[above.table.name])
                 yield Probe(delete, Accepted(1), f"its {above.table.name} may go", value, then=then)
             elif not passed and above.takes_along and self._reached(above):
-                yield Probe(delete, Untouched(states), f"its {above.table.name} goes", value, required=False)
+                yield Probe(delete, NoRowChanged(states), f"its {above.table.name} goes", value, required=False)
             if self._whole or self.immutable == (TRUNCATE,):
                 truncate = Execute(f"truncate {qualified(above.table.name)} cascade")
                 value = f"truncate of {above.table.name}, cascading"
@@ -384,7 +384,7 @@ class _Attempt:
 
     aspect: str
     value: str
-    statement: Statement
+    statement: SqlStatement
     by_trigger: bool = False
 
 

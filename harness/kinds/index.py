@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from harness.catalog.parts import Part
+from harness.catalog.parts import TableRule
 from harness.kinds._refused_by import failing
 from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list
 from harness.probes import Refused
@@ -69,8 +69,8 @@ class IndexKind(Kind):
         taken = (Refused(("23505",), table, constraint=self.index),) if self.unique else ()
         return (*taken, *failing(*self._risky, self.where or "true"))
 
-    def declares(self, table: TableName) -> tuple[Part, ...]:
-        return (Part("index", self.index),)
+    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+        return (TableRule("index", self.index),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         found = subject.table.index(self.index)

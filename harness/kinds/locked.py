@@ -191,7 +191,7 @@ class LockedKind(Kind):
             refused=self.refused_by.by(table),
             shut=self._states(subject, holder, "is true"),
             ajar=self._states(subject, holder, "is not true"),
-            unnoticed=subject.roles.silent,
+            unnoticed=subject.roles.may_disable_triggers,
             asking=tuple(askers(self, subject)),
             silently=self.refused_by.silently,
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness.catalog.parts import Part
+from harness.catalog.parts import TableRule
 from harness.kinds._keys import refuses_null_itself
 from harness.kinds.base import Begun, Fact, Kind, Pair, Subject
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
@@ -41,8 +41,8 @@ class NotNullKind(Kind):
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23502",), table, column=self.not_null),)
 
-    def declares(self, table: TableName) -> tuple[Part, ...]:
-        return (Part("not null", self.not_null),)
+    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+        return (TableRule("not null", self.not_null),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         yield Fact("not null", "not null" if subject.table.column(self.not_null).not_null else "nullable")
@@ -54,7 +54,7 @@ class NotNullKind(Kind):
         refused = Refused(("23502",), table, column=column)
         # As a replica PostgreSQL fires no ordinary triggers, so that none fills the column first.
         settings = {"session_replication_role": "replica"} if column in subject.rewritten else {}
-        if settings and not subject.roles.silent:
+        if settings and not subject.roles.may_disable_triggers:
             return None
 
         def build(pair: Pair) -> Scenario:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.catalog.parts import Part
+from harness.catalog.parts import TableRule
 from harness.kinds.base import Fact, Kind, Subject
 from harness.project.keys import boolean, choice, key, name, names, predicate
 from harness.project.model import TableName
@@ -41,8 +41,8 @@ class PolicyKind(Kind):
     def subject(self) -> str:
         return self.policy
 
-    def declares(self, table: TableName) -> tuple[Part, ...]:
-        return Part("policy", self.policy), Part("row security", "")
+    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+        return TableRule("policy", self.policy), TableRule("row security", "")
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         found = subject.table.policy(self.policy)

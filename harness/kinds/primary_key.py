@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from hypothesis import strategies as st
 
-from harness.catalog.parts import Part
+from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
 from harness.kinds import _heirs as heirs
 from harness.kinds._deferrable import deferrable, timed
@@ -61,8 +61,10 @@ class PrimaryKeyKind(Kind):
         nulls = (Refused(("23502",), table, column=column) for column in self.primary_key)
         return (Refused(("23505",), table, constraint=self._constraint(table)), *nulls)
 
-    def declares(self, table: TableName) -> tuple[Part, ...]:
-        return Part("constraint", self._constraint(table)), *(Part("not null", each) for each in self.primary_key)
+    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+        return TableRule("constraint", self._constraint(table)), *(
+            TableRule("not null", each) for each in self.primary_key
+        )
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         for column in self.primary_key:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.model import Column, Table
-from harness.catalog.parts import Part
+from harness.catalog.parts import TableRule
 from harness.catalog.roles import DEFAULTS
 from harness.generation.draft import Draft
 from harness.kinds import _ordinary as ordinary
@@ -89,8 +89,8 @@ class PrivilegesKind(Kind):
     def roles(self) -> tuple[str, ...]:
         return tuple(role for role in self.privileges if role != "public")
 
-    def declares(self, table: TableName) -> tuple[Part, ...]:
-        return (Part("privileges", ""),)
+    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+        return (TableRule("privileges", ""),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         if self.on is not None:
@@ -235,7 +235,7 @@ def _statements(table: Table) -> dict[str, str]:
         "trigger": f"create trigger harness_tried before update on {name} for each row "
         "execute function pg_catalog.suppress_redundant_updates_trigger()",
     }
-    keys = [each for each in table.unique_keys if each.whole]
+    keys = [each for each in table.unique_keys if each.is_plain]
     for columns in (each.columns for each in keys[:1]):
         typed = ", ".join(f"{identifier(column)} {table.column(column).type}" for column in columns)
         names = ", ".join(map(identifier, columns))

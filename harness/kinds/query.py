@@ -27,12 +27,12 @@ from harness.kinds.owners.askers import (
 )
 from harness.kinds.queries.neighbours import neighbours
 from harness.kinds.queries.writes import writes
-from harness.probes import Either, Execute, Postcondition, Probe, Scenario
+from harness.probes import AcceptedOrRefused, Execute, Postcondition, Probe, Scenario
 from harness.probes.statement import qualified
 from harness.project import keys, sql
 from harness.project.keys import FrozenDict, choice, concurrently, key, query_of, several, text
 from harness.project.model import TableName
-from harness.races import NOTHING, Race, Races, Watch
+from harness.races import NOTHING, Invariant, Race, Races
 from harness.solver.rules import Rule
 
 SHOWN = 3
@@ -132,13 +132,13 @@ class QueryKind(Kind):
                 fixed, there = drawn_for(asking[table.name], draft)
                 fresh.append(draft.row(table.name, fixed, (*least, *there)))
             standing = list(draft.inserts)
-            probes = [Probe(Execute("select"), Either(), "generated rows", "generated rows", then=then)]
+            probes = [Probe(Execute("select"), AcceptedOrRefused(), "generated rows", "generated rows", then=then)]
             for table, row in zip(tables, fresh, strict=True):
                 for command, value, statement in writes(subject, draft, table, row, standing, columns, constants):
                     aspect = f"{command} {table.name}"
                     words = f"{aspect}{': ' if value else ''}{value}"
                     required = command == "insert into"
-                    probe = Probe(statement, Either(), aspect, words, then=then, required=required)
+                    probe = Probe(statement, AcceptedOrRefused(), aspect, words, then=then, required=required)
                     probes += self._asked(asking[table.name], draft, table.name, probe) if self.as_ else [probe]
             return Scenario(tuple(draft.inserts), tuple(probes))
 
@@ -167,7 +167,7 @@ class QueryKind(Kind):
             return None
         tables = self._tables(subject)
         constants = Rule(f"exists ({self.finds_none}\n)")
-        watch = Watch(f"select {self._found()}", "the query finds nothing")
+        watch = Invariant(f"select {self._found()}", "the query finds nothing")
 
         def build(draft: Draft) -> Races:
             races = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness import plugins
-from harness.catalog.inventory import LEFT_OVER, Entry, differences, inventory
+from harness.catalog.inventory import LEFT_OVER, DatabaseObject, differences, inventory
 from harness.catalog.read import read
 from harness.errors import StatementError
 from harness.foreign import builder, stepwise
@@ -146,7 +146,7 @@ class _Trial:
             rung.up(self._connection)
         self._height = len(self._rungs)
 
-    def _down(self, states: list[frozenset[Entry]], under: str) -> Iterator[Fact]:
+    def _down(self, states: list[frozenset[DatabaseObject]], under: str) -> Iterator[Fact]:
         for rung, state in reversed(list(zip(self._rungs, states, strict=False))):
             what = f"{rung.name} down{under}"
             try:
@@ -157,11 +157,11 @@ class _Trial:
             self._height -= 1
             yield self._same(what, state)
 
-    def _same(self, what: str, state: frozenset[Entry]) -> Fact:
+    def _same(self, what: str, state: frozenset[DatabaseObject]) -> Fact:
         found = differences(state, self._inventory())
         return Fact(f"{what}: nothing differs", f"{what}: {'; '.join(found) or 'nothing differs'}", tried=True)
 
-    def _inventory(self) -> frozenset[Entry]:
+    def _inventory(self) -> frozenset[DatabaseObject]:
         return inventory(self._connection, self._project.ledger_schema)
 
     def _fill(self) -> None:

@@ -153,7 +153,7 @@ class RoutineKind(Kind):
             yield from (replace(subject, name=table.name).fires(trigger) for table in found)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
-        unnoticed = subject.roles.silent
+        unnoticed = subject.roles.may_disable_triggers
         calls = self._calls(subject)
         refused = self._refused(subject)
 
@@ -165,7 +165,7 @@ class RoutineKind(Kind):
         return subject.scenarios(build)
 
     def races(self, subject: Subject) -> st.SearchStrategy[Races] | None:
-        unnoticed = subject.roles.silent
+        unnoticed = subject.roles.may_disable_triggers
         refused, results = self._refused(subject), self._calls(subject).results
 
         def build(draft: Draft) -> Races:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
-from harness.catalog.parts import Part
+from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
 from harness.kinds.base import Fact, Kind, Subject
 from harness.kinds.owners.asking import NARROWED, Asking, May, says
@@ -16,7 +16,7 @@ from harness.kinds.owners.owned import Owners, claimed, claims
 from harness.kinds.owners.stand_in import stand_in
 from harness.kinds.owners.takeovers import takeovers
 from harness.kinds.owners.widened import untried, widened
-from harness.probes import Execute, Probe, Scenario, Statement
+from harness.probes import Execute, Probe, Scenario, SqlStatement
 from harness.project import keys, sql
 from harness.project.keys import FrozenDict, any_value, boolean, key, mapping, name, names, predicate, several, text
 from harness.project.model import TableName
@@ -99,8 +99,8 @@ class RowSecurityKind(Kind):
     def roles(self) -> tuple[str, ...]:
         return () if self.as_ == "$owner" else (self.as_,)
 
-    def declares(self, table: TableName) -> tuple[Part, ...]:
-        return Part("row security", ""), *(Part("policy", name) for name in self.policy)
+    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+        return TableRule("row security", ""), *(TableRule("policy", name) for name in self.policy)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         table = subject.table
@@ -150,7 +150,7 @@ class RowSecurityKind(Kind):
                 probes += asking.inserts(cast, place)
                 probes += asking.returns(cast, place)
                 probes += takeovers(asking, cast, place)
-            setup: tuple[Statement, ...] = (*draft.inserts, NARROWED, *map(Execute, preparation))
+            setup: tuple[SqlStatement, ...] = (*draft.inserts, NARROWED, *map(Execute, preparation))
             return Scenario(setup, tuple(probes))
 
         return subject.scenarios(build)

@@ -9,12 +9,12 @@ from typing import ClassVar
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from harness.catalog.parts import Part
+from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
 from harness.kinds._refused_by import unnoticed
 from harness.kinds._updates import updatable, updates, why_none
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
-from harness.probes import Accepted, Insert, Postcondition, Probe, Scenario, Statement, Update
+from harness.probes import Accepted, Insert, Postcondition, Probe, Scenario, SqlStatement, Update
 from harness.probes.statement import condition, identifier, qualified
 from harness.project.keys import ColumnForm, boolean, choice, key, name
 from harness.project.model import TableName, Values
@@ -58,8 +58,8 @@ class TouchedOnUpdateKind(Kind):
     def subject(self) -> str:
         return self.touched_on_update
 
-    def declares(self, table: TableName) -> tuple[Part, ...]:
-        return (Part("trigger", self.trigger),) if self.trigger else ()
+    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+        return (TableRule("trigger", self.trigger),) if self.trigger else ()
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         subject.table.column(self.touched_on_update)
@@ -70,7 +70,7 @@ class TouchedOnUpdateKind(Kind):
         table, column = subject.table.name, self.touched_on_update
         if not updatable(subject):
             raise Unreliable(why_none(subject))
-        silent = subject.roles.silent
+        silent = subject.roles.may_disable_triggers
 
         def build(draft: Draft) -> Scenario:
             row = draft.insert(table)
@@ -83,7 +83,7 @@ class TouchedOnUpdateKind(Kind):
             if subject.key(fresh) == key:  # nothing keeps them apart
                 fresh |= plain
             past = Update(table, key, {column: PAST})
-            setup: tuple[Statement, ...] = (*draft.inserts, *(unnoticed(past) if silent else ()))
+            setup: tuple[SqlStatement, ...] = (*draft.inserts, *(unnoticed(past) if silent else ()))
             probes = [self._moves(subject, key, change, name) for name, change in changes]
             probes += self._forged(subject, key, plain, fresh)
             return Scenario(setup, tuple(probes))

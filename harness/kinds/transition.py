@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
-from harness.catalog.roles import SILENCING
+from harness.catalog.roles import WHO_MAY_DISABLE_TRIGGERS
 from harness.generation.draft import Draft
 from harness.kinds._refused_by import REFUSED_BY, RefusedBy, unnoticed
 from harness.kinds._roads import move, upsert
@@ -26,11 +26,11 @@ from harness.kinds.owners.askers import (
     sees_key,
     variables_key,
 )
-from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Statement, Update
+from harness.probes import Accepted, Insert, Probe, Refused, Scenario, SqlStatement, Update
 from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project.keys import FrozenDict, concurrently, key, listed, mapping, name, several, text
 from harness.project.model import TableName, Values
-from harness.races import Race, Races, Watch
+from harness.races import Invariant, Race, Races
 from harness.solver.rules import Rule
 
 RACED = 6
@@ -107,14 +107,16 @@ class TransitionKind(Kind):
         yield from known(self, subject)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
-        if not subject.roles.silent:
-            raise Unreliable(f"rows in every state are made with triggers switched off, which takes {SILENCING}")
+        if not subject.roles.may_disable_triggers:
+            raise Unreliable(
+                f"rows in every state are made with triggers switched off, which takes {WHO_MAY_DISABLE_TRIGGERS}"
+            )
         states = self._states(subject)
         refused = self.refused_by.by(subject.table)
         asking = askers(self, subject)
 
         def build(draft: Draft) -> Scenario:
-            grown: list[Statement] = []
+            grown: list[SqlStatement] = []
             probes: list[Probe] = []
             for state in states:
                 row = self._row(subject, draft, state, asking)
@@ -140,7 +142,7 @@ class TransitionKind(Kind):
             raise Unreliable("no state has a move, so that no two can meet")
 
         def build(draft: Draft) -> Races:
-            grown: list[Statement] = []
+            grown: list[SqlStatement] = []
             races: list[Race] = []
             for state, *ends in draft.some(pairs, RACED):
                 row = draft.grown(table.name, {self.transition: state})
@@ -155,10 +157,10 @@ class TransitionKind(Kind):
 
         return subject.scenarios(build)
 
-    def _watch(self, subject: Subject, row: Values) -> Watch:
+    def _watch(self, subject: Subject, row: Values) -> Invariant:
         where = f"{qualified(subject.table.name)} where {condition(subject.key(row))}"
         seen = f"select coalesce((select coalesce({identifier(self.transition)}::text, 'null') from {where}), 'no row')"
-        return Watch(seen, "only listed moves", self._may)
+        return Invariant(seen, "only listed moves", self._may)
 
     def _may(self, before: str, after: str) -> bool:
         return before == after or after in self.from_.get(before, ())

@@ -9,7 +9,7 @@ from typing import ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.model import Index, Missing
-from harness.catalog.parts import Part
+from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
 from harness.kinds import _heirs as heirs
 from harness.kinds._deferrable import deferrable, timed
@@ -97,8 +97,8 @@ class UniqueKind(Kind):
         taken = Refused(("23505",), table, constraint=self._constraint(table))
         return (taken, *failing(*expressions(self.unique)))
 
-    def declares(self, table: TableName) -> tuple[Part, ...]:
-        return Part("constraint", self._constraint(table)), Part("index", self._constraint(table))
+    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+        return TableRule("constraint", self._constraint(table)), TableRule("index", self._constraint(table))
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         expected = f"unique {column_list(self.unique)}"

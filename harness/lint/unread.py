@@ -16,7 +16,7 @@ from sqlfluff.core.rules.noqa import IgnoreMask
 from harness.errors import Place, ProjectError, StatementError
 from harness.lint.rules.base import GROUP
 from harness.project import sqlfile, sqltext
-from harness.project.sqlfile import SqlStatement
+from harness.project.sqlfile import FileStatement
 
 UNREAD = ("PRS", "LXR")
 """The codes of text that sqlfluff cannot read."""
@@ -87,7 +87,7 @@ def _unfinished(path: Path, text: str) -> tuple[int, tuple[int, int]]:
     return sqltext.position(text, begin)[0], sqltext.position(text, last)
 
 
-def _unread_line(linter: Linter, path: Path, statement: SqlStatement) -> int | None:
+def _unread_line(linter: Linter, path: Path, statement: FileStatement) -> int | None:
     """The first line of a statement that sqlfluff cannot read; None if it can read all."""
     parsed = linter.parse_string(f"{statement.text};\n", fname=str(path), config=_config(linter, path))
     lines = [statement.line + each.line_no - 1 for each in parsed.violations if each.rule_code() in UNREAD]
@@ -102,7 +102,7 @@ def _config(linter: Linter, path: Path) -> FluffConfig:
     return linter.config.make_child_from_path(str(path))
 
 
-def _without(text: str, statements: list[SqlStatement]) -> str:
+def _without(text: str, statements: list[FileStatement]) -> str:
     """The text with blanks in place of some statements, so that the others keep their places."""
     for each in statements:
         end = each.offset + len(each.text)

@@ -23,7 +23,7 @@ from harness.migrations.ledger import LedgerRow
 from harness.migrations.plan import MigrationPlan, Undo
 from harness.project.migrations import refuse_draft
 from harness.project.model import Migration, Module, Project
-from harness.project.sqlfile import SqlStatement
+from harness.project.sqlfile import FileStatement
 from harness.server import script
 from harness.server.connection import Connection
 from harness.server.script import Script
@@ -232,7 +232,7 @@ class Migrator:
                     self.connection.execute(_OURSELVES, prepare=False)
                     ledger.count(self.connection, self.project.ledger_schema, file.migration, done)
 
-    def _send(self, file: Script, statement: SqlStatement) -> None:
+    def _send(self, file: Script, statement: FileStatement) -> None:
         if self.guard.concerns(statement):
             self.guard.send(self.connection, file, statement)
         else:

@@ -1,50 +1,52 @@
-"""Statements tried on a server: what is expected of each, how they travel, and what came of them."""
+"""Statements tried on a server: what is expected of each, how they travel there, and the replies.
 
-from harness.probes.family import Family, Tally, Variants
-from harness.probes.patience import Endless, Patience
+Enter by :class:`~harness.probes.session.Session`, which tries scenarios: rows, and the probes tried on them.
+Not here: which probes a rule needs (``kinds``), and whether a reply speaks for or against a check
+(``proving/attribution.py``).
+"""
+
+from harness.probes.family import Family, FamilyReply, Variants
 from harness.probes.probe import (
     Accepted,
-    Either,
+    AcceptedIf,
+    AcceptedOrRefused,
     Expected,
-    Foreseen,
-    Permitted,
+    NoRowChanged,
+    NotDenied,
     Postcondition,
     Probe,
     Refused,
-    Untouched,
 )
 from harness.probes.reply import Reply, ServerError
 from harness.probes.scenario import Scenario
-from harness.probes.session import Answer, Session, Tries
-from harness.probes.statement import Delete, Execute, Insert, Statement, Update
-from harness.probes.verdict import Verdict, judge
+from harness.probes.session import ScenarioResult, ScenarioRunner, Session
+from harness.probes.statement import Delete, Execute, Insert, SqlStatement, Update
+from harness.probes.time_limits import TimedOut, TimeLimits
 
 __all__ = [
     "Accepted",
-    "Answer",
+    "AcceptedIf",
+    "AcceptedOrRefused",
     "Delete",
-    "Either",
-    "Endless",
     "Execute",
     "Expected",
     "Family",
-    "Foreseen",
+    "FamilyReply",
     "Insert",
-    "Patience",
-    "Permitted",
+    "NoRowChanged",
+    "NotDenied",
     "Postcondition",
     "Probe",
     "Refused",
     "Reply",
     "Scenario",
+    "ScenarioResult",
+    "ScenarioRunner",
     "ServerError",
     "Session",
-    "Statement",
-    "Tally",
-    "Tries",
-    "Untouched",
+    "SqlStatement",
+    "TimeLimits",
+    "TimedOut",
     "Update",
     "Variants",
-    "Verdict",
-    "judge",
 ]

@@ -1,4 +1,4 @@
-"""Scenarios as the JSON text that a batch's function reads."""
+"""Encodes scenarios as the JSON text that the function of a batch reads."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.catalog.model import Catalog
-from harness.probes.family import Family, Tuple
+from harness.probes.family import Family, FamilyRow
 from harness.probes.loops import LoopShape, expected
 from harness.probes.probe import Probe
 from harness.probes.scenario import Scenario
 from harness.probes.shapes import EXECUTE, Shapes
-from harness.probes.statement import Execute, Insert, Statement, Update
+from harness.probes.statement import Execute, Insert, SqlStatement, Update
 from harness.project.model import TableName, Values
 
 Bases = Mapping[TableName, Values]
 
 
-class Plan:
-    """The plan of one batch: lists of values that families share travel once."""
+class BatchEncoder:
+    """Encodes one batch; lists of values that several families share travel once."""
 
-    def __init__(self, catalog: Catalog, shapes: Shapes, refusing: Callable[[TableName], Sequence[str]]) -> None:
-        """``refusing`` are the columns of a table of which a domain refuses NULL."""
+    def __init__(self, catalog: Catalog, shapes: Shapes, refusing_null: Callable[[TableName], Sequence[str]]) -> None:
+        """``refusing_null`` returns the columns of a table whose domain refuses NULL."""
         self._catalog = catalog
         self._shapes = shapes
-        self._refusing = refusing
-        self._lists: dict[tuple[Tuple, ...], int] = {}
+        self._refusing_null = refusing_null
+        self._lists: dict[tuple[FamilyRow, ...], int] = {}
 
     def text(self, scenarios: Sequence[Scenario]) -> str:
         """``{"scenarios": [scenario, …], "lists": [[row, …], …]}``"""
@@ -37,12 +37,14 @@ class Plan:
     def _scenario(self, scenario: Scenario) -> str:
         """``{"base": {table: row}, "setup": [step, …], "probes": [[step, settings, then, before], …]}``
 
-        It has ``"waits"`` where what is deferred is not to be asked before the probes.
+        It has ``"waits"`` where deferred constraints are not to be checked before the probes.
         """
         bases: dict[TableName, Values] = {}
         for statement in _statements(scenario):
             row = statement.leaves if isinstance(statement, Execute) else statement
-            if isinstance(row, Insert) and not any(row.values.get(name) is None for name in self._refusing(row.table)):
+            if isinstance(row, Insert) and not any(
+                row.values.get(name) is None for name in self._refusing_null(row.table)
+            ):
                 bases.setdefault(row.table, row.values)
         base = ",".join(
             f'"{self._shapes.variable(table)}":{self._row(table, values)}'
@@ -58,7 +60,7 @@ class Plan:
         return f'{{"base":{{{base}}},"setup":[{setup}],"probes":[{probes}]{waits}}}'
 
     def _probe(self, probe: Probe, bases: Bases) -> str:
-        # What an earlier transaction left empty cannot be told from what is set to be empty.
+        # A setting that an earlier transaction left empty cannot be told from one that is set to be empty.
         settings = {**dict.fromkeys(probe.left_empty, ""), **probe.settings}
         return (
             f"[{self._step(probe.statement, bases, probe.settings)},"
@@ -69,11 +71,11 @@ class Plan:
     def _family(self, family: Family, bases: Bases) -> str:
         statement = family.statement
         loop = LoopShape.of(self._catalog, family)
-        assert loop is not None, "what has no loop is tried one by one"
+        assert loop is not None, "a family without a loop is tried one by one"
         keys = {
             "shape": self._shapes.loop(loop),
             "rows": self._list(family.rows),
-            "variants": self._list(family.variants.rows) if loop.beside else None,
+            "variants": self._list(family.variants.rows) if loop.variants else None,
             "many": len(family.variants.rows),
             "expected": expected(self._catalog, family),
         }
@@ -81,11 +83,11 @@ class Plan:
         key = self._row(statement.table, statement.key if isinstance(statement, Update) else {})
         return f'{json.dumps(keys)[:-1]},"row":{row},"key":{key}}}'
 
-    def _list(self, rows: tuple[Tuple, ...]) -> int:
+    def _list(self, rows: tuple[FamilyRow, ...]) -> int:
         return self._lists.setdefault(rows, len(self._lists) + 1)
 
-    def _step(self, statement: Statement, bases: Bases, settings: Any) -> str:
-        """``[shape, row, key]``; a statement that no shape fits travels as its text."""
+    def _step(self, statement: SqlStatement, bases: Bases, settings: Any) -> str:
+        """``[shape, row, key]``; a statement without a shape travels as its text."""
         shape = EXECUTE if settings else self._shapes.number(statement)
         if shape == EXECUTE or isinstance(statement, Execute) or self._needs_base(statement.table, bases):
             return f"[{EXECUTE},{json.dumps(statement.sql)}]"
@@ -97,11 +99,11 @@ class Plan:
         return f"[{shape},{change},{key}]"
 
     def _needs_base(self, table: TableName, bases: Bases) -> bool:
-        """Whether there is no record of a row without a base: a domain refuses NULL also where a record has it."""
-        return table not in bases and bool(self._refusing(table))
+        """Whether rows of the table need a base row: their domains refuse a record in which a column is NULL."""
+        return table not in bases and bool(self._refusing_null(table))
 
     def _row(self, table: TableName, values: Values) -> str:
-        """A row as JSON that ``jsonb_populate_record`` reads: texts, but JSON columns as themselves."""
+        """A row as the JSON that ``jsonb_populate_record`` reads: texts, and JSON columns as themselves."""
         json_columns = self._shapes.json_columns(table)
         if not json_columns:
             return json.dumps(dict(values))
@@ -116,7 +118,7 @@ def _changed(base: Values, values: Values) -> Values:
     return {column: value for column, value in values.items() if column not in base or base[column] != value}
 
 
-def _statements(scenario: Scenario) -> Iterator[Statement]:
+def _statements(scenario: Scenario) -> Iterator[SqlStatement]:
     yield from scenario.setup
     for probe in scenario.probes:
         yield probe.statement

@@ -1,4 +1,4 @@
-"""Probes that differ in nothing but values: stated once, tried in a loop on the server and judged there."""
+"""Probes that differ only in values: stated once, tried in a loop on the server and judged there."""
 
 from __future__ import annotations
 
@@ -11,33 +11,34 @@ from harness.probes.reply import Reply
 from harness.probes.statement import Insert, Update
 from harness.project.model import Values
 
-Tuple = tuple[str | None, ...]
+FamilyRow = tuple[str | None, ...]
+"""The values of one row, in the order of the columns that the family names."""
 
 
 @dataclass(frozen=True)
 class Variants:
-    """Values for columns that the probes of a family are not about: each probe is tried with each of the rows."""
+    """Values for other columns of a family's rows: each probe is tried with each row of ``rows``."""
 
     columns: tuple[str, ...] = ()
-    rows: tuple[Tuple, ...] = ((),)
+    rows: tuple[FamilyRow, ...] = ((),)
 
     @property
     def values(self) -> Iterator[Values]:
-        """Each of the rows as values by their columns."""
+        """Each row as values by their columns."""
         return (dict(zip(self.columns, row, strict=True)) for row in self.rows)
 
 
 @dataclass(frozen=True)
 class Family:
-    """For each of ``rows``, values for ``columns``, one probe like ``of``; ``variants`` multiply them.
+    """One probe like ``of`` for each of ``rows``, which are values for ``columns``; ``variants`` multiply them.
 
-    The statement of ``of`` is an INSERT or an UPDATE, with neither settings nor anything asked before or after it.
-    If ``named``, reports say these values first.
+    The statement of ``of`` is an INSERT or an UPDATE, without settings, a query before it or a postcondition.
+    If ``named``, reports begin with the values of the row.
     """
 
     of: Probe
     columns: tuple[str, ...]
-    rows: tuple[Tuple, ...]
+    rows: tuple[FamilyRow, ...]
     variants: Variants = field(default_factory=Variants)
     named: bool = False
 
@@ -54,30 +55,30 @@ class Family:
         return len(self.rows) * len(self.variants.rows)
 
     def probe(self, member: int) -> Probe:
-        """The probe of this number, from 0."""
+        """The probe with this number, counted from 0."""
         row, variant = divmod(member, len(self.variants.rows))
         changes = dict(zip(self.columns, self.rows[row], strict=True))
-        beside = dict(zip(self.variants.columns, self.variants.rows[variant], strict=True))
+        other = dict(zip(self.variants.columns, self.variants.rows[variant], strict=True))
         value = show(changes) if self.named else self.of.value
-        return replace(self.of, statement=_with(self.statement, {**beside, **changes}), value=value)
+        return replace(self.of, statement=_with(self.statement, {**other, **changes}), value=value)
 
     def probes(self) -> Iterator[Probe]:
-        """All of them, one by one."""
+        """The probes one by one."""
         return map(self.probe, range(len(self)))
 
     @cached_property
     def fixed(self) -> Values:
-        """What the statement puts into a row that is the same in all probes."""
+        """The values of the statement that are the same in all probes."""
         values = self.statement.values if isinstance(self.statement, Insert) else self.statement.set
         varied = {*self.columns, *self.variants.columns}
         return {column: value for column, value in values.items() if column not in varied}
 
 
 @dataclass(frozen=True)
-class Tally:
-    """What came of a family: how many were as expected, and the replies to the others by their number."""
+class FamilyReply:
+    """The reply to a family: how many probes were as expected, and the replies to the others by their number."""
 
-    as_wanted: int
+    as_expected: int
     others: tuple[tuple[int, Reply], ...] = ()
 
 
@@ -89,7 +90,7 @@ def show(values: Values) -> str:
 
 
 def shorten(value: str | None, limit: int = 60) -> str:
-    """A value between quotes, cut in the middle of what nobody reads."""
+    """A value between quotes; of a long one only the beginning and the length."""
     if value is None:
         return "null"
     if len(value) > limit:

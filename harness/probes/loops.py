@@ -1,7 +1,7 @@
 """The part of a batch's function that tries a family: a loop over typed values around one static statement.
 
-Replies come only for what the server does not know to be as expected: whatever it counts, :func:`harness.probes.judge`
-would find as expected, too.
+The server counts the probes that it knows to be as expected, and replies only for the others. Each probe that it counts
+``proving.attribution.judge`` would find as expected, too.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.catalog.model import Catalog, Column, Table
-from harness.probes.disturbance import CONFLICTS
 from harness.probes.family import Family
+from harness.probes.interference import CONFLICTS
 from harness.probes.probe import Accepted, Refused
 from harness.probes.statement import Insert, Update, identifier, qualified
 from harness.project.model import TableName
 
 UNREADABLE = "HX003"
-"""The SQLSTATE of a reply when a family's values could not be read: its probes have to be tried one by one."""
+"""The SQLSTATE of a reply for a family whose values could not be read: its probes have to be tried one by one."""
 
 _STATES = ", ".join(f"'{state}'" for state in CONFLICTS)
 CONFLICT = (
     f"detail := null; conflict := null; if state in ({_STATES}) then"
     " conflict := state; get stacked diagnostics detail = pg_exception_detail; end if;"
 )
-"""Within an exception block: a refusal that may be the doing of another session is told with its detail."""
+"""Code of an exception block: returns an error that another session may have caused with its detail."""
 
 VARIABLES = """\
     harness_counted bigint;
@@ -109,18 +109,18 @@ if jsonb_typeof(harness_probe) = 'object' then
 
 @dataclass(frozen=True)
 class LoopShape:
-    """What the loop of a family depends on; ``fixed`` columns get one value for all probes."""
+    """The parts of a family that its loop depends on; ``fixed`` columns have one value for all probes."""
 
     verb: str
     table: TableName
     fixed: tuple[str, ...]
     key: tuple[str, ...]
     columns: tuple[str, ...]
-    beside: tuple[str, ...]
+    variants: tuple[str, ...]
 
     @classmethod
     def of(cls, catalog: Catalog, family: Family) -> LoopShape | None:
-        """The shape of a family; None if it has to be tried one by one."""
+        """The shape of a family; None if its probes have to be tried one by one."""
         statement = family.statement
         key = statement.key if isinstance(statement, Update) else {}
         table = catalog.tables.get(statement.table)
@@ -130,9 +130,9 @@ class LoopShape:
         return cls(verb, table.name, tuple(family.fixed), tuple(key), family.columns, family.variants.columns)
 
     def sql(self, table: Table, number: int, n: int, immediate: str) -> str:
-        """The loop; ``n`` is the number of the table's variables."""
+        """The code of the loop; ``n`` is the number of the table's variables."""
         values = {name: f"harness_r{n}.{identifier(name)}" for name in self.fixed}
-        values |= {name: f"harness_f{number}.harness_v{place}" for place, name in enumerate(self.beside)}
+        values |= {name: f"harness_f{number}.harness_v{place}" for place, name in enumerate(self.variants)}
         values |= {name: f"harness_f{number}.harness_c{place}" for place, name in enumerate(self.columns)}
         return LOOP.format(
             number=number,
@@ -156,11 +156,11 @@ class LoopShape:
         return f"update {qualified(self.table)} set {changes} where {where};"
 
     def _query(self, table: Table) -> str:
-        """The values of each probe with its number. Texts become values once, and not again for each combination."""
+        """The query for the values of each probe with its number; converts each text once, not for each combination."""
         rows = _list(table, self.columns, "harness_c", "rows")
-        if not self.beside:
+        if not self.variants:
             return f"select harness_n as harness_member, rows.* from ({rows}) as rows"
-        variants = _list(table, self.beside, "harness_v", "variants")
+        variants = _list(table, self.variants, "harness_v", "variants")
         return (
             f"with rows as materialized ({rows}), variants as materialized ({variants})"
             " select rows.harness_n * (harness_probe ->> 'many')::integer + variants.harness_n as harness_member,"
@@ -169,7 +169,7 @@ class LoopShape:
 
 
 def expected(catalog: Catalog, family: Family) -> dict[str, Any]:
-    """What the server counts as expected. Of the rest some may be as expected, too: that is found afterwards."""
+    """The outcome that the server counts as expected; it need not recognise every one that is."""
     match family.of.expected:
         case Accepted(rows):
             return {"accepts": True, "rows": rows, "states": []}
@@ -192,12 +192,12 @@ def _list(table: Table, columns: tuple[str, ...], prefix: str, name: str) -> str
 
 
 def bare_type(column: Column) -> str:
-    """A column's type without a length: a cast would cut off what is too long, where the column refuses it."""
+    """A column's type without its length: a cast would truncate a value that the column refuses."""
     if "." in column.base_type:
         return re.sub(r'\([^()"]*\)((\[\])*)$', r"\1", column.base_type)
     return f"pg_catalog.{identifier(column.base_name)}"
 
 
 def _has_json_null(table: Table, family: Family) -> bool:
-    """A JSON null in what is fixed: read from JSON it would become an SQL NULL."""
+    """Whether a fixed column holds a JSON null: read from JSON it would become an SQL NULL."""
     return any(table.column(name).is_json and (value or "").strip() == "null" for name, value in family.fixed.items())

@@ -1,4 +1,4 @@
-"""One probe, and what is expected of it."""
+"""A probe: one statement, and the outcome expected."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.catalog.model import Table
 from harness.probes.reply import ServerError, function_of
-from harness.probes.statement import Statement
+from harness.probes.statement import SqlStatement
 from harness.project.model import TableName
 
 
@@ -23,10 +23,10 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Refused:
-    """The statement fails by one rule: SQLSTATE (any, if none is said) and whatever else PostgreSQL names the rule by.
+    """The statement fails by one rule, recognised by its SQLSTATE (any, if none is given) and the names in the error.
 
-    One of ``routines``, functions of triggers, must stand in the error's context if any are given: triggers need not
-    name a constraint. ``triggers`` are those whose functions only the catalog can tell.
+    If ``routines`` are given, one of them has to be in the error's context: they are the functions of triggers, whose
+    errors need not name a constraint. ``triggers`` are those whose functions have to be looked up in the catalog.
     """
 
     sqlstates: tuple[str, ...]
@@ -37,7 +37,7 @@ class Refused:
     triggers: tuple[str, ...] = ()
 
     def in_catalog(self, table: Table | None) -> Refused | None:
-        """The refusal with the functions of its triggers on a table; None if none of them is there to refuse."""
+        """Adds the functions that its triggers have on a table; None if the table has none of the triggers."""
         if not self.triggers:
             return self
         found = (trigger.function for trigger in (table.triggers if table else ()) if trigger.name in self.triggers)
@@ -45,7 +45,7 @@ class Refused:
         return replace(self, routines=routines) if routines else None
 
     def matches(self, refusal: ServerError) -> bool:
-        """Whether it was this rule that refused. A domain's rule comes without a table."""
+        """Whether it was this rule that refused. The error of a domain names no table."""
         domain = bool(refusal.datatype and not refusal.table)
         return (
             (not self.sqlstates or refusal.sqlstate in self.sqlstates)
@@ -66,14 +66,14 @@ class Refused:
 
 
 def _was_running(refusal: ServerError, function: str) -> bool:
-    """Whether a function was; of which schema is no matter where one of the two is not said."""
+    """Whether a function was running; its schema counts only where both sides name one."""
     schema, name = function_of(function)
     return any(other == name and (None in (schema, of) or schema == of) for of, other in refusal.functions)
 
 
 @dataclass(frozen=True)
-class Untouched:
-    """No row is changed: the statement finds none, or is refused for lack of privilege."""
+class NoRowChanged:
+    """The statement changes no row: it finds none, or a privilege is lacking."""
 
     sqlstates: tuple[str, ...] = ("42501",)
 
@@ -82,26 +82,26 @@ class Untouched:
 
 
 @dataclass(frozen=True)
-class Either:
-    """Accepted or refused, by whatever rule: what counts is what a query finds after it was accepted."""
+class AcceptedOrRefused:
+    """Accepted, or refused by any rule; only the postcondition of an accepted statement counts."""
 
     def __str__(self) -> str:
         return "accepted or refused"
 
 
 @dataclass(frozen=True)
-class Permitted:
-    """Accepted, or refused by whatever is no lack of a privilege: then nothing is shown."""
+class NotDenied:
+    """Not refused for lack of privilege; a refusal for any other reason shows nothing."""
 
     def __str__(self) -> str:
         return "accepted"
 
 
 @dataclass(frozen=True)
-class Foreseen:
-    """Accepted where a query ahead has found that the ``condition`` holds, refused where it does not.
+class AcceptedIf:
+    """Accepted if the probe's query ``before`` it has found that the ``condition`` holds, refused if it does not.
 
-    It says so by ``yes`` or ``no`` in the setting ``harness.foreseen``; where it says neither, both will do.
+    That query sets ``harness.foreseen`` to ``yes`` or ``no``; with any other value both outcomes will do.
     """
 
     condition: str
@@ -111,15 +111,15 @@ class Foreseen:
         return f"accepted if {self.condition}, else refused"
 
 
-Expected = Accepted | Refused | Untouched | Either | Permitted | Foreseen
+Expected = Accepted | Refused | NoRowChanged | AcceptedOrRefused | NotDenied | AcceptedIf
 
 
 @dataclass(frozen=True)
 class Postcondition:
-    """A query asked after an accepted statement, before it is undone; its one text must be ``expected``.
+    """A query run after an accepted statement, before that is undone; its one text must be ``expected``.
 
-    It is asked by whom the tool is connected as; the setting ``harness.changed`` holds the number of rows changed.
-    ``idle`` is its text where the statement was no occasion for what is to be shown, with which nothing is.
+    The role that the tool is connected as runs it; the setting ``harness.changed`` holds the number of rows changed.
+    If its text is ``idle``, the statement had no occasion to show anything.
     """
 
     sql: str
@@ -132,19 +132,22 @@ class Postcondition:
 class Probe:
     """One statement and the outcome expected.
 
-    ``aspect`` says what it shows (``null on update``); a check is reliable only if every ``required`` aspect was shown
-    at least once by a probe that no other rule masked. ``value`` is what a report names first.
-    ``settings`` hold for this statement alone (``role``, a claims setting …); ``before`` is a query asked ahead of
-    them, by whom the tool is connected as. ``unmasked`` means that it has to come out as expected whatever other rules
-    are declared: refused by one of them, it is wrong and not masked; ``answers_for`` are tables whose rules alone mask
-    nothing, because what a trigger writes there has to keep them. ``ahead`` are statements that are committed before
-    it, each by itself: then it is committed, too. Of all other probes, which are undone, it is None. Custom settings
-    are as production has them: ``never_set`` in the session, or ``left_empty`` by an earlier transaction, as PostgreSQL
-    leaves what it had set. ``reaches`` is what to say where it got to no row, and so was not tried: where none is
-    changed, or where a policy refuses what was to be accepted or to be refused by another rule.
+    - ``aspect`` names what it shows (``null on update``). A check is reliable only if every ``required`` aspect was
+      shown at least once by a probe that no other rule masked. ``value`` is what a report names first.
+    - ``settings`` hold for this statement alone (``role``, a claims setting …).
+    - ``before`` is a query run before the settings, and ``then`` one after the statement, both by the role that the
+      tool is connected as.
+    - ``never_masked``: it has to come out as expected whatever other rules are declared. ``not_masked_by``: tables
+      whose rules alone mask nothing, because what a trigger writes there has to keep them.
+    - ``ahead`` are statements committed before it, each by itself; then it is committed, too. A probe that is undone
+      has None.
+    - Custom settings are as production has them: ``never_set`` in the session, or ``left_empty`` by an earlier
+      transaction.
+    - ``reaches`` is the reason to report where it reached no row, and so was not tried: where no row is changed, or
+      where a policy refuses a statement that was to be accepted or refused by another rule.
     """
 
-    statement: Statement
+    statement: SqlStatement
     expected: Expected
     aspect: str
     value: str = ""
@@ -152,9 +155,9 @@ class Probe:
     then: Postcondition | None = None
     before: str | None = None
     required: bool = True
-    unmasked: bool = False
-    answers_for: tuple[TableName, ...] = ()
-    ahead: tuple[Statement, ...] | None = None
+    never_masked: bool = False
+    not_masked_by: tuple[TableName, ...] = ()
+    ahead: tuple[SqlStatement, ...] | None = None
     never_set: tuple[str, ...] = ()
     left_empty: tuple[str, ...] = ()
     reaches: str | None = None

@@ -1,4 +1,4 @@
-"""When a session is replaced by a new one: a custom setting that was ever set stays in it, empty.
+"""Replaces a session by a new one once a custom setting was set in it: the setting stays there, empty.
 
 Neither ROLLBACK nor RESET nor DISCARD ALL brings back the state in which ``current_setting(…, true)`` is NULL.
 """
@@ -17,22 +17,22 @@ NEVER_SET = "select array(select name from unnest(%s::text[]) as t (name) where 
 
 @dataclass(frozen=True)
 class Renewal:
-    """How a new session is had, and the custom ``settings`` that code of the database may set in one.
+    """Makes new connections with ``connect``; ``settings`` are the custom ones that the database's code may set.
 
-    ``untold`` if there may be others, whose names nobody can tell.
+    With ``unknown_names`` the code may also set others, whose names it computes.
     """
 
     connect: Callable[[], psycopg.Connection[Any]]
     settings: tuple[str, ...]
-    untold: bool = False
+    unknown_names: bool = False
 
     def due(self, connection: psycopg.Connection[Any]) -> bool:
-        """Whether one of the settings was, or may have been, set in a session."""
-        return self.untold or never_set(connection, self.settings) != self.settings
+        """Whether one of the settings was, or may have been, set over a connection."""
+        return self.unknown_names or never_set(connection, self.settings) != self.settings
 
 
 def never_set(connection: psycopg.Connection[Any], settings: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of the settings that a session has no value of, not even an empty one."""
+    """The settings that have no value in a session, not even an empty one."""
     if not settings:
         return ()
     row = connection.execute(NEVER_SET.encode(), [list(settings)]).fetchone()

@@ -1,4 +1,4 @@
-"""What the server said to one probe."""
+"""The server's reply to one probe."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 from harness.catalog.model import Catalog
 from harness.project.model import TableName
 
+INSUFFICIENT_PRIVILEGE = "42501"
+"""The SQLSTATE with which privileges and policies refuse."""
+
 LOST = "HX003"
-"""The SQLSTATE of a setup of which a row is not there, though nothing refused it: a trigger or a rule took it away."""
+"""The SQLSTATE of a setup that lacks a row which nothing refused: a trigger or a rewrite rule dropped it."""
 
 if TYPE_CHECKING:
     from psycopg.errors import Diagnostic
@@ -25,7 +28,7 @@ Function = tuple[str | None, str]
 
 
 def function_of(written: str) -> Function:
-    """The parts of a function's name as PostgreSQL writes it, in quotes where it needs them."""
+    """Splits a function's name as PostgreSQL writes it, in quotes where it needs them."""
     found = _WRITTEN.fullmatch(written)
     return (found[1], found[2]) if found else (None, written)
 
@@ -34,8 +37,7 @@ def function_of(written: str) -> Function:
 class ServerError:
     """An error's diagnostic fields. ``message`` is for people: nothing is decided by it.
 
-    The ``detail`` is only known of what comes between two sessions. ``at_commit`` means that the statement itself was
-    accepted.
+    ``detail`` is only filled for conflicts between two sessions. With ``at_commit`` the statement itself was accepted.
     """
 
     sqlstate: str
@@ -51,13 +53,13 @@ class ServerError:
 
     @cached_property
     def functions(self) -> tuple[Function, ...]:
-        """Those that were running, the innermost first: without a schema where that is on the search path."""
+        """The functions that were running, the innermost first; without a schema where that is on the search path."""
         return tuple((schema or None, name) for schema, name in _RUNNING.findall(self.context))
 
     @property
     def denied(self) -> bool:
-        """Whether a privilege was lacking: a function that raises 42501 itself has decided so."""
-        return self.sqlstate == "42501" and not self.context.partition("\n")[0].endswith(" at RAISE")
+        """Whether a privilege was lacking; not so where a function raises 42501 itself."""
+        return self.sqlstate == INSUFFICIENT_PRIVILEGE and not self.context.partition("\n")[0].endswith(" at RAISE")
 
     @property
     def table_name(self) -> TableName | None:
@@ -76,9 +78,9 @@ class ServerError:
 
 @dataclass(frozen=True)
 class Reply:
-    """Refused, or accepted with ``rows`` changed; ``then`` is what the probe's follow-up query found.
+    """Refused, or accepted with ``rows`` changed; ``then`` is the text of the probe's postcondition.
 
-    Of a refusal it is what was foreseen (:class:`~harness.probes.probe.Foreseen`).
+    Of a refusal ``then`` is whether the condition held (:class:`~harness.probes.probe.AcceptedIf`).
     """
 
     refusal: ServerError | None
@@ -87,7 +89,7 @@ class Reply:
 
 
 def of_diagnostic(diag: Diagnostic) -> ServerError:
-    """What libpq tells of an error."""
+    """Reads the fields of an error from libpq."""
     return ServerError(
         sqlstate=diag.sqlstate or "",
         schema=diag.schema_name or "",
@@ -102,7 +104,7 @@ def of_diagnostic(diag: Diagnostic) -> ServerError:
 
 
 def of_root(catalog: Catalog, refusal: ServerError) -> ServerError:
-    """A partition refuses under names of its own; rules are declared of the table that was partitioned."""
+    """Replaces a partition and its constraint by those of the partitioned table, of which rules are declared."""
     if refusal.table_name is None:
         return refusal
     root, constraint = catalog.root(refusal.table_name, refusal.constraint)

@@ -1,4 +1,4 @@
-"""What waits for the end of the transaction: asked about the rows that stand, before anything is tried on them."""
+"""Checks deferred constraints of the rows of a setup, before anything is tried on them."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ from harness.probes.statement import identifier
 IMMEDIATE = "set constraints all immediate"
 
 WAITING = ("deferrable", "deferred")
-"""How the catalog says of a constraint trigger that it can wait."""
+"""The values of ``Trigger.deferrable`` for a constraint trigger that can wait for the COMMIT."""
 
 
 def settle(catalog: Catalog) -> tuple[str, ...]:
-    """Statements that ask all that waits, and have it wait again as it does when a transaction begins.
+    """Statements that check all deferred constraints, and defer them again as when a transaction begins.
 
     SET CONSTRAINTS takes a name for all constraints of that name in a schema, and refuses to defer one that is not
     deferrable: so all is deferred, and what is INITIALLY IMMEDIATE is named.
     """
-    if not catalog.defers:
-        return ()
     waiting = dict(_deferrable(catalog))
+    if not waiting:
+        return ()
     at_once = ", ".join(sorted(name for name, deferred in waiting.items() if not deferred))
     return (IMMEDIATE, "set constraints all deferred", *([f"set constraints {at_once} immediate"] if at_once else []))
 
 
 def _deferrable(catalog: Catalog) -> Iterator[tuple[str, bool]]:
-    """The qualified names of what can wait, and whether it does so initially; where a name says both, that it does."""
+    """The qualified names of deferrable constraints and triggers, and whether each is initially deferred.
+
+    Of two with the same name the deferred one comes last.
+    """
     found = [
         (f"{identifier(table.name.schema)}.{identifier(name)}", deferred)
         for table in catalog.tables.values()

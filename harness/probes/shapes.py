@@ -11,20 +11,20 @@ from harness.probes.loops import CONFLICT, FAMILIES, UNREADABLE, VARIABLES, Loop
 from harness.probes.reply import LOST
 from harness.probes.scenario import Scenario
 from harness.probes.settling import IMMEDIATE, settle
-from harness.probes.statement import Delete, Execute, Insert, Statement, Update, identifier, literal, qualified
+from harness.probes.statement import Delete, Execute, Insert, SqlStatement, Update, identifier, literal, qualified
 from harness.project.model import TableName
 
 EXECUTE = 0
-"""The number of the shape that is no shape: the statement's text is executed."""
+"""The number for statements without a shape: their text is executed."""
 
 AT_COMMIT = 0
-"""The member in the reply of a setup that was only refused when what waits for the end of the transaction was asked."""
+"""The member in the reply of a setup that was refused only when its deferred constraints were checked."""
 
 UNTRIED = "HX002"
-"""The SQLSTATE of a reply when the settings of a probe could not be made: its statement was never tried."""
+"""The SQLSTATE of a reply for a probe whose settings were refused: its statement was never tried."""
 
 Shape = tuple[str, TableName, tuple[str, ...], tuple[str, ...]]
-"""What a static statement depends on: verb, table, columns, key columns."""
+"""The parts that a static statement depends on: verb, table, columns, key columns."""
 
 FUNCTION = """\
 create or replace function {name}(plan jsonb)
@@ -121,7 +121,7 @@ $harness$"""
 
 @dataclass(frozen=True)
 class Shapes:
-    """The shapes of a batch in the order of their numbers, from 1, and what the catalog says of their tables."""
+    """The shapes of a batch in the order of their numbers, from 1, and facts of the catalog about their tables."""
 
     shapes: tuple[Shape, ...]
     tables: tuple[TableName, ...]
@@ -131,7 +131,7 @@ class Shapes:
 
     @classmethod
     def of(cls, catalog: Catalog, scenarios: Iterable[Scenario]) -> Shapes:
-        """All shapes that occur, tables that are not in the catalog left out."""
+        """All shapes that occur, without tables that the catalog lacks."""
         found: dict[Shape, None] = {}
         loops: dict[LoopShape, None] = {}
         for scenario in scenarios:
@@ -140,7 +140,7 @@ class Shapes:
             for probe in scenario.probes:
                 if isinstance(probe, Family):
                     loop = LoopShape.of(catalog, probe)
-                    assert loop is not None, "what has no loop is tried one by one"
+                    assert loop is not None, "a family without a loop is tried one by one"
                     loops.setdefault(loop)
                 elif not probe.settings:
                     _add(found, catalog, probe.statement)
@@ -150,8 +150,8 @@ class Shapes:
         )
         return cls(tuple(found), tables, settle(catalog), json, tuple(loops))
 
-    def number(self, statement: Statement) -> int:
-        """The number of a statement's shape, :data:`EXECUTE` if it has none."""
+    def number(self, statement: SqlStatement) -> int:
+        """The number of a statement's shape; :data:`EXECUTE` if it has none."""
         shape = _shape(statement)
         if shape is None or shape not in self.shapes or self._has_json_null(statement):
             return EXECUTE
@@ -166,7 +166,7 @@ class Shapes:
     def json_columns(self, table: TableName) -> frozenset[str]:
         return frozenset(column for name, column in self.json if name == table)
 
-    def _has_json_null(self, statement: Statement) -> bool:
+    def _has_json_null(self, statement: SqlStatement) -> bool:
         # A JSON null in a json column: jsonb_populate_record makes an SQL NULL of it.
         values = getattr(statement, "values", None) or getattr(statement, "set", {})
         columns = self.json_columns(getattr(statement, "table"))  # noqa: B009 - not every Statement has one
@@ -220,14 +220,14 @@ class Shapes:
         return "case (harness_step ->> 0)::integer\n" + "\n".join(branches) + "\nend case;"
 
     def _lost(self) -> str:
-        """Ends a setup whose INSERT left no row: what is tried then would be tried on nothing."""
+        """The code that ends a setup whose INSERT left no row: its probes would be tried on nothing."""
         tables = {number: shape[1] for number, shape in enumerate(self.shapes, 1) if shape[0] == "insert"}
         branches = "\n".join(
             f"when {number} then raise exception using errcode = '{LOST}', schema = {literal(table.schema)}, "
             f"table = {literal(table.table)}, message = {literal(f'an INSERT into {table} left no row')};"
             for number, table in tables.items()
         )
-        # What EXECUTE runs does not change FOUND.
+        # EXECUTE does not change FOUND.
         if not tables:
             return ""
         return f"if not found then case (harness_step ->> 0)::integer {branches} else null; end case; end if;"
@@ -252,13 +252,13 @@ class Shapes:
         return f"{read_key}delete from {qualified(table)} where {where};"
 
 
-def _add(found: dict[Shape, None], catalog: Catalog, statement: Statement) -> None:
+def _add(found: dict[Shape, None], catalog: Catalog, statement: SqlStatement) -> None:
     shape = _shape(statement)
     if shape is not None and shape[1] in catalog.tables:
         found.setdefault(shape)
 
 
-def _shape(statement: Statement) -> Shape | None:
+def _shape(statement: SqlStatement) -> Shape | None:
     match statement:
         case Insert(table, values):
             return "insert", table, tuple(values), ()

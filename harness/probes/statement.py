@@ -1,4 +1,4 @@
-"""The few statements that probes are made of, and their text.
+"""The statements that probes are made of, and their SQL.
 
 Values are text in PostgreSQL's input syntax, as ``psql`` would read them between quotes; ``None`` is NULL.
 """
@@ -22,7 +22,7 @@ def qualified(table: TableName) -> str:
 
 
 def literal(value: str | None) -> str:
-    """A value as a literal of unknown type, which PostgreSQL reads by the column it goes to."""
+    """A value as a literal of unknown type, which PostgreSQL reads as the type of its column."""
     if value is None:
         return "null"
     quoted = "'" + value.replace("'", "''") + "'"
@@ -31,7 +31,7 @@ def literal(value: str | None) -> str:
 
 @dataclass(frozen=True)
 class Insert:
-    """One row. Columns that ``values`` does not name take their default."""
+    """Inserts one row. Columns that ``values`` does not name take their default."""
 
     table: TableName
     values: Values
@@ -47,7 +47,7 @@ class Insert:
 
 @dataclass(frozen=True)
 class Update:
-    """A change to the row that ``key`` names."""
+    """Changes the row with the values of ``key``."""
 
     table: TableName
     key: Values
@@ -61,7 +61,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Delete:
-    """The end of the row that ``key`` names."""
+    """Deletes the row with the values of ``key``."""
 
     table: TableName
     key: Values
@@ -73,9 +73,9 @@ class Delete:
 
 @dataclass(frozen=True)
 class Execute:
-    """Any other statement. ``leaves`` is the row that there is after it, ``beside`` are those that come with it.
+    """Any other statement. After it there is the row ``leaves``, and the rows ``beside`` it.
 
-    It stands ``instead_of`` one that writes a single row, and writes others along with it.
+    It may be ``instead_of`` a statement that writes a single row, and write others along with that.
     """
 
     sql: str
@@ -84,20 +84,20 @@ class Execute:
     instead_of: Insert | Update | Delete | None = None
 
 
-Statement = Insert | Update | Delete | Execute
+SqlStatement = Insert | Update | Delete | Execute
 
 
-def assume(settings: Mapping[str, str], local: bool = True) -> Iterator[str]:
-    """Statements for settings (``role``, claims …) of a transaction or, if they are not ``local``, of the session.
+def assume(settings: Mapping[str, str], *, local: bool = True) -> Iterator[str]:
+    """Statements that make settings (``role``, claims …) for the transaction; if not ``local``, for the session.
 
-    The role comes last: it might set no others.
+    The role comes last: it may not be allowed to make the others.
     """
     for setting, value in sorted(settings.items(), key=lambda item: item[0] == "role"):
         yield f"select set_config({literal(setting).strip()}, {literal(value).strip()}, {str(local).lower()})"
 
 
 def condition(key: Values) -> str:
-    """The row with these values, as a WHERE clause; without values it is any."""
+    """The WHERE clause for the row with these values; without values for every row."""
     if not key:
         return "true"
     return " and ".join(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness import plugins
@@ -11,7 +11,7 @@ from harness.errors import Place, ProjectError, did_you_mean
 from harness.project import folders, migrations, yaml_reader
 from harness.project.keys import read_kind
 from harness.project.model import BuildStep, ForeignMigrations, Module, Paths, Project, Seed, TableName, Timeouts
-from harness.project.nodes import as_mapping
+from harness.project.nodes import Node, as_mapping
 from harness.project.psql import PsqlFiles
 from harness.project.settings import BUILT_IN_PROFILES, BUILT_IN_TARGETS, Settings, WrittenPath
 
@@ -39,7 +39,19 @@ def load(root: Path) -> Project:
 
     Raises :class:`ProjectError` for every fault that its files alone show.
     """
-    settings = _settings(root)
+    settings = _settings(_document(root))
+    return _project(root, settings, _base(root, settings), _adopted(root, settings))
+
+
+def from_text(root: Path, text: str, *, base: tuple[BuildStep, ...], adopted: ForeignMigrations | None) -> Project:
+    """The project that ``root`` will be once ``text`` is its ``project.yml``.
+
+    ``base`` and ``adopted`` are the SQL that the text names, which has been read before.
+    """
+    return _project(root, _settings(_only(yaml_reader.compose(text, Path(FILE)))), base, adopted)
+
+
+def _project(root: Path, settings: Settings, base: tuple[BuildStep, ...], adopted: ForeignMigrations | None) -> Project:
     own = (settings.paths.schema,) if settings.migrations is None else ()
     for path in (*own, settings.paths.seeds, settings.paths.checks):
         _refuse_unclaimed(root, Path(path), settings.modules)
@@ -56,8 +68,8 @@ def load(root: Path) -> Project:
         ledger_schema=settings.ledger.schema,
         timeouts=Timeouts(**vars(settings.timeouts)),
         paths=Paths(**vars(settings.paths)),
-        base=_base(root, settings),
-        adopted=_adopted(root, settings),
+        base=base,
+        adopted=adopted,
         stand_ins=settings.extensions.stand_ins,
         search_path=settings.search_path,
         undeclared=settings.undeclared,
@@ -65,12 +77,20 @@ def load(root: Path) -> Project:
     )
 
 
-def _settings(root: Path) -> Settings:
+def _document(root: Path) -> Node:
     if not (root / FILE).is_file():
         raise ProjectError(f"no {FILE} in {root}", hint="start a project with 'harness init'")
-    node, *more = yaml_reader.read(root / FILE, Path(FILE))
+    return _only(yaml_reader.read(root / FILE, Path(FILE)))
+
+
+def _only(documents: Sequence[Node]) -> Node:
+    node, *more = documents
     if more:
         raise ProjectError("a second document; this file has one", place=more[0].place)
+    return node
+
+
+def _settings(node: Node) -> Settings:
     settings = read_kind(Settings, as_mapping(node), label=FILE)
     targets = {**BUILT_IN_TARGETS, **settings.targets}
     if settings.target is not None and settings.target not in targets:

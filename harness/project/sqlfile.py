@@ -27,7 +27,7 @@ _CopyData = list[tuple[int, str, int]]
 
 
 @dataclass(frozen=True)
-class SqlStatement:
+class FileStatement:
     """One statement, without its semicolon.
 
     ``offset`` counts characters of the file from 0; ``line`` and ``column`` are those of its first word, from 1.
@@ -56,7 +56,7 @@ def read(path: Path, shown: Path) -> str:
     return text
 
 
-def statements(path: Path, text: str) -> tuple[SqlStatement, ...]:
+def statements(path: Path, text: str) -> tuple[FileStatement, ...]:
     """The statements of a file that :mod:`harness.project.psql` has read; ``path`` is its name in messages.
 
     Raises :class:`StatementError` (42601) if the text is not SQL, and :class:`MigrationError` for COPY to the client.
@@ -65,7 +65,7 @@ def statements(path: Path, text: str) -> tuple[SqlStatement, ...]:
     return tuple(_statements(path, text, *sent))
 
 
-def migration_statements(path: Path, text: str) -> tuple[SqlStatement, ...]:
+def migration_statements(path: Path, text: str) -> tuple[FileStatement, ...]:
     """The statements of a migration file, which runs in one transaction with its ledger row.
 
     Raises like :func:`statements`, and :class:`MigrationError` for psql's commands, for transaction commands and for
@@ -101,7 +101,7 @@ def _folded(token: str) -> str:
     return token if quoted else token.encode().lower().decode()
 
 
-def _statements(path: Path, text: str, sql: str, data: _CopyData) -> Iterator[SqlStatement]:
+def _statements(path: Path, text: str, sql: str, data: _CopyData) -> Iterator[FileStatement]:
     """The statements of ``sql``, which is ``text`` with psql's parts blanked out."""
     try:
         parsed = grammar.parse(sql)
@@ -121,7 +121,7 @@ def _statements(path: Path, text: str, sql: str, data: _CopyData) -> Iterator[Sq
         if rows is None:
             _refuse_client_copy(path, text, begin, raw.stmt.copy_stmt)
         column = begin - text.rfind("\n", 0, begin)
-        yield SqlStatement(sql[begin:end].rstrip(), line, column, begin, rows, row_line, raw.stmt)
+        yield FileStatement(sql[begin:end].rstrip(), line, column, begin, rows, row_line, raw.stmt)
 
 
 def _too_deep(path: Path, text: str, sql: str) -> MigrationError:
@@ -172,7 +172,7 @@ def _refuse_meta_command(path: Path, text: str, start: int, end: int) -> None:
         raise error_at(MigrationError, path, text, start, message, hint=hint)
 
 
-def _refuse_what_breaks_the_ledger(path: Path, text: str, statement: SqlStatement) -> None:
+def _refuse_what_breaks_the_ledger(path: Path, text: str, statement: FileStatement) -> None:
     kind = statement.tree.WhichOneof("node")
     if kind == "transaction_stmt":
         word = _WORD.match(statement.text)

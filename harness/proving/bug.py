@@ -1,4 +1,4 @@
-"""An exception that nobody expected, as a person can report it."""
+"""An unexpected exception, in the words that a user can report it with."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MESSAGE = 300
 """Characters of an exception's own words that are shown."""
 
 TRACEBACK = 20_000
-"""Characters of a traceback that are kept, the last ones: those of a recursion without end are all alike."""
+"""Characters of a traceback that are kept, the last ones: an endless recursion repeats the others."""
 
 
 def reason(error: BaseException) -> str:
-    """What it was, and the innermost place in our own code that it came through."""
-    # The first line: those that follow are notes, of whatever the exception came through.
+    """Names the exception, and the innermost place in our own code that it came through."""
+    # The lines that follow the first are notes.
     said = traceback.format_exception_only(error)[0].strip().splitlines()
     words = said[0] if said else type(error).__name__
     words = words if len(words) <= MESSAGE else f"{words[:MESSAGE]}…"
@@ -29,12 +29,11 @@ def reason(error: BaseException) -> str:
 
 
 def text(error: BaseException) -> str:
-    """The traceback."""
     return "".join(traceback.format_exception(error))[-TRACEBACK:]
 
 
 def again(name: str, effort: Effort) -> str:
-    """The command that tries one check alone, and shows where its error comes from."""
+    """The command that proves one check alone, with the traceback of its error."""
     words = ["harness", "--debug", "test", "--select", name, "--workers", "1"]
     if effort.profile is not None:
         words += ["--profile", effort.profile]

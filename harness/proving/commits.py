@@ -1,4 +1,4 @@
-"""Tries scenarios whose rows and statements are committed, in clones that are dropped afterwards."""
+"""Tries scenarios with a COMMIT after the rows and after each statement, in clones that are dropped afterwards."""
 
 from __future__ import annotations
 
@@ -9,54 +9,64 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Catalog
-from harness.probes import Answer, Endless, Execute, Patience, Probe, Reply, Scenario, ServerError, Statement, Tally
+from harness.probes import (
+    Execute,
+    FamilyReply,
+    Probe,
+    Reply,
+    Scenario,
+    ScenarioResult,
+    ServerError,
+    SqlStatement,
+    TimedOut,
+    TimeLimits,
+)
 from harness.probes.reply import of_diagnostic, of_root
 from harness.probes.shapes import UNTRIED
 from harness.probes.statement import assume
 from harness.project import sql
-from harness.races.stage import Databases
+from harness.races.database import Databases
 
 if TYPE_CHECKING:
     import psycopg
 
 SESSION_LOST = ("08", "57P")
-"""SQLSTATEs that are no word about a statement."""
+"""Classes of SQLSTATE of a session that was ended or cannot begin: they say nothing about a statement."""
 
 
-def in_a_block(statement: Statement) -> bool:
-    """Whether a statement stands between BEGIN and COMMIT: what is called by CALL may commit itself."""
+def in_a_block(statement: SqlStatement) -> bool:
+    """Whether a statement runs between BEGIN and COMMIT; a procedure that is CALLed may commit by itself."""
     return not (isinstance(statement, Execute) and sql.is_call(statement.sql))
 
 
 class Commits:
-    """What :class:`~harness.probes.Session` does, with a COMMIT after the rows and after each statement.
+    """Tries scenarios as :class:`~harness.probes.Session` does, but commits.
 
-    Each probe gets a clone of its own, but for those that only differ in what is asked afterwards. A statement may take
-    as long as ``patience`` says.
+    Each probe gets a clone of its own; probes that differ only in their postcondition share one.
     """
 
-    def __init__(self, databases: Databases, catalog: Catalog, patience: Patience) -> None:
+    def __init__(self, databases: Databases, catalog: Catalog, time_limits: TimeLimits) -> None:
         self._databases = databases
         self._catalog = catalog
-        self._patience = patience
+        self._time_limits = time_limits
         self._connection: psycopg.Connection[Any] | None = None
         self._given_up = False
 
-    def run(self, scenarios: Sequence[Scenario]) -> list[Answer]:
-        """For each scenario what came of its probes, or the refusal that its setup met.
+    def run(self, scenarios: Sequence[Scenario]) -> list[ScenarioResult]:
+        """Returns for each scenario the replies to its probes, or the refusal of its setup.
 
-        Raises :class:`Endless` at a statement that does not end.
+        Raises :class:`TimedOut` at a statement that does not end.
         """
         self._given_up = False
         return [self._answer(scenario) for scenario in scenarios]
 
     def replies(self, scenario: Scenario) -> list[Reply] | ServerError:
-        """What came of the probes of one scenario, or the refusal that its setup met."""
+        """Returns the replies to the probes of one scenario, or the refusal of its setup."""
         answer = self.run([scenario])[0]
         return answer if isinstance(answer, ServerError) else [each for each in answer if isinstance(each, Reply)]
 
     def cancel(self) -> None:
-        """Has the server give up on what it tries just now, for another thread."""
+        """Cancels the running statement; called from another thread."""
         import psycopg
 
         self._given_up = True
@@ -64,15 +74,15 @@ class Commits:
             if (connection := self._connection) is not None:
                 connection.cancel_safe(timeout=5)
 
-    def _answer(self, scenario: Scenario) -> Answer:
+    def _answer(self, scenario: Scenario) -> ScenarioResult:
         probes = [probe for probe in scenario.probes if isinstance(probe, Probe)]
-        found: list[Reply | Tally] = []
-        for alike in [[*group] for _, group in groupby(probes, key=_statements)] or [[]]:
+        found: list[Reply | FamilyReply] = []
+        for same in [[*group] for _, group in groupby(probes, key=_statements)] or [[]]:
             with self._clone() as connection:
-                stands = self._committed(connection, scenario.setup) if scenario.setup else 0
-                if isinstance(stands, ServerError):
-                    return stands
-                found += self._replies(connection, alike) if alike else []
+                setup = self._committed(connection, scenario.setup) if scenario.setup else 0
+                if isinstance(setup, ServerError):
+                    return setup
+                found += self._replies(connection, same) if same else []
         return found
 
     @contextmanager
@@ -84,32 +94,32 @@ class Commits:
         name = self._databases.clone()
         try:
             with self._databases.connect(name) as connection:
-                connection.execute(f"set statement_timeout = {self._patience.probe}".encode())
+                connection.execute(f"set statement_timeout = {self._time_limits.probe}".encode())
                 self._connection = connection
                 yield connection
         finally:
             self._connection = None
             self._databases.drop(name)
 
-    def _replies(self, connection: psycopg.Connection[Any], alike: Sequence[Probe]) -> list[Reply]:
-        """The replies to probes of the same statements."""
-        first, changed = alike[0], 0
+    def _replies(self, connection: psycopg.Connection[Any], probes: Sequence[Probe]) -> list[Reply]:
+        """Returns the replies to probes of the same statements."""
+        first, changed = probes[0], 0
         for place, statement in enumerate((*(first.ahead or ()), first.statement)):
             before = [first.before] if first.before and not place else []
-            came = self._prepared(connection, [*before, *assume(first.settings, local=False)], statement)
-            if not isinstance(came, ServerError):
-                came = self._committed(connection, [statement])
+            result = self._prepared(connection, [*before, *assume(first.settings, local=False)], statement)
+            if not isinstance(result, ServerError):
+                result = self._committed(connection, [statement])
                 connection.execute("reset role")
-            if isinstance(came, ServerError):
-                return [Reply(came) for _ in alike]
-            changed = came
+            if isinstance(result, ServerError):
+                return [Reply(result) for _ in probes]
+            changed = result
         connection.execute("select set_config('harness.changed', %s, false)", [str(changed)])
-        return [Reply(None, changed, self._asked(connection, probe)) for probe in alike]
+        return [Reply(None, changed, self._asked(connection, probe)) for probe in probes]
 
     def _prepared(
-        self, connection: psycopg.Connection[Any], texts: Sequence[str], statement: Statement
+        self, connection: psycopg.Connection[Any], texts: Sequence[str], statement: SqlStatement
     ) -> int | ServerError:
-        """Nothing changed, or how what goes ahead of a statement was refused: then it is untried."""
+        """Runs texts before a statement; where one is refused, the statement is untried."""
         import psycopg
 
         try:
@@ -119,8 +129,8 @@ class Commits:
             return replace(self._refusal(error, statement), sqlstate=UNTRIED)
         return 0
 
-    def _committed(self, connection: psycopg.Connection[Any], statements: Sequence[Statement]) -> int | ServerError:
-        """How many rows the last of some statements changed, or how one of them, or the COMMIT, was refused."""
+    def _committed(self, connection: psycopg.Connection[Any], statements: Sequence[SqlStatement]) -> int | ServerError:
+        """Commits statements; returns the rows that the last one changed, or the refusal of one or of the COMMIT."""
         import psycopg
 
         statement, changed, at_commit = statements[0], 0, False
@@ -134,7 +144,7 @@ class Commits:
         return max(changed, 0)
 
     def _asked(self, connection: psycopg.Connection[Any], probe: Probe) -> str | None:
-        """What the query after a probe finds."""
+        """Returns the text of the query after a probe."""
         import psycopg
 
         if probe.then is None:
@@ -145,8 +155,8 @@ class Commits:
             return f"error: {self._refusal(error, Execute(probe.then.sql)).message}"
         return row[0] if row else None
 
-    def _refusal(self, error: psycopg.Error, statement: Statement) -> ServerError:
-        """How a statement was refused. Raises what is no word about it."""
+    def _refusal(self, error: psycopg.Error, statement: SqlStatement) -> ServerError:
+        """Reads how a statement was refused; raises errors that say nothing about it."""
         import psycopg
 
         if error.sqlstate is None or error.sqlstate.startswith(SESSION_LOST):
@@ -154,11 +164,11 @@ class Commits:
         if isinstance(error, psycopg.errors.QueryCanceled):
             if self._given_up:
                 raise error
-            raise Endless(statement, self._patience) from None
+            raise TimedOut(statement, self._time_limits) from None
         return of_root(self._catalog, of_diagnostic(error.diag))
 
 
 def _statements(probe: Probe) -> tuple[str | None, tuple[str, ...]]:
-    """What is done for a probe, apart from what is asked afterwards."""
+    """The statements that are run for a probe, without its postcondition."""
     done = (*assume(probe.settings), *(each.sql for each in (*(probe.ahead or ()), probe.statement)))
     return probe.before, done

@@ -1,23 +1,44 @@
-"""What is drawn follows from the seed alone, whichever process draws it."""
+"""Runs Hypothesis: draws that follow from the seed alone, whichever process draws, and shrinking that ends in time."""
 
 from __future__ import annotations
 
 import gc
 import os
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Flaky, Unsatisfiable
+
+from harness.probes.interference import Interference
+
+T = TypeVar("T")
+F = TypeVar("F")
+
+SHRINKING = 10.0
+"""Seconds after which the smallest case found so far is good enough."""
 
 
-def settle() -> None:
-    """For a process that is ours: a command, or a worker of one.
+class _Wrong(Exception):
+    """Tells Hypothesis that an example failed."""
 
-    Hypothesis also draws constants that it finds in the source of whatever modules are loaded, so a number in our own
-    code, or an import that comes later in one process than in another, would change what a check tries. Its tables of
-    Unicode take a second to make: once for a person, not once for every directory.
 
-    What is loaded by now stays, and drawing makes much that is gone again at once: Python need not look through all of
-    it so often.
+class _StopDrawing(BaseException):
+    """Ends drawing or shrinking; Hypothesis does not catch it, as it is no Exception."""
+
+
+def make_reproducible() -> None:
+    """Prepares a process of ours (a command, or a worker of one) for draws that follow from the seed alone.
+
+    Hypothesis also draws constants that it finds in the source of the modules loaded, so a number in our own code, or
+    an import that comes later in one process than in another, would change what a check tries. Its tables of Unicode
+    take a second to make: they are kept for the user, not for every directory.
+
+    What is loaded by now stays, and drawing makes much that is gone again at once: Python's garbage collector need not
+    look through all of it so often.
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
@@ -32,16 +53,71 @@ def settle() -> None:
         set_hypothesis_home_dir(platformdirs.user_cache_path("constraint-harness") / "hypothesis")
 
 
+def draw_until(strategy: st.SearchStrategy[T], count: int, seeded: int, enough: Callable[[T], bool]) -> bool:
+    """Draws ``count`` examples, or fewer if one is ``enough``; returns whether one was. Keeps none of them."""
+    errors: list[Exception] = []
+
+    def body(example: T) -> None:
+        try:
+            stop = enough(example)
+        except Exception as error:
+            # Hypothesis would take it for a failing example, and draw that again.
+            errors.append(error)
+            stop = True
+        if stop:
+            raise _StopDrawing
+
+    try:
+        _run(strategy, count, seeded, [Phase.generate], body)
+    except _StopDrawing:
+        if errors:
+            raise errors[0] from None
+        return True
+    return False
+
+
+def smallest(
+    strategy: st.SearchStrategy[T], count: int, seeded: int, failing: Callable[[T], F | None], best: F, most: int
+) -> F:
+    """Shrinks, with ``most`` replays at the most; returns what the smallest example fails with.
+
+    Returns ``best`` if none of the ``count`` examples fails again.
+    """
+    ends = time.monotonic() + SHRINKING
+    replays = 0
+
+    def replay(example: T) -> None:
+        nonlocal best, replays
+        replays += 1
+        if replays > most or time.monotonic() > ends:
+            raise _StopDrawing
+        try:
+            found = failing(example)
+        except Interference:
+            raise _StopDrawing from None  # what was found so far was found undisturbed
+        if found is not None:
+            best = found
+            raise _Wrong
+
+    def stop_in_time() -> None:
+        if time.monotonic() > ends:
+            raise _StopDrawing
+
+    with suppress(_Wrong, _StopDrawing, Flaky), before_each_example(stop_in_time):
+        _run(strategy, count, seeded, [Phase.generate, Phase.shrink], replay)
+    return best
+
+
 @contextmanager
-def watched(look: Callable[[], None]) -> Iterator[None]:
-    """Has ``look`` called before each example that Hypothesis goes through, also one that it need not replay.
+def before_each_example(look: Callable[[], None]) -> Iterator[None]:
+    """Calls ``look`` before each example that Hypothesis goes through, also one that it need not replay.
 
     Shrinking a scenario of a hundred rows, it goes through thousands that it knows to lead nowhere, for minutes.
     """
     from hypothesis.internal.conjecture.engine import ConjectureRunner
 
     known: Any = getattr(ConjectureRunner, "cached_test_function", None)
-    if known is None:  # another Hypothesis: what is replayed is looked at all the same
+    if known is None:  # another Hypothesis: replays are looked at all the same
         yield
         return
 
@@ -54,3 +130,27 @@ def watched(look: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         setattr(ConjectureRunner, known.__name__, known)
+
+
+def _run(
+    strategy: st.SearchStrategy[T], count: int, seeded: int, phases: list[Phase], body: Callable[[T], None]
+) -> None:
+    """One pass of Hypothesis, which prints and remembers nothing: reports and seeds say it better."""
+
+    @seed(seeded)
+    @settings(
+        max_examples=count,
+        phases=phases,
+        database=None,
+        deadline=None,
+        verbosity=Verbosity.quiet,
+        report_multiple_bugs=False,
+        print_blob=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def passed(example: T) -> None:
+        body(example)
+
+    with suppress(Unsatisfiable):
+        passed()

@@ -1,4 +1,4 @@
-"""What is found out of a check, and the outcome that it comes to."""
+"""Collects what is found out about one check, and makes its outcome of that."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from harness.declarations import DeclaredCheck
 from harness.kinds.base import Fact, Kind
 from harness.outcome import Counterexample, Outcome, Status
 from harness.proving import bug
-from harness.proving.racing import Contest
-from harness.proving.reproduction import counterexample, schedule
-from harness.proving.trial import SETUP, Trial
-from harness.proving.undeclared import Undeclared
+from harness.proving.examiner import SETUP, Trial
+from harness.proving.racing import RaceResult
+from harness.proving.reproduction import counterexample, race_counterexample
+from harness.proving.undeclared import UndeclaredRules
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Findings:
     facts: int = 0
     tried: bool = False
     only_shown: bool = False
-    """Whether what is undeclared is no more than a hint: it can be nothing but present then."""
+    """Whether undeclared rules are only reported as a hint: the check is at best present then."""
     broken: list[Counterexample] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     reason: str | None = None
@@ -36,55 +36,54 @@ class Findings:
         self.tried |= any(fact.tried for fact in facts)
         self.broken += [Counterexample(fact.expected, fact.actual) for fact in facts if not fact.holds]
 
-    def add_trial(self, check: DeclaredCheck, trial: Trial, undeclared: Undeclared) -> None:
+    def add_trial(self, check: DeclaredCheck, trial: Trial, undeclared: UndeclaredRules) -> None:
         self.probes += trial.probes
         if trial.failure is not None:
             found = counterexample(check, trial.failure, undeclared.catalog)
             # An example of what happens says more than a line of the catalog.
             self.broken.insert(0, found)
-        elif trial.refused is not None and not trial.shown:
-            by = f"; {trial.opaque[SETUP]}" if SETUP in trial.opaque else ""
-            self.reason = f"no scenario could be built: its rows were {trial.refused}{by}"
+        elif trial.setup_refused is not None and not trial.shown:
+            by = f"; {trial.causes[SETUP]}" if SETUP in trial.causes else ""
+            self.reason = f"no scenario could be built: its rows were {trial.setup_refused}{by}"
         elif trial.untried is not None:
             self.reason = f"it could not be tried: {trial.untried.message}"
         elif trial.scenarios == 0:
             self.reason = "no scenario could be built: no rows were found that keep all rules"
         else:
             self.tried |= bool(trial.shown)
-            self._hidden(trial, check.rule, undeclared)
+            self._add_hidden(trial, check.rule, undeclared)
 
-    def _hidden(self, trial: Trial, rule: Kind, undeclared: Undeclared) -> None:
-        """What no probe showed, each time because something else had its say first, or because it got to no row."""
+    def _add_hidden(self, trial: Trial, rule: Kind, undeclared: UndeclaredRules) -> None:
+        """Says which aspect no probe showed, because something else refused first or no row was reached."""
         for aspect, mask in trial.masked.items() if not rule.leaves_out else ():
-            if aspect not in trial.shown and aspect not in trial.opaque:
-                stranger = any(refused.matches(mask) for _, _, refused in undeclared.stated())
-                because = ", which no check declares" if stranger else "; if that is meant, say `implied_by:`"
+            if aspect not in trial.shown and aspect not in trial.causes:
+                undeclared_rule = any(refused.matches(mask) for _, _, refused in undeclared.refusals())
+                because = ", which no check declares" if undeclared_rule else "; if that is meant, say `implied_by:`"
                 self.reason = f"'{aspect}' was never seen: each time it was {mask}{because}"
         for aspect, why in trial.idle.items():
             if aspect not in trial.shown and aspect not in trial.masked:
                 self.reason = f"'{aspect}' was never seen: each time {why}"
-        strangers = {name for _, names in undeclared.triggers() for name in names} if rule.every_row else {}
-        for aspect, blame in trial.opaque.items():
-            if aspect in trial.shown and {*blame.names} & {*strangers}:
-                self.reason = f"'{aspect}' was not seen of every row: some met {blame}"
+        undeclared_triggers = (
+            {name for _, names in undeclared.triggers() for name in names} if rule.every_row else set()
+        )
+        for aspect, cause in trial.causes.items():
+            if aspect in trial.shown and {*cause.names} & undeclared_triggers:
+                self.reason = f"'{aspect}' was not seen of every row: some met {cause}"
             elif aspect not in trial.shown and aspect != SETUP:
-                self.reason = f"'{aspect}' was never seen: each time it met {blame}"
+                self.reason = f"'{aspect}' was never seen: each time it met {cause}"
         if self.reason is None:
             unreached = ((aspect, why) for aspect, why in trial.unreached.items() if aspect not in trial.shown)
             self.reason = next((f"'{aspect}' was never tried: {why}" for aspect, why in unreached), None)
         if self.reason is None and not trial.shown and not rule.leaves_out:
             self.reason = "nothing of it was seen: no probe came as far as this rule"
 
-    def add_contest(self, check: DeclaredCheck, contest: Contest) -> None:
-        self.probes += contest.commands
-        self.tried |= bool(contest.shown)
-        if contest.lost is not None:
-            self.broken.insert(0, schedule(check, contest.lost))
-        elif contest.reason is not None:
-            self.reason = contest.reason
-
-    def add_error(self, error: Exception, again: str) -> None:
-        self.error, self.again = error, again
+    def add_races(self, check: DeclaredCheck, result: RaceResult) -> None:
+        self.probes += result.commands
+        self.tried |= bool(result.shown)
+        if result.violation is not None:
+            self.broken.insert(0, race_counterexample(check, result.violation))
+        elif result.reason is not None:
+            self.reason = result.reason
 
     @property
     def status(self) -> Status:
@@ -100,7 +99,7 @@ class Findings:
 
     @property
     def _unshown(self) -> str | None:
-        """Why nothing was shown."""
+        """The reason why nothing can be relied on."""
         if self.reason is None and not self.tried and not self.facts:
             return "nothing was looked at"
         return self.reason
@@ -113,7 +112,7 @@ class Findings:
 
     @property
     def _noted(self) -> tuple[str, ...]:
-        """What to know of a check that is green."""
+        """The notes on a check that is green."""
         hints = [self.reason] if self.only_shown and self.reason else []
         return (*self.notes, *hints) if self.status.green else ()
 

@@ -3,57 +3,41 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import replace
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from harness import plugins
-from harness.catalog import read
 from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Missing, Table
-from harness.catalog.parts import Part
-from harness.catalog.roles import Roles
 from harness.declarations import DECLARED, DeclaredCheck
 from harness.errors import HarnessError, TargetError
 from harness.kinds.base import Begun, Databases, Kind, Pair, Subject, Unreliable
 from harness.kinds.primary_key import PrimaryKeyKind
 from harness.kinds.touched_on_update import TouchedOnUpdateKind
-from harness.oracle import Oracle
 from harness.outcome import EVALUABLE, THERE, Counterexample, Outcome
-from harness.probes import Endless, Patience, Session
-from harness.probes.disturbance import CONFLICTS, PAUSES, Disturbed, of_error
-from harness.probes.renewal import Renewal, never_set
+from harness.probes import TimedOut, TimeLimits
+from harness.probes.interference import PAUSES, Interference, interference_of
 from harness.project.model import Project, TableName
 from harness.proving import bug, unset
-from harness.proving.commits import Commits
+from harness.proving.commits import SESSION_LOST, Commits
 from harness.proving.effort import Effort as Effort
+from harness.proving.examiner import Trial
 from harness.proving.findings import Findings
-from harness.proving.opaque import Opaque
-from harness.proving.racing import REPLAYS, compete
-from harness.proving.refusals import Refusals
-from harness.proving.slips import Slip, said, slips
-from harness.proving.trial import Trial, attempt
-from harness.proving.undeclared import Undeclared
-from harness.races import Stage
-from harness.solver.pools import Pools
-from harness.solver.row_hints import NOTHING, RowHints
-from harness.solver.rules import Rule, Unfillable
+from harness.proving.predicates import InvalidPredicate, invalid_predicates, server_words
+from harness.proving.prover_database import ProverDatabase
+from harness.proving.racing import REPLAYS, run_races
+from harness.proving.trial import Context, attempt
+from harness.races import RaceDatabase
+from harness.solver.rules import Unfillable
 from harness.values.examples import examples
 from harness.values.types import Unsupported
 
 if TYPE_CHECKING:
-    import psycopg
     from hypothesis import strategies as st
 
     from harness.probes import Scenario
 
-MOST = 1_000_000
-"""Scenarios that no profile asks for."""
-
-SESSION_LOST = ("08", "57P")
-"""SQLSTATEs of a session that was ended, or that cannot begin."""
+UNBUILDABLE = (Missing, Unreliable, Unfillable, Unsupported)
+"""Reasons why a kind has no scenarios or races to try."""
 
 
 def run(
@@ -82,366 +66,237 @@ class Prover:
         self._project = project
         self._databases = databases
         self._effort = effort
-        self._spoilt = False
-        self._patience = Patience(effort.timeout)  # a trigger that never ends must not hold up everything else
-        self._sets = False
-        self._slips: tuple[Slip, ...] | None = None
-        self._open()
-        self._beside: dict[TableName, list[Kind]] = {}
+        self._may_be_changed = False
+        self._time_limits = TimeLimits(effort.timeout)
+        self._invalid: tuple[InvalidPredicate, ...] | None = None
+        self._pairs: tuple[TableName, list[Pair]] | None = None
+        self.database = self._open()
+        self._rules_of: dict[TableName, list[Kind]] = {}
         self._touched: dict[TableName, frozenset[str]] = {}
         for check in declared:
             if check.table is not None:
-                self._beside.setdefault(check.table, []).append(check.rule)
+                self._rules_of.setdefault(check.table, []).append(check.rule)
                 if isinstance(check.rule, TouchedOnUpdateKind):
                     known = self._touched.get(check.table, frozenset())
                     self._touched[check.table] = known | {check.rule.touched_on_update}
 
-    def _open(self) -> None:
-        """All that is bound to a scratch database, in a new one."""
-        self._clones: list[str] = []
-        self._filled: psycopg.Connection[Any] | None = None
-        self._full: set[TableName] = set()
-        self._at_odds: dict[TableName, tuple[Rule, Rule] | None] = {}
-        self._pairs: tuple[TableName, list[Pair]] | None = None
-        with ExitStack() as opened:
-            database = self._clone()
-            self._connection = self._databases.connect(database)
-            opened.callback(self._connection.close)
-            self._connection.execute("set statement_timeout = '5min'")
-            self.catalog = read(self._connection, self._project.ledger_schema)
-            self._hear()
+    def _open(self) -> ProverDatabase:
+        return ProverDatabase(self._project, self._databases, self._declared, self._time_limits)
 
-            def connect() -> psycopg.Connection[Any]:
-                self._trying = self._databases.connect(database)
-                self._trying.execute(f"set statement_timeout = {self._patience.batch}".encode())
-                return self._trying
-
-            # Of its own, since rows are tried while others are drawn.
-            connect()
-            opened.callback(lambda: self._trying.close())
-            self._renewal = self._renewed_by(connect)
-            companions = (self._connection.info.backend_pid,)
-            self._session = Session(self._trying, self.catalog, companions, self._patience, self._renewal)
-            self._roles = Roles(self._connection)
-            self._opened = opened.pop_all()  # from here on it is for __exit__ to close them
-
-    def _renewed_by(self, connect: Callable[[], psycopg.Connection[Any]]) -> Renewal:
-        """When the session that tries is replaced, and what a role without claims may find left empty in one."""
-        declared = [check for check in self._declared if id(check) not in self._unheard]
-        untold = any(each.name is None for each in self.catalog.settings)
-        # What the server, the database or the role has set already is never missing, and never left empty.
-        self._left = never_set(self._trying, unset.left(declared, self.catalog))
-        return Renewal(connect, never_set(self._trying, unset.set_by_code(self.catalog)), untold)
-
-    def _forget(self, check: DeclaredCheck) -> None:
-        """Sees to it that no setting is left in a session from another check. Expressions hardly ever set one."""
-        if replace(self._renewal, untold=False).due(self._connection):
-            self._renew()
-        self._session.refresh(anew=self._sets)
-        self._sets = unset.sets(check)
-
-    def _hear(self) -> None:
-        """What all checks say of rows and refusals. An error in what one says costs that one alone."""
-        import psycopg
-
-        self._unheard: dict[int, Exception] = {}
-        try:
-            self._listen(self._declared)
-        except (HarnessError, psycopg.Error):
-            raise
-        except Exception:
-            for check in self._declared:
-                try:
-                    _says(check, self.catalog)
-                except Exception as error:
-                    self._unheard[id(check)] = error
-            self._listen([check for check in self._declared if id(check) not in self._unheard])
-
-    def _listen(self, declared: Sequence[DeclaredCheck]) -> None:
-        self._heard = declared
-        self._pools = pools(self._connection, self.catalog, declared)
-        # All: what a check declares is declared, whatever else it cannot say.
-        self._undeclared = Undeclared.of(self._declared, self.catalog)
-        self._opaque = Opaque.of(declared, self.catalog)
-        self._opaque_at_all = Opaque.of(declared, self.catalog, self._undeclared.triggers())
-        self._refusals = Refusals(declared, self.catalog, self._undeclared)
+    @property
+    def catalog(self) -> Catalog:
+        return self.database.catalog
 
     def __enter__(self) -> Prover:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._opened.close()
+    def __exit__(self, *error: object) -> None:
+        self.database.close()
 
     def prove(self, check: DeclaredCheck) -> Outcome:
         """The verdict on one check; an error of our own is its outcome, too, and costs no other check.
 
-        Raises :class:`HarnessError`: what nothing can be proven without, as :class:`TargetError` when the server goes
+        Raises :class:`HarnessError` where nothing at all can be proven, as :class:`TargetError` when the server goes
         away.
         """
         started = time.perf_counter()
         pauses = iter(PAUSES)
         while True:
-            if self._spoilt:
+            if self._may_be_changed:
                 self._renew()
-            verdict = Findings()
+            findings = Findings()
             try:
-                self._judge(check, verdict)
+                self._find(check, findings)
             except HarnessError:
                 raise
             except Exception as error:
-                self._spoilt = True
-                met = _met(error)
+                # A check that ended in the middle may have left anything behind.
+                self._may_be_changed = True
+                met = interference_of(error)
                 if met is not None and (pause := next(pauses, None)) is not None:
                     time.sleep(pause)
                     continue
-                if met is not None or isinstance(error, Disturbed):
-                    verdict.disturbed = str(met or error)
+                if met is not None or isinstance(error, Interference):
+                    findings.disturbed = str(met or error)
                 else:
-                    verdict.add_error(error, bug.again(check.name, self._effort))
-            return verdict.outcome(check, time.perf_counter() - started)
+                    findings.error, findings.again = error, bug.again(check.name, self._effort)
+            return findings.outcome(check, time.perf_counter() - started)
 
     def _renew(self) -> None:
-        """Begins anew: a check that ended in the middle may have left anything behind."""
-        self._opened.close()
-        for name in self._clones:
-            self._databases.drop(name)
-        self._open()
-        self._spoilt = False
+        self.database.drop()
+        self._pairs = None
+        self.database = self._open()
+        self._may_be_changed = False
 
-    def _judge(self, check: DeclaredCheck, verdict: Findings) -> None:
-        """Brings a verdict about, also where nothing could be tried for a reason that is known."""
+    def _find(self, check: DeclaredCheck, findings: Findings) -> None:
+        """Examines a check; what is known to keep it from being tried becomes its reason."""
         import psycopg
 
         try:
-            self._forget(check)
-            self._examine(check, verdict)
+            # Expressions hardly ever set a custom setting; one that did would answer otherwise the next time.
+            if self.database.is_stained:
+                self._renew()
+            self.database.prepare_session(check)
+            self._examine(check, findings)
         except Missing as missing:
-            verdict.broken.append(Counterexample(THERE, str(missing)))
+            findings.broken.append(Counterexample(THERE, str(missing)))
         except Unfillable as reason:
-            verdict.reason = str(reason)
+            findings.reason = str(reason)
             if reason.table is not None:
-                self._blame(check, reason.table, verdict)
-        except (Unreliable, Unsupported, Endless) as reason:
-            verdict.reason = str(reason)
+                self._add_contradiction(check, reason.table, findings)
+        except (Unreliable, Unsupported, TimedOut) as reason:
+            findings.reason = str(reason)
         except psycopg.errors.QueryCanceled as error:
-            verdict.reason = f"stopped by the server: {error.diag.message_primary}"
+            findings.reason = f"stopped by the server: {error.diag.message_primary}"
         except (psycopg.ProgrammingError, psycopg.DataError) as error:
             if error.sqlstate is None:  # not the server's word, but psycopg's about a call of ours
                 raise
-            self._stumble(check, said(error), verdict)
+            self._add_invalid_predicate(check, server_words(error), findings)
         except psycopg.errors.DiskFull:
             raise TargetError("the server's disk is full", hint="free some space on it and run again") from None
         except psycopg.OperationalError as error:
-            if not _lost(error):
+            # Without an SQLSTATE it is libpq that says so.
+            if not (error.sqlstate is None or error.sqlstate.startswith(SESSION_LOST)):
                 raise
             raise TargetError(
                 f"the server went away while {check.name} was proven: {str(error).splitlines()[0]}",
                 hint="run it again; `harness doctor` says whether the server is there",
             ) from None
 
-    def _stumble(self, check: DeclaredCheck, message: str, verdict: Findings) -> None:
-        """Finds whose expression the server makes no sense of: one slip is one check's fault."""
-        if self._slips is None:
-            self._slips = tuple(slips(self._connection, self._declared, self.catalog))
-        found = sorted((slip for slip in self._slips if slip.message == message), key=lambda slip: slip.check != check)
+    def _add_invalid_predicate(self, check: DeclaredCheck, message: str, findings: Findings) -> None:
+        """Finds the check whose predicate the server cannot evaluate: that one is broken, and no other."""
+        if self._invalid is None:
+            database = self.database
+            self._invalid = tuple(invalid_predicates(database.connection, self._declared, database.catalog))
+        found = sorted(
+            (each for each in self._invalid if each.message == message), key=lambda each: each.check != check
+        )
         if found and found[0].check != check:
-            verdict.reason = f"{found[0].check.place}: {found[0]}"
-        elif not verdict.broken:
+            findings.reason = f"{found[0].check.place}: {found[0]}"
+        elif not findings.broken:
             actual = str(found[0]) if found else f"PostgreSQL cannot evaluate it: {message}"
-            verdict.broken.append(Counterexample(EVALUABLE, actual))
+            findings.broken.append(Counterexample(EVALUABLE, actual))
 
-    def _blame(self, check: DeclaredCheck, table: Table, verdict: Findings) -> None:
-        """Where no row can be since the database contradicts what is declared, that is what is said."""
-        if table.name not in self._at_odds:
-            self._at_odds[table.name] = self._pools.at_odds(self.catalog.tables.get(table.name, table))
-        found = self._at_odds[table.name]
+    def _add_contradiction(self, check: DeclaredCheck, table: Table, findings: Findings) -> None:
+        """Says so where no row can be, because the database contradicts what is declared."""
+        found = self.database.rules.contradiction(table)
         if found is None:
             return
-        stated, own = found
-        verdict.reason = f"no row of {table.name} can be: {stated} is declared, and the database has {own}"
-        if stated in check.rule.rules() or (check.kind == DECLARED and check.table == table.name):
-            verdict.broken.append(Counterexample(f"rows that keep {stated} accepted", f"refused by {own}: all of them"))
+        declared, own = found
+        findings.reason = f"no row of {table.name} can be: {declared} is declared, and the database has {own}"
+        if declared in check.rule.rules() or (check.kind == DECLARED and check.table == table.name):
+            expected = f"rows that keep {declared} accepted"
+            findings.broken.append(Counterexample(expected, f"refused by {own}: all of them"))
 
-    def _examine(self, check: DeclaredCheck, verdict: Findings) -> None:
-        if (error := self._unheard.get(id(check))) is not None:
+    def _examine(self, check: DeclaredCheck, findings: Findings) -> None:
+        if (error := self.database.rules.errors.get(id(check))) is not None:
             raise error
         rule: Kind = check.rule
         subject = self._subject(check)
-        verdict.only_shown = check.kind == DECLARED and check.rule.shown and bool(subject.undeclared)
+        findings.only_shown = check.kind == DECLARED and check.rule.shown and bool(subject.undeclared)
         try:
-            facts = list(rule.facts(subject))
-            verdict.add_facts(facts)
+            findings.add_facts(list(rule.facts(subject)))
         except Missing as missing:
             # Rows that show what the lack of it lets happen say more than its absence.
-            verdict.broken.append(Counterexample(THERE, str(missing)))
-        if not self._becomes(rule, verdict):
+            findings.broken.append(Counterexample(THERE, str(missing)))
+        if not self._may_take_roles(rule, findings):
             return
         try:
-            stated = unset.in_both_states(rule.scenarios(subject), self._left)
-        except (Missing, Unreliable, Unfillable, Unsupported):
-            if not verdict.broken:
+            stated = unset.in_both_states(rule.scenarios(subject), self.database.left_settings)
+        except UNBUILDABLE:
+            if not findings.broken:
                 raise
             stated = None
-        trial = self._try(check, stated) if stated is not None else Trial()
+        trial = Trial()
         if stated is not None:
-            verdict.add_trial(check, trial, self._undeclared)
+            trial = self._try(check, stated)
+            findings.add_trial(check, trial, self.database.rules.undeclared)
         if trial.failure is None:
             masked = {aspect: str(refusal) for aspect, refusal in trial.masked.items()}
-            verdict.notes += rule.notes(subject, trial.shown, masked)
-        if rule.concurrently and trial.failure is None and verdict.reason is None:
-            self._race(check, subject, verdict)
+            findings.notes += rule.notes(subject, trial.shown, masked)
+        if rule.concurrently and trial.failure is None and findings.reason is None:
+            self._race(check, subject, findings)
 
     def _try(self, check: DeclaredCheck, stated: st.SearchStrategy[Scenario] | Begun) -> Trial:
         rule: Kind = check.rule
-        return attempt(
-            Commits(self._databases, self.catalog, self._patience) if rule.commits else self._session,
-            stated,
+        context = Context(
+            Commits(self._databases, self.catalog, self._time_limits) if rule.commits else self.database.session,
             scenarios=self._scenarios(rule),
-            seeded=self._effort.seed,
+            seed=self._effort.seed,
             shrink=self._effort.shrink,
-            own=self._refusals.of(check),
-            others=lambda refusal: self._refusals.beside(check, refusal),
-            barred=lambda probe, refusal: self._refusals.bars(check, probe, refusal),
-            ready=self._begin(stated) if isinstance(stated, Begun) else None,
-            opaque=self._opaque if rule.about_triggers else self._opaque_at_all,
             replays=REPLAYS if rule.commits else None,
+            attribution=self.database.rules.attribution(check),
         )
+        return attempt(context, stated, self._drawn(stated) if isinstance(stated, Begun) else None)
 
     def _scenarios(self, rule: Kind) -> int:
         if rule.commits:
             return self._effort.races
-        return self._effort.drawn if rule.varies else min(self._effort.scenarios, rule.drawn or MOST)
+        return self._effort.drawn if rule.varies else min(self._effort.scenarios, rule.drawn or self._effort.scenarios)
 
-    def _begin(self, stated: Begun) -> list[Pair]:
-        """What is drawn for several checks of a table, which mostly come one after the other."""
+    def _drawn(self, stated: Begun) -> list[Pair]:
+        """The pairs that checks of one table share, which mostly come one after the other."""
         if self._pairs is None or self._pairs[0] != stated.table:
             self._pairs = stated.table, examples(stated.pairs, self._effort.drawn, self._effort.seed)
         return self._pairs[1]
 
-    def _race(self, check: DeclaredCheck, subject: Subject, verdict: Findings) -> None:
-        """What holds for one session is tried between two, in a clone of its own."""
+    def _race(self, check: DeclaredCheck, subject: Subject, findings: Findings) -> None:
+        """Tries between two sessions what holds for one, in a clone of its own."""
         rule: Kind = check.rule
         try:
             strategy = rule.races(subject)
-        except (Missing, Unreliable, Unfillable, Unsupported):
-            if not verdict.broken:
+        except UNBUILDABLE:
+            if not findings.broken:
                 raise
             return
         if strategy is None:
             return
-        with Stage(self._databases, self.catalog, self._roles.silent) as stage:
-            contest = compete(
-                stage,
-                self._session,
+        database = self.database
+        with RaceDatabase(
+            self._databases, self.catalog, disable_triggers=database.roles.may_disable_triggers
+        ) as race_database:
+            result = run_races(
+                race_database,
+                database.session,
                 strategy,
                 levels=rule.concurrently,
                 scenarios=self._effort.races,
                 seeded=self._effort.seed,
                 shrink=self._effort.shrink,
-                declared=self._refusals.all,
+                declared=database.rules.refusals.all,
             )
-        verdict.add_contest(check, contest)
+        findings.add_races(check, result)
 
-    def _becomes(self, rule: Kind, verdict: Findings) -> bool:
-        """A role that the tool may not take on refuses nothing itself: nothing would be shown."""
+    def _may_take_roles(self, rule: Kind, findings: Findings) -> bool:
+        """Whether the tool may SET ROLE to those of the rule: one that it may not take on would refuse nothing."""
+        roles = self.database.roles
         for role in rule.roles():
-            if self._roles.exists(role) and not self._roles.may_become(role):
-                verdict.reason = f"{self._roles.current} may not SET ROLE {role}: grant it, or connect as a superuser"
+            if roles.exists(role) and not roles.may_become(role):
+                findings.reason = f"{roles.current} may not SET ROLE {role}: grant it, or connect as a superuser"
                 return False
         return True
 
     def _subject(self, check: DeclaredCheck) -> Subject:
-        beside = self._beside.get(check.table, []) if check.table else []
+        database = self.database
+        beside = self._rules_of.get(check.table, []) if check.table else []
         table = self.catalog.tables.get(check.table) if check.table else None
         frozen = (column for rule in beside for column in rule.frozen(table)) if table else ()
-        undeclared, catalog, made_of = self._told_by(check)
+        undeclared, catalog, pools = database.rules.reported_by(check)
         return Subject(
             module=check.module,
             name=check.table,
             project=self._project,
             catalog=catalog,
-            pools=made_of,
-            canonical=Canonical(self._connection),
-            roles=self._roles,
+            pools=pools,
+            canonical=Canonical(database.connection),
+            roles=database.roles,
             databases=self._databases,
-            filled=self._fill,
+            filled=database.filled,
             touched=self._touched,
             frozen=frozenset(frozen),
             primary_key=next((rule.primary_key for rule in beside if isinstance(rule, PrimaryKeyKind)), ()),
             declared_indexes=frozenset(rule.subject for rule in beside),
             undeclared=undeclared,
-            beside=self._beside,
+            beside=self._rules_of,
             variety=self._effort.variety if check.rule.varies else 1,
         )
-
-    def _told_by(self, check: DeclaredCheck) -> tuple[dict[Part, str], Catalog, Pools]:
-        """What a check tells of that nobody declared, the catalog without it, and what rows are made of there."""
-        table = self.catalog.tables.get(check.table) if check.table and check.kind == DECLARED else None
-        undeclared = self._undeclared.rules(table) if table is not None else {}
-        if table is None or not undeclared or check.rule.shown:
-            return undeclared, self.catalog, self._pools
-        catalog = self._undeclared.hidden(table)
-        return undeclared, catalog, pools(self._connection, catalog, self._heard)
-
-    def _fill(self, table: Table) -> psycopg.Connection[Any]:
-        """A connection to a second database, in which tables are filled as they are asked for."""
-        if self._filled is None:
-            self._filled = self._databases.connect(self._clone())
-            self._opened.callback(self._filled.close)
-        if table.name not in self._full:
-            plugins.load("bulk").grow(self._filled, self.catalog, self._pools, table)
-            self._full.add(table.name)
-        return self._filled
-
-    def _clone(self) -> str:
-        name = self._databases.clone()
-        self._clones.append(name)
-        return name
-
-
-def _lost(error: psycopg.Error) -> bool:
-    """Whether a session was ended, or its server: without an SQLSTATE it is libpq that says so."""
-    return error.sqlstate is None or error.sqlstate.startswith(SESSION_LOST)
-
-
-def _met(error: Exception) -> Disturbed | None:
-    """What is said of a statement of ours that met another session, if that is what went wrong."""
-    import psycopg
-
-    if not isinstance(error, psycopg.Error) or error.sqlstate not in CONFLICTS:
-        return None
-    return Disturbed(of_error(error))
-
-
-def _says(check: DeclaredCheck, catalog: Catalog) -> None:
-    """Asks one check for all that others need to know of it; raises what that raises."""
-    check.rule.row_hints()
-    rules([check], catalog)
-    Opaque.of([check], catalog)
-    Refusals([check], catalog)
-
-
-def pools(connection: psycopg.Connection[Any], catalog: Catalog, declared: Sequence[DeclaredCheck]) -> Pools:
-    """What generated rows are made of: they keep the rules that are declared and those that the catalog has."""
-    row_hints: dict[TableName, RowHints] = {}
-    for check in declared:
-        if check.table is not None and (found := check.rule.row_hints()) != NOTHING:
-            row_hints[check.table] = row_hints.get(check.table, NOTHING) | found
-    return Pools(Oracle(connection), catalog, rules(declared, catalog), row_hints)
-
-
-def rules(declared: Sequence[DeclaredCheck], catalog: Catalog) -> dict[TableName, tuple[Rule, ...]]:
-    """The predicates that are declared of each table."""
-    found: dict[TableName, tuple[Rule, ...]] = {}
-    for check in declared:
-        if check.table is None:
-            continue
-        rule: Kind = check.rule
-        stated = [(check.table, rule.rules())]
-        if check.table in catalog.tables:
-            stated += rule.rules_elsewhere(catalog.tables[check.table], catalog).items()
-        for table, predicates in stated:
-            found[table] = (*found.get(table, ()), *predicates)
-    return found

@@ -1,4 +1,4 @@
-"""Runs the races of one check: draws rows, picks the races that tell something, and plays each in every order."""
+"""Runs the races of one check: draws rows, picks the races worth running, and runs each in every order."""
 
 from __future__ import annotations
 
@@ -11,54 +11,72 @@ from functools import partial
 
 from hypothesis import strategies as st
 
-from harness.probes import Either, Execute, Probe, Refused, Reply, Scenario, ServerError, Session, Statement
-from harness.probes.disturbance import DEADLOCK, NOT_AVAILABLE, PAUSES, SERIALIZATION, Disturbed, parties, raised
-from harness.proving.trial import smallest
-from harness.races import Level, Played, Race, Races, Stage, Unplayable, play
+from harness.probes import (
+    AcceptedOrRefused,
+    Execute,
+    Probe,
+    Refused,
+    Reply,
+    Scenario,
+    ServerError,
+    Session,
+    SqlStatement,
+)
+from harness.probes.interference import (
+    DEADLOCK,
+    NOT_AVAILABLE,
+    PAUSES,
+    SERIALIZATION,
+    Interference,
+    deadlocked,
+    is_raised,
+)
+from harness.proving.draws import smallest
+from harness.races import IsolationLevel, Race, RaceDatabase, RaceRun, Races, Unplayable, play
 from harness.races.schedules import following
 from harness.races.sessions import Stuck
 from harness.values.examples import examples
 
 DRAWS = 4
-"""How many times as many rows are drawn where the first have shown nothing."""
+"""How many times as many sets of rows are drawn where the first have shown nothing."""
 
 OPTIONAL = 6
 """Races run for one set of rows, besides those that have to be."""
 
-REPLAYS, ALIKE = 60, 3
-"""Sets of rows, and of each the races, that are tried to make a lost race smaller."""
+REPLAYS, SIMILAR = 60, 3
+"""Sets of rows, and races of each set, that are tried to make a violation smaller."""
 
 CONFLICTS = (SERIALIZATION, DEADLOCK)
-"""Serialization failure and deadlock: the server's own way to keep two transactions apart."""
+"""Serialization failure and deadlock, by which the server itself keeps two transactions apart."""
 
 ORDERS = 1000
 """Orders of one race; two short transactions have twenty at most."""
 
 
 @dataclass(frozen=True)
-class Lost:
-    """A race that ended as it may not: in words, and the schedule."""
+class RaceViolation:
+    """A race that broke its invariant or met an unexpected refusal, with the order of its steps."""
 
-    setup: tuple[Statement, ...]
+    setup: tuple[SqlStatement, ...]
     race: Race
-    level: Level
+    level: IsolationLevel
     expected: str
     actual: str
-    played: Played
+    played: RaceRun
 
 
 @dataclass
-class Contest:
-    """What the races of a check showed. ``missing`` has the aspects that were not shown, and why."""
+class RaceResult:
+    """The aspects that the races of a check showed; ``missing`` has the required ones that they did not, and why."""
 
     commands: int = 0
     shown: set[str] = field(default_factory=set)
     missing: dict[str, str] = field(default_factory=dict)
-    lost: Lost | None = None
+    violation: RaceViolation | None = None
 
     @property
     def reason(self) -> str | None:
-        """Why nothing can be relied on; None if all that is required was shown."""
+        """The reason why nothing can be relied on; None if all that is required was shown."""
         hidden = [(aspect, why) for aspect, why in self.missing.items() if aspect not in self.shown]
         if hidden:
             aspect, why = hidden[0]
@@ -66,8 +84,8 @@ class Contest:
         return None if self.shown else "no race could be run: no two transactions were found that meet"
 
 
-def compete(
-    stage: Stage,
+def run_races(
+    database: RaceDatabase,
     session: Session,
     strategy: st.SearchStrategy[Races],
     *,
@@ -76,23 +94,24 @@ def compete(
     seeded: int,
     shrink: bool,
     declared: Iterable[Refused],
-) -> Contest:
-    """Runs the races of ``scenarios`` sets of rows, and of more if those show nothing. Stops at the first that is lost.
+) -> RaceResult:
+    """Runs the races of ``scenarios`` sets of rows, and of more if those show nothing; stops at the first violation.
 
     ``declared`` are the refusals of all declared rules.
     """
-    runner = _Runner(stage, session, [Level(level) for level in levels], tuple(declared), Contest())
+    result = RaceResult()
+    runner = _Runner(database, session, [IsolationLevel(level) for level in levels], tuple(declared), result)
     for number, group in enumerate(_groups(strategy, scenarios, seeded)):
-        if number >= scenarios and runner.contest.reason is None:
+        if number >= scenarios and result.reason is None:
             break
         runner.run(group)
-        lost = runner.contest.lost
-        if lost is not None:
+        first = result.violation
+        if first is not None:
             count = max(scenarios, number + 1)
             if shrink:
-                runner.contest.lost = smallest(strategy, count, seeded, partial(runner.again, lost), lost, REPLAYS)
+                result.violation = smallest(strategy, count, seeded, partial(runner.again, first), first, REPLAYS)
             break
-    return runner.contest
+    return result
 
 
 def _groups(strategy: st.SearchStrategy[Races], scenarios: int, seeded: int) -> Iterator[Races]:
@@ -104,15 +123,15 @@ def _groups(strategy: st.SearchStrategy[Races], scenarios: int, seeded: int) -> 
 
 @dataclass(frozen=True)
 class _Runner:
-    stage: Stage
+    database: RaceDatabase
     session: Session
-    levels: Sequence[Level]
+    levels: Sequence[IsolationLevel]
     declared: tuple[Refused, ...]
-    contest: Contest
+    result: RaceResult
 
     def run(self, group: Races) -> None:
-        """All races of one set of rows."""
-        for race in self._telling(group):
+        """Runs all races of one set of rows."""
+        for race in self._worth_running(group):
             for level in self.levels:
                 try:
                     self._orders(group.setup, race, level)
@@ -120,84 +139,86 @@ class _Runner:
                     self._missed(race, str(reason))
                 except Stuck as reason:
                     self._missed(race, str(reason))
-                    self.stage.close()
-                if self.contest.lost is not None:
+                    self.database.close()
+                if self.result.violation is not None:
                     return
 
-    def again(self, lost: Lost, group: Races) -> Lost | None:
-        """The same race on other rows, in the order in which it was lost."""
-        same = [race for race in group.races if race.what == lost.race.what]
-        alike = same or [race for race in group.races if race.aspect == lost.race.aspect]
-        for race in alike[:ALIKE]:
+    def again(self, first: RaceViolation, group: Races) -> RaceViolation | None:
+        """Runs the race of a violation on other rows, in the same order."""
+        same = [race for race in group.races if race.what == first.race.what]
+        similar = same or [race for race in group.races if race.aspect == first.race.aspect]
+        for race in similar[:SIMILAR]:
             with suppress(Unplayable, Stuck):
-                played = self._played(group.setup, race, lost.level, [turn.taken for turn in lost.played.turns])
+                played = self._played(group.setup, race, first.level, [turn.taken for turn in first.played.turns])
                 fault = self._fault(race, played)
                 if fault is not None:
-                    return Lost(group.setup, race, lost.level, *_words(race, lost.level, fault), played)
+                    return RaceViolation(group.setup, race, first.level, *_words(race, first.level, fault), played)
         return None
 
-    def _played(self, setup: tuple[Statement, ...], race: Race, level: Level, beginning: Sequence[str]) -> Played:
-        """A race in one order, once more where a third session had its say. Raises :class:`Disturbed`."""
+    def _played(
+        self, setup: tuple[SqlStatement, ...], race: Race, level: IsolationLevel, prefix: Sequence[str]
+    ) -> RaceRun:
+        """Runs a race in one order, again where a third session interfered. Raises :class:`Interference`."""
         for pause in (*PAUSES, None):
-            played = play(self.stage, setup, race, level, beginning)
+            played = play(self.database, setup, race, level, prefix)
             met = self._met(race, played)
             if met is None:
                 break
-            there = self.stage.others()
+            there = self.database.others()
             if pause is not None:
                 time.sleep(pause)
             elif there or met.sqlstate == DEADLOCK:
-                raise Disturbed(met, there)
+                raise Interference(met, there)
         return played
 
-    def _met(self, race: Race, played: Played) -> ServerError | None:
-        """A refusal that may be the doing of a session that is neither of the two."""
-        own = {self.stage.a.pid, self.stage.b.pid}
+    def _met(self, race: Race, played: RaceRun) -> ServerError | None:
+        """Finds a refusal that a session other than the two may have caused."""
+        own = {self.database.a.pid, self.database.b.pid}
         for _, refusal in played.refusals:
-            if refusal.sqlstate == DEADLOCK and parties(refusal) & own and not parties(refusal) <= own:
+            if refusal.sqlstate == DEADLOCK and deadlocked(refusal) & own and not deadlocked(refusal) <= own:
                 return refusal
-            if refusal.sqlstate == NOT_AVAILABLE and not raised(refusal) and not self._known(race, refusal):
+            if refusal.sqlstate == NOT_AVAILABLE and not is_raised(refusal) and not self._known(race, refusal):
                 return refusal
         return None
 
     def _missed(self, race: Race, why: str) -> None:
         if race.required:
-            self.contest.missing.setdefault(race.aspect, why)
+            self.result.missing.setdefault(race.aspect, why)
 
-    def _orders(self, setup: tuple[Statement, ...], race: Race, level: Level) -> None:
-        """One race in every order."""
+    def _orders(self, setup: tuple[SqlStatement, ...], race: Race, level: IsolationLevel) -> None:
+        """Runs one race in every order."""
         alone: dict[str, str | None] = {}
-        beginning: tuple[str, ...] | None = ()
+        prefix: tuple[str, ...] | None = ()
         for _ in range(ORDERS):
-            if beginning is None:
+            if prefix is None:
                 break
-            played = self._played(setup, race, level, beginning)
-            self.contest.commands += played.commands
+            played = self._played(setup, race, level, prefix)
+            self.result.commands += played.commands
             fault = self._fault(race, played)
             if fault is not None:
-                self.contest.lost = Lost(setup, race, level, *_words(race, level, fault), played)
+                self.result.violation = RaceViolation(setup, race, level, *_words(race, level, fault), played)
                 return
             if played.alone is not None:
                 alone[played.alone] = self._alone(played, played.alone)
-            beginning = following(played.turns)
+            prefix = following(played.turns)
         failed = [f"{who} alone {why}" for who, why in sorted(alone.items()) if why is not None]
         if failed:
             self._missed(race, failed[0])
         else:
-            self.contest.shown.add(race.aspect)
+            self.result.shown.add(race.aspect)
 
-    def _alone(self, played: Played, who: str) -> str | None:
-        """Why a session that came first shows nothing; None if it did what it was to do."""
+    def _alone(self, played: RaceRun, who: str) -> str | None:
+        """The reason why a session that came first shows nothing; None if it did what it was to do."""
         refusal = next((refusal for step, refusal in played.refusals if step.session == who), None)
         if refusal is not None:
             return f"was {refusal}"
-        return None if who in played.effective else "affected no row"
+        return None if who in played.changed_rows else "affected no row"
 
-    def _fault(self, race: Race, played: Played) -> tuple[str, str] | None:
-        """What was expected and what was actual."""
-        actual = race.watch.fault(played.pictures)
+    def _fault(self, race: Race, played: RaceRun) -> tuple[str, str] | None:
+        """The expected and the actual outcome, if the two differ."""
+        actual = race.invariant.violation(played.observations)
         if actual is not None:
-            return race.watch.expected, actual
+            return race.invariant.expected, actual
         for step, refusal in played.refusals:
             if not (refusal.sqlstate in CONFLICTS or self._known(race, refusal)):
                 rules = race.refusals or ()
@@ -206,12 +227,12 @@ class _Runner:
         return None
 
     def _known(self, race: Race, refusal: ServerError) -> bool:
-        """Whether it is one of the refusals that are none of a race's faults."""
+        """Whether a refusal is no fault of the race."""
         rules = self.declared if race.refusals is None else race.refusals
         return race.any_refusal or any(rule.matches(refusal) for rule in rules)
 
-    def _telling(self, group: Races) -> list[Race]:
-        """The races that have to be run, and of the others those that tell most: one gets in the other's way."""
+    def _worth_running(self, group: Races) -> list[Race]:
+        """Picks the required races, and the optional ones in which one session is most likely to block the other."""
         required = [race for race in group.races if race.required]
         optional = [race for race in group.races if not race.required]
         if len(optional) <= OPTIONAL:
@@ -221,23 +242,23 @@ class _Runner:
             return required
         found: list[tuple[int, Race]] = []
         for place, race in enumerate(optional):
-            worth = _worth([each for each in answer[4 * place : 4 * place + 4] if isinstance(each, Reply)])
-            if worth is not None:
-                found.append((worth, race))
+            rank = _rank([each for each in answer[4 * place : 4 * place + 4] if isinstance(each, Reply)])
+            if rank is not None:
+                found.append((rank, race))
         return [*required, *_varied(found)]
 
 
 def _serial(races: Iterable[Race]) -> Iterator[Probe]:
-    """Each side alone, and after the other."""
+    """Probes with each session alone, and after the other."""
     for race in races:
         for before, statement in (((), race.a), ((), race.b), (race.a, race.b), (race.b, race.a)):
             *ahead, last = [*before, *statement]
             text = "; ".join(each.sql for each in ahead) or None
-            yield Probe(last if text is None else Execute(last.sql), Either(), "serial", before=text)
+            yield Probe(last if text is None else Execute(last.sql), AcceptedOrRefused(), "serial", before=text)
 
 
-def _worth(replies: Sequence[Reply]) -> int | None:
-    """0 if the second is refused where each alone is accepted, 1 if nothing is; None if one alone is refused."""
+def _rank(replies: Sequence[Reply]) -> int | None:
+    """0 if one is refused after the other, 1 if neither is; None if one alone is refused. The lower, the better."""
     alone, after = replies[:2], replies[2:]
     if any(reply.refusal is not None or reply.rows == 0 for reply in alone):
         return None
@@ -245,19 +266,19 @@ def _worth(replies: Sequence[Reply]) -> int | None:
 
 
 def _varied(found: Sequence[tuple[int, Race]]) -> list[Race]:
-    """The best, of every aspect in turn."""
+    """Takes the best races, of every aspect in turn."""
     turns: dict[tuple[int, str], int] = {}
     places: list[tuple[int, int, int, Race]] = []
-    for number, (worth, race) in enumerate(found):
-        turn = turns[worth, race.aspect] = turns.get((worth, race.aspect), -1) + 1
-        places.append((worth, turn, number, race))
+    for number, (rank, race) in enumerate(found):
+        turn = turns[rank, race.aspect] = turns.get((rank, race.aspect), -1) + 1
+        places.append((rank, turn, number, race))
     best = sorted(places, key=lambda place: place[:3])
-    # Where nothing is refused two writes may still undo one another: some of those as well.
-    harmless = sum(worth for worth, *_ in best)
+    # Two writes may undo one another though none is refused: some of those are run as well.
+    harmless = sum(rank for rank, *_ in best)
     refused = len(best) - harmless
     kept = min(refused, max(OPTIONAL - math.ceil(OPTIONAL / 3), OPTIONAL - harmless))
     return [race for *_, race in [*best[:kept], *best[refused:][: OPTIONAL - kept]]]
 
 
-def _words(race: Race, level: Level, fault: tuple[str, str]) -> tuple[str, str]:
+def _words(race: Race, level: IsolationLevel, fault: tuple[str, str]) -> tuple[str, str]:
     return f"{race.what} at once{level.words}: {fault[0]}", fault[1]

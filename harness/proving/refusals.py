@@ -7,81 +7,87 @@ from collections.abc import Iterator, Sequence
 
 from harness.catalog.model import Catalog
 from harness.declarations import DeclaredCheck
-from harness.kinds.base import Kind
 from harness.probes import Probe, Refused, ServerError
 from harness.probes.reply import function_of
 from harness.project.model import TableName
-from harness.proving.undeclared import Undeclared
+from harness.proving.undeclared import UndeclaredRules
 
-Stated = tuple[DeclaredCheck | None, Refused]
+OfCheck = tuple[DeclaredCheck | None, Refused]
+"""How a rule refuses, with the check that declares or reports it."""
 
 
-class Refusals:
-    """What the rules of a project refuse with, as far as the catalog has what refuses.
+class DeclaredRefusals:
+    """The refusals of a project's rules, without those of triggers that the catalog lacks.
 
-    What is ``undeclared`` masks as well: it is told by a check of its own, where there is one.
+    The rules of ``undeclared`` mask as well: a check of their own reports them, where there is one.
     """
 
     def __init__(
-        self, declared: Sequence[DeclaredCheck], catalog: Catalog, undeclared: Undeclared | None = None
+        self,
+        declared: Sequence[DeclaredCheck] = (),
+        catalog: Catalog | None = None,
+        undeclared: UndeclaredRules | None = None,
     ) -> None:
-        self.all: list[Refused] = []
-        self._stated: list[Stated] = []
+        self._all: list[OfCheck] = []
         self._of: dict[int, list[Refused]] = defaultdict(list)
-        self._by_table: dict[TableName, list[Stated]] = defaultdict(list)
-        self._by_routine: dict[str, list[Stated]] = defaultdict(list)
-        self._anywhere: list[Stated] = []
-        self._declared_of: dict[TableName, list[Stated]] = defaultdict(list)
+        self._by_table: dict[TableName, list[OfCheck]] = defaultdict(list)
+        self._by_routine: dict[str, list[OfCheck]] = defaultdict(list)
+        self._anywhere: list[OfCheck] = []
+        self._declared_of: dict[TableName, list[OfCheck]] = defaultdict(list)
+        tables = catalog.tables if catalog is not None else {}
         for check in declared:
-            if check.table is None:
-                continue
-            rule: Kind = check.rule
-            for stated in rule.refusals(check.table):
-                refused = stated.in_catalog(catalog.tables.get(check.table))
-                if refused is not None:
-                    self._add(check, check.table, refused)
-        for told, table, refused in undeclared.stated() if undeclared is not None else ():
-            self._add(told, table, refused)
+            if (table := check.table) is not None:
+                found = (stated.in_catalog(tables.get(table)) for stated in check.rule.refusals(table))
+                for refused in found:
+                    if refused is not None:
+                        self._add(check, table, refused)
+        for reporting, table, refused in undeclared.refusals() if undeclared is not None else ():
+            self._add(reporting, table, refused)
 
     def _add(self, check: DeclaredCheck | None, table: TableName, refused: Refused) -> None:
-        self.all.append(refused)
-        self._stated.append((check, refused))
+        own = check, refused
+        self._all.append(own)
         self._of[id(check)].append(refused)
-        self._declared_of[table].append((check, refused))
+        self._declared_of[table].append(own)
         if refused.table is not None:
-            self._by_table[refused.table].append((check, refused))
-        for routine in refused.routines if refused.table is None else ():
-            self._by_routine[function_of(routine)[1]].append((check, refused))
-        if refused.table is None and not refused.routines:
-            self._anywhere.append((check, refused))
+            self._by_table[refused.table].append(own)
+            return
+        for routine in refused.routines:
+            self._by_routine[function_of(routine)[1]].append(own)
+        if not refused.routines:
+            self._anywhere.append(own)
+
+    @property
+    def all(self) -> list[Refused]:
+        return [refused for _, refused in self._all]
 
     def of(self, check: DeclaredCheck) -> Sequence[Refused]:
-        """Those of one check."""
+        """The refusals of one check."""
         return self._of.get(id(check), ())
 
-    def beside(self, check: DeclaredCheck, refusal: ServerError) -> Iterator[Refused]:
-        """Those of all other checks that may be behind a refusal, and what a check only shows.
+    def of_others(self, check: DeclaredCheck | None, refusal: ServerError) -> Iterator[Refused]:
+        """The refusals of all other checks that may be behind a server's error, and those a check only reports.
 
-        That a trigger lacks a privilege is no rule of its own where a check is about triggers.
+        A check about triggers is not masked by a trigger that merely lacks a privilege.
         """
-        own = getattr(check.rule, "shown", False)
-        lacking = check.rule.about_triggers and refusal.denied
+        reports_only = check is not None and getattr(check.rule, "shown", False)
+        lacks_privilege = check is not None and check.rule.about_triggers and refusal.denied
         return (
             refused
             for other, refused in self._near(refusal)
-            if (other is not check or own) and (refused.sqlstates or not lacking)
+            if (other is not check or reports_only) and (refused.sqlstates or not lacks_privilege)
         )
 
-    def bars(self, check: DeclaredCheck, probe: Probe, refusal: ServerError) -> bool:
-        """Whether another rule of the table lets a probe get no further, and it was that one which refused it."""
+    def shadows(self, check: DeclaredCheck, probe: Probe, refusal: ServerError) -> bool:
+        """Whether another rule of the check's table refused, one that lets no such probe get further."""
         return check.table is not None and any(
             other is not None and other is not check and refused.matches(refusal) and other.rule.bars(probe)
             for other, refused in self._declared_of.get(check.table, ())
         )
 
-    def _near(self, refusal: ServerError) -> Iterator[Stated]:
-        if refusal.datatype and not refusal.table:  # a domain says nothing of the table: it may be any of them
-            yield from self._stated
+    def _near(self, refusal: ServerError) -> Iterator[OfCheck]:
+        if refusal.datatype and not refusal.table:  # a domain does not name the table: it may be any of them
+            yield from self._all
             return
         yield from self._anywhere
         for routine in dict.fromkeys(name for _, name in refusal.functions):

@@ -1,4 +1,4 @@
-"""A failure as people read it, and as psql shows it."""
+"""A failure in words, and as a script that shows it in psql."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from harness.catalog.model import Catalog
 from harness.declarations import DeclaredCheck
 from harness.kinds.base import one_line
 from harness.outcome import Counterexample
-from harness.probes import Delete, Execute, Insert, Probe, Statement, Update
+from harness.probes import Delete, Execute, Insert, Probe, SqlStatement, Update
 from harness.probes.settling import IMMEDIATE, settle
 from harness.probes.statement import assume
-from harness.probes.verdict import actual, expected
+from harness.probes.wording import actual, expected
 from harness.proving.commits import in_a_block
-from harness.proving.racing import Lost
-from harness.proving.trial import SETUP, Failure
-from harness.races.stage import told
+from harness.proving.examiner import SETUP, Failure
+from harness.proving.racing import RaceViolation
+from harness.races.database import result_settings
 
 HEADER = """\
 -- {name}
@@ -34,7 +34,7 @@ COMMITTED = "Run it with psql on a database that has the schema applied and can 
 
 
 def counterexample(check: DeclaredCheck, failure: Failure, catalog: Catalog) -> Counterexample:
-    """The words and the script for a probe that went wrong."""
+    """The counterexample of a probe that went wrong."""
     setup, probe = failure.setup, failure.probe
     words = expected(probe), actual(probe, failure.reply)
     header = HEADER.format(
@@ -53,7 +53,7 @@ def counterexample(check: DeclaredCheck, failure: Failure, catalog: Catalog) -> 
 
 
 def _left_empty(probe: Probe) -> str:
-    """An earlier transaction that set what the probe finds empty."""
+    """The script of an earlier transaction that set the settings which the probe finds empty."""
     if not probe.left_empty:
         return ""
     sets = "".join(f"{each};\n" for each in assume(dict.fromkeys(probe.left_empty, "x")))
@@ -75,40 +75,43 @@ BY_HAND = """\
 
 
 def by_hand(script: str) -> bool:
-    """Whether a script takes two sessions, so that no program can play it."""
+    """Whether a script takes two sessions, so that no program can run it."""
     return BY_HAND.splitlines()[6] in script.splitlines()
 
 
-def schedule(check: DeclaredCheck, lost: Lost) -> Counterexample:
-    """The words and the script for a race that went wrong."""
+def race_counterexample(check: DeclaredCheck, violation: RaceViolation) -> Counterexample:
+    """The counterexample of a race that broke its invariant."""
     header = BY_HAND.format(
-        name=check.name, place=check.place, expected=one_line(lost.expected), actual=one_line(lost.actual)
+        name=check.name, place=check.place, expected=one_line(violation.expected), actual=one_line(violation.actual)
     )
-    script = header + "".join(f"{line}\n" for line in _by_hand(lost))
-    rows = tuple(_rows([*lost.setup]))
-    return Counterexample(lost.expected, lost.actual, rows, script, steps=tuple(map(str, lost.played.steps)))
+    script = header + "".join(f"{line}\n" for line in _by_hand(violation))
+    rows = tuple(_rows([*violation.setup]))
+    return Counterexample(
+        violation.expected, violation.actual, rows, script, steps=tuple(map(str, violation.played.steps))
+    )
 
 
-def _by_hand(lost: Lost) -> Iterator[str]:
+def _by_hand(violation: RaceViolation) -> Iterator[str]:
     yield "\n-- The rows, in either session."
-    if lost.setup:
+    if violation.setup:
         yield "begin;"
-        yield from (f"{statement.sql};" for statement in lost.setup)
+        yield from (f"{statement.sql};" for statement in violation.setup)
         yield "commit;"
-    for step in lost.played.steps:
-        if step.goes_on:
-            yield f"-- Session {step.session} goes on: {one_line(step.came)}"
+    for step in violation.played.steps:
+        if step.resumed:
+            yield f"-- Session {step.session} goes on: {one_line(step.outcome)}"
             continue
-        yield f"\n-- Step {step.number}, in session {step.session}{': ' if step.came else ''}{one_line(step.came)}"
+        outcome = f": {one_line(step.outcome)}" if step.outcome else ""
+        yield f"\n-- Step {step.number}, in session {step.session}{outcome}"
         yield f"{step.command.sql};"
-    if lost.race.watch.results:
+    if violation.race.invariant.results:
         yield "\n-- What the sessions got, for the query that follows in the same session."
-        yield from (f"{setting};" for setting in told(lost.played.results))
-    yield f"\n-- What is there in the end; expected: {one_line(lost.race.watch.expected)}"
-    yield f"{lost.race.watch.sql};"
+        yield from (f"{setting};" for setting in result_settings(violation.played.results))
+    yield f"\n-- What is there in the end; expected: {one_line(violation.race.invariant.expected)}"
+    yield f"{violation.race.invariant.sql};"
 
 
-def _script(setup: tuple[Statement, ...], probe: Probe, settled: tuple[str, ...]) -> Iterator[str]:
+def _script(setup: tuple[SqlStatement, ...], probe: Probe, settled: tuple[str, ...]) -> Iterator[str]:
     yield "begin;"
     if setup:
         yield "\n-- What stands before."
@@ -136,19 +139,19 @@ _REFUSED = "\\if :ERROR\n\\set harness_now 'refused: ' :LAST_ERROR_MESSAGE ' (' 
 
 
 def _compared(expected: str, actual: str) -> Iterator[str]:
-    """What was expected, what was actual when the fault was found, and what came of it this time."""
-    yield f"\\echo '\\nwanted: {_quoted(expected)}'"
+    """Prints what was expected, what was actual when the fault was found, and the outcome of this run."""
+    yield f"\\echo '\\nexpected: {_quoted(expected)}'"
     yield f"\\echo 'actual:   {_quoted(actual)}'"
     yield "\\echo 'now:      ' :harness_now"
 
 
 def _quoted(text: str) -> str:
-    """A text between quotes, as psql's own commands read it."""
+    """Escapes a text for the quotes of psql's own commands."""
     return one_line(text).replace("\\", "\\\\").replace("'", "''")
 
 
-def _committed(setup: tuple[Statement, ...], probe: Probe) -> Iterator[str]:
-    """The same where all is committed."""
+def _committed(setup: tuple[SqlStatement, ...], probe: Probe) -> Iterator[str]:
+    """The script of a probe whose statements are committed."""
     if setup:
         yield "\n-- What stands before."
         yield from ("begin;", *(f"{statement.sql};" for statement in setup), "commit;")
@@ -165,7 +168,7 @@ def _committed(setup: tuple[Statement, ...], probe: Probe) -> Iterator[str]:
         yield f"{probe.then.sql};"
 
 
-def _rows(statements: list[Statement]) -> Iterator[tuple[str, dict[str, str | None]]]:
+def _rows(statements: list[SqlStatement]) -> Iterator[tuple[str, dict[str, str | None]]]:
     for given in statements:
         statement = given.instead_of or given.leaves or given if isinstance(given, Execute) else given
         if isinstance(given, Execute) and given.instead_of:

@@ -1,4 +1,4 @@
-"""The outcomes of seed files with rows that the schema refuses. The checks are proved without those."""
+"""The outcomes of seed files with rows that the schema refuses; the checks are proved without those rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KIND = "seeds"
 
 
 def outcomes(left_out: Sequence[RefusedRows]) -> list[Outcome]:
-    """One for each file of which something was left out; that rows follow others is told with the first of them."""
+    """One outcome for each file with rows left out; rows left out because of others are told with the first file."""
     causes: dict[str, list[RefusedRows]] = {}
     for each in left_out:
         if not each.follow:

@@ -1,4 +1,4 @@
-"""What the database has besides what checks declare: it may refuse what other checks try, and is told in one place."""
+"""The rules of the database that no check declares: they may refuse what other checks try."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.catalog.model import Catalog, Table
-from harness.catalog.parts import Part, enforced, whole, without
+from harness.catalog.parts import TableRule, enforced, root_tables, without
 from harness.declarations import DECLARED, DeclaredCheck
 from harness.describe import yaml
-from harness.describe.sheet import sheet
+from harness.describe.description import describe
 from harness.probes import Refused
 from harness.project.model import TableName
 
@@ -17,9 +17,9 @@ _OF_ROWS = ("23505", "23514", "23503", "23P01", "23001")
 """SQLSTATEs of constraints."""
 
 
-def said(checks: Sequence[DeclaredCheck]) -> dict[TableName, frozenset[Part]]:
-    """The rules of each table that checks declare, by every name under which they may stand in the catalog."""
-    found: dict[TableName, set[Part]] = {}
+def declared_rules(checks: Sequence[DeclaredCheck]) -> dict[TableName, frozenset[TableRule]]:
+    """The rules of each table that checks declare, by every name that the catalog may have for them."""
+    found: dict[TableName, set[TableRule]] = {}
     for check in checks:
         if check.table is not None:
             found.setdefault(check.table, set()).update(check.rule.declares(check.table))
@@ -27,38 +27,37 @@ def said(checks: Sequence[DeclaredCheck]) -> dict[TableName, frozenset[Part]]:
 
 
 @dataclass(frozen=True)
-class Undeclared:
-    """The rules of every table that no check declares. Where a table has a file, its ``told`` is the check for them.
+class UndeclaredRules:
+    """The rules of every table that no check declares.
 
-    Those that are ``known`` are told nowhere.
+    Where a table has a check file, ``reporting`` has the check that reports them; rules that are ``known`` are not.
     """
 
     catalog: Catalog
-    said: Mapping[TableName, frozenset[Part]] = field(default_factory=dict)
-    told: Mapping[TableName, DeclaredCheck] = field(default_factory=dict)
-    _parts: Mapping[TableName, tuple[Part, ...]] = field(default_factory=dict)
+    reporting: Mapping[TableName, DeclaredCheck] = field(default_factory=dict)
+    _parts: Mapping[TableName, tuple[TableRule, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, declared: Sequence[DeclaredCheck], catalog: Catalog) -> Undeclared:
-        known = said(declared)
-        told = {check.table: check for check in declared if check.kind == DECLARED and check.table is not None}
+    def of(cls, declared: Sequence[DeclaredCheck], catalog: Catalog) -> UndeclaredRules:
+        known = declared_rules(declared)
+        reporting = {check.table: check for check in declared if check.kind == DECLARED and check.table is not None}
         parts = {
             table.name: tuple(part for part in enforced(catalog, table) if part not in known.get(table.name, ()))
-            for table in whole(catalog)
+            for table in root_tables(catalog)
         }
-        return cls(catalog, known, told, {table: each for table, each in parts.items() if each})
+        return cls(catalog, reporting, {table: each for table, each in parts.items() if each})
 
-    def rules(self, table: Table) -> dict[Part, str]:
-        """What its check tells of a table, each with the YAML that would declare it."""
-        check = self.told.get(table.name)
+    def rules(self, table: Table) -> dict[TableRule, str]:
+        """The rules that a table's check reports, each with the YAML that would declare it."""
+        check = self.reporting.get(table.name)
         parts = self._parts.get(table.name, ()) if check is not None else ()
         found = [part for part in parts if part.name not in check.rule.known] if check is not None else []
         return _entries(self.catalog, table, found) if found else {}
 
-    def stated(self) -> Iterator[tuple[DeclaredCheck | None, TableName, Refused]]:
-        """How these rules refuse, each with the check that tells of it."""
+    def refusals(self) -> Iterator[tuple[DeclaredCheck | None, TableName, Refused]]:
+        """The refusals by these rules, each with the check that reports it and its table."""
         for name, parts in self._parts.items():
-            check = self.told.get(name)
+            check = self.reporting.get(name)
             for part in parts:
                 refused = _refused(self.catalog.tables[name], part)
                 if refused is not None:
@@ -71,33 +70,33 @@ class Undeclared:
             yield name, tuple(part.name for part in parts if part.kind == "trigger")
 
     def hidden(self, table: Table) -> Catalog:
-        """The catalog as if the table had none of what its check tells."""
+        """The catalog as if the table had none of the rules that its check reports."""
         parts = self.rules(table)
         return replace(self.catalog, tables={**self.catalog.tables, table.name: without(table, parts)})
 
 
-def _refused(table: Table, part: Part) -> Refused | None:
+def _refused(table: Table, part: TableRule) -> Refused | None:
     if part.kind in ("constraint", "index"):
         return Refused(_OF_ROWS, table.name, constraint=part.name)
     if part.kind == "not null":
         return Refused(("23502",), table.name, column=part.name)
     if part.kind == "trigger":
         return Refused((), triggers=(part.name,)).in_catalog(table)
-    # A table with a rule takes no upsert, and no statement that writes in a WITH.
+    # A table with a rewrite rule takes no upsert, and no WITH that writes.
     return Refused(("0A000",)) if part.kind == "rule" else None
 
 
-def _entries(catalog: Catalog, table: Table, parts: Sequence[Part]) -> dict[Part, str]:
-    """Each part with the YAML that declares it; what no kind can say is put among what is ``known``."""
-    page = sheet(catalog, table)
-    checks, own = dict(page.checks), [Part("not null", each.name) for each in table.columns if each.not_null]
-    found: dict[Part, str] = {}
+def _entries(catalog: Catalog, table: Table, parts: Sequence[TableRule]) -> dict[TableRule, str]:
+    """Each rule with the YAML that declares it; one that no kind can state goes to ``known``."""
+    described = describe(catalog, table)
+    checks, own = dict(described.checks), [TableRule("not null", each.name) for each in table.columns if each.not_null]
+    found: dict[TableRule, str] = {}
     for part in parts:
-        column = part.name if part in own else page.homes.get(part)
+        column = part.name if part in own else described.inline_columns.get(part)
         if part in checks:
             found[part] = yaml.flow({"checks": [checks[part]]})
         elif column is not None:
-            entry = page.columns[column]
+            entry = described.columns[column]
             shown = {"not_null": "true"} if part in own else _short(entry)
             found[part] = yaml.flow({"columns": {column: shown}})
         else:
@@ -105,7 +104,7 @@ def _entries(catalog: Catalog, table: Table, parts: Sequence[Part]) -> dict[Part
     return {part: text.removeprefix("{").removesuffix("}") for part, text in found.items()}
 
 
-def _short(entry: Mapping[str, yaml.Value]) -> dict[str, yaml.Value]:
-    """What a column's entry says of rules."""
+def _short(entry: Mapping[str, yaml.YamlValue]) -> dict[str, yaml.YamlValue]:
+    """The keys of a column's entry that state rules."""
     kept = ("unique", "check", "accepted_values", "constraint", "implied_by", "touched_on_update")
     return {key: value for key, value in entry.items() if key in kept}

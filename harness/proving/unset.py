@@ -1,7 +1,7 @@
-"""The two states in which production has a setting that nobody set: never set, and left empty.
+"""Tries probes without claims in both states of an unset custom setting: never set, and left empty.
 
-A pooled connection that served somebody with claims has ``''`` where a new one has NULL: a policy that casts it to a
-type without such a value fails for the one and not for the other.
+A pooled connection that has served a user with claims has ``''`` where a new one has NULL: a policy that casts the
+setting to a type which has no such value fails on the one and not on the other.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SET = re.compile(r"set_config\s*\(|\bset\s+(?:local\s+|session\s+)?\w+\.", re.I
 
 
 def sets(check: DeclaredCheck) -> bool:
-    """Whether statements that a check itself is made of may set a custom setting."""
+    """Whether statements of the check itself may set a custom setting."""
     return _SET.search(repr(check.rule)) is not None
 
 
@@ -31,8 +31,8 @@ def set_by_code(catalog: Catalog) -> tuple[str, ...]:
     return _custom(each.name or "" for each in catalog.settings if each.set)
 
 
-def left(declared: Iterable[DeclaredCheck], catalog: Catalog) -> tuple[str, ...]:
-    """The custom settings that somebody may have left empty for who comes next, and that mean something to anybody."""
+def left_empty(declared: Iterable[DeclaredCheck], catalog: Catalog) -> tuple[str, ...]:
+    """The custom settings that an earlier transaction may have left empty, and that claims or code read."""
     claimed = (name for check in declared for name in check.rule.settings())
     return _custom([*claimed, *(each.name or "" for each in catalog.settings if each.read)])
 
@@ -44,7 +44,7 @@ def _custom(names: Iterable[str]) -> tuple[str, ...]:
 def in_both_states(
     stated: st.SearchStrategy[Scenario] | Begun | None, settings: Sequence[str]
 ) -> st.SearchStrategy[Scenario] | Begun | None:
-    """The same scenarios, in which a role that asks without claims does so in either state."""
+    """The same scenarios with each probe of a role without claims in both states."""
     if stated is None or not settings:
         return stated
     names = tuple(settings)

@@ -1,20 +1,25 @@
-"""Two transactions step by step, in every order in which the server lets them."""
+"""Two transactions run step by step, in every order that the server allows, like PostgreSQL's isolation tester.
 
-from harness.races.play import Level, Played, play
-from harness.races.race import NOTHING, RESULT, SESSIONS, Race, Races, Watch, found_nothing
-from harness.races.stage import Stage, Unplayable
+Enter by :func:`~harness.races.play.play` for one order; :mod:`~harness.races.schedules` enumerates the orders.
+Not here: which races a rule needs (``kinds``), and whether one speaks against a check (``proving/racing.py``).
+"""
+
+from harness.races.database import Databases, RaceDatabase, Unplayable
+from harness.races.play import IsolationLevel, RaceRun, play
+from harness.races.race import NOTHING, RESULT, SESSIONS, Invariant, Race, Races, found_nothing
 
 __all__ = [
     "NOTHING",
     "RESULT",
     "SESSIONS",
-    "Level",
-    "Played",
+    "Databases",
+    "Invariant",
+    "IsolationLevel",
     "Race",
+    "RaceDatabase",
+    "RaceRun",
     "Races",
-    "Stage",
     "Unplayable",
-    "Watch",
     "found_nothing",
     "play",
 ]

@@ -1,16 +1,16 @@
-"""One race in one order."""
+"""Runs one race in one order of its steps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from harness.probes import ServerError, Statement
+from harness.probes import ServerError, SqlStatement
 from harness.probes.statement import assume
+from harness.races.database import RaceDatabase
 from harness.races.race import UNSEEN, Race
 from harness.races.schedules import Turn
-from harness.races.sessions import LONGEST_PAUSE, Answer, Contender
-from harness.races.stage import Stage
+from harness.races.sessions import LONGEST_PAUSE, CommandResult, RaceSession
 
 READ_COMMITTED = "read committed"
 SNAPSHOT = "select 1"
@@ -19,100 +19,102 @@ COMMIT, ROLLBACK = "commit", "rollback"
 
 @dataclass(frozen=True)
 class Command:
-    """What is sent in one go; one that is ``quiet`` does nothing of what the race is about."""
+    """SQL that is sent in one go; ``incidental`` are BEGIN, COMMIT and settings, which are no part of the race."""
 
     sql: str
-    quiet: bool = False
+    incidental: bool = False
 
 
 @dataclass(frozen=True)
-class Level:
+class IsolationLevel:
     """An isolation level: ``read committed``, ``repeatable read`` or ``serializable``."""
 
     name: str
 
     @property
     def words(self) -> str:
-        """For a report; empty for what is usual."""
+        """The words for a report; empty for READ COMMITTED."""
         return "" if self.name == READ_COMMITTED else f" in {self.name.upper()}"
 
-    def turns(self, race: Race, statements: Sequence[Statement]) -> list[tuple[Command, ...]]:
-        """The commands of a transaction, those together that no other session can come between to any effect.
+    def turns(self, race: Race, statements: Sequence[SqlStatement]) -> list[tuple[Command, ...]]:
+        """The commands of a transaction, grouped into turns: no other session has an effect between those of one turn.
 
-        In READ COMMITTED nothing depends on when a transaction began. In the others its first query takes the picture
+        In READ COMMITTED nothing depends on when a transaction began. In the others its first query takes the snapshot
         that all of it sees: that is a turn of its own.
         """
-        begin = [Command(f"begin isolation level {self.name}", quiet=True)]
-        begin += (Command(each, quiet=True) for each in assume(race.settings))
+        begin = [Command(f"begin isolation level {self.name}", incidental=True)]
+        begin += (Command(each, incidental=True) for each in assume(race.settings))
         turns = [(Command(each.sql),) for each in statements]
         if self.name == READ_COMMITTED:
             first, *turns = turns
         else:
-            first = (Command(SNAPSHOT, quiet=True),)
-        return [(*begin, *first), *turns, (Command(COMMIT, quiet=True),)]
+            first = (Command(SNAPSHOT, incidental=True),)
+        return [(*begin, *first), *turns, (Command(COMMIT, incidental=True),)]
 
 
 @dataclass(frozen=True)
-class Step:
-    """A command of a session and what came of it; the ``number`` of one that had to wait comes twice."""
+class RaceStep:
+    """A command of a session, and its outcome; one that had to wait comes twice, with the same ``number``."""
 
     number: int
     session: str
     command: Command
-    came: str
-    goes_on: bool = False
+    outcome: str
+    resumed: bool = False
 
     def __str__(self) -> str:
-        command = "goes on" if self.goes_on else self.command.sql
-        return f"{self.number} {self.session}: {command}{' → ' if self.came else ''}{self.came}"
+        command = "goes on" if self.resumed else self.command.sql
+        return f"{self.number} {self.session}: {command}{' → ' if self.outcome else ''}{self.outcome}"
 
 
 @dataclass
-class Played:
-    """What came of a race in one order.
+class RaceRun:
+    """A race that was run in one order.
 
-    ``pictures`` are what the third session saw: at first, and after each commit. ``refusals`` has the step's number
-    and session. ``results`` is what came of each session's last statement. ``alone`` is the session that had ended
-    before the other began, ``effective`` those that changed a row.
+    ``observations`` are the texts of the invariant's query: before the race, and after each commit. ``refusals`` are
+    the steps that were refused, and ``results`` the outcome of each session's last statement. ``alone`` is the session
+    that had ended before the other began, ``changed_rows`` are the sessions that changed a row.
     """
 
-    pictures: list[str]
+    observations: list[str]
     turns: list[Turn] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
-    refusals: list[tuple[Step, ServerError]] = field(default_factory=list)
+    steps: list[RaceStep] = field(default_factory=list)
+    refusals: list[tuple[RaceStep, ServerError]] = field(default_factory=list)
     alone: str | None = None
-    effective: set[str] = field(default_factory=set)
+    changed_rows: set[str] = field(default_factory=set)
     commands: int = 0
-    results: dict[str, Answer] = field(default_factory=dict)
+    results: dict[str, CommandResult] = field(default_factory=dict)
 
 
-def play(stage: Stage, setup: Sequence[Statement], race: Race, level: Level, beginning: Sequence[str]) -> Played:
-    """Plays a race in the order that begins so, and goes on with whoever comes first each time.
+def play(
+    database: RaceDatabase, setup: Sequence[SqlStatement], race: Race, level: IsolationLevel, prefix: Sequence[str]
+) -> RaceRun:
+    """Runs a race in the order that begins with ``prefix``; after that the first session that can goes on each time.
 
-    Raises :class:`~harness.races.stage.Unplayable` and :class:`~harness.races.sessions.Stuck`.
+    Raises :class:`~harness.races.database.Unplayable` and :class:`~harness.races.sessions.Stuck`.
     """
-    played = Played([stage.put_up(setup, race.watch)])
-    stage.wrote(race)
+    played = RaceRun([database.insert_rows(setup, race.invariant)])
+    database.note_writes(race)
     sides = [
-        _Side(contender, level.turns(race, statements))
-        for contender, statements in ((stage.a, race.a), (stage.b, race.b))
+        _Side(session, level.turns(race, statements))
+        for session, statements in ((database.a, race.a), (database.b, race.b))
     ]
-    _Schedule(stage, race, played, sides).run(beginning)
+    _Schedule(database, race, played, sides).run(prefix)
     return played
 
 
 @dataclass
 class _Side:
-    """A session in the middle of its transaction."""
+    """A session in the middle of its transaction; ``waits`` is the step that waits for a lock."""
 
-    contender: Contender
+    session: RaceSession
     turns: list[tuple[Command, ...]]
-    waits: Step | None = None
+    waits: RaceStep | None = None
     begun: bool = False
 
     @property
     def name(self) -> str:
-        return self.contender.name
+        return self.session.name
 
     @property
     def able(self) -> bool:
@@ -124,80 +126,79 @@ class _Side:
 
 
 class _Schedule:
-    """Lets the sides take their turns and writes down what comes of them."""
+    """Lets the sessions take their turns, and books the outcomes."""
 
-    def __init__(self, stage: Stage, race: Race, played: Played, sides: Sequence[_Side]) -> None:
-        self._stage = stage
-        self._watch = race.watch
+    def __init__(self, database: RaceDatabase, race: Race, played: RaceRun, sides: Sequence[_Side]) -> None:
+        self._database = database
+        self._invariant = race.invariant
         self._played = played
         self._sides = sides
 
-    def run(self, beginning: Sequence[str]) -> None:
-        """To the end of both transactions."""
-        wishes = iter(beginning)
+    def run(self, prefix: Sequence[str]) -> None:
+        """Runs both transactions to their ends."""
+        wanted = iter(prefix)
         while not all(side.over for side in self._sides):
-            self._settle()
+            self._resume()
             able = [side for side in self._sides if side.able]
             if able:
-                self._take(self._chosen(able, wishes), able)
+                self._take(self._chosen(able, next(wanted, None)), able)
 
-    def _chosen(self, able: Sequence[_Side], wishes: Iterator[str]) -> _Side:
-        wish = next(wishes, None)
-        return next((side for side in able if side.name == wish), able[0])
+    def _chosen(self, able: Sequence[_Side], name: str | None) -> _Side:
+        return next((side for side in able if side.name == name), able[0])
 
     def _take(self, side: _Side, able: Sequence[_Side]) -> None:
         self._played.turns.append(Turn(side.name, tuple(each.name for each in able)))
         side.begun = True
         for command in side.turns.pop(0):
-            side.contender.send(command.sql)
-            answer = self._stage.watcher.wait(side.contender, self._other(side).contender)
-            step = Step(self._next, side.name, command, f"waits for {self._other(side).name}")
+            side.session.send(command.sql)
+            answer = self._database.monitor.wait(side.session, self._other(side).session)
+            step = RaceStep(self._next, side.name, command, f"waits for {self._other(side).name}")
             if answer is None:
                 self._played.steps.append(step)
                 side.waits = step
-            elif not self._came(side, step, answer):
+            elif not self._book(side, step, answer):
                 return
 
-    def _settle(self) -> None:
-        """Those who waited go on as soon as they can; of two who wait for each other the server ends one."""
+    def _resume(self) -> None:
+        """Waits for the sessions that wait for a lock; of two that wait for each other the server ends one."""
         waiting = [side for side in self._sides if side.waits is not None]
         if len(waiting) == len(self._sides):
-            self._stage.watcher.first((self._sides[0].contender, self._sides[1].contender))
+            self._database.monitor.wait_for_deadlock((self._sides[0].session, self._sides[1].session))
         for side in waiting:
-            answer = self._stage.watcher.wait(side.contender, self._other(side).contender)
+            answer = self._database.monitor.wait(side.session, self._other(side).session)
             if answer is not None and side.waits is not None:
                 step, side.waits = side.waits, None
-                self._came(side, replace(step, goes_on=True), answer)
+                self._book(side, replace(step, resumed=True), answer)
 
-    def _came(self, side: _Side, step: Step, answer: Answer) -> bool:
-        """Books an answer; whether the transaction goes on."""
+    def _book(self, side: _Side, step: RaceStep, answer: CommandResult) -> bool:
+        """Books an answer; returns whether the transaction goes on."""
         played = self._played
         played.commands += 1
         went_on = answer.refusal is None
         if answer.refusal is not None:
-            played.steps.append(replace(step, came=str(answer.refusal)))
+            played.steps.append(replace(step, outcome=str(answer.refusal)))
             played.refusals.append((step, answer.refusal))
-            played.effective.discard(side.name)
+            played.changed_rows.discard(side.name)
             self._roll_back(side)
-        elif step.command.quiet:
-            played.steps.append(replace(step, came=""))
+        elif step.command.incidental:
+            played.steps.append(replace(step, outcome=""))
             if step.command.sql == COMMIT:
-                played.pictures.append(self._look())
+                played.observations.append(self._observe())
         else:
             played.results[side.name] = answer
-            played.steps.append(replace(step, came=answer.words if self._watch.results else answer.tag))
+            played.steps.append(replace(step, outcome=answer.words if self._invariant.results else answer.tag))
             if answer.rows != 0:
-                played.effective.add(side.name)
+                played.changed_rows.add(side.name)
         if side.over and not self._other(side).begun:
             played.alone = side.name
         return went_on
 
-    def _look(self) -> str:
-        if self._watch.in_the_end and not all(side.over for side in self._sides):
+    def _observe(self) -> str:
+        if self._invariant.only_at_end and not all(side.over for side in self._sides):
             return UNSEEN
-        if self._watch.results:
-            self._stage.tell(self._played.results)
-        return self._stage.look(self._watch.sql)
+        if self._invariant.results:
+            self._database.share_results(self._played.results)
+        return self._database.query_text(self._invariant.sql)
 
     @property
     def _next(self) -> int:
@@ -205,9 +206,9 @@ class _Schedule:
 
     def _roll_back(self, side: _Side) -> None:
         side.turns.clear()
-        self._played.steps.append(Step(self._next, side.name, Command(ROLLBACK), ""))
-        side.contender.send(ROLLBACK)
-        while side.contender.answer(LONGEST_PAUSE) is None:
+        self._played.steps.append(RaceStep(self._next, side.name, Command(ROLLBACK), ""))
+        side.session.send(ROLLBACK)
+        while side.session.answer(LONGEST_PAUSE) is None:
             continue
 
     def _other(self, side: _Side) -> _Side:

@@ -1,8 +1,8 @@
-"""Every order of the turns of two sessions, as far as the server lets them take their turns.
+"""Enumerates every order of the turns of two sessions that the server allows.
 
-Which orders there are shows only while they are played: who waits for the other cannot go on. So the first schedule
+The possible orders show only while they are run: a session that waits for the other cannot go on. So the first schedule
 takes the first session that can go on each time; every next one repeats the last up to where another session could
-have gone on, and lets that one.
+have gone on, and takes that one.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Turn:
-    """Who took a turn, of those who could, in a fixed order."""
+    """The session that took a turn, of those that were able to, which are in a fixed order."""
 
     taken: str
     able: tuple[str, ...]
 
 
 def following(turns: Sequence[Turn]) -> tuple[str, ...] | None:
-    """How the next schedule begins; None after the last one. Played from ``()`` on, each order comes once."""
+    """The beginning of the next schedule; None after the last one. Started from ``()``, each order comes once."""
     for place in reversed(range(len(turns))):
         taken, able = turns[place].taken, turns[place].able
         later = able[able.index(taken) + 1 :]

@@ -1,4 +1,4 @@
-"""Sessions whose statements are sent without waiting for them; who waits for whom is asked of the server."""
+"""Sessions whose statements are sent without waiting for them, and a third one that asks which waits for a lock."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.0002, 0.01
 """Seconds between two looks at a session that has not answered."""
 
 LOCK_TIMEOUT, STATEMENT_TIMEOUT = 20, 60
-"""Seconds after which the server ends what hangs nevertheless. Nothing else depends on a clock."""
+"""Seconds after which the server ends a statement that hangs. Nothing else depends on a clock."""
 
 HOPELESS = 2 * STATEMENT_TIMEOUT
-"""Seconds after which not even the server can be relied on to end it."""
+"""Seconds after which the server is not expected to end it any more."""
 
 SHOWN = 3
-"""Rows that an answer names."""
+"""Returned rows that a report shows."""
 
 BLOCKED = "select %s = any (pg_blocking_pids(%s))"
 
@@ -36,8 +36,8 @@ class Stuck(Exception):
     """A session gives no answer."""
 
 
-class Answer:
-    """What came of a command: refused, or accepted with ``tag`` (``UPDATE 1``) and the ``rows`` it names, if any.
+class CommandResult:
+    """The outcome of a command: refused, or accepted with a ``tag`` (``UPDATE 1``) and the number of ``rows`` in it.
 
     ``returned`` are the rows that it returned, as texts in the order of ``columns``.
     """
@@ -61,14 +61,14 @@ class Answer:
 
     @property
     def words(self) -> str:
-        """With the first rows that it returned."""
+        """The tag, with the first rows that it returned."""
         named = (zip(self.columns, row, strict=True) for row in self.returned[:SHOWN])
         rows = [", ".join(f"{column} = {shorten(value)}" for column, value in row) for row in named]
         more = ", …" if len(self.returned) > SHOWN else ""
         return f"{self}: {', '.join(f'({row})' for row in rows)}{more}" if rows else str(self)
 
 
-class Contender:
+class RaceSession:
     """One of the two sessions. The connection is its own, and is closed with it."""
 
     def __init__(self, name: str, connection: psycopg.Connection[Any], catalog: Catalog) -> None:
@@ -82,19 +82,19 @@ class Contender:
         self.pid = connection.info.backend_pid
         connection.execute(f"set lock_timeout = '{LOCK_TIMEOUT}s'; set statement_timeout = '{STATEMENT_TIMEOUT}s'")
         with suppress(psycopg.errors.InsufficientPrivilege):
-            # That two sessions wait for each other is found at once.
+            # A deadlock is found at once then.
             connection.execute("set deadlock_timeout = '1ms'")
 
     def send(self, command: str) -> None:
-        """Sends a command, and does not wait for it."""
+        """Sends a command, and does not wait for its result."""
         self._results = []
         self._pgconn.send_query(command.encode())
         while self._pgconn.flush():
             select.select([], [self._pgconn.socket], [], LONGEST_PAUSE)
 
-    def answer(self, patience: float) -> Answer | None:
-        """The answer to what was sent; None if there is none after so many seconds."""
-        readable, _, _ = select.select([self._pgconn.socket], [], [], patience)
+    def answer(self, timeout: float) -> CommandResult | None:
+        """The result of the command sent; None if there is none after ``timeout`` seconds."""
+        readable, _, _ = select.select([self._pgconn.socket], [], [], timeout)
         if readable:
             self._pgconn.consume_input()
         while not self._pgconn.is_busy():
@@ -105,7 +105,7 @@ class Contender:
         return None
 
     def close(self) -> None:
-        """Ends what it is waiting for, and the session."""
+        """Cancels the running command, and ends the session."""
         import psycopg
 
         with suppress(psycopg.Error):
@@ -113,7 +113,7 @@ class Contender:
                 self._pgconn.get_cancel().cancel()
         self._connection.close()
 
-    def _read(self) -> Answer:
+    def _read(self) -> CommandResult:
         import psycopg
         from psycopg.pq import ExecStatus
 
@@ -122,41 +122,41 @@ class Contender:
             columns = [(result.fname(n) or b"").decode() for n in range(result.nfields)]
             cells = [[result.get_value(row, n) for n in range(result.nfields)] for row in range(result.ntuples)]
             returned = [[cell.decode() if cell is not None else None for cell in row] for row in cells]
-            return Answer(None, (result.command_status or b"").decode(), columns, returned)
+            return CommandResult(None, (result.command_status or b"").decode(), columns, returned)
         diag = psycopg.errors.Diagnostic(result)
         if diag.sqlstate is None:
             raise psycopg.OperationalError(f"session {self.name} is gone")
-        return Answer(of_root(self._catalog, of_diagnostic(diag)), "")
+        return CommandResult(of_root(self._catalog, of_diagnostic(diag)), "")
 
 
-class Watcher:
-    """The third session: sees who waits for whom."""
+class LockMonitor:
+    """The third session, which asks the server whether one of the two waits for the other."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self.connection = connection
 
-    def wait(self, contender: Contender, other: Contender) -> Answer | None:
-        """The answer of a contender; None as soon as it is the other one that it waits for."""
+    def wait(self, session: RaceSession, other: RaceSession) -> CommandResult | None:
+        """The result of a session's command; None as soon as it waits for the ``other`` session."""
         pause, ends = FIRST_PAUSE, time.monotonic() + HOPELESS
         while time.monotonic() < ends:
-            answer = contender.answer(pause)
+            answer = session.answer(pause)
             if answer is not None:
                 return answer
-            if self._waits(contender, other):
+            if self._waits(session, other):
                 return None
             pause = min(2 * pause, LONGEST_PAUSE)
-        raise Stuck(f"session {contender.name} gave no answer in {HOPELESS} seconds")
+        raise Stuck(f"session {session.name} gave no answer in {HOPELESS} seconds")
 
-    def first(self, contenders: tuple[Contender, Contender]) -> None:
-        """Returns when one of two who wait for each other can go on: the server ends it."""
+    def wait_for_deadlock(self, sessions: tuple[RaceSession, RaceSession]) -> None:
+        """Returns when the server has ended one of two sessions that wait for each other."""
         ends = time.monotonic() + HOPELESS
-        one, other = contenders
+        one, other = sessions
         while time.monotonic() < ends:
             if not (self._waits(one, other) and self._waits(other, one)):
                 return
             time.sleep(FIRST_PAUSE)
         raise Stuck("the two sessions wait for each other")
 
-    def _waits(self, contender: Contender, other: Contender) -> bool:
-        row = self.connection.execute(BLOCKED, [other.pid, contender.pid]).fetchone()
+    def _waits(self, session: RaceSession, other: RaceSession) -> bool:
+        row = self.connection.execute(BLOCKED, [other.pid, session.pid]).fetchone()
         return bool(row and row[0])

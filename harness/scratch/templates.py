@@ -17,7 +17,7 @@ from harness.global_objects.guards import ScratchGuard, require_roles
 from harness.global_objects.roles import Role
 from harness.migrations.migrate import Migrator
 from harness.project.model import Module, Project, SqlPart
-from harness.project.sqlfile import SqlStatement
+from harness.project.sqlfile import FileStatement
 from harness.seeds import tolerant
 from harness.seeds.tolerant import RefusedRows
 from harness.server import script
@@ -46,7 +46,7 @@ def apply_and_load(
     return tolerant.load(connection, modules, root=project.root)
 
 
-def _parts(project: Project, modules: tuple[Module, ...]) -> Iterator[tuple[SqlPart, tuple[SqlStatement, ...]]]:
+def _parts(project: Project, modules: tuple[Module, ...]) -> Iterator[tuple[SqlPart, tuple[FileStatement, ...]]]:
     """Parses the files from which these modules are built."""
     for step in project.foundation:
         yield from builder.parse(step.up).parts

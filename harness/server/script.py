@@ -57,7 +57,7 @@ class Script:
     migration: Migration
     path: Path
     text: str
-    statements: tuple[sqlfile.SqlStatement, ...]
+    statements: tuple[sqlfile.FileStatement, ...]
     transactional: bool
     down: str | None = None
 
@@ -106,7 +106,7 @@ def execute_all(connection: Connection, script: Script) -> None:
         raise _at_statement(script, script.statements[len(done)], refused, before) from None
 
 
-def execute(connection: Connection, script: SqlText, statement: sqlfile.SqlStatement) -> None:
+def execute(connection: Connection, script: SqlText, statement: sqlfile.FileStatement) -> None:
     """Sends one statement, with its COPY data if it has any.
 
     Raises :class:`StatementError` with its place in the file, :class:`TargetError` if the server went away.
@@ -145,7 +145,7 @@ def session_reset(connection: Connection, timeouts: Timeouts) -> Iterator[None]:
 
 
 def _at_statement(
-    script: SqlText, statement: sqlfile.SqlStatement, error: psycopg.Error, before: int = 0
+    script: SqlText, statement: sqlfile.FileStatement, error: psycopg.Error, before: int = 0
 ) -> HarnessError:
     # The server counts characters in the whole message, of which so many are ``before`` the statement. A position in a
     # query of a function is not a position in the file.

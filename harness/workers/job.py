@@ -123,7 +123,7 @@ class _OpenJob:
         from harness.proving import draws
         from harness.proving.prover import Prover
 
-        draws.settle()
+        draws.make_reproducible()
         self.key = work.key
         self.job = work.job()
         with ExitStack() as stack:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.adopt import page
+from harness.adopt import check_file
 from harness.adopt.survey import Survey, survey
 from harness.declarations import DeclaredCheck, read_text
 from harness.kinds import KINDS
@@ -30,7 +30,7 @@ def adopt(database: tuple[Server, str]) -> Adopt:
 
 
 def pages(found: Survey) -> dict[str, str]:
-    return {str(table): page.document(sheet) for table, sheet in found.sheets.items()}
+    return {str(table): check_file.document(sheet) for table, sheet in found.descriptions.items()}
 
 
 def checks(text: str) -> list[DeclaredCheck]:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from harness.adopt.edit import Editor
-from harness.adopt.record import Page
-from harness.adopt.update import Update
+from harness.adopt.record import AdoptedTable
+from harness.adopt.update import CheckFileUpdate
 from harness.declarations import DeclaredCheck, read_text
-from harness.describe.sheet import Sheet
+from harness.describe.description import TableDescription
 from harness.kinds import KINDS
 from harness.project.model import TableName
 
@@ -25,14 +25,16 @@ def checks(text: str) -> list[DeclaredCheck]:
     return list(read_text(text, Path("checks/t/a.yml"), "t", KINDS))
 
 
-def update(file: str, before: dict[str, str] | None, now: dict[str, str], elsewhere: str = "") -> tuple[str, Update]:
+def update(
+    file: str, before: dict[str, str] | None, now: dict[str, str], elsewhere: str = ""
+) -> tuple[str, CheckFileUpdate]:
     """The file once the schema has other rules; None if the file was written by hand."""
 
-    def sheet(known: dict[str, str]) -> Sheet:
-        return Sheet(TableName("t", "a"), None, {"id": {"type": "integer"}}, known=known)
+    def sheet(known: dict[str, str]) -> TableDescription:
+        return TableDescription(TableName("t", "a"), None, {"id": {"type": "integer"}}, known=known)
 
-    was = None if before is None else Page.of(sheet(before))
-    run = Update(Editor(file), sheet(now), was, checks(file), checks(elsewhere) if elsewhere else ())
+    was = None if before is None else AdoptedTable.of(sheet(before))
+    run = CheckFileUpdate(Editor(file), sheet(now), was, checks(file), checks(elsewhere) if elsewhere else ())
     text = run.run()
     assert checks(text), "it can be read"
     return text, run

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.adopt.edit import Editor
-from harness.adopt.record import Page
-from harness.adopt.update import Update
-from harness.catalog.parts import Part
+from harness.adopt.record import AdoptedTable
+from harness.adopt.update import CheckFileUpdate
+from harness.catalog.parts import TableRule
 from harness.declarations import read_text
-from harness.describe.sheet import Sheet
+from harness.describe.description import TableDescription
 from harness.kinds import KINDS
 from harness.project import shared, yaml_reader
 from harness.project.model import TableName
@@ -23,20 +23,22 @@ checks:
   - use: keyed      # as everywhere
     with: {k: id}
 """
-KEY = Part("constraint", "a_id_key")
+KEY = TableRule("constraint", "a_id_key")
 
 
-def update(before: dict[Part, dict[str, str]] | None, now: dict[Part, dict[str, str]]) -> tuple[str, Update]:
+def update(
+    before: dict[TableRule, dict[str, str]] | None, now: dict[TableRule, dict[str, str]]
+) -> tuple[str, CheckFileUpdate]:
     """The file once the schema's checks have become others; None if the file was written by hand."""
 
-    def sheet(checks: dict[Part, dict[str, str]]) -> Sheet:
-        found = Sheet(TableName("t", "a"), None, {"id": {"type": "integer"}})
+    def sheet(checks: dict[TableRule, dict[str, str]]) -> TableDescription:
+        found = TableDescription(TableName("t", "a"), None, {"id": {"type": "integer"}})
         found.checks.extend(checks.items())
         return found
 
     checks = list(read_text(FILE, Path("checks/t/a.yml"), "t", KINDS, SHARED))
-    was = None if before is None else Page.of(sheet(before))
-    run = Update(Editor(FILE), sheet(now), was, checks)
+    was = None if before is None else AdoptedTable.of(sheet(before))
+    run = CheckFileUpdate(Editor(FILE), sheet(now), was, checks)
     return run.run(), run
 
 
@@ -48,7 +50,7 @@ def test_what_they_say_is_not_added() -> None:
 
 
 def test_others_are_added_and_they_stay() -> None:
-    text, run = update(None, {KEY: {"unique": "id"}, Part("constraint", "f"): {"foreign_key": "id"}})
+    text, run = update(None, {KEY: {"unique": "id"}, TableRule("constraint", "f"): {"foreign_key": "id"}})
     assert text.startswith(FILE)
     assert text.removeprefix(FILE) == "  - foreign_key: id\n"
     assert run.left == []

@@ -79,9 +79,9 @@ def test_who_refers_to_a_table(everything: Catalog) -> None:
 
 
 def test_who_reads_a_table_through_views(everything: Catalog) -> None:
-    found = everything.reading(TableName("t", "parents"))
+    found = everything.views_reading(TableName("t", "parents"))
     assert [str(view.name) for view in found] == ["t.seen_by_all", "t.kept"]
-    assert everything.reading(TableName("t", "parts")) == ()
+    assert everything.views_reading(TableName("t", "parts")) == ()
 
 
 def test_the_root_of_a_partition(everything: Catalog) -> None:

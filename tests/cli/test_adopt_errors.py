@@ -16,16 +16,16 @@ create table shop.orders (id bigint primary key, customer_id bigint not null ref
 DESCRIBING = """\
 from harness.adopt import survey
 
-sheet = survey.sheet
+describe = survey.describe
 
 
 def planted(catalog, table, privileges):
     if table.name.table == "orders":
         return [][0]
-    return sheet(catalog, table, privileges)
+    return describe(catalog, table, privileges)
 
 
-survey.sheet = planted
+survey.describe = planted
 """
 FILLING = """\
 from harness.inference.teacher import Teacher

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
-from harness.catalog.inventory import Entry, differences, inventory
+from harness.catalog.inventory import DatabaseObject, differences, inventory
 from harness.global_objects import registry
 from harness.project.load import load
 from harness.scratch import templates
@@ -42,7 +42,7 @@ def create(cli: Cli, server: Server, host: str) -> None:
         connection.execute(host.encode())
 
 
-def contents(cli: Cli, server: Server) -> frozenset[Entry]:
+def contents(cli: Cli, server: Server) -> frozenset[DatabaseObject]:
     with server.connect(cli.name) as connection:
         return inventory(connection)
 

@@ -15,7 +15,7 @@ from harness.generation.draft import Draft
 from harness.generation.statements import combined
 from harness.generation.variety import stock
 from harness.oracle import Oracle
-from harness.probes import Insert, Statement
+from harness.probes import Insert, SqlStatement
 from harness.server.connection import Server
 from harness.solver.pools import Pools
 
@@ -51,7 +51,7 @@ def test_every_variant_of_a_row_is_accepted(schema: str, database: tuple[Server,
 
 
 def _all_accepted(
-    connection: psycopg.Connection[object], setup: Sequence[Statement], variants: list[dict[str, str | None]]
+    connection: psycopg.Connection[object], setup: Sequence[SqlStatement], variants: list[dict[str, str | None]]
 ) -> None:
     with connection.transaction(force_rollback=True):
         for statement in setup:

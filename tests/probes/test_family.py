@@ -12,23 +12,22 @@ from hypothesis import strategies as st
 from harness.catalog import read
 from harness.probes import (
     Accepted,
-    Either,
+    AcceptedOrRefused,
     Execute,
     Family,
+    FamilyReply,
     Insert,
+    NoRowChanged,
     Probe,
     Refused,
     Reply,
     Scenario,
     Session,
-    Tally,
-    Untouched,
     Update,
     Variants,
-    Verdict,
-    judge,
 )
 from harness.project.model import TableName
+from harness.proving.attribution import Verdict, judge
 from harness.server.connection import Server
 
 LINES, DAYS = TableName("t", "Lines"), TableName("t", "days")
@@ -76,8 +75,8 @@ WANTED = [
     Accepted(),
     Accepted(0),
     Accepted(1),
-    Either(),
-    Untouched(("23514",)),
+    AcceptedOrRefused(),
+    NoRowChanged(("23514",)),
     Refused(("23514",)),
     Refused(("23514", "23502"), LINES),
     Refused(("23514",), LINES, constraint="chk Ä"),
@@ -137,7 +136,7 @@ def test_a_family_comes_to_what_its_probes_come_to(connection: psycopg.Connectio
         assert first == last == apart[0]
         place = 1
         for family, tally in zip(drawn, tallies, strict=True):
-            assert isinstance(tally, Tally)
+            assert isinstance(tally, FamilyReply)
             replies = [each for each in apart[place : place + len(family)] if isinstance(each, Reply)]
             place += len(family)
             _assert_same(family, tally, replies)
@@ -145,15 +144,15 @@ def test_a_family_comes_to_what_its_probes_come_to(connection: psycopg.Connectio
     same()
 
 
-def _answer(session: Session, scenario: Scenario) -> list[Reply | Tally]:
+def _answer(session: Session, scenario: Scenario) -> list[Reply | FamilyReply]:
     (answer,) = session.run([scenario])
     assert isinstance(answer, list), answer
     return answer
 
 
-def _assert_same(family: Family, tally: Tally, replies: list[Reply]) -> None:
+def _assert_same(family: Family, tally: FamilyReply, replies: list[Reply]) -> None:
     """Whatever came back is what a probe alone comes to, and what did not come back was as expected."""
-    assert tally.as_wanted + len(tally.others) == len(family) == len(replies)
+    assert tally.as_expected + len(tally.others) == len(family) == len(replies)
     told = dict(tally.others)
     for member, (probe, reply) in enumerate(zip(family.probes(), replies, strict=True)):
         if member in told:
@@ -173,8 +172,8 @@ def test_most_of_a_family_is_judged_on_the_server(connection: psycopg.Connection
     probe = Probe(Insert(LINES, ROW), refused, "refused")
     family = Family(probe, ("Ä",), (("0",), ("1",), ("-1",)), Variants(("code",), (("a",), (None,))), named=True)
     (tally,) = _answer(Session(connection, read(connection)), Scenario((), (family,)))
-    assert isinstance(tally, Tally)
-    assert tally.as_wanted == 4
+    assert isinstance(tally, FamilyReply)
+    assert tally.as_expected == 4
     assert [(member, family.probe(member).value, reply.refusal) for member, reply in tally.others] == [
         (2, "'1'", None),
         (3, "'1'", None),
@@ -185,14 +184,14 @@ def test_a_partition_refuses_for_its_root(connection: psycopg.Connection[Any]) -
     refused = Refused(("23514",), DAYS, constraint="chk_state")
     family = Family(Probe(Insert(DAYS, {"day": "2030-02-01"}), refused, "refused"), ("state",), (("x",), ("y",)))
     (tally,) = _answer(Session(connection, read(connection)), Scenario((), (family,)))
-    assert isinstance(tally, Tally)
+    assert isinstance(tally, FamilyReply)
     verdicts = [judge(family.probe(member), reply, ()) for member, reply in tally.others]
-    assert (tally.as_wanted, verdicts) == (0, [Verdict.AS_EXPECTED, Verdict.WRONG])
+    assert (tally.as_expected, verdicts) == (0, [Verdict.AS_EXPECTED, Verdict.WRONG])
 
 
 def test_values_that_cannot_be_read_are_tried_one_by_one(connection: psycopg.Connection[Any]) -> None:
     family = Family(Probe(Insert(LINES, ROW), Accepted(1), "accepted"), ("id",), (("3",), ("x",), ("4",)))
     (tally,) = _answer(Session(connection, read(connection)), Scenario((), (family,)))
-    assert isinstance(tally, Tally)
+    assert isinstance(tally, FamilyReply)
     refusals = [reply.refusal.sqlstate if reply.refusal else None for _, reply in tally.others]
-    assert (tally.as_wanted, refusals) == (0, [None, "22P02", None])
+    assert (tally.as_expected, refusals) == (0, [None, "22P02", None])

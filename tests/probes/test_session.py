@@ -16,16 +16,16 @@ from harness.catalog import read
 from harness.probes import (
     Accepted,
     Delete,
-    Endless,
     Execute,
     Insert,
-    Patience,
     Postcondition,
     Probe,
     Reply,
     Scenario,
     ServerError,
     Session,
+    TimedOut,
+    TimeLimits,
     Update,
 )
 from harness.probes.session import BATCH
@@ -259,9 +259,9 @@ create trigger wait before insert on t.parents for each row execute function t.w
 def patient(connection: psycopg.Connection[Any]) -> Session:
     """Waits half a second for a probe, and 3 s for a batch."""
     connection.execute(SLOW.encode())
-    patience = Patience(500)
+    patience = TimeLimits(500)
     connection.execute(f"set statement_timeout = {patience.batch}".encode())
-    return Session(connection, read(connection), patience=patience)
+    return Session(connection, read(connection), time_limits=patience)
 
 
 def parent(number: int, word: str | None = None) -> Insert:
@@ -286,7 +286,7 @@ def test_a_batch_that_takes_too_long_is_tried_probe_by_probe(patient: Session) -
 
 def test_a_probe_that_never_ends_is_named(patient: Session, connection: psycopg.Connection[Any]) -> None:
     probes = (accepted(parent(1, "new")), accepted(parent(2, "never")), accepted(parent(3)))
-    with pytest.raises(Endless) as caught:
+    with pytest.raises(TimedOut) as caught:
         patient.run([Scenario((), (accepted(parent(4)),)), Scenario((parent(5),), probes)])
     assert str(caught.value) == (
         "a statement was cancelled that did not end within 0.5 s: "
@@ -297,7 +297,7 @@ def test_a_probe_that_never_ends_is_named(patient: Session, connection: psycopg.
 
 
 def test_rows_that_stand_before_and_never_end_are_named(patient: Session) -> None:
-    with pytest.raises(Endless, match="'7', 'never'"):
+    with pytest.raises(TimedOut, match="'7', 'never'"):
         patient.run([Scenario((parent(6), parent(7, "never"), parent(8)), (accepted(parent(1)),))])
 
 

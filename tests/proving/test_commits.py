@@ -14,15 +14,15 @@ from harness.catalog import read
 from harness.catalog.model import Catalog
 from harness.probes import (
     Accepted,
-    Answer,
-    Endless,
     Execute,
-    Patience,
     Postcondition,
     Probe,
     Reply,
     Scenario,
+    ScenarioResult,
     ServerError,
+    TimedOut,
+    TimeLimits,
 )
 from harness.probes.shapes import UNTRIED
 from harness.proving.commits import Commits
@@ -80,7 +80,7 @@ def catalog(scratch: Scratch) -> Catalog:
 
 @pytest.fixture
 def commits(scratch: Scratch, catalog: Catalog) -> Iterator[Commits]:
-    yield Commits(scratch, catalog, Patience(400))
+    yield Commits(scratch, catalog, TimeLimits(400))
     assert scratch.made == [], "a clone was not dropped"
 
 
@@ -89,7 +89,7 @@ def tried(statement: str, *ahead: Execute, then: str | None = None, **settings: 
     return Probe(Execute(statement), Accepted(), "call", settings=settings, then=asked, ahead=ahead)
 
 
-def only(answers: list[Answer]) -> list[Reply]:
+def only(answers: list[ScenarioResult]) -> list[Reply]:
     (answer,) = answers
     assert not isinstance(answer, ServerError)
     return [each for each in answer if isinstance(each, Reply)]
@@ -130,7 +130,7 @@ def test_what_could_not_be_prepared_is_untried(commits: Commits) -> None:
 
 
 def test_a_statement_that_does_not_end(commits: Commits) -> None:
-    with pytest.raises(Endless, match="pg_sleep"):
+    with pytest.raises(TimedOut, match="pg_sleep"):
         commits.run([Scenario((), (tried("select pg_sleep(60)"),))])
 
 

@@ -129,9 +129,9 @@ def test_the_next_check_finds_nothing_of_what_was_left(
     with prover(root, server) as (made, prove):
 
         def spoil() -> None:
-            made._connection.execute("drop table app.items")
-            made._connection.execute("begin")
-            made._trying.close()
+            made.database.connection.execute("drop table app.items")
+            made.database.connection.execute("begin")
+            made.database.trying.close()
             raise IndexError("planted")
 
         plant(monkeypatch, spoil)

@@ -13,37 +13,37 @@ import hypothesis
 from hypothesis import configuration
 from hypothesis import strategies as st
 
-from harness.proving import draws, trial
+from harness.proving import draws
 
 VERSION = f"Hypothesis {hypothesis.__version__}"
 
 CONSTANTS = f"""
-{VERSION} draws constants of loaded modules in another way than `settle` in harness/proving/draws.py knows.
+{VERSION} draws constants of loaded modules in another way than `make_reproducible` in harness/proving/draws.py knows.
 
 Patched is `is_local_module_file` in hypothesis/internal/conjecture/providers.py: it says which modules are the user's
-own, from whose source numbers and texts are drawn. `settle` has it say none, since what a run draws is to follow from
-its seed alone: not from what happens to be imported, nor from the numbers in our own code, which differ from worker to
-worker and from version to version. tests/conftest.py does the same for the tests.
+own, from whose source numbers and texts are drawn. `make_reproducible` has it say none, since what a run draws is to
+follow from its seed alone: not from what happens to be imported, nor from the numbers in our own code, which differ
+from worker to worker and from version to version. tests/conftest.py does the same for the tests.
 
-Find in that module what collects local constants now (`_get_local_constants` did), have `settle` and tests/conftest.py
-switch that off, for the older versions in the bounds of pyproject.toml, too, and mend this test. If Hypothesis draws no
-such constants any more, the patch can go.
+Find in that module what collects local constants now (`_get_local_constants` did), have `make_reproducible` and
+tests/conftest.py switch that off, for the older versions in the bounds of pyproject.toml, too, and mend this test. If
+Hypothesis draws no such constants any more, the patch can go.
 """
 
 WATCHED = f"""
-{VERSION} does not go through `ConjectureRunner.cached_test_function` for each example any more, as `watched` in
-harness/proving/draws.py has it.
+{VERSION} does not go through `ConjectureRunner.cached_test_function` for each example any more, as
+`before_each_example` in harness/proving/draws.py has it.
 
 Patched is that method, in hypothesis/internal/conjecture/engine.py: shrinking looks through thousands of examples whose
 outcome is known, without calling the test, and took minutes after the ten seconds that it is given
-(`SHRINKING` in harness/proving/trial.py). `watched` has the clock looked at for each of them.
+(`SHRINKING` in harness/proving/draws.py). `before_each_example` has the clock looked at for each of them.
 
 Find what the shrinker asks now for what it knows (in hypothesis/internal/conjecture/shrinker.py, `self.engine.…`), wrap
 that, and mend this test. If Hypothesis can be told how long to shrink, say that instead.
 """
 
 HOME = f"""
-{VERSION} has another `set_hypothesis_home_dir` in hypothesis/configuration.py, by which `settle` in
+{VERSION} has another `set_hypothesis_home_dir` in hypothesis/configuration.py, by which `make_reproducible` in
 harness/proving/draws.py keeps Hypothesis' tables of Unicode in the user's cache, and not in a directory `.hypothesis`
 wherever somebody calls the tool. Find what says so now, or make the tables anew for each directory.
 """
@@ -56,7 +56,7 @@ import odd
 from hypothesis import HealthCheck, Phase, given, seed, settings, strategies as st
 if {settled}:
     from harness.proving import draws
-    draws.settle()
+    draws.make_reproducible()
 found = []
 
 @seed(1)
@@ -111,8 +111,8 @@ def test_shrinking_is_watched_at_each_example_also_those_that_are_known() -> Non
         return example if sum(example) >= 30 else None
 
     strategy = st.tuples(*[st.sampled_from(range(3)) for _ in range(60)])
-    with draws.watched(look):
-        trial.smallest(strategy, 20, 0, failing, (), most=10**9)
+    with draws.before_each_example(look):
+        draws.smallest(strategy, 20, 0, failing, (), most=10**9)
     assert looks > replays > 0, WATCHED
     assert ConjectureRunner.cached_test_function is before
 
@@ -120,7 +120,7 @@ def test_shrinking_is_watched_at_each_example_also_those_that_are_known() -> Non
 def test_the_tables_of_unicode_can_be_kept_elsewhere(tmp_path: Path) -> None:
     assert hasattr(configuration, "set_hypothesis_home_dir"), HOME
     script = (
-        "from harness.proving import draws; draws.settle();"
+        "from harness.proving import draws; draws.make_reproducible();"
         " from hypothesis import strategies as st; st.characters(exclude_categories=('Cs',)).validate()"
     )
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}

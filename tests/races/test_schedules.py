@@ -36,12 +36,12 @@ def able(turns: dict[str, int], needs: frozenset[tuple[str, str]], taken: tuple[
     return tuple(free or left[:1])
 
 
-def play(turns: dict[str, int], needs: frozenset[tuple[str, str]], beginning: tuple[str, ...]) -> list[Turn]:
+def play(turns: dict[str, int], needs: frozenset[tuple[str, str]], prefix: tuple[str, ...]) -> list[Turn]:
     made: list[Turn] = []
     while len(made) < sum(turns.values()):
         taken = tuple(turn.taken for turn in made)
         free = able(turns, needs, taken)
-        wish = beginning[len(made)] if len(made) < len(beginning) else free[0]
+        wish = prefix[len(made)] if len(made) < len(prefix) else free[0]
         assert wish in free, "an order that is not feasible was asked for"
         made.append(Turn(wish, free))
     return made
@@ -61,11 +61,11 @@ def feasible(
 def test_every_feasible_order_comes_once(world: tuple[dict[str, int], frozenset[tuple[str, str]]]) -> None:
     turns, needs = world
     played: list[tuple[str, ...]] = []
-    beginning: tuple[str, ...] | None = ()
-    while beginning is not None:
-        made = play(turns, needs, beginning)
+    prefix: tuple[str, ...] | None = ()
+    while prefix is not None:
+        made = play(turns, needs, prefix)
         played.append(tuple(turn.taken for turn in made))
-        beginning = following(made)
+        prefix = following(made)
     assert len(played) == len(set(played))
     assert set(played) == set(feasible(turns, needs))
 

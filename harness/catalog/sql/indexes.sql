@@ -25,7 +25,7 @@ select
         order by u.n
     ) as columns,
     pg_catalog.pg_get_expr(x.indpred, x.indrelid) as predicate,
-    row_number() over (partition by x.indrelid order by x.indexrelid)::integer as turn,
+    row_number() over (partition by x.indrelid order by x.indexrelid)::integer as check_order,
     x.indisunique as unique,
     x.indisprimary as primary,
     coalesce((to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false) as nulls_not_distinct,

@@ -10,7 +10,7 @@ from harness.kinds.locks.scenario import staged
 from harness.probes import Update
 from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project.model import NewRow, Values
-from harness.races import Race, Races, Watch
+from harness.races import Invariant, Race, Races
 
 RACED = 10
 """Roads raced in one scenario; of more, a drawn part."""
@@ -68,7 +68,7 @@ def _shutting(roads: Roads, holder: NewRow, road: Road, draft: Draft) -> Values:
     return draft.choose(best[:STATES]) if best else {}
 
 
-def _watch(roads: Roads, holder: NewRow, when: str) -> Watch:
+def _watch(roads: Roads, holder: NewRow, when: str) -> Invariant:
     """Whether the row is locked, and what is protected by it."""
     lock, table = roads.lock, roads.table
     at = condition(lock.subject.key(holder, lock.holder))
@@ -79,7 +79,7 @@ def _watch(roads: Roads, holder: NewRow, when: str) -> Watch:
     content = f"select {columns} from {qualified(table.name)} where {below}"
     rows = f"select to_jsonb(harness_p) as r from ({content}) as harness_p"
     protected = f"(select coalesce(jsonb_agg(r order by r), '[]') from ({rows}) as harness_r)"
-    return Watch(
+    return Invariant(
         f"select jsonb_build_object('locked', {locked}, 'protected', {protected})::text",
         "nothing protected changes once it is locked",
         _may,

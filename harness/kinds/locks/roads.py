@@ -11,7 +11,7 @@ from harness.kinds._roads import upsert
 from harness.kinds._statements import MERGES, merge_delete, merge_insert, merge_update, or_nothing
 from harness.kinds.base import Subject, shorten
 from harness.kinds.owners.askers import Asker
-from harness.probes import Delete, Execute, Insert, Refused, Statement, Update
+from harness.probes import Delete, Execute, Insert, Refused, SqlStatement, Update
 from harness.probes.statement import qualified
 from harness.project.model import NewRow, TableName, Values
 
@@ -58,7 +58,7 @@ class Road:
 
     aspect: str
     what: str
-    statement: Statement
+    statement: SqlStatement
     against: bool
     shuts: tuple[str, ...] = ("first",)
     ahead: tuple[str, ...] = ()

@@ -12,9 +12,9 @@ from harness.kinds.owners.asking import NARROWED, narrowed, says
 from harness.kinds.owners.owned import Owners, Place, claimed, claims, end
 from harness.kinds.owners.reach import bearing, places_of, tried_places
 from harness.kinds.row_security import RowSecurityKind
-from harness.probes import Delete, Execute, Insert, Probe, Refused, Statement, Untouched, Update
+from harness.probes import Delete, Execute, Insert, NoRowChanged, Probe, Refused, SqlStatement, Update
+from harness.probes.reply import INSUFFICIENT_PRIVILEGE
 from harness.probes.statement import assume, condition, literal, qualified
-from harness.probes.verdict import LACKING
 from harness.project.keys import FrozenDict, any_value, key, mapping, names, predicate, text
 from harness.project.model import TableName, Values
 from harness.project.privileges import required_privileges
@@ -157,7 +157,7 @@ class Asker:
         last = place.child[0] if place.child else end(self.subject, place.path)
         return sample(last.column(place.column), 1)[0] if found is None else found.get(place.column) or ""
 
-    def lacks(self, statement: Statement) -> bool:
+    def lacks(self, statement: SqlStatement) -> bool:
         """Whether it lacks a privilege that a statement needs besides reading."""
         roles, role = self.subject.roles, self.role
         return any(
@@ -203,7 +203,7 @@ class Claimant:
         blind = stands and self._is_blind
         if self.asker.lacks(probe.statement) or (blind and isinstance(probe.statement, Execute)):
             if isinstance(probe.expected, Refused):
-                refused = Refused(tuple(dict.fromkeys((*probe.expected.sqlstates, LACKING))))
+                refused = Refused(tuple(dict.fromkeys((*probe.expected.sqlstates, INSUFFICIENT_PRIVILEGE))))
                 yield replace(probe, expected=refused, aspect=f"{probe.aspect}, without the privilege")
             elif probe.required:
                 why = f"{self.asker.role} lacks a privilege for it"
@@ -216,7 +216,7 @@ class Claimant:
         counted = any(need.command != "truncate" for need in required_privileges(probe.statement.sql))
         probe = replace(probe, statement=statement, before=before, reaches=self._lost(probe) if counted else None)
         if silently and stands and not blind and isinstance(probe.expected, Refused):
-            probe = replace(probe, expected=Untouched(probe.expected.sqlstates), reaches=None)
+            probe = replace(probe, expected=NoRowChanged(probe.expected.sqlstates), reaches=None)
         yield probe
 
     def _lost(self, probe: Probe) -> str:
@@ -248,7 +248,7 @@ class Claimant:
         assumed = "".join(f"perform {each.removeprefix('select ')}; " for each in assume(self.settings))
         return _do(f"{assumed}{look}; if not found then {raises} end if; perform set_config('role', 'none', true);")
 
-    def _narrowed(self, statement: Statement) -> str:
+    def _narrowed(self, statement: SqlStatement) -> str:
         command = "update" if isinstance(statement, Update) else "delete"
         return f"{NARROWED.sql}; {narrowed(self.asker.subject, command, [self.row])}".removesuffix("; ")
 
@@ -301,7 +301,7 @@ def check_keys(check: Asked, concurrently: tuple[str, ...] = (), also: tuple[str
         raise ValueError("'concurrently' is proven by the connection's user: say it in a check without 'as'")
 
 
-def _unlooking(statement: Statement) -> Statement:
+def _unlooking(statement: SqlStatement) -> SqlStatement:
     """The same of all rows of the table: it reads no column."""
     if isinstance(statement, Update):
         return Execute(statement.sql.removesuffix(f" where {condition(statement.key)}"))

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from harness.catalog.model import Table
 from harness.kinds.base import Subject
 from harness.kinds.owners.owned import Bound, Cast, Owners
-from harness.probes import Accepted, Either, Execute, Foreseen, Insert, Postcondition, Probe, Refused, Untouched
+from harness.probes import (
+    Accepted,
+    AcceptedIf,
+    AcceptedOrRefused,
+    Execute,
+    Insert,
+    NoRowChanged,
+    Postcondition,
+    Probe,
+    Refused,
+)
 from harness.probes.statement import assume, condition, identifier, literal, qualified
 from harness.project.model import Values
 
@@ -47,8 +57,8 @@ class Asking:
         return f"{self.settings['role']}{f' with {drawn}' if drawn else ''}{policies}"
 
     @property
-    def untouched(self) -> Untouched:
-        return Untouched(self.sqlstates)
+    def untouched(self) -> NoRowChanged:
+        return NoRowChanged(self.sqlstates)
 
     def reads(self) -> Iterator[Probe]:
         """What it reads, and what it counts: that takes no column."""
@@ -122,7 +132,9 @@ class Asking:
                 Postcondition(found, "yes", f"one of the rows where {may}"),
                 f"insert for nobody by {self.who}:",
             )
-            yield Probe(Insert(table, row), Either(), "insert for nobody", value, self.settings, then, required=False)
+            yield Probe(
+                Insert(table, row), AcceptedOrRefused(), "insert for nobody", value, self.settings, then, required=False
+            )
 
     def returns(self, cast: Cast, place: int) -> Iterator[Probe]:
         """What writes give back are rows that may be seen."""
@@ -145,7 +157,7 @@ class Asking:
             )
         if not says(self.may.insert, "false"):
             # A row that may be made and not seen: the statement fails as a whole.
-            foreseen = Foreseen(f"its row is one where {self.sees}", self.sqlstates)
+            foreseen = AcceptedIf(f"its row is one where {self.sees}", self.sqlstates)
             for row in filter(None, (cast.fresh[place], cast.strange(place))):
                 first = self._foresees(Insert(table.name, row))
                 then = self.exactly(f"({self.here([row])}) and ({self.sees})", f"of the row where {self.sees}")

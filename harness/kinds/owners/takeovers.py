@@ -8,7 +8,7 @@ from harness.catalog.model import Index
 from harness.kinds._roads import as_it_was
 from harness.kinds.owners.asking import Asking, narrowed, says
 from harness.kinds.owners.owned import Cast
-from harness.probes import Either, Execute, Expected, Insert, Postcondition, Probe, Update
+from harness.probes import AcceptedOrRefused, Execute, Expected, Insert, Postcondition, Probe, Update
 from harness.probes.statement import identifier, literal, qualified
 from harness.project.model import Values
 
@@ -38,7 +38,7 @@ def _moves(asking: Asking, row: Values, to: Values, what: str, aspect: str | Non
     changes = {column: to[column] for column in asking.owners.columns if subject.may_update([column])}
     if not changes:
         return
-    expected: Expected = asking.untouched if aspect else Either()
+    expected: Expected = asking.untouched if aspect else AcceptedOrRefused()
     first, then = ("", None) if aspect else asking.stays(asking.may.update, row, {**row, **changes})
     if not says(asking.sees, "false"):
         update, value = Update(table, key, changes), f"{what} by {asking.who}:"
@@ -77,7 +77,7 @@ def _upserts(asking: Asking, upsert: str, own: Values, foreign: Values) -> Itera
         both = f"({asking.may.update}) and ({asking.sees})"
         then = asking.exactly(f"({asking.here([foreign])}) and {both}", f"the rows where {both}")
         value, returned = f"upsert returning by {asking.who}:", asking.returning(taking)
-        yield Probe(returned, Either(), "upsert returning", value, asking.settings, then, required=False)
+        yield Probe(returned, AcceptedOrRefused(), "upsert returning", value, asking.settings, then, required=False)
 
 
 def _left_alone(asking: Asking, statement: str, foreign: Values, what: str) -> Probe:
@@ -94,7 +94,7 @@ def _named_by(key: Index, row: Values, asking: Asking) -> bool:
     """Whether INSERT … ON CONFLICT can name a key, and a row has one."""
     constraint = asking.subject.table.constraint(key.constraint) if key.constraint else None
     return (
-        key.whole
+        key.is_plain
         and key.valid
         and not (constraint and constraint.deferrable)
         and all(row[name] is not None for name in key.columns)

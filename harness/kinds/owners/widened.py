@@ -26,7 +26,7 @@ def widened(subject: Subject, role: str, commands: Sequence[str]) -> Iterator[Fa
 
 
 def _views(subject: Subject, role: str, commands: Sequence[str]) -> Iterator[Fact]:
-    for view in subject.catalog.reading(subject.table.name):
+    for view in subject.catalog.views_reading(subject.table.name):
         if view.owner == role or not subject.roles.on_schema(role, view.name.schema):
             continue
         name = qualified(view.name)

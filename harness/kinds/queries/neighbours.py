@@ -11,13 +11,13 @@ from harness.generation.draft import Draft
 from harness.kinds._roads import present
 from harness.kinds.base import Subject
 from harness.kinds.queries.writes import writes
-from harness.probes import Insert, Statement
+from harness.probes import Insert, SqlStatement
 from harness.project import sql
 from harness.project.model import Values
 from harness.solver.rules import Rule
 
-Write = tuple[str, str, Statement]
-Pair = tuple[str, str, Statement, Statement]
+Write = tuple[str, str, SqlStatement]
+Pair = tuple[str, str, SqlStatement, SqlStatement]
 
 LOOKED_AT = 60
 """Pairs of each sort that are looked at; those are raced that tell most."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from harness.catalog.model import Table
 from harness.generation.draft import Draft
 from harness.kinds.base import Subject, shorten
-from harness.probes import Delete, Insert, Statement, Update
+from harness.probes import Delete, Insert, SqlStatement, Update
 from harness.project.model import Values
 from harness.solver.rules import Rule
 
@@ -26,7 +26,7 @@ def writes(
     standing: Sequence[Insert],
     named: Sequence[str],
     constants: Rule,
-) -> Iterator[tuple[str, str, Statement]]:
+) -> Iterator[tuple[str, str, SqlStatement]]:
     """Commands, with what they change and their statement."""
     rows = [insert.values for insert in standing if insert.table == table.name]
     yield "insert into", "", Insert(table.name, fresh)

@@ -10,7 +10,7 @@ from harness.catalog.model import Table
 from harness.generation.draft import Draft
 from harness.kinds._races import no_orphans
 from harness.kinds.base import Subject
-from harness.probes import Delete, Insert, Statement, Update
+from harness.probes import Delete, Insert, SqlStatement, Update
 from harness.project.model import Values
 from harness.races import Race, Races
 
@@ -32,10 +32,10 @@ def races(
         other = draft.insert(child.name, _pointing(columns, referenced, draft.insert(parent.name, present=referenced)))
         led = {column: value for column, value in point.items() if other[column] != value}
         key = subject.key(left, parent)
-        arrivals: list[tuple[str, Statement]] = [("an insert of its child", Insert(child.name, fresh))]
+        arrivals: list[tuple[str, SqlStatement]] = [("an insert of its child", Insert(child.name, fresh))]
         if subject.may_update(led):
             arrivals.append(("a child led to it", Update(child.name, subject.key(other), led)))
-        departures: list[tuple[str, Statement]] = [("delete of a parent", Delete(parent.name, key))]
+        departures: list[tuple[str, SqlStatement]] = [("delete of a parent", Delete(parent.name, key))]
         change = _rekeyed(draft, parent, referenced, left)
         if change:
             departures.append(("change of a parent's key", Update(parent.name, key, change)))

@@ -52,7 +52,7 @@ class Reference:
     @property
     def parent_goes(self) -> bool:
         """Whether a delete of a parent has something to show: not where a rule makes something else of each."""
-        return self.on_delete not in ("no action", "restrict") or not self.parent.diverts("delete")
+        return self.on_delete not in ("no action", "restrict") or not self.parent.has_instead_rule("delete")
 
     def point(self, parent: Values) -> dict[str, str | None]:
         """The values of the foreign key that lead to a parent."""

@@ -91,7 +91,7 @@ class Calls:
                 settings,
                 then,
                 "; ".join(before) or None,
-                unmasked=True,
+                never_masked=True,
                 ahead=tuple(map(Execute, ahead)) if self.commits else None,
             )
 

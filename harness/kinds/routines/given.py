@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from harness.generation.draft import Draft
 from harness.kinds._statements import become
 from harness.kinds.base import Subject
-from harness.probes import Execute, Insert, Statement
+from harness.probes import Execute, Insert, SqlStatement
 from harness.probes.statement import identifier, literal
 from harness.project import keys, nodes
 from harness.project.keys import FrozenDict, Reader
@@ -72,7 +72,7 @@ class Rows:
     values: dict[str, Value] = field(default_factory=dict)
     _given: set[int] = field(default_factory=set)
 
-    def draw(self, draft: Draft, given: Given) -> tuple[Statement, ...]:
+    def draw(self, draft: Draft, given: Given) -> tuple[SqlStatement, ...]:
         """Statements for the rows and for all that they refer to, parents first."""
         for row in given:
             self._draw(draft, row)
@@ -108,7 +108,7 @@ class Rows:
                 name = identifier(column)
                 yield f"{name} is null" if cell is None else f"coalesce({name} = {literal(cell).strip()}, false)"
 
-    def _standing(self, place: int, insert: Insert) -> Statement:
+    def _standing(self, place: int, insert: Insert) -> SqlStatement:
         """The row by the road that all rows take; where a guard lets none of its kind pass, by one past the guard."""
         if place in self._given and self.unnoticed:
             return Execute(become(insert, unnoticed=True), insert)

@@ -8,16 +8,16 @@ from harness.kinds._races import found
 from harness.kinds.base import one_line
 from harness.kinds.routines.given import Value
 from harness.kinds.routines.results import Results
-from harness.probes import Execute, Refused, Statement
+from harness.probes import Execute, Refused, SqlStatement
 from harness.probes.statement import literal
 from harness.project import sql
-from harness.races import NOTHING, Race, Races, Watch
+from harness.races import NOTHING, Invariant, Race, Races
 
 BOTH = "both accepted"
 
 
 def races(
-    setup: Sequence[Statement],
+    setup: Sequence[SqlStatement],
     values: Mapping[str, Value],
     settings: Mapping[str, str],
     call: Sequence[str],
@@ -30,10 +30,12 @@ def races(
     *ahead, last = [Execute(sql.bind(each, bound)) for each in call]
     *before, after = [one_line(each) for each in call]
     if refused is not None:
-        watch = Watch(f"select {literal(BOTH).strip()}", f"one of them {refused}", lambda *_: False, in_the_end=True)
+        watch = Invariant(
+            f"select {literal(BOTH).strip()}", f"one of them {refused}", lambda *_: False, only_at_end=True
+        )
     else:
         query = _untrue(then, bound, results)
-        watch = Watch(query, "what should hold then does", in_the_end=True, results=bool(results.each))
+        watch = Invariant(query, "what should hold then does", only_at_end=True, results=bool(results.each))
     race = Race(
         "the calls",
         f"{'; '.join(before)} and {after}",
@@ -42,7 +44,7 @@ def races(
         watch,
         refusals=() if refused is None else (refused,),
         settings=settings,
-        writes_more=True,
+        writes_other_rows=True,
     )
     return Races(tuple(setup), (race,))
 

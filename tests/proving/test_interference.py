@@ -13,11 +13,10 @@ import pytest
 
 from harness.kinds.check import CheckKind as CheckKind
 from harness.outcome import Outcome, Status
-from harness.probes import ServerError
-from harness.probes import session as sessions
+from harness.probes import ServerError, batch
 from harness.proving import prover as provers
 from harness.proving import racing
-from harness.races import Level, Played, Race, Stage, play
+from harness.races import IsolationLevel, Race, RaceDatabase, RaceRun, play
 from harness.server.connection import Server
 from tests.proving import test_errors
 from tests.proving.test_errors import BROKEN, outcomes, prover
@@ -29,7 +28,7 @@ CONFLICTS = [psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable, p
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (sessions, provers, racing):
+    for module in (batch, provers, racing):
         monkeypatch.setattr(module, "PAUSES", (0.01, 0.01))
 
 
@@ -61,8 +60,8 @@ def test_a_statement_of_ours_is_tried_again(
 def alone(root: Path, server: Server) -> Iterator[tuple[psycopg.Connection[Any], Callable[[], list[Outcome]]]]:
     """A prover that waits for no lock longer than a moment, and somebody else in its database."""
     with prover(root, server) as (made, prove):
-        made._trying.execute("set lock_timeout = '50ms'")
-        other = server.connect(made._trying.info.dbname)
+        made.database.trying.execute("set lock_timeout = '50ms'")
+        other = server.connect(made.database.trying.info.dbname)
         other.execute("set application_name = somebody")
         yield other, prove
         other.close()
@@ -110,14 +109,16 @@ def raced(root: Path) -> Path:
     return root
 
 
-def played_with(monkeypatch: pytest.MonkeyPatch, refusal: Callable[[Stage], ServerError], times: int) -> None:
+def played_with(monkeypatch: pytest.MonkeyPatch, refusal: Callable[[RaceDatabase], ServerError], times: int) -> None:
     """Has so many races end with a refusal of the second session."""
     left = iter(range(times))
 
-    def planted(stage: Stage, setup: Sequence[Any], race: Race, level: Level, beginning: Sequence[str]) -> Played:
-        played = play(stage, setup, race, level, beginning)
+    def planted(
+        database: RaceDatabase, setup: Sequence[Any], race: Race, level: IsolationLevel, prefix: Sequence[str]
+    ) -> RaceRun:
+        played = play(database, setup, race, level, prefix)
         if next(left, None) is not None:
-            played.refusals[:] = [(played.steps[-1], refusal(stage))]
+            played.refusals[:] = [(played.steps[-1], refusal(database))]
         return played
 
     monkeypatch.setattr(racing, "play", planted)
@@ -131,7 +132,7 @@ def test_a_deadlock_of_the_two_sessions_of_a_race_is_a_refusal(
     raced: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sound = of_the_race(raced, server)
-    played_with(monkeypatch, lambda stage: deadlock(stage.a.pid, stage.b.pid), 1)
+    played_with(monkeypatch, lambda database: deadlock(database.a.pid, database.b.pid), 1)
     assert of_the_race(raced, server) == sound
     assert sound.status is Status.PROVED
 
@@ -142,8 +143,8 @@ def test_a_race_in_which_somebody_else_took_part_is_run_again(
 ) -> None:
     sound = of_the_race(raced, server)
 
-    def refusal(stage: Stage) -> ServerError:
-        return deadlock(stage.a.pid, 1) if state == "40P01" else ServerError("55P03", message="lock timeout")
+    def refusal(database: RaceDatabase) -> ServerError:
+        return deadlock(database.a.pid, 1) if state == "40P01" else ServerError("55P03", message="lock timeout")
 
     played_with(monkeypatch, refusal, 2)
     assert of_the_race(raced, server) == sound
@@ -152,7 +153,7 @@ def test_a_race_in_which_somebody_else_took_part_is_run_again(
 def test_a_race_in_which_somebody_else_takes_part_each_time_is_an_error(
     raced: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    played_with(monkeypatch, lambda stage: deadlock(1, stage.b.pid), 1000)
+    played_with(monkeypatch, lambda database: deadlock(1, database.b.pid), 1000)
     found = of_the_race(raced, server)
     assert (found.status, found.counterexamples) == (Status.ERROR, ())
     assert "refused with 40P01: deadlock detected" in str(found.reason)
@@ -162,7 +163,7 @@ def test_a_refusal_that_two_sessions_meet_by_themselves_is_a_fault(
     raced: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody else is there: it was NOWAIT, which no rule declares."""
-    played_with(monkeypatch, lambda stage: ServerError("55P03", message="could not obtain lock"), 1000)
+    played_with(monkeypatch, lambda database: ServerError("55P03", message="could not obtain lock"), 1000)
     found = of_the_race(raced, server)
     assert found.status is Status.BROKEN
     assert "refused with 55P03: could not obtain lock" in found.counterexamples[0].actual

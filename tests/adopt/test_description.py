@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from adopt.conftest import Adopt, checks, pages
-from harness.adopt import page
+from harness.adopt import check_file
 from harness.adopt.coverage import coverage
 from harness.catalog import read
-from harness.catalog.parts import Part
+from harness.catalog.parts import TableRule
 from harness.declarations import read_text
-from harness.describe.sheet import Sheet, short_type
+from harness.describe.description import TableDescription
+from harness.describe.entries import short_type
 from harness.kinds import KINDS
 from harness.project.load import load
 from harness.project.model import TableName
@@ -173,10 +174,10 @@ def test_nothing_is_left_undeclared(adopt: Adopt, database: tuple[Server, str]) 
     one = [check for check in declared if check.subject not in ("no_overlap", "status")]
     missing = {part for table in coverage(found.catalog, one).tables for part in table.undeclared}
     assert missing == {
-        Part("constraint", "no_overlap"),
-        Part("constraint", "chk_status"),
-        Part("not null", "status"),
-        Part("default", "status"),
+        TableRule("constraint", "no_overlap"),
+        TableRule("constraint", "chk_status"),
+        TableRule("not null", "status"),
+        TableRule("default", "status"),
     }
     server, name = database
     with server.connect(name) as connection:
@@ -202,8 +203,8 @@ def test_a_trigger_of_which_no_check_says_what_it_does_is_counted_apart(adopt: A
     catalog = adopt(TRIGGERS).catalog
     (table,) = coverage(catalog, checks(f"table: t.notes\nchecks:\n{OTHER}{TOUCH}")).tables
     assert table.opaque == ("other",)
-    assert Part("trigger", "stray") in table.undeclared
-    assert not {Part("trigger", "other"), Part("trigger", "touch")} & {*table.undeclared}
+    assert TableRule("trigger", "stray") in table.undeclared
+    assert not {TableRule("trigger", "other"), TableRule("trigger", "touch")} & {*table.undeclared}
 
 
 @pytest.mark.parametrize(
@@ -255,9 +256,9 @@ def test_partitions_are_described_by_their_root(adopt: Adopt) -> None:
         "alter table t.p1 add constraint few check (n < 5), alter n set not null; create unique index on t.p1 (n);"
         "create unique index on t.p (n, id)"
     )
-    assert [str(table) for table in found.sheets] == ["t.p"]
+    assert [str(table) for table in found.descriptions] == ["t.p"]
     alone = "of the partition t.p1 alone"
-    assert found.sheets[TableName("t", "p")].known == {"n": alone, "few": alone, "p1_n_idx": alone}
+    assert found.descriptions[TableName("t", "p")].known == {"n": alone, "few": alone, "p1_n_idx": alone}
     assert found.partitions == (TableName("t", "p1"),)
 
 
@@ -277,7 +278,9 @@ def test_privileges_are_those_that_a_role_has_in_the_end(
     )
     texts = pages(found)
     assert "  - privileges:\n      adopt_reader:" in texts["t.a"] or "adopt_reader: [select," in texts["t.a"]
-    assert found.sheets[TableName("t", "b")].unsaid == ["privileges: adopt_stranger may not use the schema t"]
+    assert found.descriptions[TableName("t", "b")].undeclarable == [
+        "privileges: adopt_stranger may not use the schema t"
+    ]
     assert proved(*database, texts, tmp_path) == []
 
 
@@ -320,7 +323,7 @@ def test_rewrite_rules_are_known(adopt: Adopt) -> None:
         "create schema t; create table t.a (id int primary key, gone boolean);"
         "create rule stays as on delete to t.a do instead update t.a set gone = true where id = old.id"
     )
-    assert found.sheets[TableName("t", "a")].known == {"stays": "a rule: what becomes of delete"}
+    assert found.descriptions[TableName("t", "a")].known == {"stays": "a rule: what becomes of delete"}
     text = pages(found)["t.a"]
     assert 'known: {stays: "a rule: what becomes of delete"}\n' in text
     assert coverage(found.catalog, checks(text)).tables[0].undeclared == ()
@@ -347,7 +350,7 @@ def test_any_name_comes_back(database: tuple[Server, str], table: str, columns: 
         from harness.adopt.survey import survey
 
         found = survey(connection)
-        text = page.document(found.sheets[TableName("public", table)])
+        text = check_file.document(found.descriptions[TableName("public", table)])
         declared = list(read_text(text, Path("x.yml"), "public", KINDS))
         covered = coverage(found.catalog, declared)
     assert covered.tables[0].undeclared == ()
@@ -357,7 +360,7 @@ def test_any_name_comes_back(database: tuple[Server, str], table: str, columns: 
 
 
 def test_a_table_without_columns() -> None:
-    assert page.document(Sheet(TableName("t", "empty"), None)) == "table: t.empty\ncolumns: {}\n"
+    assert check_file.document(TableDescription(TableName("t", "empty"), None)) == "table: t.empty\ncolumns: {}\n"
 
 
 def test_rules_that_say_the_same(database: tuple[Server, str]) -> None:
@@ -373,7 +376,7 @@ def test_rules_that_say_the_same(database: tuple[Server, str]) -> None:
             " constraint longer check (length(slug) > 0), constraint long check (length(slug) > 0) not valid)"
         )
         found = survey(connection)
-    text = page.document(found.sheets[TableName("public", "pages")])
+    text = check_file.document(found.descriptions[TableName("public", "pages")])
     assert text == PAGES
     names = [check.name for check in read_text(text, Path("x.yml"), "public", KINDS)]
     assert len({*names}) == len(names)

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import strategies as st
 
 from harness.kinds.base import Begun, Pair
-from harness.probes import Accepted, Answer, Execute, Probe, Refused, Reply, Scenario, Session
+from harness.probes import Accepted, Execute, Probe, Refused, Reply, Scenario, ScenarioResult, Session
 from harness.probes.session import BATCH
 from harness.project.model import TableName
-from harness.proving.conveyor import Conveyor
 from harness.proving.effort import Effort
-from harness.proving.trial import attempt
+from harness.proving.pipeline import BatchPipeline
+from harness.proving.trial import Context, attempt
 from harness.values.examples import examples
 
 
@@ -28,7 +28,7 @@ class Spy:
         self.cancelled = 0
         self._fails_at = fails_at
 
-    def run(self, scenarios: Sequence[Scenario]) -> list[Answer]:
+    def run(self, scenarios: Sequence[Scenario]) -> list[ScenarioResult]:
         self.batches.append(list(scenarios))
         self.threads.add(threading.get_ident())
         if self._fails_at == len(self.batches):
@@ -51,9 +51,9 @@ def scenario(number: int, probes: int, **keys: Any) -> Scenario:
 def test_all_come_back_in_their_order() -> None:
     spy, seen = Spy(), []
     scenarios = [scenario(number, BATCH // 3) for number in range(20)]
-    with Conveyor(session(spy), lambda scenario, answer: bool(seen.append(scenario))) as conveyor:
-        assert not any(map(conveyor.put, scenarios))
-        assert not conveyor.end()
+    with BatchPipeline(session(spy), lambda scenario, answer: bool(seen.append(scenario))) as pipeline:
+        assert not any(map(pipeline.put, scenarios))
+        assert not pipeline.end()
     assert seen == scenarios
     assert [len(batch) for batch in spy.batches] == [4] * 5
     assert threading.get_ident() not in spy.threads
@@ -63,13 +63,13 @@ def test_all_come_back_in_their_order() -> None:
 def test_what_comes_after_enough_is_not_looked_at() -> None:
     spy, seen = Spy(), []
 
-    def hand_on(scenario: Scenario, answer: Answer) -> bool:
+    def is_enough(scenario: Scenario, answer: ScenarioResult) -> bool:
         seen.append(scenario)
         return len(seen) == 1
 
     scenarios = [scenario(number, BATCH // 2) for number in range(20)]
-    with Conveyor(session(spy), hand_on) as conveyor:
-        assert any(map(conveyor.put, scenarios))
+    with BatchPipeline(session(spy), is_enough) as pipeline:
+        assert any(map(pipeline.put, scenarios))
     assert seen == scenarios[:2], "a whole batch, so that counts do not depend on what was under way"
     assert len(spy.batches) <= 2
 
@@ -78,13 +78,13 @@ def test_what_comes_after_enough_is_not_looked_at() -> None:
 def test_an_error_of_the_server_arrives_through_hypothesis(fails_at: int) -> None:
     strategy = st.integers().map(lambda number: scenario(number, BATCH))
     with pytest.raises(ConnectionError):
-        attempt(session(Spy(fails_at)), strategy, scenarios=9, seeded=0, shrink=True, own=(), others=())
+        attempt(Context(session(Spy(fails_at)), scenarios=9, seed=0), strategy)
 
 
 def test_the_first_failure_ends_the_drawing() -> None:
     spy = Spy()
     strategy = st.integers().map(lambda number: scenario(number, BATCH, expected=Refused(("23514",))))
-    trial = attempt(session(spy), strategy, scenarios=50, seeded=0, shrink=False, own=(), others=())
+    trial = attempt(Context(session(spy), scenarios=50, seed=0, shrink=False), strategy)
     assert trial.failure is not None
     assert (trial.scenarios, trial.probes) == (1, BATCH)
     assert len(spy.batches) <= 2
@@ -102,7 +102,7 @@ def test_what_failed_among_rows_drawn_for_several_checks_is_found_again() -> Non
         return scenario(0, 1, expected=Refused(("23514",)) if pair == ready[late] else Accepted())
 
     begun = Begun(TableName("t", "t"), pairs, build)
-    trial = attempt(session(Spy()), begun, scenarios=40, seeded=7, shrink=True, own=(), others=(), ready=ready)
+    trial = attempt(Context(session(Spy()), scenarios=40, seed=7), begun, ready)
     assert trial.failure is not None
     assert seen[: len(ready)] == ready
     assert seen[len(ready) :][: late + 1] == ready[: late + 1]
@@ -122,7 +122,7 @@ class _Deaf(Spy):
         super().__init__()
         self.given_up = threading.Event()
 
-    def run(self, scenarios: Sequence[Scenario]) -> list[Answer]:
+    def run(self, scenarios: Sequence[Scenario]) -> list[ScenarioResult]:
         assert self.given_up.wait(20)
         return super().run(scenarios)
 
@@ -136,13 +136,13 @@ class _Deaf(Spy):
 def test_an_interrupt_has_the_server_give_up(monkeypatch: pytest.MonkeyPatch, waiting: bool) -> None:
     spy = _Deaf()
 
-    def interrupted(self: object, timeout: float | None = None) -> list[Answer]:
+    def interrupted(self: object, timeout: float | None = None) -> list[ScenarioResult]:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), Conveyor(session(spy), lambda scenario, answer: False) as conveyor:
-        conveyor.put(scenario(1, BATCH))
+    with pytest.raises(KeyboardInterrupt), BatchPipeline(session(spy), lambda scenario, answer: False) as pipeline:
+        pipeline.put(scenario(1, BATCH))
         if not waiting:
             raise KeyboardInterrupt
         monkeypatch.setattr("concurrent.futures.Future.result", interrupted)
-        conveyor.end()
+        pipeline.end()
     assert spy.cancelled == 2

@@ -8,8 +8,8 @@ from harness.catalog import Table
 from harness.catalog.model import Trigger
 from harness.probes import Accepted, Execute, Probe, Refused, ServerError
 from harness.probes.reply import Reply
-from harness.probes.verdict import Verdict, judge
 from harness.project.model import TableName
+from harness.proving.attribution import Verdict, judge
 
 ITEMS, LOG = TableName("shop", "items"), TableName("shop", "log")
 GUARD = Trigger("items_guard", "shop.guard", "BEFORE", "ROW", ("UPDATE",), "O", "")
@@ -37,4 +37,4 @@ def test_what_a_trigger_writes_elsewhere_has_to_keep_the_rules_there() -> None:
     rule = Refused(("23514",), LOG, constraint="log_check")
     reply = Reply(ServerError("23514", "shop", "log", constraint="log_check"))
     assert judge(PROBE, reply, [rule]) is Verdict.MASKED
-    assert judge(replace(PROBE, answers_for=(LOG,)), reply, [rule]) is Verdict.WRONG
+    assert judge(replace(PROBE, not_masked_by=(LOG,)), reply, [rule]) is Verdict.WRONG

@@ -22,13 +22,12 @@ from harness.probes import (
     Scenario,
     ServerError,
     Session,
-    Statement,
-    Verdict,
-    judge,
+    SqlStatement,
+    batch,
 )
-from harness.probes import session as sessions
-from harness.probes.disturbance import Disturbed, conflicts, parties, raised
+from harness.probes.interference import Interference, conflicts, deadlocked, is_raised
 from harness.project.model import TableName
+from harness.proving.attribution import Verdict, judge
 from harness.server.connection import Connection, Server
 
 SCHEMA = """
@@ -75,13 +74,13 @@ def session(connection: Connection) -> Session:
     return Session(connection, read(connection, "harness"))
 
 
-def one(session: Session, statement: Statement, **further: Any) -> Verdict | ServerError:
+def one(session: Session, statement: SqlStatement, **further: Any) -> Verdict | ServerError:
     probe = Probe(statement, Accepted(), "tried", **further)
     answer = session.replies(Scenario((), (probe,)))
     return answer if isinstance(answer, ServerError) else judge(probe, answer[0], ())
 
 
-def reply(session: Session, statement: Statement) -> Reply:
+def reply(session: Session, statement: SqlStatement) -> Reply:
     answer = session.replies(Scenario((), (Probe(statement, Accepted(), "tried"),)))
     assert not isinstance(answer, ServerError)
     return answer[0]
@@ -130,8 +129,8 @@ def test_a_deadlock_each_time_is_no_verdict(
     connection: Connection, session: Session, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection.execute("set lock_timeout = 0")
-    monkeypatch.setattr(sessions, "PAUSES", (0.3,))
-    with deadlocking(other, 2) as came, pytest.raises(Disturbed, match="refused with 40P01: deadlock detected"):
+    monkeypatch.setattr(batch, "PAUSES", (0.3,))
+    with deadlocking(other, 2) as came, pytest.raises(Interference, match="refused with 40P01: deadlock detected"):
         one(session, BOTH)
     assert came == [0, 1]
 
@@ -158,10 +157,10 @@ def test_a_lock_of_somebody_else_is_waited_for(session: Session, other: Connecti
 def test_a_lock_that_stays_is_no_verdict_and_names_who_has_it(
     session: Session, other: Connection, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    monkeypatch.setattr(sessions, "PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(batch, "PAUSES", (0.01, 0.01))
     other.execute("begin")
     other.execute("lock table rows")
-    with pytest.raises(Disturbed) as caught:
+    with pytest.raises(Interference) as caught:
         one(session, **PLACES[place])
     said = str(caught.value)
     assert "refused with 55P03: canceling statement due to lock timeout" in said
@@ -183,7 +182,7 @@ def test_rows_that_stand_before_are_tried_again_too(session: Session, other: Con
 def counted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """How often something was tried again."""
     slept: list[float] = []
-    monkeypatch.setattr(sessions.time, "sleep", slept.append)
+    monkeypatch.setattr(batch.time, "sleep", slept.append)
     return lambda: len(slept)
 
 
@@ -210,7 +209,7 @@ def test_what_is_refused_each_time_while_nobody_is_there_is_a_verdict(
     for _ in range(2):
         refusal = reply(ours, Execute("update rows set n = 1")).refusal
         assert refusal is not None and refusal.sqlstate == "55P03"
-    assert slept() == len(sessions.PAUSES)  # the second time it is known
+    assert slept() == len(batch.PAUSES)  # the second time it is known
 
 
 GERMAN = """\
@@ -220,10 +219,10 @@ Prozess 4712 wartet auf RowLock-Sperre auf Tupel (0,1) in Relation 16 der Datenb
 
 def test_messages_are_read_in_any_language() -> None:
     deadlock = ServerError("40P01", message="Verklemmung entdeckt", detail=GERMAN)
-    assert parties(deadlock) == {4711, 4712}
+    assert deadlocked(deadlock) == {4711, 4712}
     assert conflicts(deadlock, 4711) and not conflicts(deadlock, 5)
-    assert raised(ServerError("40P01", context="PL/pgSQL-Funktion say() Zeile 3 bei RAISE\nSQL-Anweisung »…«"))
-    assert not raised(ServerError("40001", context='SQL statement "…"\nPL/pgSQL function add() line 3 at RAISE'))
+    assert is_raised(ServerError("40P01", context="PL/pgSQL-Funktion say() Zeile 3 bei RAISE\nSQL-Anweisung »…«"))
+    assert not is_raised(ServerError("40001", context='SQL statement "…"\nPL/pgSQL function add() line 3 at RAISE'))
 
 
 def test_a_server_says_who_took_part(connection: Connection, other: Connection) -> None:
@@ -231,4 +230,4 @@ def test_a_server_says_who_took_part(connection: Connection, other: Connection) 
     with deadlocking(other, 1), pytest.raises(psycopg.errors.DeadlockDetected) as caught:
         connection.execute("select add()")
     found = ServerError("40P01", detail=caught.value.diag.message_detail or "")
-    assert parties(found) == {connection.info.backend_pid, other.info.backend_pid}
+    assert deadlocked(found) == {connection.info.backend_pid, other.info.backend_pid}

@@ -1,7 +1,7 @@
-"""Refusals that no rule has made: a session that is not the run's had a lock, autovacuum for one.
+"""Errors that no rule has raised: a session that is not the run's had a lock, autovacuum for one.
 
-A rule may raise the same SQLSTATEs itself, and a check may want it to. What it raises it says by RAISE, and says it
-again each time; of a deadlock the server names the processes.
+A rule may raise the same SQLSTATEs itself, and a check may expect it to. It does so by RAISE, and does it again each
+time; in a deadlock the server names the processes.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 SERIALIZATION, DEADLOCK, NOT_AVAILABLE = "40001", "40P01", "55P03"
 CONFLICTS = (SERIALIZATION, DEADLOCK, NOT_AVAILABLE)
-"""SQLSTATEs of what comes between two sessions."""
+"""SQLSTATEs of conflicts between two sessions."""
 
 PAUSES = (0.05, 0.2, 1.0)
-"""Seconds before what met another session is tried again."""
+"""Seconds before a statement that met another session is tried again."""
 
 _OTHERS = """
 select coalesce(nullif(a.application_name, ''), a.backend_type, 'a session') || ' (process ' || a.pid || ')'
@@ -32,8 +32,8 @@ order by 1
 """
 
 
-class Disturbed(Exception):
-    """A session that is not the run's got in the way, however often it was tried again."""
+class Interference(Exception):
+    """A session that is not the run's got in the way, however often the statement was tried again."""
 
     def __init__(self, refusal: ServerError, others: Collection[str] = ()) -> None:
         by = f"; there is {', '.join(others)}" if others else ""
@@ -43,29 +43,38 @@ class Disturbed(Exception):
         )
 
 
+def interference_of(error: Exception) -> Interference | None:
+    """The interference that a failed statement of ours met; None if something else is wrong with it."""
+    import psycopg
+
+    if not isinstance(error, psycopg.Error) or error.sqlstate not in CONFLICTS:
+        return None
+    return Interference(of_error(error))
+
+
 def of_error(error: psycopg.Error) -> ServerError:
-    """What a statement of ours was refused with."""
+    """The parts of an error by which conflicts are told from rules."""
     diag = error.diag
     message, context, detail = (text or "" for text in (diag.message_primary, diag.context, diag.message_detail))
     return ServerError(error.sqlstate or "", message=message, context=context, detail=detail)
 
 
-def raised(refusal: ServerError) -> bool:
-    """Whether a statement RAISE said so. That word is the same in every language of messages."""
+def is_raised(refusal: ServerError) -> bool:
+    """Whether a RAISE statement said so. That word is the same in every language of messages."""
     return "RAISE" in refusal.context.strip().partition("\n")[0]
 
 
-def parties(refusal: ServerError) -> set[int]:
-    """The processes of a deadlock: in its detail each line begins with the one that waits, for one that ends it."""
+def deadlocked(refusal: ServerError) -> set[int]:
+    """The processes of a deadlock, the first and last numbers in each line of its detail."""
     numbers = (re.findall(r"\d+", line) for line in refusal.detail.splitlines())
     return {int(number) for found in numbers if found for number in (found[0], found[-1])}
 
 
 def conflicts(refusal: ServerError, own: int) -> bool:
-    """Whether a session's process, its ``own``, met another one, and no rule has said so itself."""
+    """Whether the session of the process ``own`` met another one, and no rule raised the error itself."""
     if refusal.sqlstate == DEADLOCK:
-        return own in parties(refusal)
-    return refusal.sqlstate in CONFLICTS and not raised(refusal)
+        return own in deadlocked(refusal)
+    return refusal.sqlstate in CONFLICTS and not is_raised(refusal)
 
 
 def others(connection: psycopg.Connection[Any], ours: Collection[int]) -> list[str]:

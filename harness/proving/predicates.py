@@ -1,4 +1,4 @@
-"""Predicates in check files that PostgreSQL cannot make sense of: any check that needs rows stumbles over them."""
+"""Predicates in check files that PostgreSQL cannot evaluate; every check that needs rows of the table fails by them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from harness.probes.statement import identifier, qualified
 
 
 @dataclass(frozen=True)
-class Slip:
-    """A predicate that a check declares, and what the server says of it."""
+class InvalidPredicate:
+    """A predicate that a check declares, and the server's error for it."""
 
     check: DeclaredCheck
     predicate: str
@@ -25,8 +25,10 @@ class Slip:
         return f"PostgreSQL cannot evaluate {self.predicate}: {self.message}"
 
 
-def slips(connection: psycopg.Connection[Any], declared: Sequence[DeclaredCheck], catalog: Catalog) -> Iterator[Slip]:
-    """Asks the server to plan each declared predicate. Nothing is evaluated, and nothing stays."""
+def invalid_predicates(
+    connection: psycopg.Connection[Any], declared: Sequence[DeclaredCheck], catalog: Catalog
+) -> Iterator[InvalidPredicate]:
+    """Has the server plan each declared predicate; evaluates nothing, and leaves nothing behind."""
     for check in declared:
         table = catalog.tables.get(check.table) if check.table else None
         if table is None:
@@ -38,9 +40,9 @@ def slips(connection: psycopg.Connection[Any], declared: Sequence[DeclaredCheck]
                     query = f"explain select from {qualified(table.name)} where ({rule.predicate}\n)"
                     connection.execute(query.encode(), prepare=False)
             except (psycopg.ProgrammingError, psycopg.DataError) as error:
-                yield Slip(check, rule.predicate, said(error))
+                yield InvalidPredicate(check, rule.predicate, server_words(error))
 
 
-def said(error: psycopg.Error) -> str:
-    """The server's own words, and the code."""
+def server_words(error: psycopg.Error) -> str:
+    """The message and the SQLSTATE of an error."""
     return f"{error.diag.message_primary} ({error.sqlstate})"

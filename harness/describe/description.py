@@ -1,0 +1,182 @@
+"""Describes a table: the content of its check file, before that becomes text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from harness.catalog.model import Catalog, Check, Column, Index, PrimaryKey, Table, Trigger
+from harness.catalog.parts import TableRule, of_partitions
+from harness.describe.entries import (
+    TRUE,
+    CheckEntry,
+    column_entry,
+    exclusion_entry,
+    foreign_key_entry,
+    implying_key,
+    index_entry,
+    policy_entry,
+    trigger_entry,
+    unique_entry,
+    with_state,
+)
+from harness.describe.predicates import accepted_values, readable
+from harness.describe.triggers import touched
+from harness.describe.yaml import YamlValue
+from harness.kinds.base import default_name
+from harness.project import sql
+from harness.project.model import TableName
+
+_CHECK_KEYS: tuple[str, ...] = ("check", "constraint", "implied_by")
+
+
+@dataclass
+class TableDescription:
+    """The content of a table's check file.
+
+    - ``inline_columns`` has, for each rule that a key of a column declares, the name of that column; all others are
+      entries in ``checks``.
+    - ``known`` are rules that no kind of check can state, by name, each with the reason; ``undeclarable`` are other
+      properties that no check can state.
+    - ``rows`` is the entry of row hints, which are found by trying and not in the catalog.
+    """
+
+    table: TableName
+    description: str | None
+    columns: dict[str, CheckEntry] = field(default_factory=dict)
+    checks: list[tuple[TableRule, CheckEntry]] = field(default_factory=list)
+    inline_columns: dict[TableRule, str] = field(default_factory=dict)
+    known: dict[str, str] = field(default_factory=dict)
+    undeclarable: list[str] = field(default_factory=list)
+    rows: CheckEntry | None = None
+
+    def add(self, kind: str, name: str, entry: CheckEntry) -> None:
+        """Adds an entry to ``checks``."""
+        self.checks.append((TableRule(kind, name), entry))
+
+    def kinds(self) -> Iterator[str]:
+        """The kind of each check that the file has."""
+        for column in self.columns.values():
+            yield from (key for key in column if key not in ("type", "constraint", "identity"))
+        yield from (next(iter(entry)) for _, entry in self.checks)
+
+
+def describe(catalog: Catalog, table: Table, privileges: Mapping[str, YamlValue] | None = None) -> TableDescription:
+    """Describes a table of a catalog; ``privileges`` are those of each role that is not the owner."""
+    found = TableDescription(table.name, " ".join(table.comment.split()) if table.comment else None)
+    found.columns |= {column.name: column_entry(table, column) for column in table.columns}
+    _add_keys(found, table)
+    for key in table.foreign_keys:
+        found.add("constraint", key.name, foreign_key_entry(catalog, table, key))
+    for check in table.checks:
+        _add_check(found, table, check)
+    for exclusion in table.exclusions:
+        found.add("constraint", exclusion.name, exclusion_entry(table, exclusion))
+    if catalog.heirs.get(table.name):
+        _mark_only(found, table)
+    for index in table.indexes:
+        if index.constraint is None and not is_key(index):
+            found.add("index", index.name, index_entry(index))
+    if table.comment:
+        found.add("comment", "", {"comment": table.comment})
+    for trigger in table.triggers:
+        _add_trigger(found, table, trigger)
+    if privileges:
+        found.add("privileges", "", {"privileges": privileges})
+    for policy in table.policies:
+        found.add("policy", policy.name, policy_entry(policy))
+    found.known |= {each.name: f"a rule: what becomes of {each.command}" for each in table.rewrites}
+    found.known |= {rule.name: f"of the partition {name} alone" for name, rule in of_partitions(catalog, table)}
+    match_full = (each.name for each in table.constraints if "MATCH FULL" in each.definition)
+    found.undeclarable += [f"constraint {name}: MATCH FULL" for name in match_full]
+    if table.row_security and not table.policies:
+        found.undeclarable.append("row security: enabled without a policy")
+    return found
+
+
+def is_key(index: Index) -> bool:
+    """Whether a unique index is one that the kind ``unique`` can prove: each row has a key of its own columns."""
+    plain = len(index.columns) == len(index.keys)
+    if not index.unique or index.primary or not index.keys:
+        return False
+    # Only the kind ``index`` can state operator classes of expressions, and expressions without a column.
+    return plain or (not any(index.kinds) and all(sql.columns(each) for each in index.expressions))
+
+
+def _add_keys(found: TableDescription, table: Table) -> None:
+    for key in (each for each in table.constraints if isinstance(each, PrimaryKey)):
+        entry: CheckEntry = {"primary_key": list(key.columns)}
+        if key.name != f"{table.name.table}_pkey":
+            entry["constraint"] = key.name
+        implying = next((implying_key(table, index) for index in table.indexes if index.constraint == key.name), None)
+        if implying:
+            entry["implied_by"] = implying
+        found.add("constraint", key.name, with_state(key, entry))
+    for index in filter(is_key, table.indexes):
+        rule = TableRule("constraint" if index.constraint else "index", index.constraint or index.name)
+        entry = unique_entry(table, index)
+        if entry == {"unique": list(index.columns)} and len(index.columns) == 1:
+            found.columns[index.columns[0]]["unique"] = TRUE
+            found.inline_columns[rule] = index.columns[0]
+        else:
+            found.add(*rule, entry)
+
+
+def _mark_only(found: TableDescription, table: Table) -> None:
+    """Marks rules that tables which inherit do not have: they are about rows of the table itself only."""
+    not_inherited = {
+        TableRule("constraint", each.name)
+        for each in table.constraints
+        if not (isinstance(each, Check) and each.inherited)
+    }
+    for rule, entry in found.checks:
+        if {"primary_key", "unique", "exclude"} & {*entry} or ("check" in entry and rule in not_inherited):
+            entry["only"] = TRUE
+    inline = [rule for rule, name in found.inline_columns.items() if "check" in found.columns[name]]
+    for rule in (each for each in inline if each in not_inherited):
+        column = found.columns[found.inline_columns.pop(rule)]
+        moved: CheckEntry = {key: column.pop(key) for key in _CHECK_KEYS if key in column}
+        found.add(*rule, {**moved, "only": TRUE})
+    for column in found.columns.values():
+        if column.get("unique") == TRUE:
+            column["unique"] = {"only": TRUE}
+
+
+def _add_check(found: TableDescription, table: Table, constraint: Check) -> None:
+    text = constraint.expression
+    columns = [column for column in table.columns if column.name in sql.columns(text)]
+    only_column = columns[0] if len(columns) == 1 else None
+    default = default_name(table.name, (only_column.name,) if only_column else (), "check")
+    named: CheckEntry = {} if constraint.name == default else {"constraint": constraint.name}
+    values = accepted_values(text, only_column) if only_column and not _has_values(found, only_column) else None
+    entry: CheckEntry = {"accepted_values": list(values)} if values else {"check": readable(text)}
+    same = [each for each in table.checks if each.expression == text and each.validated]
+    # PostgreSQL tries them in the order of their names: the first one refuses for all with the same expression.
+    first = min(same, key=lambda each: each.name.encode(), default=constraint)
+    if first is not constraint:
+        named |= {"implied_by": first.name}
+    taken = {"accepted_values", "check", "constraint", *(["unique"] if named else [])}
+    if only_column and constraint.validated and not taken & {*found.columns[only_column.name]}:
+        found.columns[only_column.name] |= {**entry, **named}
+        found.inline_columns[TableRule("constraint", constraint.name)] = only_column.name
+        return
+    column: CheckEntry = {"column": only_column.name} if only_column and values else {}
+    found.add("constraint", constraint.name, with_state(constraint, {**entry, **column, **named}))
+
+
+def _has_values(found: TableDescription, column: Column) -> bool:
+    """Whether the accepted values of a column are declared already; a second such rule becomes a ``check``."""
+    entries = (entry for _, entry in found.checks if "accepted_values" in entry)
+    return "accepted_values" in found.columns[column.name] or any(entry["column"] == column.name for entry in entries)
+
+
+def _add_trigger(found: TableDescription, table: Table, trigger: Trigger) -> None:
+    column = touched(table, trigger)
+    if column and "touched_on_update" not in found.columns[column]:
+        on_insert: CheckEntry = {"on_insert": TRUE} if "insert" in trigger.events else {}
+        found.columns[column]["touched_on_update"] = {**on_insert, "trigger": trigger.name}
+        found.inline_columns[TableRule("trigger", trigger.name)] = column
+    elif trigger.enabled in "DR":
+        found.known[trigger.name] = "a trigger that is disabled"
+    else:
+        found.add("trigger", trigger.name, trigger_entry(trigger))

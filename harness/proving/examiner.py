@@ -1,0 +1,190 @@
+"""Books what the scenarios of one check showed: the aspects seen, what hid others, and the first failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from harness.probes import (
+    Accepted,
+    Execute,
+    Family,
+    FamilyReply,
+    Insert,
+    Probe,
+    Reply,
+    Scenario,
+    ScenarioResult,
+    ScenarioRunner,
+    ServerError,
+    SqlStatement,
+    TimedOut,
+)
+from harness.probes.interference import Interference
+from harness.probes.reply import LOST
+from harness.probes.settling import IMMEDIATE
+from harness.probes.shapes import UNTRIED
+from harness.proving.attribution import Attribution, Cause, Verdict
+
+SETUP = "setup"
+"""The aspect of the rows that are inserted before any probe."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A probe that went wrong, with the statements before it."""
+
+    setup: tuple[SqlStatement, ...]
+    probe: Probe
+    reply: Reply
+    waits: bool = False
+    """Whether a row of the setup waits for the probe's row."""
+
+
+@dataclass
+class Trial:
+    """The probes that were tried, and the aspects that they showed.
+
+    ``masked`` are the aspects that another rule hid, ``causes`` those that an unexplained trigger or rewrite rule made
+    fail, ``idle`` those that had no occasion, ``unreached`` those whose role got to no row, and why.
+    ``setup_refused`` is how the rows before the probes failed by a rule that is declared elsewhere.
+    """
+
+    probes: int = 0
+    scenarios: int = 0
+    shown: set[str] = field(default_factory=set)
+    masked: dict[str, ServerError] = field(default_factory=dict)
+    causes: dict[str, Cause] = field(default_factory=dict)
+    idle: dict[str, str] = field(default_factory=dict)
+    untried: ServerError | None = None
+    unreached: dict[str, str] = field(default_factory=dict)
+    setup_refused: ServerError | None = None
+    failure: Failure | None = None
+
+    def add_cause(self, aspect: str, cause: Cause | None) -> None:
+        if cause is not None:
+            self.causes[aspect] = cause
+
+    def add_unreached(self, aspect: str, why: str, reply: Reply) -> None:
+        """Books why a role got to no row; of several reasons the one of the statement that got furthest."""
+        if reply.refusal is None:
+            self.unreached[aspect] = why
+        elif reply.refusal.sqlstate == UNTRIED:
+            self.unreached.setdefault(aspect, reply.refusal.message)
+        else:
+            self.unreached[aspect] = f"{reply.refusal.message} ({reply.refusal.sqlstate}): {why}"
+
+    def replies(self, probe: Probe | Family, found: Reply | FamilyReply) -> Iterator[tuple[Probe, Reply]]:
+        """Counts a probe or a family; yields the probes that the server has not judged, with their replies."""
+        if isinstance(probe, Family) and isinstance(found, FamilyReply):
+            self.probes += len(probe)
+            if found.as_expected:
+                self.shown.add(probe.aspect)
+            yield from ((probe.probe(member), reply) for member, reply in found.others)
+        elif isinstance(probe, Probe) and isinstance(found, Reply):
+            self.probes += 1
+            yield probe, found
+
+
+@dataclass(frozen=True)
+class Examiner:
+    """Judges the answers to scenarios, and books them in a trial."""
+
+    session: ScenarioRunner
+    attribution: Attribution
+
+    def try_alone(self, scenario: Scenario) -> Failure | None:
+        """Tries one scenario; returns its first failure."""
+        return self.book(Trial(), scenario, self.session.run([scenario])[0])
+
+    def book(self, trial: Trial, scenario: Scenario, answer: ScenarioResult) -> Failure | None:
+        """Books what a scenario showed; returns its first failure."""
+        if isinstance(answer, ServerError):
+            return self._book_setup(trial, scenario, answer)
+        failures = [
+            Failure(scenario.setup, each, reply, scenario.waits)
+            for probe, found in zip(scenario.probes, answer, strict=True)
+            for each, reply in trial.replies(probe, found)
+            if self._book_probe(trial, each, reply) is Verdict.WRONG
+        ]
+        return self._first_unexplained(trial, scenario, failures) if failures else None
+
+    def _book_probe(self, trial: Trial, probe: Probe, reply: Reply) -> Verdict:
+        verdict = self.attribution.verdict(probe, reply)
+        if verdict is Verdict.AS_EXPECTED:
+            trial.shown.add(probe.aspect)
+        elif verdict is Verdict.UNTRIED and probe.reaches:
+            if probe.required:
+                trial.add_unreached(probe.aspect, probe.reaches, reply)
+        elif verdict is Verdict.UNTRIED:
+            trial.untried = reply.refusal
+        elif verdict is Verdict.IDLE and probe.required:
+            trial.idle.setdefault(probe.aspect, reply.then or "it left no row")
+        elif (
+            verdict is Verdict.MASKED
+            and reply.refusal is not None
+            and self.attribution.counts_as_hidden(probe, reply.refusal)
+        ):
+            trial.masked.setdefault(probe.aspect, reply.refusal)
+            trial.add_cause(probe.aspect, self.attribution.cause_of(reply.refusal))
+        return verdict
+
+    def _first_unexplained(self, trial: Trial, scenario: Scenario, failures: list[Failure]) -> Failure | None:
+        """The first failure that no unexplained trigger caused; the others are booked."""
+        probes = [failure.probe for failure in failures]
+        causes = self.attribution.causes(self.session, scenario, probes)
+        for place, cause in causes.items():
+            if probes[place].required:
+                trial.causes.setdefault(probes[place].aspect, cause)
+        found = next((failure for place, failure in enumerate(failures) if place not in causes), None)
+        return found and _without_irrelevant_state(found, probes)
+
+    def _book_setup(self, trial: Trial, scenario: Scenario, refusal: ServerError) -> Failure | None:
+        """Books that rows which keep all declared rules were refused; a failure unless another check will report it."""
+        wrong = self.attribution.is_setup_failure(refusal)
+        if not wrong:
+            trial.setup_refused = trial.setup_refused or refusal
+            trial.add_cause(SETUP, self.attribution.cause_of(refusal))
+        elif not scenario.setup:
+            raise AssertionError(f"no record could be made of what the probes say: {refusal}")
+        causes = {}
+        if wrong or refusal.sqlstate == LOST:
+            causes = self.attribution.causes(self.session, scenario, ())
+        if causes:
+            trial.setup_refused = trial.setup_refused or refusal
+            trial.causes[SETUP] = causes[0]
+        return _setup_failure(scenario, refusal) if wrong and not causes else None
+
+    def fewest_settings(self, failure: Failure) -> Failure:
+        """The same failure with one setting left empty, where several were and that one is enough."""
+        names = failure.probe.left_empty
+        for name in names if len(names) > 1 else ():
+            others = tuple(each for each in names if each != name)
+            probe = replace(failure.probe, left_empty=(name,), never_set=others)
+            with suppress(TimedOut, Interference):
+                found = self.try_alone(Scenario(failure.setup, (probe,), waits=failure.waits))
+                if found is not None and found.probe.aspect == failure.probe.aspect:
+                    return replace(found, probe=replace(found.probe, never_set=()))
+        return failure
+
+
+def _setup_failure(scenario: Scenario, refusal: ServerError) -> Failure:
+    if refusal.at_commit:
+        probe = Probe(Execute(IMMEDIATE), Accepted(), SETUP, "what stands before:")
+        return Failure(scenario.setup, probe, Reply(refusal))
+    tables = ((each.instead_of if isinstance(each, Execute) else each, each) for each in scenario.setup)
+    inserts = (each for one, each in tables if isinstance(one, Insert) and one.table == refusal.table_name)
+    statement = next(inserts, scenario.setup[-1])
+    probe = Probe(statement, Accepted(), SETUP, "a row that keeps every declared rule")
+    before = scenario.setup[: scenario.setup.index(statement)]
+    return Failure(before, probe, Reply(refusal))
+
+
+def _without_irrelevant_state(failure: Failure, failed: Iterable[Probe]) -> Failure:
+    """The failure without a word about settings that nobody set, if it fails whether they are unset or left empty."""
+    probe = failure.probe
+    same = (each for each in failed if not each.never_set and each.statement == probe.statement)
+    if probe.never_set and any(each.left_empty and each.value == probe.value for each in same):
+        return replace(failure, probe=replace(probe, never_set=()))
+    return failure

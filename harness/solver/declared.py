@@ -1,0 +1,55 @@
+"""The pools of a project: made of what its checks declare, the rules of the catalog, and hints about rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from harness.catalog.model import Catalog, Table
+from harness.oracle import Oracle
+from harness.project.model import TableName
+from harness.solver.pools import Pools
+from harness.solver.row_hints import NOTHING, RowHints
+from harness.solver.rules import Rule
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+class DeclaredRule(Protocol):
+    """A check's rule, as far as it says how rows are made."""
+
+    def rules(self) -> tuple[Rule, ...]: ...
+    def rules_elsewhere(self, table: Table, catalog: Catalog) -> Mapping[TableName, tuple[Rule, ...]]: ...
+    def row_hints(self) -> RowHints: ...
+
+
+class DeclaredCheck(Protocol):
+    """A check: a rule, and the table that it is about."""
+
+    @property
+    def table(self) -> TableName | None: ...
+    @property
+    def rule(self) -> Any: ...
+
+
+def declared_pools(connection: psycopg.Connection[Any], catalog: Catalog, declared: Iterable[DeclaredCheck]) -> Pools:
+    """The pools that generated rows are made of: they keep the rules that are declared and those of the catalog."""
+    about_tables = [(check.table, check.rule) for check in declared if check.table is not None]
+    row_hints: dict[TableName, RowHints] = {}
+    for table, rule in about_tables:
+        if (found := rule.row_hints()) != NOTHING:
+            row_hints[table] = row_hints.get(table, NOTHING) | found
+    return Pools(Oracle(connection), catalog, declared_predicates(about_tables, catalog), row_hints)
+
+
+def declared_predicates(
+    declared: Iterable[tuple[TableName, DeclaredRule]], catalog: Catalog
+) -> dict[TableName, tuple[Rule, ...]]:
+    """The predicates that are declared of each table."""
+    found: dict[TableName, tuple[Rule, ...]] = {}
+    for name, rule in declared:
+        elsewhere = rule.rules_elsewhere(catalog.tables[name], catalog) if name in catalog.tables else {}
+        for table, predicates in ((name, rule.rules()), *elsewhere.items()):
+            found[table] = (*found.get(table, ()), *predicates)
+    return found
