@@ -23,10 +23,10 @@ from harness.catalog.parts import Part, of_partitions
 from harness.describe.predicates import accepted_values, readable
 from harness.describe.triggers import touched
 from harness.describe.yaml import Value
-from harness.kinds._deferrable import timing
-from harness.kinds._expressions import default_names, expressions
 from harness.kinds.base import default_name
 from harness.kinds.index import with_kind
+from harness.kinds.toolkit.constraints import timing
+from harness.kinds.toolkit.key_expressions import default_names, expressions
 from harness.probes.statement import identifier
 from harness.project import sql
 from harness.project.model import TableName

@@ -17,7 +17,7 @@ from harness.catalog.parts import Part
 from harness.catalog.roles import Roles
 from harness.declarations import DECLARED, Check
 from harness.errors import HarnessError, TargetError
-from harness.kinds.base import Begun, Databases, Kind, Pair, Subject, Unreliable
+from harness.kinds.base import Begun, Kind, RowPair, Subject, Unreliable
 from harness.kinds.primary_key import PrimaryKeyKind
 from harness.kinds.touched_on_update import TouchedOnUpdateKind
 from harness.oracle import Oracle
@@ -37,6 +37,7 @@ from harness.proving.slips import Slip, said, slips
 from harness.proving.trial import Trial, attempt
 from harness.proving.undeclared import Undeclared
 from harness.races import Stage
+from harness.races.stage import Databases
 from harness.solver.pools import Pools
 from harness.solver.row_hints import NOTHING, RowHints
 from harness.solver.rules import Rule, Unfillable
@@ -96,7 +97,7 @@ class Prover:
         self._filled: psycopg.Connection[Any] | None = None
         self._full: set[TableName] = set()
         self._at_odds: dict[TableName, tuple[Rule, Rule] | None] = {}
-        self._pairs: tuple[TableName, list[Pair]] | None = None
+        self._pairs: tuple[TableName, list[RowPair]] | None = None
         with ExitStack() as opened:
             database = self._clone()
             self._connection = self._databases.connect(database)
@@ -308,7 +309,7 @@ class Prover:
             return self._effort.races
         return self._effort.drawn if rule.varies else min(self._effort.scenarios, rule.drawn or MOST)
 
-    def _begin(self, stated: Begun) -> list[Pair]:
+    def _begin(self, stated: Begun) -> list[RowPair]:
         """What is drawn for several checks of a table, which mostly come one after the other."""
         if self._pairs is None or self._pairs[0] != stated.table:
             self._pairs = stated.table, examples(stated.pairs, self._effort.drawn, self._effort.seed)
@@ -366,7 +367,7 @@ class Prover:
             primary_key=next((rule.primary_key for rule in beside if isinstance(rule, PrimaryKeyKind)), ()),
             declared_indexes=frozenset(rule.subject for rule in beside),
             undeclared=undeclared,
-            beside=self._beside,
+            declared=self._beside,
             variety=self._effort.variety if check.rule.varies else 1,
         )
 

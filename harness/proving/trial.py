@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky, Unsatisfiable
 
-from harness.kinds.base import Begun, Pair
+from harness.kinds.base import Begun, RowPair
 from harness.probes import (
     Accepted,
     Answer,
@@ -114,7 +114,7 @@ def attempt(
     own: Iterable[Refused],
     others: Callable[[ServerError], Iterable[Refused]],
     barred: Callable[[Probe, ServerError], bool] = lambda probe, refusal: False,
-    ready: Iterable[Pair] | None = None,
+    ready: Iterable[RowPair] | None = None,
     opaque: Opaque = Opaque(),  # noqa: B008 - frozen
     replays: int | None = None,
 ) -> Trial:
@@ -132,7 +132,7 @@ def attempt(
         trial.failure = trial.failure or examine.scenario(trial, scenario, answer)
         return trial.failure is not None
 
-    def run(count: int, pairs: Iterable[Pair] | None) -> None:
+    def run(count: int, pairs: Iterable[RowPair] | None) -> None:
         with Conveyor(session, hand_on) as conveyor:
             if isinstance(stated, Begun):
                 pairs = examples(stated.pairs, count, seeded) if pairs is None else pairs

@@ -17,6 +17,8 @@ from harness.races.sessions import Answer, Contender, Watcher
 if TYPE_CHECKING:
     import psycopg
 
+    from harness.global_objects.outside import Confined
+
 UNCOMPARABLE = ("json", "xml", "point")
 
 FIRING = {"A": "always", "R": "replica"}
@@ -31,11 +33,13 @@ class Unplayable(Exception):
 
 
 class Databases(Protocol):
-    """Where the databases come from."""
+    """Makes scratch databases, connects to them and drops them."""
 
     def clone(self) -> str: ...
+    def empty(self) -> str: ...
     def connect(self, dbname: str) -> psycopg.Connection[Any]: ...
     def drop(self, dbname: str) -> None: ...
+    def outside(self) -> Confined: ...
 
 
 class Stage:
