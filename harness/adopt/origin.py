@@ -92,9 +92,7 @@ def _read(
         paths = (*schema_source.base, *schema_source.paths)
         homes = {path: Path(directory) if Path(path) in texts else root for path in paths}
         base = [
-            step
-            for path in schema_source.base
-            for step in PsqlFiles(homes[path], {}).scripts([homes[path] / path])
+            step for path in schema_source.base for step in PsqlFiles(homes[path], {}).scripts([homes[path] / path])
         ]
         home = homes[schema_source.paths[0]]
         layout = layouts.named(schema_source.layout) if schema_source.layout else None

@@ -8,10 +8,10 @@ from typing import TypeAlias
 from harness.catalog.model import Catalog, Column, Constraint, Exclusion, ForeignKey, Index, Policy, Table, Trigger
 from harness.describe.predicates import readable
 from harness.describe.yaml import YamlValue
-from harness.kinds._deferrable import timing
-from harness.kinds._expressions import default_names, expressions
 from harness.kinds.base import default_name
 from harness.kinds.index import with_kind
+from harness.kinds.toolkit.constraints import timing
+from harness.kinds.toolkit.key_expressions import default_names, expressions
 from harness.probes.statement import identifier
 from harness.project import sql
 from harness.project.model import TableName

@@ -9,29 +9,29 @@ from typing import ClassVar
 from hypothesis import strategies as st
 
 from harness.catalog.parts import TableRule
-from harness.kinds._predicate import equivalence, speaking
 from harness.kinds.base import Begun, Fact, Kind, Subject, default_name
-from harness.kinds.check import enforced
+from harness.kinds.toolkit.constraints import check_fact, validated
+from harness.kinds.toolkit.predicates import PredicateRule
 from harness.probes import Refused, Scenario
 from harness.probes.statement import identifier, literal
-from harness.project.keys import ColumnForm, boolean, key, name, several, text
+from harness.project.keys import ColumnForm, key, name, several, text
 from harness.project.model import TableName
 from harness.solver.rules import Rule
 
 
 @dataclass(frozen=True)
 class AcceptedValuesKind(Kind):
-    """A closed set: the column holds one of these values, or NULL where it may.
+    """The column holds one of these values, or NULL where that is allowed.
 
     ```yaml
     columns:
       status: {type: text, not_null: true, accepted_values: [open, closed], constraint: chk_status}
     ```
 
-    Proven: every value of the set that no other rule refuses is accepted, on insert and on update; others (close
-    misses, other cases, added blanks, whatever else the constraint in the database mentions, drawn values) are refused
-    by `constraint` (23514). Of more than eighty values a scenario tries a drawn part. For a column of an enum type the
-    labels themselves are compared.
+    Proven: every value of the set that no other rule refuses is accepted, on insert and on update. Other values are
+    refused by `constraint` (23514): close misses, other cases, added blanks, whatever else the constraint in the
+    database mentions, and drawn values. A scenario tries at most eighty values; of more it tries a drawn part. For a
+    column of an enum type the labels themselves are compared.
     """
 
     column_form: ClassVar = ColumnForm(column="column", value="accepted_values", keys=("constraint", "implied_by"))
@@ -41,7 +41,7 @@ class AcceptedValuesKind(Kind):
     column: str = key(name, "the column")
     constraint: str | None = key(name, "the constraint; by default <table>_<column>_check", default=None)
     implied_by: str | None = key(name, "a stricter constraint, which refuses all that this one does", default=None)
-    validated: bool = key(boolean, "false: rows that stood before it may break it (NOT VALID)", default=True)
+    validated: bool = validated()
 
     @property
     def subject(self) -> str:
@@ -69,13 +69,10 @@ class AcceptedValuesKind(Kind):
         if column.base_kind == "e":
             yield Fact(", ".join(sorted(self.accepted_values)), ", ".join(sorted(column.labels)))
         else:
-            yield from enforced(subject, self._constraint(subject.table.name), self.validated)
+            yield from check_fact(subject, self._constraint(subject.table.name), validated=self.validated)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | Begun | None:
         if subject.table.column(self.column).base_kind == "e":
             return None
-        table = subject.table
-        constraint = speaking(subject, self._constraint(table.name), self.implied_by)
-        return equivalence(
-            subject, self.predicate, Refused(("23514",), table.name, constraint=constraint), self.implied_by
-        )
+        constraint = self._constraint(subject.table.name)
+        return PredicateRule(subject, self.predicate, constraint, self.implied_by).scenarios()

@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from hypothesis import strategies as st
 
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
-from harness.kinds._records import VARIABLES, Records
-from harness.kinds._roads import present
-from harness.kinds._writes import Writes
-from harness.kinds.base import Fact, Kind, Subject
-from harness.kinds.owners.askers import (
-    as_key,
-    asked_each,
-    askers,
-    check_keys,
-    claims_key,
-    drawn_for,
-    known,
-    named,
-    sees_key,
-    variables_key,
-)
+from harness.kinds.audited_parts.records import VARIABLES, Records
+from harness.kinds.audited_parts.writes import AuditedWrites
+from harness.kinds.base import Fact, Subject
+from harness.kinds.row_access.acting_roles import ActsAsRoles, as_roles_each, reachable_by
+from harness.kinds.toolkit.changes import filled_references
 from harness.probes import Insert, Probe, Scenario
 from harness.project import keys
-from harness.project.keys import FrozenDict, choice, key, names, predicate_of, several
+from harness.project.keys import choice, key, names, predicate_of, several
 from harness.project.model import TableName
 
 COMMANDS = ("insert", "update", "delete")
 
 
 @dataclass(frozen=True)
-class AuditedKind(Kind):
-    """Whoever writes to the table leaves a record of it in another.
+class AuditedKind(ActsAsRoles):
+    """Every write to the table leaves a record in another table.
 
     ```yaml
     - audited: shop.audit_log
@@ -55,16 +44,17 @@ class AuditedKind(Kind):
       row: order_id = $new.id and was is not distinct from $old.status and became = $new.status
     ```
 
-    `row` is a predicate on the record; `$old` and `$new` are the written row before and after, as the table holds it
-    (NULL where there is none), `$row` is the new one or else the old, `$command` is `insert`, `update` or `delete`;
-    PostgreSQL evaluates it. Proven: each of the commands under `on`, with one row and with several, by an upsert
-    and by what a parent's end does to the row, leaves exactly one record for each row, and it is as `row` says; other
-    commands leave none. `unchanged` says whether an update that changes nothing leaves one; not said, it is not tried.
+    `row` is a predicate on the record. `$old` and `$new` are the written row before and after, as the table has it, or
+    NULL; `$row` is the new row, or else the old one; `$command` is `insert`, `update` or `delete`.
 
-    Every column that may be updated is tried. Whether those of `of` have changed, and whether `when` is true, is judged
-    by the row as the table holds it before and after, and not by which columns the statement names: what a BEFORE
-    trigger changes has changed. An update of nothing that is recorded leaves none.
-    With `as` it is these roles that write, with `claims`, each to one row at a time that it reaches.
+    Proven: each command under `on` leaves exactly one record for each row, and `row` is true for it. The commands are
+    tried with one row and with two, by an upsert, and by the deletion of a parent. Other commands leave no record.
+    `unchanged` says whether an update that changes nothing leaves one; without it, such an update is not tried.
+
+    Every column that may be updated is tried. The row as the table has it before and after decides whether columns of
+    `of` have changed and whether `when` is true, and not the columns that the statement names: what a BEFORE trigger
+    changes has changed. An update of other columns leaves no record. With `as` these roles write, with `claims`, each
+    to one row at a time that it reaches.
     """
 
     about_triggers: ClassVar = True
@@ -81,18 +71,13 @@ class AuditedKind(Kind):
     where: str | None = key(predicate_of(), "the records that are about this table", default=None)
     unchanged: str | None = key(choice("none", "one"), "what an update leaves that changes nothing", default=None)
     trigger: tuple[str, ...] = key(names, "the triggers that do it", default=())
-    as_: tuple[str, ...] = as_key()
-    claims: FrozenDict[Any] | None = claims_key()
-    variables: FrozenDict[str] | None = variables_key()
-    sees: str | None = sees_key()
 
     def __post_init__(self) -> None:
-        check_keys(self)
+        super().__post_init__()
         if self.of and "update" not in self.on:
             raise ValueError("`of` are columns that an update changes: say `on: update`")
         if self.of and self.unchanged == "one":
             raise ValueError("an update that changes nothing changes none of `of`: take `unchanged: one` out")
-        check_keys(self)
 
     @property
     def subject(self) -> str:
@@ -102,36 +87,36 @@ class AuditedKind(Kind):
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
         return tuple(TableRule("trigger", name) for name in self.trigger)
 
-    def roles(self) -> tuple[str, ...]:
-        return named(self)
-
     def facts(self, subject: Subject) -> Iterator[Fact]:
-        subject.catalog.table(self.audited)
-        for column in self.of:
-            subject.table.column(column)
+        self._raise_for_missing(subject)
         for trigger in self.trigger:
             yield subject.fires(trigger)
-        yield from known(self, subject)
+        yield from subject.missing_roles(*self.roles())
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def _raise_for_missing(self, subject: Subject) -> None:
+        """Raises :class:`~harness.catalog.model.Missing` if the table of records or a column is not there."""
         subject.catalog.table(self.audited)
         for column in self.of:
             subject.table.column(column)
-        table = subject.table
-        writes = Writes(subject, Records(self.audited, self.row, self.where), self.on, self.of, self.when)
-        inside, outside = writes.sides
-        asking = askers(self, subject)
-        there = present(table, subject.pools.of(table))
 
-        def build(draft: Draft) -> Scenario:
-            fixed, theirs = drawn_for(asking, draft)
-            row = draft.insert(table.name, fixed, (*there, *theirs), inside)
-            fixed, _ = drawn_for(asking, draft)
-            other = draft.insert(table.name, fixed, (*there, *theirs), outside)
+    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+        self._raise_for_missing(subject)
+        table = subject.table
+        writes = AuditedWrites(subject, Records(self.audited, self.row, self.where), self.on, self.of, self.when)
+        inside, outside = writes.sides
+        roles = self.acting_roles(subject)
+        filled = filled_references(table, subject.pools.of(table))
+
+        def build(draft: Draft) -> Sequence[Probe]:
+            fixed, reachable = reachable_by(roles, draft)
+            present = (*filled, *reachable)
+            row = draft.insert(table.name, fixed, present, inside)
+            fixed, _ = reachable_by(roles, draft)
+            other = draft.insert(table.name, fixed, present, outside)
             later = []
             for also in dict.fromkeys((inside, outside)):
-                fixed, _ = drawn_for(asking, draft)
-                later.append(draft.row(table.name, fixed, (*there, *theirs), also))
+                fixed, _ = reachable_by(roles, draft)
+                later.append(draft.row(table.name, fixed, present, also))
             probes: list[Probe] = []
             for fresh in later:
                 probes += writes.probes("insert", Insert(table.name, fresh), "an insert", [(None, fresh)])
@@ -141,8 +126,6 @@ class AuditedKind(Kind):
             probes += writes.deletes(row, other)
             for constraint in table.foreign_keys:
                 probes += writes.from_above(constraint, row)
-            if asking:
-                probes = list(asked_each(asking, draft, table.name, probes))
-            return Scenario(tuple(draft.inserts), tuple(probes))
+            return list(as_roles_each(roles, draft, table.name, probes)) if roles else probes
 
-        return subject.scenarios(build)
+        return subject.probes(build)

@@ -8,22 +8,23 @@ from typing import ClassVar
 
 from hypothesis import strategies as st
 
-from harness.catalog.model import Constraint, Table
+from harness.catalog.model import Table
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
-from harness.kinds import _heirs as heirs
-from harness.kinds._predicate import breaking, equivalence, speaking
-from harness.kinds._refused_by import failing
 from harness.kinds.base import Begun, Fact, Kind, Subject, default_name, show
+from harness.kinds.toolkit import inheritance
+from harness.kinds.toolkit.constraints import check_fact, validated
+from harness.kinds.toolkit.predicates import PredicateRule
+from harness.kinds.toolkit.refusals import failing
 from harness.probes import Accepted, AcceptedOrRefused, Insert, Postcondition, Probe, Refused, Scenario
 from harness.probes.statement import qualified
 from harness.project import sql
-from harness.project.keys import ColumnForm, boolean, key, name, predicate
+from harness.project.keys import ColumnForm, key, name, predicate
 from harness.project.model import NewRow, TableName
 from harness.solver.rules import Rule
 
 TRIED = 4
-"""Values that break it of which rows of another table are tried."""
+"""Values that break the predicate and are tried in rows of a table that inherits."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,14 @@ class CheckKind(Kind):
         constraint: chk_order
     ```
 
-    PostgreSQL evaluates the predicate as an oracle, apart from the table. Proven: on values where every other declared
-    rule holds, those for which it is true or null are accepted and those for which it is false are refused by
-    `constraint` (23514), on insert and on update. Tried are the constants of all rules on these columns, their
-    neighbours, the edges of the type and drawn values. `implied_by` names a stricter rule, which refuses
-    all that this one does (`a >= 10` beside `a > 0`): of two CHECKs PostgreSQL names the first in the alphabet.
-    A constraint that says NO INHERIT is broken by the rows of tables that inherit, unless `only: true` leaves them out.
+    Proven: values for which the predicate is true or null are accepted, and values for which it is false are refused by
+    `constraint` (23514), on insert and on update. Every other declared rule holds for these values. They are the
+    constants of all rules on these columns, their neighbours, the edges of the type and drawn values. PostgreSQL
+    evaluates the predicate on them without the table.
+
+    `implied_by` names a stricter rule, which refuses all that this one does (`a >= 10` beside `a > 0`): of two CHECKs
+    PostgreSQL names the first in the alphabet. A constraint with NO INHERIT is broken by the rows of tables that
+    inherit, unless `only: true` leaves them out.
     """
 
     column_form: ClassVar = ColumnForm(column="column", value="check", keys=("constraint", "implied_by"))
@@ -55,8 +58,8 @@ class CheckKind(Kind):
         name, "the constraint in the database; by default PostgreSQL's name for it", default=None
     )
     implied_by: str | None = key(name, "the constraint that refuses before this one can", default=None)
-    only: bool = heirs.only()
-    validated: bool = key(boolean, "false: rows that stood before it may break it (NOT VALID)", default=True)
+    only: bool = inheritance.only()
+    validated: bool = validated()
 
     @property
     def subject(self) -> str:
@@ -76,53 +79,36 @@ class CheckKind(Kind):
         return (TableRule("constraint", self._constraint(table)),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
-        yield from enforced(subject, self._constraint(subject.table.name), self.validated)
+        yield from check_fact(subject, self._constraint(subject.table.name), validated=self.validated)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | Begun:
-        constraint = speaking(subject, self._constraint(subject.table.name), self.implied_by)
-        refused = Refused(("23514",), subject.table.name, constraint=constraint)
-        stated = equivalence(subject, self.check, refused, self.implied_by)
-        escaped = () if self.only else self._escaped(subject)
-        if not escaped:
+        rule = PredicateRule(subject, self.check, self._constraint(subject.table.name), self.implied_by)
+        stated = rule.scenarios()
+        heirs = () if self.only else self._heirs_without_it(subject)
+        if not heirs:
             return stated
-        bad = breaking(subject, self.check, refused, self.implied_by)
+        _, bad = rule.sides
         own = stated.pairs.map(stated.build) if isinstance(stated, Begun) else stated
-        return st.one_of(subject.scenarios(lambda draft: self._in_heirs(subject, draft, escaped, bad)), own)
+        return st.one_of(subject.probes(lambda draft: self._in_heirs(subject, draft, heirs, bad)), own)
 
-    def _escaped(self, subject: Subject) -> tuple[Table, ...]:
-        """The tables that inherit from this one, but for the constraint."""
+    def _heirs_without_it(self, subject: Subject) -> tuple[Table, ...]:
+        """Returns the tables that inherit from this one, but do not have the constraint."""
         name = self._constraint(subject.table.name)
         own = next((each for each in subject.table.checks if each.name == name), None)
         if own is None or own.inherited:
             return ()
-        return tuple(
-            heir for heir in heirs.heirs(subject) if all(each.expression != own.expression for each in heir.checks)
-        )
+        heirs = inheritance.heirs(subject)
+        return tuple(heir for heir in heirs if all(each.expression != own.expression for each in heir.checks))
 
-    def _in_heirs(self, subject: Subject, draft: Draft, escaped: tuple[Table, ...], bad: list[NewRow]) -> Scenario:
-        """Rows of a table that inherits from this one are among its rows."""
+    def _in_heirs(self, subject: Subject, draft: Draft, heirs: tuple[Table, ...], bad: list[NewRow]) -> Iterator[Probe]:
+        """Yields inserts of values that break the predicate into tables that inherit from this one."""
         table = subject.table.name
         found = f"select coalesce(nullif(count(*), 0)::text, 'none') from {qualified(table)}"
         then = Postcondition(f"{found} where ({self.check}\n) is false", "none", f"rows of {table} that break it")
-        probes: list[Probe] = []
-        for heir in escaped:
+        for heir in heirs:
             row = Insert(heir.name, draft.row(heir.name))
-            probes.append(Probe(row, Accepted(), f"a row of {heir.name}", f"a row of {heir.name}"))
+            yield Probe(row, Accepted(), f"a row of {heir.name}", f"a row of {heir.name}")
             for values in draft.some(bad, TRIED):
                 words = f"{show(values)} in {heir.name}, which inherits from it,"
                 insert = Insert(heir.name, draft.row(heir.name, values))
-                probes.append(Probe(insert, AcceptedOrRefused(), "one of an heir", words, then=then, required=False))
-        return Scenario(tuple(draft.inserts), tuple(probes))
-
-
-def validated(constraint: Constraint, expected: bool = True) -> Fact:
-    """A constraint holds for rows that stood before it, too; or is NOT VALID, if that is ``expected``."""
-    state = "validated" if constraint.validated else "NOT VALID" if constraint.enforced else "NOT ENFORCED"
-    return Fact(f"{constraint.name} {'validated' if expected else 'NOT VALID'}", f"{constraint.name} {state}")
-
-
-def enforced(subject: Subject, constraint: str, expected: bool = True) -> Iterator[Fact]:
-    """A CHECK of that name is there and validated, or NOT VALID if it is not ``expected`` so."""
-    domains = [column for column in subject.table.columns if column.is_domain]
-    if not domains or any(found.name == constraint for found in subject.table.constraints):
-        yield validated(subject.table.constraint(constraint), expected)
+                yield Probe(insert, AcceptedOrRefused(), "one of an heir", words, then=then, required=False)

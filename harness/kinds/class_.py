@@ -18,7 +18,7 @@ _MARK = re.compile(r"\[([^\]\[]+)\]\s*$")
 
 @dataclass(frozen=True)
 class ClassKind(Kind):
-    """How sensitive a column or a table is: the class in brackets that its comment ends in.
+    """The comment of a column or table ends in a class in brackets, which says how sensitive the data is.
 
     ```yaml
     columns:
@@ -29,9 +29,9 @@ class ClassKind(Kind):
         never: [PHI]
     ```
 
-    In a column its class is compared, in the list of checks that of the table. `every` wants one of the `classes` of
-    `project.yml` for the table and each column, and for no column one of those in `never`. Only the catalog is asked:
-    it comes to *present*.
+    Looked up in the catalog, so that the check is *present*. In a column the class of the column is compared, in the
+    list of checks that of the table. `every` needs one of the `classes` of `project.yml` for the table and each column,
+    and no column may have one of those in `never`.
     """
 
     column_form: ClassVar = ColumnForm(column="column", value="class")
@@ -49,13 +49,13 @@ class ClassKind(Kind):
         return self.column is None and self.class_ == "every"
 
     def unfit(self, project: Project) -> str | None:
-        """A class that the project does not know."""
+        """Returns the error for a class that the project does not have."""
         named = (*(() if self._every else (self.class_,)), *self.never)
-        strange = next((each for each in named if project.classes and each not in project.classes), None)
-        if strange is None:
+        unknown = next((each for each in named if project.classes and each not in project.classes), None)
+        if unknown is None:
             return None
         known = ("every", *project.classes)
-        return f"{strange!r} is none of the classes of project.yml{did_you_mean(strange, known)}"
+        return f"{unknown!r} is none of the classes of project.yml{did_you_mean(unknown, known)}"
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         table = subject.table
@@ -67,7 +67,7 @@ class ClassKind(Kind):
         allowed = [known for known in subject.project.classes if known not in self.never]
         commented = [(None, table.comment), *((column.name, column.comment) for column in table.columns)]
         for column, comment in commented:
-            # The table's own class sums its columns up; what may not stand in a column is said of columns.
+            # The class of the table sums up its columns; `never` is only about columns.
             what, known = (column, allowed) if column else (str(table.name), subject.project.classes)
             yield Fact(
                 f"{what}: one of {', '.join(known)}",
@@ -77,12 +77,12 @@ class ClassKind(Kind):
 
 
 def _shown(comment: str | None, statement: str) -> str:
-    """The class of a comment; where it has none, how to give it one."""
+    """Returns the class of a comment, or the hint how to give it one."""
     found = data_class(comment)
     return f"[{found}]" if found else f"no class; let its comment end in one: {statement} is '… [class]'"
 
 
 def data_class(comment: str | None) -> str | None:
-    """The class that a comment ends in, ``[personal]`` without its brackets."""
+    """Returns the class that a comment ends in, ``[personal]`` without its brackets."""
     found = _MARK.search(comment or "")
     return found[1] if found else None

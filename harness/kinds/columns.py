@@ -19,7 +19,7 @@ CONTRACT = "the declared columns in their order, and no others"
 
 @dataclass(frozen=True)
 class ColumnsKind(Kind):
-    """The exact contract of a table: these columns, in this order, and no others.
+    """The table has these columns, in this order, and no others.
 
     ```yaml
     columns:
@@ -28,10 +28,10 @@ class ColumnsKind(Kind):
       net:    {type: "numeric(10,2)", generated: total / 1.19}
     ```
 
-    Only the catalog is asked, so that it comes to *present*: names, order, types, nullability, defaults and generation
+    Looked up in the catalog, so that the check is *present*: names, order, types, nullability, defaults and generation
     expressions. Types may be written as PostgreSQL accepts them (`int`, `timestamptz`, `varchar(20)`). Columns of the
-    primary key are not null without saying so; whether a column is an `identity`, `always` or `by default`, is compared
-    where it is said. What the other keys of a column say has checks of its own.
+    primary key are not null by default. An `identity`, `always` or `by default`, is compared if it is declared. The
+    other keys of a column are checks of their own.
     """
 
     scopes: ClassVar = ()
@@ -82,7 +82,7 @@ class ColumnsKind(Kind):
 
 
 def _difference(declared: Sequence[str], there: Sequence[str]) -> str:
-    """How the names of a table's columns differ from those declared; empty where they do not."""
+    """Returns the differences between the declared names and those of the table; empty if there are none."""
     new = [name for name in there if name not in declared]
     gone = [name for name in declared if name not in there]
     both = zip((name for name in there if name in declared), (name for name in declared if name in there), strict=True)

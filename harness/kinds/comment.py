@@ -13,7 +13,7 @@ from harness.project.keys import ColumnForm, key, name, text
 
 @dataclass(frozen=True)
 class CommentKind(Kind):
-    """What the database says of itself.
+    """The table and its columns have comments.
 
     ```yaml
     columns:
@@ -22,9 +22,9 @@ class CommentKind(Kind):
       - comment: every
     ```
 
-    `every` wants a comment that is not blank, of the table and of each of its columns. In a column, its comment is
-    compared to the letter; so is the table's with any other text than `every`. Only the catalog is asked: it comes to
-    *present*.
+    Looked up in the catalog, so that the check is *present*. `every` needs a comment that is not blank on the table and
+    on each column. In a column, the comment has to be exactly this text; so has the comment of the table with any other
+    text than `every`.
     """
 
     column_form: ClassVar = ColumnForm(column="column", value="comment")
@@ -63,7 +63,7 @@ def _named(table: Table, column: str | None) -> str:
 
 
 def written(table: Table, column: str | None) -> str:
-    """How the statement begins that comments on a table, or on a column of it."""
+    """Returns the start of the statement that comments on a table, or on one of its columns."""
     if column is None:
         return f"comment on table {table.name}"
     return f"comment on column {table.name}.{column}"

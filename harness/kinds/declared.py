@@ -11,9 +11,9 @@ from hypothesis.errors import UnsatisfiedAssumption
 
 from harness.catalog.parts import enforced
 from harness.generation.draft import Draft
-from harness.kinds._keys import room_for_rows
-from harness.kinds._twins import Columns, Region, possible, twin
 from harness.kinds.base import Fact, Kind, Subject
+from harness.kinds.declared_parts.similar_rows import ColumnNames, Region, possible, similar_row
+from harness.kinds.toolkit.keys import room_for_rows
 from harness.probes import Accepted, Insert, Probe, Scenario
 from harness.project import keys
 from harness.project.keys import FrozenDict, key, mapping
@@ -25,7 +25,7 @@ NAMED = 3
 
 @dataclass(frozen=True)
 class DeclaredKind(Kind):
-    """What is declared is all there is: the table has no rule that no check declares.
+    """The table has no rule that no check declares.
 
     ```yaml
     table: shop.orders
@@ -34,15 +34,16 @@ class DeclaredKind(Kind):
       orders_archive: a rule that moves old orders, which no kind of check can state
     ```
 
-    Nobody writes this check: each table with a file has it, as `<table>.declared`. Looked up in the catalog: each
-    constraint, NOT NULL, unique index, trigger, policy and rule (CREATE RULE) is declared by a check, or `known`; what
-    is not is broken, with the YAML that would declare it. Tried: rows that keep all declared rules are accepted. So
-    are two rows that are alike in everything but one column of each declared key and one element of each exclusion,
-    with what that column decides: for each choice of these columns, inside and outside of every `where`. (Of more
-    than 64 choices as many are tried as it takes to have each other column alike once.) So is NULL in each column that
-    may be NULL. Where no such rows are found, or declared rules refuse them, it says so. What a trigger refuses of
-    which no check says what it does makes it unreliable. Rows for all other checks keep what is undeclared, too, so
-    that it is told here alone.
+    This check need not be written: each table with a file has it, as `<table>.declared`. Looked up in the catalog: each
+    constraint, NOT NULL, unique index, trigger, policy and rule (CREATE RULE) is declared by a check, or `known`. If
+    one is not, the check is broken, with the YAML that would declare it.
+
+    Proven: rows that keep all declared rules are accepted. So are two rows that differ only in one column of each
+    declared key and in one element of each exclusion, with the columns that this one decides. Each choice of such
+    columns is tried, inside and outside of every `where`; of more than 64 choices, as many as it takes to have each
+    other column equal once. NULL is accepted in each column that may be NULL. If no such rows are found, or declared
+    rules refuse them, a note says so. If an undeclared trigger refuses them, the check is unreliable. Rows for all
+    other checks keep undeclared rules as well, so that only this check reports them.
     """
 
     scopes: ClassVar = ()
@@ -55,7 +56,7 @@ class DeclaredKind(Kind):
     )
 
     def __or__(self, other: Any) -> DeclaredKind:
-        """What two documents about one table say."""
+        """Joins the keys of two documents about one table."""
         undeclared = "shown" if "shown" in (self.undeclared, other.undeclared) else "broken"
         return replace(self, undeclared=undeclared, known=FrozenDict({**self.known, **other.known}))
 
@@ -65,7 +66,7 @@ class DeclaredKind(Kind):
 
     @property
     def shown(self) -> bool:
-        """Whether what is undeclared is only shown."""
+        """Whether undeclared rules are only shown."""
         return self.undeclared == "shown"
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
@@ -84,28 +85,26 @@ class DeclaredKind(Kind):
         nullable = list(self._nullable(subject))
         paired = room_for_rows(subject) > 1
 
-        def build(draft: Draft) -> Scenario:
-            probes: list[Probe] = []
+        def build(draft: Draft) -> Iterator[Probe]:
             for region, patterns in regions if paired else ():
                 for present in patterns:
                     resident = draft.insert(table.name, present=present, also=region.also)
                     for columns in region.choices:
-                        other = twin(subject, draft, resident, columns, region.also)
+                        other = similar_row(subject, draft, resident, columns, region.also)
                         if other is not None:
-                            value = f"a second row, {_alike(region, columns)},"
-                            probes.append(Probe(Insert(table.name, other), Accepted(1), _alike(region, columns), value))
+                            aspect = _alike_but_for(region, columns)
+                            yield Probe(Insert(table.name, other), Accepted(1), aspect, f"a second row, {aspect},")
             for column in nullable:
                 try:
                     row = draft.row(table.name, {column: None})
                 except UnsatisfiedAssumption:
                     continue
-                probes.append(Probe(Insert(table.name, row), Accepted(1), f"NULL in {column}", f"NULL in {column}"))
-            return Scenario(tuple(draft.inserts), tuple(probes))
+                yield Probe(Insert(table.name, row), Accepted(1), f"NULL in {column}", f"NULL in {column}")
 
-        return subject.scenarios(build)
+        return subject.probes(build)
 
     def _nullable(self, subject: Subject) -> Iterator[str]:
-        """The columns that may be NULL, by what is declared."""
+        """Yields the columns that may be NULL by the declared rules."""
         pools = subject.pools.of(subject.table)
         for column in subject.table.columns:
             optional = column.is_supplied and not column.not_null and not column.identity
@@ -123,7 +122,7 @@ class DeclaredKind(Kind):
         if one:
             yield "left out: two rows that are alike, as there is room for one"
         choices = ((region, columns) for region, _ in possible(subject) if not one for columns in region.choices)
-        unseen = dict.fromkeys((_alike(region, columns) for region, columns in choices), "as no such rows were found")
+        unseen = dict.fromkeys((_alike_but_for(*choice) for choice in choices), "as no such rows were found")
         unseen |= {aspect: f"each time {refused}" for aspect, refused in masked.items()}
         missing: dict[str, list[str]] = {}
         for aspect, why in unseen.items():
@@ -134,5 +133,5 @@ class DeclaredKind(Kind):
             yield f"left out, {why}: {'; '.join(aspects[:NAMED])}{more}"
 
 
-def _alike(region: Region, columns: Columns) -> str:
+def _alike_but_for(region: Region, columns: ColumnNames) -> str:
     return f"alike but for {', '.join(columns) or 'nothing'}{region.name}"

@@ -19,7 +19,7 @@ from harness.project.model import TableName
 
 @dataclass(frozen=True)
 class DefaultKind(Kind):
-    """The value a column takes when nobody gives one.
+    """The value of a column that an INSERT does not name.
 
     ```yaml
     columns:
@@ -27,9 +27,10 @@ class DefaultKind(Kind):
       created_at: {type: timestamptz, default: now()}
     ```
 
-    The expression is SQL: a text stands in quotes of its own. Proven: the database has this default, and a row
-    inserted without the column is accepted and holds its value. Where two evaluations differ (`gen_random_uuid()`),
-    the stored value is only not null. What a trigger rewrites anyway (`touched_on_update`) is compared but not tried.
+    The expression is SQL, so that a text has quotes of its own. Proven: the database has this default, and a row
+    inserted without the column is accepted and has this value. If two evaluations differ (`gen_random_uuid()`), the
+    stored value only has to be not null. A column that a trigger writes (`touched_on_update`) is compared with the
+    catalog, but not tried.
     """
 
     column_form: ClassVar = ColumnForm(column="default", value="value")
@@ -37,10 +38,6 @@ class DefaultKind(Kind):
 
     default: str = key(name, "the column")
     value: str = key(expression, "the value, as an SQL expression")
-
-    @property
-    def subject(self) -> str:
-        return self.default
 
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
         return (TableRule("default", self.default),)
@@ -60,24 +57,23 @@ class DefaultKind(Kind):
         holds = f"{stored}::text is not distinct from ({value})::text" if stable else f"{stored} is not null"
         meaning = f"{column.name} is {self.value}" if stable else f"{column.name} is not null"
 
-        foreign = {name for key in table.foreign_keys for name in key.columns}
-        # What rules tie to this column has to go with its default, and not with a value that is drawn.
-        omitted = subject.oracle.scalar(table, value)
-        beside = subject.pools.beside(table, column.name, omitted) or [{}]
-        # The row that it leads to has to stand.
-        led = {column.name: omitted} if column.name in foreign and stable else {}
+        foreign = table.foreign_columns
+        # Columns that rules tie to this one have to fit its default, and not a drawn value.
+        default = subject.oracle.scalar(table, value)
+        fitting = subject.pools.beside(table, column.name, default) or [{}]
+        # The parent that the default refers to has to exist.
+        reference = {column.name: default} if column.name in foreign and stable else {}
 
-        def build(draft: Draft) -> Scenario:
-            chosen = draft.choose(beside)
+        def build(draft: Draft) -> Iterator[Probe]:
+            chosen = draft.choose(fitting)
             fixed = {name: given for name, given in chosen.items() if given is None or name not in foreign}
-            row = draft.row(table.name, {**fixed, **led})
+            row = draft.row(table.name, {**fixed, **reference})
             given = {name: value for name, value in row.items() if name != column.name}
-            variants = subject.variants(Insert(table.name, given), (column.name, *chosen))
-            return Scenario(tuple(draft.inserts), tuple(probe({**given, **other}) for other in variants.values))
+            for other in subject.variants(Insert(table.name, given), (column.name, *chosen)).values:
+                sent = {**given, **other}
+                found = f"select bool_and({holds})::text from {qualified(table.name)}"
+                then = Postcondition(f"{found} where {condition(subject.key(sent))}", "true", meaning)
+                insert = Insert(table.name, sent)
+                yield Probe(insert, Accepted(1), "value when omitted", "a row without it", then=then)
 
-        def probe(given: dict[str, str | None]) -> Probe:
-            found = f"select bool_and({holds})::text from {qualified(table.name)} where {condition(subject.key(given))}"
-            then = Postcondition(found, "true", meaning)
-            return Probe(Insert(table.name, given), Accepted(1), "value when omitted", "a row without it", then=then)
-
-        return subject.scenarios(build)
+        return subject.probes(build)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
@@ -11,16 +11,17 @@ from harness.catalog.model import Table
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
 from harness.generation.exclusions import ExclusionElements
-from harness.kinds import _heirs as heirs
-from harness.kinds._conflicts import Resident, residents
-from harness.kinds._deferrable import deferrable, timed
-from harness.kinds._races import no_conflicts
-from harness.kinds._refused_by import failing
 from harness.kinds.base import Fact, Kind, Subject, show
+from harness.kinds.exclude_parts.row_pairs import Resident, residents
+from harness.kinds.toolkit import inheritance
+from harness.kinds.toolkit.constraints import deferrable, timing_fact
+from harness.kinds.toolkit.invariants import no_conflicts
+from harness.kinds.toolkit.key_expressions import can_be_computed
+from harness.kinds.toolkit.refusals import failing
 from harness.probes import Accepted, Expected, Insert, Probe, Refused, Scenario, Update
 from harness.project import sql
 from harness.project.keys import FrozenDict, concurrently, expression, key, mapping, name, operator, predicate
-from harness.project.model import TableName, Values
+from harness.project.model import NewRow, TableName, Values
 from harness.races import Invariant, Race, Races
 from harness.solver.rules import Rule
 
@@ -33,7 +34,7 @@ RACED = 2
 
 @dataclass(frozen=True)
 class ExcludeKind(Kind):
-    """No two rows conflict: for no two of them every operator is true.
+    """No two rows conflict: there are no two rows for which every operator is true.
 
     ```yaml
     - exclude:
@@ -43,12 +44,11 @@ class ExcludeKind(Kind):
       constraint: bookings_no_overlap
     ```
 
-    PostgreSQL evaluates the expressions on two rows and the operators between them, apart from the table. Proven: a
-    row for which all are true beside one that stands is refused by `constraint` (23P01), on insert and on update;
-    where any one of them is false or null (another room, a range that only touches) it is accepted, and so it is
-    if one of the two is outside of `where`. `concurrently: true`: nor do two transactions at once get two such rows in.
-    Nor is one of them a row of a table that inherits from this one, which no constraint sees; `only: true` leaves
-    those out.
+    Proven: a row is refused by `constraint` (23P01), on insert and on update, if all operators are true between it and
+    an existing row. It is accepted where one of them is false or null (another room, a range that only touches), and
+    where one of the two rows is outside of `where`. PostgreSQL evaluates the expressions and operators on two rows
+    without the table. `concurrently: true`: two transactions at once do not both insert such rows. Neither of the rows
+    is one of a table that inherits from this one, which no constraint covers; `only: true` leaves those out.
     """
 
     exclude: FrozenDict[str] = key(
@@ -56,7 +56,7 @@ class ExcludeKind(Kind):
     )
     constraint: str = key(name, "the exclusion constraint")
     where: str | None = key(predicate, "the rows it holds for, as an SQL predicate", default=None)
-    only: bool = heirs.only()
+    only: bool = inheritance.only()
     deferrable: str | None = deferrable()
     concurrently: tuple[str, ...] = concurrently()
 
@@ -69,9 +69,8 @@ class ExcludeKind(Kind):
         return ExclusionElements(tuple(self.exclude.items()), self.where)
 
     def rules(self) -> tuple[Rule, ...]:
-        # A range whose end comes first cannot be computed; a CHECK, where there is one, speaks before that.
-        computed = (each for each in self.exclude if sql.columns(each) != (each,))
-        return tuple(Rule(f"({each}\n) is not distinct from ({each}\n)", birth=True) for each in computed)
+        # A range whose end comes first cannot be computed; a CHECK, if there is one, refuses it before.
+        return can_be_computed(each for each in self.exclude if sql.columns(each) != (each,))
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23P01",), table, constraint=self.constraint), *failing(*self.exclude, self.where or "true"))
@@ -83,58 +82,56 @@ class ExcludeKind(Kind):
         actual = subject.table.constraint(self.constraint)
         article = "an" if actual.noun == "exclusion" else "a"
         yield Fact(f"{self.constraint} is an exclusion", f"{self.constraint} is {article} {actual.noun}")
-        yield from timed(self.deferrable, actual)
+        yield from timing_fact(self.deferrable, actual)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
-        table = subject.table
         bases = residents(subject, self.exclusion)
-        refused = self.refusals(table.name)[0]
+        refused = self.refusals(subject.table.name)[0]
 
-        def build(draft: Draft) -> Scenario:
+        def build(draft: Draft) -> Iterator[Probe]:
             base = draft.choose(bases)
-            rows = _Rows(subject, draft, base.row)
-            probes: list[Probe] = []
-            # From here an update comes: a row that is not in the way of the one that stands.
-            apart = next(iter(rows.of(base.free[:1])), None)
+            rows = _Rows(subject, draft, base.row, self._shown(subject.table), draft.insert)
+            # The row that is updated into a conflict: it has none with the existing row yet.
+            free = next(iter(rows.of(base.free[:1])), None)
             sorts: list[tuple[str, Expected, Sequence[Values]]] = [("conflict", refused, base.conflicting)]
-            sorts += [(f"apart by {each}", Accepted(1), others) for each, others in base.apart.items()]
+            sorts += [(f"apart by {each}", Accepted(1), others) for each, others in base.differing.items()]
             sorts.append(("outside of where", Accepted(1), base.outside))
             for aspect, expected, others in sorts:
                 for row in rows.of(draft.some(others, TRIED)):
-                    probes += rows.tried(row, apart, expected, aspect, self._shown(table))
+                    yield from rows.tried(row, free, expected, aspect)
             for pair in draft.some(base.elsewhere, TRIED):
-                probes.append(rows.elsewhere(pair, refused, self._shown(table)))
-            if not self.only and heirs.heirs(subject):
-                probes += self._in_heirs(subject, draft, rows, base)
-            return Scenario(tuple(draft.inserts), tuple(probes))
+                yield rows.elsewhere(pair, refused)
+            if not self.only and inheritance.heirs(subject):
+                yield from self._in_heirs(rows, base)
 
-        return subject.scenarios(build)
+        return subject.probes(build)
 
-    def _in_heirs(self, subject: Subject, draft: Draft, rows: _Rows, base: Resident) -> Iterator[Probe]:
-        """Two rows in conflict, of which a table has one that inherits from this one."""
-        shown = self._shown(subject.table)
+    def _in_heirs(self, rows: _Rows, base: Resident) -> Iterator[Probe]:
+        """Yields two rows in conflict, at least one of them in a table that inherits from this one."""
+        subject, draft, shown = rows.subject, rows.draft, rows.shown
         watch = no_conflicts(subject.table.name, self.exclusion, shown)
         for row in rows.of(base.conflicting[:1]):
-            yield from heirs.beside(subject, draft, heirs.of(row, shown), rows.beside(row, shown), watch)
+            values, words = inheritance.part(row, shown), rows.words(row, rows.resident)
+            yield from inheritance.second_row(subject, draft, values, words, watch)
         for one, other in (list(rows.of(pair)) for pair in draft.some(base.elsewhere, 1)):
-            about = (heirs.of(one, shown), heirs.of(other, shown))
-            yield from heirs.met(subject, draft, about, _beside(other, one, shown), watch)
+            both = (inheritance.part(one, shown), inheritance.part(other, shown))
+            yield from inheritance.two_rows(subject, draft, both, rows.words(other, one), watch)
 
     def races(self, subject: Subject) -> st.SearchStrategy[Races]:
-        table = subject.table
+        table, shown = subject.table, self._shown(subject.table)
         bases = residents(subject, self.exclusion)
-        watch = no_conflicts(table.name, self.exclusion, self._shown(table))
+        watch = no_conflicts(table.name, self.exclusion, shown)
 
         def build(draft: Draft) -> Races:
             base = draft.choose(bases)
-            rows = _Rows(subject, draft, base.row, stands=False)
-            apart = next(iter(rows.of(base.free[:1])), None)
+            rows = _Rows(subject, draft, base.row, shown, draft.row)
+            free = next(iter(rows.of(base.free[:1])), None)
             races: list[Race] = []
             for row in rows.of(draft.some(base.unlike, RACED)):
-                # Two rows of a pair were drawn from one: their keys have to be two.
-                races += rows.raced(rows.anew(row), apart, watch, self._shown(table))
-            standing = (*draft.inserts, *([Insert(table.name, apart)] if apart is not None else []))
-            return Races(standing, tuple(races))
+                # Two rows of a pair were drawn from one: each needs a key of its own.
+                races += rows.raced(rows.with_own_key(row), free, watch)
+            setup = (*draft.inserts, *([Insert(table.name, free)] if free is not None else []))
+            return Races(setup, tuple(races))
 
         return subject.scenarios(build)
 
@@ -144,87 +141,80 @@ class ExcludeKind(Kind):
 
 
 class _Rows:
-    """Whole rows beside the one that stands: like it in the references that are to be the same."""
+    """Draws whole rows for values that the exclusion is about, beside one ``resident``.
 
-    def __init__(self, subject: Subject, draft: Draft, base: Values, stands: bool = True) -> None:
-        self._subject = subject
-        self._draft = draft
-        table = subject.table
-        self._foreign = {column for each in table.foreign_keys for column in each.columns}
+    They refer to the same parents as the resident where they have to. ``draw`` makes the resident: by
+    :meth:`Draft.insert` as an existing row, by :meth:`Draft.row` as a new one.
+    """
+
+    def __init__(
+        self, subject: Subject, draft: Draft, base: Values, shown: Sequence[str], draw: Callable[..., NewRow]
+    ) -> None:
+        self.subject, self.draft, self.shown = subject, draft, shown
+        self._table = subject.table.name
+        self._foreign = subject.table.foreign_columns
         self._base = base
         self._drawn: dict[tuple[str, ...], Values] = {}
         given, present = self._split(base, {})
-        self._resident = (draft.insert if stands else draft.row)(table.name, given, present)
+        self.resident = draw(self._table, given, present)
 
     def of(self, others: Sequence[Values]) -> Iterator[Values]:
-        """A row for each of these values."""
+        """Yields a row for each of these values."""
         for other in others:
-            alike = {
-                column: self._resident[column]
+            same = {
+                column: self.resident[column]
                 for column, value in other.items()
                 if column in self._foreign and value is not None and value == self._base[column]
             }
-            given, present = self._split(other, alike)
-            references = tuple(sorted((*alike, *(f"no {column}" for column in given if given[column] is None))))
+            given, present = self._split(other, same)
+            references = tuple(sorted((*same, *(f"no {column}" for column in given if given[column] is None))))
             if references not in self._drawn:
                 foreign = {column: value for column, value in given.items() if column in self._foreign}
-                self._drawn[references] = self._draft.row(self._subject.table.name, {**foreign}, present)
+                self._drawn[references] = self.draft.row(self._table, {**foreign}, present)
             yield {**self._drawn[references], **given}
 
-    def _split(self, values: Values, alike: Values) -> tuple[dict[str, str | None], tuple[str, ...]]:
-        """What is fixed, and the references that lead somewhere."""
+    def _split(self, values: Values, same: Values) -> tuple[NewRow, tuple[str, ...]]:
+        """Returns the values that a row must have, and its foreign keys that must not be NULL."""
         present = tuple(column for column in values if column in self._foreign and values[column] is not None)
-        return {**{column: values[column] for column in values if column not in present}, **alike}, present
+        return {**{column: values[column] for column in values if column not in present}, **same}, present
 
-    def elsewhere(self, pair: tuple[Values, Values], expected: Expected, shown: Sequence[str]) -> Probe:
-        """Two rows, out of the way of the one that stands."""
-        table = self._subject.table
+    def elsewhere(self, pair: tuple[Values, Values], expected: Expected) -> Probe:
+        """Returns the insert of two rows that do not conflict with the resident."""
         other, row = self.of(pair)
-        about = {*self._base, *self._foreign}
-        # What was drawn for one serves for the other as well: only its key has to be another.
-        other = self._draft.row(table.name, {column: other[column] for column in about})
-        before = Insert(table.name, other).sql
-        return Probe(Insert(table.name, row), expected, "conflict on insert", _beside(row, other, shown), before=before)
+        # Both rows were drawn from one: each needs a key of its own.
+        other = self.with_own_key(other)
+        before = Insert(self._table, other).sql
+        return Probe(Insert(self._table, row), expected, "conflict on insert", self.words(row, other), before=before)
 
-    def tried(
-        self, row: Values, apart: Values | None, expected: Expected, aspect: str, shown: Sequence[str]
-    ) -> Iterator[Probe]:
-        """The row inserted, and another one updated to it."""
-        table = self._subject.table
-        value = _beside(row, self._resident, shown)
-        yield Probe(Insert(table.name, row), expected, f"{aspect} on insert", value)
-        if apart is None:
+    def tried(self, row: Values, free: Values | None, expected: Expected, aspect: str) -> Iterator[Probe]:
+        """Yields the insert of a row, and the update of the free row to it."""
+        value = self.words(row, self.resident)
+        yield Probe(Insert(self._table, row), expected, f"{aspect} on insert", value)
+        for update, before in self._updates(row, free):
+            yield Probe(update, expected, f"{aspect} on update", value, before=before.sql)
+
+    def _updates(self, row: Values, free: Values | None) -> Iterator[tuple[Update, Insert]]:
+        """Yields the update of the free row to the values of another, and its insert before, if there is one."""
+        if free is None:
             return
-        change = self._change(row, apart)
-        if change and self._subject.may_update(change):
-            update = Update(table.name, self._subject.key(apart), change)
-            yield Probe(update, expected, f"{aspect} on update", value, before=Insert(table.name, apart).sql)
-
-    def _change(self, row: Values, apart: Values) -> dict[str, str | None]:
         about = {*self._base, *self._foreign}
-        return {column: row[column] for column in row if column in about and row[column] != apart[column]}
+        change = {column: row[column] for column in row if column in about and row[column] != free[column]}
+        if change and self.subject.may_update(change):
+            yield Update(self._table, self.subject.key(free), change), Insert(self._table, free)
 
-    def anew(self, row: Values) -> Values:
-        """A row with the same values in all that the exclusion is about, and a key of its own."""
-        about = {*self._base, *self._foreign}
-        return self._draft.row(self._subject.table.name, {column: row[column] for column in about})
+    def with_own_key(self, row: Values) -> Values:
+        """Returns a row with the same values in all that the exclusion is about, and a key of its own."""
+        return self.draft.row(self._table, {column: row[column] for column in {*self._base, *self._foreign}})
 
-    def beside(self, row: Values, shown: Sequence[str]) -> str:
-        """A row and the one that stands, in words."""
-        return _beside(row, self._resident, shown)
-
-    def raced(self, row: Values, apart: Values | None, watch: Invariant, shown: Sequence[str]) -> Iterator[Race]:
-        """The resident, which does not stand yet, inserted while the row is, and while another is updated to it."""
-        table = self._subject.table
-        both = _beside(row, self._resident, shown)
-        insert = [Insert(table.name, self._resident)]
-        yield Race("insert and insert", f"inserts of {both}", insert, [Insert(table.name, row)], watch)
-        change = self._change(row, apart) if apart is not None else {}
-        if apart is not None and change and self._subject.may_update(change):
-            update = Update(table.name, self._subject.key(apart), change)
+    def raced(self, row: Values, free: Values | None, watch: Invariant) -> Iterator[Race]:
+        """Yields races: the resident, which is new, is inserted while the row is, and while the free row becomes it."""
+        both = self.words(row, self.resident)
+        insert = [Insert(self._table, self.resident)]
+        yield Race("insert and insert", f"inserts of {both}", insert, [Insert(self._table, row)], watch)
+        for update, _ in self._updates(row, free):
             yield Race("insert and update", f"an update to {both}, an insert,", insert, [update], watch)
 
-
-def _beside(row: Values, other: Values, shown: Sequence[str]) -> str:
-    seen, beside = ({column: each[column] for column in shown if column in each} for each in (row, other))
-    return f"{show(seen)} beside {show(beside)}"
+    def words(self, row: Values, other: Values) -> str:
+        """Returns the values of two rows for a report."""
+        one, second = ({column: each[column] for column in self.shown if column in each} for each in (row, other))
+        return f"{show(one)} beside {show(second)}"

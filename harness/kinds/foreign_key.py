@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
@@ -13,24 +13,23 @@ from hypothesis import strategies as st
 from harness.catalog.model import ForeignKey, Table
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
-from harness.kinds._deferrable import deferrable, timed
-from harness.kinds._refused_by import RefusedBy
 from harness.kinds.base import Fact, Kind, Subject, column_list, default_name, show
-from harness.kinds.check import validated
-from harness.kinds.references.actions import actions
-from harness.kinds.references.races import races
-from harness.kinds.references.reference import Reference
-from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update
-from harness.project.keys import Reader, boolean, concurrently, key, name, names, section, table_columns, text
-from harness.project.model import TableName
+from harness.kinds.foreign_key_parts.actions import actions
+from harness.kinds.foreign_key_parts.reference import Reference, new_key
+from harness.kinds.toolkit.constraints import deferrable, timing_fact, validated, validity_fact
+from harness.kinds.toolkit.invariants import no_orphans
+from harness.kinds.toolkit.refusals import RefusedBy
+from harness.probes import Accepted, Delete, Family, Insert, Probe, Refused, Scenario, SqlStatement, Update
+from harness.project.keys import Reader, concurrently, key, name, names, section, table_columns, text
+from harness.project.model import NewRow, TableName, Values
 from harness.project.nodes import Node, expected
-from harness.races import Races
+from harness.races import Race, Races
 
 _ACTION = re.compile(r"(no action|restrict|cascade|set null|set default)(?:\s*\(([^()]+)\))?", re.IGNORECASE)
 
 
 def _read_action(what: str, node: Node) -> str:
-    """``set null (goal_id)`` as ``set null (goal_id)``, tidied."""
+    """Reads ``SET NULL( goal_id )`` as ``set null (goal_id)``."""
     found = _ACTION.fullmatch(text.read(node).strip())
     if not found:
         raise expected(what, node)
@@ -53,7 +52,7 @@ class Orphans(RefusedBy):
 
 @dataclass(frozen=True)
 class ForeignKeyKind(Kind):
-    """Rows refer to rows that exist, and follow them as declared.
+    """Rows refer to rows that exist. A deleted or changed parent does to its children what is declared.
 
     ```yaml
     - foreign_key: [order_id]
@@ -65,18 +64,18 @@ class ForeignKeyKind(Kind):
       constraint: fk_items_goal
     ```
 
-    Proven: orphans are refused on insert and on update (23503), also where only part of a composite key leads
-    nowhere; a NULL in a nullable part is not checked (MATCH SIMPLE). Deleting a parent with no, one and many children
-    does what `on_delete` says, down the whole chain, and leaves strangers alone; so does a change of its key with
-    `on_update`. Both are `no action` if not said. Where a rule (CREATE RULE … DO INSTEAD) makes something else of every
-    delete, no parent ever goes: of `no action` and `restrict` there is then nothing to show.
+    Proven: orphans are refused on insert and on update (23503), also if only part of a composite key has no parent. A
+    NULL in a nullable column is not checked (MATCH SIMPLE). Deleting a parent with no, one and many children does what
+    `on_delete` says, down the whole chain, and leaves the children of other parents alone. A change of the parent's key
+    does what `on_update` says. Both are `no action` by default. If a rule (CREATE RULE … DO INSTEAD) replaces every
+    delete, no parent is ever deleted, and `no action` and `restrict` show nothing.
 
-    Where a trigger looks for the parent first, `orphans: {of: plan_id, sqlstate: P0002, trigger: items_plan_seen}` says
-    how it refuses one that is nowhere, or that the writer cannot see, and the columns of the key that it looks at. The
-    rest of a composite key is then left to the constraint.
+    If a trigger looks for the parent first, `orphans: {of: plan_id, sqlstate: P0002, trigger: items_plan_seen}` says
+    how it refuses a row whose parent does not exist, or whose parent the writer cannot see. `of` are the columns of the
+    key that the trigger looks at: the constraint checks the other columns of a composite key.
 
-    Rows of tables that inherit from either of the two are neither held to it nor referred to: PostgreSQL keeps it
-    for the rows of the tables themselves.
+    PostgreSQL checks a foreign key for the rows of the two tables themselves, and not for tables that inherit from
+    them.
     """
 
     varies: ClassVar = True
@@ -89,7 +88,7 @@ class ForeignKeyKind(Kind):
     on_update: str = key(action, "what becomes of a row whose parent's key changes", default="no action")
     constraint: str | None = key(name, "the constraint; by default <table>_<columns>_fkey", default=None)
     deferrable: str | None = deferrable()
-    validated: bool = key(boolean, "false: rows that stood before it may break it (NOT VALID)", default=True)
+    validated: bool = validated()
     concurrently: tuple[str, ...] = concurrently()
 
     orphans: Orphans | None = key(
@@ -108,7 +107,7 @@ class ForeignKeyKind(Kind):
         return (by_constraint, self.orphans.anywhere()) if self.orphans else (by_constraint,)
 
     def bars(self, probe: Probe) -> bool:
-        # A role that does not see the parent gets no further.
+        # The trigger refuses a role that does not see the parent.
         return self.orphans is not None and isinstance(probe.statement, Insert | Update)
 
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
@@ -123,80 +122,107 @@ class ForeignKeyKind(Kind):
         limited = f" {column_list(found.on_delete_columns)}" if found.on_delete_columns else ""
         yield Fact(f"on delete {self.on_delete}", f"on delete {found.on_delete}{limited}")
         yield Fact(f"on update {self.on_update}", f"on update {found.on_update}")
-        yield from timed(self.deferrable, found)
-        yield validated(found, self.validated)
+        yield from timing_fact(self.deferrable, found)
+        yield validity_fact(found, expected=self.validated)
         if self.orphans:
             yield from self.orphans.facts(subject)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         reference = self._reference(subject)
 
-        def build(draft: Draft) -> Scenario:
+        def build(draft: Draft) -> Iterator[Probe | Family]:
             draft.shares = True
-            probes = [*self._orphans(subject, draft, reference), *actions(subject, draft, reference)]
-            return Scenario(tuple(draft.inserts), tuple(probes))
+            yield from self._orphans(subject, draft, reference)
+            yield from actions(subject, draft, reference)
 
-        return subject.scenarios(build)
+        return subject.probes(build)
 
     def races(self, subject: Subject) -> st.SearchStrategy[Races]:
-        # By what is declared alone: a trigger in place of the constraint sees each of the two alone.
-        parent, columns = self.references
-        return races(subject, self.foreign_key, subject.catalog.table(parent), columns)
+        """Draws races of the deletion of a parent, and of a change of its key, with a new child and one that moves.
+
+        They are about the declared columns, whatever the catalog has: a trigger in place of the constraint does not
+        see the other session.
+        """
+        child, parent = subject.table, subject.catalog.table(self.references[0])
+        referenced = self.references[1] or parent.primary_key
+        for column in self.foreign_key:
+            child.column(column)
+        watch = no_orphans(child.name, self.foreign_key, parent.name, referenced)
+
+        def referring(row: Values) -> NewRow:
+            return {own: row[to] for own, to in zip(self.foreign_key, referenced, strict=True)}
+
+        def build(draft: Draft) -> Races:
+            leaving = draft.insert(parent.name, present=referenced)
+            reference = referring(leaving)
+            fresh = draft.row(child.name, reference)
+            other = draft.insert(child.name, referring(draft.insert(parent.name, present=referenced)))
+            changed = {column: value for column, value in reference.items() if other[column] != value}
+            key = subject.key(leaving, parent)
+            of_child: list[tuple[str, SqlStatement]] = [("an insert of its child", Insert(child.name, fresh))]
+            if subject.may_update(changed):
+                of_child.append(("a child led to it", Update(child.name, subject.key(other), changed)))
+            of_parent: list[tuple[str, SqlStatement]] = [("delete of a parent", Delete(parent.name, key))]
+            if change := new_key(draft, parent, referenced, leaving):
+                of_parent.append(("change of a parent's key", Update(parent.name, key, change)))
+            simplest, *others = [
+                Race(f"{what}, {child_what}", f"{what} and {child_what}", [one], [two], watch)
+                for what, one in of_parent
+                for child_what, two in of_child
+            ]
+            # Other rules may refuse to change a key, or to change a row at all.
+            found = [simplest, *(replace(race, required=False) for race in others)]
+            return Races(tuple(draft.inserts), tuple(found))
+
+        return subject.scenarios(build)
 
     def _reference(self, subject: Subject) -> Reference:
         table = subject.table
         found = table.foreign_key(self._constraint(table.name))
         parent = subject.catalog.table(self.references[0])
-        # Without the columns of SET NULL (a): those are read from the constraint and compared as a fact.
-        on_delete, on_update = (words.split(" (")[0] for words in (self.on_delete, self.on_update))
-        return Reference(subject.keyed(table), parent, found, on_delete, on_update, subject.pools.most(parent))
+        return Reference.of(subject, table, parent, found, self.on_delete, self.on_update)
 
     def _orphans(self, subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe | Family]:
-        # What the constraint in the database is made of: if that is not what is declared, the facts have said so.
+        # By the constraint in the database: if that differs from the declared one, a fact reports it.
         table, columns = subject.table, reference.key.columns
         resident = draft.linked(table.name, {}, columns)
-        beside = reference.shares_parents and reference.few
-        fresh = draft.row(table.name, {name: resident[name] for name in columns} if beside else {}, columns)
-        key = subject.key(resident)
+        same_parent = reference.shares_parents and reference.few
+        fresh = draft.row(table.name, {name: resident[name] for name in columns} if same_parent else {}, columns)
         refused = self.orphans.by(table) if self.orphans else reference.refused
-        alone = _alone(table, reference.key)
-        ghost = reference.ghost(draft, fresh)
-        value = f"{show(ghost)}, which is nowhere"
-        orphan = {**fresh, **_without_others(table, reference.key), **ghost}
-        born = subject.pools.takes(table, columns)
-        on_insert = Probe(Insert(table.name, orphan), refused, "orphan on insert", value, required=alone and born)
-        yield subject.varied(on_insert, orphan.keys() & {*columns, *_without_others(table, reference.key)})
-        ghost_of_resident = ghost if reference.few else reference.ghost(draft, resident)
-        value = f"{show(ghost_of_resident)}, which is nowhere"
-        change = {**_without_others(table, reference.key), **ghost_of_resident}
-        yield Probe(Update(table.name, key, change), refused, "orphan on update", value, required=alone)
-        yield subject.varied(
-            Probe(Insert(table.name, fresh), Accepted(1), "a child of a parent accepted", "a child"), columns
+        without_others = _without_others(table, reference.key)
+        # Where the row breaks another foreign key as well, it is chance which of them refuses.
+        only = not any(
+            other.name != reference.key.name
+            and {*columns} <= {*other.columns}
+            and not without_others.keys() & {*other.columns}
+            for other in table.foreign_keys
         )
-        for column in [column for column in columns if len(columns) > 1 and ghost[column] != fresh[column]]:
-            # A column that another foreign key shares leads nowhere by that one as well: it may mask this.
-            partial_ghost = {**fresh, column: ghost[column]}
+        missing = reference.missing_key(draft, fresh)
+        orphan = {**fresh, **without_others, **missing}
+        value, required = f"{show(missing)}, which is nowhere", only and subject.pools.takes(table, columns)
+        on_insert = Probe(Insert(table.name, orphan), refused, "orphan on insert", value, required=required)
+        yield subject.varied(on_insert, orphan.keys() & {*columns, *without_others})
+        of_resident = missing if reference.few else reference.missing_key(draft, resident)
+        update = Update(table.name, subject.key(resident), {**without_others, **of_resident})
+        value = f"{show(of_resident)}, which is nowhere"
+        yield Probe(update, refused, "orphan on update", value, required=only)
+        accepted = Probe(Insert(table.name, fresh), Accepted(1), "a child of a parent accepted", "a child")
+        yield subject.varied(accepted, columns)
+        for column in [column for column in columns if len(columns) > 1 and missing[column] != fresh[column]]:
+            # Another foreign key with this column has no parent either: it may refuse first.
+            partly_missing = {**fresh, column: missing[column]}
             aspect = f"{column} of another parent"
             seen_by_trigger = self.orphans is not None and self.orphans.of == (column,)
             by = refused if seen_by_trigger else reference.refused
-            yield Probe(Insert(table.name, partial_ghost), by, aspect, aspect, required=False)
+            yield Probe(Insert(table.name, partly_missing), by, aspect, aspect, required=False)
         for column in columns:
             if not table.column(column).not_null:
-                null = Insert(table.name, {**fresh, **ghost, column: None})
+                null = Insert(table.name, {**fresh, **missing, column: None})
                 yield Probe(null, Accepted(1), "null leads nowhere", f"{column} null", required=False)
 
 
-def _without_others(table: Table, key: ForeignKey) -> dict[str, str | None]:
-    """NULL in what may be NULL of the foreign keys that share a column with this one: they then lead nowhere."""
+def _without_others(table: Table, key: ForeignKey) -> NewRow:
+    """Returns NULL for nullable columns of other foreign keys that share a column with this one, to switch them off."""
     others = [other for other in table.foreign_keys if other.name != key.name and set(other.columns) & set(key.columns)]
     columns = {column for other in others for column in other.columns} - set(key.columns)
     return {column: None for column in sorted(columns) if not table.column(column).not_null}
-
-
-def _alone(table: Table, key: ForeignKey) -> bool:
-    """Whether a row can break this foreign key and no other; where not, it is chance which of them refuses."""
-    off = set(_without_others(table, key))
-    for other in table.foreign_keys:
-        if other.name != key.name and set(key.columns) <= set(other.columns) and not off & set(other.columns):
-            return False
-    return True

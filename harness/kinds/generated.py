@@ -18,12 +18,12 @@ from harness.project.keys import ColumnForm, expression, key, name
 from harness.project.model import TableName, Values
 
 WRITTEN = Refused(("428C9",))
-"""A value for a column that is always computed: PostgreSQL names no constraint for it."""
+"""The refusal of a value for a generated column: PostgreSQL names no constraint."""
 
 
 @dataclass(frozen=True)
 class GeneratedKind(Kind):
-    """A column that is always computed from others of its row, and that nobody writes.
+    """A column that PostgreSQL always computes from other columns of the row, and that no statement can write.
 
     ```yaml
     columns:
@@ -32,19 +32,14 @@ class GeneratedKind(Kind):
       total: {type: numeric, generated: price * count}
     ```
 
-    Proven: the database computes it from this expression; after an insert, and after updates of single columns that it
-    is computed from, to values that were drawn, the stored value is what PostgreSQL makes of the expression then; a
-    value that INSERT or UPDATE sends is refused (428C9).
+    Proven: the catalog has this expression. After an insert, and after updates of single columns that the expression
+    names, the stored value is the result of the expression. A value that INSERT or UPDATE sends is refused (428C9).
     """
 
     column_form: ClassVar = ColumnForm(column="generated", value="value")
 
     generated: str = key(name, "the column")
     value: str = key(expression, "what it is computed from, as an SQL expression")
-
-    @property
-    def subject(self) -> str:
-        return self.generated
 
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
         return (TableRule("generated", self.generated),)
@@ -72,7 +67,7 @@ class GeneratedKind(Kind):
             row, fresh = draft.row(table.name), draft.row(table.name)
             row.pop(column.name, None)
             fresh.pop(column.name, None)
-            standing = Insert(table.name, row)
+            existing = Insert(table.name, row)
             probes = [
                 Probe(Insert(table.name, fresh), Accepted(1), "computed on insert", "a row", then=computed(fresh))
             ]
@@ -87,6 +82,6 @@ class GeneratedKind(Kind):
             inserted, updated = Insert(table.name, {**fresh, **sent}), Update(table.name, subject.key(row), sent)
             probes.append(Probe(inserted, WRITTEN, "inserted", f"{column.name} inserted"))
             probes.append(Probe(updated, WRITTEN, "updated", f"{column.name} updated"))
-            return Scenario((*draft.inserts, standing), tuple(probes))
+            return Scenario((*draft.inserts, existing), tuple(probes))
 
         return subject.scenarios(build)

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from hypothesis import strategies as st
 
 from harness.catalog.model import Catalog, ForeignKey, Missing, Table
-from harness.generation.draft import Draft
-from harness.kinds._changes import telling
-from harness.kinds._refused_by import REFUSED_BY, RefusedBy
-from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list
-from harness.kinds.locks.cascades import reaching
-from harness.kinds.locks.races import races
-from harness.kinds.locks.roads import Lock
-from harness.kinds.locks.scenario import scenario
-from harness.kinds.owners.askers import as_key, askers, check_keys, claims_key, known, named, sees_key, variables_key
+from harness.kinds.base import Fact, Subject, Unreliable, column_list
+from harness.kinds.locked_parts.races import races
+from harness.kinds.locked_parts.scenario import scenario
+from harness.kinds.locked_parts.write_paths import Lock
+from harness.kinds.row_access.acting_roles import ActsAsRoles
+from harness.kinds.toolkit.ancestors import reaching
+from harness.kinds.toolkit.changes import by_pattern
+from harness.kinds.toolkit.refusals import REFUSED_BY, RefusedBy
 from harness.probes import Refused, Scenario
 from harness.project import keys, sql
-from harness.project.keys import FrozenDict, Reader, choice, concurrently, key, names, predicate, section, several, text
-from harness.project.model import TableName
+from harness.project.keys import Reader, choice, concurrently, key, names, predicate, section, several, text
+from harness.project.model import NewRow, TableName
 from harness.project.nodes import Node, expected
 from harness.races import Races
 from harness.solver.rules import Rule, supplied
@@ -43,7 +42,7 @@ class Protected:
 
 @dataclass(frozen=True)
 class FreeDeletions:
-    """Deletions that a lock lets pass: ``{on_delete: [plan.cycles]}``."""
+    """Deletions that a lock does not forbid: ``{on_delete: [plan.cycles]}``."""
 
     on_delete: tuple[TableName, ...] = key(
         several(keys.table),
@@ -64,8 +63,8 @@ def _read_protected(node: Node) -> Protected:
 
 
 @dataclass(frozen=True)
-class LockedKind(Kind):
-    """Rows that nobody changes, adds or takes away while a condition holds, and that are free while it does not.
+class LockedKind(ActsAsRoles):
+    """Rows that cannot be changed, inserted or deleted while a condition is true, and can while it is not.
 
     ```yaml
     - locked: the quota of a closed week
@@ -76,21 +75,22 @@ class LockedKind(Kind):
       refused_by: {sqlstate: P0001, trigger: plan_items_quota_lock}
     ```
 
-    Without `through` the condition is one on the row itself, as it was before the change. Proven, while `when` is true:
-    what is protected is refused as `refused_by` says by every road: UPDATE, upsert, MERGE, INSERT, DELETE, a move
-    in, out, or both at once with a change, TRUNCATE if listed, and the deletion of any row above that would
-    take a locked row with it or clear what is protected. Everything else is free: all other columns, the same values
-    written again, what hangs on another row. Below the tables of `except`, with no, one and many locked rows
-    and with the foreign keys in either order, deletion works. While `when` is false or null everything is free.
+    Without `through` the condition is one on the row itself, as it was before the change. Proven while `when` is true:
+    every write to what is protected is refused as `refused_by` says. The writes are UPDATE, upsert, MERGE, INSERT,
+    DELETE, a move of a row to or from a locking row, with and without a change, TRUNCATE if listed, and the deletion of
+    any row above that would delete a locked row or clear what is protected. Everything else is accepted: changes of
+    other columns, an update to the same values, writes to rows of another locking row. Deletions in the tables of
+    `except` work, with no, one and many locked rows below and with the foreign keys in either order. While `when` is
+    false or null, everything is accepted.
 
-    The condition is brought about by an UPDATE of the locking row, which for a superuser no trigger can refuse.
-    Rows that other checks generate begin unlocked. With `as` it is these roles that write, with `claims`, each to what
-    it reaches; what becomes of a row by the end of another above it is for a check without.
+    An UPDATE of the locking row makes the condition true; for a superuser no trigger can refuse it. Rows that other
+    checks generate are not locked. With `as` these roles write, with `claims`, each to the rows that it reaches;
+    deletions of rows above are tried by a check without `as`.
 
-    `concurrently: true`: one transaction brings the condition about while another writes what is protected. Once the
-    first has committed, whoever sees the lock never sees what is protected change any more, at whatever isolation
-    level; a write that commits before the lock does is no fault, wherever it began. A trigger that reads the locking
-    row without `FOR SHARE` lets a write pass that commits after the lock.
+    `concurrently: true`: one transaction makes the condition true while another writes what is protected. Once the
+    first has committed, no session that sees the lock sees what is protected change, at any isolation level. A write
+    that commits before the lock is no fault, whenever it began. A trigger that reads the locking row without
+    `FOR SHARE` accepts a write that commits after the lock.
     """
 
     about_triggers: ClassVar = True
@@ -108,27 +108,17 @@ class LockedKind(Kind):
         section(FreeDeletions, "except"), "what passes nevertheless", default=FreeDeletions(), formerly="unless"
     )
     concurrently: tuple[str, ...] = concurrently()
-    as_: tuple[str, ...] = as_key()
-    claims: FrozenDict[Any] | None = claims_key()
-    variables: FrozenDict[str] | None = variables_key()
-    sees: str | None = sees_key()
-
-    def __post_init__(self) -> None:
-        check_keys(self, self.concurrently)
-
-    def roles(self) -> tuple[str, ...]:
-        return named(self)
 
     @property
-    def subject(self) -> str:
-        return self.locked
+    def policies_hide(self) -> bool:
+        return self.refused_by.silently
 
     def rules(self) -> tuple[Rule, ...]:
         return () if self.through else (self._open,)
 
     def rules_elsewhere(self, table: Table, catalog: Catalog) -> Mapping[TableName, tuple[Rule, ...]]:
         reference = self._reference(table)
-        holder = catalog.tables.get(reference.references) if reference and reference.references else None
+        holder = catalog.tables.get(reference.references) if reference else None
         if holder is None or not {column.name for column in holder.columns} >= set(sql.columns(self.when)):
             return {}
         return {holder.name: (self._open,)}
@@ -145,28 +135,20 @@ class LockedKind(Kind):
         for column in (*self.protects.columns, *self.through):
             table.column(column)
         yield from self.refused_by.facts(subject)
-        yield from known(self, subject)
-        comes_from = reaching(subject.catalog, table)
+        yield from subject.missing_roles(*self.roles())
+        reaches = reaching(subject.catalog, table)
         for name in self.except_.on_delete:
             subject.catalog.table(name)
-            found = "reaches" if name in comes_from else "does not reach"
+            found = "reaches" if name in reaches else "does not reach"
             yield Fact(f"a deletion in {name} reaches {table.name}", f"a deletion in {name} {found} {table.name}")
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         lock = self._lock(subject)
-
-        def build(draft: Draft) -> Scenario:
-            return scenario(lock, draft)
-
-        return subject.scenarios(build)
+        return subject.probes(lambda draft: scenario(lock, draft))
 
     def races(self, subject: Subject) -> st.SearchStrategy[Races]:
         lock = self._lock(subject)
-
-        def build(draft: Draft) -> Races:
-            return races(lock, self.when, draft)
-
-        return subject.scenarios(build)
+        return subject.scenarios(lambda draft: races(lock, self.when, draft))
 
     def _lock(self, subject: Subject) -> Lock:
         table = subject.table
@@ -177,7 +159,7 @@ class LockedKind(Kind):
             raise Unreliable("`move` needs `through`: the column that leads to the locking row")
         for column in self.protects.columns:
             table.column(column)
-        holder = subject.catalog.table(reference.references) if reference and reference.references else table
+        holder = subject.catalog.table(reference.references) if reference else table
         for column in sql.columns(self.when):
             holder.column(column)
         return Lock(
@@ -187,23 +169,27 @@ class LockedKind(Kind):
             through=self.through,
             columns=self.protects.columns,
             rows=self.protects.rows,
-            passing=self.except_.on_delete,
+            excepted=self.except_.on_delete,
             refused=self.refused_by.by(table),
-            shut=self._states(subject, holder, "is true"),
-            ajar=self._states(subject, holder, "is not true"),
-            unnoticed=subject.roles.may_disable_triggers,
-            asking=tuple(askers(self, subject)),
-            silently=self.refused_by.silently,
+            locked=self._states(subject, holder, "is true"),
+            open=self._states(subject, holder, "is not true"),
+            roles=tuple(self.acting_roles(subject)),
         )
 
-    def _states(self, subject: Subject, holder: Table, answer: str) -> list[dict[str, str | None]]:
-        """Values of a locking row for which the condition is true, or is not: the most telling first."""
+    def _states(self, subject: Subject, holder: Table, answer: str) -> list[NewRow]:
+        """Returns values of a locking row for which the condition is true, or is not.
+
+        The first row of each pattern of NULLs and equal columns is in front.
+        """
         decisive = set(supplied(holder, self.when))
         pools = subject.pools.of(holder, born=False, also=(f"({self.when}) {answer}",))
         pool = next(pool for pool in pools if decisive & set(pool.columns))
-        return telling([dict(zip(pool.columns, row, strict=True)) for row in pool.rows])
+        rows = [dict(zip(pool.columns, row, strict=True)) for row in pool.rows]
+        return by_pattern(
+            rows, lambda values: tuple(None if value is None else values.index(value) for value in values)
+        )
 
     def _reference(self, table: Table) -> ForeignKey | None:
-        """The foreign key that `through` is part of, the narrowest if there are several."""
+        """Returns the foreign key that `through` is part of, the narrowest if there are several."""
         found = [key for key in table.foreign_keys if self.through and set(self.through) <= set(key.columns)]
         return min(found, key=lambda key: len(key.columns), default=None)

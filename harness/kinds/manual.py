@@ -1,4 +1,4 @@
-"""Manual pages of the kinds, as Markdown: a kind's docstring, where it stands, and its keys."""
+"""Manual pages of the kinds, as Markdown: a kind's docstring, the places where it can be written, and its keys."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Every entry may also have a `name`, a `description` and `tags`.
 
 
 def reference(kinds: Mapping[str, type[Kind]]) -> str:
-    """The pages of all kinds, one after the other."""
+    """Returns the pages of all kinds."""
     return "\n".join([_INTRODUCTION, *(page(name, kinds[name]) for name in sorted(kinds))])
 
 
 def page(name: str, kind: type[Kind]) -> str:
-    """The page of one kind."""
+    """Returns the page of one kind."""
     rows = [
         f"| `{written}` | {_cell(field.metadata['doc'])} | {'yes' if field.default is MISSING else ''} |"
         for written, field in key_fields(kind).items()
@@ -34,12 +34,12 @@ def page(name: str, kind: type[Kind]) -> str:
 
 def _places(name: str, kind: type[Kind]) -> str:
     if name == "columns":
-        return "It is what `columns:` in a table's file comes to."
+        return "It is the key `columns` at the top of a table's file."
     if name == "declared":
-        return "Every table with a file has it; its keys stand at the top of the file."
+        return "Every table with a file has it; its keys are at the top of the file."
     form = getattr(kind, "column_form", None)
-    places = [f"in the checks of a {scope}" for scope in kind.scopes]
-    return f"It stands {' or '.join([*places, *(['beside a column'] if form else [])])}."
+    places = [f"in the checks of a {level}" for level in kind.scopes]
+    return f"It is written {' or '.join([*places, *(['at a column'] if form else [])])}."
 
 
 def _cell(text: str) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.catalog.parts import TableRule
-from harness.kinds._keys import refuses_null_itself
-from harness.kinds.base import Begun, Fact, Kind, Pair, Subject
+from harness.kinds.base import Begun, Fact, Kind, RowPair, Subject
+from harness.kinds.toolkit.keys import refuses_null_itself
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
 from harness.project.keys import ColumnForm, key, name
 from harness.project.model import TableName
@@ -23,20 +23,16 @@ class NotNullKind(Kind):
       email: {type: text, not_null: true}
     ```
 
-    Proven: NULL is refused on insert and on update (23502, by this column); a row with a value is accepted. In a column
-    that a trigger fills (`touched_on_update`) the NULL is tried with triggers switched off; without a superuser, who
-    may do that, the catalog's word is taken for it; so it is in a generated column, in one whose domain refuses NULL by
-    a CHECK, and in one that decides about the partition, since for a NULL there is none.
+    Proven: NULL is refused on insert and on update (23502, by this column), and a row with a value is accepted. In a
+    column that a trigger fills (`touched_on_update`) NULL is tried with triggers switched off, which takes a superuser.
+    NULL is not tried, and only the catalog is compared, without a superuser, in a generated column, in a column whose
+    domain refuses NULL by a CHECK, and in a column that decides the partition, since no partition takes a NULL.
     """
 
     column_form: ClassVar = ColumnForm(column="not_null")
     varies: ClassVar = True
 
     not_null: str = key(name, "the column")
-
-    @property
-    def subject(self) -> str:
-        return self.not_null
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23502",), table, column=self.not_null),)
@@ -52,12 +48,12 @@ class NotNullKind(Kind):
         if subject.table.column(column).generated or not refuses_null_itself(subject, column):
             return None
         refused = Refused(("23502",), table, column=column)
-        # As a replica PostgreSQL fires no ordinary triggers, so that none fills the column first.
+        # In the role of a replica PostgreSQL fires no ordinary triggers: none fills the column.
         settings = {"session_replication_role": "replica"} if column in subject.rewritten else {}
         if settings and not subject.roles.may_disable_triggers:
             return None
 
-        def build(pair: Pair) -> Scenario:
+        def build(pair: RowPair) -> Scenario:
             resident, fresh, null = pair.resident, pair.fresh, {column: None}
             on_insert = Probe(Insert(table, {**fresh, **null}), refused, "null on insert", "null", settings)
             accepted = Probe(Insert(table, fresh), Accepted(1), "a value accepted", "a value")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from harness.catalog.model import Policy
 from harness.catalog.parts import TableRule
 from harness.kinds.base import Fact, Kind, Subject
 from harness.project.keys import boolean, choice, key, name, names, predicate
@@ -15,7 +16,7 @@ COMMANDS = ("all", "select", "insert", "update", "delete")
 
 @dataclass(frozen=True)
 class PolicyKind(Kind):
-    """A policy of row level security, as it stands in the database.
+    """A policy of row level security, as the catalog has it.
 
     ```yaml
     - policy: orders_own
@@ -24,10 +25,9 @@ class PolicyKind(Kind):
       using: customer_id = (select auth.uid())
     ```
 
-    Only the catalog is asked, so that it comes to *present*: row security is enabled on the table, and the policy is
+    Looked up in the catalog, so that the check is *present*: row security is enabled on the table, and the policy is
     there, for this command and these roles, permissive or not, with these predicates (compared as PostgreSQL prints
-    them). Who then sees and writes which rows it does not try: that is for `row_security` to say, which is proven on
-    rows.
+    them). The rows that a role then sees and writes are not tried: the kind `row_security` proves them.
     """
 
     policy: str = key(name, "the name of the policy")
@@ -37,10 +37,6 @@ class PolicyKind(Kind):
     using: str | None = key(predicate, "the rows that stand and may be seen or written", default=None)
     check: str | None = key(predicate, "the rows as they may be written", default=None)
 
-    @property
-    def subject(self) -> str:
-        return self.policy
-
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
         return TableRule("policy", self.policy), TableRule("row security", "")
 
@@ -48,16 +44,14 @@ class PolicyKind(Kind):
         found = subject.table.policy(self.policy)
         enabled = subject.table.row_security
         yield Fact("row security enabled", f"row security {'enabled' if enabled else 'disabled'}")
-        roles = sorted(subject.table.owner if role == "$owner" else role for role in self.to)
-        yield Fact(_spelled(self.permissive, self.for_, roles), _spelled(found.permissive, found.command, found.roles))
+        roles = [subject.table.owner if role == "$owner" else role for role in self.to]
+        declared = replace(found, permissive=self.permissive, command=self.for_, roles=tuple(roles))
+        yield Fact(_spelled(declared), _spelled(found))
         using, check = subject.canonical.policy(subject.table, self.for_, self.using, self.check)
-        yield Fact(f"using {_shown(using)}", f"using {_shown(found.using)}")
-        yield Fact(f"check {_shown(check)}", f"check {_shown(found.check)}")
+        yield Fact(f"using {using or 'nothing'}", f"using {found.using or 'nothing'}")
+        yield Fact(f"check {check or 'nothing'}", f"check {found.check or 'nothing'}")
 
 
-def _spelled(permissive: bool, command: str, roles: list[str] | tuple[str, ...]) -> str:
-    return f"{'permissive' if permissive else 'restrictive'} for {command} to {', '.join(sorted(roles))}"
-
-
-def _shown(predicate: str | None) -> str:
-    return predicate or "nothing"
+def _spelled(policy: Policy) -> str:
+    kind = "permissive" if policy.permissive else "restrictive"
+    return f"{kind} for {policy.command} to {', '.join(sorted(policy.roles))}"

@@ -10,18 +10,17 @@ from hypothesis import strategies as st
 
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
-from harness.kinds import _heirs as heirs
-from harness.kinds._deferrable import deferrable, timed
-from harness.kinds._keys import drawn_for, duplicates, refuses_null_itself, room_for_rows
-from harness.kinds._races import no_duplicates
 from harness.kinds.base import Fact, Kind, Subject, column_list, show
-from harness.probes import Probe, Refused, Scenario, Update
-from harness.probes.statement import Insert
+from harness.kinds.toolkit import inheritance
+from harness.kinds.toolkit.constraints import deferrable, timing_fact
+from harness.kinds.toolkit.invariants import no_duplicates
+from harness.kinds.toolkit.keys import RowsWithKey, deciding_columns, refuses_null_itself, room_for_rows
+from harness.probes import Family, Insert, Probe, Refused, Scenario, Update
 from harness.project.keys import key, name, names
 from harness.project.model import TableName
 
 ROOM = 5
-"""Rows that are tried where there is room: two that stand and another for the key, two more for NULL."""
+"""Rows that the probes need: two existing ones and a third for the key, two more for NULL."""
 
 
 @dataclass(frozen=True)
@@ -34,19 +33,20 @@ class PrimaryKeyKind(Kind):
       constraint: pk_order_lines
     ```
 
-    Proven: the same key is refused on insert and on update (23505); NULL in any column of it is refused (23502); rows
-    that differ in any one column of it are accepted, so the key is not too narrow. A generated column is not tried with
-    NULL, and neither is one that decides the partition, since for that there is none. `implied_by` names an older
-    unique key on the same columns or on fewer, which PostgreSQL asks first. Nor has a row of a table that inherits
-    from this one the key of another: no key of PostgreSQL sees those, and a query of this table does. `only: true`
-    leaves them out, as ONLY does.
+    Proven: the same key is refused on insert and on update (23505). NULL in any column of the key is refused (23502).
+    Rows that differ in any one column of the key are accepted, so the key is not too narrow. NULL is not tried in a
+    generated column, and not in a column that decides the partition. `implied_by` names an older unique key on the same
+    columns or on fewer, which PostgreSQL checks first.
+
+    A row of a table that inherits from this one does not have the key of another row either: no key of PostgreSQL
+    covers such rows, but a query of this table finds them. `only: true` leaves them out, as ONLY does.
     """
 
     varies: ClassVar = True
 
     primary_key: tuple[str, ...] = key(names, "the columns of the key, in their order")
     constraint: str | None = key(name, "the constraint in the database; by default <table>_pkey", default=None)
-    only: bool = heirs.only()
+    only: bool = inheritance.only()
     deferrable: str | None = deferrable()
     implied_by: str | None = key(name, "the constraint that refuses before this one can", default=None)
 
@@ -68,27 +68,26 @@ class PrimaryKeyKind(Kind):
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         for column in self.primary_key:
-            subject.table.column(column)  # a slip in its name says more than that the key has others
+            subject.table.column(column)  # a column that is not there is the better message
         constraint = subject.table.constraint(self._constraint(subject.table.name))
         expected = f"primary key {column_list(self.primary_key)}"
         yield Fact(expected, f"{constraint.noun} {column_list(constraint.columns)}")
-        yield from timed(self.deferrable, constraint)
+        yield from timing_fact(self.deferrable, constraint)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         table = subject.table.name
         refused = Refused(("23505",), table, constraint=self.implied_by or self._constraint(table))
-        implied = self.implied_by is not None
         stored = [column for column in self.primary_key if subject.table.column(column).is_supplied]
         never_null = [column for column in stored if refuses_null_itself(subject, column)]
 
-        def build(draft: Draft) -> Scenario:
-            probes = list(duplicates(subject, draft, self.primary_key, refused, implied=implied))
-            if not self.only and heirs.heirs(subject):
-                probes += self._in_heirs(subject, draft)
+        def build(draft: Draft) -> Iterator[Probe | Family]:
+            yield from RowsWithKey(subject, draft, self.primary_key, {}).duplicates(refused, self.implied_by)
+            if not self.only and inheritance.heirs(subject):
+                yield from self._in_heirs(subject, draft)
             if not never_null:
-                return Scenario(tuple(draft.inserts), tuple(probes))
+                return
             if room_for_rows(subject) < ROOM:
-                # No other rows can be: a NULL is refused before the key is looked for.
+                # The table has no room for other rows: PostgreSQL refuses a NULL before it looks for the key.
                 fresh = resident = next(insert.values for insert in draft.inserts if insert.table == table)
             else:
                 fresh, resident = draft.row(table), draft.insert(table)
@@ -96,16 +95,15 @@ class PrimaryKeyKind(Kind):
                 null = Refused(("23502",), table, column=column)
                 insert = Insert(table, {**fresh, column: None})
                 on_insert = Probe(insert, null, f"null {column} on insert", f"{column} null")
-                probes.append(subject.varied(on_insert, (column,)))
+                yield subject.varied(on_insert, (column,))
                 if subject.may_update([column]):
                     update = Update(table, subject.key(resident), {column: None})
-                    probes.append(Probe(update, null, f"null {column} on update", f"{column} null"))
-            return Scenario(tuple(draft.inserts), tuple(probes))
+                    yield Probe(update, null, f"null {column} on update", f"{column} null")
 
-        return subject.scenarios(build)
+        return subject.probes(build)
 
     def _in_heirs(self, subject: Subject, draft: Draft) -> Iterator[Probe]:
-        """The same key in a table that inherits from this one, whose rows are among its rows."""
-        key = heirs.of(draft.row(subject.table.name), drawn_for(subject, self.primary_key))
-        watch = no_duplicates(subject.table.name, self.primary_key, None, False)
-        yield from heirs.met(subject, draft, (key, key), show(key), watch)
+        """Yields rows with the same key in a table that inherits from this one."""
+        key = inheritance.part(draft.row(subject.table.name), deciding_columns(subject, self.primary_key))
+        watch = no_duplicates(subject.table.name, self.primary_key)
+        yield from inheritance.two_rows(subject, draft, (key, key), show(key), watch)

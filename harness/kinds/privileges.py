@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
 
 from hypothesis import strategies as st
 
@@ -13,13 +13,12 @@ from harness.catalog.model import Column, Table
 from harness.catalog.parts import TableRule
 from harness.catalog.roles import DEFAULTS
 from harness.generation.draft import Draft
-from harness.kinds import _ordinary as ordinary
-from harness.kinds._objects import COMMANDS as COMMANDS_ON
-from harness.kinds._objects import FORMS, OBJECT, Object
-from harness.kinds._reached import reached, under_policies
-from harness.kinds.base import Fact, Kind, Subject
-from harness.kinds.owners.askers import check_keys, claims_key, sees_key, variables_key
-from harness.probes import Accepted, Execute, Probe, Refused, Scenario
+from harness.kinds.base import Fact, Subject
+from harness.kinds.privileges_parts import rows
+from harness.kinds.privileges_parts.objects import COMMANDS as COMMANDS_ON
+from harness.kinds.privileges_parts.objects import FORMS, OBJECT, Object
+from harness.kinds.row_access.acting_roles import ActsAsRoles
+from harness.probes import Accepted, Execute, Expected, Probe, Refused, Scenario
 from harness.probes.statement import identifier, qualified
 from harness.project.keys import FrozenDict, key, listed, mapping, names, one_of, text
 from harness.project.model import TableName
@@ -28,15 +27,15 @@ COMMANDS = ("select", "insert", "update", "delete", "truncate", "references", "t
 _OF_COLUMNS = re.compile(r"(select|insert|update|references)\s*\((.*)\)", re.IGNORECASE)
 
 INDISPENSABLE = ("0A000",)
-"""How TRUNCATE is refused of a table that others refer to: the privilege is asked for first."""
+"""The SQLSTATE of a TRUNCATE of a table that others refer to: PostgreSQL checks the privilege before."""
 
 OWN_SCHEMA = "create schema harness_own; grant all on schema harness_own to {role}"
-"""Where a role makes the table that is to refer to another."""
+"""The schema in which a role creates the table that refers to another."""
 
 
 @dataclass(frozen=True)
-class PrivilegesKind(Kind):
-    """The whole matrix of role and command on a table: exactly what stands here, and nothing else.
+class PrivilegesKind(ActsAsRoles):
+    """The privileges of all roles on a table: exactly those that are declared, and no others.
 
     ```yaml
     - privileges:
@@ -45,19 +44,19 @@ class PrivilegesKind(Kind):
         admin: all
     ```
 
-    Proven: each role has what is declared and the use of the schema it needs for that; roles that are not named have
-    nothing; every command that a role lacks is tried as that role and refused (42501), every one it has is
-    not, and each column by itself where columns are named. Who may insert is let insert a row that keeps all rules and
-    leaves out the columns with defaults, so that a sequence, a default's function, a CHECK or a trigger for which
-    the role lacks a privilege is found. Policies are kept out of that; but a role that may read, change or delete rows
-    and that policies hold for must reach one, with `claims` or with those of a `row_security` check: else nothing that
-    it is granted was seen to work.
-    The owner and superusers are left out, `public` is PUBLIC.
+    Proven: each role has the declared privileges, and usage of the schema. Roles that are not named have none. Each
+    command is tried as each role: it is refused without the privilege (42501), and not refused with it. Where columns
+    are named, each column is tried by itself. The owner and superusers are left out; `public` is PUBLIC.
 
-    In the file of a module `on` says of which object they are: `schema` (the module's, or `schema NAME`), `sequence
-    shop.orders_id_seq`, `function shop.total(integer)`, `view shop.open_orders`, or `defaults of ROLE`, what ALTER
-    DEFAULT PRIVILEGES gives of what that role will create (`select`, `usage on sequences`, `execute on functions`).
-    EXECUTE of a function is PUBLIC's unless it is revoked. Functions are not called: their plan is begun.
+    A role that may insert inserts a row that keeps all rules and leaves out the columns with defaults. So a missing
+    privilege on a sequence, a default's function, a CHECK's function or a trigger is found. Policies are switched off
+    for that. But if policies hold for a role that may read, change or delete rows, it has to reach a row, with `claims`
+    or with those of a `row_security` check: otherwise its grants were not seen to work.
+
+    In the file of a module `on` names another object: `schema` (the module's, or `schema NAME`), `sequence
+    shop.orders_id_seq`, `function shop.total(integer)`, `view shop.open_orders`, or `defaults of ROLE`, which ALTER
+    DEFAULT PRIVILEGES sets for objects that the role will create (`select`, `usage on sequences`, `execute on
+    functions`). PUBLIC has EXECUTE of a function unless it is revoked. Functions are not called, but explained.
     """
 
     scopes: ClassVar = ("table", "module")
@@ -66,25 +65,27 @@ class PrivilegesKind(Kind):
         mapping(one_of(listed(text), text)), "role: a list of commands, or `all`; `public` is PUBLIC"
     )
     on: Object | None = key(OBJECT, "in the file of a module: the object that they are of", default=None)
+    _: KW_ONLY
     as_: tuple[str, ...] = key(names, "the roles that ask with `claims`; by default all", default=())
-    claims: FrozenDict[Any] | None = claims_key()
-    variables: FrozenDict[str] | None = variables_key()
-    sees: str | None = sees_key()
 
     def __post_init__(self) -> None:
         if unknown := [role for role in self.as_ if role not in self.privileges]:
             raise ValueError(f"'as' names {', '.join(unknown)}, of which 'privileges' says nothing")
-        check_keys(self, also=tuple(self.privileges))
+        super().__post_init__()
+
+    @property
+    def named_roles(self) -> tuple[str, ...]:
+        return tuple(self.privileges)
 
     @property
     def subject(self) -> str:
         return str(self.on) if self.on else ""
 
-    def misplaced(self, scope: str) -> str | None:
-        """Why it cannot stand in the file of a table, or of a module."""
-        if scope == "table" and self.on is not None:
+    def misplaced(self, level: str) -> str | None:
+        """Returns why the check cannot be in the file of a table, or of a module."""
+        if level == "table" and self.on is not None:
             return "of a table they say nothing `on`: other objects belong into the file of a module"
-        return f"in the file of a module say `on`: {FORMS}" if scope == "module" and self.on is None else None
+        return f"in the file of a module say `on`: {FORMS}" if level == "module" and self.on is None else None
 
     def roles(self) -> tuple[str, ...]:
         return tuple(role for role in self.privileges if role != "public")
@@ -100,7 +101,7 @@ class PrivilegesKind(Kind):
         holders = {grant.role for grant in table.grants} - {table.owner}
         for role in sorted({*self.privileges, *holders}):
             if role != "public" and not subject.roles.exists(role):
-                yield Fact(f"role {role} exists", f"no role {role}")
+                yield from subject.missing_roles(role)
                 continue
             expected = self._expected(role)
             yield Fact(f"{role}: {_listed(expected)}", f"{role}: {_listed(self._actual(subject, role))}")
@@ -110,11 +111,11 @@ class PrivilegesKind(Kind):
                 yield Fact(f"{role}: {schema}", f"{role}: {'' if uses else 'no '}{schema}")
 
     def _facts_on(self, subject: Subject, on: Object) -> Iterator[Fact]:
-        """The matrix of an object of a module."""
+        """Compares the grants on an object of a module."""
         granted = on.granted(subject)
         for role in sorted({*self.privileges, *(role for role, _ in granted.grants)}):
             if role != "public" and not subject.roles.exists(role):
-                yield Fact(f"role {role} exists", f"no role {role}")
+                yield from subject.missing_roles(role)
                 continue
             actual = {what for holder, what in granted.grants if holder == role}
             if role != "public" and on.kind != DEFAULTS:
@@ -156,7 +157,7 @@ class PrivilegesKind(Kind):
         if role == "public":
             whole = {grant.privilege for grant in table.grants if grant.role == role and not grant.column}
         else:
-            # What a role has by membership or by PUBLIC it has as well.
+            # A role also has the privileges of PUBLIC and of the roles that it is a member of.
             name = qualified(table.name)
             whole = {command for command in COMMANDS if subject.roles.on_table(role, name, command)}
         return frozenset({*whole & {*COMMANDS}, *of_columns})
@@ -167,22 +168,22 @@ class PrivilegesKind(Kind):
             return self._scenario_on(subject, self.on, roles)
         probes = tuple(probe for role in roles for probe in self._probes(subject, role))
         inserting = {role: columns for role in roles if (columns := self._inserting(subject, role))}
-        inserting = inserting if ordinary.possible(subject) else {}
-        asking = under_policies(self, subject, roles)
-        if not inserting and not asking:
+        inserting = inserting if rows.can_insert(subject) else {}
+        acting = rows.under_policies(self, subject, roles)
+        if not inserting and not acting:
             return st.just(Scenario((), probes)) if probes else None
 
         def build(draft: Draft) -> Scenario:
-            reaching = tuple(reached(subject, draft, asking))
-            inserts = [ordinary.insert(subject, draft, role, columns) for role, columns in inserting.items()]
+            reaching = tuple(rows.reaching(subject, draft, acting))
+            inserts = [rows.inserts(subject, draft, role, columns) for role, columns in inserting.items()]
             tried = tuple(probe for each in inserts for probe in each)
-            before = ordinary.without_policies(subject) if inserting else ()
+            before = rows.without_policies(subject) if inserting else ()
             return Scenario((*before, *draft.inserts), (*probes, *tried, *reaching))
 
         return subject.scenarios(build)
 
     def _inserting(self, subject: Subject, role: str) -> tuple[str, ...]:
-        """The columns that a role may insert."""
+        """Returns the columns that a role may insert."""
         expected = self._expected(role)
         if "insert" in expected:
             return tuple(column.name for column in subject.table.columns)
@@ -193,19 +194,20 @@ class PrivilegesKind(Kind):
         for command, statement in _statements(table).items():
             if not any(entry.startswith(f"{command} (") for entry in expected):
                 referenced = command == "truncate" and subject.catalog.referencing(table.name)
-                yield _probe(role, command, statement, command in expected, INDISPENSABLE if referenced else ())
+                accepted = Refused(INDISPENSABLE) if referenced else Accepted()
+                yield _probe(role, command, statement, accepted if command in expected else None)
         for column in table.columns:
             for command, statement in _statements_of(table, column).items():
                 named = [entry for entry in expected if entry.startswith(f"{command} (")]
                 if named:
                     may = command in expected or column.name in _columns(named[0])
-                    yield _probe(role, f"{command} of {column.name}", statement, may)
+                    yield _probe(role, f"{command} of {column.name}", statement, Accepted() if may else None)
 
 
-def _probe(role: str, what: str, statement: str, may: bool, instead: tuple[str, ...] = ()) -> Probe:
-    """``instead`` are the SQLSTATEs of what comes after the privileges have let it pass."""
-    outcome = (Refused(instead) if instead else Accepted()) if may else Refused(("42501",))
-    aspect = f"{role} {'may' if may else 'may not'} {what}"
+def _probe(role: str, what: str, statement: str, accepted: Expected | None) -> Probe:
+    """Returns a statement as a role; ``accepted`` is the outcome with the privilege, None if the role lacks it."""
+    outcome = accepted or Refused(("42501",))
+    aspect = f"{role} {'may' if accepted else 'may not'} {what}"
     before = OWN_SCHEMA.format(role=identifier(role)) if what.startswith("references") else None
     return Probe(
         Execute(statement), outcome, aspect, f"{what} as {role}", {"role": role}, before=before, required=False
@@ -213,9 +215,9 @@ def _probe(role: str, what: str, statement: str, may: bool, instead: tuple[str, 
 
 
 def _statements(table: Table) -> dict[str, str]:
-    """For each command a statement that needs the privilege and touches no row: no rule of the rows has its say.
+    """Returns for each command a statement that needs the privilege and writes no row: no other rule refuses it.
 
-    Where no column can be named there is no UPDATE.
+    There is no UPDATE if the table has no column to name.
     """
     name = qualified(table.name)
     column = next((column for column in table.columns if column.is_supplied), None)
@@ -248,7 +250,7 @@ def _statements(table: Table) -> dict[str, str]:
 
 
 def _statements_of(table: Table, column: Column) -> dict[str, str]:
-    """For the commands that can be granted of a column statements that need it of this one alone."""
+    """Returns for each command that can be granted on a column a statement that needs the privilege on this column."""
     name, target = qualified(table.name), identifier(column.name)
     found = {"select": f"select {target} from {name} where false"}
     if column.is_supplied and column.identity != "a":

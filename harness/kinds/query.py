@@ -4,43 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from hypothesis import strategies as st
 
 from harness.catalog.model import Table
 from harness.generation.draft import Draft
-from harness.kinds._roads import present
-from harness.kinds.base import Fact, Kind, Subject, Unreliable
-from harness.kinds.owners.askers import (
-    Asker,
-    as_key,
-    asked_each,
-    askers,
-    check_keys,
-    claims_key,
-    drawn_for,
-    known,
-    named,
-    sees_key,
-    variables_key,
-)
-from harness.kinds.queries.neighbours import neighbours
-from harness.kinds.queries.writes import writes
+from harness.kinds.base import Fact, Subject, Unreliable
+from harness.kinds.query_parts.writes import QueryWrites, pairs_of_writes
+from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, as_roles_each, reachable_by
+from harness.kinds.toolkit.changes import filled_references
 from harness.probes import AcceptedOrRefused, Execute, Postcondition, Probe, Scenario
 from harness.probes.statement import qualified
 from harness.project import keys, sql
-from harness.project.keys import FrozenDict, choice, concurrently, key, query_of, several, text
+from harness.project.keys import choice, concurrently, key, query_of, several, text
 from harness.project.model import TableName
 from harness.races import NOTHING, Invariant, Race, Races
 from harness.solver.rules import Rule
 
 SHOWN = 3
-"""Rows that a report shows of those that a query should not have found."""
+"""Rows of a query that a report shows."""
 
 
 @dataclass(frozen=True)
-class QueryKind(Kind):
+class QueryKind(ActsAsRoles):
     """A query that finds no rows, whatever is in the tables.
 
     ```yaml
@@ -57,17 +44,16 @@ class QueryKind(Kind):
         and not exists (select from pg_catalog.pg_constraint where conrelid = c.oid and contype = 'p')
     ```
 
-    Tables are named with their schema. On the `catalog` it is asked once, of what the migrations made, and comes to
-    *present*. Proven on the seeds: it finds nothing in them, and there is a row in what it
-    names. On generated data: it finds
-    nothing among rows that keep all declared rules, nor after any insert, update or delete that the database accepts in
-    the tables that it names, and in those under `tables` (what its views are made of, what its tables refer to).
-    Tried are new rows, rows that change their parent, values
-    that other rows have in a column of the same name, the constants of the query and their neighbours. What another
-    rule refuses is no fault here. `concurrently: true`: nor does it find anything after two such writes in two
-    transactions at once, of which those are tried most that refuse one another one after the other. With `as` it is
-    these roles that write, with `claims`, each to rows that it reaches; the query is asked by the connection's user,
-    whom no policy holds back.
+    Tables are named with their schema. On the `catalog` the query is asked once, of what the migrations created, and
+    the check is *present*. Proven on the seeds: the query finds nothing, and there is a row in what it names. Proven on
+    generated data: it finds nothing among rows that keep all declared rules, and nothing after any insert, update or
+    delete that the database accepts. Writes go to the tables that the query names, and to those under `tables` (what
+    its views are made of, what its tables refer to). The writes insert rows, change parents, and set columns to values
+    of other rows, to the constants of the query and to their neighbours. A write that another rule refuses is no fault.
+
+    `concurrently: true`: it finds nothing either after two such writes in two transactions at once. Pairs of writes of
+    which the second is refused after the first are tried most. With `as` these roles write, with `claims`, each to rows
+    that it reaches; the connection's user, for whom no policy holds, asks the query.
     """
 
     scopes: ClassVar[tuple[str, ...]] = ("table", "module")
@@ -80,73 +66,59 @@ class QueryKind(Kind):
         several(keys.table), "tables that are written to besides those that the query names", default=()
     )
     concurrently: tuple[str, ...] = concurrently()
-    as_: tuple[str, ...] = as_key()
-    claims: FrozenDict[Any] | None = claims_key()
-    variables: FrozenDict[str] | None = variables_key()
-    sees: str | None = sees_key()
-
-    def __post_init__(self) -> None:
-        check_keys(self, self.concurrently)
-
-    def roles(self) -> tuple[str, ...]:
-        return named(self)
-
-    @property
-    def subject(self) -> str:
-        return self.query
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
-        if self.on == "catalog":
-            yield self._fact(subject, "in the catalog", tried=False)
-        elif self.on != "generated":
-            yield self._fact(subject, "on the seeds", tried=True)
-        yield from known(self, subject)
-
-    def _fact(self, subject: Subject, where: str, *, tried: bool) -> Fact:
-        found = self._rows_found(subject)
-        return Fact(f"found {where}: {NOTHING}", f"found {where}: {found}", tried=tried)
+        if self.on != "generated":
+            on_catalog, found = self.on == "catalog", self._rows_found(subject)
+            where = "in the catalog" if on_catalog else "on the seeds"
+            yield Fact(f"found {where}: {NOTHING}", f"found {where}: {found}", tried=not on_catalog)
+        yield from subject.missing_roles(*self.roles())
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
         if self.on == "catalog":
             return None
-        on_seeds = self._rows_found(subject)  # fails where PostgreSQL cannot make sense of the query
+        on_seeds = self._rows_found(subject)  # raises an error of PostgreSQL for a wrong query
         if self.on == "seeds" and not self._seeded(subject):
             raise Unreliable("the seeds have no row in what the query names, so that it had nothing to find")
         if self.on == "seeds" or (self.on == "both" and on_seeds != NOTHING):
             return None
         tables = self._tables(subject)
-        columns = sql.columns(f"exists ({self.finds_none}\n)")
-        constants = Rule(f"exists ({self.finds_none}\n)")
+        columns = sql.columns(self._condition.predicate)
         then = Postcondition(f"select {self._found()}", NOTHING, "the query finds")
-        asking = {table.name: self._askers(subject, table) for table in tables}
-        if self.as_ and not any(asking.values()):
+        roles = {table.name: self._writing_roles(subject, table) for table in tables}
+        if self.as_ and not any(roles.values()):
             raise Unreliable(f"{', '.join(self.as_)} may write to no table that the query names")
 
-        def build(draft: Draft) -> Scenario:
+        def build(draft: Draft) -> Iterator[Probe]:
             fresh = []
             for table in tables:
-                least = present(table, subject.pools.of(table))
+                filled = filled_references(table, subject.pools.of(table))
                 for _ in range(2):
-                    fixed, there = drawn_for(asking[table.name], draft)
-                    draft.insert(table.name, fixed, (*least, *there))
-                fixed, there = drawn_for(asking[table.name], draft)
-                fresh.append(draft.row(table.name, fixed, (*least, *there)))
-            standing = list(draft.inserts)
-            probes = [Probe(Execute("select"), AcceptedOrRefused(), "generated rows", "generated rows", then=then)]
+                    fixed, reachable = reachable_by(roles[table.name], draft)
+                    draft.insert(table.name, fixed, (*filled, *reachable))
+                fixed, reachable = reachable_by(roles[table.name], draft)
+                fresh.append(draft.row(table.name, fixed, (*filled, *reachable)))
+            existing = list(draft.inserts)
+            writes = QueryWrites(subject, draft, self._condition, columns)
+            yield Probe(Execute("select"), AcceptedOrRefused(), "generated rows", "generated rows", then=then)
             for table, row in zip(tables, fresh, strict=True):
-                for command, value, statement in writes(subject, draft, table, row, standing, columns, constants):
-                    aspect = f"{command} {table.name}"
-                    words = f"{aspect}{': ' if value else ''}{value}"
-                    required = command == "insert into"
-                    probe = Probe(statement, AcceptedOrRefused(), aspect, words, then=then, required=required)
-                    probes += self._asked(asking[table.name], draft, table.name, probe) if self.as_ else [probe]
-            return Scenario(tuple(draft.inserts), tuple(probes))
+                for write in writes.of(table, row, existing):
+                    required = write.command.startswith("insert")
+                    probe = Probe(
+                        write.statement, AcceptedOrRefused(), write.command, str(write), then=then, required=required
+                    )
+                    yield from self._by_roles(roles[table.name], draft, table.name, probe) if self.as_ else [probe]
 
-        return subject.scenarios(build)
+        return subject.probes(build)
 
-    def _askers(self, subject: Subject, table: Table) -> list[Asker]:
-        """The roles that may write to a table."""
-        found = askers(self, replace(subject, name=table.name))
+    @property
+    def _condition(self) -> Rule:
+        """The query as a condition: its columns and constants are tried."""
+        return Rule(f"exists ({self.finds_none}\n)")
+
+    def _writing_roles(self, subject: Subject, table: Table) -> list[ActingRole]:
+        """Returns the roles that may write to a table."""
+        found = self.acting_roles(replace(subject, name=table.name))
         name, commands = qualified(table.name), ("insert", "update")
         roles = subject.roles
         return [
@@ -155,31 +127,38 @@ class QueryKind(Kind):
             if roles.on_table(each.role, name, "delete") or any(roles.on_columns(each.role, name, c) for c in commands)
         ]
 
-    def _asked(self, asking: Sequence[Asker], draft: Draft, table: TableName, probe: Probe) -> Iterator[Probe]:
-        """A write by each of the roles that has the privilege for it."""
-        may = [asker for asker in asking if not asker.lacks(probe.statement)]
-        # Policies may be against one command or another: a role has to be seen to write at all.
+    def _by_roles(self, roles: Sequence[ActingRole], draft: Draft, table: TableName, probe: Probe) -> Iterator[Probe]:
+        """Yields a write by each of the roles that have the privilege for it."""
+        may = [role for role in roles if not role.lacks(probe.statement)]
+        # Policies may refuse some commands: each role has to be seen to write at all.
         probe = replace(probe, aspect=f"a write to {table}", required=True)
-        return asked_each(may, draft, table, [probe] if may else [])
+        return as_roles_each(may, draft, table, [probe] if may else [])
 
     def races(self, subject: Subject) -> st.SearchStrategy[Races] | None:
         if self.on in ("seeds", "catalog"):
             return None
         tables = self._tables(subject)
-        constants = Rule(f"exists ({self.finds_none}\n)")
         watch = Invariant(f"select {self._found()}", "the query finds nothing")
 
         def build(draft: Draft) -> Races:
-            races = [
-                Race(aspect, what, [one], [other], watch, required=False, any_refusal=True)
-                for aspect, what, one, other in neighbours(subject, draft, tables, constants)
-            ]
-            return Races(tuple(draft.inserts), tuple(races))
+            races = tuple(
+                Race(
+                    f"{one.command}, {other.command}",
+                    f"{one} and {other}",
+                    [one.statement],
+                    [other.statement],
+                    watch,
+                    required=False,
+                    any_refusal=True,
+                )
+                for one, other in pairs_of_writes(subject, draft, tables, self._condition)
+            )
+            return Races(tuple(draft.inserts), races)
 
         return subject.scenarios(build)
 
     def _tables(self, subject: Subject) -> list[Table]:
-        """The tables that are written to. A view that the query names is none of them."""
+        """Returns the tables to write to, without the views that the query names."""
         named = (name for name in sql.tables(self.finds_none) if name in subject.catalog.tables)
         found = [subject.catalog.table(name) for name in dict.fromkeys((*named, *self.tables))]
         if not found:
@@ -193,17 +172,17 @@ class QueryKind(Kind):
         return not names or self._scalar(subject, f"({there})::text") == "true"
 
     def _rows_found(self, subject: Subject) -> str | None:
-        """What the query finds in the database as it stands."""
+        """Returns the rows that the query finds in the database now."""
         return self._scalar(subject, self._found())
 
     @staticmethod
     def _scalar(subject: Subject, expression: str) -> str | None:
-        # Names are looked up in the schema of a table; those of a query have theirs with them.
+        # The oracle looks names up in the schema of a table; those of a query are qualified.
         table = next(iter(subject.catalog.tables.values()))
         return subject.oracle.scalar(table, expression)
 
     def _found(self) -> str:
-        """An expression for what the query finds: its first rows, and how many more there are."""
+        """Returns an expression for the first rows that the query finds, and the number of the others."""
         row = "coalesce(nullif(to_jsonb(harness_q)::text, '{}'), 'a row')"
         found = f"({self.finds_none}\n) as harness_q"
         numbered = f"select {row} as r, row_number() over () as n from {found}"

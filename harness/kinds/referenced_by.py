@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from harness.catalog.model import ForeignKey, Missing
-from harness.generation.draft import Draft
 from harness.kinds.base import Fact, Kind, Subject
 from harness.kinds.foreign_key import action
-from harness.kinds.references.actions import actions
-from harness.kinds.references.reference import Reference
+from harness.kinds.foreign_key_parts.actions import actions
+from harness.kinds.foreign_key_parts.reference import Reference
 from harness.probes import Scenario
 from harness.project.keys import key, name, table
 from harness.project.model import TableName
@@ -20,7 +19,7 @@ from harness.project.model import TableName
 
 @dataclass(frozen=True)
 class ReferencedByKind(Kind):
-    """What becomes of the rows that refer to this table, said from the side of the parent.
+    """A deleted or changed row of this table does to the rows that refer to it what is declared.
 
     ```yaml
     table: shop.orders
@@ -29,9 +28,10 @@ class ReferencedByKind(Kind):
         on_delete: cascade
     ```
 
-    Proven as by `foreign_key`: parents with no, one and many children are deleted and change their key, down the whole
-    chain, and strangers are left alone. Where `on_update` is not said, a change of the key does what the database has
-    for it, and nothing is compared. `constraint` is needed where two foreign keys lead here.
+    It is `foreign_key` from the side of the parent. Proven: parents with no, one and many children are deleted and
+    change their key, down the whole chain, and the children of other parents are left alone. Without `on_update`, a
+    change of the key is expected to do what the catalog says. `constraint` is needed if two foreign keys of that table
+    refer to this one.
     """
 
     referenced_by: TableName = key(table, "the table whose rows refer to this one")
@@ -45,7 +45,7 @@ class ReferencedByKind(Kind):
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         found = self._key(subject)
-        if self.constraint is not None:  # else it was found by what it references
+        if self.constraint is not None:  # else it was found by the table that it references
             yield Fact(f"{found.name} references {subject.table.name}", f"{found.name} references {found.references}")
         limited = f" ({', '.join(found.on_delete_columns)})" if found.on_delete_columns else ""
         yield Fact(f"on delete {self.on_delete}", f"on delete {found.on_delete}{limited}")
@@ -54,17 +54,9 @@ class ReferencedByKind(Kind):
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         child, found = subject.catalog.table(self.referenced_by), self._key(subject)
-        on_delete = self.on_delete.split(" (")[0]
-        on_update = (self.on_update or found.on_update).split(" (")[0]
-        reference = Reference(
-            subject.keyed(child), subject.table, found, on_delete, on_update, subject.pools.most(subject.table)
-        )
-
-        def build(draft: Draft) -> Scenario:
-            probes = tuple(actions(subject, draft, reference))
-            return Scenario(tuple(draft.inserts), probes)
-
-        return subject.scenarios(build)
+        on_update = self.on_update or found.on_update
+        reference = Reference.of(subject, child, subject.table, found, self.on_delete, on_update)
+        return subject.probes(lambda draft: actions(subject, draft, reference))
 
     def _key(self, subject: Subject) -> ForeignKey:
         child = subject.catalog.table(self.referenced_by)

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     import psycopg
 
 FEW = 50
-"""Rows in each table when migrations are rolled back over data."""
+"""Rows in each table when migrations are rolled back over rows."""
 
 
 @dataclass(frozen=True)
 class RollbackKind(Kind):
-    """Every `down` undoes its `up`, and nothing stays behind.
+    """Every `down` undoes its `up`, and leaves nothing behind.
 
     ```yaml
     module: intents
@@ -36,15 +36,15 @@ class RollbackKind(Kind):
       - rollback: all
     ```
 
-    Proven in a database of its own, with the modules this one depends on: after each `down` everything that people made
-    in the database (tables, functions, types, privileges, comments, …) is as it was before its `up`; `up` again gives
-    the same as the first time; fixtures that are loaded twice change nothing the second time; and it all goes down as
-    well when the tables are full of rows. Rows are not compared: a `down` that leaves rows otherwise than they were is
-    not noticed. In a database that has what a file of `over` makes (`over: [checks/intents/hosted.sql]`), that stays as
-    it is, on the way up and on the way down.
+    Proven in a database of its own, with the modules that this one depends on. After each `down` everything in the
+    database (tables, functions, types, privileges, comments, …) is as it was before its `up`. `up` again gives the same
+    as the first time. Fixtures that are loaded twice change nothing the second time. Every `down` also works when the
+    tables are full of rows. Rows are not compared: a `down` that changes rows is not noticed. `over` names SQL files
+    that a database may have run before (`over: [checks/intents/hosted.sql]`): what such a file makes stays the same on
+    the way up and on the way down.
 
-    Where another tool owns the migrations it is all of them that go up and down, whatever the module; each needs a file
-    that undoes it.
+    If another tool owns the migrations, all of them go up and down, whatever the module; each needs a file that undoes
+    it.
     """
 
     scopes: ClassVar[tuple[str, ...]] = ("module",)
@@ -54,12 +54,8 @@ class RollbackKind(Kind):
         several(text), "SQL files, each of what a database may have already; seen from project.yml", default=()
     )
 
-    @property
-    def subject(self) -> str:
-        return "all"
-
     def unfit(self, project: Project) -> str | None:
-        """A project error: nothing undoes a migration of another tool."""
+        """Returns the error for a missing file of ``over``, and for migrations of another tool that nothing undoes."""
         absent = next((each for each in self.over if not (project.root / each).is_file()), None)
         if absent is not None:
             return f"there is no such file: {absent}"
@@ -74,13 +70,13 @@ class RollbackKind(Kind):
         for path in (None, *self.over):
             dbname = subject.databases.empty()
             with subject.databases.connect(dbname) as connection:
-                trial = _Trial(subject, connection)
-                yield from trial.facts() if path is None else trial.over(path)
+                run = _UpAndDown(subject, connection)
+                yield from run.facts() if path is None else run.over(path)
             subject.databases.drop(dbname)
 
 
-class _Trial:
-    """Goes up and down in a database of its own."""
+class _UpAndDown:
+    """Runs migrations up and down in a database of its own."""
 
     def __init__(self, subject: Subject, connection: psycopg.Connection[Any]) -> None:
         self._subject = subject
@@ -105,7 +101,7 @@ class _Trial:
             yield Fact("up again: works", f"up again: {error}", tried=True)
             return
         yield self._same("up again", states[-1])
-        if not tolerant.load(self._connection, self._modules):  # rows that are refused are told by themselves
+        if not tolerant.load(self._connection, self._modules):  # refused rows are reported elsewhere
             again = loading.load(self._connection, self._modules)
             changed = ", ".join(each.seed.path.name for each in again if each.changed) or "nothing"
             if again:
@@ -114,7 +110,7 @@ class _Trial:
         yield from self._down(states, " with rows in the tables")
 
     def over(self, path: str) -> Iterator[Fact]:
-        """Goes up and down where a file has been run: what it has made is there before and after."""
+        """Runs the migrations up and down after a file: what the file has made does not change."""
         steps = PsqlFiles(self._project.root, {}).scripts([self._project.root / path])
         builder.prepare(self._connection, self._project, self._guard)
         bare = self._inventory()
@@ -141,7 +137,7 @@ class _Trial:
         yield self._same(f"down over {path}", before)
 
     def _up(self) -> None:
-        """To the top, from where the way down has ended."""
+        """Runs up all migrations that are not up."""
         for rung in self._rungs[self._height :]:
             rung.up(self._connection)
         self._height = len(self._rungs)

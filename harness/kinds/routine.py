@@ -9,13 +9,12 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 
 from harness.generation.draft import Draft
-from harness.kinds._refused_by import REFUSED_BY, RefusedBy
 from harness.kinds.base import Fact, Kind, Subject
-from harness.kinds.owners.owned import claimed, claims
-from harness.kinds.routines.calls import Calls
-from harness.kinds.routines.given import GIVEN, VARIABLE, Given, Rows, Value
-from harness.kinds.routines.races import races
-from harness.kinds.routines.results import asks
+from harness.kinds.routine_parts.calls import Calls
+from harness.kinds.routine_parts.given import GIVEN, VARIABLE, BoundVariable, Given, GivenRows
+from harness.kinds.routine_parts.results import ONE_SESSION, TWO_SESSIONS, asks
+from harness.kinds.row_access.ownership import claim_settings, claim_variables
+from harness.kinds.toolkit.refusals import REFUSED_BY, RefusedBy
 from harness.probes import Refused, Scenario
 from harness.project import sql
 from harness.project.keys import (
@@ -39,7 +38,7 @@ COMMITS = "commits"
 
 @dataclass(frozen=True)
 class RoutineKind(Kind):
-    """What a function, a procedure or a view does.
+    """A function, a procedure or a view does what queries about the tables and about its result say.
 
     ```yaml
     - routine: closing a shop puts off what is open and due, and nothing else
@@ -66,21 +65,25 @@ class RoutineKind(Kind):
       refused_by: {sqlstate: AB001, constraint: orders_close}
     ```
 
-    `given` are rows, parents before children: columns that are not named, and parents, are drawn by all rules, and
-    by `where`. A row may be in a state that no row begins in: it is then put past the triggers, if a superuser
-    connects. What is deferred is asked about these rows before the call, and not by it. `$name` stands for what its
-    column holds, here and wherever it stands again; it is never null. `before`
-    are expressions that the owner works out ahead of the call; of a list each is tried. `call` are statements that the
-    role sends, one after the other. Proven, on drawn rows: all of them are accepted, and then each query under `then`,
-    asked by the owner, is true; `result` are the rows of the last call with their `ordinality`: of a SELECT, of an
-    INSERT, UPDATE, DELETE or MERGE with RETURNING, of a CALL with output. With `refused_by` the last one is refused so,
-    and those before it are accepted. Any other error is a fault, whoever raises it.
-    `concurrently: true`: the last call in one session, those before it in another. With `refused_by` not both are
-    accepted, whichever comes first; without, both are, and then the queries are true. `result_a` are the rows of the
-    last call of the one session, `result_b` those of the other, and where both have the same columns `result` are all
-    of them, with their `session`, `A` or `B`. A deadlock and a failure to serialize are the server's own refusals.
-    `each_call: commits`: the rows and each call are committed, a transaction for each, in a database of its own that is
-    dropped. What is deferred then refuses a call at its COMMIT, and `now()` goes on; a CALL may itself commit.
+    `given` are rows, parents before children. Columns that are not named, and parents, are drawn by all rules and by
+    `where`. A row may be in a state that no new row can have: it is then inserted past the triggers, if a superuser
+    connects. Deferred constraints are checked for these rows before the call. `$name` is the value of its column, here
+    and in all other keys; it is never null. `before` are expressions that the owner evaluates before the call; of a
+    list each is tried. `call` are the statements that the role sends, one after the other.
+
+    Proven, on drawn rows: all calls are accepted, and then each query under `then`, asked by the owner, is true.
+    `result` are the rows of the last call with their `ordinality`: of a SELECT, of an INSERT, UPDATE, DELETE or MERGE
+    with RETURNING, of a CALL with output. With `refused_by` the last call is refused so, and the calls before it are
+    accepted. Any other error is a fault, wherever it is raised.
+
+    `concurrently: true`: one session makes the last call, and another the calls before it. With `refused_by` they are
+    not both accepted, whichever comes first. Without, both are accepted, and then the queries are true. `result_a` are
+    the rows of the last call of the first session, `result_b` those of the other session. If both have the same
+    columns, `result` are all of them, with their `session`, `A` or `B`. A deadlock and a serialization failure are
+    refusals by the server itself, and no faults.
+
+    `each_call: commits`: the rows and each call are committed, a transaction for each, in a database that is dropped
+    afterwards. Deferred constraints then refuse a call at its COMMIT, and `now()` moves on; a CALL may commit itself.
     """
 
     scopes: ClassVar[tuple[str, ...]] = ("table", "module")
@@ -115,7 +118,7 @@ class RoutineKind(Kind):
             raise ValueError("'then' asks for 'result', and the last call returns no rows: add RETURNING to it")
         known = {name for row in self.given for name in row.variables}
         for value in (self.claims or {}).values():
-            _refuse_unknown(claimed(value), known, "claims")
+            _refuse_unknown(claim_variables(value), known, "claims")
         for each, expressions in (self.before or {}).items():
             if each in known:
                 raise ValueError(f"${each} stands in 'given' and in 'before'")
@@ -133,10 +136,6 @@ class RoutineKind(Kind):
             raise ValueError("'before' has no place beside 'concurrently': two sessions have no moment ahead of both")
 
     @property
-    def subject(self) -> str:
-        return self.routine
-
-    @property
     def commits(self) -> bool:
         return self.each_call == COMMITS
 
@@ -144,8 +143,7 @@ class RoutineKind(Kind):
         return () if self.as_ is None else (self.as_,)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
-        if self.as_ is not None and not subject.roles.exists(self.as_):
-            yield Fact(f"role {self.as_} exists", f"no role {self.as_}")
+        yield from subject.missing_roles(*self.roles())
         for trigger in self.refused_by.trigger if self.refused_by else ():
             found = [table for table in subject.catalog.tables.values() if trigger in {t.name for t in table.triggers}]
             if not found:
@@ -153,41 +151,39 @@ class RoutineKind(Kind):
             yield from (replace(subject, name=table.name).fires(trigger) for table in found)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
-        unnoticed = subject.roles.may_disable_triggers
         calls = self._calls(subject)
         refused = self._refused(subject)
 
         def build(draft: Draft) -> Scenario:
-            rows = Rows(subject, unnoticed)
+            rows = GivenRows(subject)
             setup = rows.draw(draft, self.given)
             return Scenario(setup, tuple(calls.probes(rows.values, self._settings(rows.values), refused)))
 
         return subject.scenarios(build)
 
     def races(self, subject: Subject) -> st.SearchStrategy[Races] | None:
-        unnoticed = subject.roles.may_disable_triggers
-        refused, results = self._refused(subject), self._calls(subject).results
+        calls = self._calls(subject)
+        refused = self._refused(subject)
 
         def build(draft: Draft) -> Races:
-            rows = Rows(subject, unnoticed)
+            rows = GivenRows(subject)
             setup = rows.draw(draft, self.given)
-            return races(setup, rows.values, self._settings(rows.values), self.call, self.then, refused, results)
+            return calls.races(setup, rows.values, self._settings(rows.values), refused)
 
         return subject.scenarios(build)
 
     def _calls(self, subject: Subject) -> Calls:
-        at_once = bool(self.concurrently)
-        return Calls.of(subject, self.given, self.before or {}, self.call, self.then, at_once, self.commits)
+        places = TWO_SESSIONS if self.concurrently else ONE_SESSION
+        calls = self.call, self.then
+        return Calls.of(subject, self.given, self.before or {}, *calls, places, commits=self.commits)
 
-    def _settings(self, values: Mapping[str, Value]) -> dict[str, str]:
-        """The claims and the role of who calls."""
-        settings = claims(self.claims or {}, {name: value.text or "" for name, value in values.items()})
-        if self.as_ is not None:
-            settings["role"] = self.as_
-        return settings
+    def _settings(self, values: Mapping[str, BoundVariable]) -> dict[str, str]:
+        """Returns the claims, and the role that calls."""
+        settings = claim_settings(self.claims or {}, {name: value.text or "" for name, value in values.items()})
+        return settings if self.as_ is None else {**settings, "role": self.as_}
 
     def _refused(self, subject: Subject) -> Refused | None:
-        """The refusal expected of the last call."""
+        """Returns the refusal that is expected of the last call."""
         if self.refused_by is None:
             return None
         triggers = (trigger for table in subject.catalog.tables.values() for trigger in table.triggers)

@@ -11,26 +11,25 @@ from hypothesis import strategies as st
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
 from harness.kinds.base import Fact, Kind, Subject
-from harness.kinds.owners.asking import NARROWED, Asking, May, says
-from harness.kinds.owners.owned import Owners, claimed, claims
-from harness.kinds.owners.stand_in import stand_in
-from harness.kinds.owners.takeovers import takeovers
-from harness.kinds.owners.widened import untried, widened
+from harness.kinds.row_access.attacks import ownership_attacks
+from harness.kinds.row_access.bypasses import bypasses, stand_in, untried
+from harness.kinds.row_access.ownership import Owners, claim_settings, claim_variables
+from harness.kinds.row_access.principal import NARROWED, May, Principal, says
 from harness.probes import Execute, Probe, Scenario, SqlStatement
 from harness.project import keys, sql
 from harness.project.keys import FrozenDict, any_value, boolean, key, mapping, name, names, predicate, several, text
 from harness.project.model import TableName
 
 OWNERS = 3
-"""Values drawn for each variable: rows of that many owners stand side by side."""
+"""Owners that have rows in the table at once."""
 
 REFUSED = "42501"
-"""How privileges and policies refuse."""
+"""The SQLSTATE of privileges and policies."""
 
 
 @dataclass(frozen=True)
 class RowSecurityKind(Kind):
-    """Who sees which rows, and which they can write.
+    """A role sees and writes the rows of its owner, and no others.
 
     ```yaml
     - row_security: a user sees their own orders and writes none
@@ -42,28 +41,32 @@ class RowSecurityKind(Kind):
       policy: orders_read_own
     ```
 
-    `$user` is drawn: rows of three users stand in the table at once, and each of them in turn asks as the role with
-    these claims, and so does a fourth who has none. The predicates are evaluated by the owner, so no policy is tested
-    with itself. Proven: exactly the rows that `sees` names are read and counted; exactly those that `may_update` and
-    `may_delete` name can be updated and deleted, also by a statement that reads no column; none can be inserted but
-    what `may_insert` names, none for another or for nobody (where the column may be NULL), none given away, adopted, or
-    overwritten by INSERT … ON CONFLICT; RETURNING shows no others, and an INSERT … RETURNING of a row that may be
-    inserted and seen is accepted, as ORMs send it.
+    `$user` is drawn. The table has rows of three users, and each of these users asks in turn, as the role with these
+    claims; so does a fourth user without rows. The owner of the table evaluates the predicates, so that no policy is
+    compared with itself. Proven:
 
-    Of what could show the role more than the policies do, the catalog is read and nothing is called: views over the
-    table that it may use are `security_invoker`, materialized views are out of its reach, and functions with the rights
-    of their owner in the table's schema that it may call, or whose triggers it fires, pin their `search_path`. What
-    such functions return or write, there and in other schemas, is not tried: the outcome lists those that the role can
-    reach.
+    - The role reads and counts exactly the rows where `sees` is true.
+    - It updates and deletes exactly the rows where `may_update` and `may_delete` are true, also by a statement that
+      reads no column.
+    - It inserts rows where `may_insert` is true, and no others: none of another owner, and none without an owner (if
+      the column may be NULL).
+    - It gives no row away, takes no row of another owner, and overwrites none by INSERT … ON CONFLICT.
+    - RETURNING shows no other rows. INSERT … RETURNING, as ORMs send it, is accepted if the row may be inserted and
+      seen.
 
-    `may_write` stands for those of the three that are not said. `sees: false` means no rows, or no privilege to look;
-    an error is neither, unless it is one of `errors` (a hosted platform may raise `22P02` for claims that make no
-    sense). Without `claims` the role asks in both states in which production has the settings that nobody set: never
-    set, and left empty by an earlier transaction, as a pooled connection has them (where `''::uuid` fails). Whose a row
-    is may stand in the row, above it, or in a table that refers to either (`exists (select from members m where
-    m.team_id = teams.id and m.user_id = $user)`). Row security is enabled, and forced on the owner unless `forced:
-    false`. `as: $owner` is the owner of the table; where that is a superuser, an ordinary role stands in for it. The
-    type of a variable is that of the column it is compared with, unless `variables` says it.
+    Looked up in the catalog: row security is enabled, and forced on the owner unless `forced: false`. Views over the
+    table that the role may use are `security_invoker`, and it has no privilege on materialized views. Functions that
+    run with the rights of their owner pin their `search_path`; these are the functions in the table's schema that the
+    role may call, or that its writes fire. What such functions return or write is not tried: the outcome lists those
+    that the role can run.
+
+    `may_write` is the default of the other three. `sees: false` means no rows, or no privilege to read. An error is
+    neither, unless it is one of `errors`: a hosted platform may raise `22P02` for claims that make no sense. Without
+    `claims` the role asks twice: with settings that were never set, and with settings that an earlier transaction left
+    empty, as in a pooled connection (where `''::uuid` fails). The owner may be in a column of the row, of a row above
+    it, or of a table that refers to one of these (`exists (select from members m where m.team_id = teams.id and
+    m.user_id = $user)`). `as: $owner` is the owner of the table; if that is a superuser, an ordinary role acts for it.
+    A variable has the type of the column that it is compared with, unless `variables` says another.
     """
 
     about_triggers: ClassVar = True
@@ -88,10 +91,6 @@ class RowSecurityKind(Kind):
     )
 
     @property
-    def subject(self) -> str:
-        return self.row_security
-
-    @property
     def _may(self) -> May:
         own = (self.may_insert, self.may_update, self.may_delete)
         return May(*(self.may_write if predicate is None else predicate for predicate in own))
@@ -107,22 +106,24 @@ class RowSecurityKind(Kind):
         forced = {True: "forced", False: "not forced"}
         actual = f"row security {'enabled' if table.row_security else 'disabled'}, {forced[table.force_row_security]}"
         yield Fact(f"row security enabled, {forced[self.forced]}", actual)
-        role = table.owner if self.as_ == "$owner" else self.as_
-        if not subject.roles.exists(role):
-            yield Fact(f"role {role} exists", f"no role {role}")
+        role = self._role(subject)
+        yield from subject.missing_roles(role)
         for expected in self.policy:
             found = table.policy(expected)
             roles = role if {role, "public"} & {*found.roles} else ", ".join(found.roles)
             yield Fact(f"policy {expected} for {role}", f"policy {expected} for {roles}")
         if subject.roles.exists(role):
-            yield from widened(subject, role, self._held_back)
+            yield from bypasses(subject, role, self._restricted)
 
     def notes(self, subject: Subject, shown: Collection[str], masked: Mapping[str, str]) -> Iterator[str]:
-        if self._held_back:
-            yield from untried(subject, subject.table.owner if self.as_ == "$owner" else self.as_)
+        if self._restricted:
+            yield from untried(subject, self._role(subject))
+
+    def _role(self, subject: Subject) -> str:
+        return subject.table.owner if self.as_ == "$owner" else self.as_
 
     @property
-    def _held_back(self) -> tuple[str, ...]:
+    def _restricted(self) -> tuple[str, ...]:
         """The commands that do not reach every row."""
         said = {"select": self.sees, "insert": self._may.insert, "update": self._may.update, "delete": self._may.delete}
         return tuple(command for command, predicate in said.items() if not says(predicate, "true"))
@@ -131,25 +132,25 @@ class RowSecurityKind(Kind):
         may = self._may
         predicates = (self.sees, may.insert, may.update, may.delete)
         variables = [name for text in predicates for name in sql.variables(text)]
-        variables += [name for value in (self.claims or {}).values() for name in claimed(value)]
+        variables += [name for value in (self.claims or {}).values() for name in claim_variables(value)]
         owners = Owners.of(subject, predicates, tuple(dict.fromkeys(variables)), self.variables or {})
         role, preparation = stand_in(subject) if self.as_ == "$owner" else (self.as_, [])
-        # Where nobody in particular asks, rows that hold what is claimed come nearest to being theirs.
+        # Without variables, rows that contain the texts of the claims are the most likely ones to be seen.
         like = () if variables or says(self.sees, "true") else owners.rows_like(subject, self.claims or {})
 
         def build(draft: Draft) -> Scenario:
-            cast = owners.cast(draft, subject, OWNERS, like)
+            rows = owners.rows(draft, subject, OWNERS, like)
             probes: list[Probe] = []
-            for place, values in enumerate(cast.askers):
-                settings = {"role": role, **claims(self.claims or {}, values)}
+            for place, values in enumerate(rows.owners):
+                settings = {"role": role, **claim_settings(self.claims or {}, values)}
                 refusals = (REFUSED, *self.errors)
-                asking = Asking(subject, owners, settings, self.policy, values, self.sees, may, refusals)
-                probes += asking.reads()
-                probes += asking.writes("update", cast.standing)
-                probes += asking.writes("delete", cast.standing)
-                probes += asking.inserts(cast, place)
-                probes += asking.returns(cast, place)
-                probes += takeovers(asking, cast, place)
+                principal = Principal(subject, owners, settings, self.policy, values, self.sees, may, refusals)
+                probes += principal.reads()
+                probes += principal.writes("update", rows.existing)
+                probes += principal.writes("delete", rows.existing)
+                probes += principal.inserts(rows, place)
+                probes += principal.returns(rows, place)
+                probes += ownership_attacks(principal, rows, place)
             setup: tuple[SqlStatement, ...] = (*draft.inserts, NARROWED, *map(Execute, preparation))
             return Scenario(setup, tuple(probes))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -33,12 +33,12 @@ from harness.solver.row_hints import LogicalReference, RowHints
 
 
 def _value(node: Node) -> str | None:
-    """A text; ``null`` without quotes is NULL."""
+    """Reads a text; ``null`` without quotes is NULL."""
     scalar = as_scalar(node, "a value")
     return None if scalar.text in ("null", "~") and not scalar.quoted else scalar.text
 
 
-def _lead(node: Node) -> tuple[TableName, tuple[str, ...]]:
+def _reference(node: Node) -> tuple[TableName, tuple[str, ...]]:
     found: tuple[TableName, tuple[str, ...]] = table_columns.read(node)
     if len(found[1]) != 1:
         raise expected("schema.table (column)", node)
@@ -50,7 +50,7 @@ _ROW: Reader[FrozenDict[str | None]] = mapping(_VALUE)
 
 
 def _required(node: Node) -> tuple[tuple[TableName, FrozenDict[str | None]], ...]:
-    """Tables, each with a row or a list of rows."""
+    """Reads tables, each with a row or a list of rows."""
     return tuple(
         (table.read(name), row)
         for name, rows in as_mapping(node, "a mapping of tables").entries
@@ -59,10 +59,10 @@ def _required(node: Node) -> tuple[tuple[TableName, FrozenDict[str | None]], ...
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _ColumnHint:
     sql: str | None = key(expression, "an expression that yields the value, or several", default=None)
     references: tuple[TableName, tuple[str, ...]] | None = key(
-        Reader("schema.table (column)", _lead, {"type": "string"}),
+        Reader("schema.table (column)", _reference, {"type": "string"}),
         "the column of another table that it leads to, where no foreign key says so",
         default=None,
     )
@@ -73,7 +73,7 @@ class _Piece:
 
 
 def _others(node: Node) -> tuple[FrozenDict[str], ...]:
-    """The other rows, each with expressions for some columns."""
+    """Reads the other rows of a group, each with expressions for some columns."""
     found = several(mapping(expression), distinct=False).read(node)
     for row, written in zip(found, node.items if isinstance(node, ListNode) else (node,), strict=True):
         for name, text in row.items():
@@ -85,12 +85,13 @@ def _others(node: Node) -> tuple[FrozenDict[str], ...]:
     return found
 
 
-_PIECE: Reader[Any] = one_of(listed(_VALUE), section(_Piece, "rows"))
+_COLUMN_HINT: Reader[Any] = one_of(listed(_VALUE), section(_ColumnHint, "rows"))
+_REQUIRED: Reader[Any] = Reader("a mapping of tables", _required, mapping(several(_ROW)).schema())
 
 
 @dataclass(frozen=True)
 class RowsKind(Kind):
-    """How rows of the table can be made, where the rules of the database do not say it; and that they can be.
+    """Rows of the table can be made, with hints that the rules of the database do not give.
 
     ```yaml
     - rows:
@@ -111,32 +112,33 @@ class RowsKind(Kind):
       together: [{amount: -$amount}]                     # a row comes with another one, or not at all
     ```
 
-    Rows that are generated keep all the rules that are declared and that the catalog has. What else a table wants of
-    its rows, by a trigger or by a function that a CHECK calls, can be said here; `harness adopt` finds most of it out
-    by trying. What stands here narrows what rows are made of, not what is tried: values that a rule has to refuse are
-    tried as before. Values are texts as PostgreSQL reads them, `null` without quotes is NULL.
+    Proven: a row that is made with these hints is accepted, after its parents.
 
-    Lines of a ledger, or shares that have to come to 100, are only valid `together`: here stand the other rows of such
-    a group, each with what it has of its own, as SQL expressions in which `$column` is the row's. In all else they are
-    like it, but for their keys. What is said to be the same, `{project_id: $project_id}`, one group has in common and
-    no other: say it where two groups would be in each other's way, and of what a key has in common. One statement
-    inserts a group, and so it is changed and deleted: whatever a check tries with a row it tries with the others as
-    well. What rules do not let the others be is not tried. A `query` is asked after writes of one row alone, too.
+    Generated rows keep all declared rules and those of the catalog. A trigger, or a function that a CHECK calls, may
+    need more of a row: it can be said here, and `harness adopt` finds most of it by trying. Hints narrow the values
+    that rows are made of, not the values that are tried: values that a rule has to refuse are tried as before. Values
+    are texts as PostgreSQL reads them; `null` without quotes is NULL.
 
-    Proven: a row that is made so is accepted, after all that it refers to.
+    Some rows are only valid `together`, such as lines of a ledger, or shares whose sum is 100. `together` lists the
+    other rows of a group. Each has SQL expressions for the columns in which it differs; `$column` is the value of the
+    first row. All other columns are the same, except keys. A column that is said to be the same, `{project_id:
+    $project_id}`, has one value in a group and another in each other group: say it if two groups conflict, and for the
+    columns of a key that are the same. A group is inserted, changed and deleted by one statement: a check that tries
+    something with a row does it with the others as well, unless their rules refuse it. A `query` is also asked after
+    writes of one row alone.
     """
 
     every_row: ClassVar = True
 
-    rows: FrozenDict[Any] = key(mapping(_PIECE), "what columns can be: values, an expression, a reference")
+    rows: FrozenDict[Any] = key(mapping(_COLUMN_HINT), "what columns can be: values, an expression, a reference")
     requires_first: tuple[tuple[TableName, FrozenDict[str | None]], ...] = key(
-        Reader("a mapping of tables", _required, mapping(several(_ROW)).schema()),
+        _REQUIRED,
         "rows of other tables that stand before any of this one",
         default=(),
         formerly="before",
     )
     requires: tuple[tuple[TableName, FrozenDict[str | None]], ...] = key(
-        Reader("a mapping of tables", _required, mapping(several(_ROW)).schema()),
+        _REQUIRED,
         "rows of other tables that stand before each of this one, or come with it if they refer to it; `$column` is the"
         " row's own value",
         default=(),
@@ -176,17 +178,18 @@ class RowsKind(Kind):
         return ""
 
     def row_hints(self) -> RowHints:
-        values = {name: piece for name, piece in self.rows.items() if isinstance(piece, tuple)}
-        pieces: Mapping[str, _Piece] = {name: piece for name, piece in self.rows.items() if isinstance(piece, _Piece)}
+        values = {name: hint for name, hint in self.rows.items() if isinstance(hint, tuple)}
+        hints: Mapping[str, _ColumnHint]
+        hints = {name: hint for name, hint in self.rows.items() if isinstance(hint, _ColumnHint)}
         return RowHints(
             values=values,
-            expressions={name: piece.sql for name, piece in pieces.items() if piece.sql is not None},
+            expressions={name: hint.sql for name, hint in hints.items() if hint.sql is not None},
             leads={
-                name: LogicalReference(piece.references[0], piece.references[1][0])
-                for name, piece in pieces.items()
-                if piece.references is not None
+                name: LogicalReference(hint.references[0], hint.references[1][0])
+                for name, hint in hints.items()
+                if hint.references is not None
             },
-            parents={name: piece.parent for name, piece in pieces.items() if piece.parent},
+            parents={name: hint.parent for name, hint in hints.items() if hint.parent},
             requires_first=self.requires_first,
             bypass_triggers=self.bypass_triggers,
             created_by_trigger=self.created_by_trigger,
@@ -194,7 +197,7 @@ class RowsKind(Kind):
             same_ancestors=self.same_ancestors,
             together=self.together,
             trigger_creates=self.trigger_creates,
-            present=tuple(name for name, piece in pieces.items() if piece.not_null),
+            present=tuple(name for name, hint in hints.items() if hint.not_null),
         )
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
@@ -204,9 +207,7 @@ class RowsKind(Kind):
         for column in (*self.rows, *of_others):
             subject.table.column(column)
 
-        def build(draft: Draft) -> Scenario:
-            statement = draft.whole(subject.table.name)
-            probe = Probe(statement, Accepted(1), "a row accepted", "a row that was made")
-            return Scenario(tuple(draft.inserts), (probe,))
+        def build(draft: Draft) -> Iterator[Probe]:
+            yield Probe(draft.whole(subject.table.name), Accepted(1), "a row accepted", "a row that was made")
 
-        return subject.scenarios(build)
+        return subject.probes(build)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
-from harness.kinds._refused_by import unnoticed
-from harness.kinds._updates import updatable, updates, why_none
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
+from harness.kinds.toolkit.statements import without_triggers
+from harness.kinds.toolkit.updates import updatable, updates, why_none
 from harness.probes import Accepted, Insert, Postcondition, Probe, Scenario, SqlStatement, Update
 from harness.probes.statement import condition, identifier, qualified
 from harness.project.keys import ColumnForm, boolean, choice, key, name
@@ -22,13 +22,13 @@ from harness.project.model import TableName, Values
 PAST, FORGED, FUTURE = "2001-01-01 00:00:00+00", "2002-02-02 00:00:00+00", "2999-01-01 00:00:00+00"
 
 _CLOCKS = {"clock_timestamp": "{0} > now() and {0} <= clock_timestamp()", "now": "{0} = now()"}
-"""Whether a column was read from that clock, in the transaction that asks."""
+"""Conditions: a column was read from that clock, in this transaction."""
 _RECENT = "{0} >= now() - interval '1 second' and {0} <= clock_timestamp()"
 
 
 @dataclass(frozen=True)
 class TouchedOnUpdateKind(Kind):
-    """The column is the moment of the last change, and nobody can forge it.
+    """The column is the time of the last change, and no statement can set another one.
 
     ```yaml
     columns:
@@ -36,14 +36,15 @@ class TouchedOnUpdateKind(Kind):
       changed_at: {type: timestamptz, touched_on_update: {on_insert: true, by: clock_timestamp, trigger: orders_touch}}
     ```
 
-    Proven: after an update it is now, where it was long ago before: of every column that may be updated, references and
-    keys among them, each by itself or with the fewest others that rules tie to it, to another value and to NULL, and of
-    all of them at once. What no rule lets change (`immutable`, generated columns, identities) is left out. A value that
-    the UPDATE sends for it, past or future, does not win; with `on_insert`, neither does one that the INSERT sends.
-    With `by: clock_timestamp` it is later than the beginning of the transaction, so that two updates in one transaction
-    differ; with `by: now` it is that beginning.
-    The row's past is made with triggers switched off, by a superuser or whoever was granted SET on the parameter
-    session_replication_role: without one, that no value can be forged has to be proof enough.
+    Proven: the column is long past before an update, and now after it. Every column that may be updated is tried, keys
+    and references as well: each by itself or with as few others as the rules need, to another value and to NULL, and
+    all of them at once. Columns that cannot change (`immutable`, generated columns, identities) are left out. A value
+    that the UPDATE sends for the column, past or future, is replaced; with `on_insert`, so is a value that the INSERT
+    sends. With `by: clock_timestamp` the time is later than the start of the transaction, so that two updates in one
+    transaction differ; with `by: now` it is that start.
+
+    The past value is written with triggers switched off. That takes a superuser, or a role with SET on the parameter
+    session_replication_role: without one, only the values that statements send are tried.
     """
 
     column_form: ClassVar = ColumnForm(column="touched_on_update")
@@ -53,10 +54,6 @@ class TouchedOnUpdateKind(Kind):
     on_insert: bool = key(boolean, "whether INSERT sets it too, whatever the client sends", default=False)
     by: str | None = key(choice(*_CLOCKS), "the clock it is read from, where it has to be that one", default=None)
     trigger: str | None = key(name, "the trigger that does it", default=None)
-
-    @property
-    def subject(self) -> str:
-        return self.touched_on_update
 
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
         return (TableRule("trigger", self.trigger),) if self.trigger else ()
@@ -80,10 +77,10 @@ class TouchedOnUpdateKind(Kind):
             if not changes:
                 reject()
             plain = changes[0][1]
-            if subject.key(fresh) == key:  # nothing keeps them apart
+            if subject.key(fresh) == key:  # the two rows have the same values otherwise
                 fresh |= plain
             past = Update(table, key, {column: PAST})
-            setup: tuple[SqlStatement, ...] = (*draft.inserts, *(unnoticed(past) if silent else ()))
+            setup: tuple[SqlStatement, ...] = (*draft.inserts, *(without_triggers(past) if silent else ()))
             probes = [self._moves(subject, key, change, name) for name, change in changes]
             probes += self._forged(subject, key, plain, fresh)
             return Scenario(setup, tuple(probes))
@@ -95,17 +92,17 @@ class TouchedOnUpdateKind(Kind):
         return f"{self.trigger}: " if self.trigger else ""
 
     def _moves(self, subject: Subject, key: Values, change: Values, name: str) -> Probe:
-        beside = [other for other in change if other != name] if name in change else []
-        words = f"{self._trigger}an update of {' and '.join([name, *beside])}"
+        others = [other for other in change if other != name] if name in change else []
+        words = f"{self._trigger}an update of {' and '.join([name, *others])}"
         update = Update(subject.table.name, key, change)
-        return Probe(update, Accepted(1), "moves", words, then=self._then(subject, {**key, **_of(key, change)}))
+        return Probe(update, Accepted(1), "moves", words, then=self._then(subject, _changed(key, change)))
 
     def _forged(self, subject: Subject, key: Values, change: Values, fresh: Values) -> Iterator[Probe]:
-        """What clients send for the column does not win."""
+        """Yields statements that send a value for the column: it is replaced."""
         table, column = subject.table.name, self.touched_on_update
         for value in (FORGED, FUTURE):
             forged = Update(table, key, {**change, column: value})
-            then = self._then(subject, {**key, **_of(key, change)})
+            then = self._then(subject, _changed(key, change))
             words = f"{self._trigger}an update that says '{value}'"
             yield Probe(forged, Accepted(1), "forged by update", words, then=then)
             if self.on_insert:
@@ -116,7 +113,7 @@ class TouchedOnUpdateKind(Kind):
 
     def _then(self, subject: Subject, key: Values) -> Postcondition:
         column = identifier(self.touched_on_update)
-        # Of this transaction: not the past, not a value that was sent, and not later than this moment.
+        # A time of this transaction: not the past, not a value that was sent, and not later than now.
         read = {f"of {name}()": test for name, test in _CLOCKS.items()} if self.by else {"now": _RECENT}
         cases = " ".join(f"when {test.format(column)} then '{what}'" for what, test in read.items())
         found = f"select case {cases} else {column}::text end from {qualified(subject.table.name)}"
@@ -124,6 +121,6 @@ class TouchedOnUpdateKind(Kind):
         return Postcondition(f"{found} where {condition(key)}", expected, f"{self.touched_on_update} is")
 
 
-def _of(key: Values, change: Values) -> dict[str, str | None]:
-    """The part of a change that the key has."""
-    return {name: value for name, value in change.items() if name in key}
+def _changed(key: Values, change: Values) -> Values:
+    """Returns the key after a change."""
+    return {name: change.get(name, value) for name, value in key.items()}

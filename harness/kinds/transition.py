@@ -4,28 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from hypothesis import strategies as st
 
 from harness.catalog.roles import WHO_MAY_DISABLE_TRIGGERS
 from harness.generation.draft import Draft
-from harness.kinds._refused_by import REFUSED_BY, RefusedBy, unnoticed
-from harness.kinds._roads import move, upsert
-from harness.kinds.base import Fact, Kind, Subject, Unreliable
-from harness.kinds.owners.askers import (
-    Asker,
-    as_key,
-    asked,
-    askers,
-    check_keys,
-    claims_key,
-    drawn_for,
-    known,
-    named,
-    sees_key,
-    variables_key,
-)
+from harness.kinds.base import Fact, Subject, Unreliable
+from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, as_roles, reachable_by
+from harness.kinds.toolkit.changes import change_to, pools_of
+from harness.kinds.toolkit.refusals import REFUSED_BY, RefusedBy
+from harness.kinds.toolkit.statements import upsert, without_triggers
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, SqlStatement, Update
 from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project.keys import FrozenDict, concurrently, key, listed, mapping, name, several, text
@@ -36,12 +25,12 @@ from harness.solver.rules import Rule
 RACED = 6
 """Pairs of moves raced in one scenario."""
 
-STRANGERS = 10
+UNNAMED = 10
 """States tried besides the named ones."""
 
 
 @dataclass(frozen=True)
-class TransitionKind(Kind):
+class TransitionKind(ActsAsRoles):
     """The moves of a state column: those that are listed, and no others.
 
     ```yaml
@@ -53,16 +42,16 @@ class TransitionKind(Kind):
       refused_by: {sqlstate: AB001, trigger: [milestone_actions_moves, milestone_actions_begin]}
     ```
 
-    Proven: from every state of the set, each listed move is accepted, with whatever other columns its CHECKs ask for
-    changed with it, and every other move is refused as `refused_by` says, by UPDATE and by INSERT … ON CONFLICT DO
-    UPDATE; to stay is no move. With `initial` a row can be inserted in one of these states and in no other. A state
-    that stands nowhere under `from` is an end: nothing leads out of it. States are all that are named here, those
-    that the column's rules let pass besides, and NULL where the column takes it: NULL is never a listed state.
-    Rows in every state are made with triggers switched off, which takes a superuser in the scratch database, or
-    the right to SET session_replication_role.
-    With `as` it is these roles that move and insert rows, with `claims`, each a row that it reaches.
-    `concurrently: true`: two transactions that move one row at once, to two states and to the same one, leave it on a
-    way of listed moves, whoever commits first.
+    Proven: from every state each listed move is accepted, together with other columns that CHECKs ask for. Every other
+    move is refused as `refused_by` says, by UPDATE and by INSERT … ON CONFLICT DO UPDATE. An update to the same state
+    is no move. With `initial` a row can be inserted in one of these states and in no other. A state that is no key of
+    `from` has no moves. The states are all that are named here, other values that the column's rules accept, and NULL
+    if the column accepts it; NULL is never a listed state.
+
+    Rows in every state are inserted with triggers switched off, which takes a superuser in the scratch database, or the
+    right to SET session_replication_role. With `as` these roles move and insert rows, with `claims`, each a row that it
+    reaches. `concurrently: true`: two transactions that move one row at once, to two states or to the same one, leave
+    it in a state that listed moves lead to, whichever commits first.
     """
 
     about_triggers: ClassVar = True
@@ -72,13 +61,10 @@ class TransitionKind(Kind):
     refused_by: RefusedBy = key(REFUSED_BY, "how any other move is refused")
     initial: tuple[str, ...] = key(several(text), "the states that a row may begin in", default=())
     concurrently: tuple[str, ...] = concurrently()
-    as_: tuple[str, ...] = as_key()
-    claims: FrozenDict[Any] | None = claims_key()
-    variables: FrozenDict[str] | None = variables_key()
-    sees: str | None = sees_key()
 
-    def __post_init__(self) -> None:
-        check_keys(self, self.concurrently)
+    @property
+    def policies_hide(self) -> bool:
+        return self.refused_by.silently
 
     @property
     def subject(self) -> str:
@@ -91,20 +77,17 @@ class TransitionKind(Kind):
         return (Rule(f"coalesce({identifier(self.transition)} in ({values}), false)", birth=True),)
 
     def bars(self, probe: Probe) -> bool:
-        # A state that no rule lets pass is no listed move either.
+        # A state that another rule refuses is no listed move either.
         moves = isinstance(probe.statement, Update) and self.transition in probe.statement.set
         return moves and isinstance(probe.expected, Refused)
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (self.refused_by.anywhere(),)
 
-    def roles(self) -> tuple[str, ...]:
-        return named(self)
-
     def facts(self, subject: Subject) -> Iterator[Fact]:
         subject.table.column(self.transition)
         yield from self.refused_by.facts(subject)
-        yield from known(self, subject)
+        yield from subject.missing_roles(*self.roles())
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         if not subject.roles.may_disable_triggers:
@@ -113,27 +96,29 @@ class TransitionKind(Kind):
             )
         states = self._states(subject)
         refused = self.refused_by.by(subject.table)
-        asking = askers(self, subject)
+        roles = self.acting_roles(subject)
 
         def build(draft: Draft) -> Scenario:
-            grown: list[SqlStatement] = []
+            existing: list[SqlStatement] = []
             probes: list[Probe] = []
             for state in states:
-                row = self._row(subject, draft, state, asking)
-                grown.append(Insert(subject.table.name, row))
+                row = self._row(subject, draft, state, roles)
+                existing.append(Insert(subject.table.name, row))
                 moves = self._moves(subject, draft, row, states, refused)
-                probes += asked(asking, draft, row, moves, self.refused_by.silently)
+                probes += as_roles(roles, draft, row, moves)
                 if self.initial:
-                    born = self._row(subject, draft, state, asking)
-                    birth = self._birth(subject, born, state, refused)
-                    probes += asked(asking, draft, born, [birth], stands=False)
-            return Scenario((*draft.inserts, *unnoticed(*grown)), tuple(probes))
+                    fresh = self._row(subject, draft, state, roles)
+                    expected = Accepted(1) if state in self.initial else refused
+                    aspect, value = f"begins {_word(state)}", f"a row that begins as {_word(state)}"
+                    insert = Probe(Insert(subject.table.name, fresh), expected, aspect, value)
+                    probes += as_roles(roles, draft, fresh, [insert], existing=False)
+            return Scenario((*draft.inserts, *without_triggers(*existing)), tuple(probes))
 
         return subject.scenarios(build)
 
     def races(self, subject: Subject) -> st.SearchStrategy[Races]:
         table = subject.table
-        # Those first of which the second would be wrong after the first.
+        # First the pairs whose second move is not allowed after the first.
         pairs = sorted(
             ((state, one, other) for state, ends in self.from_.items() for one in ends for other in ends),
             key=lambda pair: (pair[2] in self.from_.get(pair[1], ()), pair[1] == pair[2]),
@@ -142,18 +127,18 @@ class TransitionKind(Kind):
             raise Unreliable("no state has a move, so that no two can meet")
 
         def build(draft: Draft) -> Races:
-            grown: list[SqlStatement] = []
+            existing: list[SqlStatement] = []
             races: list[Race] = []
             for state, *ends in draft.some(pairs, RACED):
                 row = draft.grown(table.name, {self.transition: state})
-                grown.append(Insert(table.name, row))
+                existing.append(Insert(table.name, row))
                 one, other = (
-                    [Update(table.name, subject.key(row), move(subject, draft, row, self.transition, end))]
+                    [Update(table.name, subject.key(row), change_to(subject, draft, row, self.transition, end))]
                     for end in ends
                 )
                 what = f"{self.transition} from {state} to {ends[0]} and to {ends[1]}"
                 races.append(Race(f"from {state}", what, one, other, self._watch(subject, row)))
-            return Races((*draft.inserts, *unnoticed(*grown)), tuple(races))
+            return Races((*draft.inserts, *without_triggers(*existing)), tuple(races))
 
         return subject.scenarios(build)
 
@@ -166,18 +151,16 @@ class TransitionKind(Kind):
         return before == after or after in self.from_.get(before, ())
 
     def _states(self, subject: Subject) -> list[str | None]:
-        """All states: those that are named here, and those that the column's rules let pass."""
+        """Returns the states that are named here, those that the column's rules accept, and NULL if it is accepted."""
         named = [*self.initial, *self.from_, *(state for states in self.from_.values() for state in states)]
         column = subject.table.column(self.transition)
-        pool = next((pool for pool in subject.pools.of(subject.table, born=False) if column.name in pool.columns), None)
-        others = (
-            [row[pool.columns.index(column.name)] for row in pool.rows]
-            if pool
-            else [*subject.pools.candidates(subject.table, column.name, ())[:2], None]
-        )
+        pools = pools_of(subject, subject.table, column.name)
+        others = [row[pool.columns.index(column.name)] for pool in pools for row in pool.rows]
+        if not pools:
+            others = [*subject.pools.candidates(subject.table, column.name, ())[:2], None]
         null = [None] if None in others and not column.not_null else []
-        strangers = [state for state in dict.fromkeys(others) if state is not None and state not in named]
-        return [*dict.fromkeys(named), *strangers[:STRANGERS], *null]
+        unnamed = [state for state in dict.fromkeys(others) if state is not None and state not in named]
+        return [*dict.fromkeys(named), *unnamed[:UNNAMED], *null]
 
     def _moves(
         self, subject: Subject, draft: Draft, row: Values, states: list[str | None], refused: Refused
@@ -190,7 +173,7 @@ class TransitionKind(Kind):
                 continue
             allowed = state is not None and other in self.from_.get(state, ())
             expected = Accepted(1) if allowed else refused
-            changes = move(subject, draft, row, self.transition, other)
+            changes = change_to(subject, draft, row, self.transition, other)
             aspect = f"{_word(state)} to {_word(other)}"
             value = f"{self.transition} from {aspect}"
             yield Probe(Update(table.name, subject.key(row), changes), expected, aspect, value)
@@ -198,15 +181,10 @@ class TransitionKind(Kind):
             if by_upsert is not None:
                 yield Probe(by_upsert, expected, f"{aspect} by upsert", f"{value} by an upsert", required=False)
 
-    def _row(self, subject: Subject, draft: Draft, state: str | None, asking: Sequence[Asker]) -> Values:
-        """A row in a state, that those who ask can reach."""
-        fixed, there = drawn_for(asking, draft)
-        return draft.grown(subject.table.name, {**fixed, self.transition: state}, there)
-
-    def _birth(self, subject: Subject, row: Values, state: str | None, refused: Refused) -> Probe:
-        expected = Accepted(1) if state in self.initial else refused
-        aspect, value = f"begins {_word(state)}", f"a row that begins as {_word(state)}"
-        return Probe(Insert(subject.table.name, row), expected, aspect, value)
+    def _row(self, subject: Subject, draft: Draft, state: str | None, roles: Sequence[ActingRole]) -> Values:
+        """Draws a row in a state, which the roles reach."""
+        fixed, present = reachable_by(roles, draft)
+        return draft.grown(subject.table.name, {**fixed, self.transition: state}, present)
 
 
 def _word(state: str | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.catalog.model import Trigger
 from harness.catalog.parts import TableRule
@@ -19,7 +19,7 @@ CONSTRAINT = ("not deferrable", "deferrable", "deferred")
 
 @dataclass(frozen=True)
 class TriggerKind(Kind):
-    """A trigger of which no other check says what it does.
+    """A trigger whose effect no other check declares.
 
     ```yaml
     - trigger: orders_count
@@ -29,14 +29,15 @@ class TriggerKind(Kind):
       function: shop.count_orders
     ```
 
-    Only the catalog is asked, so that it comes to *present*: it exists, is enabled, fires when it is said to (`on`,
-    `timing`, `level`, `of`, `when`) and calls `function` with these `arguments`. What it does is not looked into:
-    the trigger is opaque, and `harness coverage` counts it apart. A row that it refuses, by whatever error that its
-    function raises or meets, shows nothing of the table's other rules, and where a row comes out otherwise than a
-    rule wants, it is tried again with this trigger switched off; if it is as expected then, it was the trigger, and
-    the check of that rule is unreliable rather than broken. One that nobody declares is treated alike, and told by
-    `declared`. Say what it does with `touched_on_update`, `audited`, `immutable`, `locked` or `transition` where
-    one of those fits; then `trigger` need not be said.
+    Looked up in the catalog, so that the check is *present*: the trigger exists, is enabled, fires as declared (`on`,
+    `timing`, `level`, `of`, `when`) and calls `function` with these `arguments`. Its effect is not tried: the trigger
+    is opaque, and `harness coverage` counts it separately. If `touched_on_update`, `audited`, `immutable`, `locked` or
+    `transition` can declare the effect, use that kind instead of `trigger`.
+
+    A row that an opaque trigger refuses, by any error in its function, shows nothing about other rules of the table. A
+    row whose outcome differs from what a rule expects is tried again with the trigger switched off: if it is as
+    expected then, the check of that rule is unreliable, and not broken. The same holds for a trigger without any check,
+    which `declared` reports.
     """
 
     trigger: str = key(name, "the name of the trigger")
@@ -53,10 +54,6 @@ class TriggerKind(Kind):
         if self.of and "update" not in self.on:
             raise ValueError("'of' names columns of an update, and 'on' has no update")
 
-    @property
-    def subject(self) -> str:
-        return self.trigger
-
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused((), triggers=(self.trigger,)),)
 
@@ -70,12 +67,11 @@ class TriggerKind(Kind):
         found = subject.table.trigger(self.trigger)
         yield subject.fires(self.trigger)
         when = subject.canonical.when(subject.table, self._fires, self.level, self.when) if self.when else None
-        yield Fact(
-            _spelled(self.timing, self.on, self.of, self.level, when, self.constraint),
-            _spelled(found.timing, found.events, found.columns, found.level, found.when, found.deferrable),
-        )
+        declared = replace(found, timing=self.timing, events=self.on, columns=self.of, level=self.level)
+        declared = replace(declared, when=when, deferrable=self.constraint)
+        yield Fact(_spelled(declared), _spelled(found))
         function = self.function if "." in self.function else f"{subject.table.name.schema}.{self.function}"
-        yield Fact(f"calls {function}({self.arguments})", _called(found))
+        yield Fact(f"calls {function}({self.arguments})", f"calls {found.function}({found.arguments})")
 
     @property
     def _fires(self) -> str:
@@ -84,15 +80,9 @@ class TriggerKind(Kind):
         return f"{self.timing} {' or '.join(events)}"
 
 
-def _called(found: Trigger) -> str:
-    return f"calls {found.function}({found.arguments})"
-
-
-def _spelled(
-    timing: str, on: tuple[str, ...], of: tuple[str, ...], level: str, when: str | None, constraint: str | None
-) -> str:
-    events = " or ".join(event for event in EVENTS if event in on)
-    columns = f" of {column_list(sorted(of))}" if of else ""
-    condition = f" when ({when})" if when else ""
-    kind = f"constraint trigger, {constraint}, " if constraint else ""
-    return f"{kind}{timing} {events}{columns} for each {level}{condition}"
+def _spelled(trigger: Trigger) -> str:
+    events = " or ".join(event for event in EVENTS if event in trigger.events)
+    columns = f" of {column_list(sorted(trigger.columns))}" if trigger.columns else ""
+    condition = f" when ({trigger.when})" if trigger.when else ""
+    kind = f"constraint trigger, {trigger.deferrable}, " if trigger.deferrable else ""
+    return f"{kind}{trigger.timing} {events}{columns} for each {trigger.level}{condition}"

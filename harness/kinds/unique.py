@@ -11,24 +11,29 @@ from hypothesis import strategies as st
 from harness.catalog.model import Index, Missing
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
-from harness.kinds import _heirs as heirs
-from harness.kinds._deferrable import deferrable, timed
-from harness.kinds._expressions import Pair, alike, default_names, element, expressions, null
-from harness.kinds._keys import drawn_for, duplicates, keep_apart, key_and_what_hangs_on_it, may_be_null, pair
-from harness.kinds._races import no_duplicates
-from harness.kinds._refused_by import failing
 from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list, default_name, show
-from harness.kinds.index import always_computed
+from harness.kinds.toolkit import inheritance
+from harness.kinds.toolkit.constraints import deferrable, timing_fact
+from harness.kinds.toolkit.invariants import no_duplicates
+from harness.kinds.toolkit.key_expressions import (
+    ValuePair,
+    can_be_computed,
+    default_names,
+    element,
+    expressions,
+    null_columns,
+    risky,
+    same_key_pairs,
+)
+from harness.kinds.toolkit.keys import RowsWithKey, deciding_columns, give_own_keys, key_with_references, may_be_null
+from harness.kinds.toolkit.refusals import failing
 from harness.oracle import Answer
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update
 from harness.project import sql
 from harness.project.keys import ColumnForm, choice, concurrently, key, key_element, name, predicate, several
-from harness.project.model import TableName
-from harness.races import Race, Races
+from harness.project.model import NewRow, TableName
+from harness.races import Invariant, Race, Races
 from harness.solver.rules import Rule, supplied
-
-Side = dict[str, str | None]
-"""Values of the columns that a key's ``where`` speaks of."""
 
 
 @dataclass(frozen=True)
@@ -44,16 +49,18 @@ class UniqueKind(Kind):
       constraint: users_email
     ```
 
-    Proven: the same key is refused on insert and on update (23505); rows that differ in any one column
-    of the key are accepted; outside `where` the same key is accepted; so it is with a NULL in the key, unless
-    `nulls: not distinct`, where it is refused. The key of a generated column is that of the columns it is
-    computed from, and whether two differ PostgreSQL computes. So it is with an expression: values that differ only
-    before it ('A' and 'a', to `lower`) are refused, those that differ after it accepted. `implied_by` names a
-    narrower key that always refuses first (a primary key on part of the columns): such a key is there to be referred
-    to. `concurrently: true`: nor do two transactions that write one key at once, by insert and by update, both get it.
+    Proven: the same key is refused on insert and on update (23505). Rows that differ in any one column of the key are
+    accepted. The same key is accepted outside `where`, and with a NULL in it; with `nulls: not distinct` a second NULL
+    is refused.
 
-    Nor has a row of a table that inherits from this one the key of another: no key of PostgreSQL sees those, and a
-    query of this table does. `only: true` leaves them out, as ONLY does.
+    PostgreSQL computes whether two keys are the same. The key of a generated column, or of an expression, is that of
+    the columns it is computed from: values with the same result ('A' and 'a', to `lower`) are refused, values with
+    another result are accepted. `implied_by` names a narrower key that always refuses first, such as a primary key on
+    part of the columns: such a key is there for foreign keys. `concurrently: true`: two transactions that write one key
+    at once, by insert and by update, do not both succeed.
+
+    A row of a table that inherits from this one does not have the key of another row either: no key of PostgreSQL
+    covers such rows, but a query of this table finds them. `only: true` leaves them out, as ONLY does.
     """
 
     column_form: ClassVar = ColumnForm(column="unique", keys=("constraint",))
@@ -68,7 +75,7 @@ class UniqueKind(Kind):
         default=None,
     )
     implied_by: str | None = key(name, "the constraint that refuses before this one can", default=None)
-    only: bool = heirs.only()
+    only: bool = inheritance.only()
     deferrable: str | None = deferrable()
     concurrently: tuple[str, ...] = concurrently()
 
@@ -77,18 +84,12 @@ class UniqueKind(Kind):
         return self.constraint or "_".join(default_names(self.unique))
 
     def _constraint(self, table: TableName) -> str:
-        # An expression is no part of a constraint: it is a unique index that has them.
+        # A constraint cannot have an expression, only a unique index can.
         suffix = "idx" if expressions(self.unique) else "key"
         return self.constraint or default_name(table, default_names(self.unique), suffix)
 
     def rules(self) -> tuple[Rule, ...]:
-        # A row for which an expression of the key cannot be computed is refused, with whatever error that is.
-        return tuple(Rule(f"({each}\n) is not distinct from ({each}\n)", birth=True) for each in self._risky)
-
-    @property
-    def _risky(self) -> list[str]:
-        """The expressions that may fail."""
-        return [each for each in expressions(self.unique) if not always_computed(each)]
+        return can_be_computed(risky(self.unique))
 
     def _refused(self, table: TableName) -> Refused:
         return Refused(("23505",), table, constraint=self.implied_by or self._constraint(table))
@@ -104,22 +105,22 @@ class UniqueKind(Kind):
         expected = f"unique {column_list(self.unique)}"
         actual = self._index(subject)
         kind = "unique" if actual.unique else "not unique"
-        # The order of a unique key's columns is no part of the rule: that is for the index kind to say.
-        keys = self.unique if self._same(subject, actual) else actual.keys
+        # The order of the columns is not part of this rule: the kind `index` compares it.
+        keys = self.unique if self._has_elements(subject, actual) else actual.keys
         yield Fact(expected, f"{kind} {column_list(keys)}")
         yield Fact("valid", "valid" if actual.valid else "not valid")
         if self.deferrable:
-            yield from timed(self.deferrable, subject.table.constraint(self._constraint(subject.table.name)))
+            yield from timing_fact(self.deferrable, subject.table.constraint(self._constraint(subject.table.name)))
 
-    def _same(self, subject: Subject, actual: Index) -> bool:
-        """Whether an index has these elements and no others."""
+    def _has_elements(self, subject: Subject, actual: Index) -> bool:
+        """Whether an index has the declared elements and no others."""
         plain = [name for name in self.unique if sql.is_name(name)]
         for column in plain:
             subject.table.column(column)
         others = list(map(element, expressions(self.unique)))
         printed = subject.canonical.index(subject.table, "btree", others, None).keys if others else ()
-        few = len(actual.keys) == len(self.unique)
-        return few and {*plain} <= {*actual.columns} and {*printed} <= {*actual.expressions}
+        same_length = len(actual.keys) == len(self.unique)
+        return same_length and {*plain} <= {*actual.columns} and {*printed} <= {*actual.expressions}
 
     def _index(self, subject: Subject) -> Index:
         expected = self._constraint(subject.table.name)
@@ -130,78 +131,72 @@ class UniqueKind(Kind):
         raise Missing(f"unique key on {subject.table.name}:", expected, known)
 
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
-        table = subject.table
-        inside, outside, beyond = self._sides(subject)
-        refused = self._refused(table.name)
-        nullable = [name for name in drawn_for(subject, self.unique) if may_be_null(subject, name)]
-        emptied: list[Side] = [{name: None} for name in self.unique if name in nullable]
-        if none := null(subject, self.unique, nullable):
-            emptied.append(none)
-        kin = alike(subject, self.unique)
-        implied = self.implied_by is not None
+        inside, outside, never_inside = self._sides(subject)
+        refused = self._refused(subject.table.name)
+        nullable = [name for name in deciding_columns(subject, self.unique) if may_be_null(subject, name)]
+        with_null: list[NewRow] = [{name: None} for name in self.unique if name in nullable]
+        if none := null_columns(subject, self.unique, nullable):
+            with_null.append(none)
+        same_by_expression = same_key_pairs(subject, self.unique)
         refused_null = refused if self.nulls == "not distinct" else Accepted(1)
 
-        def build(draft: Draft) -> Scenario:
-            fixed, present = self._fix(subject, draft, inside, beyond)
-            probes: list[Probe | Family] = []
-            standing = []
-            if free := [each for each in kin if not {*each[0]} & {*fixed}]:
-                resident, probe = self._alike(subject, draft, draft.choose(free), fixed, present)
-                standing.append(resident)
-                probes.append(probe)
-            probes += duplicates(subject, draft, self.unique, refused, fixed, present, implied, standing)
-            for nulls in emptied:
-                if not {*nulls} & {*fixed, *present}:
+        def build(draft: Draft) -> Iterator[Probe | Family]:
+            rows = self._draw_side(subject, draft, inside, never_inside)
+            existing = []
+            if free := [each for each in same_by_expression if not {*each[0]} & {*rows.fixed}]:
+                resident, probe = self._by_expression(rows, draft.choose(free))
+                existing.append(resident)
+                yield probe
+            yield from rows.duplicates(refused, self.implied_by, existing)
+            for nulls in with_null:
+                if not {*nulls} & {*rows.fixed, *rows.present}:
+                    fixed = {**rows.fixed, **nulls}
                     aspect = f"null in {' and '.join(nulls)}"
-                    probes += pair(subject, draft, self.unique, refused_null, aspect, {**fixed, **nulls}, present)
+                    yield from RowsWithKey(subject, draft, self.unique, fixed, rows.present).twice(refused_null, aspect)
             if outside:
-                fixed, present = self._fix(subject, draft, outside, inside)
-                probes += pair(subject, draft, self.unique, Accepted(1), "outside of where", fixed, present)
-            if not self.only and heirs.heirs(subject):
-                fixed, present = self._fix(subject, draft, inside, beyond)
-                probes += self._in_heirs(subject, draft, fixed, present)
-            return Scenario(tuple(draft.inserts), tuple(probes))
+                yield from self._draw_side(subject, draft, outside, inside).twice(Accepted(1), "outside of where")
+            if not self.only and inheritance.heirs(subject):
+                yield from self._in_heirs(self._draw_side(subject, draft, inside, never_inside))
 
-        return subject.scenarios(build)
+        return subject.probes(build)
 
-    def _in_heirs(self, subject: Subject, draft: Draft, fixed: Side, present: tuple[str, ...]) -> Iterator[Probe]:
-        """The same key in a table that inherits from this one, whose rows are among its rows."""
-        columns = drawn_for(subject, self.unique)
-        row = draft.row(subject.table.name, fixed, (*present, *columns))
-        key = heirs.of(row, columns)
-        about = {**heirs.of(row, supplied(subject.table, self.where or "true")), **key}
-        watch = no_duplicates(subject.table.name, self.unique, self.where, self.nulls == "not distinct")
-        yield from heirs.met(subject, draft, (about, about), show(key), watch)
+    def _in_heirs(self, rows: RowsWithKey) -> Iterator[Probe]:
+        """Yields rows with the same key in a table that inherits from this one."""
+        subject, draft = rows.subject, rows.draft
+        row = draft.row(subject.table.name, rows.fixed, (*rows.present, *rows.columns))
+        key = inheritance.part(row, rows.columns)
+        values = {**inheritance.part(row, supplied(subject.table, self.where or "true")), **key}
+        yield from inheritance.two_rows(subject, draft, (values, values), show(key), self._watch(subject))
 
-    def _alike(
-        self, subject: Subject, draft: Draft, pair: Pair, fixed: Side, present: tuple[str, ...]
-    ) -> tuple[Side, Probe]:
-        """A row that stands, and another that has its key only after an expression."""
-        table, (one, other) = subject.table.name, pair
-        columns = drawn_for(subject, self.unique)
-        resident = draft.insert(table, {**fixed, **one}, (*present, *(name for name in columns if name not in one)))
-        key = {name: resident[name] for name in columns}
-        same = draft.row(table, {**fixed, **key, **other}, present)
-        value = f"{show({name: same[name] for name in columns})} beside {show(key)}"
+    def _watch(self, subject: Subject) -> Invariant:
+        return no_duplicates(subject.table.name, self.unique, self.where, nulls_distinct=self.nulls == "distinct")
+
+    def _by_expression(self, rows: RowsWithKey, pair: ValuePair) -> tuple[NewRow, Probe]:
+        """Returns an existing row, and the probe of another row whose values differ but give the same key."""
+        table, (one, other) = rows.subject.table.name, pair
+        unset = (name for name in rows.columns if name not in one)
+        resident = rows.draft.insert(table, {**rows.fixed, **one}, (*rows.present, *unset))
+        key = {name: resident[name] for name in rows.columns}
+        same = rows.draft.row(table, {**rows.fixed, **key, **other}, rows.present)
+        value = f"{show({name: same[name] for name in rows.columns})} beside {show(key)}"
         insert, required = Insert(table, same), self.implied_by is None
         return resident, Probe(insert, self._refused(table), "same key by its expression", value, required=required)
 
     def races(self, subject: Subject) -> st.SearchStrategy[Races]:
         table = subject.table
-        inside, _, beyond = self._sides(subject)
-        watch = no_duplicates(table.name, self.unique, self.where, self.nulls == "not distinct")
+        inside, _, never_inside = self._sides(subject)
+        watch = self._watch(subject)
 
         def build(draft: Draft) -> Races:
-            fixed, present = self._fix(subject, draft, inside, beyond)
-            columns = drawn_for(subject, self.unique)
-            present = (*present, *columns)
+            rows = self._draw_side(subject, draft, inside, never_inside)
+            fixed, present = rows.fixed, (*rows.present, *rows.columns)
             others = [draft.insert(table.name, fixed, present) for _ in range(2)]
             one = draft.row(table.name, fixed, present)
-            keep_apart(subject, draft, self.unique, [*others, one])
-            key = {column: one[column] for column in columns}
+            give_own_keys(subject, draft, self.unique, [*others, one])
+            key = {column: one[column] for column in rows.columns}
             same = draft.row(table.name, {**fixed, **key}, present)
             inserts = [Insert(table.name, row) for row in (one, same)]
-            changes = key_and_what_hangs_on_it(subject, columns, same)
+            changes = key_with_references(subject, rows.columns, same)
             updates = [Update(table.name, subject.key(other), changes) for other in others]
             races = [Race("insert and insert", f"two inserts of {show(key)}", inserts[:1], inserts[1:], watch)]
             if subject.may_update(changes):
@@ -213,58 +208,54 @@ class UniqueKind(Kind):
 
         return subject.scenarios(build)
 
-    def _fix(
-        self, subject: Subject, draft: Draft, sides: Sequence[Side], beyond: Sequence[Side]
-    ) -> tuple[Side, tuple[str, ...]]:
-        """One of these sets of values.
+    def _draw_side(
+        self, subject: Subject, draft: Draft, sides: Sequence[NewRow], other_side: Sequence[NewRow]
+    ) -> RowsWithKey:
+        """Chooses values of the columns in ``where``, and draws rows with them.
 
-        A foreign key's value comes from its parent, and each row has a key of its own: only that they are there is
-        fixed, unless with another value the row is ``beyond``.
+        Columns of keys and foreign keys are only not NULL, for each row needs its own value there, unless another
+        value would put the row on the other side.
         """
         chosen = draft.choose(sides)
-        own = {*self.unique, *drawn_for(subject, self.unique), *subject.table.foreign_columns}
+        own = {*self.unique, *deciding_columns(subject, self.unique), *subject.table.foreign_columns}
         present = tuple(
             column
             for column, value in chosen.items()
-            if column in own and value is not None and not any(_turns(column, chosen, other) for other in beyond)
+            if column in own and value is not None and not any(_turns(column, chosen, other) for other in other_side)
         )
-        return {column: value for column, value in chosen.items() if column not in present}, present
+        fixed = {column: value for column, value in chosen.items() if column not in present}
+        return RowsWithKey(subject, draft, self.unique, fixed, present)
 
-    def _sides(self, subject: Subject) -> tuple[list[Side], list[Side], list[Side]]:
-        """Values of the columns in ``where`` for which the rule holds, for which it does not, and all of the latter.
+    def _sides(self, subject: Subject) -> tuple[list[NewRow], list[NewRow], list[NewRow]]:
+        """Returns values of the columns in ``where`` that are inside it and those outside, as other rules accept them.
 
-        The last are those also that another rule refuses, which with values of other columns it may let pass.
+        The third list has all values outside: also those that another rule refuses, though it may accept them with
+        other values of other columns.
         """
         if self.where is None:
             return [{}], [], []
         table = subject.table
         columns = [column.name for column in table.columns if column.name in sql.columns(self.where)]
+        never_null = [place for place, column in enumerate(columns) if table.column(column).not_null]
         rules = [
             rule.predicate for rule in subject.pools.rules(table) if set(sql.columns(rule.predicate)) & set(columns)
         ]
-        rows = [
-            row
-            for row in subject.pools.combinations(table, columns, (self.where,))
-            if all(
-                value is not None or not table.column(column).not_null
-                for column, value in zip(columns, row, strict=True)
-            )
-        ]
-        inside: list[Side] = []
-        outside: list[Side] = []
-        beyond: list[Side] = []
-        for row, (own, *others) in zip(
-            rows, subject.oracle.answers(table, columns, rows, [self.where, *rules]), strict=True
-        ):
+        combinations = subject.pools.combinations(table, columns, (self.where,))
+        rows = [row for row in combinations if all(row[place] is not None for place in never_null)]
+        sides: tuple[list[NewRow], list[NewRow], list[NewRow]] = [], [], []
+        inside, outside, never_inside = sides
+        answers = subject.oracle.answers(table, columns, rows, [self.where, *rules])
+        for row, (own, *others) in zip(rows, answers, strict=True):
+            values = dict(zip(columns, row, strict=True))
             if own in (Answer.FALSE, Answer.NULL):
-                beyond.append(dict(zip(columns, row, strict=True)))
+                never_inside.append(values)
             if own is not Answer.ERROR and all(answer.holds for answer in others):
-                (inside if own is Answer.TRUE else outside).append(dict(zip(columns, row, strict=True)))
+                (inside if own is Answer.TRUE else outside).append(values)
         if not inside:
             raise Unreliable(f"no values found for which {self.where} is true")
-        return inside, outside, beyond
+        return sides
 
 
-def _turns(column: str, one: Side, other: Side) -> bool:
-    """Whether two sets of values differ in nothing but this column, which is there in both."""
+def _turns(column: str, one: NewRow, other: NewRow) -> bool:
+    """Whether two sets of values differ in nothing but this column, which is not NULL in both."""
     return other[column] is not None and all(other[name] == value for name, value in one.items() if name != column)

@@ -145,7 +145,8 @@ def concurrently() -> Any:
 
 def key_fields(kind: type) -> dict[str, dataclasses.Field[Any]]:
     """The keys of a kind and their fields, the kind's own first."""
-    return {field.name.rstrip("_"): field for field in dataclasses.fields(kind) if "reader" in field.metadata}
+    fields = sorted(dataclasses.fields(kind), key=lambda field: field.kw_only is True)  # those of a base come last
+    return {field.name.rstrip("_"): field for field in fields if "reader" in field.metadata}
 
 
 def scopes_of(kind: type) -> tuple[str, ...]:

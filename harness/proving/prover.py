@@ -10,7 +10,7 @@ from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Missing, Table
 from harness.declarations import DECLARED, DeclaredCheck
 from harness.errors import HarnessError, TargetError
-from harness.kinds.base import Begun, Databases, Kind, Pair, Subject, Unreliable
+from harness.kinds.base import Begun, Kind, RowPair, Subject, Unreliable
 from harness.kinds.primary_key import PrimaryKeyKind
 from harness.kinds.touched_on_update import TouchedOnUpdateKind
 from harness.outcome import EVALUABLE, THERE, Counterexample, Outcome
@@ -27,6 +27,7 @@ from harness.proving.prover_database import ProverDatabase
 from harness.proving.racing import REPLAYS, run_races
 from harness.proving.trial import Context, attempt
 from harness.races import RaceDatabase
+from harness.races.database import Databases
 from harness.solver.rules import Unfillable
 from harness.values.examples import examples
 from harness.values.types import Unsupported
@@ -69,7 +70,7 @@ class Prover:
         self._may_be_changed = False
         self._time_limits = TimeLimits(effort.timeout)
         self._invalid: tuple[InvalidPredicate, ...] | None = None
-        self._pairs: tuple[TableName, list[Pair]] | None = None
+        self._pairs: tuple[TableName, list[RowPair]] | None = None
         self.database = self._open()
         self._rules_of: dict[TableName, list[Kind]] = {}
         self._touched: dict[TableName, frozenset[str]] = {}
@@ -234,7 +235,7 @@ class Prover:
             return self._effort.races
         return self._effort.drawn if rule.varies else min(self._effort.scenarios, rule.drawn or self._effort.scenarios)
 
-    def _drawn(self, stated: Begun) -> list[Pair]:
+    def _drawn(self, stated: Begun) -> list[RowPair]:
         """The pairs that checks of one table share, which mostly come one after the other."""
         if self._pairs is None or self._pairs[0] != stated.table:
             self._pairs = stated.table, examples(stated.pairs, self._effort.drawn, self._effort.seed)
@@ -297,6 +298,6 @@ class Prover:
             primary_key=next((rule.primary_key for rule in beside if isinstance(rule, PrimaryKeyKind)), ()),
             declared_indexes=frozenset(rule.subject for rule in beside),
             undeclared=undeclared,
-            beside=self._rules_of,
+            declared=self._rules_of,
             variety=self._effort.variety if check.rule.varies else 1,
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
 
-from harness.kinds.base import Begun, Pair
+from harness.kinds.base import Begun, RowPair
 from harness.probes import Scenario, ScenarioResult, ScenarioRunner, TimedOut
 from harness.proving.attribution import Attribution
 from harness.proving.draws import draw_until, smallest
@@ -45,7 +45,7 @@ class Context:
 
 
 def attempt(
-    context: Context, stated: st.SearchStrategy[Scenario] | Begun, drawn: Iterable[Pair] | None = None
+    context: Context, stated: st.SearchStrategy[Scenario] | Begun, drawn: Iterable[RowPair] | None = None
 ) -> Trial:
     """Tries scenarios; ``drawn`` are the pairs that would be drawn, where they have been drawn before."""
     examiner, trial = Examiner(context.session, context.attribution), Trial()
@@ -64,7 +64,7 @@ def attempt(
 def _try(
     context: Context,
     stated: st.SearchStrategy[Scenario] | Begun,
-    pairs: Iterable[Pair] | None,
+    pairs: Iterable[RowPair] | None,
     examiner: Examiner,
     trial: Trial,
 ) -> None:

@@ -17,6 +17,8 @@ from harness.races.sessions import CommandResult, LockMonitor, RaceSession
 if TYPE_CHECKING:
     import psycopg
 
+    from harness.global_objects.guards import ScratchGuard
+
 UNCOMPARABLE = ("json", "xml", "point")
 
 FIRING = {"A": "always", "R": "replica"}
@@ -31,9 +33,11 @@ class Unplayable(Exception):
 
 
 class Databases(Protocol):
-    """Makes scratch databases, and drops them."""
+    """Makes scratch databases, connects to them and drops them."""
 
     def clone(self) -> str: ...
+    def empty(self) -> str: ...
+    def guard(self) -> ScratchGuard: ...
     def connect(self, dbname: str) -> psycopg.Connection[Any]: ...
     def drop(self, dbname: str) -> None: ...
 

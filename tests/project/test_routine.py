@@ -10,7 +10,7 @@ from harness.declarations import read
 from harness.errors import ProjectError
 from harness.kinds import KINDS
 from harness.kinds.routine import RoutineKind
-from harness.kinds.routines.given import Row, Variable
+from harness.kinds.routine_parts.given import GivenRow, Variable
 from harness.project.load import load
 from harness.project.model import TableName
 
@@ -38,7 +38,7 @@ def test_rows_are_texts_variables_and_nulls(tmp_path: Path) -> None:
     )
     orders = TableName("shop", "orders")
     first, second = found.given
-    assert second == Row(orders, second.cells) and not second.cells
+    assert second == GivenRow(orders, second.cells) and not second.cells
     assert dict(first.cells) == {
         "id": Variable("order"),
         "at": "12:30",

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import strategies as st
 
-from harness.kinds.base import Begun, Pair
+from harness.kinds.base import Begun, RowPair
 from harness.probes import Accepted, Execute, Probe, Refused, Reply, Scenario, ScenarioResult, Session
 from harness.probes.session import BATCH
 from harness.project.model import TableName
@@ -92,12 +92,12 @@ def test_the_first_failure_ends_the_drawing() -> None:
 
 def test_what_failed_among_rows_drawn_for_several_checks_is_found_again() -> None:
     rows = st.fixed_dictionaries({"n": st.integers(0, 10**9).map(str)})
-    pairs = st.builds(Pair, st.just(()), rows, rows)
+    pairs = st.builds(RowPair, st.just(()), rows, rows)
     ready = examples(pairs, 40, 7)
     late = next(n for n in range(20, 40) if ready.index(ready[n]) == n)
-    seen: list[Pair] = []
+    seen: list[RowPair] = []
 
-    def build(pair: Pair) -> Scenario:
+    def build(pair: RowPair) -> Scenario:
         seen.append(pair)
         return scenario(0, 1, expected=Refused(("23514",)) if pair == ready[late] else Accepted())
 

@@ -1,0 +1,1 @@
+"""Parts of the kind ``privileges``: objects besides tables, and statements on rows as a role."""

@@ -1,1 +1,0 @@
-"""What is written to make a query find what it must not."""

@@ -1,0 +1,1 @@
+"""Parts of the kind ``query``: writes after which the query might find a row."""

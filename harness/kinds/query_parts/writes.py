@@ -1,0 +1,136 @@
+"""Writes after which a query might find a row: single statements, and pairs of statements for two sessions."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.catalog.model import Table
+from harness.generation.draft import Draft
+from harness.kinds.base import Subject, shorten
+from harness.kinds.toolkit.changes import filled_references
+from harness.probes import Delete, Insert, SqlStatement, Update
+from harness.project import sql
+from harness.project.model import NewRow, Values
+from harness.solver.rules import Rule
+
+VICTIMS = 4
+"""Rows of a table that are changed: some that other rows refer to, some that none refers to."""
+
+CANDIDATES = 16
+"""Values tried for a column that the query names, besides those of other rows."""
+
+LOOKED_AT = 60
+"""Pairs of statements of each sort that are returned."""
+
+
+@dataclass(frozen=True)
+class Write:
+    """A statement, with its command and table, and the change in words."""
+
+    command: str
+    change: str
+    statement: SqlStatement
+
+    def __str__(self) -> str:
+        return f"{self.command}{': ' if self.change else ''}{self.change}"
+
+
+@dataclass(frozen=True)
+class QueryWrites:
+    """Draws writes for a query, whose columns and constants are those of ``condition``; ``named`` are the columns."""
+
+    subject: Subject
+    draft: Draft
+    condition: Rule
+    named: Sequence[str]
+
+    def of(self, table: Table, fresh: Values, existing: Sequence[Insert]) -> Iterator[Write]:
+        """Yields inserts of the fresh row, updates and deletes of existing rows, with values that may matter."""
+        rows = [insert.values for insert in existing if insert.table == table.name]
+        yield Write(f"insert into {table.name}", "", Insert(table.name, fresh))
+        changes = [*self._of_other_rows(table, existing), *self._constants(table)]
+        for change in {tuple(change.items()): change for change in changes}.values():
+            words = ", ".join(f"{column} = {shorten(value)}" for column, value in change.items())
+            yield Write(f"insert into {table.name}", words, Insert(table.name, {**fresh, **change}))
+            updatable = all(table.column(column).identity != "a" for column in change)
+            for row in rows[:VICTIMS]:
+                if updatable and any(row[column] != value for column, value in change.items()):
+                    update = Update(table.name, self.subject.key(row, table), change)
+                    yield Write(f"update of {table.name}", words, update)
+        for row in rows[:VICTIMS]:
+            yield Write(f"delete from {table.name}", "", Delete(table.name, self.subject.key(row, table)))
+
+    def _of_other_rows(self, table: Table, existing: Sequence[Insert]) -> Iterator[NewRow]:
+        """Yields values of other rows: of each foreign key, of each named column, and of all named columns."""
+        single = table.foreign_columns | {*self.named}
+        supplied = [each.name for each in table.columns if each.is_supplied and each.name not in table.primary_key]
+        groups = [key.columns for key in table.foreign_keys]
+        groups += [(column,) for column in supplied if column in single]
+        groups.append(tuple(column for column in supplied if column in self.named))
+        for columns in groups:
+            for insert in existing:
+                change = {column: insert.values[column] for column in columns if column in insert.values}
+                if len(change) == len(columns) > 0:
+                    yield change
+
+    def _constants(self, table: Table) -> Iterator[NewRow]:
+        """Yields the constants of the query and of all rules, and their neighbours."""
+        for column in table.columns:
+            if column.name in self.named and column.is_supplied and column.name not in table.foreign_columns:
+                rules = (self.condition, *self.subject.pools.rules(table))
+                candidates = self.subject.pools.candidates(table, column.name, rules)
+                for value in self.draft.some(candidates, CANDIDATES):
+                    if value is not None or not column.not_null:
+                        yield {column.name: value}
+
+
+def pairs_of_writes(
+    subject: Subject, draft: Draft, tables: Sequence[Table], condition: Rule
+) -> list[tuple[Write, Write]]:
+    """Returns pairs of writes on similar rows: first those with the same command and change, then any two.
+
+    Each table has two existing rows, and two rows to insert, that agree in columns of the query.
+    """
+    named = sql.columns(condition.predicate)
+    keys = {column for table in tables for column in table.primary_key}
+    writes = QueryWrites(subject, draft, condition, [column for column in named if column not in keys])
+    for table in tables:
+        present = filled_references(table, subject.pools.of(table))
+        one = draft.insert(table.name, present=present)
+        draft.insert(table.name, _in_common(table, draft, one, named), present)
+    existing = list(draft.inserts)
+    fresh: list[tuple[Table, Values, Values]] = []
+    for table in tables:
+        present = filled_references(table, subject.pools.of(table))
+        first = draft.row(table.name, present=present)
+        fresh.append((table, first, draft.row(table.name, _in_common(table, draft, first, named), present)))
+    left = [write for table, row, _ in fresh for write in writes.of(table, row, existing)]
+    right = [write for table, _, row in fresh for write in writes.of(table, row, existing)]
+    sorts: list[list[tuple[Write, Write]]] = [[], [], []]
+    for one_write, other in itertools.product(left, right):
+        if one_write.statement != other.statement:
+            sort = (one_write.command != other.command) + (one_write.change != other.change)
+            sorts[sort].append((one_write, other))
+    chance = random.Random(draft.choose(range(1000)))
+    return [pair for sort in sorts for pair in _sample(chance, sort)]
+
+
+def _in_common(table: Table, draft: Draft, row: Values, named: Sequence[str]) -> NewRow:
+    """Draws columns of the query that a second row has in common with the first, but no whole key."""
+    keys = [set(key.columns) for key in table.unique_keys]
+    found: NewRow = {}
+    for column in table.columns:
+        if column.name in named and column.is_supplied and draft.choose((True, False)):
+            kept = {*found, column.name}
+            if not any(key and key <= kept for key in keys):
+                found[column.name] = row[column.name]
+    return found
+
+
+def _sample(chance: random.Random, pairs: Sequence[tuple[Write, Write]]) -> list[tuple[Write, Write]]:
+    """Returns some of the pairs, in their order."""
+    places = sorted(chance.sample(range(len(pairs)), min(LOOKED_AT, len(pairs))))
+    return [pairs[place] for place in places]

@@ -1,1 +1,0 @@
-"""What becomes of rows whose parent is deleted or changes its key, in one session and in two."""

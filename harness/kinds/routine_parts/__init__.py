@@ -1,0 +1,1 @@
+"""Parts of the kind ``routine``: given rows, calls with their variables, results of calls, and races of calls."""

@@ -1,1 +1,0 @@
-"""What a routine is called on, and how."""

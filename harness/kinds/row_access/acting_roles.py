@@ -1,0 +1,295 @@
+"""The keys ``as`` and ``claims`` of kinds: roles that try the probes, and the rows that each of them reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harness.generation.draft import Draft
+from harness.kinds.base import Kind, Subject
+from harness.kinds.row_access.ownership import OwnerColumn, Owners, claim_settings, claim_variables, end_of
+from harness.kinds.row_access.principal import NARROWED, narrowed, says
+from harness.kinds.row_access.reachable import owner_columns, owner_columns_by_trying, owner_row
+from harness.kinds.row_security import RowSecurityKind
+from harness.probes import Delete, Execute, Insert, NoRowChanged, Probe, Refused, SqlStatement, Update
+from harness.probes.reply import INSUFFICIENT_PRIVILEGE
+from harness.probes.statement import assume, condition, literal, qualified
+from harness.project.keys import FrozenDict, any_value, key, mapping, names, predicate, text
+from harness.project.model import TableName, Values
+from harness.project.privileges import required_privileges
+from harness.values.candidates import sample
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActsAsRoles(Kind):
+    """A kind with the keys ``as``, ``claims``, ``variables`` and ``sees``."""
+
+    as_: tuple[str, ...] = key(
+        names, "the roles that ask in place of the connection's user, `$owner` among them", default=()
+    )
+    claims: FrozenDict[Any] | None = key(
+        mapping(any_value), "settings that say who asks, with `$variables`; a mapping becomes a JSON text", default=None
+    )
+    variables: FrozenDict[str] | None = key(
+        mapping(text), "types of the variables in `claims`, if not those of their columns", default=None
+    )
+    sees: str | None = key(
+        predicate, "the rows that the roles reach, as an SQL predicate with the variables of `claims`", default=None
+    )
+
+    def __post_init__(self) -> None:
+        """Raises ``ValueError`` for keys that do not go together."""
+        for word, value in (("claims", self.claims), ("variables", self.variables), ("sees", self.sees)):
+            if value is not None and not self.named_roles:
+                raise ValueError(f"{word!r} needs 'as': the role that asks")
+        if self.as_ and self.concurrently:
+            raise ValueError("'concurrently' is proven by the connection's user: say it in a check without 'as'")
+
+    @property
+    def named_roles(self) -> tuple[str, ...]:
+        """The roles that the check names, ``$owner`` among them."""
+        return self.as_
+
+    @property
+    def policies_hide(self) -> bool:
+        """Whether a policy that hides a row from a write counts as a refusal."""
+        return False
+
+    def roles(self) -> tuple[str, ...]:
+        return tuple(role for role in self.named_roles if role != "$owner")
+
+    def acting_roles(self, subject: Subject, words: Sequence[str] | None = None) -> list[ActingRole]:
+        """Returns the roles that try the probes, as far as they exist: those of ``words``, or all of the check.
+
+        A check without claims takes those of a ``row_security`` check of the same table and role.
+        """
+        found = []
+        for word in self.named_roles if words is None else words:
+            role = subject.table.owner if word == "$owner" else word
+            if subject.roles.exists(role):
+                lender = None if self.claims is not None else _row_security(subject, word)
+                claims = self.claims if self.claims is not None else lender.claims if lender else None
+                types = {**((lender.variables if lender else None) or {}), **(self.variables or {})}
+                predicates = (self.sees,) if self.sees is not None else _predicates(lender) if lender else ()
+                variables = _variables(claims or {})
+                columns = _owner_columns(subject, role, claims or {}, variables, predicates)
+                types = {name: types[name] for name in variables if name in types}
+                found.append(ActingRole(subject, role, word, claims or {}, types, columns, self.policies_hide))
+        return found
+
+
+def _row_security(subject: Subject, role: str) -> RowSecurityKind | None:
+    """Returns another check of the table by which the role sees rows, at best one with variables."""
+    declared = subject.declared.get(subject.table.name, ())
+    rules = [rule for rule in declared if isinstance(rule, RowSecurityKind) and rule.as_ == role]
+    seeing = [rule for rule in rules if not says(rule.sees, "false")]
+    return max(seeing, key=lambda rule: (bool(_variables(rule.claims or {})), rule.claims is not None), default=None)
+
+
+def _predicates(rule: RowSecurityKind) -> tuple[str, ...]:
+    """Returns the predicates of a row_security check: of rows that are written before those of rows that are seen."""
+    may = (rule.may_update, rule.may_delete, rule.may_write, rule.may_insert)
+    return tuple(each for each in (*may[:3], rule.sees, *may[3:]) if each is not None)
+
+
+def _variables(claims: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for value in claims.values() for name in claim_variables(value)))
+
+
+def _owner_columns(
+    subject: Subject, role: str, claims: Mapping[str, Any], variables: Sequence[str], predicates: Sequence[str]
+) -> tuple[OwnerColumn, ...]:
+    found = owner_columns(subject, variables, predicates)
+    missing = [name for name in variables if name not in {each.variable for each in found}]
+    return (*found, *owner_columns_by_trying(subject, role, claims, found, missing)) if missing else found
+
+
+@dataclass(frozen=True)
+class ActingRole:
+    """A role with its claims; rows that it reaches have the variables of the claims in the ``owner_columns``."""
+
+    subject: Subject
+    role: str
+    word: str
+    claims: Mapping[str, Any]
+    types: Mapping[str, str]
+    owner_columns: tuple[OwnerColumn, ...]
+    policies_hide: bool
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the table that decide whether the role reaches a row: they must not be NULL."""
+        return Owners(self.subject.table, {}, self.owner_columns).columns
+
+    def fixed(self, draft: Draft) -> Values:
+        """Draws values that a row must have: of variables whose type is not that of their column."""
+        columns = tuple(each for each in self.owner_columns if each.variable in self.types and each.child is None)
+        owners = Owners(self.subject.table, {each.variable: self.types[each.variable] for each in columns}, columns)
+        return owners.fixed(draft, owners.draw_values(draft, 1)[0]) if columns else {}
+
+    def session(self, draft: Draft, row: Values) -> RoleSession:
+        """Returns the role with the claims that reach this row; rows by which it does are inserted."""
+        values = {each.variable: self._value(draft, row, each) for each in self.owner_columns}
+        return RoleSession(self, {"role": self.role, **claim_settings(self.claims, values)}, row)
+
+    def _value(self, draft: Draft, row: Values, column: OwnerColumn) -> str:
+        found = owner_row(self.subject, draft, row, column)
+        # No row refers to a row that is not there yet, so that any value will do.
+        last = column.child[0] if column.child else end_of(self.subject, column.path)
+        return sample(last.column(column.column), 1)[0] if found is None else found.get(column.column) or ""
+
+    def lacks(self, statement: SqlStatement) -> bool:
+        """Whether the role lacks a privilege that a statement needs besides reading."""
+        roles, role = self.subject.roles, self.role
+        return any(
+            not roles.on_column(role, qualified(need.table), need.column, need.command)
+            if need.column
+            else not roles.on_table(role, qualified(need.table), need.command)
+            for need in required_privileges(statement.sql)
+        )
+
+    @property
+    def no_access(self) -> str | None:
+        """The reason why the role cannot get to any row of the table; None if it may."""
+        table, roles, role = self.subject.table.name, self.subject.roles, self.role
+        if not roles.on_schema(role, table.schema):
+            return f"{role} has no usage of schema {table.schema}: what it may not change there it never came to"
+        name = qualified(table)
+        columns = ("select", "insert", "update")
+        if any(roles.on_columns(role, name, each) for each in columns) or roles.on_table(role, name, "delete"):
+            return None
+        return f"{role} has no privilege on {table}: what it may not change there it never came to"
+
+    @property
+    def reaches_nothing(self) -> str:
+        """The message where the role reaches no row."""
+        return f"{self.role} reaches no row of {self.subject.table.name}: {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        """The keys to write where the role reaches no row."""
+        if not self.claims:
+            return "say as whom it asks with `claims:`"
+        return "say which rows these claims reach with `sees:`"
+
+
+@dataclass(frozen=True)
+class RoleSession:
+    """A session of a role with the claims that reach one row.
+
+    A write without the privilege is refused, whatever the row is. Any other write shows something only if it gets to
+    the row: the role sees the row by SELECT, and the write changes it or is refused as expected.
+    """
+
+    role: ActingRole
+    settings: Mapping[str, str]
+    row: Values
+
+    def tries(self, probe: Probe, *, existing: bool = True) -> Iterator[Probe]:
+        """Yields a probe of the connection's user as one of the role.
+
+        ``existing`` means that the statement is about a row that is there before it: no INSERT and no TRUNCATE.
+        """
+        by, role = f" by {self.role.word}", self.role
+        probe = replace(probe, aspect=f"{probe.aspect}{by}", value=f"{probe.value}{by}", settings=self.settings)
+        blind = existing and self._is_blind
+        if role.lacks(probe.statement) or (blind and isinstance(probe.statement, Execute)):
+            if isinstance(probe.expected, Refused):
+                refused = Refused(tuple(dict.fromkeys((*probe.expected.sqlstates, INSUFFICIENT_PRIVILEGE))))
+                yield replace(probe, expected=refused, aspect=f"{probe.aspect}, without the privilege")
+            elif probe.required:
+                why = f"{role.role} lacks a privilege for it"
+                yield replace(probe, before=_do(_raises(why)), reaches=why)
+            return
+        first = self._no_schema or (self._narrowed(probe.statement) if blind else self._seen if existing else "")
+        statement = _without_key(probe.statement) if blind else probe.statement
+        before = "; ".join(filter(None, (probe.before, first))) or None
+        # A TRUNCATE reports no number of rows, and no policy holds for it.
+        counted = any(need.command != "truncate" for need in required_privileges(probe.statement.sql))
+        probe = replace(probe, statement=statement, before=before, reaches=self._lost(probe) if counted else None)
+        if role.policies_hide and existing and not blind and isinstance(probe.expected, Refused):
+            probe = replace(probe, expected=NoRowChanged(probe.expected.sqlstates), reaches=None)
+        yield probe
+
+    def _lost(self, probe: Probe) -> str:
+        hidden = ", or, if policies are to hide them, `silently: true` under `refused_by:`"
+        words = f"{self.role.role} wrote no row of {self.role.subject.table.name}: {self.role.advice}"
+        return f"{words}{hidden if isinstance(probe.expected, Refused) else ''}"
+
+    @property
+    def _is_blind(self) -> bool:
+        """Whether the role may not read the columns that identify the row: its writes cannot name the row."""
+        roles, table = self.role.subject.roles, qualified(self.role.subject.table.name)
+        columns = self.role.subject.key(self.row)
+        return not all(roles.on_column(self.role.role, table, column, "select") for column in columns)
+
+    @property
+    def _no_schema(self) -> str:
+        """A statement that ends the probe of a role which has no usage of the schema; else empty."""
+        schema = self.role.subject.table.name.schema
+        if self.role.subject.roles.on_schema(self.role.role, schema):
+            return ""
+        return _do(_raises(f"{self.role.role} has no usage of schema {schema}"))
+
+    @property
+    def _seen(self) -> str:
+        """A statement that ends the probe if the role does not see the row."""
+        table = self.role.subject.table.name
+        raises = _raises(self.role.reaches_nothing)
+        look = f"perform from {qualified(table)} where {condition(self.role.subject.key(self.row))}"
+        assumed = "".join(f"perform {each.removeprefix('select ')}; " for each in assume(self.settings))
+        return _do(f"{assumed}{look}; if not found then {raises} end if; perform set_config('role', 'none', true);")
+
+    def _narrowed(self, statement: SqlStatement) -> str:
+        command = "update" if isinstance(statement, Update) else "delete"
+        return f"{NARROWED.sql}; {narrowed(self.role.subject, command, [self.row])}".removesuffix("; ")
+
+
+def as_roles(
+    roles: Sequence[ActingRole], draft: Draft, row: Values, probes: Iterable[Probe], *, existing: bool = True
+) -> Iterator[Probe]:
+    """Yields probes about a row as each of the roles tries them; unchanged if there are no roles."""
+    probes = list(probes)
+    if not roles:
+        yield from probes
+    for role in roles:
+        session = role.session(draft, row)
+        for probe in probes:
+            yield from session.tries(probe, existing=existing)
+
+
+def as_roles_each(
+    roles: Sequence[ActingRole], draft: Draft, table: TableName, probes: Iterable[Probe]
+) -> Iterator[Probe]:
+    """Yields probes as the roles try them, as far as a probe is about one row of the table."""
+    for probe in probes:
+        written = probe.statement
+        if isinstance(written, Insert) and written.table == table:
+            yield from as_roles(roles, draft, written.values, [probe], existing=False)
+        elif isinstance(written, Update | Delete) and written.table == table:
+            rows = (each.values for each in draft.inserts if each.table == table)
+            row = next(row for row in rows if written.key.items() <= row.items())
+            yield from as_roles(roles, draft, row, [probe])
+
+
+def reachable_by(roles: Sequence[ActingRole], draft: Draft) -> tuple[Values, tuple[str, ...]]:
+    """Returns what a row must have so that the roles reach it: values, and columns that are not NULL."""
+    fixed = {column: value for role in roles for column, value in role.fixed(draft).items()}
+    return fixed, tuple(dict.fromkeys(column for role in roles for column in role.columns))
+
+
+def _without_key(statement: SqlStatement) -> SqlStatement:
+    """Returns the same write to all rows of the table: it reads no column."""
+    if isinstance(statement, Update):
+        return Execute(statement.sql.removesuffix(f" where {condition(statement.key)}"))
+    assert isinstance(statement, Delete), "any other write reads columns"
+    return Execute(f"delete from {qualified(statement.table)}")
+
+
+def _do(body: str) -> str:
+    return f"do $harness$ begin {body} end $harness$"
+
+
+def _raises(message: str) -> str:
+    return f"raise exception using message = {literal(message).strip()};"

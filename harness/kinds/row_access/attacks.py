@@ -1,0 +1,103 @@
+"""Attempts to take another owner's row, or to give one's own away: by UPDATE and by INSERT … ON CONFLICT."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.catalog.model import Index
+from harness.kinds.row_access.ownership import OwnedRows
+from harness.kinds.row_access.principal import Principal, narrowed, says
+from harness.kinds.toolkit.changes import is_unchanged
+from harness.kinds.toolkit.statements import assigned
+from harness.probes import AcceptedOrRefused, Execute, Expected, Insert, Postcondition, Probe, Update
+from harness.probes.statement import identifier, qualified
+from harness.project.model import Values
+
+
+def ownership_attacks(principal: Principal, rows: OwnedRows, place: int) -> Iterator[Probe]:
+    """Yields what the owner at this place might do to its own rows, to those of another owner, and to unowned ones."""
+    fresh, another, foreign = rows.fresh[place], rows.row_of_another(place), rows.fresh_of_another(place)
+    if foreign is None:
+        return
+    if not says(principal.may.update, "true") and not says(principal.may.update, "false"):
+        for own in rows.rows[place : place + 1]:
+            yield from _transfers(principal, own, foreign, "own row given away", "given away")
+            for unowned in rows.unowned[-1:]:
+                yield from _transfers(principal, own, unowned, "own row given to nobody")
+        yield from _transfers(principal, another, fresh, "another's row adopted", "adopted")
+        for unowned in rows.unowned[:1]:
+            yield from _transfers(principal, unowned, fresh, "nobody's row adopted")
+    yield from _conflicts(principal, fresh, another)
+
+
+def _transfers(principal: Principal, row: Values, to: Values, what: str, aspect: str | None = None) -> Iterator[Probe]:
+    """Yields updates that give a row the owner of another row.
+
+    Without ``aspect`` that may be allowed: the row has to be one that may be updated before and after.
+    """
+    subject, table, key = principal.subject, principal.subject.table.name, principal.subject.key(row)
+    changes = {column: to[column] for column in principal.owners.columns if subject.may_update([column])}
+    if not changes:
+        return
+    expected: Expected = principal.untouched if aspect else AcceptedOrRefused()
+    first, then = ("", None) if aspect else principal.stays(principal.may.update, row, {**row, **changes})
+    if not says(principal.sees, "false"):
+        update, value = Update(table, key, changes), f"{what} by {principal.who}:"
+        yield Probe(update, expected, aspect or what, value, principal.settings, then, first or None, required=False)
+    # Policies for SELECT do not hold where no column is read.
+    blind = Execute(f"update {qualified(table)} set {assigned(changes)}")
+    first += narrowed(subject, "update", [row])
+    value = f"{what} without looking by {principal.who}:"
+    yield Probe(
+        blind, expected, f"{aspect or what} without looking", value, principal.settings, then, first, required=False
+    )
+
+
+def _conflicts(principal: Principal, own: Values, foreign: Values) -> Iterator[Probe]:
+    """Yields inserts of an own row with the key of another owner's row: that row is not changed, taken or returned."""
+    if says(principal.may.insert, "false"):
+        return
+    table = principal.subject.table
+    for key in table.unique_keys:
+        row = {**own, **{name: foreign.get(name) for name in key.columns}}
+        if not _named_by(key, row, principal):
+            continue
+        insert = f"{Insert(table.name, row).sql} on conflict ({', '.join(map(identifier, key.columns))})"
+        if not says(principal.may.update, "true"):
+            yield from _upserts(principal, f"{insert} do update set", own, foreign)
+        yield _left_alone(
+            principal, f"{insert} do nothing", foreign, "insert on conflict do nothing over another's row"
+        )
+
+
+def _upserts(principal: Principal, upsert: str, own: Values, foreign: Values) -> Iterator[Probe]:
+    column, subject = principal.plain_column, principal.subject
+    yield _left_alone(principal, f"{upsert} {assigned({column: own[column]})}", foreign, "upsert of another's row")
+    mine = {name: own[name] for name in principal.owners.columns if subject.may_update([name])}
+    if mine:
+        taking = f"{upsert} {assigned(mine)}"
+        yield _left_alone(principal, taking, foreign, "upsert that takes another's row")
+        both = f"({principal.may.update}) and ({principal.sees})"
+        then = principal.exactly(f"({principal.here([foreign])}) and {both}", f"the rows where {both}")
+        value, returned = f"upsert returning by {principal.who}:", principal.returning(taking)
+        yield Probe(returned, AcceptedOrRefused(), "upsert returning", value, principal.settings, then, required=False)
+
+
+def _left_alone(principal: Principal, statement: str, foreign: Values, what: str) -> Probe:
+    # A trigger may have written the row and report that it did nothing.
+    subject = principal.subject
+    found = f"select case when count(*) = 1 then 'as it was' else 'another' end from {qualified(subject.table.name)}"
+    then = Postcondition(f"{found} where {is_unchanged(subject, foreign)}", "as it was", "the row is")
+    value = f"{what} by {principal.who}:"
+    return Probe(Execute(statement), principal.untouched, what, value, principal.settings, then, required=False)
+
+
+def _named_by(key: Index, row: Values, principal: Principal) -> bool:
+    """Whether INSERT … ON CONFLICT can name a key, and it has no NULL in a row."""
+    constraint = principal.subject.table.constraint(key.constraint) if key.constraint else None
+    return (
+        key.is_plain
+        and key.valid
+        and not (constraint and constraint.deferrable)
+        and all(row[name] is not None for name in key.columns)
+    )

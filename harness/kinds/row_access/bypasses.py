@@ -1,0 +1,129 @@
+"""Ways past the policies of a table: views and functions with the rights of their owner, and owners that bypass them.
+
+The catalog says enough about views. It does not say what a function does, and functions are not called: they are only
+listed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from harness.catalog.model import Table
+from harness.kinds.base import Fact, Subject
+from harness.probes.statement import identifier, qualified
+
+
+def bypasses(subject: Subject, role: str, commands: Sequence[str]) -> Iterator[Fact]:
+    """States for a role that policies restrict in ``commands``: views over the table are ``security_invoker``, and
+    functions with the rights of their owner pin their ``search_path``.
+
+    Only those that the role can use are compared; of functions, all in the table's schema, for the catalog does not
+    say what they read.
+    """
+    if not commands or subject.roles.bypasses_row_security(role):
+        return
+    yield from _views(subject, role, commands)
+    yield from _functions(subject, role)
+
+
+def _views(subject: Subject, role: str, commands: Sequence[str]) -> Iterator[Fact]:
+    for view in subject.catalog.views_reading(subject.table.name):
+        if view.owner == role or not subject.roles.on_schema(role, view.name.schema):
+            continue
+        name = qualified(view.name)
+        may = [command for command in commands if _may(subject, role, name, command)]
+        if not may:
+            continue
+        reach = f"{role} may {' and '.join(may)}"
+        if view.materialized:
+            yield Fact(f"materialized view {view.name} out of reach of {role}", f"{view.name}: {reach}")
+        else:
+            option = "with security_invoker" if view.security_invoker else f"without it, and {reach}"
+            yield Fact(f"view {view.name} with security_invoker", f"view {view.name} {option}")
+
+
+def _may(subject: Subject, role: str, view: str, command: str) -> bool:
+    if command == "delete":
+        return subject.roles.on_table(role, view, command)
+    return subject.roles.on_columns(role, view, command)
+
+
+def _functions(subject: Subject, role: str) -> Iterator[Fact]:
+    fired = {f"{trigger.function}()" for trigger in subject.table.triggers}
+    for function in subject.catalog.definers:
+        if function.schema != subject.table.name.schema or function.owner == role:
+            continue
+        # A role that writes to a table fires its triggers, even if it may not call their functions.
+        called = subject.roles.on_schema(role, function.schema) and subject.roles.may_execute(role, function.signature)
+        if called or function.signature in fired:
+            path = "a search_path of its own" if function.pinned else "that of its caller, and security definer"
+            yield Fact(
+                f"function {function.signature} with a search_path of its own",
+                f"function {function.signature} with {path}",
+            )
+
+
+def untried(subject: Subject, role: str) -> Iterator[str]:
+    """Yields notes on functions and triggers that a role can run with the rights of their owner: they are not tried."""
+    roles = subject.roles
+    if not roles.exists(role) or roles.bypasses_row_security(role):
+        return
+    others = [each for each in subject.catalog.definers if each.owner != role]
+    called = [
+        each.signature
+        for each in others
+        if not each.fires and roles.on_schema(role, each.schema) and roles.may_execute(role, each.signature)
+    ]
+    if called:
+        yield f"not tried: functions that {role} may call and that run as their owner: {', '.join(called)}"
+    fired = {each.signature for each in others if each.fires}
+    triggers = [
+        f"{trigger.name} on {table.name}"
+        for table in subject.catalog.tables.values()
+        for trigger in table.triggers
+        if f"{trigger.function}()" in fired and any(_fires(subject, role, table, event) for event in trigger.events)
+    ]
+    if triggers:
+        yield f"not tried: triggers that run as their owner where {role} writes: {', '.join(triggers)}"
+
+
+def _fires(subject: Subject, role: str, table: Table, event: str) -> bool:
+    name = qualified(table.name)
+    may = subject.roles.on_columns if event in ("insert", "update") else subject.roles.on_table
+    return subject.roles.on_schema(role, table.name.schema) and may(role, name, event)
+
+
+def stand_in(subject: Subject) -> tuple[str, list[str]]:
+    """Returns a role that acts as the owner if row security does not hold for the owner, with statements to make it.
+
+    The statements are undone with the scenario. An ordinary owner acts as itself.
+    """
+    owner = subject.table.owner
+    if not subject.roles.bypasses_row_security(owner):
+        return owner, []
+    # A name of this process: two runs on one server do not wait for each other's uncommitted role.
+    role = f"harness_owner_{os.getpid()}"
+    schemas = sorted({name.schema for name in subject.catalog.tables})
+    # The role that gives a table away must be a member of the new owner.
+    statements = [f"create role {identifier(role)}", f"grant {identifier(role)} to current_user"]
+    for schema in schemas:
+        statements += [
+            f"grant usage, create on schema {identifier(schema)} to {identifier(role)}",
+            f"grant all on all tables in schema {identifier(schema)} to {identifier(role)}",
+            f"grant execute on all functions in schema {identifier(schema)} to {identifier(role)}",
+        ]
+    # All tables of the schema: triggers and functions read the others as the same owner.
+    for table in subject.catalog.tables.values():
+        if table.name.schema == subject.table.name.schema and table.owner == owner:
+            statements.append(f"alter table {qualified(table.name)} owner to {identifier(role)}")
+            statements += _policies_of(table, owner, role)
+    return role, statements
+
+
+def _policies_of(table: Table, owner: str, role: str) -> Iterator[str]:
+    """Yields statements that give the owner's policies to the role in its place."""
+    for policy in table.policies:
+        if owner in policy.roles:
+            roles = ", ".join(identifier(role if name == owner else name) for name in policy.roles)
+            yield f"alter policy {identifier(policy.name)} on {qualified(table.name)} to {roles}"

@@ -1,0 +1,272 @@
+"""Rows that belong to owners: variables of a predicate, values for them, and rows that have these values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from harness.catalog.model import ForeignKey, Table
+from harness.generation.draft import Draft
+from harness.kinds.base import Subject, Unreliable
+from harness.probes import Insert
+from harness.probes.statement import literal
+from harness.project import sql
+from harness.project.model import NewRow, Values
+from harness.solver.alike import alike, columns_of
+from harness.values.types import scalar
+
+DEPTH = 4
+"""References followed from a table to the one whose column names the owner of a row."""
+
+TEXTS = ("text", "varchar", "citext")
+Bound = Mapping[str, str]
+"""Values of variables."""
+
+Path = tuple[tuple[Table, ForeignKey], ...]
+"""Foreign keys from a table upwards, each with its table."""
+
+
+@dataclass(frozen=True)
+class OwnerColumn:
+    """A column that names the owner of a row, and the foreign keys from the check's table to it.
+
+    They lead up by ``path`` and then, if a table below has the column, down by ``child``.
+    """
+
+    path: Path
+    column: str
+    variable: str
+    child: tuple[Table, ForeignKey] | None = None
+
+    @property
+    def keys(self) -> tuple[ForeignKey, ...]:
+        """The foreign keys that lead up."""
+        return tuple(key for _, key in self.path)
+
+
+@dataclass(frozen=True)
+class OwnedRows:
+    """The rows of several owners; an owner is a set of values of the variables.
+
+    ``rows[n]`` is a row of ``owners[n]``, and ``fresh[n]`` is one to insert. The last owner has no row, so that a
+    unique key for one row of each owner cannot refuse its insert. ``unowned`` are two rows whose owner is NULL, if
+    there can be any; the first of them is one of the ``existing`` rows.
+    """
+
+    owners: tuple[Bound, ...]
+    rows: tuple[Values, ...]
+    fresh: tuple[Values, ...]
+    unowned: tuple[Values, ...]
+    existing: tuple[Values, ...]
+
+    def row_of_another(self, place: int) -> Values:
+        """Returns an existing row of another owner than this one."""
+        return self.rows[(place + 1) % len(self.rows)]
+
+    def fresh_of_another(self, place: int) -> Values | None:
+        """Returns a row that another owner could insert; None where there is a single owner."""
+        return None if len(self.owners) == 1 else self.fresh[-1 if place < len(self.rows) else 0]
+
+
+@dataclass(frozen=True)
+class Owners:
+    """Draws values for the variables of a predicate, and rows that belong to them."""
+
+    table: Table
+    types: Mapping[str, str]
+    owner_columns: tuple[OwnerColumn, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the table that decide who owns a row: they hold the owner, or refer to the row that does."""
+        found: dict[str, None] = {}
+        for each in self.owner_columns:
+            if each.path:
+                found |= dict.fromkeys(each.path[0][1].columns)
+            elif each.child is None:
+                found[each.column] = None
+        return tuple(found)
+
+    @classmethod
+    def of(cls, subject: Subject, predicates: tuple[str, ...], variables: tuple[str, ...], types: Bound) -> Owners:
+        """Raises :class:`Unreliable` if no predicate compares a column with one of the variables."""
+        found = []
+        known = dict(types)
+        mentioned = frozenset(name for text in predicates for name in sql.columns(text))
+        for compared, variable in dict.fromkeys(pair for text in predicates for pair in sql.equalities(text)):
+            column = owner_column(subject, compared, variable, mentioned)
+            if column is not None:
+                found.append(column)
+                table = column.child[0] if column.child else end_of(subject, column.path)
+                known.setdefault(variable, table.column(column.column).base_name)
+        placed = {column.variable for column in found}
+        for variable in variables:
+            if variable not in placed:
+                raise Unreliable(f"no column is compared with ${variable}: whose a row is cannot be told")
+        return cls(subject.table, known, tuple(found))
+
+    def at_insert(self, predicate: str) -> bool:
+        """Whether a new row can meet a predicate: no row refers to it yet that could name its owner."""
+        compared = {(column.name, variable) for column, variable in sql.equalities(predicate)}
+        columns = [each for each in self.owner_columns if (each.column, each.variable) in compared]
+        return not columns or any(each.path or each.child is None for each in columns)
+
+    def rows(self, draft: Draft, subject: Subject, count: int, like: Sequence[Values]) -> OwnedRows:
+        """Draws ``count`` owners with a row each, one without, and rows with the values of ``like``."""
+        owners = self.draw_values(draft, count + bool(self.types))
+        # First, since their values are fixed: the other rows get other keys.
+        near = [draft.insert(self.table.name, each) for each in like]
+        rows = [self._insert(draft, each) for each in owners[:count]]
+        fresh = [draft.row(self.table.name, self.fixed(draft, each)) for each in owners]
+        unowned = self._unowned(draft, subject, owners[-1]) if self.types else []
+        draft.inserts += [Insert(self.table.name, row) for row in unowned[:1]]
+        # Without variables all owners are the same: one is enough.
+        owners = owners if self.types else owners[:1]
+        return OwnedRows(tuple(owners), tuple(rows), tuple(fresh), tuple(unowned), (*rows, *near, *unowned[:1]))
+
+    def draw_values(self, draft: Draft, count: int) -> list[dict[str, str]]:
+        """Draws ``count`` owners: different values of each variable, none of them empty."""
+        drawn = {
+            name: draft.draw(st.lists(scalar(kind).filter(bool), min_size=count, max_size=count, unique=True))
+            for name, kind in self.types.items()
+        }
+        return [{name: values[place] for name, values in drawn.items()} for place in range(count)]
+
+    def _unowned(self, draft: Draft, subject: Subject, values: Bound) -> list[NewRow]:
+        """Draws two rows without an owner: the columns that name it are NULL where they may be."""
+        missing = dict.fromkeys(name for name in self.columns if not self.table.column(name).not_null)
+        for pool in subject.pools.of(self.table):
+            if not pool.takes(missing):
+                missing = {name: None for name in missing if name not in pool.columns}
+        if not missing:
+            return []
+        return [draft.row(self.table.name, {**self.fixed(draft, values), **missing}) for _ in range(2)]
+
+    def rows_like(self, subject: Subject, declared: Mapping[str, Any]) -> list[NewRow]:
+        """Returns for each text in the claims the columns that can have it; without claims, for an empty text."""
+        foreign = self.table.foreign_columns
+        texts = [column for column in self.table.columns if column.base_name in TEXTS and column.is_supplied]
+        free = [column for column in texts if column.name not in foreign]
+        found = []
+        for value in dict.fromkeys(_leaves(declared)) or ("",):
+            row: NewRow = {c.name: value for c in free if c.typmod < 0 or len(value) <= c.typmod - 4}
+            for pool in subject.pools.of(self.table):
+                if not pool.takes(row):
+                    row = {name: text for name, text in row.items() if name not in pool.columns}
+            for index in self.table.unique_keys:
+                columns = columns_of(index)
+                # An existing row may have it already.
+                if tuple(alike(row.get(name)) for name in columns) in subject.pools.standing.keys(self.table, index):
+                    row.pop(columns[-1], None)
+            found.append(row)
+        return [row for row in found if row]
+
+    def _insert(self, draft: Draft, owner: Bound) -> NewRow:
+        """Inserts a row of an owner, and the rows below it that name the owner."""
+        row = draft.insert(self.table.name, self.fixed(draft, owner))
+        children = [each for each in self.owner_columns if each.child is not None and not each.path]
+        # One of the rows below may be enough: each is tried alone, and all together.
+        for column in draft.choose([children, *([each] for each in children)]) if children else ():
+            _insert_membership(draft, column, row, owner)
+        return row
+
+    def fixed(self, draft: Draft, owner: Bound) -> NewRow:
+        """Returns the columns that make a row one of the owner; the rows above it are inserted."""
+        fixed: NewRow = {}
+        for column in self.owner_columns:
+            if not column.path:
+                if column.child is None:
+                    fixed[column.column] = owner[column.variable]
+                continue
+            above: NewRow = {} if column.child else {column.column: owner[column.variable]}
+            for step, (_, key) in enumerate(reversed(column.path)):
+                parent = draft.insert(key.references, above)
+                if column.child is not None and step == 0:
+                    _insert_membership(draft, column, parent, owner)
+                above = key.referring(parent)
+            fixed |= above
+        return fixed
+
+    def bind(self, predicate: str, values: Bound) -> str:
+        """Returns the predicate with each variable as a literal of its type."""
+        return sql.bind(predicate, {name: f"{literal(value)}::{self.types[name]}" for name, value in values.items()})
+
+
+def _insert_membership(draft: Draft, column: OwnerColumn, row: Values, owner: Bound) -> None:
+    """Inserts the row that refers to this one and names its owner."""
+    assert column.child is not None
+    table, key = column.child
+    draft.insert(table.name, {**key.referring(row), column.column: owner[column.variable]})
+
+
+def end_of(subject: Subject, path: Path) -> Table:
+    """Returns the table that a path leads to; the check's own if the path is empty."""
+    return subject.catalog.table(path[-1][1].references) if path else subject.table
+
+
+def owner_column(
+    subject: Subject, column: sql.ColumnRef, variable: str, mentioned: frozenset[str]
+) -> OwnerColumn | None:
+    """Finds the column that a predicate compares with a variable: in the table, above it, or below one of these."""
+    own = subject.table
+    chains = [(), *paths(subject, own)]
+    for path in chains:
+        if _has(end_of(subject, path), column, unqualified=True):
+            return OwnerColumn(path, column.name, variable)
+    for path in chains:
+        children = subject.catalog.referencing(end_of(subject, path).name)
+        # The foreign key whose columns the predicate names comes first.
+        for child, key in sorted(children, key=lambda below: len(set(below[1].columns) - mentioned)):
+            if child.name != own.name and _has(child, column):
+                return OwnerColumn(path, column.name, variable, (child, key))
+    return None
+
+
+def _has(table: Table, column: sql.ColumnRef, *, unqualified: bool = False) -> bool:
+    """Whether a predicate names this column with the name of the table, or ``unqualified``."""
+    names = {table.name.table, str(table.name), *([None] if unqualified else [])}
+    return column.qualifier in names and any(known.name == column.name for known in table.columns)
+
+
+def paths(subject: Subject, table: Table, start: Path = ()) -> Iterator[Path]:
+    """Yields the paths of foreign keys that go on from a table, short ones first."""
+    steps = [(*start, (table, key)) for key in table.foreign_keys if key.references != table.name]
+    yield from steps
+    if len(start) + 1 < DEPTH:
+        for step in steps:
+            yield from paths(subject, subject.catalog.table(step[-1][1].references), step)
+
+
+def claim_settings(declared: Mapping[str, Any], values: Bound) -> dict[str, str]:
+    """Returns claims as settings, with the variables filled in; a mapping or a list becomes a JSON text."""
+
+    def fill(value: Any) -> Any:
+        if isinstance(value, str):
+            return values.get(value[1:], value) if value[:1] == "$" else value
+        if isinstance(value, tuple):
+            return [fill(item) for item in value]
+        return {name: fill(item) for name, item in value.items()}
+
+    filled = {setting: fill(value) for setting, value in declared.items()}
+    return {
+        setting: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for setting, value in filled.items()
+    }
+
+
+def claim_variables(value: Any) -> Iterator[str]:
+    """Yields the variables in claims."""
+    return (text[1:] for text in _leaves(value) if text[:1] == "$" and text[1:].isidentifier())
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """Yields the texts in claims."""
+    if isinstance(value, str):
+        yield value
+        return
+    for item in value if isinstance(value, tuple) else value.values():
+        yield from _leaves(item)

@@ -1,0 +1,293 @@
+"""One owner that uses a table under row security: probes of what it reads, writes and gets back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.catalog.model import Table
+from harness.kinds.base import Subject
+from harness.kinds.row_access.ownership import Bound, OwnedRows, Owners
+from harness.probes import (
+    Accepted,
+    AcceptedIf,
+    AcceptedOrRefused,
+    Execute,
+    Insert,
+    NoRowChanged,
+    Postcondition,
+    Probe,
+    Refused,
+)
+from harness.probes.statement import assume, condition, identifier, literal, qualified
+from harness.project.model import Values
+
+
+@dataclass(frozen=True)
+class May:
+    """Predicates: the rows that each command may write."""
+
+    insert: str
+    update: str
+    delete: str
+
+
+@dataclass(frozen=True)
+class Principal:
+    """One owner: the settings of its session, the policies that hold for it, and the values of the variables.
+
+    ``sees`` and ``may`` are the rows that it may see and write; ``sqlstates`` are the errors that may refuse it.
+    """
+
+    subject: Subject
+    owners: Owners
+    settings: Mapping[str, str]
+    policies: tuple[str, ...]
+    values: Bound
+    sees: str
+    may: May
+    sqlstates: tuple[str, ...]
+
+    @property
+    def who(self) -> str:
+        drawn = ", ".join(f"${name} = {value}" for name, value in self.values.items())
+        policies = f" by policy {', '.join(self.policies)}" if self.policies else ""
+        return f"{self.settings['role']}{f' with {drawn}' if drawn else ''}{policies}"
+
+    @property
+    def untouched(self) -> NoRowChanged:
+        return NoRowChanged(self.sqlstates)
+
+    def reads(self) -> Iterator[Probe]:
+        """Yields a SELECT that reads the key of all rows, and one that counts them and reads no column."""
+        table = self.subject.table
+        target, value = qualified(table.name), f"read by {self.who}:"
+        if says(self.sees, "false"):
+            yield Probe(Execute(f"select from {target}"), self.untouched, "sees nothing", value, self.settings)
+            return
+        read = Execute(f"select set_config('harness.seen', {_joined(_key(table))}, true) from {target}")
+        then = self.exactly(self.sees, f"the rows where {self.sees}")
+        yield Probe(read, Accepted(), "sees exactly", value, self.settings, then)
+        count = Execute(f"select set_config('harness.seen', count(*)::text, true) from {target}")
+        counted = f"select case when current_setting('harness.seen') = ({self._count(self.sees)})::text"
+        then = Postcondition(
+            f"{counted} then 'all of them' else current_setting('harness.seen') end", "all of them", "counted"
+        )
+        yield Probe(count, Accepted(), "counts exactly", f"count by {self.who}:", self.settings, then)
+
+    def writes(self, command: str, rows: Sequence[Values]) -> Iterator[Probe]:
+        """Yields an update or a delete of all rows of the scenario: it reaches those that may be written.
+
+        Policies for SELECT do not hold for a statement that reads no column: that one is tried as well.
+        """
+        table, here = self.subject.table, self.here(rows)
+        may = getattr(self.may, command)
+        statement = self.touch if command == "update" else f"delete from {qualified(table.name)}"
+        if not says(self.sees, "false"):
+            reading = Execute(f"{statement} where {here}")
+            yield self._write(command, reading, _both(may, self.sees), here)
+        if command == "update":
+            # A trigger takes the value back.
+            value = literal(rows[0].get(self.plain_column))
+            statement = f"update {qualified(table.name)} set {identifier(self.plain_column)} = {value}"
+        first = narrowed(self.subject, command, rows) + (unchanging(self.subject) if command == "update" else "")
+        yield self._write(command, Execute(statement), may, here, " without looking", first)
+
+    def _write(self, command: str, execute: Execute, may: str, here: str, how: str = "", first: str = "") -> Probe:
+        value = f"{command}{how} by {self.who}:"
+        if says(may, "false"):
+            # Another declared rule may refuse it first: the rows are not written either.
+            aspect = f"no {command}{how}"
+            return Probe(execute, self.untouched, aspect, value, self.settings, before=first or None, required=False)
+        # Counted before: after the statement they may be gone.
+        before = f"select set_config('harness.expected', ({self._count(may, here)})::text, true)"
+        compared = (
+            "select case when current_setting('harness.changed') <> current_setting('harness.expected')"
+            " then format('%s rows, not the %s', current_setting('harness.changed'),"
+            " current_setting('harness.expected'))"
+            f" when current_setting('harness.expected') = '0' then '{NONE}' else 'exactly those' end"
+        )
+        then = Postcondition(compared, "exactly those", f"the rows where {may}", NONE)
+        before = f"{first}{before}"
+        return Probe(execute, Accepted(), f"{command} exactly{how}", value, self.settings, then, before)
+
+    def inserts(self, rows: OwnedRows, place: int) -> Iterator[Probe]:
+        """Yields inserts of a row of its own, of another owner, and of none."""
+        table, refused = self.subject.table.name, Refused(self.sqlstates)
+        own, foreign, unowned = rows.fresh[place], rows.fresh_of_another(place), rows.unowned[-1:]
+        value, may = f"insert by {self.who}:", self.may.insert
+        if says(may, "false"):
+            yield Probe(Insert(table, own), refused, "no insert", value, self.settings)
+            return
+        expected = Accepted(1) if self.owners.at_insert(may) else refused
+        yield Probe(Insert(table, own), expected, "insert", value, self.settings)
+        if foreign is not None and not says(may, "true"):
+            value = f"insert for another by {self.who}:"
+            yield Probe(Insert(table, foreign), refused, "insert for another", value, self.settings)
+        for row in unowned:
+            # PostgreSQL evaluates the predicate on the row once it exists.
+            found = f"select case ({self._count(may, self.here([row]))}) when 0 then 'no' else 'yes' end"
+            then = Postcondition(found, "yes", f"one of the rows where {may}")
+            value = f"insert for nobody by {self.who}:"
+            yield Probe(
+                Insert(table, row), AcceptedOrRefused(), "insert for nobody", value, self.settings, then, required=False
+            )
+
+    def returns(self, rows: OwnedRows, place: int) -> Iterator[Probe]:
+        """Yields writes with RETURNING: they give back rows that may be seen, and no others."""
+        table, here = self.subject.table, self.here(rows.existing)
+        if not says(self.may.update, "false") and not says(self.sees, "false"):
+            # The key alone: the role may lack the privilege to read other columns.
+            update = self.returning(f"{self.touch} where {here}")
+            expected = f"({here}) and ({self.may.update}) and ({self.sees})"
+            then = self.exactly(expected, f"the rows where {self.may.update} and {self.sees}")
+            value = f"update returning by {self.who}:"
+            yield Probe(update, Accepted(), "returning exactly", value, self.settings, then)
+        if not says(self.may.delete, "false") and not says(self.sees, "false"):
+            both = _both(self.may.delete, self.sees)
+            delete = self.returning(f"delete from {qualified(table.name)} where {here}")
+            before = f"select set_config('harness.expected', ({self._named(both, here)}), true)"
+            then = _compared("current_setting('harness.expected')", f"the rows where {both}")
+            value = f"delete returning by {self.who}:"
+            yield Probe(
+                delete, Accepted(), "delete returning exactly", value, self.settings, then, before, required=False
+            )
+        if not says(self.may.insert, "false"):
+            # For a row that may be inserted and not seen, the statement fails.
+            foreseen = AcceptedIf(f"its row is one where {self.sees}", self.sqlstates)
+            for row in filter(None, (rows.fresh[place], rows.fresh_of_another(place))):
+                first = self._foresees(Insert(table.name, row))
+                then = self.exactly(f"({self.here([row])}) and ({self.sees})", f"of the row where {self.sees}")
+                insert, value = self.returning(Insert(table.name, row).sql), f"insert returning by {self.who}:"
+                yield Probe(insert, foreseen, "insert returning", value, self.settings, then, first, required=False)
+
+    def _foresees(self, insert: Insert) -> str:
+        """Returns a statement that inserts a row, keeps whether ``sees`` holds for it, and undoes the insert."""
+        settings = "; ".join(each.replace("select", "perform", 1) for each in assume(self.settings))
+        seen = (
+            f"select case count(*) when 0 then 'no' else 'yes' end {self._where(self.sees, self.here([insert.values]))}"
+        )
+        return (
+            "do $harness_do$ declare harness_seen text := ''; begin begin "
+            f"{settings}; {insert.sql}; perform set_config('role', 'none', true); harness_seen := ({seen}); "
+            "raise exception using errcode = 'HX001'; exception when others or assert_failure then null; end; "
+            "perform set_config('harness.foreseen', harness_seen, true); end $harness_do$"
+        )
+
+    def returning(self, statement: str) -> Execute:
+        """Returns a write that keeps in the setting ``harness.seen`` the rows it gives back."""
+        return Execute(
+            f"with harness_changed as ({statement} returning {_key(self.subject.table)} as harness_key) "
+            f"select set_config('harness.seen', {_joined('harness_key')}, true) from harness_changed"
+        )
+
+    def here(self, rows: Sequence[Values]) -> str:
+        """Returns the SQL condition that names these rows."""
+        return " or ".join(f"({condition(self.subject.key(row))})" for row in rows)
+
+    @property
+    def touch(self) -> str:
+        column = identifier(self.plain_column)
+        return f"update {qualified(self.subject.table.name)} set {column} = {column}"
+
+    @property
+    def plain_column(self) -> str:
+        """A column to set to itself: outside the key, not written by a trigger, and one that the role may update."""
+        table, role = self.subject.table, self.settings["role"]
+        plain = [
+            column.name
+            for column in table.columns
+            if column.name not in {*table.primary_key, *self.subject.rewritten}
+            and column.is_supplied
+            and not column.identity
+        ]
+        # A stand-in for the owner does not exist yet, and may write every column.
+        known = self.subject.roles.exists(role)
+        name = qualified(table.name)
+        may = [column for column in plain if not known or self.subject.roles.on_column(role, name, column, "update")]
+        return next(iter([*may, *plain]), table.columns[0].name)
+
+    def _count(self, predicate: str, here: str = "true") -> str:
+        return f"select count(*) {self._where(predicate, here)}"
+
+    def _named(self, predicate: str, here: str = "true") -> str:
+        """Returns a query for the keys of the rows where a predicate holds, as one text."""
+        return f"select {_joined(_key(self.subject.table))} {self._where(predicate, here)}"
+
+    def _where(self, predicate: str, here: str) -> str:
+        name, bound = self.subject.table.name, self.owners.bind(predicate, self.values)
+        return f"from {qualified(name)} as {identifier(name.table)} where ({here}) and ({bound})"
+
+    def stays(self, predicate: str, row: Values, become: Values) -> tuple[str, Postcondition]:
+        """Returns a statement before, and the postcondition that a changed row met a predicate and still does."""
+        first = f"select set_config('harness.expected', ({self._count(predicate, self.here([row]))})::text, true); "
+        kept = f"current_setting('harness.expected') = '1' and ({self._count(predicate, self.here([become]))}) = 1"
+        found = f"select case when current_setting('harness.changed') = '0' or {kept} then 'yes' else 'no' end"
+        return first, Postcondition(found, "yes", f"one of the rows where {predicate} before and after")
+
+    def exactly(self, predicate: str, meaning: str) -> Postcondition:
+        """Returns the postcondition that the setting ``harness.seen`` has the keys of the rows where a predicate holds.
+
+        The setting carries what the role sees to the owner of the table, who compares it.
+        """
+        return _compared(f"({self._named(predicate)})", meaning)
+
+
+def narrowed(subject: Subject, command: str, rows: Sequence[Values]) -> str:
+    """Returns SQL after which an update or delete of the whole table writes these rows alone, and reads no column."""
+    old = (" and ".join(f"old.{condition({name: value})}" for name, value in subject.key(row).items()) for row in rows)
+    here = " or ".join(f"({each})" for each in old)
+    return _trigger(subject, command, "skipped", f"when (({here}) is not true) ")
+
+
+def unchanging(subject: Subject) -> str:
+    """Returns SQL after which an update leaves all rows as they are, so that no rule can refuse the new values."""
+    return _trigger(subject, "update", "unchanged", "")
+
+
+def _trigger(subject: Subject, command: str, word: str, when: str) -> str:
+    trigger = f'create trigger "! harness {word}" before {command} on {qualified(subject.table.name)} for each row'
+    return f"{trigger} {when}execute function pg_temp.harness_narrowed('{word}'); "
+
+
+NONE = "none of them stood there"
+"""The result where a role sees or writes no row, and there is no such row."""
+
+NARROWED = Execute(
+    "create function pg_temp.harness_narrowed() returns trigger language plpgsql as "
+    "$$ begin if tg_argv[0] = 'unchanged' then return old; end if; return null; end $$"
+)
+"""The setup that :func:`narrowed` and :func:`unchanging` need."""
+
+
+def says(predicate: str, word: str) -> bool:
+    """Whether a predicate is only that word."""
+    return predicate.strip().lower() == word
+
+
+def _both(one: str, other: str) -> str:
+    """Returns the shortest predicate for two predicates that both hold."""
+    if says(one, "false") or says(other, "true") or one == other:
+        return one
+    return other if says(one, "true") else f"({one}) and ({other})"
+
+
+def _key(table: Table) -> str:
+    """Returns an expression for the key of a row, as a text without blanks."""
+    columns = table.primary_key or tuple(column.name for column in table.columns)
+    return f"md5(row({', '.join(map(identifier, columns))})::text)"
+
+
+def _joined(key: str) -> str:
+    """Returns an expression for the keys of all rows of a query, as one text."""
+    return f"coalesce(string_agg({key}, ' ' order by {key}), '')"
+
+
+def _compared(named: str, meaning: str) -> Postcondition:
+    seen = "current_setting('harness.seen')"
+    count = "coalesce(cardinality(string_to_array(nullif({}, ''), ' ')), 0)"
+    compared = (
+        f"select case when {seen} <> {named} then format('%s rows, not the %s', "
+        f"{count.format(seen)}, {count.format(named)}) when {seen} = '' then '{NONE}' else 'exactly those' end"
+    )
+    return Postcondition(compared, "exactly those", meaning, NONE)

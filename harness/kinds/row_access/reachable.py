@@ -1,0 +1,138 @@
+"""The columns in which rows that a role reaches have the values of its claims: by a predicate, a name, or a trial."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from harness.generation.draft import Draft
+from harness.kinds.base import Subject, Unreliable
+from harness.kinds.row_access.ownership import OwnerColumn, claim_settings, end_of, owner_column, paths
+from harness.probes import Delete, Scenario
+from harness.probes.statement import condition, qualified
+from harness.project import sql
+from harness.project.model import Values
+from harness.values.examples import examples
+
+EXAMPLES = 6
+"""Rows that are drawn to compare the columns: a single row may have one value in two columns by chance."""
+
+COMBINATIONS = 150
+"""Columns for the variables that are tried."""
+
+
+def owner_columns(subject: Subject, variables: Sequence[str], predicates: Sequence[str]) -> tuple[OwnerColumn, ...]:
+    """Returns for each variable the column that a predicate compares it with, else the column of its name."""
+    found: dict[str, OwnerColumn] = {}
+    mentioned = frozenset(name for each in predicates for name in sql.columns(each))
+    for compared, variable in dict.fromkeys(pair for each in predicates for pair in sql.equalities(each)):
+        column = owner_column(subject, compared, variable, mentioned) if variable in variables else None
+        if column is not None:
+            found.setdefault(variable, column)
+    own = {column.name for column in subject.table.columns}
+    return (*found.values(), *(OwnerColumn((), name, name) for name in variables if name in own and name not in found))
+
+
+def owner_row(subject: Subject, draft: Draft, row: Values, column: OwnerColumn) -> Values | None:
+    """Returns the row that has an owner column of a row; empty where a reference is NULL.
+
+    A row that refers to it by :attr:`OwnerColumn.child` is inserted; None if the row that it refers to does not exist.
+    """
+    at, above = row, subject.table.name
+    for key in column.keys:
+        parents = [insert.values for insert in draft.inserts if insert.table == key.references]
+        referenced = {to: at.get(own) for own, to in key.pairs}
+        found = next(
+            (each for each in parents if None not in referenced.values() and referenced.items() <= each.items()), None
+        )
+        if found is None:
+            return {}
+        at, above = found, key.references
+    if column.child is None:
+        return at
+    table, key = column.child
+    if not any(insert.table == above and insert.values == at for insert in draft.inserts):
+        return None
+    return draft.insert(table.name, key.referring(at), (column.column,))
+
+
+def owner_columns_by_trying(
+    subject: Subject, role: str, claims: Mapping[str, Any], known: Sequence[OwnerColumn], missing: Sequence[str]
+) -> tuple[OwnerColumn, ...]:
+    """Finds on the server the columns by whose values, in the missing variables, the role reaches rows.
+
+    Raises :class:`Unreliable` if there are none.
+    """
+    schema = subject.table.name.schema
+    if not subject.roles.on_schema(role, schema):
+        raise Unreliable(f"{role} has no usage of schema {schema}")
+    candidates = list(_candidates(subject))
+    places = range(len(candidates))
+    choices = list(itertools.islice(itertools.product(places, repeat=len(missing)), COMBINATIONS))
+    scores = [0] * len(choices)
+    for drawn in examples(_drawn(subject, candidates, known), EXAMPLES):
+        attempts = []
+        for chosen in choices:
+            found = {name: drawn.values[place] for name, place in zip(missing, chosen, strict=True)}
+            attempts.append({"role": role, **claim_settings(claims, {**drawn.known, **found})})
+        counts = subject.oracle.reached([each.sql for each in drawn.setup], attempts, _reaching(subject, drawn.row))
+        scores = [score + count for score, count in zip(scores, counts, strict=True)]
+    if not max(scores, default=0):
+        names = ", ".join(f"${name}" for name in missing)
+        raise Unreliable(f"{role} reaches no row of {subject.table.name}, whatever {names} is: say which with `sees:`")
+    best = choices[scores.index(max(scores))]
+    return tuple(replace(candidates[place], variable=name) for name, place in zip(missing, best, strict=True))
+
+
+@dataclass(frozen=True, repr=False)
+class _Drawn(Scenario):
+    """An existing row, the value of each candidate column for it, and those of the known variables."""
+
+    row: Values
+    values: Sequence[str]
+    known: Mapping[str, str]
+
+
+def _drawn(
+    subject: Subject, candidates: Sequence[OwnerColumn], known: Sequence[OwnerColumn]
+) -> st.SearchStrategy[_Drawn]:
+    present = tuple(column.name for column in subject.table.columns)
+
+    def build(draft: Draft) -> _Drawn:
+        row = draft.insert(subject.table.name, present=present)
+        rows: dict[object, Values] = {}
+        values = []
+        for column in (*candidates, *known):
+            way = column.keys, column.child[1] if column.child else None
+            if way not in rows:
+                rows[way] = owner_row(subject, draft, row, column) or {}
+            values.append(rows[way].get(column.column) or "")
+        own = dict(zip((column.variable for column in known), values[len(candidates) :], strict=True))
+        return _Drawn(tuple(draft.inserts), (), row, values, own)
+
+    return subject.scenarios(build)
+
+
+def _candidates(subject: Subject) -> Iterator[OwnerColumn]:
+    """Yields the columns of the table, of its ancestors, and of tables that refer to one of these, nearest first."""
+    own = subject.table
+    chains = [(), *paths(subject, own)]
+    for chain in chains:
+        table = end_of(subject, chain)
+        yield from (OwnerColumn(chain, column.name, "") for column in table.columns if column.is_supplied)
+    for chain in chains:
+        for child, key in subject.catalog.referencing(end_of(subject, chain).name):
+            if child.name != own.name and not any(step[0].name == child.name for step in chain):
+                columns = (column.name for column in child.columns if column.name not in key.columns)
+                yield from (OwnerColumn(chain, name, "", (child, key)) for name in columns)
+
+
+def _reaching(subject: Subject, row: Values) -> list[str]:
+    """Returns statements that reach the row by the policies for SELECT, UPDATE and DELETE."""
+    table, key = subject.table.name, subject.key(row)
+    look = f"select from {qualified(table)} where {condition(key)}"
+    return [look, f"{look} for update", Delete(table, key).sql]

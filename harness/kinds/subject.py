@@ -1,0 +1,216 @@
+"""The subject that a check is about: its table, what is known of the database, and strategies for its scenarios."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from hypothesis import strategies as st
+
+from harness.catalog.canonical import Canonical
+from harness.catalog.model import Catalog, Table
+from harness.catalog.parts import TableRule
+from harness.catalog.roles import Roles
+from harness.generation.draft import Draft
+from harness.generation.room import standing
+from harness.generation.variety import stock
+from harness.kinds.row_groups import Groups, grouped
+from harness.kinds.toolkit.statements import past_guards
+from harness.oracle import Oracle
+from harness.probes import Execute, Family, Insert, Probe, Scenario, SqlStatement, Variants
+from harness.project.model import Project, TableName, Values
+from harness.races import Races
+from harness.races.database import Databases
+from harness.solver.pools import Pools
+
+if TYPE_CHECKING:
+    import psycopg
+
+D = TypeVar("D", bound="Scenario | Races")
+
+
+class Unreliable(Exception):
+    """No scenario could be built, for the reason given: the check shows nothing."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something read from the server: it holds if the actual text is the expected one, or one of ``any_of``.
+
+    ``tried`` means that the tool did something on the server that could have failed, besides reading the catalog.
+    """
+
+    expected: str
+    actual: str
+    any_of: tuple[str, ...] = ()
+    tried: bool = False
+
+    @property
+    def holds(self) -> bool:
+        return self.actual in (self.any_of or (self.expected,))
+
+
+@dataclass(frozen=True)
+class RowPair:
+    """An existing row and a new one, both drawn, with the statements that insert the existing row.
+
+    ``groups`` are the groups of rows that are only valid together. ``waits`` is the value for :class:`Scenario`.
+    """
+
+    setup: tuple[SqlStatement, ...]
+    resident: dict[str, str | None]
+    fresh: dict[str, str | None]
+    groups: Groups | None = None
+    waits: bool = False
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Scenarios that start with a pair of rows which several checks of a table share."""
+
+    table: TableName
+    pairs: st.SearchStrategy[RowPair]
+    build: Callable[[RowPair], Scenario]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The table or module that a check is about, with everything that a kind needs to examine it.
+
+    ``filled`` gives a connection to a database in which a table is full of rows. Five fields come from other checks:
+    ``touched`` (for each table the columns that a trigger writes), ``frozen`` (columns of the table that never change),
+    ``primary_key``, ``declared_indexes`` and ``declared`` (all checks of each table). ``undeclared`` are the rules of
+    the table that no check declares, each with the YAML that would declare it. ``variety`` is the number of rows to
+    try for each drawn row.
+    """
+
+    module: str
+    name: TableName | None
+    project: Project
+    catalog: Catalog
+    pools: Pools
+    canonical: Canonical
+    roles: Roles
+    databases: Databases
+    filled: Callable[[Table], psycopg.Connection[Any]]
+    touched: Mapping[TableName, frozenset[str]] = field(default_factory=dict)
+    frozen: frozenset[str] = frozenset()
+    primary_key: tuple[str, ...] = ()
+    declared_indexes: frozenset[str] = frozenset()
+    declared: Mapping[TableName, Sequence[Any]] = field(default_factory=dict)
+    undeclared: Mapping[TableRule, str] = field(default_factory=dict)
+    variety: int = 1
+
+    @property
+    def table(self) -> Table:
+        """The check's table. Raises :class:`~harness.catalog.model.Missing` if it is not in the catalog."""
+        assert self.name is not None, "a check of a module has no table"
+        return self.catalog.table(self.name)
+
+    def with_hinted_keys(self, table: Table) -> Table:
+        """Returns a table with the unique keys that row hints add to those of the catalog."""
+        return replace(table, indexes=self.pools.catalog.table(table.name).indexes)
+
+    @property
+    def rewritten(self) -> frozenset[str]:
+        """The columns of the table that a trigger writes."""
+        return self.touched.get(self.table.name, frozenset())
+
+    @property
+    def oracle(self) -> Oracle:
+        return self.pools.oracle
+
+    def probes(self, build: Callable[[Draft], Iterable[Probe | Family]]) -> st.SearchStrategy[Scenario]:
+        """Returns a strategy for scenarios of the rows that ``build`` inserts into a draft and the probes it yields."""
+
+        def scenario(draft: Draft) -> Scenario:
+            probes = tuple(build(draft))
+            return Scenario(tuple(draft.inserts), probes)
+
+        return self.scenarios(scenario)
+
+    def scenarios(self, build: Callable[[Draft], D]) -> st.SearchStrategy[D]:
+        """Returns a strategy for what ``build`` makes of an empty draft of rows."""
+
+        @st.composite
+        def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> D:
+            draft = Draft(draw, self.pools)
+            built: D = build(draft)
+            setup = self._setup(draft, built.setup)
+            groups = grouped(draft, self.pools, setup, built.filled)
+            whole = replace(groups.of(built), setup=groups.setup) if groups else replace(built, setup=setup)
+            return replace(whole, waits=draft.waits) if isinstance(whole, Scenario) else whole
+
+        return drawn()
+
+    def begun(self, build: Callable[[RowPair], Scenario]) -> Begun:
+        """Returns scenarios that all start with an existing row of the table and a new one.
+
+        ``build`` draws nothing more, so that all checks of the table can share the drawn pairs.
+        """
+
+        @st.composite
+        def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> RowPair:
+            draft = Draft(draw, self.pools)
+            resident, fresh = draft.insert(self.table.name), draft.row(self.table.name)
+            setup = self._setup(draft, draft.inserts)
+            groups = grouped(draft, self.pools, setup, [self.table.name])
+            return RowPair(groups.setup if groups else setup, resident, fresh, groups, draft.waits)
+
+        def whole(pair: RowPair) -> Scenario:
+            built = replace(build(pair), waits=pair.waits)
+            return pair.groups.of(built) if pair.groups else built
+
+        return Begun(self.table.name, drawn(), whole)
+
+    def _setup(self, draft: Draft, inserts: Sequence[SqlStatement]) -> tuple[SqlStatement, ...]:
+        """The statements that put the rows of a draft into the database."""
+        silent = self.roles.may_disable_triggers
+        later = (Execute(past_guards(insert) if silent else insert.sql, insert) for insert in draft.later)
+        return (*standing(draft, inserts, silent), *later)
+
+    def variants(self, row: Insert, kept: Iterable[str]) -> Variants:
+        """Returns a row and others with the same ``kept`` columns, as many as :attr:`variety` says."""
+        if self.variety == 1:
+            return Variants()
+        known = stock(self.pools, self.catalog.table(row.table), kept)
+        places = [place for place, name in enumerate(known.columns) if name in row.values]
+        if not places:
+            return Variants()
+        columns = tuple(known.columns[place] for place in places)
+        own = tuple(row.values[name] for name in columns)
+        others = (tuple(each[place] for place in places) for each in known.part(row.values, self.variety - 1))
+        return Variants(columns, (own, *others))
+
+    def varied(self, probe: Probe, kept: Iterable[str]) -> Probe | Family:
+        """Returns the probe of an INSERT with the variants of its row, if there are any."""
+        assert isinstance(probe.statement, Insert), "existing rows are not varied"
+        variants = Variants() if probe.settings else self.variants(probe.statement, kept)
+        return Family(probe, (), ((),), variants) if variants.columns else probe
+
+    def fires(self, trigger: str) -> Fact:
+        """States that a trigger of the table is enabled. Raises :class:`~harness.catalog.model.Missing` without it."""
+        words = {"O": "enabled", "A": "enabled", "D": "disabled", "R": "enabled for replicas only"}
+        return Fact(f"trigger {trigger} enabled", f"trigger {trigger} {words[self.table.trigger(trigger).enabled]}")
+
+    def missing_roles(self, *roles: str) -> Iterator[Fact]:
+        """Yields a fact that fails for each role that the server does not have."""
+        return (Fact(f"role {role} exists", f"no role {role}") for role in roles if not self.roles.exists(role))
+
+    def may_update(self, columns: Iterable[str]) -> bool:
+        """Whether an UPDATE may set these columns of the table: not where one is GENERATED ALWAYS AS IDENTITY."""
+        return all(self.table.column(column).identity != "a" for column in columns)
+
+    def key(self, row: Values, table: Table | None = None) -> dict[str, str | None]:
+        """Returns columns of a row that identify it: its primary key, or another unique key, or else all columns.
+
+        All columns are those that can be compared and that no trigger writes.
+        """
+        table = table or self.table
+        touched = self.touched.get(table.name, frozenset())
+        for columns in (table.primary_key, *(each.columns for each in table.unique_keys if each.is_plain)):
+            if columns and all(row.get(column) is not None and column not in touched for column in columns):
+                return {column: row[column] for column in columns}
+        comparable = [column.name for column in table.columns if column.is_comparable]
+        return {column: row[column] for column in comparable if column in row and column not in touched}

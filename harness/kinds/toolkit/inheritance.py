@@ -1,0 +1,69 @@
+"""Child tables by INHERITS: a query of the parent table finds their rows, but no key of the parent covers them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Any
+
+from harness.catalog.model import Table
+from harness.generation.draft import Draft
+from harness.kinds.base import Subject
+from harness.probes import Accepted, AcceptedOrRefused, Insert, Postcondition, Probe
+from harness.project.keys import boolean, key
+from harness.project.model import TableName, Values
+from harness.races import Invariant
+
+
+def only() -> Any:
+    """Makes the field ``only`` of kinds whose constraints do not hold for tables that inherit."""
+    doc = "true: of the rows of the table itself, and not of those of tables that inherit from it"
+    return key(boolean, doc, default=False)
+
+
+def heirs(subject: Subject) -> tuple[Table, ...]:
+    """Returns the tables of the catalog that inherit from the table of a check."""
+    names = subject.catalog.heirs.get(subject.table.name, ())
+    return tuple(subject.catalog.tables[name] for name in names if name in subject.catalog.tables)
+
+
+def two_rows(
+    subject: Subject, draft: Draft, pair: tuple[Values, Values], shown: str, watch: Invariant
+) -> Iterator[Probe]:
+    """Yields inserts of two rows that exclude each other, at least one of them into a table that inherits.
+
+    The second may be accepted or refused by anything: afterwards the ``watch`` finds not both.
+    """
+    table = subject.table.name
+    found = heirs(subject)
+    rows = {name: [draft.row(name, values) for values in pair] for name in (table, *(each.name for each in found))}
+    for heir in found:
+        # Shows that rows of this table are accepted at all.
+        row = Insert(heir.name, rows[heir.name][1])
+        yield Probe(row, Accepted(), f"a row of {heir.name}", f"a row of {heir.name}, which inherits from it,")
+    for first, second in _places(table, [each.name for each in found]):
+        then = Postcondition(watch.sql, "nothing", f"together in {table}")
+        words = f"{shown} in {first} and in {second}:"
+        before, insert = Insert(first, rows[first][0]), Insert(second, rows[second][1])
+        yield Probe(insert, AcceptedOrRefused(), "one of an heir", words, then=then, before=before.sql, required=False)
+
+
+def second_row(subject: Subject, draft: Draft, values: Values, shown: str, watch: Invariant) -> Iterator[Probe]:
+    """Yields inserts into tables that inherit, of a row that an existing row of the table excludes."""
+    table = subject.table.name
+    for heir in heirs(subject):
+        then = Postcondition(watch.sql, "nothing", f"together in {table}")
+        insert = Insert(heir.name, draft.row(heir.name, values))
+        words = f"{shown}, the first in {heir.name}, which inherits from it:"
+        yield Probe(insert, AcceptedOrRefused(), "one of an heir", words, then=then, required=False)
+
+
+def _places(table: TableName, found: list[TableName]) -> Iterator[tuple[TableName, TableName]]:
+    for heir in found:
+        yield from ((table, heir), (heir, table), (heir, heir))
+    yield from pairwise(found)
+
+
+def part(row: Values, columns: Iterable[str]) -> Values:
+    """Returns these columns of a row, as far as it has them."""
+    return {name: row[name] for name in columns if name in row}

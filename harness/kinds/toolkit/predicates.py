@@ -1,0 +1,295 @@
+"""Scenarios for ``check`` and ``accepted_values``: values on both sides of a predicate, where all other rules hold.
+
+True or null means accepted, and false means refused by the constraint.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from hypothesis import strategies as st
+
+from harness.catalog.model import Table
+from harness.generation.draft import Draft
+from harness.kinds.base import Begun, RowPair, Subject, Unreliable
+from harness.kinds.toolkit.changes import by_pattern, new_parent
+from harness.oracle import Answer, Tuple
+from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update, Variants
+from harness.project import sql
+from harness.project.model import NewRow, Values
+from harness.solver.rules import computable, implying, supplied
+
+MENDED = 4000
+"""Combinations tried to find values of other columns with which a value keeps the other rules."""
+
+PARENTS = 3
+"""Values of a foreign key for which parents are inserted, for INSERT and for UPDATE."""
+
+TRIED = 80
+"""Combinations of values tried in one scenario on each side of the predicate; of more, a drawn part."""
+
+_NULL_IN_A_LIST = re.compile(r"(?:\barray\s*\[|\bin\s*\()[^])]*\bnull\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class PredicateRule:
+    """A predicate that a CHECK of the table or of a domain keeps; a rule that it is ``implied_by`` may refuse first."""
+
+    subject: Subject
+    predicate: str
+    constraint: str
+    implied_by: str | None
+
+    @cached_property
+    def refused(self) -> Refused:
+        """The refusal of a row for which the predicate is false.
+
+        PostgreSQL tries CHECKs in the order of their names; the rules of domains and other rules come before them.
+        """
+        checks = {each.name for each in self.subject.table.checks}
+        stricter = implying(self.subject.pools.declared(self.subject.table.name), self.implied_by)
+        name = next((name for name in stricter if name not in checks), None)
+        if name is None and self.constraint in checks:
+            name = min((self.constraint, *stricter), key=str.encode)
+        return Refused(("23514",), self.subject.table.name, constraint=name or self.implied_by or self.constraint)
+
+    def scenarios(self) -> st.SearchStrategy[Scenario] | Begun:
+        """Returns scenarios that insert values on both sides of the predicate, and update rows to them.
+
+        Raises :class:`Unreliable` if no values were found on one of the sides.
+        """
+        subject, table = self.subject, self.subject.table
+        for name in sql.columns(self.predicate):
+            table.column(name)
+        foreign = table.foreign_columns
+        present = tuple(column for column in supplied(table, self.predicate) if column in foreign)
+        good, bad = self.sides
+        tried: tuple[tuple[list[NewRow], Accepted | Refused, str], ...]
+        tried = (good, Accepted(1), "accepted"), (bad, self.refused, "refused")
+
+        if not foreign & {column for row in (*good, *bad) for column in row} and max(len(good), len(bad)) <= TRIED:
+
+            def begun(pair: RowPair) -> Scenario:
+                families = (
+                    _families(subject, pair.fresh, pair.resident, (rows, rows), expected, aspect)
+                    for rows, expected, aspect in tried
+                )
+                return Scenario(pair.setup, tuple(itertools.chain(*families)))
+
+            return subject.begun(begun)
+
+        valued = _valued(foreign, good, bad)
+
+        def build(draft: Draft) -> Iterator[Family]:
+            resident = draft.insert(table.name, present=present)
+            fresh = draft.row(table.name, present=present)
+            places = [
+                _ValuesInRow(subject, draft, row, present, valued, turn) for turn, row in enumerate((fresh, resident))
+            ]
+            for rows, expected, aspect in tried:
+                changed = [[place.changes(row) for place in places] for row in draft.some(rows, TRIED)]
+                inserted, updated = ([each[turn] for each in changed] for turn in (0, 1))
+                yield from _families(subject, fresh, resident, (inserted, updated), expected, aspect)
+
+        return subject.probes(build)
+
+    @cached_property
+    def sides(self) -> tuple[list[NewRow], list[NewRow]]:
+        """Values for which the predicate is true or null, and values for which it is false; all keep the other rules.
+
+        They are values of the predicate's columns. Where another rule ties other columns to them (`processed_at` is set
+        exactly when `status` is 'processed'), they have values of those columns, too. Raises :class:`Unreliable` if
+        there are no values on one of the sides.
+        """
+        table = self.subject.table
+        columns = supplied(table, self.predicate)
+        rows = _with_not_null(table, columns, self.subject.pools.combinations(table, columns, (self.predicate,)))
+        judged = [*self._judged(columns, rows)]
+        refused = [row for row, _, kept in judged if not kept]
+        accepted = [(dict(zip(columns, row, strict=True)), holds) for row, holds, kept in judged if kept]
+        found = [*accepted, *self._mended(columns, refused)]
+        good, bad = ([row for row, holds in found if holds is side] for side in (True, False))
+        for side, words in ((good, "keep"), (bad, "break")):
+            if not side:
+                hidden = any(holds == (side is good) for _, holds, _ in judged)
+                hint = " and keep the other rules; if one of them always refuses first, say `implied_by:`"
+                if side is bad and not hidden and _NULL_IN_A_LIST.search(self.predicate):
+                    hint, hidden = ": a list with NULL in it is never false, so that it lets every value pass", True
+                values = f"values of {', '.join(columns)}" if columns else "rows"
+                raise Unreliable(f"no {values} found that {words} {self.predicate}{hint if hidden else ''}")
+        return self._by_constants(good), self._by_constants(bad)
+
+    @cached_property
+    def _others(self) -> tuple[list[str], list[str]]:
+        """Other rules on the same columns: those for all values, and those for values that are accepted.
+
+        The rules of a domain refuse before a CHECK of the table does; where the rule itself is that of a domain, values
+        that break it need not keep them.
+        """
+        table, constraint = self.subject.table, self.refused.constraint
+        columns = {*supplied(table, self.predicate)}
+        declared = self.subject.pools.declared(table.name)
+        stricter = implying(declared, self.implied_by)
+        others = [
+            rule.predicate
+            for rule in (*declared, *computable(table))
+            if self.predicate != rule.predicate
+            and constraint not in (rule.constraint, *implying(declared, rule.implied_by))
+            and (rule.constraint is None or rule.constraint not in stricter)
+            and columns & {*supplied(table, rule.predicate)}
+        ]
+        typed = [each for each in self.subject.pools.typed(table) if columns & {*supplied(table, each)}]
+        if any(each.name == constraint for each in table.constraints):
+            return [*others, *typed], []
+        return others, typed
+
+    def _judged(self, columns: tuple[str, ...], rows: Sequence[Tuple]) -> Iterator[tuple[Tuple, bool, bool]]:
+        """Asks PostgreSQL of each row whether the predicate holds, and whether the row keeps the other rules."""
+        always, when_accepted = self._others
+        predicates = [self.predicate, *always, *when_accepted]
+        answers = self.subject.oracle.answers(self.subject.table, columns, rows, predicates)
+        for row, (own, *rest) in zip(rows, answers, strict=True):
+            if own is not Answer.ERROR:
+                asked = rest if own.holds else rest[: len(always)]
+                yield row, own.holds, all(answer.holds for answer in asked)
+
+    def _mended(self, columns: tuple[str, ...], refused: list[Tuple]) -> Iterator[tuple[NewRow, bool]]:
+        """For values that other rules refuse, finds values of other columns with which they keep those rules."""
+        table = self.subject.table
+        named = {name for other in itertools.chain(*self._others) for name in supplied(table, other)}
+        tied = tuple(column.name for column in table.columns if column.name in named and column.name not in columns)
+        if not tied or not refused:
+            return
+        completions = _with_not_null(table, tied, self.subject.pools.combinations(table, tied))
+        completions = completions[: max(MENDED // len(refused), 1)]
+        rows = [(*row, *completion) for row in refused for completion in completions]
+        seen: set[Tuple] = set()
+        for row, holds, kept in self._judged((*columns, *tied), rows):
+            values = row[: len(columns)]
+            if kept and values not in seen:
+                seen.add(values)
+                yield dict(zip((*columns, *tied), row, strict=True)), holds
+
+    def _by_constants(self, rows: list[NewRow]) -> list[NewRow]:
+        """Puts the first row of every pattern of NULLs and constants in front, so that it is always tried."""
+        constants = {constant.text for constant in sql.constants(self.predicate)}
+        return by_pattern(
+            rows, lambda values: tuple(each if each is None or each in constants else "other" for each in values)
+        )
+
+
+def _families(
+    subject: Subject,
+    fresh: Values,
+    resident: Values,
+    changes: tuple[Sequence[NewRow], Sequence[NewRow]],
+    expected: Accepted | Refused,
+    aspect: str,
+) -> Iterator[Family]:
+    """Yields probes that insert the fresh row with each of the first changes, and update the other with the second."""
+    table = subject.table.name
+    inserted, updated = changes
+    insert = Probe(Insert(table, fresh), expected, f"{aspect} on insert")
+    kept = {column for each in inserted for column in each}
+    yield from _by_columns(insert, inserted, subject.variants(Insert(table, fresh), kept))
+    update = Probe(Update(table, subject.key(resident), {}), expected, f"{aspect} on update")
+    yield from _by_columns(update, [each for each in updated if subject.may_update(each)], Variants())
+
+
+def _by_columns(probe: Probe, changes: Sequence[NewRow], variants: Variants) -> Iterator[Family]:
+    """Yields the probe with all changes, one family for those of the same columns."""
+    groups: dict[tuple[str, ...], list[Tuple]] = {}
+    for change in changes:
+        if change:
+            groups.setdefault(tuple(change), []).append(tuple(change.values()))
+    for columns, rows in groups.items():
+        yield Family(probe, columns, tuple(rows), variants, named=True)
+
+
+def _valued(foreign: frozenset[str], good: list[NewRow], bad: list[NewRow]) -> dict[str, list[str]]:
+    """Returns the foreign key columns for which the predicate asks more than IS NULL, with the values to try."""
+
+    def pattern(row: NewRow) -> tuple[object, ...]:
+        return tuple((column, value is None if column in foreign else value) for column, value in row.items())
+
+    if not {*map(pattern, good)} & {*map(pattern, bad)}:
+        return {}
+    # Values of the two sides in turn: the rule may forbid a single value.
+    rows = [row for pair in itertools.zip_longest(bad, good) for row in pair if row is not None]
+    columns = sorted({column for row in rows for column in row} & foreign)
+    found = {column: dict.fromkeys(row[column] for row in rows if row.get(column) is not None) for column in columns}
+    return {column: [value for value in values if value is not None] for column, values in found.items()}
+
+
+class _ValuesInRow:
+    """Puts values of the predicate's columns into a row that is inserted, or updated.
+
+    The value of a foreign key comes from a parent. Where the predicate asks only whether it is NULL, that is the
+    parent of the row, or a new one if rules for new rows leave it NULL. Where the predicate asks for the value, a
+    parent with that value is inserted. Where that parent is in the same table, INSERT and UPDATE (``turn``) have
+    different values, so that keys do not conflict.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        draft: Draft,
+        row: Values,
+        present: tuple[str, ...],
+        valued: Mapping[str, list[str]],
+        turn: int,
+    ) -> None:
+        self._subject, self._draft, self._row = subject, draft, row
+        self._values = {name: self._few(name, values, turn) for name, values in valued.items()}
+        unvalued = [name for name in present if name not in valued and row[name] is None]
+        self._new_parents = {name: new_parent(subject, draft, row, name)[name] for name in unvalued}
+
+    def _few(self, column: str, values: list[str], turn: int) -> list[str]:
+        table = self._subject.table
+        within = any(column in key.columns for key in table.foreign_keys if key.references == table.name)
+        # From the end: drawn rows often have the first ones.
+        return values[::-1][turn * PARENTS :][:PARENTS] if within else values[: 2 * PARENTS]
+
+    def changes(self, row: NewRow) -> NewRow:
+        """Returns the columns to change so that the row has these values; empty if that is not possible."""
+        changes: NewRow = {}
+        for column, value in row.items():
+            if column in self._values and value is not None:
+                if value not in self._values[column]:
+                    return {}
+                changes[column] = value
+            elif value is None or column not in self._subject.table.foreign_columns:
+                changes[column] = value
+            elif column in self._new_parents:
+                changes[column] = self._new_parents[column]
+        return changes if self._have_parents({**self._row, **changes}) else {}
+
+    def _have_parents(self, row: NewRow) -> bool:
+        """Inserts the parents that a row refers to; False if such a parent would have the key of the row.
+
+        A row may be its own parent: the first value is kept for that, and no other row gets it as its key.
+        """
+        table = self._subject.table
+        for key in table.foreign_keys:
+            expected = key.referenced(row)
+            valued = [name for name in key.columns if name in self._values]
+            if not valued or None in expected.values():
+                continue
+            own = key.references == table.name and all(row.get(name) == value for name, value in expected.items())
+            if key.references == table.name and own != all(row[name] == self._values[name][0] for name in valued):
+                return False
+            parents = (insert.values for insert in self._draft.inserts if insert.table == key.references)
+            exists = own or any(expected.items() <= values.items() for values in parents)
+            if not exists and self._draft.standing(key.references, expected) is None:
+                self._draft.insert(key.references, expected)
+        return True
+
+
+def _with_not_null(table: Table, columns: tuple[str, ...], rows: Sequence[Tuple]) -> list[Tuple]:
+    """Returns the combinations that have no NULL in a NOT NULL column."""
+    bound = [place for place, column in enumerate(columns) if table.column(column).not_null]
+    return [row for row in rows if all(row[place] is not None for place in bound)]

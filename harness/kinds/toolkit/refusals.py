@@ -1,0 +1,59 @@
+"""Refusals by triggers and by functions that fail: no constraint's name tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.catalog.model import Table
+from harness.kinds.base import Fact, Subject
+from harness.probes import Refused
+from harness.project import keys, sql
+from harness.project.keys import key, section, several
+
+
+@dataclass(frozen=True)
+class RefusedBy:
+    """``{sqlstate: AB001, constraint: milestone_moves, trigger: guard_milestones}``; any of them, at least one.
+
+    A trigger that raises ``USING CONSTRAINT = …`` is recognised by that name, any other trigger by its function in the
+    context of the error; the text of the error does not matter. A guard may have several triggers, one for rows and one
+    for TRUNCATE: each must be there, and any of them may refuse. ``silently``: a policy may also hide the row from the
+    write, although the role sees it; the write then ends with 0 rows and no error.
+    """
+
+    sqlstate: str = key(keys.sqlstate, "the SQLSTATE that it raises", default="P0001")
+    constraint: str | None = key(keys.name, "the constraint that it names", default=None)
+    trigger: tuple[str, ...] = key(several(keys.name), "the triggers, each of which must be there", default=())
+    silently: bool = key(
+        keys.boolean,
+        "whether a policy may also hide the row from the write of a role that sees it: 0 rows",
+        default=False,
+    )
+
+    def by(self, table: Table) -> Refused:
+        """Returns the refusal by triggers of this table; :meth:`facts` reports a trigger that is not there."""
+        routines = tuple(dict.fromkeys(each.function for each in table.triggers if each.name in self.trigger))
+        return Refused((self.sqlstate,), constraint=self.constraint, routines=routines)
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        """States that each trigger is enabled. Raises :class:`~harness.catalog.model.Missing` if one is not there."""
+        return (subject.fires(name) for name in self.trigger)
+
+    def anywhere(self) -> Refused:
+        """Returns the refusal without a look at the catalog: by the names of the triggers."""
+        return Refused((self.sqlstate,), constraint=self.constraint, triggers=self.trigger)
+
+    @property
+    def name(self) -> str | None:
+        """The constraint that the triggers name, else the first trigger."""
+        return self.constraint or next(iter(self.trigger), None)
+
+
+REFUSED_BY = section(RefusedBy, "refused_by")
+
+
+def failing(*expressions: str) -> tuple[Refused, ...]:
+    """Returns the errors of the functions that expressions call: one may fail where it does not find a row."""
+    called = dict.fromkeys(name for each in expressions for _, name in sql.calls(each))
+    return (Refused((), routines=tuple(called)),) if called else ()
