@@ -14,7 +14,7 @@ from harness.catalog.model import Catalog, Table
 from harness.declarations import Check
 from harness.describe.sheet import Entry, table_name
 from harness.describe.yaml import Value
-from harness.inference import Obstacle, Teacher
+from harness.inference import Blocker, HintFinder
 from harness.probes import Session
 from harness.probes.statement import identifier
 from harness.project import sql
@@ -49,11 +49,11 @@ class Filled:
     """
 
     tables: int
-    empty: Mapping[TableName, Obstacle]
+    empty: Mapping[TableName, Blocker]
     learnt: Mapping[TableName, RowHints]
     search_path: tuple[str, ...] = ()
-    full: Mapping[TableName, Obstacle] = field(default_factory=dict)
-    closed: Mapping[TableName, Obstacle] = field(default_factory=dict)
+    full: Mapping[TableName, Blocker] = field(default_factory=dict)
+    closed: Mapping[TableName, Blocker] = field(default_factory=dict)
     lost: Mapping[TableName, Lost] = field(default_factory=dict)
 
 
@@ -75,7 +75,7 @@ def fill(
     are tried, those with the most tables first, and then those that have functions alone.
     """
     found = _filled(connection, catalog, declared, tables, (), tell)
-    lost = any(_LOST.search(obstacle.reason) for obstacle in (*found.empty.values(), *found.full.values()))
+    lost = any(_LOST.search(blocker.reason) for blocker in (*found.empty.values(), *found.full.values()))
     if search_path or not lost:
         return found
     functions = [schema for (schema,) in connection.execute(_SCHEMAS_OF_FUNCTIONS).fetchall()]
@@ -97,25 +97,25 @@ def _filled(
     tell: Tell,
 ) -> Filled:
     made_of = pools(connection, catalog, declared)
-    teacher = Teacher(Session(connection, catalog), made_of)
+    finder = HintFinder(Session(connection, catalog), made_of)
     errors: dict[TableName, Lost] = {}
-    refused = _refused(teacher, tell(tables), errors)
-    if teacher.learnt:
+    refused = _refused(finder, tell(tables), errors)
+    if finder.found:
         # What was learnt of one table may help another that came before it; what is lost in the search path it cannot.
         late = [table for table in tables if table.name in refused and not _LOST.search(refused[table.name].reason)]
         refused = {name: why for name, why in refused.items() if _LOST.search(why.reason)}
-        teacher.take_heart()
-        refused |= _refused(teacher, late, errors)
+        finder.retry()
+        refused |= _refused(finder, late, errors)
     without = [table for table in tables if table.name in refused and table.name not in errors]
-    full = {table.name: refused[table.name] for table in without if made_of.stood(table)}
-    closed: dict[TableName, Obstacle] = {}
+    full = {table.name: refused[table.name] for table in without if made_of.existing.count(table)}
+    closed: dict[TableName, Blocker] = {}
     for table in without:
         with guarded(errors, table.name):
             if table.name not in full and _is_closed(made_of, table):
                 closed[table.name] = refused[table.name]
     told = {*full, *closed, *errors}
-    empty = {name: obstacle for name, obstacle in refused.items() if name not in told}
-    return Filled(len(tables), empty, teacher.learnt, search_path, full, closed, errors)
+    empty = {name: blocker for name, blocker in refused.items() if name not in told}
+    return Filled(len(tables), empty, finder.found, search_path, full, closed, errors)
 
 
 def _is_closed(made_of: Pools, table: Table) -> bool:
@@ -125,24 +125,24 @@ def _is_closed(made_of: Pools, table: Table) -> bool:
     return table.diverts("insert") or any(not answer.holds for row in answers for answer in row)
 
 
-def _refused(teacher: Teacher, tables: Iterable[Table], errors: dict[TableName, Lost]) -> dict[TableName, Obstacle]:
+def _refused(finder: HintFinder, tables: Iterable[Table], errors: dict[TableName, Lost]) -> dict[TableName, Blocker]:
     """The tables of which no row is accepted, and why; ``errors`` are those that could not be tried."""
-    found: dict[TableName, Obstacle] = {}
+    found: dict[TableName, Blocker] = {}
     for table in tables:
         with guarded(errors, table.name):
-            obstacle = _obstacle(teacher, table)
-            if obstacle is not None:
-                found[table.name] = obstacle
+            blocker = _blocker(finder, table)
+            if blocker is not None:
+                found[table.name] = blocker
     return found
 
 
-def _obstacle(teacher: Teacher, table: Table) -> Obstacle | None:
+def _blocker(finder: HintFinder, table: Table) -> Blocker | None:
     try:
-        return teacher.fill(table.name)
+        return finder.fill(table.name)
     except (psycopg.ProgrammingError, psycopg.DataError) as error:
         if error.sqlstate is None:  # not the server's word, but psycopg's about a call of ours
             raise
-        return Obstacle(table.name, f"PostgreSQL cannot evaluate a rule: {error.diag.message_primary}")
+        return Blocker(table.name, f"PostgreSQL cannot evaluate a rule: {error.diag.message_primary}")
 
 
 def entry(hints: RowHints) -> Entry:

@@ -9,7 +9,7 @@ from harness.catalog.parts import Part
 from harness.describe.sheet import Entry, Sheet
 from harness.oracle import Answer
 from harness.solver.pools import Pools
-from harness.solver.rules import supplied
+from harness.solver.rules import deciding_columns
 
 
 def say_implied(sheet: Sheet, table: Table, pools: Pools) -> None:
@@ -26,7 +26,7 @@ def say_implied(sheet: Sheet, table: Table, pools: Pools) -> None:
 def _implies(table: Table, pools: Pools, strict: Check, weak: Check) -> bool:
     """Whether of all candidates none breaks the ``weak`` rule that keeps the ``strict`` one, and some break both."""
     rules = (strict.expression or "true", weak.expression or "true")
-    about = [set(supplied(table, rule)) for rule in rules]
+    about = [set(deciding_columns(table, rule)) for rule in rules]
     if not about[0] & about[1]:
         return False
     columns = [column.name for column in table.columns if column.name in about[0] | about[1]]

@@ -18,7 +18,6 @@ from harness.describe.sheet import Sheet, sheet
 from harness.describe.yaml import Value
 from harness.errors import ProjectError, did_you_mean
 from harness.kinds.privileges import COMMANDS
-from harness.oracle import Oracle
 from harness.probes.statement import qualified
 from harness.project.model import TableName
 from harness.solver.pools import Pools
@@ -74,7 +73,7 @@ def survey(
     tables = tuple(table for table in whole(catalog) if table.name in ours)
     partitions = tuple(name for name in catalog.tables if name in ours and (name, "") in catalog.roots)
     roles = Roles(connection)
-    made_of = Pools(Oracle(connection), catalog, {})
+    made_of = Pools(connection, catalog, {})
     sheets: dict[TableName, Sheet] = {}
     lost: dict[TableName, Lost] = {}
     for table in tables:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from harness.adopt.project_file import Origin
     from harness.adopt.survey import Survey
     from harness.catalog.model import Table
-    from harness.inference import Obstacle
+    from harness.inference import Blocker
     from harness.project.model import Project, TableName
     from harness.server.connection import Server
 
@@ -259,12 +259,12 @@ def _list_lost(lost: Mapping[TableName, Lost]) -> bool:
 def _list_unfilled(filled: Filled) -> None:
     """The tables that have no rows of ours, each with what stood in the way."""
     for title, tables in ((EMPTY, filled.empty), (FULL, filled.full), (CLOSED, filled.closed)):
-        _listed(title, [_why(name, obstacle) for name, obstacle in tables.items()])
+        _listed(title, [_why(name, blocker) for name, blocker in tables.items()])
 
 
-def _why(name: TableName, obstacle: Obstacle) -> str:
-    above = f"needs {obstacle.table}, which has none: " if obstacle.table != name else ""
-    return f"{name}: {above}{obstacle.reason}"
+def _why(name: TableName, blocker: Blocker) -> str:
+    above = f"needs {blocker.table}, which has none: " if blocker.table != name else ""
+    return f"{name}: {above}{blocker.reason}"
 
 
 def _listed(what: str, lines: Sequence[str]) -> None:

@@ -22,7 +22,7 @@ from harness.cli.common import (
 from harness.reports.words import counted
 
 if TYPE_CHECKING:
-    from harness.bulk import Filled
+    from harness.bulk import FillResult
     from harness.project.model import Module, Project
     from harness.server.connection import Connection
 
@@ -71,7 +71,7 @@ def load(project: Project, connection: Connection, modules: Sequence[Module]) ->
 
 def _generate(project: Project, connection: Connection, rows: int, select: tuple[str, ...]) -> int:
     from harness import declarations
-    from harness.bulk import Site, sizes
+    from harness.bulk import BulkContext, sizes
     from harness.bulk import load as fill
     from harness.catalog import read
     from harness.kinds import KINDS
@@ -89,9 +89,9 @@ def _generate(project: Project, connection: Connection, rows: int, select: tuple
             path = ", ".join(map(identifier, project.search_path))
             connection.execute(f"set search_path = {path}".encode())
         catalog = read(connection, project.ledger_schema)
-        site = Site(connection, catalog, pools(connection, catalog, checks))
-        wanted = sizes(site, rows, select)
-        for each in fill(site, [site.tables[name] for name in wanted], lambda table: wanted[table.name]):
+        context = BulkContext(connection, catalog, pools(connection, catalog, checks))
+        wanted = sizes(context, rows, select)
+        for each in fill(context, [context.tables[name] for name in wanted], lambda table: wanted[table.name]):
             click.echo(f"  {each.table}  {counted(each.rows, 'row')}{_why_not_all(each)}")
             done, written, empty = done + 1, written + each.rows, empty + (not each.rows and not each.before)
     seconds = time.perf_counter() - started
@@ -101,11 +101,11 @@ def _generate(project: Project, connection: Connection, rows: int, select: tuple
     return int(bool(empty))
 
 
-def _why_not_all(filled: Filled) -> str:
-    if filled.rows >= filled.wanted:
+def _why_not_all(filled: FillResult) -> str:
+    if filled.rows >= filled.requested:
         return ""
     before = f", {counted(filled.before, 'row')} there before" if filled.before and not filled.rows else ""
-    return f" of {filled.wanted:,}{before}: {filled.reason}"
+    return f" of {filled.requested:,}{before}: {filled.reason}"
 
 
 def _changed(rows: int) -> str:

@@ -17,7 +17,7 @@ SAMPLE = 12
 def other_values(subject: Subject, table: Table, column: str, row: NewRow, null: bool = False) -> list[NewRow]:
     """Changes that alter a column and keep all rules, with as few other columns as will do, or that set it to NULL."""
     definition = table.column(column)
-    for pool in subject.pools.of(table, born=False):
+    for pool in subject.pools.of_changed_rows(table):
         if column in pool.columns:
             entries = [dict(zip(pool.columns, entry, strict=True)) for entry in pool.rows]
             entries = [entry for entry in entries if (entry[column] is None) is null]

@@ -6,11 +6,11 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 
-from harness.generation.exclusions import ExclusionElements, Group, groups
+from harness.generation.exclusions import ColumnGroup, ExclusionElements, column_groups
 from harness.kinds.base import Subject, Unreliable
 from harness.oracle import Answer
 from harness.project.model import Values
-from harness.solver.rules import supplied
+from harness.solver.rules import deciding_columns
 
 RESIDENTS = 16
 """Rows that others are compared with."""
@@ -25,9 +25,9 @@ VALUES = 12
 
 def residents(subject: Subject, exclusion: ExclusionElements) -> list[Resident]:
     """Rows with others of all sorts beside them. Raises :class:`Unreliable` if none of a sort are found."""
-    parts = groups(subject.pools, subject.table, exclusion)
+    parts = column_groups(subject.pools, subject.table, exclusion)
     columns = tuple(column for part in parts for column in part.columns)
-    pairs = list(_pairs(parts, supplied(subject.table, exclusion.where or "true")))
+    pairs = list(_pairs(parts, deciding_columns(subject.table, exclusion.where or "true")))
     tuples = [(tuple(map(one.get, columns)), tuple(map(other.get, columns))) for one, other in pairs]
     answers = subject.oracle.pairs(subject.table, columns, tuples, exclusion.elements, exclusion.where)
     expressions = [expression for expression, _ in exclusion.elements]
@@ -50,7 +50,9 @@ def residents(subject: Subject, exclusion: ExclusionElements) -> list[Resident]:
     return best
 
 
-def _vary(subject: Subject, exclusion: ExclusionElements, parts: Sequence[Group], found: Sequence[Resident]) -> None:
+def _vary(
+    subject: Subject, exclusion: ExclusionElements, parts: Sequence[ColumnGroup], found: Sequence[Resident]
+) -> None:
     """Gives each resident pairs in conflict elsewhere: with each value of a short list, and out of its own way."""
     table = subject.table
     foreign = table.foreign_columns
@@ -77,7 +79,7 @@ def _vary(subject: Subject, exclusion: ExclusionElements, parts: Sequence[Group]
             resident.elsewhere.append((one, other))
 
 
-def _elsewhere(parts: Sequence[Group], row: Values, foreign: frozenset[str]) -> Values:
+def _elsewhere(parts: Sequence[ColumnGroup], row: Values, foreign: frozenset[str]) -> Values:
     """Other references than a row has, where nothing but the reference decides them."""
     found: dict[str, str | None] = {}
     for part in parts:
@@ -127,7 +129,7 @@ class Resident:
         return sum(map(bool, (self.conflicting, self.outside, *self.apart.values())))
 
 
-def _pairs(parts: Sequence[Group], where: Sequence[str]) -> Iterator[tuple[Values, Values]]:
+def _pairs(parts: Sequence[ColumnGroup], where: Sequence[str]) -> Iterator[tuple[Values, Values]]:
     """Pairs of rows: that differ in one group of columns alone, neighbours first, and some that differ in several.
 
     With a group they also differ in what the exclusion's ``where`` is about: else a unique key may be the same.

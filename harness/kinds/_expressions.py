@@ -12,7 +12,7 @@ from harness.oracle import Answer
 from harness.probes.statement import identifier
 from harness.project import sql
 from harness.project.model import Values
-from harness.solver.rules import Rule, supplied
+from harness.solver.rules import Rule, deciding_columns
 
 Pair = tuple[Values, Values]
 
@@ -36,7 +36,7 @@ def expressions(elements: Iterable[str]) -> tuple[str, ...]:
 def alike(subject: Subject, elements: Sequence[str]) -> list[Pair]:
     """Pairs of values for the columns of a key that are two values in one of them, and one key."""
     table = subject.table
-    named = [column for each in expressions(elements) for column in supplied(table, element(each))]
+    named = [column for each in expressions(elements) for column in deciding_columns(table, element(each))]
     pairs: list[Pair] = []
     for column in dict.fromkeys(name for name in named if name not in table.foreign_columns):
         pairs += _alike_in(subject, elements, column)
@@ -55,7 +55,7 @@ def _alike_in(subject: Subject, elements: Sequence[str], column: str) -> Iterato
     ]
     columns = (*rest, column)
     tuples = [(tuple(one.values()), tuple(other.values())) for one, other in tried]
-    equal = [(element(each), "=") for each in elements if {*supplied(table, element(each))} <= {*columns}]
+    equal = [(element(each), "=") for each in elements if {*deciding_columns(table, element(each))} <= {*columns}]
     answers = subject.oracle.pairs(table, columns, tuples, equal)
     for pair, found in zip(tried, answers, strict=True):
         if all(answer is Answer.TRUE for answer in found[:-1]):
@@ -70,16 +70,19 @@ def _values(subject: Subject, elements: Sequence[str], column: str) -> tuple[Val
     pool = next((pool for pool in subject.pools.of(table) if column in pool.columns), None)
     first = next((row for row in pool.rows if row[pool.columns.index(column)] is not None), None) if pool else None
     rest = dict(zip(pool.columns, first, strict=True)) if pool and first else {}
-    others = {name for each in about for name in supplied(table, each.predicate)} - {
+    others = {name for each in about for name in deciding_columns(table, each.predicate)} - {
         column,
         *rest,
         *table.foreign_columns,
     }
     for name in sorted(others):
-        beside = subject.pools.candidates(table, name, about)
+        beside = subject.pools.finder.candidates(table, name, about)
         rest[name] = None if not table.column(name).not_null else next(value for value in beside if value is not None)
     own = rest.pop(column, None)
-    found = [own, *(subject.pools.candidates(table, column, (*subject.pools.rules(table), *about)) if not pool else ())]
+    found = [
+        own,
+        *(subject.pools.finder.candidates(table, column, (*subject.pools.rules(table), *about)) if not pool else ()),
+    ]
     if pool:
         found += [row[pool.columns.index(column)] for row in pool.rows]
     if definition.base_name in ("text", "varchar", "bpchar", "citext"):
@@ -88,7 +91,7 @@ def _values(subject: Subject, elements: Sequence[str], column: str) -> tuple[Val
     kept = [value for value in dict.fromkeys(found) if value is not None or not definition.not_null]
     if pool:
         tied = {name: rest[name] for name in pool.columns if name != column}
-        kept = subject.pools.fitting_beside(table, column, tuple(kept), tied)
+        kept = subject.pools.valid_values(table, column, tuple(kept), tied)
     return rest, kept[:VALUES]
 
 
@@ -104,7 +107,7 @@ def null(subject: Subject, elements: Sequence[str], nullable: Sequence[str]) -> 
     """The columns of an expression that make it NULL where they all are; none if it is not or they cannot be."""
     table = subject.table
     for each in expressions(elements):
-        columns = supplied(table, element(each))
+        columns = deciding_columns(table, element(each))
         if columns and {*columns} <= {*nullable}:
             rows = [tuple(None for _ in columns)]
             if subject.oracle.answers(table, columns, rows, [f"{element(each)} is null"]) == [(Answer.TRUE,)]:

@@ -15,7 +15,7 @@ from harness.oracle import Answer
 from harness.probes import Accepted, Expected, Family, Insert, Probe, Refused, Update
 from harness.project import sql
 from harness.project.model import Values
-from harness.solver.rules import Unfillable, supplied
+from harness.solver.rules import Unfillable, deciding_columns
 
 TRIES = 20
 """Values that are drawn for one with which a generated column is another."""
@@ -23,7 +23,7 @@ TRIES = 20
 
 def drawn_for(subject: Subject, columns: tuple[str, ...]) -> tuple[str, ...]:
     """What decides a key: in place of a generated column, or an expression, those that it is computed from."""
-    found = tuple(dict.fromkeys(each for name in columns for each in supplied(subject.table, element(name))))
+    found = tuple(dict.fromkeys(each for name in columns for each in deciding_columns(subject.table, element(name))))
     if not found:
         raise Unreliable(f"no column decides {column_list(columns)}: all rows have the same")
     return found
@@ -36,7 +36,7 @@ def refuses_null_itself(subject: Subject, column: str) -> bool:
     """
     table = subject.table
     decides_partition = table.bounds is not None and column in sql.columns(table.bounds)
-    return not decides_partition and not subject.oracle.checks_null(table.column(column))
+    return not decides_partition and subject.oracle.refusal_of_null(table.column(column)) != "check"
 
 
 def may_be_null(subject: Subject, column: str) -> bool:
@@ -116,7 +116,7 @@ def _there(row: dict[str, str | None], present: tuple[str, ...]) -> dict[str, st
 
 def room_for_rows(subject: Subject) -> float:
     """How many rows there can be in the table before one of its unique keys runs out."""
-    most = subject.pools.most(subject.table)
+    most = subject.pools.capacity(subject.table)
     return math.inf if most is None else most
 
 
@@ -131,7 +131,7 @@ def keep_apart(subject: Subject, draft: Draft, columns: tuple[str, ...], rows: l
         return
     for place, row in enumerate(rows):
         while any(all(row[name] == other[name] for name in columns) for other in rows[:place]):
-            row[last] = draft.value(subject.table.name, last, row)
+            row[last] = draft.other_value(subject.table.name, last, row)
 
 
 def _apart(
@@ -144,7 +144,7 @@ def _apart(
             return found
         if _foreign(subject, column):
             return None
-        found[column] = draft.value(subject.table.name, column, found)
+        found[column] = draft.other_value(subject.table.name, column, found)
     return None
 
 
@@ -195,7 +195,7 @@ def _near(
     if row[column] == unlike:
         if _foreign(subject, column) or column in fixed:
             return None
-        row[column] = draft.value(table, column, row)
+        row[column] = draft.other_value(table, column, row)
     return row
 
 

@@ -21,7 +21,7 @@ def possible(subject: Subject) -> bool:
     except (Unfillable, Unsupported):
         return False
     silent = subject.roles.current == table.owner or subject.roles.is_superuser(subject.roles.current)
-    return not subject.pools.comes_with_others(table) and (silent or not table.row_security)
+    return not subject.pools.requires_children(table) and (silent or not table.row_security)
 
 
 def without_policies(subject: Subject) -> Iterator[Statement]:

@@ -13,11 +13,11 @@ from harness.catalog.model import Table
 from harness.generation.draft import Draft
 from harness.kinds._roads import new_parent
 from harness.kinds.base import Begun, Pair, Subject, Unreliable
-from harness.oracle import Answer, Tuple
+from harness.oracle import Answer
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update, Variants
 from harness.project import sql
-from harness.project.model import NewRow, Values
-from harness.solver.rules import computable, implying, supplied
+from harness.project.model import NewRow, Tuple, Values
+from harness.solver.rules import computable, deciding_columns, domain_predicates, implying
 
 MENDED = 4000
 """Combinations tried to find values of other columns that mend what one column's value breaks."""
@@ -46,7 +46,7 @@ def equivalence(
     for name in sql.columns(predicate):
         table.column(name)
     foreign = table.foreign_columns
-    present = tuple(column for column in supplied(table, predicate) if column in foreign)
+    present = tuple(column for column in deciding_columns(table, predicate) if column in foreign)
     good, bad = _sides(subject, predicate, refused.constraint, implied_by)
     valued = _valued(foreign, good, bad)
 
@@ -67,7 +67,7 @@ def equivalence(
         ]
         families: list[Family] = []
         for rows, expected, aspect in ((good, Accepted(1), "accepted"), (bad, refused, "refused")):
-            changed = [[road.changes(row) for road in roads] for row in draft.some(rows, TRIED)]
+            changed = [[road.changes(row) for road in roads] for row in draft.sample(rows, TRIED)]
             inserted, updated = ([each[turn] for each in changed] for turn in (0, 1))
             families += _tried(subject, fresh, resident, (inserted, updated), expected, aspect)
         return Scenario(tuple(draft.inserts), tuple(families))
@@ -179,7 +179,7 @@ class _Road:
                 return False
             there = (insert.values for insert in self._draft.inserts if insert.table == key.references)
             stands = own or any(expected.items() <= values.items() for values in there)
-            if not stands and self._draft.standing(key.references, expected) is None:
+            if not stands and self._draft.existing_row(key.references, expected) is None:
                 self._draft.insert(key.references, expected)
         return True
 
@@ -209,7 +209,7 @@ def _sides(
     (`processed_at` is set exactly when `status` is 'processed'), with values of the others that mend it.
     """
     table = subject.table
-    columns = supplied(table, predicate)
+    columns = deciding_columns(table, predicate)
     declared = subject.pools.declared(table.name)
     stricter = implying(declared, implied_by)
     others = [
@@ -218,10 +218,14 @@ def _sides(
         if predicate != rule.predicate
         and (constraint is None or constraint not in (rule.constraint, *implying(declared, rule.implied_by)))
         and (rule.constraint is None or rule.constraint not in stricter)
-        and set(supplied(table, rule.predicate)) & set(columns)
+        and set(deciding_columns(table, rule.predicate)) & set(columns)
     ]
     rows = _possible(table, columns, subject.pools.combinations(table, columns, (predicate,)))
-    typed = [each for each in subject.pools.typed(table) if set(supplied(table, each)) & set(columns)]
+    typed = [
+        each
+        for each in domain_predicates(subject.pools.catalog, table)
+        if set(deciding_columns(table, each)) & set(columns)
+    ]
     always = len(others)
     others += typed
     if any(each.name == constraint for each in table.constraints):
@@ -264,7 +268,7 @@ def _mended(
     Values that break the predicate have to keep the first of the others only, as many as ``always``.
     """
     table = subject.table
-    named = {name for other in others for name in supplied(table, other)}
+    named = {name for other in others for name in deciding_columns(table, other)}
     tied = tuple(column.name for column in table.columns if column.name in named and column.name not in columns)
     if not tied or not refused:
         return

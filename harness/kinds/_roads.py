@@ -26,7 +26,7 @@ def change(subject: Subject, draft: Draft, row: Values, column: str, fresh: Valu
     ``fresh`` is another row, whose value is taken where no rule and no foreign key has its say.
     """
     table = subject.table
-    if any(column in pool.columns for pool in subject.pools.of(table, born=False)):
+    if any(column in pool.columns for pool in subject.pools.of_changed_rows(table)):
         definition = table.column(column)
         return _cheapest(subject, draft, row, column, lambda value: differs(definition, value, row[column]))
     if column in table.foreign_columns:
@@ -34,7 +34,7 @@ def change(subject: Subject, draft: Draft, row: Values, column: str, fresh: Valu
     if differs(table.column(column), fresh[column], row[column]):
         return {column: fresh[column]}
     # A guard that compares with <> lets pass what was NULL: that one is tried always, not now and then.
-    filled = row[column] is None and column not in subject.pools.keyed(table)
+    filled = row[column] is None and column not in subject.pools.unique_columns(table)
     return {column: sample(table.column(column), 1)[0]} if filled else None
 
 
@@ -43,8 +43,8 @@ def emptied(subject: Subject, row: Values, column: str) -> NewRow | None:
     to_null: NewRow = {column: None}
     if subject.table.column(column).not_null or row[column] is None:
         return None
-    pools = subject.pools.of(subject.table, born=False)
-    return to_null if all(pool.takes({**row, **to_null}) for pool in pools if column in pool.columns) else None
+    pools = subject.pools.of_changed_rows(subject.table)
+    return to_null if all(pool.allows({**row, **to_null}) for pool in pools if column in pool.columns) else None
 
 
 def new_parent(subject: Subject, draft: Draft, row: Values, column: str) -> NewRow:
@@ -116,7 +116,7 @@ def _cheapest(
 ) -> NewRow | None:
     """Of the combinations in which the column has a value that fits, one that changes the fewest columns."""
     foreign = subject.table.foreign_columns
-    for pool in subject.pools.of(subject.table, born=False):
+    for pool in subject.pools.of_changed_rows(subject.table):
         if column not in pool.columns:
             continue
         options: list[NewRow] = []

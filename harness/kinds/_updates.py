@@ -78,18 +78,20 @@ def ordinary(subject: Subject) -> NewRow:
         own = tuple(bare.get(name, "") for name in pool.columns)
         if not {*pool.columns} <= bare.keys() or own not in pool.rows:
             bare = {name: value for name, value in bare.items() if name not in pool.columns}
-    return {name: value for name, value in bare.items() if value is None or name not in subject.pools.keyed(table)}
+    return {
+        name: value for name, value in bare.items() if value is None or name not in subject.pools.unique_columns(table)
+    }
 
 
 def _options(subject: Subject, draft: Draft, row: Values, column: str, fresh: Values) -> Iterator[NewRow]:
     table = subject.table
     definition = table.column(column)
-    pool = next((pool for pool in subject.pools.of(table, born=False) if column in pool.columns), None)
+    pool = next((pool for pool in subject.pools.of_changed_rows(table) if column in pool.columns), None)
     if pool is not None and column not in table.foreign_columns:
         place = pool.columns.index(column)
         values = dict.fromkeys(each[place] for each in pool.rows)
         others = [value for value in values if differs(definition, value, row[column])]
-        yield from (move(subject, draft, row, column, value) for value in draft.some(others, OPTIONS))
+        yield from (move(subject, draft, row, column, value) for value in draft.sample(others, OPTIONS))
         return
     options = (fresh.get(column), *sample(definition, SAMPLE)) if column not in table.foreign_columns else ()
     plain = next((value for value in options if differs(definition, value, row[column])), None)

@@ -89,7 +89,7 @@ class Writes:
     def _changes(self, draft: Draft, row: Values, later: Sequence[Values]) -> Iterator[NewRow]:
         """What an update may set: columns one by one, and together those that rules tie together."""
         table = self.subject.table
-        pools = self.subject.pools.of(table, born=False)
+        pools = self.subject.pools.of_changed_rows(table)
         tied = [pool.columns for pool in pools if len(pool.columns) > 1]
         single = [(column.name,) for column in table.columns]
         identifying = (each for each in table.constraints if isinstance(each, PrimaryKey | UniqueKey))
@@ -112,7 +112,7 @@ class Writes:
     def _for_both(self, plain: str, row: Values, other: Values, later: Sequence[Values]) -> NewRow:
         """A change of this column alone that is one for both rows."""
         column = self.subject.table.column(plain)
-        ruled = any(plain in pool.columns for pool in self.subject.pools.of(self.subject.table, born=False))
+        ruled = any(plain in pool.columns for pool in self.subject.pools.of_changed_rows(self.subject.table))
         values = (*(each[plain] for each in later if plain in each), *(() if ruled else sample(column, 3)))
         both = [value for value in values if all(differs(column, value, each[plain]) for each in (row, other))]
         return {plain: both[0]} if both else {}

@@ -13,7 +13,7 @@ from harness.catalog.model import Catalog, Table
 from harness.catalog.parts import Part
 from harness.catalog.roles import Roles
 from harness.generation.draft import Draft
-from harness.generation.room import standing
+from harness.generation.setup import setup_statements
 from harness.generation.variety import stock
 from harness.kinds._groups import Groups, grouped
 from harness.kinds._statements import become
@@ -143,10 +143,10 @@ class Subject:
         def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> D:
             draft = Draft(draw, self.pools)
             built: D = build(draft)
-            setup = (*standing(draft, built.setup, self._silent), *self._later(draft))
+            setup = (*setup_statements(draft, built.setup, bypass_triggers=self._silent), *self._later(draft))
             groups = grouped(draft, self.pools, setup, built.filled)
             whole = replace(groups.of(built), setup=groups.setup) if groups else replace(built, setup=setup)
-            return replace(whole, waits=draft.waits) if isinstance(whole, Scenario) else whole
+            return replace(whole, waits=draft.has_deferred_reference) if isinstance(whole, Scenario) else whole
 
         return drawn()
 
@@ -160,9 +160,9 @@ class Subject:
         def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Pair:
             draft = Draft(draw, self.pools)
             resident, fresh = draft.insert(self.table.name), draft.row(self.table.name)
-            setup = (*standing(draft, draft.inserts, self._silent), *self._later(draft))
+            setup = (*setup_statements(draft, draft.inserts, bypass_triggers=self._silent), *self._later(draft))
             groups = grouped(draft, self.pools, setup, [self.table.name])
-            return Pair(groups.setup if groups else setup, resident, fresh, groups, draft.waits)
+            return Pair(groups.setup if groups else setup, resident, fresh, groups, draft.has_deferred_reference)
 
         def whole(pair: Pair) -> Scenario:
             built = replace(build(pair), waits=pair.waits)
@@ -195,7 +195,7 @@ class Subject:
         return self.roles.silent
 
     def _later(self, draft: Draft) -> Iterator[Statement]:
-        return (Execute(become(insert, self._silent), insert) for insert in draft.later)
+        return (Execute(become(insert, self._silent), insert) for insert in draft.changed_inserts)
 
     def fires(self, trigger: str) -> Fact:
         """A trigger of the table is there and enabled. Raises :class:`~harness.catalog.model.Missing` without it."""

@@ -108,7 +108,7 @@ class CheckKind(Kind):
         for heir in escaped:
             row = Insert(heir.name, draft.row(heir.name))
             probes.append(Probe(row, Accepted(), f"a row of {heir.name}", f"a row of {heir.name}"))
-            for values in draft.some(bad, TRIED):
+            for values in draft.sample(bad, TRIED):
                 words = f"{show(values)} in {heir.name}, which inherits from it,"
                 insert = Insert(heir.name, draft.row(heir.name, values))
                 probes.append(Probe(insert, Either(), "one of an heir", words, then=then, required=False))

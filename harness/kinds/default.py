@@ -63,7 +63,7 @@ class DefaultKind(Kind):
         foreign = {name for key in table.foreign_keys for name in key.columns}
         # What rules tie to this column has to go with its default, and not with a value that is drawn.
         omitted = subject.oracle.scalar(table, value)
-        beside = subject.pools.beside(table, column.name, omitted) or [{}]
+        beside = subject.pools.tied_values(table, column.name, omitted) or [{}]
         # The row that it leads to has to stand.
         led = {column.name: omitted} if column.name in foreign and stable else {}
 

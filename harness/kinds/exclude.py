@@ -71,7 +71,7 @@ class ExcludeKind(Kind):
     def rules(self) -> tuple[Rule, ...]:
         # A range whose end comes first cannot be computed; a CHECK, where there is one, speaks before that.
         computed = (each for each in self.exclude if sql.columns(each) != (each,))
-        return tuple(Rule(f"({each}\n) is not distinct from ({each}\n)", birth=True) for each in computed)
+        return tuple(Rule(f"({each}\n) is not distinct from ({each}\n)", on_insert_only=True) for each in computed)
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23P01",), table, constraint=self.constraint), *failing(*self.exclude, self.where or "true"))
@@ -100,9 +100,9 @@ class ExcludeKind(Kind):
             sorts += [(f"apart by {each}", Accepted(1), others) for each, others in base.apart.items()]
             sorts.append(("outside of where", Accepted(1), base.outside))
             for aspect, expected, others in sorts:
-                for row in rows.of(draft.some(others, TRIED)):
+                for row in rows.of(draft.sample(others, TRIED)):
                     probes += rows.tried(row, apart, expected, aspect, self._shown(table))
-            for pair in draft.some(base.elsewhere, TRIED):
+            for pair in draft.sample(base.elsewhere, TRIED):
                 probes.append(rows.elsewhere(pair, refused, self._shown(table)))
             if not self.only and heirs.heirs(subject):
                 probes += self._in_heirs(subject, draft, rows, base)
@@ -116,7 +116,7 @@ class ExcludeKind(Kind):
         watch = no_conflicts(subject.table.name, self.exclusion, shown)
         for row in rows.of(base.conflicting[:1]):
             yield from heirs.beside(subject, draft, heirs.of(row, shown), rows.beside(row, shown), watch)
-        for one, other in (list(rows.of(pair)) for pair in draft.some(base.elsewhere, 1)):
+        for one, other in (list(rows.of(pair)) for pair in draft.sample(base.elsewhere, 1)):
             about = (heirs.of(one, shown), heirs.of(other, shown))
             yield from heirs.met(subject, draft, about, _beside(other, one, shown), watch)
 
@@ -130,7 +130,7 @@ class ExcludeKind(Kind):
             rows = _Rows(subject, draft, base.row, stands=False)
             apart = next(iter(rows.of(base.free[:1])), None)
             races: list[Race] = []
-            for row in rows.of(draft.some(base.unlike, RACED)):
+            for row in rows.of(draft.sample(base.unlike, RACED)):
                 # Two rows of a pair were drawn from one: their keys have to be two.
                 races += rows.raced(rows.anew(row), apart, watch, self._shown(table))
             standing = (*draft.inserts, *([Insert(table.name, apart)] if apart is not None else []))

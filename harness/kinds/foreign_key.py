@@ -132,7 +132,7 @@ class ForeignKeyKind(Kind):
         reference = self._reference(subject)
 
         def build(draft: Draft) -> Scenario:
-            draft.shares = True
+            draft.share_ancestors()
             probes = [*self._orphans(subject, draft, reference), *actions(subject, draft, reference)]
             return Scenario(tuple(draft.inserts), tuple(probes))
 
@@ -149,12 +149,12 @@ class ForeignKeyKind(Kind):
         parent = subject.catalog.table(self.references[0])
         # Without the columns of SET NULL (a): those are read from the constraint and compared as a fact.
         on_delete, on_update = (words.split(" (")[0] for words in (self.on_delete, self.on_update))
-        return Reference(subject.keyed(table), parent, found, on_delete, on_update, subject.pools.most(parent))
+        return Reference(subject.keyed(table), parent, found, on_delete, on_update, subject.pools.capacity(parent))
 
     def _orphans(self, subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe | Family]:
         # What the constraint in the database is made of: if that is not what is declared, the facts have said so.
         table, columns = subject.table, reference.key.columns
-        resident = draft.linked(table.name, {}, columns)
+        resident = draft.referring_row(table.name, {}, columns)
         beside = reference.shares_parents and reference.few
         fresh = draft.row(table.name, {name: resident[name] for name in columns} if beside else {}, columns)
         key = subject.key(resident)
@@ -163,7 +163,7 @@ class ForeignKeyKind(Kind):
         ghost = reference.ghost(draft, fresh)
         value = f"{show(ghost)}, which is nowhere"
         orphan = {**fresh, **_without_others(table, reference.key), **ghost}
-        born = subject.pools.takes(table, columns)
+        born = subject.pools.can_be_present(table, columns)
         on_insert = Probe(Insert(table.name, orphan), refused, "orphan on insert", value, required=alone and born)
         yield subject.varied(on_insert, orphan.keys() & {*columns, *_without_others(table, reference.key)})
         ghost_of_resident = ghost if reference.few else reference.ghost(draft, resident)

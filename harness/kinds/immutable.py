@@ -136,7 +136,7 @@ class ImmutableKind(Kind):
 
     def rules(self) -> tuple[Rule, ...]:
         # What other checks try on a row they try while it may still change.
-        return (Rule(f"({self.when}) is not true", birth=True),) if self.when else ()
+        return (Rule(f"({self.when}) is not true", on_insert_only=True),) if self.when else ()
 
     def bars(self, probe: Probe) -> bool:
         columns = probe.statement.set if isinstance(probe.statement, Update) else {}
@@ -246,8 +246,8 @@ class ImmutableKind(Kind):
         rows = []
         for also in ((f"({self.when}) is true",), (f"({self.when}) is not true",)):
             fixed, there = drawn_for(asking, draft)
-            known = present(table, subject.pools.of(table, born=False, also=also))
-            rows.append(draft.grown(table.name, fixed, (*known, *there), also))
+            known = present(table, subject.pools.of_changed_rows(table, also=also))
+            rows.append(draft.changed_row(table.name, fixed, (*known, *there), also))
         return rows[0], rows[1]
 
     def _attempts(

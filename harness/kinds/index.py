@@ -58,7 +58,7 @@ class IndexKind(Kind):
 
     def rules(self) -> tuple[Rule, ...]:
         # A row for which an expression of the key cannot be computed is refused, with whatever error that is.
-        return tuple(Rule(f"({bare}\n) is not distinct from ({bare}\n)", birth=True) for bare in self._risky)
+        return tuple(Rule(f"({bare}\n) is not distinct from ({bare}\n)", on_insert_only=True) for bare in self._risky)
 
     @property
     def _risky(self) -> list[str]:

@@ -24,7 +24,7 @@ from harness.project.keys import FrozenDict, Reader, choice, concurrently, key, 
 from harness.project.model import TableName
 from harness.project.nodes import Node, expected
 from harness.races import Races
-from harness.solver.rules import Rule, supplied
+from harness.solver.rules import Rule, deciding_columns
 
 ROWS = ("insert", "delete", "move", "truncate")
 
@@ -135,7 +135,7 @@ class LockedKind(Kind):
 
     @property
     def _open(self) -> Rule:
-        return Rule(f"({self.when}) is not true", birth=True)
+        return Rule(f"({self.when}) is not true", on_insert_only=True)
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (self.refused_by.anywhere(),)
@@ -198,8 +198,8 @@ class LockedKind(Kind):
 
     def _states(self, subject: Subject, holder: Table, answer: str) -> list[dict[str, str | None]]:
         """Values of a locking row for which the condition is true, or is not: the most telling first."""
-        decisive = set(supplied(holder, self.when))
-        pools = subject.pools.of(holder, born=False, also=(f"({self.when}) {answer}",))
+        decisive = set(deciding_columns(holder, self.when))
+        pools = subject.pools.of_changed_rows(holder, also=(f"({self.when}) {answer}",))
         pool = next(pool for pool in pools if decisive & set(pool.columns))
         return telling([dict(zip(pool.columns, row, strict=True)) for row in pool.rows])
 

@@ -57,7 +57,7 @@ class ReferencedByKind(Kind):
         on_delete = self.on_delete.split(" (")[0]
         on_update = (self.on_update or found.on_update).split(" (")[0]
         reference = Reference(
-            subject.keyed(child), subject.table, found, on_delete, on_update, subject.pools.most(subject.table)
+            subject.keyed(child), subject.table, found, on_delete, on_update, subject.pools.capacity(subject.table)
         )
 
         def build(draft: Draft) -> Scenario:

@@ -205,7 +205,7 @@ class RowsKind(Kind):
             subject.table.column(column)
 
         def build(draft: Draft) -> Scenario:
-            statement = draft.whole(subject.table.name)
+            statement = draft.insert_statement(subject.table.name)
             probe = Probe(statement, Accepted(1), "a row accepted", "a row that was made")
             return Scenario(tuple(draft.inserts), (probe,))
 

@@ -88,7 +88,7 @@ class TransitionKind(Kind):
         if not self.initial:
             return ()
         values = ", ".join(literal(state).strip() for state in self.initial)
-        return (Rule(f"coalesce({identifier(self.transition)} in ({values}), false)", birth=True),)
+        return (Rule(f"coalesce({identifier(self.transition)} in ({values}), false)", on_insert_only=True),)
 
     def bars(self, probe: Probe) -> bool:
         # A state that no rule lets pass is no listed move either.
@@ -142,8 +142,8 @@ class TransitionKind(Kind):
         def build(draft: Draft) -> Races:
             grown: list[Statement] = []
             races: list[Race] = []
-            for state, *ends in draft.some(pairs, RACED):
-                row = draft.grown(table.name, {self.transition: state})
+            for state, *ends in draft.sample(pairs, RACED):
+                row = draft.changed_row(table.name, {self.transition: state})
                 grown.append(Insert(table.name, row))
                 one, other = (
                     [Update(table.name, subject.key(row), move(subject, draft, row, self.transition, end))]
@@ -167,11 +167,13 @@ class TransitionKind(Kind):
         """All states: those that are named here, and those that the column's rules let pass."""
         named = [*self.initial, *self.from_, *(state for states in self.from_.values() for state in states)]
         column = subject.table.column(self.transition)
-        pool = next((pool for pool in subject.pools.of(subject.table, born=False) if column.name in pool.columns), None)
+        pool = next(
+            (pool for pool in subject.pools.of_changed_rows(subject.table) if column.name in pool.columns), None
+        )
         others = (
             [row[pool.columns.index(column.name)] for row in pool.rows]
             if pool
-            else [*subject.pools.candidates(subject.table, column.name, ())[:2], None]
+            else [*subject.pools.finder.candidates(subject.table, column.name, ())[:2], None]
         )
         null = [None] if None in others and not column.not_null else []
         strangers = [state for state in dict.fromkeys(others) if state is not None and state not in named]
@@ -199,7 +201,7 @@ class TransitionKind(Kind):
     def _row(self, subject: Subject, draft: Draft, state: str | None, asking: Sequence[Asker]) -> Values:
         """A row in a state, that those who ask can reach."""
         fixed, there = drawn_for(asking, draft)
-        return draft.grown(subject.table.name, {**fixed, self.transition: state}, there)
+        return draft.changed_row(subject.table.name, {**fixed, self.transition: state}, there)
 
     def _birth(self, subject: Subject, row: Values, state: str | None, refused: Refused) -> Probe:
         expected = Accepted(1) if state in self.initial else refused

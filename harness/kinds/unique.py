@@ -25,7 +25,7 @@ from harness.project import sql
 from harness.project.keys import ColumnForm, choice, concurrently, key, key_element, name, predicate, several
 from harness.project.model import TableName
 from harness.races import Race, Races
-from harness.solver.rules import Rule, supplied
+from harness.solver.rules import Rule, deciding_columns
 
 Side = dict[str, str | None]
 """Values of the columns that a key's ``where`` speaks of."""
@@ -83,7 +83,7 @@ class UniqueKind(Kind):
 
     def rules(self) -> tuple[Rule, ...]:
         # A row for which an expression of the key cannot be computed is refused, with whatever error that is.
-        return tuple(Rule(f"({each}\n) is not distinct from ({each}\n)", birth=True) for each in self._risky)
+        return tuple(Rule(f"({each}\n) is not distinct from ({each}\n)", on_insert_only=True) for each in self._risky)
 
     @property
     def _risky(self) -> list[str]:
@@ -169,7 +169,7 @@ class UniqueKind(Kind):
         columns = drawn_for(subject, self.unique)
         row = draft.row(subject.table.name, fixed, (*present, *columns))
         key = heirs.of(row, columns)
-        about = {**heirs.of(row, supplied(subject.table, self.where or "true")), **key}
+        about = {**heirs.of(row, deciding_columns(subject.table, self.where or "true")), **key}
         watch = no_duplicates(subject.table.name, self.unique, self.where, self.nulls == "not distinct")
         yield from heirs.met(subject, draft, (about, about), show(key), watch)
 

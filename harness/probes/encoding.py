@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.catalog.model import Catalog
-from harness.probes.family import Family, Tuple
+from harness.probes.family import Family
 from harness.probes.loops import LoopShape, expected
 from harness.probes.probe import Probe
 from harness.probes.scenario import Scenario
 from harness.probes.shapes import EXECUTE, Shapes
 from harness.probes.statement import Execute, Insert, Statement, Update
-from harness.project.model import TableName, Values
+from harness.project.model import TableName, Tuple, Values
 
 Bases = Mapping[TableName, Values]
 

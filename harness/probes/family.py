@@ -9,9 +9,7 @@ from functools import cached_property
 from harness.probes.probe import Probe
 from harness.probes.reply import Reply
 from harness.probes.statement import Insert, Update
-from harness.project.model import Values
-
-Tuple = tuple[str | None, ...]
+from harness.project.model import Tuple, Values
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from harness.errors import HarnessError, TargetError
 from harness.kinds.base import Begun, Databases, Kind, Pair, Subject, Unreliable
 from harness.kinds.primary_key import PrimaryKeyKind
 from harness.kinds.touched_on_update import TouchedOnUpdateKind
-from harness.oracle import Oracle
 from harness.outcome import EVALUABLE, THERE, Counterexample, Outcome
 from harness.probes import Endless, Patience, Session
 from harness.probes.disturbance import CONFLICTS, PAUSES, Disturbed, of_error
@@ -37,6 +36,7 @@ from harness.proving.slips import Slip, said, slips
 from harness.proving.trial import Trial, attempt
 from harness.proving.undeclared import Undeclared
 from harness.races import Stage
+from harness.solver.contradiction import find_contradiction
 from harness.solver.pools import Pools
 from harness.solver.row_hints import NOTHING, RowHints
 from harness.solver.rules import Rule, Unfillable
@@ -249,7 +249,7 @@ class Prover:
     def _blame(self, check: Check, table: Table, verdict: Findings) -> None:
         """Where no row can be since the database contradicts what is declared, that is what is said."""
         if table.name not in self._at_odds:
-            self._at_odds[table.name] = self._pools.at_odds(self.catalog.tables.get(table.name, table))
+            self._at_odds[table.name] = find_contradiction(self._pools, self.catalog.tables.get(table.name, table))
         found = self._at_odds[table.name]
         if found is None:
             return
@@ -423,7 +423,7 @@ def pools(connection: psycopg.Connection[Any], catalog: Catalog, declared: Seque
     for check in declared:
         if check.table is not None and (found := check.rule.row_hints()) != NOTHING:
             row_hints[check.table] = row_hints.get(check.table, NOTHING) | found
-    return Pools(Oracle(connection), catalog, rules(declared, catalog), row_hints)
+    return Pools(connection, catalog, rules(declared, catalog), row_hints)
 
 
 def rules(declared: Sequence[Check], catalog: Catalog) -> dict[TableName, tuple[Rule, ...]]:

@@ -11,8 +11,8 @@ import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from harness.oracle import Tuple
 from harness.project import sql
+from harness.project.model import Tuple
 
 COMBINATIONS = 2500
 """Combinations of candidates tried for columns that are tied together."""

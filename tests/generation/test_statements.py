@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from harness.catalog import read
 from harness.catalog.graph import circular
 from harness.generation.draft import Draft
-from harness.generation.statements import combined
-from harness.inference import Teacher
-from harness.oracle import Oracle
+from harness.generation.statements import merge_cycles
+from harness.inference import HintFinder
 from harness.probes import Scenario, Session
 from harness.probes.statement import Execute, Insert
 from harness.project.model import TableName
@@ -56,9 +55,9 @@ def test_every_table_of_a_circle_is_filled(what: str, database: tuple[Server, st
         connection.execute(f"create schema t; {CIRCLES[what]}".encode())
         catalog = read(connection)
         assert circular(catalog) == set(catalog.tables)
-        teacher = Teacher(Session(connection, catalog), Pools(Oracle(connection), catalog, {}))
-        assert {table: teacher.fill(table) for table in catalog.tables} == dict.fromkeys(catalog.tables)
-        assert teacher.learnt == {}
+        finder = HintFinder(Session(connection, catalog), Pools(connection, catalog, {}))
+        assert {table: finder.fill(table) for table in catalog.tables} == dict.fromkeys(catalog.tables)
+        assert finder.found == {}
 
 
 def test_tables_in_a_row_are_no_circle(database: tuple[Server, str]) -> None:
@@ -73,7 +72,7 @@ def test_tables_in_a_row_are_no_circle(database: tuple[Server, str]) -> None:
 
 def test_rows_of_a_ring_are_one_statement() -> None:
     one, two, three = (Insert(TableName("t", name), {"id": "1"}) for name in "abc")
-    found = combined((one, two, three), [(one, three)])
+    found = merge_cycles((one, two, three), [(one, three)])
     assert found == (
         Execute(
             """with harness_1 as (insert into "t"."a" ("id") overriding system value values ('1'))"""
@@ -94,7 +93,7 @@ def test_ancestors_are_shared_where_they_are_many(database: tuple[Server, str]) 
     with server.connect(name) as connection:
         connection.execute(f"create schema t; {'; '.join(tables)}".encode())
         catalog = read(connection)
-        pools = Pools(Oracle(connection), catalog, {})
+        pools = Pools(connection, catalog, {})
         counts: list[int] = []
 
         def build(draw: object) -> Scenario:

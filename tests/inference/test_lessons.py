@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness.catalog import read
-from harness.inference import Obstacle, Teacher
-from harness.inference.trials import NOWHERE
-from harness.oracle import Oracle
+from harness.inference import Blocker, HintFinder
+from harness.inference.trials import VANISHED
 from harness.probes import Session
 from harness.project.model import TableName
 from harness.server.connection import Connection, Server
@@ -363,10 +362,10 @@ LESSONS = {
 }
 
 
-def of_tables(connection: Connection) -> Teacher:
-    """A teacher who knows the tables that there are, and nothing else."""
+def of_tables(connection: Connection) -> HintFinder:
+    """A finder who knows the tables that there are, and nothing else."""
     catalog = read(connection)
-    return Teacher(Session(connection, catalog), Pools(Oracle(connection), catalog, {}))
+    return HintFinder(Session(connection, catalog), Pools(connection, catalog, {}))
 
 
 @pytest.mark.parametrize("what", LESSONS)
@@ -376,10 +375,10 @@ def test_learnt(what: str, database: tuple[Server, str]) -> None:
     with server.connect(name) as connection:
         connection.execute(f"create schema t; {schema}".encode())
         before = connection.execute("select array_agg(x::text) from t.x").fetchone()
-        teacher = of_tables(connection)
-        assert teacher.fill(X) is None
+        finder = of_tables(connection)
+        assert finder.fill(X) is None
         if lesson is not None:
-            assert teacher.learnt == {X: lesson}
+            assert finder.found == {X: lesson}
         assert connection.execute("select array_agg(x::text) from t.x").fetchone() == before
 
 
@@ -397,9 +396,9 @@ def test_what_only_some_rows_lack_is_not_put_down_to_chance(database: tuple[Serv
                 " then raise exception 'no'; end if;"
             ).encode()
         )
-        teacher = of_tables(connection)
-        assert teacher.fill(X) is None
-        assert teacher.learnt == {KINDS: RowHints(present=("owner",))}
+        finder = of_tables(connection)
+        assert finder.fill(X) is None
+        assert finder.found == {KINDS: RowHints(present=("owner",))}
 
 
 def test_what_a_row_above_lacks_beside_it_is_learnt(database: tuple[Server, str]) -> None:
@@ -416,9 +415,9 @@ def test_what_a_row_above_lacks_beside_it_is_learnt(database: tuple[Server, str]
                 "raise exception 'no'; end if; end;"
             ).encode()
         )
-        teacher = of_tables(connection)
-        assert teacher.fill(X) is None
-        assert teacher.learnt[USERS] == RowHints(requires=((KINDS, {"during": "(,)", "code": "$code"}),))
+        finder = of_tables(connection)
+        assert finder.fill(X) is None
+        assert finder.found[USERS] == RowHints(requires=((KINDS, {"during": "(,)", "code": "$code"}),))
 
 
 def test_a_row_that_cannot_stand_is_no_progress_of_the_row_behind_it(database: tuple[Server, str]) -> None:
@@ -432,9 +431,9 @@ def test_a_row_that_cannot_stand_is_no_progress_of_the_row_behind_it(database: t
             b" vector text not null);"
             + trigger("perform class from t.kinds where id = new.kind and class <> ''; new.vector := null;").encode()
         )
-        teacher = of_tables(connection)
-        assert teacher.fill(X) == Obstacle(X, "refused by NOT NULL of vector (23502)")
-        assert teacher.learnt == {}
+        finder = of_tables(connection)
+        assert finder.fill(X) == Blocker(X, "refused by NOT NULL of vector (23502)")
+        assert finder.found == {}
 
 
 def test_what_nobody_can_please_is_named(database: tuple[Server, str]) -> None:
@@ -445,10 +444,10 @@ def test_what_nobody_can_please_is_named(database: tuple[Server, str]) -> None:
             b"create table t.x (id integer primary key, kind integer not null references t.kinds (id));"
             + trigger("raise exception 'never';", table="kinds").encode()
         )
-        teacher = of_tables(connection)
-        assert teacher.fill(X) == Obstacle(KINDS, "refused with P0001: never (trigger guard)")
-        assert teacher.fill(KINDS) == Obstacle(KINDS, "refused with P0001: never (trigger guard)")
-        assert teacher.learnt == {}
+        finder = of_tables(connection)
+        assert finder.fill(X) == Blocker(KINDS, "refused with P0001: never (trigger guard)")
+        assert finder.fill(KINDS) == Blocker(KINDS, "refused with P0001: never (trigger guard)")
+        assert finder.found == {}
 
 
 def test_a_row_that_is_accepted_and_stands_nowhere_fills_nothing(database: tuple[Server, str]) -> None:
@@ -459,9 +458,9 @@ def test_a_row_that_is_accepted_and_stands_nowhere_fills_nothing(database: tuple
             b"create table t.users (id integer primary key); create rule n as on insert to t.users do instead nothing;"
             + trigger("insert into t.parts values (new.id); return null;").encode()
         )
-        teacher = of_tables(connection)
-        assert teacher.fill(X) is None
-        assert teacher.fill(USERS) == Obstacle(USERS, NOWHERE)
+        finder = of_tables(connection)
+        assert finder.fill(X) is None
+        assert finder.fill(USERS) == Blocker(USERS, VANISHED)
 
 
 def test_a_table_full_of_reference_data_is_filled(database: tuple[Server, str]) -> None:
@@ -470,8 +469,8 @@ def test_a_table_full_of_reference_data_is_filled(database: tuple[Server, str]) 
     schema = "create table t.x (name text primary key check (name in ('a', 'b'))); insert into t.x values ('a'), ('b');"
     with server.connect(name) as connection:
         connection.execute(f"create schema t; {schema}".encode())
-        teacher = of_tables(connection)
-        assert teacher.fill(X) is None
+        finder = of_tables(connection)
+        assert finder.fill(X) is None
         assert connection.execute("select count(*) from t.x").fetchone() == (2,)
 
 
@@ -482,8 +481,8 @@ def test_what_did_not_lead_to_a_row_is_no_lesson(database: tuple[Server, str]) -
         connection.execute(
             f"create schema t; create table t.x (id integer primary key, code text not null); {guard}".encode()
         )
-        pools = Pools(Oracle(connection), catalog := read(connection), {})
-        teacher = Teacher(Session(connection, catalog), pools)
-        obstacle = teacher.fill(X)
-        assert obstacle is not None and "never" in obstacle.reason
-        assert (teacher.learnt, pools.row_hints) == ({}, {})
+        pools = Pools(connection, catalog := read(connection), {})
+        finder = HintFinder(Session(connection, catalog), pools)
+        blocker = finder.fill(X)
+        assert blocker is not None and "never" in blocker.reason
+        assert (finder.found, pools.row_hints) == ({}, {})

@@ -29,7 +29,7 @@ def races(lock: Lock, when: str, draft: Draft) -> Races:
     """The lock in session A, each road to what it protects in session B."""
     roads = staged(lock, draft)
     found = []
-    for road in draft.some(_raced(roads), RACED):
+    for road in draft.sample(_raced(roads), RACED):
         holder = roads.second if road.shuts == ("second",) else roads.first
         changes = _shutting(roads, holder, road, draft)
         if changes:

@@ -42,7 +42,7 @@ def staged(lock: Lock, draft: Draft) -> Roads:
     present = tuple({*foreign, *lock.columns, *lock.through})
     fixed, there = drawn_for(lock.asking, draft)
     present = (*present, *there)
-    with draft.related():
+    with draft.same_ancestors():
         held = draft.insert(table.name, fixed, present)
     fixed, _ = drawn_for(lock.asking, draft)
     if lock.reference is None:
@@ -120,7 +120,7 @@ class _Probes:
     def _boundary(self, states: Sequence[Values], expected: Expected) -> Iterator[Probe]:
         """One protected road in many states of the locking row."""
         road = self.roads.first_against()
-        for state in self.draft.some(states, TRIED):
+        for state in self.draft.sample(states, TRIED):
             roads = self.roads.in_state(state)
             if roads.alone:
                 # What changes a row depends on what it is.

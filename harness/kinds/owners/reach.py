@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from harness.generation.draft import Draft
 from harness.kinds.base import Subject, Unreliable
 from harness.kinds.owners.owned import Place, claims, end, paths, place_of
+from harness.oracle.statements import reached
 from harness.probes import Delete, Scenario
 from harness.probes.statement import condition, qualified
 from harness.project import sql
@@ -81,7 +82,9 @@ def tried_places(
         for chosen in choices:
             found = {name: drawn.values[place] for name, place in zip(missing, chosen, strict=True)}
             attempts.append({"role": role, **claims(said, {**drawn.known, **found})})
-        counts = subject.oracle.reached([each.sql for each in drawn.setup], attempts, _reaching(subject, drawn.row))
+        counts = reached(
+            subject.pools.connection, [each.sql for each in drawn.setup], attempts, _reaching(subject, drawn.row)
+        )
         scores = [score + count for score, count in zip(scores, counts, strict=True)]
     if not max(scores, default=0):
         names = ", ".join(f"${name}" for name in missing)

@@ -68,7 +68,7 @@ def _constants(
     for column in table.columns:
         if column.name in named and column.is_supplied and column.name not in foreign:
             rules = (constants, *subject.pools.rules(table))
-            for value in draft.some(subject.pools.candidates(table, column.name, rules), CANDIDATES):
+            for value in draft.sample(subject.pools.finder.candidates(table, column.name, rules), CANDIDATES):
                 if value is not None or not column.not_null:
                     yield {column.name: value}
 

@@ -47,7 +47,7 @@ def _have_default(subject: Subject, draft: Draft, reference: Reference) -> None:
     key = {to: subject.oracle.scalar(reference.child, default) for to, default in defaults.items()}
     name = reference.parent.name
     there = any(each.table == name and key.items() <= each.values.items() for each in draft.inserts)
-    if None not in key.values() and not there and draft.standing(name, key) is None:
+    if None not in key.values() and not there and draft.existing_row(name, key) is None:
         draft.insert(name, key)
 
 
@@ -60,9 +60,9 @@ class _Family:
 
 
 def _family(subject: Subject, draft: Draft, reference: Reference, parent: Values, first: bool = True) -> _Family:
-    child = draft.linked(reference.child.name, reference.point(parent), reference.key.columns)
+    child = draft.referring_row(reference.child.name, reference.point(parent), reference.key.columns)
     # What stands after all the others has nothing below it.
-    below = reference.on_delete == "cascade" and not any(insert.values is child for insert in draft.later)
+    below = reference.on_delete == "cascade" and not any(insert.values is child for insert in draft.changed_inserts)
     ways = _below(subject, reference.child) if below else {}
     if len(ways) == BELOW and not first:
         ways = {}  # what the first child shows need not be shown by each
@@ -80,7 +80,7 @@ def _gone(subject: Subject, draft: Draft, reference: Reference, parent: Values) 
         above, row = level.pop()
         for child, key in _cascading(subject, reference, above):
             pairs = key.pairs
-            for insert in (*draft.inserts, *draft.later):
+            for insert in (*draft.inserts, *draft.changed_inserts):
                 below = insert.values
                 led = all(row[to] is not None and below.get(name) == row[to] for name, to in pairs)
                 if insert.table == child.name and led and id(below) not in gone:

@@ -65,7 +65,7 @@ class Reference:
     def ghost(self, draft: Draft, row: Values) -> dict[str, str | None]:
         """Values that lead to no parent; what the row's other foreign keys share is left as it is."""
         if self.few and len(self.key.columns) == 1:
-            value = draft.nowhere(
+            value = draft.missing_key(
                 self.child.name, self.key.columns[0], row, self.parent.name, self.key.referenced_columns[0]
             )
             if value is not None:

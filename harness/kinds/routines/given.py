@@ -91,7 +91,7 @@ class Rows:
             else:
                 new[cell.name] = column
         also = (*self._tied(row), *([row.where] if row.where else []))
-        drawn = draft.grown(row.table, fixed, present=tuple(new.values()), also=also)
+        drawn = draft.changed_row(row.table, fixed, present=tuple(new.values()), also=also)
         self._given.add(len(draft.inserts))
         draft.inserts.append(Insert(row.table, drawn))
         for name, column in new.items():
@@ -101,7 +101,7 @@ class Rows:
         """What is written out for columns that rules tie to others, as predicates that these are drawn by."""
         table = self.subject.catalog.table(row.table)
         tied = {
-            name for pool in self.subject.pools.of(table, born=False) if len(pool.columns) > 1 for name in pool.columns
+            name for pool in self.subject.pools.of_changed_rows(table) if len(pool.columns) > 1 for name in pool.columns
         }
         for column, cell in row.cells.items():
             if column in tied and not isinstance(cell, Variable):

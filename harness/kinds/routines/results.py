@@ -85,7 +85,10 @@ class Results:
         if not any(map(asks, then)):
             return cls()
         places = dict(zip(OF_SESSIONS.values(), (-2, -1), strict=True)) if at_once else {RESULT: -1}
-        described = {name: tuple(subject.oracle.described(typed(call[place], types))) for name, place in places.items()}
+        described = {
+            name: tuple(subject.pools.introspection.result_columns(typed(call[place], types)))
+            for name, place in places.items()
+        }
         found = cls(tuple(Result(name, places[name], columns) for name, columns in described.items() if columns))
         for query in then:
             found._refuse_unknown(query)

@@ -1,4 +1,4 @@
-"""Combinations of values that keep the rules of some columns, found by asking the server."""
+"""Finds combinations of values that keep the rules of some columns, by asking the server."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.catalog.model import Catalog, Column, Table
-from harness.oracle import Answer, Oracle, Tuple
+from harness.oracle import Answer, Introspection, Oracle
 from harness.probes.statement import identifier
 from harness.project import sql
+from harness.project.model import Tuple
 from harness.solver.pool import Pool
-from harness.solver.rules import Rule, Unfillable, kept_above, mentioned, relevant, supplied
+from harness.solver.rules import Rule, Unfillable, about, deciding_columns, rules_of_shared_domain
 from harness.solver.search import Choice, Search, product
 from harness.values.candidates import candidates
-from harness.values.hints import Hints, hints, words
-from harness.values.types import on_trial
+from harness.values.constants import RuleConstants, constants_of, words
+from harness.values.types import needs_server
 
 ENOUGH = 40
 """Values of a column that is part of a key, so that rows of a scenario can differ in it."""
@@ -23,12 +24,13 @@ SEEN = 20
 """Combinations, and values of a column, by which it is seen whether rules ask for the value of a reference."""
 
 
-class Combinations:
-    """Finds them by the rules about the columns of a table, and by all that is known of its rows."""
+class PoolFinder:
+    """Lays candidates out and keeps the combinations that the server says keep all rules."""
 
-    def __init__(self, oracle: Oracle) -> None:
+    def __init__(self, oracle: Oracle, introspection: Introspection) -> None:
         self._oracle = oracle
-        self._hints: dict[tuple[str, tuple[str, ...]], Hints] = {}
+        self._introspection = introspection
+        self._constants: dict[tuple[str, tuple[str, ...]], RuleConstants] = {}
         self._readable: dict[tuple[str, Tuple], Tuple] = {}
 
     def pool(
@@ -38,36 +40,40 @@ class Combinations:
         columns: tuple[str, ...],
         rules: Sequence[Rule],
         known: Sequence[Rule],
-        supplying: bool = True,
+        advice: str = "",
     ) -> Pool:
-        """The combinations for columns that keep these ``rules``; what is ``known`` besides lets suppose values.
+        """The combinations for columns that keep ``rules``; the constants of all ``known`` rules are candidates.
 
-        Raises :class:`Unfillable`, naming the columns and their rules, and how to supply values where it is of use.
+        Raises :class:`Unfillable`, naming the columns and their rules, followed by the ``advice``.
         """
         tried = product([self._alone(table, column, rules, known) for column in columns])
-        kept = self.keeping(table, columns, tried, rules) or self._searched(table, columns, rules, known)
-        asked = relevant(table, columns, rules) if not kept else []
-        looking = [rule for rule in asked if self._looks(catalog, table, rule)]
-        if looking:
+        kept = self.valid(table, columns, tried, rules) or self._searched(table, columns, rules, known)
+        asked = about(table, columns, rules) if not kept else []
+        reading = [rule for rule in asked if self._reads_tables(catalog, table, rule)]
+        if reading:
             # They are about rows that are not there yet.
-            rest = [rule for rule in rules if rule not in looking]
-            return self.pool(catalog, table, columns, rest, known, supplying)
+            rest = [rule for rule in rules if rule not in reading]
+            return self.pool(catalog, table, columns, rest, known, advice)
         if not kept:
-            why = _why(table, columns, rules, supplying) + self._failing(table, columns, rules)
-            raise Unfillable(why, table)
-        if len(columns) == 1 and len(kept) < ENOUGH and _is_keyed(table, columns[0]):
+            names = ", ".join(dict.fromkeys(rule.constraint or rule.predicate for rule in asked))
+            if not names:
+                names = ", ".join(f"its type {table.column(column).type}" for column in columns)
+            why = f"no values of {', '.join(columns)} found that keep {names}{advice}"
+            raise Unfillable(why + self._failing(table, columns, rules), table)
+        if len(columns) == 1 and len(kept) < ENOUGH and _has_to_vary(table, columns[0]):
             varied = [row for row in _varied(table.column(columns[0]), kept) if row not in kept]
-            kept += self.keeping(table, columns, varied, rules)
+            kept += self.valid(table, columns, varied, rules)
         return Pool(columns, tuple(kept), tuple(self._valued(catalog, table, columns, kept, rules)))
 
     def candidates(self, table: Table, column: str, rules: Iterable[Rule]) -> Tuple:
-        """Candidate values of one column, by what all the rules that mention it let suppose."""
+        """Candidate values of one column, by the constants of all rules that it decides."""
         definition = table.column(column)
-        predicates = tuple(rule.predicate for rule in rules if column in mentioned(table, rule))
-        if (table.name.schema, predicates) not in self._hints:
-            self._hints[table.name.schema, predicates] = hints(self._oracle, table.name.schema, predicates)
-        found = candidates(definition, self._hints[table.name.schema, predicates].also(self._defaults(definition)))
-        if not on_trial(definition):
+        predicates = tuple(rule.predicate for rule in about(table, (column,), rules))
+        asked = (table.name.schema, predicates)
+        if asked not in self._constants:
+            self._constants[asked] = constants_of(self._introspection, *asked)
+        found = candidates(definition, self._constants[asked].also(self._defaults(definition)))
+        if not needs_server(definition):
             return found
         if (definition.type, found) not in self._readable:
             texts = self._oracle.readable(definition.type, [text for text in found if text is not None])
@@ -75,17 +81,17 @@ class Combinations:
         return self._readable[definition.type, found]
 
     def _defaults(self, column: Column) -> list[str]:
-        """The constants of a column's default: whoever wrote it thought that the rules let it pass."""
+        """The constants of a column's default: its author meant the rules to let it pass."""
         if not column.default or column.generated:
             return []
         constants = [constant.text for constant in sql.constants(column.default)]
-        return [*constants, *self._oracle.computed(sql.constant_calls(column.default))]
+        return [*constants, *self._introspection.constant_results(sql.constant_calls(column.default))]
 
-    def keeping(
+    def valid(
         self, table: Table, columns: tuple[str, ...], rows: Sequence[Tuple], rules: Sequence[Rule]
     ) -> list[Tuple]:
         """The combinations that keep all rules about these columns."""
-        asked = [rule.predicate for rule in relevant(table, columns, rules)]
+        asked = [rule.predicate for rule in about(table, columns, rules)]
         not_null = [index for index, column in enumerate(columns) if table.column(column).not_null]
         answers = self._oracle.answers(table, columns, rows, asked)
         return [
@@ -94,19 +100,20 @@ class Combinations:
             if all(value.holds for value in answer) and all(row[index] is not None for index in not_null)
         ]
 
-    def _looks(self, catalog: Catalog, table: Table, rule: Rule) -> bool:
-        """Whether a rule calls functions that look into tables."""
-        bodies = [source.text for source in self._oracle.sources(table.name.schema, sql.calls(rule.predicate))]
-        named = {name.rpartition(".")[2] for name in words(bodies, _LOOKED_INTO)}
-        return bool(named & {each.table.lower() for each in catalog.tables}) or bool(
-            named and self._oracle.views(named)
+    def _reads_tables(self, catalog: Catalog, table: Table, rule: Rule) -> bool:
+        """Whether a rule calls functions that read tables or views."""
+        calls = sql.calls(rule.predicate)
+        bodies = [source.text for source in self._introspection.function_sources(table.name.schema, calls)]
+        named = {name.rpartition(".")[2] for name in words(bodies, _READ)}
+        return bool(named) and bool(
+            named & {each.table.lower() for each in catalog.tables} or self._introspection.views(named)
         )
 
     def _failing(self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule]) -> str:
-        """What to say of the first rule that fails on all values: most often a function that is broken."""
+        """A remark about the first rule that fails on all values, most often for a function that is broken."""
         found = product([self.candidates(table, column, rules) for column in columns])
         rows = [row for row in found if None not in row][:SEEN]
-        for rule in relevant(table, columns, rules):
+        for rule in about(table, columns, rules):
             answers = self._oracle.answers(table, columns, rows, [rule.predicate])
             if rows and all(answer is Answer.ERROR for (answer,) in answers):
                 why = self._oracle.failure(table, columns, rows[0], rule.predicate)
@@ -117,35 +124,36 @@ class Combinations:
         self, catalog: Catalog, table: Table, columns: tuple[str, ...], kept: Sequence[Tuple], rules: Sequence[Rule]
     ) -> Iterator[str]:
         """The columns of foreign keys of which rules ask more than whether they are NULL."""
-        foreign = table.foreign_columns
         rows = [*kept[:SEEN], *kept[-SEEN:]]
         for place, column in enumerate(columns):
-            if column not in foreign:
+            if column not in table.foreign_columns:
                 continue
             others = [value for value in self.candidates(table, column, rules) if value is not None][:SEEN]
             changed = [
                 (*row[:place], other, *row[place + 1 :]) for row in rows if row[place] is not None for other in others
             ]
             changed = list(dict.fromkeys(changed))
-            above = kept_above(catalog, table, column)
-            asked = [rule for rule in rules if rule not in above]
-            if len(self.keeping(table, columns, changed, asked)) < len(changed):
+            shared = rules_of_shared_domain(catalog, table, column)
+            asked = [rule for rule in rules if rule not in shared]
+            if len(self.valid(table, columns, changed, asked)) < len(changed):
                 yield column
 
     def _alone(
-        self, table: Table, column: str, rules: Sequence[Rule], known: Sequence[Rule], beside: tuple[str, ...] = ()
+        self, table: Table, column: str, rules: Sequence[Rule], known: Sequence[Rule], tied: tuple[str, ...] = ()
     ) -> Tuple:
-        """The candidates of a column that keep the rules about it alone; those of the columns ``beside`` it count.
+        """The candidates of a column that keep the rules about it alone.
 
-        So few combinations are missed where each column has few values.
+        Candidates also come from rules about the columns that are ``tied`` to it: few combinations are missed where
+        each column has few values.
         """
-        if beside:
-            tied = [rule for rule in known if set(mentioned(table, rule)) & {*beside}]
-            # As if each of them spoke of this column.
-            known = [Rule(f"({rule.predicate}\n) and {identifier(column)} is null") for rule in tied]
-        own = [rule for rule in rules if mentioned(table, rule) == (column,)]
+        if tied:
+            # As if each of these rules named this column.
+            known = [
+                Rule(f"({rule.predicate}\n) and {identifier(column)} is null") for rule in about(table, tied, known)
+            ]
+        own = [rule for rule in rules if deciding_columns(table, rule.predicate) == (column,)]
         single = [(value,) for value in self.candidates(table, column, known)]
-        return tuple(value for (value,) in self.keeping(table, (column,), single, own))
+        return tuple(value for (value,) in self.valid(table, (column,), single, own))
 
     def _searched(
         self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule], known: Sequence[Rule]
@@ -163,34 +171,25 @@ class Combinations:
         options = {column: self._alone(table, column, rules, known, columns) for column in columns}
         if not all(options.values()):
             return []
-        asked = [rule.predicate for rule in relevant(table, columns, rules)]
-        found = Search(lambda predicate: supplied(table, predicate), options, holding).run(asked)
+        asked = [rule.predicate for rule in about(table, columns, rules)]
+        found = Search(lambda predicate: deciding_columns(table, predicate), options, holding).run(asked)
         return [tuple(choice[column] for column in columns) for choice in found]
 
 
-def _why(table: Table, columns: tuple[str, ...], rules: Sequence[Rule], supplying: bool) -> str:
-    """Why no values were found, and what the user can do about it: nothing, where a check asks for too much."""
-    names = ", ".join(dict.fromkeys(rule.constraint or rule.predicate for rule in relevant(table, columns, rules)))
-    if not names:
-        names = ", ".join(f"its type {table.column(column).type}" for column in columns)
-    why = f"no values of {', '.join(columns)} found that keep {names}"
-    return f"{why}; supply some: `rows:` in the file of {table.name}" if supplying else why
-
-
-def _is_keyed(table: Table, column: str) -> bool:
+def _has_to_vary(table: Table, column: str) -> bool:
     """Whether rows of one scenario have to differ in a column of texts or of numbers."""
     varied = (*_TEXTS, *_NUMBERS)
     return table.column(column).base_name in varied and any(column in key.columns for key in table.unique_keys)
 
 
-_LOOKED_INTO = r"\b(?:from|join)\s+(?:only\s+)?((?:\w+\.)*\w+)"
+_READ = r"\b(?:from|join)\s+(?:only\s+)?((?:\w+\.)*\w+)"
 
 _TEXTS = ("text", "varchar", "citext")
 _NUMBERS = ("int2", "int4", "int8", "numeric")
 
 
 def _varied(column: Column, rows: Sequence[Tuple]) -> Iterator[Tuple]:
-    """Numbers in a row; texts that keep a rule, numbered in front and behind: most rules about texts let that pass."""
+    """Numbers in a row; texts that keep a rule, with a number before or behind: most rules let that pass."""
     if column.base_name in _NUMBERS:
         yield from ((str(number),) for number in range(1, 5 * ENOUGH))
         return
