@@ -1,4 +1,4 @@
-"""What the oracle answers of many rows at once is what SQL says of each alone."""
+"""The oracle answers for many rows at once as SQL does for each alone."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _alone(connection: psycopg.Connection[tuple[object, ...]], row: tuple[str | 
     return Answer(found[0] or "null")
 
 
-def test_a_predicate_that_is_wrong_whatever_the_values(database: tuple[Server, str]) -> None:
+def test_a_predicate_that_is_wrong_for_any_values(database: tuple[Server, str]) -> None:
     server, name = database
     with server.connect(name) as connection:
         connection.execute(SCHEMA)
@@ -100,7 +100,7 @@ def test_an_expression_without_columns(database: tuple[Server, str]) -> None:
         assert Oracle(connection).scalar(table, "null") is None
 
 
-def test_what_a_query_returns(database: tuple[Server, str]) -> None:
+def test_the_columns_that_a_query_returns(database: tuple[Server, str]) -> None:
     server, name = database
     with server.connect(name) as connection:
         connection.execute(SCHEMA)

@@ -115,5 +115,5 @@ def _value(members: dict[TableName, _Member], table: TableName, column: str, dep
     if column not in member.references:
         return f"{member.rows}.{identifier(column)}"
     if depth > len(members):
-        raise Unfillable(f"{table} and the tables around it take their keys from each other in a circle")
+        raise Unfillable(f"{table} and the tables around it take their keys from each other in a cycle")
     return _value(members, *member.references[column], depth=depth + 1)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from harness.bulk import series
 from harness.bulk.builder import InsertBuilder
 from harness.bulk.series import N
-from harness.bulk.templates import Template, evaluated
+from harness.bulk.templates import NumberTemplate, evaluated
 from harness.catalog.model import Column
 from harness.generation.exclusions import ExclusionElements
 from harness.project.model import Tuple
@@ -80,20 +80,20 @@ def _narrow_pools(builder: InsertBuilder, names: tuple[str, ...], rows: Sequence
     return True
 
 
-def _templates(column: Column) -> Iterator[Template]:
+def _templates(column: Column) -> Iterator[NumberTemplate]:
     """Templates for values that grow or shrink with the row's number, in steps wider than what rows may span."""
     name = column.base_name
     if column.base_kind == "r":
         expression = series.distinct(column)
         if expression is not None:
-            yield Template(expression)
+            yield NumberTemplate(expression)
     elif name == "date":
         for start, days in itertools.product(("2020-01-01", "2020-01-02"), (3, -3)):
-            yield Template(f"date '{start}' + {N}::integer * {days}")
+            yield NumberTemplate(f"date '{start}' + {N}::integer * {days}")
     elif name in ("timestamp", "timestamptz"):
         starts = ("2020-01-01 00:00", "2020-01-01 01:00", "2020-01-02 00:00")
         for start, unit in itertools.product(starts, ("2 hours", "-2 hours", "3 days", "-3 days")):
-            yield Template(f"{name} '{start}' + {N} * interval '{unit}'")
+            yield NumberTemplate(f"{name} '{start}' + {N} * interval '{unit}'")
     elif name in _NUMBERS:
         for first in (0, 1):
-            yield Template(f"{first} + {N} * 3")
+            yield NumberTemplate(f"{first} + {N} * 3")

@@ -42,7 +42,9 @@ class InsertTally:
 def insert(connection: psycopg.Connection[Any], query: InsertQuery, low: int, wanted: int, tally: InsertTally) -> int:
     """Inserts ``wanted`` rows, if there are so many; returns the number behind the last one that was tried."""
     end, keeping = low + wanted * TRIES + IN_VAIN, SUSPECTED
-    on_conflict = "" if _has_deferrable_key(query) else " on conflict do nothing"
+    # ON CONFLICT does not work with deferrable keys.
+    deferrable = any(each.deferrable for each in query.table.constraints if not isinstance(each, ForeignKey))
+    on_conflict = "" if deferrable else " on conflict do nothing"
     while wanted > 0 and low < end:
         high = low + wanted - 1
         added = _at_once(connection, query.insert(low, high, keeping, on_conflict), tally)
@@ -119,11 +121,6 @@ def _function(query: InsertQuery, rows: str, wanted: int) -> str:
     )
     tag = "$harness$"
     return f"create or replace function pg_temp.harness_fill() returns jsonb language plpgsql as {tag}{body}{tag}"
-
-
-def _has_deferrable_key(query: InsertQuery) -> bool:
-    """Whether the table has a constraint with which ON CONFLICT does not work."""
-    return any(each.deferrable for each in query.table.constraints if not isinstance(each, ForeignKey))
 
 
 _BODY = """

@@ -33,7 +33,7 @@ _MOMENTS = ("date", "timestamp", "timestamptz")
 
 
 @dataclass(frozen=True)
-class Template:
+class NumberTemplate:
     """An expression on the row's number, with ``texts`` of a combination in place of ``{0}``, ``{1}``."""
 
     sql: str
@@ -56,7 +56,12 @@ def varied(
     place = pool.columns.index(column.name)
     plain = distinct(column, base)
     found = _kept(
-        context, table, pool, place, numbers, [(row, Template(plain)) for row in pool.rows[:MANY]] if plain else []
+        context,
+        table,
+        pool,
+        place,
+        numbers,
+        [(row, NumberTemplate(plain)) for row in pool.rows[:MANY]] if plain else [],
     )
     if not found:
         simple = {row[place]: row for row in reversed(pool.rows) if row[place]}
@@ -75,7 +80,7 @@ def _kept(
     pool: Pool,
     place: int,
     numbers: Sequence[int],
-    tried: Sequence[tuple[Tuple, Template]],
+    tried: Sequence[tuple[Tuple, NumberTemplate]],
 ) -> dict[str, dict[Tuple, tuple[str, ...]]]:
     """For each template the combinations with which its values keep the rules for all numbers, and their texts."""
     values = evaluated(context, table.column(pool.columns[place]), [template for _, template in tried], numbers)
@@ -93,8 +98,8 @@ def _kept(
 
 
 def evaluated(
-    context: BulkContext, column: Column, templates: Iterable[Template], numbers: Sequence[int]
-) -> dict[Template, tuple[str | None, ...]]:
+    context: BulkContext, column: Column, templates: Iterable[NumberTemplate], numbers: Sequence[int]
+) -> dict[NumberTemplate, tuple[str | None, ...]]:
     """The values of each template for the numbers, as text; none if it fails for one of them."""
     templates = list(dict.fromkeys(templates))
     if not templates:
@@ -119,36 +124,36 @@ def evaluated(
         }
 
 
-def _templates(column: Column, base: str) -> Iterator[Template]:
+def _templates(column: Column, base: str) -> Iterator[NumberTemplate]:
     name = column.base_name
     if name in _TEXTS:
         yield from _text_templates(base)
     elif name in _NUMBERS:
         for step in (1, 10, 100, 2, 5, -1, "0.01"):
-            yield Template(f"{{0}}::numeric + {N} * {step}", (base,))
+            yield NumberTemplate(f"{{0}}::numeric + {N} * {step}", (base,))
     elif name in _MOMENTS and "infinity" not in base:
         moment = "timestamptz" if name == "timestamptz" else "timestamp"
         for unit in ("1 day", "1 second", "-1 second", "1 month"):
-            yield Template(f"{{0}}::{moment} + {N} * interval '{unit}'", (base,))
+            yield NumberTemplate(f"{{0}}::{moment} + {N} * interval '{unit}'", (base,))
     elif name == "jsonb" and base.startswith("{"):
-        yield Template(f"{{0}}::jsonb || jsonb_build_object('n', {N})", (base,))
+        yield NumberTemplate(f"{{0}}::jsonb || jsonb_build_object('n', {N})", (base,))
 
 
-def _text_templates(base: str) -> Iterator[Template]:
+def _text_templates(base: str) -> Iterator[NumberTemplate]:
     """Puts the number before, behind and within a text, and in place of its digits or letters."""
     decimal = _written(f"({N})::text", "'0'")
     hexadecimal = _written(f"to_hex(({N})::bigint)", "'0'")
     lower = _written(f"translate(to_hex(({N})::bigint), {_HEX}, 'abcdefghijklmnop')", "'a'")
     upper = _written(f"translate(to_hex(({N})::bigint), {_HEX}, 'ABCDEFGHIJKLMNOP')", "'A'")
     for digits in (decimal, lower, upper):
-        yield Template(digits, (base, "0", ""))
-        yield Template(digits, ("", "0", base))
+        yield NumberTemplate(digits, (base, "0", ""))
+        yield NumberTemplate(digits, ("", "0", base))
         for cut in (1, len(base) - 1, base.find("@"), base.find("."), base.find("/")):
             if 0 < cut < len(base):
-                yield Template(digits, (base[:cut], "0", base[cut:]))
+                yield NumberTemplate(digits, (base[:cut], "0", base[cut:]))
     for digits, characters in ((decimal, r"\d+"), (hexadecimal, r"[\da-f]+"), (lower, "[a-z]+"), (upper, "[A-Z]+")):
         for run in re.finditer(characters, base):
-            yield Template(digits, (base[: run.start()], str(len(run[0])), base[run.end() :]))
+            yield NumberTemplate(digits, (base[: run.start()], str(len(run[0])), base[run.end() :]))
 
 
 def _written(digits: str, zero: str) -> str:

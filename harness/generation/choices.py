@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from hypothesis import strategies as st
 
@@ -53,23 +54,14 @@ class DirectChoices:
         return drawn
 
 
-class BatchedChoices:
-    """Makes each choice by a number of its own, and draws many numbers at once. Each choice shrinks by itself.
+class NumberedChoices(ABC):
+    """Makes each choice by a number; 0 is the simplest choice. One of ``nulls`` nullable values is NULL."""
 
-    A draw takes Hypothesis as long as twenty choices take here.
-    """
+    nulls: ClassVar[int]
 
-    def __init__(self, draw: Draw, count: int) -> None:
-        self._draw = draw
-        self._numbers = iter(self._drawn(count))
-
+    @abstractmethod
     def number(self) -> int:
-        """The next number, below 65,536; 0 is the simplest choice."""
-        number = next(self._numbers, None)
-        if number is None:
-            self._numbers = iter(self._drawn(MORE))
-            number = next(self._numbers)
-        return number
+        """The next number."""
 
     def one_of(self, options: Sequence[T]) -> T:
         return options[self.number() % len(options)]
@@ -78,32 +70,46 @@ class BatchedChoices:
         return self.number() % 2 == 0
 
     def value(self, column: Column, *, nullable: bool) -> str | None:
-        return None if nullable and self.leaves_null() else self.one_of(sample(column, VARIETY))
+        return None if nullable and self.number() % self.nulls == 0 else self.one_of(sample(column, VARIETY))
+
+
+class BatchedChoices(NumberedChoices):
+    """Makes each choice by a number of its own, and draws many numbers at once. Each choice shrinks by itself.
+
+    A draw takes Hypothesis as long as twenty choices take here.
+    """
+
+    nulls = 2
+
+    def __init__(self, draw: Draw, count: int) -> None:
+        self._draw = draw
+        self._numbers = iter(self._drawn(count))
+
+    def number(self) -> int:
+        """The next number, below 65,536."""
+        number = next(self._numbers, None)
+        if number is None:
+            self._numbers = iter(self._drawn(MORE))
+            number = next(self._numbers)
+        return number
 
     def _drawn(self, count: int) -> tuple[int, ...]:
         # Hypothesis shrinks each byte of a block, as each number of a list, and a block is one draw.
         return struct.unpack(f"<{count}H", self._draw(_block(count)))
 
 
-class SeededChoices:
+class SeededChoices(NumberedChoices):
     """Makes all choices of a row by one number, 0 for the simplest: for parents, of which only the keys matter.
 
     Hypothesis gives up on an example that draws too much, and a row can have many ancestors.
     """
 
+    nulls = 4
+
     def __init__(self, seed: int) -> None:
         self._state = seed
 
-    def one_of(self, options: Sequence[T]) -> T:
-        return options[self._next() % len(options)]
-
-    def leaves_null(self) -> bool:
-        return self._next() % 2 == 0
-
-    def value(self, column: Column, *, nullable: bool) -> str | None:
-        return None if nullable and self._next() % 4 == 0 else self.one_of(sample(column, VARIETY))
-
-    def _next(self) -> int:
+    def number(self) -> int:
         # Knuth's MMIX generator: to seed one of Python's takes longer than to choose a whole row.
         if self._state:
             self._state = (self._state * 6364136223846793005 + 1442695040888963407) % 2**64

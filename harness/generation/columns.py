@@ -20,7 +20,8 @@ from harness.generation.choices import (
 )
 from harness.generation.exclusions import compatible_values
 from harness.generation.row_graph import PendingRow, RowGraph
-from harness.project.model import NewRow, TableName, Tuple, Values
+from harness.project.model import NewRow, Tuple, Values
+from harness.solver.memo import Memo
 from harness.solver.normalized import normalized
 from harness.solver.pool import Pool
 from harness.solver.pools import Pools
@@ -49,7 +50,7 @@ class ColumnValues:
         self._graph = graph
         self._rich = rich
         self._batched: BatchedChoices | None = None
-        self._keys: dict[tuple[TableName, str], set[Tuple]] = {}
+        self._memo = Memo()
         self._numbers = itertools.count(1)
 
     @contextmanager
@@ -207,11 +208,7 @@ class ColumnValues:
 
     def _taken(self, table: Table, key: Index, columns: tuple[str, ...]) -> set[Tuple]:
         """The values of a unique key in all rows of the scenario."""
-        found = self._keys.get((table.name, key.name))
-        if found is None:
-            found = {_key(row, columns) for row in self._graph.rows(table.name)}
-            self._keys[table.name, key.name] = found
-        return found
+        return self._memo((table.name, key.name), lambda: {_key(row, columns) for row in self._graph.rows(table.name)})
 
 
 def _key(row: Values, columns: tuple[str, ...]) -> Tuple:

@@ -109,8 +109,8 @@ def _own_columns(table: Table, given: Mapping[str, str]) -> tuple[str, ...]:
         if all(is_same(name, given) for name in key.columns):
             loose = [name for name in key.columns if name not in given and table.column(name).is_supplied]
             found |= dict.fromkeys([name for name in loose if name not in foreign] or loose)
-    led = (each.columns for each in table.foreign_keys if found.keys() & {*each.columns})
-    found |= dict.fromkeys(name for columns in led for name in columns if name not in given)
+    keys = (each.columns for each in table.foreign_keys if found.keys() & {*each.columns})
+    found |= dict.fromkeys(name for columns in keys for name in columns if name not in given)
     return tuple(found)
 
 

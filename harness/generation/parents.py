@@ -45,7 +45,7 @@ class Parents:
         return self._ancestors is not None
 
     def end_chain(self, pending: PendingRow) -> None:
-        """Leaves nullable references NULL that lead back to a table from which references led here."""
+        """Leaves nullable foreign keys NULL that refer to a table of a pending row: a chain of parents ends."""
         table, row = pending.table, pending.row
         cycle = self._pools.circular if table.name in self._pools.circular else frozenset()
         above = self._graph.pending_tables | cycle | {table.name}
@@ -139,7 +139,7 @@ class Parents:
         if self._ancestors is None:
             return self._found(pending, key, known, firm)
         table = pending.table
-        # Of two references to one table only the first has to meet: a rule may keep them apart. What a row of the
+        # Only the first of two references to a table has to meet: a rule may require different rows. What a row of the
         # table itself refers to is above the ancestor, and not the one that others are to have.
         first = next(other for other in table.foreign_keys if other.references == key.references)
         if key is not first or key.references == table.name:

@@ -210,8 +210,8 @@ class RowGraph:
         for insert in self.inserts[self._before :] if own_only else self._ancestors.get(key.references, ()):
             if insert.table != key.references or not known.items() <= insert.values.items():
                 continue
-            led = {name: insert.values.get(to) for name, to in key.pairs}
-            if not repeats_key(table, {**own, **led}, self.rows(table.name), set(led)):
+            values = {name: insert.values.get(to) for name, to in key.pairs}
+            if not repeats_key(table, {**own, **values}, self.rows(table.name), set(values)):
                 return insert.values
         return None
 

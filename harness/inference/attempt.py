@@ -22,7 +22,7 @@ class Blocker:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A refused row, the statements before it, and the rows ``beside`` it that the same statement inserts."""
+    """A refused row, the statements before it, and the rows that its statement inserts ``beside`` it."""
 
     before: tuple[Statement, ...]
     insert: Insert

@@ -13,6 +13,7 @@ from harness.inference.function_texts import FunctionTexts
 from harness.inference.trials import Trials
 from harness.probes import Session
 from harness.project.model import TableName
+from harness.solver.memo import Memo
 from harness.solver.pools import Pools
 from harness.solver.row_hints import RowHints
 from harness.solver.rules import Unfillable
@@ -33,10 +34,10 @@ UNKNOWN_NAME = ("42P01", "42883", "42704")
 REFINED = 6
 """Rows of a table that are tried once it is filled: where some of them are refused, more hints are searched."""
 
-Search = Callable[[Case], "RowHints | tuple[TableName, RowHints] | None"]
+HintSearch = Callable[[Case], "RowHints | tuple[TableName, RowHints] | None"]
 """Searches hints for the table whose row was refused, or for another one, which is returned with them."""
 
-_BY_TRIGGER: tuple[Search, ...] = (
+_BY_TRIGGER: tuple[HintSearch, ...] = (
     parents.trigger_creates,
     parents.conflicting_value,
     columns.null_together,
@@ -52,13 +53,13 @@ _BY_TRIGGER: tuple[Search, ...] = (
     required_rows.by_common_parent,
     parents.bypass_triggers,
 )
-_BY_REFERENCE: tuple[Search, ...] = (
+_BY_REFERENCE: tuple[HintSearch, ...] = (
     parents.required_first,
     parents.logical_reference,
     columns.value,
     columns.tied_value,
 )
-_BY_KEY: tuple[Search, ...] = (parents.created_by_trigger,)
+_BY_KEY: tuple[HintSearch, ...] = (parents.created_by_trigger,)
 
 
 class HintFinder:
@@ -69,7 +70,7 @@ class HintFinder:
         self._pools = pools
         self.found: dict[TableName, RowHints] = {}
         self._given_up: dict[TableName, Blocker] = {}
-        self._texts: dict[TableName, FunctionTexts] = {}
+        self._memo = Memo()
         self._until = 0
 
     def fill(self, name: TableName) -> Blocker | None:
@@ -171,9 +172,7 @@ class HintFinder:
         return False
 
     def _texts_of(self, table: Table) -> FunctionTexts:
-        if table.name not in self._texts:
-            self._texts[table.name] = FunctionTexts(self._pools, table)
-        return self._texts[table.name]
+        return self._memo(table.name, lambda: FunctionTexts(self._pools, table))
 
     def _add(self, table: TableName, hints: RowHints) -> bool:
         """Adds hints to the pools; False if they are known already, or no row keeps both them and the rules."""

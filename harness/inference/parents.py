@@ -55,7 +55,7 @@ def trigger_creates(case: Case) -> RowHints | None:
 
 
 def _ancestors(case: Case, row: Insert, among: Sequence[Insert]) -> list[Insert]:
-    """Those of some rows that a row refers to, directly or through others of them."""
+    """The rows, of some, that a row refers to, directly or through others of them."""
     keys = case.pools.catalog.table(row.table).foreign_keys
     parents = [each for each in among if any(_refers(row, key, each) for key in keys)]
     others = [each for each in among if each not in parents]
@@ -119,17 +119,13 @@ def required_first(case: Case) -> RowHints | None:
     for key in _violated(case):
         column = case.pools.catalog.table(key.references).column(key.referenced_columns[0])
         constants = [each for each in candidates(column, case.constants) if each in case.constants.literals]
-        for value in (*constants, *_missing_keys(case)):
+        statements = [each.sql for each in (*case.attempt.before, case.attempt.statement)]
+        missing = _KEY.findall(failure_detail(case.pools.connection, statements))
+        for value in (*constants, *missing):
             more = case.trials.inserts(key.references, {column.name: value}, case.attempt.rows_before)
             if more and case.passes(case.error((*case.attempt.before, *more))):
                 return RowHints(requires_first=((key.references, {column.name: value}),))
     return None
-
-
-def _missing_keys(case: Case) -> list[str]:
-    """The value that a foreign key of one column does not find."""
-    statements = (*case.attempt.before, case.attempt.statement)
-    return _KEY.findall(failure_detail(case.pools.connection, [each.sql for each in statements]))
 
 
 _KEY = re.compile(r"\([^(),]+\)=\(([^,]*)\)")

@@ -113,7 +113,7 @@ class Trials:
             # The functions decided otherwise this time: what is certain is that the row was refused.
             return Attempt(scenario.setup, insert, last, _beside(tried))
         if not isinstance(refused, Insert):
-            return Blocker(insert.table, f"rows that stand cannot be taken away: {error}")
+            return Blocker(insert.table, f"existing rows cannot be deleted: {error}")
         return Attempt(before, refused, error, _beside(statement))
 
     def _vanishes(self, setup: Sequence[Statement], tried: Statement, name: TableName) -> bool:

@@ -9,7 +9,8 @@ import psycopg
 
 from harness.catalog.model import Index, Table
 from harness.probes.statement import condition, identifier, qualified
-from harness.project.model import TableName, Tuple, Values
+from harness.project.model import Tuple, Values
+from harness.solver.memo import Memo
 from harness.solver.normalized import key_columns, normalized
 
 LIMIT = 10_000
@@ -21,10 +22,7 @@ class ExistingRows:
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
-        self._counts: dict[TableName, int] = {}
-        self._keys: dict[tuple[TableName, str], frozenset[Tuple]] = {}
-        self._values: dict[tuple[TableName, str], frozenset[str | None]] = {}
-        self._has_key: dict[tuple[TableName, str, Tuple], bool] = {}
+        self._memo = Memo()
 
     def select(self, table: Table, columns: Sequence[str], where: str | None = None, limit: int = LIMIT) -> list[Tuple]:
         """These columns of the existing rows for which a predicate is true, as text and sorted."""
@@ -36,18 +34,17 @@ class ExistingRows:
 
     def count(self, table: Table) -> int:
         """The number of existing rows."""
-        if table.name not in self._counts:
-            row = self._connection.execute(f"select count(*) from {qualified(table.name)}".encode()).fetchone()
-            assert row is not None
-            self._counts[table.name] = row[0]
-        return self._counts[table.name]
+        query = f"select count(*) from {qualified(table.name)}".encode()
+        return self._memo(table.name, lambda: int(self._connection.execute(query).fetchall()[0][0]))
 
     def keys(self, table: Table, key: Index) -> frozenset[Tuple]:
         """The values of the existing rows in the columns of a unique key."""
-        if (table.name, key.name) not in self._keys:
+
+        def read() -> frozenset[Tuple]:
             found = self.select(table, key_columns(key), key.predicate)
-            self._keys[table.name, key.name] = frozenset(tuple(map(normalized, values)) for values in found)
-        return self._keys[table.name, key.name]
+            return frozenset(tuple(map(normalized, values)) for values in found)
+
+        return self._memo(("keys", table.name, key.name), read)
 
     def has_key(self, table: Table, key: Index, row: Values) -> bool:
         """Whether an existing row has this row's key. Where not all keys were read, the server is asked for each."""
@@ -55,17 +52,14 @@ class ExistingRows:
         known, own = self.keys(table, key), tuple(map(normalized, values.values()))
         if own in known or len(known) < LIMIT or None in own:
             return own in known
-        asked = (table.name, key.name, own)
-        if asked not in self._has_key:
-            self._has_key[asked] = self.has(table, values)
-        return self._has_key[asked]
+        return self._memo(("has key", table.name, key.name, own), lambda: self.has(table, values))
 
     def values(self, table: Table, column: str) -> frozenset[str | None]:
         """The values of the existing rows in a column."""
-        asked = (table.name, column)
-        if asked not in self._values:
-            self._values[asked] = frozenset(normalized(value) for (value,) in self.select(table, (column,)))
-        return self._values[asked]
+        return self._memo(
+            ("values", table.name, column),
+            lambda: frozenset(normalized(value) for (value,) in self.select(table, (column,))),
+        )
 
     def has(self, table: Table, values: Values) -> bool:
         """Whether there is an existing row with these values, compared as they are."""

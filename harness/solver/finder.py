@@ -10,11 +10,12 @@ from harness.oracle import Answer, Introspection, Oracle
 from harness.probes.statement import identifier
 from harness.project import sql
 from harness.project.model import Tuple
+from harness.solver.memo import Memo
 from harness.solver.pool import Pool
 from harness.solver.rules import Rule, Unfillable, about, deciding_columns, rules_of_shared_domain
 from harness.solver.search import Choice, Search, product
 from harness.values.candidates import candidates
-from harness.values.constants import RuleConstants, constants_of, words
+from harness.values.constants import constants_of, words
 from harness.values.types import needs_server
 
 ENOUGH = 40
@@ -30,8 +31,7 @@ class PoolFinder:
     def __init__(self, oracle: Oracle, introspection: Introspection) -> None:
         self._oracle = oracle
         self._introspection = introspection
-        self._constants: dict[tuple[str, tuple[str, ...]], RuleConstants] = {}
-        self._readable: dict[tuple[str, Tuple], Tuple] = {}
+        self._memo = Memo()
 
     def pool(
         self,
@@ -70,15 +70,13 @@ class PoolFinder:
         definition = table.column(column)
         predicates = tuple(rule.predicate for rule in about(table, (column,), rules))
         asked = (table.name.schema, predicates)
-        if asked not in self._constants:
-            self._constants[asked] = constants_of(self._introspection, *asked)
-        found = candidates(definition, self._constants[asked].also(self._defaults(definition)))
+        constants = self._memo(asked, lambda: constants_of(self._introspection, *asked))
+        found = candidates(definition, constants.also(self._defaults(definition)))
         if not needs_server(definition):
             return found
-        if (definition.type, found) not in self._readable:
-            texts = self._oracle.readable(definition.type, [text for text in found if text is not None])
-            self._readable[definition.type, found] = (*texts, None)
-        return self._readable[definition.type, found]
+        texts = [text for text in found if text is not None]
+        readable = self._memo((definition.type, found), lambda: self._oracle.readable(definition.type, texts))
+        return (*readable, None)
 
     def _defaults(self, column: Column) -> list[str]:
         """The constants of a column's default: its author meant the rules to let it pass."""
@@ -160,7 +158,7 @@ class PoolFinder:
     ) -> list[Tuple]:
         """Combinations that take a search to find, step by step."""
 
-        def holding(choices: Sequence[Choice], predicates: Sequence[str]) -> list[Choice]:
+        def valid(choices: Sequence[Choice], predicates: Sequence[str]) -> list[Choice]:
             if not choices:
                 return []
             names = tuple(choices[0])
@@ -172,7 +170,7 @@ class PoolFinder:
         if not all(options.values()):
             return []
         asked = [rule.predicate for rule in about(table, columns, rules)]
-        found = Search(lambda predicate: deciding_columns(table, predicate), options, holding).run(asked)
+        found = Search(lambda predicate: deciding_columns(table, predicate), options, valid).run(asked)
         return [tuple(choice[column] for column in columns) for choice in found]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.project.model import Tuple, Values
+from harness.solver.memo import Memo
 
 
 @dataclass(frozen=True)
@@ -54,42 +55,39 @@ class Pool:
         """
         nulls = tuple((place, value is None) for place, value in self._places(row))
         filled = self._filled(present)
-        if (nulls, filled) not in self._by_nulls:
+
+        def search() -> Sequence[Tuple]:
             found = [entry for entry in self.rows if all((entry[place] is None) == null for place, null in nulls)]
             there = [entry for entry in found if all(entry[place] is not None for place in filled)] or found
             most = max((entry.count(None) for entry in there), default=0)
-            self._by_nulls[nulls, filled] = tuple(entry for entry in there if entry.count(None) == most)
-        return self._by_nulls[nulls, filled]
+            return tuple(entry for entry in there if entry.count(None) == most)
+
+        return self._memo(("nulls", nulls, filled), search)
 
     # The indexes below are asked for every row that is drawn, and many rows are drawn from one pool.
 
     @cached_property
-    def _by_nulls(self) -> dict[tuple[tuple[tuple[int, bool], ...], tuple[int, ...]], tuple[Tuple, ...]]:
-        return {}
-
-    @cached_property
-    def _indexes(self) -> dict[tuple[tuple[int, ...], int], dict[str | None, list[Tuple]]]:
-        return {}
-
-    @cached_property
-    def _not_null(self) -> dict[tuple[int, ...], Sequence[Tuple]]:
-        return {(): self.rows}
+    def _memo(self) -> Memo:
+        return Memo()
 
     def _without_nulls(self, filled: tuple[int, ...]) -> Sequence[Tuple]:
         """The combinations that are not NULL in these places."""
-        if filled not in self._not_null:
-            found = [entry for entry in self.rows if all(entry[place] is not None for place in filled)]
-            self._not_null[filled] = found
-        return self._not_null[filled]
+        if not filled:
+            return self.rows
+        return self._memo(
+            filled, lambda: [entry for entry in self.rows if all(entry[place] is not None for place in filled)]
+        )
 
     def _by_value(self, filled: tuple[int, ...], place: int) -> Mapping[str | None, Sequence[Tuple]]:
         """The combinations that are not NULL in the ``filled`` places, by their value in another place."""
-        if (filled, place) not in self._indexes:
-            index: dict[str | None, list[Tuple]] = {}
+
+        def index() -> Mapping[str | None, Sequence[Tuple]]:
+            found: dict[str | None, list[Tuple]] = {}
             for entry in self._without_nulls(filled):
-                index.setdefault(entry[place], []).append(entry)
-            self._indexes[filled, place] = index
-        return self._indexes[filled, place]
+                found.setdefault(entry[place], []).append(entry)
+            return found
+
+        return self._memo(("value", filled, place), index)
 
     def _filled(self, present: Sequence[str]) -> tuple[int, ...]:
         return tuple(place for place, column in enumerate(self.columns) if column in present)

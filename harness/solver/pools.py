@@ -1,16 +1,16 @@
 """The combinations of values that keep all rules, for the columns of each table that rules tie together.
 
-A rule's predicate is not taken apart: candidate values (its constants, their neighbours, the type's edges, some
+A rule's predicate is not analysed: candidate values (its constants, their neighbours, the type's edges, some
 draws) are laid out and PostgreSQL is asked which combinations pass. Columns that no rule mentions have no pool.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 
@@ -21,6 +21,7 @@ from harness.probes.statement import condition, qualified
 from harness.project.model import NewRow, TableName, Tuple, Values
 from harness.solver.existing import ExistingRows
 from harness.solver.finder import PoolFinder
+from harness.solver.memo import Memo
 from harness.solver.normalized import key_columns
 from harness.solver.pool import Pool
 from harness.solver.row_hints import NOTHING, RowHints, group_predicates, refers_to_it, with_logical_references
@@ -36,8 +37,6 @@ from harness.solver.rules import (
 )
 from harness.solver.search import product
 from harness.values.types import needs_server
-
-T = TypeVar("T")
 
 
 class Pools:
@@ -64,17 +63,11 @@ class Pools:
         self._bare = catalog
         self._declared = declared
         self._pools: dict[tuple[TableName, bool, tuple[str, ...]], tuple[Pool, ...]] = {}
-        self._cache: dict[Hashable, Any] = {}
-
-    def cached(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The result of ``make`` the first time that it was asked for by this key, and since hints last changed."""
-        if key not in self._cache:
-            self._cache[key] = make()
-        found: T = self._cache[key]
-        return found
+        self.cached = Memo()
+        """Values that depend on the pools, until hints change."""
 
     def hints(self, table: TableName) -> RowHints:
-        """What is known of a table's rows besides the rules."""
+        """The hints for a table, or empty ones."""
         return self.row_hints.get(table, NOTHING)
 
     def add_hints(self, table: TableName, hints: RowHints) -> None:
@@ -92,7 +85,7 @@ class Pools:
         for key in [key for key in self._pools if key[0] in tables]:
             del self._pools[key]
         # A cached value may depend on any of the tables.
-        self._cache.clear()
+        self.cached.clear()
 
     def declared(self, table: TableName) -> Sequence[Rule]:
         """The rules that the project states of a table's rows at any time."""
@@ -106,10 +99,10 @@ class Pools:
         """Rules that drawn rows keep besides those of the table, so that children, parents and hints fit."""
         narrow = (
             *(
-                Rule(predicate, "the columns that lead to it")
+                Rule(predicate, "the columns that refer to it")
                 for predicate in child_type_predicates(self.catalog, table)
             ),
-            *(Rule(predicate, "the rows that it leads to") for predicate in self._parent_predicates(table)),
+            *(Rule(predicate, "the rows that it refers to") for predicate in self._parent_predicates(table)),
             *(Rule(predicate, "the rows that come with it") for predicate in self.group_predicates(table)),
         )
         hints = self.hints(table.name)
@@ -187,7 +180,7 @@ class Pools:
         return circular(self.catalog)
 
     def valid_values(self, table: Table, column: str, values: Tuple, others: Values) -> list[str | None]:
-        """Those of some values of a column that keep all rules in a row with these ``others``."""
+        """The values of a column, of some, that keep all rules in a row with these ``others``."""
         columns = (column, *others)
         rules = (*self.rules(table), *self.drawing_rules(table))
 
@@ -295,7 +288,7 @@ class Pools:
         return product([self.finder.candidates(table, column, rules) for column in columns])
 
     def tied_values(self, table: Table, column: str, value: str | None) -> list[NewRow]:
-        """The values that columns tied to this one can have beside a value of it; ``[{}]`` if none is tied to it."""
+        """The values of the columns that rules tie to this one, for a value of it; ``[{}]`` if none is tied to it."""
         rules = self.rules(table)
         group = next((group for group in tied_columns(table, rules) if column in group), ())
         others = tuple(name for name in group if name != column)

@@ -7,7 +7,7 @@ import ipaddress
 import itertools
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -37,6 +37,8 @@ _TYPICAL = {
     "xml": ("<a/>", "<a><b>1</b></a>", "text"),
     "ltree": ("1", "1.2", "1.2.3", "", "a.b"),
     "hstore": ("", '"a"=>"1"'),
+    **dict.fromkeys(("float4", "float8"), ("0", "1", "-1", "0.5", "NaN", "Infinity", "-Infinity")),
+    **dict.fromkeys(("json", "jsonb"), ("{}", "[]", '{"a": 1}', "1", '"a"', "true", "null")),
 }
 _FORMATS = (
     *("1", "<a/>", "{}", "[]", "2000-01-01", "a@b.org", "https://a.org/", "10.0.0.1", "true", "a", "A1", "00:00"),
@@ -92,14 +94,10 @@ def _typical(column: Column) -> list[str]:
         unit, limit = Decimal(1).scaleb(-scale), Decimal(10) ** whole
         numbers = [Decimal(0), Decimal(1), Decimal(-1), unit, -unit, limit - unit]
         return [*(str(number) for number in numbers if abs(number) < limit), "NaN"]
-    if name in ("float4", "float8"):
-        return ["0", "1", "-1", "0.5", "NaN", "Infinity", "-Infinity"]
     if name in _TEXTS:
         return _fit(column, ["a", "", " ", "ab", "A", "ä", "1"])
     if name in _TYPICAL:
         return list(_TYPICAL[name])
-    if name in ("json", "jsonb"):
-        return ["{}", "[]", '{"a": 1}', "1", '"a"', "true", "null"]
     if name in _MOMENTS:
         zone = "+00" if name == "timestamptz" else ""
         # A Saturday, a Thursday, a Saturday, a Friday; and a Monday, on which weeks begin.
@@ -135,19 +133,10 @@ def _around(column: Column, constants: list[str]) -> list[str]:
         return _documents(constants)
     if name.startswith("_") and column.parts:
         return _arrays(column, constants)
-    if name == "uuid":
-        return [constant for constant in constants if _UUID.fullmatch(constant)]
     if name == "bytea":
         return ["\\x" + "00" * length for length in _lengths(constants)]
-    if name == "interval":
-        return [constant for constant in constants if _INTERVAL.fullmatch(constant)]
-    if name in ("time", "timetz"):
-        return [constant for constant in constants if _TIME.fullmatch(constant)]
-    if name in ("inet", "cidr"):
-        return [constant for constant in constants if _address(constant)]
-    if name in ("bit", "varbit"):
-        return [constant for constant in constants if constant and not constant.strip("01")]
-    return []
+    accepts = _ACCEPTS.get(name)
+    return [constant for constant in constants if accepts(constant)] if accepts else []
 
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -157,12 +146,22 @@ _INTERVAL = re.compile(
 )
 
 
-def _address(text: str) -> bool:
+def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_network(text)
     except ValueError:
         return False
     return True
+
+
+_ACCEPTS: dict[str, Callable[[str], object]] = {
+    "uuid": _UUID.fullmatch,
+    "interval": _INTERVAL.fullmatch,
+    **dict.fromkeys(("time", "timetz"), _TIME.fullmatch),
+    **dict.fromkeys(("inet", "cidr"), _is_address),
+    **dict.fromkeys(("bit", "varbit"), re.compile("[01]+").fullmatch),
+}
+"""Whether a text is a value of a type."""
 
 
 def _lengths(constants: Iterable[str]) -> list[int]:
@@ -201,7 +200,10 @@ def _composed(column: Column) -> list[str]:
     """Values composed of candidates for the parts of a type that has domains inside."""
     if not needs_server(column) or not column.parts:
         return []
-    pools = [candidates(part, RuleConstants(_domain_literals(part)), 4) for part in column.parts]
+    pools = [
+        candidates(part, RuleConstants().also(c.text for check in part.domain_checks for c in sql.constants(check)), 4)
+        for part in column.parts
+    ]
     rows = [tuple(pool[n % len(pool)] for pool in pools) for n in range(max(map(len, pools)))]
     rows += list(itertools.islice(itertools.product(*(pool[:4] for pool in pools)), 64))
     if column.base_kind == "c":
@@ -211,10 +213,6 @@ def _composed(column: Column) -> list[str]:
         return [array([value]) for value in ones] + [array(ones[:2], delimiter(column))]
     spans = [f'["{low}","{high}"]' for low, high in itertools.product(ones[:8], repeat=2)]
     return spans if column.base_kind == "r" else [f"{{{span}}}" for span in spans]
-
-
-def _domain_literals(column: Column) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(c.text for check in column.domain_checks for c in sql.constants(check)))
 
 
 def _near_today(column: Column, constants: RuleConstants) -> list[str]:

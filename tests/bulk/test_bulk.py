@@ -1,4 +1,4 @@
-"""Rows in bulk keep every rule there is: the server takes them, and as many as were asked for."""
+"""Rows in bulk keep every rule: the server accepts them, as many as were requested."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ SCHEMAS = {
         create table t.root_or_child (id serial primary key, above integer references t.root_or_child,
             root boolean not null, check (root = (above is null)));
     """,
-    "circles": """
+    "cycles": """
         create table t.a (id serial primary key, b_id integer);
         create table t.b (id serial primary key, a_id integer not null references t.a);
         alter table t.a add foreign key (b_id) references t.b;
@@ -237,7 +237,9 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_what_refuses_rows_is_named_and_the_other_tables_are_filled(case: str, database: tuple[Server, str]) -> None:
+def test_the_constraint_that_refuses_rows_is_named_and_other_tables_are_filled(
+    case: str, database: tuple[Server, str]
+) -> None:
     server, name = database
     schema, rows, reason = REFUSALS[case]
     with server.connect(name) as connection:
@@ -313,7 +315,7 @@ def test_declared_rules_count_besides_those_of_the_catalog(database: tuple[Serve
         assert connection.execute("select distinct n from t.x order by n").fetchall() == [(3,), (5,)]
 
 
-def test_sizes_of_what_is_chosen_and_of_its_empty_parents(database: tuple[Server, str]) -> None:
+def test_sizes_of_named_tables_and_of_their_empty_parents(database: tuple[Server, str]) -> None:
     server, name = database
     schema = """
         create schema t; create schema u;

@@ -1,4 +1,4 @@
-"""Rows that are drawn keep all the rules there are: the server takes every one of them."""
+"""Drawn rows keep all rules: the server accepts every one of them."""
 
 from __future__ import annotations
 
@@ -95,13 +95,13 @@ SCHEMAS = {
             foreign key (a, kind) references t.a (name, kind), check (a <> kind)
         );
     """,
-    "a key that is not where its row leads": """
+    "a key that is no part of the foreign key": """
         create table t.x (
             id integer primary key, above integer references t.x, kind text not null,
             check (id <> above), check ((above is null) = (kind = 'top'))
         );
     """,
-    "one of two references, and what both lead further by": """
+    "two references with a common column, one of them fixed": """
         create table t.a (id integer primary key);
         create table t.b (id integer primary key);
         create table t.c (id integer primary key, a integer references t.a, b integer references t.b,
@@ -153,8 +153,8 @@ def test_every_drawn_row_is_accepted(schema: str, database: tuple[Server, str]) 
         assert len(tried) > 5
 
 
-def test_no_row_has_the_key_of_one_that_stands(database: tuple[Server, str]) -> None:
-    """Small numbers and short texts are what people write into seeds, and what is drawn first."""
+def test_no_row_has_the_key_of_an_existing_one(database: tuple[Server, str]) -> None:
+    """Seeds have small numbers and short texts, and those are drawn first."""
     server, name = database
     schema = """
         create schema t;
@@ -199,7 +199,7 @@ def _draft(connection: psycopg.Connection[Any], schema: str, body: Callable[[Dra
     drawn()
 
 
-def test_what_is_fixed_stays_and_what_is_present_is_not_null(database: tuple[Server, str]) -> None:
+def test_fixed_values_stay_and_present_columns_are_not_null(database: tuple[Server, str]) -> None:
     server, name = database
 
     def body(draft: Draft, catalog: Catalog) -> None:
@@ -260,7 +260,7 @@ def test_a_rule_that_fails_on_every_value_is_named_with_its_failure(database: tu
             Pools(connection, catalog, {}).of(catalog.table(X))
 
 
-def test_rows_of_which_a_part_is_fixed_are_kept_apart_by_the_rest(database: tuple[Server, str]) -> None:
+def test_rows_with_fixed_values_differ_in_the_others(database: tuple[Server, str]) -> None:
     server, name = database
     with server.connect(name) as connection:
         connection.execute(

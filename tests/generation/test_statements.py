@@ -1,4 +1,4 @@
-"""Tables that refer to one another in a circle."""
+"""Tables that refer to one another in a cycle."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CIRCLES = {
             foreign key (x_one, x_two) references t.x (one, two));
         alter table t.x add foreign key (y) references t.y (id);
     """,
-    "a circle that may be left open": """
+    "a cycle with a nullable reference": """
         create table t.users (id integer primary key, home integer);
         create table t.homes (id integer primary key, owner integer not null references t.users (id));
         alter table t.users add foreign key (home) references t.homes (id);
@@ -49,7 +49,7 @@ CIRCLES = {
 
 
 @pytest.mark.parametrize("what", CIRCLES)
-def test_every_table_of_a_circle_is_filled(what: str, database: tuple[Server, str]) -> None:
+def test_every_table_of_a_cycle_is_filled(what: str, database: tuple[Server, str]) -> None:
     server, name = database
     with server.connect(name) as connection:
         connection.execute(f"create schema t; {CIRCLES[what]}".encode())
@@ -60,7 +60,7 @@ def test_every_table_of_a_circle_is_filled(what: str, database: tuple[Server, st
         assert finder.found == {}
 
 
-def test_tables_in_a_row_are_no_circle(database: tuple[Server, str]) -> None:
+def test_a_chain_of_tables_is_no_cycle(database: tuple[Server, str]) -> None:
     server, name = database
     with server.connect(name) as connection:
         connection.execute(

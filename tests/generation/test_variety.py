@@ -1,4 +1,4 @@
-"""A drawn row with other values keeps all the rules, too, and what it is to keep stays."""
+"""Variants of a drawn row keep all rules, and the values of the kept columns."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ TIED = """
 """
 
 
-def test_only_what_a_probe_is_not_about_varies(database: tuple[Server, str]) -> None:
+def test_kept_columns_do_not_vary(database: tuple[Server, str]) -> None:
     server, name = database
     with server.connect(name) as connection:
         connection.execute(TIED.encode())

@@ -72,7 +72,7 @@ def test_found(what: str, database: tuple[Server, str]) -> None:
                 connection.execute(f"insert into t.x ({listed}) values ({values})".encode())
 
 
-def test_what_cannot_be_is_not_found(database: tuple[Server, str]) -> None:
+def test_contradicting_rules_are_named(database: tuple[Server, str]) -> None:
     server, name = database
     with server.connect(name) as connection:
         connection.execute(

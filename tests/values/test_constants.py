@@ -1,4 +1,4 @@
-"""What the texts of functions let suppose, whatever their language."""
+"""Constants and patterns in the texts of functions, in several languages."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ def test_every_drawn_value_is_read_and_comes_back_the_same(database: tuple[Serve
             cursor.execute("truncate t.everything")
 
 
-def test_values_mean_the_same_whatever_the_session_says(database: tuple[Server, str]) -> None:
+def test_values_mean_the_same_with_any_settings(database: tuple[Server, str]) -> None:
     server, name = database
     columns = [column for column in _columns(server, name) if column.base_name in {"date", "timestamptz", "timestamp"}]
     assert columns
@@ -178,7 +178,7 @@ def test_values_mean_the_same_whatever_the_session_says(database: tuple[Server, 
             assert found[0] == found[1], column.type
 
 
-def test_what_only_the_server_can_tell(database: tuple[Server, str]) -> None:
+def test_types_of_which_the_server_has_to_check_values(database: tuple[Server, str]) -> None:
     server, name = database
     with server.connect(name) as connection:
         connection.execute(
@@ -197,7 +197,7 @@ def test_what_only_the_server_can_tell(database: tuple[Server, str]) -> None:
             connection.execute(f"select {', '.join(f'{literal(value)}::{kind}' for value in values)}".encode())
 
 
-def test_a_type_that_nobody_knows_is_named() -> None:
+def test_an_unknown_type_is_named() -> None:
     with pytest.raises(Unsupported, match=r"^no values can be drawn of type uid; did you mean 'uuid'\?$"):
         scalar("uid")
 
@@ -216,5 +216,5 @@ def test_numeric_limits(typmod: int, limits: tuple[int, int]) -> None:
     assert numeric_limits(typmod) == limits
 
 
-def test_an_array_tears_no_element_apart() -> None:
+def test_an_array_splits_no_element() -> None:
     assert array(["a,b", 'c"d', "e\\f", "NULL", ""]) == '{"a,b","c\\"d","e\\\\f","NULL",""}'
