@@ -22,11 +22,10 @@ from psycopg import sql
 
 from bench import measure
 from bench.schemas import grown
-from harness.bulk import Filled, Site, load
-from harness.bulk.order import groups
+from harness.bulk import BulkContext, FillResult, load
+from harness.bulk.order import batches
 from harness.catalog import read
 from harness.catalog.model import Table
-from harness.oracle import Oracle
 from harness.server import binaries
 from harness.server.cluster import cluster
 from harness.server.connection import Connection, Server
@@ -95,31 +94,31 @@ def _statements(ddl: str) -> list[str]:
     return [statement.text for statement in sqlfile.migration_statements(Path("schema.sql"), text)]
 
 
-def _filled(connection: Connection, rows: int) -> tuple[list[Filled], float]:
+def _filled(connection: Connection, rows: int) -> tuple[list[FillResult], float]:
     started = time.perf_counter()
     catalog = read(connection)
-    site = Site(connection, catalog, Pools(Oracle(connection), catalog, {}))
-    filled = list(load(site, list(site.tables.values()), lambda table: rows))
+    context = BulkContext(connection, catalog, Pools(connection, catalog, {}))
+    filled = list(load(context, list(context.tables.values()), lambda table: rows))
     return filled, time.perf_counter() - started
 
 
-def _say_what_is_missing(filled: Sequence[Filled]) -> None:
+def _say_what_is_missing(filled: Sequence[FillResult]) -> None:
     for each in filled:
-        if each.rows < each.wanted:
-            print(f"{each.table}: {each.rows} of {each.wanted} rows: {each.reason}")
+        if each.rows < each.requested:
+            print(f"{each.table}: {each.rows} of {each.requested} rows: {each.reason}")
 
 
 def _copied(ours: Connection, theirs: Connection) -> float:
     """The seconds that COPY takes for the rows that stand in our database."""
     catalog = read(ours)
-    site = Site(ours, catalog, Pools(Oracle(ours), catalog, {}))
+    context = BulkContext(ours, catalog, Pools(ours, catalog, {}))
     # As if no reference could be NULL: so circles show, whose references have to be deferred.
-    order = [knot for group in groups(site.tables.values(), lambda table, key: False) for knot in group.knots]
-    for knot in order:
-        _defer(theirs, knot)
-        for table in knot:
+    order = [cycle for batch in batches(context.tables.values(), lambda table, key: False) for cycle in batch.cycles]
+    for cycle in order:
+        _defer(theirs, cycle)
+        for table in cycle:
             theirs.execute(sql.SQL("alter table {} disable trigger user").format(_name(table)))
-    data = [(table, b"".join(_dump(ours, table))) for knot in order for table in knot]
+    data = [(table, b"".join(_dump(ours, table))) for cycle in order for table in cycle]
     started = time.perf_counter()
     with theirs.transaction(), theirs.cursor() as cursor:
         for table, rows in data:
@@ -128,9 +127,9 @@ def _copied(ours: Connection, theirs: Connection) -> float:
     return time.perf_counter() - started
 
 
-def _defer(connection: Connection, knot: Sequence[Table]) -> None:
-    names = {table.name for table in knot} if len(knot) > 1 else set()
-    for table in knot:
+def _defer(connection: Connection, cycle: Sequence[Table]) -> None:
+    names = {table.name for table in cycle} if len(cycle) > 1 else set()
+    for table in cycle:
         for key in table.foreign_keys:
             if key.references in names:
                 connection.execute(

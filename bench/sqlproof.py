@@ -26,7 +26,6 @@ from bench import measure
 from harness.catalog import read
 from harness.generation.choices import Draw
 from harness.generation.draft import Draft
-from harness.oracle import Oracle
 from harness.probes import Accepted, Probe, Reply, Scenario, ServerError, Session
 from harness.project.model import TableName
 from harness.proving import draws
@@ -128,7 +127,7 @@ class _Ours:
     def __init__(self, connection: Connection, runs: int) -> None:
         self._runs = runs
         self._catalog = read(connection)
-        self._pools = Pools(Oracle(connection), self._catalog, {})
+        self._pools = Pools(connection, self._catalog, {})
         self._session = Session(connection, self._catalog)
         self.drawing = 0.0
         self._work(3)

@@ -19,15 +19,16 @@ from harness.catalog.graph import ancestors
 from harness.catalog.model import Column, Missing, Table
 from harness.errors import ProjectError
 from harness.generation.draft import Draft
-from harness.generation.groups import Grouping
-from harness.generation.room import added
-from harness.generation.statements import combined
+from harness.generation.groups import GroupBuilder
+from harness.generation.setup import new_rows
+from harness.generation.statements import merge_cycles
 from harness.probes.statement import SqlStatement, identifier, qualified
 from harness.project.model import TableName
 from harness.pytest_session import ProjectSession
 from harness.solver.pools import Pools
 from harness.solver.rules import Unfillable
-from harness.values.types import Unsupported, array, delimiter, values
+from harness.values.literals import array, delimiter
+from harness.values.types import Unsupported, values
 
 if TYPE_CHECKING:
     import psycopg
@@ -143,10 +144,10 @@ def _definition(
     def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Row:
         draft = Draft(draw, pools, standing, rich=True)
         own = draft.row(name, texts)
-        inserts = added(draft, draft.inserts)
+        inserts = new_rows(draft, draft.inserts)
         parents = tuple(_row(catalog.table(insert.table), insert.values) for insert in inserts)
-        setup = combined(inserts, draft.rings, draft.silent, draft.cleared)
-        return _row(table, own, parents, (*Grouping(draft, pools).stand(setup),))
+        setup = merge_cycles(inserts, draft.cycles, draft.bypassing_triggers, draft.deleted_first)
+        return _row(table, own, parents, (*GroupBuilder(draft, pools).complete(setup),))
 
     return drawn()
 

@@ -1,4 +1,4 @@
-"""What the oracle answers of many rows at once is what SQL says of each alone."""
+"""The oracle answers for many rows at once as SQL does for each alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.catalog import read
-from harness.oracle import Answer, Oracle
+from harness.oracle import Answer, Introspection, Oracle
 from harness.probes.statement import literal
 from harness.project.model import TableName
 from harness.server.connection import Server
@@ -80,7 +80,7 @@ def _alone(connection: psycopg.Connection[tuple[object, ...]], row: tuple[str | 
     return Answer(found[0] or "null")
 
 
-def test_a_predicate_that_is_wrong_whatever_the_values(database: tuple[Server, str]) -> None:
+def test_a_predicate_that_is_wrong_for_any_values(database: tuple[Server, str]) -> None:
     server, name = database
     with server.connect(name) as connection:
         connection.execute(SCHEMA)
@@ -100,12 +100,14 @@ def test_an_expression_without_columns(database: tuple[Server, str]) -> None:
         assert Oracle(connection).scalar(table, "null") is None
 
 
-def test_what_a_query_returns(database: tuple[Server, str]) -> None:
+def test_the_columns_that_a_query_returns(database: tuple[Server, str]) -> None:
     server, name = database
     with server.connect(name) as connection:
         connection.execute(SCHEMA)
-        oracle = Oracle(connection)
-        described = oracle.described("select x.*, pg_notify('a', 'b') as done, 1 / 0 as never from t.x as x")
+        introspection = Introspection(connection)
+        described = introspection.result_columns(
+            "select x.*, pg_notify('a', 'b') as done, 1 / 0 as never from t.x as x"
+        )
         assert described == [
             ("n", "integer"),
             ("word", "text"),
@@ -117,10 +119,10 @@ def test_what_a_query_returns(database: tuple[Server, str]) -> None:
             ("never", "integer"),
         ]
         with pytest.raises(psycopg.errors.UndefinedFunction):
-            oracle.described("select t.third(1)")
+            introspection.result_columns("select t.third(1)")
         with pytest.raises(psycopg.errors.InvalidTextRepresentation):
-            oracle.described("select 'a'::integer")
-        assert oracle.described("select") == []
+            introspection.result_columns("select 'a'::integer")
+        assert introspection.result_columns("select") == []
 
 
 def test_functions_are_found_where_the_connection_looks_for_them(database: tuple[Server, str]) -> None:
@@ -130,10 +132,10 @@ def test_functions_are_found_where_the_connection_looks_for_them(database: tuple
         connection.execute(
             "create schema s; create function s.third(n integer) returns integer language sql return n / 3"
         )
-        oracle = Oracle(connection)
-        assert oracle.sources("t", [(None, "third")]) == []
+        introspection = Introspection(connection)
+        assert introspection.function_sources("t", [(None, "third")]) == []
         connection.execute("set search_path = public, s")
-        assert len(oracle.sources("t", [(None, "third")])) == 1
+        assert len(introspection.function_sources("t", [(None, "third")])) == 1
 
 
 def test_columns_that_are_called_as_plpgsql_calls_its_variables(database: tuple[Server, str]) -> None:

@@ -13,7 +13,9 @@ def test_every_layout_can_be_named_in_project_yml() -> None:
     assert sorted(plugins.load("layouts").LAYOUTS) == sorted(LAYOUTS)
 
 
-@pytest.mark.parametrize(("name", "parts"), [("bulk", ("Site", "fill_all", "grow", "load", "sizes")), ("dask", ())])
+@pytest.mark.parametrize(
+    ("name", "parts"), [("bulk", ("BulkContext", "fill_all", "grow", "load", "sizes")), ("dask", ())]
+)
 def test_what_the_core_calls_is_there(name: str, parts: tuple[str, ...]) -> None:
     found = plugins.load(name)
     assert [callable(getattr(found, part)) for part in parts] == [True] * len(parts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.adopt import check_file, places, project_file, record
-from harness.adopt.filling import FillResult, Tell, entry, fill
+from harness.adopt.filling import FilledTables, Tell, entry, fill
 from harness.adopt.project_file import SchemaSource
 from harness.adopt.project_texts import ProjectTexts
 from harness.adopt.refresh import ProjectChanges, add, add_row_hints, refresh
@@ -28,7 +28,7 @@ class Adoption:
     """A schema that has been described and tried, with the texts of the project that it becomes."""
 
     survey: Survey
-    filled: FillResult
+    filled: FilledTables
     texts: dict[Path, str]
 
 
@@ -59,7 +59,7 @@ class Refreshed:
     texts: ProjectTexts
     changes: ProjectChanges
     hints: ProjectChanges
-    filled: FillResult
+    filled: FilledTables
 
 
 def update(server: Server, project: Project, schemas: Sequence[str], tell: Tell, *, only_add: bool) -> Refreshed:
@@ -108,11 +108,11 @@ def project_texts(survey: Survey, name: str, source: SchemaSource, target: str) 
 
 def fill_tables(
     server: Server, texts: ProjectTexts, survey: Survey, names: Collection[TableName], tell: Tell
-) -> FillResult:
+) -> FilledTables:
     """Tries rows of tables, one after the other, with all that their check files say."""
     tables = [table for table in survey.tables if table.name in names]
     if not tables:
-        return FillResult(0, {}, {})
+        return FilledTables(0, {}, {})
     draws.make_reproducible()
     project = texts.project
     with workspace(server, project, project.modules) as space, space.connect(space.clone()) as connection:

@@ -14,7 +14,7 @@ from harness.catalog.model import Catalog, Table
 from harness.declarations import DeclaredCheck
 from harness.describe.entries import CheckEntry, table_name
 from harness.describe.yaml import YamlValue
-from harness.inference import Obstacle, Teacher
+from harness.inference import Blocker, HintFinder
 from harness.probes import Session
 from harness.probes.statement import identifier
 from harness.project import sql
@@ -39,7 +39,7 @@ order by 1
 
 
 @dataclass(frozen=True)
-class FillResult:
+class FilledTables:
     """The number of ``tables`` that were tried, and those that could not be filled, each with the reason.
 
     - ``empty`` tables got no row. ``full`` ones hold rows from the start, and take no others. ``closed`` ones never
@@ -48,11 +48,11 @@ class FillResult:
     """
 
     tables: int
-    empty: Mapping[TableName, Obstacle]
+    empty: Mapping[TableName, Blocker]
     hints: Mapping[TableName, RowHints]
     search_path: tuple[str, ...] = ()
-    full: Mapping[TableName, Obstacle] = field(default_factory=dict)
-    closed: Mapping[TableName, Obstacle] = field(default_factory=dict)
+    full: Mapping[TableName, Blocker] = field(default_factory=dict)
+    closed: Mapping[TableName, Blocker] = field(default_factory=dict)
     errors: Mapping[TableName, TableError] = field(default_factory=dict)
 
 
@@ -67,14 +67,14 @@ def fill(
     tables: Sequence[Table],
     search_path: Sequence[str],
     tell: Tell,
-) -> FillResult:
+) -> FilledTables:
     """Tries rows of each table; all of them are undone.
 
     Where functions name objects without a schema and no search path is set, the schemas of the tables are tried as the
     search path, those with the most tables first, and then schemas that only have functions.
     """
     found = _filled(connection, catalog, declared, tables, (), tell)
-    lacks_path = any(_NOT_FOUND.search(obstacle.reason) for obstacle in (*found.empty.values(), *found.full.values()))
+    lacks_path = any(_NOT_FOUND.search(blocker.reason) for blocker in (*found.empty.values(), *found.full.values()))
     if search_path or not lacks_path:
         return found
     functions = [schema for (schema,) in connection.execute(_SCHEMAS_OF_FUNCTIONS).fetchall()]
@@ -94,26 +94,26 @@ def _filled(
     tables: Sequence[Table],
     search_path: tuple[str, ...],
     tell: Tell,
-) -> FillResult:
+) -> FilledTables:
     pools = declared_pools(connection, catalog, declared)
-    teacher = Teacher(Session(connection, catalog), pools)
+    finder = HintFinder(Session(connection, catalog), pools)
     errors: dict[TableName, TableError] = {}
-    refused = _refused(teacher, tell(tables), errors)
-    if teacher.learnt:
+    refused = _refused(finder, tell(tables), errors)
+    if finder.found:
         # Hints for one table may help another that came before it, but not one that lacks a search path.
         lacking = {name: why for name, why in refused.items() if _NOT_FOUND.search(why.reason)}
         late = [table for table in tables if table.name in refused and table.name not in lacking]
-        teacher.take_heart()
-        refused = lacking | _refused(teacher, late, errors)
+        finder.retry()
+        refused = lacking | _refused(finder, late, errors)
     without = [table for table in tables if table.name in refused and table.name not in errors]
-    full = {table.name: refused[table.name] for table in without if pools.stood(table)}
-    closed: dict[TableName, Obstacle] = {}
+    full = {table.name: refused[table.name] for table in without if pools.existing.count(table)}
+    closed: dict[TableName, Blocker] = {}
     for table in without:
         with guarded(errors, table.name):
             if table.name not in full and _is_closed(pools, table):
                 closed[table.name] = refused[table.name]
     empty = {name: why for name, why in refused.items() if name not in {*full, *closed, *errors}}
-    return FillResult(len(tables), empty, teacher.learnt, search_path, full, closed, errors)
+    return FilledTables(len(tables), empty, finder.found, search_path, full, closed, errors)
 
 
 def _is_closed(pools: Pools, table: Table) -> bool:
@@ -124,25 +124,25 @@ def _is_closed(pools: Pools, table: Table) -> bool:
 
 
 def _refused(
-    teacher: Teacher, tables: Iterable[Table], errors: dict[TableName, TableError]
-) -> dict[TableName, Obstacle]:
+    finder: HintFinder, tables: Iterable[Table], errors: dict[TableName, TableError]
+) -> dict[TableName, Blocker]:
     """The tables of which no row is accepted, and why; adds those that could not be tried to ``errors``."""
-    found: dict[TableName, Obstacle] = {}
+    found: dict[TableName, Blocker] = {}
     for table in tables:
         with guarded(errors, table.name):
-            obstacle = _obstacle(teacher, table)
-            if obstacle is not None:
-                found[table.name] = obstacle
+            blocker = _blocker(finder, table)
+            if blocker is not None:
+                found[table.name] = blocker
     return found
 
 
-def _obstacle(teacher: Teacher, table: Table) -> Obstacle | None:
+def _blocker(finder: HintFinder, table: Table) -> Blocker | None:
     try:
-        return teacher.fill(table.name)
+        return finder.fill(table.name)
     except (psycopg.ProgrammingError, psycopg.DataError) as error:
         if error.sqlstate is None:  # not the server's word, but psycopg's about a call of ours
             raise
-        return Obstacle(table.name, f"PostgreSQL cannot evaluate a rule: {error.diag.message_primary}")
+        return Blocker(table.name, f"PostgreSQL cannot evaluate a rule: {error.diag.message_primary}")
 
 
 def entry(hints: RowHints) -> CheckEntry:

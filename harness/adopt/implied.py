@@ -10,7 +10,7 @@ from harness.describe.description import TableDescription
 from harness.describe.entries import CheckEntry
 from harness.oracle import Answer
 from harness.solver.pools import Pools
-from harness.solver.rules import supplied
+from harness.solver.rules import deciding_columns
 
 
 def add_implied_by(description: TableDescription, table: Table, pools: Pools) -> None:
@@ -27,7 +27,7 @@ def add_implied_by(description: TableDescription, table: Table, pools: Pools) ->
 def _implies(table: Table, pools: Pools, strict: Check, weak: Check) -> bool:
     """Whether some candidates break the ``weak`` rule, and all of these break the ``strict`` one, too."""
     rules = (strict.expression or "true", weak.expression or "true")
-    about = [set(supplied(table, rule)) for rule in rules]
+    about = [set(deciding_columns(table, rule)) for rule in rules]
     if not about[0] & about[1]:
         return False
     columns = [column.name for column in table.columns if column.name in about[0] | about[1]]

@@ -18,7 +18,6 @@ from harness.describe.description import TableDescription, describe
 from harness.describe.yaml import YamlValue
 from harness.errors import ProjectError, did_you_mean
 from harness.kinds.privileges import COMMANDS
-from harness.oracle import Oracle
 from harness.probes.statement import qualified
 from harness.project.model import TableName
 from harness.solver.pools import Pools
@@ -73,7 +72,7 @@ def survey(
     tables = tuple(table for table in root_tables(catalog) if table.name in ours)
     partitions = tuple(name for name in catalog.tables if name in ours and (name, "") in catalog.roots)
     roles = Roles(connection)
-    pools = Pools(Oracle(connection), catalog, {})
+    pools = Pools(connection, catalog, {})
     found: dict[TableName, TableDescription] = {}
     errors: dict[TableName, TableError] = {}
     for table in tables:

@@ -1,12 +1,14 @@
-"""Rows in bulk: made by the server, for tables that have to look as if an application had filled them.
+"""Fills tables with thousands of rows, which the server makes, so that they look as if an application had run for long.
 
-Columns that rules tie together take combinations from their pools, the others spread over a plausible range of their
-type, references lead to rows of a parent that is filled first, and what a key keeps apart differs by the row's number.
+Enter by :func:`load` (tables, a number of rows for each) and :func:`grow` (one table and its ancestors, for planners).
+Columns that rules tie together take combinations of their pools, others spread over a plausible range of their type,
+foreign keys refer to rows of a parent that is filled first, and keys differ by the row's number.
+Not here: rows for probes (``generation``).
 """
 
-from harness.bulk.choice import sizes
+from harness.bulk.context import BulkContext
 from harness.bulk.growth import fill_all, grow
-from harness.bulk.load import Filled, load
-from harness.bulk.site import Site
+from harness.bulk.load import FillResult, load
+from harness.bulk.sizing import sizes
 
-__all__ = ["Filled", "Site", "fill_all", "grow", "load", "sizes"]
+__all__ = ["BulkContext", "FillResult", "fill_all", "grow", "load", "sizes"]

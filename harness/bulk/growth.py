@@ -1,21 +1,20 @@
-"""One table filled as a grown application would have left it, for planners to look at."""
+"""Fills one table as an application that has run for long would have left it, for planners to look at."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import psycopg
+
+from harness.bulk.context import BulkContext
 from harness.bulk.load import load
-from harness.bulk.site import Site
 from harness.catalog.model import Catalog, Table
 from harness.catalog.roles import WHO_MAY_DISABLE_TRIGGERS, may_disable_triggers
 from harness.probes.statement import qualified
 from harness.project.model import TableName
 from harness.solver.pools import Pools
 from harness.solver.rules import Unfillable
-
-if TYPE_CHECKING:
-    import psycopg
 
 ROWS = 10_000
 """Rows of a filled table: enough that reading all of it is the wrong plan for a query that wants a few."""
@@ -24,16 +23,16 @@ FAN_OUT = 10
 """Children for each parent."""
 
 FEWEST = 20
-"""Rows of the table that is farthest away."""
+"""The fewest rows of an ancestor."""
 
 GENERATIONS = 6
-"""Parents of parents before a chain of references is given up."""
+"""Parents of parents after which a chain of foreign keys is not followed."""
 
 
 def grow(connection: psycopg.Connection[Any], catalog: Catalog, pools: Pools, table: Table, rows: int = ROWS) -> None:
     """Brings a table to ``rows`` rows and its ancestors to fewer, then analyzes them; commits.
 
-    Triggers and foreign keys are switched off for it where the role may do that. Raises :class:`Unfillable` where
+    Triggers and foreign keys are disabled meanwhile if the role may do that. Raises :class:`Unfillable` where
     a table gets no rows at all.
     """
     sizes = _sizes(catalog, table, rows)
@@ -45,12 +44,9 @@ def grow(connection: psycopg.Connection[Any], catalog: Catalog, pools: Pools, ta
 
 
 def fill_all(connection: psycopg.Connection[Any], catalog: Catalog, pools: Pools, rows: int) -> None:
-    """Brings every table to a few rows; commits. Like :func:`grow`, but a table that has rows may take no more.
-
-    So it is with a closed set of which fixtures have all.
-    """
-    tables = Site(connection, catalog, pools).tables
-    _fill(connection, catalog, pools, list(tables.values()), dict.fromkeys(tables, rows), full=True)
+    """Brings every table to ``rows`` rows; commits. Like :func:`grow`, but a table with rows need not take more."""
+    tables = BulkContext(connection, catalog, pools).tables
+    _fill(connection, catalog, pools, list(tables.values()), dict.fromkeys(tables, rows), may_be_full=True)
 
 
 def _fill(
@@ -59,20 +55,22 @@ def _fill(
     pools: Pools,
     tables: Sequence[Table],
     sizes: Mapping[TableName, int],
-    full: bool = False,
+    *,
+    may_be_full: bool = False,
 ) -> None:
-    silent = may_disable_triggers(connection)
-    # Where no trigger looks, rows may be what others have become since they were born.
-    site = Site(connection, catalog, pools, born=not silent)
+    bypasses_triggers = may_disable_triggers(connection)
+    context = BulkContext(connection, catalog, pools, with_triggers=not bypasses_triggers)
     connection.execute("select setseed(0.5)")
-    for filled in load(site, tables, lambda each: max(sizes[each.name] - site.count(each), 0)):
-        if filled.wanted and not filled.rows and not (full and filled.before):
-            how = "" if silent else f" without switching triggers off, which takes {WHO_MAY_DISABLE_TRIGGERS}"
-            raise Unfillable(f"{filled.table} cannot be filled{how}: {filled.reason}")
+    for result in load(context, tables, lambda each: max(sizes[each.name] - context.count(each), 0)):
+        if result.requested and not result.rows and not (may_be_full and result.before):
+            how = (
+                "" if bypasses_triggers else f" without switching triggers off, which takes {WHO_MAY_DISABLE_TRIGGERS}"
+            )
+            raise Unfillable(f"{result.table} cannot be filled{how}: {result.reason}")
 
 
 def _sizes(catalog: Catalog, table: Table, rows: int) -> Mapping[TableName, int]:
-    """The table and all it refers to, each with its rows: the farther away, the fewer."""
+    """Numbers of rows for the table and its ancestors: the farther away, the fewer."""
     found: dict[TableName, int] = {}
 
     def visit(current: Table, wanted: int, generation: int) -> None:

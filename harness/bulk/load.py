@@ -1,4 +1,4 @@
-"""Fills tables, one group after the other, and says what came of each."""
+"""Fills tables, one batch after the other, and reports the rows that each got."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
-from harness.bulk.knots import tie
-from harness.bulk.links import link
-from harness.bulk.order import Group, groups
-from harness.bulk.recipe import Draftsman, Wish
-from harness.bulk.rounds import Tally, described, insert
-from harness.bulk.site import Site, is_optional, nullable
-from harness.catalog.model import ForeignKey, Table
+import psycopg
+
+from harness.bulk.builder import TableRequest
+from harness.bulk.context import BulkContext, is_optional, nullable
+from harness.bulk.cycles import insert_cycle
+from harness.bulk.inserting import InsertTally, describe, insert
+from harness.bulk.late_references import set_late_references
+from harness.bulk.order import Batch, batches
+from harness.bulk.planning import insert_query
+from harness.catalog.model import Table
 from harness.project.model import TableName
 from harness.solver.rules import Unfillable
 from harness.values.types import Unsupported
@@ -22,124 +25,103 @@ Size = Callable[[Table], int]
 
 
 @dataclass(frozen=True)
-class Filled:
-    """A table that got ``rows`` of the rows that were ``wanted``; the ``reason`` says why not all of them.
+class FillResult:
+    """A table that got ``rows`` of the ``requested`` rows; the ``reason`` says why it got no more.
 
-    It had ``before``: some that triggers have brought in while other tables were filled among them.
+    It had ``before``, among them rows that triggers inserted while other tables were filled.
     """
 
     table: TableName
-    wanted: int
+    requested: int
     rows: int
     before: int
     seconds: float
     reason: str | None = None
 
 
-def load(site: Site, tables: Sequence[Table], size: Size) -> Iterator[Filled]:
-    """Inserts rows into the tables, parents first; each group of them is one transaction, and then told of.
+def load(context: BulkContext, tables: Sequence[Table], size: Size) -> Iterator[FillResult]:
+    """Inserts rows into the tables, parents first. One transaction inserts each batch, and then reports it.
 
-    Rows that stand are not touched. ``size`` says how many rows a table gets.
+    Existing rows stay as they are. ``size`` says how many rows a table gets.
     """
-    for group in groups(tables, lambda table, key: is_optional(site, table, key)):
-        yield from _Filling(site, size, group).run()
+    for batch in batches(tables, lambda table, key: is_optional(context, table, key)):
+        yield from _Filling(context, size, batch).run()
 
 
 class _Filling:
-    def __init__(self, site: Site, size: Size, group: Group) -> None:
-        self._site = site
-        self._group = group
-        self._wanted = {table.name: size(table) for knot in group.knots for table in knot}
+    def __init__(self, context: BulkContext, size: Size, batch: Batch) -> None:
+        self._context = context
+        self._batch = batch
+        self._requested = {table.name: size(table) for cycle in batch.cycles for table in cycle}
 
-    def run(self) -> list[Filled]:
-        import psycopg
-
+    def run(self) -> list[FillResult]:
         started = time.perf_counter()
         try:
-            with self._site.connection.transaction():
+            with self._context.connection.transaction():
                 return self._fill()
-        except psycopg.Error as error:  # a constraint that is looked at when all is done
-            reason, seconds = described(error), time.perf_counter() - started
-            tables = [table for knot in self._group.knots for table in knot]
-            return [Filled(table.name, self._wanted[table.name], 0, 0, seconds, reason) for table in tables]
+        except psycopg.Error as error:  # a constraint that is deferred to the commit
+            reason, seconds = describe(error), time.perf_counter() - started
+            return [FillResult(name, rows, 0, 0, seconds, reason) for name, rows in self._requested.items()]
 
-    def _fill(self) -> list[Filled]:
-        connection = self._site.connection
+    def _fill(self) -> list[FillResult]:
+        connection = self._context.connection
         connection.execute("set constraints all immediate")
         row = connection.execute("select pg_current_xact_id()::xid::text").fetchone()
         assert row is not None
-        if not self._site.born:
+        if not self._context.with_triggers:
             connection.execute("set local session_replication_role to replica")
-        found = [filled for knot in self._group.knots for filled in self._knot(knot)]
-        for table in dict.fromkeys(table.name for table, _ in self._group.later):
-            keys = [key for other, key in self._group.later if other.name == table]
-            link(self._site, self._site.catalog.table(table), keys, int(row[0]))
+        found = [result for cycle in self._batch.cycles for result in self._fill_cycle(cycle)]
+        for table in dict.fromkeys(table.name for table, _ in self._batch.late):
+            keys = [key for other, key in self._batch.late if other.name == table]
+            set_late_references(self._context, self._context.catalog.table(table), keys, int(row[0]))
         return found
 
-    def _knot(self, knot: tuple[Table, ...]) -> Iterator[Filled]:
+    def _fill_cycle(self, cycle: tuple[Table, ...]) -> Iterator[FillResult]:
         started = time.perf_counter()
-        before = {table.name: self._site.count(table) for table in knot}
-        if len(knot) == 1:
-            tallies = [self._table(knot[0])]
+        before = {table.name: self._context.count(table) for table in cycle}
+        if len(cycle) == 1:
+            tallies = [self._fill_table(cycle[0])]
         else:
-            with self._told(tallies := [Tally() for _ in knot]):
-                tie(self._site, knot, min(self._wanted[table.name] for table in knot), self._absent, tallies)
-        seconds = (time.perf_counter() - started) / len(knot)
-        for table, tally in zip(knot, tallies, strict=True):
-            wanted = self._wanted[table.name]
-            reason = tally.reason or "no more rows were found" if tally.rows < wanted else None
-            yield Filled(table.name, wanted, tally.rows, before[table.name], seconds, reason)
+            with self._recording(tallies := [InsertTally() for _ in cycle]):
+                fewest = min(self._requested[table.name] for table in cycle)
+                insert_cycle(self._context, cycle, fewest, self._late, tallies)
+        seconds = (time.perf_counter() - started) / len(cycle)
+        for table, tally in zip(cycle, tallies, strict=True):
+            requested = self._requested[table.name]
+            reason = tally.reason or "no more rows were found" if tally.rows < requested else None
+            yield FillResult(table.name, requested, tally.rows, before[table.name], seconds, reason)
 
-    def _table(self, table: Table) -> Tally:
-        tally, rows = Tally(), self._wanted[table.name]
-        with self._told([tally]) if rows else nullcontext():
-            advance(self._site, table)
-            low = self._site.count(table)
-            absent = self._absent(table)
-            itself = {key.name for key in _to_itself(table)}
+    def _fill_table(self, table: Table) -> InsertTally:
+        tally, rows = InsertTally(), self._requested[table.name]
+        with self._recording([tally]) if rows else nullcontext():
+            self._context.advance_sequences(table)
+            low = self._context.count(table)
+            absent = self._late(table)
+            own = {key.name for key in table.foreign_keys if key.references == table.name and nullable(table, key)}
             # A few rows without a parent in their own table come first: the others may refer to them.
-            first = min(max(rows // 10, 1), rows) if itself else 0
-            for share, leaving in ((first, absent | itself), (rows - first, absent)):
+            first = min(max(rows // 10, 1), rows) if own else 0
+            for share, null in ((first, absent | own), (rows - first, absent)):
                 if share > 0 and (tally.rows or not tally.refused):
-                    recipe = Draftsman(self._site, Wish(table, low, low + share - 1, leaving)).recipe()
-                    low = insert(self._site.connection, recipe, low, share, tally)
+                    query = insert_query(self._context, TableRequest(table, low, low + share - 1, null))
+                    low = insert(self._context.connection, query, low, share, tally)
         return tally
 
-    def _absent(self, table: Table) -> frozenset[str]:
-        return frozenset(key.name for other, key in self._group.later if other.name == table.name)
+    def _late(self, table: Table) -> frozenset[str]:
+        return frozenset(key.name for other, key in self._batch.late if other.name == table.name)
 
     @contextmanager
-    def _told(self, tallies: Sequence[Tally]) -> Iterator[None]:
-        """What stops a table from being filled is what there is to tell of it."""
-        import psycopg
-
+    def _recording(self, tallies: Sequence[InsertTally]) -> Iterator[None]:
+        """Records an error as the reason why tables got no rows, and rolls back what they got."""
         try:
-            with self._site.connection.transaction():
+            with self._context.connection.transaction():
                 yield
         except (Unfillable, Unsupported) as reason:
             message = str(reason)
         except psycopg.Error as error:
-            message = described(error)
+            message = describe(error)
         else:
             return
         for tally in tallies:
             tally.rows = 0
             tally.refused.clear()
             tally.refused[message] += 1
-
-
-def advance(site: Site, table: Table) -> None:
-    """Moves the sequences of a table behind the rows that stand: seeds may have brought numbers of their own."""
-    for column in table.columns:
-        sequence = site.sequence(table, column) if column.is_supplied else None
-        if sequence and column.base_name in ("int2", "int4", "int8"):
-            name = sequence.removeprefix("nextval(").removesuffix(")")
-            largest = site.largest(table, column.name)
-            site.connection.execute(
-                f"select setval(s, {largest}) from (select {name}::regclass as s) as harness_s"
-                f" where {largest} > coalesce(pg_sequence_last_value(s), 0)".encode()
-            )
-
-
-def _to_itself(table: Table) -> list[ForeignKey]:
-    return [key for key in table.foreign_keys if key.references == table.name and nullable(table, key)]

@@ -1,4 +1,4 @@
-"""In which order tables are filled: parents before children, as far as their references let them."""
+"""The order in which tables are filled: parents before children, as far as their references allow."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from harness.catalog.graph import parents_first
 from harness.catalog.model import ForeignKey, Table
 from harness.project.model import TableName
 
-Optional = Callable[[Table, ForeignKey], bool]
-"""Whether a reference may be NULL when its row is inserted."""
+IsOptional = Callable[[Table, ForeignKey], bool]
+"""Whether a foreign key may be NULL in a new row."""
 
 
 @dataclass(frozen=True)
-class Group:
-    """Tables that are filled in this order; what refers to each other without a NULL is a knot, filled as one.
+class Batch:
+    """Tables that one transaction fills, in this order. One statement fills the tables of a cycle without NULLs.
 
-    ``later`` are the references that lead to a table which comes after their own: they are NULL at first.
+    ``late`` are the foreign keys that refer to a table which is filled after their own: they are NULL at first.
     """
 
-    knots: tuple[tuple[Table, ...], ...]
-    later: tuple[tuple[Table, ForeignKey], ...]
+    cycles: tuple[tuple[Table, ...], ...]
+    late: tuple[tuple[Table, ForeignKey], ...]
 
 
-def groups(tables: Iterable[Table], optional: Optional) -> list[Group]:
-    """The tables in groups, each only referring to those before it."""
+def batches(tables: Iterable[Table], is_optional: IsOptional) -> list[Batch]:
+    """The tables in batches, each only referring to those before it."""
     known = {table.name: table for table in tables}
     found = []
-    for circle in _circles(known, lambda table, key: True):
-        knots = _circles({name: known[name] for name in circle}, lambda table, key: not optional(table, key))
-        place = {name: n for n, knot in enumerate(knots) for name in knot}
-        later = [
+    for members in _cycles(known, lambda table, key: True):
+        cycles = _cycles({name: known[name] for name in members}, lambda table, key: not is_optional(table, key))
+        place = {name: n for n, cycle in enumerate(cycles) for name in cycle}
+        late = [
             (known[name], key)
-            for name in circle
+            for name in members
             for key in _references(known[name])
             if key.references in place and place[key.references] > place[name]
         ]
-        found.append(Group(tuple(tuple(known[name] for name in knot) for knot in knots), tuple(later)))
+        found.append(Batch(tuple(tuple(known[name] for name in cycle) for cycle in cycles), tuple(late)))
     return found
 
 
@@ -45,10 +45,8 @@ def _references(table: Table) -> list[ForeignKey]:
     return [key for key in table.foreign_keys if key.references != table.name]
 
 
-def _circles(
-    tables: dict[TableName, Table], counts: Callable[[Table, ForeignKey], bool]
-) -> list[tuple[TableName, ...]]:
-    """The tables in the order of the references that count; those in a circle of them stand together."""
+def _cycles(tables: dict[TableName, Table], counts: Callable[[Table, ForeignKey], bool]) -> list[tuple[TableName, ...]]:
+    """The tables with parents first, by the references that count; tables of a cycle come together."""
     parents = {
         name: {key.references for key in _references(table) if key.references in tables and counts(table, key)}
         for name, table in tables.items()

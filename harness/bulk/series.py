@@ -1,4 +1,4 @@
-"""What a column holds in many rows when no rule speaks of it: expressions of ``harness_g.n``, the number of the row."""
+"""Expressions for columns that no rule mentions, on ``harness_g.n``, the number of the row."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from harness.values.types import numeric_limits
 
 N = "harness_g.n"
 _LONG = 16
-"""Characters of a text that hold a word and the number of any row."""
+"""Characters that a word and the number of any row take."""
 
 
 def value(column: Column, rows: int) -> str:
-    """Plausible values, some of them in several rows; what may be NULL is so in one row of five.
+    """An expression for plausible values, which may be the same in several rows. One of five is NULL where it may be.
 
     Raises :class:`~harness.values.types.Unsupported` for a type without values.
     """
-    # Numbers stay small: triggers and views squeeze them into all sorts of types.
+    # Numbers stay small: triggers and views cast them to all sorts of types.
     spread = _SPREAD.get(column.base_name, "").format(distinct=max(rows // 20, 5), many=min(max(rows, 1000), 30_000))
     if column.base_kind == "e" or not spread or _is_short(column):
         samples = column.labels if column.base_kind == "e" else sample(column, 12)
@@ -27,7 +27,7 @@ def value(column: Column, rows: int) -> str:
 
 
 def distinct(column: Column, base: int = 0) -> str | None:
-    """Another value in every row, never NULL; None for a type that cannot do that. Numbers begin after ``base``."""
+    """An expression for another value in every row; None if the type has none. Numbers begin behind ``base``."""
     expression = _distinct(column, f"({base} + {N})" if base else N)
     return None if expression is None else f"({expression})::{column.type}"
 
@@ -70,7 +70,7 @@ _ENDS = {
     "timestamp": "timestamp '2000-01-01' + ({n}) * interval '1 hour'",
     "timestamptz": "timestamptz '2000-01-01 00:00:00+00' + ({n}) * interval '1 hour'",
 }
-"""An end of a range: ranges from one row's number to the next touch and never overlap."""
+"""Bounds of ranges by type: a range from one row's number to the next never overlaps another."""
 
 _DISTINCT = {
     "int2": "({n}) % 32768",

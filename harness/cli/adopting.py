@@ -28,11 +28,11 @@ from harness.scaffold import for_the_root
 
 if TYPE_CHECKING:
     from harness.adopt.adoption import Adoption
-    from harness.adopt.filling import FillResult
+    from harness.adopt.filling import FilledTables
     from harness.adopt.project_file import SchemaSource
     from harness.adopt.table_errors import TableError
     from harness.catalog.model import Table
-    from harness.inference import Obstacle
+    from harness.inference import Blocker
     from harness.project.model import TableName
     from harness.server.connection import Server
 
@@ -227,15 +227,15 @@ def _list_errors(errors: Mapping[TableName, TableError]) -> bool:
     return bool(errors)
 
 
-def _list_unfilled(filled: FillResult) -> None:
+def _list_unfilled(filled: FilledTables) -> None:
     """Lists the tables that could not be filled, each with the reason."""
     for title, tables in ((EMPTY, filled.empty), (FULL, filled.full), (CLOSED, filled.closed)):
-        _listed(title, [_why(name, obstacle) for name, obstacle in tables.items()])
+        _listed(title, [_why(name, blocker) for name, blocker in tables.items()])
 
 
-def _why(name: TableName, obstacle: Obstacle) -> str:
-    above = f"needs {obstacle.table}, which has none: " if obstacle.table != name else ""
-    return f"{name}: {above}{obstacle.reason}"
+def _why(name: TableName, blocker: Blocker) -> str:
+    above = f"needs {blocker.table}, which has none: " if blocker.table != name else ""
+    return f"{name}: {above}{blocker.reason}"
 
 
 def _listed(what: str, lines: Sequence[str]) -> None:

@@ -88,7 +88,7 @@ def _generate(project: Project, connection: Connection, rows: int, select: tuple
             path = ", ".join(map(identifier, project.search_path))
             connection.execute(f"set search_path = {path}".encode())
         catalog = read(connection, project.ledger_schema)
-        site = bulk.Site(connection, catalog, declared_pools(connection, catalog, checks))
+        site = bulk.BulkContext(connection, catalog, declared_pools(connection, catalog, checks))
         wanted = bulk.sizes(site, rows, select)
         for each in bulk.load(site, [site.tables[name] for name in wanted], lambda table: wanted[table.name]):
             click.echo(f"  {each.table}  {counted(each.rows, 'row')}{_why_not_all(each)}")
@@ -101,19 +101,19 @@ def _generate(project: Project, connection: Connection, rows: int, select: tuple
 
 
 class _Filled(Protocol):
-    """A table that ``bulk`` has filled: rows added, rows wanted, rows that were there before."""
+    """A table that ``bulk`` has filled: rows added, rows requested, rows that were there before."""
 
     rows: int
-    wanted: int
+    requested: int
     before: int
     reason: str
 
 
 def _why_not_all(filled: _Filled) -> str:
-    if filled.rows >= filled.wanted:
+    if filled.rows >= filled.requested:
         return ""
     before = f", {counted(filled.before, 'row')} there before" if filled.before and not filled.rows else ""
-    return f" of {filled.wanted:,}{before}: {filled.reason}"
+    return f" of {filled.requested:,}{before}: {filled.reason}"
 
 
 def _changed(rows: int) -> str:

@@ -1,11 +1,12 @@
-"""How the values of a row are chosen: each by itself, or all of them by one number."""
+"""Ways to choose the values of a row: each by a draw of its own, or many by one draw."""
 
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from hypothesis import strategies as st
 
@@ -19,29 +20,28 @@ Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 _NULL_OR_NOT = st.sampled_from((True, False))
 
+MORE = 8
+"""Numbers that are drawn at once where more are needed than were drawn first."""
+
 
 class Choices(Protocol):
-    """Makes the choices of one row; the simplest ones are what it shrinks to."""
+    """Makes the choices of one row. Hypothesis shrinks towards the simplest ones."""
 
     def one_of(self, options: Sequence[T]) -> T:
-        """One of these; shrinks towards the first."""
+        """One of the options; shrinks towards the first."""
 
     def leaves_null(self) -> bool:
-        """Whether a reference that may be NULL is."""
+        """Whether a nullable foreign key is left NULL."""
 
-    def value(self, column: Column, keyed: bool, optional: bool) -> str | None:
-        """A value of a column that no rule speaks of; ``optional`` is one that may be NULL, ``keyed`` one of a key."""
+    def value(self, column: Column, *, nullable: bool) -> str | None:
+        """A value of a column that no rule mentions and that is no part of a key."""
 
 
-class Drawn:
-    """Each choice by itself, so that each varies and shrinks by itself.
+class DirectChoices:
+    """Draws each choice by itself, and values from all that a type has."""
 
-    If ``rich``, every column has all the values of its type, and not only those that are part of a key.
-    """
-
-    def __init__(self, draw: Draw, rich: bool) -> None:
+    def __init__(self, draw: Draw) -> None:
         self._draw = draw
-        self._rich = rich
 
     def one_of(self, options: Sequence[T]) -> T:
         return options[self._draw(_place(len(options)))]
@@ -49,28 +49,19 @@ class Drawn:
     def leaves_null(self) -> bool:
         return bool(self._draw(_NULL_OR_NOT))
 
-    def value(self, column: Column, keyed: bool, optional: bool) -> str | None:
-        drawn: str | None = self._draw(anything(column, self._rich or keyed, optional))
+    def value(self, column: Column, *, nullable: bool) -> str | None:
+        drawn: str | None = self._draw(any_value_or_null(column) if nullable else any_value(column))
         return drawn
 
 
-class Dealt:
-    """Each choice by a number of its own, of which many are drawn at once: each varies and shrinks by itself.
+class NumberedChoices(ABC):
+    """Makes each choice by a number; 0 is the simplest choice. One of ``nulls`` nullable values is NULL."""
 
-    A draw takes Hypothesis as long as twenty choices take here. What a key has is drawn by itself all the same.
-    """
+    nulls: ClassVar[int]
 
-    def __init__(self, draw: Draw, count: int) -> None:
-        self._draw = draw
-        self._numbers = iter(self._drawn(count))
-
+    @abstractmethod
     def number(self) -> int:
-        """The next one, below 65,536; 0 for the simplest choice."""
-        number = next(self._numbers, None)
-        if number is None:
-            self._numbers = iter(self._drawn(MORE))
-            number = next(self._numbers)
-        return number
+        """The next number."""
 
     def one_of(self, options: Sequence[T]) -> T:
         return options[self.number() % len(options)]
@@ -78,48 +69,54 @@ class Dealt:
     def leaves_null(self) -> bool:
         return self.number() % 2 == 0
 
-    def value(self, column: Column, keyed: bool, optional: bool) -> str | None:
-        if keyed or column.identity:
-            drawn: str | None = self._draw(anything(column, keyed, optional))
-            return drawn
-        return None if optional and self.leaves_null() else self.one_of(sample(column, VARIETY))
+    def value(self, column: Column, *, nullable: bool) -> str | None:
+        return None if nullable and self.number() % self.nulls == 0 else self.one_of(sample(column, VARIETY))
+
+
+class BatchedChoices(NumberedChoices):
+    """Makes each choice by a number of its own, and draws many numbers at once. Each choice shrinks by itself.
+
+    A draw takes Hypothesis as long as twenty choices take here.
+    """
+
+    nulls = 2
+
+    def __init__(self, draw: Draw, count: int) -> None:
+        self._draw = draw
+        self._numbers = iter(self._drawn(count))
+
+    def number(self) -> int:
+        """The next number, below 65,536."""
+        number = next(self._numbers, None)
+        if number is None:
+            self._numbers = iter(self._drawn(MORE))
+            number = next(self._numbers)
+        return number
 
     def _drawn(self, count: int) -> tuple[int, ...]:
-        # Of a block of bytes Hypothesis shrinks each, as of a list of numbers, and it is one draw.
+        # Hypothesis shrinks each byte of a block, as each number of a list, and a block is one draw.
         return struct.unpack(f"<{count}H", self._draw(_block(count)))
 
 
-class Numbered:
-    """All choices by one number, 0 for the simplest: for a row that only has to be there.
+class SeededChoices(NumberedChoices):
+    """Makes all choices of a row by one number, 0 for the simplest: for parents, of which only the keys matter.
 
-    Hypothesis gives up on an example that draws too much, and ancestors are many.
+    Hypothesis gives up on an example that draws too much, and a row can have many ancestors.
     """
 
-    def __init__(self, draw: Draw, number: int) -> None:
-        self._draw = draw
-        self._state = number
+    nulls = 4
 
-    def one_of(self, options: Sequence[T]) -> T:
-        return options[self._next() % len(options)]
+    def __init__(self, seed: int) -> None:
+        self._state = seed
 
-    def leaves_null(self) -> bool:
-        return self._next() % 2 == 0
-
-    def value(self, column: Column, keyed: bool, optional: bool) -> str | None:
-        if keyed or column.identity:
-            drawn: str | None = self._draw(anything(column, keyed, optional))
-            return drawn
-        return None if optional and self._next() % 4 == 0 else self.one_of(sample(column, VARIETY))
-
-    def _next(self) -> int:
+    def number(self) -> int:
         # Knuth's MMIX generator: to seed one of Python's takes longer than to choose a whole row.
         if self._state:
             self._state = (self._state * 6364136223846793005 + 1442695040888963407) % 2**64
         return self._state >> 33
 
 
-MORE = 8
-"""Numbers that are drawn at once where more are needed than was thought."""
+# Strategies are made once: to make one takes Hypothesis several times as long as to draw from it.
 
 
 @cache
@@ -129,21 +126,16 @@ def _block(count: int) -> st.SearchStrategy[bytes]:
 
 @cache
 def _place(count: int) -> st.SearchStrategy[int]:
-    """A place among so many.
-
-    Made once: to make a strategy takes Hypothesis several times as long as to draw from it.
-    """
     return st.sampled_from(range(count))
 
 
 @cache
-def anything(column: Column, rich: bool, optional: bool) -> st.SearchStrategy[str | None]:
-    """Values of a column that no rule speaks of: if ``rich`` all that its type has, else a sample drawn once."""
-    if column.identity:
-        # An identity's sequence is not touched: a large number keeps out of its way.
-        return st.integers(10_000, 30_000).map(str)
-    if rich:
-        return st.none() | values(column) if optional else values(column)
-    known = sample(column, VARIETY)
-    # One draw, where a choice between NULL and the others would be three.
-    return st.sampled_from((*[None] * len(known), *known) if optional else known)
+def any_value(column: Column) -> st.SearchStrategy[str]:
+    """All values of a column's type; of an identity, numbers that its sequence does not reach."""
+    return st.integers(10_000, 30_000).map(str) if column.identity else values(column)
+
+
+@cache
+def any_value_or_null(column: Column) -> st.SearchStrategy[str | None]:
+    """All values of a column's type, and NULL."""
+    return st.none() | values(column)

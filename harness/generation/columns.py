@@ -1,20 +1,28 @@
-"""What the columns of a row have that lead nowhere: combinations from pools, free values, keys of its own."""
+"""Values of columns that refer to nothing: combinations from pools, free values, keys of the row's own."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from hypothesis import reject
 
 from harness.catalog.model import Index, Table
-from harness.generation.choices import Choices, Dealt, Draw, Drawn, Numbered, anything
-from harness.generation.exclusions import apart
-from harness.generation.kinship import Kinship
-from harness.oracle import Tuple
-from harness.project.model import NewRow, TableName, Values
-from harness.solver.alike import alike, beside, untaken
+from harness.generation.choices import (
+    BatchedChoices,
+    Choices,
+    DirectChoices,
+    Draw,
+    SeededChoices,
+    any_value,
+    any_value_or_null,
+)
+from harness.generation.exclusions import compatible_values
+from harness.generation.row_graph import PendingRow, RowGraph
+from harness.project.model import NewRow, Tuple, Values
+from harness.solver.memo import Memo
+from harness.solver.normalized import normalized
 from harness.solver.pool import Pool
 from harness.solver.pools import Pools
 from harness.values.types import nth
@@ -23,126 +31,124 @@ WIDEST = 40
 """Numbers that are drawn at once for one row."""
 
 OTHERS = 8
-"""Values that are tried on the server where no combination has what a row has."""
+"""Values that are tried on the server where no combination of a pool has what a row has."""
 
 TRIES = 20
 """Numbers tried for a key before it counts as one that has no more."""
 
 
-class Columns:
-    """Draws them, so that no two rows have a unique key in common or are in each other's way."""
+class ColumnValues:
+    """Draws values so that no two rows share a unique key or violate an exclusion constraint.
 
-    def __init__(self, draw: Draw, pools: Pools, kinship: Kinship, rich: bool) -> None:
-        self.choices: Choices = Drawn(draw, rich)
+    If ``rich``, each value is drawn by itself, from all that its type has.
+    """
+
+    def __init__(self, draw: Draw, pools: Pools, graph: RowGraph, *, rich: bool) -> None:
+        self.choices: Choices = DirectChoices(draw)
         self._draw = draw
         self._pools = pools
-        self._kinship = kinship
+        self._graph = graph
         self._rich = rich
-        self._dealt: Dealt | None = None
-        self._keys: dict[tuple[TableName, str], set[Tuple]] = {}
+        self._batched: BatchedChoices | None = None
+        self._memo = Memo()
         self._numbers = itertools.count(1)
 
     @contextmanager
-    def chosen(self, table: Table, depth: int) -> Iterator[None]:
-        """A row is chosen by numbers that are drawn at once, and each that only has to be there by one of them.
-
-        That are those at a ``depth`` above the row that is wanted.
-        """
+    def choosing(self, table: Table, depth: int) -> Iterator[None]:
+        """Has a row chosen by numbers that are drawn at once, and each of its ancestors (``depth`` > 0) by one."""
         outer = self.choices
         if not self._rich:
-            if not depth or self._dealt is None:
-                self._dealt = Dealt(self._draw, min(len(table.columns), WIDEST))
-            self.choices = Numbered(self._draw, self._dealt.number()) if depth else self._dealt
+            if not depth or self._batched is None:
+                self._batched = BatchedChoices(self._draw, min(len(table.columns), WIDEST))
+            self.choices = SeededChoices(self._batched.number()) if depth else self._batched
         try:
             yield
         finally:
             self.choices = outer
 
     def add(self, table: Table, row: NewRow) -> None:
-        """A row is complete: no other one has its keys."""
+        """Takes a complete row in: no other row may have its keys."""
         for key, columns in self._pools.keys(table):
             self._taken(table, key, columns).add(_key(row, columns))
-        self._kinship.add(table.name, row)
+        self._graph.add(table.name, row)
 
-    def value(self, table: Table, column: str, other_than: Mapping[str, str | None]) -> str | None:
-        """A value for one column of a row that keeps all rules and differs from the one it has."""
-        taken = {alike(other_than[column])}
+    def other_value(self, table: Table, column: str, row: Values) -> str | None:
+        """A value other than the row's own, with which the row keeps all rules."""
+        taken = {normalized(row[column])}
         if any(columns == (column,) for _, columns in self._pools.keys(table)):
-            taken |= {alike(row.get(column)) for row in self._kinship.rows(table.name)}
-        return self._untaken(table, column, other_than, taken, self._pools.of(table))
+            taken |= {normalized(each.get(column)) for each in self._graph.rows(table.name)}
+        options = itertools.chain(self._one_draw(table, column), self._several_numbers(table, column))
+        return self._untaken(table, column, row, taken, self._pools.of(table), options)
 
-    def nowhere(self, table: Table, column: str, row: Values, parent: Table, referenced: str) -> str | None:
-        """A value for a column that keeps the rules beside what a row has, and that no row of a parent can have."""
+    def missing_key(self, table: Table, column: str, row: Values, parent: Table, referenced: str) -> str | None:
+        """A value with which a row keeps the rules, and that no row of the parent can have; None if there is none."""
         pool = next((pool for pool in self._pools.of(parent) if referenced in pool.columns), None)
         if pool is None:
             return self._numbered(parent, referenced)
-        place = pool.columns.index(referenced)
-        known = {alike(entry[place]) for entry in pool.rows} | self._pools.standing.values(parent, referenced)
-        options = self._pools.candidates(table, column, self._pools.rules(table))
-        free = tuple(value for value in options if value is not None and alike(value) not in known)
+        known = {*map(normalized, pool.of_column(referenced))} | self._pools.existing.values(parent, referenced)
+        options = self._pools.finder.candidates(table, column, self._pools.rules(table))
+        free = tuple(value for value in options if value is not None and normalized(value) not in known)
         own = next((pool for pool in self._pools.of(table) if column in pool.columns), None)
         rest = {name: row[name] for name in own.columns if name != column} if own else {}
-        fitting = self._pools.fitting_beside(table, column, free[:OTHERS], rest)
+        fitting = self._pools.valid_values(table, column, free[:OTHERS], rest)
         return self.choices.one_of(fitting) if fitting else None
 
-    def combine(self, row: NewRow, pools: Sequence[Pool], present: tuple[str, ...]) -> None:
-        """Values that rules tie together, beside those that the row has."""
-        for pool in pools:
-            fitting = pool.fitting(row, present) or pool.fitting_nulls(row, present)
-            # What is fixed may lie outside the pool: the rest is then drawn as if it were not there.
+    def combine(self, pending: PendingRow) -> None:
+        """Chooses a combination of each pool that goes with the values of the row."""
+        for pool in pending.pools:
+            fitting = pool.fitting(pending.row, pending.present) or pool.fitting_nulls(pending.row, pending.present)
+            # Fixed values may lie outside the pool: the others are then chosen as if they were not there.
             choice = self.choices.one_of(fitting or pool.rows)
             for column, value in zip(pool.columns, choice, strict=True):
-                row.setdefault(column, value)
+                pending.row.setdefault(column, value)
 
-    def keep_apart(self, table: Table, row: NewRow) -> None:
-        """Values that no other row of the scenario has, where an exclusion constraint keeps rows apart."""
-        for groups in apart(self._pools, table):
-            others = self._kinship.rows(table.name)
+    def avoid_exclusions(self, table: Table, row: NewRow) -> None:
+        """Chooses values that no other row of the scenario has, where an exclusion constraint compares rows."""
+        for groups in compatible_values(self._pools, table):
+            others = self._graph.rows(table.name)
             foreign = table.foreign_columns & row.keys()
             siblings = [other for other in others if all(other.get(column) == row[column] for column in foreign)]
-            # Where all are taken, one that no row of the same parents has.
-            tried = ((options, beside) for beside in (others, siblings) for options in groups)
-            free = next((free for options, beside in tried if (free := untaken(options, row, beside))), None)
+            # Where all are taken, values that no row of the same parents has.
+            tried = ((options, rows) for rows in (others, siblings) for options in groups)
+            free = next((free for options, rows in tried if (free := _unused(options, row, rows))), None)
             if free:
                 row.update(self.choices.one_of(free))
 
-    def key(
-        self,
-        table: Table,
-        row: NewRow,
-        fixed: NewRow,
-        present: tuple[str, ...],
-        pools: Sequence[Pool],
-        numbered: bool,
-    ) -> None:
-        """Draws the columns that other tables refer to and that lead nowhere themselves."""
+    def own_key(self, pending: PendingRow) -> None:
+        """Draws the columns that other tables refer to and that are no foreign keys themselves."""
+        table = pending.table
         referenced = [name for _, key in self._pools.catalog.referencing(table.name) for name in key.referenced_columns]
         names = [
             name
             for name in dict.fromkeys(referenced)
-            if name not in row and name not in table.foreign_columns and table.column(name).is_supplied
+            if name not in pending.row and name not in table.foreign_columns and table.column(name).is_supplied
         ]
-        self.free(table, row, names, present, numbered)
-        self.make_distinct(table, row, fixed, pools)
+        self.fill(pending, names, number_keys=bool(pending.depth))
+        self.make_distinct(pending)
 
-    def free(self, table: Table, row: NewRow, names: Sequence[str], present: tuple[str, ...], numbered: bool) -> None:
-        """Draws columns that no rule ties to anything; if ``numbered``, keys have a number that no other row has."""
+    def fill(self, pending: PendingRow, names: Sequence[str], *, number_keys: bool) -> None:
+        """Draws columns that no rule mentions. If ``number_keys``, a key is a number that no other row has."""
+        table = pending.table
         for name in names:
             column = table.column(name)
-            keyed = name in self._pools.keyed(table)
-            optional = not column.identity and not column.not_null and name not in present
-            known = self._numbered(table, name) if numbered and (keyed or column.identity) else None
-            row[name] = known or self.choices.value(column, keyed, optional)
+            nullable = not column.identity and not column.not_null and name not in pending.present
+            if name in self._pools.unique_columns(table) or column.identity:
+                number = self._numbered(table, name) if number_keys else None
+                value = number or self._draw(any_value_or_null(column) if nullable else any_value(column))
+            else:
+                value = self.choices.value(column, nullable=nullable)
+            pending.row[name] = value
 
-    def make_distinct(self, table: Table, row: NewRow, fixed: Values, pools: Sequence[Pool]) -> None:
-        """Redraws one column of each unique key that another row has, of the scenario or of those that stand."""
+    def make_distinct(self, pending: PendingRow) -> None:
+        """Redraws one column of each unique key that another row has, in the scenario or in the table."""
+        table, row, fixed = pending.table, pending.row, pending.fixed
         for key, columns in self._pools.keys(table):
             own = _key(row, columns)
             if None in own and not key.nulls_not_distinct:
                 continue
-            crowded = self._pools.crowded(table)
-            stands = not crowded and self._pools.standing.taken(table, key, row)
-            if not stands and own not in self._taken(table, key, columns):
+            half_full = self._pools.is_half_full(table)
+            exists = not half_full and self._pools.existing.has_key(table, key, row)
+            if not exists and own not in self._taken(table, key, columns):
                 continue
             free = [column for column in columns if column not in table.foreign_columns and column not in fixed]
             if not free:
@@ -150,58 +156,71 @@ class Columns:
                 if all(column in fixed for column in columns):
                     continue
                 reject()
-            others = {alike(other[free[-1]]) for other in self._kinship.rows(table.name)}
-            standing = frozenset() if crowded else self._pools.standing.keys(table, key)
-            taken = others | beside(standing, own, columns.index(free[-1]))
-            row[free[-1]] = self._untaken(table, free[-1], row, taken, pools, numbered=True)
+            column = free[-1]
+            taken = {normalized(other[column]) for other in self._graph.rows(table.name)}
+            if not half_full:
+                taken |= _values_beside(self._pools.existing.keys(table, key), own, columns.index(column))
+            # A number takes no draw: where Hypothesis has put the same value in two places, it gives up on an example
+            # that then takes more draws.
+            options = itertools.chain(self._several_numbers(table, column), self._one_draw(table, column))
+            row[column] = self._untaken(table, column, row, taken, pending.pools, options)
 
     def _untaken(
         self,
         table: Table,
         column: str,
-        row: Mapping[str, str | None],
+        row: Values,
         taken: Collection[str | None],
         pools: Sequence[Pool],
-        numbered: bool = False,
+        options: Iterable[str | None],
     ) -> str | None:
-        """A value for one column of a row that keeps the rules of the ``pools`` and is none of the ``taken`` ones.
+        """A value of a column that keeps the rules of the ``pools`` and is not ``taken``.
 
-        If ``numbered`` it is a plain one that takes no draw: where Hypothesis has put the same value in two places, it
-        gives up on an example that then takes more draws.
+        It is one of the ``options`` where no pool has the column. Rejects the example if there is no value.
         """
         pool = next((pool for pool in pools if column in pool.columns), None)
         if pool is None:
-            drawn: Iterator[str | None] = (self._draw(anything(table.column(column), True, False)) for _ in range(1))
-            numbers = (self._numbered(table, column) for _ in range(TRIES))
-            options = itertools.chain(numbers, drawn) if numbered else itertools.chain(drawn, numbers)
-            other = next((value for value in options if value and alike(value) not in taken), None)
+            other = next((value for value in options if value and normalized(value) not in taken), None)
             return other if other is not None else reject()
         index = pool.columns.index(column)
         rest = {name: row[name] for name in pool.columns if name != column}
-        fitting = [each[index] for each in pool.fitting(rest, (column,)) if alike(each[index]) not in taken]
+        fitting = [each[index] for each in pool.fitting(rest, (column,)) if normalized(each[index]) not in taken]
         if not fitting:
-            # No combination has what the row has got from what it refers to, or there are few of them.
+            # No combination goes with the parents' values in the row, or there are few of them.
             found = dict.fromkeys(each[index] for each in pool.fitting({}, (column,)))
-            free = [value for value in found if alike(value) not in taken]
-            fitting = self._pools.fitting_beside(table, column, tuple(free[:OTHERS]), rest)
+            free = [value for value in found if normalized(value) not in taken]
+            fitting = self._pools.valid_values(table, column, tuple(free[:OTHERS]), rest)
         return str(self.choices.one_of(fitting)) if fitting else reject()
 
-    def _numbered(self, table: Table, name: str) -> str | None:
-        """A value for the key of one more row, if its type has a plain one; no two tables have the same.
+    def _one_draw(self, table: Table, column: str) -> Iterator[str]:
+        yield self._draw(any_value(table.column(column)))
 
-        Where many rows stand, most often numbered as well, it comes behind them.
+    def _several_numbers(self, table: Table, column: str) -> Iterator[str | None]:
+        return (self._numbered(table, column) for _ in range(TRIES))
+
+    def _numbered(self, table: Table, name: str) -> str | None:
+        """A plain value that no other key has, in no table; None if the column's type has none.
+
+        Where many rows exist, most often numbered as well, it comes behind them.
         """
-        count = self._pools.count(table)
+        count = self._pools.existing.count(table)
         return nth(table.column(name), next(self._numbers) + (count if count > TRIES else 0))
 
     def _taken(self, table: Table, key: Index, columns: tuple[str, ...]) -> set[Tuple]:
-        """The keys of the rows there are."""
-        found = self._keys.get((table.name, key.name))
-        if found is None:
-            found = {_key(row, columns) for row in self._kinship.rows(table.name)}
-            self._keys[table.name, key.name] = found
-        return found
+        """The values of a unique key in all rows of the scenario."""
+        return self._memo((table.name, key.name), lambda: {_key(row, columns) for row in self._graph.rows(table.name)})
 
 
 def _key(row: Values, columns: tuple[str, ...]) -> Tuple:
-    return tuple(alike(row.get(column)) for column in columns)
+    return tuple(normalized(row.get(column)) for column in columns)
+
+
+def _values_beside(keys: Iterable[Tuple], own: Tuple, place: int) -> set[str | None]:
+    """The values at one place of the keys that are equal to ``own`` at all other places."""
+    return {key[place] for key in keys if key[:place] == own[:place] and key[place + 1 :] == own[place + 1 :]}
+
+
+def _unused(options: Iterable[Values], row: Values, others: Iterable[Values]) -> list[Values]:
+    """The options that agree with the values of a row and that none of the others has."""
+    fitting = (each for each in options if all(row.get(column, value) == value for column, value in each.items()))
+    return [each for each in fitting if not any(each.items() <= other.items() for other in others)]

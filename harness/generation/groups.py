@@ -1,6 +1,6 @@
-"""Rows that are only valid together, written together: an INSERT, UPDATE or DELETE of one takes the others along.
+"""Rows that are only valid together: one statement inserts, updates or deletes a row with its companions.
 
-The others are what ``together`` of the table's ``rows:`` makes of a row as it is stored, in the same statement.
+Companions are what ``together`` of the table's ``rows:`` makes of a row as it is stored.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from hypothesis import reject
 
 from harness.catalog.model import Table
 from harness.generation.draft import Draft
-from harness.generation.room import added
+from harness.generation.setup import new_rows
 from harness.probes.statement import Delete, Execute, Insert, SqlStatement, Update, identifier, literal, qualified
 from harness.project import sql
 from harness.project.model import TableName, Values
 from harness.solver.pools import Pools
-from harness.solver.row_hints import NOTHING, is_same
+from harness.solver.row_hints import is_same
 
 FIRST = "harness_first"
 OTHER = "harness_other"
 
 
 @dataclass(frozen=True)
-class Other:
-    """A row that comes with another: ``given`` are expressions on that one, ``own`` are the values of its keys.
+class Companion:
+    """A row that is inserted together with another: like that one, but for some columns.
 
-    In all else it is like the other.
+    ``given`` are expressions on the other row, ``own`` are values of its own for the columns of its keys.
     """
 
     given: Mapping[str, str]
@@ -36,61 +36,61 @@ class Other:
 
 
 @dataclass(frozen=True)
-class Group:
-    """A row, which stands, and those that came with it, with their values."""
+class RowGroup:
+    """A row that is inserted, and its companions with their values."""
 
     row: Insert
-    others: tuple[tuple[Other, Values], ...]
+    companions: tuple[tuple[Companion, Values], ...]
 
 
-def others_of(pools: Pools, table: TableName) -> tuple[Mapping[str, str], ...]:
-    """What comes with each row of a table."""
-    return pools.row_hints.get(table, NOTHING).together
+def companions_of(pools: Pools, table: TableName) -> tuple[Mapping[str, str], ...]:
+    """The expressions for the companions of each row of a table."""
+    return pools.hints(table).together
 
 
-class Grouping:
-    """Draws the keys of the others, and what those lead to."""
+class GroupBuilder:
+    """Draws the keys of companions, and the rows that those refer to."""
 
     def __init__(self, draft: Draft, pools: Pools) -> None:
         self.draft = draft
         self.pools = pools
-        self.groups: list[Group] = []
+        self.groups: list[RowGroup] = []
 
-    def stand(self, statements: Iterable[SqlStatement]) -> Iterator[SqlStatement]:
-        """The statements that have rows stand, with the others, behind what those lead to."""
+    def complete(self, statements: Iterable[SqlStatement]) -> Iterator[SqlStatement]:
+        """The statements, with the companions of each row inserted together with it, and their parents before."""
         for statement in statements:
-            if not isinstance(statement, Insert) or not others_of(self.pools, statement.table):
+            if not isinstance(statement, Insert) or not companions_of(self.pools, statement.table):
                 yield statement
                 continue
-            ahead, others = self.others(statement)
-            yield from ahead
-            group = Group(statement, tuple((other, self._values(statement, other)) for other in others))
+            before, companions = self.companions(statement)
+            yield from before
+            group = RowGroup(statement, tuple((each, self._values(statement, each)) for each in companions))
             self.groups.append(group)
-            beside = tuple(Insert(statement.table, row) for _, row in group.others)
-            yield replace(inserted(statement, others), leaves=statement, beside=beside)
+            others = tuple(Insert(statement.table, row) for _, row in group.companions)
+            yield replace(insert_group(statement, companions), leaves=statement, beside=others)
 
-    def others(self, row: Insert) -> tuple[list[SqlStatement], tuple[Other, ...]]:
-        """The rows that have to stand before, and the others."""
+    def companions(self, row: Insert) -> tuple[list[SqlStatement], tuple[Companion, ...]]:
+        """The inserts of the companions' parents, and the companions."""
         table, before = self.pools.catalog.table(row.table), len(self.draft.inserts)
-        drawn = tuple(Other(given, self._own(table, row, given)) for given in others_of(self.pools, row.table))
-        return [*self.stand(added(self.draft, self.draft.inserts[before:]))], drawn
+        drawn = tuple(Companion(given, self._own(table, row, given)) for given in companions_of(self.pools, row.table))
+        return [*self.complete(new_rows(self.draft, self.draft.inserts[before:]))], drawn
 
-    def _values(self, row: Insert, other: Other) -> Values:
-        """What the other row is, beside this one."""
+    def _values(self, row: Insert, companion: Companion) -> Values:
+        """The values of a companion of this row."""
         table = self.pools.catalog.table(row.table)
-        found = {**row.values, **other.own}
-        for name, text in other.given.items():
+        found = {**row.values, **companion.own}
+        for name, text in companion.given.items():
             columns = map(table.column, sql.variables(text))
             values = {each.name: f"{literal(row.values.get(each.name))}::{each.type}" for each in columns}
-            written = f"({sql.bind(text, values)})::{table.column(name).type}"
+            expression = f"({sql.bind(text, values)})::{table.column(name).type}"
             try:
-                found[name] = self.pools.oracle.scalar(table, written)
+                found[name] = self.pools.oracle.scalar(table, expression)
             except psycopg.Error:  # beyond what its type can hold
                 reject()
         return found
 
     def _own(self, table: Table, row: Insert, given: Mapping[str, str]) -> Values:
-        own = _told_apart(table, given)
+        own = _own_columns(table, given)
         if not own:
             return {}
         kept = {name: value for name, value in row.values.items() if name not in own and is_same(name, given)}
@@ -98,10 +98,10 @@ class Grouping:
         return {name: drawn[name] for name in own}
 
 
-def _told_apart(table: Table, given: Mapping[str, str]) -> tuple[str, ...]:
-    """The columns in which another row has to differ, as it has the row's key if not.
+def _own_columns(table: Table, given: Mapping[str, str]) -> tuple[str, ...]:
+    """The columns that need a value of the companion's own, so that it does not repeat the row's key.
 
-    In keys that lead somewhere those that do not, if there are any.
+    They are columns of the key that are no foreign keys, if there are any.
     """
     found: dict[str, None] = {}
     foreign = table.foreign_columns
@@ -109,39 +109,40 @@ def _told_apart(table: Table, given: Mapping[str, str]) -> tuple[str, ...]:
         if all(is_same(name, given) for name in key.columns):
             loose = [name for name in key.columns if name not in given and table.column(name).is_supplied]
             found |= dict.fromkeys([name for name in loose if name not in foreign] or loose)
-    led = (each.columns for each in table.foreign_keys if found.keys() & {*each.columns})
-    found |= dict.fromkeys(name for columns in led for name in columns if name not in given)
+    keys = (each.columns for each in table.foreign_keys if found.keys() & {*each.columns})
+    found |= dict.fromkeys(name for columns in keys for name in columns if name not in given)
     return tuple(found)
 
 
-def inserted(insert: Insert, others: Sequence[Other]) -> Execute:
-    """One statement that inserts the row and the others; it counts the row alone."""
+def insert_group(insert: Insert, companions: Sequence[Companion]) -> Execute:
+    """One statement that inserts a row and its companions. It counts the row alone."""
     parts = []
-    for other in others:
-        columns = tuple(dict.fromkeys((*insert.values, *other.given, *other.own)))
+    for companion in companions:
+        columns = tuple(dict.fromkeys((*insert.values, *companion.given, *companion.own)))
         names = ", ".join(map(identifier, columns))
-        values = ", ".join(_value(name, other) for name in columns)
+        values = ", ".join(_value(name, companion) for name in columns)
         into = f"insert into {qualified(insert.table)} ({names}) overriding system value"
         parts.append(f"{into} select {values} from {FIRST}")
     return _together(insert, parts)
 
 
-def updated(table: Table, update: Update, group: Group) -> Execute | None:
-    """The change of the row and those of the others that follow from it; None where none does."""
+def update_group(table: Table, update: Update, group: RowGroup) -> Execute | None:
+    """One statement that updates a row, and its companions accordingly; None if those do not change."""
     parts = []
-    for other, row in group.others:
-        names = [name for name in update.set if name not in other.given and name not in other.own]
-        names += [name for name, text in other.given.items() if {*sql.variables(text)} & update.set.keys()]
+    for companion, row in group.companions:
+        names = [name for name in update.set if name not in companion.given and name not in companion.own]
+        names += [name for name, text in companion.given.items() if {*sql.variables(text)} & update.set.keys()]
         if names:
-            changes = ", ".join(f"{identifier(name)} = {_value(name, other)}" for name in names)
-            of_other = f"update {qualified(table.name)} as {OTHER} set {changes} from {FIRST}"
-            parts.append(f"{of_other} where {_told(table, row)}")
+            changes = ", ".join(f"{identifier(name)} = {_value(name, companion)}" for name in names)
+            updated = f"update {qualified(table.name)} as {OTHER} set {changes} from {FIRST}"
+            parts.append(f"{updated} where {_matches(table, row)}")
     return _together(update, parts) if parts else None
 
 
-def deleted(table: Table, delete: Delete, group: Group) -> Execute:
-    of_other = f"delete from {qualified(table.name)} as {OTHER} using {FIRST}"
-    return _together(delete, [f"{of_other} where {_told(table, row)}" for _, row in group.others])
+def delete_group(table: Table, delete: Delete, group: RowGroup) -> Execute:
+    """One statement that deletes a row and its companions."""
+    deleted = f"delete from {qualified(table.name)} as {OTHER} using {FIRST}"
+    return _together(delete, [f"{deleted} where {_matches(table, row)}" for _, row in group.companions])
 
 
 def _together(one: Insert | Update | Delete, parts: Sequence[str]) -> Execute:
@@ -149,18 +150,18 @@ def _together(one: Insert | Update | Delete, parts: Sequence[str]) -> Execute:
     return Execute(f"with {FIRST} as ({one.sql} returning *), {others} select from {FIRST}", instead_of=one)
 
 
-def _value(name: str, other: Other) -> str:
-    """What another row has in a column, beside the row as it is stored."""
-    if name in other.own:
-        return literal(other.own[name])
-    if is_same(name, other.given):
+def _value(name: str, companion: Companion) -> str:
+    """The value of a companion's column, as an expression on the row that was written."""
+    if name in companion.own:
+        return literal(companion.own[name])
+    if is_same(name, companion.given):
         return f"{FIRST}.{identifier(name)}"
-    text = other.given[name]
+    text = companion.given[name]
     return f"({sql.bind(text, {each: f'{FIRST}.{identifier(each)}' for each in sql.variables(text)})})"
 
 
-def _told(table: Table, row: Values) -> str:
-    """What tells another row from those that stand: its primary key, another unique one, else all that it has."""
+def _matches(table: Table, row: Values) -> str:
+    """A condition that only a companion meets: by its primary key, another unique key, or else all its values."""
     keys = (table.primary_key, *(key.columns for key in table.unique_keys if key.is_plain))
     known = (columns for columns in keys if columns and all(row.get(name) is not None for name in columns))
     every = tuple(column.name for column in table.columns if column.is_comparable and column.name in row)

@@ -1,4 +1,4 @@
-"""Other values for the columns of a row that a probe is not about: drawn once for a table, not once for every row."""
+"""Variants of a row: other values for the columns that a probe is not about, drawn once for each table."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from dataclasses import dataclass
 
 from harness.catalog.model import Table
 from harness.generation.exclusions import ExclusionElements
-from harness.oracle import Tuple
-from harness.project.model import Values
-from harness.solver.alike import columns_of
+from harness.project.model import Tuple, Values
+from harness.solver.normalized import key_columns
 from harness.solver.pools import Pools
-from harness.solver.rules import supplied
+from harness.solver.rules import deciding_columns
 from harness.solver.search import NULLS
 from harness.values.candidates import sample
 
 STOCK = 512
-"""Combinations kept of each table; what is wanted at a time is a part of them."""
+"""Combinations kept for each table; each row is varied by some of them."""
 
 VARIETY = 32
-"""Values of a column that no rule speaks of."""
+"""Values of a column that no rule mentions."""
 
 
 @dataclass(frozen=True)
@@ -32,19 +31,19 @@ class Stock:
     rows: tuple[Tuple, ...]
 
     def part(self, row: Values, count: int) -> tuple[Tuple, ...]:
-        """So many of them, the same for the same row: what is drawn is the row alone."""
+        """``count`` of the combinations, always the same for the same row."""
         start = zlib.crc32(repr(sorted(row.items())).encode()) % len(self.rows)
         return tuple(self.rows[(start + number) % len(self.rows)] for number in range(min(count, len(self.rows))))
 
 
 def stock(pools: Pools, table: Table, kept: Iterable[str]) -> Stock:
-    """The combinations for all columns but the ``kept`` ones, what rules tie to those, keys and references."""
+    """Combinations for all columns but the ``kept`` ones, those that rules tie to them, keys and foreign keys."""
     columns = frozenset(kept)
-    return pools.remembered(("stock", table.name, columns), lambda: _stock(pools, table, columns))
+    return pools.cached(("stock", table.name, columns), lambda: _stock(pools, table, columns))
 
 
 def _stock(pools: Pools, table: Table, kept: frozenset[str]) -> Stock:
-    left = {*kept, *_told_apart(pools, table)}
+    left = {*kept, *_identifying(pools, table)}
     parts = list(_parts(pools, table, left))
     chance = random.Random(0)
     rows = (tuple(value for _, options in parts for value in chance.choice(options)) for _ in range(STOCK))
@@ -52,7 +51,7 @@ def _stock(pools: Pools, table: Table, kept: frozenset[str]) -> Stock:
 
 
 def _parts(pools: Pools, table: Table, left: set[str]) -> Iterator[tuple[tuple[str, ...], Sequence[Tuple]]]:
-    """Columns that are decided together, with what they can be."""
+    """Groups of columns with the combinations that they can have; ``left`` columns are in none."""
     tied = {column for pool in pools.of(table) for column in pool.columns}
     for pool in pools.of(table):
         if not left & set(pool.columns):
@@ -64,12 +63,11 @@ def _parts(pools: Pools, table: Table, left: set[str]) -> Iterator[tuple[tuple[s
             yield (column.name,), [*values, *nulls]
 
 
-def _told_apart(pools: Pools, table: Table) -> Iterator[str]:
-    """The columns by which rows differ or lead to others."""
-    for foreign in table.foreign_keys:
-        yield from foreign.columns
+def _identifying(pools: Pools, table: Table) -> Iterator[str]:
+    """The columns of foreign keys, unique keys and exclusion constraints."""
+    yield from table.foreign_columns
     for key in table.unique_keys:
-        yield from columns_of(key)
+        yield from key_columns(key)
     for exclusion in ExclusionElements.all_of(table):
         for expression, _ in exclusion.elements:
-            yield from supplied(table, expression)
+            yield from deciding_columns(table, expression)

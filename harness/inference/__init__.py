@@ -1,12 +1,12 @@
-"""Learns how to fill a table whose rows a trigger refuses: no rule of the catalog says what would please it.
+"""Finds hints with which a table can be filled whose rows a trigger refuses, though they keep all rules.
 
-A row is drawn and tried. Where a trigger stands in the way, its function's text is looked through for constants and
-tables, and the row is tried again with a column changed, with a row that has to stand before, with a column that leads
-to another table. What helps is a lesson: the same as a person would write under ``rows:``. One module for each family
-of lessons; :mod:`~harness.inference.teacher` goes through them.
+A row is drawn and tried. Where a trigger refuses it, constants and tables are searched in the text of its function, and
+the row is tried again with a column changed, with a row inserted before, with a column that refers to another table.
+Enter by :class:`~harness.inference.finder.HintFinder`; ``columns``, ``parents`` and ``required_rows`` have the searches
+for hints by their subject. Not here: drawing rows (``generation``).
 """
 
-from harness.inference.attempt import Obstacle
-from harness.inference.teacher import Teacher
+from harness.inference.attempt import Blocker
+from harness.inference.finder import HintFinder
 
-__all__ = ["Obstacle", "Teacher"]
+__all__ = ["Blocker", "HintFinder"]

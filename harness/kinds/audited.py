@@ -120,7 +120,7 @@ class AuditedKind(ActsAsRoles):
             probes: list[Probe] = []
             for fresh in later:
                 probes += writes.probes("insert", Insert(table.name, fresh), "an insert", [(None, fresh)])
-            later.append(draft.grown(table.name, {}))
+            later.append(draft.changed_row(table.name, {}))
             probes += writes.updates(draft, row, other, later)
             probes += writes.unchanged(row, self.unchanged)
             probes += writes.deletes(row, other)

@@ -108,7 +108,7 @@ class CheckKind(Kind):
         for heir in heirs:
             row = Insert(heir.name, draft.row(heir.name))
             yield Probe(row, Accepted(), f"a row of {heir.name}", f"a row of {heir.name}")
-            for values in draft.some(bad, TRIED):
+            for values in draft.sample(bad, TRIED):
                 words = f"{show(values)} in {heir.name}, which inherits from it,"
                 insert = Insert(heir.name, draft.row(heir.name, values))
                 yield Probe(insert, AcceptedOrRefused(), "one of an heir", words, then=then, required=False)

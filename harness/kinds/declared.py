@@ -110,8 +110,8 @@ class DeclaredKind(Kind):
             optional = column.is_supplied and not column.not_null and not column.identity
             if (
                 optional
-                and all(pool.takes({column.name: None}) for pool in pools)
-                and subject.oracle.takes_null(column)
+                and all(pool.allows({column.name: None}) for pool in pools)
+                and subject.oracle.refusal_of_null(column) is None
             ):
                 yield column.name
 

@@ -60,7 +60,7 @@ class DefaultKind(Kind):
         foreign = table.foreign_columns
         # Columns that rules tie to this one have to fit its default, and not a drawn value.
         default = subject.oracle.scalar(table, value)
-        fitting = subject.pools.beside(table, column.name, default) or [{}]
+        fitting = subject.pools.tied_values(table, column.name, default) or [{}]
         # The parent that the default refers to has to exist.
         reference = {column.name: default} if column.name in foreign and stable else {}
 

@@ -97,9 +97,9 @@ class ExcludeKind(Kind):
             sorts += [(f"apart by {each}", Accepted(1), others) for each, others in base.differing.items()]
             sorts.append(("outside of where", Accepted(1), base.outside))
             for aspect, expected, others in sorts:
-                for row in rows.of(draft.some(others, TRIED)):
+                for row in rows.of(draft.sample(others, TRIED)):
                     yield from rows.tried(row, free, expected, aspect)
-            for pair in draft.some(base.elsewhere, TRIED):
+            for pair in draft.sample(base.elsewhere, TRIED):
                 yield rows.elsewhere(pair, refused)
             if not self.only and inheritance.heirs(subject):
                 yield from self._in_heirs(rows, base)
@@ -113,7 +113,7 @@ class ExcludeKind(Kind):
         for row in rows.of(base.conflicting[:1]):
             values, words = inheritance.part(row, shown), rows.words(row, rows.resident)
             yield from inheritance.second_row(subject, draft, values, words, watch)
-        for one, other in (list(rows.of(pair)) for pair in draft.some(base.elsewhere, 1)):
+        for one, other in (list(rows.of(pair)) for pair in draft.sample(base.elsewhere, 1)):
             both = (inheritance.part(one, shown), inheritance.part(other, shown))
             yield from inheritance.two_rows(subject, draft, both, rows.words(other, one), watch)
 
@@ -127,7 +127,7 @@ class ExcludeKind(Kind):
             rows = _Rows(subject, draft, base.row, shown, draft.row)
             free = next(iter(rows.of(base.free[:1])), None)
             races: list[Race] = []
-            for row in rows.of(draft.some(base.unlike, RACED)):
+            for row in rows.of(draft.sample(base.unlike, RACED)):
                 # Two rows of a pair were drawn from one: each needs a key of its own.
                 races += rows.raced(rows.with_own_key(row), free, watch)
             setup = (*draft.inserts, *([Insert(table.name, free)] if free is not None else []))

@@ -131,7 +131,7 @@ class ForeignKeyKind(Kind):
         reference = self._reference(subject)
 
         def build(draft: Draft) -> Iterator[Probe | Family]:
-            draft.shares = True
+            draft.share_ancestors()
             yield from self._orphans(subject, draft, reference)
             yield from actions(subject, draft, reference)
 
@@ -185,7 +185,7 @@ class ForeignKeyKind(Kind):
     def _orphans(self, subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe | Family]:
         # By the constraint in the database: if that differs from the declared one, a fact reports it.
         table, columns = subject.table, reference.key.columns
-        resident = draft.linked(table.name, {}, columns)
+        resident = draft.referring_row(table.name, {}, columns)
         same_parent = reference.shares_parents and reference.few
         fresh = draft.row(table.name, {name: resident[name] for name in columns} if same_parent else {}, columns)
         refused = self.orphans.by(table) if self.orphans else reference.refused
@@ -199,7 +199,7 @@ class ForeignKeyKind(Kind):
         )
         missing = reference.missing_key(draft, fresh)
         orphan = {**fresh, **without_others, **missing}
-        value, required = f"{show(missing)}, which is nowhere", only and subject.pools.takes(table, columns)
+        value, required = f"{show(missing)}, which is nowhere", only and subject.pools.can_be_present(table, columns)
         on_insert = Probe(Insert(table.name, orphan), refused, "orphan on insert", value, required=required)
         yield subject.varied(on_insert, orphan.keys() & {*columns, *without_others})
         of_resident = missing if reference.few else reference.missing_key(draft, resident)

@@ -102,7 +102,7 @@ class ImmutableKind(ActsAsRoles):
 
     def rules(self) -> tuple[Rule, ...]:
         # Other checks need rows that can still change.
-        return (Rule(f"({self.when}) is not true", birth=True),) if self.when else ()
+        return (Rule(f"({self.when}) is not true", on_insert_only=True),) if self.when else ()
 
     def bars(self, probe: Probe) -> bool:
         columns = probe.statement.set if isinstance(probe.statement, Update) else {}
@@ -205,6 +205,6 @@ class ImmutableKind(ActsAsRoles):
         rows = []
         for also in ((f"({self.when}) is true",), (f"({self.when}) is not true",)):
             fixed, present = reachable_by(roles, draft)
-            filled = filled_references(table, subject.pools.of(table, born=False, also=also))
-            rows.append(draft.grown(table.name, fixed, (*filled, *present), also))
+            filled = filled_references(table, subject.pools.of_changed_rows(table, also=also))
+            rows.append(draft.changed_row(table.name, fixed, (*filled, *present), also))
         return rows[0], rows[1]

@@ -23,7 +23,7 @@ from harness.project.keys import Reader, choice, concurrently, key, names, predi
 from harness.project.model import NewRow, TableName
 from harness.project.nodes import Node, expected
 from harness.races import Races
-from harness.solver.rules import Rule, supplied
+from harness.solver.rules import Rule, deciding_columns
 
 ROWS = ("insert", "delete", "move", "truncate")
 
@@ -125,7 +125,7 @@ class LockedKind(ActsAsRoles):
 
     @property
     def _open(self) -> Rule:
-        return Rule(f"({self.when}) is not true", birth=True)
+        return Rule(f"({self.when}) is not true", on_insert_only=True)
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (self.refused_by.anywhere(),)
@@ -181,8 +181,8 @@ class LockedKind(ActsAsRoles):
 
         The first row of each pattern of NULLs and equal columns is in front.
         """
-        decisive = set(supplied(holder, self.when))
-        pools = subject.pools.of(holder, born=False, also=(f"({self.when}) {answer}",))
+        decisive = set(deciding_columns(holder, self.when))
+        pools = subject.pools.of_changed_rows(holder, also=(f"({self.when}) {answer}",))
         pool = next(pool for pool in pools if decisive & set(pool.columns))
         rows = [dict(zip(pool.columns, row, strict=True)) for row in pool.rows]
         return by_pattern(

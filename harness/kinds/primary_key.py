@@ -14,7 +14,7 @@ from harness.kinds.base import Fact, Kind, Subject, column_list, show
 from harness.kinds.toolkit import inheritance
 from harness.kinds.toolkit.constraints import deferrable, timing_fact
 from harness.kinds.toolkit.invariants import no_duplicates
-from harness.kinds.toolkit.keys import RowsWithKey, deciding_columns, refuses_null_itself, room_for_rows
+from harness.kinds.toolkit.keys import RowsWithKey, deciding_key_columns, refuses_null_itself, room_for_rows
 from harness.probes import Family, Insert, Probe, Refused, Scenario, Update
 from harness.project.keys import key, name, names
 from harness.project.model import TableName
@@ -104,6 +104,6 @@ class PrimaryKeyKind(Kind):
 
     def _in_heirs(self, subject: Subject, draft: Draft) -> Iterator[Probe]:
         """Yields rows with the same key in a table that inherits from this one."""
-        key = inheritance.part(draft.row(subject.table.name), deciding_columns(subject, self.primary_key))
+        key = inheritance.part(draft.row(subject.table.name), deciding_key_columns(subject, self.primary_key))
         watch = no_duplicates(subject.table.name, self.primary_key)
         yield from inheritance.two_rows(subject, draft, (key, key), show(key), watch)

@@ -12,7 +12,6 @@ from harness.catalog.read import read
 from harness.errors import StatementError
 from harness.foreign import builder, stepwise
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
-from harness.oracle import Oracle
 from harness.project.keys import choice, key, several, text
 from harness.project.model import Project
 from harness.project.psql import PsqlFiles
@@ -163,5 +162,5 @@ class _UpAndDown:
     def _fill(self) -> None:
         catalog = read(self._connection, self._project.ledger_schema)
         declared = {name: self._subject.pools.declared(name) for name in catalog.tables}
-        pools = Pools(Oracle(self._connection), catalog, declared, self._subject.pools.row_hints)
+        pools = Pools(self._connection, catalog, declared, self._subject.pools.row_hints)
         plugins.load("bulk").fill_all(self._connection, catalog, pools, FEW)

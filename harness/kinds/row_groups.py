@@ -9,7 +9,15 @@ from typing import TypeVar
 
 from harness.catalog.model import Table
 from harness.generation.draft import Draft
-from harness.generation.groups import Group, Grouping, Other, deleted, inserted, others_of, updated
+from harness.generation.groups import (
+    Companion,
+    GroupBuilder,
+    RowGroup,
+    companions_of,
+    delete_group,
+    insert_group,
+    update_group,
+)
 from harness.oracle import Answer
 from harness.probes import (
     Accepted,
@@ -37,8 +45,8 @@ class Groups:
 
     pools: Pools
     setup: tuple[SqlStatement, ...]
-    existing: tuple[Group, ...]
-    fresh: Mapping[TableName, tuple[Other, ...]]
+    existing: tuple[RowGroup, ...]
+    fresh: Mapping[TableName, tuple[Companion, ...]]
 
     def of(self, built: D) -> D:
         """Returns a scenario or races whose statements write whole groups."""
@@ -50,7 +58,7 @@ class Groups:
         return replace(built, probes=self._possible(tuple(probes)))
 
     def _is_of_group(self, probe: Probe | Family) -> bool:
-        return isinstance(probe, Family) and bool(others_of(self.pools, probe.statement.table))
+        return isinstance(probe, Family) and bool(companions_of(self.pools, probe.statement.table))
 
     def _probes(self, probe: Probe | Family) -> Iterator[Probe | Family]:
         """Yields the probe of the whole group, and where it may be accepted or refused also that of the one row."""
@@ -95,7 +103,7 @@ class Groups:
         return bool(common) and any(all(row.values.get(name) == each.get(name) for name in common) for each in there)
 
     def _impossible(self, table: Table, rows: Sequence[tuple[int, Values]]) -> Iterator[int]:
-        predicates = self.pools.of_others(table)
+        predicates = self.pools.group_predicates(table)
         columns = tuple(dict.fromkeys(name for _, row in rows for name in row))
         tuples = [tuple(row.get(name) for name in columns) for _, row in rows]
         answers: list[tuple[Answer, ...]] = self.pools.oracle.answers(table, columns, tuples, predicates)
@@ -110,16 +118,16 @@ class Groups:
         """Returns the statement that writes the whole group; the same one where the other rows do not change."""
         if isinstance(statement, Insert):
             others = self.fresh.get(statement.table, ())
-            return inserted(statement, others) if others else statement
+            return insert_group(statement, others) if others else statement
         group = self._group(statement) if isinstance(statement, Update | Delete) else None
         if group is None:
             return statement
         table = self.pools.catalog.table(group.row.table)
         if isinstance(statement, Update):
-            return updated(table, statement, group) or statement
-        return deleted(table, statement, group) if isinstance(statement, Delete) else statement
+            return update_group(table, statement, group) or statement
+        return delete_group(table, statement, group) if isinstance(statement, Delete) else statement
 
-    def _group(self, statement: Update | Delete) -> Group | None:
+    def _group(self, statement: Update | Delete) -> RowGroup | None:
         found = (group for group in self.existing if group.row.table == statement.table)
         return next((group for group in found if statement.key.items() <= group.row.values.items()), None)
 
@@ -128,12 +136,12 @@ def grouped(draft: Draft, pools: Pools, setup: Sequence[SqlStatement], tables: I
     """Draws the other rows for the setup and for a new row of each of the ``tables``; None if no rows are in groups."""
     if not any(hints.together for hints in pools.row_hints.values()):
         return None
-    drawing = Grouping(draft, pools)
-    new = {name: draft.drawn(name) for name in dict.fromkeys(tables) if others_of(pools, name)}
-    existing = [*drawing.stand(setup)]
-    fresh: dict[TableName, tuple[Other, ...]] = {}
+    drawing = GroupBuilder(draft, pools)
+    new = {name: draft.last_row(name) for name in dict.fromkeys(tables) if companions_of(pools, name)}
+    existing = [*drawing.complete(setup)]
+    fresh: dict[TableName, tuple[Companion, ...]] = {}
     for name, row in new.items():
-        ahead, fresh[name] = drawing.others(Insert(name, row))
+        ahead, fresh[name] = drawing.companions(Insert(name, row))
         existing += ahead
     # Deferred constraints are checked for existing rows now, not after the probes.
     return Groups(pools, (*existing, SETTLED), tuple(drawing.groups), fresh)

@@ -208,6 +208,8 @@ class RowsKind(Kind):
             subject.table.column(column)
 
         def build(draft: Draft) -> Iterator[Probe]:
-            yield Probe(draft.whole(subject.table.name), Accepted(1), "a row accepted", "a row that was made")
+            yield Probe(
+                draft.insert_statement(subject.table.name), Accepted(1), "a row accepted", "a row that was made"
+            )
 
         return subject.probes(build)

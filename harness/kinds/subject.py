@@ -13,7 +13,7 @@ from harness.catalog.model import Catalog, Table
 from harness.catalog.parts import TableRule
 from harness.catalog.roles import Roles
 from harness.generation.draft import Draft
-from harness.generation.room import standing
+from harness.generation.setup import setup_statements
 from harness.generation.variety import stock
 from harness.kinds.row_groups import Groups, grouped
 from harness.kinds.toolkit.statements import past_guards
@@ -140,7 +140,7 @@ class Subject:
             setup = self._setup(draft, built.setup)
             groups = grouped(draft, self.pools, setup, built.filled)
             whole = replace(groups.of(built), setup=groups.setup) if groups else replace(built, setup=setup)
-            return replace(whole, waits=draft.waits) if isinstance(whole, Scenario) else whole
+            return replace(whole, waits=draft.has_deferred_reference) if isinstance(whole, Scenario) else whole
 
         return drawn()
 
@@ -156,7 +156,7 @@ class Subject:
             resident, fresh = draft.insert(self.table.name), draft.row(self.table.name)
             setup = self._setup(draft, draft.inserts)
             groups = grouped(draft, self.pools, setup, [self.table.name])
-            return RowPair(groups.setup if groups else setup, resident, fresh, groups, draft.waits)
+            return RowPair(groups.setup if groups else setup, resident, fresh, groups, draft.has_deferred_reference)
 
         def whole(pair: RowPair) -> Scenario:
             built = replace(build(pair), waits=pair.waits)
@@ -167,8 +167,8 @@ class Subject:
     def _setup(self, draft: Draft, inserts: Sequence[SqlStatement]) -> tuple[SqlStatement, ...]:
         """The statements that put the rows of a draft into the database."""
         silent = self.roles.may_disable_triggers
-        later = (Execute(past_guards(insert) if silent else insert.sql, insert) for insert in draft.later)
-        return (*standing(draft, inserts, silent), *later)
+        later = (Execute(past_guards(insert) if silent else insert.sql, insert) for insert in draft.changed_inserts)
+        return (*setup_statements(draft, inserts, bypass_triggers=silent), *later)
 
     def variants(self, row: Insert, kept: Iterable[str]) -> Variants:
         """Returns a row and others with the same ``kept`` columns, as many as :attr:`variety` says."""

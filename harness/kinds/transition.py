@@ -74,7 +74,7 @@ class TransitionKind(ActsAsRoles):
         if not self.initial:
             return ()
         values = ", ".join(literal(state).strip() for state in self.initial)
-        return (Rule(f"coalesce({identifier(self.transition)} in ({values}), false)", birth=True),)
+        return (Rule(f"coalesce({identifier(self.transition)} in ({values}), false)", on_insert_only=True),)
 
     def bars(self, probe: Probe) -> bool:
         # A state that another rule refuses is no listed move either.
@@ -129,8 +129,8 @@ class TransitionKind(ActsAsRoles):
         def build(draft: Draft) -> Races:
             existing: list[SqlStatement] = []
             races: list[Race] = []
-            for state, *ends in draft.some(pairs, RACED):
-                row = draft.grown(table.name, {self.transition: state})
+            for state, *ends in draft.sample(pairs, RACED):
+                row = draft.changed_row(table.name, {self.transition: state})
                 existing.append(Insert(table.name, row))
                 one, other = (
                     [Update(table.name, subject.key(row), change_to(subject, draft, row, self.transition, end))]
@@ -157,7 +157,7 @@ class TransitionKind(ActsAsRoles):
         pools = pools_of(subject, subject.table, column.name)
         others = [row[pool.columns.index(column.name)] for pool in pools for row in pool.rows]
         if not pools:
-            others = [*subject.pools.candidates(subject.table, column.name, ())[:2], None]
+            others = [*subject.pools.finder.candidates(subject.table, column.name, ())[:2], None]
         null = [None] if None in others and not column.not_null else []
         unnamed = [state for state in dict.fromkeys(others) if state is not None and state not in named]
         return [*dict.fromkeys(named), *unnamed[:UNNAMED], *null]
@@ -184,7 +184,7 @@ class TransitionKind(ActsAsRoles):
     def _row(self, subject: Subject, draft: Draft, state: str | None, roles: Sequence[ActingRole]) -> Values:
         """Draws a row in a state, which the roles reach."""
         fixed, present = reachable_by(roles, draft)
-        return draft.grown(subject.table.name, {**fixed, self.transition: state}, present)
+        return draft.changed_row(subject.table.name, {**fixed, self.transition: state}, present)
 
 
 def _word(state: str | None) -> str:

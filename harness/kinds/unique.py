@@ -25,7 +25,13 @@ from harness.kinds.toolkit.key_expressions import (
     risky,
     same_key_pairs,
 )
-from harness.kinds.toolkit.keys import RowsWithKey, deciding_columns, give_own_keys, key_with_references, may_be_null
+from harness.kinds.toolkit.keys import (
+    RowsWithKey,
+    deciding_key_columns,
+    give_own_keys,
+    key_with_references,
+    may_be_null,
+)
 from harness.kinds.toolkit.refusals import failing
 from harness.oracle import Answer
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update
@@ -33,7 +39,7 @@ from harness.project import sql
 from harness.project.keys import ColumnForm, choice, concurrently, key, key_element, name, predicate, several
 from harness.project.model import NewRow, TableName
 from harness.races import Invariant, Race, Races
-from harness.solver.rules import Rule, supplied
+from harness.solver.rules import Rule, deciding_columns
 
 
 @dataclass(frozen=True)
@@ -133,7 +139,7 @@ class UniqueKind(Kind):
     def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
         inside, outside, never_inside = self._sides(subject)
         refused = self._refused(subject.table.name)
-        nullable = [name for name in deciding_columns(subject, self.unique) if may_be_null(subject, name)]
+        nullable = [name for name in deciding_key_columns(subject, self.unique) if may_be_null(subject, name)]
         with_null: list[NewRow] = [{name: None} for name in self.unique if name in nullable]
         if none := null_columns(subject, self.unique, nullable):
             with_null.append(none)
@@ -165,7 +171,7 @@ class UniqueKind(Kind):
         subject, draft = rows.subject, rows.draft
         row = draft.row(subject.table.name, rows.fixed, (*rows.present, *rows.columns))
         key = inheritance.part(row, rows.columns)
-        values = {**inheritance.part(row, supplied(subject.table, self.where or "true")), **key}
+        values = {**inheritance.part(row, deciding_columns(subject.table, self.where or "true")), **key}
         yield from inheritance.two_rows(subject, draft, (values, values), show(key), self._watch(subject))
 
     def _watch(self, subject: Subject) -> Invariant:
@@ -217,7 +223,7 @@ class UniqueKind(Kind):
         value would put the row on the other side.
         """
         chosen = draft.choose(sides)
-        own = {*self.unique, *deciding_columns(subject, self.unique), *subject.table.foreign_columns}
+        own = {*self.unique, *deciding_key_columns(subject, self.unique), *subject.table.foreign_columns}
         present = tuple(
             column
             for column, value in chosen.items()

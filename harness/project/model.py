@@ -15,6 +15,9 @@ Values = Mapping[str, str | None]
 NewRow = dict[str, str | None]
 """The values of a row that is still being made."""
 
+Tuple = tuple[str | None, ...]
+"""The values of a row without the columns' names, in an order that is said where it is used."""
+
 
 @dataclass(frozen=True, order=True)
 class TableName:

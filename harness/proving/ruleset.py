@@ -15,6 +15,7 @@ from harness.errors import HarnessError
 from harness.proving.attribution import Attribution, UnexplainedTriggers
 from harness.proving.refusals import DeclaredRefusals
 from harness.proving.undeclared import UndeclaredRules
+from harness.solver.contradiction import find_contradiction
 from harness.solver.declared import declared_pools
 from harness.solver.pools import Pools
 
@@ -88,7 +89,9 @@ class Ruleset:
     def contradiction(self, table: Table) -> tuple[Rule, Rule] | None:
         """A declared rule, and one of the database that lets no row keep it; None if there are no such two."""
         if table.name not in self._contradictions:
-            self._contradictions[table.name] = self.pools.at_odds(self.catalog.tables.get(table.name, table))
+            self._contradictions[table.name] = find_contradiction(
+                self.pools, self.catalog.tables.get(table.name, table)
+            )
         return self._contradictions[table.name]
 
     def reported_by(self, check: DeclaredCheck) -> tuple[dict[TableRule, str], Catalog, Pools]:

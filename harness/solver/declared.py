@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.catalog.model import Catalog, Table
-from harness.oracle import Oracle
 from harness.project.model import TableName
 from harness.solver.pools import Pools
 from harness.solver.row_hints import NOTHING, RowHints
@@ -40,7 +39,7 @@ def declared_pools(connection: psycopg.Connection[Any], catalog: Catalog, declar
     for table, rule in about_tables:
         if (found := rule.row_hints()) != NOTHING:
             row_hints[table] = row_hints.get(table, NOTHING) | found
-    return Pools(Oracle(connection), catalog, declared_predicates(about_tables, catalog), row_hints)
+    return Pools(connection, catalog, declared_predicates(about_tables, catalog), row_hints)
 
 
 def declared_predicates(

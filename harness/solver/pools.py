@@ -1,87 +1,81 @@
-"""For the columns that rules tie together, the combinations of values that keep them all.
+"""The combinations of values that keep all rules, for the columns of each table that rules tie together.
 
-A rule's predicate is not taken apart: candidate values (its constants, their neighbours, the type's edges, some
+A rule's predicate is not analysed: candidate values (its constants, their neighbours, the type's edges, some
 draws) are laid out and PostgreSQL is asked which combinations pass. Columns that no rule mentions have no pool.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
+
+import psycopg
 
 from harness.catalog.graph import circular
 from harness.catalog.model import Catalog, Index, Table
-from harness.oracle import Answer, Oracle, Tuple
-from harness.probes.statement import condition, identifier, literal, qualified
-from harness.project import sql
-from harness.project.model import TableName
-from harness.solver.alike import columns_of
-from harness.solver.combinations import Combinations
+from harness.oracle import Answer, Introspection, Oracle
+from harness.probes.statement import condition, qualified
+from harness.project.model import NewRow, TableName, Tuple, Values
+from harness.solver.existing import ExistingRows
+from harness.solver.finder import PoolFinder
+from harness.solver.memo import Memo
+from harness.solver.normalized import key_columns
 from harness.solver.pool import Pool
-from harness.solver.row_hints import NOTHING, RowHints, refers_to_it, with_logical_references
+from harness.solver.row_hints import NOTHING, RowHints, group_predicates, refers_to_it, with_logical_references
 from harness.solver.rules import (
     Rule,
     Unfillable,
-    computable,
-    domain_rules,
-    domains_above,
-    mentioned,
-    narrowed,
-    supplied,
-    tied,
+    among,
+    catalog_rules,
+    child_type_predicates,
+    deciding_columns,
+    parent_domain_predicates,
+    tied_columns,
 )
 from harness.solver.search import product
-from harness.solver.standing import LIMIT, Standing
-from harness.values.types import on_trial
-
-T = TypeVar("T")
-
-
-def own(expression: str) -> str:
-    """An expression on a row, in which its columns were written as variables."""
-    return sql.bind(expression, {name: identifier(name) for name in sql.variables(expression)})
+from harness.values.types import needs_server
 
 
 class Pools:
-    """The pools of every table, worked out when first asked for.
+    """The pools of every table, computed when first asked for.
 
-    ``declared`` are the rules that the project states; the catalog's own CHECKs are added to them, so that a drawn row
-    is fine by both even while they disagree.
+    ``declared`` are the rules that the project states. Drawn rows keep them and the CHECKs of the catalog, so that
+    they are accepted even while the two disagree.
     """
 
     def __init__(
         self,
-        oracle: Oracle,
+        connection: psycopg.Connection[Any],
         catalog: Catalog,
         declared: Mapping[TableName, Sequence[Rule]],
         row_hints: Mapping[TableName, RowHints] | None = None,
     ) -> None:
-        self.oracle = oracle
-        self.standing = Standing(oracle)
+        self.connection = connection
+        self.oracle = Oracle(connection)
+        self.introspection = Introspection(connection)
+        self.existing = ExistingRows(connection)
+        self.finder = PoolFinder(self.oracle, self.introspection)
         self.row_hints = dict(row_hints or {})
         self.catalog = with_logical_references(catalog, self.row_hints)
         self._bare = catalog
         self._declared = declared
         self._pools: dict[tuple[TableName, bool, tuple[str, ...]], tuple[Pool, ...]] = {}
-        self._combinations = Combinations(oracle)
-        self._remembered: dict[Hashable, Any] = {}
-        self._keys: dict[TableName, tuple[tuple[Index, tuple[str, ...]], ...]] = {}
-        self._keyed: dict[TableName, frozenset[str]] = {}
-        self._crowded: dict[TableName, bool] = {}
-        self._there: dict[tuple[TableName, frozenset[tuple[str, str | None]]], tuple[dict[str, str | None], ...]] = {}
-        self._most: dict[TableName, int | None] = {}
-        self._count: dict[TableName, int] = {}
+        self.cached = Memo()
+        """Values that depend on the pools, until hints change."""
+
+    def hints(self, table: TableName) -> RowHints:
+        """The hints for a table, or empty ones."""
+        return self.row_hints.get(table, NOTHING)
 
     def add_hints(self, table: TableName, hints: RowHints) -> None:
-        """Takes in what becomes known of a table's rows."""
-        self.replace_hints({**self.row_hints, table: self.row_hints.get(table, RowHints()) | hints})
+        """Adds to what is known of a table's rows."""
+        self.replace_hints({**self.row_hints, table: self.hints(table) | hints})
 
     def replace_hints(self, row_hints: Mapping[TableName, RowHints]) -> None:
-        """Takes these for all that is known of tables' rows."""
+        """Forgets all hints for these, and the pools of the tables for which they differ."""
         tables = {name for name in (*row_hints, *self.row_hints) if row_hints.get(name) != self.row_hints.get(name)}
         if not tables:
             return
@@ -90,286 +84,216 @@ class Pools:
         self.__dict__.pop("circular", None)
         for key in [key for key in self._pools if key[0] in tables]:
             del self._pools[key]
-        for table in tables:
-            self._most.pop(table, None)
-            self._crowded.pop(table, None)
-        # What others have worked out may come from any of the tables.
-        self._remembered.clear()
+        # A cached value may depend on any of the tables.
+        self.cached.clear()
 
-    def supplied(self, table: Table) -> tuple[Rule, ...]:
-        """What rows are made of, though the table takes others: what people say, and what fits where it is led to."""
+    def declared(self, table: TableName) -> Sequence[Rule]:
+        """The rules that the project states of a table's rows at any time."""
+        return [rule for rule in self._declared.get(table, ()) if not rule.on_insert_only]
+
+    def rules(self, table: Table) -> tuple[Rule, ...]:
+        """The rules of a table: declared ones, then the catalog's."""
+        return (*self._declared.get(table.name, ()), *catalog_rules(table))
+
+    def drawing_rules(self, table: Table) -> tuple[Rule, ...]:
+        """Rules that drawn rows keep besides those of the table, so that children, parents and hints fit."""
         narrow = (
-            *(Rule(predicate, "the columns that lead to it") for predicate in narrowed(self.catalog, table)),
-            *(Rule(predicate, "the rows that it leads to") for predicate in self._led(table)),
-            *(Rule(predicate, "the rows that come with it") for predicate in self.of_others(table)),
+            *(
+                Rule(predicate, "the columns that refer to it")
+                for predicate in child_type_predicates(self.catalog, table)
+            ),
+            *(Rule(predicate, "the rows that it refers to") for predicate in self._parent_predicates(table)),
+            *(Rule(predicate, "the rows that come with it") for predicate in self.group_predicates(table)),
         )
-        hints = self.row_hints.get(table.name)
-        if hints is None:
-            return narrow
-        values = {name: self.oracle.column(table, text) for name, text in hints.expressions.items()}
+        hints = self.hints(table.name)
+        values = {name: self.oracle.values(table, text) for name, text in hints.expressions.items()}
         stated = replace(hints, values={**hints.values, **values})
         return (*narrow, *(Rule(predicate, "rows") for predicate in stated.predicates(table)))
 
-    def of_others(self, table: Table) -> list[str]:
-        """What the rules of a table ask of the rows that come together with one, as predicates on that one."""
-        found = []
-        for given in self.row_hints.get(table.name, NOTHING).together:
-            for rule in self.rules(table):
-                names = [
-                    name for name in sql.columns(rule.predicate) if any(name == each.name for each in table.columns)
-                ]
-                if given.keys() & {*names}:
-                    shown = (f"({own(given.get(name, f'${name}'))}) as {identifier(name)}" for name in names)
-                    other = f"select {', '.join(shown)}"
-                    found.append(f"(select ({rule.predicate}\n) from ({other}) as {identifier(table.name.table)})")
-        return found
+    def group_predicates(self, table: Table) -> list[str]:
+        """The rules of the rows that are inserted together with one, as predicates on that one."""
+        return group_predicates(table, self.hints(table.name).together, self.rules(table))
 
-    def _led(self, table: Table) -> Iterator[str]:
-        """What columns that rules speak of can be, where they lead to another domain, or to reference data."""
-        spoken = {name for rule in self.rules(table) for name in mentioned(table, rule)}
-        yield from (
-            predicate for predicate in domains_above(self.catalog, table) if {*supplied(table, predicate)} <= spoken
-        )
-        for key in table.foreign_keys:
-            above = self.catalog.tables.get(key.references) if key.references else None
-            # Round a circle nobody would be the first to know.
-            if above is None or len(key.columns) > 1 or key.columns[0] not in spoken or above.name in self.circular:
-                continue
-            if self.stood(above) and self.crowded(above):
-                names = [key.referenced_columns[0]]
-                found = [row[0] for row in self.oracle.standing_values(above, names, None, LIMIT) if row[0] is not None]
-                column = identifier(key.columns[0])
-                yield f"{column} is null or {column}::text in ({', '.join(map(literal, found))})"
-        yield from self._few_above(table, spoken)
-
-    def _few_above(self, table: Table, spoken: Collection[str]) -> Iterator[str]:
-        """What columns of few values can be, where no row that they lead to was found for some of these."""
-        for key in table.foreign_keys:
-            above = self.catalog.tables.get(key.references) if key.references else None
-            if above is None or above.name in self.circular:
-                continue
+    def _parent_predicates(self, table: Table) -> Iterator[str]:
+        """Predicates on foreign keys that rules mention: the domain, or the values, that the parents have there."""
+        named = {name for rule in self.rules(table) for name in deciding_columns(table, rule.predicate)}
+        for predicate in parent_domain_predicates(self.catalog, table):
+            if {*deciding_columns(table, predicate)} <= named:
+                yield predicate
+        # Parents in a cycle are left out: their own values would depend on these.
+        keys = [
+            (key, parent)
+            for key in table.foreign_keys
+            if (parent := self.catalog.tables.get(key.references)) and parent.name not in self.circular
+        ]
+        for key, parent in keys:
+            if len(key.columns) == 1 and key.columns[0] in named and self.is_half_full(parent):
+                existing = self.existing.select(parent, [key.referenced_columns[0]])
+                yield among(key.columns[0], [row[0] for row in existing if row[0] is not None], cast="::text")
+        for key, parent in keys:
             for own, to in key.pairs:
-                few = above.column(to).base_kind == "e" or above.column(to).base_name == "bool"
-                found = sorted({*self._offered(above, to)}) if few and own in spoken else []
+                few = parent.column(to).base_kind == "e" or parent.column(to).base_name == "bool"
+                found = sorted({*self._values_in_pool(parent, to)}) if few and own in named else []
                 if found:
-                    column = identifier(own)
-                    yield f"{column} is null or {column} in ({', '.join(map(literal, found))})"
+                    yield among(own, found)
 
-    def _offered(self, table: Table, column: str) -> list[str]:
-        """The values of a column in the rows of a table, where rules have a say in them."""
+    def _values_in_pool(self, table: Table, column: str) -> list[str]:
+        """The values of a column in its pool; none if it has no pool, or the table cannot be filled."""
         try:
             pool = next((pool for pool in self.of(table) if column in pool.columns), Pool((column,), ()))
         except Unfillable:
             return []
-        place = pool.columns.index(column)
-        return [value for row in pool.rows if (value := row[place]) is not None]
+        return [value for value in pool.of_column(column) if value is not None]
 
-    def typed(self, table: Table) -> tuple[str, ...]:
-        """What no CHECK of a table says of its columns: their domains, and those of the columns that they lead to."""
-        own = (rule.predicate for column in table.columns for rule in domain_rules(column))
-        return (*own, *domains_above(self.catalog, table))
-
-    def rules(self, table: Table) -> tuple[Rule, ...]:
-        """Declared rules, then the catalog's: CHECKs, those of the columns' domains, bounds of partitions."""
-        checks = [Rule(check.expression or "true", check.name) for check in table.checks]
-        domains = [rule for column in table.columns for rule in domain_rules(column)]
-        bounds = [Rule(table.bounds, f"the bounds of the partitions of {table.name}")] if table.bounds else []
-        return (*self._declared.get(table.name, ()), *checks, *domains, *bounds, *computable(table))
-
-    def of(self, table: Table, born: bool = True, also: tuple[str, ...] = ()) -> tuple[Pool, ...]:
-        """The pools of a table: of rows as they are ``born``, or as they may have become; ``also`` adds predicates.
+    def of(self, table: Table, also: tuple[str, ...] = ()) -> tuple[Pool, ...]:
+        """The pools of new rows, which also keep the predicates ``also``.
 
         Raises :class:`Unfillable`, naming the columns and their rules.
         """
-        if (table.name, born, also) not in self._pools:
-            known = (*self.rules(table), *self.supplied(table), *map(Rule, also))
-            rules = [rule for rule in known if born or not rule.birth]
-            pools = tuple(
-                self._combinations.pool(self.catalog, table, group, rules, known, supplying=not also)
+        return self._of(table, also, changed=False)
+
+    def of_changed_rows(self, table: Table, also: tuple[str, ...] = ()) -> tuple[Pool, ...]:
+        """The pools of rows that may have been updated since: they need not keep rules for INSERT only."""
+        return self._of(table, also, changed=True)
+
+    def _of(self, table: Table, also: tuple[str, ...], *, changed: bool) -> tuple[Pool, ...]:
+        if (table.name, changed, also) not in self._pools:
+            known = (*self.rules(table), *self.drawing_rules(table), *map(Rule, also))
+            rules = [rule for rule in known if not (changed and rule.on_insert_only)]
+            advice = "" if also else f"; supply some: `rows:` in the file of {table.name}"
+            self._pools[table.name, changed, also] = tuple(
+                self.finder.pool(self.catalog, table, group, rules, known, advice)
                 for group in self._grouped(table, rules)
             )
-            self._pools[table.name, born, also] = pools
-        return self._pools[table.name, born, also]
+        return self._pools[table.name, changed, also]
 
     def _grouped(self, table: Table, rules: Sequence[Rule]) -> list[tuple[str, ...]]:
-        """The columns that rules tie together, and each other one whose values only the server can tell."""
-        groups = list(tied(table, rules))
+        """The columns that rules tie together, and each other column whose values only the server can check."""
+        groups = list(tied_columns(table, rules))
         grouped = {column for group in groups for column in group}
-        alone = [
-            each.name for each in table.columns if each.is_supplied and each.name not in grouped and on_trial(each)
-        ]
-        return [*groups, *((name,) for name in alone)]
+        supplied = (column for column in table.columns if column.is_supplied)
+        return [*groups, *((each.name,) for each in supplied if each.name not in grouped and needs_server(each))]
 
     @cached_property
     def circular(self) -> frozenset[TableName]:
         """The tables that refer to themselves, directly or through others."""
         return circular(self.catalog)
 
-    def remembered(self, what: Hashable, make: Callable[[], T]) -> T:
-        """What others have worked out from the pools, the first time that it is asked for."""
-        if what not in self._remembered:
-            self._remembered[what] = make()
-        found: T = self._remembered[what]
-        return found
-
-    def fitting_beside(
-        self, table: Table, column: str, values: Tuple, others: Mapping[str, str | None]
-    ) -> list[str | None]:
-        """Those of some values of a column that keep all rules beside what other columns have."""
+    def valid_values(self, table: Table, column: str, values: Tuple, others: Values) -> list[str | None]:
+        """The values of a column, of some, that keep all rules in a row with these ``others``."""
         columns = (column, *others)
-        rules = (*self.rules(table), *self.supplied(table))
+        rules = (*self.rules(table), *self.drawing_rules(table))
 
         def found() -> list[str | None]:
             rows = [(value, *others.values()) for value in values]
-            return [row[0] for row in self._combinations.keeping(table, columns, rows, rules)]
+            return [row[0] for row in self.finder.valid(table, columns, rows, rules)]
 
-        return self.remembered(("beside", table.name, values, tuple(others.items())), found)
+        return self.cached(("valid values", table.name, values, tuple(others.items())), found)
 
     def keys(self, table: Table) -> tuple[tuple[Index, tuple[str, ...]], ...]:
         """The unique keys of a table, each with the columns that decide it."""
-        if table.name not in self._keys:
-            found = ((key, columns_of(key)) for key in table.unique_keys)
-            self._keys[table.name] = tuple((key, columns) for key, columns in found if columns)
-        return self._keys[table.name]
+        keys = ((key, key_columns(key)) for key in table.unique_keys)
+        return self.cached(("keys", table.name), lambda: tuple((key, columns) for key, columns in keys if columns))
 
-    def keyed(self, table: Table) -> frozenset[str]:
+    def unique_columns(self, table: Table) -> frozenset[str]:
         """The columns that decide a unique key."""
-        if table.name not in self._keyed:
-            self._keyed[table.name] = frozenset(name for _, columns in self.keys(table) for name in columns)
-        return self._keyed[table.name]
+        return self.cached(
+            ("unique columns", table.name), lambda: frozenset(name for _, names in self.keys(table) for name in names)
+        )
 
-    def takes(self, table: Table, columns: Sequence[str]) -> bool:
-        """Whether no rule leaves one of these columns NULL when a row is inserted."""
+    def can_be_present(self, table: Table, columns: Sequence[str]) -> bool:
+        """Whether rules let each of these columns be not NULL in a new row."""
         return all(
             any(all(row[place] is not None for place in places) for row in pool.rows)
             for pool in self.of(table)
             if (places := [place for place, name in enumerate(pool.columns) if name in columns])
         )
 
-    def comes_with_others(self, table: Table) -> bool:
-        """Whether there have to be rows that refer to a row of this table as soon as it is there."""
-        beside = self.row_hints.get(table.name, NOTHING).requires
-        return any(refers_to_it(self.catalog.table(name), table.name, values) for name, values in beside)
+    def requires_children(self, table: Table) -> bool:
+        """Whether a new row needs rows that refer to it."""
+        required = self.hints(table.name).requires
+        return any(refers_to_it(self.catalog.table(name), table.name, values) for name, values in required)
 
-    def crowded(self, table: Table) -> bool:
-        """Whether rows that stand in the table take up half of all the keys there can be, or more.
+    def is_half_full(self, table: Table) -> bool:
+        """Whether existing rows have half of all the keys that there can be, or more, as in reference data.
 
-        So it is with reference data: every permission of every role is there, and a row that is drawn is there too.
+        A drawn row most often has the key of an existing one then.
         """
-        if table.name not in self._crowded:
-            most = self.most(table)
-            self._crowded[table.name] = most is not None and self.count(table) * 2 >= most
-        return self._crowded[table.name]
+        if not self.existing.count(table):
+            return False
+        capacity = self.capacity(table)
+        return capacity is not None and self.existing.count(table) * 2 >= capacity
 
-    def there(self, table: Table, known: Mapping[str, str | None]) -> tuple[dict[str, str | None], ...]:
-        """The rows that stand already where one with these values is needed and another cannot or need not be made.
+    def reusable_rows(self, table: Table, known: Values) -> tuple[NewRow, ...]:
+        """The existing rows with these values that are referred to instead of new ones.
 
-        That is the one whose key they are, and any of a crowded table: what triggers count on stays there.
+        They are the row whose key the values are, and every row of a table that is half full: triggers may need it.
         """
-        asked = (table.name, frozenset(known.items()))
-        if asked not in self._there:
+
+        def found() -> tuple[NewRow, ...]:
             keyed = any(key.columns and {*key.columns} <= known.keys() for key in table.unique_keys)
-            wanted = self.stood(table) and (keyed or self.crowded(table))
+            wanted = self.existing.count(table) and (keyed or self.is_half_full(table))
             names = [column.name for column in table.columns if column.is_supplied] if wanted else []
-            rows = self.oracle.standing_values(table, names, condition(known), LIMIT)
-            self._there[asked] = tuple(dict(zip(names, row, strict=True)) for row in rows)
-        return self._there[asked]
+            rows = self.existing.select(table, names, condition(known))
+            return tuple(dict(zip(names, row, strict=True)) for row in rows)
 
-    def stood(self, table: Table) -> bool:
-        """Whether rows stand in a table."""
-        return self.count(table) > 0
+        return self.cached(("reusable rows", table.name, frozenset(known.items())), found)
 
-    def count(self, table: Table) -> int:
-        """How many rows stand in a table."""
-        if table.name not in self._count:
-            self._count[table.name] = self.oracle.standing(table)
-        return self._count[table.name]
+    def capacity(self, table: Table) -> int | None:
+        """The number of rows after which a unique key runs out of values; None if there is no such number."""
 
-    def most(self, table: Table) -> int | None:
-        """How many rows there can be before a unique key runs out; None where each has a column of any value."""
-        if table.name not in self._most:
-            sizes = [self._size(table, key) for key in table.unique_keys]
-            self._most[table.name] = min((size for size in sizes if size is not None), default=None)
-        return self._most[table.name]
+        def found() -> int | None:
+            sizes = [self._key_capacity(table, key) for key in table.unique_keys]
+            return min((size for size in sizes if size is not None), default=None)
 
-    def _size(self, table: Table, key: Index) -> int | None:
-        """How many values a unique key can have; None if one of its columns can be anything."""
+        return self.cached(("capacity", table.name), found)
+
+    def _key_capacity(self, table: Table, key: Index) -> int | None:
+        """The number of values that a unique key can have; None if one of its columns can be anything."""
         if len(key.columns) != len(key.keys):
-            return None if key.predicate or len(key.keys) > 1 else self._answers(table, key)
+            return None if key.predicate or len(key.keys) > 1 else self._expression_capacity(table, key)
         sizes = []
         pools = {column: pool for pool in self.of(table) for column in pool.columns}
         for column in map(table.column, key.columns):
             if column.name in pools:
-                place = pools[column.name].columns.index(column.name)
-                sizes.append(len({row[place] for row in pools[column.name].rows}))
+                sizes.append(len({*pools[column.name].of_column(column.name)}))
             elif column.base_kind == "e" or column.base_name == "bool":
                 sizes.append(len(column.labels) or 2)
             else:
                 return None
         return math.prod(sizes)
 
-    def _answers(self, table: Table, key: Index) -> int | None:
-        """How many rows a key on an expression lets be, if that is a predicate or says the same of all; else None."""
+    def _expression_capacity(self, table: Table, key: Index) -> int | None:
+        """The number of values of a key on one expression, if that is boolean or names no column; else None."""
         (expression,) = key.keys
-        columns = supplied(table, expression)
+        columns = deciding_columns(table, expression)
         if not columns:
             return 1
-        ((_, type),) = self.oracle.described(f"select {expression} from {qualified(table.name)}")
+        ((_, type),) = self.introspection.result_columns(f"select {expression} from {qualified(table.name)}")
         if type != "boolean":
             return None
-        combinations = [row for row in self.combinations(table, columns) if _may_be(table, columns, row)]
-        found = {answer for (answer,) in self.oracle.answers(table, columns, combinations, [expression])}
-        # Of rows for which it is NULL there can be any number.
+        not_null = [place for place, name in enumerate(columns) if table.column(name).not_null]
+        rows = [row for row in self.combinations(table, columns) if all(row[place] is not None for place in not_null)]
+        found = {answer for (answer,) in self.oracle.answers(table, columns, rows, [expression])}
+        # There can be any number of rows for which it is NULL.
         unlimited = Answer.NULL in found and not key.nulls_not_distinct
         return None if unlimited else len(found - {Answer.ERROR}) or None
 
-    def declared(self, table: TableName) -> Sequence[Rule]:
-        """The rules that the project states of a table's rows at any time."""
-        return [rule for rule in self._declared.get(table, ()) if not rule.birth]
-
-    def at_odds(self, table: Table) -> tuple[Rule, Rule] | None:
-        """A rule that is declared and one of the database that no values keep together, though each lets some pass."""
-        kept = self.rules(table)[len(self._declared.get(table.name, ())) :]
-        for stated, own in itertools.product(self.declared(table.name), kept):
-            together = {*mentioned(table, stated)} & {*mentioned(table, own)}
-            if together and self._refutes(table, (stated, own)) and not self._refutes(table, (stated,)):
-                return None if self._refutes(table, (own,)) else (stated, own)
-        return None
-
-    def _refutes(self, table: Table, rules: Sequence[Rule]) -> bool:
-        """Whether no values were found that keep all of these rules."""
-        try:
-            for group in tied(table, rules):
-                self._combinations.pool(self.catalog, table, group, rules, rules)
-        except Unfillable:
-            return True
-        return False
-
     def combinations(self, table: Table, columns: Sequence[str], also: Sequence[str] = ()) -> list[Tuple]:
-        """Combinations of candidate values for columns; with ever more columns, a sample of them.
+        """Combinations of candidate values for columns: all, or a sample of too many.
 
-        ``also`` are predicates whose constants count besides those of the rules.
+        The constants of the predicates ``also`` are candidates besides those of the rules.
         """
         rules = (*self.rules(table), *map(Rule, also))
-        pools = [self.candidates(table, column, rules) for column in columns]
-        return product(pools)
+        return product([self.finder.candidates(table, column, rules) for column in columns])
 
-    def candidates(self, table: Table, column: str, rules: Iterable[Rule]) -> Tuple:
-        """Candidate values of one column, by what all the rules that mention it let suppose."""
-        return self._combinations.candidates(table, column, rules)
-
-    def beside(self, table: Table, column: str, value: str | None) -> list[dict[str, str | None]]:
-        """For a value of one column, what the columns that rules tie to it can be; ``[{}]`` where there are none."""
+    def tied_values(self, table: Table, column: str, value: str | None) -> list[NewRow]:
+        """The values of the columns that rules tie to this one, for a value of it; ``[{}]`` if none is tied to it."""
         rules = self.rules(table)
-        group = next((group for group in tied(table, rules) if column in group), ())
+        group = next((group for group in tied_columns(table, rules) if column in group), ())
         others = tuple(name for name in group if name != column)
         if not others:
             return [{}]
         rows = [(value, *row) for row in self.combinations(table, others)]
-        kept = self._combinations.keeping(table, (column, *others), rows, rules)
+        kept = self.finder.valid(table, (column, *others), rows, rules)
         return [dict(zip(others, row[1:], strict=True)) for row in kept]
-
-
-def _may_be(table: Table, columns: Sequence[str], row: Tuple) -> bool:
-    """Whether no column is NULL that must not be."""
-    return not any(value is None and table.column(name).not_null for name, value in zip(columns, row, strict=True))

@@ -1,20 +1,24 @@
-"""What people know of a table's rows that no rule of the database says: the entry ``rows:`` of its checks."""
+"""Hints about a table's rows that no rule of the database states: the entry ``rows:`` of its checks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from harness.catalog.model import Catalog, ForeignKey, Index, Table
 from harness.probes.statement import identifier, literal
+from harness.project import sql
 from harness.project.model import TableName, Values
+from harness.solver.rules import Rule
 
+T = TypeVar("T")
 Expressions = Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class LogicalReference:
-    """Where a column leads: to a column of a row of another table."""
+    """The column of another table that a column refers to without a foreign key."""
 
     table: TableName
     column: str
@@ -22,7 +26,7 @@ class LogicalReference:
 
 @dataclass(frozen=True)
 class RowHints:
-    """What rows of one table need; the fields are the keys of ``rows:``, and mean the same.
+    """Needs of the rows of one table; the fields are the keys of ``rows:``, and mean the same.
 
     - ``values``, ``expressions``: what columns may be; ``present`` columns are never NULL
     - ``leads``: references that no foreign key declares; ``parents``: values of the row that a column refers to
@@ -51,29 +55,29 @@ class RowHints:
     together: tuple[Expressions, ...] = ()
 
     def __or__(self, other: RowHints) -> RowHints:
-        led = dict.fromkeys((*self.parents, *other.parents))
+        parents = {name: {**self.parents.get(name, {}), **values} for name, values in other.parents.items()}
         return RowHints(
-            {**self.values, **other.values},
-            {**self.expressions, **other.expressions},
-            {**self.leads, **other.leads},
-            {name: {**self.parents.get(name, {}), **other.parents.get(name, {})} for name in led},
-            tuple({repr(each): each for each in (*self.requires_first, *other.requires_first)}.values()),
-            self.bypass_triggers or other.bypass_triggers,
-            self.created_by_trigger or other.created_by_trigger,
-            tuple(dict.fromkeys((*self.trigger_creates, *other.trigger_creates))),
-            tuple(dict.fromkeys((*self.present, *other.present))),
-            tuple({repr(each): each for each in (*self.requires, *other.requires)}.values()),
-            self.same_ancestors or other.same_ancestors,
-            self.together or other.together,
+            values={**self.values, **other.values},
+            expressions={**self.expressions, **other.expressions},
+            leads={**self.leads, **other.leads},
+            parents={**self.parents, **parents},
+            requires_first=_distinct(*self.requires_first, *other.requires_first),
+            bypass_triggers=self.bypass_triggers or other.bypass_triggers,
+            created_by_trigger=self.created_by_trigger or other.created_by_trigger,
+            trigger_creates=_distinct(*self.trigger_creates, *other.trigger_creates),
+            present=_distinct(*self.present, *other.present),
+            requires=_distinct(*self.requires, *other.requires),
+            same_ancestors=self.same_ancestors or other.same_ancestors,
+            together=self.together or other.together,
         )
 
     @property
     def common(self) -> tuple[str, ...]:
-        """The columns that rows of a group are said to have in common, and rows of no other group."""
+        """The columns that ``together`` names and in which all rows of a group have the same."""
         return tuple(name for name in (self.together or ({},))[0] if all(is_same(name, row) for row in self.together))
 
     def predicates(self, table: Table) -> list[str]:
-        """What ``values`` say, as predicates that are never null: NULL is a value among others."""
+        """Predicates for ``values``, which are true or false also of NULL."""
         return [
             f"({' or '.join(_equal(table, name, value) for value in values)}) is true"
             for name, values in self.values.items()
@@ -81,10 +85,15 @@ class RowHints:
 
 
 NOTHING = RowHints()
+"""The hints for a table of which nothing is known."""
+
+
+def _distinct(*items: T) -> tuple[T, ...]:
+    return tuple({repr(each): each for each in items}.values())
 
 
 def is_same(column: str, given: Expressions) -> bool:
-    """Whether a row that comes with another has the same in a column, said or not."""
+    """Whether a companion with the expressions ``given`` has the row's own value in a column."""
     return given.get(column, f"${column}").strip() == f"${column}"
 
 
@@ -96,7 +105,7 @@ def _equal(table: Table, name: str, value: str | None) -> str:
 
 
 def with_logical_references(catalog: Catalog, row_hints: Mapping[TableName, RowHints]) -> Catalog:
-    """The catalog with the references and the keys that no constraint declares, as if one did."""
+    """The catalog with a foreign key for each logical reference, and a unique key for the common columns of groups."""
     tables = dict(catalog.tables)
     for name, hints in row_hints.items():
         if name in tables and hints.leads:
@@ -134,6 +143,25 @@ def _reference(column: str, lead: LogicalReference) -> ForeignKey:
 
 
 def refers_to_it(table: Table, to: TableName, values: Values) -> bool:
-    """Whether a required row with these values refers to the row that requires it: ``$column`` is that row's value."""
+    """Whether a required row refers to the row that requires it, by its values: ``$column`` is that row's value."""
     keys = (key for key in table.foreign_keys if key.references == to)
     return any(all(values.get(own) == f"${other}" for own, other in key.pairs) for key in keys)
+
+
+def group_predicates(table: Table, together: Sequence[Expressions], rules: Sequence[Rule]) -> list[str]:
+    """The rules of the rows that are inserted ``together`` with one, as predicates on that one."""
+    known = {column.name for column in table.columns}
+    found = []
+    for given in together:
+        for rule in rules:
+            names = [name for name in sql.columns(rule.predicate) if name in known]
+            if given.keys() & {*names}:
+                shown = (f"({_unbound(given.get(name, f'${name}'))}) as {identifier(name)}" for name in names)
+                companion = f"(select {', '.join(shown)}) as {identifier(table.name.table)}"
+                found.append(f"(select ({rule.predicate}\n) from {companion})")
+    return found
+
+
+def _unbound(expression: str) -> str:
+    """An expression with the columns of a row in place of the variables ``$column``."""
+    return sql.bind(expression, {name: identifier(name) for name in sql.variables(expression)})

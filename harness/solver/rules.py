@@ -1,18 +1,18 @@
-"""What has to hold for the rows of a table, and the columns that it speaks of."""
+"""Rules that the rows of a table have to keep, and the columns that decide them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import Catalog, Column, Table
-from harness.probes.statement import identifier
+from harness.probes.statement import identifier, literal
 from harness.project import sql
-from harness.values.types import narrower
+from harness.values.types import narrowing
 
 
 class Unfillable(Exception):
-    """No candidate keeps all the rules of some columns, of a ``table`` if that is known."""
+    """No values were found that keep all the rules of some columns, of a ``table`` if that is known."""
 
     def __init__(self, why: str, table: Table | None = None) -> None:
         super().__init__(why)
@@ -21,15 +21,15 @@ class Unfillable(Exception):
 
 @dataclass(frozen=True)
 class Rule:
-    """A predicate on the rows of a table. ``constraint`` is the name it has, or should have, in the catalog.
+    """A predicate on the rows of a table. ``constraint`` is the name that it has, or should have, in the catalog.
 
-    At ``birth`` means that only a row that is inserted has to keep it: later it may move on. It is ``implied_by`` the
-    constraint that refuses all rows that break it before it can.
+    An UPDATE may break a rule that is ``on_insert_only``. The constraint ``implied_by`` refuses every row that breaks
+    the rule, before the rule's own constraint can.
     """
 
     predicate: str
     constraint: str | None = None
-    birth: bool = False
+    on_insert_only: bool = False
     implied_by: str | None = None
 
     def __str__(self) -> str:
@@ -38,7 +38,7 @@ class Rule:
 
 
 def implying(rules: Iterable[Rule], implied_by: str | None) -> tuple[str, ...]:
-    """The constraint that implies a rule, the one that implies that, and so on."""
+    """The constraint that implies a rule, the one that implies that constraint, and so on."""
     above = {rule.constraint: rule.implied_by for rule in rules}
     found: list[str] = []
     while implied_by is not None and implied_by not in found:
@@ -47,8 +47,8 @@ def implying(rules: Iterable[Rule], implied_by: str | None) -> tuple[str, ...]:
     return tuple(found)
 
 
-def supplied(table: Table, predicate: str) -> tuple[str, ...]:
-    """The columns that decide a predicate: in place of a generated one those that it is computed from."""
+def deciding_columns(table: Table, predicate: str) -> tuple[str, ...]:
+    """The columns that decide a predicate: instead of a generated column the columns that it is computed from."""
     names = set(sql.columns(predicate))
     for column in table.columns:
         if column.generated and column.name in names:
@@ -56,32 +56,39 @@ def supplied(table: Table, predicate: str) -> tuple[str, ...]:
     return tuple(column.name for column in table.columns if column.name in names and column.is_supplied)
 
 
-def mentioned(table: Table, rule: Rule) -> tuple[str, ...]:
-    """The columns that decide a rule."""
-    return supplied(table, rule.predicate)
+def about(table: Table, columns: Sequence[str], rules: Iterable[Rule]) -> list[Rule]:
+    """The rules that one of these columns decides."""
+    return [rule for rule in rules if set(deciding_columns(table, rule.predicate)) & set(columns)]
 
 
-def relevant(table: Table, columns: Sequence[str], rules: Iterable[Rule]) -> list[Rule]:
-    """Those of the rules that speak of one of these columns."""
-    return [rule for rule in rules if set(mentioned(table, rule)) & set(columns)]
-
-
-def tied(table: Table, rules: Iterable[Rule]) -> Iterator[tuple[str, ...]]:
-    """Columns that rules tie together, directly or through others, in the table's order."""
-    groups: list[set[str]] = []
-    for rule in rules:
-        group = set(mentioned(table, rule))
-        if not group:
-            continue
-        touching = [other for other in groups if other & group]
-        groups = [other for other in groups if not other & group]
-        groups.append(group.union(*touching))
-    for group in groups:
+def tied_columns(table: Table, rules: Iterable[Rule]) -> Iterator[tuple[str, ...]]:
+    """Groups of columns that are decided together, as rules name several of them; in the table's order."""
+    for group in merged(set(deciding_columns(table, rule.predicate)) for rule in rules):
         yield tuple(column.name for column in table.columns if column.name in group)
 
 
+def merged(sets: Iterable[set[str]]) -> list[set[str]]:
+    """The sets, with those that have a name in common made one; empty ones are left out."""
+    found: list[set[str]] = []
+    for each in filter(None, sets):
+        touching = [other for other in found if other & each]
+        found = [other for other in found if not other & each]
+        found.append(each.union(*touching))
+    return found
+
+
+def catalog_rules(table: Table) -> Iterator[Rule]:
+    """The rules of the catalog: CHECKs, those of the columns' domains, bounds of partitions, generated columns."""
+    yield from (Rule(check.expression or "true", check.name) for check in table.checks)
+    for column in table.columns:
+        yield from domain_rules(column)
+    if table.bounds:
+        yield Rule(table.bounds, f"the bounds of the partitions of {table.name}")
+    yield from computable(table)
+
+
 def domain_rules(column: Column) -> tuple[Rule, ...]:
-    """What a column's domain asks."""
+    """The CHECKs of a column's domain, as rules about the column."""
     return tuple(Rule(sql.replace_value(expression, column.name)) for expression in column.domain_checks)
 
 
@@ -91,29 +98,40 @@ def computable(table: Table) -> tuple[Rule, ...]:
     return tuple(Rule(f"{name} is not distinct from {name}") for name in names)
 
 
-def domains_above(catalog: Catalog, table: Table) -> Iterator[str]:
-    """What the domains of the columns that a table leads to ask, where its own are of another type."""
+def domain_predicates(catalog: Catalog, table: Table) -> tuple[str, ...]:
+    """The CHECKs of domains: of the table's columns, and of the columns that they refer to."""
+    own = (rule.predicate for column in table.columns for rule in domain_rules(column))
+    return (*own, *parent_domain_predicates(catalog, table))
+
+
+def parent_domain_predicates(catalog: Catalog, table: Table) -> Iterator[str]:
+    """The CHECKs of the domains of referenced columns, where the referring column is of another type."""
     for key in table.foreign_keys:
-        above = catalog.tables.get(key.references) if key.references else None
+        parent = catalog.tables.get(key.references)
         for name, referenced in key.pairs:
-            other = above.column(referenced) if above else table.column(name)
+            other = parent.column(referenced) if parent else table.column(name)
             if other.type != table.column(name).type:
                 yield from (sql.replace_value(expression, name) for expression in other.domain_checks)
 
 
-def kept_above(catalog: Catalog, table: Table, name: str) -> tuple[Rule, ...]:
-    """The rules of a column's domain, where the column that it leads to is of that domain as well."""
+def rules_of_shared_domain(catalog: Catalog, table: Table, name: str) -> tuple[Rule, ...]:
+    """The rules of a column's domain, if the column that it refers to is of the same domain."""
     column = table.column(name)
     for key in table.foreign_keys:
-        for own, referenced in key.pairs:
-            above = catalog.tables.get(key.references) if key.references else None
-            if own == name and above is not None and above.column(referenced).type == column.type:
-                return domain_rules(column)
+        parent = catalog.tables.get(key.references)
+        if parent and any(own == name and parent.column(to).type == column.type for own, to in key.pairs):
+            return domain_rules(column)
     return ()
 
 
-def narrowed(catalog: Catalog, table: Table) -> Iterator[str]:
-    """What fits into the columns that refer to a table, where their types are narrower than those of its key."""
+def child_type_predicates(catalog: Catalog, table: Table) -> Iterator[str]:
+    """Predicates that keep a key within the types of the columns that refer to it, where those are narrower."""
     for child, key in catalog.referencing(table.name):
         for name, referenced in key.pairs:
-            yield from narrower(child.column(name), table.column(referenced))
+            yield from narrowing(child.column(name), table.column(referenced))
+
+
+def among(column: str, values: Collection[str], cast: str = "") -> str:
+    """A predicate: a column is NULL or one of the values."""
+    name = identifier(column)
+    return f"{name} is null or {name}{cast} in ({', '.join(map(literal, values))})"

@@ -1,7 +1,7 @@
-"""Searches values for columns that rules tie together, where no combination that was tried keeps them all.
+"""Searches values for columns that rules tie together, where no combination that was tried keeps all rules.
 
-A rule is taken apart where it is an AND or an OR. Values are chosen for the columns of one part after the other, and
-the server is asked after each step which of the choices so far are still possible.
+A rule is split where it is an AND or an OR. Values are chosen for the columns of one part after the other, and the
+server is asked after each step which of the choices are still possible.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from harness.oracle import Tuple
 from harness.project import sql
+from harness.project.model import Tuple
 
 COMBINATIONS = 2500
 """Combinations of candidates tried for columns that are tied together."""
 
 NULLS = 0.25
-"""How often a column is NULL in a sample of them."""
+"""The share of NULLs of a column in a sample of combinations."""
 
 WIDTH = 40
 """Choices that are followed from one step to the next."""
@@ -27,29 +27,27 @@ BRANCHES = 24
 """Alternatives of one OR that are tried."""
 
 Choice = Mapping[str, str | None]
-Holding = Callable[[Sequence[Choice], Sequence[str]], list[Choice]]
-"""Of these choices those that keep all of these predicates."""
+Filter = Callable[[Sequence[Choice], Sequence[str]], list[Choice]]
+"""Returns the choices that keep all predicates."""
 
 
 class Search:
-    """``columns`` names the columns that decide a predicate; ``options`` are candidates for each column."""
+    """Searches with ``columns``, which returns the columns that decide a predicate, and ``options`` for each column."""
 
-    def __init__(
-        self, columns: Callable[[str], tuple[str, ...]], options: Mapping[str, Tuple], holding: Holding
-    ) -> None:
+    def __init__(self, columns: Callable[[str], tuple[str, ...]], options: Mapping[str, Tuple], valid: Filter) -> None:
         self._columns = columns
         self._options = options
-        self._holding = holding
+        self._valid = valid
 
     def run(self, predicates: Sequence[str]) -> list[Choice]:
-        """Choices for all the columns that keep all predicates; none if none were found."""
+        """Choices for all columns that keep all predicates; empty if none were found."""
         parts = [part for predicate in predicates for part in sql.conjuncts(predicate)]
         choices = self._settled([{}], parts)
         rest = tuple(column for column in self._options if choices and column not in choices[0])
-        return self._holding(self._extended(choices, rest), predicates) if choices else []
+        return self._valid(self._extended(choices, rest), predicates) if choices else []
 
     def _settled(self, choices: list[Choice], parts: Sequence[str]) -> list[Choice]:
-        """The choices with values for the columns of all the parts, of those parts first that leave least to choose."""
+        """Extends choices to the columns of all parts, beginning with the part that adds the fewest columns."""
         parts = list(parts)
         while parts and choices:
             known = set(choices[0])
@@ -62,12 +60,12 @@ class Search:
         new = tuple(column for column in self._columns(part) if column not in choices[0])
         branches = sql.disjuncts(part)
         if len(new) < 2 or len(branches) < 2:
-            return _thinned(self._holding(self._extended(choices, new), [part]))
+            return _thinned(self._valid(self._extended(choices, new), [part]))
         found: list[Choice] = []
         for branch in branches[:BRANCHES]:
             settled = self._settled(choices, sql.conjuncts(branch))
             rest = tuple(column for column in new if settled and column not in settled[0])
-            found += self._holding(self._extended(settled, rest), [part])[:WIDTH]
+            found += self._valid(self._extended(settled, rest), [part])[:WIDTH]
         return _thinned(found)
 
     def _extended(self, choices: Sequence[Choice], new: tuple[str, ...]) -> list[Choice]:
@@ -83,7 +81,7 @@ def _thinned(choices: Sequence[Choice]) -> list[Choice]:
 
 
 def _spread(rows: Sequence[Choice], most: int) -> Sequence[Choice]:
-    """The first half, which are the simplest, and a sample of the others, always the same."""
+    """The first half, which are the simplest, and a sample of the others that is always the same."""
     if len(rows) <= most:
         return rows
     half = most // 2
@@ -91,7 +89,7 @@ def _spread(rows: Sequence[Choice], most: int) -> Sequence[Choice]:
 
 
 def product(pools: Sequence[Tuple]) -> list[Tuple]:
-    """All combinations, or of too many a sample."""
+    """All combinations, or a sample of too many."""
     if math.prod(map(len, pools)) <= COMBINATIONS:
         return list(itertools.product(*pools))
     return list(dict.fromkeys(_sampled(pools)))
@@ -108,7 +106,7 @@ def _sampled(pools: Sequence[Tuple]) -> Iterator[Tuple]:
     for _ in range(COMBINATIONS):
         # Rules about several columns mostly ask which of them are NULL: one value of many would be too rare.
         yield tuple(None if None in pool and chance.random() < NULLS else chance.choice(pool) for pool in pools)
-    # The other way round: few that are not NULL.
+    # And combinations of which few values are not NULL.
     for index, pool in enumerate(pools):
         for value in pool[: len(pool) if len(pools) < 6 else 8]:
             yield (*empty[:index], value, *empty[index + 1 :])

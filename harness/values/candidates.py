@@ -7,17 +7,19 @@ import ipaddress
 import itertools
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from functools import cache
 
 from harness.catalog.model import Column
 from harness.project import sql
+from harness.project.model import Tuple
+from harness.values.constants import RuleConstants
 from harness.values.examples import examples
-from harness.values.hints import Hints, of_constants
+from harness.values.literals import array, composite, delimiter
 from harness.values.patterns import matching
-from harness.values.types import array, composite, delimiter, numeric_limits, on_trial, values
+from harness.values.types import needs_server, numeric_limits, values
 
 _INTEGERS = {"int2": 2**15, "int4": 2**31, "int8": 2**63}
 _TEXTS = ("text", "varchar", "bpchar", "citext", "name")
@@ -35,12 +37,14 @@ _TYPICAL = {
     "xml": ("<a/>", "<a><b>1</b></a>", "text"),
     "ltree": ("1", "1.2", "1.2.3", "", "a.b"),
     "hstore": ("", '"a"=>"1"'),
+    **dict.fromkeys(("float4", "float8"), ("0", "1", "-1", "0.5", "NaN", "Infinity", "-Infinity")),
+    **dict.fromkeys(("json", "jsonb"), ("{}", "[]", '{"a": 1}', "1", '"a"', "true", "null")),
 }
 _FORMATS = (
     *("1", "<a/>", "{}", "[]", "2000-01-01", "a@b.org", "https://a.org/", "10.0.0.1", "true", "a", "A1", "00:00"),
     *("1.0", "a.b", "/a", "A" * 8, "0" * 16),
 )
-"""Texts that functions expect where a column would take any."""
+"""Texts that a function may expect where the column takes any text."""
 
 _POINTS = {
     **dict.fromkeys(("int4", "int8", "numeric"), ("0", "1", "3")),
@@ -48,34 +52,25 @@ _POINTS = {
     "timestamp": ("2000-01-01 00:00:00", "2000-01-01 01:00:00", "2030-06-15 00:00:00"),
     "timestamptz": ("2000-01-01 00:00:00+00", "2000-01-01 01:00:00+00", "2030-06-15 00:00:00+00"),
 }
-"""Ends of ranges, in their order."""
+"""Bounds of ranges, in ascending order."""
 
 _LONGEST = 20_000
 """Characters of the longest text that a number in a rule makes us try."""
 
 
-def candidates(column: Column, hints: Hints, draws: int = 24) -> tuple[str | None, ...]:
-    """Values for a column, simplest first and NULL last; ``hints`` are those of the rules that mention it."""
-    found: dict[str | None, None] = {}
-    constants = list(hints.constants)
-    matched = _matching(column, hints)
-    formats = _fit(column, list(_FORMATS)) if hints.opaque and column.base_name in _TEXTS else []
-    around = _around(column, constants)
-    made = [*_composed(column), *_soon(column, hints)]
-    for value in [*_typical(column), *formats, *around, *matched, *made, *sample(column, draws)]:
-        found.setdefault(value)
-    found.setdefault(None)
-    return tuple(found)
+def candidates(column: Column, constants: RuleConstants, draws: int = 24) -> Tuple:
+    """Values for a column, simplest first and NULL last; ``constants`` are those of the rules that mention it."""
+    formats = _fit(column, list(_FORMATS)) if constants.opaque and column.base_name in _TEXTS else []
+    near = _around(column, list(constants.literals))
+    made = [*_matching(column, constants), *_composed(column), *_near_today(column, constants)]
+    return tuple(dict.fromkeys([*_typical(column), *formats, *near, *made, *sample(column, draws), None]))
 
 
 @cache
 def sample(column: Column, count: int) -> tuple[str, ...]:
-    """``count`` drawn values of a column, simplest first, the same every time.
-
-    They are drawn once for all columns of a type.
-    """
-    alike = replace(column, name="", default=None, comment=None, not_null=False, identity="", generated="")
-    return _sample(alike, count)
+    """``count`` drawn values of a column, simplest first, the same every time and for all columns of a type."""
+    column_of_type = replace(column, name="", default=None, comment=None, not_null=False, identity="", generated="")
+    return _sample(column_of_type, count)
 
 
 @cache
@@ -99,14 +94,10 @@ def _typical(column: Column) -> list[str]:
         unit, limit = Decimal(1).scaleb(-scale), Decimal(10) ** whole
         numbers = [Decimal(0), Decimal(1), Decimal(-1), unit, -unit, limit - unit]
         return [*(str(number) for number in numbers if abs(number) < limit), "NaN"]
-    if name in ("float4", "float8"):
-        return ["0", "1", "-1", "0.5", "NaN", "Infinity", "-Infinity"]
     if name in _TEXTS:
         return _fit(column, ["a", "", " ", "ab", "A", "ä", "1"])
     if name in _TYPICAL:
         return list(_TYPICAL[name])
-    if name in ("json", "jsonb"):
-        return ["{}", "[]", '{"a": 1}', "1", '"a"', "true", "null"]
     if name in _MOMENTS:
         zone = "+00" if name == "timestamptz" else ""
         # A Saturday, a Thursday, a Saturday, a Friday; and a Monday, on which weeks begin.
@@ -121,15 +112,12 @@ def _typical(column: Column) -> list[str]:
 
 
 def _ranges(a: str, b: str, c: str) -> list[str]:
-    """Ranges that touch, overlap, hold one another, have no end, and the one that is empty.
-
-    To the first one the others are of all these sorts.
-    """
+    """Ranges that overlap, touch or contain the first one, or have no bound on one side, and ``empty``."""
     return [f'["{a}","{b}"]', f'["{a}","{b}")', f'["{b}","{c}")', f'["{a}","{c}")', f'["{c}",)', f'(,"{a}")', "empty"]
 
 
 def _around(column: Column, constants: list[str]) -> list[str]:
-    """Each constant as a value of the column where it can be one, with the values next to it."""
+    """Each constant that is a value of the column, with the values next to it."""
     name = column.base_name
     if name in _INTEGERS:
         limit = _INTEGERS[name]
@@ -145,19 +133,10 @@ def _around(column: Column, constants: list[str]) -> list[str]:
         return _documents(constants)
     if name.startswith("_") and column.parts:
         return _arrays(column, constants)
-    if name == "uuid":
-        return [constant for constant in constants if _UUID.fullmatch(constant)]
     if name == "bytea":
         return ["\\x" + "00" * length for length in _lengths(constants)]
-    if name == "interval":
-        return [constant for constant in constants if _INTERVAL.fullmatch(constant)]
-    if name in ("time", "timetz"):
-        return [constant for constant in constants if _TIME.fullmatch(constant)]
-    if name in ("inet", "cidr"):
-        return [constant for constant in constants if _address(constant)]
-    if name in ("bit", "varbit"):
-        return [constant for constant in constants if constant and not constant.strip("01")]
-    return []
+    accepts = _ACCEPTS.get(name)
+    return [constant for constant in constants if accepts(constant)] if accepts else []
 
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -167,7 +146,7 @@ _INTERVAL = re.compile(
 )
 
 
-def _address(text: str) -> bool:
+def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_network(text)
     except ValueError:
@@ -175,14 +154,24 @@ def _address(text: str) -> bool:
     return True
 
 
+_ACCEPTS: dict[str, Callable[[str], object]] = {
+    "uuid": _UUID.fullmatch,
+    "interval": _INTERVAL.fullmatch,
+    **dict.fromkeys(("time", "timetz"), _TIME.fullmatch),
+    **dict.fromkeys(("inet", "cidr"), _is_address),
+    **dict.fromkeys(("bit", "varbit"), re.compile("[01]+").fullmatch),
+}
+"""Whether a text is a value of a type."""
+
+
 def _lengths(constants: Iterable[str]) -> list[int]:
-    """The numbers that may be a length, and their neighbours."""
+    """The constants that may be a length, and their neighbours."""
     numbers = [int(n) for n in map(_decimal, constants) if n is not None and 0 <= n <= _LONGEST and n == int(n)]
     return [length for n in numbers for length in (n, n + 1, n - 1) if length >= 0]
 
 
 def _documents(constants: Sequence[str]) -> list[str]:
-    """JSON in which the constants of a rule are keys, alone and together, and what the keys lead to."""
+    """JSON documents in which the constants of a rule are keys and values."""
     keys = [key for key in constants if key.isidentifier()][:12]
     leaves: list[object] = [1, *constants[:8], True, [], {}, -1, *(int(n) for n in constants[:8] if n.isdigit())]
     found: list[object] = [{key: leaf} for key in keys for leaf in leaves if leaf != key]
@@ -193,7 +182,7 @@ def _documents(constants: Sequence[str]) -> list[str]:
 
 
 def _arrays(column: Column, constants: Sequence[str]) -> list[str]:
-    """Arrays of the constants and of what lies around them, and arrays whose lengths lie around the numbers."""
+    """Arrays of the constants and their neighbours, and arrays as long as the constants say, and one more or less."""
     part = column.parts[0]
     elements = [each for each in [*_around(part, list(constants)), *_typical(part)] if each is not None]
     plain = elements[0] if elements else sample(part, 1)[0]
@@ -208,11 +197,11 @@ _MOST_ELEMENTS = 100
 
 
 def _composed(column: Column) -> list[str]:
-    """Values put together from candidates for the parts, where rules of domains are deep inside."""
-    if not on_trial(column) or not column.parts:
+    """Values composed of candidates for the parts of a type that has domains inside."""
+    if not needs_server(column) or not column.parts:
         return []
     pools = [
-        candidates(part, of_constants(c.text for check in part.domain_checks for c in sql.constants(check)), 4)
+        candidates(part, RuleConstants().also(c.text for check in part.domain_checks for c in sql.constants(check)), 4)
         for part in column.parts
     ]
     rows = [tuple(pool[n % len(pool)] for pool in pools) for n in range(max(map(len, pools)))]
@@ -226,9 +215,9 @@ def _composed(column: Column) -> list[str]:
     return spans if column.base_kind == "r" else [f"{{{span}}}" for span in spans]
 
 
-def _soon(column: Column, hints: Hints) -> list[str]:
-    """Moments around the present one, where a rule compares with the clock."""
-    if not hints.now or column.base_name not in _MOMENTS:
+def _near_today(column: Column, constants: RuleConstants) -> list[str]:
+    """Moments before and after today, if a rule compares with the clock."""
+    if not constants.now or column.base_name not in _MOMENTS:
         return []
     today = datetime.datetime.combine(datetime.datetime.now(datetime.UTC).date(), datetime.time(12))
     moments = [today + datetime.timedelta(days=days) for days in (-1, 1, -7, 7, -30, 30, -400, 400)]
@@ -238,13 +227,13 @@ def _soon(column: Column, hints: Hints) -> list[str]:
     return [f"{each.isoformat(' ')}{zone}" for each in moments]
 
 
-def _matching(column: Column, hints: Hints) -> list[str]:
-    """Texts that match the patterns of the rules; also cut or repeated to the lengths that rules speak of."""
+def _matching(column: Column, constants: RuleConstants) -> list[str]:
+    """Texts that match the patterns of the rules; also cut or repeated to lengths that the rules mention."""
     part = column.parts[0] if column.base_name.startswith("_") and column.parts else column
     if part.base_name not in _TEXTS:
         return []
-    found = [text for pattern in hints.patterns for text in matching(pattern)]
-    lengths = [length for length in _lengths(hints.constants) if 0 < length <= 256][:12]
+    found = [text for pattern in constants.patterns for text in matching(pattern)]
+    lengths = [length for length in _lengths(constants.literals) if 0 < length <= 256][:12]
     cut = [(text * length)[:length] for length in lengths for text in found[:4] if text]
     texts = _fit(part, list(dict.fromkeys([*found, *cut])))
     return texts if part is column else [array([text]) for text in texts]
@@ -265,7 +254,7 @@ def _texts(column: Column, constants: list[str]) -> list[str]:
         number = _decimal(constant)
         if number is not None and 0 <= number <= _LONGEST:
             lengths = [int(number), int(number) + 1, max(int(number) - 1, 0)]
-            # Umlauts tell characters from bytes.
+            # An umlaut is one character of two bytes.
             found += [letter * length for letter in ("a", "ä") for length in lengths]
     return _fit(column, found)
 

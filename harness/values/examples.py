@@ -1,4 +1,4 @@
-"""What one pass of Hypothesis draws: the same every time."""
+"""Examples of a Hypothesis strategy, the same every time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def examples(strategy: st.SearchStrategy[T], count: int, seeded: int = 0) -> list[T]:
-    """Up to ``count`` examples; none where nothing can be drawn. Errors of the strategy are raised."""
+    """Up to ``count`` examples; none if nothing can be drawn. Errors of the strategy are raised."""
     found: list[T] = []
 
     @seed(seeded)

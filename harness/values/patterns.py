@@ -1,12 +1,13 @@
 """Texts that match the patterns which rules compare with: PostgreSQL's regular expressions, LIKE and SIMILAR TO.
 
-They are candidates: what Python reads differently from PostgreSQL yields texts that the server then refuses.
+They are candidates: where Python reads a pattern differently from PostgreSQL, the server refuses the texts.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
 from functools import cache
 
 from hypothesis import strategies as st
@@ -48,11 +49,11 @@ def matching(pattern: Pattern, count: int = 24) -> tuple[str, ...]:
 
 
 def _translate(pattern: Pattern) -> str:
-    """The pattern as one of Python's for a whole text."""
+    """The pattern as a regular expression of Python that matches a whole text."""
     if pattern.kind == "like":
-        return _wildcards(pattern.text, {"%": ".*", "_": "."}, quote=True)
+        return _wildcards(pattern.text, re.escape)
     if pattern.kind == "similar":
-        return _wildcards(pattern.text, {"%": ".*", "_": "."}, quote=False)
+        return _wildcards(pattern.text, str)
     text = re.sub(r"^\*\*\*[:=]", "", pattern.text)
     text = re.sub(r"\[:(\w+):\]", lambda found: _CLASSES.get(found[1], found[0]), text)
     text = re.sub(r"\\[mMyYAZ]", lambda found: _ESCAPES[found[0]], text)
@@ -60,19 +61,18 @@ def _translate(pattern: Pattern) -> str:
 
 
 def _without_anchors(text: str) -> str:
-    """``^`` and ``$`` say where a text begins and ends; the texts that are drawn are matched as a whole anyway."""
+    """Removes ``^`` and ``$`` outside of brackets: drawn texts are matched as a whole anyway."""
     parts = r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[\^$]"
     return re.sub(parts, lambda found: "" if found[0] in ("^", "$") else found[0], text)
 
 
-def _wildcards(text: str, meaning: dict[str, str], *, quote: bool) -> str:
+def _wildcards(text: str, other: Callable[[str], str]) -> str:
+    """Replaces ``%`` and ``_``, escapes what follows a backslash, and applies ``other`` to all other characters."""
     parts = []
     for found in re.finditer(r"\\.|.", text, re.DOTALL):
         letter = found[0]
         if letter[0] == "\\" and len(letter) == 2:
             parts.append(re.escape(letter[1]))
-        elif letter in meaning:
-            parts.append(meaning[letter])
         else:
-            parts.append(re.escape(letter) if quote else letter)
+            parts.append({"%": ".*", "_": "."}.get(letter) or other(letter))
     return "".join(parts)

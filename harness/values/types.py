@@ -1,7 +1,7 @@
 """PostgreSQL type -> Hypothesis strategy, simplest values first, as text in the type's input syntax.
 
-Every strategy stays well inside its type, so that whatever is drawn is read by PostgreSQL without an error and means
-the same in every session: no ``now``, no dates that depend on DateStyle, no NUL. Extremes are candidates, not draws
+Every strategy stays well inside its type, so that PostgreSQL reads each drawn text without an error, and the same in
+every session: no ``now``, no dates that depend on DateStyle, no NUL. Extremes are candidates, not draws
 (:mod:`harness.values.candidates`).
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from harness.catalog.model import Column
 from harness.errors import did_you_mean
 from harness.probes.statement import identifier
+from harness.values.literals import array, composite, delimiter, fixed_point
 
 Text = st.SearchStrategy[str]
 
@@ -33,11 +34,11 @@ class Unsupported(Exception):
 
 
 def values(column: Column) -> Text:
-    """Values for a column by its type alone; of a type that nobody here knows, texts that such a type may read."""
+    """Values for a column by its type alone; for an unknown type, texts that it may accept."""
     if column.base_kind == "e":
         return st.sampled_from(column.labels)
     if column.base_kind == "c":
-        # A row of nothing but NULLs is NULL itself to IS NULL.
+        # A composite value of NULLs only counts as NULL.
         first, *others = column.parts
         return st.tuples(values(first), *map(_nullable, others)).map(composite)
     if column.parts and column.base_kind == "b" and column.base_name not in _PLAIN:
@@ -48,12 +49,12 @@ def values(column: Column) -> Text:
     return _scalar(column, column.base_name)
 
 
-def on_trial(column: Column) -> bool:
-    """Whether only the server can tell which of the values are values of the type.
+def needs_server(column: Column) -> bool:
+    """Whether only the server can say which of the drawn texts a column accepts.
 
-    So it is with types that nobody here knows, and with rules of domains that are deep inside of a type.
+    That is so for unknown types, and where a part of a type has a domain with CHECKs.
     """
-    if any(part.domain_checks or part.not_null or on_trial(part) for part in column.parts):
+    if any(part.domain_checks or part.not_null or needs_server(part) for part in column.parts):
         return True
     if column.base_kind in ("r", "m"):
         return column.parts[0].base_name not in _ORDERED
@@ -63,9 +64,9 @@ def on_trial(column: Column) -> bool:
 
 
 def nth(column: Column, number: int) -> str | None:
-    """A plain value of a type that has as many as anybody needs, a different one for each number from 1."""
+    """A plain value for each number from 1, all different; None if the type has no plain value for the number."""
     if column.base_name in ("int2", "int4", "int8", "numeric") and column.typmod < 0:
-        # An identity's sequence is not touched: a large number keeps out of its way.
+        # An identity's sequence is not advanced: large numbers do not collide with it.
         found = number + 20_000 if column.identity else number
         return str(found) if found < (2**15 if column.base_name == "int2" else 2**31) else None
     if column.base_name == "uuid":
@@ -75,8 +76,8 @@ def nth(column: Column, number: int) -> str | None:
     return None
 
 
-def narrower(column: Column, wide: Column) -> list[str]:
-    """Predicates on a wide column for the values that a narrower one takes; none where it takes them all."""
+def narrowing(column: Column, wide: Column) -> list[str]:
+    """Predicates that keep a ``wide`` column within the values of a narrower ``column``; none if it takes them all."""
     name, sizes = identifier(wide.name), ("int2", "int4", "int8")
     if column.base_name in sizes and wide.base_name in (*sizes, "numeric"):
         limit = 2 ** (16 * 2 ** sizes.index(column.base_name) - 1)
@@ -96,29 +97,6 @@ def scalar(name: str) -> Text:
     if name in _BY_TYPMOD:
         return _BY_TYPMOD[name](-1)
     raise Unsupported(f"no values can be drawn of type {name}{did_you_mean(name, [*_PLAIN, *_BY_TYPMOD])}")
-
-
-DELIMITERS = {"box": ";", "geometry": ":", "geography": ":"}
-"""What stands between the elements of an array, by ``pg_type.typdelim``; the last two are PostGIS's."""
-
-
-def delimiter(column: Column) -> str:
-    """What stands between the elements of an array type's literals."""
-    return DELIMITERS.get(column.base_name.removeprefix("_"), ",")
-
-
-def array(elements: list[str], delimiter: str = ",") -> str:
-    """An array literal: every element quoted, so that none is read as NULL or torn apart."""
-    return "{" + delimiter.join(map(_quoted, elements)) + "}"
-
-
-def composite(attributes: Sequence[str | None]) -> str:
-    """The literal of a row: every attribute quoted, NULL by leaving it out."""
-    return "(" + ",".join("" if value is None else _quoted(value) for value in attributes) + ")"
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _nullable(column: Column) -> st.SearchStrategy[str | None]:
@@ -158,17 +136,9 @@ def numeric_limits(typmod: int) -> tuple[int, int]:
 
 def _numeric(typmod: int) -> Text:
     whole, scale = numeric_limits(typmod)
-    # Small amounts are as good as large ones, and easier to read.
+    # Small amounts are easier to read.
     limit = 10 ** (min(whole, 6) + scale) - 1
     return st.integers(-limit, limit).map(lambda units: fixed_point(units, scale))
-
-
-def fixed_point(units: int, scale: int) -> str:
-    """``fixed_point(-5, 2)`` is ``-0.05``."""
-    if scale == 0:
-        return str(units)
-    digits = str(abs(units)).rjust(scale + 1, "0")
-    return f"{'-' if units < 0 else ''}{digits[:-scale]}.{digits[-scale:]}"
 
 
 def _bits(typmod: int) -> Text:
@@ -177,7 +147,7 @@ def _bits(typmod: int) -> Text:
 
 
 def _vector(typmod: int) -> Text:
-    """pgvector's; its typmod is the number of dimensions."""
+    """Values of pgvector's types; the typmod is the number of dimensions."""
     return st.integers(0, 9).map(lambda n: f"[{','.join([str(n)] * max(typmod, 1))}]")
 
 
@@ -205,7 +175,7 @@ _ORDERED: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(("numeric", "float4", "float8"), float),
     **dict.fromkeys(("date", "time", "timestamp", "timestamptz"), str),
 }
-"""How texts of a type are put in the type's order."""
+"""For types of range bounds, the sort key of their texts."""
 
 _POINT = st.tuples(st.integers(-90, 90), st.integers(-90, 90)).map(lambda at: f"({at[0]},{at[1]})")
 
@@ -217,7 +187,7 @@ _PLAIN: dict[str, Text] = {
     "float4": st.integers(-(2**20), 2**20).map(lambda n: str(n / 8)),
     "float8": st.floats(-1e12, 1e12, allow_subnormal=False).map(repr),
     "bool": st.sampled_from(["false", "true"]),
-    # By their number: Hypothesis' own strategy cannot shrink them, and zeros read better.
+    # Made from a number: Hypothesis's own strategy cannot shrink, and zeros read better.
     "uuid": st.integers(1, 2**128 - 1).map(lambda number: str(uuid.UUID(int=number))),
     "date": _MOMENTS.map(lambda moment: moment.date().isoformat()),
     "time": _MOMENTS.map(lambda moment: moment.time().isoformat()),
@@ -300,7 +270,7 @@ _UNKNOWN = st.sampled_from(
         *("{}/3", "{1:1}/3", "[1,1]", "[0,0]"),
     ]
 )
-"""What types of extensions may read; the server says which of them a type does."""
+"""Texts that types of extensions may accept; the server says which of them a type does."""
 
 _BY_TYPMOD: dict[str, Callable[[int], Text]] = {
     "text": _text,

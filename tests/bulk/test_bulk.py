@@ -1,4 +1,4 @@
-"""Rows in bulk keep every rule there is: the server takes them, and as many as were asked for."""
+"""Rows in bulk keep every rule: the server accepts them, as many as were requested."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Mapping
 import pytest
 from psycopg import sql
 
-from harness.bulk import Filled, Site, load, sizes
+from harness.bulk import BulkContext, FillResult, load, sizes
 from harness.catalog import read
 from harness.errors import ProjectError
-from harness.oracle import Oracle
 from harness.project.model import TableName
 from harness.server.connection import Connection, Server
 from harness.solver.pools import Pools
@@ -70,7 +69,7 @@ SCHEMAS = {
         create table t.root_or_child (id serial primary key, above integer references t.root_or_child,
             root boolean not null, check (root = (above is null)));
     """,
-    "circles": """
+    "cycles": """
         create table t.a (id serial primary key, b_id integer);
         create table t.b (id serial primary key, a_id integer not null references t.a);
         alter table t.a add foreign key (b_id) references t.b;
@@ -184,10 +183,10 @@ def test_every_table_is_filled(schema: str, database: tuple[Server, str]) -> Non
         connection.execute("set constraints all immediate")
 
 
-def fill(connection: Connection, rows: int) -> Mapping[TableName, Filled]:
+def fill(connection: Connection, rows: int) -> Mapping[TableName, FillResult]:
     catalog = read(connection)
-    site = Site(connection, catalog, Pools(Oracle(connection), catalog, {}))
-    return {each.table: each for each in load(site, list(site.tables.values()), lambda table: rows)}
+    context = BulkContext(connection, catalog, Pools(connection, catalog, {}))
+    return {each.table: each for each in load(context, list(context.tables.values()), lambda table: rows)}
 
 
 def count(connection: Connection, table: TableName) -> int:
@@ -238,7 +237,9 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_what_refuses_rows_is_named_and_the_other_tables_are_filled(case: str, database: tuple[Server, str]) -> None:
+def test_the_constraint_that_refuses_rows_is_named_and_other_tables_are_filled(
+    case: str, database: tuple[Server, str]
+) -> None:
     server, name = database
     schema, rows, reason = REFUSALS[case]
     with server.connect(name) as connection:
@@ -297,8 +298,8 @@ def test_triggers_fire_as_for_an_application(database: tuple[Server, str]) -> No
     with server.connect(name) as connection:
         connection.execute(schema.encode())
         catalog = read(connection)
-        site = Site(connection, catalog, Pools(Oracle(connection), catalog, {}))
-        assert [each.rows for each in load(site, [catalog.table(TableName("t", "x"))], lambda table: ROWS)] == [ROWS]
+        context = BulkContext(connection, catalog, Pools(connection, catalog, {}))
+        assert [each.rows for each in load(context, [catalog.table(TableName("t", "x"))], lambda table: ROWS)] == [ROWS]
         assert connection.execute("select count(*) from t.x where seen").fetchone() == (ROWS,)
         assert connection.execute("select count(*) from t.log join t.x on x.id = log.of").fetchone() == (ROWS,)
 
@@ -309,12 +310,12 @@ def test_declared_rules_count_besides_those_of_the_catalog(database: tuple[Serve
         connection.execute("create schema t; create table t.x (id serial primary key, n integer not null)")
         catalog = read(connection)
         x = TableName("t", "x")
-        site = Site(connection, catalog, Pools(Oracle(connection), catalog, {x: [Rule("n in (3, 5)")]}))
-        assert [each.rows for each in load(site, [catalog.table(x)], lambda table: ROWS)] == [ROWS]
+        context = BulkContext(connection, catalog, Pools(connection, catalog, {x: [Rule("n in (3, 5)")]}))
+        assert [each.rows for each in load(context, [catalog.table(x)], lambda table: ROWS)] == [ROWS]
         assert connection.execute("select distinct n from t.x order by n").fetchall() == [(3,), (5,)]
 
 
-def test_sizes_of_what_is_chosen_and_of_its_empty_parents(database: tuple[Server, str]) -> None:
+def test_sizes_of_named_tables_and_of_their_empty_parents(database: tuple[Server, str]) -> None:
     server, name = database
     schema = """
         create schema t; create schema u;
@@ -326,10 +327,10 @@ def test_sizes_of_what_is_chosen_and_of_its_empty_parents(database: tuple[Server
     with server.connect(name) as connection:
         connection.execute(schema.encode())
         catalog = read(connection)
-        site = Site(connection, catalog, Pools(Oracle(connection), catalog, {}))
+        context = BulkContext(connection, catalog, Pools(connection, catalog, {}))
 
         def chosen(*names: str) -> dict[str, int]:
-            return {str(table): rows for table, rows in sizes(site, 7, names).items()}
+            return {str(table): rows for table, rows in sizes(context, 7, names).items()}
 
         assert chosen() == {"t.a": 7, "t.b": 7, "t.full": 7, "u.c": 7}
         assert chosen("b") == {"t.b": 7, "t.a": 7}

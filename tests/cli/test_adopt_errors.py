@@ -28,9 +28,9 @@ def planted(catalog, table, privileges):
 survey.describe = planted
 """
 FILLING = """\
-from harness.inference.teacher import Teacher
+from harness.inference.finder import HintFinder
 
-filled = Teacher._filled
+filled = HintFinder._fill
 
 
 def planted(self, name):
@@ -39,7 +39,7 @@ def planted(self, name):
     return filled(self, name)
 
 
-Teacher._filled = planted
+HintFinder._fill = planted
 """
 LOST = (
     "tables lost to an error; please report what is a bug, with what `harness --debug adopt …` shows:\n  shop.orders: "
@@ -82,7 +82,7 @@ def test_a_table_that_cannot_be_described_costs_no_other(empty: Cli) -> None:
 def test_a_table_that_cannot_be_tried_is_described_all_the_same(empty: Cli) -> None:
     done = empty.run("--debug", "adopt", "schema.sql", **planted(empty, FILLING))
     assert done.returncode == 2
-    assert f"{LOST}StopIteration, at harness/inference/teacher.py:" in done.stdout
+    assert f"{LOST}StopIteration, at harness/inference/finder.py:" in done.stdout
     assert "1 of 2 tables could be filled with rows\n" in done.stdout
     assert done.stderr.startswith("Traceback (most recent call last):\n") and "StopIteration\n" in done.stderr
     assert files(empty) == ["checks/shop/customers.yml", "checks/shop/orders.yml"]
@@ -91,9 +91,9 @@ def test_a_table_that_cannot_be_tried_is_described_all_the_same(empty: Cli) -> N
 
 LOCKED = """\
 import psycopg
-from harness.inference.teacher import Teacher
+from harness.inference.finder import HintFinder
 
-filled = Teacher._filled
+filled = HintFinder._fill
 
 
 def planted(self, name):
@@ -102,7 +102,7 @@ def planted(self, name):
     return filled(self, name)
 
 
-Teacher._filled = planted
+HintFinder._fill = planted
 """
 
 

@@ -1,4 +1,4 @@
-"""Rows that are drawn keep all the rules there are: the server takes every one of them."""
+"""Drawn rows keep all rules: the server accepts every one of them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from harness.catalog import Catalog, read
 from harness.generation.draft import Draft
-from harness.generation.statements import combined
-from harness.oracle import Oracle
+from harness.generation.statements import merge_cycles
 from harness.project.model import TableName
 from harness.server.connection import Server
 from harness.solver.pools import Pools
@@ -96,13 +95,13 @@ SCHEMAS = {
             foreign key (a, kind) references t.a (name, kind), check (a <> kind)
         );
     """,
-    "a key that is not where its row leads": """
+    "a key that is no part of the foreign key": """
         create table t.x (
             id integer primary key, above integer references t.x, kind text not null,
             check (id <> above), check ((above is null) = (kind = 'top'))
         );
     """,
-    "one of two references, and what both lead further by": """
+    "two references with a common column, one of them fixed": """
         create table t.a (id integer primary key);
         create table t.b (id integer primary key);
         create table t.c (id integer primary key, a integer references t.a, b integer references t.b,
@@ -136,7 +135,7 @@ def test_every_drawn_row_is_accepted(schema: str, database: tuple[Server, str]) 
     with server.connect(name) as connection:
         connection.execute(f"create schema t; {SCHEMAS[schema]}".encode())
         catalog = read(connection)
-        pools = Pools(Oracle(connection), catalog, {})
+        pools = Pools(connection, catalog, {})
         tried: list[int] = []
 
         @settings(max_examples=25, database=None, deadline=None, suppress_health_check=list(HealthCheck))
@@ -146,7 +145,7 @@ def test_every_drawn_row_is_accepted(schema: str, database: tuple[Server, str]) 
             for _ in range(2 if schema == "state" else 3):
                 draft.insert(X)
             with connection.transaction(force_rollback=True):
-                for statement in combined(draft.inserts, draft.rings):
+                for statement in merge_cycles(draft.inserts, draft.cycles):
                     connection.execute(statement.sql.encode())
             tried.append(len(draft.inserts))
 
@@ -154,8 +153,8 @@ def test_every_drawn_row_is_accepted(schema: str, database: tuple[Server, str]) 
         assert len(tried) > 5
 
 
-def test_no_row_has_the_key_of_one_that_stands(database: tuple[Server, str]) -> None:
-    """Small numbers and short texts are what people write into seeds, and what is drawn first."""
+def test_no_row_has_the_key_of_an_existing_one(database: tuple[Server, str]) -> None:
+    """Seeds have small numbers and short texts, and those are drawn first."""
     server, name = database
     schema = """
         create schema t;
@@ -168,9 +167,9 @@ def test_no_row_has_the_key_of_one_that_stands(database: tuple[Server, str]) -> 
     with server.connect(name) as connection:
         connection.execute(schema.encode())
         catalog = read(connection)
-        pools = Pools(Oracle(connection), catalog, {})
+        pools = Pools(connection, catalog, {})
         tried: list[str | None] = []
-        assert not pools.crowded(catalog.table(X))
+        assert not pools.is_half_full(catalog.table(X))
 
         @settings(max_examples=40, database=None, deadline=None, suppress_health_check=list(HealthCheck))
         @given(st.data())
@@ -179,7 +178,7 @@ def test_no_row_has_the_key_of_one_that_stands(database: tuple[Server, str]) -> 
             draft.insert(X)
             draft.insert(X)
             with connection.transaction(force_rollback=True):
-                for statement in combined(draft.inserts, draft.rings):
+                for statement in merge_cycles(draft.inserts, draft.cycles):
                     connection.execute(statement.sql.encode())
             tried.append(draft.inserts[0].values["id"])
 
@@ -190,7 +189,7 @@ def test_no_row_has_the_key_of_one_that_stands(database: tuple[Server, str]) -> 
 def _draft(connection: psycopg.Connection[Any], schema: str, body: Callable[[Draft, Catalog], None]) -> None:
     connection.execute(f"create schema t; {schema}".encode())
     catalog = read(connection)
-    pools = Pools(Oracle(connection), catalog, {})
+    pools = Pools(connection, catalog, {})
 
     @settings(max_examples=25, database=None, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.data())
@@ -200,7 +199,7 @@ def _draft(connection: psycopg.Connection[Any], schema: str, body: Callable[[Dra
     drawn()
 
 
-def test_what_is_fixed_stays_and_what_is_present_is_not_null(database: tuple[Server, str]) -> None:
+def test_fixed_values_stay_and_present_columns_are_not_null(database: tuple[Server, str]) -> None:
     server, name = database
 
     def body(draft: Draft, catalog: Catalog) -> None:
@@ -217,8 +216,8 @@ def test_a_new_value_is_another_that_keeps_the_rules(database: tuple[Server, str
 
     def body(draft: Draft, catalog: Catalog) -> None:
         row = draft.insert(X)
-        assert draft.value(X, "kind", row) == ({"leaf", "node"} - {row["kind"]}).pop()
-        assert draft.value(X, "id", row) != row["id"]
+        assert draft.other_value(X, "kind", row) == ({"leaf", "node"} - {row["kind"]}).pop()
+        assert draft.other_value(X, "id", row) != row["id"]
 
     with server.connect(name) as connection:
         _draft(connection, SCHEMAS["itself"], body)
@@ -242,7 +241,7 @@ def test_rules_that_no_value_keeps_are_named(database: tuple[Server, str]) -> No
     with server.connect(name) as connection:
         connection.execute("create schema t; create table t.x (a integer not null, constraint one check (a > 5))")
         catalog = read(connection)
-        pools = Pools(Oracle(connection), catalog, {X: [Rule("a < 5", "two")]})
+        pools = Pools(connection, catalog, {X: [Rule("a < 5", "two")]})
         why = r"^no values of a found that keep two, one; supply some: `rows:` in the file of t\.x$"
         with pytest.raises(Unfillable, match=why):
             pools.of(catalog.table(X))
@@ -258,10 +257,10 @@ def test_a_rule_that_fails_on_every_value_is_named_with_its_failure(database: tu
         )
         catalog = read(connection)
         with pytest.raises(Unfillable, match=r"file of t\.x \(one fails on every value: no module named words\)$"):
-            Pools(Oracle(connection), catalog, {}).of(catalog.table(X))
+            Pools(connection, catalog, {}).of(catalog.table(X))
 
 
-def test_rows_of_which_a_part_is_fixed_are_kept_apart_by_the_rest(database: tuple[Server, str]) -> None:
+def test_rows_with_fixed_values_differ_in_the_others(database: tuple[Server, str]) -> None:
     server, name = database
     with server.connect(name) as connection:
         connection.execute(
@@ -269,7 +268,7 @@ def test_rows_of_which_a_part_is_fixed_are_kept_apart_by_the_rest(database: tupl
             " during int4range not null, check (not isempty(place)),"
             " exclude using gist (place with &&, during with &&))"
         )
-        pools = Pools(Oracle(connection), read(connection), {})
+        pools = Pools(connection, read(connection), {})
 
         @settings(max_examples=25, database=None, deadline=None, suppress_health_check=list(HealthCheck))
         @given(st.data())

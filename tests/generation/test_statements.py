@@ -1,4 +1,4 @@
-"""Tables that refer to one another in a circle."""
+"""Tables that refer to one another in a cycle."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from harness.catalog import read
 from harness.catalog.graph import circular
 from harness.generation.draft import Draft
-from harness.generation.statements import combined
-from harness.inference import Teacher
-from harness.oracle import Oracle
+from harness.generation.statements import merge_cycles
+from harness.inference import HintFinder
 from harness.probes import Scenario, Session
 from harness.probes.statement import Execute, Insert
 from harness.project.model import TableName
@@ -41,7 +40,7 @@ CIRCLES = {
             foreign key (x_one, x_two) references t.x (one, two));
         alter table t.x add foreign key (y) references t.y (id);
     """,
-    "a circle that may be left open": """
+    "a cycle with a nullable reference": """
         create table t.users (id integer primary key, home integer);
         create table t.homes (id integer primary key, owner integer not null references t.users (id));
         alter table t.users add foreign key (home) references t.homes (id);
@@ -50,18 +49,18 @@ CIRCLES = {
 
 
 @pytest.mark.parametrize("what", CIRCLES)
-def test_every_table_of_a_circle_is_filled(what: str, database: tuple[Server, str]) -> None:
+def test_every_table_of_a_cycle_is_filled(what: str, database: tuple[Server, str]) -> None:
     server, name = database
     with server.connect(name) as connection:
         connection.execute(f"create schema t; {CIRCLES[what]}".encode())
         catalog = read(connection)
         assert circular(catalog) == set(catalog.tables)
-        teacher = Teacher(Session(connection, catalog), Pools(Oracle(connection), catalog, {}))
-        assert {table: teacher.fill(table) for table in catalog.tables} == dict.fromkeys(catalog.tables)
-        assert teacher.learnt == {}
+        finder = HintFinder(Session(connection, catalog), Pools(connection, catalog, {}))
+        assert {table: finder.fill(table) for table in catalog.tables} == dict.fromkeys(catalog.tables)
+        assert finder.found == {}
 
 
-def test_tables_in_a_row_are_no_circle(database: tuple[Server, str]) -> None:
+def test_a_chain_of_tables_is_no_cycle(database: tuple[Server, str]) -> None:
     server, name = database
     with server.connect(name) as connection:
         connection.execute(
@@ -73,7 +72,7 @@ def test_tables_in_a_row_are_no_circle(database: tuple[Server, str]) -> None:
 
 def test_rows_of_a_ring_are_one_statement() -> None:
     one, two, three = (Insert(TableName("t", name), {"id": "1"}) for name in "abc")
-    found = combined((one, two, three), [(one, three)])
+    found = merge_cycles((one, two, three), [(one, three)])
     assert found == (
         Execute(
             """with harness_1 as (insert into "t"."a" ("id") overriding system value values ('1'))"""
@@ -94,7 +93,7 @@ def test_ancestors_are_shared_where_they_are_many(database: tuple[Server, str]) 
     with server.connect(name) as connection:
         connection.execute(f"create schema t; {'; '.join(tables)}".encode())
         catalog = read(connection)
-        pools = Pools(Oracle(connection), catalog, {})
+        pools = Pools(connection, catalog, {})
         counts: list[int] = []
 
         def build(draw: object) -> Scenario:

@@ -1,4 +1,4 @@
-"""A drawn row with other values keeps all the rules, too, and what it is to keep stays."""
+"""Variants of a drawn row keep all rules, and the values of the kept columns."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from generation.test_draft import SCHEMAS, X
 from harness.catalog import read
 from harness.generation.draft import Draft
-from harness.generation.statements import combined
+from harness.generation.statements import merge_cycles
 from harness.generation.variety import stock
-from harness.oracle import Oracle
 from harness.probes import Insert, SqlStatement
 from harness.server.connection import Server
 from harness.solver.pools import Pools
@@ -35,7 +34,7 @@ def test_every_variant_of_a_row_is_accepted(schema: str, database: tuple[Server,
     with server.connect(name) as connection:
         connection.execute(f"create schema t; {SCHEMAS[schema]}".encode())
         catalog = read(connection)
-        pools = Pools(Oracle(connection), catalog, {})
+        pools = Pools(connection, catalog, {})
 
         @QUICK
         @given(st.data())
@@ -45,7 +44,7 @@ def test_every_variant_of_a_row_is_accepted(schema: str, database: tuple[Server,
             row = draft.row(X)
             known = stock(pools, catalog.table(X), ())
             variants = [{**row, **dict(zip(known.columns, values, strict=True))} for values in known.part(row, 8)]
-            _all_accepted(connection, combined(draft.inserts, draft.rings), variants)
+            _all_accepted(connection, merge_cycles(draft.inserts, draft.cycles), variants)
 
         accepted()
 
@@ -72,12 +71,12 @@ TIED = """
 """
 
 
-def test_only_what_a_probe_is_not_about_varies(database: tuple[Server, str]) -> None:
+def test_kept_columns_do_not_vary(database: tuple[Server, str]) -> None:
     server, name = database
     with server.connect(name) as connection:
         connection.execute(TIED.encode())
         catalog = read(connection)
-        pools = Pools(Oracle(connection), catalog, {})
+        pools = Pools(connection, catalog, {})
         table = catalog.table(X)
         known = stock(pools, table, ("kept",))
         assert sorted(known.columns) == ["free", "length", "loose"]

@@ -180,7 +180,7 @@ create table clubs.sealed (id integer primary key);
 create trigger refuse before insert on clubs.sealed for each row execute function clubs.refuse();
 create table clubs.seals (id integer primary key, sealed integer not null references clubs.sealed);
 """
-PAST_TRIGGERS = "table: clubs.seals\nchecks:\n  - rows: {}\n    past_triggers: true\n"
+BYPASS_TRIGGERS = "table: clubs.seals\nchecks:\n  - rows: {}\n    bypass_triggers: true\n"
 
 
 @pytest.mark.parametrize("autocommit", [True, False])
@@ -193,7 +193,7 @@ def test_parents_that_no_statement_inserts_by_itself(
         "project.yml": "name: clubs\nmodules: [clubs]\n",
         "schema/clubs/001_all.up.sql": CIRCLE,
         "schema/clubs/001_all.down.sql": "drop schema clubs cascade;",
-        "checks/clubs/seals.yml": PAST_TRIGGERS,
+        "checks/clubs/seals.yml": BYPASS_TRIGGERS,
     }
     shop.write(tmp_path, files)
     bench = pytest_session.of(tmp_path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from harness.catalog import read
-from harness.oracle import Oracle
 from harness.project import sql
 from harness.project.model import TableName
 from harness.server.connection import Server
@@ -56,7 +55,7 @@ def test_found(what: str, database: tuple[Server, str]) -> None:
     with server.connect(name) as connection:
         connection.execute(f"create schema t; create table t.x ({columns}, {constraints})".encode())
         catalog = read(connection)
-        pools = Pools(Oracle(connection), catalog, {})
+        pools = Pools(connection, catalog, {})
         for pool in pools.of(catalog.tables[X]):
             listed = ", ".join(pool.columns)
             kinds = [catalog.tables[X].column(column).type for column in pool.columns]
@@ -73,7 +72,7 @@ def test_found(what: str, database: tuple[Server, str]) -> None:
                 connection.execute(f"insert into t.x ({listed}) values ({values})".encode())
 
 
-def test_what_cannot_be_is_not_found(database: tuple[Server, str]) -> None:
+def test_contradicting_rules_are_named(database: tuple[Server, str]) -> None:
     server, name = database
     with server.connect(name) as connection:
         connection.execute(
@@ -82,7 +81,7 @@ def test_what_cannot_be_is_not_found(database: tuple[Server, str]) -> None:
         )
         catalog = read(connection)
         with pytest.raises(Unfillable, match=r"^no values of a, b found that keep down, up; supply some"):
-            Pools(Oracle(connection), catalog, {}).of(catalog.tables[X])
+            Pools(connection, catalog, {}).of(catalog.tables[X])
 
 
 def test_the_parts_of_an_expression() -> None:

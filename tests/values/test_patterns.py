@@ -26,7 +26,7 @@ EXPRESSIONS = (
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_what_is_drawn_matches(expression: str, database: tuple[Server, str]) -> None:
+def test_drawn_texts_match(expression: str, database: tuple[Server, str]) -> None:
     server, name = database
     found = [text for pattern in sql.patterns(expression) for text in matching(pattern)]
     assert found
@@ -36,7 +36,7 @@ def test_what_is_drawn_matches(expression: str, database: tuple[Server, str]) ->
         assert kept.fetchone()[0] > 0  # type: ignore[index]
 
 
-def test_what_python_cannot_read_yields_nothing() -> None:
+def test_a_pattern_that_python_cannot_read_yields_nothing() -> None:
     assert matching(Pattern("(unbalanced", "regex")) == ()
 
 

@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.catalog import Column, read
-from harness.oracle import Oracle
 from harness.probes.statement import literal
 from harness.project.model import TableName
 from harness.server.connection import Server
 from harness.solver.pools import Pools
 from harness.values.candidates import candidates
-from harness.values.hints import of_constants
-from harness.values.types import Unsupported, array, fixed_point, numeric_limits, on_trial, scalar, values
+from harness.values.constants import RuleConstants
+from harness.values.literals import array, fixed_point
+from harness.values.types import Unsupported, needs_server, numeric_limits, scalar, values
 
 TYPES = (
     "smallint",
@@ -147,7 +147,7 @@ def test_every_drawn_value_is_read_and_comes_back_the_same(database: tuple[Serve
     for column in _columns(server, name):
         drawn = [
             *_drawn(column, 40),
-            *(value for value in candidates(column, of_constants(["7", "0.5", "'a'"])) if value is not None),
+            *(value for value in candidates(column, RuleConstants(("7", "0.5", "'a'"))) if value is not None),
         ]
         with server.connect(name) as connection, connection.cursor() as cursor:
             rows = ", ".join(f"({literal(value)})" for value in drawn)
@@ -163,7 +163,7 @@ def test_every_drawn_value_is_read_and_comes_back_the_same(database: tuple[Serve
             cursor.execute("truncate t.everything")
 
 
-def test_values_mean_the_same_whatever_the_session_says(database: tuple[Server, str]) -> None:
+def test_values_mean_the_same_with_any_settings(database: tuple[Server, str]) -> None:
     server, name = database
     columns = [column for column in _columns(server, name) if column.base_name in {"date", "timestamptz", "timestamp"}]
     assert columns
@@ -178,7 +178,7 @@ def test_values_mean_the_same_whatever_the_session_says(database: tuple[Server, 
             assert found[0] == found[1], column.type
 
 
-def test_what_only_the_server_can_tell(database: tuple[Server, str]) -> None:
+def test_types_of_which_the_server_has_to_check_values(database: tuple[Server, str]) -> None:
     server, name = database
     with server.connect(name) as connection:
         connection.execute(
@@ -188,16 +188,16 @@ def test_what_only_the_server_can_tell(database: tuple[Server, str]) -> None:
         )
         catalog = read(connection)
         table = catalog.tables[TableName("t", "x")]
-        assert [column.name for column in table.columns if on_trial(column)] == ["unknown", "inside", "deep"]
-        pools = Pools(Oracle(connection), catalog, {})
-        found = {column: pools.candidates(table, column, ()) for column in ("unknown", "inside", "deep")}
+        assert [column.name for column in table.columns if needs_server(column)] == ["unknown", "inside", "deep"]
+        pools = Pools(connection, catalog, {})
+        found = {column: pools.finder.candidates(table, column, ()) for column in ("unknown", "inside", "deep")}
         for column, values in found.items():
             assert len(values) > 2, column
             kind = table.column(column).type
             connection.execute(f"select {', '.join(f'{literal(value)}::{kind}' for value in values)}".encode())
 
 
-def test_a_type_that_nobody_knows_is_named() -> None:
+def test_an_unknown_type_is_named() -> None:
     with pytest.raises(Unsupported, match=r"^no values can be drawn of type uid; did you mean 'uuid'\?$"):
         scalar("uid")
 
@@ -216,5 +216,5 @@ def test_numeric_limits(typmod: int, limits: tuple[int, int]) -> None:
     assert numeric_limits(typmod) == limits
 
 
-def test_an_array_tears_no_element_apart() -> None:
+def test_an_array_splits_no_element() -> None:
     assert array(["a,b", 'c"d', "e\\f", "NULL", ""]) == '{"a,b","c\\"d","e\\\\f","NULL",""}'

@@ -90,7 +90,7 @@ class AuditedWrites:
     def _changes(self, draft: Draft, row: Values, later: Sequence[Values]) -> Iterator[NewRow]:
         """Yields what an update may set: each column alone, and columns that rules tie together."""
         table = self.subject.table
-        pools = self.subject.pools.of(table, born=False)
+        pools = self.subject.pools.of_changed_rows(table)
         tied = [pool.columns for pool in pools if len(pool.columns) > 1]
         single = [(column.name,) for column in table.columns]
         identifying = (each for each in table.constraints if isinstance(each, PrimaryKey | UniqueKey))

@@ -15,7 +15,7 @@ from harness.generation.draft import Draft
 from harness.generation.exclusions import ExclusionElements
 from harness.kinds.base import Subject
 from harness.project.model import NewRow, Values
-from harness.solver.rules import Unfillable, supplied, tied
+from harness.solver.rules import Unfillable, deciding_columns, tied_columns
 
 ColumnNames = tuple[str, ...]
 
@@ -46,7 +46,9 @@ class DistinctRule:
         exclusions = [
             (tuple(each for each, _ in known.elements), known.where) for known in ExclusionElements.all_of(table)
         ]
-        found = ((tuple(supplied(table, each) for each in elements), where) for elements, where in keys + exclusions)
+        found = (
+            (tuple(deciding_columns(table, each) for each in elements), where) for elements, where in keys + exclusions
+        )
         return tuple(cls(tuple(each for each in elements if each), where) for elements, where in found)
 
 
@@ -129,7 +131,7 @@ def similar_row(
                 if subject.table.foreign_columns & {*same}:
                     continue
                 for name in same:
-                    found[name] = draft.value(subject.table.name, name, found)
+                    found[name] = draft.other_value(subject.table.name, name, found)
                 return found
         except UnsatisfiedAssumption:
             continue
@@ -151,7 +153,7 @@ def _other_parents(
         pairs = key.pairs
         known = {referenced: fixed[own] for own, referenced in pairs if own in fixed}
         for _ in range(TRIES):
-            parent = draft.standing(key.references, known) or draft.insert(key.references, known)
+            parent = draft.existing_row(key.references, known) or draft.insert(key.references, known)
             if any(parent[referenced] != row[own] for own, referenced in pairs if own == name):
                 break
         found |= {own: parent[referenced] for own, referenced in pairs if own in columns}
@@ -169,7 +171,7 @@ def _has_one_parent(subject: Subject, key: ForeignKey, columns: ColumnNames, fix
 def _tied_to(subject: Subject, columns: ColumnNames) -> ColumnNames:
     """Returns the columns, with those that rules and foreign keys tie to them."""
     table = subject.table
-    groups = [*tied(table, subject.pools.rules(table)), *(key.columns for key in table.foreign_keys)]
+    groups = [*tied_columns(table, subject.pools.rules(table)), *(key.columns for key in table.foreign_keys)]
     found = {*columns}.union(*(group for group in groups if {*group} & {*columns}))
     return tuple(sorted(found))
 

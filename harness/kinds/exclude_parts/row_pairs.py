@@ -6,11 +6,11 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 
-from harness.generation.exclusions import ExclusionElements, Group, groups
+from harness.generation.exclusions import ColumnGroup, ExclusionElements, column_groups
 from harness.kinds.base import Subject, Unreliable
 from harness.oracle import Answer
 from harness.project.model import Values
-from harness.solver.rules import supplied
+from harness.solver.rules import deciding_columns
 
 RESIDENTS = 16
 """Rows that others are compared with."""
@@ -24,8 +24,8 @@ VALUES = 12
 
 def residents(subject: Subject, exclusion: ExclusionElements) -> list[Resident]:
     """Returns the rows with the most sorts of other rows. Raises :class:`Unreliable` if a sort is never found."""
-    parts = groups(subject.pools, subject.table, exclusion)
-    pairs = list(_pairs(parts, supplied(subject.table, exclusion.where or "true")))
+    parts = column_groups(subject.pools, subject.table, exclusion)
+    pairs = list(_pairs(parts, deciding_columns(subject.table, exclusion.where or "true")))
     columns = tuple(column for part in parts for column in part.columns)
     expressions = [expression for expression, _ in exclusion.elements]
     keys = [key.columns for key in subject.table.unique_keys if key.is_plain]
@@ -57,7 +57,7 @@ def _compared(
 
 
 def _add_pairs_elsewhere(
-    subject: Subject, exclusion: ExclusionElements, parts: Sequence[Group], found: Sequence[Resident]
+    subject: Subject, exclusion: ExclusionElements, parts: Sequence[ColumnGroup], found: Sequence[Resident]
 ) -> None:
     """Adds to each resident pairs that conflict with each other, for each of some values, and not with the resident."""
     foreign = subject.table.foreign_columns
@@ -83,7 +83,7 @@ def _add_pairs_elsewhere(
             resident.elsewhere.append((one, other))
 
 
-def _other_references(parts: Sequence[Group], row: Values, foreign: frozenset[str]) -> Values:
+def _other_references(parts: Sequence[ColumnGroup], row: Values, foreign: frozenset[str]) -> Values:
     """Returns other values for foreign keys of a row, where nothing else decides them."""
     found: dict[str, str | None] = {}
     for part in parts:
@@ -136,7 +136,7 @@ class Resident:
         return sum(map(bool, (self.conflicting, self.outside, *self.differing.values())))
 
 
-def _pairs(parts: Sequence[Group], where: Sequence[str]) -> Iterator[tuple[Values, Values]]:
+def _pairs(parts: Sequence[ColumnGroup], where: Sequence[str]) -> Iterator[tuple[Values, Values]]:
     """Yields pairs of rows that differ in one group of columns, neighbours first, and some that differ in several.
 
     Besides one group they also differ in the columns of ``where``: otherwise a unique key may be the same.

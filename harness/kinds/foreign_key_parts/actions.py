@@ -52,7 +52,7 @@ def _insert_default_parent(subject: Subject, draft: Draft, reference: Reference)
     key = {to: subject.oracle.scalar(reference.child, default) for to, default in defaults.items()}
     name = reference.parent.name
     there = any(each.table == name and key.items() <= each.values.items() for each in draft.inserts)
-    if None not in key.values() and not there and draft.standing(name, key) is None:
+    if None not in key.values() and not there and draft.existing_row(name, key) is None:
         draft.insert(name, key)
 
 
@@ -65,9 +65,9 @@ class _Child:
 
 
 def _child(subject: Subject, draft: Draft, reference: Reference, parent: Values, siblings: Sequence[_Child]) -> _Child:
-    row = draft.linked(reference.child.name, reference.key.referring(parent), reference.key.columns)
+    row = draft.referring_row(reference.child.name, reference.key.referring(parent), reference.key.columns)
     # No other row refers to a child that is inserted after all others.
-    cascades = reference.on_delete == "cascade" and not any(insert.values is row for insert in draft.later)
+    cascades = reference.on_delete == "cascade" and not any(insert.values is row for insert in draft.changed_inserts)
     keys = _below(subject, reference.child) if cascades else {}
     if len(keys) == BELOW and siblings:
         keys = {}  # the first child with many descendants shows enough
@@ -84,7 +84,7 @@ def _gone(subject: Subject, draft: Draft, reference: Reference, parent: Values) 
         above, row = level.pop()
         for child, key in _cascading(subject, reference, above):
             pairs = key.pairs
-            for insert in (*draft.inserts, *draft.later):
+            for insert in (*draft.inserts, *draft.changed_inserts):
                 below = insert.values
                 refers = all(row[to] is not None and below.get(name) == row[to] for name, to in pairs)
                 if insert.table == child.name and refers and id(below) not in gone:

@@ -52,7 +52,7 @@ class Reference:
     ) -> Reference:
         """Takes the actions as they are declared. The columns of ``set null (a)`` are those of the constraint."""
         on_delete, on_update = (action.split(" (")[0] for action in (on_delete, on_update))
-        return cls(subject.with_hinted_keys(child), parent, key, on_delete, on_update, subject.pools.most(parent))
+        return cls(subject.with_hinted_keys(child), parent, key, on_delete, on_update, subject.pools.capacity(parent))
 
     @property
     def few(self) -> bool:
@@ -81,7 +81,7 @@ class Reference:
     def missing_key(self, draft: Draft, row: Values) -> NewRow:
         """Returns values that no parent has; columns that the row's other foreign keys share stay the same."""
         if self.few and len(self.key.columns) == 1:
-            value = draft.nowhere(
+            value = draft.missing_key(
                 self.child.name, self.key.columns[0], row, self.parent.name, self.key.referenced_columns[0]
             )
             if value is not None:

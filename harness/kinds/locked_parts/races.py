@@ -26,7 +26,7 @@ def races(lock: Lock, when: str, draft: Draft) -> Races:
     """Draws races: session A locks a row, and session B writes what it protects."""
     paths = draw_rows(lock, draft)
     found = []
-    for path in draft.some(_raced(paths), RACED):
+    for path in draft.sample(_raced(paths), RACED):
         holder = paths.second if path.locks == ("second",) else paths.first
         changes = _locking(paths, holder, path, draft)
         if changes:

@@ -38,7 +38,7 @@ def draw_rows(lock: Lock, draft: Draft) -> WritePaths:
     foreign = {column for key in table.foreign_keys if key.references != table.name for column in key.columns}
     fixed, reachable = reachable_by(lock.roles, draft)
     present = (*{*foreign, *lock.columns, *lock.through}, *reachable)
-    with draft.related():
+    with draft.same_ancestors():
         target = draft.insert(table.name, fixed, present)
     fixed, _ = reachable_by(lock.roles, draft)
     if lock.reference is None:
@@ -107,7 +107,7 @@ class _Probes:
     def _in_states(self, states: Sequence[Values], expected: Expected) -> Iterator[Probe]:
         """Yields one forbidden write in many states of the locking row."""
         path = self.paths.first_forbidden()
-        for state in self.draft.some(states, TRIED):
+        for state in self.draft.sample(states, TRIED):
             paths = self.paths.in_state(state)
             if paths.locks_itself:
                 # The change depends on the row as it is.

@@ -23,7 +23,7 @@ def can_insert(subject: Subject) -> bool:
     except (Unfillable, Unsupported):
         return False
     owns = subject.roles.current == table.owner or subject.roles.is_superuser(subject.roles.current)
-    return not subject.pools.comes_with_others(table) and (owns or not table.row_security)
+    return not subject.pools.requires_children(table) and (owns or not table.row_security)
 
 
 def without_policies(subject: Subject) -> Iterator[SqlStatement]:

@@ -81,8 +81,8 @@ class QueryWrites:
         for column in table.columns:
             if column.name in self.named and column.is_supplied and column.name not in table.foreign_columns:
                 rules = (self.condition, *self.subject.pools.rules(table))
-                candidates = self.subject.pools.candidates(table, column.name, rules)
-                for value in self.draft.some(candidates, CANDIDATES):
+                candidates = self.subject.pools.finder.candidates(table, column.name, rules)
+                for value in self.draft.sample(candidates, CANDIDATES):
                     if value is not None or not column.not_null:
                         yield {column.name: value}
 

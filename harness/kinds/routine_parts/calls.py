@@ -54,9 +54,9 @@ class Calls:
         for name, expressions in before.items():
             # One type for all of them: NULL gets the type of the others.
             tried = "\nunion all ".join(f"select ({typed(each, types)}\n)" for each in expressions)
-            types[name] = subject.oracle.described(tried)[0][1]
+            types[name] = subject.pools.introspection.result_columns(tried)[0][1]
         for each in filter(_is_query, call):
-            subject.oracle.described(typed(each, types))
+            subject.pools.introspection.result_columns(typed(each, types))
         return cls(before, call, then, types, Results.of(subject, call, then, types, places), commits)
 
     def probes(

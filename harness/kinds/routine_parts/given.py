@@ -97,7 +97,7 @@ class GivenRows:
             else:
                 new[cell.name] = column
         also = (*self._tied(row), *([row.where] if row.where else []))
-        drawn = draft.grown(row.table, fixed, present=tuple(new.values()), also=also)
+        drawn = draft.changed_row(row.table, fixed, present=tuple(new.values()), also=also)
         self._given.add(len(draft.inserts))
         draft.inserts.append(Insert(row.table, drawn))
         for name, column in new.items():
@@ -107,7 +107,7 @@ class GivenRows:
         """Yields the written values as predicates, where rules tie a column to others, which are drawn by them."""
         table = self.subject.catalog.table(row.table)
         tied = {
-            name for pool in self.subject.pools.of(table, born=False) if len(pool.columns) > 1 for name in pool.columns
+            name for pool in self.subject.pools.of_changed_rows(table) if len(pool.columns) > 1 for name in pool.columns
         }
         for column, cell in row.cells.items():
             if column in tied and not isinstance(cell, Variable):

@@ -97,7 +97,10 @@ class Results:
         """Raises ``psycopg.Error`` if the database does not know what is called, and :class:`Unreliable`."""
         if not any(map(asks, then)):
             return cls()
-        described = {name: tuple(subject.oracle.described(typed(call[place], types))) for name, place in places.items()}
+        described = {
+            name: tuple(subject.pools.introspection.result_columns(typed(call[place], types)))
+            for name, place in places.items()
+        }
         found = cls(tuple(Result(name, places[name], columns) for name, columns in described.items() if columns))
         for query in then:
             found._refuse_unknown(query)

@@ -16,7 +16,7 @@ from harness.probes import Insert
 from harness.probes.statement import literal
 from harness.project import sql
 from harness.project.model import NewRow, Values
-from harness.solver.alike import alike, columns_of
+from harness.solver.normalized import key_columns, normalized
 from harness.values.types import scalar
 
 DEPTH = 4
@@ -140,7 +140,7 @@ class Owners:
         """Draws two rows without an owner: the columns that name it are NULL where they may be."""
         missing = dict.fromkeys(name for name in self.columns if not self.table.column(name).not_null)
         for pool in subject.pools.of(self.table):
-            if not pool.takes(missing):
+            if not pool.allows(missing):
                 missing = {name: None for name in missing if name not in pool.columns}
         if not missing:
             return []
@@ -155,12 +155,14 @@ class Owners:
         for value in dict.fromkeys(_leaves(declared)) or ("",):
             row: NewRow = {c.name: value for c in free if c.typmod < 0 or len(value) <= c.typmod - 4}
             for pool in subject.pools.of(self.table):
-                if not pool.takes(row):
+                if not pool.allows(row):
                     row = {name: text for name, text in row.items() if name not in pool.columns}
             for index in self.table.unique_keys:
-                columns = columns_of(index)
+                columns = key_columns(index)
                 # An existing row may have it already.
-                if tuple(alike(row.get(name)) for name in columns) in subject.pools.standing.keys(self.table, index):
+                if tuple(normalized(row.get(name)) for name in columns) in subject.pools.existing.keys(
+                    self.table, index
+                ):
                     row.pop(columns[-1], None)
             found.append(row)
         return [row for row in found if row]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from harness.generation.draft import Draft
 from harness.kinds.base import Subject, Unreliable
 from harness.kinds.row_access.ownership import OwnerColumn, claim_settings, end_of, owner_column, paths
+from harness.oracle.statements import reached
 from harness.probes import Delete, Scenario
 from harness.probes.statement import condition, qualified
 from harness.project import sql
@@ -79,7 +80,9 @@ def owner_columns_by_trying(
         for chosen in choices:
             found = {name: drawn.values[place] for name, place in zip(missing, chosen, strict=True)}
             attempts.append({"role": role, **claim_settings(claims, {**drawn.known, **found})})
-        counts = subject.oracle.reached([each.sql for each in drawn.setup], attempts, _reaching(subject, drawn.row))
+        counts = reached(
+            subject.pools.connection, [each.sql for each in drawn.setup], attempts, _reaching(subject, drawn.row)
+        )
         scores = [score + count for score, count in zip(scores, counts, strict=True)]
     if not max(scores, default=0):
         names = ", ".join(f"${name}" for name in missing)

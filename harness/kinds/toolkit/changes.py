@@ -54,7 +54,7 @@ def nulls(subject: Subject, table: Table, column: str, row: NewRow) -> list[NewR
 
 def pools_of(subject: Subject, table: Table, column: str) -> list[Pool]:
     """Returns the pool that holds a column, by the rules for existing rows; an empty list where no rule names it."""
-    return [pool for pool in subject.pools.of(table, born=False) if column in pool.columns]
+    return [pool for pool in subject.pools.of_changed_rows(table) if column in pool.columns]
 
 
 def smallest(table: Table, column: str, row: NewRow, entries: Sequence[NewRow]) -> list[NewRow]:
@@ -102,7 +102,7 @@ def change_of(subject: Subject, draft: Draft, row: Values, column: str, fresh: V
     if differs(definition, fresh[column], row[column]):
         return {column: fresh[column]}
     # A guard that compares with <> does not see a change from NULL: that one is tried always.
-    was_null = row[column] is None and column not in subject.pools.keyed(table)
+    was_null = row[column] is None and column not in subject.pools.unique_columns(table)
     return {column: sample(definition, 1)[0]} if was_null else None
 
 
@@ -111,7 +111,9 @@ def change_to_null(subject: Subject, row: Values, column: str) -> NewRow | None:
     to_null: NewRow = {column: None}
     if subject.table.column(column).not_null or row[column] is None:
         return None
-    return to_null if all(pool.takes({**row, **to_null}) for pool in pools_of(subject, subject.table, column)) else None
+    return (
+        to_null if all(pool.allows({**row, **to_null}) for pool in pools_of(subject, subject.table, column)) else None
+    )
 
 
 def new_parent(subject: Subject, draft: Draft, row: Values, column: str) -> NewRow:

@@ -13,7 +13,7 @@ from harness.oracle import Answer
 from harness.probes.statement import identifier
 from harness.project import sql
 from harness.project.model import NewRow, Values
-from harness.solver.rules import Rule, supplied
+from harness.solver.rules import Rule, deciding_columns
 
 ValuePair = tuple[Values, Values]
 
@@ -55,13 +55,13 @@ def risky(elements: Iterable[str]) -> list[str]:
 
 def can_be_computed(elements: Iterable[str]) -> tuple[Rule, ...]:
     """Returns rules for new rows: PostgreSQL refuses a row, with any error, if an expression of a key fails for it."""
-    return tuple(Rule(f"({each}\n) is not distinct from ({each}\n)", birth=True) for each in elements)
+    return tuple(Rule(f"({each}\n) is not distinct from ({each}\n)", on_insert_only=True) for each in elements)
 
 
 def same_key_pairs(subject: Subject, elements: Sequence[str]) -> list[ValuePair]:
     """Returns pairs of values for the columns of a key: they differ in one column, and the key is the same."""
     table = subject.table
-    named = [column for each in expressions(elements) for column in supplied(table, element(each))]
+    named = [column for each in expressions(elements) for column in deciding_columns(table, element(each))]
     columns = dict.fromkeys(name for name in named if name not in table.foreign_columns)
     return [pair for column in columns for pair in _pairs_in(subject, elements, column)]
 
@@ -78,7 +78,7 @@ def _pairs_in(subject: Subject, elements: Sequence[str], column: str) -> Iterato
     ]
     columns = (*rest, column)
     tuples = [(tuple(one.values()), tuple(other.values())) for one, other in tried]
-    equal = [(element(each), "=") for each in elements if {*supplied(table, element(each))} <= {*columns}]
+    equal = [(element(each), "=") for each in elements if {*deciding_columns(table, element(each))} <= {*columns}]
     answers = subject.oracle.pairs(table, columns, tuples, equal)
     for pair, found in zip(tried, answers, strict=True):
         if all(answer is Answer.TRUE for answer in found[:-1]):
@@ -93,16 +93,19 @@ def _values(subject: Subject, elements: Sequence[str], column: str) -> tuple[Val
     pool = next((pool for pool in subject.pools.of(table) if column in pool.columns), None)
     first = next((row for row in pool.rows if row[pool.columns.index(column)] is not None), None) if pool else None
     rest = dict(zip(pool.columns, first, strict=True)) if pool and first else {}
-    others = {name for each in about for name in supplied(table, each.predicate)} - {
+    others = {name for each in about for name in deciding_columns(table, each.predicate)} - {
         column,
         *rest,
         *table.foreign_columns,
     }
     for name in sorted(others):
-        candidates = subject.pools.candidates(table, name, about)
+        candidates = subject.pools.finder.candidates(table, name, about)
         rest[name] = next(value for value in candidates if value is not None) if table.column(name).not_null else None
     own = rest.pop(column, None)
-    found = [own, *(subject.pools.candidates(table, column, (*subject.pools.rules(table), *about)) if not pool else ())]
+    found = [
+        own,
+        *(subject.pools.finder.candidates(table, column, (*subject.pools.rules(table), *about)) if not pool else ()),
+    ]
     if pool:
         found += [row[pool.columns.index(column)] for row in pool.rows]
     if definition.base_name in ("text", "varchar", "bpchar", "citext"):
@@ -111,7 +114,7 @@ def _values(subject: Subject, elements: Sequence[str], column: str) -> tuple[Val
     kept = [value for value in dict.fromkeys(found) if value is not None or not definition.not_null]
     if pool:
         tied = {name: rest[name] for name in pool.columns if name != column}
-        kept = subject.pools.fitting_beside(table, column, tuple(kept), tied)
+        kept = subject.pools.valid_values(table, column, tuple(kept), tied)
     return rest, kept[:VALUES]
 
 
@@ -127,7 +130,7 @@ def null_columns(subject: Subject, elements: Sequence[str], nullable: Sequence[s
     """Returns NULL for the columns of an expression that is NULL if they are; empty if there is no such expression."""
     table = subject.table
     for each in expressions(elements):
-        columns = supplied(table, element(each))
+        columns = deciding_columns(table, element(each))
         if columns and {*columns} <= {*nullable}:
             rows = [tuple(None for _ in columns)]
             if subject.oracle.answers(table, columns, rows, [f"{element(each)} is null"]) == [(Answer.TRUE,)]:

@@ -16,15 +16,15 @@ from harness.oracle import Answer
 from harness.probes import Accepted, Expected, Family, Insert, Probe, Refused, Update
 from harness.project import sql
 from harness.project.model import NewRow, Values
-from harness.solver.rules import Unfillable, supplied
+from harness.solver.rules import Unfillable, deciding_columns
 
 TRIES = 20
 """Values that are drawn to find one that changes a generated column."""
 
 
-def deciding_columns(subject: Subject, elements: Sequence[str]) -> tuple[str, ...]:
+def deciding_key_columns(subject: Subject, elements: Sequence[str]) -> tuple[str, ...]:
     """Returns the columns that decide a key: for a generated column, or an expression, those it is computed from."""
-    found = tuple(dict.fromkeys(each for name in elements for each in supplied(subject.table, element(name))))
+    found = tuple(dict.fromkeys(each for name in elements for each in deciding_columns(subject.table, element(name))))
     if not found:
         raise Unreliable(f"no column decides {column_list(elements)}: all rows have the same")
     return found
@@ -37,7 +37,7 @@ def refuses_null_itself(subject: Subject, column: str) -> bool:
     """
     table = subject.table
     decides_partition = table.bounds is not None and column in sql.columns(table.bounds)
-    return not decides_partition and not subject.oracle.checks_null(table.column(column))
+    return not decides_partition and subject.oracle.refusal_of_null(table.column(column)) != "check"
 
 
 def may_be_null(subject: Subject, column: str) -> bool:
@@ -60,7 +60,7 @@ def _values(subject: Subject, column: str) -> set[str | None] | None:
 
 def room_for_rows(subject: Subject) -> float:
     """Returns how many rows the table can have before one of its unique keys runs out of values."""
-    most = subject.pools.most(subject.table)
+    most = subject.pools.capacity(subject.table)
     return math.inf if most is None else most
 
 
@@ -80,7 +80,7 @@ class RowsWithKey:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return deciding_columns(self.subject, self.elements)
+        return deciding_key_columns(self.subject, self.elements)
 
     def duplicates(
         self, refused: Refused, implied_by: str | None, existing: Sequence[NewRow] = ()
@@ -128,7 +128,7 @@ class RowsWithKey:
         if row[column] == first[column]:
             if column in subject.table.foreign_columns or column in fixed:
                 return None
-            row[column] = draft.value(subject.table.name, column, row)
+            row[column] = draft.other_value(subject.table.name, column, row)
         if any(name not in columns for name in self.elements):
             return _with_another_key(subject, draft, self.elements, column, row, rows)
         return row
@@ -157,7 +157,7 @@ def _with_values(row: NewRow, present: tuple[str, ...]) -> NewRow:
 
 def give_own_keys(subject: Subject, draft: Draft, elements: Sequence[str], rows: list[NewRow]) -> None:
     """Changes rows so that no two have one key, also where the catalog does not have the key."""
-    last = deciding_columns(subject, elements)[-1]
+    last = deciding_key_columns(subject, elements)[-1]
     if last in subject.table.foreign_columns:
         return
     if any(_is_computed(subject, name) for name in elements):
@@ -166,7 +166,7 @@ def give_own_keys(subject: Subject, draft: Draft, elements: Sequence[str], rows:
         return
     for place, row in enumerate(rows):
         while any(all(row[name] == other[name] for name in elements) for other in rows[:place]):
-            row[last] = draft.value(subject.table.name, last, row)
+            row[last] = draft.other_value(subject.table.name, last, row)
 
 
 def _with_another_key(
@@ -179,7 +179,7 @@ def _with_another_key(
             return found
         if column in subject.table.foreign_columns:
             return None
-        found[column] = draft.value(subject.table.name, column, found)
+        found[column] = draft.other_value(subject.table.name, column, found)
     return None
 
 

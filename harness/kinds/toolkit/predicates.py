@@ -17,11 +17,11 @@ from harness.catalog.model import Table
 from harness.generation.draft import Draft
 from harness.kinds.base import Begun, RowPair, Subject, Unreliable
 from harness.kinds.toolkit.changes import by_pattern, new_parent
-from harness.oracle import Answer, Tuple
+from harness.oracle import Answer
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update, Variants
 from harness.project import sql
-from harness.project.model import NewRow, Values
-from harness.solver.rules import computable, implying, supplied
+from harness.project.model import NewRow, Tuple, Values
+from harness.solver.rules import computable, deciding_columns, domain_predicates, implying
 
 MENDED = 4000
 """Combinations tried to find values of other columns with which a value keeps the other rules."""
@@ -66,7 +66,7 @@ class PredicateRule:
         for name in sql.columns(self.predicate):
             table.column(name)
         foreign = table.foreign_columns
-        present = tuple(column for column in supplied(table, self.predicate) if column in foreign)
+        present = tuple(column for column in deciding_columns(table, self.predicate) if column in foreign)
         good, bad = self.sides
         tried: tuple[tuple[list[NewRow], Accepted | Refused, str], ...]
         tried = (good, Accepted(1), "accepted"), (bad, self.refused, "refused")
@@ -91,7 +91,7 @@ class PredicateRule:
                 _ValuesInRow(subject, draft, row, present, valued, turn) for turn, row in enumerate((fresh, resident))
             ]
             for rows, expected, aspect in tried:
-                changed = [[place.changes(row) for place in places] for row in draft.some(rows, TRIED)]
+                changed = [[place.changes(row) for place in places] for row in draft.sample(rows, TRIED)]
                 inserted, updated = ([each[turn] for each in changed] for turn in (0, 1))
                 yield from _families(subject, fresh, resident, (inserted, updated), expected, aspect)
 
@@ -106,7 +106,7 @@ class PredicateRule:
         there are no values on one of the sides.
         """
         table = self.subject.table
-        columns = supplied(table, self.predicate)
+        columns = deciding_columns(table, self.predicate)
         rows = _with_not_null(table, columns, self.subject.pools.combinations(table, columns, (self.predicate,)))
         judged = [*self._judged(columns, rows)]
         refused = [row for row, _, kept in judged if not kept]
@@ -131,7 +131,7 @@ class PredicateRule:
         that break it need not keep them.
         """
         table, constraint = self.subject.table, self.refused.constraint
-        columns = {*supplied(table, self.predicate)}
+        columns = {*deciding_columns(table, self.predicate)}
         declared = self.subject.pools.declared(table.name)
         stricter = implying(declared, self.implied_by)
         others = [
@@ -140,9 +140,10 @@ class PredicateRule:
             if self.predicate != rule.predicate
             and constraint not in (rule.constraint, *implying(declared, rule.implied_by))
             and (rule.constraint is None or rule.constraint not in stricter)
-            and columns & {*supplied(table, rule.predicate)}
+            and columns & {*deciding_columns(table, rule.predicate)}
         ]
-        typed = [each for each in self.subject.pools.typed(table) if columns & {*supplied(table, each)}]
+        domains = domain_predicates(self.subject.pools.catalog, table)
+        typed = [each for each in domains if columns & {*deciding_columns(table, each)}]
         if any(each.name == constraint for each in table.constraints):
             return [*others, *typed], []
         return others, typed
@@ -160,7 +161,7 @@ class PredicateRule:
     def _mended(self, columns: tuple[str, ...], refused: list[Tuple]) -> Iterator[tuple[NewRow, bool]]:
         """For values that other rules refuse, finds values of other columns with which they keep those rules."""
         table = self.subject.table
-        named = {name for other in itertools.chain(*self._others) for name in supplied(table, other)}
+        named = {name for other in itertools.chain(*self._others) for name in deciding_columns(table, other)}
         tied = tuple(column.name for column in table.columns if column.name in named and column.name not in columns)
         if not tied or not refused:
             return
@@ -284,7 +285,7 @@ class _ValuesInRow:
                 return False
             parents = (insert.values for insert in self._draft.inserts if insert.table == key.references)
             exists = own or any(expected.items() <= values.items() for values in parents)
-            if not exists and self._draft.standing(key.references, expected) is None:
+            if not exists and self._draft.existing_row(key.references, expected) is None:
                 self._draft.insert(key.references, expected)
         return True
 

@@ -80,7 +80,9 @@ def defaults(subject: Subject) -> NewRow:
         own = tuple(found.get(name, "") for name in pool.columns)
         if not {*pool.columns} <= found.keys() or own not in pool.rows:
             found = {name: value for name, value in found.items() if name not in pool.columns}
-    return {name: value for name, value in found.items() if value is None or name not in subject.pools.keyed(table)}
+    return {
+        name: value for name, value in found.items() if value is None or name not in subject.pools.unique_columns(table)
+    }
 
 
 def _options(subject: Subject, draft: Draft, row: Values, column: str, fresh: Values) -> Iterator[NewRow]:
@@ -90,7 +92,7 @@ def _options(subject: Subject, draft: Draft, row: Values, column: str, fresh: Va
         place = pool.columns.index(column)
         values = dict.fromkeys(each[place] for each in pool.rows)
         others = [value for value in values if differs(definition, value, row[column])]
-        yield from (change_to(subject, draft, row, column, value) for value in draft.some(others, OPTIONS))
+        yield from (change_to(subject, draft, row, column, value) for value in draft.sample(others, OPTIONS))
         return
     options = (fresh.get(column), *sample(definition, SAMPLE)) if column not in table.foreign_columns else ()
     plain = next((value for value in options if differs(definition, value, row[column])), None)

@@ -1,4 +1,4 @@
-"""What the texts of functions let suppose, whatever their language."""
+"""Constants and patterns in the texts of functions, in several languages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from harness.values.hints import of_bodies
+from harness.values.constants import constants_of_bodies
 from harness.values.patterns import matching
 
 BODIES = {
@@ -24,10 +24,10 @@ BODIES = {
 @pytest.mark.parametrize("language", BODIES)
 def test_patterns_are_found(language: str) -> None:
     body, pattern = BODIES[language]
-    found = [text for each in of_bodies([body]).patterns for text in matching(each)]
+    found = [text for each in constants_of_bodies([body]).patterns for text in matching(each)]
     assert found and any(re.fullmatch(pattern, text) for text in found)
 
 
 def test_constants_are_found_between_both_quotes() -> None:
-    found = of_bodies(["if (kind === \"new\" || kind === 'old') { return size > 7; }"])
-    assert {"new", "old", "7"} <= {*found.constants}
+    found = constants_of_bodies(["if (kind === \"new\" || kind === 'old') { return size > 7; }"])
+    assert {"new", "old", "7"} <= {*found.literals}

@@ -1,25 +1,25 @@
-"""What is known of the database whose tables are filled: its catalog, rules and pools, and what stands in it."""
+"""The database whose tables are filled: its catalog, its pools, its existing rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import psycopg
 
 from harness.catalog.model import Catalog, Column, ForeignKey, Table
 from harness.catalog.parts import root_tables
-from harness.oracle import Tuple
+from harness.oracle import Answer
 from harness.probes.statement import identifier, literal, qualified
-from harness.project.model import TableName
+from harness.project.model import TableName, Tuple
 from harness.solver.pool import Pool
 from harness.solver.pools import Pools
-from harness.solver.rules import Unfillable, supplied
+from harness.solver.rules import Unfillable, deciding_columns
+from harness.values.types import Unsupported
 
-if TYPE_CHECKING:
-    import psycopg
-
-# Of a table that is partitioned by hash every row finds its partition: what it is itself bound to is enough.
+# Every row finds a partition in a table partitioned by hash: there the table's own bounds are enough.
 _BOUNDS = """
 select n.nspname, c.relname, string_agg('(' || b.bounds || ')', ' or ' order by l.relid::text)
 from pg_catalog.pg_class as c
@@ -35,7 +35,7 @@ and not exists (
 )
 group by n.nspname, c.relname
 """
-_OWNED = """
+_OF_EXTENSIONS = """
 select n.nspname, c.relname
 from pg_catalog.pg_class as c
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
@@ -47,55 +47,53 @@ where exists (
 
 
 @dataclass(frozen=True)
-class Site:
-    """A database to be filled. Rows are as they are ``born``, or, where no trigger looks, as they may become."""
+class BulkContext:
+    """A database to be filled. Without triggers, rows need not keep the rules for INSERT only."""
 
     connection: psycopg.Connection[Any]
     catalog: Catalog
     pools: Pools
-    born: bool = True
+    with_triggers: bool = True
 
     @cached_property
     def tables(self) -> dict[TableName, Table]:
         """The tables that rows are inserted into: no partitions, and none that belongs to an extension."""
-        foreign = {TableName(*row) for row in self.connection.execute(_OWNED)}
-        return {table.name: table for table in root_tables(self.catalog) if table.name not in foreign}
+        of_extensions = {TableName(*row) for row in self.connection.execute(_OF_EXTENSIONS)}
+        return {table.name: table for table in root_tables(self.catalog) if table.name not in of_extensions}
 
     @cached_property
     def _bounds(self) -> dict[TableName, str]:
         with self.connection.transaction():
-            # Only so do names in the bounds come with their schema.
+            # Without a search path, names in the bounds come with their schema.
             self.connection.execute("select set_config('search_path', '', true)")
             rows = self.connection.execute(_BOUNDS).fetchall()
         return {TableName(schema, table): bounds for schema, table, bounds in rows}
 
     def bounds(self, table: Table) -> tuple[str, ...]:
-        """The predicate that the rows of a partitioned table keep so that there is a partition for them."""
+        """The predicate that rows have to keep to find a partition; empty if the table is not partitioned."""
         found = self._bounds.get(table.name)
         return (found,) if found else ()
 
     def pools_of(self, table: Table) -> tuple[Pool, ...]:
-        """Raises :class:`~harness.solver.pools.Unfillable`."""
-        return self.pools.of(table, born=self.born, also=self.bounds(table))
+        """The pools of new rows. Raises :class:`~harness.solver.rules.Unfillable`."""
+        pools = self.pools.of if self.with_triggers else self.pools.of_changed_rows
+        return pools(table, self.bounds(table))
 
-    def predicates(self, table: Table) -> list[str]:
-        """All that is asked of a row by itself."""
-        rules = [rule.predicate for rule in self.pools.rules(table) if self.born or not rule.birth]
-        return [*rules, *self.bounds(table)]
-
-    def keeping(self, table: Table, columns: Sequence[str], rows: Sequence[Tuple]) -> list[bool]:
-        """Which of the combinations keep all that is asked about some of these columns."""
-        asked = [each for each in self.predicates(table) if set(supplied(table, each)) & {*columns}]
+    def valid(self, table: Table, columns: Sequence[str], rows: Sequence[Tuple]) -> list[bool]:
+        """For each combination whether it keeps all predicates that one of these columns decides."""
+        rules = [each.predicate for each in self.pools.rules(table) if self.with_triggers or not each.on_insert_only]
+        rules += self.bounds(table)
+        asked = [each for each in rules if set(deciding_columns(table, each)) & {*columns}]
         answers = self.pools.oracle.answers(table, columns, rows, asked)
         return [all(answer.holds for answer in each) for each in answers]
 
     def count(self, table: Table) -> int:
-        """The rows that stand in a table, without those of tables that inherit from it."""
+        """The number of existing rows, without those of tables that inherit from the table."""
         row = self.connection.execute(f"select count(*) from {rows_of(table)}".encode()).fetchone()
         return int(row[0]) if row else 0
 
     def largest(self, table: Table, column: str) -> int:
-        """The largest whole number that stands in a column, or 0."""
+        """The largest number of the existing rows in a column, or 0."""
         row = self.connection.execute(
             f"select coalesce(max({identifier(column)}), 0)::bigint from {rows_of(table)}".encode()
         ).fetchone()
@@ -110,44 +108,48 @@ class Site:
         default = column.default or ""
         return default if default.startswith("nextval(") else None
 
-    def pairs(
+    def advance_sequences(self, table: Table) -> None:
+        """Moves the sequences of a table behind its existing rows: seeds may have brought numbers of their own."""
+        for column in table.columns:
+            sequence = self.sequence(table, column) if column.is_supplied else None
+            if sequence and column.base_name in ("int2", "int4", "int8"):
+                name = sequence.removeprefix("nextval(").removesuffix(")")
+                largest = self.largest(table, column.name)
+                self.connection.execute(
+                    f"select setval(s, {largest}) from (select {name}::regclass as s) as harness_s"
+                    f" where {largest} > coalesce(pg_sequence_last_value(s), 0)".encode()
+                )
+
+    def never_conflict(
         self, table: Table, columns: Sequence[str], pairs: Sequence[tuple[Tuple, Tuple]], elements: Sequence[Any]
-    ) -> list[bool]:
-        """Which pairs of rows these elements of an exclusion constraint keep apart; none if they fail on some."""
-        import psycopg
-
-        from harness.oracle import Answer
-
+    ) -> bool:
+        """Whether no pair of rows conflicts by these elements of an exclusion constraint; False if they fail on one."""
         try:
             answers = self.pools.oracle.pairs(table, columns, pairs, elements)
         except psycopg.DataError:
-            return [False] * len(pairs)
-        return [any(answer is not Answer.TRUE for answer in each[: len(elements)]) for each in answers]
+            return False
+        return all(any(answer is not Answer.TRUE for answer in each[: len(elements)]) for each in answers)
 
 
 def rows_of(table: Table) -> str:
-    """A table in FROM: with its partitions, and without what inherits from it."""
+    """A table as an item of FROM: with its partitions, and without the tables that inherit from it."""
     return qualified(table.name) if table.kind == "p" else f"only {qualified(table.name)}"
 
 
-def is_optional(site: Site, table: Table, key: ForeignKey) -> bool:
-    """Whether a reference may be NULL in a new row, by its columns and by the rules about them."""
-    import psycopg
-
-    from harness.values.types import Unsupported
-
+def is_optional(context: BulkContext, table: Table, key: ForeignKey) -> bool:
+    """Whether a foreign key may be NULL in a new row, by its columns and by the rules about them."""
     free = nullable(table, key)
     if not free or ("MATCH FULL" in key.definition and len(free) < len(key.columns)):
         return False
     try:
-        pools = site.pools_of(table)
+        pools = context.pools_of(table)
     except (Unfillable, Unsupported, psycopg.Error):
         return True
-    return all(pool.takes({name: None for name in free if name in pool.columns}) for pool in pools)
+    return all(pool.allows({name: None for name in free if name in pool.columns}) for pool in pools)
 
 
 def nullable(table: Table, key: ForeignKey) -> list[str]:
-    """The columns of a reference that are NULL where it leads nowhere: not those that another one needs."""
+    """The columns of a foreign key that are set NULL where it refers to nothing: not those that other keys share."""
     free = [name for name in key.columns if not table.column(name).not_null]
     others = {name for other in table.foreign_keys if other != key for name in other.columns}
     return [name for name in free if name not in others] or free

@@ -1,30 +1,30 @@
-"""Where the columns of a new row come from besides their type: a pool's combinations, a parent's key."""
+"""Joins that give columns of new rows their values: the combinations of a pool, the keys of a parent."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from harness.bulk.context import rows_of
 from harness.bulk.series import N
-from harness.bulk.site import rows_of
 from harness.catalog.model import ForeignKey, Table
-from harness.oracle import Tuple
 from harness.probes.statement import identifier, literal, qualified
+from harness.project.model import Tuple
 from harness.solver.pool import Pool
 
 MOST = 200
-"""Combinations of a pool that are used."""
+"""PoolJoin of a pool that are used."""
 
 LONG = 300
 """Characters of a combination that is left out where shorter ones are."""
 
-PARENTS = 100_000
-"""Rows of a parent that are referred to, unless a key asks for others."""
-
 
 @dataclass
-class Combinations:
-    """A pool in FROM. ``texts`` are what a form needs besides; ``place`` is which combination a row takes."""
+class PoolJoin:
+    """A pool as an item of FROM. ``place`` is the expression for the number of the combination that a row takes.
+
+    ``texts`` are the arguments of a template, for each combination.
+    """
 
     number: int
     columns: tuple[str, ...]
@@ -33,13 +33,13 @@ class Combinations:
     place: str | None = None
 
     @classmethod
-    def of(cls, number: int, pool: Pool, absent: set[str], present: set[str]) -> Combinations:
-        """Those in which ``absent`` columns are NULL and ``present`` ones are not; the short ones of them."""
+    def of(cls, number: int, pool: Pool, null: set[str], present: set[str]) -> PoolJoin:
+        """The combinations in which ``null`` columns are NULL and ``present`` ones are not; short ones if possible."""
         places = {name: place for place, name in enumerate(pool.columns)}
         rows = [
             row
             for row in pool.rows
-            if all(row[places[name]] is None for name in absent & {*places})
+            if all(row[places[name]] is None for name in null & {*places})
             and all(row[places[name]] is not None for name in present & {*places})
         ]
         short = [row for row in rows if sum(len(value or "") for value in row) <= LONG]
@@ -53,11 +53,11 @@ class Combinations:
         return f"{self.alias}.{identifier(name)}"
 
     def text(self, place: int) -> str:
-        """The place of a form's text."""
+        """The expression for an argument of a template, by its place."""
         return f"{self.alias}.harness_x{place}"
 
     def join(self, table: Table) -> str:
-        """What stands in FROM."""
+        """The item of FROM."""
         count, width = len(self.rows), len(self.texts[0]) if self.texts else 0
         rows = []
         for number, row in enumerate(self.rows):
@@ -67,7 +67,7 @@ class Combinations:
         names = ", ".join(["place", *map(identifier, self.columns), *texts])
         typed = [f"v.{identifier(name)}::{table.column(name).type} as {identifier(name)}" for name in self.columns]
         place = self.place or f"({N} * 7919 + {N} / {count})"
-        # OFFSET keeps the casts here: they are done once for each combination, and not for each row.
+        # OFFSET makes PostgreSQL cast once for each combination, and not for each row.
         return (
             f"join (select {', '.join(['v.place', *typed, *(f'v.{each}' for each in texts)])}"
             f" from (values {', '.join(rows)}) as v ({names}) offset 0) as {self.alias}"
@@ -76,10 +76,11 @@ class Combinations:
 
 
 @dataclass
-class Pick:
-    """A reference in FROM: ``own`` of its columns it decides, ``shared`` ones others have decided before.
+class ParentJoin:
+    """The parent of a foreign key as an item of FROM. It decides its ``own`` columns; others have decided ``shared``.
 
-    ``total`` parents stand there. ``place`` is which of them a row takes; it is NULL where the row has none.
+    The parent has ``total`` rows. ``place`` is the expression for the number of the one that a row refers to. Where the
+    ``condition`` is false the row refers to none. Rows that are referred to by one of ``unused_in`` are left out.
     """
 
     number: int
@@ -90,7 +91,7 @@ class Pick:
     needed: bool
     total: int
     place: str | None = None
-    chance: str | None = None
+    condition: str | None = None
     unused_in: Table | None = None
 
     @property
@@ -98,36 +99,36 @@ class Pick:
         return f"harness_f{self.number}"
 
     def value(self, name: str) -> str:
-        """What a column of the row takes from the parent."""
+        """The expression for a column of the row, which the parent decides."""
         pairs = dict(self.key.pairs)
         return f"{self.alias}.{identifier(pairs[name])}"
 
     def join(self) -> str:
-        """What stands in FROM."""
-        # A prime of its own for each reference: two that lead to one table mostly do not meet.
+        """The item of FROM."""
+        # Each key has a prime of its own: two that refer to one table mostly choose different rows.
         number = self.place or f"{N} * {_PRIMES[self.number % len(_PRIMES)]} + {self.number}"
         how = "join" if self.needed else "left join"
         if self.shared:
-            return self._by_family(how, number)
+            return self._join_by_shared(how, number)
         place = f"({number}) % {self.total}"
-        if self.chance:
-            place = f"case when {self.chance} then {place} end"
+        if self.condition:
+            place = f"case when {self.condition} then {place} end"
         return f"{how} ({self._parents('')}) as {self.alias} on {self.alias}.place = {place}"
 
-    def _by_family(self, how: str, number: str) -> str:
-        """Of the parents with what the row has already, one."""
+    def _join_by_shared(self, how: str, number: str) -> str:
+        """A join with one of the parents that agree with the values that the row has already."""
         names = [identifier(name) for name in self.shared]
-        totals, chance = f"{self.alias}_t", f" and {self.chance}" if self.chance else ""
+        totals, condition = f"{self.alias}_t", f" and {self.condition}" if self.condition else ""
         same = " and ".join(
             f"{totals}.{name} = {value}" for name, value in zip(names, self.shared.values(), strict=True)
         )
-        alike = " and ".join(f"{self.alias}.{name} = {totals}.{name}" for name in names)
+        same_parent = " and ".join(f"{self.alias}.{name} = {totals}.{name}" for name in names)
         grouped = ", ".join(f"p.{name}" for name in names)
         return (
             f"{how} (select {grouped}, count(*) as total from {rows_of(self.parent)} as p group by {grouped})"
-            f" as {totals} on {same}{chance}"
+            f" as {totals} on {same}{condition}"
             f" {how} ({self._parents(f'partition by {grouped}')}) as {self.alias}"
-            f" on {alike} and {self.alias}.place = ({number}) % {totals}.total"
+            f" on {same_parent} and {self.alias}.place = ({number}) % {totals}.total"
         )
 
     def _parents(self, window: str) -> str:
@@ -140,7 +141,7 @@ class Pick:
 
     @property
     def unused(self) -> str:
-        """A condition that leaves out the parents that a row of the table refers to already."""
+        """A condition that leaves out the parents that are referred to already."""
         if self.unused_in is None:
             return ""
         same = " and ".join(f"c.{identifier(own)} = p.{identifier(referenced)}" for own, referenced in self.key.pairs)

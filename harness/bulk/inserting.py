@@ -1,94 +1,92 @@
-"""Inserting the rows of a recipe: all at once, or, where one is refused, one by one with others in their place."""
+"""Inserts the rows of a query: all at once or, where one is refused, one by one with others in their place."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from harness.bulk.recipe import Recipe
+import psycopg
+
+from harness.bulk.query import ALL, SUSPECTED, InsertQuery, Keeping
 from harness.catalog.model import ForeignKey
 from harness.probes.statement import identifier, qualified
 
-if TYPE_CHECKING:
-    import psycopg
-
 FEW = 0.2
-"""When less than this part of the rows is taken, they are tried one by one: the server then stops in time."""
+"""The part of the rows of which fewer must be accepted before they are tried one by one, to stop in time."""
 
 TRIES = 20
-"""How many rows are tried for each that is wanted."""
+"""Rows that are tried for each that is requested."""
 
 IN_VAIN = 200
-"""Refusals without a single row taken after which a table is given up."""
+"""Rows that are refused, with none accepted, before a table is given up."""
 
-_GONE = ("08", "53", "57", "58")
+_LOST = ("08", "53", "57", "58")
+"""Classes of SQLSTATEs that say nothing of a row: connection lost, resources, intervention, system error."""
 
 
 @dataclass
-class Tally:
-    """How many rows were inserted, and what refused the others."""
+class InsertTally:
+    """The number of inserted rows, and the reasons why others were refused."""
 
     rows: int = 0
     refused: Counter[str] = field(default_factory=Counter)
 
     @property
     def reason(self) -> str | None:
-        """What refused most of the rows."""
+        """The reason why most of the rows were refused."""
         return self.refused.most_common(1)[0][0] if self.refused else None
 
 
-def insert(connection: psycopg.Connection[Any], recipe: Recipe, low: int, wanted: int, tally: Tally) -> int:
+def insert(connection: psycopg.Connection[Any], query: InsertQuery, low: int, wanted: int, tally: InsertTally) -> int:
     """Inserts ``wanted`` rows, if there are so many; returns the number behind the last one that was tried."""
-    end, strictly, conflicts = low + wanted * TRIES + IN_VAIN, False, not _has_deferrable_key(recipe)
+    end, keeping = low + wanted * TRIES + IN_VAIN, SUSPECTED
+    # ON CONFLICT does not work with deferrable keys.
+    deferrable = any(each.deferrable for each in query.table.constraints if not isinstance(each, ForeignKey))
+    on_conflict = "" if deferrable else " on conflict do nothing"
     while wanted > 0 and low < end:
         high = low + wanted - 1
-        added = _at_once(connection, recipe.insert(low, high, strictly, conflicts), tally)
-        if added is None and recipe.rules and not strictly:
-            strictly = True
+        added = _at_once(connection, query.insert(low, high, keeping, on_conflict), tally)
+        if added is None and query.rules and keeping == SUSPECTED:
+            keeping = ALL
             continue
         if added is None or added < wanted * FEW:
             wanted -= added or 0
             tally.rows += added or 0
             first = low if added is None else high + 1
-            return first + _one_by_one(connection, recipe, (first, end), wanted, strictly, tally)
+            return first + _one_by_one(connection, query, (first, end), wanted, keeping, tally)
         tally.rows += added
         wanted, low = wanted - added, high + 1
     return low
 
 
-def _at_once(connection: psycopg.Connection[Any], statement: str, tally: Tally) -> int | None:
-    import psycopg
-
+def _at_once(connection: psycopg.Connection[Any], statement: str, tally: InsertTally) -> int | None:
     try:
         with connection.transaction():
             return connection.execute(statement.encode()).rowcount
     except psycopg.Error as error:
-        tally.refused[described(error)] += 1
+        tally.refused[describe(error)] += 1
         return None
 
 
 def _one_by_one(
     connection: psycopg.Connection[Any],
-    recipe: Recipe,
+    query: InsertQuery,
     numbers: tuple[int, int],
     wanted: int,
-    strictly: bool,
-    tally: Tally,
+    keeping: Keeping,
+    tally: InsertTally,
 ) -> int:
     """Tries the rows with these numbers, each by itself, until ``wanted`` are in; returns how many were tried."""
-    import psycopg
-
-    for rules in (strictly, not strictly):
-        query = recipe.rows(*numbers, strictly=rules)
+    for rules in (keeping, ALL if keeping == SUSPECTED else SUSPECTED):
         try:
             with connection.transaction():
-                connection.execute(_function(recipe, query, wanted).encode())
+                connection.execute(_function(query, query.rows(*numbers, rules), wanted).encode())
                 row = connection.execute(b"select pg_temp.harness_fill()").fetchone()
                 connection.execute(b"drop function pg_temp.harness_fill()")
         except psycopg.Error as error:
-            tally.refused[described(error)] += 1
+            tally.refused[describe(error)] += 1
             continue
         found = row[0] if row else {}
         found = json.loads(found) if isinstance(found, str) else found
@@ -98,31 +96,31 @@ def _one_by_one(
     return 0
 
 
-def described(error: psycopg.Error) -> str:
-    """A refusal in a few words; raises it again if it is none: the server has gone, or its disk is full."""
-    diag = error.diag
-    if diag.sqlstate is None or diag.sqlstate.startswith(_GONE):
+def raise_if_lost(error: psycopg.Error) -> None:
+    """Raises the error again if it refuses no row: the server is lost, or its disk is full."""
+    if error.sqlstate is None or error.sqlstate.startswith(_LOST):
         raise error
+
+
+def describe(error: psycopg.Error) -> str:
+    """The constraint that refused a row, or else the message, and the SQLSTATE. See :func:`raise_if_lost`."""
+    raise_if_lost(error)
+    diag = error.diag
     name = diag.constraint_name or (f"not null of {diag.column_name}" if diag.column_name else None)
     return f"{name or diag.message_primary} ({diag.sqlstate})"
 
 
-def _function(recipe: Recipe, query: str, wanted: int) -> str:
+def _function(query: InsertQuery, rows: str, wanted: int) -> str:
     body = _BODY.format(
-        query=query,
-        table=qualified(recipe.table.name),
-        into=f"({recipe.columns}) overriding system value" if recipe.columns else "",
-        values=", ".join(f"harness_r.{identifier(name)}" for name in (*recipe.inner, *recipe.outer)),
+        query=rows,
+        table=qualified(query.table.name),
+        into=f"({query.columns}) overriding system value" if query.columns else "",
+        values=", ".join(f"harness_r.{identifier(name)}" for name in (*query.inner, *query.outer)),
         wanted=wanted,
         in_vain=IN_VAIN,
     )
     tag = "$harness$"
     return f"create or replace function pg_temp.harness_fill() returns jsonb language plpgsql as {tag}{body}{tag}"
-
-
-def _has_deferrable_key(recipe: Recipe) -> bool:
-    """ON CONFLICT does not work with these."""
-    return any(each.deferrable for each in recipe.table.constraints if not isinstance(each, ForeignKey))
 
 
 _BODY = """

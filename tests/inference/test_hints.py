@@ -1,20 +1,20 @@
-"""Tables whose rows a trigger refuses: what is learnt of them, and what is said where nothing helps."""
+"""Hints that are found for tables whose rows a trigger refuses, and what is said where nothing helps."""
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 
 from harness.catalog import read
-from harness.inference import Obstacle, Teacher
-from harness.inference.trials import NOWHERE
-from harness.oracle import Oracle
+from harness.inference import Blocker, HintFinder
+from harness.inference.trials import VANISHED
 from harness.probes import Session
 from harness.project.model import TableName
 from harness.server.connection import Connection, Server
 from harness.solver.pools import Pools
 from harness.solver.row_hints import LogicalReference, RowHints
 
-X, KINDS, USERS = TableName("t", "x"), TableName("t", "kinds"), TableName("t", "users")
+X, KINDS, USERS, GROUPS = (TableName("t", name) for name in ("x", "kinds", "users", "groups"))
 
 
 def trigger(body: str, when: str = "before insert", table: str = "x") -> str:
@@ -34,24 +34,24 @@ OF_ONE_OWNER = (
         " then raise exception 'no'; end if;"
     )
 )
-"""A row whose two references have to agree on whose they are."""
+"""A row whose two parents have to have the same owner."""
 
-LESSONS = {
+FOUND: dict[str, tuple[str, RowHints | dict[TableName, RowHints]]] = {
     "a constant": (
         "create table t.x (id integer primary key, note text, code text not null);"
         + trigger("if new.code not in ('AB', 'CD') then raise exception 'no'; end if;"),
         RowHints(values={"code": ("AB", "CD")}),
     ),
-    "a form": (
+    "a form of text": (
         "create table t.x (id integer primary key, doc text not null);" + trigger("perform new.doc::json;"),
-        None,
+        RowHints(values={"doc": ("1", "{}", "[]", "true", "1.0")}),
     ),
-    "columns that are empty": (
+    "columns that have to be NULL": (
         "create table t.x (id integer primary key, a integer, b integer, c integer, d integer, e integer);"
         + trigger("if num_nonnulls(new.a, new.b, new.c, new.d, new.e) > 0 then raise exception 'no'; end if;"),
-        None,
+        RowHints(values=dict.fromkeys("abcde", (None,))),
     ),
-    "a row before": (
+    "a row that a trigger needs": (
         "create table t.kinds (id integer primary key);"
         "create table t.log (kind integer references t.kinds (id));"
         "create table t.x (id integer primary key);" + trigger("insert into t.log values (14);", "after insert"),
@@ -69,32 +69,7 @@ LESSONS = {
         + trigger("if (select open from t.kinds where id = new.kind) <> 'wide' then raise exception 'no'; end if;"),
         RowHints(parents={"kind": {"open": "wide"}}),
     ),
-    "reference data": (
-        "create table t.kinds (name text primary key check (name in ('small', 'large')), rank integer not null);"
-        "insert into t.kinds values ('small', 1), ('large', 2);"
-        "create table t.log (kind text references t.kinds (name));"
-        "create table t.x (id integer primary key, kind text not null references t.kinds (name));"
-        + trigger(
-            "insert into t.log values ('large');"
-            "if (select rank from t.kinds where name = new.kind) not in (1, 2) then raise exception 'no'; end if;"
-        ),
-        None,
-    ),
-    "reference data and a rule": (
-        "create table t.kinds (name text primary key check (name in ('small', 'large')));"
-        "insert into t.kinds values ('small'), ('large');"
-        "create table t.x (id integer primary key, size integer,"
-        " kind text not null references t.kinds (name) check (kind <> 'huge'));",
-        None,
-    ),
-    "a row that stands": (
-        "create table t.kinds (name text primary key, rank integer not null);"
-        + trigger("raise exception 'no';", table="kinds").replace("before insert", "before delete")
-        + "insert into t.kinds values ('root', 1);"
-        "create table t.x (id integer primary key, kind text not null check (kind = 'root') references t.kinds);",
-        None,
-    ),
-    "columns that are tied": (
+    "columns that a rule ties together": (
         "create table t.x (id text primary key, kind text not null, above text references t.x,"
         " check (kind = 'root' and above is null or kind = 'leaf' and above = 'top'));"
         "insert into t.x values ('top', 'root');" + trigger("if new.above is null then raise exception 'no'; end if;"),
@@ -115,55 +90,55 @@ LESSONS = {
         + trigger("new.size := (select size from t.users where id = new.owner);"),
         RowHints(leads={"owner": LogicalReference(USERS, "id")}),
     ),
-    "a row that it makes": (
+    "a parent that the trigger inserts": (
         "create table t.kinds (id integer primary key);"
         "create table t.x (id integer primary key references t.kinds (id));"
         + trigger("insert into t.kinds values (new.id);"),
         RowHints(trigger_creates=(KINDS,)),
     ),
-    "a reference of the row that it makes": (
+    "a parent of the parent that the trigger inserts": (
         "create table t.users (id text primary key check (length(id) > 10));"
         "create table t.kinds (id integer primary key, owner text not null references t.users (id));"
         "create table t.x (id integer primary key references t.kinds (id), size integer, owner text not null);"
         + trigger("insert into t.kinds values (new.id, new.owner);"),
         RowHints(trigger_creates=(KINDS,)),
     ),
-    "a row that the row which it makes makes": (
+    "a grandparent that the trigger of the inserted parent inserts": (
         "create table t.users (id integer primary key);"
         "create table t.kinds (id integer primary key references t.users (id));"
         + trigger("insert into t.users values (new.id);", table="kinds")
         + "create table t.x (id integer primary key references t.kinds (id));"
         + trigger("insert into t.kinds values (new.id);"),
-        None,
+        {KINDS: RowHints(trigger_creates=(USERS,)), X: RowHints(trigger_creates=(KINDS, USERS))},
     ),
-    "columns that are there": (
+    "columns that must not be NULL": (
         "create table t.users (id integer primary key);"
         "create table t.x (id integer primary key, owner integer references t.users (id),"
         " author integer references t.users (id), size integer);"
         + trigger("if num_nulls(new.owner, new.author) > 0 then raise exception 'no'; end if;"),
         RowHints(present=("owner", "author")),
     ),
-    "one of the rows that stand": (
+    "one of the existing rows": (
         "create table t.kinds (name text primary key);"
         "insert into t.kinds values ('new'), ('old'), ('gone');"
         "create table t.x (id integer primary key, kind text not null references t.kinds (name));"
         + trigger("if new.kind <> 'old' then raise exception 'no'; end if;"),
         RowHints(values={"kind": ("old",)}),
     ),
-    "what a view shows": (
+    "a value that a view shows": (
         "create view t.allowed as select 'x' || n as code from generate_series(1, 3) as n;"
         "create table t.x (id integer primary key, code text not null);"
         + trigger("if new.code not in (select code from t.allowed) then raise exception 'no'; end if;"),
         RowHints(values={"code": ("x1", "x2", "x3")}),
     ),
-    "what its parent leaves behind": (
+    "a row that the parent's trigger inserts": (
         "create table t.kinds (id integer primary key);"
         "create table t.x (kind integer not null references t.kinds (id), state text not null);"
         + trigger("insert into t.x values (new.id, 'new');", "after insert", "kinds")
         + trigger("if exists (select from t.x where kind = new.kind) then raise exception 'no'; end if;"),
         RowHints(bypass_triggers=True),
     ),
-    "a row that refers to the same": (
+    "a row that refers to the same parent": (
         "create table t.users (id integer primary key);"
         "create table t.roles (name text primary key); insert into t.roles values ('admin'), ('guest');"
         "create table t.kinds (id integer primary key, owner integer not null references t.users (id),"
@@ -175,7 +150,7 @@ LESSONS = {
         ),
         RowHints(requires=((KINDS, {"role": "admin", "owner": "$owner"}),)),
     ),
-    "a row of which that is said": (
+    "a row that a parent requires": (
         "create table t.users (id integer primary key);"
         "create table t.kinds (id integer primary key, owner integer not null references t.users (id));"
         "create table t.groups (id integer primary key, owner integer not null references t.users (id));"
@@ -184,37 +159,13 @@ LESSONS = {
             table="groups",
         )
         + "create table t.x (id integer primary key, part integer not null references t.groups (id));",
-        None,
+        {GROUPS: RowHints(requires=((KINDS, {"owner": "$owner"}),))},
     ),
-    "references that agree above": (
+    "references with one ancestor": (
         "create table t.users (id integer primary key);" + OF_ONE_OWNER,
         RowHints(same_ancestors=True),
     ),
-    "one row for all": (
-        "create table t.x (id integer not null, note text);"
-        "create unique index x_one_row on t.x ((id is not null)); insert into t.x values (1);",
-        None,
-    ),
-    "one row of a part alone": (
-        "create table t.x (id integer primary key, chosen boolean not null, note text);"
-        "create unique index x_one_chosen on t.x ((true)) where chosen; insert into t.x values (1, true);"
-        # Were the table emptied for a new row, this one would be missed.
-        + trigger("if not exists (select from t.x where id = 1) then raise exception 'no'; end if;"),
-        None,
-    ),
-    "what a call with constants comes to": (
-        "create function t.mark(text) returns text language sql immutable as $$ select upper($1) || '!' $$;"
-        "create table t.x (id integer primary key, note text not null default t.mark('none')"
-        " check (note = t.mark('none')));",
-        None,
-    ),
-    "keys behind very many": (
-        "create table t.x (id integer primary key);"
-        "insert into t.x select number from generate_series(0, 40000) as number;"
-        "create table t.y (x integer references t.x);",
-        None,
-    ),
-    "a row above that has to refer to somebody": (
+    "an ancestor whose reference must not be NULL": (
         "create table t.users (id integer primary key);"
         "create table t.kinds (id integer primary key, owner integer references t.users (id));"
         "create table t.x (id integer primary key, kind integer not null references t.kinds (id));"
@@ -222,37 +173,30 @@ LESSONS = {
             "if not exists (select from t.kinds join t.users on users.id = owner where kinds.id = new.kind)"
             " then raise exception 'no'; end if;"
         ),
-        None,
+        {KINDS: RowHints(present=("owner",))},
     ),
-    "a circle that can wait": (
-        "create table t.x (id integer primary key, kind integer not null unique);"
-        "create table t.kinds (id integer primary key, x integer not null unique"
-        " references t.x (id) deferrable initially deferred);"
-        "alter table t.x add foreign key (kind) references t.kinds (id) deferrable initially deferred;",
-        None,
-    ),
-    "the rank of a parent among the rows that stand": (
+    "the rank of a parent among existing rows": (
         "create table t.ranks (name text primary key); insert into t.ranks values ('a'), ('b'), ('c');"
         "create table t.kinds (id integer primary key, rank text not null references t.ranks (name));"
         "create table t.x (id integer primary key, kind integer not null references t.kinds (id));"
         + trigger("if (select rank from t.kinds where id = new.kind) <> 'c' then raise exception 'no'; end if;"),
         RowHints(parents={"kind": {"rank": "c"}}),
     ),
-    "what else the trigger writes that makes a row above": (
+    "a log entry of the trigger that inserts an ancestor": (
         "create table t.users (id integer primary key); create table t.log (kind integer);"
         "create table t.kinds (id integer primary key references t.users (id), name text not null default '');"
         "create table t.x (kind integer not null references t.kinds (id));"
         + trigger("insert into t.kinds values (new.id); insert into t.log values (new.id);", "after insert", "users")
         + trigger("if not exists (select from t.log where kind = new.kind) then raise exception 'no'; end if;"),
-        None,
+        {KINDS: RowHints(created_by_trigger=True)},
     ),
-    "references that agree on one of a tree": (
+    "references with one ancestor in a tree": (
         "create table t.users (id integer primary key,"
         " above integer not null references t.users (id) check (above = 1));"
         "insert into t.users values (1, 1);" + OF_ONE_OWNER,
         RowHints(same_ancestors=True),
     ),
-    "what a CHECK's function finds above": (
+    "a value of a parent that a CHECK's function reads": (
         "create table t.kinds (id integer primary key, name text not null check (name in ('a', 'b')));"
         "create function t.named(integer) returns text language sql stable"
         " as 'select name from t.kinds where id = $1';"
@@ -267,20 +211,7 @@ LESSONS = {
         "create table t.x (id integer primary key, owner text not null, check (t.knows(owner)));",
         RowHints(requires=((USERS, {"active": "true", "name": "$owner"}),)),
     ),
-    "a CHECK's function that fails without rows": (
-        "create table t.kinds (id integer primary key);"
-        "create function t.known(integer) returns boolean language plpgsql immutable as $$ begin"
-        " perform from t.kinds where id = $1; if not found then raise exception 'no'; end if; return true; end $$;"
-        "create table t.x (kind integer not null references t.kinds (id), check (t.known(kind)));",
-        None,
-    ),
-    "the name of a role": (
-        "create function t.is_user(name) returns boolean language sql stable"
-        " as 'select exists (select from pg_user where usename = $1)';"
-        "create table t.x (id integer primary key, owner name not null, check (t.is_user(owner)));",
-        None,
-    ),
-    "a row that has to come with it": (
+    "a child that has to be inserted with it": (
         "create table t.x (id integer primary key);"
         "create table t.kinds (id integer primary key, x integer not null references t.x (id));"
         + trigger(
@@ -291,7 +222,7 @@ LESSONS = {
         ),
         RowHints(requires=((KINDS, {"x": "$id"}),)),
     ),
-    "a value of a row that others come with": (
+    "a value of a row with children": (
         "create table t.x (id integer primary key, code text not null);"
         "create table t.kinds (id integer primary key, x integer not null references t.x (id));"
         "create function t.complete() returns trigger language plpgsql as $$ begin"
@@ -330,7 +261,7 @@ LESSONS = {
         ),
         RowHints(values={"state": ("new",), "size": ("7",), "weight": ("9",)}),
     ),
-    "a row that is looked up by what the row has": (
+    "a row that is looked up by the row's own values": (
         "create table t.kinds (id integer primary key, code text not null, owner integer not null);"
         "create table t.x (id integer primary key, code text, owner integer not null);"
         + trigger(
@@ -339,7 +270,7 @@ LESSONS = {
         ),
         RowHints(requires=((KINDS, {"code": "$code", "owner": "$owner"}),), present=("code",)),
     ),
-    "a function that a row above names": (
+    "a function that an ancestor names": (
         "create table t.kinds (id integer primary key, called text not null);"
         "create table t.x (id integer primary key, kind integer not null references t.kinds (id));"
         + trigger(
@@ -347,44 +278,132 @@ LESSONS = {
         ),
         RowHints(parents={"kind": {"called": "upper"}}),
     ),
-    "a circle of rows that name one another": (
-        "create table t.x (id integer primary key check (id > 0), kind integer not null);"
-        "create table t.kinds (id integer, x integer not null references t.x (id) deferrable initially deferred,"
-        " primary key (x, id));"
-        "alter table t.x add foreign key (id, kind) references t.kinds (x, id) deferrable initially deferred;",
-        None,
-    ),
-    "a row that its parent makes": (
+    "a row that the parent's trigger inserts itself": (
         "create table t.kinds (id integer primary key);"
         "create table t.x (id integer primary key references t.kinds (id));"
         + trigger("insert into t.x values (new.id);", "after insert", "kinds"),
         RowHints(created_by_trigger=True),
     ),
 }
+"""Tables with the hints that are found: those for ``t.x``, or for several tables."""
+
+UNNEEDED = {
+    "reference data": (
+        "create table t.kinds (name text primary key check (name in ('small', 'large')), rank integer not null);"
+        "insert into t.kinds values ('small', 1), ('large', 2);"
+        "create table t.log (kind text references t.kinds (name));"
+        "create table t.x (id integer primary key, kind text not null references t.kinds (name));"
+        + trigger(
+            "insert into t.log values ('large');"
+            "if (select rank from t.kinds where name = new.kind) not in (1, 2) then raise exception 'no'; end if;"
+        ),
+        "delete from t.kinds; insert into t.kinds values ('small', 3); insert into t.x values (1, 'small')",
+    ),
+    "reference data and a rule": (
+        "create table t.kinds (name text primary key check (name in ('small', 'large')));"
+        "insert into t.kinds values ('small'), ('large');"
+        "create table t.x (id integer primary key, size integer,"
+        " kind text not null references t.kinds (name) check (kind <> 'huge'));",
+        "insert into t.kinds values ('huge'); insert into t.x values (1, 1, 'huge')",
+    ),
+    "a reference to an existing row": (
+        "create table t.kinds (name text primary key, rank integer not null);"
+        + trigger("raise exception 'no';", table="kinds").replace("before insert", "before delete")
+        + "insert into t.kinds values ('root', 1);"
+        "create table t.x (id integer primary key, kind text not null check (kind = 'root') references t.kinds);",
+        "delete from t.kinds",
+    ),
+    "a table with one row": (
+        "create table t.x (id integer not null, note text);"
+        "create unique index x_one_row on t.x ((id is not null)); insert into t.x values (1);",
+        "insert into t.x values (2)",
+    ),
+    "a table with one row of a kind": (
+        "create table t.x (id integer primary key, chosen boolean not null, note text);"
+        "create unique index x_one_chosen on t.x ((true)) where chosen; insert into t.x values (1, true);"
+        # Were the table emptied for a new row, this one would be missed.
+        + trigger("if not exists (select from t.x where id = 1) then raise exception 'no'; end if;"),
+        "delete from t.x; insert into t.x values (2, false)",
+    ),
+    "the result of a call with constants": (
+        "create function t.mark(text) returns text language sql immutable as $$ select upper($1) || '!' $$;"
+        "create table t.x (id integer primary key, note text not null default t.mark('none')"
+        " check (note = t.mark('none')));",
+        "insert into t.x values (1, 'none')",
+    ),
+    "keys behind many existing ones": (
+        "create table t.x (id integer primary key);"
+        "insert into t.x select number from generate_series(0, 40000) as number;"
+        "create table t.y (x integer references t.x);",
+        "insert into t.x values (1)",
+    ),
+    "a cycle of deferred references": (
+        "create table t.x (id integer primary key, kind integer not null unique);"
+        "create table t.kinds (id integer primary key, x integer not null unique"
+        " references t.x (id) deferrable initially deferred);"
+        "alter table t.x add foreign key (kind) references t.kinds (id) deferrable initially deferred;",
+        "insert into t.x values (1, 1); set constraints all immediate",
+    ),
+    "a CHECK's function that fails without rows": (
+        "create table t.kinds (id integer primary key);"
+        "create function t.known(integer) returns boolean language plpgsql immutable as $$ begin"
+        " perform from t.kinds where id = $1; if not found then raise exception 'no'; end if; return true; end $$;"
+        "create table t.x (kind integer not null references t.kinds (id), check (t.known(kind)));",
+        "insert into t.kinds values (1); insert into t.x values (2)",
+    ),
+    "the name of a role": (
+        "create function t.is_user(name) returns boolean language sql stable"
+        " as 'select exists (select from pg_user where usename = $1)';"
+        "create table t.x (id integer primary key, owner name not null, check (t.is_user(owner)));",
+        "insert into t.x values (1, 'no role')",
+    ),
+    "a cycle of rows that are named by their parents": (
+        "create table t.x (id integer primary key check (id > 0), kind integer not null);"
+        "create table t.kinds (id integer, x integer not null references t.x (id) deferrable initially deferred,"
+        " primary key (x, id));"
+        "alter table t.x add foreign key (id, kind) references t.kinds (x, id) deferrable initially deferred;",
+        "insert into t.x values (1, 1); set constraints all immediate",
+    ),
+}
+"""Tables that are filled without hints, each with statements that its schema refuses."""
 
 
-def of_tables(connection: Connection) -> Teacher:
-    """A teacher who knows the tables that there are, and nothing else."""
+def of_tables(connection: Connection) -> HintFinder:
+    """A finder for the tables of a database, without hints."""
     catalog = read(connection)
-    return Teacher(Session(connection, catalog), Pools(Oracle(connection), catalog, {}))
+    return HintFinder(Session(connection, catalog), Pools(connection, catalog, {}))
 
 
-@pytest.mark.parametrize("what", LESSONS)
-def test_learnt(what: str, database: tuple[Server, str]) -> None:
+@pytest.mark.parametrize("what", FOUND)
+def test_found(what: str, database: tuple[Server, str]) -> None:
     server, name = database
-    schema, lesson = LESSONS[what]
+    schema, hints = FOUND[what]
     with server.connect(name) as connection:
         connection.execute(f"create schema t; {schema}".encode())
         before = connection.execute("select array_agg(x::text) from t.x").fetchone()
-        teacher = of_tables(connection)
-        assert teacher.fill(X) is None
-        if lesson is not None:
-            assert teacher.learnt == {X: lesson}
+        finder = of_tables(connection)
+        assert finder.fill(X) is None
+        assert finder.found == ({X: hints} if isinstance(hints, RowHints) else hints)
         assert connection.execute("select array_agg(x::text) from t.x").fetchone() == before
 
 
-def test_what_only_some_rows_lack_is_not_put_down_to_chance(database: tuple[Server, str]) -> None:
-    """Some rows have no owner above, and are refused: that is learnt, and nothing of what rows happened to have."""
+@pytest.mark.parametrize("what", UNNEEDED)
+def test_filled_without_hints(what: str, database: tuple[Server, str]) -> None:
+    server, name = database
+    schema, refused = UNNEEDED[what]
+    with server.connect(name) as connection:
+        connection.execute(f"create schema t; {schema}".encode())
+        before = connection.execute("select array_agg(x::text) from t.x").fetchone()
+        with pytest.raises(psycopg.Error), connection.transaction():
+            connection.execute(refused.encode())
+        finder = of_tables(connection)
+        assert finder.fill(X) is None
+        assert finder.found == {}
+        assert connection.execute("select array_agg(x::text) from t.x").fetchone() == before
+
+
+def test_a_hint_for_some_of_the_rows_is_none_that_helps_by_chance(database: tuple[Server, str]) -> None:
+    """Rows whose parent has no owner are refused: that is found, and nothing that accepted rows have by chance."""
     server, name = database
     with server.connect(name) as connection:
         connection.execute(
@@ -397,13 +416,13 @@ def test_what_only_some_rows_lack_is_not_put_down_to_chance(database: tuple[Serv
                 " then raise exception 'no'; end if;"
             ).encode()
         )
-        teacher = of_tables(connection)
-        assert teacher.fill(X) is None
-        assert teacher.learnt == {KINDS: RowHints(present=("owner",))}
+        finder = of_tables(connection)
+        assert finder.fill(X) is None
+        assert finder.found == {KINDS: RowHints(present=("owner",))}
 
 
-def test_what_a_row_above_lacks_beside_it_is_learnt(database: tuple[Server, str]) -> None:
-    """The simplest rows have the same keys by chance: what the function looks for is told by those that do not."""
+def test_a_row_that_an_ancestor_requires_is_found(database: tuple[Server, str]) -> None:
+    """The simplest rows have equal keys by chance: other rows show what the function compares."""
     server, name = database
     with server.connect(name) as connection:
         connection.execute(
@@ -416,13 +435,13 @@ def test_what_a_row_above_lacks_beside_it_is_learnt(database: tuple[Server, str]
                 "raise exception 'no'; end if; end;"
             ).encode()
         )
-        teacher = of_tables(connection)
-        assert teacher.fill(X) is None
-        assert teacher.learnt[USERS] == RowHints(requires=((KINDS, {"during": "(,)", "code": "$code"}),))
+        finder = of_tables(connection)
+        assert finder.fill(X) is None
+        assert finder.found[USERS] == RowHints(requires=((KINDS, {"during": "(,)", "code": "$code"}),))
 
 
-def test_a_row_that_cannot_stand_is_no_progress_of_the_row_behind_it(database: tuple[Server, str]) -> None:
-    """What a row above could be, but for its own rules, is not taken for a lesson."""
+def test_an_error_of_an_ancestor_is_no_progress_of_the_row(database: tuple[Server, str]) -> None:
+    """A value of an ancestor that its own rules refuse is no hint."""
     server, name = database
     with server.connect(name) as connection:
         connection.execute(
@@ -432,12 +451,12 @@ def test_a_row_that_cannot_stand_is_no_progress_of_the_row_behind_it(database: t
             b" vector text not null);"
             + trigger("perform class from t.kinds where id = new.kind and class <> ''; new.vector := null;").encode()
         )
-        teacher = of_tables(connection)
-        assert teacher.fill(X) == Obstacle(X, "refused by NOT NULL of vector (23502)")
-        assert teacher.learnt == {}
+        finder = of_tables(connection)
+        assert finder.fill(X) == Blocker(X, "refused by NOT NULL of vector (23502)")
+        assert finder.found == {}
 
 
-def test_what_nobody_can_please_is_named(database: tuple[Server, str]) -> None:
+def test_a_trigger_that_refuses_all_rows_is_named(database: tuple[Server, str]) -> None:
     server, name = database
     with server.connect(name) as connection:
         connection.execute(
@@ -445,13 +464,13 @@ def test_what_nobody_can_please_is_named(database: tuple[Server, str]) -> None:
             b"create table t.x (id integer primary key, kind integer not null references t.kinds (id));"
             + trigger("raise exception 'never';", table="kinds").encode()
         )
-        teacher = of_tables(connection)
-        assert teacher.fill(X) == Obstacle(KINDS, "refused with P0001: never (trigger guard)")
-        assert teacher.fill(KINDS) == Obstacle(KINDS, "refused with P0001: never (trigger guard)")
-        assert teacher.learnt == {}
+        finder = of_tables(connection)
+        assert finder.fill(X) == Blocker(KINDS, "refused with P0001: never (trigger guard)")
+        assert finder.fill(KINDS) == Blocker(KINDS, "refused with P0001: never (trigger guard)")
+        assert finder.found == {}
 
 
-def test_a_row_that_is_accepted_and_stands_nowhere_fills_nothing(database: tuple[Server, str]) -> None:
+def test_a_row_that_is_accepted_and_vanishes_fills_nothing(database: tuple[Server, str]) -> None:
     server, name = database
     with server.connect(name) as connection:
         connection.execute(
@@ -459,31 +478,31 @@ def test_a_row_that_is_accepted_and_stands_nowhere_fills_nothing(database: tuple
             b"create table t.users (id integer primary key); create rule n as on insert to t.users do instead nothing;"
             + trigger("insert into t.parts values (new.id); return null;").encode()
         )
-        teacher = of_tables(connection)
-        assert teacher.fill(X) is None
-        assert teacher.fill(USERS) == Obstacle(USERS, NOWHERE)
+        finder = of_tables(connection)
+        assert finder.fill(X) is None
+        assert finder.fill(USERS) == Blocker(USERS, VANISHED)
 
 
 def test_a_table_full_of_reference_data_is_filled(database: tuple[Server, str]) -> None:
-    """All values that its rule lets pass are there: one of the rows is taken away and put there again."""
+    """All values that its rule allows exist: one of the rows is deleted and inserted again."""
     server, name = database
     schema = "create table t.x (name text primary key check (name in ('a', 'b'))); insert into t.x values ('a'), ('b');"
     with server.connect(name) as connection:
         connection.execute(f"create schema t; {schema}".encode())
-        teacher = of_tables(connection)
-        assert teacher.fill(X) is None
+        finder = of_tables(connection)
+        assert finder.fill(X) is None
         assert connection.execute("select count(*) from t.x").fetchone() == (2,)
 
 
-def test_what_did_not_lead_to_a_row_is_no_lesson(database: tuple[Server, str]) -> None:
+def test_hints_that_do_not_lead_to_a_row_are_dropped(database: tuple[Server, str]) -> None:
     server, name = database
     guard = trigger("if new.code <> 'AB' then raise exception 'code'; end if;\nraise exception 'never';")
     with server.connect(name) as connection:
         connection.execute(
             f"create schema t; create table t.x (id integer primary key, code text not null); {guard}".encode()
         )
-        pools = Pools(Oracle(connection), catalog := read(connection), {})
-        teacher = Teacher(Session(connection, catalog), pools)
-        obstacle = teacher.fill(X)
-        assert obstacle is not None and "never" in obstacle.reason
-        assert (teacher.learnt, pools.row_hints) == ({}, {})
+        pools = Pools(connection, catalog := read(connection), {})
+        finder = HintFinder(Session(connection, catalog), pools)
+        blocker = finder.fill(X)
+        assert blocker is not None and "never" in blocker.reason
+        assert (finder.found, pools.row_hints) == ({}, {})
