@@ -66,6 +66,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    debug = "--debug" in arguments or bool(os.environ.get("HARNESS_DEBUG"))  # click takes arguments out of the list
     try:
         code = _invoke(arguments)
         sys.stdout.flush()
@@ -86,7 +87,7 @@ def _run(arguments: list[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return COULD_NOT_RUN
     except Exception as error:
-        if "--debug" in arguments or os.environ.get("HARNESS_DEBUG"):
+        if debug:
             traceback.print_exc()
         if interrupts.seen():
             return _say("interrupted", INTERRUPTED)
