@@ -56,6 +56,7 @@ SHOWN = 20
 @click.option("--name", metavar="NAME", help="The name of the project.  [default: that of the directory]")
 @target_option
 def adopt(
+    *,
     source: tuple[str, ...],
     base: tuple[Path, ...],
     layout: str | None,

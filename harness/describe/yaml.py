@@ -30,7 +30,7 @@ _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff
 
 def scalar(text: str, *, flow: bool = False, key: bool = False) -> str:
     """A text on one line: plain where YAML allows it, else in quotes."""
-    if _is_plain(text, flow) and (key or text.lower() not in _WORDS):
+    if _is_plain(text) and not (flow and _ends_in_flow(text)) and (key or text.lower() not in _WORDS):
         return text
     if ('"' in text or "\\" in text) and not _UNPRINTABLE.search(text):
         return "'" + text.replace("'", "''") + "'"
@@ -43,11 +43,13 @@ def _escape(char: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def _is_plain(text: str, flow: bool) -> bool:
-    if not _PLAIN.fullmatch(text) or _BROKEN.search(text) or _UNPRINTABLE.search(text):
-        return False
-    # The reader takes an open bracket or quote for a value that was torn apart.
-    return not (flow and (_IN_FLOW.search(text) or value_end(text, 0) != len(text)))
+def _is_plain(text: str) -> bool:
+    return bool(_PLAIN.fullmatch(text)) and not _BROKEN.search(text) and not _UNPRINTABLE.search(text)
+
+
+def _ends_in_flow(text: str) -> bool:
+    """Whether a text ends early between brackets; our reader takes an open bracket or quote for a torn value."""
+    return bool(_IN_FLOW.search(text)) or value_end(text, 0) != len(text)
 
 
 def flow(value: YamlValue) -> str:

@@ -28,14 +28,14 @@ _IN_TRANSACTION = "25001"
 
 
 @dataclass(frozen=True)
-class ParsedFile:
+class ParsedScript:
     """The statements of a file and of the files that it includes; ``transactional`` unless a statement forbids it."""
 
     parts: tuple[ParsedPart, ...]
     transactional: bool
 
 
-def parse(sql: SqlScript) -> ParsedFile:
+def parse(sql: SqlScript) -> ParsedScript:
     """Splits a file; raises :class:`StatementError` and :class:`MigrationError` if it is not SQL."""
     parts = []
     for part in sql.parts:
@@ -44,7 +44,7 @@ def parse(sql: SqlScript) -> ParsedFile:
         except StatementError as error:
             raise _with_variable(error, part) from None
     forbidden = any(needs_autocommit(statement) for _, statements in parts for statement in statements)
-    return ParsedFile(tuple(parts), sql.transactional and not forbidden)
+    return ParsedScript(tuple(parts), sql.transactional and not forbidden)
 
 
 def prepare(connection: Connection, project: Project, guard: ScratchGuard) -> None:
@@ -75,7 +75,7 @@ def _build(connection: Connection, project: Project, steps: Iterable[BuildStep],
     run(connection, project, files, guard)
 
 
-def run(connection: Connection, project: Project, files: Sequence[ParsedFile], guard: ScratchGuard) -> None:
+def run(connection: Connection, project: Project, files: Sequence[ParsedScript], guard: ScratchGuard) -> None:
     """Runs files, and resets the session after each.
 
     Raises :class:`StatementError` with its place in the file. Needs an autocommit connection.
@@ -89,7 +89,7 @@ def run(connection: Connection, project: Project, files: Sequence[ParsedFile], g
             raise _with_base(error) from None
 
 
-def _run(connection: Connection, file: ParsedFile, rules: SkipRules) -> None:
+def _run(connection: Connection, file: ParsedScript, rules: SkipRules) -> None:
     if file.transactional:
         try:
             with connection.transaction():
@@ -112,7 +112,7 @@ def _run(connection: Connection, file: ParsedFile, rules: SkipRules) -> None:
         raise
 
 
-def _send(connection: Connection, file: ParsedFile, rules: SkipRules) -> None:
+def _send(connection: Connection, file: ParsedScript, rules: SkipRules) -> None:
     guard = rules.guard
     for part, statements in file.parts:
         for statement in statements:

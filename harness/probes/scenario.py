@@ -41,6 +41,6 @@ class Scenario:
     def __repr__(self) -> str:
         return f"Scenario({len(self.setup)} statements, {self.size} probes)"
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+    def _repr_pretty_(self, printer: Any, *_: object) -> None:
         # Hypothesis spells out every scenario that fails while it shrinks: hundreds of rows each time.
         printer.text(repr(self))

@@ -95,5 +95,5 @@ class Races:
     def __repr__(self) -> str:
         return f"Races({len(self.setup)} statements, {len(self.races)} races)"
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+    def _repr_pretty_(self, printer: Any, *_: object) -> None:
         printer.text(repr(self))

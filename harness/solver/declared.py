@@ -23,7 +23,7 @@ class DeclaredRule(Protocol):
     def row_hints(self) -> RowHints: ...
 
 
-class DeclaredCheck(Protocol):
+class RuleOfTable(Protocol):
     """A check: a rule, and the table that it is about."""
 
     @property
@@ -32,7 +32,7 @@ class DeclaredCheck(Protocol):
     def rule(self) -> Any: ...
 
 
-def declared_pools(connection: psycopg.Connection[Any], catalog: Catalog, declared: Iterable[DeclaredCheck]) -> Pools:
+def declared_pools(connection: psycopg.Connection[Any], catalog: Catalog, declared: Iterable[RuleOfTable]) -> Pools:
     """The pools that generated rows are made of: they keep the rules that are declared and those of the catalog."""
     about_tables = [(check.table, check.rule) for check in declared if check.table is not None]
     row_hints: dict[TableName, RowHints] = {}
