@@ -40,7 +40,7 @@ def parse(sql: SqlScript) -> ParsedScript:
     parts = []
     for part in sql.parts:
         try:
-            parts.append((part, sqlfile.migration_statements(part.path, part.text)))
+            parts.append((part, sqlfile.statements(part.path, part.text)))
         except StatementError as error:
             raise _with_variable(error, part) from None
     forbidden = any(needs_autocommit(statement) for _, statements in parts for statement in statements)
