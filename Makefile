@@ -5,12 +5,19 @@ PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 # The tests start hundreds of processes: each would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: prove test systems lint nightly oldest bench clean
+.PHONY: prove check test systems lint nightly oldest bench clean
 
 # Prove the rules of this repository's own project on the embedded server.
 prove: .venv/installed
 	.venv/bin/harness test --target embedded
 	.venv/bin/harness coverage --target embedded
+
+# For every few minutes of work: lint, types, and the tests that start no server and take no seconds.
+check: .venv/developed
+	.venv/bin/ruff check --quiet .
+	.venv/bin/ruff format --quiet --check .
+	.venv/bin/mypy
+	$(PYTEST) --quiet -m "not server and not nightly" --ignore tests/cli --ignore tests/schema --ignore tests/mutation
 
 # What a change of the tool has to pass. Nightly tests and checks are apart.
 PYTEST = .venv/bin/pytest -n auto --maxprocesses 4 --dist worksteal

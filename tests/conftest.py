@@ -47,12 +47,17 @@ providers.is_local_module_file = lambda path: False
 
 SERVERS = {"server", "system_server", "cluster_base"}
 """Fixtures that start a server, or are used to start one."""
+PROGRAMS = {"cli", "ground", "mutation", "pytest_plugin", "schema", "server", "workers"}
+"""Folders whose tests call the program, which starts a server."""
+SLOW = {"test_field.py", "test_grammar.py", "test_hypothesis_internals.py", "test_lint.py", "test_plugin.py"}
+"""Files whose tests need no server and take seconds each: sqlfluff, parse trees, thousands of examples."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests that need a server; modules whose tests start one in another way say so by ``pytestmark``."""
+    """Marks what ``make check`` leaves to ``make test``."""
     for item in items:
-        if SERVERS & {*getattr(item, "fixturenames", ())}:
+        needs_server = SERVERS & {*getattr(item, "fixturenames", ())} or PROGRAMS & {*item.path.parent.parts[-1:]}
+        if needs_server or item.path.name in SLOW:
             item.add_marker("server")
 
 
