@@ -22,14 +22,14 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 LIMITS: Mapping[str, int] = MappingProxyType(
     {
-        "class names used twice": 49,
-        "import circles": 2,
-        "modules of more than 300 lines": 26,
-        "functions of more than 40 lines": 8,
-        "docstrings that begin with a riddle": 454,
-        "boolean parameters": 149,
-        "boolean parameters by position": 101,
-        "statements": 25_652,
+        "class names used twice": 0,
+        "import circles": 0,
+        "modules of more than 300 lines": 6,
+        "functions of more than 40 lines": 0,
+        "docstrings that begin with a riddle": 0,
+        "boolean parameters": 67,
+        "boolean parameters by position": 0,
+        "statements": 25140,
         "lines of SQL and data": 1_001,
     }
 )

@@ -202,7 +202,7 @@ TOUCH = OTHER.replace("other", "touch") + "  - {touched_on_update: at, trigger: 
 def test_a_trigger_of_which_no_check_says_what_it_does_is_counted_apart(adopt: Adopt) -> None:
     catalog = adopt(TRIGGERS).catalog
     (table,) = coverage(catalog, checks(f"table: t.notes\nchecks:\n{OTHER}{TOUCH}")).tables
-    assert table.opaque == ("other",)
+    assert table.unexplained == ("other",)
     assert TableRule("trigger", "stray") in table.undeclared
     assert not {TableRule("trigger", "other"), TableRule("trigger", "touch")} & {*table.undeclared}
 

@@ -12,8 +12,9 @@ from unittest.mock import Mock
 
 import pytest
 
+from harness.adopt import dump
 from harness.errors import TargetError
-from harness.foreign import builder, dump
+from harness.foreign import builder
 from harness.global_objects.guards import ScratchGuard
 from harness.project.load import load
 from harness.server import binaries
