@@ -79,7 +79,7 @@ def test_a_baseline_that_is_none(cli: Cli) -> None:
     cli.write("known.json", '{"version": 1, "checks": []}')
     done = cli.run("test", "--baseline", "known.json")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("known.json: the baseline is a report of version 1, and this is 2\nhint: ")
+    assert done.stderr.startswith("known.json: the baseline is a report of version 1, and this is 3\nhint: ")
 
 
 def test_what_is_unreliable_may_be_no_failure(cli: Cli) -> None:

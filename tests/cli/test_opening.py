@@ -159,13 +159,13 @@ def test_replay_shows_what_the_run_has_caught(cli: Cli, server: Server) -> None:
     probe = lines[lines.index("savepoint probe;") :]
     assert probe[2].startswith('insert into "app"."items" ') and probe[3] == "INSERT 0 1"
     expected = ["expected: '0' refused by items_amount_positive (23514)", "actual:   accepted"]
-    assert lines[-5:] == ["ROLLBACK", "", *expected, "now:     accepted, rows: 1"]
+    assert lines[-5:] == ["ROLLBACK", "", *expected, "now:       accepted, rows: 1"]
     assert scratch_databases(server) == []
     cli.write("schema/app/001_items.up.sql", UP)
     refused = cli.run("replay", CHECK)
     assert refused.returncode == 0
     said = 'new row for relation "items" violates check constraint "items_amount_positive"'
-    assert refused.stdout.splitlines()[-3:] == [*expected, f"now:     refused: {said} (23514)"]
+    assert refused.stdout.splitlines()[-3:] == [*expected, f"now:       refused: {said} (23514)"]
     assert refused.stderr.count("ERROR") == 1 and said in refused.stderr
 
 
