@@ -17,7 +17,7 @@ check: .venv/developed
 	.venv/bin/ruff check --quiet .
 	.venv/bin/ruff format --quiet --check .
 	.venv/bin/mypy
-	$(PYTEST) --quiet -m "not server and not nightly" --ignore tests/cli --ignore tests/schema --ignore tests/mutation
+	$(PYTEST) --quiet -m "not server and not slow and not nightly" --ignore tests/cli --ignore tests/schema --ignore tests/mutation
 
 # What a change of the tool has to pass. Nightly tests and checks are apart.
 PYTEST = .venv/bin/pytest -n auto --maxprocesses 4 --dist worksteal

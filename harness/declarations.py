@@ -27,6 +27,7 @@ FILE_KEYS = {
 DECLARED = "declared"
 """The kind of the check that every table with a file has: each rule of the database is declared."""
 _NO_SHARED: Mapping[str, Shared] = {}
+_NO_CHANGES: Mapping[Path, str | None] = {}
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,8 @@ class DeclaredCheck:
         return f"{self.kind} {self.subject}".strip()
 
 
-NO_CHANGES: Mapping[Path, str | None] = {}
-
-
 def read(
-    project: Project, registry: Mapping[str, type], changed: Mapping[Path, str | None] = NO_CHANGES
+    project: Project, registry: Mapping[str, type], changed: Mapping[Path, str | None] = _NO_CHANGES
 ) -> tuple[DeclaredCheck, ...]:
     """All checks of a project, in the order of its modules and files; raises :class:`ProjectError`.
 
@@ -91,21 +89,6 @@ def _texts(project: Project, module: Module, changed: Mapping[Path, str | None])
             yield shown, text
 
 
-def read_file(
-    path: Path,
-    shown: Path,
-    module: str,
-    registry: Mapping[str, type],
-    shared_checks: Mapping[str, Shared] = _NO_SHARED,
-    undeclared: str = "broken",
-) -> Iterator[DeclaredCheck]:
-    """The checks of one file and the shared ones that it uses; ``shown`` is its name in messages.
-
-    ``undeclared`` is the project's status for rules that no check declares. Raises :class:`ProjectError`.
-    """
-    yield from read_text(read_utf8(path, shown), shown, module, registry, shared_checks, undeclared)
-
-
 def read_text(
     text: str,
     shown: Path,
@@ -114,7 +97,10 @@ def read_text(
     shared_checks: Mapping[str, Shared] = _NO_SHARED,
     undeclared: str = "broken",
 ) -> Iterator[DeclaredCheck]:
-    """The checks of a text that is to become a file; raises like :func:`read_file`."""
+    """The checks of one file's text and the shared ones that it uses; ``shown`` is the file's name in messages.
+
+    ``undeclared`` is the project's status for rules that no check declares. Raises :class:`ProjectError`.
+    """
     for document in yaml_reader.compose(text, shown):
         yield from _Document(as_mapping(document), module, registry, shared_checks, undeclared).checks()
 

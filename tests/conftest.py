@@ -57,8 +57,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks what ``make check`` leaves to ``make test``."""
     for item in items:
         needs_server = SERVERS & {*getattr(item, "fixturenames", ())} or PROGRAMS & {*item.path.parent.parts[-1:]}
-        if needs_server or item.path.name in SLOW:
+        if needs_server:
             item.add_marker("server")
+        elif item.path.name in SLOW:
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+from harness.catalog import graph as graph_of_keys
+
 PACKAGE = Path(__file__).parents[1] / "harness"
 
 
@@ -48,23 +50,7 @@ def graph() -> Mapping[str, frozenset[str]]:
 
 def circles(edges: Mapping[str, frozenset[str]]) -> list[set[str]]:
     """The groups of modules that import one another, directly or by others."""
-    reached = {name: _reached(name, edges) for name in edges}
-    found: list[set[str]] = []
-    for name in sorted(edges):
-        circle = {name} | {other for other in reached[name] if name in reached.get(other, ())}
-        if len(circle) > 1 and circle not in found:
-            found.append(circle)
-    return found
-
-
-def _reached(start: str, edges: Mapping[str, frozenset[str]]) -> set[str]:
-    found: set[str] = set()
-    left = [start]
-    while left:
-        for other in edges[left.pop()] - found:
-            found.add(other)
-            left.append(other)
-    return found
+    return [{*circle} for circle in graph_of_keys.circles(edges) if len(circle) > 1]
 
 
 @cache

@@ -70,7 +70,7 @@ def apply(
     if not (options["to"] or options["steps"] or options["mark_applied"] or accept_edit or renumbered):
         _refuse_drafts(project, modules)
     names = accept_edit or renumbered
-    progress = _Progress(project)
+    progress = _MigrationProgress(project)
     with open_database(project, target, create=not dry_run and not names) as (server, connection):
         click.echo(described(server, connection))
         if server.from_dotenv:
@@ -115,7 +115,7 @@ def rollback(
     project = load_own_project("rollback")
     modules = project.with_dependents(select) if select else project.modules
     _refuse_two_of(("to", "steps", "all"), options | {"steps": steps, "all": everything})
-    progress = _Progress(project, "down")
+    progress = _MigrationProgress(project, "down")
     with open_database(project, target, create=False) as (server, connection):
         click.echo(described(server, connection))
         ask("rollback", server, connection, yes=yes or dry_run)
@@ -182,7 +182,7 @@ def reset(target: str | None) -> int:
     _refuse_drafts(project, project.modules)
     with open_database(project, target, create=True) as (server, connection):
         click.echo(described(server, connection))
-        back, forth = _Progress(project, "down"), _Progress(project)
+        back, forth = _MigrationProgress(project, "down"), _MigrationProgress(project)
         guard = ApplicationGuard(server)
         migrator = Migrator(connection, project, project.modules, guard, own=True, on_event=back)
         back.total(migrator.rollback(steps=None))
@@ -191,7 +191,7 @@ def reset(target: str | None) -> int:
     return 0
 
 
-class _Progress:
+class _MigrationProgress:
     """Prints each file when it is done, and at the end how many there were."""
 
     def __init__(self, project: Project, direction: Direction = "up") -> None:

@@ -56,11 +56,11 @@ class Draft:
         self.emptied_tables: dict[TableName, None] = {}
         """The tables to be emptied first, since existing rows have most of the keys that drawn rows can have."""
         self.created_by_trigger: list[Insert] = []
-        """Those of the inserts whose rows are inserted by a trigger of a row that refers to them."""
+        """The inserts whose rows are inserted by a trigger of a row that refers to them."""
         self.existing_inserts: list[Insert] = []
-        """Those of the inserts whose rows exist already."""
+        """The inserts whose rows exist already."""
         self.bypassing_triggers: list[Insert] = []
-        """Those of the inserts that are to fire no trigger."""
+        """The inserts that are to fire no trigger."""
         self.deleted_first: dict[int, SqlStatement] = {}
         """By ``id()`` of an insert, the DELETE of the row that a trigger has inserted in its place."""
         self.changed_inserts: list[Insert] = []

@@ -21,7 +21,7 @@ _CHANGE = re.compile(r"[+]?(\w[^\s\[@]*)(?=\s|$)")
 
 
 @dataclass(frozen=True)
-class _Change:
+class _PlannedChange:
     name: str
     line: int
     tag: str | None  # the first behind it
@@ -46,17 +46,17 @@ def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
         yield BuildStep(stem, files.shown(deploy), up, down)
 
 
-def _changes(plan: Path, text: str) -> list[_Change]:
-    found: list[_Change] = []
+def _changes(plan: Path, text: str) -> list[_PlannedChange]:
+    found: list[_PlannedChange] = []
     for number, line in enumerate(text.split("\n"), start=1):
         words = line.strip()
         if words.startswith("@"):
             tag = re.split(r"\s", words[1:], maxsplit=1)[0]
-            found = [each if each.tag else _Change(each.name, each.line, tag) for each in found]
+            found = [each if each.tag else _PlannedChange(each.name, each.line, tag) for each in found]
         elif words.startswith("-"):
             raise ProjectError("a change that is taken back again, which is not understood", place=Place(plan, number))
         elif match := _CHANGE.match(words):
-            found.append(_Change(match[1], number, None))
+            found.append(_PlannedChange(match[1], number, None))
         elif words and not words.startswith(("%", "#")):
             raise ProjectError("not a line of a plan", place=Place(plan, number))
     return found

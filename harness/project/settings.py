@@ -47,19 +47,19 @@ UNDECLARED_DOC = "what <table>.declared makes of a rule that no check declares: 
 
 
 @dataclass(frozen=True)
-class _Module:
+class _ModuleKeys:
     depends_on: tuple[str, ...] = key(keys.names, "the modules whose objects this one uses", default=())
 
 
 @dataclass(frozen=True)
-class _Paths:
+class _PathKeys:
     schema: str = key(keys.text, "the directory of the migrations", default="schema")
     seeds: str = key(keys.text, "the directory of the fixtures", default="seeds")
     checks: str = key(keys.text, "the directory of the checks", default="checks")
 
 
 @dataclass(frozen=True)
-class _Target:
+class _TargetKeys:
     dsn: str | None = key(
         keys.text, "a connection string or URL; ${NAME} is a variable of the environment", default=None
     )
@@ -71,7 +71,7 @@ class _Target:
 
 
 @dataclass(frozen=True)
-class _Profile:
+class _ProfileKeys:
     scenarios: int = key(_positive, "scenarios for each check; of more than 20 a part is drawn and varied")
     seed: int | None = key(keys.integer, "a number that makes a run repeatable", default=None)
     timeout: int | None = key(
@@ -82,12 +82,12 @@ class _Profile:
 
 
 @dataclass(frozen=True)
-class _Ledger:
+class _LedgerKeys:
     schema: str = key(keys.name, "the schema of the tables that record what was applied", default="harness")
 
 
 @dataclass(frozen=True)
-class _Timeouts:
+class _TimeoutKeys:
     lock: int = key(_milliseconds, "lock_timeout of a migration: 5s, 1min; 0 waits for ever", default=0)
     statement: int = key(_milliseconds, "statement_timeout of a migration: 5s, 1min; 0 waits for ever", default=0)
 
@@ -129,11 +129,11 @@ class _Extensions:
     )
 
 
-_MODULE = section(_Module, "module")
+_MODULE = section(_ModuleKeys, "module")
 
 
 @reader("a mapping or a list of modules", {"anyOf": [mapping(_MODULE).schema(), listed(keys.name).schema()]})
-def _modules(node: Node) -> FrozenDict[_Module]:
+def _modules(node: Node) -> FrozenDict[_ModuleKeys]:
     """The modules, each after those it depends on, else in the order of the file."""
     found = as_mapping(_as_entries(node), "a mapping or a list of modules")
     for scalar, _ in found.entries:
@@ -148,7 +148,7 @@ def _modules(node: Node) -> FrozenDict[_Module]:
                     place=_place_of_dependencies(found, module),
                     hint=f"modules: {', '.join(modules)}",
                 )
-    ordered: dict[str, _Module] = {}
+    ordered: dict[str, _ModuleKeys] = {}
 
     def add(module: str, chain: tuple[str, ...]) -> None:
         if module in chain:
@@ -194,7 +194,7 @@ def _named(kind: type, what: str, build: Callable[[Scalar, Node, Any], Any]) -> 
     return read
 
 
-def _target(name: Scalar, node: Node, read: _Target) -> Target:
+def _target(name: Scalar, node: Node, read: _TargetKeys) -> Target:
     given = [kind for kind in ("dsn", "system", "embedded") if getattr(read, kind) not in (None, False)]
     if len(given) != 1:
         found = " and ".join(given) or "none"
@@ -210,7 +210,7 @@ def _target(name: Scalar, node: Node, read: _Target) -> Target:
     return Target(name.text, given[0], read.dsn, read.system, read.scratch_roles)
 
 
-def _profile(name: Scalar, node: Node, read: _Profile) -> Profile:
+def _profile(name: Scalar, node: Node, read: _ProfileKeys) -> Profile:
     return Profile(name.text, read.scenarios, read.seed, read.timeout)
 
 
@@ -251,22 +251,26 @@ class Settings:
     """The keys of ``project.yml``."""
 
     name: str = key(keys.name, "the name of the project")
-    modules: FrozenDict[_Module] = key(_modules, "the folders of schema/, seeds/ and checks/")
-    paths: _Paths = key(section(_Paths, "paths"), "where the folders are, if elsewhere", default=_Paths())
+    modules: FrozenDict[_ModuleKeys] = key(_modules, "the folders of schema/, seeds/ and checks/")
+    paths: _PathKeys = key(section(_PathKeys, "paths"), "where the folders are, if elsewhere", default=_PathKeys())
     target: str | None = key(
         keys.name,
         "the target, unless --target or HARNESS_TARGET names one; without it DATABASE_URL and PG* count",
         default=None,
     )
     targets: FrozenDict[Target] = key(
-        _named(_Target, "target", _target), "servers beside `embedded` and `system`", default=FrozenDict({})
+        _named(_TargetKeys, "target", _target), "servers beside `embedded` and `system`", default=FrozenDict({})
     )
     profiles: FrozenDict[Profile] = key(
-        _named(_Profile, "profile", _profile), "how hard to try: dev, ci, nightly", default=FrozenDict({})
+        _named(_ProfileKeys, "profile", _profile), "how hard to try: dev, ci, nightly", default=FrozenDict({})
     )
     classes: tuple[str, ...] = key(listed(keys.name), "the data classes a comment may end in", default=())
-    ledger: _Ledger = key(section(_Ledger, "ledger"), "where it is recorded what was applied", default=_Ledger())
-    timeouts: _Timeouts = key(section(_Timeouts, "timeouts"), "of the statements of a migration", default=_Timeouts())
+    ledger: _LedgerKeys = key(
+        section(_LedgerKeys, "ledger"), "where it is recorded what was applied", default=_LedgerKeys()
+    )
+    timeouts: _TimeoutKeys = key(
+        section(_TimeoutKeys, "timeouts"), "of the statements of a migration", default=_TimeoutKeys()
+    )
     base: tuple[WrittenPath, ...] = key(
         _PATHS, "SQL files run first in scratch databases: what the platform brings", default=()
     )

@@ -2,7 +2,7 @@
 
 ``judge`` compares one reply with what its probe expects; the first line that fits decides:
 
-- accepted, but no row was reached where ``unreached`` says that one has to be: UNTRIED
+- accepted, but no row was reached where the probe's ``reaches`` says that one has to be: UNTRIED
 - accepted, expected to be refused, or with another number of rows than expected: WRONG
 - accepted without a row where only a lack of privilege would be wrong: IDLE
 - accepted, the postcondition says that there was no occasion: IDLE; says anything else than expected: WRONG

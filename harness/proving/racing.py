@@ -38,7 +38,7 @@ from harness.races.sessions import Stuck
 from harness.values.examples import examples
 
 DRAWS = 4
-"""How many times as many sets of rows are drawn where the first have shown nothing."""
+"""The factor for the number of sets of rows where the first sets have shown nothing."""
 
 OPTIONAL = 6
 """Races run for one set of rows, besides those that have to be."""

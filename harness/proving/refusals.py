@@ -13,7 +13,7 @@ from harness.project.model import TableName
 from harness.proving.undeclared import UndeclaredRules
 
 OfCheck = tuple[DeclaredCheck | None, Refused]
-"""How a rule refuses, with the check that declares or reports it."""
+"""A refusal of a rule, with the check that declares or reports the rule."""
 
 
 class DeclaredRefusals:

@@ -139,7 +139,7 @@ _REFUSED = "\\if :ERROR\n\\set harness_now 'refused: ' :LAST_ERROR_MESSAGE ' (' 
 
 
 def _compared(expected: str, actual: str) -> Iterator[str]:
-    """Prints what was expected, what was actual when the fault was found, and the outcome of this run."""
+    """Prints the expected outcome, the actual one when the fault was found, and that of this run."""
     yield f"\\echo '\\nexpected: {_quoted(expected)}'"
     yield f"\\echo 'actual:   {_quoted(actual)}'"
     yield "\\echo 'now:      ' :harness_now"

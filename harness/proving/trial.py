@@ -25,7 +25,7 @@ REPLAYS = 400
 """Scenarios after which the smallest case found so far is good enough, however quick they are."""
 
 MORE = 8
-"""How many times as many scenarios are drawn where the rows of all were refused."""
+"""The factor for the number of scenarios where the rows of all were refused."""
 
 
 @dataclass(frozen=True)

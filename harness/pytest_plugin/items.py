@@ -12,7 +12,7 @@ import pytest
 
 from harness import pytest_session
 from harness.errors import HarnessError, Place
-from harness.project.folders import withheld
+from harness.project.folders import read_utf8, withheld
 
 if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr
@@ -67,7 +67,7 @@ class ChecksFile(pytest.File):
         return super().repr_failure(excinfo)
 
     def _checks(self) -> list[DeclaredCheck]:
-        from harness.declarations import read_file
+        from harness.declarations import read_text
         from harness.kinds import KINDS
 
         session = pytest_session.of(self._root)
@@ -77,7 +77,7 @@ class ChecksFile(pytest.File):
         try:
             return [check for check in session.checks if check.place.path == shown]
         except HarnessError as error:
-            own = list(read_file(self.path, shown, module, KINDS, session.project.shared))
+            own = list(read_text(read_utf8(self.path, shown), shown, module, KINDS, session.project.shared))
             if error.place is None or error.place.path == shown:
                 raise
             # The error is in another file: that file reports it if it is collected, else these items do.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 UNCOMPARABLE = ("json", "xml", "point")
 
 FIRING = {"A": "always", "R": "replica"}
-"""How ALTER TABLE enables triggers that fire for replicas as well, by ``pg_trigger.tgenabled``."""
+"""The word of ALTER TABLE that enables triggers which fire for replicas as well, by ``pg_trigger.tgenabled``."""
 
 NO_REFUSAL = ("53", "57", "58", "XX")
 """Classes of SQLSTATE that say nothing about rows: the server is full, going away, or broken."""

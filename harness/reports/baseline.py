@@ -82,5 +82,5 @@ def _unfit(place: Place, what: str) -> ProjectError:
     return ProjectError(
         f"the baseline is {what}",
         place=place,
-        hint=f"expected is a report.json of version {VERSION}; delete the file, and the next run writes it anew",
+        hint=f"it has to be a report.json of version {VERSION}; delete the file, and the next run writes it anew",
     )

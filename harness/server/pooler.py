@@ -36,11 +36,11 @@ Backend = tuple[bytes | None, ...]
 
 def refuse(connection: Connection, another: Callable[[], Connection]) -> None:
     """Raises :class:`TargetError` behind a pooler in transaction or statement mode; ``another`` connects once more."""
-    first = _Session(connection, pooled=False)
+    first = _PooledSession(connection, pooled=False)
     first.ask()
     with ExitStack() as stack:
         try:
-            second = _Session(stack.enter_context(closing(another())), pooled=first.pooled)
+            second = _PooledSession(stack.enter_context(closing(another())), pooled=first.pooled)
         except TargetError:
             if first.pooled:
                 raise
@@ -59,7 +59,7 @@ def refuse(connection: Connection, another: Callable[[], Connection]) -> None:
                 _compare(first, second)
 
 
-class _Session:
+class _PooledSession:
     """A connection, and the backends that it has met; ``pooled`` if a pooler is likely."""
 
     def __init__(self, connection: Connection, *, pooled: bool) -> None:
@@ -108,7 +108,7 @@ class _Session:
                 yield result
 
 
-def _compare(first: _Session, second: _Session) -> None:
+def _compare(first: _PooledSession, second: _PooledSession) -> None:
     if first.met & second.met or len(first.met) > 1 or len(second.met) > 1:
         raise TargetError(
             f"a connection pooler in transaction mode answers at {first.where}: locks and settings of a session, "

@@ -9,11 +9,11 @@ from harness.catalog.model import Catalog, Column, Table
 from harness.oracle import Answer, Introspection, Oracle
 from harness.probes.statement import identifier
 from harness.project import sql
-from harness.project.model import Tuple
+from harness.project.model import Tuple, Values
 from harness.solver.memo import Memo
 from harness.solver.pool import Pool
 from harness.solver.rules import Rule, Unfillable, about, deciding_columns, rules_of_shared_domain
-from harness.solver.search import Choice, Search, product
+from harness.solver.search import Search, product
 from harness.values.candidates import candidates
 from harness.values.constants import constants_of, words
 from harness.values.types import needs_server
@@ -158,7 +158,7 @@ class PoolFinder:
     ) -> list[Tuple]:
         """Combinations that take a search to find, step by step."""
 
-        def valid(choices: Sequence[Choice], predicates: Sequence[str]) -> list[Choice]:
+        def valid(choices: Sequence[Values], predicates: Sequence[str]) -> list[Values]:
             if not choices:
                 return []
             names = tuple(choices[0])

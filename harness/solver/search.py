@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from harness.project import sql
-from harness.project.model import Tuple
+from harness.project.model import Tuple, Values
 
 COMBINATIONS = 2500
 """Combinations of candidates tried for columns that are tied together."""
@@ -26,8 +26,7 @@ WIDTH = 40
 BRANCHES = 24
 """Alternatives of one OR that are tried."""
 
-Choice = Mapping[str, str | None]
-Filter = Callable[[Sequence[Choice], Sequence[str]], list[Choice]]
+Filter = Callable[[Sequence[Values], Sequence[str]], list[Values]]
 """Returns the choices that keep all predicates."""
 
 
@@ -39,14 +38,14 @@ class Search:
         self._options = options
         self._valid = valid
 
-    def run(self, predicates: Sequence[str]) -> list[Choice]:
+    def run(self, predicates: Sequence[str]) -> list[Values]:
         """Choices for all columns that keep all predicates; empty if none were found."""
         parts = [part for predicate in predicates for part in sql.conjuncts(predicate)]
         choices = self._settled([{}], parts)
         rest = tuple(column for column in self._options if choices and column not in choices[0])
         return self._valid(self._extended(choices, rest), predicates) if choices else []
 
-    def _settled(self, choices: list[Choice], parts: Sequence[str]) -> list[Choice]:
+    def _settled(self, choices: list[Values], parts: Sequence[str]) -> list[Values]:
         """Extends choices to the columns of all parts, beginning with the part that adds the fewest columns."""
         parts = list(parts)
         while parts and choices:
@@ -56,19 +55,19 @@ class Search:
             choices = self._step(choices, part)
         return choices
 
-    def _step(self, choices: list[Choice], part: str) -> list[Choice]:
+    def _step(self, choices: list[Values], part: str) -> list[Values]:
         new = tuple(column for column in self._columns(part) if column not in choices[0])
         branches = sql.disjuncts(part)
         if len(new) < 2 or len(branches) < 2:
             return _thinned(self._valid(self._extended(choices, new), [part]))
-        found: list[Choice] = []
+        found: list[Values] = []
         for branch in branches[:BRANCHES]:
             settled = self._settled(choices, sql.conjuncts(branch))
             rest = tuple(column for column in new if settled and column not in settled[0])
             found += self._valid(self._extended(settled, rest), [part])[:WIDTH]
         return _thinned(found)
 
-    def _extended(self, choices: Sequence[Choice], new: tuple[str, ...]) -> list[Choice]:
+    def _extended(self, choices: Sequence[Values], new: tuple[str, ...]) -> list[Values]:
         if not new or not choices:
             return list(choices)
         most = max(COMBINATIONS // len(choices), WIDTH)
@@ -76,11 +75,11 @@ class Search:
         return [{**choice, **each} for choice in choices for each in _spread(values, most)]
 
 
-def _thinned(choices: Sequence[Choice]) -> list[Choice]:
+def _thinned(choices: Sequence[Values]) -> list[Values]:
     return list(_spread(list({tuple(choice.items()): choice for choice in choices}.values()), WIDTH))
 
 
-def _spread(rows: Sequence[Choice], most: int) -> Sequence[Choice]:
+def _spread(rows: Sequence[Values], most: int) -> Sequence[Values]:
     """The first half, which are the simplest, and a sample of the others that is always the same."""
     if len(rows) <= most:
         return rows

@@ -14,10 +14,10 @@ from typing import Any
 from harness.errors import Place, ProjectError, WorkerError
 from harness.project.model import Project
 
-Files = tuple[tuple[str, bytes], ...]
+BundledFiles = tuple[tuple[str, bytes], ...]
 
 
-def pack(project: Project) -> Files:
+def pack(project: Project) -> BundledFiles:
     """Reads all files that the project names; their names are relative to the directory of :func:`unpack`."""
     found: dict[str, bytes] = {}
 
@@ -33,7 +33,7 @@ def pack(project: Project) -> Files:
     return tuple(found.items())
 
 
-def unpack(project: Project, files: Files) -> Project:
+def unpack(project: Project, files: BundledFiles) -> Project:
     """Writes the files and returns the project as it is on this machine.
 
     All runs of one project share a directory, and so a private server.

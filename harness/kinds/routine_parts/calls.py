@@ -65,7 +65,7 @@ class Calls:
         """Yields the calls with each choice of the expressions before them, and once for each query after them."""
         choices = [[(name, each) for each in expressions] for name, expressions in self.before.items()]
         for chosen in itertools.product(*choices):
-            yield from _Choice(self, values, settings, dict(chosen)).probes(refused)
+            yield from _CallsInOrder(self, values, settings, dict(chosen)).probes(refused)
 
     def races(
         self,
@@ -111,7 +111,7 @@ class Calls:
 
 
 @dataclass(frozen=True)
-class _Choice:
+class _CallsInOrder:
     """The calls with the values of their variables, and one expression ``chosen`` for each variable before them."""
 
     calls: Calls
