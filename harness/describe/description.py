@@ -124,11 +124,7 @@ def _add_keys(found: TableDescription, table: Table) -> None:
 
 def _mark_only(found: TableDescription, table: Table) -> None:
     """Marks rules that tables which inherit do not have: they are about rows of the table itself only."""
-    not_inherited = {
-        TableRule("constraint", each.name)
-        for each in table.constraints
-        if not (isinstance(each, Check) and each.inherited)
-    }
+    not_inherited = {TableRule("constraint", each.name) for each in table.checks if not each.inherited}
     for rule, entry in found.checks:
         if {"primary_key", "unique", "exclude"} & {*entry} or ("check" in entry and rule in not_inherited):
             entry["only"] = TRUE

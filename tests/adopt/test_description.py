@@ -380,3 +380,18 @@ def test_rules_that_say_the_same(database: tuple[Server, str]) -> None:
     assert text == PAGES
     names = [check.name for check in read_text(text, Path("x.yml"), "public", KINDS)]
     assert len({*names}) == len(names)
+
+
+def test_a_check_that_heirs_have_stays_beside_its_column(adopt: Adopt) -> None:
+    found = adopt("""
+        create schema t;
+        create table t.files (
+            code text not null constraint files_code_key unique check (length(code) > 1),
+            size integer constraint some_size check (size > 0) no inherit
+        );
+        create table t.letters (note text) inherits (t.files);
+    """)
+    declared = {check.label: check.rule for check in checks(pages(found)["t.files"])}
+    assert declared["unique code"].only
+    assert not declared["check code"].only
+    assert declared["check some_size"].only
