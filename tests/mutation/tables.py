@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from harness.catalog import Catalog, Constraint, ForeignKey, Index, Table
+from harness.catalog import Catalog, Check, Constraint, Exclusion, ForeignKey, Index, PrimaryKey, Table, UniqueKey
 from harness.probes.statement import identifier, literal, qualified
 
 from .expressions import expressions
@@ -16,8 +16,8 @@ from .words import items, scanned, without
 
 def mutants(catalog: Catalog, table: Table) -> Iterator[Mutant]:
     """All of a table but for who may do what."""
-    yield from _constraints(table, "checks", "c")
-    yield from _constraints(table, "exclusions", "x")
+    yield from _constraints(table, "checks", table.checks)
+    yield from _constraints(table, "exclusions", table.exclusions)
     yield from _keys(catalog, table)
     yield from _columns(table)
     yield from _indexes(table)
@@ -36,14 +36,14 @@ def enums(catalog: Catalog, enum: Enum) -> Iterator[Mutant]:
     yield Mutant("enums", f"{enum.name} with one more", sql, rules, tables)
 
 
-def _constraints(table: Table, group: str, type: str) -> Iterator[Mutant]:
+def _constraints(table: Table, group: str, constraints: Iterable[Constraint]) -> Iterator[Mutant]:
     name = qualified(table.name)
-    for constraint in table.of_type(type):
+    for constraint in constraints:
         quoted = identifier(constraint.name)
         drop = f"alter table {name} drop constraint {quoted}"
         yield _mutant(group, table, f"without {constraint.name}", drop, constraint.name)
         others = [*expressions(constraint.definition), *_elements(constraint)]
-        if type == "c":
+        if isinstance(constraint, Check):
             others.append(("not valid", f"{constraint.definition} not valid"))
         for what, definition in others:
             sql = f"{drop}; alter table {name} add constraint {quoted} {definition}"
@@ -52,7 +52,7 @@ def _constraints(table: Table, group: str, type: str) -> Iterator[Mutant]:
 
 def _elements(constraint: Constraint) -> Iterator[tuple[str, str]]:
     """An exclusion constraint with an element less, and for all rows."""
-    if constraint.type != "x":
+    if not isinstance(constraint, Exclusion):
         return
     definition, words = constraint.definition, scanned(constraint.definition)
     listed = items(words, next(index for index, word in enumerate(words) if word.text == "("))
@@ -65,10 +65,10 @@ def _elements(constraint: Constraint) -> Iterator[tuple[str, str]]:
 
 def _keys(catalog: Catalog, table: Table) -> Iterator[Mutant]:
     name = qualified(table.name)
-    for key in (*table.of_type("p"), *table.of_type("u")):
+    for key in (each for each in table.constraints if isinstance(each, PrimaryKey | UniqueKey)):
         drop = f"alter table {name} drop constraint {identifier(key.name)} cascade"
         yield _mutant("keys", table, f"without {key.name}", drop, key.name)
-        kind = "primary key" if key.type == "p" else "unique"
+        kind = "primary key" if isinstance(key, PrimaryKey) else "unique"
         for columns in _other_columns(table, key):
             listed = ", ".join(map(identifier, columns))
             sql = f"{drop}; alter table {name} add constraint {identifier(key.name)} {kind} ({listed})"
@@ -77,7 +77,7 @@ def _keys(catalog: Catalog, table: Table) -> Iterator[Mutant]:
         yield from _foreign(catalog, table, key)
 
 
-def _other_columns(table: Table, key: ForeignKey) -> Iterator[tuple[str, ...]]:
+def _other_columns(table: Table, key: PrimaryKey | UniqueKey) -> Iterator[tuple[str, ...]]:
     """A column less, a column more."""
     if len(key.columns) > 1:
         for column in key.columns:
