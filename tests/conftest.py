@@ -16,7 +16,6 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from hypothesis.internal.conjecture import providers
 from psycopg import sql
 
 from harness.server import binaries
@@ -42,7 +41,7 @@ gc.set_threshold(20_000)  # as the command line does
 
 # Hypothesis also draws constants that it finds in the source of whatever modules are loaded: exact counterexamples
 # would then depend on which tests ran before, and change with every number in our own code.
-providers.is_local_module_file = lambda path: False
+pytest.MonkeyPatch().setattr("hypothesis.internal.conjecture.providers.is_local_module_file", lambda path: False)
 
 
 SERVERS = {"server", "system_server", "cluster_base"}
@@ -110,8 +109,13 @@ def pgbouncer(server: Server, cluster_base: Path) -> Iterator[Callable[..., dict
             lines = ["[databases]", f"* = {behind}", "[pgbouncer]", f"unix_socket_dir = {home}", "auth_type = any"]
             lines += [f"logfile = {home}/log", *(f"{name} = {value}" for name, value in settings.items())]
             (home / "ini").write_text("\n".join(lines) + "\n")
-            identity = {"user": account.uid, "group": account.gid, "extra_groups": []} if account.switch else {}
-            running = subprocess.Popen([program, "-q", home / "ini"], start_new_session=True, **identity)
+            running = subprocess.Popen(
+                [program, "-q", str(home / "ini")],
+                start_new_session=True,
+                user=account.uid if account.switch else None,
+                group=account.gid if account.switch else None,
+                extra_groups=[] if account.switch else None,
+            )
             stack.callback(running.wait)
             stack.callback(running.terminate)
             _await_listener(home / ".s.PGSQL.6432", running)

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import subprocess
 import textwrap
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import Case, cases, matches
-from psycopg import sql
 
 from harness.declarations import read
-from harness.global_objects.guards import ScratchGuard
 from harness.kinds import KINDS
 from harness.outcome import Counterexample, Outcome
 from harness.project.load import load
@@ -25,6 +20,8 @@ from harness.proving import draws, trial
 from harness.proving.prover import Effort, Prover
 from harness.server import binaries
 from harness.server.connection import Connection, Server
+from tests.cases import Case, cases, matches
+from tests.databases import Scratch
 
 REPLAYS = 150
 EFFORT = Effort(scenarios=3, seed=0)
@@ -38,41 +35,6 @@ classes: [public, administrative, personal, PHI]
 CASES = cases()
 GREEN = ("proved", "present")
 VARYING = ("accepted_values", "check", "default", "foreign_key", "not_null", "primary_key", "unique")
-_numbers = itertools.count()
-
-
-@dataclass(frozen=True)
-class Scratch:
-    """Databases that hold a case's schema, in place of those cloned from a template; dropped at the end."""
-
-    server: Server
-    maintenance: Connection = field(repr=False)
-    schema: str
-    made: list[str] = field(default_factory=list)
-
-    def clone(self) -> str:
-        name = self.empty()
-        with self.connect(name) as connection:
-            connection.execute(f"create schema t;\n{self.schema}".encode())
-        return name
-
-    def empty(self) -> str:
-        name = f"case_{next(_numbers)}"
-        self.maintenance.execute(
-            sql.SQL("create database {} template template0 strategy file_copy").format(sql.Identifier(name))
-        )
-        self.made.append(name)
-        return name
-
-    def connect(self, dbname: str) -> Connection:
-        return self.server.connect(dbname)
-
-    def guard(self) -> ScratchGuard:
-        return ScratchGuard(self.maintenance, own=True, may_make=True)
-
-    def drop(self, dbname: str) -> None:
-        self.maintenance.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(dbname)))
-        self.made.remove(dbname)
 
 
 SLOW = (
@@ -107,6 +69,11 @@ def maintenance(server: Server) -> Iterator[Connection]:
         yield connection
 
 
+def holding(schema: str, server: Server, maintenance: Connection) -> Scratch:
+    """Makes databases that hold a case's schema, in place of those cloned from a template."""
+    return Scratch(server, maintenance, f"create schema t;\n{schema}", force=True)
+
+
 def prove(
     case: Case, server: Server, maintenance: Connection, directory: Path, effort: Effort = EFFORT
 ) -> tuple[Scratch, list[Outcome]]:
@@ -124,7 +91,7 @@ def prove(
         path.write_text(text, encoding="utf-8")
     project = load(directory)
     declared = read(project, KINDS)
-    scratch = Scratch(server, maintenance, case.schema)
+    scratch = holding(case.schema, server, maintenance)
     with Prover(declared, project, scratch, effort) as prover:
         return scratch, [prover.prove(check) for check in declared if check.kind == case.kind]
 
@@ -136,8 +103,7 @@ def counterexamples(outcomes: list[Outcome]) -> list[Counterexample]:
 @pytest.mark.parametrize("case", [_marked(case) for case in CASES])
 def test_case(case: Case, server: Server, maintenance: Connection, tmp_path: Path) -> None:
     scratch, outcomes = prove(case, server, maintenance, tmp_path)
-    for name in list(scratch.made):
-        scratch.drop(name)
+    scratch.drop_all()
     assert outcomes, f"the case has no check of the kind {case.kind}"
     found = [text for each in counterexamples(outcomes) for text in (each.expected, each.actual)]
     found += [outcome.reason for outcome in outcomes if outcome.reason]
@@ -154,8 +120,7 @@ def test_case(case: Case, server: Server, maintenance: Connection, tmp_path: Pat
 def test_a_case_with_other_values_beside(case: Case, server: Server, maintenance: Connection, tmp_path: Path) -> None:
     assert VARIED.variety > 1
     scratch, outcomes = prove(case, server, maintenance, tmp_path, VARIED)
-    for name in list(scratch.made):
-        scratch.drop(name)
+    scratch.drop_all()
     broken = [outcome.name for outcome in outcomes if outcome.counterexamples]
     assert bool(broken) == bool(case.broken), counterexamples(outcomes)
     assert all(outcome.reason is None for outcome in outcomes) == (case.unreliable is None)

@@ -10,12 +10,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from cases import cases
 
 from harness.declarations import DeclaredCheck, read
 from harness.kinds import KINDS, manual
 from harness.project.load import load
 from harness.project.model import Project
+from tests.cases import cases
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

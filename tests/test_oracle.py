@@ -42,7 +42,7 @@ INTEGERS = st.none() | st.sampled_from(["0", "1", "-1", "3", "50", "51", "214748
 WORDS = (
     st.none()
     | st.sampled_from(["", "a", "ab%", "12", "3", "ä'\\", "%s", "{}"])
-    | st.text(st.characters(codec="utf-8", exclude_categories=("Cs",), exclude_characters="\0"), max_size=4)
+    | st.text(st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters="\0"), max_size=4)
 )
 DOCUMENTS = st.none() | st.sampled_from(["{}", '{"a": 3}', '{"a": "x"}', "[1]", '{"a": 60}'])
 ROWS = st.lists(st.tuples(INTEGERS, WORDS, DOCUMENTS, INTEGERS, st.sampled_from([None, "1.5", "-2"])), max_size=12)

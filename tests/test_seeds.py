@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_cases import PROJECT, Scratch
 
 from harness.declarations import read
 from harness.kinds import KINDS
 from harness.project.load import load
 from harness.proving.prover import Effort, Prover
 from harness.server.connection import Connection, Server
+from tests.test_cases import PROJECT, holding
 
 SEEDS = range(8)
 
@@ -141,7 +141,7 @@ def test_what_holds_is_proved_whatever_the_seed(
     path.write_text(check.lstrip())
     project = load(tmp_path)
     declared = read(project, KINDS)
-    scratch = Scratch(server, maintenance, schema)
+    scratch = holding(schema, server, maintenance)
     outcomes = []
     for seed in SEEDS:
         with Prover(declared, project, scratch, Effort(scenarios=3, seed=seed, shrink=False)) as prover:

@@ -111,7 +111,7 @@ def execute(line: str, directory: Path, environment: Mapping[str, str]) -> subpr
     )
 
 
-def annotations(path: Path, log: str) -> list[Annotation]:
+def annotated(path: Path, log: str) -> list[Annotation]:
     """What the problem matchers of a file make of a log, as GitHub's runner does it."""
     matchers = [matcher["pattern"] for matcher in json.loads(path.read_text(encoding="utf-8"))["problemMatcher"]]
     lines = log.splitlines()

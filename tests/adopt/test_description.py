@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from adopt.conftest import Adopt, checks, pages
 from harness.adopt import check_file
 from harness.adopt.coverage import coverage
 from harness.catalog import read
@@ -23,6 +22,8 @@ from harness.project.load import load
 from harness.project.model import TableName
 from harness.proving.prover import Effort, Prover
 from harness.server.connection import Server
+from tests.adopt.conftest import Adopt, checks, pages
+from tests.databases import Scratch
 
 SHOP = """
 create schema t;
@@ -117,42 +118,16 @@ def proved(server: Server, name: str, texts: dict[str, str], tmp_path: Path) -> 
             read_text(path.read_text(encoding="utf-8"), path, "t", KINDS) for path in project.module("t").checks
         )
     )
-    with Prover(declared, project, _Clones(server, name), Effort(scenarios=2, seed=0, shrink=False)) as prover:
-        outcomes = [prover.prove(check) for check in declared]
+    with server.connect() as maintenance:
+        clones = Scratch(server, maintenance, template=name, force=True)
+        with Prover(declared, project, clones, Effort(scenarios=2, seed=0, shrink=False)) as prover:
+            outcomes = [prover.prove(check) for check in declared]
+        clones.drop_all()
     return [
         (outcome.name, outcome.reason or "", str(outcome.counterexamples))
         for outcome in outcomes
         if not outcome.status.green
     ]
-
-
-class _Clones:
-    """Copies of one database; they go with the tests' server."""
-
-    _numbers = itertools.count()
-
-    def __init__(self, server: Server, name: str) -> None:
-        self.server, self.name = server, name
-
-    def clone(self) -> str:
-        return self._create(self.name)
-
-    def empty(self) -> str:
-        return self._create("template0")
-
-    def _create(self, template: str) -> str:
-        name = f"adopted_{next(self._numbers)}"
-        with self.server.connect() as maintenance:
-            statement = sql.SQL("create database {} template {}")
-            maintenance.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
-        return name
-
-    def connect(self, dbname: str):  # type: ignore[no-untyped-def]
-        return self.server.connect(dbname)
-
-    def drop(self, dbname: str) -> None:
-        with self.server.connect() as maintenance:
-            maintenance.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(dbname)))
 
 
 def test_it_reads_as_if_written_by_hand(adopt: Adopt) -> None:

@@ -10,6 +10,7 @@ from harness.adopt.update import CheckFileUpdate
 from harness.catalog.parts import TableRule
 from harness.declarations import read_text
 from harness.describe.description import TableDescription
+from harness.describe.yaml import YamlValue
 from harness.kinds import KINDS
 from harness.project import shared, yaml_reader
 from harness.project.model import TableName
@@ -24,14 +25,13 @@ checks:
     with: {k: id}
 """
 KEY = TableRule("constraint", "a_id_key")
+Rules = dict[TableRule, dict[str, YamlValue]]
 
 
-def update(
-    before: dict[TableRule, dict[str, str]] | None, now: dict[TableRule, dict[str, str]]
-) -> tuple[str, CheckFileUpdate]:
+def update(before: Rules | None, now: Rules) -> tuple[str, CheckFileUpdate]:
     """The file once the schema's checks have become others; None if the file was written by hand."""
 
-    def sheet(checks: dict[TableRule, dict[str, str]]) -> TableDescription:
+    def sheet(checks: Rules) -> TableDescription:
         found = TableDescription(TableName("t", "a"), None, {"id": {"type": "integer"}})
         found.checks.extend(checks.items())
         return found
@@ -43,7 +43,7 @@ def update(
 
 
 def test_what_they_say_is_not_added() -> None:
-    key = {KEY: {"unique": "id"}}
+    key: Rules = {KEY: {"unique": "id"}}
     for before in (None, {}, key):
         text, run = update(before, key)
         assert (text, run.done, run.left) == (FILE, [], [])

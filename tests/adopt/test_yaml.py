@@ -41,7 +41,7 @@ def plain(node: Node) -> object:
 
 @pytest.mark.parametrize("text", AWKWARD)
 def test_an_awkward_text_comes_back(text: str) -> None:
-    value = {"value": text, "list": [text, text], "mapping": {"a": {"b": text, "c": "d"}}}
+    value: dict[str, yaml.YamlValue] = {"value": text, "list": [text, text], "mapping": {"a": {"b": text, "c": "d"}}}
     lines = [line for key, each in value.items() for line in yaml.entry(key, each)]
     assert plain(read("\n".join(lines))) == value
 
@@ -55,10 +55,10 @@ def test_an_awkward_name_comes_back(name: str) -> None:
 @settings(max_examples=400, deadline=None)
 @given(st.dictionaries(names, st.one_of(texts, st.lists(texts), st.dictionaries(names, texts)), min_size=1))
 @example({"a": {}, "b": []})
-def test_what_is_written_is_read_back(value: dict[str, object]) -> None:
-    lines = [line for key, each in value.items() for line in yaml.entry(key, each)]  # type: ignore[arg-type]
+def test_what_is_written_is_read_back(value: dict[str, yaml.YamlValue]) -> None:
+    lines = [line for key, each in value.items() for line in yaml.entry(key, each)]
     assert plain(read("\n".join(lines))) == value
-    listed = ["checks:", *yaml.item(value, 2), *yaml.item(value, 2)]  # type: ignore[arg-type]
+    listed = ["checks:", *yaml.item(value, 2), *yaml.item(value, 2)]
     assert plain(read("\n".join(listed))) == {"checks": [value, value]}
 
 

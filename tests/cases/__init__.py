@@ -73,8 +73,8 @@ def _read(path: Path) -> Iterator[Case]:
         assert len(case.keys() & {"outcome", "broken", "unreliable"}) == 1, f"{path}: {name}: one outcome"
         broken = tuple((each["expected"], each["actual"]) for each in case.pop("broken", ()))
         roles = tuple(case.pop("roles", ()))
-        texts = {key: _joined(case.pop(key)) for key in ("schema", "check") if key in case}
-        yield Case(path.parent.name, path.stem, name, **case, **texts, roles=roles, broken=broken)
+        schema, check = _joined(case.pop("schema", "")), _joined(case.pop("check"))
+        yield Case(path.parent.name, path.stem, name, check, schema, roles, broken=broken, **case)
 
 
 def _joined(text: str | list[str]) -> str:

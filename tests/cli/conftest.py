@@ -58,6 +58,7 @@ class Cli:
     root: Path
     name: str
     environment: dict[str, str]
+    seconds: float = 120
 
     def write(self, path: str, text: str | bytes) -> Path:
         file = self.root / path
@@ -70,7 +71,7 @@ class Cli:
         assert old in text
         self.write(path, text.replace(old, new))
 
-    def run(self, *arguments: str, seconds: float = 120, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [HARNESS, *arguments],
             cwd=self.root,
@@ -79,7 +80,7 @@ class Cli:
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=seconds,
+            timeout=self.seconds,
             check=False,
         )
 

@@ -8,8 +8,8 @@ import shutil
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from cli.conftest import Cli
 from harness.server.connection import Server
+from tests.cli.conftest import Cli
 
 SCHEMA = """\
 create schema shop;

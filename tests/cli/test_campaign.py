@@ -192,7 +192,7 @@ class Person:
         self._run(connection, "drop owned by {0}; drop role {0}", name)
 
     def _run(self, connection: Connection, statement: str, name: str) -> None:
-        query = sql.SQL(statement).format(sql.Identifier(name), sql.Identifier(FRIEND))  # type: ignore[arg-type]
+        query = sql.SQL(statement).format(sql.Identifier(name), sql.Identifier(FRIEND))
         connection.execute(query)
 
     def _theirs(self, connection: Connection, *names: str, commit: bool = False) -> None:

@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 from harness.cli.verbs import harness
 from harness.server.connection import Server
 from tests.cli.conftest import ROOT, Cli
-from tests.workflows import Annotation, annotations, execute, faults, jobs, lines, script
+from tests.workflows import Annotation, annotated, execute, faults, jobs, lines, script
 
 CI = ROOT / "docs/ci"
 MATCHER = CI / "problem-matcher.json"
@@ -52,7 +52,7 @@ def reported(file: Path) -> set[str]:
 def test_github(demo: Cli) -> None:
     steps = lines(jobs(CI / "github.yml")["prove"])
     done = ran(demo, steps)
-    assert [(each.returncode, annotations(MATCHER, each.stdout)) for each in done.values()] == [(0, [])] * 3
+    assert [(each.returncode, annotated(MATCHER, each.stdout)) for each in done.values()] == [(0, [])] * 3
     (added,) = re.findall(r"^::add-matcher::(.*)$", done[steps[1]].stdout, re.MULTILINE)
     assert (demo.root / added).is_file()
 
@@ -60,7 +60,7 @@ def test_github(demo: Cli) -> None:
     demo.replace(SCHEMA, "create index", "CREATE index")
     done = ran(demo, steps)
     assert [each.returncode for each in done.values()] == [0, 1, 1]
-    found = [annotation for each in done.values() for annotation in annotations(MATCHER, each.stdout)]
+    found = [annotation for each in done.values() for annotation in annotated(MATCHER, each.stdout)]
     assert found == [Annotation(SCHEMA, 26, 1, "CP01 Keywords must be lower case."), BROKEN]
     kept = jobs(CI / "github.yml")["prove"]["steps"][-1]["with"]["path"].split()
     assert [sorted(path.name for path in (demo.root / each).iterdir()) for each in kept] == [
@@ -180,7 +180,7 @@ def test_what_has_a_place_is_annotated(
     done = execute(f"harness {command}", demo.root, demo.environment)
     assert done.returncode == (0 if warned else 1 if "BROKEN" in done.stdout else 2), done.stdout
     *place, message = annotation
-    (found,) = annotations(MATCHER, done.stdout)
+    (found,) = annotated(MATCHER, done.stdout)
     assert [found.file, found.line, found.column] == place
     assert found.message == (message or found.message)
     assert found.severity == ("warning" if warned else "error")

@@ -194,7 +194,7 @@ class Rules:
         return sent.kind in READS | CURSORS and (sent.kind != "prepare_stmt" or self._prepares_a_read(sent))
 
     def _prepares_a_read(self, sent: Sent) -> bool:
-        return sent.node.query.WhichOneof("node") == "select_stmt"
+        return str(sent.node.query.WhichOneof("node")) == "select_stmt"
 
     def in_their_database(self, sent: Sent) -> bool:
         """Reads, SET, the ends of transactions, and the locks of pg_dump."""

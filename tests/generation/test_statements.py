@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from harness.catalog import read
 from harness.catalog.graph import circular
+from harness.generation.choices import Draw
 from harness.generation.draft import Draft
 from harness.generation.statements import merge_cycles
 from harness.inference import HintFinder
@@ -96,8 +97,8 @@ def test_ancestors_are_shared_where_they_are_many(database: tuple[Server, str]) 
         pools = Pools(connection, catalog, {})
         counts: list[int] = []
 
-        def build(draw: object) -> Scenario:
-            draft = Draft(draw, pools)  # type: ignore[arg-type]
+        def build(draw: Draw) -> Scenario:
+            draft = Draft(draw, pools)
             draft.row(TableName("t", "t8"))
             counts.append(len(draft.inserts))
             return Scenario((), ())

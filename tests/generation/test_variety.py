@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from generation.test_draft import SCHEMAS, X
 from harness.catalog import read
 from harness.generation.draft import Draft
 from harness.generation.statements import merge_cycles
@@ -17,6 +16,7 @@ from harness.generation.variety import stock
 from harness.probes import Insert, SqlStatement
 from harness.server.connection import Server
 from harness.solver.pools import Pools
+from tests.generation.test_draft import SCHEMAS, X
 
 QUICK = settings(
     max_examples=10,

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import Case, cases
 
 from harness.catalog import read as read_catalog
 from harness.declarations import DeclaredCheck, read
@@ -23,7 +22,8 @@ from harness.project.load import load
 from harness.project.model import TableName
 from harness.proving.prover import Prover
 from harness.server.connection import Connection, Server
-from tests.test_cases import EFFORT, PROJECT, Scratch, maintenance, quick
+from tests.cases import Case, cases
+from tests.test_cases import EFFORT, PROJECT, holding, maintenance, quick
 
 __all__ = ["maintenance", "quick"]
 
@@ -91,13 +91,12 @@ def proving(
     path.write_text(case.check, encoding="utf-8")
     project = load(directory)
     declared = read(project, KINDS)
-    scratch = Scratch(server, maintenance, f"{case.schema}\n{more}")
+    scratch = holding(f"{case.schema}\n{more}", server, maintenance)
     try:
         with Prover(declared, project, scratch, replace(EFFORT, shrink=False)) as prover:
             yield [(check, prover.prove(check)) for check in declared]
     finally:
-        for name in list(scratch.made):
-            scratch.drop(name)
+        scratch.drop_all()
 
 
 def _ids(chosen: dict[str, Case]) -> list[Any]:
@@ -160,13 +159,12 @@ def test_one_rule_more(case: Case, sort: str, server: Server, maintenance: Conne
 
 def _added(sort: str, table: TableName, server: Server, maintenance: Connection, case: Case) -> str:
     """The rule on a table: its key, or its first column, is what it is about."""
-    scratch = Scratch(server, maintenance, case.schema)
+    scratch = holding(case.schema, server, maintenance)
     try:
         with server.connect(scratch.clone()) as connection:
             definition = read_catalog(connection).table(table)
     finally:
-        for name in list(scratch.made):
-            scratch.drop(name)
+        scratch.drop_all()
     names = definition.primary_key or (definition.columns[0].name,)
     if sort == "a foreign key" and not definition.primary_key:
         pytest.skip("no key to refer to")

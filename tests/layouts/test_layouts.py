@@ -260,7 +260,11 @@ def adopt(directory: Path, *names: str, layout: str | None = None) -> ForeignMig
 
 
 def directions(step: BuildStep) -> list[str | None]:
-    return [sql and "\n".join(line.rstrip() for line in sql.text.split("\n")).rstrip() for sql in (step.up, step.down)]
+    return [_stripped(step.up.text), _stripped(step.down.text) if step.down else None]
+
+
+def _stripped(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.split("\n")).rstrip()
 
 
 @pytest.mark.parametrize("case", WORKING)

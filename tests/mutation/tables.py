@@ -73,8 +73,8 @@ def _keys(catalog: Catalog, table: Table) -> Iterator[Mutant]:
             listed = ", ".join(map(identifier, columns))
             sql = f"{drop}; alter table {name} add constraint {identifier(key.name)} {kind} ({listed})"
             yield _mutant("keys", table, f"{key.name} on ({listed})", sql, key.name)
-    for key in table.foreign_keys:
-        yield from _foreign(catalog, table, key)
+    for foreign in table.foreign_keys:
+        yield from _foreign(catalog, table, foreign)
 
 
 def _other_columns(table: Table, key: PrimaryKey | UniqueKey) -> Iterator[tuple[str, ...]]:

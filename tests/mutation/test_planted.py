@@ -113,7 +113,7 @@ def test_each_row_of_the_seeds_counts(space: Workspace, table: str) -> None:
     assert queries
     red = " or ".join(f"exists ({query}\n)" for query in queries)
     with space.connect(space.clone()) as connection:
-        types = dict(
+        types: dict[str, str] = dict(
             connection.execute(
                 "select attname::text, format_type(atttypid, null) from pg_attribute"
                 " where attrelid = %s::regclass and attnum > 0",

@@ -26,6 +26,7 @@ from harness.probes import (
     Update,
     Variants,
 )
+from harness.probes.probe import Expected
 from harness.project.model import TableName
 from harness.proving.attribution import Verdict, judge
 from harness.server.connection import Server
@@ -71,7 +72,7 @@ READ = ("id", "word", "code", "bits", "tags", "state")
 """Columns with values that their types do not take."""
 
 ROW = {"id": "2", "word": "b", "doc": "{}", "plain": "[1]", "at": "2030-01-01 00:00:00+00"}
-WANTED = [
+WANTED: list[Expected] = [
     Accepted(),
     Accepted(0),
     Accepted(1),
@@ -114,8 +115,9 @@ def families(draw: st.DrawFn) -> Family:
     inserted, changed = Insert(LINES, ROW), draw(_row(("member", "plain")))
     key = {"id": draw(st.sampled_from(["100", "1", None]))}
     updated = Update(LINES, key, dict(zip(("member", "plain"), changed, strict=True)))
-    statement = draw(st.sampled_from([inserted, updated]))
-    return Family(Probe(statement, draw(st.sampled_from(WANTED)), "a"), columns, tuple(rows), variants)
+    statements: list[Insert | Update] = [inserted, updated]
+    probe = Probe(draw(st.sampled_from(statements)), draw(st.sampled_from(WANTED)), "a")
+    return Family(probe, columns, tuple(rows), variants)
 
 
 def _row(columns: tuple[str, ...]) -> st.SearchStrategy[tuple[str | None, ...]]:

@@ -25,7 +25,7 @@ from harness.probes import (
     SqlStatement,
     batch,
 )
-from harness.probes.interference import Interference, conflicts, deadlocked, is_raised
+from harness.probes.interference import PAUSES, Interference, conflicts, deadlocked, is_raised
 from harness.project.model import TableName
 from harness.proving.attribution import Verdict, judge
 from harness.server.connection import Connection, Server
@@ -182,7 +182,7 @@ def test_rows_that_stand_before_are_tried_again_too(session: Session, other: Con
 def counted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """How often something was tried again."""
     slept: list[float] = []
-    monkeypatch.setattr(batch.time, "sleep", slept.append)
+    monkeypatch.setattr("harness.probes.batch.time.sleep", slept.append)
     return lambda: len(slept)
 
 
@@ -209,7 +209,7 @@ def test_what_is_refused_each_time_while_nobody_is_there_is_a_verdict(
     for _ in range(2):
         refusal = reply(ours, Execute("update rows set n = 1")).refusal
         assert refusal is not None and refusal.sqlstate == "55P03"
-    assert slept() == len(batch.PAUSES)  # the second time it is known
+    assert slept() == len(PAUSES)  # the second time it is known
 
 
 GERMAN = """\

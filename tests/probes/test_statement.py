@@ -11,7 +11,7 @@ from harness.probes.statement import condition, identifier, literal
 from harness.project.model import TableName
 from harness.server.connection import Server
 
-ANY = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",), exclude_characters="\0"), max_size=20)
+ANY = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 AWKWARD = st.text("'\"\\äß%s\n;-$E ", max_size=8)
 NAMES = (ANY | AWKWARD).filter(lambda text: 0 < len(text.encode()) < 64)
 QUICK = settings(max_examples=60, database=None, deadline=None, suppress_health_check=list(HealthCheck))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -128,7 +128,7 @@ KINDS: dict[str, type] = {
 Write = Callable[..., Path]
 
 
-def write(root: Path, files: dict[str, str | bytes]) -> Path:
+def write(root: Path, files: Mapping[str, str | bytes]) -> Path:
     """A directory with these files; a module ``shop`` unless ``project.yml`` is among them."""
     for name, content in {"project.yml": "name: demo\nmodules: [shop]\n", **files}.items():
         path = root / name

@@ -17,12 +17,13 @@ from harness.errors import ProjectError
 from harness.project import nodes, yaml_reader
 from harness.project.json_schema import checks_schema, project_schema
 from harness.project.load import load
-from harness.project.nodes import ListNode, Node, Scalar
+from harness.project.nodes import ListNode, Node
 
 from .sample import KINDS, write
 
-CHECKS = jsonschema.Draft202012Validator(checks_schema(KINDS))
-PROJECT = jsonschema.Draft202012Validator(project_schema())
+CHECKS_SCHEMA, PROJECT_SCHEMA = checks_schema(KINDS), project_schema()
+CHECKS = jsonschema.Draft202012Validator(CHECKS_SCHEMA)
+PROJECT = jsonschema.Draft202012Validator(PROJECT_SCHEMA)
 
 
 def as_an_editor_reads(node: Node) -> Any:
@@ -54,7 +55,7 @@ def test_the_schemas_are_schemas() -> None:
 
 def test_every_key_is_described() -> None:
     """What an editor shows when the mouse rests on a key."""
-    for schema in (*CHECKS.schema["$defs"].values(), CHECKS.schema["then"], CHECKS.schema["else"], PROJECT.schema):
+    for schema in (*CHECKS_SCHEMA["$defs"].values(), CHECKS_SCHEMA["then"], CHECKS_SCHEMA["else"], PROJECT_SCHEMA):
         for name, described in schema["properties"].items():
             assert described.get("description"), name
 
@@ -110,7 +111,7 @@ class Plain(yaml.SafeDumper):
     """Writes every text as a person would: plain where YAML 1.2 and our reader allow it."""
 
 
-def _text(dumper: yaml.SafeDumper, text: str) -> Scalar | Any:
+def _text(dumper: Plain, text: str) -> yaml.ScalarNode:
     plain = re.fullmatch(r"[\wöß]+( \w+)*", text)
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
 

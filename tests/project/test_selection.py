@@ -82,7 +82,8 @@ def test_select(selectors: list[str], exclude: list[str], names: list[str]) -> N
     ],
 )
 def test_what_matches_nothing(selector: str, message: str) -> None:
-    for arguments in ([selector], []), ([], [selector]):
+    ways: list[tuple[list[str], list[str]]] = [([selector], []), ([], [selector])]
+    for selectors, exclude in ways:
         with pytest.raises(ProjectError) as caught:
-            select(CHECKS, *arguments)
+            select(CHECKS, selectors, exclude)
         assert str(caught.value) == message

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from harness.catalog import read
 from harness.catalog.model import Catalog
@@ -21,14 +18,15 @@ from harness.probes import (
     Scenario,
     ScenarioResult,
     ServerError,
+    SqlStatement,
     TimedOut,
     TimeLimits,
 )
 from harness.probes.shapes import UNTRIED
 from harness.proving.commits import Commits
 from harness.server.connection import Connection, Server
+from tests.databases import Scratch
 
-NUMBERS = itertools.count()
 SCHEMA = """
 create table rows (id integer primary key, n integer not null);
 create table parents (id integer primary key);
@@ -38,35 +36,10 @@ ROW = Execute("insert into rows values (1, 1)")
 ADDED = Execute("update rows set n = n + 1")
 
 
-@dataclass
-class Scratch:
-    server: Server
-    maintenance: Connection
-    made: list[str] = field(default_factory=list)
-    clones: int = 0
-
-    def clone(self) -> str:
-        name = f"commits_{next(NUMBERS)}"
-        self.maintenance.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
-        self.made.append(name)
-        self.clones += 1
-        with self.connect(name) as connection:
-            connection.execute(SCHEMA.encode())
-        return name
-
-    def connect(self, dbname: str) -> Connection:
-        return self.server.connect(dbname)
-
-    def drop(self, dbname: str) -> None:
-        # Without force: nobody is in it any more.
-        self.maintenance.execute(sql.SQL("drop database {}").format(sql.Identifier(dbname)))
-        self.made.remove(dbname)
-
-
 @pytest.fixture(scope="module")
 def scratch(server: Server) -> Iterator[Scratch]:
     with server.connect() as maintenance:
-        yield Scratch(server, maintenance)
+        yield Scratch(server, maintenance, SCHEMA)
 
 
 @pytest.fixture(scope="module")
@@ -137,9 +110,9 @@ def test_a_statement_that_does_not_end(commits: Commits) -> None:
 def test_nothing_is_begun_after_a_cancel(commits: Commits, monkeypatch: pytest.MonkeyPatch) -> None:
     committed = commits._committed
 
-    def cancelling(*given: object) -> int | ServerError:
+    def cancelling(connection: Connection, statements: Sequence[SqlStatement]) -> int | ServerError:
         commits.cancel()
-        return committed(*given)  # type: ignore[arg-type]
+        return committed(connection, statements)
 
     monkeypatch.setattr(commits, "_committed", cancelling)
     with pytest.raises(psycopg.errors.QueryCanceled):

@@ -111,8 +111,9 @@ def test_shrinking_is_watched_at_each_example_also_those_that_are_known() -> Non
         return example if sum(example) >= 30 else None
 
     strategy = st.tuples(*[st.sampled_from(range(3)) for _ in range(60)])
+    none: tuple[int, ...] = ()
     with draws.before_each_example(look):
-        draws.smallest(strategy, 20, 0, failing, (), most=10**9)
+        draws.smallest(strategy, 20, 0, failing, none, most=10**9)
     assert looks > replays > 0, WATCHED
     assert ConjectureRunner.cached_test_function is before
 

@@ -50,8 +50,13 @@ def scenario(number: int, probes: int, **keys: Any) -> Scenario:
 
 def test_all_come_back_in_their_order() -> None:
     spy, seen = Spy(), []
+
+    def is_enough(scenario: Scenario, answer: ScenarioResult) -> bool:
+        seen.append(scenario)
+        return False
+
     scenarios = [scenario(number, BATCH // 3) for number in range(20)]
-    with BatchPipeline(session(spy), lambda scenario, answer: bool(seen.append(scenario))) as pipeline:
+    with BatchPipeline(session(spy), is_enough) as pipeline:
         assert not any(map(pipeline.put, scenarios))
         assert not pipeline.end()
     assert seen == scenarios

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from cases import Case, cases
-from test_cases import Scratch, counterexamples, prove
 
 from harness.server.connection import Server
+from tests.cases import Case, cases
+from tests.test_cases import counterexamples, holding, prove
 
 CASES = {(case.kind, case.name): case for case in cases()}
 
@@ -22,12 +22,11 @@ CASES = {(case.kind, case.name): case for case in cases()}
 def test_followed_step_by_step_it_shows_the_fault(case: Case, server: Server, tmp_path: Path) -> None:
     with server.connect() as maintenance:
         proven, outcomes = prove(case, server, maintenance, tmp_path)
-        for name in list(proven.made):
-            proven.drop(name)
+        proven.drop_all()
         found = counterexamples(outcomes)[0]
         assert found.script is not None
         assert [step.partition(":")[0] for step in found.steps] == ["1 A", "2 A", "3 B", "4 B", "5 A", "6 B"]
-        scratch = Scratch(server, maintenance, case.schema)
+        scratch = holding(case.schema, server, maintenance)
         name = scratch.clone()
         with scratch.connect(name) as one, scratch.connect(name) as other:
             sessions = {"A": one, "B": other, "": one}

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import pytest
-from psycopg import sql
 
 from harness.catalog import read
 from harness.catalog.model import Catalog
@@ -15,10 +12,10 @@ from harness.probes import Delete, Execute, Insert, SqlStatement, Update
 from harness.project.model import TableName
 from harness.races import Invariant, IsolationLevel, Race, RaceDatabase, RaceRun, Unplayable, play
 from harness.races.schedules import following
-from harness.races.sessions import LockMonitor
-from harness.server.connection import Connection, Server
+from harness.races.sessions import LockMonitor, RaceSession
+from harness.server.connection import Server
+from tests.databases import Scratch
 
-NUMBERS = itertools.count()
 TABLE = TableName("public", "rows")
 SCHEMA = """
 create table rows (id integer primary key, n integer not null);
@@ -31,36 +28,10 @@ ROWS = [Insert(TABLE, {"id": str(key), "n": "0"}) for key in (1, 2)]
 SUM = Invariant("select sum(n)::text from rows", "any", lambda before, after: True)
 
 
-@dataclass
-class Scratch:
-    server: Server
-    maintenance: Connection
-    made: list[str] = field(default_factory=list)
-    clones: int = 0
-
-    def clone(self) -> str:
-        name = f"races_{next(NUMBERS)}"
-        database = sql.Identifier(name)
-        self.maintenance.execute(sql.SQL("create database {} template template0").format(database))
-        self.made.append(name)
-        self.clones += 1
-        with self.connect(name) as connection:
-            connection.execute(SCHEMA.encode())
-        return name
-
-    def connect(self, dbname: str) -> Connection:
-        return self.server.connect(dbname)
-
-    def drop(self, dbname: str) -> None:
-        # Without force: nobody is in it any more.
-        self.maintenance.execute(sql.SQL("drop database {}").format(sql.Identifier(dbname)))
-        self.made.remove(dbname)
-
-
 @pytest.fixture
 def scratch(server: Server) -> Iterator[Scratch]:
     with server.connect() as maintenance:
-        found = Scratch(server, maintenance)
+        found = Scratch(server, maintenance, SCHEMA)
         yield found
         assert found.made == [], "a clone was not dropped"
 
@@ -188,8 +159,8 @@ def test_what_is_interrupted_leaves_no_session(
     waits = LockMonitor._waits
     seen: list[str] = []
 
-    def interrupted(self: LockMonitor, *sessions: object) -> bool:
-        if waits(self, *sessions):  # type: ignore[arg-type]
+    def interrupted(self: LockMonitor, session: RaceSession, other: RaceSession) -> bool:
+        if waits(self, session, other):
             seen.append("one waits for the other")
             raise KeyboardInterrupt
         return False

@@ -109,10 +109,17 @@ repeat with: harness test
 """
 
 
-def shown(outcomes: list[Outcome], run: Run = RUN, *, terminal: bool = False, **given: bool) -> str:
+def shown(
+    outcomes: list[Outcome],
+    run: Run = RUN,
+    *,
+    terminal: bool = False,
+    quiet: bool = False,
+    tracebacks: bool = False,
+) -> str:
     file = io.StringIO()
     console = Console(file=file, width=40, force_terminal=terminal, color_system="standard" if terminal else None)
-    report = Terminal(console, run, **given)
+    report = Terminal(console, run, quiet=quiet, tracebacks=tracebacks)
     report.begin("heading")
     for outcome in outcomes:
         report.add(outcome)
@@ -240,8 +247,8 @@ def test_only_so_many_counterexamples() -> None:
 
 
 def test_only_so_many_neighbours() -> None:
-    rows = tuple(("shop.customers", {"id": str(n)}) for n in range(13))
-    lines = words.lines(replace(BROKEN, counterexamples=(Counterexample("w", "c", rows),)))
+    rows: list[tuple[str, dict[str, str | None]]] = [("shop.customers", {"id": str(n)}) for n in range(13)]
+    lines = words.lines(replace(BROKEN, counterexamples=(Counterexample("w", "c", tuple(rows)),)))
     assert lines[2] == "with:     shop.customers id='0'"
     assert lines[-2:] == ["with:     2 more rows", "row:      shop.customers id='12'"]
 

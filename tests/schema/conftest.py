@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from harness.server.connection import Server
+from harness.server.connection import Server, value
 from tests.cli.conftest import cli, environment, systems
 
 __all__ = ["cli", "environment", "systems"]
@@ -64,7 +64,7 @@ def fresh(any_server: Server, request: pytest.FixtureRequest) -> Iterator[Fresh]
     owner = ORDINARY if request.param == "ordinary" else None
     with any_server.connect() as maintenance:
         for role, attributes in ((ORDINARY, ""), ("anon", ""), ("authenticated", ""), ("service_role", "bypassrls")):
-            if not maintenance.execute("select to_regrole(%s)", (role,)).fetchone()[0]:  # type: ignore[index]
+            if value(maintenance, "select to_regrole(%s)", [role]) is None:
                 maintenance.execute(f"create role {role} {attributes}".encode())
         maintenance.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
         if owner:

@@ -15,6 +15,7 @@ import pytest
 from psycopg import sql
 
 from harness.server.connection import Server
+from harness.server.connection import value as first_value
 
 from .conftest import ORDINARY, SCHEMA, Fresh
 
@@ -59,7 +60,7 @@ def standing(server: Server, ordinary: bool, files: Sequence[str], template: str
     owner = ORDINARY if ordinary else None
     with server.connect() as maintenance:
         for role, attributes in _ROLES:
-            if not maintenance.execute("select to_regrole(%s)", (role,)).fetchone()[0]:  # type: ignore[index]
+            if first_value(maintenance, "select to_regrole(%s)", [role]) is None:
                 maintenance.execute(f"create role {role} {attributes}".encode())
         create = sql.SQL("create database {} template {} owner {}")
         owned_by = sql.Identifier(owner) if owner else sql.SQL("default")

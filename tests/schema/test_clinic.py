@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import psycopg
 import pytest
 
-from harness.catalog.inventory import differences, inventory
+from harness.catalog.inventory import DatabaseObject, differences, inventory
 
 from .conftest import Fresh
 from .support import (
@@ -96,7 +96,7 @@ def twin(clinic: Fresh) -> Iterator[Fresh]:
 
 # ---------------------------------------------------------------------------------------------- rows and columns
 
-CHECKS = [
+CHECKS: list[tuple[str, str, Sequence[object], str]] = [
     ("conversations", "platform = 'telegram'", ["facebook", "instagram", "whatsapp"], "conversations_platform_known"),
     ("conversations", "status = 'open'", ["active", "archived", "closed"], "conversations_status_known"),
     ("messages", "sender_type = 'bot'", ["patient", "doctor", "system"], "messages_sender_type_known"),
@@ -743,7 +743,7 @@ def test_every_table_and_column_says_what_it_is_and_its_class(owner: Connection)
         " from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0"
         " where c.relnamespace = 'clinic'::regnamespace and c.relkind = 'r'"
     )
-    found = dict(owner.execute(query.encode()).fetchall())
+    found: dict[str, str] = dict(owner.execute(query.encode()).fetchall())
     found |= {table: value(owner, f"select obj_description('clinic.{table}'::regclass)") for table in TABLES}
     classed = re.compile(r"\. \[(public|administrative|personal|PHI|platform)\]$")
     assert [name for name, comment in found.items() if not classed.search(comment)] == []
@@ -765,7 +765,7 @@ def test_every_table_and_column_says_what_it_is_and_its_class(owner: Connection)
 def test_each_down_undoes_its_up_and_up_again_is_the_same(fresh: Fresh, extension: str) -> None:
     """Empty, full of rows, and where the host has the extension that the module needs."""
 
-    def state() -> frozenset[object]:
+    def state() -> frozenset[DatabaseObject]:
         with fresh.connect() as connection:
             return inventory(connection)
 
@@ -783,13 +783,13 @@ def test_each_down_undoes_its_up_and_up_again_is_the_same(fresh: Fresh, extensio
             refused(connection, f"{BLOCK} ('{ADA}', '-infinity', 'infinity')", "23P01", "blocked_times_no_overlap")
     for migration, before in zip(reversed(FILES), reversed(states), strict=True):
         fresh.down(migration)
-        assert differences(before, state()) == [], migration  # type: ignore[arg-type]
+        assert differences(before, state()) == [], migration
     fresh.up(*FILES)
-    assert differences(full, state()) == []  # type: ignore[arg-type]
+    assert differences(full, state()) == []
     for migration in FILES[1:]:
         with pytest.raises(psycopg.errors.ProgrammingError, match="already exists"):
             fresh.up(migration)
-    assert differences(full, state()) == []  # type: ignore[arg-type]
+    assert differences(full, state()) == []
 
 
 def test_an_extension_that_others_use_stops_the_rollback(fresh: Fresh) -> None:

@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from harness.project.load import load
-from harness.server.connection import Server
+from harness.server.connection import Server, value
 
 from .conftest import SCHEMA
 
@@ -37,7 +37,7 @@ def owner(server: Server) -> Iterator[str]:
     with server.connect() as maintenance:
         roles = ("anon", "authenticated", "service_role")
         for role, attributes in zip(roles, ("", "", "bypassrls"), strict=True):
-            if not maintenance.execute("select to_regrole(%s)", (role,)).fetchone()[0]:  # type: ignore[index]
+            if value(maintenance, "select to_regrole(%s)", [role]) is None:
                 maintenance.execute(f"create role {role} nologin noinherit {attributes}".encode())
         maintenance.execute(f"create role {OWNER} login createdb nosuperuser".encode())
         maintenance.execute(sql.SQL("grant {} to {}").format(sql.SQL(", ").join(map(sql.SQL, roles)), sql.SQL(OWNER)))
@@ -68,7 +68,8 @@ def project(tmp_path: Path) -> Path:
     "module", [pytest.param(name, marks=[] if name == QUICK else [pytest.mark.nightly]) for name in MODULES]
 )
 def test_a_host_s_owner_applies_and_proves_it(owner: str, project: Path, module: str) -> None:
-    command = [Path(sys.executable).with_name("harness"), "test", "--target", owner, "--select", module, "--seed", "1"]
+    program = str(Path(sys.executable).with_name("harness"))
+    command = [program, "test", "--target", owner, "--select", module, "--seed", "1"]
     done = subprocess.run(
         [*command, "--report", "json"], cwd=project, capture_output=True, text=True, check=False, timeout=900
     )

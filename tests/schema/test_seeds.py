@@ -54,10 +54,10 @@ def test_no_down_file_but_the_first_loses_a_row(fresh: Fresh, name: str) -> None
     def rows() -> dict[str, list[str]]:
         query = "select oid::regclass::text from pg_class where relkind = 'r' and relnamespace::regnamespace::text = %s"
         with fresh.connect() as connection:
-            tables = [row[0] for row in connection.execute(query, (name,))]
+            tables = [str(table) for (table,) in connection.execute(query, (name,))]
+            texts = "select t::text from {} as t order by 1"
             return {
-                table: [row[0] for row in connection.execute(f"select t::text from {table} as t order by 1".encode())]
-                for table in tables
+                table: [str(row) for (row,) in connection.execute(texts.format(table).encode())] for table in tables
             }
 
     with fresh.connect() as connection:

@@ -45,7 +45,7 @@ def busy(parameters: dict[str, str], clients: int) -> Iterator[None]:
 
     def work(seed: int) -> None:
         drawn = random.Random(seed)
-        with psycopg.connect(**parameters, autocommit=True, prepare_threshold=None) as connection:
+        with psycopg.connect(make_conninfo(**parameters), autocommit=True, prepare_threshold=None) as connection:
             while not stop.is_set():
                 connection.execute("select pg_sleep(random() * 0.004)")
                 time.sleep(drawn.random() * 0.004)

@@ -32,8 +32,8 @@ def test_drawn_texts_match(expression: str, database: tuple[Server, str]) -> Non
     assert found
     rows = ", ".join(f"({literal(text)})" for text in found)
     with server.connect(name) as connection:
-        kept = connection.execute(f"select count(*) from (values {rows}) as t (a) where {expression}".encode())
-        assert kept.fetchone()[0] > 0  # type: ignore[index]
+        kept = connection.execute(f"select from (values {rows}) as t (a) where {expression}".encode())
+        assert kept.rowcount > 0
 
 
 def test_a_pattern_that_python_cannot_read_yields_nothing() -> None:
