@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
-
-from hypothesis import strategies as st
 
 from harness.catalog.parts import TableRule
-from harness.kinds.base import Begun, Fact, Kind, Subject, default_name
+from harness.kinds.base import Begun, Fact, Kind, ScenarioStrategy, Subject, default_name
 from harness.kinds.toolkit.constraints import check_fact, validated
 from harness.kinds.toolkit.predicates import PredicateRule
-from harness.probes import Refused, Scenario
+from harness.probes import Refused
 from harness.probes.statement import identifier, literal
 from harness.project.keys import ColumnForm, key, name, several, text
 from harness.project.model import TableName
@@ -34,8 +31,8 @@ class AcceptedValuesKind(Kind):
     column of an enum type the labels themselves are compared.
     """
 
-    column_form: ClassVar = ColumnForm(column="column", value="accepted_values", keys=("constraint", "implied_by"))
-    varies: ClassVar = True
+    column_form = ColumnForm(column="column", value="accepted_values", keys=("constraint", "implied_by"))
+    varies = True
 
     accepted_values: tuple[str, ...] = key(several(text), "the values, as texts that the column's type reads")
     column: str = key(name, "the column")
@@ -71,7 +68,7 @@ class AcceptedValuesKind(Kind):
         else:
             yield from check_fact(subject, self._constraint(subject.table.name), validated=self.validated)
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | Begun | None:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy | Begun | None:
         if subject.table.column(self.column).base_kind == "e":
             return None
         constraint = self._constraint(subject.table.name)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
-
-from hypothesis import strategies as st
 
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
 from harness.kinds.audited_parts.records import VARIABLES, Records
 from harness.kinds.audited_parts.writes import AuditedWrites
-from harness.kinds.base import Fact, Subject
+from harness.kinds.base import Fact, ScenarioStrategy, Subject
 from harness.kinds.row_access.acting_roles import ActsAsRoles, as_roles_each, reachable_by
 from harness.kinds.toolkit.changes import filled_references
-from harness.probes import Insert, Probe, Scenario
+from harness.probes import Insert, Probe
 from harness.project import keys
 from harness.project.keys import choice, key, names, predicate_of, several
 from harness.project.model import TableName
@@ -57,7 +54,7 @@ class AuditedKind(ActsAsRoles):
     to one row at a time that it reaches.
     """
 
-    about_triggers: ClassVar = True
+    about_triggers = True
 
     audited: TableName = key(keys.table, "the table that holds the records")
     row: str = key(
@@ -99,7 +96,7 @@ class AuditedKind(ActsAsRoles):
         for column in self.of:
             subject.table.column(column)
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         self._raise_for_missing(subject)
         table = subject.table
         writes = AuditedWrites(subject, Records(self.audited, self.row, self.where), self.on, self.of, self.when)

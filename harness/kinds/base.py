@@ -6,20 +6,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
-from hypothesis import strategies as st
-
 from harness.catalog.model import Catalog, Table
 from harness.catalog.parts import TableRule
 from harness.kinds.subject import Begun as Begun
 from harness.kinds.subject import Fact as Fact
+from harness.kinds.subject import RacesStrategy as RacesStrategy
 from harness.kinds.subject import RowPair as RowPair
+from harness.kinds.subject import ScenarioStrategy as ScenarioStrategy
 from harness.kinds.subject import Subject as Subject
 from harness.kinds.subject import Unreliable as Unreliable
-from harness.probes import Probe, Refused, Scenario
+from harness.probes import Probe, Refused
 from harness.probes.family import shorten as shorten
 from harness.probes.family import show as show
 from harness.project.model import TableName
-from harness.races import Races
 from harness.solver.row_hints import NOTHING, RowHints
 from harness.solver.rules import Rule
 
@@ -100,7 +99,7 @@ class Kind:
         """Yields what the catalog alone can show."""
         return iter(())
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | Begun | None:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy | Begun | None:
         """Returns the scenarios to try on the server; None where facts are enough."""
         return None
 
@@ -121,7 +120,7 @@ class Kind:
         """The isolation levels in which the rule is also proven between two transactions."""
         return ()
 
-    def races(self, subject: Subject) -> st.SearchStrategy[Races] | None:
+    def races(self, subject: Subject) -> RacesStrategy | None:
         """Returns the races of two transactions, for kinds that have the key ``concurrently``."""
         return None
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 from hypothesis import strategies as st
 
 from harness.catalog.model import Table
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
-from harness.kinds.base import Begun, Fact, Kind, Subject, default_name, show
+from harness.kinds.base import Begun, Fact, Kind, ScenarioStrategy, Subject, default_name, show
 from harness.kinds.toolkit import inheritance
 from harness.kinds.toolkit.constraints import check_fact, validated
 from harness.kinds.toolkit.predicates import PredicateRule
 from harness.kinds.toolkit.refusals import failing
-from harness.probes import Accepted, AcceptedOrRefused, Insert, Postcondition, Probe, Refused, Scenario
+from harness.probes import Accepted, AcceptedOrRefused, Insert, Postcondition, Probe, Refused
 from harness.probes.statement import qualified
 from harness.project import sql
 from harness.project.keys import ColumnForm, key, name, predicate
@@ -49,8 +48,8 @@ class CheckKind(Kind):
     inherit, unless `only: true` leaves them out.
     """
 
-    column_form: ClassVar = ColumnForm(column="column", value="check", keys=("constraint", "implied_by"))
-    varies: ClassVar = True
+    column_form = ColumnForm(column="column", value="check", keys=("constraint", "implied_by"))
+    varies = True
 
     check: str = key(predicate, "the predicate, in SQL")
     column: str | None = key(name, "the column it stands with", default=None)
@@ -81,7 +80,7 @@ class CheckKind(Kind):
     def facts(self, subject: Subject) -> Iterator[Fact]:
         yield from check_fact(subject, self._constraint(subject.table.name), validated=self.validated)
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | Begun:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy | Begun:
         rule = PredicateRule(subject, self.check, self._constraint(subject.table.name), self.implied_by)
         stated = rule.scenarios()
         heirs = () if self.only else self._heirs_without_it(subject)

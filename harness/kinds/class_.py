@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 from harness.errors import did_you_mean
 from harness.kinds.base import Fact, Kind, Subject
@@ -34,7 +33,7 @@ class ClassKind(Kind):
     and no column may have one of those in `never`.
     """
 
-    column_form: ClassVar = ColumnForm(column="column", value="class")
+    column_form = ColumnForm(column="column", value="class")
 
     class_: str = key(name, "`every`, or the class of the column or of the table")
     column: str | None = key(name, "the column", default=None)

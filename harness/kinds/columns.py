@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from harness.catalog.model import Column
 from harness.catalog.parts import TableRule
@@ -34,7 +33,7 @@ class ColumnsKind(Kind):
     other keys of a column are checks of their own.
     """
 
-    scopes: ClassVar = ()
+    scopes = ()
 
     columns: tuple[DeclaredColumn, ...] = key(declared_columns, "the columns, by name, in their order")
 

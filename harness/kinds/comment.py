@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 from harness.catalog.model import Table
 from harness.kinds.base import Fact, Kind, Subject
@@ -27,7 +26,7 @@ class CommentKind(Kind):
     text than `every`.
     """
 
-    column_form: ClassVar = ColumnForm(column="column", value="comment")
+    column_form = ColumnForm(column="column", value="comment")
 
     comment: str = key(text, "`every`, or the exact text")
     column: str | None = key(name, "the column it is on; without one, the table", default=None)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
-from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 
 from harness.catalog.parts import enforced
 from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, Subject
+from harness.kinds.base import Fact, Kind, ScenarioStrategy, Subject
 from harness.kinds.declared_parts.similar_rows import ColumnNames, Region, possible, similar_row
 from harness.kinds.toolkit.keys import room_for_rows
-from harness.probes import Accepted, Insert, Probe, Scenario
+from harness.probes import Accepted, Insert, Probe
 from harness.project import keys
 from harness.project.keys import FrozenDict, key, mapping
 from harness.project.settings import UNDECLARED, UNDECLARED_DOC
@@ -46,9 +45,9 @@ class DeclaredKind(Kind):
     other checks keep undeclared rules as well, so that only this check reports them.
     """
 
-    scopes: ClassVar = ()
-    drawn: ClassVar = 3
-    leaves_out: ClassVar = True
+    scopes = ()
+    drawn = 3
+    leaves_out = True
 
     undeclared: str = key(UNDECLARED, UNDECLARED_DOC, default="broken")
     known: FrozenDict[str] = key(
@@ -79,7 +78,7 @@ class DeclaredKind(Kind):
         for name in self.known:
             yield Fact(f"known: {name} is there", f"known: {name} is {'' if name in names else 'not '}there")
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         table = subject.table
         regions = list(possible(subject))
         nullable = list(self._nullable(subject))

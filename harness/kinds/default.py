@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
-
-from hypothesis import strategies as st
 
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, Subject
-from harness.probes import Accepted, Insert, Postcondition, Probe, Scenario
+from harness.kinds.base import Fact, Kind, ScenarioStrategy, Subject
+from harness.probes import Accepted, Insert, Postcondition, Probe
 from harness.probes.statement import condition, identifier, qualified
 from harness.project.keys import ColumnForm, expression, key, name
 from harness.project.model import TableName
@@ -33,8 +30,8 @@ class DefaultKind(Kind):
     catalog, but not tried.
     """
 
-    column_form: ClassVar = ColumnForm(column="default", value="value")
-    varies: ClassVar = True
+    column_form = ColumnForm(column="default", value="value")
+    varies = True
 
     default: str = key(name, "the column")
     value: str = key(expression, "the value, as an SQL expression")
@@ -47,7 +44,7 @@ class DefaultKind(Kind):
         expected = subject.canonical.default(subject.table, self.default, self.value)
         yield Fact(f"default {expected}", f"default {column.default}" if column.default else "no default")
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy | None:
         table, column = subject.table, subject.table.column(self.default)
         if column.name in subject.rewritten:
             return None

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from hypothesis import strategies as st
-
 from harness.catalog.model import Table
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
 from harness.generation.exclusions import ExclusionElements
-from harness.kinds.base import Fact, Kind, Subject, show
+from harness.kinds.base import Fact, Kind, RacesStrategy, ScenarioStrategy, Subject, show
 from harness.kinds.exclude_parts.row_pairs import Resident, residents
 from harness.kinds.toolkit import inheritance
 from harness.kinds.toolkit.constraints import deferrable, timing_fact
 from harness.kinds.toolkit.invariants import no_conflicts
 from harness.kinds.toolkit.key_expressions import can_be_computed
 from harness.kinds.toolkit.refusals import failing
-from harness.probes import Accepted, Expected, Insert, Probe, Refused, Scenario, Update
+from harness.probes import Accepted, Expected, Insert, Probe, Refused, Update
 from harness.project import sql
 from harness.project.keys import FrozenDict, concurrently, expression, key, mapping, name, operator, predicate
 from harness.project.model import NewRow, TableName, Values
@@ -84,7 +82,7 @@ class ExcludeKind(Kind):
         yield Fact(f"{self.constraint} is an exclusion", f"{self.constraint} is {article} {actual.noun}")
         yield from timing_fact(self.deferrable, actual)
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         bases = residents(subject, self.exclusion)
         refused = self.refusals(subject.table.name)[0]
 
@@ -117,7 +115,7 @@ class ExcludeKind(Kind):
             both = (inheritance.part(one, shown), inheritance.part(other, shown))
             yield from inheritance.two_rows(subject, draft, both, rows.words(other, one), watch)
 
-    def races(self, subject: Subject) -> st.SearchStrategy[Races]:
+    def races(self, subject: Subject) -> RacesStrategy:
         table, shown = subject.table, self._shown(subject.table)
         bases = residents(subject, self.exclusion)
         watch = no_conflicts(table.name, self.exclusion, shown)

@@ -6,20 +6,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar
-
-from hypothesis import strategies as st
 
 from harness.catalog.model import ForeignKey, Table
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, Subject, column_list, default_name, show
+from harness.kinds.base import Fact, Kind, RacesStrategy, ScenarioStrategy, Subject, column_list, default_name, show
 from harness.kinds.foreign_key_parts.actions import actions
 from harness.kinds.foreign_key_parts.reference import Reference, new_key
 from harness.kinds.toolkit.constraints import deferrable, timing_fact, validated, validity_fact
 from harness.kinds.toolkit.invariants import no_orphans
 from harness.kinds.toolkit.refusals import RefusedBy
-from harness.probes import Accepted, Delete, Family, Insert, Probe, Refused, Scenario, SqlStatement, Update
+from harness.probes import Accepted, Delete, Family, Insert, Probe, Refused, SqlStatement, Update
 from harness.project.keys import Reader, concurrently, key, name, names, section, table_columns, text
 from harness.project.model import NewRow, TableName, Values
 from harness.project.nodes import Node, expected
@@ -78,7 +75,7 @@ class ForeignKeyKind(Kind):
     them.
     """
 
-    varies: ClassVar = True
+    varies = True
 
     foreign_key: tuple[str, ...] = key(names, "the columns that refer")
     references: tuple[TableName, tuple[str, ...]] = key(
@@ -127,7 +124,7 @@ class ForeignKeyKind(Kind):
         if self.orphans:
             yield from self.orphans.facts(subject)
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         reference = self._reference(subject)
 
         def build(draft: Draft) -> Iterator[Probe | Family]:
@@ -137,7 +134,7 @@ class ForeignKeyKind(Kind):
 
         return subject.probes(build)
 
-    def races(self, subject: Subject) -> st.SearchStrategy[Races]:
+    def races(self, subject: Subject) -> RacesStrategy:
         """Draws races of the deletion of a parent, and of a change of its key, with a new child and one that moves.
 
         They are about the declared columns, whatever the catalog has: a trigger in place of the constraint does not

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
-
-from hypothesis import strategies as st
 
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, Subject, show
+from harness.kinds.base import Fact, Kind, ScenarioStrategy, Subject, show
 from harness.probes import Accepted, Insert, Postcondition, Probe, Refused, Scenario, Update
 from harness.probes.statement import condition, identifier, qualified
 from harness.project import sql
@@ -36,7 +33,7 @@ class GeneratedKind(Kind):
     names, the stored value is the result of the expression. A value that INSERT or UPDATE sends is refused (428C9).
     """
 
-    column_form: ClassVar = ColumnForm(column="generated", value="value")
+    column_form = ColumnForm(column="generated", value="value")
 
     generated: str = key(name, "the column")
     value: str = key(expression, "what it is computed from, as an SQL expression")
@@ -50,7 +47,7 @@ class GeneratedKind(Kind):
         actual = "generated as" if column.generated else "default"
         yield Fact(f"generated as {expected}", f"{actual} {column.default}" if column.default else "not generated")
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         table = subject.table
         column = table.column(self.generated)
         sources = [source for source in sql.columns(self.value) if table.column(source).is_supplied]

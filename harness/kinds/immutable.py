@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
-
-from hypothesis import strategies as st
 
 from harness.catalog.model import Missing, Table
 from harness.catalog.roles import WHO_MAY_DISABLE_TRIGGERS
 from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Subject, Unreliable
+from harness.kinds.base import Fact, ScenarioStrategy, Subject, Unreliable
 from harness.kinds.immutable_parts.changes import ROWS, TRUNCATE, Change, ChangeFromAbove, Changes
 from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, reachable_by
 from harness.kinds.toolkit.changes import filled_references
@@ -62,7 +59,7 @@ class ImmutableKind(ActsAsRoles):
     only ENABLE ALWAYS triggers fire.
     """
 
-    about_triggers: ClassVar = True
+    about_triggers = True
 
     immutable: tuple[str, ...] = key(names, "`rows`, `truncate`, or the columns that never change")
     refused_by: RefusedBy = key(REFUSED_BY, "how a change is refused")
@@ -127,7 +124,7 @@ class ImmutableKind(ActsAsRoles):
             if str(excepted.on_delete) not in parents:
                 raise Missing(f"foreign key of {table.name} to", str(excepted.on_delete), parents)
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         if (self.when or self.always) and not subject.roles.may_disable_triggers:
             raise Unreliable(f"it takes triggers switched off, which takes {WHO_MAY_DISABLE_TRIGGERS}")
         table, refused = subject.table, self.refused_by.by(subject.table)

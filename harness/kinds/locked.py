@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
-
-from hypothesis import strategies as st
 
 from harness.catalog.model import Catalog, ForeignKey, Missing, Table
-from harness.kinds.base import Fact, Subject, Unreliable, column_list
+from harness.kinds.base import Fact, RacesStrategy, ScenarioStrategy, Subject, Unreliable, column_list
 from harness.kinds.locked_parts.races import races
 from harness.kinds.locked_parts.scenario import scenario
 from harness.kinds.locked_parts.write_paths import Lock
@@ -17,12 +14,11 @@ from harness.kinds.row_access.acting_roles import ActsAsRoles
 from harness.kinds.toolkit.ancestors import reaching
 from harness.kinds.toolkit.changes import by_pattern
 from harness.kinds.toolkit.refusals import REFUSED_BY, RefusedBy
-from harness.probes import Refused, Scenario
+from harness.probes import Refused
 from harness.project import keys, sql
 from harness.project.keys import Reader, choice, concurrently, key, names, predicate, section, several, text
 from harness.project.model import NewRow, TableName
 from harness.project.nodes import Node, expected
-from harness.races import Races
 from harness.solver.rules import Rule, deciding_columns
 
 ROWS = ("insert", "delete", "move", "truncate")
@@ -93,7 +89,7 @@ class LockedKind(ActsAsRoles):
     `FOR SHARE` accepts a write that commits after the lock.
     """
 
-    about_triggers: ClassVar = True
+    about_triggers = True
 
     locked: str = key(text, "the rule in a sentence")
     when: str = key(predicate, "when it is locked, as a predicate on the locking row")
@@ -142,11 +138,11 @@ class LockedKind(ActsAsRoles):
             found = "reaches" if name in reaches else "does not reach"
             yield Fact(f"a deletion in {name} reaches {table.name}", f"a deletion in {name} {found} {table.name}")
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         lock = self._lock(subject)
         return subject.probes(lambda draft: scenario(lock, draft))
 
-    def races(self, subject: Subject) -> st.SearchStrategy[Races]:
+    def races(self, subject: Subject) -> RacesStrategy:
         lock = self._lock(subject)
         return subject.scenarios(lambda draft: races(lock, self.when, draft))
 

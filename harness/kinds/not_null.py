@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 from harness.catalog.parts import TableRule
 from harness.kinds.base import Begun, Fact, Kind, RowPair, Subject
@@ -29,8 +28,8 @@ class NotNullKind(Kind):
     domain refuses NULL by a CHECK, and in a column that decides the partition, since no partition takes a NULL.
     """
 
-    column_form: ClassVar = ColumnForm(column="not_null")
-    varies: ClassVar = True
+    column_form = ColumnForm(column="not_null")
+    varies = True
 
     not_null: str = key(name, "the column")
 

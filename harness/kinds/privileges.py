@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar
 
 from hypothesis import strategies as st
 
@@ -13,7 +12,7 @@ from harness.catalog.model import Column, Table
 from harness.catalog.parts import TableRule
 from harness.catalog.roles import DEFAULTS
 from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Subject
+from harness.kinds.base import Fact, ScenarioStrategy, Subject
 from harness.kinds.privileges_parts import rows
 from harness.kinds.privileges_parts.objects import COMMANDS as COMMANDS_ON
 from harness.kinds.privileges_parts.objects import FORMS, OBJECT, Object
@@ -59,7 +58,7 @@ class PrivilegesKind(ActsAsRoles):
     functions`). PUBLIC has EXECUTE of a function unless it is revoked. Functions are not called, but explained.
     """
 
-    scopes: ClassVar = ("table", "module")
+    scopes = ("table", "module")
 
     privileges: FrozenDict[tuple[str, ...]] = key(
         mapping(one_of(listed(text), text)), "role: a list of commands, or `all`; `public` is PUBLIC"
@@ -135,7 +134,7 @@ class PrivilegesKind(ActsAsRoles):
         kinds = {"usage": "sequences", "execute": "functions"}
         return frozenset(each if " on " in each else f"{each} on {kinds.get(each, 'tables')}" for each in tidy)
 
-    def _scenario_on(self, subject: Subject, on: Object, roles: list[str]) -> st.SearchStrategy[Scenario] | None:
+    def _scenario_on(self, subject: Subject, on: Object, roles: list[str]) -> ScenarioStrategy | None:
         owner = on.granted(subject).owner
         tried = [role for role in roles if role != owner and subject.roles.exists(role)]
         probes = tuple(probe for role in tried for probe in on.probes(subject, role, self._expected_on(on, role)))
@@ -162,7 +161,7 @@ class PrivilegesKind(ActsAsRoles):
             whole = {command for command in COMMANDS if subject.roles.on_table(role, name, command)}
         return frozenset({*whole & {*COMMANDS}, *of_columns})
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy | None:
         roles = [role for role in self.privileges if role != "public" and not subject.roles.is_superuser(role)]
         if self.on is not None:
             return self._scenario_on(subject, self.on, roles)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
-
-from hypothesis import strategies as st
 
 from harness.catalog.model import Table
 from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Subject, Unreliable
+from harness.kinds.base import Fact, RacesStrategy, ScenarioStrategy, Subject, Unreliable
 from harness.kinds.query_parts.writes import QueryWrites, pairs_of_writes
 from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, as_roles_each, reachable_by
 from harness.kinds.toolkit.changes import filled_references
-from harness.probes import AcceptedOrRefused, Execute, Postcondition, Probe, Scenario
+from harness.probes import AcceptedOrRefused, Execute, Postcondition, Probe
 from harness.probes.statement import qualified
 from harness.project import keys, sql
 from harness.project.keys import choice, concurrently, key, query_of, several, text
@@ -56,8 +53,8 @@ class QueryKind(ActsAsRoles):
     that it reaches; the connection's user, for whom no policy holds, asks the query.
     """
 
-    scopes: ClassVar[tuple[str, ...]] = ("table", "module")
-    about_triggers: ClassVar = True
+    scopes = ("table", "module")
+    about_triggers = True
 
     query: str = key(text, "what holds, in a sentence")
     finds_none: str = key(query_of(), "the query; a row that it finds is a fault")
@@ -74,7 +71,7 @@ class QueryKind(ActsAsRoles):
             yield Fact(f"found {where}: {NOTHING}", f"found {where}: {found}", tried=not on_catalog)
         yield from subject.missing_roles(*self.roles())
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy | None:
         if self.on == "catalog":
             return None
         on_seeds = self._rows_found(subject)  # raises an error of PostgreSQL for a wrong query
@@ -134,7 +131,7 @@ class QueryKind(ActsAsRoles):
         probe = replace(probe, aspect=f"a write to {table}", required=True)
         return as_roles_each(may, draft, table, [probe] if may else [])
 
-    def races(self, subject: Subject) -> st.SearchStrategy[Races] | None:
+    def races(self, subject: Subject) -> RacesStrategy | None:
         if self.on in ("seeds", "catalog"):
             return None
         tables = self._tables(subject)

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hypothesis import strategies as st
-
 from harness.catalog.model import ForeignKey, Missing
-from harness.kinds.base import Fact, Kind, Subject
+from harness.kinds.base import Fact, Kind, ScenarioStrategy, Subject
 from harness.kinds.foreign_key import action
 from harness.kinds.foreign_key_parts.actions import actions
 from harness.kinds.foreign_key_parts.reference import Reference
-from harness.probes import Scenario
 from harness.project.keys import key, name, table
 from harness.project.model import TableName
 
@@ -52,7 +49,7 @@ class ReferencedByKind(Kind):
         if self.on_update is not None:
             yield Fact(f"on update {self.on_update}", f"on update {found.on_update}")
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         child, found = subject.catalog.table(self.referenced_by), self._key(subject)
         on_update = self.on_update or found.on_update
         reference = Reference.of(subject, child, subject.table, found, self.on_delete, on_update)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
-
-from hypothesis import strategies as st
+from typing import Any
 
 from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, Subject
+from harness.kinds.base import Fact, Kind, RacesStrategy, ScenarioStrategy, Subject
 from harness.kinds.routine_parts.calls import Calls
 from harness.kinds.routine_parts.given import GIVEN, VARIABLE, BoundVariable, Given, GivenRows
 from harness.kinds.routine_parts.results import ONE_SESSION, TWO_SESSIONS, asks
@@ -86,8 +84,8 @@ class RoutineKind(Kind):
     afterwards. Deferred constraints then refuse a call at its COMMIT, and `now()` moves on; a CALL may commit itself.
     """
 
-    scopes: ClassVar[tuple[str, ...]] = ("table", "module")
-    about_triggers: ClassVar = True
+    scopes = ("table", "module")
+    about_triggers = True
 
     routine: str = key(text, "what it does, in a sentence")
     call: tuple[str, ...] = key(several(statement, distinct=False), "the statements that call it, with $variables")
@@ -150,7 +148,7 @@ class RoutineKind(Kind):
                 yield Fact(f"trigger {trigger} enabled", f"no trigger {trigger}")
             yield from (replace(subject, name=table.name).fires(trigger) for table in found)
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         calls = self._calls(subject)
         refused = self._refused(subject)
 
@@ -161,7 +159,7 @@ class RoutineKind(Kind):
 
         return subject.scenarios(build)
 
-    def races(self, subject: Subject) -> st.SearchStrategy[Races] | None:
+    def races(self, subject: Subject) -> RacesStrategy | None:
         calls = self._calls(subject)
         refused = self._refused(subject)
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-from hypothesis import strategies as st
+from typing import Any
 
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, Subject
+from harness.kinds.base import Fact, Kind, ScenarioStrategy, Subject
 from harness.kinds.row_access.attacks import ownership_attacks
 from harness.kinds.row_access.bypasses import bypasses, stand_in, untried
 from harness.kinds.row_access.ownership import Owners, claim_settings, claim_variables
@@ -69,7 +67,7 @@ class RowSecurityKind(Kind):
     A variable has the type of the column that it is compared with, unless `variables` says another.
     """
 
-    about_triggers: ClassVar = True
+    about_triggers = True
 
     row_security: str = key(text, "the rule in a sentence")
     as_: str = key(name, "the role that asks, or `$owner`")
@@ -128,7 +126,7 @@ class RowSecurityKind(Kind):
         said = {"select": self.sees, "insert": self._may.insert, "update": self._may.update, "delete": self._may.delete}
         return tuple(command for command, predicate in said.items() if not says(predicate, "true"))
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         may = self._may
         predicates = (self.sees, may.insert, may.update, may.delete)
         variables = [name for text in predicates for name in sql.variables(text)]

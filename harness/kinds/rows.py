@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-from hypothesis import strategies as st
+from typing import Any
 
 from harness.errors import ProjectError
 from harness.generation.draft import Draft
-from harness.kinds.base import Kind, Subject
-from harness.probes import Accepted, Probe, Scenario
+from harness.kinds.base import Kind, ScenarioStrategy, Subject
+from harness.probes import Accepted, Probe
 from harness.project import sql
 from harness.project.keys import (
     FrozenDict,
@@ -128,7 +126,7 @@ class RowsKind(Kind):
     writes of one row alone.
     """
 
-    every_row: ClassVar = True
+    every_row = True
 
     rows: FrozenDict[Any] = key(mapping(_COLUMN_HINT), "what columns can be: values, an expression, a reference")
     requires_first: tuple[tuple[TableName, FrozenDict[str | None]], ...] = key(
@@ -200,7 +198,7 @@ class RowsKind(Kind):
             present=tuple(name for name, hint in hints.items() if hint.not_null),
         )
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         of_others = (
             name for row in self.together for each, text in row.items() for name in (each, *sql.variables(text))
         )

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import psycopg
 
 D = TypeVar("D", bound="Scenario | Races")
+ScenarioStrategy = st.SearchStrategy[Scenario]
+RacesStrategy = st.SearchStrategy[Races]
 
 
 class Unreliable(Exception):
@@ -121,7 +123,7 @@ class Subject:
     def oracle(self) -> Oracle:
         return self.pools.oracle
 
-    def probes(self, build: Callable[[Draft], Iterable[Probe | Family]]) -> st.SearchStrategy[Scenario]:
+    def probes(self, build: Callable[[Draft], Iterable[Probe | Family]]) -> ScenarioStrategy:
         """Returns a strategy for scenarios of the rows that ``build`` inserts into a draft and the probes it yields."""
 
         def scenario(draft: Draft) -> Scenario:

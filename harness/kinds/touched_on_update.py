@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 from hypothesis import reject
-from hypothesis import strategies as st
 
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, Subject, Unreliable
+from harness.kinds.base import Fact, Kind, ScenarioStrategy, Subject, Unreliable
 from harness.kinds.toolkit.statements import without_triggers
 from harness.kinds.toolkit.updates import updatable, updates, why_none
 from harness.probes import Accepted, Insert, Postcondition, Probe, Scenario, SqlStatement, Update
@@ -47,8 +45,8 @@ class TouchedOnUpdateKind(Kind):
     session_replication_role: without one, only the values that statements send are tried.
     """
 
-    column_form: ClassVar = ColumnForm(column="touched_on_update")
-    about_triggers: ClassVar = True
+    column_form = ColumnForm(column="touched_on_update")
+    about_triggers = True
 
     touched_on_update: str = key(name, "the column")
     on_insert: bool = key(boolean, "whether INSERT sets it too, whatever the client sends", default=False)
@@ -63,7 +61,7 @@ class TouchedOnUpdateKind(Kind):
         if self.trigger is not None:
             yield subject.fires(self.trigger)
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         table, column = subject.table.name, self.touched_on_update
         if not updatable(subject):
             raise Unreliable(why_none(subject))

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
-
-from hypothesis import strategies as st
 
 from harness.catalog.roles import WHO_MAY_DISABLE_TRIGGERS
 from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Subject, Unreliable
+from harness.kinds.base import Fact, RacesStrategy, ScenarioStrategy, Subject, Unreliable
 from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, as_roles, reachable_by
 from harness.kinds.toolkit.changes import change_to, pools_of
 from harness.kinds.toolkit.refusals import REFUSED_BY, RefusedBy
@@ -54,7 +51,7 @@ class TransitionKind(ActsAsRoles):
     it in a state that listed moves lead to, whichever commits first.
     """
 
-    about_triggers: ClassVar = True
+    about_triggers = True
 
     transition: str = key(name, "the column that holds the state")
     from_: FrozenDict[tuple[str, ...]] = key(mapping(listed(text)), "state: the states it may move to")
@@ -89,7 +86,7 @@ class TransitionKind(ActsAsRoles):
         yield from self.refused_by.facts(subject)
         yield from subject.missing_roles(*self.roles())
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         if not subject.roles.may_disable_triggers:
             raise Unreliable(
                 f"rows in every state are made with triggers switched off, which takes {WHO_MAY_DISABLE_TRIGGERS}"
@@ -116,7 +113,7 @@ class TransitionKind(ActsAsRoles):
 
         return subject.scenarios(build)
 
-    def races(self, subject: Subject) -> st.SearchStrategy[Races]:
+    def races(self, subject: Subject) -> RacesStrategy:
         table = subject.table
         # First the pairs whose second move is not allowed after the first.
         pairs = sorted(

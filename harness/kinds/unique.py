@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
-
-from hypothesis import strategies as st
 
 from harness.catalog.model import Index, Missing
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list, default_name, show
+from harness.kinds.base import (
+    Fact,
+    Kind,
+    RacesStrategy,
+    ScenarioStrategy,
+    Subject,
+    Unreliable,
+    column_list,
+    default_name,
+    show,
+)
 from harness.kinds.toolkit import inheritance
 from harness.kinds.toolkit.constraints import deferrable, timing_fact
 from harness.kinds.toolkit.invariants import no_duplicates
@@ -34,7 +41,7 @@ from harness.kinds.toolkit.keys import (
 )
 from harness.kinds.toolkit.refusals import failing
 from harness.oracle import Answer
-from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update
+from harness.probes import Accepted, Family, Insert, Probe, Refused, Update
 from harness.project import sql
 from harness.project.keys import ColumnForm, choice, concurrently, key, key_element, name, predicate, several
 from harness.project.model import NewRow, TableName
@@ -69,8 +76,8 @@ class UniqueKind(Kind):
     covers such rows, but a query of this table finds them. `only: true` leaves them out, as ONLY does.
     """
 
-    column_form: ClassVar = ColumnForm(column="unique", keys=("constraint",))
-    varies: ClassVar = True
+    column_form = ColumnForm(column="unique", keys=("constraint",))
+    varies = True
 
     unique: tuple[str, ...] = key(several(key_element), "the columns of the key, or expressions, in their order")
     where: str | None = key(predicate, "the rows it holds for, as an SQL predicate", default=None)
@@ -136,7 +143,7 @@ class UniqueKind(Kind):
         known = [index.name for index in subject.table.unique_keys]
         raise Missing(f"unique key on {subject.table.name}:", expected, known)
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         inside, outside, never_inside = self._sides(subject)
         refused = self._refused(subject.table.name)
         nullable = [name for name in deciding_key_columns(subject, self.unique) if may_be_null(subject, name)]
@@ -188,7 +195,7 @@ class UniqueKind(Kind):
         insert, required = Insert(table, same), self.implied_by is None
         return resident, Probe(insert, self._refused(table), "same key by its expression", value, required=required)
 
-    def races(self, subject: Subject) -> st.SearchStrategy[Races]:
+    def races(self, subject: Subject) -> RacesStrategy:
         table = subject.table
         inside, _, never_inside = self._sides(subject)
         watch = self._watch(subject)

@@ -11,11 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from hypothesis import strategies as st
-
 from harness.catalog.model import Table
 from harness.generation.draft import Draft
-from harness.kinds.base import Begun, RowPair, Subject, Unreliable
+from harness.kinds.base import Begun, RowPair, ScenarioStrategy, Subject, Unreliable
 from harness.kinds.toolkit.changes import by_pattern, new_parent
 from harness.oracle import Answer
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update, Variants
@@ -57,7 +55,7 @@ class PredicateRule:
             name = min((self.constraint, *stricter), key=str.encode)
         return Refused(("23514",), self.subject.table.name, constraint=name or self.implied_by or self.constraint)
 
-    def scenarios(self) -> st.SearchStrategy[Scenario] | Begun:
+    def scenarios(self) -> ScenarioStrategy | Begun:
         """Returns scenarios that insert values on both sides of the predicate, and update rows to them.
 
         Raises :class:`Unreliable` if no values were found on one of the sides.
