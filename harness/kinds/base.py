@@ -47,6 +47,9 @@ class Kind:
     about_triggers: ClassVar[bool] = False
     """Whether an undeclared trigger that changes the outcome breaks the check, instead of making it unreliable."""
 
+    rule_sort: ClassVar[str | None] = None
+    """The sort of rule in the catalog that it declares, where its subject is the name of that rule."""
+
     @property
     def subject(self) -> str:
         """Names what the rule is about: by default the value of the key that an entry begins with."""
@@ -85,6 +88,8 @@ class Kind:
 
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
         """Returns the rules of the catalog that the check declares, by every name that they may have there."""
+        if self.rule_sort:
+            return (TableRule(self.rule_sort, self.subject),)
         return tuple(TableRule("trigger", name) for refused in self.refusals(table) for name in refused.triggers)
 
     def roles(self) -> tuple[str, ...]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
 from harness.kinds.base import Fact, Kind, ScenarioStrategy, Subject
 from harness.probes import Accepted, Insert, Postcondition, Probe
 from harness.probes.statement import condition, identifier, qualified
 from harness.project.keys import ColumnForm, expression, key, name
-from harness.project.model import TableName
 
 
 @dataclass(frozen=True)
@@ -30,14 +28,12 @@ class DefaultKind(Kind):
     catalog, but not tried.
     """
 
+    rule_sort = "default"
     column_form = ColumnForm(column="default", value="value")
     varies = True
 
     default: str = key(name, "the column")
     value: str = key(expression, "the value, as an SQL expression")
-
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
-        return (TableRule("default", self.default),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         column = subject.table.column(self.default)

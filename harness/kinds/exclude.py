@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import Table
-from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
 from harness.generation.exclusions import ExclusionElements
 from harness.kinds.base import Fact, Kind, RacesStrategy, ScenarioStrategy, Subject, show
@@ -49,6 +48,8 @@ class ExcludeKind(Kind):
     is one of a table that inherits from this one, which no constraint covers; `only: true` leaves those out.
     """
 
+    rule_sort = "constraint"
+
     exclude: FrozenDict[str] = key(
         mapping(operator, expression), "expression: the operator that compares it in two rows, in quotes"
     )
@@ -72,9 +73,6 @@ class ExcludeKind(Kind):
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23P01",), table, constraint=self.constraint), *failing(*self.exclude, self.where or "true"))
-
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
-        return (TableRule("constraint", self.constraint),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         actual = subject.table.constraint(self.constraint)

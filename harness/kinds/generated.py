@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
 from harness.kinds.base import Fact, Kind, ScenarioStrategy, Subject, show
 from harness.probes import Accepted, Insert, Postcondition, Probe, Refused, Scenario, Update
 from harness.probes.statement import condition, identifier, qualified
 from harness.project import sql
 from harness.project.keys import ColumnForm, expression, key, name
-from harness.project.model import TableName, Values
+from harness.project.model import Values
 
 WRITTEN = Refused(("428C9",))
 """The refusal of a value for a generated column: PostgreSQL names no constraint."""
@@ -33,13 +32,11 @@ class GeneratedKind(Kind):
     names, the stored value is the result of the expression. A value that INSERT or UPDATE sends is refused (428C9).
     """
 
+    rule_sort = "generated"
     column_form = ColumnForm(column="generated", value="value")
 
     generated: str = key(name, "the column")
     value: str = key(expression, "what it is computed from, as an SQL expression")
-
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
-        return (TableRule("generated", self.generated),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         column = subject.table.column(self.generated)

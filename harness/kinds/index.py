@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.catalog.model import Index
-from harness.catalog.parts import TableRule
 from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list
 from harness.kinds.toolkit.key_expressions import can_be_computed, risky
 from harness.kinds.toolkit.refusals import failing
@@ -36,6 +35,8 @@ class IndexKind(Kind):
     that the planner prefers counts too, if a check declares it.
     """
 
+    rule_sort = "index"
+
     index: str = key(name, "the name of the index")
     on: tuple[str, ...] = key(several(text), "columns or expressions, with desc or nulls first where that is meant")
     where: str | None = key(predicate, "the predicate of a partial index", default=None)
@@ -50,9 +51,6 @@ class IndexKind(Kind):
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         taken = (Refused(("23505",), table, constraint=self.index),) if self.unique else ()
         return (*taken, *failing(*risky(map(_without_order, self.on)), self.where or "true"))
-
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
-        return (TableRule("index", self.index),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         found = subject.table.index(self.index)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.catalog.parts import TableRule
 from harness.kinds.base import Begun, Fact, Kind, RowPair, Subject
 from harness.kinds.toolkit.keys import refuses_null_itself
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
@@ -28,6 +27,7 @@ class NotNullKind(Kind):
     domain refuses NULL by a CHECK, and in a column that decides the partition, since no partition takes a NULL.
     """
 
+    rule_sort = "not null"
     column_form = ColumnForm(column="not_null")
     varies = True
 
@@ -35,9 +35,6 @@ class NotNullKind(Kind):
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23502",), table, column=self.not_null),)
-
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
-        return (TableRule("not null", self.not_null),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         yield Fact("not null", "not null" if subject.table.column(self.not_null).not_null else "nullable")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from harness.catalog.model import Trigger
-from harness.catalog.parts import TableRule
 from harness.kinds.base import Fact, Kind, Subject, column_list
 from harness.probes import Refused
 from harness.probes.statement import identifier
@@ -59,9 +58,6 @@ class TriggerKind(Kind):
 
     def opaque(self) -> tuple[str, ...]:
         return (self.trigger,)
-
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
-        return (TableRule("trigger", self.trigger),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         found = subject.table.trigger(self.trigger)
