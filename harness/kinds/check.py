@@ -1,4 +1,4 @@
-"""check"""
+"""check and accepted_values"""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from harness.catalog.model import Table
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
-from harness.kinds.base import Begun, Fact, Kind, ScenarioStrategy, Subject, default_name, show
+from harness.kinds.base import Begun, Fact, ScenarioStrategy, Subject, default_name, show
 from harness.kinds.toolkit import inheritance
-from harness.kinds.toolkit.constraints import check_fact, validated
+from harness.kinds.toolkit.constraints import Validatable, validated
 from harness.kinds.toolkit.predicates import PredicateRule
 from harness.kinds.toolkit.refusals import failing
 from harness.probes import Accepted, AcceptedOrRefused, Insert, Postcondition, Probe, Refused
-from harness.probes.statement import qualified
+from harness.probes.statement import identifier, literal, qualified
 from harness.project import sql
-from harness.project.keys import ColumnForm, key, name, predicate
+from harness.project.keys import ColumnForm, key, name, predicate, several, text
 from harness.project.model import NewRow, TableName
 from harness.solver.rules import Rule
 
@@ -26,8 +26,46 @@ TRIED = 4
 """Values that break the predicate and are tried in rows of a table that inherits."""
 
 
+class PredicateKind(Validatable):
+    """A kind whose rule is a predicate that every row keeps, by a CHECK of its table or of a domain."""
+
+    varies = True
+
+    constraint: str | None
+    implied_by: str | None
+
+    @property
+    def predicate(self) -> str:
+        """The predicate, in SQL."""
+        raise NotImplementedError
+
+    def _constraint(self, table: TableName) -> str:
+        columns = sql.columns(self.predicate)
+        return self.constraint or default_name(table, columns if len(columns) == 1 else (), "check")
+
+    def _rule(self, subject: Subject) -> PredicateRule:
+        return PredicateRule(subject, self.predicate, self._constraint(subject.table.name), self.implied_by)
+
+    def rules(self) -> tuple[Rule, ...]:
+        return (Rule(self.predicate, self.constraint, implied_by=self.implied_by),)
+
+    def refusals(self, table: TableName) -> tuple[Refused, ...]:
+        return (Refused(("23514",), table, constraint=self._constraint(table)), *failing(self.predicate))
+
+    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+        return (TableRule("constraint", self._constraint(table)),)
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        """States that the CHECK is in the table, unless it may be in a domain, and that it is validated."""
+        table, name = subject.table, self._constraint(subject.table.name)
+        if not any(column.is_domain for column in table.columns) or any(
+            each.name == name for each in table.constraints
+        ):
+            yield self.validity_fact(table.constraint(name))
+
+
 @dataclass(frozen=True)
-class CheckKind(Kind):
+class CheckKind(PredicateKind):
     """A predicate that every row keeps: true or null.
 
     ```yaml
@@ -49,7 +87,6 @@ class CheckKind(Kind):
     """
 
     column_form = ColumnForm(column="column", value="check", keys=("constraint", "implied_by"))
-    varies = True
 
     check: str = key(predicate, "the predicate, in SQL")
     column: str | None = key(name, "the column it stands with", default=None)
@@ -64,24 +101,12 @@ class CheckKind(Kind):
     def subject(self) -> str:
         return self.constraint or "_".join(sql.columns(self.check))
 
-    def _constraint(self, table: TableName) -> str:
-        columns = sql.columns(self.check)
-        return self.constraint or default_name(table, columns if len(columns) == 1 else (), "check")
-
-    def rules(self) -> tuple[Rule, ...]:
-        return (Rule(self.check, self.constraint, implied_by=self.implied_by),)
-
-    def refusals(self, table: TableName) -> tuple[Refused, ...]:
-        return (Refused(("23514",), table, constraint=self._constraint(table)), *failing(self.check))
-
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
-        return (TableRule("constraint", self._constraint(table)),)
-
-    def facts(self, subject: Subject) -> Iterator[Fact]:
-        yield from check_fact(subject, self._constraint(subject.table.name), validated=self.validated)
+    @property
+    def predicate(self) -> str:
+        return self.check
 
     def scenarios(self, subject: Subject) -> ScenarioStrategy | Begun:
-        rule = PredicateRule(subject, self.check, self._constraint(subject.table.name), self.implied_by)
+        rule = self._rule(subject)
         stated = rule.scenarios()
         heirs = () if self.only else self._heirs_without_it(subject)
         if not heirs:
@@ -111,3 +136,49 @@ class CheckKind(Kind):
                 words = f"{show(values)} in {heir.name}, which inherits from it,"
                 insert = Insert(heir.name, draft.row(heir.name, values))
                 yield Probe(insert, AcceptedOrRefused(), "one of an heir", words, then=then, required=False)
+
+
+@dataclass(frozen=True)
+class AcceptedValuesKind(PredicateKind):
+    """The column holds one of these values, or NULL where that is allowed.
+
+    ```yaml
+    columns:
+      status: {type: text, not_null: true, accepted_values: [open, closed], constraint: chk_status}
+    ```
+
+    Proven: every value of the set that no other rule refuses is accepted, on insert and on update. Other values are
+    refused by `constraint` (23514): close misses, other cases, added blanks, whatever else the constraint in the
+    database mentions, and drawn values. A scenario tries at most eighty values; of more it tries a drawn part. For a
+    column of an enum type the labels themselves are compared.
+    """
+
+    column_form = ColumnForm(column="column", value="accepted_values", keys=("constraint", "implied_by"))
+
+    accepted_values: tuple[str, ...] = key(several(text), "the values, as texts that the column's type reads")
+    column: str = key(name, "the column")
+    constraint: str | None = key(name, "the constraint; by default <table>_<column>_check", default=None)
+    implied_by: str | None = key(name, "a stricter constraint, which refuses all that this one does", default=None)
+    validated: bool = validated()
+
+    @property
+    def subject(self) -> str:
+        return self.column
+
+    @property
+    def predicate(self) -> str:
+        values = ", ".join(literal(value).strip() for value in self.accepted_values)
+        return f"{identifier(self.column)} in ({values})"
+
+    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+        return *super().declares(table), TableRule("labels", self.column)
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        column = subject.table.column(self.column)
+        if column.base_kind == "e":
+            yield Fact(", ".join(sorted(self.accepted_values)), ", ".join(sorted(column.labels)))
+        else:
+            yield from super().facts(subject)
+
+    def scenarios(self, subject: Subject) -> ScenarioStrategy | Begun | None:
+        return None if subject.table.column(self.column).base_kind == "e" else self._rule(subject).scenarios()

@@ -1,4 +1,4 @@
-"""foreign_key"""
+"""foreign_key and referenced_by"""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from harness.catalog.model import ForeignKey, Table
+from harness.catalog.model import ForeignKey, Missing, Table
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
 from harness.kinds.base import Fact, Kind, RacesStrategy, ScenarioStrategy, Subject, column_list, default_name, show
 from harness.kinds.foreign_key_parts.actions import actions
 from harness.kinds.foreign_key_parts.reference import Reference, new_key
-from harness.kinds.toolkit.constraints import deferrable, timing_fact, validated, validity_fact
+from harness.kinds.toolkit.constraints import Validatable, deferrable, timing_fact, validated
 from harness.kinds.toolkit.invariants import no_orphans
 from harness.kinds.toolkit.refusals import RefusedBy
 from harness.probes import Accepted, Delete, Family, Insert, Probe, Refused, SqlStatement, Update
-from harness.project.keys import Reader, concurrently, key, name, names, section, table_columns, text
+from harness.project.keys import Reader, concurrently, key, name, names, section, table, table_columns, text
 from harness.project.model import NewRow, TableName, Values
 from harness.project.nodes import Node, expected
 from harness.races import Race, Races
@@ -48,7 +48,7 @@ class Orphans(RefusedBy):
 
 
 @dataclass(frozen=True)
-class ForeignKeyKind(Kind):
+class ForeignKeyKind(Validatable):
     """Rows refer to rows that exist. A deleted or changed parent does to its children what is declared.
 
     ```yaml
@@ -116,16 +116,16 @@ class ForeignKeyKind(Kind):
         columns = columns or subject.catalog.table(parent).primary_key
         actual = f"{column_list(found.columns)} references {found.references} {column_list(found.referenced_columns)}"
         yield Fact(f"{column_list(self.foreign_key)} references {parent} {column_list(columns)}", actual)
-        limited = f" {column_list(found.on_delete_columns)}" if found.on_delete_columns else ""
-        yield Fact(f"on delete {self.on_delete}", f"on delete {found.on_delete}{limited}")
-        yield Fact(f"on update {self.on_update}", f"on update {found.on_update}")
+        yield from _action_facts(found, self.on_delete, self.on_update)
         yield from timing_fact(self.deferrable, found)
-        yield validity_fact(found, expected=self.validated)
+        yield self.validity_fact(found)
         if self.orphans:
             yield from self.orphans.facts(subject)
 
     def scenarios(self, subject: Subject) -> ScenarioStrategy:
-        reference = self._reference(subject)
+        table, parent = subject.table, subject.catalog.table(self.references[0])
+        found = table.foreign_key(self._constraint(table.name))
+        reference = Reference.of(subject, table, parent, found, self.on_delete, self.on_update)
 
         def build(draft: Draft) -> Iterator[Probe | Family]:
             draft.share_ancestors()
@@ -168,16 +168,9 @@ class ForeignKeyKind(Kind):
                 for child_what, two in of_child
             ]
             # Other rules may refuse to change a key, or to change a row at all.
-            found = [simplest, *(replace(race, required=False) for race in others)]
-            return Races(tuple(draft.inserts), tuple(found))
+            return Races(tuple(draft.inserts), (simplest, *(replace(race, required=False) for race in others)))
 
         return subject.scenarios(build)
-
-    def _reference(self, subject: Subject) -> Reference:
-        table = subject.table
-        found = table.foreign_key(self._constraint(table.name))
-        parent = subject.catalog.table(self.references[0])
-        return Reference.of(subject, table, parent, found, self.on_delete, self.on_update)
 
     def _orphans(self, subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe | Family]:
         # By the constraint in the database: if that differs from the declared one, a fact reports it.
@@ -209,8 +202,7 @@ class ForeignKeyKind(Kind):
             # Another foreign key with this column has no parent either: it may refuse first.
             partly_missing = {**fresh, column: missing[column]}
             aspect = f"{column} of another parent"
-            seen_by_trigger = self.orphans is not None and self.orphans.of == (column,)
-            by = refused if seen_by_trigger else reference.refused
+            by = refused if self.orphans is not None and self.orphans.of == (column,) else reference.refused
             yield Probe(Insert(table.name, partly_missing), by, aspect, aspect, required=False)
         for column in columns:
             if not table.column(column).not_null:
@@ -223,3 +215,60 @@ def _without_others(table: Table, key: ForeignKey) -> NewRow:
     others = [other for other in table.foreign_keys if other.name != key.name and set(other.columns) & set(key.columns)]
     columns = {column for other in others for column in other.columns} - set(key.columns)
     return {column: None for column in sorted(columns) if not table.column(column).not_null}
+
+
+def _action_facts(found: ForeignKey, on_delete: str, on_update: str | None) -> Iterator[Fact]:
+    """Compares the declared actions of a foreign key with those in the catalog, as far as they are declared."""
+    limited = f" {column_list(found.on_delete_columns)}" if found.on_delete_columns else ""
+    yield Fact(f"on delete {on_delete}", f"on delete {found.on_delete}{limited}")
+    if on_update is not None:
+        yield Fact(f"on update {on_update}", f"on update {found.on_update}")
+
+
+@dataclass(frozen=True)
+class ReferencedByKind(Kind):
+    """A deleted or changed row of this table does to the rows that refer to it what is declared.
+
+    ```yaml
+    table: shop.orders
+    checks:
+      - referenced_by: shop.order_lines
+        on_delete: cascade
+    ```
+
+    It is `foreign_key` from the side of the parent. Proven: parents with no, one and many children are deleted and
+    change their key, down the whole chain, and the children of other parents are left alone. Without `on_update`, a
+    change of the key is expected to do what the catalog says. `constraint` is needed if two foreign keys of that table
+    refer to this one.
+    """
+
+    referenced_by: TableName = key(table, "the table whose rows refer to this one")
+    on_delete: str = key(action, "what becomes of them when their parent is deleted", default="no action")
+    on_update: str | None = key(action, "what becomes of them when its key changes", default=None)
+    constraint: str | None = key(name, "the foreign key, if there is more than one", default=None)
+
+    @property
+    def subject(self) -> str:
+        return self.constraint or str(self.referenced_by)
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        found = self._key(subject)
+        if self.constraint is not None:  # else it was found by the table that it references
+            yield Fact(f"{found.name} references {subject.table.name}", f"{found.name} references {found.references}")
+        yield from _action_facts(found, self.on_delete, self.on_update)
+
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
+        child, found = subject.catalog.table(self.referenced_by), self._key(subject)
+        on_update = self.on_update or found.on_update
+        reference = Reference.of(subject, child, subject.table, found, self.on_delete, on_update)
+        return subject.probes(lambda draft: actions(subject, draft, reference))
+
+    def _key(self, subject: Subject) -> ForeignKey:
+        child = subject.catalog.table(self.referenced_by)
+        if self.constraint is not None:
+            return child.foreign_key(self.constraint)
+        for found in child.foreign_keys:
+            if found.references == subject.table.name:
+                return found
+        known = [str(found.references) for found in child.foreign_keys]
+        raise Missing(f"foreign key of {child.name} that references", str(subject.table.name), known)

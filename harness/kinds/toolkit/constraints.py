@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.catalog.model import Constraint
-from harness.kinds.base import Fact, Subject
+from harness.kinds.base import Fact, Kind
 from harness.project.keys import boolean, choice, key
 
 TIMINGS = ("not", "initially immediate", "initially deferred")
@@ -33,14 +33,12 @@ def timing_fact(expected: str | None, constraint: Constraint) -> Iterator[Fact]:
         yield Fact(f"deferrable: {expected}", f"deferrable: {timing(constraint)}")
 
 
-def validity_fact(constraint: Constraint, *, expected: bool) -> Fact:
-    """States that existing rows were checked (VALIDATED); or NOT VALID, if that is declared."""
-    state = "validated" if constraint.validated else "NOT VALID" if constraint.enforced else "NOT ENFORCED"
-    return Fact(f"{constraint.name} {'validated' if expected else 'NOT VALID'}", f"{constraint.name} {state}")
+class Validatable(Kind):
+    """A kind with the key ``validated``."""
 
+    validated: bool
 
-def check_fact(subject: Subject, constraint: str, *, validated: bool) -> Iterator[Fact]:
-    """States that a CHECK of this name is in the table, unless it may be in a domain, and that it is validated."""
-    domains = [column for column in subject.table.columns if column.is_domain]
-    if not domains or any(found.name == constraint for found in subject.table.constraints):
-        yield validity_fact(subject.table.constraint(constraint), expected=validated)
+    def validity_fact(self, constraint: Constraint) -> Fact:
+        """States that existing rows were checked (VALIDATED); or NOT VALID, if that is declared."""
+        state = "validated" if constraint.validated else "NOT VALID" if constraint.enforced else "NOT ENFORCED"
+        return Fact(f"{constraint.name} {'validated' if self.validated else 'NOT VALID'}", f"{constraint.name} {state}")
