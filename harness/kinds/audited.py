@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
 from harness.kinds.audited_parts.records import VARIABLES, Records
 from harness.kinds.audited_parts.writes import AuditedWrites
 from harness.kinds.base import Fact, ScenarioStrategy, Subject
-from harness.kinds.row_access.acting_roles import ActsAsRoles, as_roles_each, reachable_by
+from harness.kinds.row_access.acting_roles import ActsAsRoles, as_roles_each, draw_reachable
 from harness.kinds.toolkit.changes import filled_references
 from harness.probes import Insert, Probe
 from harness.project import keys
@@ -105,15 +106,9 @@ class AuditedKind(ActsAsRoles):
         filled = filled_references(table, subject.pools.of(table))
 
         def build(draft: Draft) -> Sequence[Probe]:
-            fixed, reachable = reachable_by(roles, draft)
-            present = (*filled, *reachable)
-            row = draft.insert(table.name, fixed, present, inside)
-            fixed, _ = reachable_by(roles, draft)
-            other = draft.insert(table.name, fixed, present, outside)
-            later = []
-            for also in dict.fromkeys((inside, outside)):
-                fixed, _ = reachable_by(roles, draft)
-                later.append(draft.row(table.name, fixed, present, also))
+            drawn = partial(draw_reachable, roles, draft)
+            row, other = (drawn(draft.insert, table.name, filled, also) for also in (inside, outside))
+            later = [drawn(draft.row, table.name, filled, also) for also in dict.fromkeys((inside, outside))]
             probes: list[Probe] = []
             for fresh in later:
                 probes += writes.probes("insert", Insert(table.name, fresh), "an insert", [(None, fresh)])

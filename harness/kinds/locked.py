@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from harness.catalog.model import Catalog, ForeignKey, Missing, Table
 from harness.kinds.base import Fact, RacesStrategy, ScenarioStrategy, Subject, Unreliable, column_list
-from harness.kinds.locked_parts.races import races
-from harness.kinds.locked_parts.scenario import scenario
+from harness.kinds.locked_parts.scenarios import races, scenario
 from harness.kinds.locked_parts.write_paths import Lock
-from harness.kinds.row_access.acting_roles import ActsAsRoles
 from harness.kinds.toolkit.ancestors import reaching
 from harness.kinds.toolkit.changes import by_pattern
-from harness.kinds.toolkit.refusals import REFUSED_BY, RefusedBy
-from harness.probes import Refused
+from harness.kinds.toolkit.refusals import REFUSED_BY, GuardedKind, RefusedBy
 from harness.project import keys, sql
 from harness.project.keys import Reader, choice, concurrently, key, names, predicate, section, several, text
 from harness.project.model import NewRow, TableName
@@ -59,7 +57,7 @@ def _read_protected(node: Node) -> Protected:
 
 
 @dataclass(frozen=True)
-class LockedKind(ActsAsRoles):
+class LockedKind(GuardedKind):
     """Rows that cannot be changed, inserted or deleted while a condition is true, and can while it is not.
 
     ```yaml
@@ -89,8 +87,6 @@ class LockedKind(ActsAsRoles):
     `FOR SHARE` accepts a write that commits after the lock.
     """
 
-    about_triggers = True
-
     locked: str = key(text, "the rule in a sentence")
     when: str = key(predicate, "when it is locked, as a predicate on the locking row")
     protects: Protected = key(
@@ -104,10 +100,6 @@ class LockedKind(ActsAsRoles):
         section(FreeDeletions, "except"), "what passes nevertheless", default=FreeDeletions(), formerly="unless"
     )
     concurrently: tuple[str, ...] = concurrently()
-
-    @property
-    def policies_hide(self) -> bool:
-        return self.refused_by.silently
 
     def rules(self) -> tuple[Rule, ...]:
         return () if self.through else (self._open,)
@@ -123,15 +115,11 @@ class LockedKind(ActsAsRoles):
     def _open(self) -> Rule:
         return Rule(f"({self.when}) is not true", on_insert_only=True)
 
-    def refusals(self, table: TableName) -> tuple[Refused, ...]:
-        return (self.refused_by.anywhere(),)
-
     def facts(self, subject: Subject) -> Iterator[Fact]:
         table = subject.table
         for column in (*self.protects.columns, *self.through):
             table.column(column)
-        yield from self.refused_by.facts(subject)
-        yield from subject.missing_roles(*self.roles())
+        yield from super().facts(subject)
         reaches = reaching(subject.catalog, table)
         for name in self.except_.on_delete:
             subject.catalog.table(name)
@@ -139,12 +127,10 @@ class LockedKind(ActsAsRoles):
             yield Fact(f"a deletion in {name} reaches {table.name}", f"a deletion in {name} {found} {table.name}")
 
     def scenarios(self, subject: Subject) -> ScenarioStrategy:
-        lock = self._lock(subject)
-        return subject.probes(lambda draft: scenario(lock, draft))
+        return subject.probes(partial(scenario, self._lock(subject)))
 
     def races(self, subject: Subject) -> RacesStrategy:
-        lock = self._lock(subject)
-        return subject.scenarios(lambda draft: races(lock, self.when, draft))
+        return subject.scenarios(partial(races, self._lock(subject), self.when))
 
     def _lock(self, subject: Subject) -> Lock:
         table = subject.table

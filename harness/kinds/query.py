@@ -9,7 +9,7 @@ from harness.catalog.model import Table
 from harness.generation.draft import Draft
 from harness.kinds.base import Fact, RacesStrategy, ScenarioStrategy, Subject, Unreliable
 from harness.kinds.query_parts.writes import QueryWrites, pairs_of_writes
-from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, as_roles_each, reachable_by
+from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, as_roles_each, draw_reachable
 from harness.kinds.toolkit.changes import filled_references
 from harness.probes import AcceptedOrRefused, Execute, Postcondition, Probe
 from harness.probes.statement import qualified
@@ -91,10 +91,8 @@ class QueryKind(ActsAsRoles):
             for table in tables:
                 filled = filled_references(table, subject.pools.of(table))
                 for _ in range(2):
-                    fixed, reachable = reachable_by(roles[table.name], draft)
-                    draft.insert(table.name, fixed, (*filled, *reachable))
-                fixed, reachable = reachable_by(roles[table.name], draft)
-                fresh.append(draft.row(table.name, fixed, (*filled, *reachable)))
+                    draw_reachable(roles[table.name], draft, draft.insert, table.name, filled)
+                fresh.append(draw_reachable(roles[table.name], draft, draft.row, table.name, filled))
             existing = list(draft.inserts)
             writes = QueryWrites(subject, draft, self._condition, columns)
             yield Probe(Execute("select"), AcceptedOrRefused(), "generated rows", "generated rows", then=then)

@@ -115,8 +115,7 @@ class RoutineKind(Kind):
         elif any(map(asks, self.then)) and sql.returns_nothing(self.call[-1]):
             raise ValueError("'then' asks for 'result', and the last call returns no rows: add RETURNING to it")
         known = {name for row in self.given for name in row.variables}
-        for value in (self.claims or {}).values():
-            _refuse_unknown(claim_variables(value), known, "claims")
+        _refuse_unknown(claim_variables(self.claims or {}), known, "claims")
         for each, expressions in (self.before or {}).items():
             if each in known:
                 raise ValueError(f"${each} stands in 'given' and in 'before'")

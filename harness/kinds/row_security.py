@@ -13,7 +13,7 @@ from harness.kinds.row_access.attacks import ownership_attacks
 from harness.kinds.row_access.bypasses import bypasses, stand_in, untried
 from harness.kinds.row_access.ownership import Owners, claim_settings, claim_variables
 from harness.kinds.row_access.principal import NARROWED, May, Principal, says
-from harness.probes import Execute, Probe, Scenario, SqlStatement
+from harness.probes import Execute, Probe, Scenario
 from harness.project import keys, sql
 from harness.project.keys import FrozenDict, any_value, boolean, key, mapping, name, names, predicate, several, text
 from harness.project.model import TableName
@@ -130,7 +130,7 @@ class RowSecurityKind(Kind):
         may = self._may
         predicates = (self.sees, may.insert, may.update, may.delete)
         variables = [name for text in predicates for name in sql.variables(text)]
-        variables += [name for value in (self.claims or {}).values() for name in claim_variables(value)]
+        variables += claim_variables(self.claims or {})
         owners = Owners.of(subject, predicates, tuple(dict.fromkeys(variables)), self.variables or {})
         role, preparation = stand_in(subject) if self.as_ == "$owner" else (self.as_, [])
         # Without variables, rows that contain the texts of the claims are the most likely ones to be seen.
@@ -149,7 +149,6 @@ class RowSecurityKind(Kind):
                 probes += principal.inserts(rows, place)
                 probes += principal.returns(rows, place)
                 probes += ownership_attacks(principal, rows, place)
-            setup: tuple[SqlStatement, ...] = (*draft.inserts, NARROWED, *map(Execute, preparation))
-            return Scenario(setup, tuple(probes))
+            return Scenario((*draft.inserts, NARROWED, *map(Execute, preparation)), tuple(probes))
 
         return subject.scenarios(build)

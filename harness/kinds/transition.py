@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from harness.catalog.roles import WHO_MAY_DISABLE_TRIGGERS
 from harness.generation.draft import Draft
 from harness.kinds.base import Fact, RacesStrategy, ScenarioStrategy, Subject, Unreliable
-from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, as_roles, reachable_by
+from harness.kinds.row_access.acting_roles import ActingRole, as_roles, reachable_by
 from harness.kinds.toolkit.changes import change_to, pools_of
-from harness.kinds.toolkit.refusals import REFUSED_BY, RefusedBy
+from harness.kinds.toolkit.refusals import REFUSED_BY, GuardedKind, RefusedBy
 from harness.kinds.toolkit.statements import upsert, without_triggers
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, SqlStatement, Update
 from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project.keys import FrozenDict, concurrently, key, listed, mapping, name, several, text
-from harness.project.model import TableName, Values
+from harness.project.model import Values
 from harness.races import Invariant, Race, Races
 from harness.solver.rules import Rule
 
@@ -27,7 +27,7 @@ UNNAMED = 10
 
 
 @dataclass(frozen=True)
-class TransitionKind(ActsAsRoles):
+class TransitionKind(GuardedKind):
     """The moves of a state column: those that are listed, and no others.
 
     ```yaml
@@ -51,17 +51,11 @@ class TransitionKind(ActsAsRoles):
     it in a state that listed moves lead to, whichever commits first.
     """
 
-    about_triggers = True
-
     transition: str = key(name, "the column that holds the state")
     from_: FrozenDict[tuple[str, ...]] = key(mapping(listed(text)), "state: the states it may move to")
     refused_by: RefusedBy = key(REFUSED_BY, "how any other move is refused")
     initial: tuple[str, ...] = key(several(text), "the states that a row may begin in", default=())
     concurrently: tuple[str, ...] = concurrently()
-
-    @property
-    def policies_hide(self) -> bool:
-        return self.refused_by.silently
 
     @property
     def subject(self) -> str:
@@ -78,13 +72,9 @@ class TransitionKind(ActsAsRoles):
         moves = isinstance(probe.statement, Update) and self.transition in probe.statement.set
         return moves and isinstance(probe.expected, Refused)
 
-    def refusals(self, table: TableName) -> tuple[Refused, ...]:
-        return (self.refused_by.anywhere(),)
-
     def facts(self, subject: Subject) -> Iterator[Fact]:
         subject.table.column(self.transition)
-        yield from self.refused_by.facts(subject)
-        yield from subject.missing_roles(*self.roles())
+        yield from super().facts(subject)
 
     def scenarios(self, subject: Subject) -> ScenarioStrategy:
         if not subject.roles.may_disable_triggers:
@@ -101,14 +91,13 @@ class TransitionKind(ActsAsRoles):
             for state in states:
                 row = self._row(subject, draft, state, roles)
                 existing.append(Insert(subject.table.name, row))
-                moves = self._moves(subject, draft, row, states, refused)
-                probes += as_roles(roles, draft, row, moves)
+                probes += as_roles(roles, draft, row, self._moves(subject, draft, row, states, refused))
                 if self.initial:
                     fresh = self._row(subject, draft, state, roles)
                     expected = Accepted(1) if state in self.initial else refused
                     aspect, value = f"begins {_word(state)}", f"a row that begins as {_word(state)}"
                     insert = Probe(Insert(subject.table.name, fresh), expected, aspect, value)
-                    probes += as_roles(roles, draft, fresh, [insert], existing=False)
+                    probes += as_roles(roles, draft, fresh, [insert], "no row")
             return Scenario((*draft.inserts, *without_triggers(*existing)), tuple(probes))
 
         return subject.scenarios(build)
@@ -165,9 +154,7 @@ class TransitionKind(ActsAsRoles):
         table, state = subject.table, row[self.transition]
         stay = Update(table.name, subject.key(row), {self.transition: state})
         yield Probe(stay, Accepted(1), f"{_word(state)} stays", f"{_word(state)} stays", required=False)
-        for other in states:
-            if other == state:
-                continue
+        for other in (each for each in states if each != state):
             allowed = state is not None and other in self.from_.get(state, ())
             expected = Accepted(1) if allowed else refused
             changes = change_to(subject, draft, row, self.transition, other)

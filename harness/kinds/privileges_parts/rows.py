@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from harness.generation.draft import Draft
 from harness.kinds.base import Subject
-from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, reachable_by
+from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, draw_reachable
 from harness.kinds.toolkit.updates import defaults, updatable
 from harness.probes import AcceptedOrRefused, Delete, Execute, Insert, NotDenied, Probe, SqlStatement, Update
 from harness.probes.statement import qualified
@@ -68,8 +68,7 @@ def reaching(subject: Subject, draft: Draft, roles: Sequence[ActingRole]) -> Ite
     if not roles:
         return
     table = subject.table
-    fixed, present = reachable_by(roles, draft)
-    row = draft.insert(table.name, fixed, present)
+    row = draw_reachable(roles, draft, draft.insert, table.name)
     # Policies are switched off for the probes of privileges.
     secured = (qualified(each.name) for each in subject.catalog.tables.values() if each.row_security)
     enabled = (f"alter table {name} enable row level security" for name in secured)

@@ -42,15 +42,13 @@ def _transfers(principal: Principal, row: Values, to: Values, what: str, aspect:
     expected: Expected = principal.untouched if aspect else AcceptedOrRefused()
     first, then = ("", None) if aspect else principal.stays(principal.may.update, row, {**row, **changes})
     if not says(principal.sees, "false"):
-        update, value = Update(table, key, changes), f"{what} by {principal.who}:"
-        yield Probe(update, expected, aspect or what, value, principal.settings, then, first or None, required=False)
+        update, before = Update(table, key, changes), first or None
+        yield principal.probe(update, expected, aspect or what, what, then=then, before=before, required=False)
     # Policies for SELECT do not hold where no column is read.
     blind = Execute(f"update {qualified(table)} set {assigned(changes)}")
     first += narrowed(subject, "update", [row])
-    value = f"{what} without looking by {principal.who}:"
-    yield Probe(
-        blind, expected, f"{aspect or what} without looking", value, principal.settings, then, first, required=False
-    )
+    aspect, what = f"{aspect or what} without looking", f"{what} without looking"
+    yield principal.probe(blind, expected, aspect, what, then=then, before=first, required=False)
 
 
 def _conflicts(principal: Principal, own: Values, foreign: Values) -> Iterator[Probe]:
@@ -79,8 +77,8 @@ def _upserts(principal: Principal, upsert: str, own: Values, foreign: Values) ->
         yield _left_alone(principal, taking, foreign, "upsert that takes another's row")
         both = f"({principal.may.update}) and ({principal.sees})"
         then = principal.exactly(f"({principal.here([foreign])}) and {both}", f"the rows where {both}")
-        value, returned = f"upsert returning by {principal.who}:", principal.returning(taking)
-        yield Probe(returned, AcceptedOrRefused(), "upsert returning", value, principal.settings, then, required=False)
+        returned, what = principal.returning(taking), "upsert returning"
+        yield principal.probe(returned, AcceptedOrRefused(), what, what, then=then, required=False)
 
 
 def _left_alone(principal: Principal, statement: str, foreign: Values, what: str) -> Probe:
@@ -88,8 +86,7 @@ def _left_alone(principal: Principal, statement: str, foreign: Values, what: str
     subject = principal.subject
     found = f"select case when count(*) = 1 then 'as it was' else 'another' end from {qualified(subject.table.name)}"
     then = Postcondition(f"{found} where {is_unchanged(subject, foreign)}", "as it was", "the row is")
-    value = f"{what} by {principal.who}:"
-    return Probe(Execute(statement), principal.untouched, what, value, principal.settings, then, required=False)
+    return principal.probe(Execute(statement), principal.untouched, what, what, then=then, required=False)
 
 
 def _named_by(key: Index, row: Values, principal: Principal) -> bool:

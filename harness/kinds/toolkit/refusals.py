@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from harness.catalog.model import Table
 from harness.kinds.base import Fact, Subject
+from harness.kinds.row_access.acting_roles import ActsAsRoles
 from harness.probes import Refused
 from harness.project import keys, sql
 from harness.project.keys import key, section, several
+from harness.project.model import TableName
 
 
 @dataclass(frozen=True)
@@ -57,3 +59,22 @@ def failing(*expressions: str) -> tuple[Refused, ...]:
     """Returns the errors of the functions that expressions call: one may fail where it does not find a row."""
     called = dict.fromkeys(name for each in expressions for _, name in sql.calls(each))
     return (Refused((), routines=tuple(called)),) if called else ()
+
+
+class GuardedKind(ActsAsRoles):
+    """A kind with the key ``refused_by``: triggers or policies refuse what it forbids."""
+
+    about_triggers = True
+
+    refused_by: RefusedBy
+
+    @property
+    def policies_hide(self) -> bool:
+        return self.refused_by.silently
+
+    def refusals(self, table: TableName) -> tuple[Refused, ...]:
+        return (self.refused_by.anywhere(),)
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        yield from self.refused_by.facts(subject)
+        yield from subject.missing_roles(*self.roles())
