@@ -11,7 +11,7 @@ from harness.kinds.base import Fact, RacesStrategy, ScenarioStrategy, Subject, U
 from harness.kinds.locked_parts.scenarios import races, scenario
 from harness.kinds.locked_parts.write_paths import Lock
 from harness.kinds.toolkit.ancestors import reaching
-from harness.kinds.toolkit.changes import by_pattern
+from harness.kinds.toolkit.changes import by_pattern, entries
 from harness.kinds.toolkit.refusals import REFUSED_BY, GuardedKind, RefusedBy
 from harness.project import keys, sql
 from harness.project.keys import Reader, choice, concurrently, key, names, predicate, section, several, text
@@ -166,9 +166,8 @@ class LockedKind(GuardedKind):
         decisive = set(deciding_columns(holder, self.when))
         pools = subject.pools.of_changed_rows(holder, also=(f"({self.when}) {answer}",))
         pool = next(pool for pool in pools if decisive & set(pool.columns))
-        rows = [dict(zip(pool.columns, row, strict=True)) for row in pool.rows]
         return by_pattern(
-            rows, lambda values: tuple(None if value is None else values.index(value) for value in values)
+            entries(pool), lambda values: tuple(None if value is None else values.index(value) for value in values)
         )
 
     def _reference(self, table: Table) -> ForeignKey | None:

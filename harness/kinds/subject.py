@@ -23,6 +23,7 @@ from harness.project.model import Project, TableName, Values
 from harness.races import Races
 from harness.races.database import Databases
 from harness.solver.pools import Pools
+from harness.solver.rules import Unfillable
 
 if TYPE_CHECKING:
     import psycopg
@@ -118,6 +119,14 @@ class Subject:
     def rewritten(self) -> frozenset[str]:
         """The columns of the table that a trigger writes."""
         return self.touched.get(self.table.name, frozenset())
+
+    def can_have_rows(self, also: tuple[str, ...]) -> bool:
+        """Whether a row of the table can keep these predicates, besides all rules."""
+        try:
+            self.pools.of(self.table, also=also)
+        except Unfillable:
+            return False
+        return True
 
     @property
     def oracle(self) -> Oracle:

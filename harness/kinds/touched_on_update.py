@@ -10,8 +10,8 @@ from hypothesis import reject
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
 from harness.kinds.base import Fact, Kind, ScenarioStrategy, Subject, Unreliable
+from harness.kinds.toolkit.changes import updatable, updates, why_none
 from harness.kinds.toolkit.statements import without_triggers
-from harness.kinds.toolkit.updates import updatable, updates, why_none
 from harness.probes import Accepted, Insert, Postcondition, Probe, Scenario, SqlStatement, Update
 from harness.probes.statement import condition, identifier, qualified
 from harness.project.keys import ColumnForm, boolean, choice, key, name

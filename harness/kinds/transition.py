@@ -11,7 +11,7 @@ from harness.kinds.base import Fact, RacesStrategy, ScenarioStrategy, Subject, U
 from harness.kinds.row_access.acting_roles import ActingRole, as_roles, reachable_by
 from harness.kinds.toolkit.changes import change_to, pools_of
 from harness.kinds.toolkit.refusals import REFUSED_BY, GuardedKind, RefusedBy
-from harness.kinds.toolkit.statements import upsert, without_triggers
+from harness.kinds.toolkit.statements import upserts, without_triggers
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, SqlStatement, Update
 from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project.keys import FrozenDict, concurrently, key, listed, mapping, name, several, text
@@ -161,8 +161,7 @@ class TransitionKind(GuardedKind):
             aspect = f"{_word(state)} to {_word(other)}"
             value = f"{self.transition} from {aspect}"
             yield Probe(Update(table.name, subject.key(row), changes), expected, aspect, value)
-            by_upsert = upsert(table, row, changes)
-            if by_upsert is not None:
+            for by_upsert in upserts(table, row, changes):
                 yield Probe(by_upsert, expected, f"{aspect} by upsert", f"{value} by an upsert", required=False)
 
     def _row(self, subject: Subject, draft: Draft, state: str | None, roles: Sequence[ActingRole]) -> Values:

@@ -39,6 +39,7 @@ from harness.kinds.toolkit.keys import (
     key_with_references,
     may_be_null,
 )
+from harness.kinds.toolkit.predicates import combinations
 from harness.kinds.toolkit.refusals import failing
 from harness.oracle import Answer
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Update
@@ -108,8 +109,7 @@ class UniqueKind(Kind):
         return Refused(("23505",), table, constraint=self.implied_by or self._constraint(table))
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
-        taken = Refused(("23505",), table, constraint=self._constraint(table))
-        return (taken, *failing(*expressions(self.unique)))
+        return (Refused(("23505",), table, constraint=self._constraint(table)), *failing(*expressions(self.unique)))
 
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
         return TableRule("constraint", self._constraint(table)), TableRule("index", self._constraint(table))
@@ -182,7 +182,7 @@ class UniqueKind(Kind):
         yield from inheritance.two_rows(subject, draft, (values, values), show(key), self._watch(subject))
 
     def _watch(self, subject: Subject) -> Invariant:
-        return no_duplicates(subject.table.name, self.unique, self.where, nulls_distinct=self.nulls == "distinct")
+        return no_duplicates(subject.table.name, self.unique, self.where, self.nulls)
 
     def _by_expression(self, rows: RowsWithKey, pair: ValuePair) -> tuple[NewRow, Probe]:
         """Returns an existing row, and the probe of another row whose values differ but give the same key."""
@@ -249,12 +249,9 @@ class UniqueKind(Kind):
             return [{}], [], []
         table = subject.table
         columns = [column.name for column in table.columns if column.name in sql.columns(self.where)]
-        never_null = [place for place, column in enumerate(columns) if table.column(column).not_null]
-        rules = [
-            rule.predicate for rule in subject.pools.rules(table) if set(sql.columns(rule.predicate)) & set(columns)
-        ]
-        combinations = subject.pools.combinations(table, columns, (self.where,))
-        rows = [row for row in combinations if all(row[place] is not None for place in never_null)]
+        predicates = (rule.predicate for rule in subject.pools.rules(table))
+        rules = [each for each in predicates if set(sql.columns(each)) & set(columns)]
+        rows = combinations(subject, columns, (self.where,))
         sides: tuple[list[NewRow], list[NewRow], list[NewRow]] = [], [], []
         inside, outside, never_inside = sides
         answers = subject.oracle.answers(table, columns, rows, [self.where, *rules])

@@ -9,7 +9,7 @@ from harness.generation.draft import Draft
 from harness.kinds.base import Subject
 from harness.kinds.toolkit.ancestors import Ancestor, ancestors
 from harness.kinds.toolkit.changes import change_of, change_to_null, differs, is_unchanged
-from harness.kinds.toolkit.statements import upsert, within_a_trigger
+from harness.kinds.toolkit.statements import upserts, within_a_trigger
 from harness.probes import Accepted, Delete, Execute, NoRowChanged, Postcondition, Probe, Refused, SqlStatement, Update
 from harness.probes.statement import condition, identifier, qualified
 from harness.project import keys
@@ -79,8 +79,7 @@ class Changes:
             if changed and self.subject.may_update(changed):
                 update = Update(table.name, key_, changed)
                 yield Change("update", f"{column} changed", update)
-                by_upsert = upsert(table, row, changed)
-                if by_upsert is not None:
+                for by_upsert in upserts(table, row, changed):
                     yield Change("upsert", f"{column} changed by an upsert", by_upsert)
                 nested = within_a_trigger(update)
                 yield Change("update by a trigger", f"{column} changed by a trigger", nested, by_trigger=True)

@@ -16,7 +16,7 @@ from harness.kinds.toolkit.statements import (
     merge_insert,
     merge_update,
     past_guards,
-    upsert,
+    upserts,
 )
 from harness.probes import Delete, Execute, Insert, Refused, SqlStatement, Update
 from harness.probes.statement import qualified
@@ -157,8 +157,7 @@ class WritePaths:
     def _other_commands(self, path: WritePath, changes: Values, aspect: str = "") -> Iterator[WritePath]:
         """Yields the same change by upsert and by MERGE."""
         aspect = aspect or path.aspect
-        insert = upsert(self.table, self._row, changes)
-        if insert is not None and self.subject.may_update(changes):
+        for insert in upserts(self.table, self._row, changes) if self.subject.may_update(changes) else ():
             yield replace(path, aspect=f"{aspect} by upsert", what=f"{path.what} by upsert", statement=insert)
         if self.subject.catalog.version >= MERGES:
             merge = merge_update(self.table, self.subject.key(self.target), changes)
@@ -172,8 +171,7 @@ class WritePaths:
         locks = () if self.locks_itself else ("first",)
         insert = WritePath("insert", "an insert", Insert(self.table.name, row), forbidden, locks)
         yield insert
-        by_upsert = upsert(self.table, row, {name: row[name] for name in self._plain})
-        if by_upsert is not None:
+        for by_upsert in upserts(self.table, row, {name: row[name] for name in self._plain}):
             yield replace(insert, aspect="insert by upsert", what="an insert by upsert", statement=by_upsert)
         if self.subject.catalog.version >= MERGES:
             merge = merge_insert(self.table, row)
@@ -226,8 +224,7 @@ class WritePaths:
                 yield from self._other_commands(change, changes, "update")
         same = {name: row[name] for name in free}
         yield self._free("an update of all columns to what they are", Update(table.name, key, same))
-        again = upsert(table, row, {name: row[name] for name in self.lock.columns or self._plain})
-        if again is not None:
+        for again in upserts(table, row, {name: row[name] for name in self.lock.columns or self._plain}):
             yield self._free("an upsert that changes nothing", again)
         yield replace(self._free("an insert on conflict do nothing", insert_or_nothing(table, row)), rows=0)
 

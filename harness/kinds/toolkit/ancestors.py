@@ -131,5 +131,4 @@ def reaching(catalog: Catalog, table: Table) -> frozenset[TableName]:
 
 def _recreated(table: TableName, key: ForeignKey, also: str = "") -> str:
     name = identifier(key.name)
-    definition = f"{key.definition}{also}"
-    return f"alter table {qualified(table)} drop constraint {name}, add constraint {name} {definition}"
+    return f"alter table {qualified(table)} drop constraint {name}, add constraint {name} {key.definition}{also}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from harness.oracle import Answer
 from harness.probes import Accepted, Expected, Family, Insert, Probe, Refused, Update
 from harness.project import sql
 from harness.project.model import NewRow, Values
-from harness.solver.rules import Unfillable, deciding_columns
+from harness.solver.rules import deciding_columns
 
 TRIES = 20
 """Values that are drawn to find one that changes a generated column."""
@@ -46,16 +47,10 @@ def may_be_null(subject: Subject, column: str) -> bool:
     return not subject.table.column(column).not_null and (values is None or None in values)
 
 
-def _varies(subject: Subject, column: str) -> bool:
-    """Whether rules let a column have more than one value besides NULL."""
-    values = _values(subject, column)
-    return values is None or len(values - {None}) > 1
-
-
 def _values(subject: Subject, column: str) -> set[str | None] | None:
     """Returns the values that rules let a column have; None where no rule names it."""
     pool = next((pool for pool in subject.pools.of(subject.table) if column in pool.columns), None)
-    return {row[pool.columns.index(column)] for row in pool.rows} if pool else None
+    return {*pool.of_column(column)} if pool else None
 
 
 def room_for_rows(subject: Subject) -> float:
@@ -121,7 +116,8 @@ class RowsWithKey:
     def _near(self, column: str, first: Values, rows: Sequence[Values]) -> NewRow | None:
         """Draws a row that has the key of the first but for one column; None if none was found."""
         subject, draft, columns = self.subject, self.draft, self.columns
-        if not _varies(subject, column):
+        values = _values(subject, column)
+        if values is not None and len(values - {None}) <= 1:
             return None
         fixed = {**self.fixed, **{name: first[name] for name in columns if name != column}}
         row = draft.row(subject.table.name, fixed, (*self.present, *columns), _outside_exclusions(subject))
@@ -201,19 +197,12 @@ def _outside_exclusions(subject: Subject) -> tuple[str, ...]:
 
     Returns none if there can be no such rows.
     """
-    wheres = [each.where for each in ExclusionElements.all_of(subject.table) if each.where]
-    outside = tuple(f"({where}) is not true" for where in wheres)
-    try:
-        subject.pools.of(subject.table, also=outside)
-    except Unfillable:
-        return ()
-    return outside
+    exclusions = ExclusionElements.all_of(subject.table)
+    outside = tuple(f"({each.where}) is not true" for each in exclusions if each.where)
+    return outside if subject.can_have_rows(outside) else ()
 
 
 def key_with_references(subject: Subject, columns: Sequence[str], row: Values) -> NewRow:
     """Returns the key of a row with the foreign keys that share a column with it: they change together."""
-    changed = dict.fromkeys(columns)
-    for foreign in subject.table.foreign_keys:
-        if set(foreign.columns) & set(columns):
-            changed.update(dict.fromkeys(foreign.columns))
-    return {column: row[column] for column in changed}
+    keys = (each.columns for each in subject.table.foreign_keys if {*each.columns} & {*columns})
+    return {column: row[column] for column in itertools.chain(columns, *keys)}

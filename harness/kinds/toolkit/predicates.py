@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.catalog.model import Table
 from harness.generation.draft import Draft
 from harness.kinds.base import Begun, RowPair, ScenarioStrategy, Subject, Unreliable
 from harness.kinds.toolkit.changes import by_pattern, new_parent
@@ -105,8 +104,7 @@ class PredicateRule:
         """
         table = self.subject.table
         columns = deciding_columns(table, self.predicate)
-        rows = _with_not_null(table, columns, self.subject.pools.combinations(table, columns, (self.predicate,)))
-        judged = [*self._judged(columns, rows)]
+        judged = [*self._judged(columns, combinations(self.subject, columns, (self.predicate,)))]
         refused = [row for row, _, kept in judged if not kept]
         accepted = [(dict(zip(columns, row, strict=True)), holds) for row, holds, kept in judged if kept]
         found = [*accepted, *self._mended(columns, refused)]
@@ -163,8 +161,7 @@ class PredicateRule:
         tied = tuple(column.name for column in table.columns if column.name in named and column.name not in columns)
         if not tied or not refused:
             return
-        completions = _with_not_null(table, tied, self.subject.pools.combinations(table, tied))
-        completions = completions[: max(MENDED // len(refused), 1)]
+        completions = combinations(self.subject, tied)[: max(MENDED // len(refused), 1)]
         rows = [(*row, *completion) for row in refused for completion in completions]
         seen: set[Tuple] = set()
         for row, holds, kept in self._judged((*columns, *tied), rows):
@@ -288,7 +285,8 @@ class _ValuesInRow:
         return True
 
 
-def _with_not_null(table: Table, columns: tuple[str, ...], rows: Sequence[Tuple]) -> list[Tuple]:
-    """Returns the combinations that have no NULL in a NOT NULL column."""
-    bound = [place for place, column in enumerate(columns) if table.column(column).not_null]
+def combinations(subject: Subject, columns: Sequence[str], also: tuple[str, ...] = ()) -> list[Tuple]:
+    """Returns combinations of values of columns that are worth trying, without NULL in a NOT NULL column."""
+    bound = [place for place, column in enumerate(columns) if subject.table.column(column).not_null]
+    rows = subject.pools.combinations(subject.table, columns, also)
     return [row for row in rows if all(row[place] is not None for place in bound)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from harness.catalog.model import Table
 from harness.probes import Delete, Execute, Insert, SqlStatement, Update
 from harness.probes.statement import condition, identifier, literal, qualified
@@ -21,8 +23,8 @@ def insert_or_nothing(table: Table, row: Values) -> Execute:
     return Execute(f"{Insert(table.name, row).sql} on conflict do nothing")
 
 
-def upsert(table: Table, row: Values, changes: Values) -> Execute | None:
-    """Returns a change of a row as INSERT … ON CONFLICT DO UPDATE; None if no unique key can name the row."""
+def upserts(table: Table, row: Values, changes: Values) -> Iterator[Execute]:
+    """Yields a change of a row as INSERT … ON CONFLICT DO UPDATE; nothing if no unique key can name the row."""
     for key in sorted(table.unique_keys, key=lambda key: not key.primary):
         deferrable = key.constraint is not None and table.constraint(key.constraint).deferrable
         plain = key.is_plain and key.valid and not deferrable
@@ -31,8 +33,8 @@ def upsert(table: Table, row: Values, changes: Values) -> Execute | None:
             insert = Insert(table.name, {**row, **changes}).sql
             columns = ", ".join(map(identifier, key.columns))
             taken = ", ".join(f"{identifier(column)} = excluded.{identifier(column)}" for column in changes)
-            return Execute(f"{insert} on conflict ({columns}) do update set {taken}")
-    return None
+            yield Execute(f"{insert} on conflict ({columns}) do update set {taken}")
+            return
 
 
 def merge_update(table: Table, key: Values, changes: Values) -> Execute:
