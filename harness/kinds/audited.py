@@ -6,17 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from harness.catalog.parts import TableRule
-from harness.generation.draft import Draft
 from harness.kinds.audited_parts.records import VARIABLES, Records
 from harness.kinds.audited_parts.writes import AuditedWrites
-from harness.kinds.base import Fact, ScenarioStrategy, Subject
+from harness.kinds.base import Draft, Fact, ScenarioStrategy, Subject, TableName, TableRule
 from harness.kinds.row_access.acting_roles import ActsAsRoles, as_roles_each, draw_reachable
 from harness.kinds.toolkit.changes import filled_references
 from harness.probes import Insert, Probe
 from harness.project import keys
 from harness.project.keys import choice, key, names, predicate_of, several
-from harness.project.model import TableName
 
 COMMANDS = ("insert", "update", "delete")
 

@@ -8,18 +8,28 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from harness.catalog.model import Table
-from harness.catalog.parts import TableRule
-from harness.generation.draft import Draft
-from harness.kinds.base import Begun, Fact, ScenarioStrategy, Subject, default_name, show
+from harness.kinds.base import (
+    Begun,
+    Draft,
+    Fact,
+    NewRow,
+    ScenarioStrategy,
+    Subject,
+    TableName,
+    TableRule,
+    default_name,
+    identifier,
+    literal,
+    qualified,
+    show,
+)
 from harness.kinds.toolkit import inheritance
 from harness.kinds.toolkit.constraints import Validatable, validated
 from harness.kinds.toolkit.predicates import PredicateRule
 from harness.kinds.toolkit.refusals import failing
 from harness.probes import Accepted, AcceptedOrRefused, Insert, Postcondition, Probe, Refused
-from harness.probes.statement import identifier, literal, qualified
 from harness.project import sql
 from harness.project.keys import ColumnForm, key, name, predicate, several, text
-from harness.project.model import NewRow, TableName
 from harness.solver.rules import Rule
 
 TRIED = 4

@@ -6,12 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import Column
-from harness.catalog.parts import TableRule
 from harness.errors import nearest
-from harness.kinds.base import Fact, Kind, Subject
+from harness.kinds.base import Fact, Kind, Subject, TableName, TableRule
 from harness.project.columns import DeclaredColumn, declared_columns
 from harness.project.keys import key
-from harness.project.model import TableName
 
 CONTRACT = "the declared columns in their order, and no others"
 

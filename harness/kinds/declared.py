@@ -9,8 +9,7 @@ from typing import Any
 from hypothesis.errors import UnsatisfiedAssumption
 
 from harness.catalog.parts import enforced
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, ScenarioStrategy, Subject
+from harness.kinds.base import Draft, Fact, Kind, ScenarioStrategy, Subject
 from harness.kinds.declared_parts.similar_rows import ColumnNames, Region, possible, similar_row
 from harness.kinds.toolkit.keys import room_for_rows
 from harness.probes import Accepted, Insert, Probe

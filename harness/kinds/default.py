@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, ScenarioStrategy, Subject
+from harness.kinds.base import Draft, Fact, Kind, ScenarioStrategy, Subject, condition, identifier, qualified
 from harness.probes import Accepted, Insert, Postcondition, Probe
-from harness.probes.statement import condition, identifier, qualified
 from harness.project.keys import ColumnForm, expression, key, name
 
 

@@ -6,9 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import Table
-from harness.generation.draft import Draft
 from harness.generation.exclusions import ExclusionElements
-from harness.kinds.base import Fact, Kind, RacesStrategy, ScenarioStrategy, Subject, show
+from harness.kinds.base import (
+    Draft,
+    Fact,
+    Kind,
+    NewRow,
+    RacesStrategy,
+    ScenarioStrategy,
+    Subject,
+    TableName,
+    Values,
+    show,
+)
 from harness.kinds.exclude_parts.row_pairs import Resident, residents
 from harness.kinds.toolkit import inheritance
 from harness.kinds.toolkit.constraints import deferrable, timing_fact
@@ -18,7 +28,6 @@ from harness.kinds.toolkit.refusals import failing
 from harness.probes import Accepted, Expected, Insert, Probe, Refused, Update
 from harness.project import sql
 from harness.project.keys import FrozenDict, concurrently, expression, key, mapping, name, operator, predicate
-from harness.project.model import NewRow, TableName, Values
 from harness.races import Invariant, Race, Races
 from harness.solver.rules import Rule
 

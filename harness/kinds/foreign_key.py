@@ -8,9 +8,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from harness.catalog.model import ForeignKey, Missing, Table
-from harness.catalog.parts import TableRule
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, RacesStrategy, ScenarioStrategy, Subject, column_list, default_name, show
+from harness.kinds.base import (
+    Draft,
+    Fact,
+    Kind,
+    NewRow,
+    RacesStrategy,
+    ScenarioStrategy,
+    Subject,
+    TableName,
+    TableRule,
+    Values,
+    column_list,
+    default_name,
+    show,
+)
 from harness.kinds.foreign_key_parts.actions import actions
 from harness.kinds.foreign_key_parts.reference import Reference, new_key
 from harness.kinds.toolkit.constraints import Validatable, deferrable, timing_fact, validated
@@ -18,7 +30,6 @@ from harness.kinds.toolkit.invariants import no_orphans
 from harness.kinds.toolkit.refusals import RefusedBy
 from harness.probes import Accepted, Delete, Family, Insert, Probe, Refused, SqlStatement, Update
 from harness.project.keys import Reader, concurrently, key, name, names, section, table, table_columns, text
-from harness.project.model import NewRow, TableName, Values
 from harness.project.nodes import Node, expected
 from harness.races import Race, Races
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, ScenarioStrategy, Subject, show
+from harness.kinds.base import (
+    Draft,
+    Fact,
+    Kind,
+    ScenarioStrategy,
+    Subject,
+    Values,
+    condition,
+    identifier,
+    qualified,
+    show,
+)
 from harness.probes import Accepted, Insert, Postcondition, Probe, Refused, Scenario, Update
-from harness.probes.statement import condition, identifier, qualified
 from harness.project import sql
 from harness.project.keys import ColumnForm, expression, key, name
-from harness.project.model import Values
 
 WRITTEN = Refused(("428C9",))
 """The refusal of a value for a generated column: PostgreSQL names no constraint."""

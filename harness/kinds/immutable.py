@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from harness.catalog.model import Missing, Table
 from harness.catalog.roles import WHO_MAY_DISABLE_TRIGGERS
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, ScenarioStrategy, Subject, Unreliable
+from harness.kinds.base import Draft, Fact, NewRow, ScenarioStrategy, Subject, Unreliable
 from harness.kinds.immutable_parts.changes import ROWS, TRUNCATE, Change, ChangeFromAbove, Changes
 from harness.kinds.row_access.acting_roles import ActingRole, draw_reachable
 from harness.kinds.toolkit.changes import filled_references
@@ -17,7 +16,6 @@ from harness.kinds.toolkit.statements import NESTING, without_triggers
 from harness.probes import Accepted, Execute, Insert, Probe, Refused, Scenario, Update
 from harness.probes.reply import INSUFFICIENT_PRIVILEGE
 from harness.project.keys import boolean, choice, key, names, predicate, section, several
-from harness.project.model import NewRow
 from harness.solver.rules import Rule
 
 

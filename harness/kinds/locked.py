@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from functools import partial
 
 from harness.catalog.model import Catalog, ForeignKey, Missing, Table
-from harness.kinds.base import Fact, RacesStrategy, ScenarioStrategy, Subject, Unreliable, column_list
+from harness.kinds.base import (
+    Fact,
+    NewRow,
+    RacesStrategy,
+    ScenarioStrategy,
+    Subject,
+    TableName,
+    Unreliable,
+    column_list,
+)
 from harness.kinds.locked_parts.scenarios import races, scenario
 from harness.kinds.locked_parts.write_paths import Lock
 from harness.kinds.toolkit.ancestors import reaching
@@ -15,7 +24,6 @@ from harness.kinds.toolkit.changes import by_pattern, entries
 from harness.kinds.toolkit.refusals import REFUSED_BY, GuardedKind, RefusedBy
 from harness.project import keys, sql
 from harness.project.keys import Reader, choice, concurrently, key, names, predicate, section, several, text
-from harness.project.model import NewRow, TableName
 from harness.project.nodes import Node, expected
 from harness.solver.rules import Rule, deciding_columns
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.kinds.base import Begun, Fact, Kind, RowPair, Subject
+from harness.kinds.base import Begun, Fact, Kind, RowPair, Subject, TableName
 from harness.kinds.toolkit.keys import refuses_null_itself
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
 from harness.project.keys import ColumnForm, key, name
-from harness.project.model import TableName
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from harness.catalog.model import Policy
-from harness.catalog.parts import TableRule
-from harness.kinds.base import Fact, Kind, Subject
+from harness.kinds.base import Fact, Kind, Subject, TableName, TableRule
 from harness.project.keys import boolean, choice, key, name, names, predicate
-from harness.project.model import TableName
 
 COMMANDS = ("all", "select", "insert", "update", "delete")
 

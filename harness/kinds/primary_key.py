@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.catalog.parts import TableRule
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, ScenarioStrategy, Subject, column_list, show
+from harness.kinds.base import Draft, Fact, Kind, ScenarioStrategy, Subject, TableName, TableRule, column_list, show
 from harness.kinds.toolkit import inheritance
 from harness.kinds.toolkit.constraints import deferrable, timing_fact
 from harness.kinds.toolkit.invariants import no_duplicates
 from harness.kinds.toolkit.keys import RowsWithKey, deciding_key_columns, refuses_null_itself, room_for_rows
 from harness.probes import Family, Insert, Probe, Refused, Update
 from harness.project.keys import key, name, names
-from harness.project.model import TableName
 
 ROOM = 5
 """Rows that the probes need: two existing ones and a third for the key, two more for NULL."""

@@ -9,18 +9,14 @@ from dataclasses import KW_ONLY, dataclass
 from hypothesis import strategies as st
 
 from harness.catalog.model import Column, Table
-from harness.catalog.parts import TableRule
 from harness.catalog.roles import DEFAULTS
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, ScenarioStrategy, Subject
+from harness.kinds.base import Draft, Fact, ScenarioStrategy, Subject, TableName, TableRule, identifier, qualified
 from harness.kinds.privileges_parts import rows
 from harness.kinds.privileges_parts.objects import COMMANDS as COMMANDS_ON
 from harness.kinds.privileges_parts.objects import FORMS, OBJECT, Object
 from harness.kinds.row_access.acting_roles import ActsAsRoles
 from harness.probes import Accepted, Execute, Expected, Probe, Refused, Scenario
-from harness.probes.statement import identifier, qualified
 from harness.project.keys import FrozenDict, key, listed, mapping, names, one_of, text
-from harness.project.model import TableName
 
 COMMANDS = ("select", "insert", "update", "delete", "truncate", "references", "trigger")
 _OF_COLUMNS = re.compile(r"(select|insert|update|references)\s*\((.*)\)", re.IGNORECASE)

@@ -6,16 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from harness.catalog.model import Table
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, RacesStrategy, ScenarioStrategy, Subject, Unreliable
+from harness.kinds.base import Draft, Fact, RacesStrategy, ScenarioStrategy, Subject, TableName, Unreliable, qualified
 from harness.kinds.query_parts.writes import QueryWrites, pairs_of_writes
 from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, as_roles_each, draw_reachable
 from harness.kinds.toolkit.changes import filled_references
 from harness.probes import AcceptedOrRefused, Execute, Postcondition, Probe
-from harness.probes.statement import qualified
 from harness.project import keys, sql
 from harness.project.keys import choice, concurrently, key, query_of, several, text
-from harness.project.model import TableName
 from harness.races import NOTHING, Invariant, Race, Races
 from harness.solver.rules import Rule
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, RacesStrategy, ScenarioStrategy, Subject
+from harness.kinds.base import Draft, Fact, Kind, RacesStrategy, ScenarioStrategy, Subject
 from harness.kinds.routine_parts.calls import Calls
 from harness.kinds.routine_parts.given import GIVEN, VARIABLE, BoundVariable, Given, GivenRows
 from harness.kinds.routine_parts.results import ONE_SESSION, TWO_SESSIONS, asks

@@ -6,9 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.catalog.parts import TableRule
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, ScenarioStrategy, Subject
+from harness.kinds.base import Draft, Fact, Kind, ScenarioStrategy, Subject, TableName, TableRule
 from harness.kinds.row_access.attacks import ownership_attacks
 from harness.kinds.row_access.bypasses import bypasses, stand_in, untried
 from harness.kinds.row_access.ownership import Owners, claim_settings, claim_variables
@@ -16,7 +14,6 @@ from harness.kinds.row_access.principal import NARROWED, May, Principal, says
 from harness.probes import Execute, Probe, Scenario
 from harness.project import keys, sql
 from harness.project.keys import FrozenDict, any_value, boolean, key, mapping, name, names, predicate, several, text
-from harness.project.model import TableName
 
 OWNERS = 3
 """Owners that have rows in the table at once."""

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import ProjectError
-from harness.generation.draft import Draft
-from harness.kinds.base import Kind, ScenarioStrategy, Subject
+from harness.kinds.base import Draft, Kind, ScenarioStrategy, Subject, TableName
 from harness.probes import Accepted, Probe
 from harness.project import sql
 from harness.project.keys import (
@@ -25,7 +24,6 @@ from harness.project.keys import (
     table,
     table_columns,
 )
-from harness.project.model import TableName
 from harness.project.nodes import ListNode, Node, as_mapping, as_scalar, expected
 from harness.solver.row_hints import LogicalReference, RowHints
 

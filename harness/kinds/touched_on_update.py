@@ -7,15 +7,24 @@ from dataclasses import dataclass
 
 from hypothesis import reject
 
-from harness.catalog.parts import TableRule
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, ScenarioStrategy, Subject, Unreliable
+from harness.kinds.base import (
+    Draft,
+    Fact,
+    Kind,
+    ScenarioStrategy,
+    Subject,
+    TableName,
+    TableRule,
+    Unreliable,
+    Values,
+    condition,
+    identifier,
+    qualified,
+)
 from harness.kinds.toolkit.changes import updatable, updates, why_none
 from harness.kinds.toolkit.statements import without_triggers
 from harness.probes import Accepted, Insert, Postcondition, Probe, Scenario, SqlStatement, Update
-from harness.probes.statement import condition, identifier, qualified
 from harness.project.keys import ColumnForm, boolean, choice, key, name
-from harness.project.model import TableName, Values
 
 PAST, FORGED, FUTURE = "2001-01-01 00:00:00+00", "2002-02-02 00:00:00+00", "2999-01-01 00:00:00+00"
 

@@ -6,16 +6,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.roles import WHO_MAY_DISABLE_TRIGGERS
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, RacesStrategy, ScenarioStrategy, Subject, Unreliable
+from harness.kinds.base import (
+    Draft,
+    Fact,
+    RacesStrategy,
+    ScenarioStrategy,
+    Subject,
+    Unreliable,
+    Values,
+    condition,
+    identifier,
+    literal,
+    qualified,
+)
 from harness.kinds.row_access.acting_roles import ActingRole, as_roles, reachable_by
 from harness.kinds.toolkit.changes import change_to, pools_of
 from harness.kinds.toolkit.refusals import REFUSED_BY, GuardedKind, RefusedBy
 from harness.kinds.toolkit.statements import upserts, without_triggers
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, SqlStatement, Update
-from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project.keys import FrozenDict, concurrently, key, listed, mapping, name, several, text
-from harness.project.model import Values
 from harness.races import Invariant, Race, Races
 from harness.solver.rules import Rule
 

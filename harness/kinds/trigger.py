@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from harness.catalog.model import Trigger
-from harness.kinds.base import Fact, Kind, Subject, column_list
+from harness.kinds.base import Fact, Kind, Subject, TableName, column_list, identifier
 from harness.probes import Refused
-from harness.probes.statement import identifier
 from harness.project.keys import choice, key, name, names, predicate, several, text
-from harness.project.model import TableName
 
 EVENTS = ("insert", "update", "delete", "truncate")
 CONSTRAINT = ("not deferrable", "deferrable", "deferred")

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import Index, Missing
-from harness.catalog.parts import TableRule
-from harness.generation.draft import Draft
 from harness.kinds.base import (
+    Draft,
     Fact,
     Kind,
+    NewRow,
     RacesStrategy,
     ScenarioStrategy,
     Subject,
+    TableName,
+    TableRule,
     Unreliable,
     column_list,
     default_name,
@@ -45,7 +47,6 @@ from harness.oracle import Answer
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Update
 from harness.project import sql
 from harness.project.keys import ColumnForm, choice, concurrently, key, key_element, name, predicate, several
-from harness.project.model import NewRow, TableName
 from harness.races import Invariant, Race, Races
 from harness.solver.rules import Rule, deciding_columns
 

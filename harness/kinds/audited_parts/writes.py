@@ -9,15 +9,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from harness.catalog.model import ForeignKey, PrimaryKey, UniqueKey
-from harness.generation.draft import Draft
 from harness.kinds.audited_parts.records import Comparison, Occasion, Records, RowChange
-from harness.kinds.base import Subject, shorten
+from harness.kinds.base import Draft, NewRow, Subject, Values, condition, qualified, shorten
 from harness.kinds.toolkit.changes import defaults, differs, pools_of, updatable, updates
 from harness.kinds.toolkit.statements import assigned, upserts
 from harness.probes import Accepted, Delete, Execute, Postcondition, Probe, SqlStatement, Update
-from harness.probes.statement import condition, qualified
 from harness.project import sql
-from harness.project.model import NewRow, Values
 from harness.values.candidates import sample
 
 UNCHANGED = "nothing changed"

@@ -11,10 +11,8 @@ from hypothesis import reject
 from hypothesis.errors import UnsatisfiedAssumption
 
 from harness.catalog.model import ForeignKey, Table
-from harness.generation.draft import Draft
 from harness.generation.exclusions import ExclusionElements
-from harness.kinds.base import Subject
-from harness.project.model import NewRow, Values
+from harness.kinds.base import Draft, NewRow, Subject, Values
 from harness.solver.rules import Unfillable, deciding_columns, tied_columns
 
 ColumnNames = tuple[str, ...]

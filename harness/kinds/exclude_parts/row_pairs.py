@@ -7,9 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from harness.generation.exclusions import ColumnGroup, ExclusionElements, column_groups
-from harness.kinds.base import Subject, Unreliable
+from harness.kinds.base import Subject, Unreliable, Values
 from harness.oracle import Answer
-from harness.project.model import Values
 from harness.solver.rules import deciding_columns
 
 RESIDENTS = 16

@@ -6,12 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import ForeignKey, Table
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject
+from harness.kinds.base import Draft, NewRow, Subject, Values, condition, identifier, qualified
 from harness.kinds.foreign_key_parts.reference import Reference, new_key
 from harness.probes import Accepted, Delete, Postcondition, Probe, Update
-from harness.probes.statement import condition, identifier, qualified
-from harness.project.model import NewRow, Values
 
 BELOW = 8
 """Foreign keys below the children for which a row is drawn, to follow a deletion down the whole chain."""

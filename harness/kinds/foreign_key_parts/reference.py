@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from hypothesis import reject
 
 from harness.catalog.model import ForeignKey, Index, Table
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject
+from harness.kinds.base import Draft, NewRow, Subject, Values
 from harness.probes import Refused
-from harness.project.model import NewRow, Values
 from harness.project.sql import replace_value
 
 ENOUGH = 9

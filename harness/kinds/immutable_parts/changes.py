@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject
+from harness.kinds.base import Draft, Subject, TableName, Values, condition, identifier, qualified
 from harness.kinds.toolkit.ancestors import Ancestor, ancestors
 from harness.kinds.toolkit.changes import change_of, change_to_null, differs, is_unchanged
 from harness.kinds.toolkit.statements import upserts, within_a_trigger
 from harness.probes import Accepted, Delete, Execute, NoRowChanged, Postcondition, Probe, Refused, SqlStatement, Update
-from harness.probes.statement import condition, identifier, qualified
 from harness.project import keys
 from harness.project.keys import key, names
-from harness.project.model import TableName, Values
 
 ROWS, TRUNCATE = "rows", "truncate"
 

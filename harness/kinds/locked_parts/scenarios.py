@@ -6,14 +6,11 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from harness.generation.draft import Draft
-from harness.kinds.base import shorten
+from harness.kinds.base import Draft, NewRow, Values, condition, identifier, literal, qualified, shorten
 from harness.kinds.locked_parts.write_paths import Lock, WritePath, WritePaths
 from harness.kinds.row_access.acting_roles import About, as_roles, reachable_by
 from harness.kinds.toolkit.ancestors import Cascade, cascades
 from harness.probes import Accepted, Delete, Expected, Insert, Postcondition, Probe, Update
-from harness.probes.statement import condition, identifier, literal, qualified
-from harness.project.model import NewRow, Values
 from harness.races import Invariant, Race, Races
 
 TRIED = 24

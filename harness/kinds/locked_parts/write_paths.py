@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.catalog.model import ForeignKey, Table
-from harness.kinds.base import Subject, shorten
+from harness.kinds.base import NewRow, Subject, TableName, Values, qualified, shorten
 from harness.kinds.row_access.acting_roles import ActingRole
 from harness.kinds.toolkit.changes import nulls, other_values, smallest
 from harness.kinds.toolkit.statements import (
@@ -19,8 +19,6 @@ from harness.kinds.toolkit.statements import (
     upserts,
 )
 from harness.probes import Delete, Execute, Insert, Refused, SqlStatement, Update
-from harness.probes.statement import qualified
-from harness.project.model import NewRow, TableName, Values
 
 VARIANTS = 4
 """New values tried for one column."""

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from harness.catalog.model import Missing
 from harness.catalog.roles import DEFAULTS, Granted
-from harness.kinds.base import Subject
+from harness.kinds.base import Subject, identifier, literal
 from harness.probes import Accepted, Execute, Expected, Probe, Refused
-from harness.probes.statement import identifier, literal
 from harness.project.keys import Reader
 from harness.project.nodes import Node, as_scalar, expected
 

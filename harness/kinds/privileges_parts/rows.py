@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject
+from harness.kinds.base import Draft, Subject, Values, qualified
 from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, draw_reachable
 from harness.kinds.toolkit.changes import defaults, updatable
 from harness.probes import AcceptedOrRefused, Delete, Execute, Insert, NotDenied, Probe, SqlStatement, Update
-from harness.probes.statement import qualified
-from harness.project.model import Values
 from harness.solver.rules import Unfillable
 from harness.values.types import Unsupported
 

@@ -8,12 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import Table
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject, shorten
+from harness.kinds.base import Draft, NewRow, Subject, Values, shorten
 from harness.kinds.toolkit.changes import filled_references
 from harness.probes import Delete, Insert, SqlStatement, Update
 from harness.project import sql
-from harness.project.model import NewRow, Values
 from harness.solver.rules import Rule
 
 VICTIMS = 4

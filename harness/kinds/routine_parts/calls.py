@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.kinds.base import Subject, one_line, shorten
+from harness.kinds.base import Subject, literal, one_line, shorten
 from harness.kinds.routine_parts.given import BoundVariable, Given
 from harness.kinds.routine_parts.results import Results, asks, typed
 from harness.kinds.toolkit.invariants import found
 from harness.probes import Accepted, Execute, Postcondition, Probe, Refused, SqlStatement
-from harness.probes.statement import literal
 from harness.project import sql
 from harness.races import NOTHING, Invariant, Race, Races
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject
+from harness.kinds.base import Draft, Subject, TableName, identifier, literal
 from harness.kinds.toolkit.statements import past_guards
 from harness.probes import Execute, Insert, SqlStatement
-from harness.probes.statement import identifier, literal
 from harness.project import keys, nodes
 from harness.project.keys import FrozenDict, Reader
-from harness.project.model import TableName
 
 WHERE = "where"
 """The key of a row that is no column: a predicate on the drawn values."""

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from harness.generation.draft import Draft
-from harness.kinds.base import Kind, Subject
+from harness.kinds.base import Draft, Kind, NewRow, Subject, TableName, Values
 from harness.kinds.row_access.ownership import OwnerColumn, Owners, claim_settings, claim_variables, end_of
 from harness.kinds.row_access.principal import NARROWED, narrowed, says
 from harness.kinds.row_access.reachable import owner_columns, owner_row
@@ -16,7 +15,6 @@ from harness.probes import Delete, Execute, Insert, NoRowChanged, Probe, Refused
 from harness.probes.reply import INSUFFICIENT_PRIVILEGE
 from harness.probes.statement import assume, condition, literal, qualified
 from harness.project.keys import FrozenDict, any_value, key, mapping, names, predicate, text
-from harness.project.model import NewRow, TableName, Values
 from harness.project.privileges import required_privileges
 from harness.values.candidates import sample
 

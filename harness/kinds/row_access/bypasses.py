@@ -10,8 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from harness.catalog.model import Table
-from harness.kinds.base import Fact, Subject
-from harness.probes.statement import identifier, qualified
+from harness.kinds.base import Fact, Subject, identifier, qualified
 
 
 def bypasses(subject: Subject, role: str, commands: Sequence[str]) -> Iterator[Fact]:

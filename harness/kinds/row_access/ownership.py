@@ -10,12 +10,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from harness.catalog.model import ForeignKey, Table
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject, Unreliable
+from harness.kinds.base import Draft, NewRow, Subject, Unreliable, Values, literal
 from harness.probes import Insert
-from harness.probes.statement import literal
 from harness.project import sql
-from harness.project.model import NewRow, Values
 from harness.solver.normalized import key_columns, normalized
 from harness.values.types import scalar
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.catalog.model import Table
-from harness.kinds.base import Subject
+from harness.kinds.base import Subject, Values
 from harness.kinds.row_access.ownership import Bound, OwnedRows, Owners
 from harness.probes import (
     Accepted,
@@ -23,7 +23,6 @@ from harness.probes import (
     SqlStatement,
 )
 from harness.probes.statement import assume, condition, identifier, literal, qualified
-from harness.project.model import Values
 
 
 @dataclass(frozen=True)

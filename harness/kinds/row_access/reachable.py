@@ -9,14 +9,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject, Unreliable
+from harness.kinds.base import Draft, Subject, Unreliable, Values, condition, qualified
 from harness.kinds.row_access.ownership import OwnerColumn, claim_settings, claim_variables, end_of, owner_column, paths
 from harness.oracle.statements import reached
 from harness.probes import Delete, Scenario
-from harness.probes.statement import condition, qualified
 from harness.project import sql
-from harness.project.model import Values
 from harness.values.examples import examples
 
 EXAMPLES = 6

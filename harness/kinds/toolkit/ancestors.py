@@ -6,10 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.catalog.model import Catalog, ForeignKey, Table
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject
-from harness.probes.statement import identifier, qualified
-from harness.project.model import TableName, Values
+from harness.kinds.base import Draft, Subject, TableName, Values, identifier, qualified
 
 DEPTH = 4
 """References followed upwards."""

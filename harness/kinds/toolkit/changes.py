@@ -7,11 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 
 from harness.catalog.model import Column, Table
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject
-from harness.probes.statement import condition
+from harness.kinds.base import Draft, NewRow, Subject, Values, condition
 from harness.project import sql
-from harness.project.model import NewRow, Values
 from harness.solver.pool import Pool
 from harness.values.candidates import sample
 

@@ -7,11 +7,9 @@ from itertools import pairwise
 from typing import Any
 
 from harness.catalog.model import Table
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject
+from harness.kinds.base import Draft, Subject, TableName, Values
 from harness.probes import Accepted, AcceptedOrRefused, Insert, Postcondition, Probe
 from harness.project.keys import boolean, key
-from harness.project.model import TableName, Values
 from harness.races import Invariant
 
 

@@ -7,12 +7,10 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.catalog.model import Column
-from harness.kinds.base import Subject
+from harness.kinds.base import NewRow, Subject, Values, identifier
 from harness.kinds.toolkit.changes import differs
 from harness.oracle import Answer
-from harness.probes.statement import identifier
 from harness.project import sql
-from harness.project.model import NewRow, Values
 from harness.solver.rules import Rule, deciding_columns
 
 ValuePair = tuple[Values, Values]

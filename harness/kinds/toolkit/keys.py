@@ -9,14 +9,12 @@ from dataclasses import dataclass
 
 from hypothesis import reject
 
-from harness.generation.draft import Draft
 from harness.generation.exclusions import ExclusionElements
-from harness.kinds.base import Subject, Unreliable, column_list, show
+from harness.kinds.base import Draft, NewRow, Subject, Unreliable, Values, column_list, show
 from harness.kinds.toolkit.key_expressions import element
 from harness.oracle import Answer
 from harness.probes import Accepted, Expected, Family, Insert, Probe, Refused, Update
 from harness.project import sql
-from harness.project.model import NewRow, Values
 from harness.solver.rules import deciding_columns
 
 TRIES = 20

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.generation.draft import Draft
-from harness.kinds.base import Begun, RowPair, ScenarioStrategy, Subject, Unreliable
+from harness.kinds.base import Begun, Draft, RowPair, ScenarioStrategy, Subject, Unreliable
 from harness.kinds.toolkit.changes import by_pattern, new_parent
 from harness.oracle import Answer
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update, Variants

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.catalog.model import Table
-from harness.kinds.base import Fact, Subject
+from harness.kinds.base import Fact, Subject, TableName
 from harness.kinds.row_access.acting_roles import ActsAsRoles
 from harness.probes import Refused
 from harness.project import keys, sql
 from harness.project.keys import key, section, several
-from harness.project.model import TableName
 
 
 @dataclass(frozen=True)
