@@ -7,27 +7,40 @@ from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from harness.catalog.model import Catalog, Table
-from harness.catalog.parts import TableRule as TableRule
-from harness.generation.draft import Draft as Draft
-from harness.kinds.subject import Begun as Begun
-from harness.kinds.subject import Fact as Fact
-from harness.kinds.subject import RacesStrategy as RacesStrategy
-from harness.kinds.subject import RowPair as RowPair
-from harness.kinds.subject import ScenarioStrategy as ScenarioStrategy
-from harness.kinds.subject import Subject as Subject
-from harness.kinds.subject import Unreliable as Unreliable
+from harness.catalog.parts import TableRule
+from harness.generation.draft import Draft
+from harness.kinds.subject import Begun, Fact, RacesStrategy, RowPair, ScenarioStrategy, Subject, Unreliable
 from harness.probes import Probe, Refused
-from harness.probes.family import shorten as shorten
-from harness.probes.family import show as show
-from harness.probes.statement import condition as condition
-from harness.probes.statement import identifier as identifier
-from harness.probes.statement import literal as literal
-from harness.probes.statement import qualified as qualified
-from harness.project.model import NewRow as NewRow
-from harness.project.model import TableName as TableName
-from harness.project.model import Values as Values
+from harness.probes.family import shorten, show
+from harness.probes.statement import condition, identifier, literal, qualified
+from harness.project.model import NewRow, TableName, Values
 from harness.solver.row_hints import NOTHING, RowHints
 from harness.solver.rules import Rule
+
+__all__ = [
+    "Begun",
+    "Draft",
+    "Fact",
+    "Kind",
+    "NewRow",
+    "RacesStrategy",
+    "RowPair",
+    "ScenarioStrategy",
+    "Subject",
+    "TableName",
+    "TableRule",
+    "Unreliable",
+    "Values",
+    "column_list",
+    "condition",
+    "default_name",
+    "identifier",
+    "literal",
+    "one_line",
+    "qualified",
+    "shorten",
+    "show",
+]
 
 
 @dataclass(frozen=True)

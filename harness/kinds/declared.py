@@ -104,13 +104,10 @@ class DeclaredKind(Kind):
     def _nullable(self, subject: Subject) -> Iterator[str]:
         """Yields the columns that may be NULL by the declared rules."""
         pools = subject.pools.of(subject.table)
-        for column in subject.table.columns:
-            optional = column.is_supplied and not column.not_null and not column.identity
-            if (
-                optional
-                and all(pool.allows({column.name: None}) for pool in pools)
-                and subject.oracle.refusal_of_null(column) is None
-            ):
+        free = (each for each in subject.table.columns if each.is_supplied and not each.not_null and not each.identity)
+        for column in free:
+            allowed = all(pool.allows({column.name: None}) for pool in pools)
+            if allowed and subject.oracle.refusal_of_null(column) is None:
                 yield column.name
 
     def notes(self, subject: Subject, shown: Collection[str], masked: Mapping[str, str]) -> Iterator[str]:

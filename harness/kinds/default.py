@@ -64,7 +64,6 @@ class DefaultKind(Kind):
                 sent = {**given, **other}
                 found = f"select bool_and({holds})::text from {qualified(table.name)}"
                 then = Postcondition(f"{found} where {condition(subject.key(sent))}", "true", meaning)
-                insert = Insert(table.name, sent)
-                yield Probe(insert, Accepted(1), "value when omitted", "a row without it", then=then)
+                yield Probe(Insert(table.name, sent), Accepted(1), "value when omitted", "a row without it", then=then)
 
         return subject.probes(build)

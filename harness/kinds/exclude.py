@@ -98,9 +98,11 @@ class ExcludeKind(Kind):
             rows = _Rows(subject, draft, base.row, self._shown(subject.table), draft.insert)
             # The row that is updated into a conflict: it has none with the existing row yet.
             free = next(iter(rows.of(base.free[:1])), None)
-            sorts: list[tuple[str, Expected, Sequence[Values]]] = [("conflict", refused, base.conflicting)]
-            sorts += [(f"apart by {each}", Accepted(1), others) for each, others in base.differing.items()]
-            sorts.append(("outside of where", Accepted(1), base.outside))
+            sorts: list[tuple[str, Expected, Sequence[Values]]] = [
+                ("conflict", refused, base.conflicting),
+                *((f"apart by {each}", Accepted(1), others) for each, others in base.differing.items()),
+                ("outside of where", Accepted(1), base.outside),
+            ]
             for aspect, expected, others in sorts:
                 for row in rows.of(draft.sample(others, TRIED)):
                     yield from rows.tried(row, free, expected, aspect)
@@ -131,12 +133,13 @@ class ExcludeKind(Kind):
             base = draft.choose(bases)
             rows = _Rows(subject, draft, base.row, shown, draft.row)
             free = next(iter(rows.of(base.free[:1])), None)
-            races: list[Race] = []
-            for row in rows.of(draft.sample(base.unlike, RACED)):
+            races = [
+                race
+                for row in rows.of(draft.sample(base.unlike, RACED))
                 # Two rows of a pair were drawn from one: each needs a key of its own.
-                races += rows.raced(rows.with_own_key(row), free, watch)
-            setup = (*draft.inserts, *([Insert(table.name, free)] if free is not None else []))
-            return Races(setup, tuple(races))
+                for race in rows.raced(rows.with_own_key(row), free, watch)
+            ]
+            return Races((*draft.inserts, *([Insert(table.name, free)] if free is not None else [])), tuple(races))
 
         return subject.scenarios(build)
 
@@ -213,8 +216,7 @@ class _Rows:
 
     def raced(self, row: Values, free: Values | None, watch: Invariant) -> Iterator[Race]:
         """Yields races: the resident, which is new, is inserted while the row is, and while the free row becomes it."""
-        both = self.words(row, self.resident)
-        insert = [Insert(self._table, self.resident)]
+        both, insert = self.words(row, self.resident), [Insert(self._table, self.resident)]
         yield Race("insert and insert", f"inserts of {both}", insert, [Insert(self._table, row)], watch)
         for update, _ in self._updates(row, free):
             yield Race("insert and update", f"an update to {both}, an insert,", insert, [update], watch)

@@ -88,8 +88,7 @@ class PrimaryKeyKind(Kind):
             for column in never_null:
                 null = Refused(("23502",), table, column=column)
                 insert = Insert(table, {**fresh, column: None})
-                on_insert = Probe(insert, null, f"null {column} on insert", f"{column} null")
-                yield subject.varied(on_insert, (column,))
+                yield subject.varied(Probe(insert, null, f"null {column} on insert", f"{column} null"), (column,))
                 if subject.may_update([column]):
                     update = Update(table, subject.key(resident), {column: None})
                     yield Probe(update, null, f"null {column} on update", f"{column} null")

@@ -170,8 +170,7 @@ class QueryKind(ActsAsRoles):
     @staticmethod
     def _scalar(subject: Subject, expression: str) -> str | None:
         # The oracle looks names up in the schema of a table; those of a query are qualified.
-        table = next(iter(subject.catalog.tables.values()))
-        return subject.oracle.scalar(table, expression)
+        return subject.oracle.scalar(next(iter(subject.catalog.tables.values())), expression)
 
     def _found(self) -> str:
         """Returns an expression for the first rows that the query finds, and the number of the others."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.kinds.base import Draft, Fact, Kind, RacesStrategy, ScenarioStrategy, Subject
-from harness.kinds.routine_parts.calls import Calls
+from harness.kinds.routine_parts.calls import Calls, variable_types
 from harness.kinds.routine_parts.given import GIVEN, VARIABLE, BoundVariable, Given, GivenRows
-from harness.kinds.routine_parts.results import ONE_SESSION, TWO_SESSIONS, asks
+from harness.kinds.routine_parts.results import ONE_SESSION, TWO_SESSIONS, Results, asks
 from harness.kinds.row_access.ownership import claim_settings, claim_variables
 from harness.kinds.toolkit.refusals import REFUSED_BY, RefusedBy
 from harness.probes import Refused, Scenario
@@ -148,30 +148,31 @@ class RoutineKind(Kind):
 
     def scenarios(self, subject: Subject) -> ScenarioStrategy:
         calls = self._calls(subject)
-        refused = self._refused(subject)
 
         def build(draft: Draft) -> Scenario:
             rows = GivenRows(subject)
             setup = rows.draw(draft, self.given)
-            return Scenario(setup, tuple(calls.probes(rows.values, self._settings(rows.values), refused)))
+            return Scenario(setup, tuple(calls.probes(rows.values, self._settings(rows.values))))
 
         return subject.scenarios(build)
 
     def races(self, subject: Subject) -> RacesStrategy | None:
         calls = self._calls(subject)
-        refused = self._refused(subject)
 
         def build(draft: Draft) -> Races:
             rows = GivenRows(subject)
             setup = rows.draw(draft, self.given)
-            return calls.races(setup, rows.values, self._settings(rows.values), refused)
+            return calls.races(setup, rows.values, self._settings(rows.values))
 
         return subject.scenarios(build)
 
     def _calls(self, subject: Subject) -> Calls:
+        """Raises ``psycopg.Error`` if the database does not know what is called, and :class:`Unreliable`."""
+        before: Mapping[str, Sequence[str]] = self.before or {}
+        types = variable_types(subject, self.given, before, self.call)
         places = TWO_SESSIONS if self.concurrently else ONE_SESSION
-        calls = self.call, self.then
-        return Calls.of(subject, self.given, self.before or {}, *calls, places, commits=self.commits)
+        results = Results.of(subject, self.call, self.then, types, places)
+        return Calls(before, self.call, self.then, types, results, self.commits, self._refused(subject))
 
     def _settings(self, values: Mapping[str, BoundVariable]) -> dict[str, str]:
         """Returns the claims, and the role that calls."""

@@ -76,8 +76,7 @@ def _others(node: Node) -> tuple[FrozenDict[str], ...]:
             named = sql.columns(text)
             if named:
                 place = as_mapping(written).get(name) or written
-                message = f"the row's own columns are written ${named[0]}, not {named[0]}"
-                raise ProjectError(message, place=place.place)
+                raise ProjectError(f"the row's own columns are written ${named[0]}, not {named[0]}", place=place.place)
     return found
 
 

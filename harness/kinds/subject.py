@@ -24,6 +24,7 @@ from harness.races import Races
 from harness.races.database import Databases
 from harness.solver.pools import Pools
 from harness.solver.rules import Unfillable
+from harness.values.types import Unsupported
 
 if TYPE_CHECKING:
     import psycopg
@@ -120,11 +121,11 @@ class Subject:
         """The columns of the table that a trigger writes."""
         return self.touched.get(self.table.name, frozenset())
 
-    def can_have_rows(self, also: tuple[str, ...]) -> bool:
-        """Whether a row of the table can keep these predicates, besides all rules."""
+    def can_have_rows(self, also: tuple[str, ...] = ()) -> bool:
+        """Whether a row of the table can be drawn that keeps these predicates, besides all rules."""
         try:
             self.pools.of(self.table, also=also)
-        except Unfillable:
+        except (Unfillable, Unsupported):
             return False
         return True
 

@@ -150,7 +150,7 @@ class TransitionKind(GuardedKind):
         named = [*self.initial, *self.from_, *(state for states in self.from_.values() for state in states)]
         column = subject.table.column(self.transition)
         pools = pools_of(subject, subject.table, column.name)
-        others = [row[pool.columns.index(column.name)] for pool in pools for row in pool.rows]
+        others = [state for pool in pools for state in pool.of_column(column.name)]
         if not pools:
             others = [*subject.pools.finder.candidates(subject.table, column.name, ())[:2], None]
         null = [None] if None in others and not column.not_null else []

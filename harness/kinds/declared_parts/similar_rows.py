@@ -170,8 +170,7 @@ def _tied_to(subject: Subject, columns: ColumnNames) -> ColumnNames:
     """Returns the columns, with those that rules and foreign keys tie to them."""
     table = subject.table
     groups = [*tied_columns(table, subject.pools.rules(table)), *(key.columns for key in table.foreign_keys)]
-    found = {*columns}.union(*(group for group in groups if {*group} & {*columns}))
-    return tuple(sorted(found))
+    return tuple(sorted({*columns}.union(*(group for group in groups if {*group} & {*columns}))))
 
 
 def possible(subject: Subject) -> Iterator[tuple[Region, tuple[ColumnNames, ...]]]:

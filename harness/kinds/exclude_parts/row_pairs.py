@@ -71,8 +71,7 @@ def _add_pairs_elsewhere(
     columns = tuple(column for part in parts for column in part.columns)
 
     def conflicts(pairs: Sequence[tuple[Values, Values]]) -> list[bool]:
-        answers = _compared(subject, exclusion, columns, pairs)
-        return [all(answer is Answer.TRUE for answer in each) for each in answers]
+        return [all(answer is Answer.TRUE for answer in each) for each in _compared(subject, exclusion, columns, pairs)]
 
     each_other = conflicts([(one, other) for _, one, other in tried])
     first = conflicts([(resident.row, one) for resident, one, _ in tried])
@@ -160,10 +159,8 @@ def _pairs(parts: Sequence[ColumnGroup], where: Sequence[str]) -> Iterator[tuple
                     for other in asked.rows[:2] if n != place and {*where} & {*asked.columns} else ():
                         yield joined(base), joined([*changed[:n], other, *changed[n + 1 :]])
         for _ in range(OTHERS):
-            mixed = [
-                row if chance.random() < 0.5 else chance.choice(p.rows) for row, p in zip(base, parts, strict=True)
-            ]
-            yield joined(base), joined(mixed)
+            both = zip(base, parts, strict=True)
+            yield joined(base), joined([row if chance.random() < 0.5 else chance.choice(p.rows) for row, p in both])
 
 
 def _ends(row: Values) -> set[str]:

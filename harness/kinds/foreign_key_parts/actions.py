@@ -37,8 +37,7 @@ def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Pr
             insert.table == reference.child.name and reference.refers(insert.values, parent) for insert in draft.inserts
         )
         if reference.parent_goes and (count or childless):
-            gone = _gone(subject, draft, reference, parent)
-            yield _deletion(subject, reference, parent, children, others, gone)
+            yield _deletion(subject, reference, parent, children, others, _gone(subject, draft, reference, parent))
         if count and not reference.few:
             yield from _changed_key(subject, draft, reference, parent, children)
 
@@ -225,9 +224,9 @@ def _changed_key(
         moved = dict.fromkeys(moved)
     elif reference.on_update == "set default":
         return
-    keys = [subject.key(child.row, reference.child) for child in children]
+    before = (subject.key(child.row, reference.child) for child in children)
     # The key of a child may contain the foreign key: it changes as well.
-    keys = [{**key, **{column: moved[column] for column in key if column in moved}} for key in keys]
+    keys = [{column: moved.get(column, value) for column, value in key.items()} for key in before]
     then = Postcondition(
         f"select {_count(reference.child, keys, condition(moved))}::text",
         str(len(children)),

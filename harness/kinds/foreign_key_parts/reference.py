@@ -79,17 +79,13 @@ class Reference:
     def missing_key(self, draft: Draft, row: Values) -> NewRow:
         """Returns values that no parent has; columns that the row's other foreign keys share stay the same."""
         if self.few and len(self.key.columns) == 1:
-            value = draft.missing_key(
-                self.child.name, self.key.columns[0], row, self.parent.name, self.key.referenced_columns[0]
-            )
+            own, referenced = self.key.pairs[0]
+            value = draft.missing_key(self.child.name, own, row, self.parent.name, referenced)
             if value is not None:
-                return {self.key.columns[0]: value}
+                return {own: value}
         others = {column for key in self.child.foreign_keys if key.name != self.key.name for column in key.columns}
-        shared = (
-            {} if others >= set(self.key.columns) else {name: row[name] for name in self.key.columns if name in others}
-        )
         pairs = dict(self.key.pairs)
-        known = {pairs[column]: value for column, value in shared.items()}
+        known = {} if others >= pairs.keys() else {to: row[own] for own, to in pairs.items() if own in others}
         found = self.key.referring(draft.row(self.parent.name, known, self.key.referenced_columns, self.fitting))
         changed = {**row, **found}
         if self.parent.name == self.child.name and all(changed[to] == found[own] for own, to in pairs.items()):
@@ -99,8 +95,7 @@ class Reference:
     @property
     def fitting(self) -> tuple[str, ...]:
         """Predicates on parents: the domains of the child's columns, where the parent's columns have other types."""
-        pairs = self.key.pairs
-        columns = [(self.child.column(name), self.parent.column(referenced)) for name, referenced in pairs]
+        columns = [(self.child.column(own), self.parent.column(referenced)) for own, referenced in self.key.pairs]
         narrower = [(own, above) for own, above in columns if own.type != above.type]
         return tuple(replace_value(check, above.name) for own, above in narrower for check in own.domain_checks)
 
@@ -119,6 +114,5 @@ class Reference:
         """Returns the number of children of one parent that a unique key of the child has room for, at most three."""
         if not key.columns or not set(key.columns) & set(self.key.columns):
             return COUNTS[-1]
-        kinds = {"bool": 2}
         columns = [self.child.column(name) for name in key.columns if name not in self.key.columns]
-        return math.prod(len(column.labels) or kinds.get(column.base_name, COUNTS[-1]) for column in columns)
+        return math.prod(len(column.labels) or {"bool": 2}.get(column.base_name, COUNTS[-1]) for column in columns)

@@ -115,8 +115,7 @@ class Changes:
             yield Change("update", "a change that leaves when", Update(table.name, self.subject.key(row), changed))
 
     def _no_change(self, row: Values) -> Update:
-        same = {column: row[column] for column in self._columns}
-        return Update(self.subject.table.name, self.subject.key(row), same)
+        return Update(self.subject.table.name, self.subject.key(row), {column: row[column] for column in self._columns})
 
     def allowed(self, row: Values, fresh: Values) -> Iterator[Probe]:
         """Yields changes of a row that are allowed: of other columns, and of nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -69,6 +70,12 @@ class WritePath:
     locks: tuple[str, ...] = ("first",)
     before: tuple[str, ...] = ()
     rows: int | None = 1
+
+    def by(self, command: str, statement: SqlStatement) -> WritePath:
+        """Returns the same write by another command."""
+        return replace(
+            self, aspect=f"{self.aspect} by {command}", what=f"{self.what} by {command}", statement=statement
+        )
 
 
 @dataclass(frozen=True)
@@ -145,7 +152,7 @@ class WritePaths:
             yield path
             yield from self._other_commands(path, changes)
         if not table.column(column).not_null and not self.locks_itself:
-            for to_null in self._nulls(column, row):
+            for to_null in self._some(nulls(self.subject, table, column, row)):
                 empty = Update(table.name, key, to_null)
                 yield WritePath("update to null", f"change of {_to(to_null)}", empty, forbidden=True)
                 filled = {name: row[name] for name in to_null}
@@ -154,12 +161,11 @@ class WritePaths:
 
     def _other_commands(self, path: WritePath, changes: Values, aspect: str = "") -> Iterator[WritePath]:
         """Yields the same change by upsert and by MERGE."""
-        aspect = aspect or path.aspect
+        path = replace(path, aspect=aspect or path.aspect)
         for insert in upserts(self.table, self._row, changes) if self.subject.may_update(changes) else ():
-            yield replace(path, aspect=f"{aspect} by upsert", what=f"{path.what} by upsert", statement=insert)
+            yield path.by("upsert", insert)
         if self.subject.catalog.version >= MERGES:
-            merge = merge_update(self.table, self.subject.key(self.target), changes)
-            yield replace(path, aspect=f"{aspect} by merge", what=f"{path.what} by merge", statement=merge)
+            yield path.by("merge", merge_update(self.table, self.subject.key(self.target), changes))
 
     def _inserts(self) -> Iterator[WritePath]:
         forbidden = "insert" in self.lock.rows
@@ -170,16 +176,15 @@ class WritePaths:
         insert = WritePath("insert", "an insert", Insert(self.table.name, row), forbidden, locks)
         yield insert
         for by_upsert in upserts(self.table, row, {name: row[name] for name in self._plain}):
-            yield replace(insert, aspect="insert by upsert", what="an insert by upsert", statement=by_upsert)
+            yield insert.by("upsert", by_upsert)
         if self.subject.catalog.version >= MERGES:
-            merge = merge_insert(self.table, row)
-            yield replace(insert, aspect="insert by merge", what="an insert by merge", statement=merge)
+            yield insert.by("merge", merge_insert(self.table, row))
 
     def _deletes(self, key: Values) -> Iterator[WritePath]:
-        forbidden = "delete" in self.lock.rows
-        yield WritePath("delete", "a delete", Delete(self.table.name, key), forbidden)
+        delete = WritePath("delete", "a delete", Delete(self.table.name, key), "delete" in self.lock.rows)
+        yield delete
         if self.subject.catalog.version >= MERGES:
-            yield WritePath("delete by merge", "a delete by merge", merge_delete(self.table, key), forbidden)
+            yield delete.by("merge", merge_delete(self.table, key))
 
     def _moves(self, key: Values) -> Iterator[WritePath]:
         """Yields moves from a locked row, to one, and from one to another; alone and together with a change."""
@@ -187,8 +192,7 @@ class WritePaths:
         forbidden = "move" in self.lock.rows or bool(set(self.lock.through) & set(self.lock.columns))
         there = self.lock.referring(self.second)
         away = {column: value for column, value in there.items() if self.target[column] != value}
-        locks = {"out": ("first",), "in": ("second",), "across": ("first", "second")}
-        for way, locked in locks.items():
+        for way, locked in {"out": ("first",), "in": ("second",), "across": ("first", "second")}.items():
             path = WritePath(f"move {way}", f"a move {way}", Update(table.name, key, away), forbidden, locked)
             yield path
             yield from self._other_commands(path, away)
@@ -250,20 +254,15 @@ class WritePaths:
 
     def _changes(self, column: str, row: NewRow) -> list[NewRow]:
         """Returns changes that give a column another value, with as few other columns as possible."""
-        table = self.table
-        keys = [key for key in table.foreign_keys if column in key.columns]
+        keys = [key.columns for key in self.table.foreign_keys if column in key.columns]
         if self.locks_itself and column in self.lock.locked[0]:
-            states = [dict(self.in_state(state).state) for state in (*self.lock.open, *self.lock.locked)]
-            return self._some(smallest(table, column, row, states))
+            states = [self.in_state(state).state for state in (*self.lock.open, *self.lock.locked)]
+            return self._some(smallest(self.table, column, row, states))
         if keys:
-            changes = {name: self.fresh[name] for key in keys for name in key.columns}
-            changes = {name: value for name, value in changes.items() if value != row[name]}
+            names = itertools.chain(*keys)
+            changes = {name: self.fresh[name] for name in names if self.fresh[name] != row[name]}
             return [changes] if column in changes else []
-        return self._some(other_values(self.subject, table, column, row))
-
-    def _nulls(self, column: str, row: NewRow) -> list[NewRow]:
-        """Returns changes that set a column to NULL."""
-        return self._some(nulls(self.subject, self.table, column, row))
+        return self._some(other_values(self.subject, self.table, column, row))
 
     def _some(self, changes: list[NewRow]) -> list[NewRow]:
         """Returns a few changes, others in each scenario: to draw each of them would cost more than all else."""

@@ -8,19 +8,14 @@ from harness.kinds.base import Draft, Subject, Values, qualified
 from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, draw_reachable
 from harness.kinds.toolkit.changes import defaults, updatable
 from harness.probes import AcceptedOrRefused, Delete, Execute, Insert, NotDenied, Probe, SqlStatement, Update
-from harness.solver.rules import Unfillable
-from harness.values.types import Unsupported
 
 
 def can_insert(subject: Subject) -> bool:
     """Whether a row can be drawn by itself, and policies, which are not privileges, can be switched off."""
     table = subject.table
-    try:
-        subject.pools.of(table)
-    except (Unfillable, Unsupported):
-        return False
     owns = subject.roles.current == table.owner or subject.roles.is_superuser(subject.roles.current)
-    return not subject.pools.requires_children(table) and (owns or not table.row_security)
+    alone = subject.can_have_rows() and not subject.pools.requires_children(table)
+    return alone and (owns or not table.row_security)
 
 
 def without_policies(subject: Subject) -> Iterator[SqlStatement]:

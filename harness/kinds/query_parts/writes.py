@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import Table
@@ -95,16 +95,16 @@ def pairs_of_writes(
     named = sql.columns(condition.predicate)
     keys = {column for table in tables for column in table.primary_key}
     writes = QueryWrites(subject, draft, condition, [column for column in named if column not in keys])
-    for table in tables:
+
+    def similar(table: Table, draw: Callable[..., NewRow]) -> tuple[NewRow, NewRow]:
         present = filled_references(table, subject.pools.of(table))
-        one = draft.insert(table.name, present=present)
-        draft.insert(table.name, _in_common(table, draft, one, named), present)
+        first = draw(table.name, present=present)
+        return first, draw(table.name, _in_common(table, draft, first, named), present)
+
+    for table in tables:
+        similar(table, draft.insert)
     existing = list(draft.inserts)
-    fresh: list[tuple[Table, Values, Values]] = []
-    for table in tables:
-        present = filled_references(table, subject.pools.of(table))
-        first = draft.row(table.name, present=present)
-        fresh.append((table, first, draft.row(table.name, _in_common(table, draft, first, named), present)))
+    fresh = [(table, *similar(table, draft.row)) for table in tables]
     left = [write for table, row, _ in fresh for write in writes.of(table, row, existing)]
     right = [write for table, _, row in fresh for write in writes.of(table, row, existing)]
     sorts: list[list[tuple[Write, Write]]] = [[], [], []]
@@ -130,5 +130,4 @@ def _in_common(table: Table, draft: Draft, row: Values, named: Sequence[str]) ->
 
 def _sample(chance: random.Random, pairs: Sequence[tuple[Write, Write]]) -> list[tuple[Write, Write]]:
     """Returns some of the pairs, in their order."""
-    places = sorted(chance.sample(range(len(pairs)), min(LOOKED_AT, len(pairs))))
-    return [pairs[place] for place in places]
+    return [pairs[place] for place in sorted(chance.sample(range(len(pairs)), min(LOOKED_AT, len(pairs))))]

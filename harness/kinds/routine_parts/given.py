@@ -113,12 +113,12 @@ class GivenRows:
 
 
 def _read(node: nodes.Node) -> Given:
-    rows = []
-    for name, written in nodes.as_mapping(node, "a mapping of tables").entries:
-        table = keys.table.read(name)
-        for each in written.items if isinstance(written, nodes.ListNode) else (written,):
-            rows.append(_row(table, nodes.as_mapping(each, "a row, such as {id: $order, status: open}")))
-    return tuple(rows)
+    return tuple(
+        _row(table, nodes.as_mapping(each, "a row, such as {id: $order, status: open}"))
+        for name, written in nodes.as_mapping(node, "a mapping of tables").entries
+        for table in [keys.table.read(name)]
+        for each in (written.items if isinstance(written, nodes.ListNode) else (written,))
+    )
 
 
 def _row(table: TableName, node: nodes.MappingNode) -> GivenRow:
