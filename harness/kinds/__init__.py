@@ -13,10 +13,9 @@ from harness.kinds.check import AcceptedValuesKind, CheckKind
 from harness.kinds.columns import ColumnsKind
 from harness.kinds.comment import ClassKind, CommentKind
 from harness.kinds.declared import DeclaredKind
-from harness.kinds.default import DefaultKind
+from harness.kinds.default import DefaultKind, GeneratedKind
 from harness.kinds.exclude import ExcludeKind
 from harness.kinds.foreign_key import ForeignKeyKind, ReferencedByKind
-from harness.kinds.generated import GeneratedKind
 from harness.kinds.immutable import ImmutableKind
 from harness.kinds.index import IndexKind
 from harness.kinds.locked import LockedKind

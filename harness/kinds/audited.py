@@ -12,8 +12,7 @@ from harness.kinds.base import Draft, Fact, ScenarioStrategy, Subject, TableName
 from harness.kinds.row_access.acting_roles import ActsAsRoles, as_roles_each, draw_reachable
 from harness.kinds.toolkit.changes import filled_references
 from harness.probes import Insert, Probe
-from harness.project import keys
-from harness.project.keys import choice, key, names, predicate_of, several
+from harness.project.keys import choice, key, names, predicate_of, several, table
 
 COMMANDS = ("insert", "update", "delete")
 
@@ -54,7 +53,7 @@ class AuditedKind(ActsAsRoles):
 
     about_triggers = True
 
-    audited: TableName = key(keys.table, "the table that holds the records")
+    audited: TableName = key(table, "the table that holds the records")
     row: str = key(
         predicate_of(*VARIABLES), "what a record says, as an SQL predicate with $old, $new, $row and $command"
     )

@@ -13,8 +13,7 @@ from harness.kinds.base import Draft, Fact, Kind, ScenarioStrategy, Subject
 from harness.kinds.declared_parts.similar_rows import ColumnNames, Region, possible, similar_row
 from harness.kinds.toolkit.keys import room_for_rows
 from harness.probes import Accepted, Insert, Probe
-from harness.project import keys
-from harness.project.keys import FrozenDict, key, mapping
+from harness.project.keys import FrozenDict, key, mapping, text
 from harness.project.settings import UNDECLARED, UNDECLARED_DOC
 
 NAMED = 3
@@ -50,7 +49,7 @@ class DeclaredKind(Kind):
 
     undeclared: str = key(UNDECLARED, UNDECLARED_DOC, default="broken")
     known: FrozenDict[str] = key(
-        mapping(keys.text), "NAME: why it is there; rules that no kind of check can state", default=FrozenDict({})
+        mapping(text), "NAME: why it is there; rules that no kind of check can state", default=FrozenDict({})
     )
 
     def __or__(self, other: Any) -> DeclaredKind:

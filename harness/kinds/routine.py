@@ -151,8 +151,7 @@ class RoutineKind(Kind):
 
         def build(draft: Draft) -> Scenario:
             rows = GivenRows(subject)
-            setup = rows.draw(draft, self.given)
-            return Scenario(setup, tuple(calls.probes(rows.values, self._settings(rows.values))))
+            return Scenario(rows.draw(draft, self.given), tuple(calls.probes(rows.values, self._settings(rows.values))))
 
         return subject.scenarios(build)
 
@@ -161,8 +160,7 @@ class RoutineKind(Kind):
 
         def build(draft: Draft) -> Races:
             rows = GivenRows(subject)
-            setup = rows.draw(draft, self.given)
-            return calls.races(setup, rows.values, self._settings(rows.values))
+            return calls.races(rows.draw(draft, self.given), rows.values, self._settings(rows.values))
 
         return subject.scenarios(build)
 

@@ -103,8 +103,7 @@ class Groups:
         predicates = self.pools.group_predicates(table)
         columns = tuple(dict.fromkeys(name for _, row in rows for name in row))
         tuples = [tuple(row.get(name) for name in columns) for _, row in rows]
-        answers = self.pools.oracle.answers(table, columns, tuples, predicates)
-        for (place, _), found in zip(rows, answers, strict=True):
+        for (place, _), found in zip(rows, self.pools.oracle.answers(table, columns, tuples, predicates), strict=True):
             if not all(answer.holds for answer in found):
                 yield place
 

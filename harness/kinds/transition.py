@@ -164,8 +164,7 @@ class TransitionKind(GuardedKind):
         stay = Update(table.name, subject.key(row), {self.transition: state})
         yield Probe(stay, Accepted(1), f"{_word(state)} stays", f"{_word(state)} stays", required=False)
         for other in (each for each in states if each != state):
-            allowed = state is not None and other in self.from_.get(state, ())
-            expected = Accepted(1) if allowed else refused
+            expected = Accepted(1) if state is not None and other in self.from_.get(state, ()) else refused
             changes = change_to(subject, draft, row, self.transition, other)
             aspect = f"{_word(state)} to {_word(other)}"
             value = f"{self.transition} from {aspect}"

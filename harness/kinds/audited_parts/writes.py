@@ -155,9 +155,8 @@ class AuditedWrites:
                 f" ({', '.join(of)} changed)" if changed and leaves else ""
             )
             idle = "nothing changed that leaves a record" if leaves else "each of them left a record"
-            then = Postcondition(comparison.after(words, idle), words, f"records in {self.records.table}", idle)
             of_aspect = (aspect or command) if leaves else f"{aspect or command} that leaves none"
-            probe = self._probe(statement, of_aspect, value, comparison, then)
+            probe = self._probe(statement, of_aspect, value, comparison, words, idle)
             yield replace(probe, required=aspect is None and (leaves or self._must_leave_none(command)))
 
     def _must_leave_none(self, command: str) -> bool:
@@ -177,15 +176,21 @@ class AuditedWrites:
     ) -> Probe:
         """Returns a statement that leaves this number of records, whatever the rows are."""
         comparison = Comparison(self.subject, self.records, command, written, Occasion((), None, leaves=records > 0))
-        words = _words(records)
-        then = Postcondition(comparison.after(words, ""), words, f"records in {self.records.table}")
         # Another rule may refuse the command: only what was done is audited.
         required = (aspect is None and records > 0) or aspect == UNCHANGED
-        return replace(self._probe(statement, aspect or command, value, comparison, then), required=required)
+        return replace(self._probe(statement, aspect or command, value, comparison, _words(records)), required=required)
 
     def _probe(
-        self, statement: SqlStatement, aspect: str, value: str, comparison: Comparison, then: Postcondition
+        self,
+        statement: SqlStatement,
+        aspect: str,
+        value: str,
+        comparison: Comparison,
+        words: str,
+        idle: str | None = None,
     ) -> Probe:
+        """Returns a statement, and that the records which it leaves are as the ``words`` say."""
+        then = Postcondition(comparison.after(words, idle or ""), words, f"records in {self.records.table}", idle)
         accepted, before = Accepted(len(comparison.written)), comparison.before()
         return Probe(statement, accepted, aspect, value, then=then, before=before, not_masked_by=(self.records.table,))
 

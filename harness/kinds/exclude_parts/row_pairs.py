@@ -31,8 +31,7 @@ def residents(subject: Subject, exclusion: ExclusionElements) -> list[Resident]:
     decided = tuple(key for key in keys if set(key) <= {*columns})
     sorted_by_row: dict[tuple[str | None, ...], Resident] = {}
     for (one, other), answers in zip(pairs, _compared(subject, exclusion, columns, pairs), strict=True):
-        values = tuple(map(one.get, columns))
-        sorted_by_row.setdefault(values, Resident(one, expressions, decided)).add(other, answers)
+        sorted_by_row.setdefault(tuple(map(one.get, columns)), Resident(one, expressions, decided)).add(other, answers)
     found = [resident for resident in sorted_by_row.values() if resident.conflicting]
     if not found:
         raise Unreliable("no two rows found that conflict")

@@ -10,8 +10,7 @@ from harness.kinds.toolkit.ancestors import Ancestor, ancestors
 from harness.kinds.toolkit.changes import change_of, change_to_null, differs, is_unchanged
 from harness.kinds.toolkit.statements import upserts, within_a_trigger
 from harness.probes import Accepted, Delete, Execute, NoRowChanged, Postcondition, Probe, Refused, SqlStatement, Update
-from harness.project import keys
-from harness.project.keys import key, names
+from harness.project.keys import key, names, table
 
 ROWS, TRUNCATE = "rows", "truncate"
 
@@ -20,7 +19,7 @@ ROWS, TRUNCATE = "rows", "truncate"
 class ChangeFromAbove:
     """A change that a deletion brings and that passes: ``{on_delete: auth.users, sets_null: [user_id]}``."""
 
-    on_delete: TableName = key(keys.table, "the table whose row is deleted")
+    on_delete: TableName = key(table, "the table whose row is deleted")
     sets_null: tuple[str, ...] = key(
         names, "the columns that this sets to NULL, and nothing else; without it the row goes as well", default=()
     )

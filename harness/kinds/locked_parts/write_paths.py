@@ -259,8 +259,7 @@ class WritePaths:
             states = [self.in_state(state).state for state in (*self.lock.open, *self.lock.locked)]
             return self._some(smallest(self.table, column, row, states))
         if keys:
-            names = itertools.chain(*keys)
-            changes = {name: self.fresh[name] for name in names if self.fresh[name] != row[name]}
+            changes = {name: self.fresh[name] for name in itertools.chain(*keys) if self.fresh[name] != row[name]}
             return [changes] if column in changes else []
         return self._some(other_values(self.subject, self.table, column, row))
 

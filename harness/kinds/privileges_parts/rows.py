@@ -59,8 +59,7 @@ def reaching(subject: Subject, draft: Draft, roles: Sequence[ActingRole]) -> Ite
     """Yields for each role a command that it is granted, on an existing row that it has to reach."""
     if not roles:
         return
-    table = subject.table
-    row = draw_reachable(roles, draft, draft.insert, table.name)
+    row = draw_reachable(roles, draft, draft.insert, subject.table.name)
     # Policies are switched off for the probes of privileges.
     secured = (qualified(each.name) for each in subject.catalog.tables.values() if each.row_security)
     enabled = (f"alter table {name} enable row level security" for name in secured)

@@ -38,8 +38,7 @@ def owner_columns(
         if column is not None:
             found.setdefault(variable, column)
     own = {column.name for column in subject.table.columns}
-    named = (OwnerColumn((), name, name) for name in variables if name in own and name not in found)
-    known = (*found.values(), *named)
+    known = (*found.values(), *(OwnerColumn((), name, name) for name in variables if name in own and name not in found))
     missing = [name for name in variables if name not in own and name not in found]
     return (*known, *_by_trying(subject, role, claims, known, missing)) if missing else known
 

@@ -249,8 +249,7 @@ def _options(subject: Subject, draft: Draft, row: Values, column: str, fresh: Va
     table = subject.table
     definition = table.column(column)
     for pool in pools_of(subject, table, column) if column not in table.foreign_columns else ():
-        values = dict.fromkeys(pool.of_column(column))
-        others = [value for value in values if differs(definition, value, row[column])]
+        others = [value for value in dict.fromkeys(pool.of_column(column)) if differs(definition, value, row[column])]
         yield from (change_to(subject, draft, row, column, value) for value in draft.sample(others, OPTIONS))
         return
     options = (fresh.get(column), *sample(definition, FEW)) if column not in table.foreign_columns else ()

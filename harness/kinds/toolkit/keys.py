@@ -195,8 +195,7 @@ def _outside_exclusions(subject: Subject) -> tuple[str, ...]:
 
     Returns none if there can be no such rows.
     """
-    exclusions = ExclusionElements.all_of(subject.table)
-    outside = tuple(f"({each.where}) is not true" for each in exclusions if each.where)
+    outside = tuple(f"({each.where}) is not true" for each in ExclusionElements.all_of(subject.table) if each.where)
     return outside if subject.can_have_rows(outside) else ()
 
 

@@ -101,8 +101,7 @@ class PredicateRule:
         exactly when `status` is 'processed'), they have values of those columns, too. Raises :class:`Unreliable` if
         there are no values on one of the sides.
         """
-        table = self.subject.table
-        columns = deciding_columns(table, self.predicate)
+        columns = deciding_columns(self.subject.table, self.predicate)
         judged = [*self._judged(columns, combinations(self.subject, columns, (self.predicate,)))]
         refused = [row for row, _, kept in judged if not kept]
         accepted = [(dict(zip(columns, row, strict=True)), holds) for row, holds, kept in judged if kept]
