@@ -17,7 +17,7 @@ from harness.kinds.base import (
     qualified,
     show,
 )
-from harness.probes import Accepted, Insert, Postcondition, Probe, Refused, Scenario, Update
+from harness.probes import Accepted, Insert, Postcondition, Probe, Refused, Scenario
 from harness.project import sql
 from harness.project.keys import ColumnForm, expression, key, name
 
@@ -135,12 +135,12 @@ class GeneratedKind(Kind):
             for source in sources:
                 changes = {source: fresh[source]}
                 if fresh[source] != row[source] and subject.may_update(changes):
-                    update = Update(table.name, subject.key(row), changes)
+                    update = subject.update(row, changes)
                     then = computed({**row, **changes})
                     value = f"{source} = {show(changes)}"
                     probes.append(Probe(update, Accepted(1), f"recomputed from {source}", value, then=then))
             sent = {column.name: None}
-            inserted, updated = Insert(table.name, {**fresh, **sent}), Update(table.name, subject.key(row), sent)
+            inserted, updated = Insert(table.name, {**fresh, **sent}), subject.update(row, sent)
             probes.append(Probe(inserted, WRITTEN, "inserted", f"{column.name} inserted"))
             probes.append(Probe(updated, WRITTEN, "updated", f"{column.name} updated"))
             return Scenario((*draft.inserts, Insert(table.name, row)), tuple(probes))

@@ -208,7 +208,7 @@ class _Rows:
         about = {*self._base, *self._foreign}
         change = {column: row[column] for column in row if column in about and row[column] != free[column]}
         if change and self.subject.may_update(change):
-            yield Update(self._table, self.subject.key(free), change), Insert(self._table, free)
+            yield self.subject.update(free, change), Insert(self._table, free)
 
     def with_own_key(self, row: Values) -> Values:
         """Returns a row with the same values in all that the exclusion is about, and a key of its own."""

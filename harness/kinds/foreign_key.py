@@ -28,7 +28,7 @@ from harness.kinds.foreign_key_parts.reference import Reference, new_key
 from harness.kinds.toolkit.constraints import Validatable, deferrable, timing_fact, validated
 from harness.kinds.toolkit.invariants import no_orphans
 from harness.kinds.toolkit.refusals import RefusedBy
-from harness.probes import Accepted, Delete, Family, Insert, Probe, Refused, SqlStatement, Update
+from harness.probes import Accepted, Family, Insert, Probe, Refused, SqlStatement, Update
 from harness.project.keys import Reader, concurrently, key, name, names, section, table, table_columns, text
 from harness.project.nodes import Node, expected
 from harness.races import Race, Races
@@ -166,13 +166,12 @@ class ForeignKeyKind(Validatable):
             fresh = draft.row(child.name, reference)
             other = draft.insert(child.name, referring(draft.insert(parent.name, present=referenced)))
             changed = {column: value for column, value in reference.items() if other[column] != value}
-            key = subject.key(leaving, parent)
             of_child: list[tuple[str, SqlStatement]] = [("an insert of its child", Insert(child.name, fresh))]
             if subject.may_update(changed):
-                of_child.append(("a child led to it", Update(child.name, subject.key(other), changed)))
-            of_parent: list[tuple[str, SqlStatement]] = [("delete of a parent", Delete(parent.name, key))]
+                of_child.append(("a child led to it", subject.update(other, changed)))
+            of_parent: list[tuple[str, SqlStatement]] = [("delete of a parent", subject.delete(leaving, parent))]
             if change := new_key(draft, parent, referenced, leaving):
-                of_parent.append(("change of a parent's key", Update(parent.name, key, change)))
+                of_parent.append(("change of a parent's key", subject.update(leaving, change, parent)))
             simplest, *others = [
                 Race(f"{what}, {child_what}", f"{what} and {child_what}", [one], [two], watch)
                 for what, one in of_parent
@@ -204,7 +203,7 @@ class ForeignKeyKind(Validatable):
         on_insert = Probe(Insert(table.name, orphan), refused, "orphan on insert", value, required=required)
         yield subject.varied(on_insert, orphan.keys() & {*columns, *without_others})
         of_resident = missing if reference.few else reference.missing_key(draft, resident)
-        update = Update(table.name, subject.key(resident), {**without_others, **of_resident})
+        update = subject.update(resident, {**without_others, **of_resident})
         value = f"{show(of_resident)}, which is nowhere"
         yield Probe(update, refused, "orphan on update", value, required=only)
         accepted = Probe(Insert(table.name, fresh), Accepted(1), "a child of a parent accepted", "a child")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.kinds.base import Begun, Fact, Kind, RowPair, Subject, TableName
 from harness.kinds.toolkit.keys import refuses_null_itself
-from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
+from harness.probes import Accepted, Insert, Probe, Refused, Scenario
 from harness.project.keys import ColumnForm, key, name
 
 
@@ -54,7 +54,7 @@ class NotNullKind(Kind):
             accepted = Probe(Insert(table, fresh), Accepted(1), "a value accepted", "a value")
             probes = [subject.varied(on_insert, null), subject.varied(accepted, ())]
             if subject.may_update(null):
-                update = Update(table, subject.key(resident), null)
+                update = subject.update(resident, null)
                 probes.append(Probe(update, refused, "null on update", "null", settings))
             return Scenario(pair.setup, tuple(probes))
 

@@ -10,7 +10,7 @@ from harness.kinds.toolkit import inheritance
 from harness.kinds.toolkit.constraints import deferrable, timing_fact
 from harness.kinds.toolkit.invariants import no_duplicates
 from harness.kinds.toolkit.keys import RowsWithKey, deciding_key_columns, refuses_null_itself, room_for_rows
-from harness.probes import Family, Insert, Probe, Refused, Update
+from harness.probes import Family, Insert, Probe, Refused
 from harness.project.keys import key, name, names
 
 ROOM = 5
@@ -90,7 +90,7 @@ class PrimaryKeyKind(Kind):
                 insert = Insert(table, {**fresh, column: None})
                 yield subject.varied(Probe(insert, null, f"null {column} on insert", f"{column} null"), (column,))
                 if subject.may_update([column]):
-                    update = Update(table, subject.key(resident), {column: None})
+                    update = subject.update(resident, {column: None})
                     yield Probe(update, null, f"null {column} on update", f"{column} null")
 
         return subject.probes(build)

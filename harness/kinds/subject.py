@@ -18,7 +18,7 @@ from harness.generation.variety import stock
 from harness.kinds.row_groups import Groups, grouped
 from harness.kinds.toolkit.statements import past_guards
 from harness.oracle import Oracle
-from harness.probes import Execute, Family, Insert, Probe, Scenario, SqlStatement, Variants
+from harness.probes import Delete, Execute, Family, Insert, Probe, Scenario, SqlStatement, Update, Variants
 from harness.project.model import Project, TableName, Values
 from harness.races import Races
 from harness.races.database import Databases
@@ -213,6 +213,14 @@ class Subject:
     def may_update(self, columns: Iterable[str]) -> bool:
         """Whether an UPDATE may set these columns of the table: not where one is GENERATED ALWAYS AS IDENTITY."""
         return all(self.table.column(column).identity != "a" for column in columns)
+
+    def update(self, row: Values, changes: Values, table: Table | None = None) -> Update:
+        """Returns the UPDATE of a row, by default one of the table."""
+        return Update((table or self.table).name, self.key(row, table), changes)
+
+    def delete(self, row: Values, table: Table | None = None) -> Delete:
+        """Returns the DELETE of a row, by default one of the table."""
+        return Delete((table or self.table).name, self.key(row, table))
 
     def key(self, row: Values, table: Table | None = None) -> dict[str, str | None]:
         """Returns columns of a row that identify it: its primary key, or another unique key, or else all columns.

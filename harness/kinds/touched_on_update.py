@@ -86,7 +86,7 @@ class TouchedOnUpdateKind(Kind):
             plain = changes[0][1]
             if subject.key(fresh) == key:  # the two rows have the same values otherwise
                 fresh |= plain
-            past = Update(table, key, {column: PAST})
+            past = subject.update(row, {column: PAST})
             setup: tuple[SqlStatement, ...] = (*draft.inserts, *(without_triggers(past) if silent else ()))
             probes = [self._moves(subject, key, change, name) for name, change in changes]
             probes += self._forged(subject, key, plain, fresh)

@@ -128,8 +128,7 @@ class TransitionKind(GuardedKind):
                 row = draft.changed_row(table.name, {self.transition: state})
                 existing.append(Insert(table.name, row))
                 one, other = (
-                    [Update(table.name, subject.key(row), change_to(subject, draft, row, self.transition, end))]
-                    for end in ends
+                    [subject.update(row, change_to(subject, draft, row, self.transition, end))] for end in ends
                 )
                 what = f"{self.transition} from {state} to {ends[0]} and to {ends[1]}"
                 races.append(Race(f"from {state}", what, one, other, self._watch(subject, row)))
@@ -161,14 +160,14 @@ class TransitionKind(GuardedKind):
         self, subject: Subject, draft: Draft, row: Values, states: list[str | None], refused: Refused
     ) -> Iterator[Probe]:
         table, state = subject.table, row[self.transition]
-        stay = Update(table.name, subject.key(row), {self.transition: state})
+        stay = subject.update(row, {self.transition: state})
         yield Probe(stay, Accepted(1), f"{_word(state)} stays", f"{_word(state)} stays", required=False)
         for other in (each for each in states if each != state):
             expected = Accepted(1) if state is not None and other in self.from_.get(state, ()) else refused
             changes = change_to(subject, draft, row, self.transition, other)
             aspect = f"{_word(state)} to {_word(other)}"
             value = f"{self.transition} from {aspect}"
-            yield Probe(Update(table.name, subject.key(row), changes), expected, aspect, value)
+            yield Probe(subject.update(row, changes), expected, aspect, value)
             for by_upsert in upserts(table, row, changes):
                 yield Probe(by_upsert, expected, f"{aspect} by upsert", f"{value} by an upsert", required=False)
 

@@ -44,7 +44,7 @@ from harness.kinds.toolkit.keys import (
 from harness.kinds.toolkit.predicates import combinations
 from harness.kinds.toolkit.refusals import failing
 from harness.oracle import Answer
-from harness.probes import Accepted, Family, Insert, Probe, Refused, Update
+from harness.probes import Accepted, Family, Insert, Probe, Refused
 from harness.project import sql
 from harness.project.keys import ColumnForm, choice, concurrently, key, key_element, name, predicate, several
 from harness.races import Invariant, Race, Races
@@ -211,7 +211,7 @@ class UniqueKind(Kind):
             same = draft.row(table.name, {**fixed, **key}, present)
             inserts = [Insert(table.name, row) for row in (one, same)]
             changes = key_with_references(subject, rows.columns, same)
-            updates = [Update(table.name, subject.key(other), changes) for other in others]
+            updates = [subject.update(other, changes) for other in others]
             races = [Race("insert and insert", f"two inserts of {show(key)}", inserts[:1], inserts[1:], watch)]
             if subject.may_update(changes):
                 what = f"an insert of {show(key)} and an update to it"

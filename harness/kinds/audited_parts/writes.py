@@ -50,7 +50,7 @@ class AuditedWrites:
             residents += [other, draft.insert(table.name, defaults(subject))]
         for resident in residents:
             for change in self._changes(draft, resident, later):
-                update = Update(table.name, subject.key(resident), change)
+                update = subject.update(resident, change)
                 written = [(resident, {**resident, **change})]
                 yield from self.probes("update", update, f"an update to {_set(change)}", written)
         change = self._for_both(row, other, later)
@@ -70,7 +70,7 @@ class AuditedWrites:
         """Yields an update that changes nothing, if the check says what it leaves."""
         plain = self._plain
         if leaves is not None and plain is not None:
-            same = Update(self.subject.table.name, self.subject.key(row), {plain: row[plain]})
+            same = self.subject.update(row, {plain: row[plain]})
             records = 1 if leaves == "one" and "update" in self.on else 0
             yield self._certain("update", same, "an update that changes nothing", [(row, row)], UNCHANGED, records)
 
@@ -119,7 +119,7 @@ class AuditedWrites:
     def deletes(self, row: Values, other: Values) -> Iterator[Probe]:
         table = self.subject.table
         for each in (row, other) if self.when else (row,):
-            yield from self.probes("delete", Delete(table.name, self.subject.key(each)), "a delete", [(each, None)])
+            yield from self.probes("delete", self.subject.delete(each), "a delete", [(each, None)])
         delete_both = Execute(f"delete from {qualified(table.name)} where {self._both(row, other)}")
         gone: list[RowChange] = [(row, None), (other, None)]
         yield from self.probes("delete", delete_both, "a delete of two rows", gone, "delete of two")

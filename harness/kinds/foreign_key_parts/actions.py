@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.catalog.model import ForeignKey, Table
 from harness.kinds.base import Draft, NewRow, Subject, Values, condition, identifier, qualified
 from harness.kinds.foreign_key_parts.reference import Reference, new_key
-from harness.probes import Accepted, Delete, Postcondition, Probe, Update
+from harness.probes import Accepted, Postcondition, Probe
 
 BELOW = 8
 """Foreign keys below the children for which a row is drawn, to follow a deletion down the whole chain."""
@@ -145,7 +145,7 @@ def _deletion(
     others: list[_Child],
     gone: frozenset[int],
 ) -> Probe:
-    delete = Delete(reference.parent.name, subject.key(parent, reference.parent))
+    delete = subject.delete(parent, reference.parent)
     count = len(children)
     value = f"delete of a parent with {count} {'child' if count == 1 else 'children'}"
     aspect = f"on delete {reference.on_delete}, {count} children"
@@ -213,7 +213,7 @@ def _changed_key(
     changed = new_key(draft, reference.parent, reference.key.referenced_columns, parent, reference.fitting)
     if not changed:
         return
-    update = Update(reference.parent.name, subject.key(parent, reference.parent), changed)
+    update = subject.update(parent, changed, reference.parent)
     value = f"change of a parent's key, {len(children)} {'child' if len(children) == 1 else 'children'}"
     aspect = f"on update {reference.on_update}"
     if reference.on_update in ("no action", "restrict"):

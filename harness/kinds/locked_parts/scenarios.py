@@ -10,7 +10,7 @@ from harness.kinds.base import Draft, NewRow, Values, condition, identifier, lit
 from harness.kinds.locked_parts.write_paths import Lock, WritePath, WritePaths
 from harness.kinds.row_access.acting_roles import About, as_roles, reachable_by
 from harness.kinds.toolkit.ancestors import Cascade, cascades
-from harness.probes import Accepted, Delete, Expected, Insert, Postcondition, Probe, Update
+from harness.probes import Accepted, Expected, Insert, Postcondition, Probe, Update
 from harness.races import Invariant, Race, Races
 
 TRIED = 24
@@ -158,7 +158,7 @@ class _Probes:
                 # The state of the others, which are inserted with it, may be the one that this row leaves.
                 before = [*_to_state(locked, locked.first), *before]
             if not count:
-                before.append(lock.past_triggers(Delete(table, lock.subject.key(locked.target))))
+                before.append(lock.past_triggers(lock.subject.delete(locked.target)))
             if not locked.locks_itself:
                 before += _to_state(locked, locked.first)
             expected = lock.refused if forbidden and count > 0 else Accepted(1)
@@ -192,15 +192,14 @@ def _to_state(paths: WritePaths, row: NewRow) -> list[str]:
     """Returns the SQL that brings a locking row into the state, if it is not in it."""
     lock = paths.lock
     changes = {column: value for column, value in paths.state.items() if row[column] != value}
-    key = lock.subject.key(row, lock.holder)
-    return [lock.past_triggers(Update(lock.holder.name, key, changes))] if changes else []
+    return [lock.past_triggers(lock.subject.update(row, changes, lock.holder))] if changes else []
 
 
 def _deletion(
     paths: WritePaths, cascade: Cascade, rows: Sequence[Values], expected: Expected, words: str, before: Sequence[str]
 ) -> Probe:
     subject, table = paths.subject, cascade.table
-    delete = Delete(table.name, subject.key(cascade.row, table))
+    delete = subject.delete(cascade.row, table)
     probe = Probe(delete, expected, words, f"{words} while {_where(paths)}", before=_joined(before), required=False)
     if not isinstance(expected, Accepted):
         return probe
@@ -232,7 +231,7 @@ def races(lock: Lock, when: str, draft: Draft) -> Races:
         holder = paths.second if path.locks == ("second",) else paths.first
         changes = _locking(paths, holder, path, draft)
         if changes:
-            update = Update(lock.holder.name, lock.subject.key(holder, lock.holder), changes)
+            update = lock.subject.update(holder, changes, lock.holder)
             words = ", ".join(f"{column} = {literal(value).strip()}" for column, value in changes.items())
             what = f"{path.what} and the lock by {words}"
             watch = _watch(paths, holder, when)

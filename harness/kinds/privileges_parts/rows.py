@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from harness.kinds.base import Draft, Subject, Values, qualified
 from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, draw_reachable
 from harness.kinds.toolkit.changes import defaults, updatable
-from harness.probes import AcceptedOrRefused, Delete, Execute, Insert, NotDenied, Probe, SqlStatement, Update
+from harness.probes import AcceptedOrRefused, Execute, Insert, NotDenied, Probe, SqlStatement
 
 
 def can_insert(subject: Subject) -> bool:
@@ -89,11 +89,11 @@ def _granted(subject: Subject, role: str) -> Iterator[str]:
 def _statements(
     subject: Subject, role: str, row: Values, granted: Collection[str]
 ) -> Iterator[tuple[str, SqlStatement]]:
-    table, key = subject.table.name, subject.key(row)
+    table = subject.table.name
     if "select" in granted:
         yield "select", Execute(f"select from {qualified(table)}")
     if "update" in granted:
         may = (name for name in updatable(subject) if subject.roles.on_column(role, qualified(table), name, "update"))
-        yield from (("update", Update(table, key, {name: row[name]})) for name in [*may][:1])
+        yield from (("update", subject.update(row, {name: row[name]})) for name in [*may][:1])
     if "delete" in granted:
-        yield "delete", Delete(table, key)
+        yield "delete", subject.delete(row)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from harness.catalog.model import Table
 from harness.kinds.base import Draft, NewRow, Subject, Values, shorten
 from harness.kinds.toolkit.changes import filled_references
-from harness.probes import Delete, Insert, SqlStatement, Update
+from harness.probes import Insert, SqlStatement
 from harness.project import sql
 from harness.solver.rules import Rule
 
@@ -56,10 +56,9 @@ class QueryWrites:
             updatable = all(table.column(column).identity != "a" for column in change)
             for row in rows[:VICTIMS]:
                 if updatable and any(row[column] != value for column, value in change.items()):
-                    update = Update(table.name, self.subject.key(row, table), change)
-                    yield Write(f"update of {table.name}", words, update)
+                    yield Write(f"update of {table.name}", words, self.subject.update(row, change, table))
         for row in rows[:VICTIMS]:
-            yield Write(f"delete from {table.name}", "", Delete(table.name, self.subject.key(row, table)))
+            yield Write(f"delete from {table.name}", "", self.subject.delete(row, table))
 
     def _of_other_rows(self, table: Table, existing: Sequence[Insert]) -> Iterator[NewRow]:
         """Yields values of other rows: of each foreign key, of each named column, and of all named columns."""

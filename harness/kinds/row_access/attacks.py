@@ -9,7 +9,7 @@ from harness.kinds.row_access.ownership import OwnedRows
 from harness.kinds.row_access.principal import Principal, narrowed, says
 from harness.kinds.toolkit.changes import is_unchanged
 from harness.kinds.toolkit.statements import assigned
-from harness.probes import AcceptedOrRefused, Execute, Expected, Insert, Postcondition, Probe, Update
+from harness.probes import AcceptedOrRefused, Execute, Expected, Insert, Postcondition, Probe
 from harness.probes.statement import identifier, qualified
 from harness.project.model import Values
 
@@ -35,17 +35,17 @@ def _transfers(principal: Principal, row: Values, to: Values, what: str, aspect:
 
     Without ``aspect`` that may be allowed: the row has to be one that may be updated before and after.
     """
-    subject, table, key = principal.subject, principal.subject.table.name, principal.subject.key(row)
+    subject = principal.subject
     changes = {column: to[column] for column in principal.owners.columns if subject.may_update([column])}
     if not changes:
         return
     expected: Expected = principal.untouched if aspect else AcceptedOrRefused()
     first, then = ("", None) if aspect else principal.stays(principal.may.update, row, {**row, **changes})
     if not says(principal.sees, "false"):
-        update, before = Update(table, key, changes), first or None
+        update, before = subject.update(row, changes), first or None
         yield principal.probe(update, expected, aspect or what, what, then=then, before=before, required=False)
     # Policies for SELECT do not hold where no column is read.
-    blind = Execute(f"update {qualified(table)} set {assigned(changes)}")
+    blind = Execute(f"update {qualified(subject.table.name)} set {assigned(changes)}")
     first += narrowed(subject, "update", [row])
     aspect, what = f"{aspect or what} without looking", f"{what} without looking"
     yield principal.probe(blind, expected, aspect, what, then=then, before=first, required=False)

@@ -13,7 +13,7 @@ from harness.generation.exclusions import ExclusionElements
 from harness.kinds.base import Draft, NewRow, Subject, Unreliable, Values, column_list, show
 from harness.kinds.toolkit.key_expressions import element
 from harness.oracle import Answer
-from harness.probes import Accepted, Expected, Family, Insert, Probe, Refused, Update
+from harness.probes import Accepted, Expected, Family, Insert, Probe, Refused
 from harness.project import sql
 from harness.solver.rules import deciding_columns
 
@@ -101,7 +101,7 @@ class RowsWithKey:
         yield subject.varied(on_insert, {*self.fixed, *present})
         changes = key_with_references(subject, columns, same)
         for other in others if subject.may_update(changes) else ():
-            update = Update(table, subject.key(other), changes)
+            update = subject.update(other, changes)
             yield Probe(update, refused, "same key on update", second, required=not existing)
         for column in columns if room > 1 else ():
             if near := self._near(column, first, rows):

@@ -14,7 +14,7 @@ from functools import cached_property
 from harness.kinds.base import Begun, Draft, RowPair, ScenarioStrategy, Subject, Unreliable
 from harness.kinds.toolkit.changes import by_pattern, new_parent
 from harness.oracle import Answer
-from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update, Variants
+from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Variants
 from harness.project import sql
 from harness.project.model import NewRow, Tuple, Values
 from harness.solver.rules import computable, deciding_columns, domain_predicates, implying
@@ -190,7 +190,7 @@ def _families(
     insert = Probe(Insert(table, fresh), expected, f"{aspect} on insert")
     kept = {column for each in inserted for column in each}
     yield from _by_columns(insert, inserted, subject.variants(Insert(table, fresh), kept))
-    update = Probe(Update(table, subject.key(resident), {}), expected, f"{aspect} on update")
+    update = Probe(subject.update(resident, {}), expected, f"{aspect} on update")
     yield from _by_columns(update, [each for each in updated if subject.may_update(each)], Variants())
 
 
