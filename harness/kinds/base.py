@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
-from harness.catalog.model import Catalog, Table
+from harness.catalog.model import Catalog, Missing, Table
 from harness.catalog.parts import TableRule
 from harness.generation.draft import Draft
-from harness.kinds.subject import Begun, Fact, RacesStrategy, RowPair, ScenarioStrategy, Subject, Unreliable
+from harness.kinds.subject import Begun, Fact, RacesStrategy, RowPair, ScenarioStrategy, Subject, Unreliable, inserted
 from harness.probes import Probe, Refused
 from harness.probes.family import shorten, show
 from harness.probes.statement import condition, identifier, literal, qualified
@@ -22,11 +22,14 @@ __all__ = [
     "Draft",
     "Fact",
     "Kind",
+    "Missing",
     "NewRow",
     "RacesStrategy",
     "RowPair",
+    "Rule",
     "ScenarioStrategy",
     "Subject",
+    "Table",
     "TableName",
     "TableRule",
     "Unreliable",
@@ -35,6 +38,7 @@ __all__ = [
     "condition",
     "default_name",
     "identifier",
+    "inserted",
     "literal",
     "one_line",
     "qualified",

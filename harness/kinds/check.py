@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from harness.catalog.model import Table
 from harness.kinds.base import (
     Begun,
     Draft,
     Fact,
     NewRow,
+    Rule,
     ScenarioStrategy,
     Subject,
+    Table,
     TableName,
     TableRule,
     default_name,
@@ -30,7 +31,6 @@ from harness.kinds.toolkit.refusals import failing
 from harness.probes import Accepted, AcceptedOrRefused, Insert, Postcondition, Probe, Refused
 from harness.project import sql
 from harness.project.keys import ColumnForm, key, name, predicate, several, text
-from harness.solver.rules import Rule
 
 TRIED = 4
 """Values that break the predicate and are tried in rows of a table that inherits."""

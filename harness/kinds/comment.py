@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.catalog.model import Table
 from harness.errors import did_you_mean
-from harness.kinds.base import Fact, Kind, Subject
+from harness.kinds.base import Fact, Kind, Subject, Table
 from harness.project.keys import ColumnForm, key, name, names, text
 from harness.project.model import Project
 

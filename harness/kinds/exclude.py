@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.catalog.model import Table
 from harness.generation.exclusions import ExclusionElements
 from harness.kinds.base import (
     Draft,
@@ -13,8 +12,10 @@ from harness.kinds.base import (
     Kind,
     NewRow,
     RacesStrategy,
+    Rule,
     ScenarioStrategy,
     Subject,
+    Table,
     TableName,
     Values,
     show,
@@ -29,7 +30,6 @@ from harness.probes import Accepted, Expected, Insert, Probe, Refused, Update
 from harness.project import sql
 from harness.project.keys import FrozenDict, concurrently, expression, key, mapping, name, operator, predicate
 from harness.races import Invariant, Race, Races
-from harness.solver.rules import Rule
 
 TRIED = 10
 """Pairs of each sort in one scenario; of more, a drawn part."""

@@ -210,10 +210,9 @@ class ForeignKeyKind(Validatable):
         yield subject.varied(accepted, columns)
         for column in [column for column in columns if len(columns) > 1 and missing[column] != fresh[column]]:
             # Another foreign key with this column has no parent either: it may refuse first.
-            partly_missing = {**fresh, column: missing[column]}
             aspect = f"{column} of another parent"
             by = refused if self.orphans is not None and self.orphans.of == (column,) else reference.refused
-            yield Probe(Insert(table.name, partly_missing), by, aspect, aspect, required=False)
+            yield Probe(Insert(table.name, {**fresh, column: missing[column]}), by, aspect, aspect, required=False)
         for column in columns:
             if not table.column(column).not_null:
                 null = Insert(table.name, {**fresh, **missing, column: None})

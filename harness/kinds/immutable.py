@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.catalog.model import Missing, Table
 from harness.catalog.roles import WHO_MAY_DISABLE_TRIGGERS
-from harness.kinds.base import Draft, Fact, NewRow, ScenarioStrategy, Subject, Unreliable
+from harness.kinds.base import Draft, Fact, Missing, NewRow, Rule, ScenarioStrategy, Subject, Table, Unreliable
 from harness.kinds.immutable_parts.changes import ROWS, TRUNCATE, Change, ChangeFromAbove, Changes
 from harness.kinds.row_access.acting_roles import ActingRole, draw_reachable
 from harness.kinds.toolkit.changes import filled_references
@@ -16,7 +15,6 @@ from harness.kinds.toolkit.statements import NESTING, without_triggers
 from harness.probes import Accepted, Execute, Insert, Probe, Refused, Scenario, Update
 from harness.probes.reply import INSUFFICIENT_PRIVILEGE
 from harness.project.keys import boolean, choice, key, names, predicate, section, several
-from harness.solver.rules import Rule
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,7 @@ class NotNullKind(Kind):
             accepted = Probe(Insert(table, fresh), Accepted(1), "a value accepted", "a value")
             probes = [subject.varied(on_insert, null), subject.varied(accepted, ())]
             if subject.may_update(null):
-                update = subject.update(resident, null)
-                probes.append(Probe(update, refused, "null on update", "null", settings))
+                probes.append(Probe(subject.update(resident, null), refused, "null on update", "null", settings))
             return Scenario(pair.setup, tuple(probes))
 
         return subject.begun(build)

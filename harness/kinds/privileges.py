@@ -207,14 +207,7 @@ def _statements(table: Table) -> dict[str, str]:
     """
     name = qualified(table.name)
     column = next((column for column in table.columns if column.is_supplied), None)
-    if column is None:
-        written = {"insert": f"insert into {name} select where false"}
-    else:
-        target = identifier(column.name)
-        written = {
-            "insert": f"insert into {name} ({target}) select null::{column.type} where false",
-            "update": f"update {name} set {target} = null where false",
-        }
+    written = _writes(table, column) if column else {"insert": f"insert into {name} select where false"}
     found = {
         "select": f"select from {name} where false",
         **written,
@@ -229,19 +222,22 @@ def _statements(table: Table) -> dict[str, str]:
         found["references"] = (
             f"create table harness_own.tried ({typed}, foreign key ({names}) references {name} ({names}))"
         )
-    if column is not None and column.identity == "a":
-        del found["insert"], found["update"]
     return found
 
 
 def _statements_of(table: Table, column: Column) -> dict[str, str]:
     """Returns for each command that can be granted on a column a statement that needs the privilege on this column."""
+    select = f"select {identifier(column.name)} from {qualified(table.name)} where false"
+    return {"select": select, **(_writes(table, column) if column.is_supplied else {})}
+
+
+def _writes(table: Table, column: Column) -> dict[str, str]:
+    """Returns an INSERT and an UPDATE of a column, if it may be written; neither writes a row."""
     name, target = qualified(table.name), identifier(column.name)
-    found = {"select": f"select {target} from {name} where false"}
-    if column.is_supplied and column.identity != "a":
-        found["insert"] = f"insert into {name} ({target}) select null::{column.type} where false"
-        found["update"] = f"update {name} set {target} = null where false"
-    return found
+    insert = f"insert into {name} ({target}) select null::{column.type} where false"
+    return (
+        {} if column.identity == "a" else {"insert": insert, "update": f"update {name} set {target} = null where false"}
+    )
 
 
 def _columns(entry: str) -> tuple[str, ...]:

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from harness.catalog.model import Table
-from harness.kinds.base import Draft, Fact, RacesStrategy, ScenarioStrategy, Subject, TableName, Unreliable, qualified
+from harness.kinds.base import (
+    Draft,
+    Fact,
+    RacesStrategy,
+    Rule,
+    ScenarioStrategy,
+    Subject,
+    Table,
+    TableName,
+    Unreliable,
+    qualified,
+)
 from harness.kinds.query_parts.writes import QueryWrites, pairs_of_writes
 from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, as_roles_each, draw_reachable
 from harness.kinds.toolkit.changes import filled_references
@@ -14,7 +24,6 @@ from harness.probes import AcceptedOrRefused, Execute, Postcondition, Probe
 from harness.project import keys, sql
 from harness.project.keys import choice, concurrently, key, query_of, several, text
 from harness.races import NOTHING, Invariant, Race, Races
-from harness.solver.rules import Rule
 
 SHOWN = 3
 """Rows of a query that a report shows."""
@@ -110,12 +119,11 @@ class QueryKind(ActsAsRoles):
 
     def _writing_roles(self, subject: Subject, table: Table) -> list[ActingRole]:
         """Returns the roles that may write to a table."""
-        found = self.acting_roles(replace(subject, name=table.name))
         name, commands = qualified(table.name), ("insert", "update")
         roles = subject.roles
         return [
             each
-            for each in found
+            for each in self.acting_roles(replace(subject, name=table.name))
             if roles.on_table(each.role, name, "delete") or any(roles.on_columns(each.role, name, c) for c in commands)
         ]
 

@@ -118,12 +118,10 @@ class RoutineKind(Kind):
         for each, expressions in (self.before or {}).items():
             if each in known:
                 raise ValueError(f"${each} stands in 'given' and in 'before'")
-            for written in expressions:
-                _refuse_unknown(sql.variables(written), known, "before")
+            _refuse_unknown((name for written in expressions for name in sql.variables(written)), known, "before")
             known.add(each)
         for where, texts in (("call", self.call), ("then", self.then)):
-            for written in texts:
-                _refuse_unknown(sql.variables(written), known, where)
+            _refuse_unknown((each for written in texts for each in sql.variables(written)), known, where)
 
     def _refuse_what_no_race_knows(self) -> None:
         if len(self.call) < 2:

@@ -173,11 +173,10 @@ class RowsKind(Kind):
         return ""
 
     def row_hints(self) -> RowHints:
-        values = {name: hint for name, hint in self.rows.items() if isinstance(hint, tuple)}
         hints: Mapping[str, _ColumnHint]
         hints = {name: hint for name, hint in self.rows.items() if isinstance(hint, _ColumnHint)}
         return RowHints(
-            values=values,
+            values={name: hint for name, hint in self.rows.items() if isinstance(hint, tuple)},
             expressions={name: hint.sql for name, hint in hints.items() if hint.sql is not None},
             leads={
                 name: LogicalReference(hint.references[0], hint.references[1][0])

@@ -55,6 +55,11 @@ class Fact:
         return self.actual in (self.any_of or (self.expected,))
 
 
+def inserted(draft: Draft, table: TableName, values: Values) -> Iterator[Values]:
+    """Yields the rows of a table that a draft inserts and that have these values."""
+    return (each.values for each in draft.inserts if each.table == table and values.items() <= each.values.items())
+
+
 @dataclass(frozen=True)
 class RowPair:
     """An existing row and a new one, both drawn, with the statements that insert the existing row.

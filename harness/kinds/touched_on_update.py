@@ -113,10 +113,9 @@ class TouchedOnUpdateKind(Kind):
             words = f"{self._trigger}an update that says '{value}'"
             yield Probe(forged, Accepted(1), "forged by update", words, then=then)
             if self.on_insert:
-                sent = Insert(table, {**fresh, column: value})
                 words = f"{self._trigger}an insert that says '{value}'"
                 then = self._then(subject, subject.key(fresh))
-                yield Probe(sent, Accepted(1), "forged by insert", words, then=then)
+                yield Probe(Insert(table, {**fresh, column: value}), Accepted(1), "forged by insert", words, then=then)
 
     def _then(self, subject: Subject, key: Values) -> Postcondition:
         column = identifier(self.touched_on_update)

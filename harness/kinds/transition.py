@@ -10,6 +10,7 @@ from harness.kinds.base import (
     Draft,
     Fact,
     RacesStrategy,
+    Rule,
     ScenarioStrategy,
     Subject,
     Unreliable,
@@ -26,7 +27,6 @@ from harness.kinds.toolkit.statements import upserts, without_triggers
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, SqlStatement, Update
 from harness.project.keys import FrozenDict, concurrently, key, listed, mapping, name, several, text
 from harness.races import Invariant, Race, Races
-from harness.solver.rules import Rule
 
 RACED = 6
 """Pairs of moves raced in one scenario."""

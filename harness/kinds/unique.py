@@ -116,12 +116,11 @@ class UniqueKind(Kind):
         return TableRule("constraint", self._constraint(table)), TableRule("index", self._constraint(table))
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
-        expected = f"unique {column_list(self.unique)}"
         actual = self._index(subject)
         kind = "unique" if actual.unique else "not unique"
         # The order of the columns is not part of this rule: the kind `index` compares it.
         keys = self.unique if self._has_elements(subject, actual) else actual.keys
-        yield Fact(expected, f"{kind} {column_list(keys)}")
+        yield Fact(f"unique {column_list(self.unique)}", f"{kind} {column_list(keys)}")
         yield Fact("valid", "valid" if actual.valid else "not valid")
         if self.deferrable:
             yield from timing_fact(self.deferrable, subject.table.constraint(self._constraint(subject.table.name)))

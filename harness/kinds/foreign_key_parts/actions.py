@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import ForeignKey, Table
-from harness.kinds.base import Draft, NewRow, Subject, Values, condition, identifier, qualified
+from harness.kinds.base import Draft, NewRow, Subject, Values, condition, identifier, inserted, qualified
 from harness.kinds.foreign_key_parts.reference import Reference, new_key
 from harness.probes import Accepted, Postcondition, Probe
 
@@ -47,7 +47,7 @@ def _insert_default_parent(subject: Subject, draft: Draft, reference: Reference)
     defaults = {to: reference.child.column(name).default or "null" for name, to in reference.key.pairs}
     key = {to: subject.oracle.scalar(reference.child, default) for to, default in defaults.items()}
     name = reference.parent.name
-    there = any(each.table == name and key.items() <= each.values.items() for each in draft.inserts)
+    there = next(inserted(draft, name, key), None) is not None
     if None not in key.values() and not there and draft.existing_row(name, key) is None:
         draft.insert(name, key)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from harness.kinds.base import Draft, NewRow, Values, condition, identifier, literal, qualified, shorten
+from harness.kinds.base import Draft, NewRow, Values, condition, identifier, inserted, literal, qualified, shorten
 from harness.kinds.locked_parts.write_paths import Lock, WritePath, WritePaths
 from harness.kinds.row_access.acting_roles import About, as_roles, reachable_by
 from harness.kinds.toolkit.ancestors import Cascade, cascades
@@ -53,9 +53,7 @@ def draw_rows(lock: Lock, draft: Draft) -> WritePaths:
         first, second = target, draft.insert(table.name, present=present)
         fresh = draft.row(table.name, fixed, present)
     else:
-        inserted = (insert.values for insert in draft.inserts if insert.table == lock.holder.name)
-        referenced = lock.reference.referenced(target).items()
-        first = next(dict(values) for values in inserted if referenced <= values.items())
+        first = dict(next(inserted(draft, lock.holder.name, lock.reference.referenced(target))))
         second = draft.insert(lock.holder.name, _in_common(lock, first))
         fresh = draft.row(table.name, {**fixed, **lock.referring(first)}, present)
     return WritePaths(lock, target, fresh, first, second, _pointers(lock, draft, first), draft.choose(TURNS))

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.catalog.model import Missing
 from harness.catalog.roles import DEFAULTS, Granted
-from harness.kinds.base import Subject, identifier, literal
+from harness.kinds.base import Missing, Subject, identifier, literal
 from harness.probes import Accepted, Execute, Expected, Probe, Refused
 from harness.project.keys import Reader
 from harness.project.nodes import Node, as_scalar, expected

@@ -7,12 +7,10 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.catalog.model import Table
-from harness.kinds.base import Draft, NewRow, Subject, Values, shorten
+from harness.kinds.base import Draft, NewRow, Rule, Subject, Table, Values, shorten
 from harness.kinds.toolkit.changes import filled_references
 from harness.probes import Insert, SqlStatement
 from harness.project import sql
-from harness.solver.rules import Rule
 
 VICTIMS = 4
 """Rows of a table that are changed: some that other rows refer to, some that none refers to."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from harness.kinds.base import Draft, Kind, NewRow, Subject, TableName, Values
+from harness.kinds.base import Draft, Kind, NewRow, Subject, TableName, Values, inserted
 from harness.kinds.row_access.ownership import OwnerColumn, Owners, claim_settings, claim_variables, end_of
 from harness.kinds.row_access.principal import NARROWED, narrowed, says
 from harness.kinds.row_access.reachable import owner_columns, owner_row
@@ -252,9 +252,7 @@ def as_roles_each(
         if isinstance(written, Insert) and written.table == table:
             yield from as_roles(roles, draft, written.values, [probe], "no row")
         elif isinstance(written, Update | Delete) and written.table == table:
-            rows = (each.values for each in draft.inserts if each.table == table)
-            row = next(row for row in rows if written.key.items() <= row.items())
-            yield from as_roles(roles, draft, row, [probe])
+            yield from as_roles(roles, draft, next(inserted(draft, table, written.key)), [probe])
 
 
 def reachable_by(roles: Sequence[ActingRole], draft: Draft) -> tuple[Values, tuple[str, ...]]:

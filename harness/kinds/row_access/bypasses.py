@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from harness.catalog.model import Table
-from harness.kinds.base import Fact, Subject, identifier, qualified
+from harness.kinds.base import Fact, Subject, Table, identifier, qualified
 
 
 def bypasses(subject: Subject, role: str, commands: Sequence[str]) -> Iterator[Fact]:

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.catalog.model import Table
-from harness.kinds.base import Subject, Values
+from harness.kinds.base import Subject, Table, Values
 from harness.kinds.row_access.ownership import Bound, OwnedRows, Owners
 from harness.probes import (
     Accepted,

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from harness.kinds.base import Draft, Subject, Unreliable, Values, condition, qualified
+from harness.kinds.base import Draft, Subject, Unreliable, Values, condition, inserted, qualified
 from harness.kinds.row_access.ownership import OwnerColumn, claim_settings, claim_variables, end_of, owner_column, paths
 from harness.oracle.statements import reached
 from harness.probes import Delete, Scenario
@@ -50,12 +50,9 @@ def owner_row(subject: Subject, draft: Draft, row: Values, column: OwnerColumn) 
     """
     at, above = row, subject.table.name
     for key in column.keys:
-        parents = [insert.values for insert in draft.inserts if insert.table == key.references]
         referenced = {to: at.get(own) for own, to in key.pairs}
-        found = next(
-            (each for each in parents if None not in referenced.values() and referenced.items() <= each.items()), None
-        )
-        if found is None:
+        found = next(inserted(draft, key.references, referenced), None)
+        if found is None or None in referenced.values():
             return {}
         at, above = found, key.references
     if column.child is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.catalog.model import Catalog, ForeignKey, Table
-from harness.kinds.base import Draft, Subject, TableName, Values, identifier, qualified
+from harness.kinds.base import Draft, Subject, TableName, Values, identifier, inserted, qualified
 
 DEPTH = 4
 """References followed upwards."""
@@ -51,9 +51,8 @@ def _parents(
         referenced = {to: row.get(own) for own, to in key.pairs}
         if key.references in below or None in referenced.values():
             continue
-        for insert in draft.inserts:
-            if insert.table == key.references and referenced.items() <= insert.values.items():
-                yield Ancestor(subject.catalog.table(key.references), insert.values, (*path, key))
+        for parent in inserted(draft, key.references, referenced):
+            yield Ancestor(subject.catalog.table(key.references), parent, (*path, key))
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
-from harness.catalog.model import Table
-from harness.kinds.base import Draft, Subject, TableName, Values
+from harness.kinds.base import Draft, Subject, Table, TableName, Values
 from harness.probes import Accepted, AcceptedOrRefused, Insert, Postcondition, Probe
 from harness.project.keys import boolean, key
 from harness.races import Invariant

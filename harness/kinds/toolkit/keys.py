@@ -101,8 +101,7 @@ class RowsWithKey:
         yield subject.varied(on_insert, {*self.fixed, *present})
         changes = key_with_references(subject, columns, same)
         for other in others if subject.may_update(changes) else ():
-            update = subject.update(other, changes)
-            yield Probe(update, refused, "same key on update", second, required=not existing)
+            yield Probe(subject.update(other, changes), refused, "same key on update", second, required=not existing)
         for column in columns if room > 1 else ():
             if near := self._near(column, first, rows):
                 required = not implied_by and (len(columns) == 1 or column not in subject.table.foreign_columns)

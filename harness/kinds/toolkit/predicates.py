@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.kinds.base import Begun, Draft, RowPair, ScenarioStrategy, Subject, Unreliable
+from harness.kinds.base import Begun, Draft, RowPair, ScenarioStrategy, Subject, Unreliable, inserted
 from harness.kinds.toolkit.changes import by_pattern, new_parent
 from harness.oracle import Answer
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Variants
@@ -103,9 +103,8 @@ class PredicateRule:
         """
         columns = deciding_columns(self.subject.table, self.predicate)
         judged = [*self._judged(columns, combinations(self.subject, columns, (self.predicate,)))]
-        refused = [row for row, _, kept in judged if not kept]
         accepted = [(dict(zip(columns, row, strict=True)), holds) for row, holds, kept in judged if kept]
-        found = [*accepted, *self._mended(columns, refused)]
+        found = [*accepted, *self._mended(columns, [row for row, _, kept in judged if not kept])]
         good, bad = ([row for row, holds in found if holds is side] for side in (True, False))
         for side, words in ((good, "keep"), (bad, "break")):
             if not side:
@@ -276,8 +275,7 @@ class _ValuesInRow:
             own = key.references == table.name and all(row.get(name) == value for name, value in expected.items())
             if key.references == table.name and own != all(row[name] == self._values[name][0] for name in valued):
                 return False
-            parents = (insert.values for insert in self._draft.inserts if insert.table == key.references)
-            exists = own or any(expected.items() <= values.items() for values in parents)
+            exists = own or next(inserted(self._draft, key.references, expected), None) is not None
             if not exists and self._draft.existing_row(key.references, expected) is None:
                 self._draft.insert(key.references, expected)
         return True

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.catalog.model import Table
-from harness.kinds.base import Fact, Subject, TableName
+from harness.kinds.base import Fact, Subject, Table, TableName
 from harness.kinds.row_access.acting_roles import ActsAsRoles
 from harness.probes import Refused
 from harness.project import keys, sql
