@@ -67,7 +67,8 @@ class IndexKind(Kind):
         used = list(dict.fromkeys(_indexes(plans[0]["Plan"])))
         # The planner may prefer another declared index.
         serving = (self.index, *sorted(subject.declared_indexes - {self.index}))
-        undeclared = next((each for each in used if each not in serving and _enforces(subject, each)), None)
+        enforcing = {each.name for each in subject.table.indexes if each.unique or each.constraint}
+        undeclared = next((each for each in used if each not in serving and each in enforcing), None)
         if undeclared is not None and not {*used} & {*serving}:
             raise Unreliable(f"the query is planned with {undeclared}, a rule that no check declares")
         found = next((f"with {each}" for each in used if each in serving), f"as {_spelled_out(plans[0]['Plan'])}")
@@ -85,11 +86,6 @@ def _spelled(index: Index) -> str:
     carried = f" include {column_list(index.include)}" if index.include else ""
     where = f" where {index.predicate}" if index.predicate else ""
     return f"{kind} using {index.method} on {column_list(keys)}{carried}{where}"
-
-
-def _enforces(subject: Subject, index: str) -> bool:
-    """Whether an index of the table enforces a rule: unique, or of a constraint."""
-    return any(each.name == index and (each.unique or each.constraint) for each in subject.table.indexes)
 
 
 def with_kind(key: str, kind: str) -> str:

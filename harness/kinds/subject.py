@@ -117,10 +117,6 @@ class Subject:
         assert self.name is not None, "a check of a module has no table"
         return self.catalog.table(self.name)
 
-    def with_hinted_keys(self, table: Table) -> Table:
-        """Returns a table with the unique keys that row hints add to those of the catalog."""
-        return replace(table, indexes=self.pools.catalog.table(table.name).indexes)
-
     @property
     def rewritten(self) -> frozenset[str]:
         """The columns of the table that a trigger writes."""
@@ -237,5 +233,5 @@ class Subject:
         for columns in (table.primary_key, *(each.columns for each in table.unique_keys if each.is_plain)):
             if columns and all(row.get(column) is not None and column not in touched for column in columns):
                 return {column: row[column] for column in columns}
-        comparable = [column.name for column in table.columns if column.is_comparable]
+        comparable = (column.name for column in table.columns if column.is_comparable)
         return {column: row[column] for column in comparable if column in row and column not in touched}

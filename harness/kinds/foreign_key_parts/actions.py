@@ -79,10 +79,9 @@ def _gone(subject: Subject, draft: Draft, reference: Reference, parent: Values) 
     while level:
         above, row = level.pop()
         for child, key in _cascading(subject, reference, above):
-            pairs = key.pairs
             for insert in (*draft.inserts, *draft.changed_inserts):
                 below = insert.values
-                refers = all(row[to] is not None and below.get(name) == row[to] for name, to in pairs)
+                refers = all(row[to] is not None and below.get(own) == row[to] for own, to in key.pairs)
                 if insert.table == child.name and refers and id(below) not in gone:
                     gone.add(id(below))
                     level.append((child, below))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import reject
 
@@ -50,7 +50,9 @@ class Reference:
     ) -> Reference:
         """Takes the actions as they are declared. The columns of ``set null (a)`` are those of the constraint."""
         on_delete, on_update = (action.split(" (")[0] for action in (on_delete, on_update))
-        return cls(subject.with_hinted_keys(child), parent, key, on_delete, on_update, subject.pools.capacity(parent))
+        # Row hints add unique keys to those of the catalog.
+        child = replace(child, indexes=subject.pools.catalog.table(child.name).indexes)
+        return cls(child, parent, key, on_delete, on_update, subject.pools.capacity(parent))
 
     @property
     def few(self) -> bool:

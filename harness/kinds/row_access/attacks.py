@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.catalog.model import Index
 from harness.kinds.row_access.ownership import OwnedRows
 from harness.kinds.row_access.principal import Principal, narrowed, says
 from harness.kinds.toolkit.changes import is_unchanged
-from harness.kinds.toolkit.statements import assigned
+from harness.kinds.toolkit.statements import assigned, can_name
 from harness.probes import AcceptedOrRefused, Execute, Expected, Insert, Postcondition, Probe
 from harness.probes.statement import identifier, qualified
 from harness.project.model import Values
@@ -58,7 +57,7 @@ def _conflicts(principal: Principal, own: Values, foreign: Values) -> Iterator[P
     table = principal.subject.table
     for key in table.unique_keys:
         row = {**own, **{name: foreign.get(name) for name in key.columns}}
-        if not _named_by(key, row, principal):
+        if not can_name(table, key, row):
             continue
         insert = f"{Insert(table.name, row).sql} on conflict ({', '.join(map(identifier, key.columns))})"
         if not says(principal.may.update, "true"):
@@ -87,14 +86,3 @@ def _left_alone(principal: Principal, statement: str, foreign: Values, what: str
     found = f"select case when count(*) = 1 then 'as it was' else 'another' end from {qualified(subject.table.name)}"
     then = Postcondition(f"{found} where {is_unchanged(subject, foreign)}", "as it was", "the row is")
     return principal.probe(Execute(statement), principal.untouched, what, what, then=then, required=False)
-
-
-def _named_by(key: Index, row: Values, principal: Principal) -> bool:
-    """Whether INSERT … ON CONFLICT can name a key, and it has no NULL in a row."""
-    constraint = principal.subject.table.constraint(key.constraint) if key.constraint else None
-    return (
-        key.is_plain
-        and key.valid
-        and not (constraint and constraint.deferrable)
-        and all(row[name] is not None for name in key.columns)
-    )

@@ -99,9 +99,8 @@ class Owners:
                 found.append(column)
                 table = column.child[0] if column.child else end_of(subject, column.path)
                 known.setdefault(variable, table.column(column.column).base_name)
-        placed = {column.variable for column in found}
         for variable in variables:
-            if variable not in placed:
+            if variable not in {column.variable for column in found}:
                 raise Unreliable(f"no column is compared with ${variable}: whose a row is cannot be told")
         return cls(subject.table, known, tuple(found))
 
