@@ -127,8 +127,7 @@ class CheckKind(PredicateKind):
 
     def _heirs_without_it(self, subject: Subject) -> tuple[Table, ...]:
         """Returns the tables that inherit from this one, but do not have the constraint."""
-        name = self._constraint(subject.table.name)
-        own = next((each for each in subject.table.checks if each.name == name), None)
+        own = next((each for each in subject.table.checks if each.name == self._constraint(subject.table.name)), None)
         if own is None or own.inherited:
             return ()
         heirs = inheritance.heirs(subject)

@@ -78,12 +78,11 @@ class DeclaredKind(Kind):
 
     def scenarios(self, subject: Subject) -> ScenarioStrategy:
         table = subject.table
-        regions = list(possible(subject))
+        regions = list(possible(subject)) if room_for_rows(subject) > 1 else []
         nullable = list(self._nullable(subject))
-        paired = room_for_rows(subject) > 1
 
         def build(draft: Draft) -> Iterator[Probe]:
-            for region, patterns in regions if paired else ():
+            for region, patterns in regions:
                 for present in patterns:
                     resident = draft.insert(table.name, present=present, also=region.also)
                     for columns in region.choices:

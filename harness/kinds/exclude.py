@@ -95,9 +95,7 @@ class ExcludeKind(Kind):
 
         def build(draft: Draft) -> Iterator[Probe]:
             base = draft.choose(bases)
-            rows = _Rows(subject, draft, base.row, self._shown(subject.table), draft.insert)
-            # The row that is updated into a conflict: it has none with the existing row yet.
-            free = next(iter(rows.of(base.free[:1])), None)
+            rows = _Rows(subject, draft, base, self._shown(subject.table), draft.insert)
             sorts: list[tuple[str, Expected, Sequence[Values]]] = [
                 ("conflict", refused, base.conflicting),
                 *((f"apart by {each}", Accepted(1), others) for each, others in base.differing.items()),
@@ -105,7 +103,7 @@ class ExcludeKind(Kind):
             ]
             for aspect, expected, others in sorts:
                 for row in rows.of(draft.sample(others, TRIED)):
-                    yield from rows.tried(row, free, expected, aspect)
+                    yield from rows.tried(row, expected, aspect)
             for pair in draft.sample(base.elsewhere, TRIED):
                 yield rows.elsewhere(pair, refused)
             if not self.only and inheritance.heirs(subject):
@@ -131,15 +129,16 @@ class ExcludeKind(Kind):
 
         def build(draft: Draft) -> Races:
             base = draft.choose(bases)
-            rows = _Rows(subject, draft, base.row, shown, draft.row)
-            free = next(iter(rows.of(base.free[:1])), None)
+            rows = _Rows(subject, draft, base, shown, draft.row)
             races = [
                 race
                 for row in rows.of(draft.sample(base.unlike, RACED))
                 # Two rows of a pair were drawn from one: each needs a key of its own.
-                for race in rows.raced(rows.with_own_key(row), free, watch)
+                for race in rows.raced(rows.with_own_key(row), watch)
             ]
-            return Races((*draft.inserts, *([Insert(table.name, free)] if free is not None else [])), tuple(races))
+            return Races(
+                (*draft.inserts, *([Insert(table.name, rows.free)] if rows.free is not None else [])), tuple(races)
+            )
 
         return subject.scenarios(build)
 
@@ -156,15 +155,17 @@ class _Rows:
     """
 
     def __init__(
-        self, subject: Subject, draft: Draft, base: Values, shown: Sequence[str], draw: Callable[..., NewRow]
+        self, subject: Subject, draft: Draft, base: Resident, shown: Sequence[str], draw: Callable[..., NewRow]
     ) -> None:
         self.subject, self.draft, self.shown = subject, draft, shown
         self._table = subject.table.name
         self._foreign = subject.table.foreign_columns
-        self._base = base
+        self._base = base.row
         self._drawn: dict[tuple[str, ...], Values] = {}
-        given, present = self._split(base, {})
+        given, present = self._split(base.row, {})
         self.resident = draw(self._table, given, present)
+        # The row that is updated into a conflict: it has none with the resident yet.
+        self.free = next(self.of(base.free[:1]), None)
 
     def of(self, others: Sequence[Values]) -> Iterator[Values]:
         """Yields a row for each of these values."""
@@ -194,15 +195,16 @@ class _Rows:
         before = Insert(self._table, other).sql
         return Probe(Insert(self._table, row), expected, "conflict on insert", self.words(row, other), before=before)
 
-    def tried(self, row: Values, free: Values | None, expected: Expected, aspect: str) -> Iterator[Probe]:
+    def tried(self, row: Values, expected: Expected, aspect: str) -> Iterator[Probe]:
         """Yields the insert of a row, and the update of the free row to it."""
         value = self.words(row, self.resident)
         yield Probe(Insert(self._table, row), expected, f"{aspect} on insert", value)
-        for update, before in self._updates(row, free):
+        for update, before in self._updates(row):
             yield Probe(update, expected, f"{aspect} on update", value, before=before.sql)
 
-    def _updates(self, row: Values, free: Values | None) -> Iterator[tuple[Update, Insert]]:
+    def _updates(self, row: Values) -> Iterator[tuple[Update, Insert]]:
         """Yields the update of the free row to the values of another, and its insert before, if there is one."""
+        free = self.free
         if free is None:
             return
         about = {*self._base, *self._foreign}
@@ -214,11 +216,11 @@ class _Rows:
         """Returns a row with the same values in all that the exclusion is about, and a key of its own."""
         return self.draft.row(self._table, {column: row[column] for column in {*self._base, *self._foreign}})
 
-    def raced(self, row: Values, free: Values | None, watch: Invariant) -> Iterator[Race]:
+    def raced(self, row: Values, watch: Invariant) -> Iterator[Race]:
         """Yields races: the resident, which is new, is inserted while the row is, and while the free row becomes it."""
         both, insert = self.words(row, self.resident), [Insert(self._table, self.resident)]
         yield Race("insert and insert", f"inserts of {both}", insert, [Insert(self._table, row)], watch)
-        for update, _ in self._updates(row, free):
+        for update, _ in self._updates(row):
             yield Race("insert and update", f"an update to {both}, an insert,", insert, [update], watch)
 
     def words(self, row: Values, other: Values) -> str:

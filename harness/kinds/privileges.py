@@ -145,8 +145,7 @@ class PrivilegesKind(ActsAsRoles):
             whole = {grant.privilege for grant in own if not grant.column}
         else:
             # A role also has the privileges of PUBLIC and of the roles that it is a member of.
-            name = qualified(table.name)
-            whole = {command for command in COMMANDS if subject.roles.on_table(role, name, command)}
+            whole = {command for command in COMMANDS if subject.roles.on_table(role, qualified(table.name), command)}
         return frozenset({*whole & {*COMMANDS}, *of_columns})
 
     def scenarios(self, subject: Subject) -> ScenarioStrategy | None:

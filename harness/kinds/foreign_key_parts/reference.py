@@ -21,8 +21,7 @@ COUNTS = (0, 1, 3)
 
 def new_key(draft: Draft, parent: Table, columns: tuple[str, ...], row: Values, also: tuple[str, ...] = ()) -> NewRow:
     """Draws a new key for a parent: a change of those ``columns`` that are no foreign keys and no fixed identities."""
-    foreign = parent.foreign_columns
-    free = [name for name in columns if name not in foreign and parent.column(name).identity != "a"]
+    free = [name for name in columns if name not in parent.foreign_columns and parent.column(name).identity != "a"]
     if not free:
         return {}
     # Drawn as a new row: no other parent has its key.

@@ -61,8 +61,7 @@ class Changes:
     def _columns(self) -> list[str]:
         """The columns that do not change and that a statement could set."""
         columns = (each for each in self.subject.table.columns if each.is_supplied and each.identity != "a")
-        listed = () if self._truncate else self.immutable
-        return [each.name for each in columns if self._rows or each.name in listed]
+        return [each.name for each in columns if self._rows or (each.name in self.immutable and not self._truncate)]
 
     def refused(self, row: Values, fresh: Values, free: Values | None) -> Iterator[Change]:
         """Yields all changes of a row that are refused; ``free`` is a row that may change, if there is one."""

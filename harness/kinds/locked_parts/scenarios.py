@@ -62,8 +62,7 @@ def draw_rows(lock: Lock, draft: Draft) -> WritePaths:
 def _in_common(lock: Lock, first: Values) -> NewRow:
     """Returns what two locking rows must have in common so that a row can move: the rest of a composite key."""
     assert lock.reference is not None
-    pairs = lock.reference.pairs
-    shared = {referenced: first[referenced] for column, referenced in pairs if column not in lock.through}
+    shared = {to: first[to] for own, to in lock.reference.pairs if own not in lock.through}
     columns = [column for role in lock.roles for column in role.owner_columns if column.child is None]
     # A role that reaches the rows below one locking row has to reach those below the other.
     return shared | {each.column: first[each.column] for each in columns if each.keys == (lock.reference,)}

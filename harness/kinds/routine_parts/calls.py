@@ -155,8 +155,7 @@ class _CallsInOrder:
         role = f" as {self.settings['role']}" if "role" in self.settings else ""
         named = {name for each in calls for name in sql.variables(each)}
         variables = ", ".join(f"${name} = {each}" for name, each in self._shown.items() if name in named)
-        commits = self.calls.commits
-        sent = [f"begin; {each}; commit" if commits and not sql.is_call(each) else each for each in calls]
+        sent = [f"begin; {each}; commit" if self.calls.commits and not sql.is_call(each) else each for each in calls]
         return f"{one_line('; '.join(sent))}{role}{f' with {variables}' if variables else ''}:"
 
 

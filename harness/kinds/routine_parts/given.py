@@ -102,10 +102,8 @@ class GivenRows:
 
     def _tied(self, row: GivenRow) -> Iterator[str]:
         """Yields the written values as predicates, where rules tie a column to others, which are drawn by them."""
-        table = self.subject.catalog.table(row.table)
-        tied = {
-            name for pool in self.subject.pools.of_changed_rows(table) if len(pool.columns) > 1 for name in pool.columns
-        }
+        pools = self.subject.pools.of_changed_rows(self.subject.catalog.table(row.table))
+        tied = {name for pool in pools if len(pool.columns) > 1 for name in pool.columns}
         for column, cell in row.cells.items():
             if column in tied and not isinstance(cell, Variable):
                 name = identifier(column)

@@ -90,15 +90,11 @@ class Owners:
     @classmethod
     def of(cls, subject: Subject, predicates: tuple[str, ...], variables: tuple[str, ...], types: Bound) -> Owners:
         """Raises :class:`Unreliable` if no predicate compares a column with one of the variables."""
-        found = []
+        found = compared_columns(subject, predicates)
         known = dict(types)
-        mentioned = frozenset(name for text in predicates for name in sql.columns(text))
-        for compared, variable in dict.fromkeys(pair for text in predicates for pair in sql.equalities(text)):
-            column = owner_column(subject, compared, variable, mentioned)
-            if column is not None:
-                found.append(column)
-                table = column.child[0] if column.child else end_of(subject, column.path)
-                known.setdefault(variable, table.column(column.column).base_name)
+        for column in found:
+            table = column.child[0] if column.child else end_of(subject, column.path)
+            known.setdefault(column.variable, table.column(column.column).base_name)
         for variable in variables:
             if variable not in {column.variable for column in found}:
                 raise Unreliable(f"no column is compared with ${variable}: whose a row is cannot be told")
@@ -204,7 +200,15 @@ def end_of(subject: Subject, path: Path) -> Table:
     return subject.catalog.table(path[-1][1].references) if path else subject.table
 
 
-def owner_column(
+def compared_columns(subject: Subject, predicates: Sequence[str]) -> list[OwnerColumn]:
+    """Returns the columns that predicates compare with variables."""
+    mentioned = frozenset(name for text in predicates for name in sql.columns(text))
+    pairs = dict.fromkeys(pair for text in predicates for pair in sql.equalities(text))
+    found = (_owner_column(subject, column, variable, mentioned) for column, variable in pairs)
+    return [each for each in found if each is not None]
+
+
+def _owner_column(
     subject: Subject, column: sql.ColumnRef, variable: str, mentioned: frozenset[str]
 ) -> OwnerColumn | None:
     """Finds the column that a predicate compares with a variable: in the table, above it, or below one of these."""

@@ -144,8 +144,8 @@ class Principal:
             delete = self.returning(f"delete from {qualified(table.name)} where {here}")
             before = f"select set_config('harness.expected', ({self._named(both, here)}), true)"
             then = _compared("current_setting('harness.expected')", f"the rows where {both}")
-            checked = {"then": then, "before": before, "required": False}
-            yield self.probe(delete, Accepted(), "delete returning exactly", "delete returning", **checked)
+            what = "delete returning"
+            yield self.probe(delete, Accepted(), f"{what} exactly", what, then=then, before=before, required=False)
         if not says(self.may.insert, "false"):
             # For a row that may be inserted and not seen, the statement fails.
             foreseen = AcceptedIf(f"its row is one where {self.sees}", self.sqlstates)

@@ -10,10 +10,16 @@ from typing import Any
 from hypothesis import strategies as st
 
 from harness.kinds.base import Draft, Subject, Unreliable, Values, condition, inserted, qualified
-from harness.kinds.row_access.ownership import OwnerColumn, claim_settings, claim_variables, end_of, owner_column, paths
+from harness.kinds.row_access.ownership import (
+    OwnerColumn,
+    claim_settings,
+    claim_variables,
+    compared_columns,
+    end_of,
+    paths,
+)
 from harness.oracle.statements import reached
 from harness.probes import Delete, Scenario
-from harness.project import sql
 from harness.values.examples import examples
 
 EXAMPLES = 6
@@ -32,11 +38,9 @@ def owner_columns(
     """
     variables = claim_variables(claims)
     found: dict[str, OwnerColumn] = {}
-    mentioned = frozenset(name for each in predicates for name in sql.columns(each))
-    for compared, variable in dict.fromkeys(pair for each in predicates for pair in sql.equalities(each)):
-        column = owner_column(subject, compared, variable, mentioned) if variable in variables else None
-        if column is not None:
-            found.setdefault(variable, column)
+    for column in compared_columns(subject, predicates):
+        if column.variable in variables:
+            found.setdefault(column.variable, column)
     own = {column.name for column in subject.table.columns}
     known = (*found.values(), *(OwnerColumn((), name, name) for name in variables if name in own and name not in found))
     missing = [name for name in variables if name not in own and name not in found]

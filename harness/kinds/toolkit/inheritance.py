@@ -47,9 +47,8 @@ def two_rows(
 
 def second_row(subject: Subject, draft: Draft, values: Values, shown: str, watch: Invariant) -> Iterator[Probe]:
     """Yields inserts into tables that inherit, of a row that an existing row of the table excludes."""
-    table = subject.table.name
     for heir in heirs(subject):
-        then = Postcondition(watch.sql, "nothing", f"together in {table}")
+        then = Postcondition(watch.sql, "nothing", f"together in {subject.table.name}")
         insert = Insert(heir.name, draft.row(heir.name, values))
         words = f"{shown}, the first in {heir.name}, which inherits from it:"
         yield Probe(insert, AcceptedOrRefused(), "one of an heir", words, then=then, required=False)
