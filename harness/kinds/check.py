@@ -25,9 +25,8 @@ from harness.kinds.base import (
     show,
 )
 from harness.kinds.toolkit import inheritance
-from harness.kinds.toolkit.constraints import Validatable, validated
+from harness.kinds.toolkit.constraints import Validatable, failing, validated
 from harness.kinds.toolkit.predicates import PredicateRule
-from harness.kinds.toolkit.refusals import failing
 from harness.probes import Accepted, AcceptedOrRefused, Insert, Postcondition, Probe, Refused
 from harness.project import sql
 from harness.project.keys import ColumnForm, key, name, predicate, several, text

@@ -22,10 +22,9 @@ from harness.kinds.base import (
 )
 from harness.kinds.exclude_parts.row_pairs import Resident, residents
 from harness.kinds.toolkit import inheritance
-from harness.kinds.toolkit.constraints import deferrable, timing_fact
+from harness.kinds.toolkit.constraints import deferrable, failing, timing_fact
 from harness.kinds.toolkit.invariants import no_conflicts
 from harness.kinds.toolkit.key_expressions import can_be_computed
-from harness.kinds.toolkit.refusals import failing
 from harness.probes import Accepted, Expected, Insert, Probe, Refused, Update
 from harness.project import sql
 from harness.project.keys import FrozenDict, concurrently, expression, key, mapping, name, operator, predicate

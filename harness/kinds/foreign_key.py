@@ -25,9 +25,8 @@ from harness.kinds.base import (
 )
 from harness.kinds.foreign_key_parts.actions import actions
 from harness.kinds.foreign_key_parts.reference import Reference, new_key
-from harness.kinds.toolkit.constraints import Validatable, deferrable, timing_fact, validated
+from harness.kinds.toolkit.constraints import RefusedBy, Validatable, deferrable, timing_fact, validated
 from harness.kinds.toolkit.invariants import no_orphans
-from harness.kinds.toolkit.refusals import RefusedBy
 from harness.probes import Accepted, Family, Insert, Probe, Refused, SqlStatement, Update
 from harness.project.keys import Reader, concurrently, key, name, names, section, table, table_columns, text
 from harness.project.nodes import Node, expected

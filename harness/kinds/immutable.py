@@ -10,7 +10,7 @@ from harness.kinds.base import Draft, Fact, Missing, NewRow, Rule, ScenarioStrat
 from harness.kinds.immutable_parts.changes import ROWS, TRUNCATE, Change, ChangeFromAbove, Changes
 from harness.kinds.row_access.acting_roles import ActingRole, draw_reachable
 from harness.kinds.toolkit.changes import filled_references
-from harness.kinds.toolkit.refusals import REFUSED_BY, GuardedKind, RefusedBy
+from harness.kinds.toolkit.constraints import REFUSED_BY, GuardedKind, RefusedBy
 from harness.kinds.toolkit.statements import NESTING, without_triggers
 from harness.probes import Accepted, Execute, Insert, Probe, Refused, Scenario, Update
 from harness.probes.reply import INSUFFICIENT_PRIVILEGE

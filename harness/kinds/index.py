@@ -10,8 +10,8 @@ from typing import Any
 
 from harness.catalog.model import Index
 from harness.kinds.base import Fact, Kind, Rule, Subject, TableName, Unreliable, column_list
+from harness.kinds.toolkit.constraints import failing
 from harness.kinds.toolkit.key_expressions import can_be_computed, risky
-from harness.kinds.toolkit.refusals import failing
 from harness.probes import Refused
 from harness.project.keys import boolean, key, name, names, predicate, query, several, text
 

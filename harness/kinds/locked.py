@@ -21,7 +21,7 @@ from harness.kinds.locked_parts.scenarios import races, scenario
 from harness.kinds.locked_parts.write_paths import Lock
 from harness.kinds.toolkit.ancestors import reaching
 from harness.kinds.toolkit.changes import by_pattern, entries
-from harness.kinds.toolkit.refusals import REFUSED_BY, GuardedKind, RefusedBy
+from harness.kinds.toolkit.constraints import REFUSED_BY, GuardedKind, RefusedBy
 from harness.project import keys, sql
 from harness.project.keys import Reader, choice, concurrently, key, names, predicate, section, several, text
 from harness.project.nodes import Node, expected

@@ -137,9 +137,8 @@ class PrivilegesKind(ActsAsRoles):
         table = subject.table
         own = [grant for grant in table.grants if grant.role == role]
         columns: dict[str, list[str]] = {}
-        for grant in own:
-            if grant.column:
-                columns.setdefault(grant.privilege, []).append(grant.column)
+        for privilege, column in ((grant.privilege, grant.column) for grant in own if grant.column):
+            columns.setdefault(privilege, []).append(column)
         of_columns = {f"{privilege} ({', '.join(sorted(names))})" for privilege, names in columns.items()}
         if role == "public":
             whole = {grant.privilege for grant in own if not grant.column}

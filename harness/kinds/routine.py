@@ -11,7 +11,7 @@ from harness.kinds.routine_parts.calls import Calls, variable_types
 from harness.kinds.routine_parts.given import GIVEN, VARIABLE, BoundVariable, Given, GivenRows
 from harness.kinds.routine_parts.results import ONE_SESSION, TWO_SESSIONS, Results, asks
 from harness.kinds.row_access.ownership import claim_settings, claim_variables
-from harness.kinds.toolkit.refusals import REFUSED_BY, RefusedBy
+from harness.kinds.toolkit.constraints import REFUSED_BY, RefusedBy
 from harness.probes import Refused, Scenario
 from harness.project import sql
 from harness.project.keys import (

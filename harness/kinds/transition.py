@@ -22,7 +22,7 @@ from harness.kinds.base import (
 )
 from harness.kinds.row_access.acting_roles import ActingRole, as_roles, reachable_by
 from harness.kinds.toolkit.changes import change_to, pools_of
-from harness.kinds.toolkit.refusals import REFUSED_BY, GuardedKind, RefusedBy
+from harness.kinds.toolkit.constraints import REFUSED_BY, GuardedKind, RefusedBy
 from harness.kinds.toolkit.statements import upserts, without_triggers
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, SqlStatement, Update
 from harness.project.keys import FrozenDict, concurrently, key, listed, mapping, name, several, text

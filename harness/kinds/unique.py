@@ -22,7 +22,7 @@ from harness.kinds.base import (
     show,
 )
 from harness.kinds.toolkit import inheritance
-from harness.kinds.toolkit.constraints import deferrable, timing_fact
+from harness.kinds.toolkit.constraints import deferrable, failing, timing_fact
 from harness.kinds.toolkit.invariants import no_duplicates
 from harness.kinds.toolkit.key_expressions import (
     ValuePair,
@@ -42,7 +42,6 @@ from harness.kinds.toolkit.keys import (
     may_be_null,
 )
 from harness.kinds.toolkit.predicates import combinations
-from harness.kinds.toolkit.refusals import failing
 from harness.oracle import Answer
 from harness.probes import Accepted, Family, Insert, Probe, Refused
 from harness.project import sql

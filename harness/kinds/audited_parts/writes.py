@@ -78,12 +78,11 @@ class AuditedWrites:
         """Yields what an update may set: each column alone, and columns that rules tie together."""
         table = self.subject.table
         tied = [pool.columns for pool in self.subject.pools.of_changed_rows(table) if len(pool.columns) > 1]
-        single = [(column.name,) for column in table.columns]
         identifying = (each for each in table.constraints if isinstance(each, PrimaryKey | UniqueKey))
         keys = {column for each in identifying for column in each.columns}
         kept = keys | table.foreign_columns | self.subject.rewritten
         seen = []
-        for columns, new in itertools.product([*single, *tied], later):
+        for columns, new in itertools.product([*((column.name,) for column in table.columns), *tied], later):
             differing = (name for name in columns if name in new and differs(table.column(name), new[name], row[name]))
             change = {name: new[name] for name in differing}
             if change and not kept & change.keys() and self.subject.may_update(change) and change not in seen:

@@ -170,10 +170,6 @@ class Owners:
         """Returns the columns that make a row one of the owner; the rows above it are inserted."""
         fixed: NewRow = {}
         for column in self.owner_columns:
-            if not column.path:
-                if column.child is None:
-                    fixed[column.column] = owner[column.variable]
-                continue
             above: NewRow = {} if column.child else {column.column: owner[column.variable]}
             for step, (_, key) in enumerate(reversed(column.path)):
                 parent = draft.insert(key.references, above)

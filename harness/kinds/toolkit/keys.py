@@ -153,12 +153,11 @@ def give_own_keys(subject: Subject, draft: Draft, elements: Sequence[str], rows:
     last = deciding_key_columns(subject, elements)[-1]
     if last in subject.table.foreign_columns:
         return
-    if any(_is_computed(subject, name) for name in elements):
-        for place, row in enumerate(rows):
-            row.update(_with_another_key(subject, draft, elements, last, row, rows[:place]) or reject())
-        return
+    computed = any(_is_computed(subject, name) for name in elements)
     for place, row in enumerate(rows):
-        while any(all(row[name] == other[name] for name in elements) for other in rows[:place]):
+        if computed:
+            row.update(_with_another_key(subject, draft, elements, last, row, rows[:place]) or reject())
+        while not computed and any(all(row[name] == other[name] for name in elements) for other in rows[:place]):
             row[last] = draft.other_value(subject.table.name, last, row)
 
 

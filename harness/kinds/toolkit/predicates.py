@@ -196,9 +196,8 @@ def _families(
 def _by_columns(probe: Probe, changes: Sequence[NewRow], variants: Variants) -> Iterator[Family]:
     """Yields the probe with all changes, one family for those of the same columns."""
     groups: dict[tuple[str, ...], list[Tuple]] = {}
-    for change in changes:
-        if change:
-            groups.setdefault(tuple(change), []).append(tuple(change.values()))
+    for change in filter(None, changes):
+        groups.setdefault(tuple(change), []).append(tuple(change.values()))
     for columns, rows in groups.items():
         yield Family(probe, columns, tuple(rows), variants, named=True)
 
