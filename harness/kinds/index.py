@@ -53,8 +53,15 @@ class IndexKind(Kind):
     def facts(self, subject: Subject) -> Iterator[Fact]:
         found = subject.table.index(self.index)
         expected = subject.canonical.index(subject.table, self.method, self.on, self.where)
-        declared = replace(found, unique=self.unique, method=self.method, include=self.include)
-        declared = replace(declared, keys=expected.keys, kinds=expected.kinds, predicate=expected.predicate)
+        declared = replace(
+            found,
+            unique=self.unique,
+            method=self.method,
+            include=self.include,
+            keys=expected.keys,
+            kinds=expected.kinds,
+            predicate=expected.predicate,
+        )
         yield Fact(_spelled(declared), _spelled(found))
         yield Fact("valid", "valid" if found.valid else "not valid")
         if self.serves is not None:

@@ -103,9 +103,8 @@ class Groups:
         predicates = self.pools.group_predicates(table)
         columns = tuple(dict.fromkeys(name for _, row in rows for name in row))
         tuples = [tuple(row.get(name) for name in columns) for _, row in rows]
-        for (place, _), found in zip(rows, self.pools.oracle.answers(table, columns, tuples, predicates), strict=True):
-            if not all(answer.holds for answer in found):
-                yield place
+        answers = self.pools.oracle.answers(table, columns, tuples, predicates)
+        return (place for (place, _), found in zip(rows, answers, strict=True) if not all(each.holds for each in found))
 
     def statement(self, statement: SqlStatement) -> SqlStatement:
         """Returns the statement that writes the whole group; the same one where the other rows do not change."""

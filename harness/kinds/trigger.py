@@ -61,8 +61,15 @@ class TriggerKind(Kind):
         found = subject.table.trigger(self.trigger)
         yield subject.fires(self.trigger)
         when = subject.canonical.when(subject.table, self._fires, self.level, self.when) if self.when else None
-        declared = replace(found, timing=self.timing, events=self.on, columns=self.of, level=self.level)
-        declared = replace(declared, when=when, deferrable=self.constraint)
+        declared = replace(
+            found,
+            timing=self.timing,
+            events=self.on,
+            columns=self.of,
+            level=self.level,
+            when=when,
+            deferrable=self.constraint,
+        )
         yield Fact(_spelled(declared), _spelled(found))
         function = self.function if "." in self.function else f"{subject.table.name.schema}.{self.function}"
         yield Fact(f"calls {function}({self.arguments})", f"calls {found.function}({found.arguments})")

@@ -112,10 +112,12 @@ def _descend(
 
 
 def _acting(subject: Subject, table: Table) -> Iterator[tuple[Table, ForeignKey]]:
-    """Yields the foreign keys to a table from other tables that delete or change the referring rows."""
-    for child, key in subject.catalog.referencing(table.name):
-        if key.on_delete in ("cascade", "set null") and child.name != table.name:
-            yield child, key
+    """Returns the foreign keys to a table from other tables that delete or change the referring rows."""
+    return (
+        (child, key)
+        for child, key in subject.catalog.referencing(table.name)
+        if key.on_delete in ("cascade", "set null") and child.name != table.name
+    )
 
 
 def _below(subject: Subject, table: Table) -> dict[str, None]:

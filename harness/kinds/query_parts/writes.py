@@ -77,9 +77,8 @@ class QueryWrites:
             if column.name in self.named and column.is_supplied and column.name not in table.foreign_columns:
                 rules = (self.condition, *self.subject.pools.rules(table))
                 candidates = self.subject.pools.finder.candidates(table, column.name, rules)
-                for value in self.draft.sample(candidates, CANDIDATES):
-                    if value is not None or not column.not_null:
-                        yield {column.name: value}
+                values = self.draft.sample(candidates, CANDIDATES)
+                yield from ({column.name: value} for value in values if value is not None or not column.not_null)
 
 
 def pairs_of_writes(
@@ -110,7 +109,10 @@ def pairs_of_writes(
             sort = (one_write.command != other.command) + (one_write.change != other.change)
             sorts[sort].append((one_write, other))
     chance = random.Random(draft.choose(range(1000)))
-    return [pair for sort in sorts for pair in _sample(chance, sort)]
+    # Some of each sort, in their order.
+    return [
+        sort[place] for sort in sorts for place in sorted(chance.sample(range(len(sort)), min(LOOKED_AT, len(sort))))
+    ]
 
 
 def _in_common(table: Table, draft: Draft, row: Values, named: Sequence[str]) -> NewRow:
@@ -123,8 +125,3 @@ def _in_common(table: Table, draft: Draft, row: Values, named: Sequence[str]) ->
             if not any(key and key <= kept for key in keys):
                 found[column.name] = row[column.name]
     return found
-
-
-def _sample(chance: random.Random, pairs: Sequence[tuple[Write, Write]]) -> list[tuple[Write, Write]]:
-    """Returns some of the pairs, in their order."""
-    return [pairs[place] for place in sorted(chance.sample(range(len(pairs)), min(LOOKED_AT, len(pairs))))]

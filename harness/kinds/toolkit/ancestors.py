@@ -105,9 +105,8 @@ class Cascade:
 def cascades(subject: Subject, draft: Draft, row: Values) -> list[Cascade]:
     """Returns the ancestors of a row of the check's table whose deletion reaches it."""
     found: dict[tuple[TableName, int], list[Ancestor]] = {}
-    for above in ancestors(subject, draft, row):
-        if above.reaches_row:
-            found.setdefault((above.table.name, id(above.row)), []).append(above)
+    for above in (each for each in ancestors(subject, draft, row) if each.reaches_row):
+        found.setdefault((above.table.name, id(above.row)), []).append(above)
     return [
         Cascade(subject.table.name, same[0].table, same[0].row, tuple(above.path for above in same))
         for same in found.values()
