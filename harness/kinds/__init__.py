@@ -1,8 +1,9 @@
 """The kinds of check, by the key that an entry begins with.
 
-A new kind is a module and a line here; its docstring is its page in ``harness explain``. ``base`` has the base class
-and the subject that a check is about, ``toolkit`` what several kinds share, and a package such as ``locked_parts`` what
-one large kind is made of. Nothing here talks to the server about probes: kinds only draw them, ``proving`` runs them.
+A new kind is a class and a line here; two that mirror each other share a module. Its docstring is its page in
+``harness explain``. ``base`` has the base class and the subject that a check is about, ``toolkit`` what several kinds
+share, and a package such as ``locked_parts`` what one large kind is made of. Nothing here talks to the server about
+probes: kinds only draw them, ``proving`` runs them.
 """
 
 from __future__ import annotations
