@@ -1,4 +1,4 @@
-"""check and accepted_values"""
+"""check"""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ from harness.kinds.base import (
     TableName,
     TableRule,
     default_name,
-    identifier,
-    literal,
     qualified,
     show,
 )
@@ -29,7 +27,7 @@ from harness.kinds.toolkit.constraints import Validatable, failing, validated
 from harness.kinds.toolkit.predicates import PredicateRule
 from harness.probes import Accepted, AcceptedOrRefused, Insert, Postcondition, Probe, Refused
 from harness.project import sql
-from harness.project.keys import ColumnForm, key, name, predicate, several, text
+from harness.project.keys import ColumnForm, key, name, predicate
 
 TRIED = 4
 """Values that break the predicate and are tried in rows of a table that inherits."""
@@ -144,49 +142,3 @@ class CheckKind(PredicateKind):
                 words = f"{show(values)} in {heir.name}, which inherits from it,"
                 insert = Insert(heir.name, draft.row(heir.name, values))
                 yield Probe(insert, AcceptedOrRefused(), "one of an heir", words, then=then, required=False)
-
-
-@dataclass(frozen=True)
-class AcceptedValuesKind(PredicateKind):
-    """The column holds one of these values, or NULL where that is allowed.
-
-    ```yaml
-    columns:
-      status: {type: text, not_null: true, accepted_values: [open, closed], constraint: chk_status}
-    ```
-
-    Proven: every value of the set that no other rule refuses is accepted, on insert and on update. Other values are
-    refused by `constraint` (23514): close misses, other cases, added blanks, whatever else the constraint in the
-    database mentions, and drawn values. A scenario tries at most eighty values; of more it tries a drawn part. For a
-    column of an enum type the labels themselves are compared.
-    """
-
-    column_form = ColumnForm(column="column", value="accepted_values", keys=("constraint", "implied_by"))
-
-    accepted_values: tuple[str, ...] = key(several(text), "the values, as texts that the column's type reads")
-    column: str = key(name, "the column")
-    constraint: str | None = key(name, "the constraint; by default <table>_<column>_check", default=None)
-    implied_by: str | None = key(name, "a stricter constraint, which refuses all that this one does", default=None)
-    validated: bool = validated()
-
-    @property
-    def subject(self) -> str:
-        return self.column
-
-    @property
-    def predicate(self) -> str:
-        values = ", ".join(literal(value).strip() for value in self.accepted_values)
-        return f"{identifier(self.column)} in ({values})"
-
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
-        return *super().declares(table), TableRule("labels", self.column)
-
-    def facts(self, subject: Subject) -> Iterator[Fact]:
-        column = subject.table.column(self.column)
-        if column.base_kind == "e":
-            yield Fact(", ".join(sorted(self.accepted_values)), ", ".join(sorted(column.labels)))
-        else:
-            yield from super().facts(subject)
-
-    def scenarios(self, subject: Subject) -> ScenarioStrategy | Begun | None:
-        return None if subject.table.column(self.column).base_kind == "e" else self._rule(subject).scenarios()

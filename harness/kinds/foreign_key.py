@@ -1,4 +1,4 @@
-"""foreign_key and referenced_by"""
+"""foreign_key"""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from harness.catalog.model import ForeignKey, Missing, Table
+from harness.catalog.model import ForeignKey, Table
 from harness.kinds.base import (
     Draft,
     Fact,
-    Kind,
     NewRow,
     RacesStrategy,
     ScenarioStrategy,
@@ -28,7 +27,7 @@ from harness.kinds.foreign_key_parts.reference import Reference, new_key
 from harness.kinds.toolkit.constraints import RefusedBy, Validatable, deferrable, timing_fact, validated
 from harness.kinds.toolkit.invariants import no_orphans
 from harness.probes import Accepted, Family, Insert, Probe, Refused, SqlStatement, Update
-from harness.project.keys import Reader, concurrently, key, name, names, section, table, table_columns, text
+from harness.project.keys import Reader, concurrently, key, name, names, section, table_columns, text
 from harness.project.nodes import Node, expected
 from harness.races import Race, Races
 
@@ -126,7 +125,7 @@ class ForeignKeyKind(Validatable):
         columns = columns or subject.catalog.table(parent).primary_key
         actual = f"{column_list(found.columns)} references {found.references} {column_list(found.referenced_columns)}"
         yield Fact(f"{column_list(self.foreign_key)} references {parent} {column_list(columns)}", actual)
-        yield from _action_facts(found, self.on_delete, self.on_update)
+        yield from action_facts(found, self.on_delete, self.on_update)
         yield from timing_fact(self.deferrable, found)
         yield self.validity_fact(found)
         if self.orphans:
@@ -225,58 +224,9 @@ def _without_others(table: Table, key: ForeignKey) -> NewRow:
     return {column: None for column in sorted(columns) if not table.column(column).not_null}
 
 
-def _action_facts(found: ForeignKey, on_delete: str, on_update: str | None) -> Iterator[Fact]:
+def action_facts(found: ForeignKey, on_delete: str, on_update: str | None) -> Iterator[Fact]:
     """Compares the declared actions of a foreign key with those in the catalog, as far as they are declared."""
     limited = f" {column_list(found.on_delete_columns)}" if found.on_delete_columns else ""
     yield Fact(f"on delete {on_delete}", f"on delete {found.on_delete}{limited}")
     if on_update is not None:
         yield Fact(f"on update {on_update}", f"on update {found.on_update}")
-
-
-@dataclass(frozen=True)
-class ReferencedByKind(Kind):
-    """A deleted or changed row of this table does to the rows that refer to it what is declared.
-
-    ```yaml
-    table: shop.orders
-    checks:
-      - referenced_by: shop.order_lines
-        on_delete: cascade
-    ```
-
-    It is `foreign_key` from the side of the parent. Proven: parents with no, one and many children are deleted and
-    change their key, down the whole chain, and the children of other parents are left alone. Without `on_update`, a
-    change of the key is expected to do what the catalog says. `constraint` is needed if two foreign keys of that table
-    refer to this one.
-    """
-
-    referenced_by: TableName = key(table, "the table whose rows refer to this one")
-    on_delete: str = key(action, "what becomes of them when their parent is deleted", default="no action")
-    on_update: str | None = key(action, "what becomes of them when its key changes", default=None)
-    constraint: str | None = key(name, "the foreign key, if there is more than one", default=None)
-
-    @property
-    def subject(self) -> str:
-        return self.constraint or str(self.referenced_by)
-
-    def facts(self, subject: Subject) -> Iterator[Fact]:
-        found = self._key(subject)
-        if self.constraint is not None:  # else it was found by the table that it references
-            yield Fact(f"{found.name} references {subject.table.name}", f"{found.name} references {found.references}")
-        yield from _action_facts(found, self.on_delete, self.on_update)
-
-    def scenarios(self, subject: Subject) -> ScenarioStrategy:
-        child, found = subject.catalog.table(self.referenced_by), self._key(subject)
-        on_update = self.on_update or found.on_update
-        reference = Reference.of(subject, child, subject.table, found, self.on_delete, on_update)
-        return subject.probes(lambda draft: actions(subject, draft, reference))
-
-    def _key(self, subject: Subject) -> ForeignKey:
-        child = subject.catalog.table(self.referenced_by)
-        if self.constraint is not None:
-            return child.foreign_key(self.constraint)
-        for found in child.foreign_keys:
-            if found.references == subject.table.name:
-                return found
-        known = [str(found.references) for found in child.foreign_keys]
-        raise Missing(f"foreign key of {child.name} that references", str(subject.table.name), known)

@@ -18,7 +18,19 @@ from harness.generation.variety import stock
 from harness.kinds.row_groups import Groups, grouped
 from harness.kinds.toolkit.statements import past_guards
 from harness.oracle import Oracle
-from harness.probes import Delete, Execute, Family, Insert, Probe, Scenario, SqlStatement, Update, Variants
+from harness.probes import (
+    Delete,
+    Execute,
+    Family,
+    Insert,
+    Postcondition,
+    Probe,
+    Scenario,
+    SqlStatement,
+    Update,
+    Variants,
+)
+from harness.probes.statement import condition, qualified
 from harness.project.model import Project, TableName, Values
 from harness.races import Races
 from harness.races.database import Databases
@@ -121,6 +133,11 @@ class Subject:
     def rewritten(self) -> frozenset[str]:
         """The columns of the table that a trigger writes."""
         return self.touched.get(self.table.name, frozenset())
+
+    def stored(self, holds: str, row: Values, meaning: str) -> Postcondition:
+        """Returns what is asked after a write: that a condition is true of a row of the table."""
+        found = f"select bool_and({holds})::text from {qualified(self.table.name)} where {condition(self.key(row))}"
+        return Postcondition(found, "true", meaning)
 
     def can_have_rows(self, also: tuple[str, ...] = ()) -> bool:
         """Whether a row of the table can be drawn that keeps these predicates, besides all rules."""

@@ -253,7 +253,7 @@ def test_the_demo_is_clean_and_looked_at(tmp_path: Path) -> None:
     "comment", ["", "A. [b]", "A. [b] ", "A [b] c", "[b c]", "[]", "[[b]", "A.[b][c]", "[b]\n", "a]"]
 )
 def test_a_class_is_read_as_the_check_reads_it(comment: str) -> None:
-    from harness.kinds.comment import data_class
+    from harness.kinds.class_ import data_class
     from harness.lint.rules.comments import _MARK
 
     found = _MARK.search(comment)
