@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
-from hypothesis import strategies as st
-
-from harness.catalog.parts import TableRule
-from harness.kinds.base import Begun, Fact, Kind, Subject, default_name
-from harness.kinds.toolkit.constraints import check_fact, validated
-from harness.kinds.toolkit.predicates import PredicateRule
-from harness.probes import Refused, Scenario
-from harness.probes.statement import identifier, literal
+from harness.kinds.base import Begun, Fact, ScenarioStrategy, Subject, TableName, TableRule, identifier, literal
+from harness.kinds.check import PredicateKind
+from harness.kinds.toolkit.constraints import validated
 from harness.project.keys import ColumnForm, key, name, several, text
-from harness.project.model import TableName
-from harness.solver.rules import Rule
 
 
 @dataclass(frozen=True)
-class AcceptedValuesKind(Kind):
+class AcceptedValuesKind(PredicateKind):
     """The column holds one of these values, or NULL where that is allowed.
 
     ```yaml
@@ -34,8 +26,7 @@ class AcceptedValuesKind(Kind):
     column of an enum type the labels themselves are compared.
     """
 
-    column_form: ClassVar = ColumnForm(column="column", value="accepted_values", keys=("constraint", "implied_by"))
-    varies: ClassVar = True
+    column_form = ColumnForm(column="column", value="accepted_values", keys=("constraint", "implied_by"))
 
     accepted_values: tuple[str, ...] = key(several(text), "the values, as texts that the column's type reads")
     column: str = key(name, "the column")
@@ -52,27 +43,15 @@ class AcceptedValuesKind(Kind):
         values = ", ".join(literal(value).strip() for value in self.accepted_values)
         return f"{identifier(self.column)} in ({values})"
 
-    def _constraint(self, table: TableName) -> str:
-        return self.constraint or default_name(table, (self.column,), "check")
-
-    def rules(self) -> tuple[Rule, ...]:
-        return (Rule(self.predicate, self.constraint, implied_by=self.implied_by),)
-
-    def refusals(self, table: TableName) -> tuple[Refused, ...]:
-        return (Refused(("23514",), table, constraint=self._constraint(table)),)
-
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
-        return TableRule("constraint", self._constraint(table)), TableRule("labels", self.column)
+        return *super().declares(table), TableRule("labels", self.column)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         column = subject.table.column(self.column)
         if column.base_kind == "e":
             yield Fact(", ".join(sorted(self.accepted_values)), ", ".join(sorted(column.labels)))
         else:
-            yield from check_fact(subject, self._constraint(subject.table.name), validated=self.validated)
+            yield from super().facts(subject)
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | Begun | None:
-        if subject.table.column(self.column).base_kind == "e":
-            return None
-        constraint = self._constraint(subject.table.name)
-        return PredicateRule(subject, self.predicate, constraint, self.implied_by).scenarios()
+    def scenarios(self, subject: Subject) -> ScenarioStrategy | Begun | None:
+        return None if subject.table.column(self.column).base_kind == "e" else self._rule(subject).scenarios()

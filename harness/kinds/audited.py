@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import partial
 
-from hypothesis import strategies as st
-
-from harness.catalog.parts import TableRule
-from harness.generation.draft import Draft
 from harness.kinds.audited_parts.records import VARIABLES, Records
 from harness.kinds.audited_parts.writes import AuditedWrites
-from harness.kinds.base import Fact, Subject
-from harness.kinds.row_access.acting_roles import ActsAsRoles, as_roles_each, reachable_by
+from harness.kinds.base import Draft, Fact, ScenarioStrategy, Subject, TableName, TableRule
+from harness.kinds.row_access.acting_roles import ActsAsRoles, as_roles_each, draw_reachable
 from harness.kinds.toolkit.changes import filled_references
-from harness.probes import Insert, Probe, Scenario
-from harness.project import keys
-from harness.project.keys import choice, key, names, predicate_of, several
-from harness.project.model import TableName
+from harness.probes import Insert, Probe
+from harness.project.keys import choice, key, names, predicate_of, several, table
 
 COMMANDS = ("insert", "update", "delete")
 
@@ -57,9 +51,9 @@ class AuditedKind(ActsAsRoles):
     to one row at a time that it reaches.
     """
 
-    about_triggers: ClassVar = True
+    about_triggers = True
 
-    audited: TableName = key(keys.table, "the table that holds the records")
+    audited: TableName = key(table, "the table that holds the records")
     row: str = key(
         predicate_of(*VARIABLES), "what a record says, as an SQL predicate with $old, $new, $row and $command"
     )
@@ -99,7 +93,7 @@ class AuditedKind(ActsAsRoles):
         for column in self.of:
             subject.table.column(column)
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         self._raise_for_missing(subject)
         table = subject.table
         writes = AuditedWrites(subject, Records(self.audited, self.row, self.where), self.on, self.of, self.when)
@@ -108,15 +102,9 @@ class AuditedKind(ActsAsRoles):
         filled = filled_references(table, subject.pools.of(table))
 
         def build(draft: Draft) -> Sequence[Probe]:
-            fixed, reachable = reachable_by(roles, draft)
-            present = (*filled, *reachable)
-            row = draft.insert(table.name, fixed, present, inside)
-            fixed, _ = reachable_by(roles, draft)
-            other = draft.insert(table.name, fixed, present, outside)
-            later = []
-            for also in dict.fromkeys((inside, outside)):
-                fixed, _ = reachable_by(roles, draft)
-                later.append(draft.row(table.name, fixed, present, also))
+            drawn = partial(draw_reachable, roles, draft)
+            row, other = (drawn(draft.insert, table.name, filled, also) for also in (inside, outside))
+            later = [drawn(draft.row, table.name, filled, also) for also in dict.fromkeys((inside, outside))]
             probes: list[Probe] = []
             for fresh in later:
                 probes += writes.probes("insert", Insert(table.name, fresh), "an insert", [(None, fresh)])

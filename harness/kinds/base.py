@@ -6,22 +6,45 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
-from hypothesis import strategies as st
-
-from harness.catalog.model import Catalog, Table
+from harness.catalog.model import Catalog, Missing, Table
 from harness.catalog.parts import TableRule
-from harness.kinds.subject import Begun as Begun
-from harness.kinds.subject import Fact as Fact
-from harness.kinds.subject import RowPair as RowPair
-from harness.kinds.subject import Subject as Subject
-from harness.kinds.subject import Unreliable as Unreliable
-from harness.probes import Probe, Refused, Scenario
-from harness.probes.family import shorten as shorten
-from harness.probes.family import show as show
-from harness.project.model import TableName
-from harness.races import Races
+from harness.generation.draft import Draft
+from harness.kinds.subject import Begun, Fact, RacesStrategy, RowPair, ScenarioStrategy, Subject, Unreliable, inserted
+from harness.probes import Probe, Refused
+from harness.probes.family import shorten, show
+from harness.probes.statement import condition, identifier, literal, qualified
+from harness.project.model import NewRow, TableName, Values
 from harness.solver.row_hints import NOTHING, RowHints
 from harness.solver.rules import Rule
+
+__all__ = [
+    "Begun",
+    "Draft",
+    "Fact",
+    "Kind",
+    "Missing",
+    "NewRow",
+    "RacesStrategy",
+    "RowPair",
+    "Rule",
+    "ScenarioStrategy",
+    "Subject",
+    "Table",
+    "TableName",
+    "TableRule",
+    "Unreliable",
+    "Values",
+    "column_list",
+    "condition",
+    "default_name",
+    "identifier",
+    "inserted",
+    "literal",
+    "one_line",
+    "qualified",
+    "shorten",
+    "show",
+]
 
 
 @dataclass(frozen=True)
@@ -47,6 +70,9 @@ class Kind:
 
     about_triggers: ClassVar[bool] = False
     """Whether an undeclared trigger that changes the outcome breaks the check, instead of making it unreliable."""
+
+    rule_sort: ClassVar[str | None] = None
+    """The sort of rule in the catalog that it declares, where its subject is the name of that rule."""
 
     @property
     def subject(self) -> str:
@@ -86,6 +112,8 @@ class Kind:
 
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
         """Returns the rules of the catalog that the check declares, by every name that they may have there."""
+        if self.rule_sort:
+            return (TableRule(self.rule_sort, self.subject),)
         return tuple(TableRule("trigger", name) for refused in self.refusals(table) for name in refused.triggers)
 
     def roles(self) -> tuple[str, ...]:
@@ -100,7 +128,7 @@ class Kind:
         """Yields what the catalog alone can show."""
         return iter(())
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | Begun | None:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy | Begun | None:
         """Returns the scenarios to try on the server; None where facts are enough."""
         return None
 
@@ -121,7 +149,7 @@ class Kind:
         """The isolation levels in which the rule is also proven between two transactions."""
         return ()
 
-    def races(self, subject: Subject) -> st.SearchStrategy[Races] | None:
+    def races(self, subject: Subject) -> RacesStrategy | None:
         """Returns the races of two transactions, for kinds that have the key ``concurrently``."""
         return None
 

@@ -4,31 +4,75 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 from hypothesis import strategies as st
 
-from harness.catalog.model import Table
-from harness.catalog.parts import TableRule
-from harness.generation.draft import Draft
-from harness.kinds.base import Begun, Fact, Kind, Subject, default_name, show
+from harness.kinds.base import (
+    Begun,
+    Draft,
+    Fact,
+    NewRow,
+    Rule,
+    ScenarioStrategy,
+    Subject,
+    Table,
+    TableName,
+    TableRule,
+    default_name,
+    qualified,
+    show,
+)
 from harness.kinds.toolkit import inheritance
-from harness.kinds.toolkit.constraints import check_fact, validated
+from harness.kinds.toolkit.constraints import Validatable, failing, validated
 from harness.kinds.toolkit.predicates import PredicateRule
-from harness.kinds.toolkit.refusals import failing
-from harness.probes import Accepted, AcceptedOrRefused, Insert, Postcondition, Probe, Refused, Scenario
-from harness.probes.statement import qualified
+from harness.probes import Accepted, AcceptedOrRefused, Insert, Postcondition, Probe, Refused
 from harness.project import sql
 from harness.project.keys import ColumnForm, key, name, predicate
-from harness.project.model import NewRow, TableName
-from harness.solver.rules import Rule
 
 TRIED = 4
 """Values that break the predicate and are tried in rows of a table that inherits."""
 
 
+class PredicateKind(Validatable):
+    """A kind whose rule is a predicate that every row keeps, by a CHECK of its table or of a domain."""
+
+    varies = True
+
+    constraint: str | None
+    implied_by: str | None
+
+    @property
+    def predicate(self) -> str:
+        """The predicate, in SQL."""
+        raise NotImplementedError
+
+    def _constraint(self, table: TableName) -> str:
+        columns = sql.columns(self.predicate)
+        return self.constraint or default_name(table, columns if len(columns) == 1 else (), "check")
+
+    def _rule(self, subject: Subject) -> PredicateRule:
+        return PredicateRule(subject, self.predicate, self._constraint(subject.table.name), self.implied_by)
+
+    def rules(self) -> tuple[Rule, ...]:
+        return (Rule(self.predicate, self.constraint, implied_by=self.implied_by),)
+
+    def refusals(self, table: TableName) -> tuple[Refused, ...]:
+        return (Refused(("23514",), table, constraint=self._constraint(table)), *failing(self.predicate))
+
+    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+        return (TableRule("constraint", self._constraint(table)),)
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        """States that the CHECK is in the table, unless it may be in a domain, and that it is validated."""
+        table, name = subject.table, self._constraint(subject.table.name)
+        if not any(column.is_domain for column in table.columns) or any(
+            each.name == name for each in table.constraints
+        ):
+            yield self.validity_fact(table.constraint(name))
+
+
 @dataclass(frozen=True)
-class CheckKind(Kind):
+class CheckKind(PredicateKind):
     """A predicate that every row keeps: true or null.
 
     ```yaml
@@ -49,8 +93,7 @@ class CheckKind(Kind):
     inherit, unless `only: true` leaves them out.
     """
 
-    column_form: ClassVar = ColumnForm(column="column", value="check", keys=("constraint", "implied_by"))
-    varies: ClassVar = True
+    column_form = ColumnForm(column="column", value="check", keys=("constraint", "implied_by"))
 
     check: str = key(predicate, "the predicate, in SQL")
     column: str | None = key(name, "the column it stands with", default=None)
@@ -65,24 +108,12 @@ class CheckKind(Kind):
     def subject(self) -> str:
         return self.constraint or "_".join(sql.columns(self.check))
 
-    def _constraint(self, table: TableName) -> str:
-        columns = sql.columns(self.check)
-        return self.constraint or default_name(table, columns if len(columns) == 1 else (), "check")
+    @property
+    def predicate(self) -> str:
+        return self.check
 
-    def rules(self) -> tuple[Rule, ...]:
-        return (Rule(self.check, self.constraint, implied_by=self.implied_by),)
-
-    def refusals(self, table: TableName) -> tuple[Refused, ...]:
-        return (Refused(("23514",), table, constraint=self._constraint(table)), *failing(self.check))
-
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
-        return (TableRule("constraint", self._constraint(table)),)
-
-    def facts(self, subject: Subject) -> Iterator[Fact]:
-        yield from check_fact(subject, self._constraint(subject.table.name), validated=self.validated)
-
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | Begun:
-        rule = PredicateRule(subject, self.check, self._constraint(subject.table.name), self.implied_by)
+    def scenarios(self, subject: Subject) -> ScenarioStrategy | Begun:
+        rule = self._rule(subject)
         stated = rule.scenarios()
         heirs = () if self.only else self._heirs_without_it(subject)
         if not heirs:
@@ -93,8 +124,7 @@ class CheckKind(Kind):
 
     def _heirs_without_it(self, subject: Subject) -> tuple[Table, ...]:
         """Returns the tables that inherit from this one, but do not have the constraint."""
-        name = self._constraint(subject.table.name)
-        own = next((each for each in subject.table.checks if each.name == name), None)
+        own = next((each for each in subject.table.checks if each.name == self._constraint(subject.table.name)), None)
         if own is None or own.inherited:
             return ()
         heirs = inheritance.heirs(subject)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 from harness.errors import did_you_mean
 from harness.kinds.base import Fact, Kind, Subject
-from harness.kinds.comment import written
+from harness.kinds.comment import commented, written
 from harness.project.keys import ColumnForm, key, name, names
 from harness.project.model import Project
 
@@ -34,7 +33,7 @@ class ClassKind(Kind):
     and no column may have one of those in `never`.
     """
 
-    column_form: ClassVar = ColumnForm(column="column", value="class")
+    column_form = ColumnForm(column="column", value="class")
 
     class_: str = key(name, "`every`, or the class of the column or of the table")
     column: str | None = key(name, "the column", default=None)
@@ -65,8 +64,7 @@ class ClassKind(Kind):
             yield Fact(f"{what}: [{self.class_}]", f"{what}: {_shown(comment, written(table, self.column))}")
             return
         allowed = [known for known in subject.project.classes if known not in self.never]
-        commented = [(None, table.comment), *((column.name, column.comment) for column in table.columns)]
-        for column, comment in commented:
+        for column, comment in commented(table):
             # The class of the table sums up its columns; `never` is only about columns.
             what, known = (column, allowed) if column else (str(table.name), subject.project.classes)
             yield Fact(

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from harness.catalog.model import Column
-from harness.catalog.parts import TableRule
 from harness.errors import nearest
-from harness.kinds.base import Fact, Kind, Subject
+from harness.kinds.base import Fact, Kind, Subject, TableName, TableRule
 from harness.project.columns import DeclaredColumn, declared_columns
 from harness.project.keys import key
-from harness.project.model import TableName
 
 CONTRACT = "the declared columns in their order, and no others"
 
@@ -34,7 +31,7 @@ class ColumnsKind(Kind):
     other keys of a column are checks of their own.
     """
 
-    scopes: ClassVar = ()
+    scopes = ()
 
     columns: tuple[DeclaredColumn, ...] = key(declared_columns, "the columns, by name, in their order")
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
-from harness.catalog.model import Table
-from harness.kinds.base import Fact, Kind, Subject
+from harness.kinds.base import Fact, Kind, Subject, Table
 from harness.project.keys import ColumnForm, key, name, text
 
 
@@ -27,7 +25,7 @@ class CommentKind(Kind):
     text than `every`.
     """
 
-    column_form: ClassVar = ColumnForm(column="column", value="comment")
+    column_form = ColumnForm(column="column", value="comment")
 
     comment: str = key(text, "`every`, or the exact text")
     column: str | None = key(name, "the column it is on; without one, the table", default=None)
@@ -38,32 +36,29 @@ class CommentKind(Kind):
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         table = subject.table
-        if self.column is not None:
-            yield self._exact(subject, table.column(self.column).comment)
-        elif self.comment != "every":
-            yield self._exact(subject, table.comment)
+        if self.column is not None or self.comment != "every":
+            what = _named(table, self.column)
+            found = table.column(self.column).comment if self.column is not None else table.comment
+            yield Fact(f"{what}: {self.comment!r}", f"{what}: {found!r}" if found else f"{what}: no comment")
         else:
-            yield self._some(table, None, table.comment)
-            for column in table.columns:
-                yield self._some(table, column.name, column.comment)
-
-    def _exact(self, subject: Subject, found: str | None) -> Fact:
-        what = _named(subject.table, self.column)
-        return Fact(f"{what}: {self.comment!r}", f"{what}: {found!r}" if found else f"{what}: no comment")
-
-    @staticmethod
-    def _some(table: Table, column: str | None, found: str | None) -> Fact:
-        what = _named(table, column)
-        words = "a comment" if found and found.strip() else f"no comment; write: {written(table, column)} is '…'"
-        return Fact(f"{what}: a comment", f"{what}: {words}")
+            for column, comment in commented(table):
+                what = _named(table, column)
+                words = (
+                    "a comment" if (comment or "").strip() else f"no comment; write: {written(table, column)} is '…'"
+                )
+                yield Fact(f"{what}: a comment", f"{what}: {words}")
 
 
 def _named(table: Table, column: str | None) -> str:
     return f"column {column}" if column else f"table {table.name}"
 
 
+def commented(table: Table) -> Iterator[tuple[str | None, str | None]]:
+    """Yields the comment of the table, and that of each column with its name."""
+    yield None, table.comment
+    yield from ((column.name, column.comment) for column in table.columns)
+
+
 def written(table: Table, column: str | None) -> str:
     """Returns the start of the statement that comments on a table, or on one of its columns."""
-    if column is None:
-        return f"comment on table {table.name}"
-    return f"comment on column {table.name}.{column}"
+    return f"comment on column {table.name}.{column}" if column else f"comment on table {table.name}"

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
-from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 
 from harness.catalog.parts import enforced
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, Subject
+from harness.kinds.base import Draft, Fact, Kind, ScenarioStrategy, Subject
 from harness.kinds.declared_parts.similar_rows import ColumnNames, Region, possible, similar_row
 from harness.kinds.toolkit.keys import room_for_rows
-from harness.probes import Accepted, Insert, Probe, Scenario
-from harness.project import keys
-from harness.project.keys import FrozenDict, key, mapping
+from harness.probes import Accepted, Insert, Probe
+from harness.project.keys import FrozenDict, key, mapping, text
 from harness.project.settings import UNDECLARED, UNDECLARED_DOC
 
 NAMED = 3
@@ -46,13 +43,13 @@ class DeclaredKind(Kind):
     other checks keep undeclared rules as well, so that only this check reports them.
     """
 
-    scopes: ClassVar = ()
-    drawn: ClassVar = 3
-    leaves_out: ClassVar = True
+    scopes = ()
+    drawn = 3
+    leaves_out = True
 
     undeclared: str = key(UNDECLARED, UNDECLARED_DOC, default="broken")
     known: FrozenDict[str] = key(
-        mapping(keys.text), "NAME: why it is there; rules that no kind of check can state", default=FrozenDict({})
+        mapping(text), "NAME: why it is there; rules that no kind of check can state", default=FrozenDict({})
     )
 
     def __or__(self, other: Any) -> DeclaredKind:
@@ -79,14 +76,13 @@ class DeclaredKind(Kind):
         for name in self.known:
             yield Fact(f"known: {name} is there", f"known: {name} is {'' if name in names else 'not '}there")
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         table = subject.table
-        regions = list(possible(subject))
+        regions = list(possible(subject)) if room_for_rows(subject) > 1 else []
         nullable = list(self._nullable(subject))
-        paired = room_for_rows(subject) > 1
 
         def build(draft: Draft) -> Iterator[Probe]:
-            for region, patterns in regions if paired else ():
+            for region, patterns in regions:
                 for present in patterns:
                     resident = draft.insert(table.name, present=present, also=region.also)
                     for columns in region.choices:
@@ -106,13 +102,10 @@ class DeclaredKind(Kind):
     def _nullable(self, subject: Subject) -> Iterator[str]:
         """Yields the columns that may be NULL by the declared rules."""
         pools = subject.pools.of(subject.table)
-        for column in subject.table.columns:
-            optional = column.is_supplied and not column.not_null and not column.identity
-            if (
-                optional
-                and all(pool.allows({column.name: None}) for pool in pools)
-                and subject.oracle.refusal_of_null(column) is None
-            ):
+        free = (each for each in subject.table.columns if each.is_supplied and not each.not_null and not each.identity)
+        for column in free:
+            allowed = all(pool.allows({column.name: None}) for pool in pools)
+            if allowed and subject.oracle.refusal_of_null(column) is None:
                 yield column.name
 
     def notes(self, subject: Subject, shown: Collection[str], masked: Mapping[str, str]) -> Iterator[str]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
-from hypothesis import strategies as st
-
-from harness.catalog.parts import TableRule
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, Subject
-from harness.probes import Accepted, Insert, Postcondition, Probe, Scenario
-from harness.probes.statement import condition, identifier, qualified
+from harness.kinds.base import (
+    Draft,
+    Fact,
+    Kind,
+    ScenarioStrategy,
+    Subject,
+    identifier,
+)
+from harness.probes import Accepted, Insert, Probe
 from harness.project.keys import ColumnForm, expression, key, name
-from harness.project.model import TableName
 
 
 @dataclass(frozen=True)
@@ -33,21 +33,19 @@ class DefaultKind(Kind):
     catalog, but not tried.
     """
 
-    column_form: ClassVar = ColumnForm(column="default", value="value")
-    varies: ClassVar = True
+    rule_sort = "default"
+    column_form = ColumnForm(column="default", value="value")
+    varies = True
 
     default: str = key(name, "the column")
     value: str = key(expression, "the value, as an SQL expression")
-
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
-        return (TableRule("default", self.default),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         column = subject.table.column(self.default)
         expected = subject.canonical.default(subject.table, self.default, self.value)
         yield Fact(f"default {expected}", f"default {column.default}" if column.default else "no default")
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy | None:
         table, column = subject.table, subject.table.column(self.default)
         if column.name in subject.rewritten:
             return None
@@ -71,9 +69,7 @@ class DefaultKind(Kind):
             given = {name: value for name, value in row.items() if name != column.name}
             for other in subject.variants(Insert(table.name, given), (column.name, *chosen)).values:
                 sent = {**given, **other}
-                found = f"select bool_and({holds})::text from {qualified(table.name)}"
-                then = Postcondition(f"{found} where {condition(subject.key(sent))}", "true", meaning)
-                insert = Insert(table.name, sent)
-                yield Probe(insert, Accepted(1), "value when omitted", "a row without it", then=then)
+                then = subject.stored(holds, sent, meaning)
+                yield Probe(Insert(table.name, sent), Accepted(1), "value when omitted", "a row without it", then=then)
 
         return subject.probes(build)

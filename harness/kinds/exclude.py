@@ -5,25 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from hypothesis import strategies as st
-
-from harness.catalog.model import Table
-from harness.catalog.parts import TableRule
-from harness.generation.draft import Draft
 from harness.generation.exclusions import ExclusionElements
-from harness.kinds.base import Fact, Kind, Subject, show
+from harness.kinds.base import (
+    Draft,
+    Fact,
+    Kind,
+    NewRow,
+    RacesStrategy,
+    Rule,
+    ScenarioStrategy,
+    Subject,
+    Table,
+    TableName,
+    Values,
+    show,
+)
 from harness.kinds.exclude_parts.row_pairs import Resident, residents
 from harness.kinds.toolkit import inheritance
-from harness.kinds.toolkit.constraints import deferrable, timing_fact
+from harness.kinds.toolkit.constraints import deferrable, failing, timing_fact
 from harness.kinds.toolkit.invariants import no_conflicts
 from harness.kinds.toolkit.key_expressions import can_be_computed
-from harness.kinds.toolkit.refusals import failing
-from harness.probes import Accepted, Expected, Insert, Probe, Refused, Scenario, Update
+from harness.probes import Accepted, Expected, Insert, Probe, Refused, Update
 from harness.project import sql
 from harness.project.keys import FrozenDict, concurrently, expression, key, mapping, name, operator, predicate
-from harness.project.model import NewRow, TableName, Values
 from harness.races import Invariant, Race, Races
-from harness.solver.rules import Rule
 
 TRIED = 10
 """Pairs of each sort in one scenario; of more, a drawn part."""
@@ -51,6 +56,8 @@ class ExcludeKind(Kind):
     is one of a table that inherits from this one, which no constraint covers; `only: true` leaves those out.
     """
 
+    rule_sort = "constraint"
+
     exclude: FrozenDict[str] = key(
         mapping(operator, expression), "expression: the operator that compares it in two rows, in quotes"
     )
@@ -75,30 +82,27 @@ class ExcludeKind(Kind):
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23P01",), table, constraint=self.constraint), *failing(*self.exclude, self.where or "true"))
 
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
-        return (TableRule("constraint", self.constraint),)
-
     def facts(self, subject: Subject) -> Iterator[Fact]:
         actual = subject.table.constraint(self.constraint)
         article = "an" if actual.noun == "exclusion" else "a"
         yield Fact(f"{self.constraint} is an exclusion", f"{self.constraint} is {article} {actual.noun}")
         yield from timing_fact(self.deferrable, actual)
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         bases = residents(subject, self.exclusion)
         refused = self.refusals(subject.table.name)[0]
 
         def build(draft: Draft) -> Iterator[Probe]:
             base = draft.choose(bases)
-            rows = _Rows(subject, draft, base.row, self._shown(subject.table), draft.insert)
-            # The row that is updated into a conflict: it has none with the existing row yet.
-            free = next(iter(rows.of(base.free[:1])), None)
-            sorts: list[tuple[str, Expected, Sequence[Values]]] = [("conflict", refused, base.conflicting)]
-            sorts += [(f"apart by {each}", Accepted(1), others) for each, others in base.differing.items()]
-            sorts.append(("outside of where", Accepted(1), base.outside))
+            rows = _Rows(subject, draft, base, self._shown(subject.table), draft.insert)
+            sorts: list[tuple[str, Expected, Sequence[Values]]] = [
+                ("conflict", refused, base.conflicting),
+                *((f"apart by {each}", Accepted(1), others) for each, others in base.differing.items()),
+                ("outside of where", Accepted(1), base.outside),
+            ]
             for aspect, expected, others in sorts:
                 for row in rows.of(draft.sample(others, TRIED)):
-                    yield from rows.tried(row, free, expected, aspect)
+                    yield from rows.tried(row, expected, aspect)
             for pair in draft.sample(base.elsewhere, TRIED):
                 yield rows.elsewhere(pair, refused)
             if not self.only and inheritance.heirs(subject):
@@ -117,21 +121,23 @@ class ExcludeKind(Kind):
             both = (inheritance.part(one, shown), inheritance.part(other, shown))
             yield from inheritance.two_rows(subject, draft, both, rows.words(other, one), watch)
 
-    def races(self, subject: Subject) -> st.SearchStrategy[Races]:
+    def races(self, subject: Subject) -> RacesStrategy:
         table, shown = subject.table, self._shown(subject.table)
         bases = residents(subject, self.exclusion)
         watch = no_conflicts(table.name, self.exclusion, shown)
 
         def build(draft: Draft) -> Races:
             base = draft.choose(bases)
-            rows = _Rows(subject, draft, base.row, shown, draft.row)
-            free = next(iter(rows.of(base.free[:1])), None)
-            races: list[Race] = []
-            for row in rows.of(draft.sample(base.unlike, RACED)):
+            rows = _Rows(subject, draft, base, shown, draft.row)
+            races = [
+                race
+                for row in rows.of(draft.sample(base.unlike, RACED))
                 # Two rows of a pair were drawn from one: each needs a key of its own.
-                races += rows.raced(rows.with_own_key(row), free, watch)
-            setup = (*draft.inserts, *([Insert(table.name, free)] if free is not None else []))
-            return Races(setup, tuple(races))
+                for race in rows.raced(rows.with_own_key(row), watch)
+            ]
+            return Races(
+                (*draft.inserts, *([Insert(table.name, rows.free)] if rows.free is not None else [])), tuple(races)
+            )
 
         return subject.scenarios(build)
 
@@ -148,15 +154,17 @@ class _Rows:
     """
 
     def __init__(
-        self, subject: Subject, draft: Draft, base: Values, shown: Sequence[str], draw: Callable[..., NewRow]
+        self, subject: Subject, draft: Draft, base: Resident, shown: Sequence[str], draw: Callable[..., NewRow]
     ) -> None:
         self.subject, self.draft, self.shown = subject, draft, shown
         self._table = subject.table.name
         self._foreign = subject.table.foreign_columns
-        self._base = base
+        self._base = base.row
         self._drawn: dict[tuple[str, ...], Values] = {}
-        given, present = self._split(base, {})
+        given, present = self._split(base.row, {})
         self.resident = draw(self._table, given, present)
+        # The row that is updated into a conflict: it has none with the resident yet.
+        self.free = next(self.of(base.free[:1]), None)
 
     def of(self, others: Sequence[Values]) -> Iterator[Values]:
         """Yields a row for each of these values."""
@@ -186,32 +194,32 @@ class _Rows:
         before = Insert(self._table, other).sql
         return Probe(Insert(self._table, row), expected, "conflict on insert", self.words(row, other), before=before)
 
-    def tried(self, row: Values, free: Values | None, expected: Expected, aspect: str) -> Iterator[Probe]:
+    def tried(self, row: Values, expected: Expected, aspect: str) -> Iterator[Probe]:
         """Yields the insert of a row, and the update of the free row to it."""
         value = self.words(row, self.resident)
         yield Probe(Insert(self._table, row), expected, f"{aspect} on insert", value)
-        for update, before in self._updates(row, free):
+        for update, before in self._updates(row):
             yield Probe(update, expected, f"{aspect} on update", value, before=before.sql)
 
-    def _updates(self, row: Values, free: Values | None) -> Iterator[tuple[Update, Insert]]:
+    def _updates(self, row: Values) -> Iterator[tuple[Update, Insert]]:
         """Yields the update of the free row to the values of another, and its insert before, if there is one."""
+        free = self.free
         if free is None:
             return
         about = {*self._base, *self._foreign}
         change = {column: row[column] for column in row if column in about and row[column] != free[column]}
         if change and self.subject.may_update(change):
-            yield Update(self._table, self.subject.key(free), change), Insert(self._table, free)
+            yield self.subject.update(free, change), Insert(self._table, free)
 
     def with_own_key(self, row: Values) -> Values:
         """Returns a row with the same values in all that the exclusion is about, and a key of its own."""
         return self.draft.row(self._table, {column: row[column] for column in {*self._base, *self._foreign}})
 
-    def raced(self, row: Values, free: Values | None, watch: Invariant) -> Iterator[Race]:
+    def raced(self, row: Values, watch: Invariant) -> Iterator[Race]:
         """Yields races: the resident, which is new, is inserted while the row is, and while the free row becomes it."""
-        both = self.words(row, self.resident)
-        insert = [Insert(self._table, self.resident)]
+        both, insert = self.words(row, self.resident), [Insert(self._table, self.resident)]
         yield Race("insert and insert", f"inserts of {both}", insert, [Insert(self._table, row)], watch)
-        for update, _ in self._updates(row, free):
+        for update, _ in self._updates(row):
             yield Race("insert and update", f"an update to {both}, an insert,", insert, [update], watch)
 
     def words(self, row: Values, other: Values) -> str:

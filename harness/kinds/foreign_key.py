@@ -6,22 +6,28 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar
-
-from hypothesis import strategies as st
 
 from harness.catalog.model import ForeignKey, Table
-from harness.catalog.parts import TableRule
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, Subject, column_list, default_name, show
+from harness.kinds.base import (
+    Draft,
+    Fact,
+    NewRow,
+    RacesStrategy,
+    ScenarioStrategy,
+    Subject,
+    TableName,
+    TableRule,
+    Values,
+    column_list,
+    default_name,
+    show,
+)
 from harness.kinds.foreign_key_parts.actions import actions
 from harness.kinds.foreign_key_parts.reference import Reference, new_key
-from harness.kinds.toolkit.constraints import deferrable, timing_fact, validated, validity_fact
+from harness.kinds.toolkit.constraints import RefusedBy, Validatable, deferrable, timing_fact, validated
 from harness.kinds.toolkit.invariants import no_orphans
-from harness.kinds.toolkit.refusals import RefusedBy
-from harness.probes import Accepted, Delete, Family, Insert, Probe, Refused, Scenario, SqlStatement, Update
+from harness.probes import Accepted, Family, Insert, Probe, Refused, SqlStatement, Update
 from harness.project.keys import Reader, concurrently, key, name, names, section, table_columns, text
-from harness.project.model import NewRow, TableName, Values
 from harness.project.nodes import Node, expected
 from harness.races import Race, Races
 
@@ -51,7 +57,7 @@ class Orphans(RefusedBy):
 
 
 @dataclass(frozen=True)
-class ForeignKeyKind(Kind):
+class ForeignKeyKind(Validatable):
     """Rows refer to rows that exist. A deleted or changed parent does to its children what is declared.
 
     ```yaml
@@ -78,7 +84,7 @@ class ForeignKeyKind(Kind):
     them.
     """
 
-    varies: ClassVar = True
+    varies = True
 
     foreign_key: tuple[str, ...] = key(names, "the columns that refer")
     references: tuple[TableName, tuple[str, ...]] = key(
@@ -119,16 +125,16 @@ class ForeignKeyKind(Kind):
         columns = columns or subject.catalog.table(parent).primary_key
         actual = f"{column_list(found.columns)} references {found.references} {column_list(found.referenced_columns)}"
         yield Fact(f"{column_list(self.foreign_key)} references {parent} {column_list(columns)}", actual)
-        limited = f" {column_list(found.on_delete_columns)}" if found.on_delete_columns else ""
-        yield Fact(f"on delete {self.on_delete}", f"on delete {found.on_delete}{limited}")
-        yield Fact(f"on update {self.on_update}", f"on update {found.on_update}")
+        yield from action_facts(found, self.on_delete, self.on_update)
         yield from timing_fact(self.deferrable, found)
-        yield validity_fact(found, expected=self.validated)
+        yield self.validity_fact(found)
         if self.orphans:
             yield from self.orphans.facts(subject)
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
-        reference = self._reference(subject)
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
+        table, parent = subject.table, subject.catalog.table(self.references[0])
+        found = table.foreign_key(self._constraint(table.name))
+        reference = Reference.of(subject, table, parent, found, self.on_delete, self.on_update)
 
         def build(draft: Draft) -> Iterator[Probe | Family]:
             draft.share_ancestors()
@@ -137,7 +143,7 @@ class ForeignKeyKind(Kind):
 
         return subject.probes(build)
 
-    def races(self, subject: Subject) -> st.SearchStrategy[Races]:
+    def races(self, subject: Subject) -> RacesStrategy:
         """Draws races of the deletion of a parent, and of a change of its key, with a new child and one that moves.
 
         They are about the declared columns, whatever the catalog has: a trigger in place of the constraint does not
@@ -158,29 +164,21 @@ class ForeignKeyKind(Kind):
             fresh = draft.row(child.name, reference)
             other = draft.insert(child.name, referring(draft.insert(parent.name, present=referenced)))
             changed = {column: value for column, value in reference.items() if other[column] != value}
-            key = subject.key(leaving, parent)
             of_child: list[tuple[str, SqlStatement]] = [("an insert of its child", Insert(child.name, fresh))]
             if subject.may_update(changed):
-                of_child.append(("a child led to it", Update(child.name, subject.key(other), changed)))
-            of_parent: list[tuple[str, SqlStatement]] = [("delete of a parent", Delete(parent.name, key))]
+                of_child.append(("a child led to it", subject.update(other, changed)))
+            of_parent: list[tuple[str, SqlStatement]] = [("delete of a parent", subject.delete(leaving, parent))]
             if change := new_key(draft, parent, referenced, leaving):
-                of_parent.append(("change of a parent's key", Update(parent.name, key, change)))
+                of_parent.append(("change of a parent's key", subject.update(leaving, change, parent)))
             simplest, *others = [
                 Race(f"{what}, {child_what}", f"{what} and {child_what}", [one], [two], watch)
                 for what, one in of_parent
                 for child_what, two in of_child
             ]
             # Other rules may refuse to change a key, or to change a row at all.
-            found = [simplest, *(replace(race, required=False) for race in others)]
-            return Races(tuple(draft.inserts), tuple(found))
+            return Races(tuple(draft.inserts), (simplest, *(replace(race, required=False) for race in others)))
 
         return subject.scenarios(build)
-
-    def _reference(self, subject: Subject) -> Reference:
-        table = subject.table
-        found = table.foreign_key(self._constraint(table.name))
-        parent = subject.catalog.table(self.references[0])
-        return Reference.of(subject, table, parent, found, self.on_delete, self.on_update)
 
     def _orphans(self, subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe | Family]:
         # By the constraint in the database: if that differs from the declared one, a fact reports it.
@@ -203,18 +201,16 @@ class ForeignKeyKind(Kind):
         on_insert = Probe(Insert(table.name, orphan), refused, "orphan on insert", value, required=required)
         yield subject.varied(on_insert, orphan.keys() & {*columns, *without_others})
         of_resident = missing if reference.few else reference.missing_key(draft, resident)
-        update = Update(table.name, subject.key(resident), {**without_others, **of_resident})
+        update = subject.update(resident, {**without_others, **of_resident})
         value = f"{show(of_resident)}, which is nowhere"
         yield Probe(update, refused, "orphan on update", value, required=only)
         accepted = Probe(Insert(table.name, fresh), Accepted(1), "a child of a parent accepted", "a child")
         yield subject.varied(accepted, columns)
         for column in [column for column in columns if len(columns) > 1 and missing[column] != fresh[column]]:
             # Another foreign key with this column has no parent either: it may refuse first.
-            partly_missing = {**fresh, column: missing[column]}
             aspect = f"{column} of another parent"
-            seen_by_trigger = self.orphans is not None and self.orphans.of == (column,)
-            by = refused if seen_by_trigger else reference.refused
-            yield Probe(Insert(table.name, partly_missing), by, aspect, aspect, required=False)
+            by = refused if self.orphans is not None and self.orphans.of == (column,) else reference.refused
+            yield Probe(Insert(table.name, {**fresh, column: missing[column]}), by, aspect, aspect, required=False)
         for column in columns:
             if not table.column(column).not_null:
                 null = Insert(table.name, {**fresh, **missing, column: None})
@@ -226,3 +222,11 @@ def _without_others(table: Table, key: ForeignKey) -> NewRow:
     others = [other for other in table.foreign_keys if other.name != key.name and set(other.columns) & set(key.columns)]
     columns = {column for other in others for column in other.columns} - set(key.columns)
     return {column: None for column in sorted(columns) if not table.column(column).not_null}
+
+
+def action_facts(found: ForeignKey, on_delete: str, on_update: str | None) -> Iterator[Fact]:
+    """Compares the declared actions of a foreign key with those in the catalog, as far as they are declared."""
+    limited = f" {column_list(found.on_delete_columns)}" if found.on_delete_columns else ""
+    yield Fact(f"on delete {on_delete}", f"on delete {found.on_delete}{limited}")
+    if on_update is not None:
+        yield Fact(f"on update {on_update}", f"on update {found.on_update}")

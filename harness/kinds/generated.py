@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
-from hypothesis import strategies as st
-
-from harness.catalog.parts import TableRule
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, Subject, show
-from harness.probes import Accepted, Insert, Postcondition, Probe, Refused, Scenario, Update
-from harness.probes.statement import condition, identifier, qualified
+from harness.kinds.base import Draft, Fact, Kind, ScenarioStrategy, Subject, Values, identifier, show
+from harness.probes import Accepted, Insert, Postcondition, Probe, Refused, Scenario
 from harness.project import sql
 from harness.project.keys import ColumnForm, expression, key, name
-from harness.project.model import TableName, Values
 
 WRITTEN = Refused(("428C9",))
 """The refusal of a value for a generated column: PostgreSQL names no constraint."""
@@ -36,13 +29,11 @@ class GeneratedKind(Kind):
     names, the stored value is the result of the expression. A value that INSERT or UPDATE sends is refused (428C9).
     """
 
-    column_form: ClassVar = ColumnForm(column="generated", value="value")
+    rule_sort = "generated"
+    column_form = ColumnForm(column="generated", value="value")
 
     generated: str = key(name, "the column")
     value: str = key(expression, "what it is computed from, as an SQL expression")
-
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
-        return (TableRule("generated", self.generated),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         column = subject.table.column(self.generated)
@@ -50,7 +41,7 @@ class GeneratedKind(Kind):
         actual = "generated as" if column.generated else "default"
         yield Fact(f"generated as {expected}", f"{actual} {column.default}" if column.default else "not generated")
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         table = subject.table
         column = table.column(self.generated)
         sources = [source for source in sql.columns(self.value) if table.column(source).is_supplied]
@@ -58,30 +49,25 @@ class GeneratedKind(Kind):
         def computed(row: Values) -> Postcondition:
             holds = f"{identifier(column.name)}::text is not distinct from (({self.value}\n)::{column.type})::text"
             kept = {name: value for name, value in row.items() if name != column.name}
-            found = f"select bool_and({holds})::text from {qualified(table.name)}"
-            return Postcondition(
-                f"{found} where {condition(subject.key(kept))}", "true", f"{column.name} is {self.value}"
-            )
+            return subject.stored(holds, kept, f"{column.name} is {self.value}")
 
         def build(draft: Draft) -> Scenario:
             row, fresh = draft.row(table.name), draft.row(table.name)
-            row.pop(column.name, None)
-            fresh.pop(column.name, None)
-            existing = Insert(table.name, row)
-            probes = [
-                Probe(Insert(table.name, fresh), Accepted(1), "computed on insert", "a row", then=computed(fresh))
-            ]
+            for drawn in (row, fresh):
+                drawn.pop(column.name, None)
+            insert = Insert(table.name, fresh)
+            probes = [Probe(insert, Accepted(1), "computed on insert", "a row", then=computed(fresh))]
             for source in sources:
                 changes = {source: fresh[source]}
                 if fresh[source] != row[source] and subject.may_update(changes):
-                    update = Update(table.name, subject.key(row), changes)
+                    update = subject.update(row, changes)
                     then = computed({**row, **changes})
                     value = f"{source} = {show(changes)}"
                     probes.append(Probe(update, Accepted(1), f"recomputed from {source}", value, then=then))
             sent = {column.name: None}
-            inserted, updated = Insert(table.name, {**fresh, **sent}), Update(table.name, subject.key(row), sent)
+            inserted, updated = Insert(table.name, {**fresh, **sent}), subject.update(row, sent)
             probes.append(Probe(inserted, WRITTEN, "inserted", f"{column.name} inserted"))
             probes.append(Probe(updated, WRITTEN, "updated", f"{column.name} updated"))
-            return Scenario((*draft.inserts, existing), tuple(probes))
+            return Scenario((*draft.inserts, Insert(table.name, row)), tuple(probes))
 
         return subject.scenarios(build)

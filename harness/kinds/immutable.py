@@ -4,28 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
-from hypothesis import strategies as st
-
-from harness.catalog.model import Missing, Table
 from harness.catalog.roles import WHO_MAY_DISABLE_TRIGGERS
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Subject, Unreliable
+from harness.kinds.base import Draft, Fact, Missing, NewRow, Rule, ScenarioStrategy, Subject, Table, Unreliable
 from harness.kinds.immutable_parts.changes import ROWS, TRUNCATE, Change, ChangeFromAbove, Changes
-from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, reachable_by
+from harness.kinds.row_access.acting_roles import ActingRole, draw_reachable
 from harness.kinds.toolkit.changes import filled_references
-from harness.kinds.toolkit.refusals import REFUSED_BY, RefusedBy
+from harness.kinds.toolkit.constraints import REFUSED_BY, GuardedKind, RefusedBy
 from harness.kinds.toolkit.statements import NESTING, without_triggers
 from harness.probes import Accepted, Execute, Insert, Probe, Refused, Scenario, Update
 from harness.probes.reply import INSUFFICIENT_PRIVILEGE
 from harness.project.keys import boolean, choice, key, names, predicate, section, several
-from harness.project.model import NewRow, TableName
-from harness.solver.rules import Rule
 
 
 @dataclass(frozen=True)
-class ImmutableKind(ActsAsRoles):
+class ImmutableKind(GuardedKind):
     """Rows, or some of their columns, that no role changes any more.
 
     ```yaml
@@ -62,8 +55,6 @@ class ImmutableKind(ActsAsRoles):
     only ENABLE ALWAYS triggers fire.
     """
 
-    about_triggers: ClassVar = True
-
     immutable: tuple[str, ...] = key(names, "`rows`, `truncate`, or the columns that never change")
     refused_by: RefusedBy = key(REFUSED_BY, "how a change is refused")
     when: str | None = key(predicate, "the rows it holds for, as an SQL predicate", default=None)
@@ -79,10 +70,6 @@ class ImmutableKind(ActsAsRoles):
     @property
     def named_roles(self) -> tuple[str, ...]:
         return (*self.roles_, *self.as_)
-
-    @property
-    def policies_hide(self) -> bool:
-        return self.refused_by.silently
 
     @property
     def subject(self) -> str:
@@ -113,21 +100,17 @@ class ImmutableKind(ActsAsRoles):
             return ()
         return tuple(column.name for column in table.columns if self._whole or column.name in self.immutable)
 
-    def refusals(self, table: TableName) -> tuple[Refused, ...]:
-        return (self.refused_by.anywhere(),)
-
     def facts(self, subject: Subject) -> Iterator[Fact]:
         table = subject.table
         for column in () if self.immutable in ((ROWS,), (TRUNCATE,)) else self.immutable:
             table.column(column)
-        yield from self.refused_by.facts(subject)
-        yield from subject.missing_roles(*self.roles())
+        yield from super().facts(subject)
         parents = [str(foreign.references) for foreign in table.foreign_keys]
         for excepted in self.except_:
             if str(excepted.on_delete) not in parents:
                 raise Missing(f"foreign key of {table.name} to", str(excepted.on_delete), parents)
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         if (self.when or self.always) and not subject.roles.may_disable_triggers:
             raise Unreliable(f"it takes triggers switched off, which takes {WHO_MAY_DISABLE_TRIGGERS}")
         table, refused = subject.table, self.refused_by.by(subject.table)
@@ -144,18 +127,19 @@ class ImmutableKind(ActsAsRoles):
             fresh = draft.row(table.name, present=filled_references(table, subject.pools.of(table)))
             changes = Changes(subject, draft, self.immutable, self.except_, self._unchanged)
             tried = list(changes.refused(row, fresh, free))
+            direct = [each for each in tried if not each.by_trigger]
             probes = [Probe(Insert(table.name, fresh), Accepted(1), "insert", "a row")]
             if by_connection:
                 probes += [Probe(each.statement, refused, each.aspect, each.value) for each in tried]
-                probes += self._as_replica(tried, refused)
+                probes += self._as_replica(direct, refused)
                 probes += changes.allowed(row, fresh)
                 probes += changes.from_above(row, refused)
             if free is not None and not self.as_:
                 probes += changes.outside_when(free, fresh)
             for role in others:
-                probes += self._by_role(role, changes, tried, (row, free, fresh), refused)
-            past_triggers = [Insert(table.name, each) for each in (row, free) if each is not None and self.when]
-            inserted = without_triggers(*past_triggers) if past_triggers else ()
+                probes += self._by_role(role, changes, direct, (row, free, fresh), refused)
+            past_triggers = [Insert(table.name, each) for each in (row, free) if each is not None]
+            inserted = without_triggers(*past_triggers) if self.when else ()
             return Scenario((*draft.inserts, *inserted, Execute(NESTING)), tuple(probes))
 
         return subject.scenarios(build)
@@ -166,9 +150,8 @@ class ImmutableKind(ActsAsRoles):
     def _as_replica(self, changes: Sequence[Change], refused: Refused) -> Iterator[Probe]:
         """Yields the changes where ordinary triggers do not fire, if the rule holds there."""
         for each in changes if self.always else ():
-            if not each.by_trigger:
-                aspect, value = f"{each.aspect} as a replica", f"{each.value} as a replica"
-                yield Probe(each.statement, refused, aspect, value, {"session_replication_role": "replica"})
+            aspect, value = f"{each.aspect} as a replica", f"{each.value} as a replica"
+            yield Probe(each.statement, refused, aspect, value, {"session_replication_role": "replica"})
 
     def _by_role(
         self,
@@ -184,9 +167,8 @@ class ImmutableKind(ActsAsRoles):
         any_of = Refused(tuple(dict.fromkeys((*refused.sqlstates, INSUFFICIENT_PRIVILEGE))))
         session = role.session(changes.draft, row)
         for each in tried:
-            if not each.by_trigger:
-                probe = Probe(each.statement, any_of, each.aspect, each.value)
-                yield from session.tries(probe, existing=each.aspect != "truncate")
+            probe = Probe(each.statement, any_of, each.aspect, each.value)
+            yield from session.tries(probe, "no row" if each.aspect == TRUNCATE else "its row")
         if not self.as_:
             return
         for probe in () if self._by_privileges else changes.allowed(row, fresh):
@@ -200,11 +182,11 @@ class ImmutableKind(ActsAsRoles):
         """Draws a row that does not change and, with ``when``, one that may change; the roles reach both."""
         table = subject.table
         if self.when is None:
-            fixed, present = reachable_by(roles, draft)
-            return draft.insert(table.name, fixed, (*filled_references(table, subject.pools.of(table)), *present)), None
-        rows = []
-        for also in ((f"({self.when}) is true",), (f"({self.when}) is not true",)):
-            fixed, present = reachable_by(roles, draft)
+            filled = filled_references(table, subject.pools.of(table))
+            return draw_reachable(roles, draft, draft.insert, table.name, filled), None
+
+        def drawn(*also: str) -> NewRow:
             filled = filled_references(table, subject.pools.of_changed_rows(table, also=also))
-            rows.append(draft.changed_row(table.name, fixed, (*filled, *present), also))
-        return rows[0], rows[1]
+            return draw_reachable(roles, draft, draft.changed_row, table.name, filled, also)
+
+        return drawn(f"({self.when}) is true"), drawn(f"({self.when}) is not true")

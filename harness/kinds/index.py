@@ -9,14 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.catalog.model import Index
-from harness.catalog.parts import TableRule
-from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list
+from harness.kinds.base import Fact, Kind, Rule, Subject, TableName, Unreliable, column_list
+from harness.kinds.toolkit.constraints import failing
 from harness.kinds.toolkit.key_expressions import can_be_computed, risky
-from harness.kinds.toolkit.refusals import failing
 from harness.probes import Refused
 from harness.project.keys import boolean, key, name, names, predicate, query, several, text
-from harness.project.model import TableName
-from harness.solver.rules import Rule
 
 
 @dataclass(frozen=True)
@@ -36,6 +33,8 @@ class IndexKind(Kind):
     that the planner prefers counts too, if a check declares it.
     """
 
+    rule_sort = "index"
+
     index: str = key(name, "the name of the index")
     on: tuple[str, ...] = key(several(text), "columns or expressions, with desc or nulls first where that is meant")
     where: str | None = key(predicate, "the predicate of a partial index", default=None)
@@ -51,14 +50,18 @@ class IndexKind(Kind):
         taken = (Refused(("23505",), table, constraint=self.index),) if self.unique else ()
         return (*taken, *failing(*risky(map(_without_order, self.on)), self.where or "true"))
 
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
-        return (TableRule("index", self.index),)
-
     def facts(self, subject: Subject) -> Iterator[Fact]:
         found = subject.table.index(self.index)
         expected = subject.canonical.index(subject.table, self.method, self.on, self.where)
-        declared = replace(found, unique=self.unique, method=self.method, include=self.include)
-        declared = replace(declared, keys=expected.keys, kinds=expected.kinds, predicate=expected.predicate)
+        declared = replace(
+            found,
+            unique=self.unique,
+            method=self.method,
+            include=self.include,
+            keys=expected.keys,
+            kinds=expected.kinds,
+            predicate=expected.predicate,
+        )
         yield Fact(_spelled(declared), _spelled(found))
         yield Fact("valid", "valid" if found.valid else "not valid")
         if self.serves is not None:
@@ -71,7 +74,8 @@ class IndexKind(Kind):
         used = list(dict.fromkeys(_indexes(plans[0]["Plan"])))
         # The planner may prefer another declared index.
         serving = (self.index, *sorted(subject.declared_indexes - {self.index}))
-        undeclared = next((each for each in used if each not in serving and _enforces(subject, each)), None)
+        enforcing = {each.name for each in subject.table.indexes if each.unique or each.constraint}
+        undeclared = next((each for each in used if each not in serving and each in enforcing), None)
         if undeclared is not None and not {*used} & {*serving}:
             raise Unreliable(f"the query is planned with {undeclared}, a rule that no check declares")
         found = next((f"with {each}" for each in used if each in serving), f"as {_spelled_out(plans[0]['Plan'])}")
@@ -89,11 +93,6 @@ def _spelled(index: Index) -> str:
     carried = f" include {column_list(index.include)}" if index.include else ""
     where = f" where {index.predicate}" if index.predicate else ""
     return f"{kind} using {index.method} on {column_list(keys)}{carried}{where}"
-
-
-def _enforces(subject: Subject, index: str) -> bool:
-    """Whether an index of the table enforces a rule: unique, or of a constraint."""
-    return any(each.name == index and (each.unique or each.constraint) for each in subject.table.indexes)
 
 
 def with_kind(key: str, kind: str) -> str:

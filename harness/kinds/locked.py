@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
-
-from hypothesis import strategies as st
+from functools import partial
 
 from harness.catalog.model import Catalog, ForeignKey, Missing, Table
-from harness.kinds.base import Fact, Subject, Unreliable, column_list
-from harness.kinds.locked_parts.races import races
-from harness.kinds.locked_parts.scenario import scenario
+from harness.kinds.base import (
+    Fact,
+    NewRow,
+    RacesStrategy,
+    ScenarioStrategy,
+    Subject,
+    TableName,
+    Unreliable,
+    column_list,
+)
+from harness.kinds.locked_parts.scenarios import races, scenario
 from harness.kinds.locked_parts.write_paths import Lock
-from harness.kinds.row_access.acting_roles import ActsAsRoles
 from harness.kinds.toolkit.ancestors import reaching
-from harness.kinds.toolkit.changes import by_pattern
-from harness.kinds.toolkit.refusals import REFUSED_BY, RefusedBy
-from harness.probes import Refused, Scenario
+from harness.kinds.toolkit.changes import by_pattern, entries
+from harness.kinds.toolkit.constraints import REFUSED_BY, GuardedKind, RefusedBy
 from harness.project import keys, sql
 from harness.project.keys import Reader, choice, concurrently, key, names, predicate, section, several, text
-from harness.project.model import NewRow, TableName
 from harness.project.nodes import Node, expected
-from harness.races import Races
 from harness.solver.rules import Rule, deciding_columns
 
 ROWS = ("insert", "delete", "move", "truncate")
@@ -63,7 +65,7 @@ def _read_protected(node: Node) -> Protected:
 
 
 @dataclass(frozen=True)
-class LockedKind(ActsAsRoles):
+class LockedKind(GuardedKind):
     """Rows that cannot be changed, inserted or deleted while a condition is true, and can while it is not.
 
     ```yaml
@@ -93,8 +95,6 @@ class LockedKind(ActsAsRoles):
     `FOR SHARE` accepts a write that commits after the lock.
     """
 
-    about_triggers: ClassVar = True
-
     locked: str = key(text, "the rule in a sentence")
     when: str = key(predicate, "when it is locked, as a predicate on the locking row")
     protects: Protected = key(
@@ -108,10 +108,6 @@ class LockedKind(ActsAsRoles):
         section(FreeDeletions, "except"), "what passes nevertheless", default=FreeDeletions(), formerly="unless"
     )
     concurrently: tuple[str, ...] = concurrently()
-
-    @property
-    def policies_hide(self) -> bool:
-        return self.refused_by.silently
 
     def rules(self) -> tuple[Rule, ...]:
         return () if self.through else (self._open,)
@@ -127,28 +123,22 @@ class LockedKind(ActsAsRoles):
     def _open(self) -> Rule:
         return Rule(f"({self.when}) is not true", on_insert_only=True)
 
-    def refusals(self, table: TableName) -> tuple[Refused, ...]:
-        return (self.refused_by.anywhere(),)
-
     def facts(self, subject: Subject) -> Iterator[Fact]:
         table = subject.table
         for column in (*self.protects.columns, *self.through):
             table.column(column)
-        yield from self.refused_by.facts(subject)
-        yield from subject.missing_roles(*self.roles())
+        yield from super().facts(subject)
         reaches = reaching(subject.catalog, table)
         for name in self.except_.on_delete:
             subject.catalog.table(name)
             found = "reaches" if name in reaches else "does not reach"
             yield Fact(f"a deletion in {name} reaches {table.name}", f"a deletion in {name} {found} {table.name}")
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
-        lock = self._lock(subject)
-        return subject.probes(lambda draft: scenario(lock, draft))
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
+        return subject.probes(partial(scenario, self._lock(subject)))
 
-    def races(self, subject: Subject) -> st.SearchStrategy[Races]:
-        lock = self._lock(subject)
-        return subject.scenarios(lambda draft: races(lock, self.when, draft))
+    def races(self, subject: Subject) -> RacesStrategy:
+        return subject.scenarios(partial(races, self._lock(subject), self.when))
 
     def _lock(self, subject: Subject) -> Lock:
         table = subject.table
@@ -184,9 +174,8 @@ class LockedKind(ActsAsRoles):
         decisive = set(deciding_columns(holder, self.when))
         pools = subject.pools.of_changed_rows(holder, also=(f"({self.when}) {answer}",))
         pool = next(pool for pool in pools if decisive & set(pool.columns))
-        rows = [dict(zip(pool.columns, row, strict=True)) for row in pool.rows]
         return by_pattern(
-            rows, lambda values: tuple(None if value is None else values.index(value) for value in values)
+            entries(pool), lambda values: tuple(None if value is None else values.index(value) for value in values)
         )
 
     def _reference(self, table: Table) -> ForeignKey | None:

@@ -37,9 +37,9 @@ def _places(name: str, kind: type[Kind]) -> str:
         return "It is the key `columns` at the top of a table's file."
     if name == "declared":
         return "Every table with a file has it; its keys are at the top of the file."
-    form = getattr(kind, "column_form", None)
     places = [f"in the checks of a {level}" for level in kind.scopes]
-    return f"It is written {' or '.join([*places, *(['at a column'] if form else [])])}."
+    places += ["at a column"] if hasattr(kind, "column_form") else []
+    return f"It is written {' or '.join(places)}."
 
 
 def _cell(text: str) -> str:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
-from harness.catalog.parts import TableRule
-from harness.kinds.base import Begun, Fact, Kind, RowPair, Subject
+from harness.kinds.base import Begun, Fact, Kind, RowPair, Subject, TableName
 from harness.kinds.toolkit.keys import refuses_null_itself
-from harness.probes import Accepted, Insert, Probe, Refused, Scenario, Update
+from harness.probes import Accepted, Insert, Probe, Refused, Scenario
 from harness.project.keys import ColumnForm, key, name
-from harness.project.model import TableName
 
 
 @dataclass(frozen=True)
@@ -29,16 +26,14 @@ class NotNullKind(Kind):
     domain refuses NULL by a CHECK, and in a column that decides the partition, since no partition takes a NULL.
     """
 
-    column_form: ClassVar = ColumnForm(column="not_null")
-    varies: ClassVar = True
+    rule_sort = "not null"
+    column_form = ColumnForm(column="not_null")
+    varies = True
 
     not_null: str = key(name, "the column")
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23502",), table, column=self.not_null),)
-
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
-        return (TableRule("not null", self.not_null),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         yield Fact("not null", "not null" if subject.table.column(self.not_null).not_null else "nullable")
@@ -59,8 +54,7 @@ class NotNullKind(Kind):
             accepted = Probe(Insert(table, fresh), Accepted(1), "a value accepted", "a value")
             probes = [subject.varied(on_insert, null), subject.varied(accepted, ())]
             if subject.may_update(null):
-                update = Update(table, subject.key(resident), null)
-                probes.append(Probe(update, refused, "null on update", "null", settings))
+                probes.append(Probe(subject.update(resident, null), refused, "null on update", "null", settings))
             return Scenario(pair.setup, tuple(probes))
 
         return subject.begun(build)

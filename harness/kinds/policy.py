@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from harness.catalog.model import Policy
-from harness.catalog.parts import TableRule
-from harness.kinds.base import Fact, Kind, Subject
+from harness.kinds.base import Fact, Kind, Subject, TableName, TableRule
 from harness.project.keys import boolean, choice, key, name, names, predicate
-from harness.project.model import TableName
 
 COMMANDS = ("all", "select", "insert", "update", "delete")
 
@@ -42,10 +40,9 @@ class PolicyKind(Kind):
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         found = subject.table.policy(self.policy)
-        enabled = subject.table.row_security
-        yield Fact("row security enabled", f"row security {'enabled' if enabled else 'disabled'}")
-        roles = [subject.table.owner if role == "$owner" else role for role in self.to]
-        declared = replace(found, permissive=self.permissive, command=self.for_, roles=tuple(roles))
+        yield Fact("row security enabled", f"row security {'enabled' if subject.table.row_security else 'disabled'}")
+        roles = tuple(subject.table.owner if role == "$owner" else role for role in self.to)
+        declared = replace(found, permissive=self.permissive, command=self.for_, roles=roles)
         yield Fact(_spelled(declared), _spelled(found))
         using, check = subject.canonical.policy(subject.table, self.for_, self.using, self.check)
         yield Fact(f"using {using or 'nothing'}", f"using {found.using or 'nothing'}")

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
-from hypothesis import strategies as st
-
-from harness.catalog.parts import TableRule
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, Subject, column_list, show
+from harness.kinds.base import Draft, Fact, Kind, ScenarioStrategy, Subject, TableName, TableRule, column_list, show
 from harness.kinds.toolkit import inheritance
 from harness.kinds.toolkit.constraints import deferrable, timing_fact
 from harness.kinds.toolkit.invariants import no_duplicates
 from harness.kinds.toolkit.keys import RowsWithKey, deciding_key_columns, refuses_null_itself, room_for_rows
-from harness.probes import Family, Insert, Probe, Refused, Scenario, Update
+from harness.probes import Family, Insert, Probe, Refused
 from harness.project.keys import key, name, names
-from harness.project.model import TableName
 
 ROOM = 5
 """Rows that the probes need: two existing ones and a third for the key, two more for NULL."""
@@ -42,7 +36,7 @@ class PrimaryKeyKind(Kind):
     covers such rows, but a query of this table finds them. `only: true` leaves them out, as ONLY does.
     """
 
-    varies: ClassVar = True
+    varies = True
 
     primary_key: tuple[str, ...] = key(names, "the columns of the key, in their order")
     constraint: str | None = key(name, "the constraint in the database; by default <table>_pkey", default=None)
@@ -74,7 +68,7 @@ class PrimaryKeyKind(Kind):
         yield Fact(expected, f"{constraint.noun} {column_list(constraint.columns)}")
         yield from timing_fact(self.deferrable, constraint)
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         table = subject.table.name
         refused = Refused(("23505",), table, constraint=self.implied_by or self._constraint(table))
         stored = [column for column in self.primary_key if subject.table.column(column).is_supplied]
@@ -94,10 +88,9 @@ class PrimaryKeyKind(Kind):
             for column in never_null:
                 null = Refused(("23502",), table, column=column)
                 insert = Insert(table, {**fresh, column: None})
-                on_insert = Probe(insert, null, f"null {column} on insert", f"{column} null")
-                yield subject.varied(on_insert, (column,))
+                yield subject.varied(Probe(insert, null, f"null {column} on insert", f"{column} null"), (column,))
                 if subject.may_update([column]):
-                    update = Update(table, subject.key(resident), {column: None})
+                    update = subject.update(resident, {column: None})
                     yield Probe(update, null, f"null {column} on update", f"{column} null")
 
         return subject.probes(build)

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar
 
 from hypothesis import strategies as st
 
 from harness.catalog.model import Column, Table
-from harness.catalog.parts import TableRule
 from harness.catalog.roles import DEFAULTS
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Subject
+from harness.kinds.base import Draft, Fact, ScenarioStrategy, Subject, TableName, TableRule, identifier, qualified
 from harness.kinds.privileges_parts import rows
 from harness.kinds.privileges_parts.objects import COMMANDS as COMMANDS_ON
 from harness.kinds.privileges_parts.objects import FORMS, OBJECT, Object
 from harness.kinds.row_access.acting_roles import ActsAsRoles
 from harness.probes import Accepted, Execute, Expected, Probe, Refused, Scenario
-from harness.probes.statement import identifier, qualified
 from harness.project.keys import FrozenDict, key, listed, mapping, names, one_of, text
-from harness.project.model import TableName
 
-COMMANDS = ("select", "insert", "update", "delete", "truncate", "references", "trigger")
+COMMANDS = COMMANDS_ON["view"]
 _OF_COLUMNS = re.compile(r"(select|insert|update|references)\s*\((.*)\)", re.IGNORECASE)
 
 INDISPENSABLE = ("0A000",)
@@ -59,7 +55,7 @@ class PrivilegesKind(ActsAsRoles):
     functions`). PUBLIC has EXECUTE of a function unless it is revoked. Functions are not called, but explained.
     """
 
-    scopes: ClassVar = ("table", "module")
+    scopes = ("table", "module")
 
     privileges: FrozenDict[tuple[str, ...]] = key(
         mapping(one_of(listed(text), text)), "role: a list of commands, or `all`; `public` is PUBLIC"
@@ -94,75 +90,64 @@ class PrivilegesKind(ActsAsRoles):
         return (TableRule("privileges", ""),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
-        if self.on is not None:
-            yield from self._facts_on(subject, self.on)
-            return
-        table = subject.table
-        holders = {grant.role for grant in table.grants} - {table.owner}
-        for role in sorted({*self.privileges, *holders}):
+        for role in sorted({*self.privileges, *self._holders(subject)}):
             if role != "public" and not subject.roles.exists(role):
                 yield from subject.missing_roles(role)
                 continue
-            expected = self._expected(role)
-            yield Fact(f"{role}: {_listed(expected)}", f"{role}: {_listed(self._actual(subject, role))}")
-            if expected and role != "public":
-                uses = subject.roles.on_schema(role, table.name.schema)
-                schema = f"usage of schema {table.name.schema}"
+            expected, actual = self._expected(role), self._actual(subject, role)
+            yield Fact(f"{role}: {_listed(expected)}", f"{role}: {_listed(actual)}")
+            if self.on is None and expected and role != "public":
+                uses = subject.roles.on_schema(role, subject.table.name.schema)
+                schema = f"usage of schema {subject.table.name.schema}"
                 yield Fact(f"{role}: {schema}", f"{role}: {'' if uses else 'no '}{schema}")
 
-    def _facts_on(self, subject: Subject, on: Object) -> Iterator[Fact]:
-        """Compares the grants on an object of a module."""
-        granted = on.granted(subject)
-        for role in sorted({*self.privileges, *(role for role, _ in granted.grants)}):
-            if role != "public" and not subject.roles.exists(role):
-                yield from subject.missing_roles(role)
-                continue
-            actual = {what for holder, what in granted.grants if holder == role}
-            if role != "public" and on.kind != DEFAULTS:
-                commands = COMMANDS_ON[on.kind]
-                actual = {each for each in commands if subject.roles.on(on.kind, role, on.named(subject), each)}
-            elif on.kind == "view":
-                actual &= {*COMMANDS_ON["view"]}
-            yield Fact(f"{role}: {_listed(self._expected_on(on, role))}", f"{role}: {_listed(frozenset(actual))}")
-
-    def _expected_on(self, on: Object, role: str) -> frozenset[str]:
-        declared = self.privileges.get(role, ())
-        if declared in ("all", ("all",)) and on.kind != DEFAULTS:
-            return frozenset(COMMANDS_ON[on.kind])
-        tidy = (" ".join(command.lower().split()) for command in declared)
-        if on.kind != DEFAULTS:
-            return frozenset(tidy)
-        kinds = {"usage": "sequences", "execute": "functions"}
-        return frozenset(each if " on " in each else f"{each} on {kinds.get(each, 'tables')}" for each in tidy)
-
-    def _scenario_on(self, subject: Subject, on: Object, roles: list[str]) -> st.SearchStrategy[Scenario] | None:
-        owner = on.granted(subject).owner
-        tried = [role for role in roles if role != owner and subject.roles.exists(role)]
-        probes = tuple(probe for role in tried for probe in on.probes(subject, role, self._expected_on(on, role)))
-        return st.just(Scenario((), probes)) if probes else None
+    def _holders(self, subject: Subject) -> set[str]:
+        """Returns the roles that are granted something; the owner of a table is left out."""
+        if self.on is not None:
+            return {role for role, _ in self.on.granted(subject).grants}
+        return {grant.role for grant in subject.table.grants} - {subject.table.owner}
 
     def _expected(self, role: str) -> frozenset[str]:
-        declared = self.privileges.get(role, ())
+        declared, kind = self.privileges.get(role, ()), self.on.kind if self.on else None
+        if kind == DEFAULTS:
+            tidy = (" ".join(command.lower().split()) for command in declared)
+            kinds = {"usage": "sequences", "execute": "functions"}
+            return frozenset(each if " on " in each else f"{each} on {kinds.get(each, 'tables')}" for each in tidy)
         if declared in ("all", ("all",)):
-            return frozenset(COMMANDS)
-        return frozenset(_tidy(command) for command in declared)
+            return frozenset(COMMANDS_ON[kind] if kind else COMMANDS)
+        return frozenset(" ".join(command.lower().split()) if kind else _tidy(command) for command in declared)
+
+    def _actual_on(self, subject: Subject, on: Object, role: str) -> frozenset[str]:
+        """Returns what a role is granted on an object of a module."""
+        if role != "public" and on.kind != DEFAULTS:
+            may = (each for each in COMMANDS_ON[on.kind] if subject.roles.on(on.kind, role, on.named(subject), each))
+            return frozenset(may)
+        granted = (what for holder, what in on.granted(subject).grants if holder == role)
+        return frozenset(what for what in granted if on.kind != "view" or what in COMMANDS)
+
+    def _scenario_on(self, subject: Subject, on: Object, roles: list[str]) -> ScenarioStrategy | None:
+        owner = on.granted(subject).owner
+        tried = [role for role in roles if role != owner and subject.roles.exists(role)]
+        probes = tuple(probe for role in tried for probe in on.probes(subject, role, self._expected(role)))
+        return st.just(Scenario((), probes)) if probes else None
 
     def _actual(self, subject: Subject, role: str) -> frozenset[str]:
+        if self.on is not None:
+            return self._actual_on(subject, self.on, role)
         table = subject.table
+        own = [grant for grant in table.grants if grant.role == role]
         columns: dict[str, list[str]] = {}
-        for grant in table.grants:
-            if grant.role == role and grant.column:
-                columns.setdefault(grant.privilege, []).append(grant.column)
+        for privilege, column in ((grant.privilege, grant.column) for grant in own if grant.column):
+            columns.setdefault(privilege, []).append(column)
         of_columns = {f"{privilege} ({', '.join(sorted(names))})" for privilege, names in columns.items()}
         if role == "public":
-            whole = {grant.privilege for grant in table.grants if grant.role == role and not grant.column}
+            whole = {grant.privilege for grant in own if not grant.column}
         else:
             # A role also has the privileges of PUBLIC and of the roles that it is a member of.
-            name = qualified(table.name)
-            whole = {command for command in COMMANDS if subject.roles.on_table(role, name, command)}
+            whole = {command for command in COMMANDS if subject.roles.on_table(role, qualified(table.name), command)}
         return frozenset({*whole & {*COMMANDS}, *of_columns})
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy | None:
         roles = [role for role in self.privileges if role != "public" and not subject.roles.is_superuser(role)]
         if self.on is not None:
             return self._scenario_on(subject, self.on, roles)
@@ -175,8 +160,8 @@ class PrivilegesKind(ActsAsRoles):
 
         def build(draft: Draft) -> Scenario:
             reaching = tuple(rows.reaching(subject, draft, acting))
-            inserts = [rows.inserts(subject, draft, role, columns) for role, columns in inserting.items()]
-            tried = tuple(probe for each in inserts for probe in each)
+            inserts = (rows.inserts(subject, draft, role, columns) for role, columns in inserting.items())
+            tried = tuple(itertools.chain.from_iterable(inserts))
             before = rows.without_policies(subject) if inserting else ()
             return Scenario((*before, *draft.inserts), (*probes, *tried, *reaching))
 
@@ -198,9 +183,8 @@ class PrivilegesKind(ActsAsRoles):
                 yield _probe(role, command, statement, accepted if command in expected else None)
         for column in table.columns:
             for command, statement in _statements_of(table, column).items():
-                named = [entry for entry in expected if entry.startswith(f"{command} (")]
-                if named:
-                    may = command in expected or column.name in _columns(named[0])
+                for named in [entry for entry in expected if entry.startswith(f"{command} (")][:1]:
+                    may = command in expected or column.name in _columns(named)
                     yield _probe(role, f"{command} of {column.name}", statement, Accepted() if may else None)
 
 
@@ -221,14 +205,7 @@ def _statements(table: Table) -> dict[str, str]:
     """
     name = qualified(table.name)
     column = next((column for column in table.columns if column.is_supplied), None)
-    if column is None:
-        written = {"insert": f"insert into {name} select where false"}
-    else:
-        target = identifier(column.name)
-        written = {
-            "insert": f"insert into {name} ({target}) select null::{column.type} where false",
-            "update": f"update {name} set {target} = null where false",
-        }
+    written = _writes(table, column) if column else {"insert": f"insert into {name} select where false"}
     found = {
         "select": f"select from {name} where false",
         **written,
@@ -237,26 +214,28 @@ def _statements(table: Table) -> dict[str, str]:
         "trigger": f"create trigger harness_tried before update on {name} for each row "
         "execute function pg_catalog.suppress_redundant_updates_trigger()",
     }
-    keys = [each for each in table.unique_keys if each.is_plain]
-    for columns in (each.columns for each in keys[:1]):
+    for columns in [each.columns for each in table.unique_keys if each.is_plain][:1]:
         typed = ", ".join(f"{identifier(column)} {table.column(column).type}" for column in columns)
         names = ", ".join(map(identifier, columns))
         found["references"] = (
             f"create table harness_own.tried ({typed}, foreign key ({names}) references {name} ({names}))"
         )
-    if column is not None and column.identity == "a":
-        del found["insert"], found["update"]
     return found
 
 
 def _statements_of(table: Table, column: Column) -> dict[str, str]:
     """Returns for each command that can be granted on a column a statement that needs the privilege on this column."""
+    select = f"select {identifier(column.name)} from {qualified(table.name)} where false"
+    return {"select": select, **(_writes(table, column) if column.is_supplied else {})}
+
+
+def _writes(table: Table, column: Column) -> dict[str, str]:
+    """Returns an INSERT and an UPDATE of a column, if it may be written; neither writes a row."""
     name, target = qualified(table.name), identifier(column.name)
-    found = {"select": f"select {target} from {name} where false"}
-    if column.is_supplied and column.identity != "a":
-        found["insert"] = f"insert into {name} ({target}) select null::{column.type} where false"
-        found["update"] = f"update {name} set {target} = null where false"
-    return found
+    insert = f"insert into {name} ({target}) select null::{column.type} where false"
+    return (
+        {} if column.identity == "a" else {"insert": insert, "update": f"update {name} set {target} = null where false"}
+    )
 
 
 def _columns(entry: str) -> tuple[str, ...]:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
-from hypothesis import strategies as st
-
-from harness.catalog.model import Table
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Subject, Unreliable
+from harness.kinds.base import (
+    Draft,
+    Fact,
+    RacesStrategy,
+    Rule,
+    ScenarioStrategy,
+    Subject,
+    Table,
+    TableName,
+    Unreliable,
+    qualified,
+)
 from harness.kinds.query_parts.writes import QueryWrites, pairs_of_writes
-from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, as_roles_each, reachable_by
+from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, as_roles_each, draw_reachable
 from harness.kinds.toolkit.changes import filled_references
-from harness.probes import AcceptedOrRefused, Execute, Postcondition, Probe, Scenario
-from harness.probes.statement import qualified
+from harness.probes import AcceptedOrRefused, Execute, Postcondition, Probe
 from harness.project import keys, sql
 from harness.project.keys import choice, concurrently, key, query_of, several, text
-from harness.project.model import TableName
 from harness.races import NOTHING, Invariant, Race, Races
-from harness.solver.rules import Rule
 
 SHOWN = 3
 """Rows of a query that a report shows."""
@@ -56,8 +59,8 @@ class QueryKind(ActsAsRoles):
     that it reaches; the connection's user, for whom no policy holds, asks the query.
     """
 
-    scopes: ClassVar[tuple[str, ...]] = ("table", "module")
-    about_triggers: ClassVar = True
+    scopes = ("table", "module")
+    about_triggers = True
 
     query: str = key(text, "what holds, in a sentence")
     finds_none: str = key(query_of(), "the query; a row that it finds is a fault")
@@ -74,7 +77,7 @@ class QueryKind(ActsAsRoles):
             yield Fact(f"found {where}: {NOTHING}", f"found {where}: {found}", tried=not on_catalog)
         yield from subject.missing_roles(*self.roles())
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario] | None:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy | None:
         if self.on == "catalog":
             return None
         on_seeds = self._rows_found(subject)  # raises an error of PostgreSQL for a wrong query
@@ -94,10 +97,8 @@ class QueryKind(ActsAsRoles):
             for table in tables:
                 filled = filled_references(table, subject.pools.of(table))
                 for _ in range(2):
-                    fixed, reachable = reachable_by(roles[table.name], draft)
-                    draft.insert(table.name, fixed, (*filled, *reachable))
-                fixed, reachable = reachable_by(roles[table.name], draft)
-                fresh.append(draft.row(table.name, fixed, (*filled, *reachable)))
+                    draw_reachable(roles[table.name], draft, draft.insert, table.name, filled)
+                fresh.append(draw_reachable(roles[table.name], draft, draft.row, table.name, filled))
             existing = list(draft.inserts)
             writes = QueryWrites(subject, draft, self._condition, columns)
             yield Probe(Execute("select"), AcceptedOrRefused(), "generated rows", "generated rows", then=then)
@@ -118,12 +119,11 @@ class QueryKind(ActsAsRoles):
 
     def _writing_roles(self, subject: Subject, table: Table) -> list[ActingRole]:
         """Returns the roles that may write to a table."""
-        found = self.acting_roles(replace(subject, name=table.name))
         name, commands = qualified(table.name), ("insert", "update")
         roles = subject.roles
         return [
             each
-            for each in found
+            for each in self.acting_roles(replace(subject, name=table.name))
             if roles.on_table(each.role, name, "delete") or any(roles.on_columns(each.role, name, c) for c in commands)
         ]
 
@@ -134,7 +134,7 @@ class QueryKind(ActsAsRoles):
         probe = replace(probe, aspect=f"a write to {table}", required=True)
         return as_roles_each(may, draft, table, [probe] if may else [])
 
-    def races(self, subject: Subject) -> st.SearchStrategy[Races] | None:
+    def races(self, subject: Subject) -> RacesStrategy | None:
         if self.on in ("seeds", "catalog"):
             return None
         tables = self._tables(subject)
@@ -178,8 +178,7 @@ class QueryKind(ActsAsRoles):
     @staticmethod
     def _scalar(subject: Subject, expression: str) -> str | None:
         # The oracle looks names up in the schema of a table; those of a query are qualified.
-        table = next(iter(subject.catalog.tables.values()))
-        return subject.oracle.scalar(table, expression)
+        return subject.oracle.scalar(next(iter(subject.catalog.tables.values())), expression)
 
     def _found(self) -> str:
         """Returns an expression for the first rows that the query finds, and the number of the others."""

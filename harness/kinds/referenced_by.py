@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hypothesis import strategies as st
-
 from harness.catalog.model import ForeignKey, Missing
-from harness.kinds.base import Fact, Kind, Subject
-from harness.kinds.foreign_key import action
+from harness.kinds.base import Fact, Kind, ScenarioStrategy, Subject, TableName
+from harness.kinds.foreign_key import action, action_facts
 from harness.kinds.foreign_key_parts.actions import actions
 from harness.kinds.foreign_key_parts.reference import Reference
-from harness.probes import Scenario
 from harness.project.keys import key, name, table
-from harness.project.model import TableName
 
 
 @dataclass(frozen=True)
@@ -47,12 +43,9 @@ class ReferencedByKind(Kind):
         found = self._key(subject)
         if self.constraint is not None:  # else it was found by the table that it references
             yield Fact(f"{found.name} references {subject.table.name}", f"{found.name} references {found.references}")
-        limited = f" ({', '.join(found.on_delete_columns)})" if found.on_delete_columns else ""
-        yield Fact(f"on delete {self.on_delete}", f"on delete {found.on_delete}{limited}")
-        if self.on_update is not None:
-            yield Fact(f"on update {self.on_update}", f"on update {found.on_update}")
+        yield from action_facts(found, self.on_delete, self.on_update)
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         child, found = subject.catalog.table(self.referenced_by), self._key(subject)
         on_update = self.on_update or found.on_update
         reference = Reference.of(subject, child, subject.table, found, self.on_delete, on_update)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from harness import plugins
 from harness.catalog.inventory import LEFT_OVER, DatabaseObject, differences, inventory
@@ -46,7 +46,7 @@ class RollbackKind(Kind):
     it.
     """
 
-    scopes: ClassVar[tuple[str, ...]] = ("module",)
+    scopes = ("module",)
 
     rollback: str = key(choice("all"), "`all`: every migration of the module")
     over: tuple[str, ...] = key(

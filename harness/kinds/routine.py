@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
-from hypothesis import strategies as st
-
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, Subject
-from harness.kinds.routine_parts.calls import Calls
+from harness.kinds.base import Draft, Fact, Kind, RacesStrategy, ScenarioStrategy, Subject
+from harness.kinds.routine_parts.calls import Calls, variable_types
 from harness.kinds.routine_parts.given import GIVEN, VARIABLE, BoundVariable, Given, GivenRows
-from harness.kinds.routine_parts.results import ONE_SESSION, TWO_SESSIONS, asks
+from harness.kinds.routine_parts.results import ONE_SESSION, TWO_SESSIONS, Results, asks
 from harness.kinds.row_access.ownership import claim_settings, claim_variables
-from harness.kinds.toolkit.refusals import REFUSED_BY, RefusedBy
+from harness.kinds.toolkit.constraints import REFUSED_BY, RefusedBy
 from harness.probes import Refused, Scenario
 from harness.project import sql
 from harness.project.keys import (
@@ -86,8 +83,8 @@ class RoutineKind(Kind):
     afterwards. Deferred constraints then refuse a call at its COMMIT, and `now()` moves on; a CALL may commit itself.
     """
 
-    scopes: ClassVar[tuple[str, ...]] = ("table", "module")
-    about_triggers: ClassVar = True
+    scopes = ("table", "module")
+    about_triggers = True
 
     routine: str = key(text, "what it does, in a sentence")
     call: tuple[str, ...] = key(several(statement, distinct=False), "the statements that call it, with $variables")
@@ -117,17 +114,14 @@ class RoutineKind(Kind):
         elif any(map(asks, self.then)) and sql.returns_nothing(self.call[-1]):
             raise ValueError("'then' asks for 'result', and the last call returns no rows: add RETURNING to it")
         known = {name for row in self.given for name in row.variables}
-        for value in (self.claims or {}).values():
-            _refuse_unknown(claim_variables(value), known, "claims")
+        _refuse_unknown(claim_variables(self.claims or {}), known, "claims")
         for each, expressions in (self.before or {}).items():
             if each in known:
                 raise ValueError(f"${each} stands in 'given' and in 'before'")
-            for written in expressions:
-                _refuse_unknown(sql.variables(written), known, "before")
+            _refuse_unknown((name for written in expressions for name in sql.variables(written)), known, "before")
             known.add(each)
         for where, texts in (("call", self.call), ("then", self.then)):
-            for written in texts:
-                _refuse_unknown(sql.variables(written), known, where)
+            _refuse_unknown((each for written in texts for each in sql.variables(written)), known, where)
 
     def _refuse_what_no_race_knows(self) -> None:
         if len(self.call) < 2:
@@ -150,32 +144,31 @@ class RoutineKind(Kind):
                 yield Fact(f"trigger {trigger} enabled", f"no trigger {trigger}")
             yield from (replace(subject, name=table.name).fires(trigger) for table in found)
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         calls = self._calls(subject)
-        refused = self._refused(subject)
 
         def build(draft: Draft) -> Scenario:
             rows = GivenRows(subject)
-            setup = rows.draw(draft, self.given)
-            return Scenario(setup, tuple(calls.probes(rows.values, self._settings(rows.values), refused)))
+            return Scenario(rows.draw(draft, self.given), tuple(calls.probes(rows.values, self._settings(rows.values))))
 
         return subject.scenarios(build)
 
-    def races(self, subject: Subject) -> st.SearchStrategy[Races] | None:
+    def races(self, subject: Subject) -> RacesStrategy | None:
         calls = self._calls(subject)
-        refused = self._refused(subject)
 
         def build(draft: Draft) -> Races:
             rows = GivenRows(subject)
-            setup = rows.draw(draft, self.given)
-            return calls.races(setup, rows.values, self._settings(rows.values), refused)
+            return calls.races(rows.draw(draft, self.given), rows.values, self._settings(rows.values))
 
         return subject.scenarios(build)
 
     def _calls(self, subject: Subject) -> Calls:
+        """Raises ``psycopg.Error`` if the database does not know what is called, and :class:`Unreliable`."""
+        before: Mapping[str, Sequence[str]] = self.before or {}
+        types = variable_types(subject, self.given, before, self.call)
         places = TWO_SESSIONS if self.concurrently else ONE_SESSION
-        calls = self.call, self.then
-        return Calls.of(subject, self.given, self.before or {}, *calls, places, commits=self.commits)
+        results = Results.of(subject, self.call, self.then, types, places)
+        return Calls(before, self.call, self.then, types, results, self.commits, self._refused(subject))
 
     def _settings(self, values: Mapping[str, BoundVariable]) -> dict[str, str]:
         """Returns the claims, and the role that calls."""

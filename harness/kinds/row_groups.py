@@ -18,7 +18,6 @@ from harness.generation.groups import (
     insert_group,
     update_group,
 )
-from harness.oracle import Answer
 from harness.probes import (
     Accepted,
     AcceptedOrRefused,
@@ -51,14 +50,12 @@ class Groups:
     def of(self, built: D) -> D:
         """Returns a scenario or races whose statements write whole groups."""
         if isinstance(built, Races):
-            races = [replace(race, a=self._all(race.a), b=self._all(race.b)) for race in built.races]
+            whole = self.statement
+            races = (replace(race, a=[*map(whole, race.a)], b=[*map(whole, race.b)]) for race in built.races)
             return replace(built, races=tuple(races))
-        single = built.one_by_one() if any(map(self._is_of_group, built.probes)) else built
-        probes = itertools.chain.from_iterable(map(self._probes, single.probes))
-        return replace(built, probes=self._possible(tuple(probes)))
-
-    def _is_of_group(self, probe: Probe | Family) -> bool:
-        return isinstance(probe, Family) and bool(companions_of(self.pools, probe.statement.table))
+        families = (each.statement.table for each in built.probes if isinstance(each, Family))
+        single = built.one_by_one() if any(companions_of(self.pools, name) for name in families) else built
+        return replace(built, probes=self._possible([*itertools.chain(*map(self._probes, single.probes))]))
 
     def _probes(self, probe: Probe | Family) -> Iterator[Probe | Family]:
         """Yields the probe of the whole group, and where it may be accepted or refused also that of the one row."""
@@ -70,7 +67,7 @@ class Groups:
         else:
             yield probe
 
-    def _possible(self, probes: tuple[Probe | Family, ...]) -> tuple[Probe | Family, ...]:
+    def _possible(self, probes: Sequence[Probe | Family]) -> tuple[Probe | Family, ...]:
         """Drops probes that expect a row to be accepted which rules of the other rows, or an existing group, refuse."""
         asked: dict[TableName, list[tuple[int, Values]]] = {}
         left_out: set[int] = set()
@@ -106,13 +103,8 @@ class Groups:
         predicates = self.pools.group_predicates(table)
         columns = tuple(dict.fromkeys(name for _, row in rows for name in row))
         tuples = [tuple(row.get(name) for name in columns) for _, row in rows]
-        answers: list[tuple[Answer, ...]] = self.pools.oracle.answers(table, columns, tuples, predicates)
-        for (place, _), found in zip(rows, answers, strict=True):
-            if not all(answer.holds for answer in found):
-                yield place
-
-    def _all(self, statements: Sequence[SqlStatement]) -> list[SqlStatement]:
-        return [self.statement(statement) for statement in statements]
+        answers = self.pools.oracle.answers(table, columns, tuples, predicates)
+        return (place for (place, _), found in zip(rows, answers, strict=True) if not all(each.holds for each in found))
 
     def statement(self, statement: SqlStatement) -> SqlStatement:
         """Returns the statement that writes the whole group; the same one where the other rows do not change."""

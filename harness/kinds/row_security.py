@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from hypothesis import strategies as st
-
-from harness.catalog.parts import TableRule
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, Subject
+from harness.kinds.base import Draft, Fact, Kind, ScenarioStrategy, Subject, TableName, TableRule
 from harness.kinds.row_access.attacks import ownership_attacks
 from harness.kinds.row_access.bypasses import bypasses, stand_in, untried
 from harness.kinds.row_access.ownership import Owners, claim_settings, claim_variables
 from harness.kinds.row_access.principal import NARROWED, May, Principal, says
-from harness.probes import Execute, Probe, Scenario, SqlStatement
+from harness.probes import Execute, Probe, Scenario
 from harness.project import keys, sql
 from harness.project.keys import FrozenDict, any_value, boolean, key, mapping, name, names, predicate, several, text
-from harness.project.model import TableName
 
 OWNERS = 3
 """Owners that have rows in the table at once."""
@@ -69,7 +64,7 @@ class RowSecurityKind(Kind):
     A variable has the type of the column that it is compared with, unless `variables` says another.
     """
 
-    about_triggers: ClassVar = True
+    about_triggers = True
 
     row_security: str = key(text, "the rule in a sentence")
     as_: str = key(name, "the role that asks, or `$owner`")
@@ -128,11 +123,11 @@ class RowSecurityKind(Kind):
         said = {"select": self.sees, "insert": self._may.insert, "update": self._may.update, "delete": self._may.delete}
         return tuple(command for command, predicate in said.items() if not says(predicate, "true"))
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         may = self._may
         predicates = (self.sees, may.insert, may.update, may.delete)
         variables = [name for text in predicates for name in sql.variables(text)]
-        variables += [name for value in (self.claims or {}).values() for name in claim_variables(value)]
+        variables += claim_variables(self.claims or {})
         owners = Owners.of(subject, predicates, tuple(dict.fromkeys(variables)), self.variables or {})
         role, preparation = stand_in(subject) if self.as_ == "$owner" else (self.as_, [])
         # Without variables, rows that contain the texts of the claims are the most likely ones to be seen.
@@ -151,7 +146,6 @@ class RowSecurityKind(Kind):
                 probes += principal.inserts(rows, place)
                 probes += principal.returns(rows, place)
                 probes += ownership_attacks(principal, rows, place)
-            setup: tuple[SqlStatement, ...] = (*draft.inserts, NARROWED, *map(Execute, preparation))
-            return Scenario(setup, tuple(probes))
+            return Scenario((*draft.inserts, NARROWED, *map(Execute, preparation)), tuple(probes))
 
         return subject.scenarios(build)

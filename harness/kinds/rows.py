@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-from hypothesis import strategies as st
+from typing import Any
 
 from harness.errors import ProjectError
-from harness.generation.draft import Draft
-from harness.kinds.base import Kind, Subject
-from harness.probes import Accepted, Probe, Scenario
+from harness.kinds.base import Draft, Kind, ScenarioStrategy, Subject, TableName
+from harness.probes import Accepted, Probe
 from harness.project import sql
 from harness.project.keys import (
     FrozenDict,
@@ -27,7 +24,6 @@ from harness.project.keys import (
     table,
     table_columns,
 )
-from harness.project.model import TableName
 from harness.project.nodes import ListNode, Node, as_mapping, as_scalar, expected
 from harness.solver.row_hints import LogicalReference, RowHints
 
@@ -80,8 +76,7 @@ def _others(node: Node) -> tuple[FrozenDict[str], ...]:
             named = sql.columns(text)
             if named:
                 place = as_mapping(written).get(name) or written
-                message = f"the row's own columns are written ${named[0]}, not {named[0]}"
-                raise ProjectError(message, place=place.place)
+                raise ProjectError(f"the row's own columns are written ${named[0]}, not {named[0]}", place=place.place)
     return found
 
 
@@ -128,7 +123,7 @@ class RowsKind(Kind):
     writes of one row alone.
     """
 
-    every_row: ClassVar = True
+    every_row = True
 
     rows: FrozenDict[Any] = key(mapping(_COLUMN_HINT), "what columns can be: values, an expression, a reference")
     requires_first: tuple[tuple[TableName, FrozenDict[str | None]], ...] = key(
@@ -178,11 +173,10 @@ class RowsKind(Kind):
         return ""
 
     def row_hints(self) -> RowHints:
-        values = {name: hint for name, hint in self.rows.items() if isinstance(hint, tuple)}
         hints: Mapping[str, _ColumnHint]
         hints = {name: hint for name, hint in self.rows.items() if isinstance(hint, _ColumnHint)}
         return RowHints(
-            values=values,
+            values={name: hint for name, hint in self.rows.items() if isinstance(hint, tuple)},
             expressions={name: hint.sql for name, hint in hints.items() if hint.sql is not None},
             leads={
                 name: LogicalReference(hint.references[0], hint.references[1][0])
@@ -200,7 +194,7 @@ class RowsKind(Kind):
             present=tuple(name for name, hint in hints.items() if hint.not_null),
         )
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         of_others = (
             name for row in self.together for each, text in row.items() for name in (each, *sql.variables(text))
         )

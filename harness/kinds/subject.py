@@ -18,16 +18,32 @@ from harness.generation.variety import stock
 from harness.kinds.row_groups import Groups, grouped
 from harness.kinds.toolkit.statements import past_guards
 from harness.oracle import Oracle
-from harness.probes import Execute, Family, Insert, Probe, Scenario, SqlStatement, Variants
+from harness.probes import (
+    Delete,
+    Execute,
+    Family,
+    Insert,
+    Postcondition,
+    Probe,
+    Scenario,
+    SqlStatement,
+    Update,
+    Variants,
+)
+from harness.probes.statement import condition, qualified
 from harness.project.model import Project, TableName, Values
 from harness.races import Races
 from harness.races.database import Databases
 from harness.solver.pools import Pools
+from harness.solver.rules import Unfillable
+from harness.values.types import Unsupported
 
 if TYPE_CHECKING:
     import psycopg
 
 D = TypeVar("D", bound="Scenario | Races")
+ScenarioStrategy = st.SearchStrategy[Scenario]
+RacesStrategy = st.SearchStrategy[Races]
 
 
 class Unreliable(Exception):
@@ -49,6 +65,11 @@ class Fact:
     @property
     def holds(self) -> bool:
         return self.actual in (self.any_of or (self.expected,))
+
+
+def inserted(draft: Draft, table: TableName, values: Values) -> Iterator[Values]:
+    """Yields the rows of a table that a draft inserts and that have these values."""
+    return (each.values for each in draft.inserts if each.table == table and values.items() <= each.values.items())
 
 
 @dataclass(frozen=True)
@@ -108,20 +129,29 @@ class Subject:
         assert self.name is not None, "a check of a module has no table"
         return self.catalog.table(self.name)
 
-    def with_hinted_keys(self, table: Table) -> Table:
-        """Returns a table with the unique keys that row hints add to those of the catalog."""
-        return replace(table, indexes=self.pools.catalog.table(table.name).indexes)
-
     @property
     def rewritten(self) -> frozenset[str]:
         """The columns of the table that a trigger writes."""
         return self.touched.get(self.table.name, frozenset())
 
+    def stored(self, holds: str, row: Values, meaning: str) -> Postcondition:
+        """Returns what is asked after a write: that a condition is true of a row of the table."""
+        found = f"select bool_and({holds})::text from {qualified(self.table.name)} where {condition(self.key(row))}"
+        return Postcondition(found, "true", meaning)
+
+    def can_have_rows(self, also: tuple[str, ...] = ()) -> bool:
+        """Whether a row of the table can be drawn that keeps these predicates, besides all rules."""
+        try:
+            self.pools.of(self.table, also=also)
+        except (Unfillable, Unsupported):
+            return False
+        return True
+
     @property
     def oracle(self) -> Oracle:
         return self.pools.oracle
 
-    def probes(self, build: Callable[[Draft], Iterable[Probe | Family]]) -> st.SearchStrategy[Scenario]:
+    def probes(self, build: Callable[[Draft], Iterable[Probe | Family]]) -> ScenarioStrategy:
         """Returns a strategy for scenarios of the rows that ``build`` inserts into a draft and the probes it yields."""
 
         def scenario(draft: Draft) -> Scenario:
@@ -202,6 +232,14 @@ class Subject:
         """Whether an UPDATE may set these columns of the table: not where one is GENERATED ALWAYS AS IDENTITY."""
         return all(self.table.column(column).identity != "a" for column in columns)
 
+    def update(self, row: Values, changes: Values, table: Table | None = None) -> Update:
+        """Returns the UPDATE of a row, by default one of the table."""
+        return Update((table or self.table).name, self.key(row, table), changes)
+
+    def delete(self, row: Values, table: Table | None = None) -> Delete:
+        """Returns the DELETE of a row, by default one of the table."""
+        return Delete((table or self.table).name, self.key(row, table))
+
     def key(self, row: Values, table: Table | None = None) -> dict[str, str | None]:
         """Returns columns of a row that identify it: its primary key, or another unique key, or else all columns.
 
@@ -212,5 +250,5 @@ class Subject:
         for columns in (table.primary_key, *(each.columns for each in table.unique_keys if each.is_plain)):
             if columns and all(row.get(column) is not None and column not in touched for column in columns):
                 return {column: row[column] for column in columns}
-        comparable = [column.name for column in table.columns if column.is_comparable]
+        comparable = (column.name for column in table.columns if column.is_comparable)
         return {column: row[column] for column in comparable if column in row and column not in touched}

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 from hypothesis import reject
-from hypothesis import strategies as st
 
-from harness.catalog.parts import TableRule
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, Subject, Unreliable
+from harness.kinds.base import (
+    Draft,
+    Fact,
+    Kind,
+    ScenarioStrategy,
+    Subject,
+    TableName,
+    TableRule,
+    Unreliable,
+    Values,
+    condition,
+    identifier,
+    qualified,
+)
+from harness.kinds.toolkit.changes import updatable, updates, why_none
 from harness.kinds.toolkit.statements import without_triggers
-from harness.kinds.toolkit.updates import updatable, updates, why_none
 from harness.probes import Accepted, Insert, Postcondition, Probe, Scenario, SqlStatement, Update
-from harness.probes.statement import condition, identifier, qualified
 from harness.project.keys import ColumnForm, boolean, choice, key, name
-from harness.project.model import TableName, Values
 
 PAST, FORGED, FUTURE = "2001-01-01 00:00:00+00", "2002-02-02 00:00:00+00", "2999-01-01 00:00:00+00"
 
@@ -47,8 +54,8 @@ class TouchedOnUpdateKind(Kind):
     session_replication_role: without one, only the values that statements send are tried.
     """
 
-    column_form: ClassVar = ColumnForm(column="touched_on_update")
-    about_triggers: ClassVar = True
+    column_form = ColumnForm(column="touched_on_update")
+    about_triggers = True
 
     touched_on_update: str = key(name, "the column")
     on_insert: bool = key(boolean, "whether INSERT sets it too, whatever the client sends", default=False)
@@ -63,7 +70,7 @@ class TouchedOnUpdateKind(Kind):
         if self.trigger is not None:
             yield subject.fires(self.trigger)
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         table, column = subject.table.name, self.touched_on_update
         if not updatable(subject):
             raise Unreliable(why_none(subject))
@@ -79,7 +86,7 @@ class TouchedOnUpdateKind(Kind):
             plain = changes[0][1]
             if subject.key(fresh) == key:  # the two rows have the same values otherwise
                 fresh |= plain
-            past = Update(table, key, {column: PAST})
+            past = subject.update(row, {column: PAST})
             setup: tuple[SqlStatement, ...] = (*draft.inserts, *(without_triggers(past) if silent else ()))
             probes = [self._moves(subject, key, change, name) for name, change in changes]
             probes += self._forged(subject, key, plain, fresh)
@@ -106,10 +113,9 @@ class TouchedOnUpdateKind(Kind):
             words = f"{self._trigger}an update that says '{value}'"
             yield Probe(forged, Accepted(1), "forged by update", words, then=then)
             if self.on_insert:
-                sent = Insert(table, {**fresh, column: value})
                 words = f"{self._trigger}an insert that says '{value}'"
                 then = self._then(subject, subject.key(fresh))
-                yield Probe(sent, Accepted(1), "forged by insert", words, then=then)
+                yield Probe(Insert(table, {**fresh, column: value}), Accepted(1), "forged by insert", words, then=then)
 
     def _then(self, subject: Subject, key: Values) -> Postcondition:
         column = identifier(self.touched_on_update)

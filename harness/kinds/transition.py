@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
-
-from hypothesis import strategies as st
 
 from harness.catalog.roles import WHO_MAY_DISABLE_TRIGGERS
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Subject, Unreliable
-from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, as_roles, reachable_by
+from harness.kinds.base import (
+    Draft,
+    Fact,
+    RacesStrategy,
+    Rule,
+    ScenarioStrategy,
+    Subject,
+    Unreliable,
+    Values,
+    condition,
+    identifier,
+    literal,
+    qualified,
+)
+from harness.kinds.row_access.acting_roles import ActingRole, as_roles, reachable_by
 from harness.kinds.toolkit.changes import change_to, pools_of
-from harness.kinds.toolkit.refusals import REFUSED_BY, RefusedBy
-from harness.kinds.toolkit.statements import upsert, without_triggers
+from harness.kinds.toolkit.constraints import REFUSED_BY, GuardedKind, RefusedBy
+from harness.kinds.toolkit.statements import upserts, without_triggers
 from harness.probes import Accepted, Insert, Probe, Refused, Scenario, SqlStatement, Update
-from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project.keys import FrozenDict, concurrently, key, listed, mapping, name, several, text
-from harness.project.model import TableName, Values
 from harness.races import Invariant, Race, Races
-from harness.solver.rules import Rule
 
 RACED = 6
 """Pairs of moves raced in one scenario."""
@@ -30,7 +36,7 @@ UNNAMED = 10
 
 
 @dataclass(frozen=True)
-class TransitionKind(ActsAsRoles):
+class TransitionKind(GuardedKind):
     """The moves of a state column: those that are listed, and no others.
 
     ```yaml
@@ -54,17 +60,11 @@ class TransitionKind(ActsAsRoles):
     it in a state that listed moves lead to, whichever commits first.
     """
 
-    about_triggers: ClassVar = True
-
     transition: str = key(name, "the column that holds the state")
     from_: FrozenDict[tuple[str, ...]] = key(mapping(listed(text)), "state: the states it may move to")
     refused_by: RefusedBy = key(REFUSED_BY, "how any other move is refused")
     initial: tuple[str, ...] = key(several(text), "the states that a row may begin in", default=())
     concurrently: tuple[str, ...] = concurrently()
-
-    @property
-    def policies_hide(self) -> bool:
-        return self.refused_by.silently
 
     @property
     def subject(self) -> str:
@@ -81,15 +81,11 @@ class TransitionKind(ActsAsRoles):
         moves = isinstance(probe.statement, Update) and self.transition in probe.statement.set
         return moves and isinstance(probe.expected, Refused)
 
-    def refusals(self, table: TableName) -> tuple[Refused, ...]:
-        return (self.refused_by.anywhere(),)
-
     def facts(self, subject: Subject) -> Iterator[Fact]:
         subject.table.column(self.transition)
-        yield from self.refused_by.facts(subject)
-        yield from subject.missing_roles(*self.roles())
+        yield from super().facts(subject)
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         if not subject.roles.may_disable_triggers:
             raise Unreliable(
                 f"rows in every state are made with triggers switched off, which takes {WHO_MAY_DISABLE_TRIGGERS}"
@@ -104,19 +100,18 @@ class TransitionKind(ActsAsRoles):
             for state in states:
                 row = self._row(subject, draft, state, roles)
                 existing.append(Insert(subject.table.name, row))
-                moves = self._moves(subject, draft, row, states, refused)
-                probes += as_roles(roles, draft, row, moves)
+                probes += as_roles(roles, draft, row, self._moves(subject, draft, row, states, refused))
                 if self.initial:
                     fresh = self._row(subject, draft, state, roles)
                     expected = Accepted(1) if state in self.initial else refused
                     aspect, value = f"begins {_word(state)}", f"a row that begins as {_word(state)}"
                     insert = Probe(Insert(subject.table.name, fresh), expected, aspect, value)
-                    probes += as_roles(roles, draft, fresh, [insert], existing=False)
+                    probes += as_roles(roles, draft, fresh, [insert], "no row")
             return Scenario((*draft.inserts, *without_triggers(*existing)), tuple(probes))
 
         return subject.scenarios(build)
 
-    def races(self, subject: Subject) -> st.SearchStrategy[Races]:
+    def races(self, subject: Subject) -> RacesStrategy:
         table = subject.table
         # First the pairs whose second move is not allowed after the first.
         pairs = sorted(
@@ -133,8 +128,7 @@ class TransitionKind(ActsAsRoles):
                 row = draft.changed_row(table.name, {self.transition: state})
                 existing.append(Insert(table.name, row))
                 one, other = (
-                    [Update(table.name, subject.key(row), change_to(subject, draft, row, self.transition, end))]
-                    for end in ends
+                    [subject.update(row, change_to(subject, draft, row, self.transition, end))] for end in ends
                 )
                 what = f"{self.transition} from {state} to {ends[0]} and to {ends[1]}"
                 races.append(Race(f"from {state}", what, one, other, self._watch(subject, row)))
@@ -155,7 +149,7 @@ class TransitionKind(ActsAsRoles):
         named = [*self.initial, *self.from_, *(state for states in self.from_.values() for state in states)]
         column = subject.table.column(self.transition)
         pools = pools_of(subject, subject.table, column.name)
-        others = [row[pool.columns.index(column.name)] for pool in pools for row in pool.rows]
+        others = [state for pool in pools for state in pool.of_column(column.name)]
         if not pools:
             others = [*subject.pools.finder.candidates(subject.table, column.name, ())[:2], None]
         null = [None] if None in others and not column.not_null else []
@@ -166,19 +160,15 @@ class TransitionKind(ActsAsRoles):
         self, subject: Subject, draft: Draft, row: Values, states: list[str | None], refused: Refused
     ) -> Iterator[Probe]:
         table, state = subject.table, row[self.transition]
-        stay = Update(table.name, subject.key(row), {self.transition: state})
+        stay = subject.update(row, {self.transition: state})
         yield Probe(stay, Accepted(1), f"{_word(state)} stays", f"{_word(state)} stays", required=False)
-        for other in states:
-            if other == state:
-                continue
-            allowed = state is not None and other in self.from_.get(state, ())
-            expected = Accepted(1) if allowed else refused
+        for other in (each for each in states if each != state):
+            expected = Accepted(1) if state is not None and other in self.from_.get(state, ()) else refused
             changes = change_to(subject, draft, row, self.transition, other)
             aspect = f"{_word(state)} to {_word(other)}"
             value = f"{self.transition} from {aspect}"
-            yield Probe(Update(table.name, subject.key(row), changes), expected, aspect, value)
-            by_upsert = upsert(table, row, changes)
-            if by_upsert is not None:
+            yield Probe(subject.update(row, changes), expected, aspect, value)
+            for by_upsert in upserts(table, row, changes):
                 yield Probe(by_upsert, expected, f"{aspect} by upsert", f"{value} by an upsert", required=False)
 
     def _row(self, subject: Subject, draft: Draft, state: str | None, roles: Sequence[ActingRole]) -> Values:

@@ -6,12 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from harness.catalog.model import Trigger
-from harness.catalog.parts import TableRule
-from harness.kinds.base import Fact, Kind, Subject, column_list
+from harness.kinds.base import Fact, Kind, Subject, TableName, column_list, identifier
 from harness.probes import Refused
-from harness.probes.statement import identifier
 from harness.project.keys import choice, key, name, names, predicate, several, text
-from harness.project.model import TableName
 
 EVENTS = ("insert", "update", "delete", "truncate")
 CONSTRAINT = ("not deferrable", "deferrable", "deferred")
@@ -60,15 +57,19 @@ class TriggerKind(Kind):
     def opaque(self) -> tuple[str, ...]:
         return (self.trigger,)
 
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
-        return (TableRule("trigger", self.trigger),)
-
     def facts(self, subject: Subject) -> Iterator[Fact]:
         found = subject.table.trigger(self.trigger)
         yield subject.fires(self.trigger)
         when = subject.canonical.when(subject.table, self._fires, self.level, self.when) if self.when else None
-        declared = replace(found, timing=self.timing, events=self.on, columns=self.of, level=self.level)
-        declared = replace(declared, when=when, deferrable=self.constraint)
+        declared = replace(
+            found,
+            timing=self.timing,
+            events=self.on,
+            columns=self.of,
+            level=self.level,
+            when=when,
+            deferrable=self.constraint,
+        )
         yield Fact(_spelled(declared), _spelled(found))
         function = self.function if "." in self.function else f"{subject.table.name.schema}.{self.function}"
         yield Fact(f"calls {function}({self.arguments})", f"calls {found.function}({found.arguments})")

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
-
-from hypothesis import strategies as st
 
 from harness.catalog.model import Index, Missing
-from harness.catalog.parts import TableRule
-from harness.generation.draft import Draft
-from harness.kinds.base import Fact, Kind, Subject, Unreliable, column_list, default_name, show
+from harness.kinds.base import (
+    Draft,
+    Fact,
+    Kind,
+    NewRow,
+    RacesStrategy,
+    ScenarioStrategy,
+    Subject,
+    TableName,
+    TableRule,
+    Unreliable,
+    column_list,
+    default_name,
+    show,
+)
 from harness.kinds.toolkit import inheritance
-from harness.kinds.toolkit.constraints import deferrable, timing_fact
+from harness.kinds.toolkit.constraints import deferrable, failing, timing_fact
 from harness.kinds.toolkit.invariants import no_duplicates
 from harness.kinds.toolkit.key_expressions import (
     ValuePair,
@@ -32,12 +41,11 @@ from harness.kinds.toolkit.keys import (
     key_with_references,
     may_be_null,
 )
-from harness.kinds.toolkit.refusals import failing
+from harness.kinds.toolkit.predicates import combinations
 from harness.oracle import Answer
-from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update
+from harness.probes import Accepted, Family, Insert, Probe, Refused
 from harness.project import sql
 from harness.project.keys import ColumnForm, choice, concurrently, key, key_element, name, predicate, several
-from harness.project.model import NewRow, TableName
 from harness.races import Invariant, Race, Races
 from harness.solver.rules import Rule, deciding_columns
 
@@ -69,8 +77,8 @@ class UniqueKind(Kind):
     covers such rows, but a query of this table finds them. `only: true` leaves them out, as ONLY does.
     """
 
-    column_form: ClassVar = ColumnForm(column="unique", keys=("constraint",))
-    varies: ClassVar = True
+    column_form = ColumnForm(column="unique", keys=("constraint",))
+    varies = True
 
     unique: tuple[str, ...] = key(several(key_element), "the columns of the key, or expressions, in their order")
     where: str | None = key(predicate, "the rows it holds for, as an SQL predicate", default=None)
@@ -101,19 +109,17 @@ class UniqueKind(Kind):
         return Refused(("23505",), table, constraint=self.implied_by or self._constraint(table))
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
-        taken = Refused(("23505",), table, constraint=self._constraint(table))
-        return (taken, *failing(*expressions(self.unique)))
+        return (Refused(("23505",), table, constraint=self._constraint(table)), *failing(*expressions(self.unique)))
 
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
         return TableRule("constraint", self._constraint(table)), TableRule("index", self._constraint(table))
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
-        expected = f"unique {column_list(self.unique)}"
         actual = self._index(subject)
         kind = "unique" if actual.unique else "not unique"
         # The order of the columns is not part of this rule: the kind `index` compares it.
         keys = self.unique if self._has_elements(subject, actual) else actual.keys
-        yield Fact(expected, f"{kind} {column_list(keys)}")
+        yield Fact(f"unique {column_list(self.unique)}", f"{kind} {column_list(keys)}")
         yield Fact("valid", "valid" if actual.valid else "not valid")
         if self.deferrable:
             yield from timing_fact(self.deferrable, subject.table.constraint(self._constraint(subject.table.name)))
@@ -136,7 +142,7 @@ class UniqueKind(Kind):
         known = [index.name for index in subject.table.unique_keys]
         raise Missing(f"unique key on {subject.table.name}:", expected, known)
 
-    def scenarios(self, subject: Subject) -> st.SearchStrategy[Scenario]:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
         inside, outside, never_inside = self._sides(subject)
         refused = self._refused(subject.table.name)
         nullable = [name for name in deciding_key_columns(subject, self.unique) if may_be_null(subject, name)]
@@ -175,7 +181,7 @@ class UniqueKind(Kind):
         yield from inheritance.two_rows(subject, draft, (values, values), show(key), self._watch(subject))
 
     def _watch(self, subject: Subject) -> Invariant:
-        return no_duplicates(subject.table.name, self.unique, self.where, nulls_distinct=self.nulls == "distinct")
+        return no_duplicates(subject.table.name, self.unique, self.where, self.nulls)
 
     def _by_expression(self, rows: RowsWithKey, pair: ValuePair) -> tuple[NewRow, Probe]:
         """Returns an existing row, and the probe of another row whose values differ but give the same key."""
@@ -188,7 +194,7 @@ class UniqueKind(Kind):
         insert, required = Insert(table, same), self.implied_by is None
         return resident, Probe(insert, self._refused(table), "same key by its expression", value, required=required)
 
-    def races(self, subject: Subject) -> st.SearchStrategy[Races]:
+    def races(self, subject: Subject) -> RacesStrategy:
         table = subject.table
         inside, _, never_inside = self._sides(subject)
         watch = self._watch(subject)
@@ -203,7 +209,7 @@ class UniqueKind(Kind):
             same = draft.row(table.name, {**fixed, **key}, present)
             inserts = [Insert(table.name, row) for row in (one, same)]
             changes = key_with_references(subject, rows.columns, same)
-            updates = [Update(table.name, subject.key(other), changes) for other in others]
+            updates = [subject.update(other, changes) for other in others]
             races = [Race("insert and insert", f"two inserts of {show(key)}", inserts[:1], inserts[1:], watch)]
             if subject.may_update(changes):
                 what = f"an insert of {show(key)} and an update to it"
@@ -242,12 +248,9 @@ class UniqueKind(Kind):
             return [{}], [], []
         table = subject.table
         columns = [column.name for column in table.columns if column.name in sql.columns(self.where)]
-        never_null = [place for place, column in enumerate(columns) if table.column(column).not_null]
-        rules = [
-            rule.predicate for rule in subject.pools.rules(table) if set(sql.columns(rule.predicate)) & set(columns)
-        ]
-        combinations = subject.pools.combinations(table, columns, (self.where,))
-        rows = [row for row in combinations if all(row[place] is not None for place in never_null)]
+        predicates = (rule.predicate for rule in subject.pools.rules(table))
+        rules = [each for each in predicates if set(sql.columns(each)) & set(columns)]
+        rows = combinations(subject, columns, (self.where,))
         sides: tuple[list[NewRow], list[NewRow], list[NewRow]] = [], [], []
         inside, outside, never_inside = sides
         answers = subject.oracle.answers(table, columns, rows, [self.where, *rules])

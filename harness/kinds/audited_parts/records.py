@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.kinds.base import Subject
-from harness.probes.statement import condition, identifier, literal, qualified
+from harness.kinds.base import Subject, TableName, Values, condition, identifier, literal, qualified
 from harness.project import sql
-from harness.project.model import TableName, Values
 
 VARIABLES = ("old", "new", "row", "command")
 """Variables in :attr:`Records.row`: the written row before and after, the row, and the command."""

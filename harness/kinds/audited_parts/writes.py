@@ -9,17 +9,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from harness.catalog.model import ForeignKey, PrimaryKey, UniqueKey
-from harness.generation.draft import Draft
 from harness.kinds.audited_parts.records import Comparison, Occasion, Records, RowChange
-from harness.kinds.base import Subject, shorten
-from harness.kinds.toolkit.changes import differs, pools_of
-from harness.kinds.toolkit.statements import assigned, upsert
-from harness.kinds.toolkit.updates import defaults, updatable, updates
+from harness.kinds.base import Draft, NewRow, Subject, Values, condition, qualified, shorten
+from harness.kinds.toolkit.changes import defaults, differs, pools_of, updatable, updates
+from harness.kinds.toolkit.statements import assigned, upserts
 from harness.probes import Accepted, Delete, Execute, Postcondition, Probe, SqlStatement, Update
-from harness.probes.statement import condition, qualified
 from harness.project import sql
-from harness.project.model import NewRow, Values
-from harness.solver.rules import Unfillable
 from harness.values.candidates import sample
 
 UNCHANGED = "nothing changed"
@@ -42,16 +37,9 @@ class AuditedWrites:
         alone = _OF_A_ROW.sub("", self.when) if self.when else ""
         if not alone or sql.variables(alone):
             return (), ()
-        sides = ((f"({alone}) is true",), (f"({alone}) is not true",))
-        return self._possible(sides[0]), self._possible(sides[1])
-
-    def _possible(self, also: tuple[str, ...]) -> tuple[str, ...]:
-        """Returns the predicates if a row can keep them, else none."""
-        try:
-            self.subject.pools.of(self.subject.table, also=also)
-        except Unfillable:
-            return ()
-        return also
+        inside, outside = (f"({alone}) is true",), (f"({alone}) is not true",)
+        can = self.subject.can_have_rows
+        return inside if can(inside) else (), outside if can(outside) else ()
 
     def updates(self, draft: Draft, row: Values, other: Values, later: Sequence[Values]) -> Iterator[Probe]:
         """Yields each change of one row, then one change of two rows, and as an upsert."""
@@ -62,7 +50,7 @@ class AuditedWrites:
             residents += [other, draft.insert(table.name, defaults(subject))]
         for resident in residents:
             for change in self._changes(draft, resident, later):
-                update = Update(table.name, subject.key(resident), change)
+                update = subject.update(resident, change)
                 written = [(resident, {**resident, **change})]
                 yield from self.probes("update", update, f"an update to {_set(change)}", written)
         change = self._for_both(row, other, later)
@@ -72,8 +60,7 @@ class AuditedWrites:
         changed = [(each, {**each, **change}) for each in (row, other)]
         value = f"an update of two rows to {_set(change)}"
         yield from self.probes("update", update_both, value, changed, "update of two")
-        again = upsert(table, row, change)
-        if again is not None:
+        for again in upserts(table, row, change):
             yield from self.probes("update", again, f"an upsert to {_set(change)}", changed[:1], "upsert")
 
     def _both(self, row: Values, other: Values) -> str:
@@ -83,21 +70,19 @@ class AuditedWrites:
         """Yields an update that changes nothing, if the check says what it leaves."""
         plain = self._plain
         if leaves is not None and plain is not None:
-            same = Update(self.subject.table.name, self.subject.key(row), {plain: row[plain]})
+            same = self.subject.update(row, {plain: row[plain]})
             records = 1 if leaves == "one" and "update" in self.on else 0
             yield self._certain("update", same, "an update that changes nothing", [(row, row)], UNCHANGED, records)
 
     def _changes(self, draft: Draft, row: Values, later: Sequence[Values]) -> Iterator[NewRow]:
         """Yields what an update may set: each column alone, and columns that rules tie together."""
         table = self.subject.table
-        pools = self.subject.pools.of_changed_rows(table)
-        tied = [pool.columns for pool in pools if len(pool.columns) > 1]
-        single = [(column.name,) for column in table.columns]
+        tied = [pool.columns for pool in self.subject.pools.of_changed_rows(table) if len(pool.columns) > 1]
         identifying = (each for each in table.constraints if isinstance(each, PrimaryKey | UniqueKey))
         keys = {column for each in identifying for column in each.columns}
         kept = keys | table.foreign_columns | self.subject.rewritten
         seen = []
-        for columns, new in itertools.product([*single, *tied], later):
+        for columns, new in itertools.product([*((column.name,) for column in table.columns), *tied], later):
             differing = (name for name in columns if name in new and differs(table.column(name), new[name], row[name]))
             change = {name: new[name] for name in differing}
             if change and not kept & change.keys() and self.subject.may_update(change) and change not in seen:
@@ -133,8 +118,7 @@ class AuditedWrites:
     def deletes(self, row: Values, other: Values) -> Iterator[Probe]:
         table = self.subject.table
         for each in (row, other) if self.when else (row,):
-            delete = Delete(table.name, self.subject.key(each))
-            yield from self.probes("delete", delete, "a delete", [(each, None)])
+            yield from self.probes("delete", self.subject.delete(each), "a delete", [(each, None)])
         delete_both = Execute(f"delete from {qualified(table.name)} where {self._both(row, other)}")
         gone: list[RowChange] = [(row, None), (other, None)]
         yield from self.probes("delete", delete_both, "a delete of two rows", gone, "delete of two")
@@ -150,8 +134,7 @@ class AuditedWrites:
         if constraint.on_delete == "cascade":
             yield from self.probes("delete", delete, value, [(row, None)], value)
         elif constraint.on_delete == "set null":
-            left: Values = {**row, **dict.fromkeys(touched)}
-            yield from self.probes("update", delete, value, [(row, left)], value)
+            yield from self.probes("update", delete, value, [(row, {**row, **dict.fromkeys(touched)})], value)
 
     def probes(
         self, command: str, statement: SqlStatement, value: str, written: Sequence[RowChange], aspect: str | None = None
@@ -171,9 +154,8 @@ class AuditedWrites:
                 f" ({', '.join(of)} changed)" if changed and leaves else ""
             )
             idle = "nothing changed that leaves a record" if leaves else "each of them left a record"
-            then = Postcondition(comparison.after(words, idle), words, f"records in {self.records.table}", idle)
             of_aspect = (aspect or command) if leaves else f"{aspect or command} that leaves none"
-            probe = self._probe(statement, of_aspect, value, comparison, then)
+            probe = self._probe(statement, of_aspect, value, comparison, words, idle)
             yield replace(probe, required=aspect is None and (leaves or self._must_leave_none(command)))
 
     def _must_leave_none(self, command: str) -> bool:
@@ -192,20 +174,24 @@ class AuditedWrites:
         records: int,
     ) -> Probe:
         """Returns a statement that leaves this number of records, whatever the rows are."""
-        occasion = Occasion((), None, leaves=records > 0)
-        comparison = Comparison(self.subject, self.records, command, written, occasion)
-        words = _words(records)
-        then = Postcondition(comparison.after(words, ""), words, f"records in {self.records.table}")
+        comparison = Comparison(self.subject, self.records, command, written, Occasion((), None, leaves=records > 0))
         # Another rule may refuse the command: only what was done is audited.
         required = (aspect is None and records > 0) or aspect == UNCHANGED
-        return replace(self._probe(statement, aspect or command, value, comparison, then), required=required)
+        return replace(self._probe(statement, aspect or command, value, comparison, _words(records)), required=required)
 
     def _probe(
-        self, statement: SqlStatement, aspect: str, value: str, comparison: Comparison, then: Postcondition
+        self,
+        statement: SqlStatement,
+        aspect: str,
+        value: str,
+        comparison: Comparison,
+        words: str,
+        idle: str | None = None,
     ) -> Probe:
+        """Returns a statement, and that the records which it leaves are as the ``words`` say."""
+        then = Postcondition(comparison.after(words, idle or ""), words, f"records in {self.records.table}", idle)
         accepted, before = Accepted(len(comparison.written)), comparison.before()
-        tables = (self.records.table,)
-        return Probe(statement, accepted, aspect, value, then=then, before=before, not_masked_by=tables)
+        return Probe(statement, accepted, aspect, value, then=then, before=before, not_masked_by=(self.records.table,))
 
 
 def _words(count: int) -> str:

@@ -11,10 +11,8 @@ from hypothesis import reject
 from hypothesis.errors import UnsatisfiedAssumption
 
 from harness.catalog.model import ForeignKey, Table
-from harness.generation.draft import Draft
 from harness.generation.exclusions import ExclusionElements
-from harness.kinds.base import Subject
-from harness.project.model import NewRow, Values
+from harness.kinds.base import Draft, NewRow, Subject, Values
 from harness.solver.rules import Unfillable, deciding_columns, tied_columns
 
 ColumnNames = tuple[str, ...]
@@ -72,12 +70,11 @@ def regions(table: Table) -> tuple[Region, ...]:
     wheres = dict.fromkeys(key.where for key in keys if key.where)
     if not wheres:
         return (Region("", (), keys),)
-    inside = (Region(f" where {where}", (where,), keys) for where in wheres)
     outside = (
         Region(f" outside of {where}", (f"({where}) is not true",), tuple(key for key in keys if key.where != where))
         for where in wheres
     )
-    return (*inside, *outside)
+    return (*(Region(f" where {where}", (where,), keys) for where in wheres), *outside)
 
 
 def differing(keys: Sequence[tuple[ColumnNames, ...]]) -> tuple[ColumnNames, ...]:
@@ -110,8 +107,7 @@ def patterns(subject: Subject, also: tuple[str, ...]) -> tuple[ColumnNames, ...]
             frozenset(name for name, value in zip(pool.columns, row, strict=True) if value is not None)
             for row in pool.rows
         )
-        largest = [each for each in sets if not any(each < other for other in sets)]
-        found.append([tuple(sorted(each)) for each in largest])
+        found.append([tuple(sorted(each)) for each in sets if not any(each < other for other in sets)])
     free = tuple(column.name for column in table.columns if column.is_supplied and column.name not in pooled)
     count = min(max(map(len, found), default=1), PATTERNS)
     return tuple((*free, *(name for sets in found for name in sets[place % len(sets)])) for place in range(count))
@@ -172,8 +168,7 @@ def _tied_to(subject: Subject, columns: ColumnNames) -> ColumnNames:
     """Returns the columns, with those that rules and foreign keys tie to them."""
     table = subject.table
     groups = [*tied_columns(table, subject.pools.rules(table)), *(key.columns for key in table.foreign_keys)]
-    found = {*columns}.union(*(group for group in groups if {*group} & {*columns}))
-    return tuple(sorted(found))
+    return tuple(sorted({*columns}.union(*(group for group in groups if {*group} & {*columns}))))
 
 
 def possible(subject: Subject) -> Iterator[tuple[Region, tuple[ColumnNames, ...]]]:

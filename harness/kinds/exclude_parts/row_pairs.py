@@ -7,9 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from harness.generation.exclusions import ColumnGroup, ExclusionElements, column_groups
-from harness.kinds.base import Subject, Unreliable
+from harness.kinds.base import Subject, Unreliable, Values
 from harness.oracle import Answer
-from harness.project.model import Values
 from harness.solver.rules import deciding_columns
 
 RESIDENTS = 16
@@ -32,8 +31,7 @@ def residents(subject: Subject, exclusion: ExclusionElements) -> list[Resident]:
     decided = tuple(key for key in keys if set(key) <= {*columns})
     sorted_by_row: dict[tuple[str | None, ...], Resident] = {}
     for (one, other), answers in zip(pairs, _compared(subject, exclusion, columns, pairs), strict=True):
-        values = tuple(map(one.get, columns))
-        sorted_by_row.setdefault(values, Resident(one, expressions, decided)).add(other, answers)
+        sorted_by_row.setdefault(tuple(map(one.get, columns)), Resident(one, expressions, decided)).add(other, answers)
     found = [resident for resident in sorted_by_row.values() if resident.conflicting]
     if not found:
         raise Unreliable("no two rows found that conflict")
@@ -72,8 +70,7 @@ def _add_pairs_elsewhere(
     columns = tuple(column for part in parts for column in part.columns)
 
     def conflicts(pairs: Sequence[tuple[Values, Values]]) -> list[bool]:
-        answers = _compared(subject, exclusion, columns, pairs)
-        return [all(answer is Answer.TRUE for answer in each) for each in answers]
+        return [all(answer is Answer.TRUE for answer in each) for each in _compared(subject, exclusion, columns, pairs)]
 
     each_other = conflicts([(one, other) for _, one, other in tried])
     first = conflicts([(resident.row, one) for resident, one, _ in tried])
@@ -161,10 +158,8 @@ def _pairs(parts: Sequence[ColumnGroup], where: Sequence[str]) -> Iterator[tuple
                     for other in asked.rows[:2] if n != place and {*where} & {*asked.columns} else ():
                         yield joined(base), joined([*changed[:n], other, *changed[n + 1 :]])
         for _ in range(OTHERS):
-            mixed = [
-                row if chance.random() < 0.5 else chance.choice(p.rows) for row, p in zip(base, parts, strict=True)
-            ]
-            yield joined(base), joined(mixed)
+            both = zip(base, parts, strict=True)
+            yield joined(base), joined([row if chance.random() < 0.5 else chance.choice(p.rows) for row, p in both])
 
 
 def _ends(row: Values) -> set[str]:

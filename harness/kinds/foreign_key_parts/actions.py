@@ -6,12 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import ForeignKey, Table
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject
+from harness.kinds.base import Draft, NewRow, Subject, Values, condition, identifier, inserted, qualified
 from harness.kinds.foreign_key_parts.reference import Reference, new_key
-from harness.probes import Accepted, Delete, Postcondition, Probe, Update
-from harness.probes.statement import condition, identifier, qualified
-from harness.project.model import NewRow, Values
+from harness.probes import Accepted, Postcondition, Probe
 
 BELOW = 8
 """Foreign keys below the children for which a row is drawn, to follow a deletion down the whole chain."""
@@ -40,8 +37,7 @@ def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Pr
             insert.table == reference.child.name and reference.refers(insert.values, parent) for insert in draft.inserts
         )
         if reference.parent_goes and (count or childless):
-            gone = _gone(subject, draft, reference, parent)
-            yield _deletion(subject, reference, parent, children, others, gone)
+            yield _deletion(subject, reference, parent, children, others, _gone(subject, draft, reference, parent))
         if count and not reference.few:
             yield from _changed_key(subject, draft, reference, parent, children)
 
@@ -51,7 +47,7 @@ def _insert_default_parent(subject: Subject, draft: Draft, reference: Reference)
     defaults = {to: reference.child.column(name).default or "null" for name, to in reference.key.pairs}
     key = {to: subject.oracle.scalar(reference.child, default) for to, default in defaults.items()}
     name = reference.parent.name
-    there = any(each.table == name and key.items() <= each.values.items() for each in draft.inserts)
+    there = next(inserted(draft, name, key), None) is not None
     if None not in key.values() and not there and draft.existing_row(name, key) is None:
         draft.insert(name, key)
 
@@ -83,10 +79,9 @@ def _gone(subject: Subject, draft: Draft, reference: Reference, parent: Values) 
     while level:
         above, row = level.pop()
         for child, key in _cascading(subject, reference, above):
-            pairs = key.pairs
             for insert in (*draft.inserts, *draft.changed_inserts):
                 below = insert.values
-                refers = all(row[to] is not None and below.get(name) == row[to] for name, to in pairs)
+                refers = all(row[to] is not None and below.get(own) == row[to] for own, to in key.pairs)
                 if insert.table == child.name and refers and id(below) not in gone:
                     gone.add(id(below))
                     level.append((child, below))
@@ -117,10 +112,12 @@ def _descend(
 
 
 def _acting(subject: Subject, table: Table) -> Iterator[tuple[Table, ForeignKey]]:
-    """Yields the foreign keys to a table from other tables that delete or change the referring rows."""
-    for child, key in subject.catalog.referencing(table.name):
-        if key.on_delete in ("cascade", "set null") and child.name != table.name:
-            yield child, key
+    """Returns the foreign keys to a table from other tables that delete or change the referring rows."""
+    return (
+        (child, key)
+        for child, key in subject.catalog.referencing(table.name)
+        if key.on_delete in ("cascade", "set null") and child.name != table.name
+    )
 
 
 def _below(subject: Subject, table: Table) -> dict[str, None]:
@@ -149,7 +146,7 @@ def _deletion(
     others: list[_Child],
     gone: frozenset[int],
 ) -> Probe:
-    delete = Delete(reference.parent.name, subject.key(parent, reference.parent))
+    delete = subject.delete(parent, reference.parent)
     count = len(children)
     value = f"delete of a parent with {count} {'child' if count == 1 else 'children'}"
     aspect = f"on delete {reference.on_delete}, {count} children"
@@ -217,7 +214,7 @@ def _changed_key(
     changed = new_key(draft, reference.parent, reference.key.referenced_columns, parent, reference.fitting)
     if not changed:
         return
-    update = Update(reference.parent.name, subject.key(parent, reference.parent), changed)
+    update = subject.update(parent, changed, reference.parent)
     value = f"change of a parent's key, {len(children)} {'child' if len(children) == 1 else 'children'}"
     aspect = f"on update {reference.on_update}"
     if reference.on_update in ("no action", "restrict"):
@@ -228,9 +225,9 @@ def _changed_key(
         moved = dict.fromkeys(moved)
     elif reference.on_update == "set default":
         return
-    keys = [subject.key(child.row, reference.child) for child in children]
+    before = (subject.key(child.row, reference.child) for child in children)
     # The key of a child may contain the foreign key: it changes as well.
-    keys = [{**key, **{column: moved[column] for column in key if column in moved}} for key in keys]
+    keys = [{column: moved.get(column, value) for column, value in key.items()} for key in before]
     then = Postcondition(
         f"select {_count(reference.child, keys, condition(moved))}::text",
         str(len(children)),

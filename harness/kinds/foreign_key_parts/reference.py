@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import reject
 
 from harness.catalog.model import ForeignKey, Index, Table
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject
+from harness.kinds.base import Draft, NewRow, Subject, Values
 from harness.probes import Refused
-from harness.project.model import NewRow, Values
 from harness.project.sql import replace_value
 
 ENOUGH = 9
@@ -23,8 +21,7 @@ COUNTS = (0, 1, 3)
 
 def new_key(draft: Draft, parent: Table, columns: tuple[str, ...], row: Values, also: tuple[str, ...] = ()) -> NewRow:
     """Draws a new key for a parent: a change of those ``columns`` that are no foreign keys and no fixed identities."""
-    foreign = parent.foreign_columns
-    free = [name for name in columns if name not in foreign and parent.column(name).identity != "a"]
+    free = [name for name in columns if name not in parent.foreign_columns and parent.column(name).identity != "a"]
     if not free:
         return {}
     # Drawn as a new row: no other parent has its key.
@@ -52,7 +49,9 @@ class Reference:
     ) -> Reference:
         """Takes the actions as they are declared. The columns of ``set null (a)`` are those of the constraint."""
         on_delete, on_update = (action.split(" (")[0] for action in (on_delete, on_update))
-        return cls(subject.with_hinted_keys(child), parent, key, on_delete, on_update, subject.pools.capacity(parent))
+        # Row hints add unique keys to those of the catalog.
+        child = replace(child, indexes=subject.pools.catalog.table(child.name).indexes)
+        return cls(child, parent, key, on_delete, on_update, subject.pools.capacity(parent))
 
     @property
     def few(self) -> bool:
@@ -81,17 +80,13 @@ class Reference:
     def missing_key(self, draft: Draft, row: Values) -> NewRow:
         """Returns values that no parent has; columns that the row's other foreign keys share stay the same."""
         if self.few and len(self.key.columns) == 1:
-            value = draft.missing_key(
-                self.child.name, self.key.columns[0], row, self.parent.name, self.key.referenced_columns[0]
-            )
+            own, referenced = self.key.pairs[0]
+            value = draft.missing_key(self.child.name, own, row, self.parent.name, referenced)
             if value is not None:
-                return {self.key.columns[0]: value}
+                return {own: value}
         others = {column for key in self.child.foreign_keys if key.name != self.key.name for column in key.columns}
-        shared = (
-            {} if others >= set(self.key.columns) else {name: row[name] for name in self.key.columns if name in others}
-        )
         pairs = dict(self.key.pairs)
-        known = {pairs[column]: value for column, value in shared.items()}
+        known = {} if others >= pairs.keys() else {to: row[own] for own, to in pairs.items() if own in others}
         found = self.key.referring(draft.row(self.parent.name, known, self.key.referenced_columns, self.fitting))
         changed = {**row, **found}
         if self.parent.name == self.child.name and all(changed[to] == found[own] for own, to in pairs.items()):
@@ -101,8 +96,7 @@ class Reference:
     @property
     def fitting(self) -> tuple[str, ...]:
         """Predicates on parents: the domains of the child's columns, where the parent's columns have other types."""
-        pairs = self.key.pairs
-        columns = [(self.child.column(name), self.parent.column(referenced)) for name, referenced in pairs]
+        columns = [(self.child.column(own), self.parent.column(referenced)) for own, referenced in self.key.pairs]
         narrower = [(own, above) for own, above in columns if own.type != above.type]
         return tuple(replace_value(check, above.name) for own, above in narrower for check in own.domain_checks)
 
@@ -121,6 +115,5 @@ class Reference:
         """Returns the number of children of one parent that a unique key of the child has room for, at most three."""
         if not key.columns or not set(key.columns) & set(self.key.columns):
             return COUNTS[-1]
-        kinds = {"bool": 2}
         columns = [self.child.column(name) for name in key.columns if name not in self.key.columns]
-        return math.prod(len(column.labels) or kinds.get(column.base_name, COUNTS[-1]) for column in columns)
+        return math.prod(len(column.labels) or {"bool": 2}.get(column.base_name, COUNTS[-1]) for column in columns)

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject
+from harness.kinds.base import Draft, Subject, TableName, Values, condition, identifier, qualified
 from harness.kinds.toolkit.ancestors import Ancestor, ancestors
 from harness.kinds.toolkit.changes import change_of, change_to_null, differs, is_unchanged
-from harness.kinds.toolkit.statements import upsert, within_a_trigger
-from harness.probes import Accepted, Delete, Execute, NoRowChanged, Postcondition, Probe, Refused, SqlStatement, Update
-from harness.probes.statement import condition, identifier, qualified
-from harness.project import keys
-from harness.project.keys import key, names
-from harness.project.model import TableName, Values
+from harness.kinds.toolkit.statements import upserts, within_a_trigger
+from harness.probes import Accepted, Execute, NoRowChanged, Postcondition, Probe, Refused, SqlStatement, Update
+from harness.project.keys import key, names, table
 
 ROWS, TRUNCATE = "rows", "truncate"
 
@@ -23,7 +19,7 @@ ROWS, TRUNCATE = "rows", "truncate"
 class ChangeFromAbove:
     """A change that a deletion brings and that passes: ``{on_delete: auth.users, sets_null: [user_id]}``."""
 
-    on_delete: TableName = key(keys.table, "the table whose row is deleted")
+    on_delete: TableName = key(table, "the table whose row is deleted")
     sets_null: tuple[str, ...] = key(
         names, "the columns that this sets to NULL, and nothing else; without it the row goes as well", default=()
     )
@@ -65,34 +61,32 @@ class Changes:
     def _columns(self) -> list[str]:
         """The columns that do not change and that a statement could set."""
         columns = (each for each in self.subject.table.columns if each.is_supplied and each.identity != "a")
-        listed = () if self._truncate else self.immutable
-        return [each.name for each in columns if self._rows or each.name in listed]
+        return [each.name for each in columns if self._rows or (each.name in self.immutable and not self._truncate)]
 
     def refused(self, row: Values, fresh: Values, free: Values | None) -> Iterator[Change]:
         """Yields all changes of a row that are refused; ``free`` is a row that may change, if there is one."""
-        table, key_ = self.subject.table, self.subject.key(row)
+        table = self.subject.table
         columns = self._columns
         excepted = {column for each in self.excepted for column in each.sets_null}  # tried below, by hand
         # Drawn before all else: a change may insert a parent.
         changes = [(column, change_of(self.subject, self.draft, row, column, fresh)) for column in columns]
         for column, changed in changes:
             if changed and self.subject.may_update(changed):
-                update = Update(table.name, key_, changed)
+                update = self.subject.update(row, changed)
                 yield Change("update", f"{column} changed", update)
-                by_upsert = upsert(table, row, changed)
-                if by_upsert is not None:
+                for by_upsert in upserts(table, row, changed):
                     yield Change("upsert", f"{column} changed by an upsert", by_upsert)
                 nested = within_a_trigger(update)
                 yield Change("update by a trigger", f"{column} changed by a trigger", nested, by_trigger=True)
             nulled = change_to_null(self.subject, row, column)
             if nulled and column not in excepted and self.subject.may_update(nulled):
-                yield Change("update", f"{column} set to null", Update(table.name, key_, nulled))
+                yield Change("update", f"{column} set to null", self.subject.update(row, nulled))
         if columns and free is not None:
             yield from self._leaving_when(row, free)
         if columns and self.same == "refused":
             yield Change("update of nothing", "an update that changes nothing", self._no_change(row))
         if self._rows:
-            delete = Delete(table.name, key_)
+            delete = self.subject.delete(row)
             yield Change("delete", "delete", delete)
             yield Change("delete by a trigger", "delete by a trigger", within_a_trigger(delete), by_trigger=True)
         if self._rows or self._truncate:
@@ -100,7 +94,7 @@ class Changes:
         for nulls in (dict.fromkeys(each.sets_null) for each in self.excepted):
             if any(row[column] is not None for column in nulls):
                 what = f"{', '.join(nulls)} set to null by"
-                by_hand = Update(table.name, key_, nulls)
+                by_hand = self.subject.update(row, nulls)
                 yield Change("the passage by hand", f"{what} hand", by_hand)
                 nested = within_a_trigger(by_hand)
                 yield Change("the passage by a trigger", f"{what} a trigger", nested, by_trigger=True)
@@ -116,11 +110,10 @@ class Changes:
             if differs(column, free[column.name], row[column.name])
         }
         if set(changed) & set(self._columns):
-            yield Change("update", "a change that leaves when", Update(table.name, self.subject.key(row), changed))
+            yield Change("update", "a change that leaves when", self.subject.update(row, changed))
 
     def _no_change(self, row: Values) -> Update:
-        same = {column: row[column] for column in self._columns}
-        return Update(self.subject.table.name, self.subject.key(row), same)
+        return self.subject.update(row, {column: row[column] for column in self._columns})
 
     def allowed(self, row: Values, fresh: Values) -> Iterator[Probe]:
         """Yields changes of a row that are allowed: of other columns, and of nothing."""
@@ -137,7 +130,7 @@ class Changes:
         if not self._truncate:
             yield from self._plain(row, fresh, self._columns, "outside of when")
         if self._rows:
-            delete = Delete(self.subject.table.name, self.subject.key(row))
+            delete = self.subject.delete(row)
             yield Probe(delete, Accepted(1), "delete outside of when", "delete outside of when", required=False)
 
     def _plain(self, row: Values, fresh: Values, columns: Sequence[str], where: str) -> Iterator[Probe]:
@@ -149,7 +142,7 @@ class Changes:
                 continue
             changed = change_of(self.subject, self.draft, row, column, fresh)
             if changed and all(name in columns and name not in bound for name in changed):
-                update = Update(table.name, self.subject.key(row), changed)
+                update = self.subject.update(row, changed)
                 yield Probe(update, Accepted(1), f"update, {where}", f"{column} changed, {where}", required=False)
 
     def from_above(self, row: Values, refused: Refused) -> Iterator[Probe]:
@@ -159,7 +152,7 @@ class Changes:
         states = (*refused.sqlstates, "23503", "23001", "23502")
         for above in ancestors(self.subject, self.draft, row):
             name = above.table.name
-            delete = Delete(name, self.subject.key(above.row, above.table))
+            delete = self.subject.delete(above.row, above.table)
             passed = [key_.references for key_ in above.path if key_.references in excepted]
             if not self._truncate and passed == [name] and len(above.path) == 1:
                 then = self._after(row, excepted[name])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.catalog.model import ForeignKey, Table
-from harness.kinds.base import Subject, shorten
+from harness.kinds.base import NewRow, Subject, TableName, Values, qualified, shorten
 from harness.kinds.row_access.acting_roles import ActingRole
 from harness.kinds.toolkit.changes import nulls, other_values, smallest
 from harness.kinds.toolkit.statements import (
@@ -16,11 +17,9 @@ from harness.kinds.toolkit.statements import (
     merge_insert,
     merge_update,
     past_guards,
-    upsert,
+    upserts,
 )
 from harness.probes import Delete, Execute, Insert, Refused, SqlStatement, Update
-from harness.probes.statement import qualified
-from harness.project.model import NewRow, TableName, Values
 
 VARIANTS = 4
 """New values tried for one column."""
@@ -71,6 +70,12 @@ class WritePath:
     locks: tuple[str, ...] = ("first",)
     before: tuple[str, ...] = ()
     rows: int | None = 1
+
+    def by(self, command: str, statement: SqlStatement) -> WritePath:
+        """Returns the same write by another command."""
+        return replace(
+            self, aspect=f"{self.aspect} by {command}", what=f"{self.what} by {command}", statement=statement
+        )
 
 
 @dataclass(frozen=True)
@@ -126,43 +131,40 @@ class WritePaths:
 
     def all(self) -> Iterator[WritePath]:
         """Yields every way to write to the target, both those that the lock forbids and those that it allows."""
-        key = self.subject.key(self.target)
         for column in self.lock.columns:
-            yield from self._updates(column, key)
+            yield from self._updates(column)
         yield from self._inserts()
-        yield from self._deletes(key)
+        yield from self._deletes()
         if not self.locks_itself:
-            yield from self._moves(key)
+            yield from self._moves()
         if "truncate" in self.lock.rows:
             for table in dict.fromkeys((self.table.name, self.lock.holder.name)):
                 truncate = Execute(f"truncate {qualified(table)} cascade")
                 yield WritePath("truncate", f"truncate of {table}", truncate, forbidden=True, rows=None)
-        yield from self._unprotected(key)
+        yield from self._unprotected()
 
-    def _updates(self, column: str, key: Values) -> Iterator[WritePath]:
+    def _updates(self, column: str) -> Iterator[WritePath]:
         row, table = self._row, self.table
         for changes in self._changes(column, row):
             what = f"change of {_to(changes)}"
-            path = WritePath("update", what, Update(table.name, key, changes), forbidden=True)
+            path = WritePath("update", what, self.subject.update(self.target, changes), forbidden=True)
             yield path
             yield from self._other_commands(path, changes)
         if not table.column(column).not_null and not self.locks_itself:
-            for to_null in self._nulls(column, row):
-                empty = Update(table.name, key, to_null)
+            for to_null in self._some(nulls(self.subject, table, column, row)):
+                empty = self.subject.update(self.target, to_null)
                 yield WritePath("update to null", f"change of {_to(to_null)}", empty, forbidden=True)
                 filled = {name: row[name] for name in to_null}
-                change, what = Update(table.name, key, filled), f"change from null of {_to(filled)}"
+                change, what = self.subject.update(self.target, filled), f"change from null of {_to(filled)}"
                 yield WritePath("update of null", what, change, forbidden=True, before=(empty.sql,))
 
     def _other_commands(self, path: WritePath, changes: Values, aspect: str = "") -> Iterator[WritePath]:
         """Yields the same change by upsert and by MERGE."""
-        aspect = aspect or path.aspect
-        insert = upsert(self.table, self._row, changes)
-        if insert is not None and self.subject.may_update(changes):
-            yield replace(path, aspect=f"{aspect} by upsert", what=f"{path.what} by upsert", statement=insert)
+        path = replace(path, aspect=aspect or path.aspect)
+        for insert in upserts(self.table, self._row, changes) if self.subject.may_update(changes) else ():
+            yield path.by("upsert", insert)
         if self.subject.catalog.version >= MERGES:
-            merge = merge_update(self.table, self.subject.key(self.target), changes)
-            yield replace(path, aspect=f"{aspect} by merge", what=f"{path.what} by merge", statement=merge)
+            yield path.by("merge", merge_update(self.table, self.subject.key(self.target), changes))
 
     def _inserts(self) -> Iterator[WritePath]:
         forbidden = "insert" in self.lock.rows
@@ -172,44 +174,41 @@ class WritePaths:
         locks = () if self.locks_itself else ("first",)
         insert = WritePath("insert", "an insert", Insert(self.table.name, row), forbidden, locks)
         yield insert
-        by_upsert = upsert(self.table, row, {name: row[name] for name in self._plain})
-        if by_upsert is not None:
-            yield replace(insert, aspect="insert by upsert", what="an insert by upsert", statement=by_upsert)
+        for by_upsert in upserts(self.table, row, {name: row[name] for name in self._plain}):
+            yield insert.by("upsert", by_upsert)
         if self.subject.catalog.version >= MERGES:
-            merge = merge_insert(self.table, row)
-            yield replace(insert, aspect="insert by merge", what="an insert by merge", statement=merge)
+            yield insert.by("merge", merge_insert(self.table, row))
 
-    def _deletes(self, key: Values) -> Iterator[WritePath]:
-        forbidden = "delete" in self.lock.rows
-        yield WritePath("delete", "a delete", Delete(self.table.name, key), forbidden)
+    def _deletes(self) -> Iterator[WritePath]:
+        delete = WritePath("delete", "a delete", self.subject.delete(self.target), "delete" in self.lock.rows)
+        yield delete
         if self.subject.catalog.version >= MERGES:
-            yield WritePath("delete by merge", "a delete by merge", merge_delete(self.table, key), forbidden)
+            yield delete.by("merge", merge_delete(self.table, self.subject.key(self.target)))
 
-    def _moves(self, key: Values) -> Iterator[WritePath]:
+    def _moves(self) -> Iterator[WritePath]:
         """Yields moves from a locked row, to one, and from one to another; alone and together with a change."""
         table = self.table
         forbidden = "move" in self.lock.rows or bool(set(self.lock.through) & set(self.lock.columns))
         there = self.lock.referring(self.second)
         away = {column: value for column, value in there.items() if self.target[column] != value}
-        locks = {"out": ("first",), "in": ("second",), "across": ("first", "second")}
-        for way, locked in locks.items():
-            path = WritePath(f"move {way}", f"a move {way}", Update(table.name, key, away), forbidden, locked)
+        for way, locked in {"out": ("first",), "in": ("second",), "across": ("first", "second")}.items():
+            path = WritePath(f"move {way}", f"a move {way}", self.subject.update(self.target, away), forbidden, locked)
             yield path
             yield from self._other_commands(path, away)
             for column in self.lock.columns[:1]:
                 for changes in self._changes(column, self.target)[:1]:
                     if forbidden or way != "in":
                         what = f"a move {way} with a change of {_to(changes)}"
-                        both = Update(table.name, key, {**away, **changes})
+                        both = self.subject.update(self.target, {**away, **changes})
                         yield WritePath(f"move {way} with a change", what, both, forbidden=True, locks=locked)
         if all(not table.column(column).not_null for column in self.lock.through):
             nowhere = dict.fromkeys(self.lock.through)
             back = {column: self.target[column] for column in nowhere}
-            leave, come = (Update(table.name, key, changes) for changes in (nowhere, back))
+            leave, come = (self.subject.update(self.target, changes) for changes in (nowhere, back))
             yield WritePath("move to nowhere", "a move to nowhere", leave, forbidden)
             yield WritePath("move from nowhere", "a move from nowhere", come, forbidden, before=(leave.sql,))
 
-    def _unprotected(self, key: Values) -> Iterator[WritePath]:
+    def _unprotected(self) -> Iterator[WritePath]:
         """Yields changes of other columns, and of nothing."""
         row, table = self._row, self.table
         guarded = {*self.lock.columns, *(self.lock.reference.columns if self.lock.reference else ())}
@@ -219,15 +218,14 @@ class WritePaths:
             if name not in guarded and name not in self.subject.rewritten:
                 for changes in self._changes(name, row)[:1]:
                     if not guarded & changes.keys():
-                        yield self._free(f"change of {_to(changes)}", Update(table.name, key, changes))
+                        yield self._free(f"change of {_to(changes)}", self.subject.update(self.target, changes))
         for name in self._plain:
             for changes in self._changes(name, row)[:1]:
-                change = self._free(f"change of {_to(changes)}", Update(table.name, key, changes))
+                change = self._free(f"change of {_to(changes)}", self.subject.update(self.target, changes))
                 yield from self._other_commands(change, changes, "update")
         same = {name: row[name] for name in free}
-        yield self._free("an update of all columns to what they are", Update(table.name, key, same))
-        again = upsert(table, row, {name: row[name] for name in self.lock.columns or self._plain})
-        if again is not None:
+        yield self._free("an update of all columns to what they are", self.subject.update(self.target, same))
+        for again in upserts(table, row, {name: row[name] for name in self.lock.columns or self._plain}):
             yield self._free("an upsert that changes nothing", again)
         yield replace(self._free("an insert on conflict do nothing", insert_or_nothing(table, row)), rows=0)
 
@@ -237,13 +235,12 @@ class WritePaths:
 
     def beside_locked(self) -> Iterator[WritePath]:
         """Yields writes to a row whose locking row is open, while another one is locked."""
-        key = self.subject.key(self.target)
         for column in self.lock.columns[:1]:
             for changes in self._changes(column, self.target)[:1]:
-                change = self._free(f"change of {_to(changes)} beside one", Update(self.table.name, key, changes))
+                change = self._free(f"change of {_to(changes)} beside one", self.subject.update(self.target, changes))
                 yield replace(change, locks=("second",))
         if "delete" in self.lock.rows:
-            yield replace(self._free("a delete beside one", Delete(self.table.name, key)), locks=("second",))
+            yield replace(self._free("a delete beside one", self.subject.delete(self.target)), locks=("second",))
 
     @property
     def _plain(self) -> tuple[str, ...]:
@@ -255,20 +252,14 @@ class WritePaths:
 
     def _changes(self, column: str, row: NewRow) -> list[NewRow]:
         """Returns changes that give a column another value, with as few other columns as possible."""
-        table = self.table
-        keys = [key for key in table.foreign_keys if column in key.columns]
+        keys = [key.columns for key in self.table.foreign_keys if column in key.columns]
         if self.locks_itself and column in self.lock.locked[0]:
-            states = [dict(self.in_state(state).state) for state in (*self.lock.open, *self.lock.locked)]
-            return self._some(smallest(table, column, row, states))
+            states = [self.in_state(state).state for state in (*self.lock.open, *self.lock.locked)]
+            return self._some(smallest(self.table, column, row, states))
         if keys:
-            changes = {name: self.fresh[name] for key in keys for name in key.columns}
-            changes = {name: value for name, value in changes.items() if value != row[name]}
+            changes = {name: self.fresh[name] for name in itertools.chain(*keys) if self.fresh[name] != row[name]}
             return [changes] if column in changes else []
-        return self._some(other_values(self.subject, table, column, row))
-
-    def _nulls(self, column: str, row: NewRow) -> list[NewRow]:
-        """Returns changes that set a column to NULL."""
-        return self._some(nulls(self.subject, self.table, column, row))
+        return self._some(other_values(self.subject, self.table, column, row))
 
     def _some(self, changes: list[NewRow]) -> list[NewRow]:
         """Returns a few changes, others in each scenario: to draw each of them would cost more than all else."""

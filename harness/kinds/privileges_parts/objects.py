@@ -6,11 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.catalog.model import Missing
 from harness.catalog.roles import DEFAULTS, Granted
-from harness.kinds.base import Subject
+from harness.kinds.base import Missing, Subject, identifier, literal
 from harness.probes import Accepted, Execute, Expected, Probe, Refused
-from harness.probes.statement import identifier, literal
 from harness.project.keys import Reader
 from harness.project.nodes import Node, as_scalar, expected
 
@@ -53,10 +51,10 @@ class Object:
         """Yields a statement for each command that can be tried, as a role."""
         for command, text, accepted in self._statements(subject):
             may = command in expected or (command == "usage" and self.kind == "sequence" and "update" in expected)
-            what = f"{command} of {self.kind} {self.name or subject.module}"
             outcome: Expected = accepted if may else Refused(("42501",))
             aspect = f"{role} {'may' if may else 'may not'} {command}"
-            yield Probe(Execute(text), outcome, aspect, f"{what} as {role}", {"role": role})
+            value = f"{command} of {self.kind} {self.name or subject.module} as {role}"
+            yield Probe(Execute(text), outcome, aspect, value, {"role": role})
 
     def _statements(self, subject: Subject) -> Iterator[tuple[str, str, Expected]]:
         """Yields commands, a statement for each, and its outcome with the privilege."""

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject
-from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, reachable_by
-from harness.kinds.toolkit.updates import defaults, updatable
-from harness.probes import AcceptedOrRefused, Delete, Execute, Insert, NotDenied, Probe, SqlStatement, Update
-from harness.probes.statement import qualified
-from harness.project.model import Values
-from harness.solver.rules import Unfillable
-from harness.values.types import Unsupported
+from harness.kinds.base import Draft, Subject, Values, qualified
+from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, draw_reachable
+from harness.kinds.toolkit.changes import defaults, updatable
+from harness.probes import AcceptedOrRefused, Execute, Insert, NotDenied, Probe, SqlStatement
 
 
 def can_insert(subject: Subject) -> bool:
     """Whether a row can be drawn by itself, and policies, which are not privileges, can be switched off."""
     table = subject.table
-    try:
-        subject.pools.of(table)
-    except (Unfillable, Unsupported):
-        return False
     owns = subject.roles.current == table.owner or subject.roles.is_superuser(subject.roles.current)
-    return not subject.pools.requires_children(table) and (owns or not table.row_security)
+    alone = subject.can_have_rows() and not subject.pools.requires_children(table)
+    return alone and (owns or not table.row_security)
 
 
 def without_policies(subject: Subject) -> Iterator[SqlStatement]:
@@ -67,9 +59,7 @@ def reaching(subject: Subject, draft: Draft, roles: Sequence[ActingRole]) -> Ite
     """Yields for each role a command that it is granted, on an existing row that it has to reach."""
     if not roles:
         return
-    table = subject.table
-    fixed, present = reachable_by(roles, draft)
-    row = draft.insert(table.name, fixed, present)
+    row = draw_reachable(roles, draft, draft.insert, subject.table.name)
     # Policies are switched off for the probes of privileges.
     secured = (qualified(each.name) for each in subject.catalog.tables.values() if each.row_security)
     enabled = (f"alter table {name} enable row level security" for name in secured)
@@ -99,11 +89,11 @@ def _granted(subject: Subject, role: str) -> Iterator[str]:
 def _statements(
     subject: Subject, role: str, row: Values, granted: Collection[str]
 ) -> Iterator[tuple[str, SqlStatement]]:
-    table, key = subject.table.name, subject.key(row)
+    table = subject.table.name
     if "select" in granted:
         yield "select", Execute(f"select from {qualified(table)}")
     if "update" in granted:
         may = (name for name in updatable(subject) if subject.roles.on_column(role, qualified(table), name, "update"))
-        yield from (("update", Update(table, key, {name: row[name]})) for name in [*may][:1])
+        yield from (("update", subject.update(row, {name: row[name]})) for name in [*may][:1])
     if "delete" in granted:
-        yield "delete", Delete(table, key)
+        yield "delete", subject.delete(row)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.catalog.model import Table
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject, shorten
+from harness.kinds.base import Draft, NewRow, Rule, Subject, Table, Values, shorten
 from harness.kinds.toolkit.changes import filled_references
-from harness.probes import Delete, Insert, SqlStatement, Update
+from harness.probes import Insert, SqlStatement
 from harness.project import sql
-from harness.project.model import NewRow, Values
-from harness.solver.rules import Rule
 
 VICTIMS = 4
 """Rows of a table that are changed: some that other rows refer to, some that none refers to."""
@@ -58,10 +54,9 @@ class QueryWrites:
             updatable = all(table.column(column).identity != "a" for column in change)
             for row in rows[:VICTIMS]:
                 if updatable and any(row[column] != value for column, value in change.items()):
-                    update = Update(table.name, self.subject.key(row, table), change)
-                    yield Write(f"update of {table.name}", words, update)
+                    yield Write(f"update of {table.name}", words, self.subject.update(row, change, table))
         for row in rows[:VICTIMS]:
-            yield Write(f"delete from {table.name}", "", Delete(table.name, self.subject.key(row, table)))
+            yield Write(f"delete from {table.name}", "", self.subject.delete(row, table))
 
     def _of_other_rows(self, table: Table, existing: Sequence[Insert]) -> Iterator[NewRow]:
         """Yields values of other rows: of each foreign key, of each named column, and of all named columns."""
@@ -82,9 +77,8 @@ class QueryWrites:
             if column.name in self.named and column.is_supplied and column.name not in table.foreign_columns:
                 rules = (self.condition, *self.subject.pools.rules(table))
                 candidates = self.subject.pools.finder.candidates(table, column.name, rules)
-                for value in self.draft.sample(candidates, CANDIDATES):
-                    if value is not None or not column.not_null:
-                        yield {column.name: value}
+                values = self.draft.sample(candidates, CANDIDATES)
+                yield from ({column.name: value} for value in values if value is not None or not column.not_null)
 
 
 def pairs_of_writes(
@@ -97,16 +91,16 @@ def pairs_of_writes(
     named = sql.columns(condition.predicate)
     keys = {column for table in tables for column in table.primary_key}
     writes = QueryWrites(subject, draft, condition, [column for column in named if column not in keys])
-    for table in tables:
+
+    def similar(table: Table, draw: Callable[..., NewRow]) -> tuple[NewRow, NewRow]:
         present = filled_references(table, subject.pools.of(table))
-        one = draft.insert(table.name, present=present)
-        draft.insert(table.name, _in_common(table, draft, one, named), present)
+        first = draw(table.name, present=present)
+        return first, draw(table.name, _in_common(table, draft, first, named), present)
+
+    for table in tables:
+        similar(table, draft.insert)
     existing = list(draft.inserts)
-    fresh: list[tuple[Table, Values, Values]] = []
-    for table in tables:
-        present = filled_references(table, subject.pools.of(table))
-        first = draft.row(table.name, present=present)
-        fresh.append((table, first, draft.row(table.name, _in_common(table, draft, first, named), present)))
+    fresh = [(table, *similar(table, draft.row)) for table in tables]
     left = [write for table, row, _ in fresh for write in writes.of(table, row, existing)]
     right = [write for table, _, row in fresh for write in writes.of(table, row, existing)]
     sorts: list[list[tuple[Write, Write]]] = [[], [], []]
@@ -115,7 +109,10 @@ def pairs_of_writes(
             sort = (one_write.command != other.command) + (one_write.change != other.change)
             sorts[sort].append((one_write, other))
     chance = random.Random(draft.choose(range(1000)))
-    return [pair for sort in sorts for pair in _sample(chance, sort)]
+    # Some of each sort, in their order.
+    return [
+        sort[place] for sort in sorts for place in sorted(chance.sample(range(len(sort)), min(LOOKED_AT, len(sort))))
+    ]
 
 
 def _in_common(table: Table, draft: Draft, row: Values, named: Sequence[str]) -> NewRow:
@@ -128,9 +125,3 @@ def _in_common(table: Table, draft: Draft, row: Values, named: Sequence[str]) ->
             if not any(key and key <= kept for key in keys):
                 found[column.name] = row[column.name]
     return found
-
-
-def _sample(chance: random.Random, pairs: Sequence[tuple[Write, Write]]) -> list[tuple[Write, Write]]:
-    """Returns some of the pairs, in their order."""
-    places = sorted(chance.sample(range(len(pairs)), min(LOOKED_AT, len(pairs))))
-    return [pairs[place] for place in places]

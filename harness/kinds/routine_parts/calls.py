@@ -7,23 +7,41 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.kinds.base import Subject, one_line, shorten
+from harness.kinds.base import Subject, literal, one_line, shorten
 from harness.kinds.routine_parts.given import BoundVariable, Given
 from harness.kinds.routine_parts.results import Results, asks, typed
 from harness.kinds.toolkit.invariants import found
 from harness.probes import Accepted, Execute, Postcondition, Probe, Refused, SqlStatement
-from harness.probes.statement import literal
 from harness.project import sql
 from harness.races import NOTHING, Invariant, Race, Races
 
 BOTH = "both accepted"
 
 
+def variable_types(
+    subject: Subject, given: Given, before: Mapping[str, Sequence[str]], call: Sequence[str]
+) -> dict[str, str]:
+    """Returns the types of the variables. Raises ``psycopg.Error`` if the database does not know what is called."""
+    types: dict[str, str] = {}
+    for row in given:
+        table = subject.catalog.table(row.table)
+        for name, column in row.variables.items():
+            types.setdefault(name, table.column(column).type)
+    for name, expressions in before.items():
+        # One type for all of them: NULL gets the type of the others.
+        tried = "\nunion all ".join(f"select ({typed(each, types)}\n)" for each in expressions)
+        types[name] = subject.pools.introspection.result_columns(tried)[0][1]
+    for each in filter(_is_query, call):
+        subject.pools.introspection.result_columns(typed(each, types))
+    return types
+
+
 @dataclass(frozen=True)
 class Calls:
     """Statements with variables, expressions worked out ``before`` them, and queries that are true after them.
 
-    ``types`` are those of the variables. ``commits`` means that each call is committed by itself.
+    ``types`` are those of the variables. ``commits`` means that each call is committed by itself. The last call may be
+    expected to be ``refused``.
     """
 
     before: Mapping[str, Sequence[str]]
@@ -32,56 +50,24 @@ class Calls:
     types: Mapping[str, str]
     results: Results
     commits: bool
+    refused: Refused | None
 
-    @classmethod
-    def of(
-        cls,
-        subject: Subject,
-        given: Given,
-        before: Mapping[str, Sequence[str]],
-        call: Sequence[str],
-        then: Sequence[str],
-        places: Mapping[str, int],
-        *,
-        commits: bool,
-    ) -> Calls:
-        """Raises ``psycopg.Error`` if the database does not know what is called, and :class:`Unreliable`."""
-        types: dict[str, str] = {}
-        for row in given:
-            table = subject.catalog.table(row.table)
-            for name, column in row.variables.items():
-                types.setdefault(name, table.column(column).type)
-        for name, expressions in before.items():
-            # One type for all of them: NULL gets the type of the others.
-            tried = "\nunion all ".join(f"select ({typed(each, types)}\n)" for each in expressions)
-            types[name] = subject.pools.introspection.result_columns(tried)[0][1]
-        for each in filter(_is_query, call):
-            subject.pools.introspection.result_columns(typed(each, types))
-        return cls(before, call, then, types, Results.of(subject, call, then, types, places), commits)
-
-    def probes(
-        self, values: Mapping[str, BoundVariable], settings: Mapping[str, str], refused: Refused | None
-    ) -> Iterator[Probe]:
+    def probes(self, values: Mapping[str, BoundVariable], settings: Mapping[str, str]) -> Iterator[Probe]:
         """Yields the calls with each choice of the expressions before them, and once for each query after them."""
         choices = [[(name, each) for each in expressions] for name, expressions in self.before.items()]
         for chosen in itertools.product(*choices):
-            yield from _CallsInOrder(self, values, settings, dict(chosen)).probes(refused)
+            yield from _CallsInOrder(self, values, settings, dict(chosen)).probes()
 
     def races(
-        self,
-        setup: Sequence[SqlStatement],
-        values: Mapping[str, BoundVariable],
-        settings: Mapping[str, str],
-        refused: Refused | None,
+        self, setup: tuple[SqlStatement, ...], values: Mapping[str, BoundVariable], settings: Mapping[str, str]
     ) -> Races:
         """Returns the race of the last call in one session with the calls before it in another."""
         bound = {name: value.sql for name, value in values.items()}
         *ahead, last = [Execute(sql.bind(each, bound)) for each in self.call]
         *before, after = [one_line(each) for each in self.call]
-        if refused is not None:
-            watch = Invariant(
-                f"select {literal(BOTH).strip()}", f"one of them {refused}", lambda *_: False, only_at_end=True
-            )
+        if self.refused is not None:
+            never = f"select {literal(BOTH).strip()}"
+            watch = Invariant(never, f"one of them {self.refused}", lambda *_: False, only_at_end=True)
         else:
             query, results = self._untrue(bound), bool(self.results.each)
             watch = Invariant(query, "what should hold then does", only_at_end=True, results=results)
@@ -91,11 +77,11 @@ class Calls:
             ahead,
             [last],
             watch,
-            refusals=() if refused is None else (refused,),
+            refusals=() if self.refused is None else (self.refused,),
             settings=settings,
             writes_other_rows=True,
         )
-        return Races(tuple(setup), (race,))
+        return Races(setup, (race,))
 
     def _untrue(self, bound: Mapping[str, str]) -> str:
         """Returns a query for those of the queries that are not true, with their results."""
@@ -130,15 +116,13 @@ class _CallsInOrder:
         shown = {name: shorten(value.text) for name, value in self.values.items()}
         return shown | {name: each for name, each in self.chosen.items() if len(self.calls.before[name]) > 1}
 
-    def probes(self, refused: Refused | None) -> Iterator[Probe]:
-        count, then = len(self.calls.call), self.calls.then
-        if refused is not None:
-            if count > 1:
-                yield self._probe(count - 1, Accepted(), "the calls before")
-            yield self._probe(count, refused, "call")
-        elif not then:
-            yield self._probe(count, Accepted(), "call")
-        for query in then:
+    def probes(self) -> Iterator[Probe]:
+        count, refused = len(self.calls.call), self.calls.refused
+        if refused is not None and count > 1:
+            yield self._probe(count - 1, Accepted(), "the calls before")
+        if refused is not None or not self.calls.then:
+            yield self._probe(count, refused or Accepted(), "call")
+        for query in self.calls.then:
             yield self._probe(count, Accepted(), query, query)
 
     def _probe(self, count: int, expected: Accepted | Refused, aspect: str, query: str | None = None) -> Probe:
@@ -171,8 +155,7 @@ class _CallsInOrder:
         role = f" as {self.settings['role']}" if "role" in self.settings else ""
         named = {name for each in calls for name in sql.variables(each)}
         variables = ", ".join(f"${name} = {each}" for name, each in self._shown.items() if name in named)
-        commits = self.calls.commits
-        sent = [f"begin; {each}; commit" if commits and not sql.is_call(each) else each for each in calls]
+        sent = [f"begin; {each}; commit" if self.calls.commits and not sql.is_call(each) else each for each in calls]
         return f"{one_line('; '.join(sent))}{role}{f' with {variables}' if variables else ''}:"
 
 

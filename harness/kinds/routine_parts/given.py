@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject
+from harness.kinds.base import Draft, Subject, TableName, identifier, literal
 from harness.kinds.toolkit.statements import past_guards
 from harness.probes import Execute, Insert, SqlStatement
-from harness.probes.statement import identifier, literal
 from harness.project import keys, nodes
 from harness.project.keys import FrozenDict, Reader
-from harness.project.model import TableName
 
 WHERE = "where"
 """The key of a row that is no column: a predicate on the drawn values."""
@@ -105,10 +102,8 @@ class GivenRows:
 
     def _tied(self, row: GivenRow) -> Iterator[str]:
         """Yields the written values as predicates, where rules tie a column to others, which are drawn by them."""
-        table = self.subject.catalog.table(row.table)
-        tied = {
-            name for pool in self.subject.pools.of_changed_rows(table) if len(pool.columns) > 1 for name in pool.columns
-        }
+        pools = self.subject.pools.of_changed_rows(self.subject.catalog.table(row.table))
+        tied = {name for pool in pools if len(pool.columns) > 1 for name in pool.columns}
         for column, cell in row.cells.items():
             if column in tied and not isinstance(cell, Variable):
                 name = identifier(column)
@@ -116,12 +111,12 @@ class GivenRows:
 
 
 def _read(node: nodes.Node) -> Given:
-    rows = []
-    for name, written in nodes.as_mapping(node, "a mapping of tables").entries:
-        table = keys.table.read(name)
-        for each in written.items if isinstance(written, nodes.ListNode) else (written,):
-            rows.append(_row(table, nodes.as_mapping(each, "a row, such as {id: $order, status: open}")))
-    return tuple(rows)
+    return tuple(
+        _row(table, nodes.as_mapping(each, "a row, such as {id: $order, status: open}"))
+        for name, written in nodes.as_mapping(node, "a mapping of tables").entries
+        for table in [keys.table.read(name)]
+        for each in (written.items if isinstance(written, nodes.ListNode) else (written,))
+    )
 
 
 def _row(table: TableName, node: nodes.MappingNode) -> GivenRow:

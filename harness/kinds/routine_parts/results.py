@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.kinds.base import Subject, Unreliable
-from harness.probes.statement import identifier
+from harness.kinds.base import Subject, Unreliable, identifier
 from harness.project import sql
 from harness.races import RESULT, SESSIONS
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
-from harness.generation.draft import Draft
-from harness.kinds.base import Kind, Subject
+from harness.kinds.base import Draft, Kind, NewRow, Subject, TableName, Values, inserted
 from harness.kinds.row_access.ownership import OwnerColumn, Owners, claim_settings, claim_variables, end_of
 from harness.kinds.row_access.principal import NARROWED, narrowed, says
-from harness.kinds.row_access.reachable import owner_columns, owner_columns_by_trying, owner_row
+from harness.kinds.row_access.reachable import owner_columns, owner_row
 from harness.kinds.row_security import RowSecurityKind
 from harness.probes import Delete, Execute, Insert, NoRowChanged, Probe, Refused, SqlStatement, Update
 from harness.probes.reply import INSUFFICIENT_PRIVILEGE
 from harness.probes.statement import assume, condition, literal, qualified
 from harness.project.keys import FrozenDict, any_value, key, mapping, names, predicate, text
-from harness.project.model import TableName, Values
 from harness.project.privileges import required_privileges
 from harness.values.candidates import sample
+
+About = Literal["its row", "no row"]
+"""Whether a statement is about a row that is there before it. An INSERT and a TRUNCATE are about none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,40 +70,30 @@ class ActsAsRoles(Kind):
             role = subject.table.owner if word == "$owner" else word
             if subject.roles.exists(role):
                 lender = None if self.claims is not None else _row_security(subject, word)
-                claims = self.claims if self.claims is not None else lender.claims if lender else None
+                claims: Mapping[str, Any] = (lender.claims if lender else self.claims) or {}
                 types = {**((lender.variables if lender else None) or {}), **(self.variables or {})}
                 predicates = (self.sees,) if self.sees is not None else _predicates(lender) if lender else ()
-                variables = _variables(claims or {})
-                columns = _owner_columns(subject, role, claims or {}, variables, predicates)
-                types = {name: types[name] for name in variables if name in types}
-                found.append(ActingRole(subject, role, word, claims or {}, types, columns, self.policies_hide))
+                columns = owner_columns(subject, role, claims, predicates)
+                types = {name: types[name] for name in claim_variables(claims) if name in types}
+                found.append(ActingRole(subject, role, word, claims, types, columns, self.policies_hide))
         return found
 
 
 def _row_security(subject: Subject, role: str) -> RowSecurityKind | None:
     """Returns another check of the table by which the role sees rows, at best one with variables."""
-    declared = subject.declared.get(subject.table.name, ())
-    rules = [rule for rule in declared if isinstance(rule, RowSecurityKind) and rule.as_ == role]
-    seeing = [rule for rule in rules if not says(rule.sees, "false")]
-    return max(seeing, key=lambda rule: (bool(_variables(rule.claims or {})), rule.claims is not None), default=None)
+    seeing = [
+        rule
+        for rule in subject.declared.get(subject.table.name, ())
+        if isinstance(rule, RowSecurityKind) and rule.as_ == role and not says(rule.sees, "false")
+    ]
+    return max(
+        seeing, key=lambda rule: (bool(claim_variables(rule.claims or {})), rule.claims is not None), default=None
+    )
 
 
 def _predicates(rule: RowSecurityKind) -> tuple[str, ...]:
     """Returns the predicates of a row_security check: of rows that are written before those of rows that are seen."""
-    may = (rule.may_update, rule.may_delete, rule.may_write, rule.may_insert)
-    return tuple(each for each in (*may[:3], rule.sees, *may[3:]) if each is not None)
-
-
-def _variables(claims: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for value in claims.values() for name in claim_variables(value)))
-
-
-def _owner_columns(
-    subject: Subject, role: str, claims: Mapping[str, Any], variables: Sequence[str], predicates: Sequence[str]
-) -> tuple[OwnerColumn, ...]:
-    found = owner_columns(subject, variables, predicates)
-    missing = [name for name in variables if name not in {each.variable for each in found}]
-    return (*found, *owner_columns_by_trying(subject, role, claims, found, missing)) if missing else found
+    return tuple(filter(None, (rule.may_update, rule.may_delete, rule.may_write, rule.sees, rule.may_insert)))
 
 
 @dataclass(frozen=True)
@@ -169,9 +160,7 @@ class ActingRole:
     @property
     def advice(self) -> str:
         """The keys to write where the role reaches no row."""
-        if not self.claims:
-            return "say as whom it asks with `claims:`"
-        return "say which rows these claims reach with `sees:`"
+        return "say which rows these claims reach with `sees:`" if self.claims else "say as whom it asks with `claims:`"
 
 
 @dataclass(frozen=True)
@@ -186,12 +175,9 @@ class RoleSession:
     settings: Mapping[str, str]
     row: Values
 
-    def tries(self, probe: Probe, *, existing: bool = True) -> Iterator[Probe]:
-        """Yields a probe of the connection's user as one of the role.
-
-        ``existing`` means that the statement is about a row that is there before it: no INSERT and no TRUNCATE.
-        """
-        by, role = f" by {self.role.word}", self.role
+    def tries(self, probe: Probe, about: About = "its row") -> Iterator[Probe]:
+        """Yields a probe of the connection's user as one of the role."""
+        by, role, existing = f" by {self.role.word}", self.role, about == "its row"
         probe = replace(probe, aspect=f"{probe.aspect}{by}", value=f"{probe.value}{by}", settings=self.settings)
         blind = existing and self._is_blind
         if role.lacks(probe.statement) or (blind and isinstance(probe.statement, Execute)):
@@ -202,7 +188,9 @@ class RoleSession:
                 why = f"{role.role} lacks a privilege for it"
                 yield replace(probe, before=_do(_raises(why)), reaches=why)
             return
-        first = self._no_schema or (self._narrowed(probe.statement) if blind else self._seen if existing else "")
+        command = "update" if isinstance(probe.statement, Update) else "delete"
+        alone = f"{NARROWED.sql}; {narrowed(role.subject, command, [self.row])}".removesuffix("; ")
+        first = self._no_schema or (alone if blind else self._seen if existing else "")
         statement = _without_key(probe.statement) if blind else probe.statement
         before = "; ".join(filter(None, (probe.before, first))) or None
         # A TRUNCATE reports no number of rows, and no policy holds for it.
@@ -241,13 +229,9 @@ class RoleSession:
         assumed = "".join(f"perform {each.removeprefix('select ')}; " for each in assume(self.settings))
         return _do(f"{assumed}{look}; if not found then {raises} end if; perform set_config('role', 'none', true);")
 
-    def _narrowed(self, statement: SqlStatement) -> str:
-        command = "update" if isinstance(statement, Update) else "delete"
-        return f"{NARROWED.sql}; {narrowed(self.role.subject, command, [self.row])}".removesuffix("; ")
-
 
 def as_roles(
-    roles: Sequence[ActingRole], draft: Draft, row: Values, probes: Iterable[Probe], *, existing: bool = True
+    roles: Sequence[ActingRole], draft: Draft, row: Values, probes: Iterable[Probe], about: About = "its row"
 ) -> Iterator[Probe]:
     """Yields probes about a row as each of the roles tries them; unchanged if there are no roles."""
     probes = list(probes)
@@ -256,7 +240,7 @@ def as_roles(
     for role in roles:
         session = role.session(draft, row)
         for probe in probes:
-            yield from session.tries(probe, existing=existing)
+            yield from session.tries(probe, about)
 
 
 def as_roles_each(
@@ -266,17 +250,28 @@ def as_roles_each(
     for probe in probes:
         written = probe.statement
         if isinstance(written, Insert) and written.table == table:
-            yield from as_roles(roles, draft, written.values, [probe], existing=False)
+            yield from as_roles(roles, draft, written.values, [probe], "no row")
         elif isinstance(written, Update | Delete) and written.table == table:
-            rows = (each.values for each in draft.inserts if each.table == table)
-            row = next(row for row in rows if written.key.items() <= row.items())
-            yield from as_roles(roles, draft, row, [probe])
+            yield from as_roles(roles, draft, next(inserted(draft, table, written.key)), [probe])
 
 
 def reachable_by(roles: Sequence[ActingRole], draft: Draft) -> tuple[Values, tuple[str, ...]]:
     """Returns what a row must have so that the roles reach it: values, and columns that are not NULL."""
     fixed = {column: value for role in roles for column, value in role.fixed(draft).items()}
     return fixed, tuple(dict.fromkeys(column for role in roles for column in role.columns))
+
+
+def draw_reachable(
+    roles: Sequence[ActingRole],
+    draft: Draft,
+    draw: Callable[..., NewRow],
+    table: TableName,
+    present: tuple[str, ...] = (),
+    also: tuple[str, ...] = (),
+) -> NewRow:
+    """Draws a row that the roles reach, by a method of the draft such as :meth:`Draft.insert`."""
+    fixed, columns = reachable_by(roles, draft)
+    return draw(table, fixed, (*present, *columns), also)
 
 
 def _without_key(statement: SqlStatement) -> SqlStatement:

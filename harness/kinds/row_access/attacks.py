@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.catalog.model import Index
 from harness.kinds.row_access.ownership import OwnedRows
 from harness.kinds.row_access.principal import Principal, narrowed, says
 from harness.kinds.toolkit.changes import is_unchanged
-from harness.kinds.toolkit.statements import assigned
-from harness.probes import AcceptedOrRefused, Execute, Expected, Insert, Postcondition, Probe, Update
+from harness.kinds.toolkit.statements import assigned, can_name
+from harness.probes import AcceptedOrRefused, Execute, Expected, Insert, Postcondition, Probe
 from harness.probes.statement import identifier, qualified
 from harness.project.model import Values
 
@@ -35,22 +34,20 @@ def _transfers(principal: Principal, row: Values, to: Values, what: str, aspect:
 
     Without ``aspect`` that may be allowed: the row has to be one that may be updated before and after.
     """
-    subject, table, key = principal.subject, principal.subject.table.name, principal.subject.key(row)
+    subject = principal.subject
     changes = {column: to[column] for column in principal.owners.columns if subject.may_update([column])}
     if not changes:
         return
     expected: Expected = principal.untouched if aspect else AcceptedOrRefused()
     first, then = ("", None) if aspect else principal.stays(principal.may.update, row, {**row, **changes})
     if not says(principal.sees, "false"):
-        update, value = Update(table, key, changes), f"{what} by {principal.who}:"
-        yield Probe(update, expected, aspect or what, value, principal.settings, then, first or None, required=False)
+        update, before = subject.update(row, changes), first or None
+        yield principal.probe(update, expected, aspect or what, what, then=then, before=before, required=False)
     # Policies for SELECT do not hold where no column is read.
-    blind = Execute(f"update {qualified(table)} set {assigned(changes)}")
+    blind = Execute(f"update {qualified(subject.table.name)} set {assigned(changes)}")
     first += narrowed(subject, "update", [row])
-    value = f"{what} without looking by {principal.who}:"
-    yield Probe(
-        blind, expected, f"{aspect or what} without looking", value, principal.settings, then, first, required=False
-    )
+    aspect, what = f"{aspect or what} without looking", f"{what} without looking"
+    yield principal.probe(blind, expected, aspect, what, then=then, before=first, required=False)
 
 
 def _conflicts(principal: Principal, own: Values, foreign: Values) -> Iterator[Probe]:
@@ -60,7 +57,7 @@ def _conflicts(principal: Principal, own: Values, foreign: Values) -> Iterator[P
     table = principal.subject.table
     for key in table.unique_keys:
         row = {**own, **{name: foreign.get(name) for name in key.columns}}
-        if not _named_by(key, row, principal):
+        if not can_name(table, key, row):
             continue
         insert = f"{Insert(table.name, row).sql} on conflict ({', '.join(map(identifier, key.columns))})"
         if not says(principal.may.update, "true"):
@@ -79,8 +76,8 @@ def _upserts(principal: Principal, upsert: str, own: Values, foreign: Values) ->
         yield _left_alone(principal, taking, foreign, "upsert that takes another's row")
         both = f"({principal.may.update}) and ({principal.sees})"
         then = principal.exactly(f"({principal.here([foreign])}) and {both}", f"the rows where {both}")
-        value, returned = f"upsert returning by {principal.who}:", principal.returning(taking)
-        yield Probe(returned, AcceptedOrRefused(), "upsert returning", value, principal.settings, then, required=False)
+        returned, what = principal.returning(taking), "upsert returning"
+        yield principal.probe(returned, AcceptedOrRefused(), what, what, then=then, required=False)
 
 
 def _left_alone(principal: Principal, statement: str, foreign: Values, what: str) -> Probe:
@@ -88,16 +85,4 @@ def _left_alone(principal: Principal, statement: str, foreign: Values, what: str
     subject = principal.subject
     found = f"select case when count(*) = 1 then 'as it was' else 'another' end from {qualified(subject.table.name)}"
     then = Postcondition(f"{found} where {is_unchanged(subject, foreign)}", "as it was", "the row is")
-    value = f"{what} by {principal.who}:"
-    return Probe(Execute(statement), principal.untouched, what, value, principal.settings, then, required=False)
-
-
-def _named_by(key: Index, row: Values, principal: Principal) -> bool:
-    """Whether INSERT … ON CONFLICT can name a key, and it has no NULL in a row."""
-    constraint = principal.subject.table.constraint(key.constraint) if key.constraint else None
-    return (
-        key.is_plain
-        and key.valid
-        and not (constraint and constraint.deferrable)
-        and all(row[name] is not None for name in key.columns)
-    )
+    return principal.probe(Execute(statement), principal.untouched, what, what, then=then, required=False)

@@ -9,9 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from harness.catalog.model import Table
-from harness.kinds.base import Fact, Subject
-from harness.probes.statement import identifier, qualified
+from harness.kinds.base import Fact, Subject, Table, identifier, qualified
 
 
 def bypasses(subject: Subject, role: str, commands: Sequence[str]) -> Iterator[Fact]:
@@ -31,8 +29,7 @@ def _views(subject: Subject, role: str, commands: Sequence[str]) -> Iterator[Fac
     for view in subject.catalog.views_reading(subject.table.name):
         if view.owner == role or not subject.roles.on_schema(role, view.name.schema):
             continue
-        name = qualified(view.name)
-        may = [command for command in commands if _may(subject, role, name, command)]
+        may = [command for command in commands if _may(subject, role, qualified(view.name), command)]
         if not may:
             continue
         reach = f"{role} may {' and '.join(may)}"
@@ -43,10 +40,10 @@ def _views(subject: Subject, role: str, commands: Sequence[str]) -> Iterator[Fac
             yield Fact(f"view {view.name} with security_invoker", f"view {view.name} {option}")
 
 
-def _may(subject: Subject, role: str, view: str, command: str) -> bool:
-    if command == "delete":
-        return subject.roles.on_table(role, view, command)
-    return subject.roles.on_columns(role, view, command)
+def _may(subject: Subject, role: str, relation: str, command: str) -> bool:
+    """Whether a role has a privilege on a table or view, or on one of its columns."""
+    may = subject.roles.on_table if command in ("delete", "truncate") else subject.roles.on_columns
+    return may(role, relation, command)
 
 
 def _functions(subject: Subject, role: str) -> Iterator[Fact]:
@@ -82,16 +79,11 @@ def untried(subject: Subject, role: str) -> Iterator[str]:
         f"{trigger.name} on {table.name}"
         for table in subject.catalog.tables.values()
         for trigger in table.triggers
-        if f"{trigger.function}()" in fired and any(_fires(subject, role, table, event) for event in trigger.events)
+        if f"{trigger.function}()" in fired and roles.on_schema(role, table.name.schema)
+        if any(_may(subject, role, qualified(table.name), event) for event in trigger.events)
     ]
     if triggers:
         yield f"not tried: triggers that run as their owner where {role} writes: {', '.join(triggers)}"
-
-
-def _fires(subject: Subject, role: str, table: Table, event: str) -> bool:
-    name = qualified(table.name)
-    may = subject.roles.on_columns if event in ("insert", "update") else subject.roles.on_table
-    return subject.roles.on_schema(role, table.name.schema) and may(role, name, event)
 
 
 def stand_in(subject: Subject) -> tuple[str, list[str]]:
@@ -104,10 +96,9 @@ def stand_in(subject: Subject) -> tuple[str, list[str]]:
         return owner, []
     # A name of this process: two runs on one server do not wait for each other's uncommitted role.
     role = f"harness_owner_{os.getpid()}"
-    schemas = sorted({name.schema for name in subject.catalog.tables})
     # The role that gives a table away must be a member of the new owner.
     statements = [f"create role {identifier(role)}", f"grant {identifier(role)} to current_user"]
-    for schema in schemas:
+    for schema in sorted({name.schema for name in subject.catalog.tables}):
         statements += [
             f"grant usage, create on schema {identifier(schema)} to {identifier(role)}",
             f"grant all on all tables in schema {identifier(schema)} to {identifier(role)}",

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
 
 from harness.catalog.model import ForeignKey, Table
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject, Unreliable
+from harness.kinds.base import Draft, NewRow, Subject, Unreliable, Values, literal
 from harness.probes import Insert
-from harness.probes.statement import literal
 from harness.project import sql
-from harness.project.model import NewRow, Values
 from harness.solver.normalized import key_columns, normalized
 from harness.values.types import scalar
 
@@ -46,6 +43,11 @@ class OwnerColumn:
     def keys(self) -> tuple[ForeignKey, ...]:
         """The foreign keys that lead up."""
         return tuple(key for _, key in self.path)
+
+    @property
+    def of_row(self) -> tuple[str, ...]:
+        """The columns of the check's table by which a row has its owner; none where a row below it names the owner."""
+        return self.keys[0].columns if self.path else () if self.child else (self.column,)
 
 
 @dataclass(frozen=True)
@@ -83,29 +85,18 @@ class Owners:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of the table that decide who owns a row: they hold the owner, or refer to the row that does."""
-        found: dict[str, None] = {}
-        for each in self.owner_columns:
-            if each.path:
-                found |= dict.fromkeys(each.path[0][1].columns)
-            elif each.child is None:
-                found[each.column] = None
-        return tuple(found)
+        return tuple(dict.fromkeys(name for each in self.owner_columns for name in each.of_row))
 
     @classmethod
     def of(cls, subject: Subject, predicates: tuple[str, ...], variables: tuple[str, ...], types: Bound) -> Owners:
         """Raises :class:`Unreliable` if no predicate compares a column with one of the variables."""
-        found = []
+        found = compared_columns(subject, predicates)
         known = dict(types)
-        mentioned = frozenset(name for text in predicates for name in sql.columns(text))
-        for compared, variable in dict.fromkeys(pair for text in predicates for pair in sql.equalities(text)):
-            column = owner_column(subject, compared, variable, mentioned)
-            if column is not None:
-                found.append(column)
-                table = column.child[0] if column.child else end_of(subject, column.path)
-                known.setdefault(variable, table.column(column.column).base_name)
-        placed = {column.variable for column in found}
+        for column in found:
+            table = column.child[0] if column.child else end_of(subject, column.path)
+            known.setdefault(column.variable, table.column(column.column).base_name)
         for variable in variables:
-            if variable not in placed:
+            if variable not in {column.variable for column in found}:
                 raise Unreliable(f"no column is compared with ${variable}: whose a row is cannot be told")
         return cls(subject.table, known, tuple(found))
 
@@ -148,9 +139,8 @@ class Owners:
 
     def rows_like(self, subject: Subject, declared: Mapping[str, Any]) -> list[NewRow]:
         """Returns for each text in the claims the columns that can have it; without claims, for an empty text."""
-        foreign = self.table.foreign_columns
-        texts = [column for column in self.table.columns if column.base_name in TEXTS and column.is_supplied]
-        free = [column for column in texts if column.name not in foreign]
+        texts = (column for column in self.table.columns if column.base_name in TEXTS and column.is_supplied)
+        free = [column for column in texts if column.name not in self.table.foreign_columns]
         found = []
         for value in dict.fromkeys(_leaves(declared)) or ("",):
             row: NewRow = {c.name: value for c in free if c.typmod < 0 or len(value) <= c.typmod - 4}
@@ -180,10 +170,6 @@ class Owners:
         """Returns the columns that make a row one of the owner; the rows above it are inserted."""
         fixed: NewRow = {}
         for column in self.owner_columns:
-            if not column.path:
-                if column.child is None:
-                    fixed[column.column] = owner[column.variable]
-                continue
             above: NewRow = {} if column.child else {column.column: owner[column.variable]}
             for step, (_, key) in enumerate(reversed(column.path)):
                 parent = draft.insert(key.references, above)
@@ -210,14 +196,24 @@ def end_of(subject: Subject, path: Path) -> Table:
     return subject.catalog.table(path[-1][1].references) if path else subject.table
 
 
-def owner_column(
+def compared_columns(subject: Subject, predicates: Sequence[str]) -> list[OwnerColumn]:
+    """Returns the columns that predicates compare with variables."""
+    mentioned = frozenset(name for text in predicates for name in sql.columns(text))
+    pairs = dict.fromkeys(pair for text in predicates for pair in sql.equalities(text))
+    found = (_owner_column(subject, column, variable, mentioned) for column, variable in pairs)
+    return [each for each in found if each is not None]
+
+
+def _owner_column(
     subject: Subject, column: sql.ColumnRef, variable: str, mentioned: frozenset[str]
 ) -> OwnerColumn | None:
     """Finds the column that a predicate compares with a variable: in the table, above it, or below one of these."""
     own = subject.table
     chains = [(), *paths(subject, own)]
     for path in chains:
-        if _has(end_of(subject, path), column, unqualified=True):
+        end = end_of(subject, path)
+        # A column without the name of a table is one of these tables.
+        if _has(end, replace(column, qualifier=column.qualifier or end.name.table)):
             return OwnerColumn(path, column.name, variable)
     for path in chains:
         children = subject.catalog.referencing(end_of(subject, path).name)
@@ -228,10 +224,10 @@ def owner_column(
     return None
 
 
-def _has(table: Table, column: sql.ColumnRef, *, unqualified: bool = False) -> bool:
-    """Whether a predicate names this column with the name of the table, or ``unqualified``."""
-    names = {table.name.table, str(table.name), *([None] if unqualified else [])}
-    return column.qualifier in names and any(known.name == column.name for known in table.columns)
+def _has(table: Table, column: sql.ColumnRef) -> bool:
+    """Whether a predicate that names this column by a table means this table."""
+    is_meant = column.qualifier in (table.name.table, str(table.name))
+    return is_meant and any(known.name == column.name for known in table.columns)
 
 
 def paths(subject: Subject, table: Table, start: Path = ()) -> Iterator[Path]:
@@ -253,22 +249,22 @@ def claim_settings(declared: Mapping[str, Any], values: Bound) -> dict[str, str]
             return [fill(item) for item in value]
         return {name: fill(item) for name, item in value.items()}
 
-    filled = {setting: fill(value) for setting, value in declared.items()}
     return {
         setting: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for setting, value in filled.items()
+        for setting, value in fill(declared).items()
     }
 
 
-def claim_variables(value: Any) -> Iterator[str]:
-    """Yields the variables in claims."""
-    return (text[1:] for text in _leaves(value) if text[:1] == "$" and text[1:].isidentifier())
+def claim_variables(claims: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns the variables in claims, each once."""
+    found = (text[1:] for text in _leaves(claims) if text[:1] == "$" and text[1:].isidentifier())
+    return tuple(dict.fromkeys(found))
 
 
 def _leaves(value: Any) -> Iterator[str]:
     """Yields the texts in claims."""
     if isinstance(value, str):
         yield value
-        return
-    for item in value if isinstance(value, tuple) else value.values():
-        yield from _leaves(item)
+    else:
+        for item in value if isinstance(value, tuple) else value.values():
+            yield from _leaves(item)

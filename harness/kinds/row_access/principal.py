@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from harness.catalog.model import Table
-from harness.kinds.base import Subject
+from harness.kinds.base import Subject, Table, Values
 from harness.kinds.row_access.ownership import Bound, OwnedRows, Owners
 from harness.probes import (
     Accepted,
     AcceptedIf,
     AcceptedOrRefused,
     Execute,
+    Expected,
     Insert,
     NoRowChanged,
     Postcondition,
     Probe,
     Refused,
+    SqlStatement,
 )
 from harness.probes.statement import assume, condition, identifier, literal, qualified
-from harness.project.model import Values
 
 
 @dataclass(frozen=True)
@@ -58,22 +59,26 @@ class Principal:
     def untouched(self) -> NoRowChanged:
         return NoRowChanged(self.sqlstates)
 
+    def probe(self, statement: SqlStatement, expected: Expected, aspect: str, what: str, **other: Any) -> Probe:
+        """Returns a statement of the owner; ``what`` it does comes first in a report."""
+        return Probe(statement, expected, aspect, f"{what} by {self.who}:", self.settings, **other)
+
     def reads(self) -> Iterator[Probe]:
         """Yields a SELECT that reads the key of all rows, and one that counts them and reads no column."""
         table = self.subject.table
-        target, value = qualified(table.name), f"read by {self.who}:"
+        target = qualified(table.name)
         if says(self.sees, "false"):
-            yield Probe(Execute(f"select from {target}"), self.untouched, "sees nothing", value, self.settings)
+            yield self.probe(Execute(f"select from {target}"), self.untouched, "sees nothing", "read")
             return
         read = Execute(f"select set_config('harness.seen', {_joined(_key(table))}, true) from {target}")
         then = self.exactly(self.sees, f"the rows where {self.sees}")
-        yield Probe(read, Accepted(), "sees exactly", value, self.settings, then)
+        yield self.probe(read, Accepted(), "sees exactly", "read", then=then)
         count = Execute(f"select set_config('harness.seen', count(*)::text, true) from {target}")
         counted = f"select case when current_setting('harness.seen') = ({self._count(self.sees)})::text"
         then = Postcondition(
             f"{counted} then 'all of them' else current_setting('harness.seen') end", "all of them", "counted"
         )
-        yield Probe(count, Accepted(), "counts exactly", f"count by {self.who}:", self.settings, then)
+        yield self.probe(count, Accepted(), "counts exactly", "count", then=then)
 
     def writes(self, command: str, rows: Sequence[Values]) -> Iterator[Probe]:
         """Yields an update or a delete of all rows of the scenario: it reaches those that may be written.
@@ -84,8 +89,7 @@ class Principal:
         may = getattr(self.may, command)
         statement = self.touch if command == "update" else f"delete from {qualified(table.name)}"
         if not says(self.sees, "false"):
-            reading = Execute(f"{statement} where {here}")
-            yield self._write(command, reading, _both(may, self.sees), here)
+            yield self._write(command, Execute(f"{statement} where {here}"), _both(may, self.sees), here)
         if command == "update":
             # A trigger takes the value back.
             value = literal(rows[0].get(self.plain_column))
@@ -94,11 +98,10 @@ class Principal:
         yield self._write(command, Execute(statement), may, here, " without looking", first)
 
     def _write(self, command: str, execute: Execute, may: str, here: str, how: str = "", first: str = "") -> Probe:
-        value = f"{command}{how} by {self.who}:"
+        what = f"{command}{how}"
         if says(may, "false"):
             # Another declared rule may refuse it first: the rows are not written either.
-            aspect = f"no {command}{how}"
-            return Probe(execute, self.untouched, aspect, value, self.settings, before=first or None, required=False)
+            return self.probe(execute, self.untouched, f"no {what}", what, before=first or None, required=False)
         # Counted before: after the statement they may be gone.
         before = f"select set_config('harness.expected', ({self._count(may, here)})::text, true)"
         compared = (
@@ -108,30 +111,24 @@ class Principal:
             f" when current_setting('harness.expected') = '0' then '{NONE}' else 'exactly those' end"
         )
         then = Postcondition(compared, "exactly those", f"the rows where {may}", NONE)
-        before = f"{first}{before}"
-        return Probe(execute, Accepted(), f"{command} exactly{how}", value, self.settings, then, before)
+        return self.probe(execute, Accepted(), f"{command} exactly{how}", what, then=then, before=f"{first}{before}")
 
     def inserts(self, rows: OwnedRows, place: int) -> Iterator[Probe]:
         """Yields inserts of a row of its own, of another owner, and of none."""
         table, refused = self.subject.table.name, Refused(self.sqlstates)
-        own, foreign, unowned = rows.fresh[place], rows.fresh_of_another(place), rows.unowned[-1:]
-        value, may = f"insert by {self.who}:", self.may.insert
+        own, foreign, may = Insert(table, rows.fresh[place]), rows.fresh_of_another(place), self.may.insert
         if says(may, "false"):
-            yield Probe(Insert(table, own), refused, "no insert", value, self.settings)
+            yield self.probe(own, refused, "no insert", "insert")
             return
-        expected = Accepted(1) if self.owners.at_insert(may) else refused
-        yield Probe(Insert(table, own), expected, "insert", value, self.settings)
+        yield self.probe(own, Accepted(1) if self.owners.at_insert(may) else refused, "insert", "insert")
         if foreign is not None and not says(may, "true"):
-            value = f"insert for another by {self.who}:"
-            yield Probe(Insert(table, foreign), refused, "insert for another", value, self.settings)
-        for row in unowned:
+            yield self.probe(Insert(table, foreign), refused, "insert for another", "insert for another")
+        for row in rows.unowned[-1:]:
             # PostgreSQL evaluates the predicate on the row once it exists.
             found = f"select case ({self._count(may, self.here([row]))}) when 0 then 'no' else 'yes' end"
             then = Postcondition(found, "yes", f"one of the rows where {may}")
-            value = f"insert for nobody by {self.who}:"
-            yield Probe(
-                Insert(table, row), AcceptedOrRefused(), "insert for nobody", value, self.settings, then, required=False
-            )
+            what = "insert for nobody"
+            yield self.probe(Insert(table, row), AcceptedOrRefused(), what, what, then=then, required=False)
 
     def returns(self, rows: OwnedRows, place: int) -> Iterator[Probe]:
         """Yields writes with RETURNING: they give back rows that may be seen, and no others."""
@@ -141,25 +138,22 @@ class Principal:
             update = self.returning(f"{self.touch} where {here}")
             expected = f"({here}) and ({self.may.update}) and ({self.sees})"
             then = self.exactly(expected, f"the rows where {self.may.update} and {self.sees}")
-            value = f"update returning by {self.who}:"
-            yield Probe(update, Accepted(), "returning exactly", value, self.settings, then)
+            yield self.probe(update, Accepted(), "returning exactly", "update returning", then=then)
         if not says(self.may.delete, "false") and not says(self.sees, "false"):
             both = _both(self.may.delete, self.sees)
             delete = self.returning(f"delete from {qualified(table.name)} where {here}")
             before = f"select set_config('harness.expected', ({self._named(both, here)}), true)"
             then = _compared("current_setting('harness.expected')", f"the rows where {both}")
-            value = f"delete returning by {self.who}:"
-            yield Probe(
-                delete, Accepted(), "delete returning exactly", value, self.settings, then, before, required=False
-            )
+            what = "delete returning"
+            yield self.probe(delete, Accepted(), f"{what} exactly", what, then=then, before=before, required=False)
         if not says(self.may.insert, "false"):
             # For a row that may be inserted and not seen, the statement fails.
             foreseen = AcceptedIf(f"its row is one where {self.sees}", self.sqlstates)
             for row in filter(None, (rows.fresh[place], rows.fresh_of_another(place))):
                 first = self._foresees(Insert(table.name, row))
                 then = self.exactly(f"({self.here([row])}) and ({self.sees})", f"of the row where {self.sees}")
-                insert, value = self.returning(Insert(table.name, row).sql), f"insert returning by {self.who}:"
-                yield Probe(insert, foreseen, "insert returning", value, self.settings, then, first, required=False)
+                insert, what = self.returning(Insert(table.name, row).sql), "insert returning"
+                yield self.probe(insert, foreseen, what, what, then=then, before=first, required=False)
 
     def _foresees(self, insert: Insert) -> str:
         """Returns a statement that inserts a row, keeps whether ``sees`` holds for it, and undoes the insert."""

@@ -9,14 +9,17 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject, Unreliable
-from harness.kinds.row_access.ownership import OwnerColumn, claim_settings, end_of, owner_column, paths
+from harness.kinds.base import Draft, Subject, Unreliable, Values, condition, inserted, qualified
+from harness.kinds.row_access.ownership import (
+    OwnerColumn,
+    claim_settings,
+    claim_variables,
+    compared_columns,
+    end_of,
+    paths,
+)
 from harness.oracle.statements import reached
 from harness.probes import Delete, Scenario
-from harness.probes.statement import condition, qualified
-from harness.project import sql
-from harness.project.model import Values
 from harness.values.examples import examples
 
 EXAMPLES = 6
@@ -26,16 +29,22 @@ COMBINATIONS = 150
 """Columns for the variables that are tried."""
 
 
-def owner_columns(subject: Subject, variables: Sequence[str], predicates: Sequence[str]) -> tuple[OwnerColumn, ...]:
-    """Returns for each variable the column that a predicate compares it with, else the column of its name."""
+def owner_columns(
+    subject: Subject, role: str, claims: Mapping[str, Any], predicates: Sequence[str]
+) -> tuple[OwnerColumn, ...]:
+    """Returns for each variable of the claims the column that a predicate compares it with, else one of its name.
+
+    What is missing then is found by trying; raises :class:`Unreliable` if it is not.
+    """
+    variables = claim_variables(claims)
     found: dict[str, OwnerColumn] = {}
-    mentioned = frozenset(name for each in predicates for name in sql.columns(each))
-    for compared, variable in dict.fromkeys(pair for each in predicates for pair in sql.equalities(each)):
-        column = owner_column(subject, compared, variable, mentioned) if variable in variables else None
-        if column is not None:
-            found.setdefault(variable, column)
+    for column in compared_columns(subject, predicates):
+        if column.variable in variables:
+            found.setdefault(column.variable, column)
     own = {column.name for column in subject.table.columns}
-    return (*found.values(), *(OwnerColumn((), name, name) for name in variables if name in own and name not in found))
+    known = (*found.values(), *(OwnerColumn((), name, name) for name in variables if name in own and name not in found))
+    missing = [name for name in variables if name not in own and name not in found]
+    return (*known, *_by_trying(subject, role, claims, known, missing)) if missing else known
 
 
 def owner_row(subject: Subject, draft: Draft, row: Values, column: OwnerColumn) -> Values | None:
@@ -45,12 +54,9 @@ def owner_row(subject: Subject, draft: Draft, row: Values, column: OwnerColumn) 
     """
     at, above = row, subject.table.name
     for key in column.keys:
-        parents = [insert.values for insert in draft.inserts if insert.table == key.references]
         referenced = {to: at.get(own) for own, to in key.pairs}
-        found = next(
-            (each for each in parents if None not in referenced.values() and referenced.items() <= each.items()), None
-        )
-        if found is None:
+        found = next(inserted(draft, key.references, referenced), None)
+        if found is None or None in referenced.values():
             return {}
         at, above = found, key.references
     if column.child is None:
@@ -61,7 +67,7 @@ def owner_row(subject: Subject, draft: Draft, row: Values, column: OwnerColumn) 
     return draft.insert(table.name, key.referring(at), (column.column,))
 
 
-def owner_columns_by_trying(
+def _by_trying(
     subject: Subject, role: str, claims: Mapping[str, Any], known: Sequence[OwnerColumn], missing: Sequence[str]
 ) -> tuple[OwnerColumn, ...]:
     """Finds on the server the columns by whose values, in the missing variables, the role reaches rows.
@@ -72,14 +78,11 @@ def owner_columns_by_trying(
     if not subject.roles.on_schema(role, schema):
         raise Unreliable(f"{role} has no usage of schema {schema}")
     candidates = list(_candidates(subject))
-    places = range(len(candidates))
-    choices = list(itertools.islice(itertools.product(places, repeat=len(missing)), COMBINATIONS))
+    choices = list(itertools.islice(itertools.product(range(len(candidates)), repeat=len(missing)), COMBINATIONS))
     scores = [0] * len(choices)
     for drawn in examples(_drawn(subject, candidates, known), EXAMPLES):
-        attempts = []
-        for chosen in choices:
-            found = {name: drawn.values[place] for name, place in zip(missing, chosen, strict=True)}
-            attempts.append({"role": role, **claim_settings(claims, {**drawn.known, **found})})
+        tried = ({name: drawn.values[place] for name, place in zip(missing, each, strict=True)} for each in choices)
+        attempts = [{"role": role, **claim_settings(claims, {**drawn.known, **values})} for values in tried]
         counts = reached(
             subject.pools.connection, [each.sql for each in drawn.setup], attempts, _reaching(subject, drawn.row)
         )

@@ -6,10 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.catalog.model import Catalog, ForeignKey, Table
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject
-from harness.probes.statement import identifier, qualified
-from harness.project.model import TableName, Values
+from harness.kinds.base import Draft, Subject, TableName, Values, identifier, inserted, qualified
 
 DEPTH = 4
 """References followed upwards."""
@@ -54,9 +51,8 @@ def _parents(
         referenced = {to: row.get(own) for own, to in key.pairs}
         if key.references in below or None in referenced.values():
             continue
-        for insert in draft.inserts:
-            if insert.table == key.references and referenced.items() <= insert.values.items():
-                yield Ancestor(subject.catalog.table(key.references), insert.values, (*path, key))
+        for parent in inserted(draft, key.references, referenced):
+            yield Ancestor(subject.catalog.table(key.references), parent, (*path, key))
 
 
 @dataclass(frozen=True)
@@ -109,9 +105,8 @@ class Cascade:
 def cascades(subject: Subject, draft: Draft, row: Values) -> list[Cascade]:
     """Returns the ancestors of a row of the check's table whose deletion reaches it."""
     found: dict[tuple[TableName, int], list[Ancestor]] = {}
-    for above in ancestors(subject, draft, row):
-        if above.reaches_row:
-            found.setdefault((above.table.name, id(above.row)), []).append(above)
+    for above in (each for each in ancestors(subject, draft, row) if each.reaches_row):
+        found.setdefault((above.table.name, id(above.row)), []).append(above)
     return [
         Cascade(subject.table.name, same[0].table, same[0].row, tuple(above.path for above in same))
         for same in found.values()
@@ -131,5 +126,4 @@ def reaching(catalog: Catalog, table: Table) -> frozenset[TableName]:
 
 def _recreated(table: TableName, key: ForeignKey, also: str = "") -> str:
     name = identifier(key.name)
-    definition = f"{key.definition}{also}"
-    return f"alter table {qualified(table)} drop constraint {name}, add constraint {name} {definition}"
+    return f"alter table {qualified(table)} drop constraint {name}, add constraint {name} {key.definition}{also}"

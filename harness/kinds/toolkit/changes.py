@@ -1,20 +1,26 @@
-"""Changes of a row's columns that keep all rules, with as few other columns as possible."""
+"""Changes of a row's columns that keep all rules: of one column with as few others as possible, and of all columns."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 
 from harness.catalog.model import Column, Table
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject
-from harness.probes.statement import condition
-from harness.project.model import NewRow, Values
+from harness.kinds.base import Draft, NewRow, Subject, Values, condition
+from harness.project import sql
 from harness.solver.pool import Pool
 from harness.values.candidates import sample
 
 SAMPLE = 12
+"""Values that are tried of a column that no rule names, where a check is about that column."""
+
+FEW = 3
+"""Values that are tried of such a column where all columns are updated."""
+
+OPTIONS = 6
+"""Values that are tried of a column that rules name: one of them may be a state that the column can move to."""
+
 UNCOMPARABLE = ("json", "xml", "point")
 
 
@@ -38,8 +44,7 @@ def _comparable(column: Column, value: str) -> object:
 def other_values(subject: Subject, table: Table, column: str, row: NewRow) -> list[NewRow]:
     """Returns changes that give a column another value that is not NULL."""
     for pool in pools_of(subject, table, column):
-        entries = [dict(zip(pool.columns, entry, strict=True)) for entry in pool.rows]
-        return smallest(table, column, row, [entry for entry in entries if entry[column] is not None])
+        return smallest(table, column, row, [each for each in entries(pool) if each[column] is not None])
     definition = table.column(column)
     return [{column: value} for value in sample(definition, SAMPLE) if differs(definition, value, row[column])]
 
@@ -47,8 +52,7 @@ def other_values(subject: Subject, table: Table, column: str, row: NewRow) -> li
 def nulls(subject: Subject, table: Table, column: str, row: NewRow) -> list[NewRow]:
     """Returns changes that set a column to NULL."""
     for pool in pools_of(subject, table, column):
-        entries = [dict(zip(pool.columns, entry, strict=True)) for entry in pool.rows]
-        return smallest(table, column, row, [entry for entry in entries if entry[column] is None])
+        return smallest(table, column, row, [each for each in entries(pool) if each[column] is None])
     return [{column: None}]
 
 
@@ -57,11 +61,16 @@ def pools_of(subject: Subject, table: Table, column: str) -> list[Pool]:
     return [pool for pool in subject.pools.of_changed_rows(table) if column in pool.columns]
 
 
-def smallest(table: Table, column: str, row: NewRow, entries: Sequence[NewRow]) -> list[NewRow]:
-    """Returns the entries that change a column of a row, and as few other columns as possible."""
+def entries(pool: Pool) -> list[NewRow]:
+    """Returns the combinations of a pool, each as columns with values."""
+    return [dict(zip(pool.columns, row, strict=True)) for row in pool.rows]
+
+
+def smallest(table: Table, column: str, row: NewRow, options: Sequence[NewRow]) -> list[NewRow]:
+    """Returns the options that change a column of a row, and as few other columns as possible."""
     changes = [
         {name: value for name, value in entry.items() if differs(table.column(name), value, row[name])}
-        for entry in entries
+        for entry in options
     ]
     found = [
         change
@@ -109,11 +118,9 @@ def change_of(subject: Subject, draft: Draft, row: Values, column: str, fresh: V
 def change_to_null(subject: Subject, row: Values, column: str) -> NewRow | None:
     """Returns the change of a column to NULL, if all rules accept it by itself."""
     to_null: NewRow = {column: None}
-    if subject.table.column(column).not_null or row[column] is None:
-        return None
-    return (
-        to_null if all(pool.allows({**row, **to_null}) for pool in pools_of(subject, subject.table, column)) else None
-    )
+    changes = not subject.table.column(column).not_null and row[column] is not None
+    pools = pools_of(subject, subject.table, column)
+    return to_null if changes and all(pool.allows({**row, **to_null}) for pool in pools) else None
 
 
 def new_parent(subject: Subject, draft: Draft, row: Values, column: str) -> NewRow:
@@ -157,14 +164,10 @@ def _smallest_valid(
     foreign = subject.table.foreign_columns
     for pool in pools_of(subject, subject.table, column):
         options: list[NewRow] = []
-        for entry in pool.rows:
-            values = dict(zip(pool.columns, entry, strict=True))
-            if fits(values[column]):
-                # A reference may keep its parent, whichever that is.
-                kept = [name for name in foreign if name != column and None not in (row[name], values.get(name))]
-                options.append(
-                    {name: value for name, value in values.items() if value != row[name] and name not in kept}
-                )
+        for values in (each for each in entries(pool) if fits(each[column])):
+            # A reference may keep its parent, whichever that is.
+            kept = [name for name in foreign if name != column and None not in (row[name], values.get(name))]
+            options.append({name: value for name, value in values.items() if value != row[name] and name not in kept})
         fewest = min(map(len, options), default=0)
         if fewest:
             chosen = draft.choose([option for option in options if len(option) == fewest])
@@ -174,3 +177,82 @@ def _smallest_valid(
                 changed |= new_parent(subject, draft, row, name)
             return changed
     return None
+
+
+def updatable(subject: Subject) -> list[str]:
+    """Returns the columns that an update may set, those of keys and references last."""
+    table = subject.table
+    found = [each for each in table.columns if _why_not(subject, each) is None and each.name not in subject.rewritten]
+    # Texts first: a report that names one is the easiest to read.
+    found.sort(key=lambda each: (each.name in table.key_columns, each.base_name != "text", each.is_json))
+    return [each.name for each in found]
+
+
+def why_none(subject: Subject) -> str:
+    """Returns the sentence for a table in which an update may set no column."""
+    named = ((each.name, _why_not(subject, each)) for each in subject.table.columns)
+    reasons = ", ".join(f"{name} is {why}" for name, why in named if why)
+    return f"{subject.table.name} has no column that an update could change" + (f": {reasons}" if reasons else "")
+
+
+def _why_not(subject: Subject, column: Column) -> str | None:
+    if not column.is_supplied:
+        return "generated"
+    if column.identity == "a":
+        return "always generated as identity"
+    return "immutable" if column.name in subject.frozen else None
+
+
+def updates(subject: Subject, draft: Draft, row: Values, fresh: Values) -> Iterator[tuple[str, NewRow]]:
+    """Yields changes of each column that keep all rules, and one of ``all columns``, each with the column's name.
+
+    ``fresh`` is another row that values come from. Parents that a change refers to are inserted into the draft.
+    """
+    allowed = updatable(subject)
+    seen: list[NewRow] = []
+    for column in allowed:
+        for found in _options(subject, draft, row, column, fresh):
+            if found and found not in seen and {*found} <= {*allowed}:
+                seen.append(found)
+                yield column, found
+    table = subject.table
+    every = {
+        name: fresh[name] for name in allowed if name in fresh and differs(table.column(name), fresh[name], row[name])
+    }
+    if len(every) > 1 and every not in seen:
+        yield "all columns", every
+
+
+def defaults(subject: Subject) -> NewRow:
+    """Returns the values that an INSERT leaves in columns which it need not name: constant defaults and NULL.
+
+    Columns of references, and columns whose defaults together break a rule, are left out.
+    """
+    table = subject.table
+    found: NewRow = {}
+    for column in table.columns:
+        if column.name in table.foreign_columns or not column.is_supplied or column.identity:
+            continue
+        if column.default is None and not column.not_null:
+            found[column.name] = None
+        elif column.default is not None and not sql.calls(column.default):
+            found[column.name] = subject.oracle.scalar(table, column.default)
+    for pool in subject.pools.of(table):
+        if not {*pool.columns} <= found.keys() or tuple(map(found.get, pool.columns)) not in pool.rows:
+            found = {name: value for name, value in found.items() if name not in pool.columns}
+    return {
+        name: value for name, value in found.items() if value is None or name not in subject.pools.unique_columns(table)
+    }
+
+
+def _options(subject: Subject, draft: Draft, row: Values, column: str, fresh: Values) -> Iterator[NewRow]:
+    table = subject.table
+    definition = table.column(column)
+    for pool in pools_of(subject, table, column) if column not in table.foreign_columns else ():
+        others = [value for value in dict.fromkeys(pool.of_column(column)) if differs(definition, value, row[column])]
+        yield from (change_to(subject, draft, row, column, value) for value in draft.sample(others, OPTIONS))
+        return
+    options = (fresh.get(column), *sample(definition, FEW)) if column not in table.foreign_columns else ()
+    plain = next((value for value in options if differs(definition, value, row[column])), None)
+    found = change_of(subject, draft, row, column, fresh) if plain is None else {column: plain}
+    yield from filter(None, (found, change_to_null(subject, row, column)))

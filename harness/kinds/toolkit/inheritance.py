@@ -6,12 +6,9 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
-from harness.catalog.model import Table
-from harness.generation.draft import Draft
-from harness.kinds.base import Subject
+from harness.kinds.base import Draft, Subject, Table, TableName, Values
 from harness.probes import Accepted, AcceptedOrRefused, Insert, Postcondition, Probe
 from harness.project.keys import boolean, key
-from harness.project.model import TableName, Values
 from harness.races import Invariant
 
 
@@ -50,9 +47,8 @@ def two_rows(
 
 def second_row(subject: Subject, draft: Draft, values: Values, shown: str, watch: Invariant) -> Iterator[Probe]:
     """Yields inserts into tables that inherit, of a row that an existing row of the table excludes."""
-    table = subject.table.name
     for heir in heirs(subject):
-        then = Postcondition(watch.sql, "nothing", f"together in {table}")
+        then = Postcondition(watch.sql, "nothing", f"together in {subject.table.name}")
         insert = Insert(heir.name, draft.row(heir.name, values))
         words = f"{shown}, the first in {heir.name}, which inherits from it:"
         yield Probe(insert, AcceptedOrRefused(), "one of an heir", words, then=then, required=False)

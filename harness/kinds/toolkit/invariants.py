@@ -19,10 +19,10 @@ def found(query: str) -> str:
 
 
 def no_duplicates(
-    table: TableName, elements: Sequence[str], where: str | None = None, *, nulls_distinct: bool = True
+    table: TableName, elements: Sequence[str], where: str | None = None, nulls: str = "distinct"
 ) -> Invariant:
-    """Returns the invariant that no two rows have one key of columns or expressions."""
-    filled = [f"{element(each)} is not null" for each in elements] if nulls_distinct else []
+    """Returns the invariant that no two rows have one key of columns or expressions; two ``nulls`` may be one key."""
+    filled = [f"{element(each)} is not null" for each in elements] if nulls == "distinct" else []
     conditions = " and ".join([f"({where or ALL}\n)", *filled])
     named = ", ".join(f"{element(each)} as harness_{place}" for place, each in enumerate(elements))
     names = ", ".join(f"harness_{place}" for place in range(len(elements)))

@@ -7,12 +7,10 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.catalog.model import Column
-from harness.kinds.base import Subject
+from harness.kinds.base import NewRow, Subject, Values, identifier
 from harness.kinds.toolkit.changes import differs
 from harness.oracle import Answer
-from harness.probes.statement import identifier
 from harness.project import sql
-from harness.project.model import NewRow, Values
 from harness.solver.rules import Rule, deciding_columns
 
 ValuePair = tuple[Values, Values]
@@ -79,8 +77,7 @@ def _pairs_in(subject: Subject, elements: Sequence[str], column: str) -> Iterato
     columns = (*rest, column)
     tuples = [(tuple(one.values()), tuple(other.values())) for one, other in tried]
     equal = [(element(each), "=") for each in elements if {*deciding_columns(table, element(each))} <= {*columns}]
-    answers = subject.oracle.pairs(table, columns, tuples, equal)
-    for pair, found in zip(tried, answers, strict=True):
+    for pair, found in zip(tried, subject.oracle.pairs(table, columns, tuples, equal), strict=True):
         if all(answer is Answer.TRUE for answer in found[:-1]):
             yield pair
 
@@ -101,13 +98,9 @@ def _values(subject: Subject, elements: Sequence[str], column: str) -> tuple[Val
     for name in sorted(others):
         candidates = subject.pools.finder.candidates(table, name, about)
         rest[name] = next(value for value in candidates if value is not None) if table.column(name).not_null else None
-    own = rest.pop(column, None)
-    found = [
-        own,
-        *(subject.pools.finder.candidates(table, column, (*subject.pools.rules(table), *about)) if not pool else ()),
-    ]
-    if pool:
-        found += [row[pool.columns.index(column)] for row in pool.rows]
+    rules = (*subject.pools.rules(table), *about)
+    known = pool.of_column(column) if pool else subject.pools.finder.candidates(table, column, rules)
+    found = [rest.pop(column, None), *known]
     if definition.base_name in ("text", "varchar", "bpchar", "citext"):
         texts = [*([] if pool else TEXTS), *(value for value in found[:VALUES] if value)]
         found = [*(each for text in texts for each in _variants(definition, text)), *found]
@@ -132,8 +125,8 @@ def null_columns(subject: Subject, elements: Sequence[str], nullable: Sequence[s
     for each in expressions(elements):
         columns = deciding_columns(table, element(each))
         if columns and {*columns} <= {*nullable}:
-            rows = [tuple(None for _ in columns)]
-            if subject.oracle.answers(table, columns, rows, [f"{element(each)} is null"]) == [(Answer.TRUE,)]:
+            asked = [f"{element(each)} is null"]
+            if subject.oracle.answers(table, columns, [(None,) * len(columns)], asked) == [(Answer.TRUE,)]:
                 return dict.fromkeys(columns)
     return {}
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hypothesis import reject
 
-from harness.generation.draft import Draft
 from harness.generation.exclusions import ExclusionElements
-from harness.kinds.base import Subject, Unreliable, column_list, show
+from harness.kinds.base import Draft, NewRow, Subject, Unreliable, Values, column_list, show
 from harness.kinds.toolkit.key_expressions import element
 from harness.oracle import Answer
-from harness.probes import Accepted, Expected, Family, Insert, Probe, Refused, Update
+from harness.probes import Accepted, Expected, Family, Insert, Probe, Refused
 from harness.project import sql
-from harness.project.model import NewRow, Values
-from harness.solver.rules import Unfillable, deciding_columns
+from harness.solver.rules import deciding_columns
 
 TRIES = 20
 """Values that are drawn to find one that changes a generated column."""
@@ -46,16 +45,10 @@ def may_be_null(subject: Subject, column: str) -> bool:
     return not subject.table.column(column).not_null and (values is None or None in values)
 
 
-def _varies(subject: Subject, column: str) -> bool:
-    """Whether rules let a column have more than one value besides NULL."""
-    values = _values(subject, column)
-    return values is None or len(values - {None}) > 1
-
-
 def _values(subject: Subject, column: str) -> set[str | None] | None:
     """Returns the values that rules let a column have; None where no rule names it."""
     pool = next((pool for pool in subject.pools.of(subject.table) if column in pool.columns), None)
-    return {row[pool.columns.index(column)] for row in pool.rows} if pool else None
+    return {*pool.of_column(column)} if pool else None
 
 
 def room_for_rows(subject: Subject) -> float:
@@ -108,8 +101,7 @@ class RowsWithKey:
         yield subject.varied(on_insert, {*self.fixed, *present})
         changes = key_with_references(subject, columns, same)
         for other in others if subject.may_update(changes) else ():
-            update = Update(table, subject.key(other), changes)
-            yield Probe(update, refused, "same key on update", second, required=not existing)
+            yield Probe(subject.update(other, changes), refused, "same key on update", second, required=not existing)
         for column in columns if room > 1 else ():
             if near := self._near(column, first, rows):
                 required = not implied_by and (len(columns) == 1 or column not in subject.table.foreign_columns)
@@ -121,7 +113,8 @@ class RowsWithKey:
     def _near(self, column: str, first: Values, rows: Sequence[Values]) -> NewRow | None:
         """Draws a row that has the key of the first but for one column; None if none was found."""
         subject, draft, columns = self.subject, self.draft, self.columns
-        if not _varies(subject, column):
+        values = _values(subject, column)
+        if values is not None and len(values - {None}) <= 1:
             return None
         fixed = {**self.fixed, **{name: first[name] for name in columns if name != column}}
         row = draft.row(subject.table.name, fixed, (*self.present, *columns), _outside_exclusions(subject))
@@ -160,12 +153,11 @@ def give_own_keys(subject: Subject, draft: Draft, elements: Sequence[str], rows:
     last = deciding_key_columns(subject, elements)[-1]
     if last in subject.table.foreign_columns:
         return
-    if any(_is_computed(subject, name) for name in elements):
-        for place, row in enumerate(rows):
-            row.update(_with_another_key(subject, draft, elements, last, row, rows[:place]) or reject())
-        return
+    computed = any(_is_computed(subject, name) for name in elements)
     for place, row in enumerate(rows):
-        while any(all(row[name] == other[name] for name in elements) for other in rows[:place]):
+        if computed:
+            row.update(_with_another_key(subject, draft, elements, last, row, rows[:place]) or reject())
+        while not computed and any(all(row[name] == other[name] for name in elements) for other in rows[:place]):
             row[last] = draft.other_value(subject.table.name, last, row)
 
 
@@ -201,19 +193,11 @@ def _outside_exclusions(subject: Subject) -> tuple[str, ...]:
 
     Returns none if there can be no such rows.
     """
-    wheres = [each.where for each in ExclusionElements.all_of(subject.table) if each.where]
-    outside = tuple(f"({where}) is not true" for where in wheres)
-    try:
-        subject.pools.of(subject.table, also=outside)
-    except Unfillable:
-        return ()
-    return outside
+    outside = tuple(f"({each.where}) is not true" for each in ExclusionElements.all_of(subject.table) if each.where)
+    return outside if subject.can_have_rows(outside) else ()
 
 
 def key_with_references(subject: Subject, columns: Sequence[str], row: Values) -> NewRow:
     """Returns the key of a row with the foreign keys that share a column with it: they change together."""
-    changed = dict.fromkeys(columns)
-    for foreign in subject.table.foreign_keys:
-        if set(foreign.columns) & set(columns):
-            changed.update(dict.fromkeys(foreign.columns))
-    return {column: row[column] for column in changed}
+    keys = (each.columns for each in subject.table.foreign_keys if {*each.columns} & {*columns})
+    return {column: row[column] for column in itertools.chain(columns, *keys)}

@@ -11,14 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from hypothesis import strategies as st
-
-from harness.catalog.model import Table
-from harness.generation.draft import Draft
-from harness.kinds.base import Begun, RowPair, Subject, Unreliable
+from harness.kinds.base import Begun, Draft, RowPair, ScenarioStrategy, Subject, Unreliable, inserted
 from harness.kinds.toolkit.changes import by_pattern, new_parent
 from harness.oracle import Answer
-from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update, Variants
+from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Variants
 from harness.project import sql
 from harness.project.model import NewRow, Tuple, Values
 from harness.solver.rules import computable, deciding_columns, domain_predicates, implying
@@ -57,7 +53,7 @@ class PredicateRule:
             name = min((self.constraint, *stricter), key=str.encode)
         return Refused(("23514",), self.subject.table.name, constraint=name or self.implied_by or self.constraint)
 
-    def scenarios(self) -> st.SearchStrategy[Scenario] | Begun:
+    def scenarios(self) -> ScenarioStrategy | Begun:
         """Returns scenarios that insert values on both sides of the predicate, and update rows to them.
 
         Raises :class:`Unreliable` if no values were found on one of the sides.
@@ -105,13 +101,10 @@ class PredicateRule:
         exactly when `status` is 'processed'), they have values of those columns, too. Raises :class:`Unreliable` if
         there are no values on one of the sides.
         """
-        table = self.subject.table
-        columns = deciding_columns(table, self.predicate)
-        rows = _with_not_null(table, columns, self.subject.pools.combinations(table, columns, (self.predicate,)))
-        judged = [*self._judged(columns, rows)]
-        refused = [row for row, _, kept in judged if not kept]
+        columns = deciding_columns(self.subject.table, self.predicate)
+        judged = [*self._judged(columns, combinations(self.subject, columns, (self.predicate,)))]
         accepted = [(dict(zip(columns, row, strict=True)), holds) for row, holds, kept in judged if kept]
-        found = [*accepted, *self._mended(columns, refused)]
+        found = [*accepted, *self._mended(columns, [row for row, _, kept in judged if not kept])]
         good, bad = ([row for row, holds in found if holds is side] for side in (True, False))
         for side, words in ((good, "keep"), (bad, "break")):
             if not side:
@@ -165,8 +158,7 @@ class PredicateRule:
         tied = tuple(column.name for column in table.columns if column.name in named and column.name not in columns)
         if not tied or not refused:
             return
-        completions = _with_not_null(table, tied, self.subject.pools.combinations(table, tied))
-        completions = completions[: max(MENDED // len(refused), 1)]
+        completions = combinations(self.subject, tied)[: max(MENDED // len(refused), 1)]
         rows = [(*row, *completion) for row in refused for completion in completions]
         seen: set[Tuple] = set()
         for row, holds, kept in self._judged((*columns, *tied), rows):
@@ -197,16 +189,15 @@ def _families(
     insert = Probe(Insert(table, fresh), expected, f"{aspect} on insert")
     kept = {column for each in inserted for column in each}
     yield from _by_columns(insert, inserted, subject.variants(Insert(table, fresh), kept))
-    update = Probe(Update(table, subject.key(resident), {}), expected, f"{aspect} on update")
+    update = Probe(subject.update(resident, {}), expected, f"{aspect} on update")
     yield from _by_columns(update, [each for each in updated if subject.may_update(each)], Variants())
 
 
 def _by_columns(probe: Probe, changes: Sequence[NewRow], variants: Variants) -> Iterator[Family]:
     """Yields the probe with all changes, one family for those of the same columns."""
     groups: dict[tuple[str, ...], list[Tuple]] = {}
-    for change in changes:
-        if change:
-            groups.setdefault(tuple(change), []).append(tuple(change.values()))
+    for change in filter(None, changes):
+        groups.setdefault(tuple(change), []).append(tuple(change.values()))
     for columns, rows in groups.items():
         yield Family(probe, columns, tuple(rows), variants, named=True)
 
@@ -283,14 +274,14 @@ class _ValuesInRow:
             own = key.references == table.name and all(row.get(name) == value for name, value in expected.items())
             if key.references == table.name and own != all(row[name] == self._values[name][0] for name in valued):
                 return False
-            parents = (insert.values for insert in self._draft.inserts if insert.table == key.references)
-            exists = own or any(expected.items() <= values.items() for values in parents)
+            exists = own or next(inserted(self._draft, key.references, expected), None) is not None
             if not exists and self._draft.existing_row(key.references, expected) is None:
                 self._draft.insert(key.references, expected)
         return True
 
 
-def _with_not_null(table: Table, columns: tuple[str, ...], rows: Sequence[Tuple]) -> list[Tuple]:
-    """Returns the combinations that have no NULL in a NOT NULL column."""
-    bound = [place for place, column in enumerate(columns) if table.column(column).not_null]
+def combinations(subject: Subject, columns: Sequence[str], also: tuple[str, ...] = ()) -> list[Tuple]:
+    """Returns combinations of values of columns that are worth trying, without NULL in a NOT NULL column."""
+    bound = [place for place, column in enumerate(columns) if subject.table.column(column).not_null]
+    rows = subject.pools.combinations(subject.table, columns, also)
     return [row for row in rows if all(row[place] is not None for place in bound)]

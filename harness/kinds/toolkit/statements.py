@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from harness.catalog.model import Table
+from collections.abc import Iterator
+
+from harness.catalog.model import Index, Table
 from harness.probes import Delete, Execute, Insert, SqlStatement, Update
 from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project.model import Values
@@ -21,18 +23,22 @@ def insert_or_nothing(table: Table, row: Values) -> Execute:
     return Execute(f"{Insert(table.name, row).sql} on conflict do nothing")
 
 
-def upsert(table: Table, row: Values, changes: Values) -> Execute | None:
-    """Returns a change of a row as INSERT … ON CONFLICT DO UPDATE; None if no unique key can name the row."""
+def can_name(table: Table, key: Index, row: Values) -> bool:
+    """Whether INSERT … ON CONFLICT can name a unique key, and the key has no NULL in a row."""
+    deferrable = key.constraint is not None and table.constraint(key.constraint).deferrable
+    filled = all(row.get(column) is not None for column in key.columns)
+    return key.is_plain and key.valid and not deferrable and filled
+
+
+def upserts(table: Table, row: Values, changes: Values) -> Iterator[Execute]:
+    """Yields a change of a row as INSERT … ON CONFLICT DO UPDATE; nothing if no unique key can name the row."""
     for key in sorted(table.unique_keys, key=lambda key: not key.primary):
-        deferrable = key.constraint is not None and table.constraint(key.constraint).deferrable
-        plain = key.is_plain and key.valid and not deferrable
-        named = all(column not in changes and row.get(column) is not None for column in key.columns)
-        if plain and named and changes:
+        if changes and not {*key.columns} & {*changes} and can_name(table, key, row):
             insert = Insert(table.name, {**row, **changes}).sql
             columns = ", ".join(map(identifier, key.columns))
             taken = ", ".join(f"{identifier(column)} = excluded.{identifier(column)}" for column in changes)
-            return Execute(f"{insert} on conflict ({columns}) do update set {taken}")
-    return None
+            yield Execute(f"{insert} on conflict ({columns}) do update set {taken}")
+            return
 
 
 def merge_update(table: Table, key: Values, changes: Values) -> Execute:

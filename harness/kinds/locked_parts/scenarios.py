@@ -1,18 +1,17 @@
-"""The scenario of a lock: every write while the locking row is locked, and while it is open."""
+"""The scenarios of a lock: every write while the locking row is locked and while it is open, and races."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from harness.generation.draft import Draft
-from harness.kinds.base import shorten
+from harness.kinds.base import Draft, NewRow, Values, condition, identifier, inserted, literal, qualified, shorten
 from harness.kinds.locked_parts.write_paths import Lock, WritePath, WritePaths
-from harness.kinds.row_access.acting_roles import as_roles, reachable_by
+from harness.kinds.row_access.acting_roles import About, as_roles, reachable_by
 from harness.kinds.toolkit.ancestors import Cascade, cascades
-from harness.probes import Accepted, Delete, Expected, Insert, Postcondition, Probe, Update
-from harness.probes.statement import condition, qualified
-from harness.project.model import NewRow, Values
+from harness.probes import Accepted, Expected, Insert, Postcondition, Probe, Update
+from harness.races import Invariant, Race, Races
 
 TRIED = 24
 """Values on each side of the condition that are tried in one scenario."""
@@ -25,6 +24,15 @@ SIMPLE = ("update", "insert", "delete", "move in", "move out")
 
 MANY = 3
 """Locked rows below a row that is deleted."""
+
+RACED = 10
+"""Writes raced in one scenario; of more, a drawn part."""
+
+LEFT_OUT = ("truncate", "insert by")
+"""TRUNCATE waits for all other sessions, and the other ways to insert wait for what INSERT waits for."""
+
+STATES = 8
+"""States from which the one is drawn that locks the row."""
 
 
 def scenario(lock: Lock, draft: Draft) -> Iterator[Probe]:
@@ -45,9 +53,7 @@ def draw_rows(lock: Lock, draft: Draft) -> WritePaths:
         first, second = target, draft.insert(table.name, present=present)
         fresh = draft.row(table.name, fixed, present)
     else:
-        inserted = (insert.values for insert in draft.inserts if insert.table == lock.holder.name)
-        referenced = lock.reference.referenced(target).items()
-        first = next(dict(values) for values in inserted if referenced <= values.items())
+        first = dict(next(inserted(draft, lock.holder.name, lock.reference.referenced(target))))
         second = draft.insert(lock.holder.name, _in_common(lock, first))
         fresh = draft.row(table.name, {**fixed, **lock.referring(first)}, present)
     return WritePaths(lock, target, fresh, first, second, _pointers(lock, draft, first), draft.choose(TURNS))
@@ -56,8 +62,7 @@ def draw_rows(lock: Lock, draft: Draft) -> WritePaths:
 def _in_common(lock: Lock, first: Values) -> NewRow:
     """Returns what two locking rows must have in common so that a row can move: the rest of a composite key."""
     assert lock.reference is not None
-    pairs = lock.reference.pairs
-    shared = {referenced: first[referenced] for column, referenced in pairs if column not in lock.through}
+    shared = {to: first[to] for own, to in lock.reference.pairs if own not in lock.through}
     columns = [column for role in lock.roles for column in role.owner_columns if column.child is None]
     # A role that reaches the rows below one locking row has to reach those below the other.
     return shared | {each.column: first[each.column] for each in columns if each.keys == (lock.reference,)}
@@ -134,8 +139,8 @@ class _Probes:
         before = [*path.before, *(text for which in path.locks for text in _to_state(paths, rows[which]))]
         what = f"{path.what} while {_where(paths)}"
         probe = Probe(path.statement, expected, aspect, what, before=_joined(before), required=required)
-        existing = not path.aspect.startswith(("insert", "truncate"))
-        yield from as_roles(self.lock.roles, self.draft, paths.row_of(path), [probe], existing=existing)
+        about: About = "no row" if path.aspect.startswith(("insert", "truncate")) else "its row"
+        yield from as_roles(self.lock.roles, self.draft, paths.row_of(path), [probe], about)
 
     def _deletions(self, locked: WritePaths, cascade: Cascade) -> Iterator[Probe]:
         """Yields the deletion of a row above while none, one and many of the rows below it are locked."""
@@ -150,7 +155,7 @@ class _Probes:
                 # The state of the others, which are inserted with it, may be the one that this row leaves.
                 before = [*_to_state(locked, locked.first), *before]
             if not count:
-                before.append(lock.past_triggers(Delete(table, lock.subject.key(locked.target))))
+                before.append(lock.past_triggers(lock.subject.delete(locked.target)))
             if not locked.locks_itself:
                 before += _to_state(locked, locked.first)
             expected = lock.refused if forbidden and count > 0 else Accepted(1)
@@ -184,15 +189,14 @@ def _to_state(paths: WritePaths, row: NewRow) -> list[str]:
     """Returns the SQL that brings a locking row into the state, if it is not in it."""
     lock = paths.lock
     changes = {column: value for column, value in paths.state.items() if row[column] != value}
-    key = lock.subject.key(row, lock.holder)
-    return [lock.past_triggers(Update(lock.holder.name, key, changes))] if changes else []
+    return [lock.past_triggers(lock.subject.update(row, changes, lock.holder))] if changes else []
 
 
 def _deletion(
     paths: WritePaths, cascade: Cascade, rows: Sequence[Values], expected: Expected, words: str, before: Sequence[str]
 ) -> Probe:
     subject, table = paths.subject, cascade.table
-    delete = Delete(table.name, subject.key(cascade.row, table))
+    delete = subject.delete(cascade.row, table)
     probe = Probe(delete, expected, words, f"{words} while {_where(paths)}", before=_joined(before), required=False)
     if not isinstance(expected, Accepted):
         return probe
@@ -214,3 +218,67 @@ def _where(paths: WritePaths) -> str:
 
 def _joined(texts: Sequence[str]) -> str | None:
     return "; ".join(texts) or None
+
+
+def races(lock: Lock, when: str, draft: Draft) -> Races:
+    """Draws races: session A locks a row, and session B writes what it protects."""
+    paths = draw_rows(lock, draft)
+    found = []
+    for path in draft.sample(_raced(paths), RACED):
+        holder = paths.second if path.locks == ("second",) else paths.first
+        changes = _locking(paths, holder, path, draft)
+        if changes:
+            update = lock.subject.update(holder, changes, lock.holder)
+            words = ", ".join(f"{column} = {literal(value).strip()}" for column, value in changes.items())
+            what = f"{path.what} and the lock by {words}"
+            watch = _watch(paths, holder, when)
+            found.append(Race(path.aspect, what, [update], [path.statement], watch, required=path.aspect in SIMPLE))
+    return Races(tuple(draft.inserts), tuple(found))
+
+
+def _raced(paths: WritePaths) -> list[WritePath]:
+    """Returns the first write of every aspect that a lock on one row forbids. MERGE waits for what UPDATE waits for."""
+    found: dict[str, WritePath] = {}
+    for path in paths.all():
+        if path.forbidden and len(path.locks) == 1 and not path.before and not path.aspect.startswith(LEFT_OUT):
+            found.setdefault(path.aspect, path)
+    return [path for aspect, path in found.items() if not aspect.endswith("merge")]
+
+
+def _locking(paths: WritePaths, holder: NewRow, path: WritePath, draft: Draft) -> Values:
+    """Draws the changes that lock a row, other changes than those of the raced write.
+
+    A change of a key waits for rows that refer to it: a change of other columns shows more, and one of few the most.
+    """
+    lock = paths.lock
+    keyed = {column for index in lock.holder.unique_keys for column in index.columns}
+    states = [paths.in_state(state).state for state in lock.locked]
+    changes = [{name: value for name, value in state.items() if holder[name] != value} for state in states]
+    ranked = sorted(filter(None, changes), key=lambda change: (len(keyed & change.keys()), len(change)))
+    best = [change for change in ranked if len(keyed & change.keys()) == len(keyed & ranked[0].keys())]
+    if paths.locks_itself and isinstance(path.statement, Update):
+        own = path.statement.set.items()
+        best = [change for change in best if not own <= change.items()] or best
+    return draft.choose(best[:STATES]) if best else {}
+
+
+def _watch(paths: WritePaths, holder: NewRow, when: str) -> Invariant:
+    """Returns the invariant that nothing changes which a locked row protects."""
+    lock, table = paths.lock, paths.table
+    at = condition(lock.subject.key(holder, lock.holder))
+    below = at if paths.locks_itself else condition(lock.referring(holder))
+    columns = ", ".join(map(identifier, dict.fromkeys((*lock.subject.key(paths.target), *lock.through, *lock.columns))))
+    locked = f"coalesce((select ({when}\n) from {qualified(lock.holder.name)} where {at}), false)"
+    content = f"select {columns} from {qualified(table.name)} where {below}"
+    rows = f"select to_jsonb(harness_p) as r from ({content}) as harness_p"
+    protected = f"(select coalesce(jsonb_agg(r order by r), '[]') from ({rows}) as harness_r)"
+    return Invariant(
+        f"select jsonb_build_object('locked', {locked}, 'protected', {protected})::text",
+        "nothing protected changes once it is locked",
+        _may,
+    )
+
+
+def _may(before: str, after: str) -> bool:
+    was, became = json.loads(before), json.loads(after)
+    return not was["locked"] or bool(was["protected"] == became["protected"])
