@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from harness.catalog.model import Missing, Table
-
-if TYPE_CHECKING:
-    import psycopg
 
 
 @dataclass(frozen=True)
@@ -122,8 +120,6 @@ class Canonical:
     @contextmanager
     def _undone(self, statement: str, *parts: sql.Composable, schema: str = "public") -> Iterator[None]:
         """Runs a statement, lets the caller read with an empty search path as the catalog does, and undoes it all."""
-        import psycopg
-
         with self._connection.transaction(force_rollback=True):
             path = sql.SQL("set local search_path to {}, public, pg_temp").format(sql.Identifier(schema))
             self._connection.execute(path)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, TypeVar
 
-from harness.catalog.columns import Column as Column
 from harness.catalog.constraints import Check as Check
+from harness.catalog.constraints import Column as Column
 from harness.catalog.constraints import Constraint as Constraint
 from harness.catalog.constraints import Exclusion as Exclusion
 from harness.catalog.constraints import ForeignKey as ForeignKey

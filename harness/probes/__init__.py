@@ -19,9 +19,8 @@ from harness.probes.probe import (
 )
 from harness.probes.reply import Reply, ServerError
 from harness.probes.scenario import Scenario
-from harness.probes.session import ScenarioResult, ScenarioRunner, Session
+from harness.probes.session import ScenarioResult, ScenarioRunner, Session, TimedOut, TimeLimits
 from harness.probes.statement import Delete, Execute, Insert, SqlStatement, Update
-from harness.probes.time_limits import TimedOut, TimeLimits
 
 __all__ = [
     "Accepted",

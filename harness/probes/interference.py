@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import psycopg
 
 from harness.probes.reply import ServerError
-
-if TYPE_CHECKING:
-    import psycopg
 
 SERIALIZATION, DEADLOCK, NOT_AVAILABLE = "40001", "40P01", "55P03"
 CONFLICTS = (SERIALIZATION, DEADLOCK, NOT_AVAILABLE)
@@ -45,8 +44,6 @@ class Interference(Exception):
 
 def interference_of(error: Exception) -> Interference | None:
     """The interference that a failed statement of ours met; None if something else is wrong with it."""
-    import psycopg
-
     if not isinstance(error, psycopg.Error) or error.sqlstate not in CONFLICTS:
         return None
     return Interference(of_error(error))

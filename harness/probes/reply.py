@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+
+from psycopg.errors import Diagnostic
 
 from harness.catalog.model import Catalog
 from harness.project.model import TableName
@@ -15,9 +16,6 @@ INSUFFICIENT_PRIVILEGE = "42501"
 
 LOST = "HX003"
 """The SQLSTATE of a setup that lacks a row which nothing refused: a trigger or a rewrite rule dropped it."""
-
-if TYPE_CHECKING:
-    from psycopg.errors import Diagnostic
 
 _NAME = r'(?:"(?:[^"]|"")+"|[^\s(."]+)'
 _RUNNING = re.compile(rf"function (?:({_NAME})\.)?({_NAME})\(")

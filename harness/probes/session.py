@@ -9,26 +9,79 @@ scenario that is undone as well: nothing stays behind but used up sequence numbe
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
+
+import psycopg
 
 from harness.catalog.model import Catalog
 from harness.probes.batch import BatchCaller, Line
 from harness.probes.family import Family, FamilyReply
 from harness.probes.loops import LoopShape
 from harness.probes.probe import Probe
-from harness.probes.renewal import Renewal
 from harness.probes.reply import Reply, ServerError
 from harness.probes.scenario import Scenario
 from harness.probes.shapes import AT_COMMIT, Shapes
 from harness.probes.statement import SqlStatement
-from harness.probes.time_limits import TimedOut, TimeLimits
 
-if TYPE_CHECKING:
-    import psycopg
+PROBE_MILLISECONDS = 10_000
+"""The limit for one probe, unless a profile sets another."""
+
+BATCH = 6
+"""The limit for a batch, as a multiple of the limit for one probe."""
+
+STATEMENT = 300
+"""Characters of a statement that a message shows."""
+
+
+@dataclass(frozen=True)
+class TimeLimits:
+    """Milliseconds for one probe together with the rows before it, and for a batch."""
+
+    probe: int = PROBE_MILLISECONDS
+
+    @property
+    def batch(self) -> int:
+        return self.probe * BATCH
+
+
+class TimedOut(Exception):
+    """A statement was cancelled also when it was tried alone."""
+
+    def __init__(self, statement: SqlStatement, time_limits: TimeLimits) -> None:
+        text = statement.sql if len(statement.sql) <= STATEMENT else f"{statement.sql[:STATEMENT]}…"
+        super().__init__(f"a statement was cancelled that did not end within {time_limits.probe / 1000:g} s: {text}")
+
+
+NEVER_SET = "select array(select name from unnest(%s::text[]) as t (name) where current_setting(name, true) is null)"
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """Makes new connections with ``connect``; ``settings`` are the custom ones that the database's code may set.
+
+    With ``unknown_names`` the code may also set others, whose names it computes.
+    """
+
+    connect: Callable[[], psycopg.Connection[Any]]
+    settings: tuple[str, ...]
+    unknown_names: bool = False
+
+    def due(self, connection: psycopg.Connection[Any]) -> bool:
+        """Whether one of the settings was, or may have been, set over a connection."""
+        return self.unknown_names or never_set(connection, self.settings) != self.settings
+
+
+def never_set(connection: psycopg.Connection[Any], settings: tuple[str, ...]) -> tuple[str, ...]:
+    """The settings that have no value in a session, not even an empty one."""
+    if not settings:
+        return ()
+    row = connection.execute(NEVER_SET.encode(), [list(settings)]).fetchone()
+    return tuple(row[0]) if row else ()
+
 
 ScenarioResult = list[Reply | FamilyReply] | ServerError
 """One reply for each probe and family of a scenario, or the error that refused its setup."""
@@ -101,8 +154,6 @@ class Session:
 
     def cancel(self) -> None:
         """Cancels what is being tried; called from another thread."""
-        import psycopg
-
         self._cancelled = True
         with suppress(psycopg.Error):
             self._caller.connection.cancel_safe(timeout=5)
@@ -119,8 +170,6 @@ class Session:
 
     def _try(self, function: str, shapes: Shapes, batch: Sequence[Scenario]) -> list[ScenarioResult]:
         """Tries a batch, in pieces where it takes too long."""
-        import psycopg
-
         try:
             found = self._caller.lines(function, shapes, batch)
         except psycopg.errors.QueryCanceled:
@@ -148,8 +197,6 @@ class Session:
         return _regrouped(scenario, found)
 
     def _alone(self, scenario: Scenario, statement: SqlStatement, time_limits: TimeLimits) -> ScenarioResult:
-        import psycopg
-
         if self._cancelled:
             raise psycopg.errors.QueryCanceled
         shapes, connection = Shapes.of(self._catalog, [scenario]), self._caller.connection

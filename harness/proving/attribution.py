@@ -51,10 +51,10 @@ from harness.probes import (
     ServerError,
     SqlStatement,
 )
+from harness.probes.probe import has_expected_rows
 from harness.probes.reply import INSUFFICIENT_PRIVILEGE, LOST
 from harness.probes.shapes import UNTRIED
 from harness.probes.statement import identifier, qualified
-from harness.probes.wording import has_expected_rows
 from harness.project.model import TableName
 from harness.proving.refusals import DeclaredRefusals
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import psycopg
 
 from harness.catalog.model import Catalog
 from harness.probes import (
@@ -26,9 +28,6 @@ from harness.probes.shapes import UNTRIED
 from harness.probes.statement import assume
 from harness.project import sql
 from harness.races.database import Databases
-
-if TYPE_CHECKING:
-    import psycopg
 
 SESSION_LOST = ("08", "57P")
 """Classes of SQLSTATE of a session that was ended or cannot begin: they say nothing about a statement."""
@@ -67,8 +66,6 @@ class Commits:
 
     def cancel(self) -> None:
         """Cancels the running statement; called from another thread."""
-        import psycopg
-
         self._given_up = True
         with suppress(psycopg.Error):
             if (connection := self._connection) is not None:
@@ -87,8 +84,6 @@ class Commits:
 
     @contextmanager
     def _clone(self) -> Iterator[psycopg.Connection[Any]]:
-        import psycopg
-
         if self._given_up:
             raise psycopg.errors.QueryCanceled
         name = self._databases.clone()
@@ -120,8 +115,6 @@ class Commits:
         self, connection: psycopg.Connection[Any], texts: Sequence[str], statement: SqlStatement
     ) -> int | ServerError:
         """Runs texts before a statement; where one is refused, the statement is untried."""
-        import psycopg
-
         try:
             for text in texts:
                 connection.execute(text.encode())
@@ -131,8 +124,6 @@ class Commits:
 
     def _committed(self, connection: psycopg.Connection[Any], statements: Sequence[SqlStatement]) -> int | ServerError:
         """Commits statements; returns the rows that the last one changed, or the refusal of one or of the COMMIT."""
-        import psycopg
-
         statement, changed, at_commit = statements[0], 0, False
         try:
             with connection.transaction() if in_a_block(statements[-1]) else nullcontext():
@@ -145,8 +136,6 @@ class Commits:
 
     def _asked(self, connection: psycopg.Connection[Any], probe: Probe) -> str | None:
         """Returns the text of the query after a probe."""
-        import psycopg
-
         if probe.then is None:
             return None
         try:
@@ -157,8 +146,6 @@ class Commits:
 
     def _refusal(self, error: psycopg.Error, statement: SqlStatement) -> ServerError:
         """Reads how a statement was refused; raises errors that say nothing about it."""
-        import psycopg
-
         if error.sqlstate is None or error.sqlstate.startswith(SESSION_LOST):
             raise error
         if isinstance(error, psycopg.errors.QueryCanceled):

@@ -7,7 +7,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.probes.time_limits import PROBE_MILLISECONDS
+from harness.probes.session import PROBE_MILLISECONDS
 from harness.project.model import Profile
 
 DRAWN = 20

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+
+import psycopg
+from hypothesis import strategies as st
 
 from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Missing, Table
@@ -14,7 +16,7 @@ from harness.kinds.base import Begun, Kind, RowPair, Subject, Unreliable
 from harness.kinds.primary_key import PrimaryKeyKind
 from harness.kinds.touched_on_update import TouchedOnUpdateKind
 from harness.outcome import EVALUABLE, THERE, Counterexample, Outcome
-from harness.probes import TimedOut, TimeLimits
+from harness.probes import Scenario, TimedOut, TimeLimits
 from harness.probes.interference import PAUSES, Interference, interference_of
 from harness.project.model import Project, TableName
 from harness.proving import bug, unset
@@ -22,8 +24,7 @@ from harness.proving.commits import SESSION_LOST, Commits
 from harness.proving.effort import Effort as Effort
 from harness.proving.examiner import Trial
 from harness.proving.findings import Findings
-from harness.proving.predicates import InvalidPredicate, invalid_predicates, server_words
-from harness.proving.prover_database import ProverDatabase
+from harness.proving.prover_database import InvalidPredicate, ProverDatabase, invalid_predicates, server_words
 from harness.proving.racing import REPLAYS, run_races
 from harness.proving.trial import Context, attempt
 from harness.races import RaceDatabase
@@ -31,11 +32,6 @@ from harness.races.database import Databases
 from harness.solver.rules import Unfillable
 from harness.values.examples import examples
 from harness.values.types import Unsupported
-
-if TYPE_CHECKING:
-    from hypothesis import strategies as st
-
-    from harness.probes import Scenario
 
 UNBUILDABLE = (Missing, Unreliable, Unfillable, Unsupported)
 """Reasons why a kind has no scenarios or races to try."""
@@ -131,8 +127,6 @@ class Prover:
 
     def _find(self, check: DeclaredCheck, findings: Findings) -> None:
         """Examines a check; what is known to keep it from being tried becomes its reason."""
-        import psycopg
-
         try:
             # Expressions hardly ever set a custom setting; one that did would answer otherwise the next time.
             if self.database.is_stained:

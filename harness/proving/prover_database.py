@@ -2,26 +2,174 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import psycopg
 
 from harness import plugins
 from harness.catalog import read
-from harness.catalog.model import Table
+from harness.catalog.model import Catalog, Table
+from harness.catalog.parts import TableRule
 from harness.catalog.roles import Roles
-from harness.declarations import DeclaredCheck
+from harness.declarations import DECLARED, DeclaredCheck
+from harness.errors import HarnessError
 from harness.probes import Session, TimeLimits
-from harness.probes.renewal import Renewal, never_set
+from harness.probes.session import Renewal, never_set
+from harness.probes.statement import identifier, qualified
+from harness.project.model import Project, TableName
 from harness.proving import unset
-from harness.proving.ruleset import Ruleset
+from harness.proving.attribution import Attribution, UnexplainedTriggers
+from harness.proving.refusals import DeclaredRefusals
+from harness.proving.undeclared import UndeclaredRules
 from harness.races import Databases
+from harness.solver.declared import declared_pools
+from harness.solver.pools import Pools
+from harness.solver.rules import Rule, Unfillable, catalog_rules, deciding_columns, tied_columns
 
-if TYPE_CHECKING:
-    import psycopg
 
-    from harness.project.model import Project, TableName
+def find_contradiction(pools: Pools, table: Table) -> tuple[Rule, Rule] | None:
+    """A declared rule and one of the catalog that no values keep together, though each by itself can be kept."""
+    for declared, own in itertools.product(pools.declared(table.name), catalog_rules(table)):
+        common = {*deciding_columns(table, declared.predicate)} & {*deciding_columns(table, own.predicate)}
+        if common and _refuted(pools, table, declared, own) and not _refuted(pools, table, declared):
+            return None if _refuted(pools, table, own) else (declared, own)
+    return None
+
+
+def _refuted(pools: Pools, table: Table, *rules: Rule) -> bool:
+    """Whether no values were found that keep all of these rules."""
+    try:
+        for group in tied_columns(table, rules):
+            pools.finder.pool(pools.catalog, table, group, rules, rules)
+    except Unfillable:
+        return True
+    return False
+
+
+@dataclass(frozen=True)
+class InvalidPredicate:
+    """A predicate that a check declares, and the server's error for it."""
+
+    check: DeclaredCheck
+    predicate: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"PostgreSQL cannot evaluate {self.predicate}: {self.message}"
+
+
+def invalid_predicates(
+    connection: psycopg.Connection[Any], declared: Sequence[DeclaredCheck], catalog: Catalog
+) -> Iterator[InvalidPredicate]:
+    """Has the server plan each declared predicate; evaluates nothing, and leaves nothing behind."""
+    for check in declared:
+        table = catalog.tables.get(check.table) if check.table else None
+        if table is None:
+            continue
+        for rule in check.rule.rules():
+            try:
+                with connection.transaction(force_rollback=True):
+                    connection.execute(f"set local search_path to {identifier(table.name.schema)}, public".encode())
+                    query = f"explain select from {qualified(table.name)} where ({rule.predicate}\n)"
+                    connection.execute(query.encode(), prepare=False)
+            except (psycopg.ProgrammingError, psycopg.DataError) as error:
+                yield InvalidPredicate(check, rule.predicate, server_words(error))
+
+
+def server_words(error: psycopg.Error) -> str:
+    """The message and the SQLSTATE of an error."""
+    return f"{error.diag.message_primary} ({error.sqlstate})"
+
+
+@dataclass(frozen=True)
+class Ruleset:
+    """The rules that rows keep, and how they refuse.
+
+    ``checks`` are all but those of which ``errors`` has, by the ``id`` of the check, what went wrong asking them.
+    """
+
+    connection: psycopg.Connection[Any]
+    catalog: Catalog
+    checks: Sequence[DeclaredCheck]
+    errors: Mapping[int, Exception]
+    pools: Pools
+    undeclared: UndeclaredRules
+    refusals: DeclaredRefusals
+    unexplained: UnexplainedTriggers
+    unexplained_or_undeclared: UnexplainedTriggers
+    _contradictions: dict[TableName, tuple[Rule, Rule] | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, connection: psycopg.Connection[Any], catalog: Catalog, declared: Sequence[DeclaredCheck]) -> Ruleset:
+        """Asks all checks; an error in what one says costs that one alone."""
+        try:
+            return cls._of(connection, catalog, declared, declared, {})
+        except (HarnessError, psycopg.Error):
+            raise
+        except Exception:
+            errors: dict[int, Exception] = {}
+            for check in declared:
+                try:
+                    _ask(check, connection, catalog)
+                except Exception as error:
+                    errors[id(check)] = error
+            sound = [check for check in declared if id(check) not in errors]
+            return cls._of(connection, catalog, sound, declared, errors)
+
+    @classmethod
+    def _of(
+        cls,
+        connection: psycopg.Connection[Any],
+        catalog: Catalog,
+        checks: Sequence[DeclaredCheck],
+        declared: Sequence[DeclaredCheck],
+        errors: Mapping[int, Exception],
+    ) -> Ruleset:
+        # Of all checks: what one declares is declared, whatever else it cannot say.
+        undeclared = UndeclaredRules.of(declared, catalog)
+        return cls(
+            connection,
+            catalog,
+            checks,
+            errors,
+            declared_pools(connection, catalog, checks),
+            undeclared,
+            DeclaredRefusals(checks, catalog, undeclared),
+            UnexplainedTriggers.of(checks, catalog),
+            UnexplainedTriggers.of(checks, catalog, undeclared.triggers()),
+        )
+
+    def attribution(self, check: DeclaredCheck) -> Attribution:
+        triggers = self.unexplained if check.rule.about_triggers else self.unexplained_or_undeclared
+        return Attribution(check, self.refusals, triggers)
+
+    def contradiction(self, table: Table) -> tuple[Rule, Rule] | None:
+        """A declared rule, and one of the database that lets no row keep it; None if there are no such two."""
+        if table.name not in self._contradictions:
+            self._contradictions[table.name] = find_contradiction(
+                self.pools, self.catalog.tables.get(table.name, table)
+            )
+        return self._contradictions[table.name]
+
+    def reported_by(self, check: DeclaredCheck) -> tuple[dict[TableRule, str], Catalog, Pools]:
+        """The undeclared rules that a check reports, the catalog without them, and the pools for rows there."""
+        table = self.catalog.tables.get(check.table) if check.table and check.kind == DECLARED else None
+        undeclared = self.undeclared.rules(table) if table is not None else {}
+        if table is None or not undeclared or check.rule.shown:
+            return undeclared, self.catalog, self.pools
+        catalog = self.undeclared.hidden(table)
+        return undeclared, catalog, declared_pools(self.connection, catalog, self.checks)
+
+
+def _ask(check: DeclaredCheck, connection: psycopg.Connection[Any], catalog: Catalog) -> None:
+    """Asks one check for all that others need to know of it; raises what that raises."""
+    declared_pools(connection, catalog, [check])
+    UnexplainedTriggers.of([check], catalog)
+    DeclaredRefusals([check], catalog)
 
 
 class ProverDatabase:

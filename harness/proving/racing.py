@@ -33,7 +33,7 @@ from harness.probes.interference import (
 )
 from harness.proving.draws import smallest
 from harness.races import IsolationLevel, Race, RaceDatabase, RaceRun, Races, Unplayable, play
-from harness.races.schedules import following
+from harness.races.play import following
 from harness.races.sessions import Stuck
 from harness.values.examples import examples
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
+
+import psycopg
 
 from harness.catalog.model import Catalog
+from harness.global_objects.guards import ScratchGuard
 from harness.probes import Delete, Execute, Insert, SqlStatement, Update
 from harness.probes.interference import conflicts, of_error, others
 from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project.model import TableName, Values
 from harness.races.race import RESULT, SESSIONS, UNSEEN, Invariant, Race
 from harness.races.sessions import CommandResult, LockMonitor, RaceSession
-
-if TYPE_CHECKING:
-    import psycopg
-
-    from harness.global_objects.guards import ScratchGuard
 
 UNCOMPARABLE = ("json", "xml", "point")
 
@@ -92,8 +90,6 @@ class RaceDatabase:
         return self._insert_rows(setup, invariant)
 
     def _insert_rows(self, setup: Sequence[SqlStatement], invariant: Invariant) -> str:
-        import psycopg
-
         if self._name is None:
             self._open()
         try:

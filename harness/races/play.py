@@ -9,8 +9,26 @@ from harness.probes import ServerError, SqlStatement
 from harness.probes.statement import assume
 from harness.races.database import RaceDatabase
 from harness.races.race import UNSEEN, Race
-from harness.races.schedules import Turn
 from harness.races.sessions import LONGEST_PAUSE, CommandResult, RaceSession
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The session that took a turn, of those that were able to, which are in a fixed order."""
+
+    taken: str
+    able: tuple[str, ...]
+
+
+def following(turns: Sequence[Turn]) -> tuple[str, ...] | None:
+    """The beginning of the next schedule; None after the last one. Started from ``()``, each order comes once."""
+    for place in reversed(range(len(turns))):
+        taken, able = turns[place].taken, turns[place].able
+        later = able[able.index(taken) + 1 :]
+        if later:
+            return (*(turn.taken for turn in turns[:place]), later[0])
+    return None
+
 
 READ_COMMITTED = "read committed"
 SNAPSHOT = "select 1"

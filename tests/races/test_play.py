@@ -14,7 +14,7 @@ from harness.catalog.model import Catalog
 from harness.probes import Delete, Execute, Insert, SqlStatement, Update
 from harness.project.model import TableName
 from harness.races import Invariant, IsolationLevel, Race, RaceDatabase, RaceRun, Unplayable, play
-from harness.races.schedules import following
+from harness.races.play import following
 from harness.races.sessions import LockMonitor
 from harness.server.connection import Connection, Server
 
