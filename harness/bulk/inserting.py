@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +11,7 @@ import psycopg
 from harness.bulk.query import ALL, SUSPECTED, InsertQuery, Keeping
 from harness.catalog.model import ForeignKey
 from harness.probes.statement import identifier, qualified
+from harness.server.connection import value
 
 FEW = 0.2
 """The part of the rows of which fewer must be accepted before they are tried one by one, to stop in time."""
@@ -83,13 +83,11 @@ def _one_by_one(
         try:
             with connection.transaction():
                 connection.execute(_function(query, query.rows(*numbers, rules), wanted).encode())
-                row = connection.execute(b"select pg_temp.harness_fill()").fetchone()
+                found = value(connection, "select pg_temp.harness_fill()")
                 connection.execute(b"drop function pg_temp.harness_fill()")
         except psycopg.Error as error:
             tally.refused[describe(error)] += 1
             continue
-        found = row[0] if row else {}
-        found = json.loads(found) if isinstance(found, str) else found
         tally.rows += found["rows"]
         tally.refused.update({reason: count for reason, count in found["refused"].items() if count})
         return int(found["tried"])

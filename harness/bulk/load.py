@@ -1,4 +1,4 @@
-"""Fills tables, one batch after the other, and reports the rows that each got."""
+"""Fills tables in batches, parents before children as far as their references allow, and reports what each got."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from harness.bulk.planning import insert_query
 from harness.catalog.graph import parents_first
 from harness.catalog.model import ForeignKey, Table
 from harness.project.model import TableName
+from harness.server.connection import value
 from harness.solver.rules import Unfillable
 from harness.values.types import Unsupported
 
@@ -111,14 +112,13 @@ class _Filling:
     def _fill(self) -> list[FillResult]:
         connection = self._context.connection
         connection.execute("set constraints all immediate")
-        row = connection.execute("select pg_current_xact_id()::xid::text").fetchone()
-        assert row is not None
+        since = int(value(connection, "select pg_current_xact_id()::xid::text"))
         if not self._context.with_triggers:
             connection.execute("set local session_replication_role to replica")
         found = [result for cycle in self._batch.cycles for result in self._fill_cycle(cycle)]
         for table in dict.fromkeys(table.name for table, _ in self._batch.late):
             keys = [key for other, key in self._batch.late if other.name == table]
-            set_late_references(self._context, self._context.catalog.table(table), keys, int(row[0]))
+            set_late_references(self._context, self._context.catalog.table(table), keys, since)
         return found
 
     def _fill_cycle(self, cycle: tuple[Table, ...]) -> Iterator[FillResult]:

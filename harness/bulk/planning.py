@@ -1,4 +1,4 @@
-"""Plans the query for the rows of one table: expressions for its columns, and distinct keys."""
+"""Plans the query for the rows of one table: expressions for its columns, distinct keys, no two rows in conflict."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from harness.bulk.templates import NumberTemplate, evaluated, varied
 from harness.catalog.model import Column, Index
 from harness.generation.exclusions import ExclusionElements
 from harness.project.model import Tuple
+from harness.server.connection import value
 from harness.solver.normalized import key_columns
 from harness.solver.pool import Pool
 from harness.solver.rules import deciding_columns
@@ -123,8 +124,7 @@ def _by_parents(builder: InsertBuilder, key: Index, columns: tuple[str, ...]) ->
 
 def _unused(builder: InsertBuilder, parent: ParentJoin) -> int:
     query = f"select count(*) from {rows_of(parent.parent)} as p where true{parent.unused}"
-    row = builder.context.connection.execute(query.encode()).fetchone()
-    return int(row[0]) if row else 0
+    return int(value(builder.context.connection, query.encode()))
 
 
 _NUMBERS = ("int2", "int4", "int8", "numeric", "float4", "float8")

@@ -1,4 +1,4 @@
-"""Constraints and indexes as frozen values. Field names are the aliases of the queries in ``sql/``."""
+"""Columns, constraints and indexes as frozen values. Field names are the aliases of the queries in ``sql/``."""
 
 from __future__ import annotations
 

@@ -253,8 +253,7 @@ class Catalog:
     @property
     def schemas(self) -> tuple[str, ...]:
         """The schemas that have tables, those with the most first."""
-        counts = Counter(name.schema for name in self.tables)
-        return tuple(schema for schema, _ in counts.most_common())
+        return tuple(schema for schema, _ in Counter(name.schema for name in self.tables).most_common())
 
     def referencing(self, name: TableName) -> tuple[tuple[Table, ForeignKey], ...]:
         """The foreign keys that point at a table, with the tables that hold them."""

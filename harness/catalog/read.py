@@ -1,4 +1,4 @@
-"""Reads a :class:`Catalog` from a database, one query for each kind of object."""
+"""Reads a :class:`Catalog` from a database, one query for each kind of object, and resolves the types of columns."""
 
 from __future__ import annotations
 
@@ -43,8 +43,7 @@ def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalo
     with connection.transaction():
         # An empty path makes PostgreSQL print every name with its schema.
         connection.execute("select set_config('search_path', '', true)")
-        types = Types(_rows(connection, "types", ledger))
-        columns = _by_table(connection, "columns", ledger, types.column)
+        columns = _by_table(connection, "columns", ledger, Types(_rows(connection, "types", ledger)).column)
         constraints = _by_table(connection, "constraints", ledger, _constraint)
         indexes = _by_table(connection, "indexes", ledger, lambda row: Index(**row))
         triggers = _by_table(connection, "triggers", ledger, lambda row: Trigger(**row))
@@ -87,8 +86,7 @@ def _views(rows: list[dict[str, Any]]) -> tuple[View, ...]:
     found: dict[TableName, View] = {}
     for row in rows:
         name, reads = _table_name(row), TableName(row.pop("read_schema"), row.pop("read_table"))
-        before = found[name].reads if name in found else ()
-        found[name] = View(name=name, reads=(*before, reads), **row)
+        found[name] = View(name=name, reads=(*(found[name].reads if name in found else ()), reads), **row)
     return tuple(found.values())
 
 

@@ -98,8 +98,7 @@ class ColumnValues:
         for pool in pending.pools:
             fitting = pool.fitting(pending.row, pending.present) or pool.fitting_nulls(pending.row, pending.present)
             # Fixed values may lie outside the pool: the others are then chosen as if they were not there.
-            choice = self.choices.one_of(fitting or pool.rows)
-            for column, value in zip(pool.columns, choice, strict=True):
+            for column, value in zip(pool.columns, self.choices.one_of(fitting or pool.rows), strict=True):
                 pending.row.setdefault(column, value)
 
     def avoid_exclusions(self, table: Table, row: NewRow) -> None:

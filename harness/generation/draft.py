@@ -73,7 +73,7 @@ class Draft:
         definition = self._catalog.table(table)
         self._graph.begin(inserting=True)
         pending = self._row(definition, fixed or {}, present, 0, self._pools.of(definition, also))
-        self._bypass_own_trigger(self._graph.insert(pending, wanted=True))
+        self._bypass_own_trigger(self._graph.insert(pending))
         return pending.row
 
     def insert_statement(
@@ -86,7 +86,7 @@ class Draft:
         self._graph.begin(inserting=True)
         pending = self._row(definition, fixed or {}, present, 0)
         self.created_by_trigger += self._created_by_trigger(definition, pending.row)
-        return insert_together(self._graph.withdraw(self._graph.insert(pending, wanted=True)))
+        return insert_together(self._graph.withdraw(self._graph.insert(pending)))
 
     def row(
         self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = (), also: tuple[str, ...] = ()
@@ -115,8 +115,7 @@ class Draft:
 
         Where rules for INSERT leave the columns NULL, it is inserted as an UPDATE may have left it.
         """
-        definition = self._catalog.table(table)
-        if self._pools.can_be_present(definition, columns):
+        if self._pools.can_be_present(self._catalog.table(table), columns):
             return self.insert(table, fixed, columns)
         row = self.changed_row(table, fixed, columns)
         self.changed_inserts.append(Insert(table, row))

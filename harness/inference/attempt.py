@@ -131,5 +131,4 @@ def _suspected(table: Table, attempt: Attempt) -> list[Function]:
 
 def _fired(table: Table, timings: tuple[str, ...]) -> list[Function]:
     fired = [each for each in table.triggers if each.timing in timings and "insert" in each.events]
-    names = [each.function.rpartition(".") for each in fired]
-    return [(schema or None, name) for schema, _, name in names]
+    return [(schema or None, name) for schema, _, name in (each.function.rpartition(".") for each in fired)]

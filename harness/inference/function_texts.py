@@ -68,8 +68,7 @@ class FunctionTexts:
         texts = self._of([found[0]]) if found is not None else []
         if found is None or len({*texts}) != 1:
             return ""
-        lines = texts[0].split("\n")
-        return "\n".join(lines[max(found[1] - BEFORE, 0) : found[1] + AFTER])
+        return "\n".join(texts[0].split("\n")[max(found[1] - BEFORE, 0) : found[1] + AFTER])
 
     def _of(self, functions: Sequence[Function]) -> list[str]:
         sources = (each for schema in self._schemas for each in self._introspection.function_sources(schema, functions))

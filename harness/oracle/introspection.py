@@ -90,8 +90,7 @@ class Introspection:
         immutable = "select bool_and(provolatile = 'i') from pg_proc where proname = any (%s)"
         found: list[str] = []
         for call in calls:
-            names = [name for _, name in sql.calls(call)]
-            if self._connection.execute(immutable, [names]).fetchone() == (True,):
+            if self._connection.execute(immutable, [[name for _, name in sql.calls(call)]]).fetchone() == (True,):
                 found += self._texts(f"select ({call})::text")
         return found
 

@@ -1,4 +1,4 @@
-"""Calls the temporary functions that try batches of scenarios, and reads their lines.
+"""Encodes batches of scenarios as JSON, calls the temporary functions that try them, and reads their lines.
 
 A call that met a session which is not the run's is made again, after a pause.
 """

@@ -1,4 +1,4 @@
-"""A probe: one statement, and the outcome expected."""
+"""A probe: one statement, and the outcome expected; both it and its reply in the words of reports."""
 
 from __future__ import annotations
 

@@ -9,11 +9,12 @@ scenario that is undone as well: nothing stays behind but used up sequence numbe
 from __future__ import annotations
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import Any, Protocol
+from typing import Any
 
 import psycopg
 
@@ -26,12 +27,13 @@ from harness.probes.reply import Reply, ServerError
 from harness.probes.scenario import Scenario
 from harness.probes.shapes import AT_COMMIT, Shapes
 from harness.probes.statement import SqlStatement
+from harness.server.connection import value
 
-PROBE_MILLISECONDS = 10_000
-"""The limit for one probe, unless a profile sets another."""
+BATCH = 2000
+"""Probes in one round trip: more does not get faster, and each holds its place in memory."""
 
-BATCH = 6
-"""The limit for a batch, as a multiple of the limit for one probe."""
+BATCH_LIMIT = 6
+"""The time limit for a batch, as a multiple of the limit for one probe."""
 
 STATEMENT = 300
 """Characters of a statement that a message shows."""
@@ -39,13 +41,16 @@ STATEMENT = 300
 
 @dataclass(frozen=True)
 class TimeLimits:
-    """Milliseconds for one probe together with the rows before it, and for a batch."""
+    """Milliseconds for one probe together with the rows before it, and for a batch.
 
-    probe: int = PROBE_MILLISECONDS
+    A trigger that never ends must not hold up a run, nor look like a rule that refuses.
+    """
+
+    probe: int
 
     @property
     def batch(self) -> int:
-        return self.probe * BATCH
+        return self.probe * BATCH_LIMIT
 
 
 class TimedOut(Exception):
@@ -63,6 +68,8 @@ NEVER_SET = "select array(select name from unnest(%s::text[]) as t (name) where 
 class Renewal:
     """Makes new connections with ``connect``; ``settings`` are the custom ones that the database's code may set.
 
+    A session is replaced once a custom setting was set in it: the setting stays there, empty. Neither ROLLBACK nor
+    RESET nor DISCARD ALL brings back the state in which ``current_setting(…, true)`` is NULL.
     With ``unknown_names`` the code may also set others, whose names it computes.
     """
 
@@ -79,26 +86,31 @@ def never_set(connection: psycopg.Connection[Any], settings: tuple[str, ...]) ->
     """The settings that have no value in a session, not even an empty one."""
     if not settings:
         return ()
-    row = connection.execute(NEVER_SET.encode(), [list(settings)]).fetchone()
-    return tuple(row[0]) if row else ()
+    return tuple(value(connection, NEVER_SET, [list(settings)]))
 
 
 ScenarioResult = list[Reply | FamilyReply] | ServerError
 """One reply for each probe and family of a scenario, or the error that refused its setup."""
 
-BATCH = 2000
-"""Probes in one round trip: more does not get faster, and each holds its place in memory."""
 
-
-class ScenarioRunner(Protocol):
+class ScenarioRunner(ABC):
     """Tries scenarios on a server."""
 
-    def run(self, scenarios: Sequence[Scenario]) -> list[ScenarioResult]: ...
-    def replies(self, scenario: Scenario) -> list[Reply] | ServerError: ...
-    def cancel(self) -> None: ...
+    @abstractmethod
+    def run(self, scenarios: Sequence[Scenario]) -> list[ScenarioResult]:
+        """Returns for each scenario the replies to its probes and families, or the refusal of its setup."""
+
+    @abstractmethod
+    def cancel(self) -> None:
+        """Cancels what is being tried; called from another thread."""
+
+    def replies(self, scenario: Scenario) -> list[Reply] | ServerError:
+        """Returns the replies to the probes of one scenario without families, or the refusal of its setup."""
+        answer = self.run([scenario])[0]
+        return answer if isinstance(answer, ServerError) else [each for each in answer if isinstance(each, Reply)]
 
 
-class Session:
+class Session(ScenarioRunner):
     """Tries scenarios over one connection, which must be in autocommit and is left as it was.
 
     With ``time_limits`` a batch that takes longer is cancelled, and its probes are tried one by one; the connection's
@@ -141,14 +153,14 @@ class Session:
         rest = [replace(each, probes=tuple(itertools.filterfalse(_wants_unset, each.probes))) for each in scenarios]
         return [_merged(*each) for each in zip(scenarios, first, self._run(rest), strict=True)]
 
-    def replies(self, scenario: Scenario) -> list[Reply] | ServerError:
-        """Returns the replies to the probes of one scenario without families, or the refusal of its setup."""
-        answer = self.run([scenario])[0]
-        return answer if isinstance(answer, ServerError) else [each for each in answer if isinstance(each, Reply)]
+    def refresh(self) -> None:
+        """Goes on over a new connection if a custom setting was ever set in this one."""
+        if self._renewal is not None and (self._has_settings or self._renewal.due(self._caller.connection)):
+            self.renew()
 
-    def refresh(self, *, anew: bool = False) -> None:
-        """Goes on over a new connection if a custom setting was ever set in this one, or if it has to be ``anew``."""
-        if self._renewal is not None and (anew or self._has_settings or self._renewal.due(self._caller.connection)):
+    def renew(self) -> None:
+        """Goes on over a new connection."""
+        if self._renewal is not None:
             self._has_settings = False
             self._caller.reconnect(self._renewal.connect)
 
@@ -183,8 +195,7 @@ class Session:
     def _one_by_one(self, scenario: Scenario, time_limits: TimeLimits) -> ScenarioResult:
         """Tries each statement of the setup, then each probe, in a round trip of its own."""
         for number, statement in enumerate(scenario.setup, 1):
-            setup_alone = replace(scenario, setup=scenario.setup[:number], probes=())
-            answer = self._alone(setup_alone, statement, time_limits)
+            answer = self._alone(replace(scenario, setup=scenario.setup[:number], probes=()), statement, time_limits)
             # A deferred constraint may wait for rows that come later in the setup.
             if isinstance(answer, ServerError) and not (answer.at_commit and number < len(scenario.setup)):
                 return answer

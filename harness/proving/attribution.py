@@ -241,8 +241,7 @@ class Attribution:
         # They come before the rows: a trigger with pending events cannot be switched off.
         answer = session.replies(replace(scenario, setup=(*off, *scenario.setup), probes=tuple(failed)))
         if isinstance(answer, ServerError):
-            refused_by_other = any(rule.matches(answer) for rule in self._other_rules(answer))
-            return [0] if not failed and refused_by_other else []
+            return [0] if not failed and any(rule.matches(answer) for rule in self._other_rules(answer)) else []
         if not failed:
             return [0]
         verdicts = map(self.verdict, failed, answer)

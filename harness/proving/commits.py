@@ -18,6 +18,7 @@ from harness.probes import (
     Reply,
     Scenario,
     ScenarioResult,
+    ScenarioRunner,
     ServerError,
     SqlStatement,
     TimedOut,
@@ -28,6 +29,7 @@ from harness.probes.shapes import UNTRIED
 from harness.probes.statement import assume
 from harness.project import sql
 from harness.races.database import Databases
+from harness.server.connection import value
 
 SESSION_LOST = ("08", "57P")
 """Classes of SQLSTATE of a session that was ended or cannot begin: they say nothing about a statement."""
@@ -38,7 +40,7 @@ def in_a_block(statement: SqlStatement) -> bool:
     return not (isinstance(statement, Execute) and sql.is_call(statement.sql))
 
 
-class Commits:
+class Commits(ScenarioRunner):
     """Tries scenarios as :class:`~harness.probes.Session` does, but commits.
 
     Each probe gets a clone of its own; probes that differ only in their postcondition share one.
@@ -58,11 +60,6 @@ class Commits:
         """
         self._given_up = False
         return [self._answer(scenario) for scenario in scenarios]
-
-    def replies(self, scenario: Scenario) -> list[Reply] | ServerError:
-        """Returns the replies to the probes of one scenario, or the refusal of its setup."""
-        answer = self.run([scenario])[0]
-        return answer if isinstance(answer, ServerError) else [each for each in answer if isinstance(each, Reply)]
 
     def cancel(self) -> None:
         """Cancels the running statement; called from another thread."""
@@ -101,7 +98,7 @@ class Commits:
         first, changed = probes[0], 0
         for place, statement in enumerate((*(first.ahead or ()), first.statement)):
             before = [first.before] if first.before and not place else []
-            result = self._prepared(connection, [*before, *assume(first.settings, local=False)], statement)
+            result = self._prepared(connection, [*before, *assume(first.settings, "session")], statement)
             if not isinstance(result, ServerError):
                 result = self._committed(connection, [statement])
                 connection.execute("reset role")
@@ -139,10 +136,10 @@ class Commits:
         if probe.then is None:
             return None
         try:
-            row = connection.execute(probe.then.sql.encode()).fetchone()
+            found: str | None = value(connection, probe.then.sql.encode())
         except psycopg.Error as error:
             return f"error: {self._refusal(error, Execute(probe.then.sql)).message}"
-        return row[0] if row else None
+        return found
 
     def _refusal(self, error: psycopg.Error, statement: SqlStatement) -> ServerError:
         """Reads how a statement was refused; raises errors that say nothing about it."""
@@ -157,5 +154,4 @@ class Commits:
 
 def _statements(probe: Probe) -> tuple[str | None, tuple[str, ...]]:
     """The statements that are run for a probe, without its postcondition."""
-    done = (*assume(probe.settings), *(each.sql for each in (*(probe.ahead or ()), probe.statement)))
-    return probe.before, done
+    return probe.before, (*assume(probe.settings), *(each.sql for each in (*(probe.ahead or ()), probe.statement)))

@@ -39,9 +39,8 @@ class Findings:
     def add_trial(self, check: DeclaredCheck, trial: Trial, undeclared: UndeclaredRules) -> None:
         self.probes += trial.probes
         if trial.failure is not None:
-            found = counterexample(check, trial.failure, undeclared.catalog)
             # An example of what happens says more than a line of the catalog.
-            self.broken.insert(0, found)
+            self.broken.insert(0, counterexample(check, trial.failure, undeclared.catalog))
         elif trial.setup_refused is not None and not trial.shown:
             by = f"; {trial.causes[SETUP]}" if SETUP in trial.causes else ""
             self.reason = f"no scenario could be built: its rows were {trial.setup_refused}{by}"

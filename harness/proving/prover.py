@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import psycopg
 from hypothesis import strategies as st
@@ -25,8 +26,8 @@ from harness.proving.effort import Effort as Effort
 from harness.proving.examiner import Trial
 from harness.proving.findings import Findings
 from harness.proving.prover_database import InvalidPredicate, ProverDatabase, invalid_predicates, server_words
-from harness.proving.racing import REPLAYS, run_races
-from harness.proving.trial import Context, attempt
+from harness.proving.racing import RACE_REPLAYS, run_races
+from harness.proving.trial import REPLAYS, Context, attempt
 from harness.races import RaceDatabase
 from harness.races.database import Databases
 from harness.solver.rules import Unfillable
@@ -65,7 +66,6 @@ class Prover:
         self._effort = effort
         self._may_be_changed = False
         self._time_limits = TimeLimits(effort.timeout)
-        self._invalid: tuple[InvalidPredicate, ...] | None = None
         self._pairs: tuple[TableName, list[RowPair]] | None = None
         self.database = self._open()
         self._rules_of: dict[TableName, list[Kind]] = {}
@@ -83,6 +83,10 @@ class Prover:
     @property
     def catalog(self) -> Catalog:
         return self.database.catalog
+
+    @cached_property
+    def _invalid(self) -> tuple[InvalidPredicate, ...]:
+        return tuple(invalid_predicates(self.database.connection, self._declared, self.catalog))
 
     def __enter__(self) -> Prover:
         return self
@@ -160,9 +164,6 @@ class Prover:
 
     def _add_invalid_predicate(self, check: DeclaredCheck, message: str, findings: Findings) -> None:
         """Finds the check whose predicate the server cannot evaluate: that one is broken, and no other."""
-        if self._invalid is None:
-            database = self.database
-            self._invalid = tuple(invalid_predicates(database.connection, self._declared, database.catalog))
         found = sorted(
             (each for each in self._invalid if each.message == message), key=lambda each: each.check != check
         )
@@ -180,8 +181,9 @@ class Prover:
         declared, own = found
         findings.reason = f"no row of {table.name} can be: {declared} is declared, and the database has {own}"
         if declared in check.rule.rules() or (check.kind == DECLARED and check.table == table.name):
-            expected = f"rows that keep {declared} accepted"
-            findings.broken.append(Counterexample(expected, f"refused by {own}: all of them"))
+            findings.broken.append(
+                Counterexample(f"rows that keep {declared} accepted", f"refused by {own}: all of them")
+            )
 
     def _examine(self, check: DeclaredCheck, findings: Findings) -> None:
         if (error := self.database.rules.errors.get(id(check))) is not None:
@@ -219,7 +221,7 @@ class Prover:
             scenarios=self._scenarios(rule),
             seed=self._effort.seed,
             shrink=self._effort.shrink,
-            replays=REPLAYS if rule.commits else None,
+            replays=RACE_REPLAYS if rule.commits else REPLAYS,
             attribution=self.database.rules.attribution(check),
         )
         return attempt(context, stated, self._drawn(stated) if isinstance(stated, Begun) else None)
@@ -247,9 +249,7 @@ class Prover:
         if strategy is None:
             return
         database = self.database
-        with RaceDatabase(
-            self._databases, self.catalog, disable_triggers=database.roles.may_disable_triggers
-        ) as race_database:
+        with RaceDatabase(self._databases, self.catalog, database.roles) as race_database:
             result = run_races(
                 race_database,
                 database.session,
@@ -257,7 +257,7 @@ class Prover:
                 levels=rule.concurrently,
                 scenarios=self._effort.races,
                 seeded=self._effort.seed,
-                shrink=self._effort.shrink,
+                replays=RACE_REPLAYS if self._effort.shrink else 0,
                 declared=database.rules.refusals.all,
             )
         findings.add_races(check, result)

@@ -1,4 +1,4 @@
-"""The scratch database that checks are proved in, with the connections to it."""
+"""The scratch database that checks are proved in, with all that the checks of a project say of rows there."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from harness.proving.refusals import DeclaredRefusals
 from harness.proving.undeclared import UndeclaredRules
 from harness.races import Databases
 from harness.solver.declared import declared_pools
+from harness.solver.memo import Memo
 from harness.solver.pools import Pools
 from harness.solver.rules import Rule, Unfillable, catalog_rules, deciding_columns, tied_columns
 
@@ -101,7 +102,7 @@ class Ruleset:
     refusals: DeclaredRefusals
     unexplained: UnexplainedTriggers
     unexplained_or_undeclared: UnexplainedTriggers
-    _contradictions: dict[TableName, tuple[Rule, Rule] | None] = field(default_factory=dict)
+    _memo: Memo = field(default_factory=Memo)
 
     @classmethod
     def of(cls, connection: psycopg.Connection[Any], catalog: Catalog, declared: Sequence[DeclaredCheck]) -> Ruleset:
@@ -149,11 +150,8 @@ class Ruleset:
 
     def contradiction(self, table: Table) -> tuple[Rule, Rule] | None:
         """A declared rule, and one of the database that lets no row keep it; None if there are no such two."""
-        if table.name not in self._contradictions:
-            self._contradictions[table.name] = find_contradiction(
-                self.pools, self.catalog.tables.get(table.name, table)
-            )
-        return self._contradictions[table.name]
+        known = self.catalog.tables.get(table.name, table)
+        return self._memo(table.name, lambda: find_contradiction(self.pools, known))
 
     def reported_by(self, check: DeclaredCheck) -> tuple[dict[TableRule, str], Catalog, Pools]:
         """The undeclared rules that a check reports, the catalog without them, and the pools for rows there."""
@@ -204,10 +202,9 @@ class ProverDatabase:
             # What the server, the database or the role has set already is never missing, and never left empty.
             self.left_settings = never_set(self.trying, unset.left_empty(self.rules.checks, self.catalog))
             set_by_code = never_set(self.trying, unset.set_by_code(self.catalog))
-            unknown_names = any(each.name is None for each in self.catalog.settings)
-            self._renewal = Renewal(connect, set_by_code, unknown_names)
-            companions = (self.connection.info.backend_pid,)
-            self.session = Session(self.trying, self.catalog, companions, time_limits, self._renewal)
+            self._renewal = Renewal(connect, set_by_code, any(each.name is None for each in self.catalog.settings))
+            pid = self.connection.info.backend_pid
+            self.session = Session(self.trying, self.catalog, (pid,), time_limits, self._renewal)
             self.roles = Roles(self.connection)
             self._opened = opened.pop_all()  # from here on close() closes them
 
@@ -218,7 +215,10 @@ class ProverDatabase:
 
     def prepare_session(self, check: DeclaredCheck) -> None:
         """Gives the session a new connection if another check may have left a setting in the last one."""
-        self.session.refresh(anew=self._last_check_sets)
+        if self._last_check_sets:
+            self.session.renew()
+        else:
+            self.session.refresh()
         self._last_check_sets = unset.sets(check)
 
     def filled(self, table: Table) -> psycopg.Connection[Any]:

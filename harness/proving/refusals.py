@@ -37,8 +37,7 @@ class DeclaredRefusals:
         tables = catalog.tables if catalog is not None else {}
         for check in declared:
             if (table := check.table) is not None:
-                found = (stated.in_catalog(tables.get(table)) for stated in check.rule.refusals(table))
-                for refused in found:
+                for refused in (stated.in_catalog(tables.get(table)) for stated in check.rule.refusals(table)):
                     if refused is not None:
                         self._add(check, table, refused)
         for reporting, table, refused in undeclared.refusals() if undeclared is not None else ():

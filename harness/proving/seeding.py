@@ -19,7 +19,11 @@ def outcomes(left_out: Sequence[RefusedRows]) -> list[Outcome]:
     for each in left_out:
         if not each.follow:
             causes.setdefault(each.path, []).append(each)
-    consequences = [_follows(each) for each in left_out if each.follow]
+    consequences = [
+        Counterexample("what refers to them is loaded too", f"left out with them: {each.path} {_lines(each)}")
+        for each in left_out
+        if each.follow
+    ]
     found = []
     for number, (path, rules) in enumerate(causes.items()):
         lines = [line for rule in rules for line in rule.lines]
@@ -59,7 +63,3 @@ def _lines(left: RefusedRows) -> str:
         named.append(f"{left.rows - len(named)} more")
     *before, last = named
     return f"lines {', '.join(before)} and {last}" if before else f"line {last}"
-
-
-def _follows(left: RefusedRows) -> Counterexample:
-    return Counterexample("what refers to them is loaded too", f"left out with them: {left.path} {_lines(left)}")

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
+from typing import TypeVar
 
 from hypothesis import strategies as st
 
@@ -22,6 +23,8 @@ from harness.proving.attribution import Attribution
 from harness.proving.draws import draw_until, smallest
 from harness.proving.examiner import Examiner, Failure, Trial
 from harness.values.examples import examples
+
+T = TypeVar("T")
 
 REPLAYS = 400
 """Scenarios after which the smallest case found so far is good enough, however quick they are."""
@@ -35,14 +38,14 @@ class Context:
     """The session and the limits that the scenarios of one check are tried with.
 
     ``scenarios`` is the most that are tried. With ``shrink`` a failure is made smaller by ``replays`` tries at the
-    most (:data:`REPLAYS` by default). ``attribution`` decides who refused.
+    most. ``attribution`` decides who refused.
     """
 
     session: ScenarioRunner
     scenarios: int
     seed: int
     shrink: bool = True
-    replays: int | None = None
+    replays: int = REPLAYS
     attribution: Attribution = field(default_factory=Attribution)
 
 
@@ -91,22 +94,21 @@ def _smallest(
     context: Context, stated: st.SearchStrategy[Scenario] | Begun, examiner: Examiner, first: Failure
 ) -> Failure:
     """The smallest case in which the same aspect fails; the first one found if it does not fail again."""
-    aspect = first.probe.aspect
 
     def failing(scenario: Scenario) -> Failure | None:
+        same = tuple(probe for probe in scenario.probes if probe.aspect == first.probe.aspect)
         with suppress(TimedOut):  # that is another fault
-            return examiner.try_alone(
-                replace(scenario, probes=tuple(probe for probe in scenario.probes if probe.aspect == aspect))
-            )
+            return examiner.try_alone(replace(scenario, probes=same))
         return None
 
-    limits = context.scenarios, context.seed
-    if isinstance(stated, Begun):
-        # Not the strategy of what is built from pairs: Hypothesis would draw others.
-        build = stated.build
-        found = smallest(stated.pairs, *limits, lambda pair: failing(build(pair)), first, context.replays or REPLAYS)
-    else:
-        found = smallest(stated, *limits, failing, first, context.replays or REPLAYS)
+    def smallest_of(strategy: st.SearchStrategy[T], fails: Callable[[T], Failure | None]) -> Failure:
+        return smallest(strategy, context.scenarios, context.seed, fails, first, context.replays)
+
+    # Not the strategy of what is built from pairs: Hypothesis would draw others.
+    begun = isinstance(stated, Begun)
+    found = (
+        smallest_of(stated.pairs, lambda pair: failing(stated.build(pair))) if begun else smallest_of(stated, failing)
+    )
     # One state of the settings was tried alone: whether it matters is known from the first failure.
     return found if first.probe.never_set else replace(found, probe=replace(found.probe, never_set=()))
 
@@ -120,7 +122,8 @@ Sent = tuple[list[Scenario], "Future[list[ScenarioResult]]"]
 class BatchPipeline:
     """Takes scenarios one by one, and gives each with its answer to ``is_enough``, in their order.
 
-    Holds two batches at the most. No more scenarios are wanted once ``is_enough`` has returned true.
+    Carries them to the server in batches, and holds two at the most: one is tried while the next is drawn.
+    No more scenarios are wanted once ``is_enough`` has returned true.
     """
 
     def __init__(self, session: ScenarioRunner, is_enough: Callable[[Scenario, ScenarioResult], bool]) -> None:

@@ -61,8 +61,7 @@ class UndeclaredRules:
             for part in parts:
                 refused = _refused(self.catalog.tables[name], part)
                 if refused is not None:
-                    own = check if check is not None and part.name not in check.rule.known else None
-                    yield own, name, refused
+                    yield check if check is not None and part.name not in check.rule.known else None, name, refused
 
     def triggers(self) -> Iterator[tuple[TableName, tuple[str, ...]]]:
         """The triggers among them, by table."""
@@ -71,8 +70,7 @@ class UndeclaredRules:
 
     def hidden(self, table: Table) -> Catalog:
         """The catalog as if the table had none of the rules that its check reports."""
-        parts = self.rules(table)
-        return replace(self.catalog, tables={**self.catalog.tables, table.name: without(table, parts)})
+        return replace(self.catalog, tables={**self.catalog.tables, table.name: without(table, self.rules(table))})
 
 
 def _refused(table: Table, part: TableRule) -> Refused | None:
@@ -96,8 +94,7 @@ def _entries(catalog: Catalog, table: Table, parts: Sequence[TableRule]) -> dict
         if part in checks:
             found[part] = yaml.flow({"checks": [checks[part]]})
         elif column is not None:
-            entry = described.columns[column]
-            shown = {"not_null": "true"} if part in own else _short(entry)
+            shown = {"not_null": "true"} if part in own else _short(described.columns[column])
             found[part] = yaml.flow({"columns": {column: shown}})
         else:
             found[part] = yaml.flow({"known": {part.name: "why it is there"}})

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import psycopg
 
 from harness.catalog.model import Catalog
+from harness.catalog.roles import Roles
 from harness.global_objects.guards import ScratchGuard
 from harness.probes import Delete, Execute, Insert, SqlStatement, Update
 from harness.probes.interference import conflicts, of_error, others
@@ -43,14 +44,14 @@ class Databases(Protocol):
 class RaceDatabase:
     """A clone with two sessions and a monitor, opened when first asked for and dropped at the end.
 
-    Rows are deleted after each race, so that the next finds what the last one found; with ``disable_triggers`` no
-    trigger fires meanwhile. Where rows stay, the next race gets a new clone.
+    Rows are deleted after each race, so that the next finds what the last one found; where one of our ``roles`` may
+    disable triggers, none fires meanwhile. Where rows stay, the next race gets a new clone.
     """
 
-    def __init__(self, databases: Databases, catalog: Catalog, *, disable_triggers: bool) -> None:
+    def __init__(self, databases: Databases, catalog: Catalog, roles: Roles) -> None:
         self._databases = databases
         self._catalog = catalog
-        self._disable_triggers = disable_triggers
+        self._disable_triggers = roles.may_disable_triggers
         self._name: str | None = None
         self._used = False
         self._has_unknown_rows = False

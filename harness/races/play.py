@@ -1,4 +1,9 @@
-"""Runs one race in one order of its steps."""
+"""Runs one race in one order of its steps, and enumerates every order of the turns that the server allows.
+
+The possible orders show only while they are run: a session that waits for the other cannot go on. So the first schedule
+takes the first session that can go on each time; every next one repeats the last up to where another session could
+have gone on, and takes that one.
+"""
 
 from __future__ import annotations
 
@@ -159,10 +164,8 @@ class _Schedule:
             self._resume()
             able = [side for side in self._sides if side.able]
             if able:
-                self._take(self._chosen(able, next(wanted, None)), able)
-
-    def _chosen(self, able: Sequence[_Side], name: str | None) -> _Side:
-        return next((side for side in able if side.name == name), able[0])
+                name = next(wanted, None)
+                self._take(next((side for side in able if side.name == name), able[0]), able)
 
     def _take(self, side: _Side, able: Sequence[_Side]) -> None:
         self._played.turns.append(Turn(side.name, tuple(each.name for each in able)))

@@ -98,8 +98,7 @@ class Workspace:
         Raises what building it raises: :class:`MigrationError`, :class:`SeedError`.
         """
         wanted = templates.expected(self.maintenance, self.project, self.modules)
-        number = locks.number_of(registry.TEMPLATE, wanted.name)
-        locks.lock(self.maintenance, locks.USE, number, shared=True)
+        locks.share(self.maintenance, locks.USE, locks.number_of(registry.TEMPLATE, wanted.name))
         if not self._exists(wanted.name):
             with locks.building(self.maintenance):
                 if not self._exists(wanted.name):

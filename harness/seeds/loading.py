@@ -119,12 +119,11 @@ def is_loaded(connection: Connection, staged: StagedFile, others: Sequence[Stage
 
 
 def _missing(staged: StagedFile, n: int) -> sql.Composed:
-    names = map(sql.Identifier, staged.shapes[n])
     return sql.SQL(
         "select count(*) from"
         " (select {texts} from {stage} where {shape} = {n} except all select {texts} from {target}) as missing"
     ).format(
-        texts=sql.SQL(", ").join(sql.SQL("{}::text").format(name) for name in names),
+        texts=sql.SQL(", ").join(sql.SQL("{}::text").format(name) for name in map(sql.Identifier, staged.shapes[n])),
         stage=staged.name,
         shape=SHAPE,
         n=sql.Literal(n),
@@ -175,14 +174,13 @@ def require_rows(connection: Connection, staged: StagedFile) -> None:
 
 def advance_sequences(connection: Connection, staged: StagedFile) -> None:
     """Moves the sequences of a table behind the largest values of the seeds, for the next insert."""
-    owned = connection.execute(
+    for column, *name in connection.execute(
         "select c.name, n.nspname, s.relname from unnest(%s::text[]) as c (name)"
         " join pg_catalog.pg_class s on s.oid = pg_catalog.pg_get_serial_sequence(%s, c.name)::regclass"
         " join pg_catalog.pg_namespace n on n.oid = s.relnamespace",
         [[*staged.file.columns], staged.target.as_string(connection)],
         prepare=False,
-    )
-    for column, *name in owned.fetchall():
+    ).fetchall():
         sequence = sql.Identifier(*name)
         query = sql.SQL(
             "select setval({name}::regclass, m) from (select max({column}) as m from {target}) as t,"

@@ -81,10 +81,9 @@ class Account:
             os.fchown(descriptor, self.uid, self.gid)
         return descriptor
 
-    def write_file(self, path: Path, text: str, *, append: bool = False) -> None:
-        """Writes a whole file of this account, or adds to its end."""
-        descriptor = self.open_file(path, os.O_WRONLY | (os.O_APPEND if append else os.O_TRUNC))
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    def write_file(self, path: Path, text: str, flag: int = os.O_TRUNC) -> None:
+        """Writes a whole file of this account, or adds to its end (``O_APPEND``)."""
+        with os.fdopen(self.open_file(path, os.O_WRONLY | flag), "w", encoding="utf-8") as file:
             file.write(text)
 
 

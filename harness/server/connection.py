@@ -15,7 +15,6 @@ from psycopg import sql
 from psycopg.pq import Conninfo
 
 from harness.errors import TargetError
-from harness.server import urls
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -91,8 +90,8 @@ class Server:
     def major(self) -> int:
         return self.version // 10000
 
-    def connect(self, dbname: str | None = None, *, autocommit: bool = True, options: str = "") -> Connection:
-        """Connects to ``dbname``, or to the maintenance database; ``options`` as in ``PGOPTIONS``.
+    def connect(self, dbname: str | None = None, *, options: str = "") -> Connection:
+        """Connects to ``dbname``, or to the maintenance database, in autocommit; ``options`` as in ``PGOPTIONS``.
 
         Raises :class:`TargetError`, which never shows a password.
         """
@@ -101,11 +100,11 @@ class Server:
             parameters["dbname"] = dbname
         if options:
             parameters["options"] = f"{parameters.get('options', '')} {options}".strip()
-        return connect(parameters, autocommit=autocommit)
+        return connect(parameters)
 
 
-def connect(parameters: Mapping[str, str], *, autocommit: bool = True) -> Connection:
-    """Connects with libpq's ``parameters``; refuses servers that are too old.
+def connect(parameters: Mapping[str, str]) -> Connection:
+    """Connects with libpq's ``parameters``, in autocommit; refuses servers that are too old.
 
     Raises :class:`TargetError`: unreachable, wrong password, no such database or role, too old.
     """
@@ -113,7 +112,7 @@ def connect(parameters: Mapping[str, str], *, autocommit: bool = True) -> Connec
     if "PGCONNECT_TIMEOUT" not in os.environ:
         wanted.setdefault("connect_timeout", CONNECT_SECONDS)
     try:
-        connection = psycopg.connect(autocommit=autocommit, **wanted)
+        connection = psycopg.connect(autocommit=True, **wanted)
     except psycopg.Error as error:
         raise _refused(error, parameters) from None
     if connection.info.server_version < OLDEST * 10000:
@@ -127,7 +126,7 @@ def connect(parameters: Mapping[str, str], *, autocommit: bool = True) -> Connec
 
 
 def value(
-    connection: Connection, query: LiteralString | sql.Composed, parameters: Sequence[object] | None = None
+    connection: Connection, query: LiteralString | bytes | sql.Composed, parameters: Sequence[object] | None = None
 ) -> Any:
     """Returns the first column of the first row of a query; None if it has no row."""
     row = connection.execute(query, parameters, prepare=False).fetchone()
@@ -147,10 +146,10 @@ def parse_dsn(dsn: str, source: str) -> dict[str, str]:
     """
     example = "postgresql://user:password@host:5432/database"
     try:
-        parameters = {key: str(value) for key, value in libpq.conninfo_to_dict(urls.for_libpq(dsn)).items()}
+        parameters = {key: str(value) for key, value in libpq.conninfo_to_dict(for_libpq(dsn)).items()}
     except psycopg.Error:
         embedded = "--target embedded needs no server"
-        if name := urls.unknown_parameter(dsn):
+        if name := unknown_parameter(dsn):
             raise TargetError(
                 f'{source} has the parameter "{name}", which PostgreSQL does not know',
                 hint=f"take it out; {embedded}",

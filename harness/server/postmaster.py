@@ -201,7 +201,7 @@ def _initialise(directory: ServerDirectory) -> None:
             excerpt=_tail(answer.stderr),
             hint=advice if why else ADVICE,
         )
-    directory.account.write_file(staging / "postgresql.conf", f"\ninclude '{CONFIGURATION}'\n", append=True)
+    directory.account.write_file(staging / "postgresql.conf", f"\ninclude '{CONFIGURATION}'\n", os.O_APPEND)
     staging.rename(directory.data)
 
 

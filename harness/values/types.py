@@ -115,8 +115,7 @@ def _integers(low: int, high: int) -> Text:
 
 def _text(typmod: int) -> Text:
     # typmod counts the four bytes of the length word. A row of short texts draws and shrinks faster.
-    limit = 12 if typmod < 0 else min(typmod - 4, 12)
-    return st.text(_LETTERS, max_size=limit)
+    return st.text(_LETTERS, max_size=12 if typmod < 0 else min(typmod - 4, 12))
 
 
 def _char(typmod: int) -> Text:
@@ -152,9 +151,8 @@ def _vector(typmod: int) -> Text:
 
 
 def _json() -> Text:
-    leaves = st.booleans() | st.integers(-1000, 1000) | st.text(_LETTERS, max_size=6)
     documents = st.recursive(
-        leaves,
+        st.booleans() | st.integers(-1000, 1000) | st.text(_LETTERS, max_size=6),
         lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(_LETTERS, max_size=4), inner, max_size=2),
         max_leaves=4,
     )
