@@ -12,7 +12,6 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import TypeVar
 
 from hypothesis import strategies as st
 
@@ -23,8 +22,6 @@ from harness.proving.attribution import Attribution
 from harness.proving.draws import draw_until, smallest
 from harness.proving.examiner import Examiner, Failure, Trial
 from harness.values.examples import examples
-
-T = TypeVar("T")
 
 REPLAYS = 400
 """Scenarios after which the smallest case found so far is good enough, however quick they are."""
@@ -101,14 +98,13 @@ def _smallest(
             return examiner.try_alone(replace(scenario, probes=same))
         return None
 
-    def smallest_of(strategy: st.SearchStrategy[T], fails: Callable[[T], Failure | None]) -> Failure:
-        return smallest(strategy, context.scenarios, context.seed, fails, first, context.replays)
-
-    # Not the strategy of what is built from pairs: Hypothesis would draw others.
-    begun = isinstance(stated, Begun)
-    found = (
-        smallest_of(stated.pairs, lambda pair: failing(stated.build(pair))) if begun else smallest_of(stated, failing)
-    )
+    limits = context.scenarios, context.seed
+    if isinstance(stated, Begun):
+        # Not the strategy of what is built from pairs: Hypothesis would draw others.
+        build = stated.build
+        found = smallest(stated.pairs, *limits, lambda pair: failing(build(pair)), first, context.replays)
+    else:
+        found = smallest(stated, *limits, failing, first, context.replays)
     # One state of the settings was tried alone: whether it matters is known from the first failure.
     return found if first.probe.never_set else replace(found, probe=replace(found.probe, never_set=()))
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from psycopg import sql
 
 from harness.catalog import read
 from harness.catalog.model import Catalog
+from harness.catalog.roles import Roles
 from harness.probes import Delete, Execute, Insert, SqlStatement, Update
 from harness.project.model import TableName
 from harness.races import Invariant, IsolationLevel, Race, RaceDatabase, RaceRun, Unplayable, play
@@ -57,6 +60,9 @@ class Scratch:
         self.made.remove(dbname)
 
 
+SUPERUSER, ORDINARY = (cast("Roles", SimpleNamespace(may_disable_triggers=may)) for may in (True, False))
+
+
 @pytest.fixture
 def scratch(server: Server) -> Iterator[Scratch]:
     with server.connect() as maintenance:
@@ -76,7 +82,7 @@ def catalog(scratch: Scratch) -> Catalog:
 
 @pytest.fixture
 def database(scratch: Scratch, catalog: Catalog) -> Iterator[RaceDatabase]:
-    with RaceDatabase(scratch, catalog, disable_triggers=True) as found:
+    with RaceDatabase(scratch, catalog, SUPERUSER) as found:
         yield found
 
 
@@ -162,7 +168,7 @@ KEPT = Insert(TableName("public", "kept"), {"id": "1"})
 
 def test_where_rows_stay_it_is_a_new_clone(scratch: Scratch, catalog: Catalog) -> None:
     clones = scratch.clones
-    with RaceDatabase(scratch, catalog, disable_triggers=False) as database:
+    with RaceDatabase(scratch, catalog, ORDINARY) as database:
         assert len(every(database, race([KEPT], [add(1, 1)]))) == 6
     assert scratch.clones == clones + 6
 
@@ -195,7 +201,7 @@ def test_what_is_interrupted_leaves_no_session(
         return False
 
     monkeypatch.setattr(LockMonitor, "_waits", interrupted)
-    with pytest.raises(KeyboardInterrupt), RaceDatabase(scratch, catalog, disable_triggers=True) as database:
+    with pytest.raises(KeyboardInterrupt), RaceDatabase(scratch, catalog, SUPERUSER) as database:
         play(database, ROWS, race([add(1, 1)], [add(1, 2)]), IsolationLevel("read committed"), ("A", "B"))
     assert seen
     assert scratch.made == []
