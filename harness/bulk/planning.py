@@ -172,17 +172,15 @@ def _move_on(builder: InsertBuilder, element: tuple[str, str], columns: Sequence
 def _narrow_pools(builder: InsertBuilder, names: tuple[str, ...], rows: Sequence[Tuple]) -> bool:
     """Keeps the combinations of each pool that go with all these values; False if a pool has none."""
     fitting = []
+    values = [dict(zip(names, row, strict=True)) for row in rows]
     for pool in builder.pools:
-        places = {name: pool.columns.index(name) for name in names if name in pool.columns}
-        if not places:
+        if not {*names} & {*pool.columns}:
             continue
-        moved = []
-        for combination in pool.rows:
-            for row in rows:
-                entry = list(combination)
-                for name, place in places.items():
-                    entry[place] = row[names.index(name)]
-                moved.append(tuple(entry))
+        moved = [
+            tuple(row.get(name, value) for name, value in zip(pool.columns, combination, strict=True))
+            for combination in pool.rows
+            for row in values
+        ]
         valid = builder.context.valid(builder.table, pool.columns, moved)
         good = [each for n, each in enumerate(pool.rows) if all(valid[n * len(rows) : (n + 1) * len(rows)])]
         if not good or pool.texts:

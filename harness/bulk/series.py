@@ -19,7 +19,8 @@ def value(column: Column, rows: int) -> str:
     """
     # Numbers stay small: triggers and views cast them to all sorts of types.
     spread = _SPREAD.get(column.base_name, "").format(distinct=max(rows // 20, 5), many=min(max(rows, 1000), 30_000))
-    if column.base_kind == "e" or not spread or _is_short(column):
+    is_short = column.base_name in _TEXTS and 0 <= column.typmod - 4 < _LONG
+    if column.base_kind == "e" or not spread or is_short:
         samples = column.labels if column.base_kind == "e" else sample(column, 12)
         spread = f"(array[{', '.join(map(literal, samples))}])[1 + {N} % {len(samples)}]"
     typed = f"({spread})::{column.type}"
@@ -54,10 +55,6 @@ def _text(column: Column, number: str) -> str:
     if column.typmod < 0 or limit >= _LONG:
         return f"'value ' || {number}"
     return f"lpad(to_hex({number}::bigint), {max(limit, 1)}, '0')"
-
-
-def _is_short(column: Column) -> bool:
-    return column.base_name in _TEXTS and 0 <= column.typmod - 4 < _LONG
 
 
 _TEXTS = ("text", "varchar", "citext", "bpchar", "name")

@@ -16,6 +16,7 @@ from harness.catalog.constraints import ForeignKey as ForeignKey
 from harness.catalog.constraints import Index as Index
 from harness.catalog.constraints import PrimaryKey as PrimaryKey
 from harness.catalog.constraints import UniqueKey as UniqueKey
+from harness.catalog.grouping import grouped
 from harness.errors import did_you_mean
 from harness.project.model import TableName
 
@@ -261,11 +262,8 @@ class Catalog:
 
     @cached_property
     def _referencing(self) -> Mapping[TableName, tuple[tuple[Table, ForeignKey], ...]]:
-        found: dict[TableName, list[tuple[Table, ForeignKey]]] = {}
-        for table in self.tables.values():
-            for key in table.foreign_keys:
-                found.setdefault(key.references, []).append((table, key))
-        return {name: tuple(keys) for name, keys in found.items()}
+        pairs = ((key.references, (table, key)) for table in self.tables.values() for key in table.foreign_keys)
+        return {name: tuple(keys) for name, keys in grouped(pairs).items()}
 
     def views_reading(self, name: TableName) -> tuple[View, ...]:
         """The views that read a table, by themselves or through others."""

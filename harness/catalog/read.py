@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 from types import MappingProxyType
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.rows import dict_row
 
+from harness.catalog.grouping import grouped
 from harness.catalog.model import (
     Catalog,
     Check,
@@ -43,43 +43,37 @@ def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalo
     with connection.transaction():
         # An empty path makes PostgreSQL print every name with its schema.
         connection.execute("select set_config('search_path', '', true)")
-        columns = _by_table(connection, "columns", ledger, Types(_rows(connection, "types", ledger)).column)
-        constraints = _by_table(connection, "constraints", ledger, _constraint)
-        indexes = _by_table(connection, "indexes", ledger, lambda row: Index(**row))
-        triggers = _by_table(connection, "triggers", ledger, lambda row: Trigger(**row))
-        rewrites = _by_table(connection, "rewrites", ledger, lambda row: Rewrite(**row))
-        policies = _by_table(connection, "policies", ledger, lambda row: Policy(**row))
-        grants = _by_table(connection, "grants", ledger, lambda row: Grant(**row))
+        makers: dict[str, Callable[[dict[str, Any]], Any]] = {
+            "columns": Types(_rows(connection, "types", ledger)).column,
+            "constraints": _constraint,
+            "indexes": lambda row: Index(**row),
+            "triggers": lambda row: Trigger(**row),
+            "rewrites": lambda row: Rewrite(**row),
+            "policies": lambda row: Policy(**row),
+            "grants": lambda row: Grant(**row),
+        }
+        parts: Any = {part: _by_table(_rows(connection, part, ledger), make) for part, make in makers.items()}
         rows = _rows(connection, "tables", ledger)
         partitions = _rows(connection, "partitions", ledger)
         views = _views(_rows(connection, "views", ledger))
-        heirs = _heirs(_rows(connection, "heirs", ledger))
+        heirs = _by_table(
+            _rows(connection, "heirs", ledger), lambda row: TableName(row["heir_schema"], row["heir_table"])
+        )
         definers = tuple(Definer(**row) for row in _rows(connection, "definers", ledger))
         settings = tuple(CustomSetting(**row) for row in _rows(connection, "settings", ledger))
-    tables = {}
-    for row in rows:
-        name = _table_name(row)
-        tables[name] = Table(
-            name=name,
-            columns=columns[name],
-            constraints=constraints[name],
-            indexes=indexes[name],
-            triggers=triggers[name],
-            rewrites=rewrites[name],
-            policies=policies[name],
-            grants=grants[name],
-            **row,
-        )
-    roots = MappingProxyType(_roots(partitions))
-    return Catalog(connection.info.server_version, MappingProxyType(tables), views, definers, roots, settings, heirs)
-
-
-def _heirs(rows: list[dict[str, Any]]) -> Mapping[TableName, tuple[TableName, ...]]:
-    found: dict[TableName, tuple[TableName, ...]] = {}
-    for row in rows:
-        name = _table_name(row)
-        found[name] = (*found.get(name, ()), TableName(row["heir_schema"], row["heir_table"]))
-    return MappingProxyType(found)
+    tables = {
+        name: Table(name=name, **{part: found.get(name, ()) for part, found in parts.items()}, **row)
+        for name, row in ((_table_name(row), row) for row in rows)
+    }
+    return Catalog(
+        connection.info.server_version,
+        MappingProxyType(tables),
+        views,
+        definers,
+        MappingProxyType(_roots(partitions)),
+        settings,
+        MappingProxyType(heirs),
+    )
 
 
 def _views(rows: list[dict[str, Any]]) -> tuple[View, ...]:
@@ -101,13 +95,9 @@ def _roots(rows: list[dict[str, Any]]) -> dict[tuple[TableName, str], tuple[Tabl
     return roots
 
 
-def _by_table(
-    connection: psycopg.Connection[Any], query: str, ledger: str, make: Callable[[dict[str, Any]], T]
-) -> dict[TableName, tuple[T, ...]]:
-    found: dict[TableName, list[T]] = defaultdict(list)
-    for row in _rows(connection, query, ledger):
-        found[_table_name(row)].append(make(row))
-    return defaultdict(tuple, {name: tuple(items) for name, items in found.items()})
+def _by_table(rows: list[dict[str, Any]], make: Callable[[dict[str, Any]], T]) -> dict[TableName, tuple[T, ...]]:
+    found = grouped((_table_name(row), make(row)) for row in rows)
+    return {name: tuple(items) for name, items in found.items()}
 
 
 def _rows(connection: psycopg.Connection[Any], query: str, ledger: str) -> list[dict[str, Any]]:

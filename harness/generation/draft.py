@@ -229,7 +229,11 @@ class Draft:
         """Draws the rows that a row requires: those that refer to it are inserted with it, the others before."""
         row, depth = pending.row, pending.depth
         for name, values in pending.hints.requires:
-            own = {column: _resolved(row, value) for column, value in values.items()}
+            # ``$column`` is the value of the row that requires it.
+            own = {
+                column: row.get(value[1:]) if value and value.startswith("$") else value
+                for column, value in values.items()
+            }
             # Where the row's own value is NULL, nothing is required.
             if any(value and own[column] is None for column, value in values.items()):
                 continue
@@ -272,8 +276,3 @@ class Draft:
                 yield parent
                 more = self._pools.hints(parent.table).trigger_creates
                 yield from self._created_by_trigger(self._catalog.table(parent.table), parent.values, (*tables, *more))
-
-
-def _resolved(row: Values, value: str | None) -> str | None:
-    """A value of a required row: ``$column`` is the value of the row that requires it."""
-    return row.get(value[1:]) if value is not None and value.startswith("$") else value

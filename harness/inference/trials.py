@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 
+from harness.catalog.grouping import grouped
 from harness.catalog.model import Missing
 from harness.catalog.roles import may_disable_triggers
 from harness.generation.draft import Draft
@@ -68,9 +69,7 @@ class Trials:
 
     def inserts(self, name: TableName, fixed: Values, existing: Sequence[Insert]) -> tuple[SqlStatement, ...]:
         """The statements that insert a row and all it refers to, besides ``existing`` rows; empty if impossible."""
-        rows: dict[TableName, list[NewRow]] = {}
-        for insert in existing:
-            rows.setdefault(insert.table, []).append(dict(insert.values))
+        rows = grouped((insert.table, dict(insert.values)) for insert in existing)
 
         def build(draft: Draft) -> Scenario:
             draft.insert(name, fixed)

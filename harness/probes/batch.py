@@ -98,18 +98,18 @@ class BatchEncoder:
     def _step(self, statement: SqlStatement, bases: Bases, settings: Any) -> str:
         """``[shape, row, key]``; a statement without a shape travels as its text."""
         shape = EXECUTE if settings else self._shapes.number(statement)
-        if shape == EXECUTE or isinstance(statement, Execute) or self._needs_base(statement.table, bases):
+        # Rows need a base row if their domains refuse a record in which a column is NULL.
+        if (
+            shape == EXECUTE
+            or isinstance(statement, Execute)
+            or (statement.table not in bases and self._refusing_null(statement.table))
+        ):
             return f"[{EXECUTE},{json.dumps(statement.sql)}]"
         if isinstance(statement, Insert):
             changed = _changed(bases.get(statement.table, {}), statement.values)
             return f"[{shape},{self._row(statement.table, changed)}]"
-        key = self._row(statement.table, statement.key)
         change = self._row(statement.table, getattr(statement, "set", {}))
-        return f"[{shape},{change},{key}]"
-
-    def _needs_base(self, table: TableName, bases: Bases) -> bool:
-        """Whether rows of the table need a base row: their domains refuse a record in which a column is NULL."""
-        return table not in bases and bool(self._refusing_null(table))
+        return f"[{shape},{change},{self._row(statement.table, statement.key)}]"
 
     def _row(self, table: TableName, values: Values) -> str:
         """A row as the JSON that ``jsonb_populate_record`` reads: texts, and JSON columns as themselves."""

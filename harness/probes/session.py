@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from operator import itemgetter
@@ -18,6 +18,7 @@ from typing import Any
 
 import psycopg
 
+from harness.catalog.grouping import pieces
 from harness.catalog.model import Catalog
 from harness.probes.batch import BatchCaller, Line
 from harness.probes.family import Family, FamilyReply
@@ -174,7 +175,8 @@ class Session(ScenarioRunner):
         readable = [self._with_loops(scenario) for scenario in scenarios]
         shapes = Shapes.of(self._catalog, readable)
         function = self._caller.function(shapes)
-        answers = [answer for batch in _batches(readable) for answer in self._try(function, shapes, batch)]
+        batches = pieces(readable, lambda scenario: scenario.size, BATCH)
+        answers = [answer for batch in batches for answer in self._try(function, shapes, batch)]
         return [
             _regrouped(scenario, answer) if scenario is not tried else answer
             for scenario, tried, answer in zip(scenarios, readable, answers, strict=True)
@@ -276,16 +278,3 @@ def _merged(scenario: Scenario, first: ScenarioResult, rest: ScenarioResult) -> 
         return first if isinstance(first, ServerError) else rest
     early, late = iter(first), iter(rest)
     return [next(early if _wants_unset(probe) else late) for probe in scenario.probes]
-
-
-def _batches(scenarios: Sequence[Scenario]) -> Iterator[list[Scenario]]:
-    batch: list[Scenario] = []
-    size = 0
-    for scenario in scenarios:
-        if batch and size + scenario.size > BATCH:
-            yield batch
-            batch, size = [], 0
-        batch.append(scenario)
-        size += scenario.size
-    if batch:
-        yield batch

@@ -10,6 +10,7 @@ import psycopg
 from hypothesis import strategies as st
 
 from harness.catalog.canonical import Canonical
+from harness.catalog.grouping import grouped
 from harness.catalog.model import Catalog, Missing, Table
 from harness.declarations import DECLARED, DeclaredCheck
 from harness.errors import HarnessError, TargetError
@@ -68,14 +69,11 @@ class Prover:
         self._time_limits = TimeLimits(effort.timeout)
         self._pairs: tuple[TableName, list[RowPair]] | None = None
         self.database = self._open()
-        self._rules_of: dict[TableName, list[Kind]] = {}
-        self._touched: dict[TableName, frozenset[str]] = {}
-        for check in declared:
-            if check.table is not None:
-                self._rules_of.setdefault(check.table, []).append(check.rule)
-                if isinstance(check.rule, TouchedOnUpdateKind):
-                    known = self._touched.get(check.table, frozenset())
-                    self._touched[check.table] = known | {check.rule.touched_on_update}
+        rules: list[tuple[TableName, Kind]] = [(each.table, each.rule) for each in declared if each.table is not None]
+        self._rules_of = grouped(rules)
+        touching = ((name, rule) for name, rule in rules if isinstance(rule, TouchedOnUpdateKind))
+        touched = grouped((name, rule.touched_on_update) for name, rule in touching)
+        self._touched = {name: frozenset(columns) for name, columns in touched.items()}
 
     def _open(self) -> ProverDatabase:
         return ProverDatabase(self._project, self._databases, self._declared, self._time_limits)

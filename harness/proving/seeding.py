@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from harness.catalog.grouping import grouped
 from harness.errors import Place
 from harness.outcome import Counterexample, Outcome, Status
 from harness.probes import ServerError
@@ -15,10 +16,7 @@ KIND = "seeds"
 
 def outcomes(left_out: Sequence[RefusedRows]) -> list[Outcome]:
     """One outcome for each file with rows left out; rows left out because of others are told with the first file."""
-    causes: dict[str, list[RefusedRows]] = {}
-    for each in left_out:
-        if not each.follow:
-            causes.setdefault(each.path, []).append(each)
+    causes = grouped((each.path, each) for each in left_out if not each.follow)
     consequences = [
         Counterexample("what refers to them is loaded too", f"left out with them: {each.path} {_lines(each)}")
         for each in left_out

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
+from harness.catalog.grouping import grouped
 from harness.catalog.model import Catalog, Table
 from harness.catalog.parts import TableRule, enforced, root_tables, without
 from harness.declarations import DECLARED, DeclaredCheck
@@ -19,11 +21,8 @@ _OF_ROWS = ("23505", "23514", "23503", "23P01", "23001")
 
 def declared_rules(checks: Sequence[DeclaredCheck]) -> dict[TableName, frozenset[TableRule]]:
     """The rules of each table that checks declare, by every name that the catalog may have for them."""
-    found: dict[TableName, set[TableRule]] = {}
-    for check in checks:
-        if check.table is not None:
-            found.setdefault(check.table, set()).update(check.rule.declares(check.table))
-    return {table: frozenset(parts) for table, parts in found.items()}
+    found = grouped((each.table, each.rule.declares(each.table)) for each in checks if each.table is not None)
+    return {table: frozenset(chain.from_iterable(parts)) for table, parts in found.items()}
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ class RaceDatabase:
             raise Unplayable(f"the rows before it were refused: {error.diag.message_primary}") from None
         self._used, self._rows = True, [*setup]
         observation = UNSEEN if invariant.only_at_end else self.query_text(invariant.sql)
-        if not invariant.allows_start(observation):
+        if not (invariant.only_at_end or invariant.allows(observation, observation)):
             raise Unplayable(f"before it there was {observation}")
         return observation
 

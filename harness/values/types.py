@@ -118,11 +118,6 @@ def _text(typmod: int) -> Text:
     return st.text(_LETTERS, max_size=12 if typmod < 0 else min(typmod - 4, 12))
 
 
-def _char(typmod: int) -> Text:
-    # Trailing blanks mean nothing in char(n), so they would compare as equal: draw none.
-    return _text(typmod).map(lambda text: text.rstrip(" "))
-
-
 def numeric_limits(typmod: int) -> tuple[int, int]:
     """(digits before the point, digits after it) that a numeric column takes; (9, 4) where it takes any."""
     if typmod < 0:
@@ -275,7 +270,8 @@ _BY_TYPMOD: dict[str, Callable[[int], Text]] = {
     "varchar": _text,
     "citext": lambda typmod: _text(typmod).map(str.casefold),
     "name": _text,
-    "bpchar": _char,
+    # Trailing blanks mean nothing in char(n), so they would compare as equal: draw none.
+    "bpchar": lambda typmod: _text(typmod).map(lambda text: text.rstrip(" ")),
     "numeric": _numeric,
     "bit": _bits,
     "varbit": _bits,

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean
 
 from harness import files
+from harness.catalog.grouping import grouped
 from harness.declarations import DeclaredCheck
 from harness.errors import Place, ProjectError
 from harness.outcome import Outcome
@@ -61,12 +62,10 @@ class Durations:
 
     def weights(self, checks: Sequence[DeclaredCheck]) -> list[float]:
         """Returns the expected seconds of each check; for one that was never tried, the mean of its kind."""
-        kinds: dict[str, list[float]] = {}
-        for check in checks:
-            if check.name in self.seconds:
-                kinds.setdefault(check.kind, []).append(self.seconds[check.name])
-        means = {kind: fmean(known) for kind, known in kinds.items()}
-        overall = fmean(each for known in kinds.values() for each in known) if kinds else TYPICAL
+        known = (check for check in checks if check.name in self.seconds)
+        kinds = grouped((check.kind, self.seconds[check.name]) for check in known)
+        means = {kind: fmean(seconds) for kind, seconds in kinds.items()}
+        overall = fmean(each for seconds in kinds.values() for each in seconds) if kinds else TYPICAL
         return [self.seconds.get(check.name, means.get(check.kind, overall)) for check in checks]
 
 

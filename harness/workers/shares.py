@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.catalog.grouping import grouped, pieces
 from harness.declarations import DeclaredCheck
 from harness.workers.durations import Durations
 
@@ -38,23 +39,12 @@ def chunks(
 
 def _tables(checks: Sequence[DeclaredCheck]) -> list[list[int]]:
     """Returns the positions of the checks of each table, and of each module's own checks."""
-    tables: dict[str, list[int]] = {}
-    for position, check in enumerate(checks):
-        tables.setdefault(str(check.table or check.module), []).append(position)
-    return list(tables.values())
+    return [*grouped((str(check.table or check.module), position) for position, check in enumerate(checks)).values()]
 
 
 def _cut(positions: Sequence[int], weights: Sequence[float], longest: float) -> list[Chunk]:
-    found: list[Chunk] = []
-    begun: list[int] = []
-    seconds = 0.0
-    for position in positions:
-        if begun and seconds + weights[position] > longest:
-            found.append(Chunk(tuple(begun), seconds))
-            begun, seconds = [], 0.0
-        begun.append(position)
-        seconds += weights[position]
-    return [*found, Chunk(tuple(begun), seconds)]
+    found = pieces(positions, weights.__getitem__, longest)
+    return [Chunk(tuple(piece), sum(weights[position] for position in piece)) for piece in found]
 
 
 @dataclass(frozen=True)
