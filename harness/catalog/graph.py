@@ -44,12 +44,13 @@ def circles(parents: Mapping[N, Collection[N]]) -> list[tuple[N, ...]]:
 
     Parents that are no node themselves do not count.
     """
-    children: Mapping[N, Collection[N]] = grouped((parent, node) for node, above in parents.items() for parent in above)
+    children = grouped((parent, node) for node, above in parents.items() for parent in above)
     seen: set[N] = set()
     found = []
     for node in parents:
         if node not in seen:
-            circle = _reached(node, parents) & _reached(node, children)
+            above, below = _reached(node, parents), _reached(node, children)
+            circle = above & below
             seen |= circle
             found.append(tuple(other for other in parents if other in circle))
     return found

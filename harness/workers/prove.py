@@ -15,7 +15,7 @@ Positioned = tuple[int, Outcome]
 """The position of a check in the run's order, and its outcome."""
 
 Submitted = dict[Future[list[Outcome]], Chunk]
-Proved = tuple[Chunk, list[Outcome]]
+Proved = Generator[tuple[Chunk, list[Outcome]], None, None]
 
 POLL_SECONDS = 0.5
 """Limit of a wait: one without a limit cannot be interrupted everywhere."""
@@ -42,9 +42,7 @@ def prove(
     return _outcomes(proved) if stop is None else _up_to_failure(proved, pending, stop)
 
 
-def _proved(
-    pending: Submitted, alive: Callable[[], bool], tried: Callable[[int], None]
-) -> Generator[Proved, None, None]:
+def _proved(pending: Submitted, alive: Callable[[], bool], tried: Callable[[int], None]) -> Proved:
     """Yields the chunks as they are proven; cancels at the end what is still pending."""
     try:
         while pending:
@@ -56,13 +54,13 @@ def _proved(
             future.cancel()
 
 
-def _outcomes(proved: Generator[Proved, None, None]) -> Iterator[Positioned]:
+def _outcomes(proved: Proved) -> Iterator[Positioned]:
     with closing(proved):
         for chunk, outcomes in proved:
             yield from zip(chunk.positions, outcomes, strict=True)
 
 
-def _up_to_failure(proved: Generator[Proved, None, None], pending: Submitted, stop: Gate) -> Iterator[Positioned]:
+def _up_to_failure(proved: Proved, pending: Submitted, stop: Gate) -> Iterator[Positioned]:
     found: dict[int, Outcome] = {}
     position = 0
     with closing(proved):
