@@ -9,15 +9,12 @@ from typing import Any
 
 import psycopg
 
-from harness.catalog.model import Catalog, Column, ForeignKey, Table
-from harness.catalog.parts import root_tables
+from harness.catalog import Catalog, Column, ForeignKey, Table, root_tables
 from harness.oracle import Answer
 from harness.probes.statement import identifier, literal, qualified
 from harness.project.model import TableName, Tuple
 from harness.server.connection import value
-from harness.solver.pool import Pool
-from harness.solver.pools import Pools
-from harness.solver.rules import Unfillable, deciding_columns
+from harness.solver import Pool, Pools, Unfillable, deciding_columns
 from harness.values.types import Unsupported
 
 # Every row finds a partition in a table partitioned by hash: there the table's own bounds are enough.

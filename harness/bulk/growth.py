@@ -10,14 +10,11 @@ import psycopg
 
 from harness.bulk.context import BulkContext
 from harness.bulk.load import FillResult, load
-from harness.catalog.graph import ancestors
-from harness.catalog.model import Catalog, Table
-from harness.catalog.roles import WHO_MAY_DISABLE_TRIGGERS, may_disable_triggers
+from harness.catalog import WHO_MAY_DISABLE_TRIGGERS, Catalog, Table, ancestors, may_disable_triggers
 from harness.errors import ProjectError, did_you_mean
 from harness.probes.statement import qualified
 from harness.project.model import TableName
-from harness.solver.pools import Pools
-from harness.solver.rules import Unfillable
+from harness.solver import Pools, Unfillable
 
 ROWS = 10_000
 """Rows of a filled table: enough that reading all of it is the wrong plan for a query that wants a few."""

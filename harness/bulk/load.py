@@ -15,8 +15,7 @@ from harness.bulk.cycles import insert_cycle
 from harness.bulk.inserting import InsertTally, describe, insert
 from harness.bulk.late_references import set_late_references
 from harness.bulk.planning import insert_query
-from harness.catalog.graph import parents_first
-from harness.catalog.model import ForeignKey, Table
+from harness.catalog import ForeignKey, Table, parents_first
 from harness.project.model import TableName
 from harness.server.connection import value
 from harness.solver.rules import Unfillable

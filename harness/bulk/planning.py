@@ -16,9 +16,7 @@ from harness.catalog.model import Column, Index
 from harness.generation.exclusions import ExclusionElements
 from harness.project.model import Tuple
 from harness.server.connection import value
-from harness.solver.normalized import key_columns
-from harness.solver.pool import Pool
-from harness.solver.rules import deciding_columns
+from harness.solver import Pool, deciding_columns, key_columns
 
 _ORDER = ("uuid", "text", "varchar", "citext", "int8", "int4", "numeric", "timestamptz", "timestamp", "bytea", "inet")
 """Types that take any number of values, the most natural ones first."""

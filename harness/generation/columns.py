@@ -21,10 +21,7 @@ from harness.generation.choices import (
 from harness.generation.exclusions import compatible_values
 from harness.generation.row_graph import PendingRow, RowGraph
 from harness.project.model import NewRow, Tuple, Values
-from harness.solver.memo import Memo
-from harness.solver.normalized import normalized
-from harness.solver.pool import Pool
-from harness.solver.pools import Pools
+from harness.solver import Memo, Pool, Pools, normalized
 from harness.values.types import nth
 
 WIDEST = 40

@@ -17,9 +17,7 @@ from harness.generation.row_graph import PendingRow, RowGraph, repeats_key
 from harness.generation.statements import delete_conflicting, insert_together
 from harness.probes.statement import Insert, SqlStatement
 from harness.project.model import NewRow, TableName, Values
-from harness.solver.pool import Pool
-from harness.solver.pools import Pools
-from harness.solver.row_hints import refers_to_it
+from harness.solver import Pool, Pools, refers_to_it
 
 T = TypeVar("T")
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from harness.catalog.model import Table
 from harness.oracle import Answer
 from harness.project.model import Values
-from harness.solver.pools import Pools
-from harness.solver.rules import deciding_columns, merged
+from harness.solver import Pools, deciding_columns, merged
 
 ROWS = 400
 """Combinations of values for columns that belong together."""

@@ -17,8 +17,7 @@ from harness.generation.setup import new_rows
 from harness.probes.statement import Delete, Execute, Insert, SqlStatement, Update, identifier, literal, qualified
 from harness.project import sql
 from harness.project.model import TableName, Values
-from harness.solver.pools import Pools
-from harness.solver.row_hints import is_same
+from harness.solver import Pools, is_same
 
 FIRST = "harness_first"
 OTHER = "harness_other"

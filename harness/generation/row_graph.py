@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from harness.catalog.model import ForeignKey, Table
 from harness.probes.statement import Insert
 from harness.project.model import NewRow, TableName, Values
-from harness.solver.normalized import normalized
-from harness.solver.pool import Pool
-from harness.solver.row_hints import RowHints
+from harness.solver import Pool, RowHints, normalized
 
 PLENTY = 12
 """Ancestors of one row after which nullable references are left NULL, and rows after which ancestors are shared.

@@ -10,10 +10,7 @@ from dataclasses import dataclass
 from harness.catalog.model import Table
 from harness.generation.exclusions import ExclusionElements
 from harness.project.model import Tuple, Values
-from harness.solver.normalized import key_columns
-from harness.solver.pools import Pools
-from harness.solver.rules import deciding_columns
-from harness.solver.search import NULLS
+from harness.solver import NULLS, Pools, deciding_columns, key_columns
 from harness.values.candidates import sample
 
 STOCK = 512

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from harness.catalog.model import Table
 from harness.generation.statements import insert_together
-from harness.probes import Insert, ServerError, SqlStatement
-from harness.probes.reply import Function, function_of
+from harness.probes import Function, Insert, ServerError, SqlStatement, function_of
 from harness.project.model import TableName, Values
 
 

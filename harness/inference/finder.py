@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from harness.catalog.graph import ancestors
-from harness.catalog.model import Missing, Table
+from harness.catalog import Missing, Table, ancestors
 from harness.inference import columns, parents, required_rows
 from harness.inference.attempt import Attempt, Blocker, functions, innermost, is_dynamic, running
 from harness.inference.case import Case
@@ -13,10 +12,7 @@ from harness.inference.function_texts import FunctionTexts
 from harness.inference.trials import Trials
 from harness.probes import Session
 from harness.project.model import TableName
-from harness.solver.memo import Memo
-from harness.solver.pools import Pools
-from harness.solver.row_hints import RowHints
-from harness.solver.rules import Unfillable
+from harness.solver import Memo, Pools, RowHints, Unfillable
 from harness.values.types import Unsupported
 
 TRIES = 12

@@ -10,8 +10,7 @@ from itertools import chain
 from harness.catalog.model import Table
 from harness.inference.attempt import innermost
 from harness.oracle.introspection import FunctionSource
-from harness.probes import ServerError
-from harness.probes.reply import Function
+from harness.probes import Function, ServerError
 from harness.project import sql
 from harness.solver.pools import Pools
 from harness.values.constants import words

@@ -9,19 +9,25 @@ from contextlib import contextmanager
 from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 
-from harness.catalog.grouping import grouped
-from harness.catalog.model import Missing
-from harness.catalog.roles import may_disable_triggers
+from harness.catalog import Missing, grouped, may_disable_triggers
 from harness.generation.draft import Draft
 from harness.generation.groups import GroupBuilder
 from harness.generation.setup import setup_statements
 from harness.inference.attempt import Attempt, Blocker
-from harness.probes import Accepted, Execute, Insert, Postcondition, Probe, Scenario, ServerError, Session, SqlStatement
-from harness.probes.statement import qualified
+from harness.probes import (
+    Accepted,
+    Execute,
+    Insert,
+    Postcondition,
+    Probe,
+    Scenario,
+    ServerError,
+    Session,
+    SqlStatement,
+    qualified,
+)
 from harness.project.model import NewRow, TableName, Values
-from harness.solver.pools import Pools
-from harness.solver.row_hints import RowHints
-from harness.solver.rules import Unfillable
+from harness.solver import Pools, RowHints, Unfillable
 from harness.values.examples import examples
 from harness.values.types import Unsupported
 

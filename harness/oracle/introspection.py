@@ -11,8 +11,7 @@ import psycopg
 from psycopg import errors, pq
 
 from harness.catalog.model import Table
-from harness.probes.reply import Function
-from harness.probes.statement import identifier, qualified
+from harness.probes import Function, identifier, qualified
 from harness.project import sql
 from harness.project.model import TableName
 

@@ -18,8 +18,7 @@ from typing import Any
 
 import psycopg
 
-from harness.catalog.grouping import pieces
-from harness.catalog.model import Catalog
+from harness.catalog import Catalog, pieces
 from harness.probes.batch import BatchCaller, Line
 from harness.probes.family import Family, FamilyReply
 from harness.probes.loops import LoopShape

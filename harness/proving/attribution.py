@@ -37,6 +37,9 @@ from dataclasses import dataclass, field, replace
 from harness.catalog.model import Catalog
 from harness.declarations import DeclaredCheck
 from harness.probes import (
+    INSUFFICIENT_PRIVILEGE,
+    LOST,
+    UNTRIED,
     Accepted,
     AcceptedIf,
     AcceptedOrRefused,
@@ -50,11 +53,10 @@ from harness.probes import (
     ScenarioRunner,
     ServerError,
     SqlStatement,
+    has_expected_rows,
+    identifier,
+    qualified,
 )
-from harness.probes.probe import has_expected_rows
-from harness.probes.reply import INSUFFICIENT_PRIVILEGE, LOST
-from harness.probes.shapes import UNTRIED
-from harness.probes.statement import identifier, qualified
 from harness.project.model import TableName
 from harness.proving.refusals import DeclaredRefusals
 

@@ -12,6 +12,7 @@ import psycopg
 
 from harness.catalog.model import Catalog
 from harness.probes import (
+    UNTRIED,
     Execute,
     FamilyReply,
     Probe,
@@ -23,10 +24,10 @@ from harness.probes import (
     SqlStatement,
     TimedOut,
     TimeLimits,
+    assume,
+    of_diagnostic,
+    of_root,
 )
-from harness.probes.reply import of_diagnostic, of_root
-from harness.probes.shapes import UNTRIED
-from harness.probes.statement import assume
 from harness.project import sql
 from harness.races.database import Databases
 from harness.server.connection import value

@@ -7,11 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from harness.probes import (
+    IMMEDIATE,
+    LOST,
+    UNTRIED,
     Accepted,
     Execute,
     Family,
     FamilyReply,
     Insert,
+    Interference,
     Probe,
     Reply,
     Scenario,
@@ -21,10 +25,6 @@ from harness.probes import (
     SqlStatement,
     TimedOut,
 )
-from harness.probes.interference import Interference
-from harness.probes.reply import LOST
-from harness.probes.settling import IMMEDIATE
-from harness.probes.shapes import UNTRIED
 from harness.proving.attribution import Attribution, Cause, Verdict
 
 SETUP = "setup"

@@ -9,17 +9,14 @@ from functools import cached_property
 import psycopg
 from hypothesis import strategies as st
 
-from harness.catalog.canonical import Canonical
-from harness.catalog.grouping import grouped
-from harness.catalog.model import Catalog, Missing, Table
+from harness.catalog import Canonical, Catalog, Missing, Table, grouped
 from harness.declarations import DECLARED, DeclaredCheck
 from harness.errors import HarnessError, TargetError
 from harness.kinds.base import Begun, Kind, RowPair, Subject, Unreliable
 from harness.kinds.primary_key import PrimaryKeyKind
 from harness.kinds.touched_on_update import TouchedOnUpdateKind
 from harness.outcome import EVALUABLE, THERE, Counterexample, Outcome
-from harness.probes import Scenario, TimedOut, TimeLimits
-from harness.probes.interference import PAUSES, Interference, interference_of
+from harness.probes import PAUSES, Interference, Scenario, TimedOut, TimeLimits, interference_of
 from harness.project.model import Project, TableName
 from harness.proving import bug, unset
 from harness.proving.commits import SESSION_LOST, Commits

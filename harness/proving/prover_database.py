@@ -11,25 +11,17 @@ from typing import Any
 import psycopg
 
 from harness import plugins
-from harness.catalog import read
-from harness.catalog.model import Catalog, Table
-from harness.catalog.parts import TableRule
-from harness.catalog.roles import Roles
+from harness.catalog import Catalog, Roles, Table, TableRule, read
 from harness.declarations import DECLARED, DeclaredCheck
 from harness.errors import HarnessError
-from harness.probes import Session, TimeLimits
-from harness.probes.session import Renewal, never_set
-from harness.probes.statement import identifier, qualified
+from harness.probes import Renewal, Session, TimeLimits, identifier, never_set, qualified
 from harness.project.model import Project, TableName
 from harness.proving import unset
 from harness.proving.attribution import Attribution, UnexplainedTriggers
 from harness.proving.refusals import DeclaredRefusals
 from harness.proving.undeclared import UndeclaredRules
 from harness.races import Databases
-from harness.solver.declared import declared_pools
-from harness.solver.memo import Memo
-from harness.solver.pools import Pools
-from harness.solver.rules import Rule, Unfillable, catalog_rules, deciding_columns, tied_columns
+from harness.solver import Memo, Pools, Rule, Unfillable, catalog_rules, deciding_columns, declared_pools, tied_columns
 
 
 def find_contradiction(pools: Pools, table: Table) -> tuple[Rule, Rule] | None:

@@ -12,8 +12,13 @@ from functools import partial
 from hypothesis import strategies as st
 
 from harness.probes import (
+    DEADLOCK,
+    NOT_AVAILABLE,
+    PAUSES,
+    SERIALIZATION,
     AcceptedOrRefused,
     Execute,
+    Interference,
     Probe,
     Refused,
     Reply,
@@ -21,13 +26,6 @@ from harness.probes import (
     ServerError,
     Session,
     SqlStatement,
-)
-from harness.probes.interference import (
-    DEADLOCK,
-    NOT_AVAILABLE,
-    PAUSES,
-    SERIALIZATION,
-    Interference,
     deadlocked,
     is_raised,
 )

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.catalog.model import Catalog
 from harness.declarations import DeclaredCheck
-from harness.probes import Probe, Refused, ServerError
-from harness.probes.reply import function_of
+from harness.probes import Probe, Refused, ServerError, function_of
 from harness.project.model import TableName
 from harness.proving.undeclared import UndeclaredRules
 

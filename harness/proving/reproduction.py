@@ -8,10 +8,20 @@ from harness.catalog.model import Catalog
 from harness.declarations import DeclaredCheck
 from harness.kinds.base import one_line
 from harness.outcome import Counterexample
-from harness.probes import Delete, Execute, Insert, Postcondition, Probe, SqlStatement, Update
-from harness.probes.probe import actual, expected
-from harness.probes.settling import IMMEDIATE, settle
-from harness.probes.statement import assume
+from harness.probes import (
+    IMMEDIATE,
+    Delete,
+    Execute,
+    Insert,
+    Postcondition,
+    Probe,
+    SqlStatement,
+    Update,
+    actual,
+    assume,
+    expected,
+    settle,
+)
 from harness.proving.commits import in_a_block
 from harness.proving.examiner import SETUP, Failure
 from harness.proving.racing import RaceViolation

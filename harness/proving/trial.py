@@ -16,8 +16,7 @@ from types import TracebackType
 from hypothesis import strategies as st
 
 from harness.kinds.base import Begun, RowPair
-from harness.probes import Scenario, ScenarioResult, ScenarioRunner, TimedOut
-from harness.probes.session import BATCH
+from harness.probes import BATCH, Scenario, ScenarioResult, ScenarioRunner, TimedOut
 from harness.proving.attribution import Attribution
 from harness.proving.draws import draw_until, smallest
 from harness.proving.examiner import Examiner, Failure, Trial

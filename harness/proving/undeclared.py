@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from harness.catalog.grouping import grouped
-from harness.catalog.model import Catalog, Table
-from harness.catalog.parts import TableRule, enforced, root_tables, without
+from harness.catalog import Catalog, Table, TableRule, enforced, grouped, root_tables, without
 from harness.declarations import DECLARED, DeclaredCheck
 from harness.describe import yaml
 from harness.describe.description import describe

@@ -8,12 +8,22 @@ from typing import Any, Protocol
 
 import psycopg
 
-from harness.catalog.model import Catalog
-from harness.catalog.roles import Roles
+from harness.catalog import Catalog, Roles
 from harness.global_objects.guards import ScratchGuard
-from harness.probes import Delete, Execute, Insert, SqlStatement, Update
-from harness.probes.interference import conflicts, of_error, others
-from harness.probes.statement import condition, identifier, literal, qualified
+from harness.probes import (
+    Delete,
+    Execute,
+    Insert,
+    SqlStatement,
+    Update,
+    condition,
+    conflicts,
+    identifier,
+    literal,
+    of_error,
+    others,
+    qualified,
+)
 from harness.project.model import TableName, Values
 from harness.races.race import RESULT, SESSIONS, UNSEEN, Invariant, Race
 from harness.races.sessions import CommandResult, LockMonitor, RaceSession

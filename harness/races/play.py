@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from harness.probes import ServerError, SqlStatement
-from harness.probes.statement import assume
+from harness.probes import ServerError, SqlStatement, assume
 from harness.races.database import RaceDatabase
 from harness.races.race import UNSEEN, Race
 from harness.races.sessions import LONGEST_PAUSE, CommandResult, RaceSession

@@ -13,9 +13,7 @@ from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
 from harness.catalog.model import Catalog
-from harness.probes import ServerError
-from harness.probes.family import shorten
-from harness.probes.reply import of_diagnostic, of_root
+from harness.probes import ServerError, of_diagnostic, of_root, shorten
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.0002, 0.01
 """Seconds between two looks at a session that has not answered."""

@@ -17,8 +17,7 @@ import psycopg
 from psycopg import sql
 
 from harness import catalog
-from harness.catalog.graph import parents_first
-from harness.catalog.model import Catalog, Table
+from harness.catalog import Catalog, Table, parents_first
 from harness.errors import Place, SeedError, did_you_mean
 from harness.migrations import ledger
 from harness.project.folders import relative

@@ -14,8 +14,7 @@ from typing import Any, Literal
 
 import psycopg
 
-from harness.catalog.graph import circular
-from harness.catalog.model import Catalog, Index, Table
+from harness.catalog import Catalog, Index, Table, circular
 from harness.oracle import Answer, Introspection, Oracle
 from harness.probes.statement import condition, qualified
 from harness.project.model import NewRow, TableName, Tuple, Values
