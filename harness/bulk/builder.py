@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from harness.bulk import series
 from harness.bulk.context import BulkContext, nullable
+from harness.bulk.inserting import ROW, InsertQuery
 from harness.bulk.joins import ParentJoin, PoolJoin
-from harness.bulk.query import ROW, InsertQuery
 from harness.catalog.model import ForeignKey, Table
 from harness.probes.statement import identifier
 from harness.solver.rules import Unfillable, deciding_columns

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 from harness.bulk import series
 from harness.bulk.builder import InsertBuilder, TableRequest
 from harness.bulk.context import BulkContext, rows_of
+from harness.bulk.inserting import InsertQuery
 from harness.bulk.joins import ParentJoin, PoolJoin
-from harness.bulk.query import InsertQuery
-from harness.bulk.series import N
-from harness.bulk.templates import NumberTemplate, evaluated, varied
+from harness.bulk.series import N, NumberTemplate, evaluated, varied
 from harness.catalog.model import Column, Index
 from harness.generation.exclusions import ExclusionElements
 from harness.project.model import Tuple

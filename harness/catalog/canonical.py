@@ -47,8 +47,7 @@ class Canonical:
     def default(self, table: Table, column: str, expression: str) -> str:
         """A default of a column, coerced to its type."""
         statement = "create temp table harness_alike (harness_v {} default ({}\n))"
-        kind = sql.SQL(table.column(column).type)
-        with self._undone(statement, kind, sql.SQL(expression), schema=table.name.schema):
+        with self._undone(statement, sql.SQL(table.column(column).type), sql.SQL(expression), schema=table.name.schema):
             return self._one(
                 "select pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid = 'pg_temp.harness_alike'::regclass"
             )

@@ -96,8 +96,7 @@ def _roots(rows: list[dict[str, Any]]) -> dict[tuple[TableName, str], tuple[Tabl
 
 
 def _by_table(rows: list[dict[str, Any]], make: Callable[[dict[str, Any]], T]) -> dict[TableName, tuple[T, ...]]:
-    found = grouped((_table_name(row), make(row)) for row in rows)
-    return {name: tuple(items) for name, items in found.items()}
+    return {name: tuple(items) for name, items in grouped((_table_name(row), make(row)) for row in rows).items()}
 
 
 def _rows(connection: psycopg.Connection[Any], query: str, ledger: str) -> list[dict[str, Any]]:

@@ -81,9 +81,8 @@ class GroupBuilder:
         for name, text in companion.given.items():
             columns = map(table.column, sql.variables(text))
             values = {each.name: f"{literal(row.values.get(each.name))}::{each.type}" for each in columns}
-            expression = f"({sql.bind(text, values)})::{table.column(name).type}"
             try:
-                found[name] = self.pools.oracle.scalar(table, expression)
+                found[name] = self.pools.oracle.scalar(table, f"({sql.bind(text, values)})::{table.column(name).type}")
             except psycopg.Error:  # beyond what its type can hold
                 reject()
         return found

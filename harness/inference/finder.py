@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 
 from harness.catalog import Missing, Table, ancestors
 from harness.inference import columns, parents, required_rows
-from harness.inference.attempt import Attempt, Blocker, functions, innermost, is_dynamic, running
+from harness.inference.attempt import Attempt, Blocker, FunctionTexts, functions, innermost, is_dynamic, running
 from harness.inference.case import Case
-from harness.inference.function_texts import FunctionTexts
 from harness.inference.trials import Trials
 from harness.probes import Session
 from harness.project.model import TableName

@@ -7,20 +7,7 @@ Not here: which probes a rule needs (``kinds``), and whether a reply speaks for 
 
 from __future__ import annotations
 
-from harness.probes.family import Family, FamilyReply, Variants, shorten
-from harness.probes.interference import (
-    DEADLOCK,
-    NOT_AVAILABLE,
-    PAUSES,
-    SERIALIZATION,
-    Interference,
-    conflicts,
-    deadlocked,
-    interference_of,
-    is_raised,
-    of_error,
-    others,
-)
+from harness.probes.family import Family, FamilyReply, Scenario, Variants, shorten
 from harness.probes.probe import (
     Accepted,
     AcceptedIf,
@@ -36,16 +23,26 @@ from harness.probes.probe import (
     has_expected_rows,
 )
 from harness.probes.reply import (
+    DEADLOCK,
     INSUFFICIENT_PRIVILEGE,
     LOST,
+    NOT_AVAILABLE,
+    PAUSES,
+    SERIALIZATION,
     Function,
+    Interference,
     Reply,
     ServerError,
+    conflicts,
+    deadlocked,
     function_of,
+    interference_of,
+    is_raised,
     of_diagnostic,
+    of_error,
     of_root,
+    others,
 )
-from harness.probes.scenario import Scenario
 from harness.probes.session import (
     BATCH,
     Renewal,

@@ -14,12 +14,21 @@ from typing import Any, TypeVar
 import psycopg
 
 from harness.catalog.model import Catalog, Column
-from harness.probes.family import Family, FamilyRow
-from harness.probes.interference import CONFLICTS, DEADLOCK, PAUSES, Interference, conflicts, of_error, others
+from harness.probes.family import Family, FamilyRow, Scenario
 from harness.probes.loops import UNREADABLE, LoopShape, expected
 from harness.probes.probe import Probe
-from harness.probes.reply import Reply, ServerError, of_root
-from harness.probes.scenario import Scenario
+from harness.probes.reply import (
+    CONFLICTS,
+    DEADLOCK,
+    PAUSES,
+    Interference,
+    Reply,
+    ServerError,
+    conflicts,
+    of_error,
+    of_root,
+    others,
+)
 from harness.probes.shapes import EXECUTE, Shapes
 from harness.probes.statement import Execute, Insert, SqlStatement, Update
 from harness.project.model import TableName, Values
@@ -190,7 +199,7 @@ class BatchCaller:
     def lines(self, function: str, shapes: Shapes, batch: Sequence[Scenario]) -> list[list[Line]]:
         """The lines of each scenario of a batch, none of them changed by another session.
 
-        Raises :class:`~harness.probes.interference.Interference` where one interferes each time.
+        Raises :class:`~harness.probes.reply.Interference` where one interferes each time.
         """
 
         def ask(scenarios: Sequence[Scenario]) -> list[list[Line]]:

@@ -12,8 +12,8 @@ from typing import Any
 
 from harness.catalog.model import Catalog, Column, Table
 from harness.probes.family import Family
-from harness.probes.interference import CONFLICTS
 from harness.probes.probe import Accepted, Refused
+from harness.probes.reply import CONFLICTS
 from harness.probes.statement import Insert, Update, identifier, qualified
 from harness.project.model import TableName
 

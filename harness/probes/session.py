@@ -20,11 +20,10 @@ import psycopg
 
 from harness.catalog import Catalog, pieces
 from harness.probes.batch import BatchCaller, Line
-from harness.probes.family import Family, FamilyReply
+from harness.probes.family import Family, FamilyReply, Scenario
 from harness.probes.loops import LoopShape
 from harness.probes.probe import Probe
 from harness.probes.reply import Reply, ServerError
-from harness.probes.scenario import Scenario
 from harness.probes.shapes import AT_COMMIT, Shapes
 from harness.probes.statement import SqlStatement
 from harness.server.connection import value
@@ -116,7 +115,7 @@ class Session(ScenarioRunner):
     With ``time_limits`` a batch that takes longer is cancelled, and its probes are tried one by one; the connection's
     ``statement_timeout`` must be that of a batch. ``companions`` are the processes of other sessions of ours in that
     database. A probe that met any other session is tried again; where that happens each time,
-    :class:`~harness.probes.interference.Interference` is raised. ``renewal`` makes a connection in which no custom
+    :class:`~harness.probes.reply.Interference` is raised. ``renewal`` makes a connection in which no custom
     setting was ever set.
     """
 

@@ -58,7 +58,7 @@ from harness.probes import (
     qualified,
 )
 from harness.project.model import TableName
-from harness.proving.refusals import DeclaredRefusals
+from harness.proving.undeclared import DeclaredRefusals
 
 NO_RULE = (LOST[:2], "0A", "42", "53", "54", "55", "57", "58", "XX")
 """Classes of SQLSTATE that are not about what the data are."""

@@ -13,7 +13,7 @@ from hypothesis import Phase
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
-from harness.probes.interference import Interference
+from harness.probes.reply import Interference
 from harness.values.examples import draw
 
 T = TypeVar("T")

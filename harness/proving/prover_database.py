@@ -18,8 +18,7 @@ from harness.probes import Renewal, Session, TimeLimits, identifier, never_set, 
 from harness.project.model import Project, TableName
 from harness.proving import unset
 from harness.proving.attribution import Attribution, UnexplainedTriggers
-from harness.proving.refusals import DeclaredRefusals
-from harness.proving.undeclared import UndeclaredRules
+from harness.proving.undeclared import DeclaredRefusals, UndeclaredRules
 from harness.races import Databases
 from harness.solver import Memo, Pools, Rule, Unfillable, catalog_rules, deciding_columns, declared_pools, tied_columns
 

@@ -33,12 +33,11 @@ class Account:
 
         Raises :class:`TargetError` when the account cannot be used at all.
         """
-        environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
         try:
             return subprocess.run(
                 [str(part) for part in command],
                 cwd=cwd,
-                env=environment,
+                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
                 user=self.uid if self.switch else None,
                 group=self.gid if self.switch else None,
                 extra_groups=[] if self.switch else None,

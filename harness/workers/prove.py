@@ -8,8 +8,8 @@ from contextlib import closing
 
 from harness.errors import WorkerError
 from harness.outcome import Gate, Outcome
+from harness.workers.durations import Chunk
 from harness.workers.job import Work, prove_chunk
-from harness.workers.shares import Chunk
 
 Positioned = tuple[int, Outcome]
 """The position of a check in the run's order, and its outcome."""
