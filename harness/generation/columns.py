@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 from hypothesis import reject
 
@@ -119,17 +120,17 @@ class ColumnValues:
             for name in dict.fromkeys(referenced)
             if name not in pending.row and name not in table.foreign_columns and table.column(name).is_supplied
         ]
-        self.fill(pending, names, number_keys=bool(pending.depth))
+        self.fill(pending, names, "numbered" if pending.depth else "drawn")
         self.make_distinct(pending)
 
-    def fill(self, pending: PendingRow, names: Sequence[str], *, number_keys: bool) -> None:
-        """Draws columns that no rule mentions. If ``number_keys``, a key is a number that no other row has."""
+    def fill(self, pending: PendingRow, names: Sequence[str], keys: Literal["numbered", "drawn"]) -> None:
+        """Draws columns that no rule mentions. A key that is ``numbered`` is a number that no other row has."""
         table = pending.table
         for name in names:
             column = table.column(name)
             nullable = not column.identity and not column.not_null and name not in pending.present
             if name in self._pools.unique_columns(table) or column.identity:
-                number = self._numbered(table, name) if number_keys else None
+                number = self._numbered(table, name) if keys == "numbered" else None
                 value = number or self._draw(any_value_or_null(column) if nullable else any_value(column))
             else:
                 value = self.choices.value(column, nullable=nullable)

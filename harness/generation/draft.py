@@ -69,7 +69,7 @@ class Draft:
     ) -> NewRow:
         """Draws a row as :meth:`row` does, and has it inserted after its parents."""
         definition = self._catalog.table(table)
-        self._graph.begin(inserting=True)
+        self._graph.begin("inserted")
         pending = self._row(definition, fixed or {}, present, 0, self._pools.of(definition, also))
         self._bypass_own_trigger(self._graph.insert(pending))
         return pending.row
@@ -81,7 +81,7 @@ class Draft:
         definition = self._catalog.table(table)
         if not self._pools.requires_children(definition):
             return Insert(table, self.row(table, fixed, present))
-        self._graph.begin(inserting=True)
+        self._graph.begin("inserted")
         pending = self._row(definition, fixed or {}, present, 0)
         self.created_by_trigger += self._created_by_trigger(definition, pending.row)
         return insert_together(self._graph.withdraw(self._graph.insert(pending)))
@@ -103,7 +103,7 @@ class Draft:
 
     def _probe_row(self, table: TableName, fixed: Values, present: tuple[str, ...], pools: Sequence[Pool]) -> NewRow:
         definition = self._catalog.table(table)
-        self._graph.begin(inserting=False)
+        self._graph.begin("probed")
         row = self._row(definition, fixed, present, 0, pools).row
         self.created_by_trigger += self._created_by_trigger(definition, row)
         return row
@@ -219,7 +219,7 @@ class Draft:
             if hints.bypass_triggers or (hints.created_by_trigger and not pending.depth):
                 self.bypassing_triggers += self._graph.parents(table, row)
             names = [column.name for column in table.columns if column.is_supplied and column.name not in row]
-            self._values.fill(pending, names, number_keys=bool(pending.depth) and not self._rich)
+            self._values.fill(pending, names, "numbered" if pending.depth and not self._rich else "drawn")
             self._values.make_distinct(pending)
             self._draw_required(pending)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 from harness.catalog.model import ForeignKey, Table
 from harness.probes.statement import Insert
@@ -72,13 +73,13 @@ class RowGraph:
         """Takes a complete row in."""
         self._rows.setdefault(table, []).append(row)
 
-    def begin(self, *, inserting: bool) -> None:
+    def begin(self, wanted: Literal["inserted", "probed"]) -> None:
         """Begins a wanted row: what is inserted from now on are its ancestors.
 
-        If ``inserting``, the row is inserted after them. Else it is the row of a probe, and other probes do without it.
+        The row is inserted after them, or it is the row of a probe, and other probes do without it.
         """
         self._before = len(self.inserts)
-        self.inserting = inserting
+        self.inserting = wanted == "inserted"
 
     @contextmanager
     def drawing(self, pending: PendingRow) -> Iterator[None]:

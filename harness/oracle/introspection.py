@@ -125,8 +125,7 @@ class Introspection:
 
     def heirs(self, table: Table, limit: int) -> list[TableName]:
         """The tables that inherit from a table, directly or not; partitions are left out."""
-        rows = self._connection.execute(_HEIRS, [qualified(table.name), limit])
-        return [TableName(schema, name) for schema, name in rows]
+        return [TableName(*row) for row in self._connection.execute(_HEIRS, [qualified(table.name), limit])]
 
     def role_names(self, limit: int = 40) -> list[str]:
         """Names of roles, first of those that may log in."""

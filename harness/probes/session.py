@@ -83,9 +83,7 @@ class Renewal:
 
 def never_set(connection: psycopg.Connection[Any], settings: tuple[str, ...]) -> tuple[str, ...]:
     """The settings that have no value in a session, not even an empty one."""
-    if not settings:
-        return ()
-    return tuple(value(connection, NEVER_SET, [list(settings)]))
+    return tuple(value(connection, NEVER_SET, [list(settings)])) if settings else ()
 
 
 ScenarioResult = list[Reply | FamilyReply] | ServerError

@@ -99,26 +99,18 @@ class Commits(ScenarioRunner):
         first, changed = probes[0], 0
         for place, statement in enumerate((*(first.ahead or ()), first.statement)):
             before = [first.before] if first.before and not place else []
-            result = self._prepared(connection, [*before, *assume(first.settings, "session")], statement)
-            if not isinstance(result, ServerError):
-                result = self._committed(connection, [statement])
-                connection.execute("reset role")
+            try:
+                for text in (*before, *assume(first.settings, "session")):
+                    connection.execute(text.encode())
+            except psycopg.Error as error:  # then the statement is untried
+                return [Reply(replace(self._refusal(error, statement), sqlstate=UNTRIED))] * len(probes)
+            result = self._committed(connection, [statement])
+            connection.execute("reset role")
             if isinstance(result, ServerError):
-                return [Reply(result) for _ in probes]
+                return [Reply(result)] * len(probes)
             changed = result
         connection.execute("select set_config('harness.changed', %s, false)", [str(changed)])
         return [Reply(None, changed, self._asked(connection, probe)) for probe in probes]
-
-    def _prepared(
-        self, connection: psycopg.Connection[Any], texts: Sequence[str], statement: SqlStatement
-    ) -> int | ServerError:
-        """Runs texts before a statement; where one is refused, the statement is untried."""
-        try:
-            for text in texts:
-                connection.execute(text.encode())
-        except psycopg.Error as error:
-            return replace(self._refusal(error, statement), sqlstate=UNTRIED)
-        return 0
 
     def _committed(self, connection: psycopg.Connection[Any], statements: Sequence[SqlStatement]) -> int | ServerError:
         """Commits statements; returns the rows that the last one changed, or the refusal of one or of the COMMIT."""

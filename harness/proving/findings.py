@@ -99,9 +99,7 @@ class Findings:
     @property
     def _unshown(self) -> str | None:
         """The reason why nothing can be relied on."""
-        if self.reason is None and not self.tried and not self.facts:
-            return "nothing was looked at"
-        return self.reason
+        return "nothing was looked at" if self.reason is None and not self.tried and not self.facts else self.reason
 
     @property
     def _why(self) -> str | None:

@@ -238,13 +238,18 @@ def for_libpq(url: str) -> str:
 def unknown_parameter(url: str) -> str | None:
     """Returns the first parameter that libpq does not know; None if it may be part of a password."""
     _, query = _divided(for_libpq(url))
-    known = {option.keyword.decode() for option in Conninfo.get_defaults()}
+    known = libpq_parameters()
     for each in query:
         if "@" in each or "password" in _name(each):
             return None
         if _name(each) not in known:
             return _name(each) if re.fullmatch(r"\w{1,40}=.*", each) else None
     return None
+
+
+def libpq_parameters() -> dict[str, str]:
+    """Returns the parameters that libpq knows, each with its environment variable, empty if it has none."""
+    return {option.keyword.decode(): (option.envvar or b"").decode() for option in Conninfo.get_defaults()}
 
 
 def _translated(parameter: str) -> str:

@@ -16,13 +16,21 @@ from pathlib import Path
 
 from psycopg import errors, sql
 from psycopg.conninfo import make_conninfo
-from psycopg.pq import Conninfo
 
 from harness.errors import Place, ProjectError, TargetError, did_you_mean
 from harness.project.model import Project, Target
 from harness.server import binaries, pooler
 from harness.server.cluster import cluster
-from harness.server.connection import NAME_BYTES, Server, address, connect, parse_dsn, value, version_text
+from harness.server.connection import (
+    NAME_BYTES,
+    Server,
+    address,
+    connect,
+    libpq_parameters,
+    parse_dsn,
+    value,
+    version_text,
+)
 
 CHOOSING = ("PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE")  # a PGUSER alone chooses no server
 VARIABLE = "HARNESS_TARGET"
@@ -112,8 +120,7 @@ def _of_application(variables: _Variables) -> Target | None:
 
 def _of_libpq(name: str, variables: _Variables) -> Target:
     """Returns libpq's variables as a connection string, since those of ``.env`` are not in our environment."""
-    options = ((option.keyword.decode(), (option.envvar or b"").decode()) for option in Conninfo.get_defaults())
-    given = {keyword: variable for keyword, variable in options if variables.source(variable)}
+    given = {keyword: variable for keyword, variable in libpq_parameters().items() if variables.source(variable)}
     dsn = make_conninfo(**{keyword: variables[variable] for keyword, variable in given.items()})
     return Target(name, "dsn", dsn=dsn, from_dotenv=".env" in map(variables.source, given.values()))
 

@@ -104,9 +104,7 @@ def _nullable(column: Column) -> st.SearchStrategy[str | None]:
 
 
 def _scalar(column: Column, name: str) -> Text:
-    if name in _BY_TYPMOD:
-        return _BY_TYPMOD[name](column.typmod)
-    return _PLAIN.get(name, _UNKNOWN)
+    return _BY_TYPMOD[name](column.typmod) if name in _BY_TYPMOD else _PLAIN.get(name, _UNKNOWN)
 
 
 def _integers(low: int, high: int) -> Text:
