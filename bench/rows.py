@@ -23,7 +23,7 @@ from psycopg import sql
 from bench import measure
 from bench.schemas import grown
 from harness.bulk import BulkContext, FillResult, load
-from harness.bulk.order import batches
+from harness.bulk.load import batches
 from harness.catalog import read
 from harness.catalog.model import Table
 from harness.server import binaries

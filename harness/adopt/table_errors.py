@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import psycopg
 
 from harness.errors import HarnessError
-from harness.probes.interference import Interference, interference_of
+from harness.probes.reply import Interference, interference_of
 from harness.project.model import TableName
 from harness.proving import bug
 

@@ -7,8 +7,7 @@ Not here: rows for probes (``generation``).
 """
 
 from harness.bulk.context import BulkContext
-from harness.bulk.growth import fill_all, grow
+from harness.bulk.growth import fill_all, grow, sizes
 from harness.bulk.load import FillResult, load
-from harness.bulk.sizing import sizes
 
 __all__ = ["BulkContext", "FillResult", "fill_all", "grow", "load", "sizes"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from harness.bulk import series
 from harness.bulk.context import BulkContext, nullable
+from harness.bulk.inserting import ROW, InsertQuery
 from harness.bulk.joins import ParentJoin, PoolJoin
-from harness.bulk.query import ROW, InsertQuery
 from harness.catalog.model import ForeignKey, Table
 from harness.probes.statement import identifier
 from harness.solver.rules import Unfillable, deciding_columns
@@ -140,8 +140,7 @@ class InsertBuilder:
 
     def _fill_the_rest(self) -> None:
         given = {name for key in self.table.foreign_keys if key.name in self.request.given for name in key.columns}
-        joined = {name for parent in self.parents for name in parent.own}
-        for name in given - joined:
+        for name in given - {name for parent in self.parents for name in parent.own}:
             self.values.pop(name, None)
         for column in self.table.columns:
             if column.name in self.values.keys() | self.outer.keys() | given or not column.is_supplied:
@@ -157,5 +156,4 @@ class InsertBuilder:
         """Whether rows may break a rule, as values of sequences or parents replace those that a pool had for it."""
         replaced = self.sequences | {name for parent in self.parents for name in parent.own} | {*self.outer}
         valued = {name for pool in self.context.pools_of(self.table) for name in pool.valued}
-        decisive = replaced & (valued | self.sequences | {*self.outer})
-        return bool({*deciding_columns(self.table, rule)} & decisive)
+        return bool({*deciding_columns(self.table, rule)} & replaced & (valued | self.sequences | {*self.outer}))

@@ -9,14 +9,12 @@ from typing import Any
 
 import psycopg
 
-from harness.catalog.model import Catalog, Column, ForeignKey, Table
-from harness.catalog.parts import root_tables
+from harness.catalog import Catalog, Column, ForeignKey, Table, root_tables
 from harness.oracle import Answer
 from harness.probes.statement import identifier, literal, qualified
 from harness.project.model import TableName, Tuple
-from harness.solver.pool import Pool
-from harness.solver.pools import Pools
-from harness.solver.rules import Unfillable, deciding_columns
+from harness.server.connection import value
+from harness.solver import Pool, Pools, Unfillable, deciding_columns
 from harness.values.types import Unsupported
 
 # Every row finds a partition in a table partitioned by hash: there the table's own bounds are enough.
@@ -84,27 +82,23 @@ class BulkContext:
         rules = [each.predicate for each in self.pools.rules(table) if self.with_triggers or not each.on_insert_only]
         rules += self.bounds(table)
         asked = [each for each in rules if set(deciding_columns(table, each)) & {*columns}]
-        answers = self.pools.oracle.answers(table, columns, rows, asked)
-        return [all(answer.holds for answer in each) for each in answers]
+        return [all(answer.holds for answer in each) for each in self.pools.oracle.answers(table, columns, rows, asked)]
 
     def count(self, table: Table) -> int:
         """The number of existing rows, without those of tables that inherit from the table."""
-        row = self.connection.execute(f"select count(*) from {rows_of(table)}".encode()).fetchone()
-        return int(row[0]) if row else 0
+        return int(value(self.connection, f"select count(*) from {rows_of(table)}".encode()))
 
     def largest(self, table: Table, column: str) -> int:
         """The largest number of the existing rows in a column, or 0."""
-        row = self.connection.execute(
-            f"select coalesce(max({identifier(column)}), 0)::bigint from {rows_of(table)}".encode()
-        ).fetchone()
-        return max(int(row[0]), 0) if row else 0
+        query = f"select coalesce(max({identifier(column)}), 0)::bigint from {rows_of(table)}"
+        return max(int(value(self.connection, query.encode())), 0)
 
     def sequence(self, table: Table, column: Column) -> str | None:
         """An expression for the next value of an identity or a serial column; None for any other."""
         if column.identity:
             query = "select pg_catalog.pg_get_serial_sequence(%s, %s)"
-            row = self.connection.execute(query, (qualified(table.name), column.name)).fetchone()
-            return f"nextval({literal(row[0])}::regclass)" if row and row[0] else None
+            name = value(self.connection, query, (qualified(table.name), column.name))
+            return f"nextval({literal(name)}::regclass)" if name else None
         default = column.default or ""
         return default if default.startswith("nextval(") else None
 

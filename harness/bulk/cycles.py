@@ -9,9 +9,8 @@ import psycopg
 
 from harness.bulk.builder import TableRequest
 from harness.bulk.context import BulkContext, nullable
-from harness.bulk.inserting import InsertTally, describe
+from harness.bulk.inserting import InsertQuery, InsertTally, describe
 from harness.bulk.planning import insert_query
-from harness.bulk.query import InsertQuery
 from harness.catalog.model import Table
 from harness.probes.statement import identifier, qualified
 from harness.project.model import TableName

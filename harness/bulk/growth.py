@@ -1,20 +1,20 @@
-"""Fills one table as an application that has run for long would have left it, for planners to look at."""
+"""Decides which tables to fill with how many rows: for planners to look at, or by the names that a user has given."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import psycopg
 
 from harness.bulk.context import BulkContext
-from harness.bulk.load import load
-from harness.catalog.model import Catalog, Table
-from harness.catalog.roles import WHO_MAY_DISABLE_TRIGGERS, may_disable_triggers
+from harness.bulk.load import FillResult, load
+from harness.catalog import WHO_MAY_DISABLE_TRIGGERS, Catalog, Table, ancestors, may_disable_triggers
+from harness.errors import ProjectError, did_you_mean
 from harness.probes.statement import qualified
 from harness.project.model import TableName
-from harness.solver.pools import Pools
-from harness.solver.rules import Unfillable
+from harness.solver import Pools, Unfillable
 
 ROWS = 10_000
 """Rows of a filled table: enough that reading all of it is the wrong plan for a query that wants a few."""
@@ -35,9 +35,10 @@ def grow(connection: psycopg.Connection[Any], catalog: Catalog, pools: Pools, ta
     Triggers and foreign keys are disabled meanwhile if the role may do that. Raises :class:`Unfillable` where
     a table gets no rows at all.
     """
-    sizes = _sizes(catalog, table, rows)
-    tables = [catalog.table(name) for name in sizes]
-    _fill(connection, catalog, pools, tables, sizes)
+    wanted = _of_ancestors(catalog, table, rows)
+    tables = [catalog.table(name) for name in wanted]
+    for result in _filled(connection, catalog, pools, tables, wanted):
+        _require_rows(result, connection)
     for each in tables:
         # Not only analyzed: a GIN index looks expensive until its pending entries are sorted in.
         connection.execute(f"vacuum (analyze) {qualified(each.name)}".encode())
@@ -46,30 +47,31 @@ def grow(connection: psycopg.Connection[Any], catalog: Catalog, pools: Pools, ta
 def fill_all(connection: psycopg.Connection[Any], catalog: Catalog, pools: Pools, rows: int) -> None:
     """Brings every table to ``rows`` rows; commits. Like :func:`grow`, but a table with rows need not take more."""
     tables = BulkContext(connection, catalog, pools).tables
-    _fill(connection, catalog, pools, list(tables.values()), dict.fromkeys(tables, rows), may_be_full=True)
+    for result in _filled(connection, catalog, pools, list(tables.values()), dict.fromkeys(tables, rows)):
+        if not result.before:
+            _require_rows(result, connection)
 
 
-def _fill(
+def _filled(
     connection: psycopg.Connection[Any],
     catalog: Catalog,
     pools: Pools,
     tables: Sequence[Table],
     sizes: Mapping[TableName, int],
-    *,
-    may_be_full: bool = False,
-) -> None:
-    bypasses_triggers = may_disable_triggers(connection)
-    context = BulkContext(connection, catalog, pools, with_triggers=not bypasses_triggers)
+) -> Iterator[FillResult]:
+    context = BulkContext(connection, catalog, pools, with_triggers=not may_disable_triggers(connection))
     connection.execute("select setseed(0.5)")
-    for result in load(context, tables, lambda each: max(sizes[each.name] - context.count(each), 0)):
-        if result.requested and not result.rows and not (may_be_full and result.before):
-            how = (
-                "" if bypasses_triggers else f" without switching triggers off, which takes {WHO_MAY_DISABLE_TRIGGERS}"
-            )
-            raise Unfillable(f"{result.table} cannot be filled{how}: {result.reason}")
+    return load(context, tables, lambda each: max(sizes[each.name] - context.count(each), 0))
 
 
-def _sizes(catalog: Catalog, table: Table, rows: int) -> Mapping[TableName, int]:
+def _require_rows(result: FillResult, connection: psycopg.Connection[Any]) -> None:
+    if result.requested and not result.rows:
+        how = f" without switching triggers off, which takes {WHO_MAY_DISABLE_TRIGGERS}"
+        off = "" if may_disable_triggers(connection) else how
+        raise Unfillable(f"{result.table} cannot be filled{off}: {result.reason}")
+
+
+def _of_ancestors(catalog: Catalog, table: Table, rows: int) -> Mapping[TableName, int]:
     """Numbers of rows for the table and its ancestors: the farther away, the fewer."""
     found: dict[TableName, int] = {}
 
@@ -84,4 +86,33 @@ def _sizes(catalog: Catalog, table: Table, rows: int) -> Mapping[TableName, int]
                 visit(catalog.table(key.references), fewer, generation + 1)
 
     visit(table, rows, 0)
+    return found
+
+
+def sizes(context: BulkContext, rows: int, names: Sequence[str]) -> Mapping[TableName, int]:
+    """``rows`` for each table with one of the names, or for all, and for empty tables that those refer to.
+
+    A name is that of a schema or a table, with wildcards. Raises :class:`~harness.errors.ProjectError` for one that
+    matches nothing.
+    """
+    chosen = [name for each in names for name in _matching(context, each)] if names else list(context.tables)
+    found = dict.fromkeys(chosen, rows)
+    for name, table in ancestors(context.catalog, *chosen).items():
+        if name not in found and name in context.tables and not context.count(table):
+            found[name] = rows
+    return found
+
+
+def _matching(context: BulkContext, name: str) -> list[TableName]:
+    found = [
+        table
+        for table in context.tables
+        if fnmatchcase(table.schema, name) or fnmatchcase(table.table, name) or fnmatchcase(str(table), name)
+    ]
+    if not found:
+        known = {word for table in context.tables for word in (table.schema, table.table, str(table))}
+        raise ProjectError(
+            f"no schema or table {name}{did_you_mean(name, known)}",
+            hint="has the schema been applied? harness status",
+        )
     return found

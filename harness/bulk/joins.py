@@ -58,12 +58,10 @@ class PoolJoin:
 
     def join(self, table: Table) -> str:
         """The item of FROM."""
-        count, width = len(self.rows), len(self.texts[0]) if self.texts else 0
-        rows = []
-        for number, row in enumerate(self.rows):
-            values = [*row, *(self.texts[number] if self.texts else ())]
-            rows.append(f"({', '.join([str(number), *map(literal, values)])})")
-        texts = [f"harness_x{n}" for n in range(width)]
+        count, arguments = len(self.rows), self.texts or [()] * len(self.rows)
+        values = ((*row, *texts) for row, texts in zip(self.rows, arguments, strict=True))
+        rows = [f"({', '.join([str(number), *map(literal, each)])})" for number, each in enumerate(values)]
+        texts = [f"harness_x{n}" for n in range(len(arguments[0]))]
         names = ", ".join(["place", *map(identifier, self.columns), *texts])
         typed = [f"v.{identifier(name)}::{table.column(name).type} as {identifier(name)}" for name in self.columns]
         place = self.place or f"({N} * 7919 + {N} / {count})"
@@ -100,8 +98,7 @@ class ParentJoin:
 
     def value(self, name: str) -> str:
         """The expression for a column of the row, which the parent decides."""
-        pairs = dict(self.key.pairs)
-        return f"{self.alias}.{identifier(pairs[name])}"
+        return f"{self.alias}.{identifier(dict(self.key.pairs)[name])}"
 
     def join(self) -> str:
         """The item of FROM."""

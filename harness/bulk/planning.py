@@ -1,19 +1,21 @@
-"""Plans the query for the rows of one table: expressions for its columns, and distinct keys."""
+"""Plans the query for the rows of one table: expressions for its columns, distinct keys, no two rows in conflict."""
 
 from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
 
 from harness.bulk import series
 from harness.bulk.builder import InsertBuilder, TableRequest
 from harness.bulk.context import BulkContext, rows_of
-from harness.bulk.exclusions import avoid_conflicts
+from harness.bulk.inserting import InsertQuery
 from harness.bulk.joins import ParentJoin, PoolJoin
-from harness.bulk.query import InsertQuery
-from harness.bulk.series import N
-from harness.bulk.templates import varied
+from harness.bulk.series import N, NumberTemplate, evaluated, varied
 from harness.catalog.model import Column, Index
 from harness.generation.exclusions import ExclusionElements
-from harness.solver.normalized import key_columns
-from harness.solver.pool import Pool
+from harness.project.model import Tuple
+from harness.server.connection import value
+from harness.solver import Pool, deciding_columns, key_columns
 
 _ORDER = ("uuid", "text", "varchar", "citext", "int8", "int4", "numeric", "timestamptz", "timestamp", "bytea", "inet")
 """Types that take any number of values, the most natural ones first."""
@@ -119,5 +121,87 @@ def _by_parents(builder: InsertBuilder, key: Index, columns: tuple[str, ...]) ->
 
 def _unused(builder: InsertBuilder, parent: ParentJoin) -> int:
     query = f"select count(*) from {rows_of(parent.parent)} as p where true{parent.unused}"
-    row = builder.context.connection.execute(query.encode()).fetchone()
-    return int(row[0]) if row else 0
+    return int(value(builder.context.connection, query.encode()))
+
+
+_NUMBERS = ("int2", "int4", "int8", "numeric", "float4", "float8")
+
+
+def avoid_conflicts(builder: InsertBuilder, exclusion: ExclusionElements, compared: set[str]) -> None:
+    """Makes rows differ in a column that is ``compared`` by equality, or else by another element."""
+    for name in sorted(compared & builder.free):
+        expression = series.distinct(builder.table.column(name))
+        if expression is not None:
+            builder.values[name] = expression
+            return
+    for parent in builder.parents:
+        if parent.own[0] in compared and not parent.shared and parent.needed and parent.place is None:
+            parent.place = N
+            if parent.total >= builder.request.rows:
+                return
+    for element in exclusion.elements:
+        columns = [builder.table.column(name) for name in deciding_columns(builder.table, element[0])]
+        if element[0].strip('"') not in compared and columns and _move_on(builder, element, columns):
+            return
+
+
+def _move_on(builder: InsertBuilder, element: tuple[str, str], columns: Sequence[Column]) -> bool:
+    """Takes templates for the columns with which rows keep the rules and never conflict; False if there are none."""
+    names = tuple(column.name for column in columns)
+    if any(name in parent.own for parent in builder.parents for name in names):
+        return False
+    request = builder.request
+    numbers = sorted({request.first, request.first + 1, request.last, request.last + 1})
+    for templates in itertools.product(*(list(_templates(column)) for column in columns)):
+        chosen = list(zip(columns, templates, strict=True))
+        found = [evaluated(builder.context, column, [each], numbers)[each] for column, each in chosen]
+        if not all(found):
+            continue
+        rows = list(zip(*found, strict=True))
+        pairs = [(rows[0], other) for other in rows[1:]]
+        never = builder.context.never_conflict(builder.table, names, pairs, [element])
+        if never and _narrow_pools(builder, names, rows):
+            builder.values |= {column.name: f"({each.sql})::{column.type}" for column, each in chosen}
+            return True
+    return False
+
+
+def _narrow_pools(builder: InsertBuilder, names: tuple[str, ...], rows: Sequence[Tuple]) -> bool:
+    """Keeps the combinations of each pool that go with all these values; False if a pool has none."""
+    fitting = []
+    values = [dict(zip(names, row, strict=True)) for row in rows]
+    for pool in builder.pools:
+        if not {*names} & {*pool.columns}:
+            continue
+        moved = [
+            tuple(row.get(name, value) for name, value in zip(pool.columns, combination, strict=True))
+            for combination in pool.rows
+            for row in values
+        ]
+        valid = builder.context.valid(builder.table, pool.columns, moved)
+        good = [each for n, each in enumerate(pool.rows) if all(valid[n * len(rows) : (n + 1) * len(rows)])]
+        if not good or pool.texts:
+            return False
+        fitting.append((pool, good))
+    for pool, good in fitting:
+        pool.rows = good
+    return True
+
+
+def _templates(column: Column) -> Iterator[NumberTemplate]:
+    """Templates for values that grow or shrink with the row's number, in steps wider than what rows may span."""
+    name = column.base_name
+    if column.base_kind == "r":
+        expression = series.distinct(column)
+        if expression is not None:
+            yield NumberTemplate(expression)
+    elif name == "date":
+        for start, days in itertools.product(("2020-01-01", "2020-01-02"), (3, -3)):
+            yield NumberTemplate(f"date '{start}' + {N}::integer * {days}")
+    elif name in ("timestamp", "timestamptz"):
+        starts = ("2020-01-01 00:00", "2020-01-01 01:00", "2020-01-02 00:00")
+        for start, unit in itertools.product(starts, ("2 hours", "-2 hours", "3 days", "-3 days")):
+            yield NumberTemplate(f"{name} '{start}' + {N} * interval '{unit}'")
+    elif name in _NUMBERS:
+        for first in (0, 1):
+            yield NumberTemplate(f"{first} + {N} * 3")

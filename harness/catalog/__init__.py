@@ -4,6 +4,11 @@ Enter by :func:`~harness.catalog.read.read`, which returns a :class:`~harness.ca
 Not here: what checks declare (``declarations``), and what the data is.
 """
 
+from __future__ import annotations
+
+from harness.catalog.canonical import Canonical
+from harness.catalog.graph import ancestors, circular, parents_first
+from harness.catalog.grouping import grouped, pieces
 from harness.catalog.model import (
     Catalog,
     Check,
@@ -14,6 +19,7 @@ from harness.catalog.model import (
     ForeignKey,
     Grant,
     Index,
+    Missing,
     Policy,
     PrimaryKey,
     Table,
@@ -21,9 +27,13 @@ from harness.catalog.model import (
     UniqueKey,
     View,
 )
+from harness.catalog.parts import TableRule, enforced, root_tables, without
 from harness.catalog.read import read
+from harness.catalog.roles import WHO_MAY_DISABLE_TRIGGERS, Roles, may_disable_triggers
 
 __all__ = [
+    "WHO_MAY_DISABLE_TRIGGERS",
+    "Canonical",
     "Catalog",
     "Check",
     "Column",
@@ -33,11 +43,23 @@ __all__ = [
     "ForeignKey",
     "Grant",
     "Index",
+    "Missing",
     "Policy",
     "PrimaryKey",
+    "Roles",
     "Table",
+    "TableRule",
     "Trigger",
     "UniqueKey",
     "View",
+    "ancestors",
+    "circular",
+    "enforced",
+    "grouped",
+    "may_disable_triggers",
+    "parents_first",
+    "pieces",
     "read",
+    "root_tables",
+    "without",
 ]

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from harness.catalog.model import Missing, Table
-
-if TYPE_CHECKING:
-    import psycopg
 
 
 @dataclass(frozen=True)
@@ -48,18 +46,16 @@ class Canonical:
 
     def default(self, table: Table, column: str, expression: str) -> str:
         """A default of a column, coerced to its type."""
-        kind = table.column(column).type
         statement = "create temp table harness_alike (harness_v {} default ({}\n))"
-        with self._undone(statement, sql.SQL(kind), sql.SQL(expression), schema=table.name.schema):
+        with self._undone(statement, sql.SQL(table.column(column).type), sql.SQL(expression), schema=table.name.schema):
             return self._one(
                 "select pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid = 'pg_temp.harness_alike'::regclass"
             )
 
     def generated(self, table: Table, column: str, expression: str) -> str:
         """The expression of a stored generated column."""
-        kind = table.column(column).type
         statement = "alter table pg_temp.harness_alike add harness_v {} generated always as ({}\n) stored"
-        with self._on_copy(table, statement, sql.SQL(kind), sql.SQL(expression)):
+        with self._on_copy(table, statement, sql.SQL(table.column(column).type), sql.SQL(expression)):
             return self._one(
                 "select pg_get_expr(adbin, adrelid) from pg_attrdef as d"
                 " join pg_attribute as a on a.attrelid = d.adrelid and a.attnum = d.adnum"
@@ -122,11 +118,9 @@ class Canonical:
     @contextmanager
     def _undone(self, statement: str, *parts: sql.Composable, schema: str = "public") -> Iterator[None]:
         """Runs a statement, lets the caller read with an empty search path as the catalog does, and undoes it all."""
-        import psycopg
-
         with self._connection.transaction(force_rollback=True):
-            path = sql.SQL("set local search_path to {}, public, pg_temp").format(sql.Identifier(schema))
-            self._connection.execute(path)
+            path = sql.SQL("set local search_path to {}, public, pg_temp")
+            self._connection.execute(path.format(sql.Identifier(schema)))
             try:
                 self._connection.execute(sql.SQL(statement).format(*parts))
             except psycopg.Error as error:

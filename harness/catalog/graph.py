@@ -6,6 +6,7 @@ import graphlib
 from collections.abc import Collection, Iterable, Mapping
 from typing import TypeVar
 
+from harness.catalog.grouping import grouped
 from harness.catalog.model import Catalog, Table
 from harness.project.model import TableName
 
@@ -43,11 +44,7 @@ def circles(parents: Mapping[N, Collection[N]]) -> list[tuple[N, ...]]:
 
     Parents that are no node themselves do not count.
     """
-    children: dict[N, set[N]] = {node: set() for node in parents}
-    for node, above in parents.items():
-        for parent in above:
-            if parent in children:
-                children[parent].add(node)
+    children = grouped((parent, node) for node, above in parents.items() for parent in above)
     seen: set[N] = set()
     found = []
     for node in parents:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from importlib import resources
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    import psycopg
-
+import psycopg
 
 LEFT_OVER = " is left over"
 """The end of a line of :func:`differences` about an additional object."""

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, TypeVar
 
-from harness.catalog.columns import Column as Column
 from harness.catalog.constraints import Check as Check
+from harness.catalog.constraints import Column as Column
 from harness.catalog.constraints import Constraint as Constraint
 from harness.catalog.constraints import Exclusion as Exclusion
 from harness.catalog.constraints import ForeignKey as ForeignKey
 from harness.catalog.constraints import Index as Index
 from harness.catalog.constraints import PrimaryKey as PrimaryKey
 from harness.catalog.constraints import UniqueKey as UniqueKey
+from harness.catalog.grouping import grouped
 from harness.errors import did_you_mean
 from harness.project.model import TableName
 
@@ -253,8 +254,7 @@ class Catalog:
     @property
     def schemas(self) -> tuple[str, ...]:
         """The schemas that have tables, those with the most first."""
-        counts = Counter(name.schema for name in self.tables)
-        return tuple(schema for schema, _ in counts.most_common())
+        return tuple(schema for schema, _ in Counter(name.schema for name in self.tables).most_common())
 
     def referencing(self, name: TableName) -> tuple[tuple[Table, ForeignKey], ...]:
         """The foreign keys that point at a table, with the tables that hold them."""
@@ -262,11 +262,8 @@ class Catalog:
 
     @cached_property
     def _referencing(self) -> Mapping[TableName, tuple[tuple[Table, ForeignKey], ...]]:
-        found: dict[TableName, list[tuple[Table, ForeignKey]]] = {}
-        for table in self.tables.values():
-            for key in table.foreign_keys:
-                found.setdefault(key.references, []).append((table, key))
-        return {name: tuple(keys) for name, keys in found.items()}
+        pairs = ((key.references, (table, key)) for table in self.tables.values() for key in table.foreign_keys)
+        return {name: tuple(keys) for name, keys in grouped(pairs).items()}
 
     def views_reading(self, name: TableName) -> tuple[View, ...]:
         """The views that read a table, by themselves or through others."""

@@ -1,16 +1,20 @@
-"""Reads a :class:`Catalog` from a database, one query for each kind of object."""
+"""Reads a :class:`Catalog` from a database, one query for each kind of object, and resolves the types of columns."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+import psycopg
+from psycopg.rows import dict_row
+
+from harness.catalog.grouping import grouped
 from harness.catalog.model import (
     Catalog,
     Check,
+    Column,
     Constraint,
     CustomSetting,
     Definer,
@@ -26,11 +30,7 @@ from harness.catalog.model import (
     UniqueKey,
     View,
 )
-from harness.catalog.types import Types
 from harness.project.model import TableName
-
-if TYPE_CHECKING:
-    import psycopg
 
 T = TypeVar("T")
 
@@ -43,52 +43,44 @@ def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalo
     with connection.transaction():
         # An empty path makes PostgreSQL print every name with its schema.
         connection.execute("select set_config('search_path', '', true)")
-        types = Types(_rows(connection, "types", ledger))
-        columns = _by_table(connection, "columns", ledger, types.column)
-        constraints = _by_table(connection, "constraints", ledger, _constraint)
-        indexes = _by_table(connection, "indexes", ledger, lambda row: Index(**row))
-        triggers = _by_table(connection, "triggers", ledger, lambda row: Trigger(**row))
-        rewrites = _by_table(connection, "rewrites", ledger, lambda row: Rewrite(**row))
-        policies = _by_table(connection, "policies", ledger, lambda row: Policy(**row))
-        grants = _by_table(connection, "grants", ledger, lambda row: Grant(**row))
+        makers: dict[str, Callable[[dict[str, Any]], Any]] = {
+            "columns": Types(_rows(connection, "types", ledger)).column,
+            "constraints": _constraint,
+            "indexes": lambda row: Index(**row),
+            "triggers": lambda row: Trigger(**row),
+            "rewrites": lambda row: Rewrite(**row),
+            "policies": lambda row: Policy(**row),
+            "grants": lambda row: Grant(**row),
+        }
+        parts: Any = {part: _by_table(_rows(connection, part, ledger), make) for part, make in makers.items()}
         rows = _rows(connection, "tables", ledger)
         partitions = _rows(connection, "partitions", ledger)
         views = _views(_rows(connection, "views", ledger))
-        heirs = _heirs(_rows(connection, "heirs", ledger))
+        heirs = _by_table(
+            _rows(connection, "heirs", ledger), lambda row: TableName(row["heir_schema"], row["heir_table"])
+        )
         definers = tuple(Definer(**row) for row in _rows(connection, "definers", ledger))
         settings = tuple(CustomSetting(**row) for row in _rows(connection, "settings", ledger))
-    tables = {}
-    for row in rows:
-        name = _table_name(row)
-        tables[name] = Table(
-            name=name,
-            columns=columns[name],
-            constraints=constraints[name],
-            indexes=indexes[name],
-            triggers=triggers[name],
-            rewrites=rewrites[name],
-            policies=policies[name],
-            grants=grants[name],
-            **row,
-        )
-    roots = MappingProxyType(_roots(partitions))
-    return Catalog(connection.info.server_version, MappingProxyType(tables), views, definers, roots, settings, heirs)
-
-
-def _heirs(rows: list[dict[str, Any]]) -> Mapping[TableName, tuple[TableName, ...]]:
-    found: dict[TableName, tuple[TableName, ...]] = {}
-    for row in rows:
-        name = _table_name(row)
-        found[name] = (*found.get(name, ()), TableName(row["heir_schema"], row["heir_table"]))
-    return MappingProxyType(found)
+    tables = {
+        name: Table(name=name, **{part: found.get(name, ()) for part, found in parts.items()}, **row)
+        for name, row in ((_table_name(row), row) for row in rows)
+    }
+    return Catalog(
+        connection.info.server_version,
+        MappingProxyType(tables),
+        views,
+        definers,
+        MappingProxyType(_roots(partitions)),
+        settings,
+        MappingProxyType(heirs),
+    )
 
 
 def _views(rows: list[dict[str, Any]]) -> tuple[View, ...]:
     found: dict[TableName, View] = {}
     for row in rows:
         name, reads = _table_name(row), TableName(row.pop("read_schema"), row.pop("read_table"))
-        before = found[name].reads if name in found else ()
-        found[name] = View(name=name, reads=(*before, reads), **row)
+        found[name] = View(name=name, reads=(*(found[name].reads if name in found else ()), reads), **row)
     return tuple(found.values())
 
 
@@ -103,18 +95,11 @@ def _roots(rows: list[dict[str, Any]]) -> dict[tuple[TableName, str], tuple[Tabl
     return roots
 
 
-def _by_table(
-    connection: psycopg.Connection[Any], query: str, ledger: str, make: Callable[[dict[str, Any]], T]
-) -> dict[TableName, tuple[T, ...]]:
-    found: dict[TableName, list[T]] = defaultdict(list)
-    for row in _rows(connection, query, ledger):
-        found[_table_name(row)].append(make(row))
-    return defaultdict(tuple, {name: tuple(items) for name, items in found.items()})
+def _by_table(rows: list[dict[str, Any]], make: Callable[[dict[str, Any]], T]) -> dict[TableName, tuple[T, ...]]:
+    return {name: tuple(items) for name, items in grouped((_table_name(row), make(row)) for row in rows).items()}
 
 
 def _rows(connection: psycopg.Connection[Any], query: str, ledger: str) -> list[dict[str, Any]]:
-    from psycopg.rows import dict_row
-
     text = resources.files("harness.catalog").joinpath("sql", f"{query}.sql").read_text(encoding="utf-8")
     with connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute(text.encode(), {"ledger": ledger})
@@ -142,3 +127,48 @@ def _constraint(row: dict[str, Any]) -> Constraint:
     row["references"] = TableName(row.pop("referenced_schema") or "", row.pop("referenced_table") or "")
     others = {name for _, names in _OWN.values() for name in names} - {*own}
     return kind(**{name: value for name, value in row.items() if name not in others})
+
+
+class Types:
+    """Rows of ``sql/types.sql`` by their oid."""
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        self._rows = {row["oid"]: row for row in rows}
+
+    def column(self, row: Mapping[str, Any]) -> Column:
+        """A row of ``sql/columns.sql``; a domain's NOT NULL and CHECKs are those of the column."""
+        oid, typmod, base_type = row["oid"], row["typmod"], row["type"]
+        checks: list[str] = []
+        not_null = row["not_null"]
+        while self._rows[oid]["kind"] == "d":
+            domain = self._rows[oid]
+            oid, base_type = domain["base"], domain["base_type"]
+            typmod = domain["typmod"] if domain["typmod"] >= 0 else typmod
+            not_null = not_null or domain["not_null"]
+            checks += domain["checks"]
+        base = self._rows[oid]
+        # The length of a varchar(2)[] is that of its elements.
+        inherited = typmod if base["kind"] == "b" else -1
+        parts = tuple(self._part(name, part, own if own >= 0 else inherited) for name, part, own in base["parts"])
+        element = parts[0] if parts and base["kind"] != "c" else None
+        return Column(
+            name=row["name"],
+            type=row["type"],
+            base_type=base_type,
+            base_name=base["name"],
+            base_kind=base["kind"],
+            element_name=element.base_name if element else None,
+            typmod=typmod,
+            labels=element.labels if element else base["labels"],
+            domain_checks=tuple(checks),
+            not_null=not_null,
+            default=row["default"],
+            identity=row["identity"],
+            generated=row["generated"],
+            comment=row["comment"],
+            parts=parts,
+        )
+
+    def _part(self, name: str, oid: int, typmod: int) -> Column:
+        bare = {"not_null": False, "default": None, "identity": "", "generated": "", "comment": None}
+        return self.column({"name": name, "oid": oid, "typmod": typmod, "type": self._rows[oid]["type"], **bare})

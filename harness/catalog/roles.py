@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import psycopg
-
+import psycopg
 
 DEFAULTS = "defaults of"
 """The kind for default privileges on objects that a role will create (ALTER DEFAULT PRIVILEGES)."""
@@ -65,8 +63,6 @@ WHO_MAY_DISABLE_TRIGGERS = "a superuser, or from PostgreSQL 15 on: grant set on 
 
 def may_disable_triggers(connection: psycopg.Connection[Any]) -> bool:
     """Whether the connection's user may set ``session_replication_role``, so that no trigger fires in its session."""
-    import psycopg
-
     try:
         with connection.transaction(force_rollback=True):
             connection.execute("set local session_replication_role = replica", prepare=False)

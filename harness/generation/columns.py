@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 from hypothesis import reject
 
@@ -21,10 +22,7 @@ from harness.generation.choices import (
 from harness.generation.exclusions import compatible_values
 from harness.generation.row_graph import PendingRow, RowGraph
 from harness.project.model import NewRow, Tuple, Values
-from harness.solver.memo import Memo
-from harness.solver.normalized import normalized
-from harness.solver.pool import Pool
-from harness.solver.pools import Pools
+from harness.solver import Memo, Pool, Pools, normalized
 from harness.values.types import nth
 
 WIDEST = 40
@@ -98,8 +96,7 @@ class ColumnValues:
         for pool in pending.pools:
             fitting = pool.fitting(pending.row, pending.present) or pool.fitting_nulls(pending.row, pending.present)
             # Fixed values may lie outside the pool: the others are then chosen as if they were not there.
-            choice = self.choices.one_of(fitting or pool.rows)
-            for column, value in zip(pool.columns, choice, strict=True):
+            for column, value in zip(pool.columns, self.choices.one_of(fitting or pool.rows), strict=True):
                 pending.row.setdefault(column, value)
 
     def avoid_exclusions(self, table: Table, row: NewRow) -> None:
@@ -123,17 +120,17 @@ class ColumnValues:
             for name in dict.fromkeys(referenced)
             if name not in pending.row and name not in table.foreign_columns and table.column(name).is_supplied
         ]
-        self.fill(pending, names, number_keys=bool(pending.depth))
+        self.fill(pending, names, "numbered" if pending.depth else "drawn")
         self.make_distinct(pending)
 
-    def fill(self, pending: PendingRow, names: Sequence[str], *, number_keys: bool) -> None:
-        """Draws columns that no rule mentions. If ``number_keys``, a key is a number that no other row has."""
+    def fill(self, pending: PendingRow, names: Sequence[str], keys: Literal["numbered", "drawn"]) -> None:
+        """Draws columns that no rule mentions. A key that is ``numbered`` is a number that no other row has."""
         table = pending.table
         for name in names:
             column = table.column(name)
             nullable = not column.identity and not column.not_null and name not in pending.present
             if name in self._pools.unique_columns(table) or column.identity:
-                number = self._numbered(table, name) if number_keys else None
+                number = self._numbered(table, name) if keys == "numbered" else None
                 value = number or self._draw(any_value_or_null(column) if nullable else any_value(column))
             else:
                 value = self.choices.value(column, nullable=nullable)

@@ -17,9 +17,7 @@ from harness.generation.row_graph import PendingRow, RowGraph, repeats_key
 from harness.generation.statements import delete_conflicting, insert_together
 from harness.probes.statement import Insert, SqlStatement
 from harness.project.model import NewRow, TableName, Values
-from harness.solver.pool import Pool
-from harness.solver.pools import Pools
-from harness.solver.row_hints import refers_to_it
+from harness.solver import Pool, Pools, refers_to_it
 
 T = TypeVar("T")
 
@@ -71,9 +69,9 @@ class Draft:
     ) -> NewRow:
         """Draws a row as :meth:`row` does, and has it inserted after its parents."""
         definition = self._catalog.table(table)
-        self._graph.begin(inserting=True)
+        self._graph.begin("inserted")
         pending = self._row(definition, fixed or {}, present, 0, self._pools.of(definition, also))
-        self._bypass_own_trigger(self._graph.insert(pending, wanted=True))
+        self._bypass_own_trigger(self._graph.insert(pending))
         return pending.row
 
     def insert_statement(
@@ -83,10 +81,10 @@ class Draft:
         definition = self._catalog.table(table)
         if not self._pools.requires_children(definition):
             return Insert(table, self.row(table, fixed, present))
-        self._graph.begin(inserting=True)
+        self._graph.begin("inserted")
         pending = self._row(definition, fixed or {}, present, 0)
         self.created_by_trigger += self._created_by_trigger(definition, pending.row)
-        return insert_together(self._graph.withdraw(self._graph.insert(pending, wanted=True)))
+        return insert_together(self._graph.withdraw(self._graph.insert(pending)))
 
     def row(
         self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = (), also: tuple[str, ...] = ()
@@ -105,7 +103,7 @@ class Draft:
 
     def _probe_row(self, table: TableName, fixed: Values, present: tuple[str, ...], pools: Sequence[Pool]) -> NewRow:
         definition = self._catalog.table(table)
-        self._graph.begin(inserting=False)
+        self._graph.begin("probed")
         row = self._row(definition, fixed, present, 0, pools).row
         self.created_by_trigger += self._created_by_trigger(definition, row)
         return row
@@ -115,8 +113,7 @@ class Draft:
 
         Where rules for INSERT leave the columns NULL, it is inserted as an UPDATE may have left it.
         """
-        definition = self._catalog.table(table)
-        if self._pools.can_be_present(definition, columns):
+        if self._pools.can_be_present(self._catalog.table(table), columns):
             return self.insert(table, fixed, columns)
         row = self.changed_row(table, fixed, columns)
         self.changed_inserts.append(Insert(table, row))
@@ -222,7 +219,7 @@ class Draft:
             if hints.bypass_triggers or (hints.created_by_trigger and not pending.depth):
                 self.bypassing_triggers += self._graph.parents(table, row)
             names = [column.name for column in table.columns if column.is_supplied and column.name not in row]
-            self._values.fill(pending, names, number_keys=bool(pending.depth) and not self._rich)
+            self._values.fill(pending, names, "numbered" if pending.depth and not self._rich else "drawn")
             self._values.make_distinct(pending)
             self._draw_required(pending)
 
@@ -230,7 +227,11 @@ class Draft:
         """Draws the rows that a row requires: those that refer to it are inserted with it, the others before."""
         row, depth = pending.row, pending.depth
         for name, values in pending.hints.requires:
-            own = {column: _resolved(row, value) for column, value in values.items()}
+            # ``$column`` is the value of the row that requires it.
+            own = {
+                column: row.get(value[1:]) if value and value.startswith("$") else value
+                for column, value in values.items()
+            }
             # Where the row's own value is NULL, nothing is required.
             if any(value and own[column] is None for column, value in values.items()):
                 continue
@@ -273,8 +274,3 @@ class Draft:
                 yield parent
                 more = self._pools.hints(parent.table).trigger_creates
                 yield from self._created_by_trigger(self._catalog.table(parent.table), parent.values, (*tables, *more))
-
-
-def _resolved(row: Values, value: str | None) -> str | None:
-    """A value of a required row: ``$column`` is the value of the row that requires it."""
-    return row.get(value[1:]) if value is not None and value.startswith("$") else value

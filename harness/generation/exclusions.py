@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from harness.catalog.model import Table
 from harness.oracle import Answer
 from harness.project.model import Values
-from harness.solver.pools import Pools
-from harness.solver.rules import deciding_columns, merged
+from harness.solver import Pools, deciding_columns, merged
 
 ROWS = 400
 """Combinations of values for columns that belong together."""
@@ -66,17 +65,15 @@ def column_groups(pools: Pools, table: Table, exclusion: ExclusionElements) -> l
     sets += [set(pool.columns) for pool in ruled if about & set(pool.columns)]
     found = []
     for columns in merged(sets):
-        parts: list[list[dict[str, str | None]]] = []
-        for pool in ruled:
-            if columns & set(pool.columns):
-                parts.append([dict(zip(pool.columns, row, strict=True)) for row in pool.rows])
+        own = (pool for pool in ruled if columns & set(pool.columns))
+        parts = [[dict(zip(pool.columns, row, strict=True)) for row in pool.rows] for pool in own]
         tied = {column for pool in ruled for column in pool.columns}
         for column in table.columns:
             if column.name in columns - tied:
                 values = [value for value in pools.finder.candidates(table, column.name, ()) if value is not None]
-                foreign = column.name in table.foreign_columns
+                most = 2 if column.name in table.foreign_columns else None
                 nulls = [] if column.not_null else [None]
-                parts.append([{column.name: value} for value in [*values[: 2 if foreign else None], *nulls]])
+                parts.append([{column.name: value} for value in [*values[:most], *nulls]])
         names = tuple(column.name for column in table.columns if column.name in columns)
         found.append(ColumnGroup(names, tuple(_sampled(parts))))
     return found

@@ -17,8 +17,7 @@ from harness.generation.setup import new_rows
 from harness.probes.statement import Delete, Execute, Insert, SqlStatement, Update, identifier, literal, qualified
 from harness.project import sql
 from harness.project.model import TableName, Values
-from harness.solver.pools import Pools
-from harness.solver.row_hints import is_same
+from harness.solver import Pools, is_same
 
 FIRST = "harness_first"
 OTHER = "harness_other"
@@ -82,9 +81,8 @@ class GroupBuilder:
         for name, text in companion.given.items():
             columns = map(table.column, sql.variables(text))
             values = {each.name: f"{literal(row.values.get(each.name))}::{each.type}" for each in columns}
-            expression = f"({sql.bind(text, values)})::{table.column(name).type}"
             try:
-                found[name] = self.pools.oracle.scalar(table, expression)
+                found[name] = self.pools.oracle.scalar(table, f"({sql.bind(text, values)})::{table.column(name).type}")
             except psycopg.Error:  # beyond what its type can hold
                 reject()
         return found

@@ -71,8 +71,7 @@ class Parents:
         for key in keys:
             if self._stays_null(pending, key, settled):
                 # One column that is NULL is enough: another one may have to be present, for another key.
-                ended = any(row.get(name, "") is None for name in key.columns)
-                kept = {*row, *pending.present} if ended else row
+                kept = {*row, *pending.present} if any(row.get(name, "") is None for name in key.columns) else row
                 row.update({n: None for n in key.columns if n not in kept and not table.column(n).not_null})
                 continue
             pairs = key.pairs
@@ -85,8 +84,7 @@ class Parents:
                 pairs += tuple((name, name) for name in common)
             known = self._avoid_key(pending, key, known, chosen)
             loose = {to for column, to in pairs if pending.depth and column in chosen}
-            firm = {to: value for to, value in known.items() if to not in loose}
-            parent = self._parent(pending, key, known, firm)
+            parent = self._parent(pending, key, known, {to: value for to, value in known.items() if to not in loose})
             row.update({column: parent[referenced] for column, referenced in pairs})
             settled.update(key.columns)
             chosen.difference_update(key.columns)
@@ -175,9 +173,8 @@ class Parents:
             fitting = graph.inserted(referenced.name, known)
             if fitting:
                 return self._values.choices.one_of(fitting)
-        in_cycle = (other for other in referenced.foreign_keys if other.references in self._pools.circular)
-        keyed_by_child = any({*other.columns} & {*key.referenced_columns} for other in in_cycle)
-        found = graph.pending_parent(table, key, known, keyed_by_child=keyed_by_child)
+        circular = (other for other in referenced.foreign_keys if other.references in self._pools.circular)
+        found = graph.pending_parent(table, key, known, {name for other in circular for name in other.columns})
         if found is None and pending.depth:
             # Where ancestors have to be the same, those of another row may not be.
             found = graph.shared_parent(table, key, known, own_only=not self.shared or self.have_same_ancestors)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 from harness.catalog.model import ForeignKey, Table
 from harness.probes.statement import Insert
 from harness.project.model import NewRow, TableName, Values
-from harness.solver.normalized import normalized
-from harness.solver.pool import Pool
-from harness.solver.row_hints import RowHints
+from harness.solver import Pool, RowHints, normalized
 
 PLENTY = 12
 """Ancestors of one row after which nullable references are left NULL, and rows after which ancestors are shared.
@@ -74,13 +73,13 @@ class RowGraph:
         """Takes a complete row in."""
         self._rows.setdefault(table, []).append(row)
 
-    def begin(self, *, inserting: bool) -> None:
+    def begin(self, wanted: Literal["inserted", "probed"]) -> None:
         """Begins a wanted row: what is inserted from now on are its ancestors.
 
-        If ``inserting``, the row is inserted after them. Else it is the row of a probe, and other probes do without it.
+        The row is inserted after them, or it is the row of a probe, and other probes do without it.
         """
         self._before = len(self.inserts)
-        self.inserting = inserting
+        self.inserting = wanted == "inserted"
 
     @contextmanager
     def drawing(self, pending: PendingRow) -> Iterator[None]:
@@ -128,10 +127,10 @@ class RowGraph:
         """Whether the wanted row has many ancestors already."""
         return bool(self._path) and len(self.inserts) - self._before > PLENTY
 
-    def insert(self, pending: PendingRow, *, wanted: bool = False) -> Insert:
+    def insert(self, pending: PendingRow) -> Insert:
         """Adds the insert of a drawn row: by itself, or as part of a cycle.
 
-        If it is not the ``wanted`` row, it is an ancestor of that, and other rows may refer to it too.
+        If it is not the wanted row, it is an ancestor of that, and other rows may refer to it too.
         """
         insert = Insert(pending.table.name, pending.row)
         pending.together.append(insert)
@@ -140,7 +139,7 @@ class RowGraph:
             self._path[-1].together += pending.together
             return insert
         self.inserts += pending.together
-        for each in pending.together if not wanted else ():
+        for each in pending.together if pending.depth else ():
             self._ancestors.setdefault(each.table, []).append(each)
         if len(pending.together) > 1:
             self.cycles.append(tuple(pending.together))
@@ -175,11 +174,12 @@ class RowGraph:
             return None
         return next((row for row in self.rows(table.name) if all(row.get(n) == v for n, v in known.items())), None)
 
-    def pending_parent(self, table: Table, key: ForeignKey, known: Values, *, keyed_by_child: bool) -> Values | None:
+    def pending_parent(self, table: Table, key: ForeignKey, known: Values, in_cycle: set[str]) -> Values | None:
         """A row that is being drawn and can be the parent, so that cycles of references end.
 
-        Rows are ``keyed_by_child`` if the columns that are referred to are foreign keys of a cycle themselves.
+        The columns of its table that are ``in_cycle`` are foreign keys of a cycle themselves.
         """
+        keyed_by_child = bool(in_cycle & {*key.referenced_columns})
         unique = any(index.columns and {*index.columns} <= {*key.columns} for index in table.unique_keys)
         for place, pending in enumerate(self._path):
             has_key = all(name in pending.row for name in key.referenced_columns)

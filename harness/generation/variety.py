@@ -10,10 +10,7 @@ from dataclasses import dataclass
 from harness.catalog.model import Table
 from harness.generation.exclusions import ExclusionElements
 from harness.project.model import Tuple, Values
-from harness.solver.normalized import key_columns
-from harness.solver.pools import Pools
-from harness.solver.rules import deciding_columns
-from harness.solver.search import NULLS
+from harness.solver import NULLS, Pools, deciding_columns, key_columns
 from harness.values.candidates import sample
 
 STOCK = 512
@@ -43,8 +40,7 @@ def stock(pools: Pools, table: Table, kept: Iterable[str]) -> Stock:
 
 
 def _stock(pools: Pools, table: Table, kept: frozenset[str]) -> Stock:
-    left = {*kept, *_identifying(pools, table)}
-    parts = list(_parts(pools, table, left))
+    parts = list(_parts(pools, table, {*kept, *_identifying(pools, table)}))
     chance = random.Random(0)
     rows = (tuple(value for _, options in parts for value in chance.choice(options)) for _ in range(STOCK))
     return Stock(tuple(name for columns, _ in parts for name in columns), tuple(dict.fromkeys(rows)))
@@ -59,8 +55,7 @@ def _parts(pools: Pools, table: Table, left: set[str]) -> Iterator[tuple[tuple[s
     for column in table.columns:
         if column.is_supplied and not column.identity and column.name not in tied | left:
             values = [(value,) for value in sample(column, VARIETY)]
-            nulls = [] if column.not_null else [(None,)] * max(int(len(values) * NULLS), 1)
-            yield (column.name,), [*values, *nulls]
+            yield (column.name,), [*values, *([] if column.not_null else [(None,)] * max(int(len(values) * NULLS), 1))]
 
 
 def _identifying(pools: Pools, table: Table) -> Iterator[str]:

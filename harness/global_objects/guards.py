@@ -109,8 +109,7 @@ class ScratchGuard(Guard):
         """Records that a statement is not run."""
         # Nothing in quotes: that may be a password.
         words = " ".join(re.split(r"['$]", statement.text)[0].split()[:6])
-        place = Place(file.path, statement.line, statement.column)
-        self.skipped.append(Skipped(place, words, why))
+        self.skipped.append(Skipped(Place(file.path, statement.line, statement.column), words, why))
 
     def reason(self, connection: Connection, statement: FileStatement) -> str | None:
         """Returns why a statement is not run; None if it is."""
@@ -191,10 +190,9 @@ class ScratchGuard(Guard):
     def _refuse_changes(self, connection: Connection, ours: Collection[int]) -> None:
         for _ in range(_AGAIN):
             seen = server_roles.read(connection, ignored_members=ours)
-            committed = server_roles.read(self.maintenance, ignored_members=ours)
             changed = [
                 role.name
-                for oid, role in committed.items()
+                for oid, role in server_roles.read(self.maintenance, ignored_members=ours).items()
                 if oid not in ours and role.name != connection.info.user and seen.get(oid) != role
             ]
             other = server_roles.hash_of_others(connection) != server_roles.hash_of_others(self.maintenance)

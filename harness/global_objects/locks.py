@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import psycopg
-from psycopg import sql
 
 from harness.server.connection import Connection, value
 
@@ -28,15 +27,20 @@ def number_of(pattern: re.Pattern[str], name: str) -> int:
     return number - (1 << 32) if number >= 1 << 31 else number
 
 
-def try_lock(connection: Connection, purpose: int, number: int = 0, *, shared: bool = False) -> bool:
+def try_lock(connection: Connection, purpose: int, number: int = 0) -> bool:
     """Takes a session's advisory lock if it is free; returns whether it was."""
-    function = sql.SQL("pg_try_advisory_lock_shared" if shared else "pg_try_advisory_lock")
-    return bool(value(connection, sql.SQL("select {}(%s, %s)").format(function), [purpose, number]))
+    return bool(value(connection, "select pg_try_advisory_lock(%s, %s)", [purpose, number]))
 
 
-def lock(connection: Connection, purpose: int, number: int = 0, *, shared: bool = False) -> None:
+def lock(connection: Connection, purpose: int, number: int = 0) -> None:
     """Takes a session's advisory lock; polls, since a statement that waits would hold a snapshot."""
-    while not try_lock(connection, purpose, number, shared=shared):
+    while not try_lock(connection, purpose, number):
+        time.sleep(POLL_SECONDS)
+
+
+def share(connection: Connection, purpose: int, number: int) -> None:
+    """Takes a session's advisory lock that others may hold, too, if they share it; polls like :func:`lock`."""
+    while not value(connection, "select pg_try_advisory_lock_shared(%s, %s)", [purpose, number]):
         time.sleep(POLL_SECONDS)
 
 

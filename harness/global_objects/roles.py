@@ -60,10 +60,6 @@ class Role:
     login: bool
     state: str
 
-    @property
-    def is_certain(self) -> bool:
-        return not self.state.startswith("?")
-
 
 def read(
     connection: Connection, *, ignored_members: Collection[int] = (), ignored: Collection[int] = ()
@@ -156,7 +152,7 @@ def why_kept(
         return "it can log in"
     if role not in recorded:
         return _CHANGED
-    if not role.is_certain:
+    if role.state.startswith("?"):
         return "only a superuser can see whether it has a password"
     if found := [name for name in users(connection, role) if not ignored(name)]:
         return f"something else depends on it, in {', '.join(found)}"

@@ -74,8 +74,7 @@ class ApplicationGuard(Guard):
                 registry.drop_roles(maintenance, made)
             dropped = {name for each in statements for name in effects.dropped(each)}
             if dropped:
-                there = roles.read(maintenance).values()
-                _release(maintenance, [role for role in there if role.name in dropped])
+                _release(maintenance, [role for role in roles.read(maintenance).values() if role.name in dropped])
             yield
 
     def concerns(self, statement: FileStatement) -> bool:
@@ -156,8 +155,7 @@ def _set(connection: Connection, role: Role, tree: Any) -> Iterator[bytes | sql.
         yield text
     for option in options:
         for each in option.arg.list.items if option.defname in _MEMBERS else ():
-            other = sql.Identifier(each.role_spec.rolename)
-            yield sql.SQL(_MEMBERS[option.defname]).format(role=name, other=other)
+            yield sql.SQL(_MEMBERS[option.defname]).format(role=name, other=sql.Identifier(each.role_spec.rolename))
 
 
 def _altered(role: str, options: Sequence[Any]) -> bytes | None:

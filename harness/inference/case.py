@@ -11,8 +11,7 @@ from harness.inference.attempt import Attempt, at_same_place, got_further
 from harness.inference.trials import Trials
 from harness.probes import Insert, ServerError, SqlStatement
 from harness.project.model import TableName, Values
-from harness.solver.pools import Pools
-from harness.solver.row_hints import RowHints
+from harness.solver import Pools, RowHints
 from harness.values.constants import RuleConstants, constants_of_bodies, words
 
 SURE = 8

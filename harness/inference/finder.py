@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from harness.catalog.graph import ancestors
-from harness.catalog.model import Missing, Table
+from harness.catalog import Missing, Table, ancestors
 from harness.inference import columns, parents, required_rows
-from harness.inference.attempt import Attempt, Blocker, functions, innermost, is_dynamic, running
+from harness.inference.attempt import Attempt, Blocker, FunctionTexts, functions, innermost, is_dynamic, running
 from harness.inference.case import Case
-from harness.inference.function_texts import FunctionTexts
 from harness.inference.trials import Trials
 from harness.probes import Session
 from harness.project.model import TableName
-from harness.solver.memo import Memo
-from harness.solver.pools import Pools
-from harness.solver.row_hints import RowHints
-from harness.solver.rules import Unfillable
+from harness.solver import Memo, Pools, RowHints, Unfillable
 from harness.values.types import Unsupported
 
 TRIES = 12
@@ -122,10 +117,9 @@ class HintFinder:
         if not any(table.triggers or self._texts_of(table).checks for table in tables):
             return
         for _ in range(HINTS):
-            drawn = self._trials.drawn(self._trials.row(name), REFINED)
             refused = [
                 each
-                for each in map(self._trials.culprit, drawn)
+                for each in map(self._trials.culprit, self._trials.drawn(self._trials.row(name), REFINED))
                 if isinstance(each, Attempt) and self._is_by_functions(each)
             ]
             # Of those refused at one place the last will do: the first ones are the simplest, and equal by chance.
@@ -161,8 +155,7 @@ class HintFinder:
         called = texts.called_by(attempt.error)
         suspects = (*called, *functions(table, attempt))
         bodies, near = (*called.values(), *texts.all(suspects)), texts.near(attempt.error)
-        by_reference = attempt.error.sqlstate == "23503"
-        searches = _BY_KEY if not suspects else _BY_REFERENCE if by_reference else _BY_TRIGGER
+        searches = _BY_KEY if not suspects else _BY_REFERENCE if attempt.error.sqlstate == "23503" else _BY_TRIGGER
         for accept_progress in (False,) if strict else (False, True):
             case = Case(self._trials, table, attempt, bodies, near, accept_progress, strict)
             for search in searches:

@@ -120,8 +120,7 @@ def required_first(case: Case) -> RowHints | None:
         column = case.pools.catalog.table(key.references).column(key.referenced_columns[0])
         constants = [each for each in candidates(column, case.constants) if each in case.constants.literals]
         statements = [each.sql for each in (*case.attempt.before, case.attempt.statement)]
-        missing = _KEY.findall(failure_detail(case.pools.connection, statements))
-        for value in (*constants, *missing):
+        for value in (*constants, *_KEY.findall(failure_detail(case.pools.connection, statements))):
             more = case.trials.inserts(key.references, {column.name: value}, case.attempt.rows_before)
             if more and case.passes(case.error((*case.attempt.before, *more))):
                 return RowHints(requires_first=((key.references, {column.name: value}),))
@@ -207,8 +206,7 @@ def _possible_values(case: Case, table: Table, name: str) -> list[str | None]:
     """Values for a column of an ancestor: keys of existing rows, or the row's own value and other options."""
     if name in table.foreign_columns:
         return referenced_values(case, table, name)
-    own = [case.values[name]] if name in case.values else []
-    return [*own, *options(case, table, name)[:OPTIONS]]
+    return [*([case.values[name]] if name in case.values else []), *options(case, table, name)[:OPTIONS]]
 
 
 def _reference_to(case: Case, parent: Insert) -> tuple[TableName, ForeignKey] | None:

@@ -9,18 +9,25 @@ from contextlib import contextmanager
 from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 
-from harness.catalog.model import Missing
-from harness.catalog.roles import may_disable_triggers
+from harness.catalog import Missing, grouped, may_disable_triggers
 from harness.generation.draft import Draft
 from harness.generation.groups import GroupBuilder
 from harness.generation.setup import setup_statements
 from harness.inference.attempt import Attempt, Blocker
-from harness.probes import Accepted, Execute, Insert, Postcondition, Probe, Scenario, ServerError, Session, SqlStatement
-from harness.probes.statement import qualified
+from harness.probes import (
+    Accepted,
+    Execute,
+    Insert,
+    Postcondition,
+    Probe,
+    Scenario,
+    ServerError,
+    Session,
+    SqlStatement,
+    qualified,
+)
 from harness.project.model import NewRow, TableName, Values
-from harness.solver.pools import Pools
-from harness.solver.row_hints import RowHints
-from harness.solver.rules import Unfillable
+from harness.solver import Pools, RowHints, Unfillable
 from harness.values.examples import examples
 from harness.values.types import Unsupported
 
@@ -68,9 +75,7 @@ class Trials:
 
     def inserts(self, name: TableName, fixed: Values, existing: Sequence[Insert]) -> tuple[SqlStatement, ...]:
         """The statements that insert a row and all it refers to, besides ``existing`` rows; empty if impossible."""
-        rows: dict[TableName, list[NewRow]] = {}
-        for insert in existing:
-            rows.setdefault(insert.table, []).append(dict(insert.values))
+        rows = grouped((insert.table, dict(insert.values)) for insert in existing)
 
         def build(draft: Draft) -> Scenario:
             draft.insert(name, fixed)

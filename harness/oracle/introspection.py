@@ -11,8 +11,7 @@ import psycopg
 from psycopg import errors, pq
 
 from harness.catalog.model import Table
-from harness.probes.reply import Function
-from harness.probes.statement import identifier, qualified
+from harness.probes import Function, identifier, qualified
 from harness.project import sql
 from harness.project.model import TableName
 
@@ -90,8 +89,7 @@ class Introspection:
         immutable = "select bool_and(provolatile = 'i') from pg_proc where proname = any (%s)"
         found: list[str] = []
         for call in calls:
-            names = [name for _, name in sql.calls(call)]
-            if self._connection.execute(immutable, [names]).fetchone() == (True,):
+            if self._connection.execute(immutable, [[name for _, name in sql.calls(call)]]).fetchone() == (True,):
                 found += self._texts(f"select ({call})::text")
         return found
 
@@ -127,8 +125,7 @@ class Introspection:
 
     def heirs(self, table: Table, limit: int) -> list[TableName]:
         """The tables that inherit from a table, directly or not; partitions are left out."""
-        rows = self._connection.execute(_HEIRS, [qualified(table.name), limit])
-        return [TableName(schema, name) for schema, name in rows]
+        return [TableName(*row) for row in self._connection.execute(_HEIRS, [qualified(table.name), limit])]
 
     def role_names(self, limit: int = 40) -> list[str]:
         """Names of roles, first of those that may log in."""

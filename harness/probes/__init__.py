@@ -5,7 +5,9 @@ Not here: which probes a rule needs (``kinds``), and whether a reply speaks for 
 (``proving/attribution.py``).
 """
 
-from harness.probes.family import Family, FamilyReply, Variants
+from __future__ import annotations
+
+from harness.probes.family import Family, FamilyReply, Scenario, Variants, shorten
 from harness.probes.probe import (
     Accepted,
     AcceptedIf,
@@ -16,14 +18,66 @@ from harness.probes.probe import (
     Postcondition,
     Probe,
     Refused,
+    actual,
+    expected,
+    has_expected_rows,
 )
-from harness.probes.reply import Reply, ServerError
-from harness.probes.scenario import Scenario
-from harness.probes.session import ScenarioResult, ScenarioRunner, Session
-from harness.probes.statement import Delete, Execute, Insert, SqlStatement, Update
-from harness.probes.time_limits import TimedOut, TimeLimits
+from harness.probes.reply import (
+    DEADLOCK,
+    INSUFFICIENT_PRIVILEGE,
+    LOST,
+    NOT_AVAILABLE,
+    PAUSES,
+    SERIALIZATION,
+    Function,
+    Interference,
+    Reply,
+    ServerError,
+    conflicts,
+    deadlocked,
+    function_of,
+    interference_of,
+    is_raised,
+    of_diagnostic,
+    of_error,
+    of_root,
+    others,
+)
+from harness.probes.session import (
+    BATCH,
+    Renewal,
+    ScenarioResult,
+    ScenarioRunner,
+    Session,
+    TimedOut,
+    TimeLimits,
+    never_set,
+)
+from harness.probes.settling import IMMEDIATE, settle
+from harness.probes.shapes import UNTRIED
+from harness.probes.statement import (
+    Delete,
+    Execute,
+    Insert,
+    SqlStatement,
+    Update,
+    assume,
+    condition,
+    identifier,
+    literal,
+    qualified,
+)
 
 __all__ = [
+    "BATCH",
+    "DEADLOCK",
+    "IMMEDIATE",
+    "INSUFFICIENT_PRIVILEGE",
+    "LOST",
+    "NOT_AVAILABLE",
+    "PAUSES",
+    "SERIALIZATION",
+    "UNTRIED",
     "Accepted",
     "AcceptedIf",
     "AcceptedOrRefused",
@@ -32,12 +86,15 @@ __all__ = [
     "Expected",
     "Family",
     "FamilyReply",
+    "Function",
     "Insert",
+    "Interference",
     "NoRowChanged",
     "NotDenied",
     "Postcondition",
     "Probe",
     "Refused",
+    "Renewal",
     "Reply",
     "Scenario",
     "ScenarioResult",
@@ -49,4 +106,24 @@ __all__ = [
     "TimedOut",
     "Update",
     "Variants",
+    "actual",
+    "assume",
+    "condition",
+    "conflicts",
+    "deadlocked",
+    "expected",
+    "function_of",
+    "has_expected_rows",
+    "identifier",
+    "interference_of",
+    "is_raised",
+    "literal",
+    "never_set",
+    "of_diagnostic",
+    "of_error",
+    "of_root",
+    "others",
+    "qualified",
+    "settle",
+    "shorten",
 ]

@@ -1,26 +1,146 @@
-"""Calls the temporary functions that try batches of scenarios, and reads their lines.
+"""Encodes batches of scenarios as JSON, calls the temporary functions that try them, and reads their lines.
 
 A call that met a session which is not the run's is made again, after a pause.
 """
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+import psycopg
 
 from harness.catalog.model import Catalog, Column
-from harness.probes.encoding import BatchEncoder
-from harness.probes.interference import CONFLICTS, DEADLOCK, PAUSES, Interference, conflicts, of_error, others
-from harness.probes.loops import UNREADABLE
-from harness.probes.reply import Reply, ServerError, of_root
-from harness.probes.scenario import Scenario
-from harness.probes.shapes import Shapes
-from harness.project.model import TableName
+from harness.probes.family import Family, FamilyRow, Scenario
+from harness.probes.loops import UNREADABLE, LoopShape, expected
+from harness.probes.probe import Probe
+from harness.probes.reply import (
+    CONFLICTS,
+    DEADLOCK,
+    PAUSES,
+    Interference,
+    Reply,
+    ServerError,
+    conflicts,
+    of_error,
+    of_root,
+    others,
+)
+from harness.probes.shapes import EXECUTE, Shapes
+from harness.probes.statement import Execute, Insert, SqlStatement, Update
+from harness.project.model import TableName, Values
 
-if TYPE_CHECKING:
-    import psycopg
+Bases = Mapping[TableName, Values]
+
+
+class BatchEncoder:
+    """Encodes one batch; lists of values that several families share travel once."""
+
+    def __init__(self, catalog: Catalog, shapes: Shapes, refusing_null: Callable[[TableName], Sequence[str]]) -> None:
+        """``refusing_null`` returns the columns of a table whose domain refuses NULL."""
+        self._catalog = catalog
+        self._shapes = shapes
+        self._refusing_null = refusing_null
+        self._lists: dict[tuple[FamilyRow, ...], int] = {}
+
+    def text(self, scenarios: Sequence[Scenario]) -> str:
+        """``{"scenarios": [scenario, …], "lists": [[row, …], …]}``"""
+        encoded = ",".join(map(self._scenario, scenarios))
+        lists = ",".join(json.dumps(rows) for rows in self._lists)
+        return f'{{"scenarios":[{encoded}],"lists":[{lists}]}}'
+
+    def _scenario(self, scenario: Scenario) -> str:
+        """``{"base": {table: row}, "setup": [step, …], "probes": [[step, settings, then, before], …]}``
+
+        It has ``"waits"`` where deferred constraints are not to be checked before the probes.
+        """
+        bases: dict[TableName, Values] = {}
+        for statement in _statements(scenario):
+            row = statement.leaves if isinstance(statement, Execute) else statement
+            if isinstance(row, Insert) and not any(
+                row.values.get(name) is None for name in self._refusing_null(row.table)
+            ):
+                bases.setdefault(row.table, row.values)
+        base = ",".join(
+            f'"{self._shapes.variable(table)}":{self._row(table, values)}'
+            for table, values in bases.items()
+            if self._shapes.knows(table)
+        )
+        setup = ",".join(self._step(statement, bases, {}) for statement in scenario.setup)
+        probes = ",".join(
+            self._family(probe, bases) if isinstance(probe, Family) else self._probe(probe, bases)
+            for probe in scenario.probes
+        )
+        waits = ',"waits":true' if scenario.waits else ""
+        return f'{{"base":{{{base}}},"setup":[{setup}],"probes":[{probes}]{waits}}}'
+
+    def _probe(self, probe: Probe, bases: Bases) -> str:
+        # A setting that an earlier transaction left empty cannot be told from one that is set to be empty.
+        settings = {**dict.fromkeys(probe.left_empty, ""), **probe.settings}
+        return (
+            f"[{self._step(probe.statement, bases, probe.settings)},"
+            f"{json.dumps(settings) if settings else 'null'},"
+            f"{json.dumps(probe.then.sql) if probe.then else 'null'},{json.dumps(probe.before)}]"
+        )
+
+    def _family(self, family: Family, bases: Bases) -> str:
+        statement = family.statement
+        loop = LoopShape.of(self._catalog, family)
+        assert loop is not None, "a family without a loop is tried one by one"
+        keys = {
+            "shape": self._shapes.loop(loop),
+            "rows": self._list(family.rows),
+            "variants": self._list(family.variants.rows) if loop.variants else None,
+            "many": len(family.variants.rows),
+            "expected": expected(self._catalog, family),
+        }
+        row = self._row(statement.table, _changed(bases.get(statement.table, {}), family.fixed))
+        key = self._row(statement.table, statement.key if isinstance(statement, Update) else {})
+        return f'{json.dumps(keys)[:-1]},"row":{row},"key":{key}}}'
+
+    def _list(self, rows: tuple[FamilyRow, ...]) -> int:
+        return self._lists.setdefault(rows, len(self._lists) + 1)
+
+    def _step(self, statement: SqlStatement, bases: Bases, settings: Any) -> str:
+        """``[shape, row, key]``; a statement without a shape travels as its text."""
+        shape = EXECUTE if settings else self._shapes.number(statement)
+        # Rows need a base row if their domains refuse a record in which a column is NULL.
+        if (
+            shape == EXECUTE
+            or isinstance(statement, Execute)
+            or (statement.table not in bases and self._refusing_null(statement.table))
+        ):
+            return f"[{EXECUTE},{json.dumps(statement.sql)}]"
+        if isinstance(statement, Insert):
+            changed = _changed(bases.get(statement.table, {}), statement.values)
+            return f"[{shape},{self._row(statement.table, changed)}]"
+        change = self._row(statement.table, getattr(statement, "set", {}))
+        return f"[{shape},{change},{self._row(statement.table, statement.key)}]"
+
+    def _row(self, table: TableName, values: Values) -> str:
+        """A row as the JSON that ``jsonb_populate_record`` reads: texts, and JSON columns as themselves."""
+        json_columns = self._shapes.json_columns(table)
+        if not json_columns:
+            return json.dumps(dict(values))
+        cells = (
+            f"{json.dumps(column)}:{value if column in json_columns and value is not None else json.dumps(value)}"
+            for column, value in values.items()
+        )
+        return "{" + ",".join(cells) + "}"
+
+
+def _changed(base: Values, values: Values) -> Values:
+    return {column: value for column, value in values.items() if column not in base or base[column] != value}
+
+
+def _statements(scenario: Scenario) -> Iterator[SqlStatement]:
+    yield from scenario.setup
+    for probe in scenario.probes:
+        yield probe.statement
+
 
 T = TypeVar("T")
 
@@ -79,7 +199,7 @@ class BatchCaller:
     def lines(self, function: str, shapes: Shapes, batch: Sequence[Scenario]) -> list[list[Line]]:
         """The lines of each scenario of a batch, none of them changed by another session.
 
-        Raises :class:`~harness.probes.interference.Interference` where one interferes each time.
+        Raises :class:`~harness.probes.reply.Interference` where one interferes each time.
         """
 
         def ask(scenarios: Sequence[Scenario]) -> list[list[Line]]:
@@ -103,8 +223,6 @@ class BatchCaller:
 
     def _retried(self, work: Callable[[], T]) -> T:
         """Does work that another session may not even let begin."""
-        import psycopg
-
         for pause in PAUSES:
             try:
                 return work()
@@ -149,8 +267,6 @@ class BatchCaller:
         return self._refusing_null[table]
 
     def _checks_null(self, column: Column) -> bool:
-        import psycopg
-
         if not column.domain_checks:
             return False
         try:

@@ -1,15 +1,20 @@
-"""Probes that differ only in values: stated once, tried in a loop on the server and judged there."""
+"""Scenarios: rows, and the probes tried on them, single ones or families.
+
+The probes of a family differ only in values: they are stated once, tried in a loop on the server and judged there.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from harness.probes.probe import Probe
 from harness.probes.reply import Reply
-from harness.probes.statement import Insert, Update
-from harness.project.model import Values
+from harness.probes.statement import Insert, SqlStatement, Update
+from harness.project.model import TableName, Values
 
 FamilyRow = tuple[str | None, ...]
 """The values of one row, in the order of the columns that the family names."""
@@ -102,3 +107,37 @@ def _with(statement: Insert | Update, changes: Values) -> Insert | Update:
     if isinstance(statement, Insert):
         return Insert(statement.table, {**statement.values, **changes})
     return Update(statement.table, statement.key, {**statement.set, **changes})
+
+
+@dataclass(frozen=True, repr=False)
+class Scenario:
+    """The ``setup`` inserts the rows that each probe finds; probes do not see one another.
+
+    If it ``waits``, deferred constraints are not checked before a probe has added its row.
+    """
+
+    setup: tuple[SqlStatement, ...]
+    probes: tuple[Probe | Family, ...]
+    waits: bool = field(default=False, kw_only=True)
+
+    @property
+    def size(self) -> int:
+        """The number of probes."""
+        return sum(len(probe) if isinstance(probe, Family) else 1 for probe in self.probes)
+
+    @property
+    def filled(self) -> list[TableName]:
+        """The tables that the probes insert into."""
+        return [probe.statement.table for probe in self.probes if isinstance(probe.statement, Insert)]
+
+    def one_by_one(self) -> Scenario:
+        """The same scenario with single probes in place of families."""
+        single = (probe.probes() if isinstance(probe, Family) else (probe,) for probe in self.probes)
+        return replace(self, probes=tuple(itertools.chain.from_iterable(single)))
+
+    def __repr__(self) -> str:
+        return f"Scenario({len(self.setup)} statements, {self.size} probes)"
+
+    def _repr_pretty_(self, printer: Any, *_: object) -> None:
+        # Hypothesis spells out every scenario that fails while it shrinks: hundreds of rows each time.
+        printer.text(repr(self))

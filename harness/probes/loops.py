@@ -12,8 +12,8 @@ from typing import Any
 
 from harness.catalog.model import Catalog, Column, Table
 from harness.probes.family import Family
-from harness.probes.interference import CONFLICTS
 from harness.probes.probe import Accepted, Refused
+from harness.probes.reply import CONFLICTS
 from harness.probes.statement import Insert, Update, identifier, qualified
 from harness.project.model import TableName
 
@@ -174,8 +174,7 @@ def expected(catalog: Catalog, family: Family) -> dict[str, Any]:
         case Accepted(rows):
             return {"accepts": True, "rows": rows, "states": []}
         case Refused(sqlstates, table, constraint, column, routines):
-            root = (table, constraint or "")
-            if routines or (table is not None and catalog.root(table, constraint or "") != root):
+            if routines or (table is not None and catalog.root(table, constraint or "") != (table, constraint or "")):
                 return {"accepts": False, "states": []}
             named = {"schema": table.schema, "table": table.table} if table else {}
             return {"accepts": False, "states": sqlstates, "constraint": constraint, "column": column, **named}

@@ -1,4 +1,4 @@
-"""A probe: one statement, and the outcome expected."""
+"""A probe: one statement, and the outcome expected; both it and its reply in the words of reports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.catalog.model import Table
-from harness.probes.reply import ServerError, function_of
+from harness.probes.reply import Reply, ServerError, function_of
 from harness.probes.statement import SqlStatement
 from harness.project.model import TableName
 
@@ -161,3 +161,45 @@ class Probe:
     never_set: tuple[str, ...] = ()
     left_empty: tuple[str, ...] = ()
     reaches: str | None = None
+
+
+def has_expected_rows(probe: Probe, reply: Reply) -> bool:
+    """Whether as many rows were changed as is expected."""
+    match probe.expected:
+        case AcceptedOrRefused() | NotDenied() | AcceptedIf() | Accepted(None):
+            return True
+        case Accepted(rows):
+            return reply.rows == rows
+    return reply.rows == 0
+
+
+def actual(probe: Probe, reply: Reply) -> str:
+    """The actual outcome, in the words that ``expected:`` uses."""
+    if reply.refusal is not None:
+        return f"{reply.refusal}{_another(probe, reply.refusal)}"
+    if not isinstance(probe.expected, Refused) and has_expected_rows(probe, reply) and probe.then is not None:
+        return f"{probe.then.meaning}: {'nothing' if reply.then is None else reply.then}"
+    changed = "" if isinstance(probe.expected, Refused) and reply.rows == 1 else f", {reply.rows} rows"
+    return f"accepted{changed}"
+
+
+def _another(probe: Probe, refusal: ServerError) -> str:
+    """Adds how the refusal differs from the expected one, where its own words do not tell."""
+    if isinstance(probe.expected, AcceptedIf):
+        return f"; {probe.expected.condition}"
+    if isinstance(probe.expected, Refused) and probe.expected.routines:
+        same_error = replace(probe.expected, routines=()).matches(refusal)
+        return f"; not by {' or '.join(probe.expected.routines)}" if same_error else ""
+    return ""
+
+
+def expected(probe: Probe) -> str:
+    """The expected outcome, after the value that was tried."""
+    words = str(probe.expected)
+    if probe.then is not None:
+        words = f"{words}, and {probe.then.meaning}: {probe.then.expected}"
+    if probe.never_set:
+        words = f"{words} (with {', '.join(probe.never_set)} never set)"
+    if probe.left_empty:
+        words = f"{words} (with {', '.join(probe.left_empty)} left empty by an earlier transaction)"
+    return f"{probe.value} {words}" if probe.value else words

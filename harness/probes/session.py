@@ -9,49 +9,111 @@ scenario that is undone as well: nothing stays behind but used up sequence numbe
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
-from harness.catalog.model import Catalog
+import psycopg
+
+from harness.catalog import Catalog, pieces
 from harness.probes.batch import BatchCaller, Line
-from harness.probes.family import Family, FamilyReply
+from harness.probes.family import Family, FamilyReply, Scenario
 from harness.probes.loops import LoopShape
 from harness.probes.probe import Probe
-from harness.probes.renewal import Renewal
 from harness.probes.reply import Reply, ServerError
-from harness.probes.scenario import Scenario
 from harness.probes.shapes import AT_COMMIT, Shapes
 from harness.probes.statement import SqlStatement
-from harness.probes.time_limits import TimedOut, TimeLimits
-
-if TYPE_CHECKING:
-    import psycopg
-
-ScenarioResult = list[Reply | FamilyReply] | ServerError
-"""One reply for each probe and family of a scenario, or the error that refused its setup."""
+from harness.server.connection import value
 
 BATCH = 2000
 """Probes in one round trip: more does not get faster, and each holds its place in memory."""
 
+BATCH_LIMIT = 6
+"""The time limit for a batch, as a multiple of the limit for one probe."""
 
-class ScenarioRunner(Protocol):
+STATEMENT = 300
+"""Characters of a statement that a message shows."""
+
+
+@dataclass(frozen=True)
+class TimeLimits:
+    """Milliseconds for one probe together with the rows before it, and for a batch.
+
+    A trigger that never ends must not hold up a run, nor look like a rule that refuses.
+    """
+
+    probe: int
+
+    @property
+    def batch(self) -> int:
+        return self.probe * BATCH_LIMIT
+
+
+class TimedOut(Exception):
+    """A statement was cancelled also when it was tried alone."""
+
+    def __init__(self, statement: SqlStatement, time_limits: TimeLimits) -> None:
+        text = statement.sql if len(statement.sql) <= STATEMENT else f"{statement.sql[:STATEMENT]}…"
+        super().__init__(f"a statement was cancelled that did not end within {time_limits.probe / 1000:g} s: {text}")
+
+
+NEVER_SET = "select array(select name from unnest(%s::text[]) as t (name) where current_setting(name, true) is null)"
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """Makes new connections with ``connect``; ``settings`` are the custom ones that the database's code may set.
+
+    A session is replaced once a custom setting was set in it: the setting stays there, empty. Neither ROLLBACK nor
+    RESET nor DISCARD ALL brings back the state in which ``current_setting(…, true)`` is NULL.
+    With ``unknown_names`` the code may also set others, whose names it computes.
+    """
+
+    connect: Callable[[], psycopg.Connection[Any]]
+    settings: tuple[str, ...]
+    unknown_names: bool = False
+
+    def due(self, connection: psycopg.Connection[Any]) -> bool:
+        """Whether one of the settings was, or may have been, set over a connection."""
+        return self.unknown_names or never_set(connection, self.settings) != self.settings
+
+
+def never_set(connection: psycopg.Connection[Any], settings: tuple[str, ...]) -> tuple[str, ...]:
+    """The settings that have no value in a session, not even an empty one."""
+    return tuple(value(connection, NEVER_SET, [list(settings)])) if settings else ()
+
+
+ScenarioResult = list[Reply | FamilyReply] | ServerError
+"""One reply for each probe and family of a scenario, or the error that refused its setup."""
+
+
+class ScenarioRunner(ABC):
     """Tries scenarios on a server."""
 
-    def run(self, scenarios: Sequence[Scenario]) -> list[ScenarioResult]: ...
-    def replies(self, scenario: Scenario) -> list[Reply] | ServerError: ...
-    def cancel(self) -> None: ...
+    @abstractmethod
+    def run(self, scenarios: Sequence[Scenario]) -> list[ScenarioResult]:
+        """Returns for each scenario the replies to its probes and families, or the refusal of its setup."""
+
+    @abstractmethod
+    def cancel(self) -> None:
+        """Cancels what is being tried; called from another thread."""
+
+    def replies(self, scenario: Scenario) -> list[Reply] | ServerError:
+        """Returns the replies to the probes of one scenario without families, or the refusal of its setup."""
+        answer = self.run([scenario])[0]
+        return answer if isinstance(answer, ServerError) else [each for each in answer if isinstance(each, Reply)]
 
 
-class Session:
+class Session(ScenarioRunner):
     """Tries scenarios over one connection, which must be in autocommit and is left as it was.
 
     With ``time_limits`` a batch that takes longer is cancelled, and its probes are tried one by one; the connection's
     ``statement_timeout`` must be that of a batch. ``companions`` are the processes of other sessions of ours in that
     database. A probe that met any other session is tried again; where that happens each time,
-    :class:`~harness.probes.interference.Interference` is raised. ``renewal`` makes a connection in which no custom
+    :class:`~harness.probes.reply.Interference` is raised. ``renewal`` makes a connection in which no custom
     setting was ever set.
     """
 
@@ -88,21 +150,19 @@ class Session:
         rest = [replace(each, probes=tuple(itertools.filterfalse(_wants_unset, each.probes))) for each in scenarios]
         return [_merged(*each) for each in zip(scenarios, first, self._run(rest), strict=True)]
 
-    def replies(self, scenario: Scenario) -> list[Reply] | ServerError:
-        """Returns the replies to the probes of one scenario without families, or the refusal of its setup."""
-        answer = self.run([scenario])[0]
-        return answer if isinstance(answer, ServerError) else [each for each in answer if isinstance(each, Reply)]
+    def refresh(self) -> None:
+        """Goes on over a new connection if a custom setting was ever set in this one."""
+        if self._renewal is not None and (self._has_settings or self._renewal.due(self._caller.connection)):
+            self.renew()
 
-    def refresh(self, *, anew: bool = False) -> None:
-        """Goes on over a new connection if a custom setting was ever set in this one, or if it has to be ``anew``."""
-        if self._renewal is not None and (anew or self._has_settings or self._renewal.due(self._caller.connection)):
+    def renew(self) -> None:
+        """Goes on over a new connection."""
+        if self._renewal is not None:
             self._has_settings = False
             self._caller.reconnect(self._renewal.connect)
 
     def cancel(self) -> None:
         """Cancels what is being tried; called from another thread."""
-        import psycopg
-
         self._cancelled = True
         with suppress(psycopg.Error):
             self._caller.connection.cancel_safe(timeout=5)
@@ -111,7 +171,8 @@ class Session:
         readable = [self._with_loops(scenario) for scenario in scenarios]
         shapes = Shapes.of(self._catalog, readable)
         function = self._caller.function(shapes)
-        answers = [answer for batch in _batches(readable) for answer in self._try(function, shapes, batch)]
+        batches = pieces(readable, lambda scenario: scenario.size, BATCH)
+        answers = [answer for batch in batches for answer in self._try(function, shapes, batch)]
         return [
             _regrouped(scenario, answer) if scenario is not tried else answer
             for scenario, tried, answer in zip(scenarios, readable, answers, strict=True)
@@ -119,8 +180,6 @@ class Session:
 
     def _try(self, function: str, shapes: Shapes, batch: Sequence[Scenario]) -> list[ScenarioResult]:
         """Tries a batch, in pieces where it takes too long."""
-        import psycopg
-
         try:
             found = self._caller.lines(function, shapes, batch)
         except psycopg.errors.QueryCanceled:
@@ -134,8 +193,7 @@ class Session:
     def _one_by_one(self, scenario: Scenario, time_limits: TimeLimits) -> ScenarioResult:
         """Tries each statement of the setup, then each probe, in a round trip of its own."""
         for number, statement in enumerate(scenario.setup, 1):
-            setup_alone = replace(scenario, setup=scenario.setup[:number], probes=())
-            answer = self._alone(setup_alone, statement, time_limits)
+            answer = self._alone(replace(scenario, setup=scenario.setup[:number], probes=()), statement, time_limits)
             # A deferred constraint may wait for rows that come later in the setup.
             if isinstance(answer, ServerError) and not (answer.at_commit and number < len(scenario.setup)):
                 return answer
@@ -148,8 +206,6 @@ class Session:
         return _regrouped(scenario, found)
 
     def _alone(self, scenario: Scenario, statement: SqlStatement, time_limits: TimeLimits) -> ScenarioResult:
-        import psycopg
-
         if self._cancelled:
             raise psycopg.errors.QueryCanceled
         shapes, connection = Shapes.of(self._catalog, [scenario]), self._caller.connection
@@ -218,16 +274,3 @@ def _merged(scenario: Scenario, first: ScenarioResult, rest: ScenarioResult) -> 
         return first if isinstance(first, ServerError) else rest
     early, late = iter(first), iter(rest)
     return [next(early if _wants_unset(probe) else late) for probe in scenario.probes]
-
-
-def _batches(scenarios: Sequence[Scenario]) -> Iterator[list[Scenario]]:
-    batch: list[Scenario] = []
-    size = 0
-    for scenario in scenarios:
-        if batch and size + scenario.size > BATCH:
-            yield batch
-            batch, size = [], 0
-        batch.append(scenario)
-        size += scenario.size
-    if batch:
-        yield batch

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from harness.catalog.model import Catalog
-from harness.probes.family import Family
+from harness.probes.family import Family, Scenario
 from harness.probes.loops import CONFLICT, FAMILIES, UNREADABLE, VARIABLES, LoopShape
 from harness.probes.reply import LOST
-from harness.probes.scenario import Scenario
 from harness.probes.settling import IMMEDIATE, settle
 from harness.probes.statement import Delete, Execute, Insert, SqlStatement, Update, identifier, literal, qualified
 from harness.project.model import TableName

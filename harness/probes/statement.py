@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from harness.project.model import TableName, Values
 
@@ -87,13 +88,14 @@ class Execute:
 SqlStatement = Insert | Update | Delete | Execute
 
 
-def assume(settings: Mapping[str, str], *, local: bool = True) -> Iterator[str]:
-    """Statements that make settings (``role``, claims …) for the transaction; if not ``local``, for the session.
+def assume(settings: Mapping[str, str], until: Literal["transaction", "session"] = "transaction") -> Iterator[str]:
+    """Statements that make settings (``role``, claims …) for the transaction, or ``until`` the session ends.
 
     The role comes last: it may not be allowed to make the others.
     """
     for setting, value in sorted(settings.items(), key=lambda item: item[0] == "role"):
-        yield f"select set_config({literal(setting).strip()}, {literal(value).strip()}, {str(local).lower()})"
+        local = "true" if until == "transaction" else "false"
+        yield f"select set_config({literal(setting).strip()}, {literal(value).strip()}, {local})"
 
 
 def condition(key: Values) -> str:

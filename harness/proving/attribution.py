@@ -37,6 +37,9 @@ from dataclasses import dataclass, field, replace
 from harness.catalog.model import Catalog
 from harness.declarations import DeclaredCheck
 from harness.probes import (
+    INSUFFICIENT_PRIVILEGE,
+    LOST,
+    UNTRIED,
     Accepted,
     AcceptedIf,
     AcceptedOrRefused,
@@ -50,13 +53,12 @@ from harness.probes import (
     ScenarioRunner,
     ServerError,
     SqlStatement,
+    has_expected_rows,
+    identifier,
+    qualified,
 )
-from harness.probes.reply import INSUFFICIENT_PRIVILEGE, LOST
-from harness.probes.shapes import UNTRIED
-from harness.probes.statement import identifier, qualified
-from harness.probes.wording import has_expected_rows
 from harness.project.model import TableName
-from harness.proving.refusals import DeclaredRefusals
+from harness.proving.undeclared import DeclaredRefusals
 
 NO_RULE = (LOST[:2], "0A", "42", "53", "54", "55", "57", "58", "XX")
 """Classes of SQLSTATE that are not about what the data are."""
@@ -241,8 +243,7 @@ class Attribution:
         # They come before the rows: a trigger with pending events cannot be switched off.
         answer = session.replies(replace(scenario, setup=(*off, *scenario.setup), probes=tuple(failed)))
         if isinstance(answer, ServerError):
-            refused_by_other = any(rule.matches(answer) for rule in self._other_rules(answer))
-            return [0] if not failed and refused_by_other else []
+            return [0] if not failed and any(rule.matches(answer) for rule in self._other_rules(answer)) else []
         if not failed:
             return [0]
         verdicts = map(self.verdict, failed, answer)

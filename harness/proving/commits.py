@@ -6,29 +6,31 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import psycopg
 
 from harness.catalog.model import Catalog
 from harness.probes import (
+    UNTRIED,
     Execute,
     FamilyReply,
     Probe,
     Reply,
     Scenario,
     ScenarioResult,
+    ScenarioRunner,
     ServerError,
     SqlStatement,
     TimedOut,
     TimeLimits,
+    assume,
+    of_diagnostic,
+    of_root,
 )
-from harness.probes.reply import of_diagnostic, of_root
-from harness.probes.shapes import UNTRIED
-from harness.probes.statement import assume
 from harness.project import sql
 from harness.races.database import Databases
-
-if TYPE_CHECKING:
-    import psycopg
+from harness.server.connection import value
 
 SESSION_LOST = ("08", "57P")
 """Classes of SQLSTATE of a session that was ended or cannot begin: they say nothing about a statement."""
@@ -39,7 +41,7 @@ def in_a_block(statement: SqlStatement) -> bool:
     return not (isinstance(statement, Execute) and sql.is_call(statement.sql))
 
 
-class Commits:
+class Commits(ScenarioRunner):
     """Tries scenarios as :class:`~harness.probes.Session` does, but commits.
 
     Each probe gets a clone of its own; probes that differ only in their postcondition share one.
@@ -60,15 +62,8 @@ class Commits:
         self._given_up = False
         return [self._answer(scenario) for scenario in scenarios]
 
-    def replies(self, scenario: Scenario) -> list[Reply] | ServerError:
-        """Returns the replies to the probes of one scenario, or the refusal of its setup."""
-        answer = self.run([scenario])[0]
-        return answer if isinstance(answer, ServerError) else [each for each in answer if isinstance(each, Reply)]
-
     def cancel(self) -> None:
         """Cancels the running statement; called from another thread."""
-        import psycopg
-
         self._given_up = True
         with suppress(psycopg.Error):
             if (connection := self._connection) is not None:
@@ -87,8 +82,6 @@ class Commits:
 
     @contextmanager
     def _clone(self) -> Iterator[psycopg.Connection[Any]]:
-        import psycopg
-
         if self._given_up:
             raise psycopg.errors.QueryCanceled
         name = self._databases.clone()
@@ -106,33 +99,21 @@ class Commits:
         first, changed = probes[0], 0
         for place, statement in enumerate((*(first.ahead or ()), first.statement)):
             before = [first.before] if first.before and not place else []
-            result = self._prepared(connection, [*before, *assume(first.settings, local=False)], statement)
-            if not isinstance(result, ServerError):
-                result = self._committed(connection, [statement])
-                connection.execute("reset role")
+            try:
+                for text in (*before, *assume(first.settings, "session")):
+                    connection.execute(text.encode())
+            except psycopg.Error as error:  # then the statement is untried
+                return [Reply(replace(self._refusal(error, statement), sqlstate=UNTRIED))] * len(probes)
+            result = self._committed(connection, [statement])
+            connection.execute("reset role")
             if isinstance(result, ServerError):
-                return [Reply(result) for _ in probes]
+                return [Reply(result)] * len(probes)
             changed = result
         connection.execute("select set_config('harness.changed', %s, false)", [str(changed)])
         return [Reply(None, changed, self._asked(connection, probe)) for probe in probes]
 
-    def _prepared(
-        self, connection: psycopg.Connection[Any], texts: Sequence[str], statement: SqlStatement
-    ) -> int | ServerError:
-        """Runs texts before a statement; where one is refused, the statement is untried."""
-        import psycopg
-
-        try:
-            for text in texts:
-                connection.execute(text.encode())
-        except psycopg.Error as error:
-            return replace(self._refusal(error, statement), sqlstate=UNTRIED)
-        return 0
-
     def _committed(self, connection: psycopg.Connection[Any], statements: Sequence[SqlStatement]) -> int | ServerError:
         """Commits statements; returns the rows that the last one changed, or the refusal of one or of the COMMIT."""
-        import psycopg
-
         statement, changed, at_commit = statements[0], 0, False
         try:
             with connection.transaction() if in_a_block(statements[-1]) else nullcontext():
@@ -145,20 +126,16 @@ class Commits:
 
     def _asked(self, connection: psycopg.Connection[Any], probe: Probe) -> str | None:
         """Returns the text of the query after a probe."""
-        import psycopg
-
         if probe.then is None:
             return None
         try:
-            row = connection.execute(probe.then.sql.encode()).fetchone()
+            found: str | None = value(connection, probe.then.sql.encode())
         except psycopg.Error as error:
             return f"error: {self._refusal(error, Execute(probe.then.sql)).message}"
-        return row[0] if row else None
+        return found
 
     def _refusal(self, error: psycopg.Error, statement: SqlStatement) -> ServerError:
         """Reads how a statement was refused; raises errors that say nothing about it."""
-        import psycopg
-
         if error.sqlstate is None or error.sqlstate.startswith(SESSION_LOST):
             raise error
         if isinstance(error, psycopg.errors.QueryCanceled):
@@ -170,5 +147,4 @@ class Commits:
 
 def _statements(probe: Probe) -> tuple[str | None, tuple[str, ...]]:
     """The statements that are run for a probe, without its postcondition."""
-    done = (*assume(probe.settings), *(each.sql for each in (*(probe.ahead or ()), probe.statement)))
-    return probe.before, done
+    return probe.before, (*assume(probe.settings), *(each.sql for each in (*(probe.ahead or ()), probe.statement)))

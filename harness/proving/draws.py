@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis import Phase
 from hypothesis import strategies as st
-from hypothesis.errors import Flaky, Unsatisfiable
+from hypothesis.errors import Flaky
 
-from harness.probes.interference import Interference
+from harness.probes.reply import Interference
+from harness.values.examples import draw
 
 T = TypeVar("T")
 F = TypeVar("F")
@@ -68,7 +69,7 @@ def draw_until(strategy: st.SearchStrategy[T], count: int, seeded: int, enough: 
             raise _StopDrawing
 
     try:
-        _run(strategy, count, seeded, [Phase.generate], body)
+        draw(strategy, count, seeded, [Phase.generate], body)
     except _StopDrawing:
         if errors:
             raise errors[0] from None
@@ -104,7 +105,7 @@ def smallest(
             raise _StopDrawing
 
     with suppress(_Wrong, _StopDrawing, Flaky), before_each_example(stop_in_time):
-        _run(strategy, count, seeded, [Phase.generate, Phase.shrink], replay)
+        draw(strategy, count, seeded, [Phase.generate, Phase.shrink], replay)
     return best
 
 
@@ -130,27 +131,3 @@ def before_each_example(look: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         setattr(ConjectureRunner, known.__name__, known)
-
-
-def _run(
-    strategy: st.SearchStrategy[T], count: int, seeded: int, phases: list[Phase], body: Callable[[T], None]
-) -> None:
-    """One pass of Hypothesis, which prints and remembers nothing: reports and seeds say it better."""
-
-    @seed(seeded)
-    @settings(
-        max_examples=count,
-        phases=phases,
-        database=None,
-        deadline=None,
-        verbosity=Verbosity.quiet,
-        report_multiple_bugs=False,
-        print_blob=False,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(strategy)
-    def passed(example: T) -> None:
-        body(example)
-
-    with suppress(Unsatisfiable):
-        passed()

@@ -7,8 +7,10 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.probes.time_limits import PROBE_MILLISECONDS
 from harness.project.model import Profile
+
+PROBE_MILLISECONDS = 10_000
+"""The time limit for one probe, unless a profile sets another."""
 
 DRAWN = 20
 """Scenarios that are always drawn, if a profile asks for so many; drawing one takes as long as hundreds of probes."""

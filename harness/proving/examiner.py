@@ -7,11 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from harness.probes import (
+    IMMEDIATE,
+    LOST,
+    UNTRIED,
     Accepted,
     Execute,
     Family,
     FamilyReply,
     Insert,
+    Interference,
     Probe,
     Reply,
     Scenario,
@@ -21,10 +25,6 @@ from harness.probes import (
     SqlStatement,
     TimedOut,
 )
-from harness.probes.interference import Interference
-from harness.probes.reply import LOST
-from harness.probes.settling import IMMEDIATE
-from harness.probes.shapes import UNTRIED
 from harness.proving.attribution import Attribution, Cause, Verdict
 
 SETUP = "setup"
@@ -160,8 +160,7 @@ class Examiner:
         """The same failure with one setting left empty, where several were and that one is enough."""
         names = failure.probe.left_empty
         for name in names if len(names) > 1 else ():
-            others = tuple(each for each in names if each != name)
-            probe = replace(failure.probe, left_empty=(name,), never_set=others)
+            probe = replace(failure.probe, left_empty=(name,), never_set=tuple(each for each in names if each != name))
             with suppress(TimedOut, Interference):
                 found = self.try_alone(Scenario(failure.setup, (probe,), waits=failure.waits))
                 if found is not None and found.probe.aspect == failure.probe.aspect:
@@ -177,8 +176,7 @@ def _setup_failure(scenario: Scenario, refusal: ServerError) -> Failure:
     inserts = (each for one, each in tables if isinstance(one, Insert) and one.table == refusal.table_name)
     statement = next(inserts, scenario.setup[-1])
     probe = Probe(statement, Accepted(), SETUP, "a row that keeps every declared rule")
-    before = scenario.setup[: scenario.setup.index(statement)]
-    return Failure(before, probe, Reply(refusal))
+    return Failure(scenario.setup[: scenario.setup.index(statement)], probe, Reply(refusal))
 
 
 def _without_irrelevant_state(failure: Failure, failed: Iterable[Probe]) -> Failure:

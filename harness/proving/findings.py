@@ -39,9 +39,8 @@ class Findings:
     def add_trial(self, check: DeclaredCheck, trial: Trial, undeclared: UndeclaredRules) -> None:
         self.probes += trial.probes
         if trial.failure is not None:
-            found = counterexample(check, trial.failure, undeclared.catalog)
             # An example of what happens says more than a line of the catalog.
-            self.broken.insert(0, found)
+            self.broken.insert(0, counterexample(check, trial.failure, undeclared.catalog))
         elif trial.setup_refused is not None and not trial.shown:
             by = f"; {trial.causes[SETUP]}" if SETUP in trial.causes else ""
             self.reason = f"no scenario could be built: its rows were {trial.setup_refused}{by}"
@@ -100,9 +99,7 @@ class Findings:
     @property
     def _unshown(self) -> str | None:
         """The reason why nothing can be relied on."""
-        if self.reason is None and not self.tried and not self.facts:
-            return "nothing was looked at"
-        return self.reason
+        return "nothing was looked at" if self.reason is None and not self.tried and not self.facts else self.reason
 
     @property
     def _why(self) -> str | None:

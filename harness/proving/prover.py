@@ -4,38 +4,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from functools import cached_property
 
-from harness.catalog.canonical import Canonical
-from harness.catalog.model import Catalog, Missing, Table
+import psycopg
+from hypothesis import strategies as st
+
+from harness.catalog import Canonical, Catalog, Missing, Table, grouped
 from harness.declarations import DECLARED, DeclaredCheck
 from harness.errors import HarnessError, TargetError
 from harness.kinds.base import Begun, Kind, RowPair, Subject, Unreliable
 from harness.kinds.primary_key import PrimaryKeyKind
 from harness.kinds.touched_on_update import TouchedOnUpdateKind
 from harness.outcome import EVALUABLE, THERE, Counterexample, Outcome
-from harness.probes import TimedOut, TimeLimits
-from harness.probes.interference import PAUSES, Interference, interference_of
+from harness.probes import PAUSES, Interference, Scenario, TimedOut, TimeLimits, interference_of
 from harness.project.model import Project, TableName
 from harness.proving import bug, unset
 from harness.proving.commits import SESSION_LOST, Commits
 from harness.proving.effort import Effort as Effort
 from harness.proving.examiner import Trial
 from harness.proving.findings import Findings
-from harness.proving.predicates import InvalidPredicate, invalid_predicates, server_words
-from harness.proving.prover_database import ProverDatabase
-from harness.proving.racing import REPLAYS, run_races
-from harness.proving.trial import Context, attempt
+from harness.proving.prover_database import InvalidPredicate, ProverDatabase, invalid_predicates, server_words
+from harness.proving.racing import RACE_REPLAYS, run_races
+from harness.proving.trial import REPLAYS, Context, attempt
 from harness.races import RaceDatabase
 from harness.races.database import Databases
 from harness.solver.rules import Unfillable
 from harness.values.examples import examples
 from harness.values.types import Unsupported
-
-if TYPE_CHECKING:
-    from hypothesis import strategies as st
-
-    from harness.probes import Scenario
 
 UNBUILDABLE = (Missing, Unreliable, Unfillable, Unsupported)
 """Reasons why a kind has no scenarios or races to try."""
@@ -69,17 +64,13 @@ class Prover:
         self._effort = effort
         self._may_be_changed = False
         self._time_limits = TimeLimits(effort.timeout)
-        self._invalid: tuple[InvalidPredicate, ...] | None = None
         self._pairs: tuple[TableName, list[RowPair]] | None = None
         self.database = self._open()
-        self._rules_of: dict[TableName, list[Kind]] = {}
-        self._touched: dict[TableName, frozenset[str]] = {}
-        for check in declared:
-            if check.table is not None:
-                self._rules_of.setdefault(check.table, []).append(check.rule)
-                if isinstance(check.rule, TouchedOnUpdateKind):
-                    known = self._touched.get(check.table, frozenset())
-                    self._touched[check.table] = known | {check.rule.touched_on_update}
+        rules: list[tuple[TableName, Kind]] = [(each.table, each.rule) for each in declared if each.table is not None]
+        self._rules_of = grouped(rules)
+        touching = ((name, rule) for name, rule in rules if isinstance(rule, TouchedOnUpdateKind))
+        touched = grouped((name, rule.touched_on_update) for name, rule in touching)
+        self._touched = {name: frozenset(columns) for name, columns in touched.items()}
 
     def _open(self) -> ProverDatabase:
         return ProverDatabase(self._project, self._databases, self._declared, self._time_limits)
@@ -87,6 +78,10 @@ class Prover:
     @property
     def catalog(self) -> Catalog:
         return self.database.catalog
+
+    @cached_property
+    def _invalid(self) -> tuple[InvalidPredicate, ...]:
+        return tuple(invalid_predicates(self.database.connection, self._declared, self.catalog))
 
     def __enter__(self) -> Prover:
         return self
@@ -131,8 +126,6 @@ class Prover:
 
     def _find(self, check: DeclaredCheck, findings: Findings) -> None:
         """Examines a check; what is known to keep it from being tried becomes its reason."""
-        import psycopg
-
         try:
             # Expressions hardly ever set a custom setting; one that did would answer otherwise the next time.
             if self.database.is_stained:
@@ -166,9 +159,6 @@ class Prover:
 
     def _add_invalid_predicate(self, check: DeclaredCheck, message: str, findings: Findings) -> None:
         """Finds the check whose predicate the server cannot evaluate: that one is broken, and no other."""
-        if self._invalid is None:
-            database = self.database
-            self._invalid = tuple(invalid_predicates(database.connection, self._declared, database.catalog))
         found = sorted(
             (each for each in self._invalid if each.message == message), key=lambda each: each.check != check
         )
@@ -186,8 +176,9 @@ class Prover:
         declared, own = found
         findings.reason = f"no row of {table.name} can be: {declared} is declared, and the database has {own}"
         if declared in check.rule.rules() or (check.kind == DECLARED and check.table == table.name):
-            expected = f"rows that keep {declared} accepted"
-            findings.broken.append(Counterexample(expected, f"refused by {own}: all of them"))
+            findings.broken.append(
+                Counterexample(f"rows that keep {declared} accepted", f"refused by {own}: all of them")
+            )
 
     def _examine(self, check: DeclaredCheck, findings: Findings) -> None:
         if (error := self.database.rules.errors.get(id(check))) is not None:
@@ -225,7 +216,7 @@ class Prover:
             scenarios=self._scenarios(rule),
             seed=self._effort.seed,
             shrink=self._effort.shrink,
-            replays=REPLAYS if rule.commits else None,
+            replays=RACE_REPLAYS if rule.commits else REPLAYS,
             attribution=self.database.rules.attribution(check),
         )
         return attempt(context, stated, self._drawn(stated) if isinstance(stated, Begun) else None)
@@ -253,9 +244,7 @@ class Prover:
         if strategy is None:
             return
         database = self.database
-        with RaceDatabase(
-            self._databases, self.catalog, disable_triggers=database.roles.may_disable_triggers
-        ) as race_database:
+        with RaceDatabase(self._databases, self.catalog, database.roles) as race_database:
             result = run_races(
                 race_database,
                 database.session,
@@ -263,7 +252,7 @@ class Prover:
                 levels=rule.concurrently,
                 scenarios=self._effort.races,
                 seeded=self._effort.seed,
-                shrink=self._effort.shrink,
+                replays=RACE_REPLAYS if self._effort.shrink else 0,
                 declared=database.rules.refusals.all,
             )
         findings.add_races(check, result)

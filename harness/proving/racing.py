@@ -12,8 +12,13 @@ from functools import partial
 from hypothesis import strategies as st
 
 from harness.probes import (
+    DEADLOCK,
+    NOT_AVAILABLE,
+    PAUSES,
+    SERIALIZATION,
     AcceptedOrRefused,
     Execute,
+    Interference,
     Probe,
     Refused,
     Reply,
@@ -21,19 +26,12 @@ from harness.probes import (
     ServerError,
     Session,
     SqlStatement,
-)
-from harness.probes.interference import (
-    DEADLOCK,
-    NOT_AVAILABLE,
-    PAUSES,
-    SERIALIZATION,
-    Interference,
     deadlocked,
     is_raised,
 )
 from harness.proving.draws import smallest
 from harness.races import IsolationLevel, Race, RaceDatabase, RaceRun, Races, Unplayable, play
-from harness.races.schedules import following
+from harness.races.play import following
 from harness.races.sessions import Stuck
 from harness.values.examples import examples
 
@@ -43,7 +41,7 @@ DRAWS = 4
 OPTIONAL = 6
 """Races run for one set of rows, besides those that have to be."""
 
-REPLAYS, SIMILAR = 60, 3
+RACE_REPLAYS, SIMILAR = 60, 3
 """Sets of rows, and races of each set, that are tried to make a violation smaller."""
 
 CONFLICTS = (SERIALIZATION, DEADLOCK)
@@ -92,12 +90,12 @@ def run_races(
     levels: Sequence[str],
     scenarios: int,
     seeded: int,
-    shrink: bool,
+    replays: int,
     declared: Iterable[Refused],
 ) -> RaceResult:
     """Runs the races of ``scenarios`` sets of rows, and of more if those show nothing; stops at the first violation.
 
-    ``declared`` are the refusals of all declared rules.
+    A violation is made smaller by ``replays`` tries at the most. ``declared`` are the refusals of all declared rules.
     """
     result = RaceResult()
     runner = _Runner(database, session, [IsolationLevel(level) for level in levels], tuple(declared), result)
@@ -108,8 +106,8 @@ def run_races(
         first = result.violation
         if first is not None:
             count = max(scenarios, number + 1)
-            if shrink:
-                result.violation = smallest(strategy, count, seeded, partial(runner.again, first), first, REPLAYS)
+            if replays:
+                result.violation = smallest(strategy, count, seeded, partial(runner.again, first), first, replays)
             break
     return result
 
@@ -146,8 +144,7 @@ class _Runner:
     def again(self, first: RaceViolation, group: Races) -> RaceViolation | None:
         """Runs the race of a violation on other rows, in the same order."""
         same = [race for race in group.races if race.what == first.race.what]
-        similar = same or [race for race in group.races if race.aspect == first.race.aspect]
-        for race in similar[:SIMILAR]:
+        for race in (same or [race for race in group.races if race.aspect == first.race.aspect])[:SIMILAR]:
             with suppress(Unplayable, Stuck):
                 played = self._played(group.setup, race, first.level, [turn.taken for turn in first.played.turns])
                 fault = self._fault(race, played)

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from harness.catalog.model import Catalog
 from harness.declarations import DeclaredCheck
 from harness.kinds.base import one_line
 from harness.outcome import Counterexample
-from harness.probes import Delete, Execute, Insert, Probe, SqlStatement, Update
-from harness.probes.settling import IMMEDIATE, settle
-from harness.probes.statement import assume
-from harness.probes.wording import actual, expected
+from harness.probes import (
+    IMMEDIATE,
+    Delete,
+    Execute,
+    Insert,
+    Postcondition,
+    Probe,
+    SqlStatement,
+    Update,
+    actual,
+    assume,
+    expected,
+    settle,
+)
 from harness.proving.commits import in_a_block
 from harness.proving.examiner import SETUP, Failure
 from harness.proving.racing import RaceViolation
@@ -48,8 +58,7 @@ def counterexample(check: DeclaredCheck, failure: Failure, catalog: Catalog) -> 
     settled = settle(catalog) if probe.aspect != SETUP and not failure.waits else ()
     lines = [*_script(setup, probe, settled), *_compared(*words)] if probe.ahead is None else _committed(setup, probe)
     script = header + "".join(f"{line}\n" for line in lines)
-    rows = tuple(_rows([*setup, probe.statement]))
-    return Counterexample(expected=words[0], actual=words[1], rows=rows, script=script)
+    return Counterexample(*words, rows=tuple(_rows([*setup, probe.statement])), script=script)
 
 
 def _left_empty(probe: Probe) -> str:
@@ -81,68 +90,74 @@ def by_hand(script: str) -> bool:
 
 def race_counterexample(check: DeclaredCheck, violation: RaceViolation) -> Counterexample:
     """The counterexample of a race that broke its invariant."""
-    header = BY_HAND.format(
+    script = BY_HAND.format(
         name=check.name, place=check.place, expected=one_line(violation.expected), actual=one_line(violation.actual)
-    )
-    script = header + "".join(f"{line}\n" for line in _by_hand(violation))
-    rows = tuple(_rows([*violation.setup]))
+    ) + "".join(f"{line}\n" for line in _by_hand(violation))
     return Counterexample(
-        violation.expected, violation.actual, rows, script, steps=tuple(map(str, violation.played.steps))
+        violation.expected,
+        violation.actual,
+        tuple(_rows([*violation.setup])),
+        script,
+        steps=tuple(map(str, violation.played.steps)),
     )
 
 
 def _by_hand(violation: RaceViolation) -> Iterator[str]:
     yield "\n-- The rows, in either session."
     if violation.setup:
-        yield "begin;"
-        yield from (f"{statement.sql};" for statement in violation.setup)
-        yield "commit;"
+        yield from ("begin;", *_ended(violation.setup), "commit;")
     for step in violation.played.steps:
         if step.resumed:
             yield f"-- Session {step.session} goes on: {one_line(step.outcome)}"
-            continue
-        outcome = f": {one_line(step.outcome)}" if step.outcome else ""
-        yield f"\n-- Step {step.number}, in session {step.session}{outcome}"
-        yield f"{step.command.sql};"
-    if violation.race.invariant.results:
+        else:
+            outcome = f": {one_line(step.outcome)}" if step.outcome else ""
+            yield from (f"\n-- Step {step.number}, in session {step.session}{outcome}", f"{step.command.sql};")
+    invariant = violation.race.invariant
+    if invariant.results:
         yield "\n-- What the sessions got, for the query that follows in the same session."
         yield from (f"{setting};" for setting in result_settings(violation.played.results))
-    yield f"\n-- What is there in the end; expected: {one_line(violation.race.invariant.expected)}"
-    yield f"{violation.race.invariant.sql};"
+    yield from (f"\n-- What is there in the end; expected: {one_line(invariant.expected)}", f"{invariant.sql};")
+
+
+def _ended(statements: Iterable[SqlStatement]) -> list[str]:
+    return [f"{statement.sql};" for statement in statements]
 
 
 def _script(setup: tuple[SqlStatement, ...], probe: Probe, settled: tuple[str, ...]) -> Iterator[str]:
+    checked = [f"{each};" for each in settled]
     yield "begin;"
     if setup:
-        yield "\n-- What stands before."
-        yield from (f"{statement.sql};" for statement in setup)
-        yield from (f"{each};" for each in settled)
+        yield from ("\n-- What stands before.", *_ended(setup), *checked)
     if probe.before:
-        yield f"{probe.before};"
-        yield from (f"{each};" for each in settled)
-    yield "\n-- The probe."
-    yield "savepoint probe;"
-    yield from (f"{each};" for each in assume(probe.settings))
-    yield f"{probe.statement.sql};"
-    yield from (_REFUSED, "\\else", "\\set harness_changed :ROW_COUNT")
-    yield f"{IMMEDIATE};"
-    yield from (_REFUSED, "\\else", "\\set harness_now 'accepted, rows: ' :harness_changed")
+        yield from (f"{probe.before};", *checked)
+    yield from (
+        *("\n-- The probe.", "savepoint probe;"),
+        *(f"{each};" for each in assume(probe.settings)),
+        f"{probe.statement.sql};",
+        *(_REFUSED, "\\else", "\\set harness_changed :ROW_COUNT"),
+        f"{IMMEDIATE};",
+        *(_REFUSED, "\\else", "\\set harness_now 'accepted, rows: ' :harness_changed"),
+    )
     if probe.then:
-        yield "reset role;"
-        yield "select set_config('harness.changed', :'harness_changed', true);"
-        yield f"-- {one_line(probe.then.meaning)}, expected: {one_line(probe.then.expected)}"
-        yield f"{probe.then.sql};"
+        yield from ("reset role;", "select set_config('harness.changed', :'harness_changed', true);")
+        yield from _postcondition(probe.then)
     yield from ("\\endif", "\\endif", "rollback;")
+
+
+def _postcondition(then: Postcondition) -> tuple[str, str]:
+    return f"-- {one_line(then.meaning)}, expected: {one_line(then.expected)}", f"{then.sql};"
 
 
 _REFUSED = "\\if :ERROR\n\\set harness_now 'refused: ' :LAST_ERROR_MESSAGE ' (' :LAST_ERROR_SQLSTATE ')'"
 
 
-def _compared(expected: str, actual: str) -> Iterator[str]:
+def _compared(expected: str, actual: str) -> tuple[str, str, str]:
     """Prints the expected outcome, the actual one when the fault was found, and that of this run."""
-    yield f"\\echo '\\nexpected: {_quoted(expected)}'"
-    yield f"\\echo 'actual:   {_quoted(actual)}'"
-    yield "\\echo 'now:      ' :harness_now"
+    return (
+        f"\\echo '\\nexpected: {_quoted(expected)}'",
+        f"\\echo 'actual:   {_quoted(actual)}'",
+        "\\echo 'now:      ' :harness_now",
+    )
 
 
 def _quoted(text: str) -> str:
@@ -153,19 +168,16 @@ def _quoted(text: str) -> str:
 def _committed(setup: tuple[SqlStatement, ...], probe: Probe) -> Iterator[str]:
     """The script of a probe whose statements are committed."""
     if setup:
-        yield "\n-- What stands before."
-        yield from ("begin;", *(f"{statement.sql};" for statement in setup), "commit;")
+        yield from ("\n-- What stands before.", "begin;", *_ended(setup), "commit;")
     if probe.before:
         yield f"{probe.before};"
     yield "\n-- The calls, each committed."
     for statement in (*(probe.ahead or ()), probe.statement):
-        yield from (f"{each};" for each in assume(probe.settings, local=False))
-        within = in_a_block(statement)
-        yield from ("begin;", f"{statement.sql};", "commit;") if within else (f"{statement.sql};",)
+        yield from (f"{each};" for each in assume(probe.settings, "session"))
+        yield from ("begin;", f"{statement.sql};", "commit;") if in_a_block(statement) else (f"{statement.sql};",)
         yield "reset role;"
     if probe.then:
-        yield f"\n-- {one_line(probe.then.meaning)}, expected: {one_line(probe.then.expected)}"
-        yield f"{probe.then.sql};"
+        yield from ("", *_postcondition(probe.then))
 
 
 def _rows(statements: list[SqlStatement]) -> Iterator[tuple[str, dict[str, str | None]]]:

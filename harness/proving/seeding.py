@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from harness.catalog.grouping import grouped
 from harness.errors import Place
 from harness.outcome import Counterexample, Outcome, Status
 from harness.probes import ServerError
@@ -15,11 +16,12 @@ KIND = "seeds"
 
 def outcomes(left_out: Sequence[RefusedRows]) -> list[Outcome]:
     """One outcome for each file with rows left out; rows left out because of others are told with the first file."""
-    causes: dict[str, list[RefusedRows]] = {}
-    for each in left_out:
-        if not each.follow:
-            causes.setdefault(each.path, []).append(each)
-    consequences = [_follows(each) for each in left_out if each.follow]
+    causes = grouped((each.path, each) for each in left_out if not each.follow)
+    consequences = [
+        Counterexample("what refers to them is loaded too", f"left out with them: {each.path} {_lines(each)}")
+        for each in left_out
+        if each.follow
+    ]
     found = []
     for number, (path, rules) in enumerate(causes.items()):
         lines = [line for rule in rules for line in rule.lines]
@@ -59,7 +61,3 @@ def _lines(left: RefusedRows) -> str:
         named.append(f"{left.rows - len(named)} more")
     *before, last = named
     return f"lines {', '.join(before)} and {last}" if before else f"line {last}"
-
-
-def _follows(left: RefusedRows) -> Counterexample:
-    return Counterexample("what refers to them is loaded too", f"left out with them: {left.path} {_lines(left)}")

@@ -7,18 +7,19 @@ never need, tries each scenario as it is drawn, and lets Hypothesis shrink.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from types import TracebackType
 
 from hypothesis import strategies as st
 
 from harness.kinds.base import Begun, RowPair
-from harness.probes import Scenario, ScenarioResult, ScenarioRunner, TimedOut
+from harness.probes import BATCH, Scenario, ScenarioResult, ScenarioRunner, TimedOut
 from harness.proving.attribution import Attribution
 from harness.proving.draws import draw_until, smallest
 from harness.proving.examiner import Examiner, Failure, Trial
-from harness.proving.pipeline import BatchPipeline
 from harness.values.examples import examples
 
 REPLAYS = 400
@@ -33,14 +34,14 @@ class Context:
     """The session and the limits that the scenarios of one check are tried with.
 
     ``scenarios`` is the most that are tried. With ``shrink`` a failure is made smaller by ``replays`` tries at the
-    most (:data:`REPLAYS` by default). ``attribution`` decides who refused.
+    most. ``attribution`` decides who refused.
     """
 
     session: ScenarioRunner
     scenarios: int
     seed: int
     shrink: bool = True
-    replays: int | None = None
+    replays: int = REPLAYS
     attribution: Attribution = field(default_factory=Attribution)
 
 
@@ -89,21 +90,80 @@ def _smallest(
     context: Context, stated: st.SearchStrategy[Scenario] | Begun, examiner: Examiner, first: Failure
 ) -> Failure:
     """The smallest case in which the same aspect fails; the first one found if it does not fail again."""
-    aspect = first.probe.aspect
 
     def failing(scenario: Scenario) -> Failure | None:
+        same = tuple(probe for probe in scenario.probes if probe.aspect == first.probe.aspect)
         with suppress(TimedOut):  # that is another fault
-            return examiner.try_alone(
-                replace(scenario, probes=tuple(probe for probe in scenario.probes if probe.aspect == aspect))
-            )
+            return examiner.try_alone(replace(scenario, probes=same))
         return None
 
     limits = context.scenarios, context.seed
     if isinstance(stated, Begun):
         # Not the strategy of what is built from pairs: Hypothesis would draw others.
         build = stated.build
-        found = smallest(stated.pairs, *limits, lambda pair: failing(build(pair)), first, context.replays or REPLAYS)
+        found = smallest(stated.pairs, *limits, lambda pair: failing(build(pair)), first, context.replays)
     else:
-        found = smallest(stated, *limits, failing, first, context.replays or REPLAYS)
+        found = smallest(stated, *limits, failing, first, context.replays)
     # One state of the settings was tried alone: whether it matters is known from the first failure.
     return found if first.probe.never_set else replace(found, probe=replace(found.probe, never_set=()))
+
+
+AGAIN_SECONDS = 0.5
+"""Seconds after which the server is asked again to cancel."""
+
+Sent = tuple[list[Scenario], "Future[list[ScenarioResult]]"]
+
+
+class BatchPipeline:
+    """Takes scenarios one by one, and gives each with its answer to ``is_enough``, in their order.
+
+    Carries them to the server in batches, and holds two at the most: one is tried while the next is drawn.
+    No more scenarios are wanted once ``is_enough`` has returned true.
+    """
+
+    def __init__(self, session: ScenarioRunner, is_enough: Callable[[Scenario, ScenarioResult], bool]) -> None:
+        self._session = session
+        self._is_enough = is_enough
+        self._thread = ThreadPoolExecutor(1, "harness-probes")
+        self._batch: list[Scenario] = []
+        self._size = 0
+        self._sent: Sent | None = None
+
+    def __enter__(self) -> BatchPipeline:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # Again and again: a cancellation between two statements is lost.
+        while kind is not None and self._sent is not None and not self._sent[1].done():
+            self._session.cancel()
+            wait([self._sent[1]], timeout=AGAIN_SECONDS)
+        self._thread.shutdown()
+
+    def put(self, scenario: Scenario) -> bool:
+        """Takes a scenario; returns whether the answers so far are enough."""
+        self._batch.append(scenario)
+        self._size += scenario.size
+        return self._size >= BATCH and self._send()
+
+    def end(self) -> bool:
+        """Waits for the answers to all scenarios taken; returns whether they are enough."""
+        return (bool(self._batch) and self._send()) or self._receive()
+
+    def _send(self) -> bool:
+        batch, self._batch, self._size = self._batch, [], 0
+        enough = self._receive()
+        if not enough:
+            self._sent = batch, self._thread.submit(self._session.run, batch)
+        return enough
+
+    def _receive(self) -> bool:
+        if self._sent is None:
+            return False
+        batch, future = self._sent
+        answers = future.result()  # an interrupt here finds what has to be cancelled
+        self._sent = None
+        # All of a batch is looked at: how much was tried does not depend on where in it something was found.
+        enough = [self._is_enough(*each) for each in zip(batch, answers, strict=True)]
+        return any(enough)

@@ -1,16 +1,20 @@
-"""The rules of the database that no check declares: they may refuse what other checks try."""
+"""The refusals of all rules: of those that checks declare, and of those of the database that no check declares.
+
+They are found by what was refused: a schema has thousands, and a probe meets one.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
-from harness.catalog.model import Catalog, Table
-from harness.catalog.parts import TableRule, enforced, root_tables, without
+from harness.catalog import Catalog, Table, TableRule, enforced, grouped, root_tables, without
 from harness.declarations import DECLARED, DeclaredCheck
 from harness.describe import yaml
 from harness.describe.description import describe
-from harness.probes import Refused
+from harness.probes import Probe, Refused, ServerError, function_of
 from harness.project.model import TableName
 
 _OF_ROWS = ("23505", "23514", "23503", "23P01", "23001")
@@ -19,11 +23,8 @@ _OF_ROWS = ("23505", "23514", "23503", "23P01", "23001")
 
 def declared_rules(checks: Sequence[DeclaredCheck]) -> dict[TableName, frozenset[TableRule]]:
     """The rules of each table that checks declare, by every name that the catalog may have for them."""
-    found: dict[TableName, set[TableRule]] = {}
-    for check in checks:
-        if check.table is not None:
-            found.setdefault(check.table, set()).update(check.rule.declares(check.table))
-    return {table: frozenset(parts) for table, parts in found.items()}
+    found = grouped((each.table, each.rule.declares(each.table)) for each in checks if each.table is not None)
+    return {table: frozenset(chain.from_iterable(parts)) for table, parts in found.items()}
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,7 @@ class UndeclaredRules:
             for part in parts:
                 refused = _refused(self.catalog.tables[name], part)
                 if refused is not None:
-                    own = check if check is not None and part.name not in check.rule.known else None
-                    yield own, name, refused
+                    yield check if check is not None and part.name not in check.rule.known else None, name, refused
 
     def triggers(self) -> Iterator[tuple[TableName, tuple[str, ...]]]:
         """The triggers among them, by table."""
@@ -71,8 +71,7 @@ class UndeclaredRules:
 
     def hidden(self, table: Table) -> Catalog:
         """The catalog as if the table had none of the rules that its check reports."""
-        parts = self.rules(table)
-        return replace(self.catalog, tables={**self.catalog.tables, table.name: without(table, parts)})
+        return replace(self.catalog, tables={**self.catalog.tables, table.name: without(table, self.rules(table))})
 
 
 def _refused(table: Table, part: TableRule) -> Refused | None:
@@ -96,8 +95,7 @@ def _entries(catalog: Catalog, table: Table, parts: Sequence[TableRule]) -> dict
         if part in checks:
             found[part] = yaml.flow({"checks": [checks[part]]})
         elif column is not None:
-            entry = described.columns[column]
-            shown = {"not_null": "true"} if part in own else _short(entry)
+            shown = {"not_null": "true"} if part in own else _short(described.columns[column])
             found[part] = yaml.flow({"columns": {column: shown}})
         else:
             found[part] = yaml.flow({"known": {part.name: "why it is there"}})
@@ -108,3 +106,86 @@ def _short(entry: Mapping[str, yaml.YamlValue]) -> dict[str, yaml.YamlValue]:
     """The keys of a column's entry that state rules."""
     kept = ("unique", "check", "accepted_values", "constraint", "implied_by", "touched_on_update")
     return {key: value for key, value in entry.items() if key in kept}
+
+
+OfCheck = tuple[DeclaredCheck | None, Refused]
+"""A refusal of a rule, with the check that declares or reports the rule."""
+
+
+class DeclaredRefusals:
+    """The refusals of a project's rules, without those of triggers that the catalog lacks.
+
+    The rules of ``undeclared`` mask as well: a check of their own reports them, where there is one.
+    """
+
+    def __init__(
+        self,
+        declared: Sequence[DeclaredCheck] = (),
+        catalog: Catalog | None = None,
+        undeclared: UndeclaredRules | None = None,
+    ) -> None:
+        self._all: list[OfCheck] = []
+        self._of: dict[int, list[Refused]] = defaultdict(list)
+        self._by_table: dict[TableName, list[OfCheck]] = defaultdict(list)
+        self._by_routine: dict[str, list[OfCheck]] = defaultdict(list)
+        self._anywhere: list[OfCheck] = []
+        self._declared_of: dict[TableName, list[OfCheck]] = defaultdict(list)
+        tables = catalog.tables if catalog is not None else {}
+        for check in declared:
+            if (table := check.table) is not None:
+                for refused in (stated.in_catalog(tables.get(table)) for stated in check.rule.refusals(table)):
+                    if refused is not None:
+                        self._add(check, table, refused)
+        for reporting, table, refused in undeclared.refusals() if undeclared is not None else ():
+            self._add(reporting, table, refused)
+
+    def _add(self, check: DeclaredCheck | None, table: TableName, refused: Refused) -> None:
+        own = check, refused
+        self._all.append(own)
+        self._of[id(check)].append(refused)
+        self._declared_of[table].append(own)
+        if refused.table is not None:
+            self._by_table[refused.table].append(own)
+            return
+        for routine in refused.routines:
+            self._by_routine[function_of(routine)[1]].append(own)
+        if not refused.routines:
+            self._anywhere.append(own)
+
+    @property
+    def all(self) -> list[Refused]:
+        return [refused for _, refused in self._all]
+
+    def of(self, check: DeclaredCheck) -> Sequence[Refused]:
+        """The refusals of one check."""
+        return self._of.get(id(check), ())
+
+    def of_others(self, check: DeclaredCheck | None, refusal: ServerError) -> Iterator[Refused]:
+        """The refusals of all other checks that may be behind a server's error, and those a check only reports.
+
+        A check about triggers is not masked by a trigger that merely lacks a privilege.
+        """
+        reports_only = check is not None and getattr(check.rule, "shown", False)
+        lacks_privilege = check is not None and check.rule.about_triggers and refusal.denied
+        return (
+            refused
+            for other, refused in self._near(refusal)
+            if (other is not check or reports_only) and (refused.sqlstates or not lacks_privilege)
+        )
+
+    def shadows(self, check: DeclaredCheck, probe: Probe, refusal: ServerError) -> bool:
+        """Whether another rule of the check's table refused, one that lets no such probe get further."""
+        return check.table is not None and any(
+            other is not None and other is not check and refused.matches(refusal) and other.rule.bars(probe)
+            for other, refused in self._declared_of.get(check.table, ())
+        )
+
+    def _near(self, refusal: ServerError) -> Iterator[OfCheck]:
+        if refusal.datatype and not refusal.table:  # a domain does not name the table: it may be any of them
+            yield from self._all
+            return
+        yield from self._anywhere
+        for routine in dict.fromkeys(name for _, name in refusal.functions):
+            yield from self._by_routine.get(routine, ())
+        if refusal.table_name is not None:
+            yield from self._by_table.get(refusal.table_name, ())

@@ -56,7 +56,9 @@ def in_both_states(
 
 def _twice(scenario: Scenario, names: tuple[str, ...]) -> Scenario:
     first = tuple(
-        replace(each, never_set=names) if isinstance(each, Probe) and _without_claims(each) else each
+        replace(each, never_set=names)
+        if isinstance(each, Probe) and "role" in each.settings and not any("." in name for name in each.settings)
+        else each
         for each in scenario.probes
     )
     again = (
@@ -65,7 +67,3 @@ def _twice(scenario: Scenario, names: tuple[str, ...]) -> Scenario:
         if isinstance(each, Probe) and each.never_set
     )
     return replace(scenario, probes=(*first, *again))
-
-
-def _without_claims(probe: Probe) -> bool:
-    return "role" in probe.settings and not any("." in name for name in probe.settings)

@@ -1,6 +1,6 @@
 """Two transactions run step by step, in every order that the server allows, like PostgreSQL's isolation tester.
 
-Enter by :func:`~harness.races.play.play` for one order; :mod:`~harness.races.schedules` enumerates the orders.
+Enter by :func:`~harness.races.play.play` for one order; :func:`~harness.races.play.following` enumerates the orders.
 Not here: which races a rule needs (``kinds``), and whether one speaks against a check (``proving/racing.py``).
 """
 

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from harness.catalog.model import Catalog
-from harness.probes import Delete, Execute, Insert, SqlStatement, Update
-from harness.probes.interference import conflicts, of_error, others
-from harness.probes.statement import condition, identifier, literal, qualified
+import psycopg
+
+from harness.catalog import Catalog, Roles
+from harness.global_objects.guards import ScratchGuard
+from harness.probes import (
+    Delete,
+    Execute,
+    Insert,
+    SqlStatement,
+    Update,
+    condition,
+    conflicts,
+    identifier,
+    literal,
+    of_error,
+    others,
+    qualified,
+)
 from harness.project.model import TableName, Values
 from harness.races.race import RESULT, SESSIONS, UNSEEN, Invariant, Race
 from harness.races.sessions import CommandResult, LockMonitor, RaceSession
-
-if TYPE_CHECKING:
-    import psycopg
-
-    from harness.global_objects.guards import ScratchGuard
 
 UNCOMPARABLE = ("json", "xml", "point")
 
@@ -45,14 +54,14 @@ class Databases(Protocol):
 class RaceDatabase:
     """A clone with two sessions and a monitor, opened when first asked for and dropped at the end.
 
-    Rows are deleted after each race, so that the next finds what the last one found; with ``disable_triggers`` no
-    trigger fires meanwhile. Where rows stay, the next race gets a new clone.
+    Rows are deleted after each race, so that the next finds what the last one found; where one of our ``roles`` may
+    disable triggers, none fires meanwhile. Where rows stay, the next race gets a new clone.
     """
 
-    def __init__(self, databases: Databases, catalog: Catalog, *, disable_triggers: bool) -> None:
+    def __init__(self, databases: Databases, catalog: Catalog, roles: Roles) -> None:
         self._databases = databases
         self._catalog = catalog
-        self._disable_triggers = disable_triggers
+        self._disable_triggers = roles.may_disable_triggers
         self._name: str | None = None
         self._used = False
         self._has_unknown_rows = False
@@ -92,8 +101,6 @@ class RaceDatabase:
         return self._insert_rows(setup, invariant)
 
     def _insert_rows(self, setup: Sequence[SqlStatement], invariant: Invariant) -> str:
-        import psycopg
-
         if self._name is None:
             self._open()
         try:
@@ -106,7 +113,7 @@ class RaceDatabase:
             raise Unplayable(f"the rows before it were refused: {error.diag.message_primary}") from None
         self._used, self._rows = True, [*setup]
         observation = UNSEEN if invariant.only_at_end else self.query_text(invariant.sql)
-        if not invariant.allows_start(observation):
+        if not (invariant.only_at_end or invariant.allows(observation, observation)):
             raise Unplayable(f"before it there was {observation}")
         return observation
 

@@ -1,16 +1,38 @@
-"""Runs one race in one order of its steps."""
+"""Runs one race in one order of its steps, and enumerates every order of the turns that the server allows.
+
+The possible orders show only while they are run: a session that waits for the other cannot go on. So the first schedule
+takes the first session that can go on each time; every next one repeats the last up to where another session could
+have gone on, and takes that one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from harness.probes import ServerError, SqlStatement
-from harness.probes.statement import assume
+from harness.probes import ServerError, SqlStatement, assume
 from harness.races.database import RaceDatabase
 from harness.races.race import UNSEEN, Race
-from harness.races.schedules import Turn
 from harness.races.sessions import LONGEST_PAUSE, CommandResult, RaceSession
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The session that took a turn, of those that were able to, which are in a fixed order."""
+
+    taken: str
+    able: tuple[str, ...]
+
+
+def following(turns: Sequence[Turn]) -> tuple[str, ...] | None:
+    """The beginning of the next schedule; None after the last one. Started from ``()``, each order comes once."""
+    for place in reversed(range(len(turns))):
+        taken, able = turns[place].taken, turns[place].able
+        later = able[able.index(taken) + 1 :]
+        if later:
+            return (*(turn.taken for turn in turns[:place]), later[0])
+    return None
+
 
 READ_COMMITTED = "read committed"
 SNAPSHOT = "select 1"
@@ -141,10 +163,8 @@ class _Schedule:
             self._resume()
             able = [side for side in self._sides if side.able]
             if able:
-                self._take(self._chosen(able, next(wanted, None)), able)
-
-    def _chosen(self, able: Sequence[_Side], name: str | None) -> _Side:
-        return next((side for side in able if side.name == name), able[0])
+                name = next(wanted, None)
+                self._take(next((side for side in able if side.name == name), able[0]), able)
 
     def _take(self, side: _Side, able: Sequence[_Side]) -> None:
         self._played.turns.append(Turn(side.name, tuple(each.name for each in able)))

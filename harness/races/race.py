@@ -51,10 +51,6 @@ class Invariant:
                 return after if self.only_at_end or before == NOTHING else f"{before}, then {after}"
         return None
 
-    def allows_start(self, observation: str) -> bool:
-        """Whether the rows may be as they are before the race."""
-        return self.only_at_end or self.allows(observation, observation)
-
 
 @dataclass(frozen=True)
 class Race:

@@ -6,16 +6,14 @@ import select
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import psycopg
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGresult
 
 from harness.catalog.model import Catalog
-from harness.probes import ServerError
-from harness.probes.family import shorten
-from harness.probes.reply import of_diagnostic, of_root
-
-if TYPE_CHECKING:
-    import psycopg
-    from psycopg.pq.abc import PGresult
+from harness.probes import ServerError, of_diagnostic, of_root, shorten
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.0002, 0.01
 """Seconds between two looks at a session that has not answered."""
@@ -72,8 +70,6 @@ class RaceSession:
     """One of the two sessions. The connection is its own, and is closed with it."""
 
     def __init__(self, name: str, connection: psycopg.Connection[Any], catalog: Catalog) -> None:
-        import psycopg
-
         self.name = name
         self._connection = connection
         self._pgconn = connection.pgconn
@@ -106,17 +102,12 @@ class RaceSession:
 
     def close(self) -> None:
         """Cancels the running command, and ends the session."""
-        import psycopg
-
         with suppress(psycopg.Error):
             if not self._connection.closed:
                 self._pgconn.get_cancel().cancel()
         self._connection.close()
 
     def _read(self) -> CommandResult:
-        import psycopg
-        from psycopg.pq import ExecStatus
-
         result = self._results[-1]
         if result.status != ExecStatus.FATAL_ERROR:
             columns = [(result.fname(n) or b"").decode() for n in range(result.nfields)]

@@ -102,8 +102,7 @@ def drop_outdated(connection: Connection, project: Project, wanted: registry.Tem
         if (template.project, template.root) != (wanted.project, wanted.root):
             continue
         modules = tuple(module for module in project.modules if module.name in template.modules)
-        current = known.issuperset(template.modules) and expected(connection, project, modules).name
-        if template.name != current:
+        if template.name != (known.issuperset(template.modules) and expected(connection, project, modules).name):
             with suppress(psycopg.errors.InsufficientPrivilege):
                 if registry.drop_template(connection, template):
                     left.update(template.roles)

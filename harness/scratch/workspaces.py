@@ -10,7 +10,7 @@ import itertools
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import psycopg
@@ -41,21 +41,15 @@ def workspace(
     """
     run = secrets.token_hex(4)
     modules = project.modules if project.adopted else modules
-    connection = server.connect()
-    try:
+    with closing(server.connect()) as connection:
         with registry.translated(connection):
             connection.execute("set idle_session_timeout = 0")  # without this session the run counts as dead
             locks.lock(connection, locks.RUN, locks.number_of(registry.SCRATCH, f"harness_s_{run}_0"))
             if registry.leftovers(connection):
                 with locks.building(connection):  # an apply may just be taking over their roles
                     registry.drop_leftovers(connection)
-        space = Workspace(server, project, modules, build, connection, run)
-        try:
+        with closing(Workspace(server, project, modules, build, connection, run)) as space:
             yield space
-        finally:
-            space.close()
-    finally:
-        connection.close()
 
 
 @contextmanager
@@ -65,14 +59,11 @@ def joined(server: Server, project: Project, modules: tuple[Module, ...], run: s
     The worker's sessions have the run's name, so that they can be ended when the worker was killed.
     """
     mine = replace(server, conninfo={**server.conninfo, "application_name": _sessions(run)})
-    connection = mine.connect()
-    try:
+    with closing(mine.connect()) as connection:
         connection.execute("set idle_session_timeout = 0")
         # The process's number keeps the names of workers apart.
         numbers = itertools.count(os.getpid() * 1_000_000)
         yield Workspace(mine, project, modules, apply_and_load, connection, run, numbers)
-    finally:
-        connection.close()
 
 
 def _sessions(run: str) -> str:
@@ -98,8 +89,7 @@ class Workspace:
         Raises what building it raises: :class:`MigrationError`, :class:`SeedError`.
         """
         wanted = templates.expected(self.maintenance, self.project, self.modules)
-        number = locks.number_of(registry.TEMPLATE, wanted.name)
-        locks.lock(self.maintenance, locks.USE, number, shared=True)
+        locks.share(self.maintenance, locks.USE, locks.number_of(registry.TEMPLATE, wanted.name))
         if not self._exists(wanted.name):
             with locks.building(self.maintenance):
                 if not self._exists(wanted.name):

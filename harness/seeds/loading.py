@@ -9,7 +9,8 @@ forced row security, which refuses COPY, is no obstacle, and a second load fires
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,7 @@ import psycopg
 from psycopg import sql
 
 from harness import catalog
-from harness.catalog.graph import parents_first
-from harness.catalog.model import Catalog, Table
+from harness.catalog import Catalog, Table, parents_first
 from harness.errors import Place, SeedError, did_you_mean
 from harness.migrations import ledger
 from harness.project.folders import relative
@@ -81,18 +81,25 @@ def _load(connection: Connection, files: Sequence[SeedFile], found: dict[TableNa
     first = [each for each in staged if not each.file.seed.afterwards]
     done = {each.file.path for each in first if not each.key and is_loaded(connection, each, first)}
     changed = {file.path: 0 for file in files}
-    try:
-        with connection.transaction():
-            for group in in_order(found.values()):
-                members = [each for each in first if each.table in group and each.file.path not in done]
-                changed |= _load_group(connection, members, first, later)
-            changed |= {each.file.path: _change(connection, each) for each in later}
-            connection.execute("set constraints all immediate", prepare=False)
-    except psycopg.Error as error:  # a deferred constraint
-        raise refused_row.located(connection, staged, staged, error) from None
+    with _located(connection, staged, staged):  # for a deferred constraint
+        for group in in_order(found.values()):
+            members = [each for each in first if each.table in group and each.file.path not in done]
+            changed |= _load_group(connection, members, first, later)
+        changed |= {each.file.path: _change(connection, each) for each in later}
+        connection.execute("set constraints all immediate", prepare=False)
     for each in staged:
         advance_sequences(connection, each)
     return changed
+
+
+@contextmanager
+def _located(connection: Connection, group: Sequence[StagedFile], staged: Sequence[StagedFile]) -> Iterator[None]:
+    """Does work in a savepoint; of a refusal it says which row of the group causes it."""
+    try:
+        with connection.transaction():
+            yield
+    except psycopg.Error as error:
+        raise refused_row.located(connection, group, staged, error) from None
 
 
 def in_order(tables: Iterable[Table]) -> list[tuple[Table, ...]]:
@@ -119,12 +126,11 @@ def is_loaded(connection: Connection, staged: StagedFile, others: Sequence[Stage
 
 
 def _missing(staged: StagedFile, n: int) -> sql.Composed:
-    names = map(sql.Identifier, staged.shapes[n])
     return sql.SQL(
         "select count(*) from"
         " (select {texts} from {stage} where {shape} = {n} except all select {texts} from {target}) as missing"
     ).format(
-        texts=sql.SQL(", ").join(sql.SQL("{}::text").format(name) for name in names),
+        texts=sql.SQL(", ").join(sql.SQL("{}::text").format(name) for name in map(sql.Identifier, staged.shapes[n])),
         stage=staged.name,
         shape=SHAPE,
         n=sql.Literal(n),
@@ -135,24 +141,18 @@ def _missing(staged: StagedFile, n: int) -> sql.Composed:
 def _load_group(
     connection: Connection, group: Sequence[StagedFile], first: Sequence[StagedFile], later: Sequence[StagedFile]
 ) -> dict[Path, int]:
-    try:
-        with connection.transaction():
-            counts = upsert.insert(connection, group)
-            for staged in group:
-                counts[staged.file.path] += upsert.update(connection, staged, later)
-    except psycopg.Error as error:
-        raise refused_row.located(connection, group, first, error) from None
+    with _located(connection, group, first):
+        counts = upsert.insert(connection, group)
+        for staged in group:
+            counts[staged.file.path] += upsert.update(connection, staged, later)
     return counts
 
 
 def _change(connection: Connection, staged: StagedFile) -> int:
     """Updates the rows of a file that comes afterwards, when all rows are in."""
     require_rows(connection, staged)
-    try:
-        with connection.transaction():
-            return upsert.update(connection, staged)
-    except psycopg.Error as error:
-        raise refused_row.located(connection, [staged], [staged], error) from None
+    with _located(connection, [staged], [staged]):
+        return upsert.update(connection, staged)
 
 
 def require_rows(connection: Connection, staged: StagedFile) -> None:
@@ -175,14 +175,13 @@ def require_rows(connection: Connection, staged: StagedFile) -> None:
 
 def advance_sequences(connection: Connection, staged: StagedFile) -> None:
     """Moves the sequences of a table behind the largest values of the seeds, for the next insert."""
-    owned = connection.execute(
+    for column, *name in connection.execute(
         "select c.name, n.nspname, s.relname from unnest(%s::text[]) as c (name)"
         " join pg_catalog.pg_class s on s.oid = pg_catalog.pg_get_serial_sequence(%s, c.name)::regclass"
         " join pg_catalog.pg_namespace n on n.oid = s.relnamespace",
         [[*staged.file.columns], staged.target.as_string(connection)],
         prepare=False,
-    )
-    for column, *name in owned.fetchall():
+    ).fetchall():
         sequence = sql.Identifier(*name)
         query = sql.SQL(
             "select setval({name}::regclass, m) from (select max({column}) as m from {target}) as t,"

@@ -65,8 +65,7 @@ def _csv(seed: Seed, shown: Path, text: str) -> SeedFile:
         raise SeedError("the file is empty", place=Place(shown), hint="its first line names the columns")
     records = _records(shown, text.removesuffix("\n"))
     columns: dict[str, Place] = {}
-    header = next(records)
-    for number, cell in enumerate(header, start=1):
+    for number, cell in enumerate(next(records), start=1):
         if not cell.text:
             raise SeedError(f"column {number} has no name", place=cell.place)
         if cell.text in columns:

@@ -75,8 +75,7 @@ def fill(
                     copy.write_row([str(index), str(staged.shapes.index(tuple(row.cells))), *cells])
     except psycopg.Error as error:
         _, place, prefix, found = next(bad_cells(connection, staged), (0, Place(file.path), "", error))
-        kind = SeedError if unreadable(found) else SeedRefused
-        raise refusal(found, place, prefix, kind=kind) from None
+        raise refusal(found, place, prefix, kind=SeedError if unreadable(found) else SeedRefused) from None
     _refuse_same_key(connection, staged)
     return staged
 

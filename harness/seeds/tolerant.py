@@ -255,7 +255,7 @@ class _Loading:
             line = file.rows[row[1]].place.line or 1
             # If every row has lost its parent, none follows another.
             follow = row in following and len(following) < len(self._out)
-            one = _refused_rows(file, error, lines=(line,), rows=1, follow=follow)
+            one = replace(_refused_rows(file, error, rows=1), lines=(line,), follow=follow)
             key = row[0], one.sqlstate, one.constraint or one.message, one.column, one.follow
             before = found.get(key, replace(one, lines=(), rows=0))
             found[key] = replace(before, lines=(*before.lines, line)[:LINES], rows=before.rows + 1)
@@ -277,21 +277,18 @@ class _Loading:
         )
 
 
-def _refused_rows(
-    file: SeedFile, error: psycopg.Error, *, rows: int, lines: tuple[int, ...] = (), follow: bool = False
-) -> RefusedRows:
+def _refused_rows(file: SeedFile, error: psycopg.Error, rows: int) -> RefusedRows:
     diag = error.diag
     named = diag.constraint_name or error.sqlstate == "23502"  # then the message, which may show data, is not needed
     return RefusedRows(
         module=file.seed.module,
         path=file.path.as_posix(),
-        lines=lines,
+        lines=(),
         rows=rows,
         sqlstate=error.sqlstate or "",
         constraint=diag.constraint_name or "",
         column=diag.column_name or "",
         message="" if named else (diag.message_primary or "")[:MESSAGE],
-        follow=follow,
     )
 
 

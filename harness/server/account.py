@@ -33,12 +33,11 @@ class Account:
 
         Raises :class:`TargetError` when the account cannot be used at all.
         """
-        environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
         try:
             return subprocess.run(
                 [str(part) for part in command],
                 cwd=cwd,
-                env=environment,
+                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
                 user=self.uid if self.switch else None,
                 group=self.gid if self.switch else None,
                 extra_groups=[] if self.switch else None,
@@ -81,10 +80,9 @@ class Account:
             os.fchown(descriptor, self.uid, self.gid)
         return descriptor
 
-    def write_file(self, path: Path, text: str, *, append: bool = False) -> None:
-        """Writes a whole file of this account, or adds to its end."""
-        descriptor = self.open_file(path, os.O_WRONLY | (os.O_APPEND if append else os.O_TRUNC))
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    def write_file(self, path: Path, text: str, flag: int = os.O_TRUNC) -> None:
+        """Writes a whole file of this account, or adds to its end (``O_APPEND``)."""
+        with os.fdopen(self.open_file(path, os.O_WRONLY | flag), "w", encoding="utf-8") as file:
             file.write(text)
 
 

@@ -19,7 +19,7 @@ from harness.errors import TargetError
 from harness.server.binaries import Binaries
 from harness.server.connection import Server
 from harness.server.data_directory import ServerDirectory, locate, take
-from harness.server.postmaster import listening, running, start
+from harness.server.postmaster import KILLED_PAUSES, listening, running, start
 
 START_LOCK = "start.lock"
 
@@ -70,7 +70,8 @@ def _join(directory: ServerDirectory, port: Callable[[ServerDirectory], int] | N
                     )
                 directory.end()
                 server, killed = None, False
-            server = server or start(directory, killed=killed, port=port(directory) if port else None)
+            pauses = KILLED_PAUSES if killed else ()
+            server = server or start(directory, pauses, port(directory) if port else None)
             fcntl.flock(users, fcntl.LOCK_SH)
         except BaseException:
             try:

@@ -7,13 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
+from urllib.parse import unquote
 
 import psycopg
 from psycopg import conninfo as libpq
 from psycopg import sql
+from psycopg.pq import Conninfo
 
 from harness.errors import TargetError
-from harness.server import urls
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -89,8 +90,8 @@ class Server:
     def major(self) -> int:
         return self.version // 10000
 
-    def connect(self, dbname: str | None = None, *, autocommit: bool = True, options: str = "") -> Connection:
-        """Connects to ``dbname``, or to the maintenance database; ``options`` as in ``PGOPTIONS``.
+    def connect(self, dbname: str | None = None, *, options: str = "") -> Connection:
+        """Connects to ``dbname``, or to the maintenance database, in autocommit; ``options`` as in ``PGOPTIONS``.
 
         Raises :class:`TargetError`, which never shows a password.
         """
@@ -99,11 +100,11 @@ class Server:
             parameters["dbname"] = dbname
         if options:
             parameters["options"] = f"{parameters.get('options', '')} {options}".strip()
-        return connect(parameters, autocommit=autocommit)
+        return connect(parameters)
 
 
-def connect(parameters: Mapping[str, str], *, autocommit: bool = True) -> Connection:
-    """Connects with libpq's ``parameters``; refuses servers that are too old.
+def connect(parameters: Mapping[str, str]) -> Connection:
+    """Connects with libpq's ``parameters``, in autocommit; refuses servers that are too old.
 
     Raises :class:`TargetError`: unreachable, wrong password, no such database or role, too old.
     """
@@ -111,7 +112,7 @@ def connect(parameters: Mapping[str, str], *, autocommit: bool = True) -> Connec
     if "PGCONNECT_TIMEOUT" not in os.environ:
         wanted.setdefault("connect_timeout", CONNECT_SECONDS)
     try:
-        connection = psycopg.connect(autocommit=autocommit, **wanted)
+        connection = psycopg.connect(autocommit=True, **wanted)
     except psycopg.Error as error:
         raise _refused(error, parameters) from None
     if connection.info.server_version < OLDEST * 10000:
@@ -125,7 +126,7 @@ def connect(parameters: Mapping[str, str], *, autocommit: bool = True) -> Connec
 
 
 def value(
-    connection: Connection, query: LiteralString | sql.Composed, parameters: Sequence[object] | None = None
+    connection: Connection, query: LiteralString | bytes | sql.Composed, parameters: Sequence[object] | None = None
 ) -> Any:
     """Returns the first column of the first row of a query; None if it has no row."""
     row = connection.execute(query, parameters, prepare=False).fetchone()
@@ -145,10 +146,10 @@ def parse_dsn(dsn: str, source: str) -> dict[str, str]:
     """
     example = "postgresql://user:password@host:5432/database"
     try:
-        parameters = {key: str(value) for key, value in libpq.conninfo_to_dict(urls.for_libpq(dsn)).items()}
+        parameters = {key: str(value) for key, value in libpq.conninfo_to_dict(for_libpq(dsn)).items()}
     except psycopg.Error:
         embedded = "--target embedded needs no server"
-        if name := urls.unknown_parameter(dsn):
+        if name := unknown_parameter(dsn):
             raise TargetError(
                 f'{source} has the parameter "{name}", which PostgreSQL does not know',
                 hint=f"take it out; {embedded}",
@@ -207,3 +208,64 @@ def redacted(text: str, parameters: Mapping[str, str]) -> str:
         if secret:
             text = text.replace(secret, "***")
     return text
+
+
+# Parameters for the client alone. `schema` is Prisma's search path: migrations and checks here name their schemas, so
+# it has no effect.
+_OF_CLIENTS = {
+    "schema",
+    "connection_limit",
+    "pool_timeout",
+    "socket_timeout",
+    "pgbouncer",
+    "statement_cache_size",
+    "prepared_statement_cache_size",
+    "prepared_statement_name_func",
+    "async_fallback",
+    "command_timeout",
+}
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
+
+def for_libpq(url: str) -> str:
+    """Removes the name of a driver and the parameters of clients from a URL; leaves any other text as it is."""
+    url = re.sub(r"^postgres(?:ql)?\+\w+://", "postgresql://", url)
+    head, query = _divided(url)
+    kept = [_translated(each) for each in query if _name(each) not in _OF_CLIENTS]
+    return f"{head}?{'&'.join(kept)}" if kept else head
+
+
+def unknown_parameter(url: str) -> str | None:
+    """Returns the first parameter that libpq does not know; None if it may be part of a password."""
+    _, query = _divided(for_libpq(url))
+    known = libpq_parameters()
+    for each in query:
+        if "@" in each or "password" in _name(each):
+            return None
+        if _name(each) not in known:
+            return _name(each) if re.fullmatch(r"\w{1,40}=.*", each) else None
+    return None
+
+
+def libpq_parameters() -> dict[str, str]:
+    """Returns the parameters that libpq knows, each with its environment variable, empty if it has none."""
+    return {option.keyword.decode(): (option.envvar or b"").decode() for option in Conninfo.get_defaults()}
+
+
+def _translated(parameter: str) -> str:
+    """Translates asyncpg's ``ssl=require``; libpq itself knows ``ssl=true``."""
+    name, _, value = parameter.partition("=")
+    return f"sslmode={value}" if name == "ssl" and value in _SSL_MODES else parameter
+
+
+def _divided(url: str) -> tuple[str, list[str]]:
+    """Splits a URL before its query; as for libpq an '@' before the first '/' ends the password."""
+    scheme = re.match(r"\w+://(?:[^@/]*@)?", url)
+    head, mark, query = url[scheme.end() :].partition("?") if scheme else (url, "", "")
+    if not scheme or not mark:
+        return url, []
+    return scheme[0] + head, query.split("&")
+
+
+def _name(parameter: str) -> str:
+    return unquote(parameter.partition("=")[0])

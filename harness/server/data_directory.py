@@ -39,10 +39,16 @@ class ServerDirectory:
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:
         """Waits for the exclusive lock of a file in ``home``, and holds it."""
-        descriptor = self.account.open_file(self.home / name, os.O_RDWR)
-        try:
+        with self.opened(name) as descriptor:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
+
+    @contextmanager
+    def opened(self, name: str, flags: int = os.O_RDWR) -> Iterator[int]:
+        """Opens, or makes, a file in ``home``; yields its descriptor."""
+        descriptor = self.account.open_file(self.home / name, flags)
+        try:
+            yield descriptor
         finally:
             os.close(descriptor)
 

@@ -36,15 +36,16 @@ Backend = tuple[bytes | None, ...]
 
 def refuse(connection: Connection, another: Callable[[], Connection]) -> None:
     """Raises :class:`TargetError` behind a pooler in transaction or statement mode; ``another`` connects once more."""
-    first = _PooledSession(connection, pooled=False)
+    first = _PooledSession(connection)
     first.ask()
     with ExitStack() as stack:
         try:
-            second = _PooledSession(stack.enter_context(closing(another())), pooled=first.pooled)
+            second = _PooledSession(stack.enter_context(closing(another())))
         except TargetError:
             if first.pooled:
                 raise
             return  # a role may have but one connection
+        second.pooled = first.pooled
         for _ in range(ROUNDS):
             second.ask(b"begin")
             _compare(first, second)
@@ -62,12 +63,12 @@ def refuse(connection: Connection, another: Callable[[], Connection]) -> None:
 class _PooledSession:
     """A connection, and the backends that it has met; ``pooled`` if a pooler is likely."""
 
-    def __init__(self, connection: Connection, *, pooled: bool) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._pgconn = connection.pgconn
         self._key = str(connection.info.backend_pid).encode()
         self.where = address(connection)
         self.met: set[Backend] = set()
-        self.pooled = pooled
+        self.pooled = False
 
     def ask(self, before: bytes = b"") -> None:
         """Asks for the backend that answers, in one message with the command ``before``."""

@@ -11,6 +11,7 @@ import re
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import TargetError, shortened
@@ -21,6 +22,8 @@ PORT = 5432
 LOCALHOST = "127.0.0.1"
 SOCKET_BYTES = 103  # sun_path holds 104 bytes on macOS and 108 on Linux, with the closing zero
 START_SECONDS = 60
+KILLED_PAUSES = (0.2, 0.5, 1, 2, 4)
+"""Children of a killed server need a moment to notice, and hold its shared memory until then."""
 ADVICE = "HARNESS_DATA chooses another directory"
 _FULL = re.compile("No space left on device|Disk quota exceeded")
 _KILLED = re.compile(r"was terminated by signal (\d+)")
@@ -114,8 +117,8 @@ def _parameters(socket_directory: str, port: str) -> dict[str, str]:
     }
 
 
-def start(directory: ServerDirectory, *, killed: bool, port: int | None = None) -> Server:
-    """Starts the server, and makes its data directory first if there is none; ``killed`` if it did not end properly.
+def start(directory: ServerDirectory, pauses: Sequence[float], port: int | None = None) -> Server:
+    """Starts the server, and makes its data directory first if there is none; tries again after each of the pauses.
 
     With a ``port`` it also takes connections by TCP, of this machine and with a password.
 
@@ -125,8 +128,7 @@ def start(directory: ServerDirectory, *, killed: bool, port: int | None = None) 
         _initialise(directory)
     directory.account.write_file(directory.data / CONFIGURATION, _configuration(_socket_directory(directory), port))
     directory.account.write_file(directory.data / "pg_hba.conf", ACCESS)
-    # Children of a killed server need a moment to notice, and hold its shared memory until then.
-    for pause in (0.2, 0.5, 1, 2, 4, None) if killed else (None,):
+    for pause in (*pauses, None):
         directory.account.write_file(directory.log, "")
         if directory.pg_ctl("-l", directory.log.name, "-t", str(START_SECONDS), "start"):
             break
@@ -201,7 +203,7 @@ def _initialise(directory: ServerDirectory) -> None:
             excerpt=_tail(answer.stderr),
             hint=advice if why else ADVICE,
         )
-    directory.account.write_file(staging / "postgresql.conf", f"\ninclude '{CONFIGURATION}'\n", append=True)
+    directory.account.write_file(staging / "postgresql.conf", f"\ninclude '{CONFIGURATION}'\n", os.O_APPEND)
     staging.rename(directory.data)
 
 

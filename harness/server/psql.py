@@ -11,11 +11,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
-from psycopg.pq import Conninfo
 
 from harness.errors import TargetError
 from harness.server import binaries
-from harness.server.connection import Server
+from harness.server.connection import Server, libpq_parameters
 
 
 def psql() -> Path:
@@ -53,7 +52,7 @@ def connection_options(parameters: Mapping[str, str]) -> tuple[list[str], dict[s
 
     A password goes into the environment, since every user of the machine can see arguments.
     """
-    known = {option.keyword.decode(): (option.envvar or b"").decode() for option in Conninfo.get_defaults()}
+    known = libpq_parameters()
     environment = {known[key]: value for key, value in parameters.items() if known.get(key)}
     others = {key: value for key, value in parameters.items() if not known.get(key) and key != "sslpassword"}
     return [f"--dbname={make_conninfo(**others)}"] if others else [], {**os.environ, **environment}

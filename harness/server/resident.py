@@ -112,14 +112,11 @@ def login(directory: ServerDirectory) -> Login | None:
 
 def process(directory: ServerDirectory) -> int | None:
     """Returns the id of the process that keeps the server up; 0 if it begins or ends, None if there is none."""
-    descriptor = directory.account.open_file(directory.home / LOCK, os.O_RDWR)
-    try:
+    with directory.opened(LOCK) as descriptor:
         if take(descriptor):
             os.ftruncate(descriptor, 0)  # of one that was killed
             return None
         return int(os.pread(descriptor, 20, 0) or 0)
-    finally:
-        os.close(descriptor)
 
 
 def _port(directory: ServerDirectory) -> int:
@@ -147,8 +144,7 @@ def _spawn(directory: ServerDirectory, base: Path, idle: float) -> None:
     """Starts the process and waits until it uses the server."""
     binaries = directory.binaries
     command = [sys.executable, "-m", __name__, binaries.kind, str(binaries.directory), binaries.version]
-    log = directory.account.open_file(directory.home / LOG, os.O_WRONLY | os.O_TRUNC)
-    try:
+    with directory.opened(LOG, os.O_WRONLY | os.O_TRUNC) as log:
         # Away from the directory it is called in, whose modules it might take for ours, and from its terminal.
         spawned = subprocess.Popen(
             [*command, str(base.absolute()), str(idle)],
@@ -158,8 +154,6 @@ def _spawn(directory: ServerDirectory, base: Path, idle: float) -> None:
             stderr=log,
             start_new_session=True,
         )
-    finally:
-        os.close(log)
     deadline = time.monotonic() + WAIT_SECONDS
     while not process(directory):
         if spawned.poll() is not None or time.monotonic() > deadline:
@@ -195,15 +189,12 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def _holding(directory: ServerDirectory) -> Iterator[int]:
-    descriptor = directory.account.open_file(directory.home / LOCK, os.O_RDWR)
-    try:
+    with directory.opened(LOCK) as descriptor:
         while not take(descriptor):
             if os.pread(descriptor, 20, 0):
                 raise SystemExit(0)  # another does it already
             time.sleep(0.02)  # it begins, or ends, or another process looks
         yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _wait(directory: ServerDirectory, server: Server, idle: float) -> None:

@@ -170,11 +170,10 @@ def _error(script: SqlText, error: psycopg.Error, place: Place, excerpt: str | N
     more = [("DETAIL", diag.message_detail), ("QUERY", diag.internal_query), ("CONTEXT", diag.context)]
     lines = [excerpt] if excerpt else []
     lines += [f"{label}: {sqltext.without_passwords(text)}" for label, text in more if text]
-    hints = [diag.message_hint, _HINTS.get(diag.sqlstate)]
     return StatementError(
         f"{diag.message_primary} ({diag.sqlstate})",
         sqlstate=diag.sqlstate,
         place=place,
         excerpt="\n".join(lines) or None,
-        hint="; ".join(hint for hint in hints if hint) or None,
+        hint="; ".join(hint for hint in [diag.message_hint, _HINTS.get(diag.sqlstate)] if hint) or None,
     )

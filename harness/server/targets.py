@@ -14,11 +14,23 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from psycopg import errors, sql
+from psycopg.conninfo import make_conninfo
+
 from harness.errors import Place, ProjectError, TargetError, did_you_mean
 from harness.project.model import Project, Target
 from harness.server import binaries, pooler
 from harness.server.cluster import cluster
-from harness.server.connection import NAME_BYTES, Server, address, connect, parse_dsn, value, version_text
+from harness.server.connection import (
+    NAME_BYTES,
+    Server,
+    address,
+    connect,
+    libpq_parameters,
+    parse_dsn,
+    value,
+    version_text,
+)
 
 CHOOSING = ("PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE")  # a PGUSER alone chooses no server
 VARIABLE = "HARNESS_TARGET"
@@ -108,11 +120,7 @@ def _of_application(variables: _Variables) -> Target | None:
 
 def _of_libpq(name: str, variables: _Variables) -> Target:
     """Returns libpq's variables as a connection string, since those of ``.env`` are not in our environment."""
-    from psycopg.conninfo import make_conninfo
-    from psycopg.pq import Conninfo
-
-    options = ((option.keyword.decode(), (option.envvar or b"").decode()) for option in Conninfo.get_defaults())
-    given = {keyword: variable for keyword, variable in options if variables.source(variable)}
+    given = {keyword: variable for keyword, variable in libpq_parameters().items() if variables.source(variable)}
     dsn = make_conninfo(**{keyword: variables[variable] for keyword, variable in given.items()})
     return Target(name, "dsn", dsn=dsn, from_dotenv=".env" in map(variables.source, given.values()))
 
@@ -163,8 +171,6 @@ def has_database(server: Server, name: str) -> bool:
 
 def make_database(server: Server, name: str) -> None:
     """Makes an empty database, unless it exists."""
-    from psycopg import errors, sql
-
     if has_database(server, name):
         return
     # Another run may make it at the same moment.

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
+
+import psycopg
 
 from harness.catalog.model import Catalog, Table
 from harness.project.model import TableName
 from harness.solver.pools import Pools
 from harness.solver.row_hints import NOTHING, RowHints
 from harness.solver.rules import Rule
-
-if TYPE_CHECKING:
-    import psycopg
 
 
 class DeclaredRule(Protocol):

@@ -52,8 +52,7 @@ class PoolFinder:
         reading = [rule for rule in asked if self._reads_tables(catalog, table, rule)]
         if reading:
             # They are about rows that are not there yet.
-            rest = [rule for rule in rules if rule not in reading]
-            return self.pool(catalog, table, columns, rest, known, advice)
+            return self.pool(catalog, table, columns, [rule for rule in rules if rule not in reading], known, advice)
         if not kept:
             names = ", ".join(dict.fromkeys(rule.constraint or rule.predicate for rule in asked))
             if not names:
@@ -68,15 +67,13 @@ class PoolFinder:
     def candidates(self, table: Table, column: str, rules: Iterable[Rule]) -> Tuple:
         """Candidate values of one column, by the constants of all rules that it decides."""
         definition = table.column(column)
-        predicates = tuple(rule.predicate for rule in about(table, (column,), rules))
-        asked = (table.name.schema, predicates)
+        asked = (table.name.schema, tuple(rule.predicate for rule in about(table, (column,), rules)))
         constants = self._memo(asked, lambda: constants_of(self._introspection, *asked))
         found = candidates(definition, constants.also(self._defaults(definition)))
         if not needs_server(definition):
             return found
         texts = [text for text in found if text is not None]
-        readable = self._memo((definition.type, found), lambda: self._oracle.readable(definition.type, texts))
-        return (*readable, None)
+        return (*self._memo((definition.type, found), lambda: self._oracle.readable(definition.type, texts)), None)
 
     def _defaults(self, column: Column) -> list[str]:
         """The constants of a column's default: its author meant the rules to let it pass."""
@@ -91,10 +88,9 @@ class PoolFinder:
         """The combinations that keep all rules about these columns."""
         asked = [rule.predicate for rule in about(table, columns, rules)]
         not_null = [index for index, column in enumerate(columns) if table.column(column).not_null]
-        answers = self._oracle.answers(table, columns, rows, asked)
         return [
             row
-            for row, answer in zip(rows, answers, strict=True)
+            for row, answer in zip(rows, self._oracle.answers(table, columns, rows, asked), strict=True)
             if all(value.holds for value in answer) and all(row[index] is not None for index in not_null)
         ]
 
@@ -132,8 +128,7 @@ class PoolFinder:
             ]
             changed = list(dict.fromkeys(changed))
             shared = rules_of_shared_domain(catalog, table, column)
-            asked = [rule for rule in rules if rule not in shared]
-            if len(self.valid(table, columns, changed, asked)) < len(changed):
+            if len(self.valid(table, columns, changed, [rule for rule in rules if rule not in shared])) < len(changed):
                 yield column
 
     def _alone(
@@ -191,7 +186,6 @@ def _varied(column: Column, rows: Sequence[Tuple]) -> Iterator[Tuple]:
     if column.base_name in _NUMBERS:
         yield from ((str(number),) for number in range(1, 5 * ENOUGH))
         return
-    texts = [text for (text,) in rows if text is not None][:4]
-    for number, text in itertools.product(range(1, ENOUGH), texts):
+    for number, text in itertools.product(range(1, ENOUGH), [text for (text,) in rows if text is not None][:4]):
         yield (f"{number}{text}",)
         yield (f"{text}{number}",)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from harness.catalog.grouping import grouped
 from harness.project.model import Tuple, Values
 from harness.solver.memo import Memo
 
@@ -80,14 +81,9 @@ class Pool:
 
     def _by_value(self, filled: tuple[int, ...], place: int) -> Mapping[str | None, Sequence[Tuple]]:
         """The combinations that are not NULL in the ``filled`` places, by their value in another place."""
-
-        def index() -> Mapping[str | None, Sequence[Tuple]]:
-            found: dict[str | None, list[Tuple]] = {}
-            for entry in self._without_nulls(filled):
-                found.setdefault(entry[place], []).append(entry)
-            return found
-
-        return self._memo(("value", filled, place), index)
+        return self._memo(
+            ("value", filled, place), lambda: grouped((entry[place], entry) for entry in self._without_nulls(filled))
+        )
 
     def _filled(self, present: Sequence[str]) -> tuple[int, ...]:
         return tuple(place for place, column in enumerate(self.columns) if column in present)

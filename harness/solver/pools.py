@@ -10,12 +10,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 
-from harness.catalog.graph import circular
-from harness.catalog.model import Catalog, Index, Table
+from harness.catalog import Catalog, Index, Table, circular
 from harness.oracle import Answer, Introspection, Oracle
 from harness.probes.statement import condition, qualified
 from harness.project.model import NewRow, TableName, Tuple, Values
@@ -62,7 +61,7 @@ class Pools:
         self.catalog = with_logical_references(catalog, self.row_hints)
         self._bare = catalog
         self._declared = declared
-        self._pools: dict[tuple[TableName, bool, tuple[str, ...]], tuple[Pool, ...]] = {}
+        self._pools: dict[tuple[TableName, str, tuple[str, ...]], tuple[Pool, ...]] = {}
         self.cached = Memo()
         """Values that depend on the pools, until hints change."""
 
@@ -150,22 +149,22 @@ class Pools:
 
         Raises :class:`Unfillable`, naming the columns and their rules.
         """
-        return self._of(table, also, changed=False)
+        return self._of("new", table, also)
 
     def of_changed_rows(self, table: Table, also: tuple[str, ...] = ()) -> tuple[Pool, ...]:
         """The pools of rows that may have been updated since: they need not keep rules for INSERT only."""
-        return self._of(table, also, changed=True)
+        return self._of("changed", table, also)
 
-    def _of(self, table: Table, also: tuple[str, ...], *, changed: bool) -> tuple[Pool, ...]:
-        if (table.name, changed, also) not in self._pools:
+    def _of(self, rows: Literal["new", "changed"], table: Table, also: tuple[str, ...]) -> tuple[Pool, ...]:
+        if (table.name, rows, also) not in self._pools:
             known = (*self.rules(table), *self.drawing_rules(table), *map(Rule, also))
-            rules = [rule for rule in known if not (changed and rule.on_insert_only)]
+            rules = [rule for rule in known if rows == "new" or not rule.on_insert_only]
             advice = "" if also else f"; supply some: `rows:` in the file of {table.name}"
-            self._pools[table.name, changed, also] = tuple(
+            self._pools[table.name, rows, also] = tuple(
                 self.finder.pool(self.catalog, table, group, rules, known, advice)
                 for group in self._grouped(table, rules)
             )
-        return self._pools[table.name, changed, also]
+        return self._pools[table.name, rows, also]
 
     def _grouped(self, table: Table, rules: Sequence[Rule]) -> list[tuple[str, ...]]:
         """The columns that rules tie together, and each other column whose values only the server can check."""
@@ -276,8 +275,7 @@ class Pools:
         rows = [row for row in self.combinations(table, columns) if all(row[place] is not None for place in not_null)]
         found = {answer for (answer,) in self.oracle.answers(table, columns, rows, [expression])}
         # There can be any number of rows for which it is NULL.
-        unlimited = Answer.NULL in found and not key.nulls_not_distinct
-        return None if unlimited else len(found - {Answer.ERROR}) or None
+        return None if Answer.NULL in found and not key.nulls_not_distinct else len(found - {Answer.ERROR}) or None
 
     def combinations(self, table: Table, columns: Sequence[str], also: Sequence[str] = ()) -> list[Tuple]:
         """Combinations of candidate values for columns: all, or a sample of too many.

@@ -40,8 +40,7 @@ class Search:
 
     def run(self, predicates: Sequence[str]) -> list[Values]:
         """Choices for all columns that keep all predicates; empty if none were found."""
-        parts = [part for predicate in predicates for part in sql.conjuncts(predicate)]
-        choices = self._settled([{}], parts)
+        choices = self._settled([{}], [part for predicate in predicates for part in sql.conjuncts(predicate)])
         rest = tuple(column for column in self._options if choices and column not in choices[0])
         return self._valid(self._extended(choices, rest), predicates) if choices else []
 

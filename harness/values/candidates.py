@@ -102,8 +102,7 @@ def _typical(column: Column) -> list[str]:
         zone = "+00" if name == "timestamptz" else ""
         # A Saturday, a Thursday, a Saturday, a Friday; and a Monday, on which weeks begin.
         days = ["2000-01-01", "1970-01-01", "2030-06-15", "2100-01-01", "2000-01-03"]
-        edges = ["infinity", "-infinity"]
-        return [*(day if name == "date" else f"{day} 00:00:00{zone}" for day in days), *edges]
+        return [*(day if name == "date" else f"{day} 00:00:00{zone}" for day in days), "infinity", "-infinity"]
     if name.startswith("_"):
         return ["{}"]
     if column.base_kind == "r" and column.element_name in _POINTS:

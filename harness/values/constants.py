@@ -92,8 +92,7 @@ def constants_of_bodies(bodies: Iterable[str]) -> RuleConstants:
         simple = ["simple"] if _CONFIGURATION.search(body) else []
         possible = (text for text in (*texts, *_SLASHED.findall(body)) if _PATTERN.search(text) and len(text) < 200)
         patterns = tuple(Pattern(text, "regex") for text in possible)
-        literals = _distinct(simple, texts, _NUMBER.findall(body))
-        found |= RuleConstants(literals, patterns, bool(_NOW.search(body)))
+        found |= RuleConstants(_distinct(simple, texts, _NUMBER.findall(body)), patterns, bool(_NOW.search(body)))
     return found
 
 

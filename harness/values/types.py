@@ -104,9 +104,7 @@ def _nullable(column: Column) -> st.SearchStrategy[str | None]:
 
 
 def _scalar(column: Column, name: str) -> Text:
-    if name in _BY_TYPMOD:
-        return _BY_TYPMOD[name](column.typmod)
-    return _PLAIN.get(name, _UNKNOWN)
+    return _BY_TYPMOD[name](column.typmod) if name in _BY_TYPMOD else _PLAIN.get(name, _UNKNOWN)
 
 
 def _integers(low: int, high: int) -> Text:
@@ -115,13 +113,7 @@ def _integers(low: int, high: int) -> Text:
 
 def _text(typmod: int) -> Text:
     # typmod counts the four bytes of the length word. A row of short texts draws and shrinks faster.
-    limit = 12 if typmod < 0 else min(typmod - 4, 12)
-    return st.text(_LETTERS, max_size=limit)
-
-
-def _char(typmod: int) -> Text:
-    # Trailing blanks mean nothing in char(n), so they would compare as equal: draw none.
-    return _text(typmod).map(lambda text: text.rstrip(" "))
+    return st.text(_LETTERS, max_size=12 if typmod < 0 else min(typmod - 4, 12))
 
 
 def numeric_limits(typmod: int) -> tuple[int, int]:
@@ -152,9 +144,8 @@ def _vector(typmod: int) -> Text:
 
 
 def _json() -> Text:
-    leaves = st.booleans() | st.integers(-1000, 1000) | st.text(_LETTERS, max_size=6)
     documents = st.recursive(
-        leaves,
+        st.booleans() | st.integers(-1000, 1000) | st.text(_LETTERS, max_size=6),
         lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(_LETTERS, max_size=4), inner, max_size=2),
         max_leaves=4,
     )
@@ -277,7 +268,8 @@ _BY_TYPMOD: dict[str, Callable[[int], Text]] = {
     "varchar": _text,
     "citext": lambda typmod: _text(typmod).map(str.casefold),
     "name": _text,
-    "bpchar": _char,
+    # Trailing blanks mean nothing in char(n), so they would compare as equal: draw none.
+    "bpchar": lambda typmod: _text(typmod).map(lambda text: text.rstrip(" ")),
     "numeric": _numeric,
     "bit": _bits,
     "varbit": _bits,

@@ -4,9 +4,8 @@ Enter by :func:`~harness.workers.prove.prove`, with an executor of :mod:`~harnes
 Not here: how a check is proved (``proving``), and how many workers a run takes (``cli``).
 """
 
-from harness.workers.durations import Durations
+from harness.workers.durations import Durations, Shard, chunks
 from harness.workers.job import Job, OwnServer, SharedServer, Work
 from harness.workers.prove import prove
-from harness.workers.shares import Shard, chunks
 
 __all__ = ["Durations", "Job", "OwnServer", "Shard", "SharedServer", "Work", "chunks", "prove"]

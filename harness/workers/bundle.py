@@ -40,8 +40,7 @@ def unpack(project: Project, files: BundledFiles) -> Project:
     """
     name = hashlib.sha256(str(project.root).encode(errors="surrogateescape")).hexdigest()[:16]
     root = _directory(_directory(Path(tempfile.gettempdir()) / f"harness-workers-{os.getuid()}") / name)
-    content = hashlib.sha256(repr(files).encode()).hexdigest()[:16]
-    folder = root / "files" / content
+    folder = root / "files" / hashlib.sha256(repr(files).encode()).hexdigest()[:16]
     for name, data in files:
         path = folder / name
         if not path.exists():

@@ -1,7 +1,12 @@
-"""Keeps ``.harness/durations.json``: the seconds of each check in its last run, by which work is shared out."""
+"""Keeps ``.harness/durations.json``: the seconds of each check in its last run, by which checks are shared out.
+
+They come in chunks by table, the longest first, and go to shards that take equally long.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import heapq
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +14,7 @@ from pathlib import Path
 from statistics import fmean
 
 from harness import files
+from harness.catalog.grouping import grouped, pieces
 from harness.declarations import DeclaredCheck
 from harness.errors import Place, ProjectError
 from harness.outcome import Outcome
@@ -61,12 +67,10 @@ class Durations:
 
     def weights(self, checks: Sequence[DeclaredCheck]) -> list[float]:
         """Returns the expected seconds of each check; for one that was never tried, the mean of its kind."""
-        kinds: dict[str, list[float]] = {}
-        for check in checks:
-            if check.name in self.seconds:
-                kinds.setdefault(check.kind, []).append(self.seconds[check.name])
-        means = {kind: fmean(known) for kind, known in kinds.items()}
-        overall = fmean(each for known in kinds.values() for each in known) if kinds else TYPICAL
+        known = (check for check in checks if check.name in self.seconds)
+        kinds = grouped((check.kind, self.seconds[check.name]) for check in known)
+        means = {kind: fmean(seconds) for kind, seconds in kinds.items()}
+        overall = fmean(each for seconds in kinds.values() for each in seconds) if kinds else TYPICAL
         return [self.seconds.get(check.name, means.get(check.kind, overall)) for check in checks]
 
 
@@ -80,3 +84,71 @@ def record(path: Path, declared: Sequence[DeclaredCheck], outcomes: Sequence[Out
     seconds = {name: value for name, value in before.items() if name in names}
     seconds |= {outcome.name: round(outcome.seconds, 4) for outcome in outcomes if outcome.name in names}
     files.write(path, json.dumps({"version": VERSION, "seconds": seconds}, indent=1, sort_keys=True) + "\n")
+
+
+PIECES = 6
+"""A chunk is at most this part of one worker's share: no table may take so long that the run waits for it."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Checks that one worker proves in turn, by their positions in the run's order; ``seconds`` are expected."""
+
+    positions: tuple[int, ...]
+    seconds: float
+
+
+def chunks(
+    checks: Sequence[DeclaredCheck], durations: Durations, workers: int, *, in_order: bool = False
+) -> list[Chunk]:
+    """Returns the checks in chunks, longest first, or ``in_order`` of the run.
+
+    Checks of one table stay together, unless they take too long: they share the preparation of its rows.
+    """
+    weights = durations.weights(checks)
+    longest = sum(weights) / max(workers * PIECES, 1)
+    found = [chunk for positions in _tables(checks) for chunk in _cut(positions, weights, longest)]
+    return found if in_order else sorted(found, key=lambda chunk: (-chunk.seconds, chunk.positions))
+
+
+def _tables(checks: Sequence[DeclaredCheck]) -> list[list[int]]:
+    """Returns the positions of the checks of each table, and of each module's own checks."""
+    return [*grouped((str(check.table or check.module), position) for position, check in enumerate(checks)).values()]
+
+
+def _cut(positions: Sequence[int], weights: Sequence[float], longest: float) -> list[Chunk]:
+    found = pieces(positions, weights.__getitem__, longest)
+    return [Chunk(tuple(piece), sum(weights[position] for position in piece)) for piece in found]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A part of a run, by its ``number`` from 1 to ``count``."""
+
+    number: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+    def part(self, checks: Sequence[DeclaredCheck], durations: Durations) -> tuple[DeclaredCheck, ...]:
+        """Returns the checks of this shard, in their order. All shards together have each check once."""
+        shards = _distributed(checks, durations, self.count)
+        return tuple(check for check, shard in zip(checks, shards, strict=True) if shard == self.number - 1)
+
+    def plan(self, checks: Sequence[DeclaredCheck], durations: Durations) -> str:
+        """Returns a hash of the distribution: only shards with the same hash make up the whole run."""
+        distribution = json.dumps([[check.name for check in checks], _distributed(checks, durations, self.count)])
+        return hashlib.sha256(distribution.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+def _distributed(checks: Sequence[DeclaredCheck], durations: Durations, shards: int) -> list[int]:
+    """Returns the shard of each check: each chunk, longest first, goes to the shard with the least work."""
+    found = [0] * len(checks)
+    loads = [(0.0, shard) for shard in range(shards)]
+    for chunk in chunks(checks, durations, shards):
+        load, shard = heapq.heappop(loads)
+        heapq.heappush(loads, (load + chunk.seconds, shard))
+        for position in chunk.positions:
+            found[position] = shard
+    return found

@@ -12,23 +12,21 @@ import pickle
 import platform
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
-from typing import TYPE_CHECKING
 
 from harness.declarations import DeclaredCheck
 from harness.errors import WorkerError
 from harness.outcome import Gate, Outcome
 from harness.project.model import Module, Project, Target
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from harness.proving.prover import Effort
-    from harness.scratch.workspaces import Workspace
-    from harness.server.connection import Server
+from harness.proving import draws
+from harness.proving.prover import Effort, Prover
+from harness.scratch.workspaces import Workspace, joined, workspace
+from harness.server.connection import Server
+from harness.server.targets import open_server
+from harness.workers import bundle
 
 IDLE_SECONDS = 60.0
 """Time after which a worker without work closes what it has opened: its run may have been killed."""
@@ -43,8 +41,6 @@ class SharedServer:
 
     @contextmanager
     def open(self, project: Project, modules: Sequence[str]) -> Iterator[tuple[Project, Workspace]]:
-        from harness.scratch.workspaces import joined
-
         with joined(self.server, project, _modules(project, modules), self.run) as space:
             yield project, space
 
@@ -58,10 +54,6 @@ class OwnServer:
 
     @contextmanager
     def open(self, project: Project, modules: Sequence[str]) -> Iterator[tuple[Project, Workspace]]:
-        from harness.scratch.workspaces import workspace
-        from harness.server.targets import open_server
-        from harness.workers import bundle
-
         here = bundle.unpack(project, self.files)
         with open_server(here, self.target) as server, workspace(server, here, _modules(here, modules)) as space:
             yield here, space
@@ -120,9 +112,6 @@ class _OpenJob:
     """A job with the workspace and the prover that a worker keeps open between its chunks."""
 
     def __init__(self, work: Work) -> None:
-        from harness.proving import draws
-        from harness.proving.prover import Prover
-
         draws.make_reproducible()
         self.key = work.key
         self.job = work.job()

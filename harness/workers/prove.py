@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
+from contextlib import closing
 
 from harness.errors import WorkerError
 from harness.outcome import Gate, Outcome
+from harness.workers.durations import Chunk
 from harness.workers.job import Work, prove_chunk
-from harness.workers.shares import Chunk
 
 Positioned = tuple[int, Outcome]
 """The position of a check in the run's order, and its outcome."""
 
 Submitted = dict[Future[list[Outcome]], Chunk]
+Proved = Generator[tuple[Chunk, list[Outcome]], None, None]
 
 POLL_SECONDS = 0.5
 """Limit of a wait: one without a limit cannot be interrupted everywhere."""
@@ -36,41 +38,41 @@ def prove(
     Raises what a worker raises, and :class:`WorkerError` when one has died, or no worker is ``alive``.
     """
     pending = {executor.submit(prove_chunk, work, chunk.positions, stop): chunk for chunk in chunks}
-    return _outcomes(pending, alive, tried) if stop is None else _up_to_failure(pending, alive, tried, stop)
+    proved = _proved(pending, alive, tried)
+    return _outcomes(proved) if stop is None else _up_to_failure(proved, pending, stop)
 
 
-def _outcomes(pending: Submitted, alive: Callable[[], bool], tried: Callable[[int], None]) -> Iterator[Positioned]:
+def _proved(pending: Submitted, alive: Callable[[], bool], tried: Callable[[int], None]) -> Proved:
+    """Yields the chunks as they are proven; cancels at the end what is still pending."""
     try:
         while pending:
             for chunk, outcomes in _done(pending, alive):
                 tried(len(outcomes))
-                yield from zip(chunk.positions, outcomes, strict=True)
+                yield chunk, outcomes
     finally:
         for future in pending:
             future.cancel()
 
 
-def _up_to_failure(
-    pending: Submitted, alive: Callable[[], bool], tried: Callable[[int], None], stop: Gate
-) -> Iterator[Positioned]:
+def _outcomes(proved: Proved) -> Iterator[Positioned]:
+    with closing(proved):
+        for chunk, outcomes in proved:
+            yield from zip(chunk.positions, outcomes, strict=True)
+
+
+def _up_to_failure(proved: Proved, pending: Submitted, stop: Gate) -> Iterator[Positioned]:
     found: dict[int, Outcome] = {}
     position = 0
-    total = sum(len(chunk.positions) for chunk in pending.values())
-    try:
-        while position < total:
-            for chunk, outcomes in _done(pending, alive):
-                found |= zip(chunk.positions, outcomes, strict=False)
-                tried(len(outcomes))
-                if stop.fails(outcomes[-1]):
-                    _cancel_after(pending, chunk.positions[len(outcomes) - 1])
+    with closing(proved):
+        for chunk, outcomes in proved:
+            found |= zip(chunk.positions, outcomes, strict=False)
+            if stop.fails(outcomes[-1]):
+                _cancel_after(pending, chunk.positions[len(outcomes) - 1])
             while position in found:
                 yield position, found[position]
                 if stop.fails(found[position]):
                     return
                 position += 1
-    finally:
-        for future in pending:
-            future.cancel()
 
 
 def _done(pending: Submitted, alive: Callable[[], bool]) -> Iterator[tuple[Chunk, list[Outcome]]]:

@@ -148,7 +148,8 @@ class Person:
         """Does one thing to one role, made first if it is not there; what somebody prevents is not done."""
         name = self.chance.choice(NAMES)
         acts = [self._log_in, self._password, self._join, self._take_in, self._set, self._comment, self._depend]
-        with self.server.connect("live", autocommit=False) as connection:
+        with self.server.connect("live") as connection:
+            connection.autocommit = False
             connection.execute("set lock_timeout = '2s'")
             try:
                 act = self.chance.choice(acts)

@@ -192,7 +192,8 @@ def test_the_next_build_leaves_it_as_well(shared: Server, make: Make) -> None:
 def test_a_change_that_is_just_being_made_counts(shared: Server, make: Make, change: str) -> None:
     build(shared, make(f"create role {NAME}"))
     execute(shared, f"create role {PERSON}")
-    with shared.connect(autocommit=False) as connection, ThreadPoolExecutor() as pool:
+    with shared.connect() as connection, ThreadPoolExecutor() as pool:
+        connection.autocommit = False
         connection.execute(change.encode())
         cleaning = pool.submit(clean, shared, None)
         with shared.connect() as watching:

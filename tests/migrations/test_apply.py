@@ -333,7 +333,8 @@ def test_lock_timeout(runner: Runner, files: Files, database: tuple[Server, str]
     files.write("app/001_a", "create table a ()")
     runner.apply()
     files.write("app/002_b", "alter table a add x int")
-    with database[0].connect(database[1], autocommit=False) as other:
+    with database[0].connect(database[1]) as other:
+        other.autocommit = False
         other.execute("lock table a")
         assert refused(runner.apply, StatementError).startswith(
             "schema/app/002_b.up.sql:1:1: canceling statement due to lock timeout (55P03)\n"
@@ -343,10 +344,8 @@ def test_lock_timeout(runner: Runner, files: Files, database: tuple[Server, str]
 
 def test_an_ordinary_connection_is_refused(database: tuple[Server, str], files: Files) -> None:
     three(files)
-    with (
-        database[0].connect(database[1], autocommit=False) as connection,
-        pytest.raises(ValueError, match="autocommit"),
-    ):
+    with database[0].connect(database[1]) as connection, pytest.raises(ValueError, match="autocommit"):
+        connection.autocommit = False
         Runner(connection, files).apply()
 
 

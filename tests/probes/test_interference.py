@@ -25,7 +25,7 @@ from harness.probes import (
     SqlStatement,
     batch,
 )
-from harness.probes.interference import PAUSES, Interference, conflicts, deadlocked, is_raised
+from harness.probes.reply import PAUSES, Interference, conflicts, deadlocked, is_raised
 from harness.project.model import TableName
 from harness.proving.attribution import Verdict, judge
 from harness.server.connection import Connection, Server

@@ -14,8 +14,7 @@ from harness.probes import Accepted, Execute, Probe, Refused, Reply, Scenario, S
 from harness.probes.session import BATCH
 from harness.project.model import TableName
 from harness.proving.effort import Effort
-from harness.proving.pipeline import BatchPipeline
-from harness.proving.trial import Context, attempt
+from harness.proving.trial import BatchPipeline, Context, attempt
 from harness.values.examples import examples
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from harness.catalog import read
 from harness.catalog.model import Catalog
+from harness.catalog.roles import Roles
 from harness.probes import Delete, Execute, Insert, SqlStatement, Update
 from harness.project.model import TableName
 from harness.races import Invariant, IsolationLevel, Race, RaceDatabase, RaceRun, Unplayable, play
-from harness.races.schedules import following
+from harness.races.play import following
 from harness.races.sessions import LockMonitor, RaceSession
 from harness.server.connection import Server
 from tests.databases import Scratch
@@ -26,6 +29,9 @@ alter table kept enable always trigger kept;
 """
 ROWS = [Insert(TABLE, {"id": str(key), "n": "0"}) for key in (1, 2)]
 SUM = Invariant("select sum(n)::text from rows", "any", lambda before, after: True)
+
+
+SUPERUSER, ORDINARY = (cast("Roles", SimpleNamespace(may_disable_triggers=may)) for may in (True, False))
 
 
 @pytest.fixture
@@ -47,7 +53,7 @@ def catalog(scratch: Scratch) -> Catalog:
 
 @pytest.fixture
 def database(scratch: Scratch, catalog: Catalog) -> Iterator[RaceDatabase]:
-    with RaceDatabase(scratch, catalog, disable_triggers=True) as found:
+    with RaceDatabase(scratch, catalog, SUPERUSER) as found:
         yield found
 
 
@@ -133,7 +139,7 @@ KEPT = Insert(TableName("public", "kept"), {"id": "1"})
 
 def test_where_rows_stay_it_is_a_new_clone(scratch: Scratch, catalog: Catalog) -> None:
     clones = scratch.clones
-    with RaceDatabase(scratch, catalog, disable_triggers=False) as database:
+    with RaceDatabase(scratch, catalog, ORDINARY) as database:
         assert len(every(database, race([KEPT], [add(1, 1)]))) == 6
     assert scratch.clones == clones + 6
 
@@ -166,7 +172,7 @@ def test_what_is_interrupted_leaves_no_session(
         return False
 
     monkeypatch.setattr(LockMonitor, "_waits", interrupted)
-    with pytest.raises(KeyboardInterrupt), RaceDatabase(scratch, catalog, disable_triggers=True) as database:
+    with pytest.raises(KeyboardInterrupt), RaceDatabase(scratch, catalog, SUPERUSER) as database:
         play(database, ROWS, race([add(1, 1)], [add(1, 2)]), IsolationLevel("read committed"), ("A", "B"))
     assert seen
     assert scratch.made == []

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.races.schedules import Turn, following
+from harness.races.play import Turn, following
 
 NAMES = ("A", "B")
 

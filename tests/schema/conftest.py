@@ -31,7 +31,8 @@ class Fresh:
     owner: str | None
 
     def connect(self, *, autocommit: bool = True) -> psycopg.Connection[tuple[object, ...]]:
-        connection = self.server.connect(self.name, autocommit=autocommit)
+        connection = self.server.connect(self.name)
+        connection.autocommit = autocommit
         if self.owner:
             # Not SET ROLE: a RESET ROLE would lead back to the superuser.
             connection.execute(sql.SQL("set session authorization {}").format(sql.Identifier(self.owner)))

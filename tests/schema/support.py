@@ -85,7 +85,8 @@ SERVERS = [
 @contextmanager
 def undone(fresh: Fresh) -> Iterator[Connection]:
     """The owner's connection, in a transaction that is rolled back. The connection itself is a superuser's."""
-    with fresh.server.connect(fresh.name, autocommit=False) as connection:
+    with fresh.server.connect(fresh.name) as connection:
+        connection.autocommit = False
         become_owner(connection, fresh)
         yield connection
         connection.rollback()

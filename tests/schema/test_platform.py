@@ -165,10 +165,11 @@ def test_two_runs_at_once(any_server: Server, renamed: tuple[bytes, list[str]], 
     text, databases = renamed
     failures: list[BaseException] = []
     with (
-        any_server.connect(databases[0], autocommit=False) as first,
-        any_server.connect(databases[1], autocommit=False) as second,
+        any_server.connect(databases[0]) as first,
+        any_server.connect(databases[1]) as second,
         any_server.connect() as watcher,
     ):
+        first.autocommit = second.autocommit = False
         first.execute(text)
 
         def run() -> None:

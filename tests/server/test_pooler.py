@@ -87,7 +87,9 @@ def test_backends_that_change_and_never_meet_twice(pgbouncer: PgBouncer, monkeyp
     parameters = pgbouncer(pool_mode="transaction", default_pool_size=20, server_round_robin=1)
     with ExitStack() as stack:
         for _ in range(12):
-            stack.enter_context(connect(parameters, autocommit=False)).execute("select 1")
+            connection = stack.enter_context(connect(parameters))
+            connection.autocommit = False
+            connection.execute("select 1")
     assert refusal(parameters).startswith(TRANSACTION.format(parameters["host"]))
 
 
