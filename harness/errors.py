@@ -37,8 +37,7 @@ class Place:
     column: int | None = None
 
     def __str__(self) -> str:
-        parts = [str(self.path), self.line, self.column]
-        return ":".join(str(part) for part in parts if part is not None)
+        return ":".join(str(part) for part in [str(self.path), self.line, self.column] if part is not None)
 
 
 class HarnessError(Exception):

@@ -174,13 +174,16 @@ def _existing(connection: psycopg.Connection[Any], table: Table) -> list[dict[st
     shown = ", ".join(f"{identifier(name)}::text" for name in names)
     if not shown:
         return []
-    found = connection.execute(f"select {shown} from {qualified(table.name)} limit {EXISTING}".encode())
-    return [dict(zip(names, row, strict=True)) for row in found]
+    return [
+        dict(zip(names, row, strict=True))
+        for row in connection.execute(f"select {shown} from {qualified(table.name)} limit {EXISTING}".encode())
+    ]
 
 
 def _row(table: Table, texts: TextRow, parents: tuple[Row, ...] = (), setup: tuple[SqlStatement, ...] = ()) -> Row:
-    values = {name: _value(table.column(name), text) for name, text in texts.items()}
-    return Row(str(table.name), values, parents, setup)
+    return Row(
+        str(table.name), {name: _value(table.column(name), text) for name, text in texts.items()}, parents, setup
+    )
 
 
 def _value(column: Column, text: str | None) -> ColumnValue:

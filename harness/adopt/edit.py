@@ -42,8 +42,9 @@ class Editor:
     def result(self) -> str:
         """The text with all changes; several at one place come in the order in which they were asked for."""
         text = self.text
-        numbered = sorted(enumerate(self._changes), key=lambda each: (each[1][0], each[0]), reverse=True)
-        for _, (start, end, new) in numbered:
+        for _, (start, end, new) in sorted(
+            enumerate(self._changes), key=lambda each: (each[1][0], each[0]), reverse=True
+        ):
             text = text[:start] + new + text[end:]
         return text
 

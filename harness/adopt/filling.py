@@ -74,8 +74,9 @@ def fill(
     search path, those with the most tables first, and then schemas that only have functions.
     """
     found = _filled(connection, catalog, declared, tables, (), tell)
-    lacks_path = any(_NOT_FOUND.search(blocker.reason) for blocker in (*found.empty.values(), *found.full.values()))
-    if search_path or not lacks_path:
+    if search_path or not any(
+        _NOT_FOUND.search(blocker.reason) for blocker in (*found.empty.values(), *found.full.values())
+    ):
         return found
     functions = [schema for (schema,) in connection.execute(_SCHEMAS_OF_FUNCTIONS).fetchall()]
     path = tuple(dict.fromkeys((*catalog.schemas, *(each for each in functions if each != "public"), "public")))
@@ -150,8 +151,10 @@ def entry(hints: RowHints) -> CheckEntry:
     columns: dict[str, YamlValue] = {column: list(values) for column, values in hints.values.items()}
     columns |= {column: {"not_null": "true"} for column in hints.present}
     for column, lead in hints.leads.items():
-        where = f"{table_name(lead.table)} ({_column(lead.column)})"
-        columns[column] = {**_piece(columns, column), "references": where}
+        columns[column] = {
+            **_piece(columns, column),
+            "references": f"{table_name(lead.table)} ({_column(lead.column)})",
+        }
     for column, parent in hints.parents.items():
         columns[column] = {**_piece(columns, column), "parent": dict(parent)}
     found: CheckEntry = {"rows": columns}

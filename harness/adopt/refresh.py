@@ -55,9 +55,13 @@ class ProjectChanges:
             self.left.append(f"{path}: several documents in a file are not brought up to date")
             return
         of_table = [check for check in self.texts.checks if check.table == description.table]
-        own = [check for check in of_table if check.place.path == path]
-        others = [check for check in of_table if check.place.path != path]
-        update = CheckFileUpdate(Editor(text), description, before, own, others)
+        update = CheckFileUpdate(
+            Editor(text),
+            description,
+            before,
+            [check for check in of_table if check.place.path == path],
+            [check for check in of_table if check.place.path != path],
+        )
         self.update(path, update, update.run())
 
     def add_table(self, survey: Survey, table: TableName) -> None:
@@ -86,8 +90,10 @@ class ProjectChanges:
 
     def add_modules(self) -> None:
         """Makes the schemas of new files modules of ``project.yml``."""
-        folders = {path.parts[1] for path in self.files if len(path.parts) > 2}
-        new = sorted(folders - {module.name for module in self.texts.project.modules})
+        new = sorted(
+            {path.parts[1] for path in self.files if len(path.parts) > 2}
+            - {module.name for module in self.texts.project.modules}
+        )
         if not new:
             return
         editor = Editor(self.texts.text(Path(FILE)))
@@ -139,8 +145,9 @@ def refresh(texts: ProjectTexts, survey: Survey) -> ProjectChanges:
     found.add_modules()
     descriptions = [each for name, each in survey.descriptions.items() if name not in found.errors]
     unknown = set(map(table_name, found.errors))
-    kept = {name: before for name, before in recorded.items() if name in unknown}
-    found.files[found.record_path] = record.dumps(descriptions, kept)
+    found.files[found.record_path] = record.dumps(
+        descriptions, {name: before for name, before in recorded.items() if name in unknown}
+    )
     return found
 
 
@@ -150,7 +157,11 @@ def add_row_hints(texts: ProjectTexts, survey: Survey, hints: Mapping[TableName,
     for table, entry in hints.items():
         with guarded(found.errors, table):
             path = texts.described[table]
-            own = [check for check in texts.checks if check.table == table and check.place.path == path]
-            update = CheckFileUpdate(Editor(texts.text(path)), survey.descriptions[table], None, own)
+            update = CheckFileUpdate(
+                Editor(texts.text(path)),
+                survey.descriptions[table],
+                None,
+                [check for check in texts.checks if check.table == table and check.place.path == path],
+            )
             found.update(path, update, update.add_row_hints(entry))
     return found

@@ -94,8 +94,10 @@ def of_extensions(connection: psycopg.Connection[Any]) -> frozenset[TableName]:
 def _refuse_unknown(schemas: Sequence[str], known: Collection[str]) -> None:
     for schema in schemas:
         if schema not in known:
-            message = f"no schema {schema!r} with a table in it{did_you_mean(schema, known)}"
-            raise ProjectError(message, hint=f"schemas: {', '.join(sorted(known)) or 'none'}")
+            raise ProjectError(
+                f"no schema {schema!r} with a table in it{did_you_mean(schema, known)}",
+                hint=f"schemas: {', '.join(sorted(known)) or 'none'}",
+            )
 
 
 def _privileges(table: Table, roles: Roles) -> tuple[dict[str, YamlValue], list[str]]:

@@ -76,9 +76,8 @@ class CheckFileUpdate:
 
     def _known(self, before: Mapping[str, str], now: Mapping[str, str]) -> None:
         """Updates the rules that no kind of check can state; an entry that people wrote stays, in any file."""
-        every = (*self.checks, *self.elsewhere)
         said = {part.name for part in self._declared()}.union(
-            *(each.rule.known for each in every if each.kind == DECLARED)
+            *(each.rule.known for each in (*self.checks, *self.elsewhere) if each.kind == DECLARED)
         )
         now = {name: why for name, why in now.items() if name in before or name not in said}
         root, node = self.editor.root, self.editor.get(self.editor.root, "known")
@@ -135,8 +134,7 @@ class CheckFileUpdate:
 
     def _declared(self) -> set[TableRule]:
         """The rules that checks declare of the table, in any file."""
-        every = (*self.checks, *self.elsewhere)
-        return {part for check in every for part in check.rule.declares(self.now.table)}
+        return {part for check in (*self.checks, *self.elsewhere) for part in check.rule.declares(self.now.table)}
 
     def _declared_in(self, node: pyyaml.Node, kind: str) -> set[TableRule]:
         """The rules that checks of a kind declare in the lines of a node."""
@@ -212,8 +210,7 @@ class CheckFileUpdate:
         lines = check_file.check_lines(entry)
         checks = self.editor.get(self.editor.root, "checks")
         if not isinstance(checks, pyyaml.SequenceNode) or not checks.value:
-            last = self.editor.root.value[-1][1]
-            self.editor.insert_lines(["checks:", *lines], last)
+            self.editor.insert_lines(["checks:", *lines], self.editor.root.value[-1][1])
             return
         own = check_file.group(next(iter(entry)))
         before = [item for item in checks.value if check_file.group(_kind(item)) <= own]

@@ -140,10 +140,11 @@ def _origin(
     if not source:
         url = os.environ.get("DATABASE_URL")
         if not url:
-            hint = (
-                "harness adopt postgresql://user@host/database, harness adopt db/migrations, harness adopt schema.sql"
+            raise ProjectError(
+                "name what to adopt, or set DATABASE_URL",
+                hint="harness adopt postgresql://user@host/database, harness adopt db/migrations, "
+                "harness adopt schema.sql",
             )
-            raise ProjectError("name what to adopt, or set DATABASE_URL", hint=hint)
         source = (url,)
     if any(map(origin.is_dsn, source)):
         if len(source) > 1:

@@ -65,8 +65,10 @@ def apply(
 
     project = load_own_project("apply")
     modules = chosen(project, select)
-    exclusive = ("rerun", "mark_applied", "accept_edit", "renumbered")
-    _refuse_two_of(exclusive, options | {"accept_edit": accept_edit, "renumbered": renumbered})
+    _refuse_two_of(
+        ("rerun", "mark_applied", "accept_edit", "renumbered"),
+        options | {"accept_edit": accept_edit, "renumbered": renumbered},
+    )
     if not (options["to"] or options["steps"] or options["mark_applied"] or accept_edit or renumbered):
         _refuse_drafts(project, modules)
     names = accept_edit or renumbered

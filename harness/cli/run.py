@@ -152,9 +152,14 @@ class CheckRun:
                 kept.begin(origin, run.seed, options.resuming(run))
             else:
                 kept.resume()
-            before = resumed.seconds if resumed else 0.0
-            root = self._project.root
-            progress = Progress(terminal, kept, root, chosen.checks, tables=not started.in_order, before=before)
+            progress = Progress(
+                terminal,
+                kept,
+                self._project.root,
+                chosen.checks,
+                tables=not started.in_order,
+                before=resumed.seconds if resumed else 0.0,
+            )
             found = ((left[position], outcome) for position, outcome in started.outcomes)
             old = iter(sorted(known.items(), key=itemgetter(0)))
             both = heapq.merge(old, found, key=itemgetter(0)) if started.in_order else itertools.chain(old, found)
@@ -281,8 +286,7 @@ def _contents(project: Project, checks: Sequence[DeclaredCheck], catalog: Catalo
     if not checks:
         return "no checks"  # more shards than checks
     modules = [module for module in project.modules if any(check.module == module.name for check in checks)]
-    own = sum(len(module.migrations) for module in modules)
-    migrations = len(project.adopted.steps) if project.adopted else own
+    migrations = len(project.adopted.steps) if project.adopted else sum(len(module.migrations) for module in modules)
     names = ", ".join(module.name for module in modules)
     tables = {check.table for check in checks}
     rules = sum(table.rule_count for name, table in catalog.tables.items() if name in tables)

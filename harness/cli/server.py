@@ -44,8 +44,7 @@ def stop(target: str | None) -> int:
     from harness.server import data_directory, resident
 
     binaries, base, _ = _private(target)
-    stopped = resident.stop(data_directory.locate(binaries, base))
-    click.echo("stopped" if stopped else "not up")
+    click.echo("stopped" if resident.stop(data_directory.locate(binaries, base)) else "not up")
     return CLEAN
 
 
@@ -67,5 +66,8 @@ def _private(flag: str | None) -> tuple[Binaries, Path, str]:
 
     project = load_project()
     target = private_target(project, flag, "server", "use that as it is, or say --target embedded")
-    base = targets.data_directory(project.root, os.environ)
-    return targets.programs(target), base, targets.database_name(project.name)
+    return (
+        targets.programs(target),
+        targets.data_directory(project.root, os.environ),
+        targets.database_name(project.name),
+    )

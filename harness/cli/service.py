@@ -51,8 +51,7 @@ def new(module: str, name: str) -> int:
             hint=f"modules: {', '.join(known)}; "
             f"to begin a new one, write under 'modules:' of project.yml: {module}: {{}}",
         )
-    directory = project.root / project.paths.schema / module
-    for path in migrations.new(directory, name):
+    for path in migrations.new(project.root / project.paths.schema / module, name):
         click.echo(os.path.relpath(path))
     return 0
 
@@ -86,8 +85,7 @@ def lint(paths: tuple[Path, ...]) -> int:
     from harness.project.folders import WITHHELD, leads_out
 
     project = load_project() if paths else load_own_project("lint", "name the files: harness lint FILE …")
-    targets = [path.absolute() for path in paths] or [Path(project.paths.schema)]
-    report = run_linter(project.root, targets)
+    report = run_linter(project.root, [path.absolute() for path in paths] or [Path(project.paths.schema)])
     for each in report.violations:
         note = " (warning)" if each.warning else ""
         said = WITHHELD if leads_out(project.root, each.place.path) else each.description
@@ -169,5 +167,7 @@ def _rule(name: str, kinds: Collection[str]) -> str:
         return text
     meant = names.meant(name, {*kinds, *explained.known(), *MEANINGS})
     said = f"; did you mean {meant!r}?" if meant else ""
-    hint = "harness explain prints all kinds, harness explain lint lists the house rules"
-    raise HarnessError(f"no kind or rule {name!r}{said}", hint=hint)
+    raise HarnessError(
+        f"no kind or rule {name!r}{said}",
+        hint="harness explain prints all kinds, harness explain lint lists the house rules",
+    )

@@ -74,13 +74,27 @@ class Execution:
             server = OwnServer(resolve(project, self.target, os.environ), bundle.pack(project))
         else:
             databases.template()  # once, before all of them ask for it
-        modules = tuple(module.name for module in databases.modules)
-        work = Work.of(Job(project, modules, tuple(declared), tuple(chosen), effort, server))
+        work = Work.of(
+            Job(
+                project,
+                tuple(module.name for module in databases.modules),
+                tuple(declared),
+                tuple(chosen),
+                effort,
+                server,
+            )
+        )
         opened = plugins.load("dask")(self.scheduler, work) if self.scheduler else executors.processes(count)
         with opened as pool:
             in_order = self.stop is not None
-            parts = chunks(chosen, self.durations, pool.size, in_order=in_order)
-            outcomes = prove(pool.executor, work, parts, stop=self.stop, alive=pool.alive, tried=tried)
+            outcomes = prove(
+                pool.executor,
+                work,
+                chunks(chosen, self.durations, pool.size, in_order=in_order),
+                stop=self.stop,
+                alive=pool.alive,
+                tried=tried,
+            )
             size = f", {pool.size} workers{f' of {self.scheduler}' if self.scheduler else ''}"
             # The workers start while this process reads the catalog.
             yield StartedRun(_catalog(databases), size, in_order, outcomes)

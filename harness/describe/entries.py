@@ -68,8 +68,7 @@ def unique_entry(table: Table, index: Index) -> CheckEntry:
         entry["where"] = readable(index.predicate)
     if index.nulls_not_distinct:
         entry["nulls"] = "not distinct"
-    suffix = "idx" if expressions(elements) else "key"
-    if index.name != default_name(table.name, default_names(elements), suffix):
+    if index.name != default_name(table.name, default_names(elements), "idx" if expressions(elements) else "key"):
         entry["constraint"] = index.name
     earlier = implying_key(table, index)
     if earlier:
@@ -127,8 +126,7 @@ def with_state(constraint: Constraint, entry: CheckEntry) -> CheckEntry:
 
 
 def index_entry(index: Index) -> CheckEntry:
-    kinds = index.kinds or ("",) * len(index.keys)
-    keys = [with_kind(key, kind) for key, kind in zip(index.keys, kinds, strict=True)]
+    keys = [with_kind(key, kind) for key, kind in zip(index.keys, index.kinds or ("",) * len(index.keys), strict=True)]
     entry: CheckEntry = {"index": index.name, "on": keys}
     if index.include:
         entry["include"] = list(index.include)

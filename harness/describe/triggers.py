@@ -31,8 +31,7 @@ def touched(table: Table, trigger: Trigger) -> str | None:
 
 
 def _by_source(trigger: Trigger) -> str | None:
-    source = _COMMENT.sub(" ", trigger.source).strip()
-    found = _TOUCH.fullmatch(source)
+    found = _TOUCH.fullmatch(_COMMENT.sub(" ", trigger.source).strip())
     if not found:
         return None
     name = found["column"]

@@ -73,8 +73,10 @@ def _in_order(files: PsqlFiles, directory: Path, names: list[str]) -> list[str]:
 
     def add(name: str, chain: tuple[str, ...]) -> None:
         if name in chain:
-            place = Place(files.shown(directory / name / "metadata.yaml"))
-            raise ProjectError(f"it is its own parent: {' -> '.join((*chain, name))}", place=place)
+            raise ProjectError(
+                f"it is its own parent: {' -> '.join((*chain, name))}",
+                place=Place(files.shown(directory / name / "metadata.yaml")),
+            )
         for parent in _parents(files, directory / name):
             if parent in known and known[parent] not in done:
                 add(known[parent], (*chain, name))

@@ -25,8 +25,7 @@ def fits(directory: Path) -> bool:
 
 
 def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
-    paths = sorted(directory.rglob("*.sql"))
-    named = [(match, path) for path in paths if (match := _NAME.fullmatch(path.name))]
+    named = [(match, path) for path in sorted(directory.rglob("*.sql")) if (match := _NAME.fullmatch(path.name))]
     versioned = [(match[1], match[2], path) for match, path in named if match[2]]
     found = unique(
         files, (((kind, _version(written)), f"version {written}", path) for kind, written, path in versioned)
@@ -53,8 +52,7 @@ def _version(written: str) -> _Version:
 
 def _sql(files: PsqlFiles, path: Path) -> SqlScript:
     settings = path.with_name(f"{path.name}.conf")
-    alone = settings.is_file() and _NO_TRANSACTION.search(files.text(settings))
-    return files.sql(path, transactional=not alone)
+    return files.sql(path, transactional=not (settings.is_file() and _NO_TRANSACTION.search(files.text(settings))))
 
 
 LAYOUT = Layout(

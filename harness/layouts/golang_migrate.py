@@ -19,8 +19,9 @@ def fits(directory: Path) -> bool:
 
 def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
     for up, down in pairs(files, directory, _NAME):
-        name = up.name.removesuffix(".up.sql")
-        yield BuildStep(name, files.shown(up), files.sql(up), files.sql(down) if down else None)
+        yield BuildStep(
+            up.name.removesuffix(".up.sql"), files.shown(up), files.sql(up), files.sql(down) if down else None
+        )
 
 
 _LEDGER = Ledger(

@@ -52,8 +52,12 @@ def _step(files: PsqlFiles, path: Path) -> BuildStep:
             place=Place(shown, found[-1].line if found else None),
         )
     transactional = _NO_TRANSACTION.search(text) is None
-    down = joined(files, path, downs, transactional=transactional) if downs else None
-    return BuildStep(path.stem, shown, joined(files, path, ups, transactional=transactional), down)
+    return BuildStep(
+        path.stem,
+        shown,
+        joined(files, path, ups, transactional=transactional),
+        joined(files, path, downs, transactional=transactional) if downs else None,
+    )
 
 
 _LEDGER = Ledger(

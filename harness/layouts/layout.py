@@ -89,8 +89,7 @@ def unique(files: PsqlFiles, found: Iterable[tuple[K, str, Path]]) -> dict[K, Pa
 
 def numbered(files: PsqlFiles, directory: Path, name: re.Pattern[str]) -> Iterable[Path]:
     """The files that match, by name; the first group is the version, and no two have the same."""
-    found = ((match[1], f"version {match[1]}", path) for match, path in matches(directory, name))
-    return unique(files, found).values()
+    return unique(files, ((match[1], f"version {match[1]}", path) for match, path in matches(directory, name))).values()
 
 
 def pairs(files: PsqlFiles, directory: Path, name: re.Pattern[str]) -> Iterator[tuple[Path, Path | None]]:
@@ -98,12 +97,16 @@ def pairs(files: PsqlFiles, directory: Path, name: re.Pattern[str]) -> Iterator[
 
     The first group of ``name`` is the version, a number; the last one ``down``, or ``up`` or nothing.
     """
-    named = matches(directory, name)
-    keyed = (((int(match[1]), match[name.groups] == "down"), f"version {match[1]}", path) for match, path in named)
+    keyed = (
+        ((int(match[1]), match[name.groups] == "down"), f"version {match[1]}", path)
+        for match, path in matches(directory, name)
+    )
     found = unique(files, keyed)
     for version in sorted({version for version, _ in found}):
         up, down = found.get((version, False)), found.get((version, True))
         if up is None:
-            message = "it has nothing to undo: there is no .up.sql of this version"
-            raise ProjectError(message, place=Place(files.shown(down or directory)))
+            raise ProjectError(
+                "it has nothing to undo: there is no .up.sql of this version",
+                place=Place(files.shown(down or directory)),
+            )
         yield up, down

@@ -36,5 +36,4 @@ def sections(text: str, mark: re.Pattern[str]) -> list[Section]:
 
 def joined(files: PsqlFiles, path: Path, parts: list[Section], *, transactional: bool) -> SqlScript:
     """Several sections of one file, one after the other."""
-    found = tuple(part for section in parts for part in files.parts(path, section.text))
-    return SqlScript(found, transactional)
+    return SqlScript(tuple(part for section in parts for part in files.parts(path, section.text)), transactional)

@@ -39,11 +39,15 @@ def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
         stem = f"{change.name}@{change.tag}" if reworked and change.tag else change.name
         deploy, revert = directory / "deploy" / f"{stem}.sql", directory / "revert" / f"{stem}.sql"
         if not deploy.is_file():
-            message = f"the change {change.name} has no file {files.shown(deploy)}"
-            raise ProjectError(message, place=Place(plan, change.line))
-        up = files.sql(deploy, transactional=False)
-        down = files.sql(revert, transactional=False) if revert.is_file() else None
-        yield BuildStep(stem, files.shown(deploy), up, down)
+            raise ProjectError(
+                f"the change {change.name} has no file {files.shown(deploy)}", place=Place(plan, change.line)
+            )
+        yield BuildStep(
+            stem,
+            files.shown(deploy),
+            files.sql(deploy, transactional=False),
+            files.sql(revert, transactional=False) if revert.is_file() else None,
+        )
 
 
 def _changes(plan: Path, text: str) -> list[_PlannedChange]:

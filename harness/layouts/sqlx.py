@@ -19,8 +19,12 @@ def fits(directory: Path) -> bool:
 
 def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
     for up, down in pairs(files, directory, _NAME):
-        name = up.name.removesuffix(".sql").removesuffix(".up")
-        yield BuildStep(name, files.shown(up), _sql(files, up), _sql(files, down) if down else None)
+        yield BuildStep(
+            up.name.removesuffix(".sql").removesuffix(".up"),
+            files.shown(up),
+            _sql(files, up),
+            _sql(files, down) if down else None,
+        )
 
 
 def _sql(files: PsqlFiles, path: Path) -> SqlScript:

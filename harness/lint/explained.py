@@ -33,8 +33,7 @@ def explained(word: str) -> str | None:
     codes = sorted(rules[name])
     if len(codes) > 1:
         return _list(codes)
-    page = pages.pages().get(f"{codes[0]}.md")
-    return page or _of_sqlfluff(names.classes()[codes[0]])
+    return pages.pages().get(f"{codes[0]}.md") or _of_sqlfluff(names.classes()[codes[0]])
 
 
 def known() -> set[str]:

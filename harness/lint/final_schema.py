@@ -110,8 +110,11 @@ class Replay:
 
     def _create_as(self, create: Any) -> None:
         if enum_name(create, "objtype") == "OBJECT_TABLE":
-            table = FinalTable(columns={name: FinalColumn() for name in strings(create.into.col_names)})
-            self._add(create, create.into.rel, table)
+            self._add(
+                create,
+                create.into.rel,
+                FinalTable(columns={name: FinalColumn() for name in strings(create.into.col_names)}),
+            )
 
     def _add(self, create: Any, relation: Any, table: FinalTable) -> None:
         name, created = self._qualified(written(relation)), list(table.columns)
@@ -133,9 +136,11 @@ class Replay:
     def _like(self, table: FinalTable, relation: Any, like: Any) -> None:
         source = self._tables.get(self._qualified(written(like.relation)), FinalTable())
         for name, each in source.columns.items():
-            comment = each.comment if like.options & _COMMENTS else ""
-            default = each.default if like.options & _DEFAULTS else ""
-            table.columns[name] = FinalColumn(comment, type=each.type, default=default)
+            table.columns[name] = FinalColumn(
+                each.comment if like.options & _COMMENTS else "",
+                type=each.type,
+                default=each.default if like.options & _DEFAULTS else "",
+            )
         if source.key and like.options & _INDEXES:
             table.key, table.key_name = source.key, f"{relation.relname}_pkey"
 

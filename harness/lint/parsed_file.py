@@ -113,8 +113,9 @@ class ParsedFile:
             if column.HasField("type_name"):
                 yield self._typed(statement, "column", (*written(relation), column.colname), column.type_name)
         for statement, relation, command in self._commands("AT_AlterColumnType"):
-            name = (*written(relation), command.name)
-            yield self._typed(statement, "column", name, getattr(command, "def").column_def.type_name)
+            yield self._typed(
+                statement, "column", (*written(relation), command.name), getattr(command, "def").column_def.type_name
+            )
         for statement, relation, node in self._created():
             if node.DESCRIPTOR.name == "CreateTableAsStmt":
                 for label, cast in _casts(node):

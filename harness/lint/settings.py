@@ -172,8 +172,9 @@ def _unknown_rules(setting: SqlfluffSetting) -> Iterator[Fault]:
     known = names.rules()
     for word in (each.strip() for each in setting.value.split(",")):
         if word and word.lower() != "none" and not names.is_rule(word, known):
-            meant = names.did_you_mean(word, known)
-            yield Fault(f"{setting.key} names no rule {word!r}{meant}", fatal=_LISTS[setting.key])
+            yield Fault(
+                f"{setting.key} names no rule {word!r}{names.did_you_mean(word, known)}", fatal=_LISTS[setting.key]
+            )
 
 
 def _faults_of_value(setting: SqlfluffSetting, default: object) -> Iterator[Fault]:

@@ -63,8 +63,7 @@ class MigrationStatus:
         if row and self.state in (State.HALF_APPLIED, State.HALF_ROLLED_BACK):
             return f"{self.state.value} ({row.statements_done} of {row.statements} statements done)"
         if row and (self.state is State.RENUMBERED or self.other_name):
-            applied = _HALF.get(row.state, State.APPLIED).value
-            return f"{self.state.value} ({applied} as {row.version:03d}_{row.name})"
+            return f"{self.state.value} ({_HALF.get(row.state, State.APPLIED).value} as {row.version:03d}_{row.name})"
         return self.state.value
 
     @property

@@ -98,8 +98,9 @@ def read(connection: Connection, schema: str) -> tuple[LedgerRow, ...]:
     query = sql.SQL("select {wanted} from {table} order by position")
     try:
         with connection.cursor(row_factory=class_row(LedgerRow)) as cursor:
-            found = cursor.execute(query.format(wanted=sql.SQL(", ").join(wanted), table=_table(schema)), prepare=False)
-            return tuple(found)
+            return tuple(
+                cursor.execute(query.format(wanted=sql.SQL(", ").join(wanted), table=_table(schema)), prepare=False)
+            )
     except psycopg.errors.InsufficientPrivilege as error:
         role, table = _quoted(connection.info.user), _table(schema).as_string()
         grants = f"grant usage on schema {_quoted(schema)} to {role}; grant select on {table} to {role}"

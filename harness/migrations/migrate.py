@@ -186,14 +186,16 @@ class Migrator:
         """Returns the row with number and name of the file; with its content only if it is the same."""
         if not row.has(migration):
             return replace(row, version=migration.version, name=migration.name)
-        down = script.down_text(self.project.root, migration) if row.down is None else row.down
-        return _as_file(row, migration, down)
+        return _as_file(
+            row, migration, script.down_text(self.project.root, migration) if row.down is None else row.down
+        )
 
     def _down(self, undo: Undo) -> Script:
         if undo.text is None:
             return script.load(self.project.root, undo.migration, "down")
-        kept = Path(f"{self.project.ledger_schema}.migrations", f"{undo.migration.id}.down.sql")
-        return script.parse(undo.migration, kept, undo.text)
+        return script.parse(
+            undo.migration, Path(f"{self.project.ledger_schema}.migrations", f"{undo.migration.id}.down.sql"), undo.text
+        )
 
     def _run(self, file: Script, direction: Direction) -> None:
         self.on_event(Event("started", file.migration, direction))

@@ -33,8 +33,7 @@ class MigrationSet:
 
     def statuses(self) -> list[MigrationStatus]:
         """Returns the statuses of the migrations of these modules, and of modules that the project has lost."""
-        chosen = {module.name for module in self.modules}
-        others = {module.name for module in self.project.modules} - chosen
+        others = {module.name for module in self.project.modules} - {module.name for module in self.modules}
         return comparison.statuses(self.modules, [row for row in self.rows if row.module not in others])
 
     def find(self, name: str) -> Migration:
@@ -49,8 +48,10 @@ class MigrationSet:
             name = next((each.id for each in known.values() if (each.module, each.version) == number), name)
         if name not in known:
             there = [*known] if len(known) <= _SHOWN else [next(iter(known)), "…", next(reversed(known))]
-            hint = f"name it as module/NNN; there are: {', '.join(there)}" if there else "there is none"
-            raise MigrationError(f"no migration {name!r}{did_you_mean(name, known)}", hint=hint)
+            raise MigrationError(
+                f"no migration {name!r}{did_you_mean(name, known)}",
+                hint=f"name it as module/NNN; there are: {', '.join(there)}" if there else "there is none",
+            )
         if known[name].draft:
             refuse_draft(self.project.root, known[name])
         return known[name]

@@ -135,8 +135,10 @@ class MigrationPlan(MigrationSet):
     def _move(self, name: str) -> tuple[LedgerRow, Migration]:
         match = _MOVE.fullmatch(name)
         if match is None:
-            hint = "write it as MODULE/NNN=NNN: --renumbered intents/004=005"
-            raise MigrationError(f"{name!r} does not say which number became which", hint=hint)
+            raise MigrationError(
+                f"{name!r} does not say which number became which",
+                hint="write it as MODULE/NNN=NNN: --renumbered intents/004=005",
+            )
         module = match["module"] or self.only_module(name)
         version = int(match["old"].rpartition("/")[2])
         status = next((s for s in self.statuses() if s.row and s.row.number == (module, version)), None)

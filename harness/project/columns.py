@@ -40,6 +40,11 @@ def declared_columns(node: Node) -> tuple[DeclaredColumn, ...]:
     for name, value in as_mapping(node).entries:
         column = as_mapping(value, "a mapping such as {type: text}")
         contract = {each.text: CONTRACT[each.text] for each, _ in column.entries if each.text in CONTRACT}
-        values = {key: field.metadata["reader"].read(column[key]) for key, field in contract.items()}
-        found.append(DeclaredColumn(name.text, name.place, **values))
+        found.append(
+            DeclaredColumn(
+                name.text,
+                name.place,
+                **{key: field.metadata["reader"].read(column[key]) for key, field in contract.items()},
+            )
+        )
     return tuple(found)

@@ -25,8 +25,9 @@ class RequiredPrivilege:
 @lru_cache(maxsize=2**10)
 def required_privileges(statement: str) -> tuple[RequiredPrivilege, ...]:
     """The privileges that a write to a table needs besides reading; none for statements that write to no table."""
-    found = (each for parsed in grammar.parse(statement) for each in _of(grammar.unwrap(parsed.stmt)))
-    return tuple(dict.fromkeys(found))
+    return tuple(
+        dict.fromkeys(each for parsed in grammar.parse(statement) for each in _of(grammar.unwrap(parsed.stmt)))
+    )
 
 
 def _of(node: Any) -> Iterator[RequiredPrivilege]:

@@ -212,8 +212,9 @@ def mapping(item: Reader[T], names: Reader[str] | None = None) -> Reader[FrozenD
 
     @reader("a mapping", {"type": "object", "additionalProperties": item.schema()})
     def read(node: Node) -> FrozenDict[T]:
-        entries = as_mapping(node).entries
-        return FrozenDict({names.read(name) if names else name.text: item.read(value) for name, value in entries})
+        return FrozenDict(
+            {names.read(name) if names else name.text: item.read(value) for name, value in as_mapping(node).entries}
+        )
 
     return read
 

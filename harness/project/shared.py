@@ -47,8 +47,10 @@ class Shared:
 
 def read(node: Node) -> dict[str, Shared]:
     """The value of ``shared:``; raises :class:`ProjectError`."""
-    entries = as_mapping(node, "a mapping of lists of checks").entries
-    return {name.text: _shared(name, as_mapping(value, "a mapping with 'checks'")) for name, value in entries}
+    return {
+        name.text: _shared(name, as_mapping(value, "a mapping with 'checks'"))
+        for name, value in as_mapping(node, "a mapping of lists of checks").entries
+    }
 
 
 def is_use(entry: Node) -> bool:
@@ -75,9 +77,8 @@ def naming_use(entry: MappingNode) -> Iterator[None]:
     try:
         yield
     except ProjectError as error:
-        name = entry.entries[0][1]
         raise ProjectError(
-            f"{error.message} (shared checks {described(name)}, used in {entry.place})",
+            f"{error.message} (shared checks {described(entry.entries[0][1])}, used in {entry.place})",
             place=error.place,
             excerpt=error.excerpt,
             hint=error.hint,
@@ -89,8 +90,10 @@ def _shared(name: Scalar, node: MappingNode) -> Shared:
     checks = node.get("checks")
     if checks is None:
         raise ProjectError(f"shared checks {name.text!r} need the key 'checks'", place=name.place)
-    entries = as_sequence(checks, "a list of checks").items
-    found = tuple(as_mapping(entry, "a check, which begins with its kind") for entry in entries)
+    found = tuple(
+        as_mapping(entry, "a check, which begins with its kind")
+        for entry in as_sequence(checks, "a list of checks").items
+    )
     shared = Shared(name.text, _parameters(node.get("parameters")), found, name.place)
     _refuse_unused(shared)
     return shared

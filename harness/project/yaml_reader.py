@@ -157,8 +157,10 @@ class _Converter:
         for key_node, value_node in node.value:
             name = self._key(key_node, value_node, inner)
             if name.text in entries:
-                first = entries[name.text][0].place.line
-                raise ProjectError(f"key {name.text!r} is given twice, first in line {first}", place=name.place)
+                raise ProjectError(
+                    f"key {name.text!r} is given twice, first in line {entries[name.text][0].place.line}",
+                    place=name.place,
+                )
             entries[name.text] = (name, self.convert(value_node, name.text, inner))
         return MappingNode(tuple(entries.values()), self.place(node))
 
@@ -212,8 +214,7 @@ class _Converter:
 
     def _refuse_torn(self, node: yaml.ScalarNode, key: str | None) -> None:
         start, stop = self._start(node), node.end_mark.index
-        commented = _COMMENTED.match(self.source.text, stop)
-        end = None if commented else value_end(self.source.text, start)
+        end = None if _COMMENTED.match(self.source.text, stop) else value_end(self.source.text, start)
         whole = self.source.text[start:end].rstrip() if end else node.value
         if len(whole) > stop - start or (end is None and node.value.count("(") != node.value.count(")")):
             example = f"{{{key}: {quoted(whole)}}}" if key else f"[{quoted(whole)}]"

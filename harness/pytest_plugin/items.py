@@ -131,8 +131,12 @@ class CheckItem(pytest.Item):
         if isinstance(error, HarnessError):
             return _shown(excinfo, str(withheld(self._root, error)), self.check.place)
         if isinstance(error, NotProved):
-            text = "\n".join(failure_lines(error.outcome, error.script_error))
-            return _shown(excinfo, text, self.check.place, closing.title(error.outcome))
+            return _shown(
+                excinfo,
+                "\n".join(failure_lines(error.outcome, error.script_error)),
+                self.check.place,
+                closing.title(error.outcome),
+            )
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
@@ -161,8 +165,7 @@ def _shown(
 
     pytest would list a plain text whole in CI, and pytest-xdist passes on only objects of pytest's own classes.
     """
-    said = pytest.ExceptionInfo.from_exc_info((_Said, _Said(text), excinfo.tb))
-    shown = said.getrepr(style="value", chain=False)
+    shown = pytest.ExceptionInfo.from_exc_info((_Said, _Said(text), excinfo.tb)).getrepr(style="value", chain=False)
     if shown.reprcrash is not None:
         shown.reprcrash.path = place.path.as_posix()
         shown.reprcrash.lineno = place.line or 1

@@ -74,8 +74,10 @@ def _place() -> ReportSchema:
 
 
 def _counterexample() -> ReportSchema:
-    values = {"type": "object", "additionalProperties": _TEXT_OR_NULL}
-    rows = {"type": "array", "items": _object(table=_TEXT, values=values)}
+    rows = {
+        "type": "array",
+        "items": _object(table=_TEXT, values={"type": "object", "additionalProperties": _TEXT_OR_NULL}),
+    }
     found = _object(expected=_TEXT, actual=_TEXT, rows=_said(rows, "the row of the probe last"))
     found["properties"]["steps"] = _said({"type": "array", "items": _TEXT}, "of a race: those of sessions A and B")
     return found

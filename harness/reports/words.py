@@ -84,8 +84,10 @@ def where(outcome: Outcome) -> str:
 
 def row(values: dict[str, str | None]) -> str:
     """Returns the columns that are not null, with long values cut: ``id='0' name='a'``."""
-    shown = [f"{plain(column)}={_value(value)}" for column, value in values.items() if value is not None]
-    return " ".join(shown) or "all columns null"
+    return (
+        " ".join([f"{plain(column)}={_value(value)}" for column, value in values.items() if value is not None])
+        or "all columns null"
+    )
 
 
 def counted(number: int, noun: str) -> str:

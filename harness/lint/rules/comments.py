@@ -62,8 +62,9 @@ class Rule_Harness_HS06(HouseRule, BaseRule):  # noqa: N801
         for item in _commented(context):
             if not item.comment:
                 write = f"comment on {item.kind} {'.'.join(map(_as_sql, item.name))} is '… [class]';"
-                text = f"{item.kind.capitalize()} {item} has no comment; write: {write}"
-                yield RuleFinding(item.anchor, str(item), text)
+                yield RuleFinding(
+                    item.anchor, str(item), f"{item.kind.capitalize()} {item} has no comment; write: {write}"
+                )
 
 
 class Rule_Harness_HS07(HouseRule, BaseRule):  # noqa: N801
@@ -103,8 +104,9 @@ class Rule_Harness_HS07(HouseRule, BaseRule):  # noqa: N801
             if not item.comment or (mark and (mark[1] in known or not known)):
                 continue
             actual = f"[{mark[1]}], which is no data class" if mark else "no data class"
-            text = f"The comment of {item.kind} {item} ends in {actual}; expected: {expected}."
-            yield RuleFinding(item.anchor, str(item), text)
+            yield RuleFinding(
+                item.anchor, str(item), f"The comment of {item.kind} {item} ends in {actual}; expected: {expected}."
+            )
 
 
 @dataclass(frozen=True)

@@ -55,8 +55,11 @@ class Rule_Harness_HS04(HouseRule, BaseRule):  # noqa: N801
         """Constraints of tables and domains that do not begin with ``constraint <name>``."""
         for item in parsed_file.read(context.segment).constraints():
             if not item.named:
-                text = f"A constraint of {item} has no name of its own: write 'constraint <name> {item.kind}'."
-                yield RuleFinding(item.anchor, str(item), text)
+                yield RuleFinding(
+                    item.anchor,
+                    str(item),
+                    f"A constraint of {item} has no name of its own: write 'constraint <name> {item.kind}'.",
+                )
 
 
 class Rule_Harness_HS10(HouseRule, BaseRule):  # noqa: N801
@@ -102,8 +105,11 @@ class Rule_Harness_HS10(HouseRule, BaseRule):  # noqa: N801
             column = (*item.name, *table.key)
             problem = _problem(table, types.get(column))
             if problem:
-                text = f"The primary key of table {item} is {problem}: make it uuid default {_DEFAULT}()."
-                yield RuleFinding(columns.get(column, item.anchor), str(item), text)
+                yield RuleFinding(
+                    columns.get(column, item.anchor),
+                    str(item),
+                    f"The primary key of table {item} is {problem}: make it uuid default {_DEFAULT}().",
+                )
 
 
 def _problem(table: FinalTable, typed: TypedItem | None) -> str | None:

@@ -20,8 +20,9 @@ class TypeRule(HouseRule):
         """Columns, domains and attributes of these types."""
         for item in parsed_file.read(context.segment).typed():
             if item.type in self.types:
-                text = f"{item.kind.capitalize()} {item} is {item.shown}{self.advice}"
-                yield RuleFinding(item.anchor, str(item), text)
+                yield RuleFinding(
+                    item.anchor, str(item), f"{item.kind.capitalize()} {item} is {item.shown}{self.advice}"
+                )
 
 
 class Rule_Harness_HS01(TypeRule, BaseRule):  # noqa: N801

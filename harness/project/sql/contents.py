@@ -158,8 +158,7 @@ def _joined(text: str, operator: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=KEPT)
 def _relations(text: str) -> tuple[tuple[str, str], ...]:
-    found = ((node.schemaname, node.relname) for node in walk(statement_tree(text), "RangeVar"))
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys((node.schemaname, node.relname) for node in walk(statement_tree(text), "RangeVar")))
 
 
 def _column_name(node: Any) -> str | None:
