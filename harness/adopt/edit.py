@@ -139,7 +139,7 @@ class Editor:
 
 
 def _flow(key: str, value: YamlValue) -> str:
-    return f"{yaml.scalar(key, flow=True, key=True)}: {yaml.flow(value)}"
+    return f"{yaml.key_text(key, 'flow')}: {yaml.flow(value)}"
 
 
 def _has_comment(text: str, start: int, inside: str, tokens: Any) -> bool:

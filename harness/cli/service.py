@@ -14,7 +14,7 @@ from harness.errors import HarnessError, ProjectError, did_you_mean
 from harness.reports.words import counted
 
 if TYPE_CHECKING:
-    from harness.lint.report import Violation
+    from harness.lint.linter import Violation
 
 
 @click.command()
@@ -160,12 +160,12 @@ def explain(name: str | None) -> int:
 
 
 def _rule(name: str, kinds: Collection[str]) -> str:
-    from harness.lint import explained, names
+    from harness.lint import names, pages
     from harness.reports.words import MEANINGS
 
-    if (text := explained.explained(name)) is not None:
+    if (text := pages.explained(name)) is not None:
         return text
-    meant = names.meant(name, {*kinds, *explained.known(), *MEANINGS})
+    meant = names.meant(name, {*kinds, *pages.known(), *MEANINGS})
     said = f"; did you mean {meant!r}?" if meant else ""
     raise HarnessError(
         f"no kind or rule {name!r}{said}",

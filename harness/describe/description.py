@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -21,12 +22,19 @@ from harness.describe.entries import (
     with_state,
 )
 from harness.describe.predicates import accepted_values, readable
-from harness.describe.triggers import touched
 from harness.describe.yaml import YamlValue
 from harness.kinds.base import default_name
 from harness.project import sql
 from harness.project.model import TableName
 
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_NOW = r"(?:(?:now|clock_timestamp|transaction_timestamp|statement_timestamp)\(\)|current_timestamp|localtimestamp)"
+_TOUCH = re.compile(
+    rf'begin\s+new\.(?P<column>"[^"]+"|\w+)\s*:?=\s*(?:pg_catalog\.)?{_NOW}\s*;\s*return\s+new\s*;\s*end\s*\w*\s*;?',
+    re.IGNORECASE,
+)
+_IN_TIME = ("timestamptz", "timestamp")
+_CHANGED = re.compile(r"(?:\(*old\.\* is distinct from new\.\*\)*)?", re.IGNORECASE)
 _CHECK_KEYS: tuple[str, ...] = ("check", "constraint", "implied_by")
 
 
@@ -105,13 +113,13 @@ def is_key(index: Index) -> bool:
 
 def _add_keys(found: TableDescription, table: Table) -> None:
     for key in (each for each in table.constraints if isinstance(each, PrimaryKey)):
-        entry: CheckEntry = {"primary_key": list(key.columns)}
-        if key.name != f"{table.name.table}_pkey":
-            entry["constraint"] = key.name
-        implying = next((implying_key(table, index) for index in table.indexes if index.constraint == key.name), None)
-        if implying:
-            entry["implied_by"] = implying
-        found.add("constraint", key.name, with_state(key, entry))
+        own = (index for index in table.indexes if index.constraint == key.name)
+        written: CheckEntry = {
+            "primary_key": list(key.columns),
+            "constraint": key.name if key.name != f"{table.name.table}_pkey" else None,
+            "implied_by": next((implying_key(table, index) for index in own), None),
+        }
+        found.add("constraint", key.name, with_state(key, written))
     for index in filter(is_key, table.indexes):
         rule = TableRule("constraint" if index.constraint else "index", index.constraint or index.name)
         entry = unique_entry(table, index)
@@ -176,3 +184,27 @@ def _add_trigger(found: TableDescription, table: Table, trigger: Trigger) -> Non
         found.known[trigger.name] = "a trigger that is disabled"
     else:
         found.add("trigger", trigger.name, trigger_entry(trigger))
+
+
+def touched(table: Table, trigger: Trigger) -> str | None:
+    """The column that a trigger sets to the current time at each update; None if it does anything else."""
+    if (trigger.timing, trigger.level, trigger.enabled) != ("before", "row", "O") or "update" not in trigger.events:
+        return None
+    if trigger.columns or {*trigger.events} - {"insert", "update"} or not _CHANGED.fullmatch(trigger.when or ""):
+        return None
+    name = _by_extension(trigger) or _by_source(trigger)
+    column = next((column for column in table.columns if column.name == name), None)
+    # A lower precision rounds: the time may then be in the future.
+    return column.name if column and column.base_name in _IN_TIME and column.typmod in (-1, 6) else None
+
+
+def _by_source(trigger: Trigger) -> str | None:
+    found = _TOUCH.fullmatch(_COMMENT.sub(" ", trigger.source).strip())
+    if not found:
+        return None
+    name = found["column"]
+    return name[1:-1] if name.startswith('"') else name.lower()
+
+
+def _by_extension(trigger: Trigger) -> str | None:
+    return trigger.arguments.strip("'") if trigger.function.rpartition(".")[2] == "moddatetime" else None

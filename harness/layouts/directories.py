@@ -14,7 +14,7 @@ import yaml
 
 from harness.errors import Place, ProjectError
 from harness.layouts.layout import Layout, Ledger, Owner
-from harness.project.model import BuildStep
+from harness.project.model import BuildStep, SqlScript
 from harness.project.psql import PsqlFiles
 
 _UP = ("up.sql", "migration.sql")
@@ -36,8 +36,8 @@ def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
         yield BuildStep(
             name,
             files.shown(up),
-            files.sql(up, transactional=transactional),
-            files.sql(down, transactional=transactional) if down.is_file() else None,
+            SqlScript(files.parts(up), transactional),
+            SqlScript(files.parts(down), transactional) if down.is_file() else None,
         )
 
 

@@ -52,7 +52,8 @@ def _version(written: str) -> _Version:
 
 def _sql(files: PsqlFiles, path: Path) -> SqlScript:
     settings = path.with_name(f"{path.name}.conf")
-    return files.sql(path, transactional=not (settings.is_file() and _NO_TRANSACTION.search(files.text(settings))))
+    alone = settings.is_file() and _NO_TRANSACTION.search(files.text(settings))
+    return SqlScript(files.parts(path), transactional=not alone)
 
 
 LAYOUT = Layout(

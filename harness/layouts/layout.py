@@ -1,4 +1,4 @@
-"""The parts that all layouts share: their type, and versions in the names of files."""
+"""The parts that all layouts share: their type, versions in the names of files, and files that hold both directions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TypeVar
 from harness.errors import Place, ProjectError
 from harness.project.model import BuildStep
 from harness.project.psql import PsqlFiles
+from harness.project.sqltext import blank
 
 K = TypeVar("K")
 
@@ -64,9 +65,16 @@ def sql_files(directory: Path) -> list[Path]:
     ]
 
 
-def has_line(directory: Path, pattern: re.Pattern[str]) -> bool:
-    """Whether some SQL file of a directory has such a line."""
-    return any(pattern.search(path.read_text(encoding="utf-8", errors="replace")) for path in sql_files(directory))
+def known_by_line(pattern: re.Pattern[str]) -> Callable[[Path], bool]:
+    """Recognizes a directory in which some SQL file has such a line."""
+    return lambda directory: any(
+        pattern.search(path.read_text(encoding="utf-8", errors="replace")) for path in sql_files(directory)
+    )
+
+
+def known_by_name(name: re.Pattern[str]) -> Callable[[Path], bool]:
+    """Recognizes a directory in which the whole name of some SQL file matches."""
+    return lambda directory: bool(matches(directory, name))
 
 
 def matches(directory: Path, name: re.Pattern[str]) -> list[tuple[re.Match[str], Path]]:
@@ -110,3 +118,26 @@ def pairs(files: PsqlFiles, directory: Path, name: re.Pattern[str]) -> Iterator[
                 place=Place(files.shown(down or directory)),
             )
         yield up, down
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a file. ``words`` are those of its mark; the text of other sections is blank."""
+
+    words: tuple[str, ...]
+    line: int
+    text: str
+
+
+def sections(text: str, mark: re.Pattern[str]) -> list[Section]:
+    """The sections below each line that ``mark`` finds; its groups are their words."""
+    found = list(mark.finditer(text))
+    ends = [*(match.start() for match in found[1:]), len(text)]
+    return [
+        Section(
+            tuple(word.lower() for word in match.groups() if word is not None),
+            text.count("\n", 0, match.start()) + 1,
+            blank(text[: match.end()]) + text[match.end() : end],
+        )
+        for match, end in zip(found, ends, strict=False)
+    ]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.errors import Place, ProjectError
 from harness.layouts.layout import Layout, owned_by
-from harness.project.model import BuildStep
+from harness.project.model import BuildStep, SqlScript
 from harness.project.psql import PsqlFiles
 
 PLAN = "sqitch.plan"
@@ -45,8 +45,8 @@ def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
         yield BuildStep(
             stem,
             files.shown(deploy),
-            files.sql(deploy, transactional=False),
-            files.sql(revert, transactional=False) if revert.is_file() else None,
+            SqlScript(files.parts(deploy), transactional=False),
+            SqlScript(files.parts(revert), transactional=False) if revert.is_file() else None,
         )
 
 

@@ -1,4 +1,4 @@
-"""Faults of a ``.sqlfluff``, and of settings in a file, that sqlfluff passes over or reports without their place.
+"""Faults of a ``.sqlfluff``, of settings in a file and of ``-- noqa``: sqlfluff passes over them, or names no place.
 
 sqlfluff ignores an unknown name, and a value of the wrong type makes each file crash. A fault that leaves the verdict
 without meaning is an error here, any other a warning.
@@ -10,6 +10,7 @@ import codecs
 import configparser
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,8 +22,9 @@ from sqlfluff.core.helpers.dict import nested_combine
 from sqlfluff.core.plugin.host import get_plugin_manager
 from sqlfluff.core.rules import get_ruleset
 
-from harness.errors import Place, ProjectError, did_you_mean
+from harness.errors import MigrationError, Place, ProjectError, did_you_mean
 from harness.lint import names
+from harness.project import sqlfile, sqltext
 
 SETTINGS = ".sqlfluff"
 _ROOT, _RULES, _INDENTATION = "sqlfluff", "sqlfluff:rules", "sqlfluff:indentation"
@@ -33,6 +35,11 @@ _KEY = re.compile(r"(?P<key>[^\s=#;\[][^=]*?)\s*=")
 _IN_SQL = re.compile(r"^--\s*sqlfluff:(?P<path>[^\n]+):(?P<value>[^:\n]*)$", re.MULTILINE)
 _LISTS = {"rules": True, "exclude_rules": False, "warnings": False}
 """Settings that list rules, and whether an unknown rule there leaves the verdict without meaning."""
+
+
+NOQA = "NOQA"
+"""The code of sqlfluff's own warning about such comments."""
+_NOQA = re.compile(r"noqa\b(?::(?:\s*(?:disable|enable)\s*=)?(?P<rules>.*))?", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -219,3 +226,43 @@ def _is_encoding(name: str) -> bool:
         return name == "autodetect" or bool(codecs.lookup(name))
     except LookupError:
         return False
+
+
+def without_effect(path: Path, known: Collection[str]) -> Iterator[tuple[int, int, str]]:
+    """Line, column and fault of each comment of a file that names no rule of those ``known``."""
+    with suppress(ProjectError, MigrationError):  # it has its own error
+        text = sqlfile.read(path, path)
+        for start, comment in _comments(path, text):
+            for fault in _faults_of_comment(comment, known):
+                yield *sqltext.position(text, start), fault
+
+
+def _comments(path: Path, text: str) -> Iterator[tuple[int, str]]:
+    """Offset and text of each comment, if one of them may be meant for sqlfluff."""
+    if "noqa" not in text.lower():
+        return
+    for kind, start, end in sqltext.lexemes(path, text):
+        if kind == "block":
+            yield start, text[start:end].removeprefix("/*").removesuffix("*/")
+        elif text.startswith("--", start):
+            yield start, text[start:end]
+
+
+def _faults_of_comment(comment: str, known: Collection[str]) -> Iterator[str]:
+    match = _NOQA.match(comment.split("--")[-1].strip())  # as sqlfluff reads it
+    if not match:
+        return
+    if not match[0].startswith("noqa"):
+        yield "noqa does nothing unless it is written in lower case"
+    for word in (each.strip() for each in (match["rules"] or "all").split(",")):
+        if word and word != "all" and not names.is_rule(word, known):
+            yield f"noqa names no rule {word!r}{_way_out(word, known)}"
+
+
+def _way_out(word: str, known: Collection[str]) -> str:
+    """The rule that is meant; if more is written behind it, the place for that."""
+    first, _, reason = word.partition(" ")
+    meant = names.did_you_mean(first, known)
+    if not reason or not meant:
+        return meant
+    return f"{meant} A reason stands before it: -- {reason.strip()} -- noqa: …"
