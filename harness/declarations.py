@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import Place, ProjectError, did_you_mean
-from harness.project import column_forms, keys, shared, yaml_reader
+from harness.project import columns as column_keys
+from harness.project import keys, shared, yaml_reader
 from harness.project.folders import read_utf8, relative
 from harness.project.keys import read_kind, scopes_of, unknown_key
 from harness.project.model import Module, Project, TableName
@@ -137,7 +138,7 @@ class _Document:
         self.module = module
         self.registry = registry
         self.undeclared = undeclared
-        self.forms = column_forms.forms_of(registry)
+        self.forms = column_keys.forms_of(registry)
         self.scope = self._scope()
         self.table = keys.table.read(node["table"]) if self.scope == "table" else None
         self.tags = keys.texts.read(node["tags"]) if node.get("tags") else ()
@@ -194,14 +195,14 @@ class _Document:
 
     def _columns(self, key: Scalar, columns: MappingNode) -> Iterator[DeclaredCheck]:
         for _, value in columns.entries:
-            column_forms.refuse_unknown(as_mapping(value, "a mapping such as {type: text}"), self.forms)
+            column_keys.refuse_unknown(as_mapping(value, "a mapping such as {type: text}"), self.forms)
         if "columns" in self.registry:
             rule: Any = read_kind(
                 self.registry["columns"], MappingNode(((key, columns),), columns.place), label="columns"
             )
             yield self._check("columns", rule, MappingNode((), key.place))
         for name, value in columns.entries:
-            for kind, entry in column_forms.entries(as_mapping(value), self.forms):
+            for kind, entry in column_keys.entries(as_mapping(value), self.forms):
                 rule = read_kind(
                     self.registry[kind.text],
                     entry,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from harness.adopt import check_file, places, project_file, record
 from harness.adopt.filling import FilledTables, Tell, entry, fill
@@ -64,11 +65,13 @@ class Refreshed:
     filled: FilledTables
 
 
-def update(server: Server, project: Project, schemas: Sequence[str], tell: Tell, *, only_add: bool) -> Refreshed:
-    """Brings a project up to date with its schema; with ``only_add`` changes nothing that its files say."""
+def update(
+    server: Server, project: Project, schemas: Sequence[str], tell: Tell, way: Literal["add", "follow"]
+) -> Refreshed:
+    """Brings a project up to date with its schema; to ``add`` changes nothing that its files say."""
     before = ProjectTexts(project)
     found = described(server, project, schemas)
-    changes = add(before, found) if only_add else refresh(before, found)
+    changes = add(before, found) if way == "add" else refresh(before, found)
     texts = before.with_changes(changes.files)
     # No rule of the catalog says what a new trigger needs of rows.
     filled = fill_tables(

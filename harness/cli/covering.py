@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import files
-from harness.cli.common import load_project, table, target_option
+from harness.cli.common import load_project, table, target_option, tell
 from harness.reports.words import counted
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ def coverage(fail_under: float, report: str | None, report_dir: str | None, targ
     declared = declarations.read(project, KINDS)
     with _catalog(project, target) as (catalog, description, foreign):
         found = compare(catalog, declared, foreign)
-    for line in _lines(found):
-        click.echo(line)
+    tell(_lines(found), indent="")
     click.echo(f"{description}: {found.declared:,} of {counted(found.rules, 'rule')} declared, {found.percent:.1f} %")
     if report:
         directory = Path(report_dir) if report_dir else project.root / ".harness" / "reports"

@@ -18,6 +18,7 @@ from harness.cli.common import (
     say_waiting,
     table,
     target_option,
+    tell,
     yes_option,
 )
 from harness.reports.words import counted
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 )
 @target_option
 @yes_option
-def seed(*, target: str | None, yes: bool, select: tuple[str, ...], rows: int | None) -> int:
+def seed(*, target: str | None, select: tuple[str, ...], rows: int | None) -> int:
     """Load the fixtures; loading them twice leaves the same rows.
 
     With --rows every table gets N generated rows more, which keep all rules, beside what stands in it. Exits with 1
@@ -46,7 +47,7 @@ def seed(*, target: str | None, yes: bool, select: tuple[str, ...], rows: int | 
     project = load_project()
     with open_database(project, target, create=False) as (server, connection):
         click.echo(described(server, connection))
-        ask("seed", server, connection, yes=yes)
+        ask("seed", server, connection)
         if rows is not None:
             return _generate(project, connection, rows, select)
         load(project, connection, chosen(project, select))
@@ -63,8 +64,7 @@ def load(project: Project, connection: Connection, modules: Sequence[Module]) ->
         (str(relative(each.seed.path, project.root)), counted(each.rows, "row"), _changed(each.changed))
         for each in loaded
     ]
-    for line in table(rows):
-        click.echo(f"  {line}")
+    tell(table(rows))
     total = f"{counted(len(loaded), 'file')}, {counted(sum(each.rows for each in loaded), 'row')}"
     click.echo(total if loaded else "nothing to do")
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import given_directory, load_own_project, load_project, open_target, target_option
+from harness.cli import editor
+from harness.cli.common import given_directory, load_own_project, load_project, open_target, target_option, tell
 from harness.errors import HarnessError, ProjectError, did_you_mean
-from harness.reports.words import counted
+from harness.reports.words import MEANINGS, counted
 
 if TYPE_CHECKING:
     from harness.lint.linter import Violation
@@ -22,17 +23,13 @@ if TYPE_CHECKING:
 def init(directory: Path) -> int:
     """Start a small project, proved as it stands."""
     from harness import scaffold
-    from harness.cli import editor
 
     written = scaffold.write(directory)
     editor.refresh(directory)
-    for path in written:
-        click.echo(f"  {directory / path}")
+    tell(str(directory / path) for path in written)
     click.echo("\nNow prove it:\n")
-    for command in scaffold.next_steps(directory):
-        click.echo(f"  {command}")
-    for line in scaffold.for_the_root(directory):
-        click.echo(line)
+    tell(scaffold.next_steps(directory))
+    tell(scaffold.for_the_root(directory), indent="")
     return 0
 
 
@@ -51,8 +48,7 @@ def new(module: str, name: str) -> int:
             hint=f"modules: {', '.join(known)}; "
             f"to begin a new one, write under 'modules:' of project.yml: {module}: {{}}",
         )
-    for path in migrations.new(project.root / project.paths.schema / module, name):
-        click.echo(os.path.relpath(path))
+    tell(map(os.path.relpath, migrations.new(project.root / project.paths.schema / module, name)), indent="")
     return 0
 
 
@@ -122,8 +118,7 @@ def clean(*, target: str | None, every: bool) -> int:
     project = load_project()
     with open_target(project, target) as server:
         said = cleaning.clean(server, None if every else project)
-    for sentence in said or ["nothing to do"]:
-        click.echo(sentence)
+    tell(said or ["nothing to do"], indent="")
     return 0
 
 
@@ -131,7 +126,6 @@ def clean(*, target: str | None, every: bool) -> int:
 @click.argument("name", metavar="checks|project|report", type=click.Choice(["checks", "project", "report"]))
 def schema(name: str) -> int:
     """Print the JSON Schema of a project's files, or of the report in JSON."""
-    from harness.cli import editor
 
     click.echo(editor.text(name), nl=False)
     return 0
@@ -146,7 +140,6 @@ def explain(name: str | None) -> int:
     broken, unreliable) have their sentence, too.
     """
     from harness.kinds import KINDS, manual
-    from harness.reports.words import MEANINGS
 
     if name is None:
         click.echo(manual.reference(KINDS), nl=False)
@@ -155,17 +148,16 @@ def explain(name: str | None) -> int:
     elif name in KINDS:
         click.echo(manual.page(name, KINDS[name]), nl=False)
     else:
-        click.echo(_rule(name, KINDS), nl=False)
+        click.echo(_rule(name, {*KINDS, *MEANINGS}), nl=False)
     return 0
 
 
-def _rule(name: str, kinds: Collection[str]) -> str:
+def _rule(name: str, words: Collection[str]) -> str:
     from harness.lint import names, pages
-    from harness.reports.words import MEANINGS
 
     if (text := pages.explained(name)) is not None:
         return text
-    meant = names.meant(name, {*kinds, *pages.known(), *MEANINGS})
+    meant = names.meant(name, {*words, *pages.known()})
     said = f"; did you mean {meant!r}?" if meant else ""
     raise HarnessError(
         f"no kind or rule {name!r}{said}",

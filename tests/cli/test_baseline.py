@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from cli.conftest import Cli
-from harness.reports.schema import report_schema
+from harness.reports.json import report_schema
 
 RULE = ",\n    constraint items_amount_positive check (amount > 0)"
 UP, CHECKS = "schema/app/001_items.up.sql", "checks/app/items.yml"
