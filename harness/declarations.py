@@ -117,8 +117,7 @@ def _same_name(first: DeclaredCheck, second: DeclaredCheck) -> ProjectError:
 
 def _refuse_unfit(project: Project, check: DeclaredCheck) -> None:
     unfit = getattr(check.rule, "unfit", None)
-    why = unfit(project) if unfit else None
-    if why:
+    if unfit and (why := unfit(project)):
         raise ProjectError(f"{check.kind!r}: {why}", place=check.place, hint="correct it, or take this check out")
 
 
@@ -175,7 +174,8 @@ class _Document:
         """The checks that ``use`` stands for, each at the place of use."""
         use = as_mapping(entry)
         own = (self.table.schema, self.table.table) if self.table else None
-        for node in shared.expand(use, self.shared_checks, shared.own_arguments(own, self.module, use.place)):
+        arguments = shared.own_arguments(own, self.module, use.place)
+        for node in list(shared.expand(use, self.shared_checks, arguments)):
             with shared.naming_use(use):
                 check = self._entry(node)
             yield replace(check, place=use.entries[0][0].place, shared=check.place)
@@ -219,8 +219,7 @@ class _Document:
         first, _ = entry.entries[0]
         rule: Any = read_kind(self._kind(first), entry, also=COMMON, label=first.text)
         misplaced = getattr(rule, "misplaced", None)
-        why = misplaced(self.scope) if misplaced else None
-        if why:
+        if misplaced and (why := misplaced(self.scope)):
             raise ProjectError(f"{first.text!r}: {why}", place=first.place)
         return self._check(first.text, rule, MappingNode(entry.entries, first.place))
 

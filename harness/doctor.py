@@ -70,8 +70,7 @@ def _binaries() -> Iterator[Diagnosis]:
     except HarnessError as error:
         yield _problem(error, severity=Severity.WARNING)
     found = binaries.installed()
-    for server in found:
-        yield Diagnosis(Severity.OK, f"{server.description} in {server.directory}")
+    yield from (Diagnosis(Severity.OK, f"{server.description} in {server.directory}") for server in found)
     if not found:
         yield Diagnosis(
             Severity.WARNING,
@@ -134,20 +133,25 @@ def _target(project: Project, target: Target) -> Iterator[Diagnosis]:
 
 def _abilities(target: Target, server: Server, connection: Connection) -> Iterator[Diagnosis]:
     if server.major > NEWEST:
-        what = f"target {target.name}: PostgreSQL {server.major} is newer than what was tried ({NEWEST})"
-        yield Diagnosis(Severity.WARNING, what, "look for a newer version of this tool")
+        yield Diagnosis(
+            Severity.WARNING,
+            f"target {target.name}: PostgreSQL {server.major} is newer than what was tried ({NEWEST})",
+            "look for a newer version of this tool",
+        )
     databases, roles = connection.execute(
         "select rolcreatedb or rolsuper, rolcreaterole or rolsuper from pg_roles where rolname = current_user"
     ).fetchone() or (False, False)
     user = connection.info.user
     if not databases:
-        what = f'target {target.name}: "{user}" may not create databases, and rules are proven in scratch databases'
-        yield Diagnosis(Severity.PROBLEM, what, f'let an administrator run: ALTER ROLE "{user}" CREATEDB')
+        yield Diagnosis(
+            Severity.PROBLEM,
+            f'target {target.name}: "{user}" may not create databases, and rules are proven in scratch databases',
+            f'let an administrator run: ALTER ROLE "{user}" CREATEDB',
+        )
     if not roles:
-        what = f'target {target.name}: "{user}" may not create roles'
         yield Diagnosis(
             Severity.WARNING,
-            what,
+            f'target {target.name}: "{user}" may not create roles',
             f'if migrations create roles, let an administrator run: ALTER ROLE "{user}" CREATEROLE',
         )
 

@@ -61,10 +61,9 @@ class ProjectSession:
     @cached_property
     def checks(self) -> tuple[DeclaredCheck, ...]:
         """All checks of the project."""
-        from harness.declarations import read
-        from harness.kinds import KINDS
+        from harness import declarations, kinds
 
-        return read(self.project, KINDS)
+        return declarations.read(self.project, kinds.KINDS)
 
     @cached_property
     def effort(self) -> Effort:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from harness.adopt import check_file, places, project_file, record
+from harness.adopt import check_file, project_file, record
 from harness.adopt.filling import FilledTables, Tell, entry, fill
 from harness.adopt.project_file import SchemaSource
 from harness.adopt.project_texts import ProjectTexts
@@ -107,10 +107,10 @@ def platform(space: Workspace, project: Project) -> frozenset[TableName]:
 def project_texts(survey: Survey, name: str, source: SchemaSource, target: str) -> dict[Path, str]:
     """The texts of ``project.yml`` and of all check files, by their paths below the project's root."""
     names = [table.name for table in survey.tables]
-    paths = {table: CHECKS / path for table, path in places.paths(names).items()}
+    paths = {table: CHECKS / path for table, path in check_file.paths(names).items()}
     files = {path: check_file.render(survey.descriptions[table], path) for table, path in paths.items()}
     files[CHECKS / record.FILE] = record.dumps(survey.descriptions.values())
-    return {Path(FILE): project_file.render(name, list(places.modules(names).values()), source, target), **files}
+    return {Path(FILE): project_file.render(name, list(check_file.modules(names).values()), source, target), **files}
 
 
 def fill_tables(

@@ -76,14 +76,13 @@ def fill(
         _NOT_FOUND.search(blocker.reason) for blocker in (*found.empty.values(), *found.full.values())
     ):
         return found
-    functions = [schema for (schema,) in connection.execute(_SCHEMAS_OF_FUNCTIONS).fetchall()]
-    path = tuple(dict.fromkeys((*catalog.schemas, *(each for each in functions if each != "public"), "public")))
+    functions = (schema for (schema,) in connection.execute(_SCHEMAS_OF_FUNCTIONS) if schema != "public")
+    path = tuple(dict.fromkeys((*catalog.schemas, *functions, "public")))
     names = ", ".join(map(identifier, path))
     connection.execute(f"set search_path = {names}".encode())
     again = _filled(connection, catalog, declared, tables, path, tell)
     connection.execute("reset search_path")
-    fewer = len(again.empty) + len(again.full) < len(found.empty) + len(found.full)
-    return again if fewer else found
+    return min(found, again, key=lambda each: len(each.empty) + len(each.full))
 
 
 def _filled(
@@ -129,8 +128,7 @@ def _refused(
     found: dict[TableName, Blocker] = {}
     for table in tables:
         with guarded(errors, table.name):
-            blocker = _blocker(finder, table)
-            if blocker is not None:
+            if (blocker := _blocker(finder, table)) is not None:
                 found[table.name] = blocker
     return found
 

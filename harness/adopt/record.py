@@ -56,16 +56,17 @@ def dumps(descriptions: Iterable[TableDescription], kept: Mapping[str, AdoptedTa
 
     The tables in ``kept`` stay as they were recorded.
     """
-    lines = []
     tables = {table_name(each.table): AdoptedTable.of(each) for each in descriptions}
-    for table, adopted in {**tables, **(kept or {})}.items():
-        text = {
+    pages = {
+        table: {
             "description": adopted.description,
             "columns": adopted.columns,
             "checks": [[*rule, entry] for rule, entry in adopted.checks.items()],
             "known": adopted.known,
         }
-        lines.append(f"{json.dumps(table)}: {json.dumps(text, ensure_ascii=False)}")
+        for table, adopted in {**tables, **(kept or {})}.items()
+    }
+    lines = [f"{json.dumps(table)}: {json.dumps(page, ensure_ascii=False)}" for table, page in pages.items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml as pyyaml
 
-from harness.adopt import check_file, places, record
+from harness.adopt import check_file, record
 from harness.adopt.edit import Editor
 from harness.adopt.project_texts import ProjectTexts
 from harness.adopt.record import AdoptedTable
@@ -66,7 +66,7 @@ class ProjectChanges:
 
     def add_table(self, survey: Survey, table: TableName) -> None:
         """Adds the file of a table that has none."""
-        path = Path(self.texts.project.paths.checks) / places.paths(each.name for each in survey.tables)[table]
+        path = Path(self.texts.project.paths.checks) / check_file.paths(each.name for each in survey.tables)[table]
         if (self.texts.project.root / path).exists():
             self.left.append(f"{path}: is there, and describes another table than {table}")
             return

@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from harness.adopt.table_errors import TableError, guarded
 from harness.catalog import read
@@ -16,8 +15,7 @@ from harness.catalog.canonical import Canonical
 from harness.catalog.model import Catalog, Check, Table
 from harness.catalog.parts import TableRule, root_tables
 from harness.catalog.roles import Roles
-from harness.describe.casts import without_casts
-from harness.describe.description import TableDescription, describe
+from harness.describe.description import TableDescription, describe, without_casts
 from harness.describe.entries import CheckEntry
 from harness.describe.yaml import YamlValue
 from harness.errors import ProjectError, did_you_mean
@@ -25,11 +23,9 @@ from harness.kinds.privileges import COMMANDS
 from harness.oracle import Answer
 from harness.probes.statement import qualified
 from harness.project.model import TableName
+from harness.server.connection import Connection
 from harness.solver.pools import Pools
 from harness.solver.rules import deciding_columns
-
-if TYPE_CHECKING:
-    import psycopg
 
 _OF_EXTENSIONS = """
 select n.nspname, c.relname
@@ -56,7 +52,7 @@ class Survey:
 
 
 def survey(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: str = "harness",
     *,
     schemas: Sequence[str] = (),
@@ -92,7 +88,7 @@ def survey(
     return Survey(catalog, tuple(each for each in tables if each.name in found), partitions, found, errors=errors)
 
 
-def of_extensions(connection: psycopg.Connection[Any]) -> frozenset[TableName]:
+def of_extensions(connection: Connection) -> frozenset[TableName]:
     """The tables that belong to an extension."""
     return frozenset(TableName(*row) for row in connection.execute(_OF_EXTENSIONS).fetchall())
 

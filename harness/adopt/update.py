@@ -81,7 +81,7 @@ class CheckFileUpdate:
         root, node = self.editor.root, self.editor.get(self.editor.root, "known")
         if isinstance(node, pyyaml.MappingNode):
             if before and not now and plain(node).items() <= before.items():
-                self.editor.remove(root, "known")
+                self.editor.change(root, {"known": None})
                 self.done += [f"known: {name} removed" for name in plain(node)]
             else:
                 self._follow("known", node, before, now)
@@ -107,8 +107,7 @@ class CheckFileUpdate:
         """Adds rules that no check declares to a column that the file has."""
         node = self.editor.get(self._columns(), column)
         inline_columns = [part for part, home in self.now.inline_columns.items() if home == column and part not in said]
-        missing = [key for kind, key in SHORT.items() if key in entry and TableRule(kind, column) not in said]
-        now = {key: entry[key] for key in missing}
+        now = {key: entry[key] for kind, key in SHORT.items() if key in entry and TableRule(kind, column) not in said}
         named = {key: entry[key] for key in (*NAMED, "constraint", TOUCHED) if key in entry} if inline_columns else {}
         if not isinstance(node, pyyaml.MappingNode):
             return
@@ -169,7 +168,7 @@ class CheckFileUpdate:
     ) -> None:
         name = next(name for name, _ in columns.value if name.value == column)
         if plain(node) == before and not self.editor.commented(node, name.start_mark.index):
-            self.editor.remove(columns, column)
+            self.editor.change(columns, {column: None})
             self.done.append(f"column {column}: removed")
         else:
             self.left.append(f"column {column} is gone; the file says more of it than adopt did")

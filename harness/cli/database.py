@@ -59,7 +59,7 @@ def apply(
     accept_edit: tuple[str, ...],
     renumbered: tuple[str, ...],
     **options: Any,
-) -> int:
+) -> None:
     """Apply the migrations that are pending."""
     project = load_own_project("apply")
     modules = chosen(project, select)
@@ -82,10 +82,9 @@ def apply(
                 what = "its file has it now" if accept_edit else migration.id
                 click.echo(f"  {row.id}  {'would be entered' if dry_run else 'entered'} as {what}")
             click.echo("nothing was executed")
-            return 0
+            return
         found = migrator.apply(**options)
     progress.total(found)
-    return 0
 
 
 @click.command()
@@ -106,7 +105,7 @@ def rollback(
     steps: int | None,
     everything: bool,
     **options: Any,
-) -> int:
+) -> None:
     """Take back what was applied last."""
     project = load_own_project("rollback")
     modules = project.with_dependents(select) if select else project.modules
@@ -118,7 +117,6 @@ def rollback(
         migrator = replace(_migrator(server, connection, project, modules, progress), dry_run=dry_run)
         found = migrator.rollback(steps=None if everything else steps or 1, **options)
     progress.total(found)
-    return 0
 
 
 @click.command()
@@ -126,13 +124,14 @@ def rollback(
 @target_option
 def status(*, target: str | None, exit_code: bool) -> int:
     """Show which migrations the database has."""
-    from harness.migrations import ledger
-    from harness.migrations.migration_set import MigrationSet, State
+    from harness.migrations import ledger, migration_set
 
     project = load_own_project("status")
     with open_database(project, target, create=False) as (server, connection):
         click.echo(described(server, connection))
-        migrations = MigrationSet(project, project.modules, ledger.read(connection, project.ledger_schema))
+        migrations = migration_set.MigrationSet(
+            project, project.modules, ledger.read(connection, project.ledger_schema)
+        )
     statuses = migrations.statuses()
     times = [each.row.applied_at if each.row else None for each in statuses]
     rows = [("migration", "state", "applied at")] + [
@@ -144,7 +143,7 @@ def status(*, target: str | None, exit_code: bool) -> int:
     tell(table(rows) if statuses else ["no migrations"], indent="")
     if command := migrations.renumbering():
         click.echo(f"hint: {command}")
-    return int(exit_code and any(each.state is not State.APPLIED for each in statuses))
+    return int(exit_code and any(each.state is not migration_set.State.APPLIED for each in statuses))
 
 
 def _refuse_drafts(project: Project, modules: tuple[Module, ...]) -> None:
@@ -164,7 +163,7 @@ def _refuse_two_of(names: tuple[str, ...], options: Mapping[str, Any]) -> None:
 
 @click.command()
 @target_option
-def reset(target: str | None) -> int:
+def reset(target: str | None) -> None:
     """Take everything back, apply it anew and load the fixtures; on the tool's own server only."""
     from harness.cli.seeding import load
 
@@ -179,7 +178,6 @@ def reset(target: str | None) -> int:
         back.total(migrator.rollback(steps=None))
         forth.total(replace(migrator, on_event=forth).apply())
         load(project, connection, project.modules)
-    return 0
 
 
 def _migrator(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -60,9 +60,10 @@ def load(project: Project, connection: Connection, modules: Sequence[Module]) ->
     from harness.seeds import loading
 
     loaded = loading.load(connection, modules, root=project.root)
+    changes = [f"{each.changed:,} written" if each.changed else "unchanged" for each in loaded]
     rows = [
-        (str(relative(each.seed.path, project.root)), counted(each.rows, "row"), _changed(each.changed))
-        for each in loaded
+        (str(relative(each.seed.path, project.root)), counted(each.rows, "row"), change)
+        for each, change in zip(loaded, changes, strict=True)
     ]
     tell(table(rows))
     total = f"{counted(len(loaded), 'file')}, {counted(sum(each.rows for each in loaded), 'row')}"
@@ -70,9 +71,8 @@ def load(project: Project, connection: Connection, modules: Sequence[Module]) ->
 
 
 def _generate(project: Project, connection: Connection, rows: int, select: tuple[str, ...]) -> int:
-    from harness import declarations
+    from harness import declarations, kinds
     from harness.catalog import read
-    from harness.kinds import KINDS
     from harness.migrations import ledger
     from harness.probes.statement import identifier
     from harness.proving import draws
@@ -80,7 +80,7 @@ def _generate(project: Project, connection: Connection, rows: int, select: tuple
 
     bulk = plugins.load("bulk")
     draws.make_reproducible()
-    checks = declarations.read(project, KINDS)
+    checks = declarations.read(project, kinds.KINDS)
     started, empty, written, done = time.perf_counter(), 0, 0, 0
     with ledger.lock(connection, say_waiting):
         if project.search_path:
@@ -100,21 +100,9 @@ def _generate(project: Project, connection: Connection, rows: int, select: tuple
     return int(bool(empty))
 
 
-class _Filled(Protocol):
-    """A table that ``bulk`` has filled: rows added, rows requested, rows that were there before."""
-
-    rows: int
-    requested: int
-    before: int
-    reason: str
-
-
-def _why_not_all(filled: _Filled) -> str:
+def _why_not_all(filled: Any) -> str:
+    """Says why a table that ``bulk`` has filled got fewer rows than were requested, and what was there before."""
     if filled.rows >= filled.requested:
         return ""
     before = f", {counted(filled.before, 'row')} there before" if filled.before and not filled.rows else ""
     return f" of {filled.requested:,}{before}: {filled.reason}"
-
-
-def _changed(rows: int) -> str:
-    return f"{rows:,} written" if rows else "unchanged"

@@ -24,7 +24,7 @@ def server() -> None:
 
 @server.command()
 @target_option
-def start(target: str | None) -> int:
+def start(target: str | None) -> None:
     """Start the server, and print the connection string of the project's database.
 
     It takes connections from this machine, with the password in the connection string. It stops by itself when nobody
@@ -34,18 +34,16 @@ def start(target: str | None) -> int:
 
     binaries, base, database = _private(target)
     click.echo(resident.start(binaries, base, database))
-    return CLEAN
 
 
 @server.command()
 @target_option
-def stop(target: str | None) -> int:
+def stop(target: str | None) -> None:
     """Stop the server; a run that uses it goes on, and stops it when it ends."""
     from harness.server import data_directory, resident
 
     binaries, base, _ = _private(target)
     click.echo("stopped" if resident.stop(data_directory.locate(binaries, base)) else "not up")
-    return CLEAN
 
 
 @server.command()

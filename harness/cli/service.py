@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path))
-def init(directory: Path) -> int:
+def init(directory: Path) -> None:
     """Start a small project, proved as it stands."""
     from harness import scaffold
 
@@ -30,13 +30,12 @@ def init(directory: Path) -> int:
     click.echo("\nNow prove it:\n")
     tell(scaffold.next_steps(directory))
     tell(scaffold.for_the_root(directory), indent="")
-    return 0
 
 
 @click.command()
 @click.argument("module")
 @click.argument("name")
-def new(module: str, name: str) -> int:
+def new(module: str, name: str) -> None:
     """Write the next pair of migration files of a module."""
     from harness.project import migrations
 
@@ -49,7 +48,6 @@ def new(module: str, name: str) -> int:
             f"to begin a new one, write under 'modules:' of project.yml: {module}: {{}}",
         )
     tell(map(os.path.relpath, migrations.new(project.root / project.paths.schema / module, name)), indent="")
-    return 0
 
 
 @click.command()
@@ -87,10 +85,8 @@ def lint(paths: tuple[Path, ...]) -> int:
         said = WITHHELD if leads_out(project.root, each.place.path) else each.description
         code = f"{each.code} " if each.code else ""  # what is said of settings has none
         click.echo(f"{each.place}: {code}{said}{note}")
-    if report.violations:
-        click.echo(f"\n{_total(report.violations)}")
-    else:
-        click.echo(f"{counted(report.files, 'file')}, clean")
+    clean_files = f"{counted(report.files, 'file')}, clean"
+    click.echo(f"\n{_total(report.violations)}" if report.violations else clean_files)
     return int(any(not each.warning for each in report.violations))
 
 
@@ -108,7 +104,7 @@ def _total(violations: Sequence[Violation]) -> str:
 @click.command()
 @click.option("--all", "every", is_flag=True, help="Of all projects on that server, not of this one alone.")
 @target_option
-def clean(*, target: str | None, every: bool) -> int:
+def clean(*, target: str | None, every: bool) -> None:
     """Remove what the tool keeps on a server.
 
     That is: templates, the roles they made, and scratch databases of killed runs.
@@ -119,21 +115,19 @@ def clean(*, target: str | None, every: bool) -> int:
     with open_target(project, target) as server:
         said = cleaning.clean(server, None if every else project)
     tell(said or ["nothing to do"], indent="")
-    return 0
 
 
 @click.command()
 @click.argument("name", metavar="checks|project|report", type=click.Choice(["checks", "project", "report"]))
-def schema(name: str) -> int:
+def schema(name: str) -> None:
     """Print the JSON Schema of a project's files, or of the report in JSON."""
 
     click.echo(editor.text(name), nl=False)
-    return 0
 
 
 @click.command()
 @click.argument("name", metavar="KIND|RULE", required=False)
-def explain(name: str | None) -> int:
+def explain(name: str | None) -> None:
     """Print the manual page of a kind of check, or of a rule of the SQL style; without a name, of all kinds.
 
     Rules go by code or name (HS02, harness.text, LT05); lint lists those of the house. The verdicts (proved, present,
@@ -149,7 +143,6 @@ def explain(name: str | None) -> int:
         click.echo(manual.page(name, KINDS[name]), nl=False)
     else:
         click.echo(_rule(name, {*KINDS, *MEANINGS}), nl=False)
-    return 0
 
 
 def _rule(name: str, words: Collection[str]) -> str:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
-from harness.project.flow import value_end
+from harness.project.flow import Style, value_end
 
-Style = Literal["block", "flow"]
 YamlValue: TypeAlias = "str | Sequence[YamlValue] | Mapping[str, YamlValue] | None"
 
 WIDTH = 116

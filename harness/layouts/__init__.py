@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.errors import Place, ProjectError, did_you_mean
+from harness.errors import Place, ProjectError, one_of
 from harness.layouts import (
     atlas,
     dbmate,
@@ -73,9 +73,7 @@ def detect(path: Path, *, shown: Path | None = None) -> Layout:
 
 def named(name: str) -> Layout:
     """The layout of that name; raises :class:`ProjectError` with the nearest."""
-    if name not in LAYOUTS:
-        raise ProjectError(f"no layout {name!r}{did_you_mean(name, LAYOUTS)}", hint=f"layouts: {', '.join(LAYOUTS)}")
-    return LAYOUTS[name]
+    return one_of(LAYOUTS, "layout", name)
 
 
 def read(files: PsqlFiles, paths: Sequence[Path], layout: Layout | None = None) -> ForeignMigrations:

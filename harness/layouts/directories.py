@@ -32,7 +32,8 @@ def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
     for name in _in_order(files, directory, sorted(found, key=_number)):
         up = found[name]
         down = up.with_name("down.sql")
-        transactional = not any(_NO_TRANSACTION.search(files.text(path)) for path in _metadata(up.parent))
+        metadata = [path for each in ("metadata.toml", "metadata.yaml") if (path := up.with_name(each)).is_file()]
+        transactional = not any(_NO_TRANSACTION.search(files.text(path)) for path in metadata)
         yield BuildStep(
             name,
             files.shown(up),
@@ -60,10 +61,6 @@ def owner(directory: Path) -> Owner:
     if any((path / "metadata.yaml").is_file() for path in found):
         return Owner("Sourcegraph", "migrator up")
     return Owner("diesel", "diesel migration run", _DIESEL)
-
-
-def _metadata(directory: Path) -> list[Path]:
-    return [path for name in ("metadata.toml", "metadata.yaml") if (path := directory / name).is_file()]
 
 
 def _in_order(files: PsqlFiles, directory: Path, names: list[str]) -> list[str]:

@@ -21,13 +21,7 @@ _NO_TRANSACTION = re.compile(r"^[ \t]*--[ \t]*\+goose[ \t]+no[ \t]+transaction\b
 
 
 def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
-    _refuse_code(files, directory)
-    found = ((int(match[1]), f"version {match[1]}", path) for match, path in matches(directory, _NAME))
-    for _, path in sorted(unique(files, found).items()):
-        yield _step(files, path)
-
-
-def _refuse_code(files: PsqlFiles, directory: Path) -> None:
+    """The steps; refuses migrations that are not written in SQL."""
     for path in sorted(directory.glob("*.go")):
         if _NAME.fullmatch(path.name) and not path.name.endswith("_test.go"):
             raise ProjectError(
@@ -35,6 +29,8 @@ def _refuse_code(files: PsqlFiles, directory: Path) -> None:
                 place=Place(files.shown(path)),
                 hint="let goose build a database and adopt that one, by its connection string",
             )
+    found = ((int(match[1]), f"version {match[1]}", path) for match, path in matches(directory, _NAME))
+    yield from (_step(files, path) for _, path in sorted(unique(files, found).items()))
 
 
 def _step(files: PsqlFiles, path: Path) -> BuildStep:

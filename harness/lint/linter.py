@@ -62,8 +62,7 @@ def lint(project_root: Path, paths: Iterable[Path] | None = None) -> Report:
         files = [file for target in targets for file in _files(root, target, config)]
         found = [*_of_settings(root, files), *(each for file in files for each in _of_settings_in(Path(file)))]
         linted = list(_linted(config, files)) if files else []
-    violations = [violation for file in linted for violation in file]
-    return Report(len(linted), [*found, *violations])
+    return Report(len(linted), [*found, *(violation for file in linted for violation in file)])
 
 
 def _config(root: Path) -> FluffConfig:
@@ -79,8 +78,11 @@ def _of_settings(root: Path, files: list[str]) -> list[Violation]:
     """The warnings about the project's ``.sqlfluff`` and those in the directories of its files."""
     directories = {root, *(each for file in files for each in (root / file).parents if each.is_relative_to(root))}
     paths = [each / settings.SETTINGS for each in sorted(directories) if (each / settings.SETTINGS).is_file()]
-    found = (warning for path in paths for warning in settings.warnings_of(path.relative_to(root)))
-    return [Violation(place, "", "", text, warning=True) for place, text in found]
+    return [
+        Violation(place, "", "", text, warning=True)
+        for path in paths
+        for place, text in settings.warnings_of(path.relative_to(root))
+    ]
 
 
 def _of_settings_in(file: Path) -> list[Violation]:

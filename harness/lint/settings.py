@@ -72,8 +72,8 @@ def warnings_in(path: Path, text: str) -> list[tuple[Place, str]]:
         *sections, key = match["path"].split(":")
         section = ":".join([_ROOT, *sections])
         place = Place(path, text.count("\n", 0, match.start()) + 1)
-        found.append(SqlfluffSetting(section, "", "", place))
-        found.append(SqlfluffSetting(section, key.strip(), match["value"].strip(), place))
+        pairs = (("", ""), (key.strip(), match["value"].strip()))
+        found += [SqlfluffSetting(section, name, value, place) for name, value in pairs]
     return _warnings(found)
 
 
@@ -96,11 +96,11 @@ def _settings(path: Path) -> list[SqlfluffSetting]:
     except configparser.Error as error:
         raise _unreadable(path, error) from None
     lines = _lines(text)
-    found = []
-    for section in parser.sections():
-        for key, value in (("", ""), *parser.items(section)):
-            found.append(SqlfluffSetting(section, key, value, Place(path, lines.get((section, key)))))
-    return found
+    return [
+        SqlfluffSetting(section, key, value, Place(path, lines.get((section, key))))
+        for section in parser.sections()
+        for key, value in (("", ""), *parser.items(section))
+    ]
 
 
 def _lines(text: str) -> dict[tuple[str, str], int]:
@@ -118,15 +118,16 @@ def _lines(text: str) -> dict[tuple[str, str], int]:
 
 def _unreadable(path: Path, error: configparser.Error) -> ProjectError:
     line, text = getattr(error, "lineno", None), str(getattr(error, "line", ""))
-    if isinstance(error, configparser.DuplicateSectionError):
-        message = f"the section [{error.section}] is there twice"
-    elif isinstance(error, configparser.DuplicateOptionError):
-        message = f"{error.option} is there twice in [{error.section}]"
-    else:
-        if not isinstance(error, configparser.MissingSectionHeaderError):
-            line, text = getattr(error, "errors", [(line, text)])[0]
-        unclosed = text.strip("'\" ").startswith("[")
-        message = "the ] of the section is missing" if unclosed else "a line is neither a [section] nor key = value"
+    match error:
+        case configparser.DuplicateSectionError():
+            message = f"the section [{error.section}] is there twice"
+        case configparser.DuplicateOptionError():
+            message = f"{error.option} is there twice in [{error.section}]"
+        case _:
+            if not isinstance(error, configparser.MissingSectionHeaderError):
+                line, text = getattr(error, "errors", [(line, text)])[0]
+            unclosed = text.strip("'\" ").startswith("[")
+            message = "the ] of the section is missing" if unclosed else "a line is neither a [section] nor key = value"
     return ProjectError(message, place=Place(path, line))
 
 
@@ -233,8 +234,8 @@ def without_effect(path: Path, known: Collection[str]) -> Iterator[tuple[int, in
     with suppress(ProjectError, MigrationError):  # it has its own error
         text = sqlfile.read(path, path)
         for start, comment in _comments(path, text):
-            for fault in _faults_of_comment(comment, known):
-                yield *sqltext.position(text, start), fault
+            place = sqltext.position(text, start)
+            yield from ((*place, fault) for fault in _faults_of_comment(comment, known))
 
 
 def _comments(path: Path, text: str) -> Iterator[tuple[int, str]]:

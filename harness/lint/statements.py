@@ -66,9 +66,8 @@ def all_statements(text: str) -> tuple[tuple[Any, int | None], ...]:
 
 def _with_blocks(tree: Any, start: int | None) -> Iterator[tuple[Any, int | None]]:
     if tree.HasField("do_stmt"):
-        for query in _queries(tree.do_stmt):
-            for inner in statements(query):
-                yield from _with_blocks(inner.tree, None)
+        inner = (each.tree for query in _queries(tree.do_stmt) for each in statements(query))
+        yield from (found for each in inner for found in _with_blocks(each, None))
     else:
         yield tree, start
 
@@ -91,8 +90,7 @@ def _queries(block: Any) -> Iterator[str]:
 
 def _executed(node: Any) -> Iterator[str]:
     if isinstance(node, list):
-        for each in node:
-            yield from _executed(each)
+        yield from (query for each in node for query in _executed(each))
     elif isinstance(node, dict):
         for kind, each in node.items():
             if kind == "PLpgSQL_stmt_execsql":

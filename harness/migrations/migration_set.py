@@ -118,8 +118,8 @@ def _files(module: Module, rows: list[LedgerRow]) -> list[tuple[LedgerRow, Migra
     found: dict[LedgerRow, Migration] = {}
     for same_number, matches in _MATCHES:
         for row in [row for row in rows if row not in found]:
-            candidates = [each for each in free.values() if each.version == row.version or not same_number]
-            fitting = [each for each in candidates if matches(row, each)]
+            near = (each for each in free.values() if each.version == row.version or not same_number)
+            fitting = [each for each in near if matches(row, each)]
             if len(fitting) == 1:
                 found[row] = free.pop(fitting[0].version)
     return [(row, found.get(row)) for row in rows]
@@ -201,8 +201,11 @@ class MigrationSet:
 
     def renumbered(self) -> list[tuple[LedgerRow, Migration]]:
         """Returns the rows whose files have another number now, with these files."""
-        found = [each for each in self.statuses() if each.state is State.RENUMBERED]
-        return [(each.row, each.migration) for each in found if each.row and each.migration]
+        return [
+            (each.row, each.migration)
+            for each in self.statuses()
+            if each.state is State.RENUMBERED and each.row and each.migration
+        ]
 
     def renumbering(self) -> str | None:
         """Returns the command that gives the ledger the new numbers of renumbered files; None if there are none."""

@@ -70,7 +70,7 @@ def refuse_unknown(column: MappingNode, forms: Mapping[str, ColumnForm]) -> None
 def entries(column: MappingNode, forms: Mapping[str, ColumnForm]) -> Iterator[tuple[Scalar, MappingNode]]:
     """The checks that a column's keys declare, as ``checks:`` would have them but without the column.
 
-    Each comes with its written. Raises :class:`ProjectError` for a key such as ``constraint`` that belongs to none of the
+    Each comes with its key. Raises :class:`ProjectError` for a key such as ``constraint`` that belongs to none of the
     checks, or to several.
     """
     declared = {kind: form for kind, form in forms.items() if _is_declared(column, kind, form)}
@@ -83,9 +83,7 @@ def entries(column: MappingNode, forms: Mapping[str, ColumnForm]) -> Iterator[tu
 def _is_declared(column: MappingNode, kind: str, form: ColumnForm) -> bool:
     """Whether a column has a check of a kind: ``unique: false`` declares none, any other value of the key does."""
     value = column.get(kind)
-    if form.value is None and isinstance(value, Scalar):
-        return boolean.read(value)
-    return value is not None
+    return boolean.read(value) if form.value is None and isinstance(value, Scalar) else value is not None
 
 
 def _refuse_unclaimed(column: MappingNode, declared: Mapping[str, ColumnForm], forms: Mapping[str, ColumnForm]) -> None:

@@ -154,8 +154,7 @@ def key_fields(kind: type) -> dict[str, dataclasses.Field[Any]]:
 
 def scopes_of(kind: type) -> tuple[str, ...]:
     """The files that an entry of this kind can be in: of a ``table``, of a ``module``."""
-    scopes: tuple[str, ...] = getattr(kind, "scopes", ("table",))
-    return scopes
+    return tuple(getattr(kind, "scopes", ("table",)))
 
 
 def object_schema(kind: type) -> dict[str, Any]:

@@ -45,8 +45,7 @@ def _of(node: Any) -> Iterator[RequiredPrivilege]:
                 if command := _COMMANDS.get(grammar.enum_name(clause, "command_type")):
                     yield from _on(node.relation, command, clause.target_list)
         case "TruncateStmt":
-            for each in node.relations:
-                yield from _on(each.range_var, "truncate", ())
+            yield from (found for each in node.relations for found in _on(each.range_var, "truncate", ()))
 
 
 def _on(relation: Any, command: str, targets: Any) -> list[RequiredPrivilege]:

@@ -158,9 +158,8 @@ def _arguments(command: str) -> list[str]:
 
 
 def _unquoted(argument: str) -> str:
-    if argument[:1] == "'" == argument[-1:]:
-        return re.sub(r"\\(.)", r"\1", argument[1:-1].replace("''", "'"))
-    return argument
+    quoted = argument[:1] == "'" == argument[-1:]
+    return re.sub(r"\\(.)", r"\1", argument[1:-1].replace("''", "'")) if quoted else argument
 
 
 def _error(shown: Path, text: str, start: int, problem: str, hint: str | None = None) -> MigrationError:

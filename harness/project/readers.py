@@ -156,7 +156,7 @@ def any_value(node: Node) -> Any:
     if isinstance(node, Scalar):
         return node.text
     if isinstance(node, ListNode):
-        return tuple(any_value.read(item) for item in node.items)
+        return tuple(map(any_value.read, node.items))
     return FrozenDict({name.text: any_value.read(value) for name, value in node.entries})
 
 
@@ -212,9 +212,8 @@ def mapping(item: Reader[T], names: Reader[str] | None = None) -> Reader[FrozenD
 
     @reader("a mapping", {"type": "object", "additionalProperties": item.schema()})
     def read(node: Node) -> FrozenDict[T]:
-        return FrozenDict(
-            {names.read(name) if names else name.text: item.read(value) for name, value in as_mapping(node).entries}
-        )
+        entries = as_mapping(node).entries
+        return FrozenDict({names.read(name) if names else name.text: item.read(value) for name, value in entries})
 
     return read
 

@@ -66,11 +66,6 @@ def own_arguments(table: tuple[str, str] | None, module: str, place: Place) -> d
     return {name: Scalar(text, place, quoted=True) for name, text in texts.items()}
 
 
-def expand(entry: MappingNode, known: Mapping[str, Shared], own: Arguments) -> list[MappingNode]:
-    """The checks that an entry with ``use`` stands for; raises :class:`ProjectError`."""
-    return list(_expand(entry, known, own, ()))
-
-
 @contextmanager
 def naming_use(entry: MappingNode) -> Iterator[None]:
     """Adds the place of use to the message of an error in shared checks."""
@@ -144,18 +139,22 @@ def _refuse_unused(shared: Shared) -> None:
 
 def _scalars(found: Iterable[Node]) -> Iterator[Scalar]:
     for node in found:
-        if isinstance(node, Scalar):
-            yield node
-        elif isinstance(node, ListNode):
-            yield from _scalars(node.items)
-        else:
-            yield from _scalars(each for entry in node.entries for each in entry)
+        match node:
+            case Scalar():
+                yield node
+            case ListNode():
+                yield from _scalars(node.items)
+            case _:
+                yield from _scalars(each for entry in node.entries for each in entry)
 
 
-def _expand(
-    entry: MappingNode, known: Mapping[str, Shared], own: Arguments, above: tuple[str, ...]
+def expand(
+    entry: MappingNode, known: Mapping[str, Shared], own: Arguments, above: tuple[str, ...] = ()
 ) -> Iterator[MappingNode]:
-    """The checks of a use; ``above`` are the shared checks that lead to it, the outermost first."""
+    """The checks that an entry with ``use`` stands for; raises :class:`ProjectError`.
+
+    ``above`` are the shared checks that lead to it, the outermost first.
+    """
     _refuse_unknown(entry, (USE, WITH), USE)
     name = as_scalar(entry.entries[0][1], "the name of shared checks")
     if name.text not in known:
@@ -171,7 +170,7 @@ def _expand(
     with naming_use(entry):
         for check in known[name.text].checks:
             filled = as_mapping(_filled(check, values))
-            yield from _expand(filled, known, own, (*above, name.text)) if is_use(filled) else (filled,)
+            yield from expand(filled, known, own, (*above, name.text)) if is_use(filled) else (filled,)
 
 
 def _arguments(entry: MappingNode, shared: Shared, own: Arguments) -> dict[str, Node]:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sqlfluff.core.helpers.string import split_comma_separated_string
+from sqlfluff.core.parser import BaseSegment
 from sqlfluff.core.rules import BaseRule, RuleContext
 
 from harness import grammar
@@ -17,9 +17,6 @@ from harness.lint.directory import created_by
 from harness.lint.final_schema import CreatedByFile
 from harness.lint.parsed_file import ParsedFile, SchemaItem
 from harness.lint.rules.base import HouseRule, RuleFinding, file_of
-
-if TYPE_CHECKING:
-    from sqlfluff.core.parser import BaseSegment
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 # As the check `class` reads it.
@@ -140,8 +137,7 @@ def _without_statement(file: ParsedFile, created: CreatedByFile) -> Iterator[Com
             continue
         if table.commented_by is None:
             yield CommentedItem("table", item.name, item.anchor, table.comment)
-        own = [name for name in created.columns if name[:-1] == item.name]
-        anchors = dict.fromkeys(own, item.anchor) | anchors
+        anchors = {name: item.anchor for name in created.columns if name[:-1] == item.name} | anchors
     for name, anchor in anchors.items():
         if name in created.columns:
             table, column = created.columns[name]

@@ -112,8 +112,7 @@ def is_call(text: str) -> bool:
 def returns_nothing(text: str) -> bool:
     """Whether a statement writes rows and has no RETURNING."""
     written = grammar.unwrap(statement_tree(text))
-    named = "returning_clause" in written.DESCRIPTOR.fields_by_name
-    return named and not written.HasField("returning_clause")
+    return "returning_clause" in written.DESCRIPTOR.fields_by_name and not written.HasField("returning_clause")
 
 
 def functions(text: str) -> frozenset[str]:
@@ -214,8 +213,8 @@ def patterns(text: str) -> tuple[Pattern, ...]:
         names = node.funcname if is_call else node.name
         kind = _MATCHES.get(names[-1].string.sval.removeprefix("!"))
         if kind is not None:
-            constants = (each for side in (node.args if is_call else [node.rexpr]) for each in _constants(side, None))
-            found |= {Pattern(constant.text, *kind): None for constant in constants}
+            sides = node.args if is_call else [node.rexpr]
+            found |= {Pattern(constant.text, *kind): None for side in sides for constant in _constants(side, None)}
     return tuple(found)
 
 
