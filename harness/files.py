@@ -29,11 +29,9 @@ def write(path: Path, text: str) -> None:
 
 def refresh(path: Path, text: str) -> None:
     """Writes the file unless it has this text already."""
-    try:
+    with suppress(OSError):
         if path.read_bytes() == text.encode("utf-8", "backslashreplace"):
             return
-    except OSError:
-        pass
     write(path, text)
 
 

@@ -61,18 +61,16 @@ class ProjectSession:
     @cached_property
     def checks(self) -> tuple[DeclaredCheck, ...]:
         """All checks of the project."""
-        from harness.declarations import read
-        from harness.kinds import KINDS
+        from harness import declarations, kinds
 
-        return read(self.project, KINDS)
+        return declarations.read(self.project, kinds.KINDS)
 
     @cached_property
     def effort(self) -> Effort:
         from harness.proving.prover import Effort
 
         profile = self.project.profile(self._options.profile)
-        seeds = (self._options.seed, profile.seed, self._options.spare_seed)
-        seed = next(seed for seed in seeds if seed is not None)
+        seed = next(seed for seed in (self._options.seed, profile.seed, self._options.spare_seed) if seed is not None)
         return Effort.of(profile, seed)
 
     @cached_property
@@ -122,8 +120,10 @@ class ProjectSession:
     def _whole(self) -> str:
         """Makes a clone with all seeds; raises :class:`SeedRefused` if some are left out, since tests rely on them."""
         for outcome in self.broken_seeds:
-            actual = outcome.counterexamples[0].actual
-            raise SeedRefused(f"{actual}, so the database of this test would lack rows", place=outcome.place)
+            raise SeedRefused(
+                f"{outcome.counterexamples[0].actual}, so the database of this test would lack rows",
+                place=outcome.place,
+            )
         return self._workspace.clone()
 
     @cached_property

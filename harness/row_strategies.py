@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from hypothesis import currently_in_test_context
@@ -24,14 +24,13 @@ from harness.generation.setup import new_rows
 from harness.generation.statements import merge_cycles
 from harness.probes.statement import SqlStatement, identifier, qualified
 from harness.project.model import TableName
+from harness.project.readers import FrozenDict
 from harness.pytest_session import ProjectSession
+from harness.server.connection import Connection
 from harness.solver.pools import Pools
 from harness.solver.rules import Unfillable
 from harness.values.literals import array, delimiter
 from harness.values.types import Unsupported, values
-
-if TYPE_CHECKING:
-    import psycopg
 
 ColumnValue = bool | int | Decimal | str | UUID | None
 TextRow = Mapping[str, str | None]
@@ -40,7 +39,7 @@ EXISTING = 1000
 """Existing rows of each table, mostly seeds, that are read: drawn rows do not conflict with them."""
 
 
-class Row(Mapping[str, ColumnValue]):
+class Row(FrozenDict[ColumnValue]):
     """A row that ``table`` accepts, as a mapping of its columns without the generated ones.
 
     Values are ``bool``, ``int``, ``Decimal``, ``UUID`` and ``str`` for columns of those types, and text as PostgreSQL
@@ -55,25 +54,16 @@ class Row(Mapping[str, ColumnValue]):
         parents: tuple[Row, ...] = (),
         setup: tuple[SqlStatement, ...] = (),
     ) -> None:
+        super().__init__(values)
         self.table = table
         self.parents = parents
-        self._values = dict(values)
         self._setup = setup
-
-    def __getitem__(self, column: str) -> ColumnValue:
-        return self._values[column]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
 
     def __repr__(self) -> str:
         with_parents = f", parents={self.parents!r}" if self.parents else ""
-        return f"Row({self.table!r}, {self._values!r}{with_parents})"
+        return f"Row({self.table!r}, {super().__repr__()}{with_parents})"
 
-    def insert(self, connection: psycopg.Connection[Any], *, parents: bool = True) -> Row:
+    def insert(self, connection: Connection, *, parents: bool = True) -> Row:
         """Inserts the row, and its ``parents`` unless they exist already; returns the row. Raises ``psycopg.Error``."""
         # All or nothing, and settings for some of the statements, also with autocommit.
         with connection.transaction() if connection.autocommit else nullcontext():
@@ -169,18 +159,21 @@ def _prepare(pools: Pools, table: Table) -> None:
             values(column).validate()
 
 
-def _existing(connection: psycopg.Connection[Any], table: Table) -> list[dict[str, str | None]]:
+def _existing(connection: Connection, table: Table) -> list[dict[str, str | None]]:
     names = [column.name for column in table.columns]
     shown = ", ".join(f"{identifier(name)}::text" for name in names)
     if not shown:
         return []
-    found = connection.execute(f"select {shown} from {qualified(table.name)} limit {EXISTING}".encode())
-    return [dict(zip(names, row, strict=True)) for row in found]
+    return [
+        dict(zip(names, row, strict=True))
+        for row in connection.execute(f"select {shown} from {qualified(table.name)} limit {EXISTING}".encode())
+    ]
 
 
 def _row(table: Table, texts: TextRow, parents: tuple[Row, ...] = (), setup: tuple[SqlStatement, ...] = ()) -> Row:
-    values = {name: _value(table.column(name), text) for name, text in texts.items()}
-    return Row(str(table.name), values, parents, setup)
+    return Row(
+        str(table.name), {name: _value(table.column(name), text) for name, text in texts.items()}, parents, setup
+    )
 
 
 def _value(column: Column, text: str | None) -> ColumnValue:
@@ -210,14 +203,15 @@ def _text(column: Column, value: Any) -> str | None:
     """Returns a fixed value as text that PostgreSQL reads."""
     if column.generated:
         raise ProjectError(f"column {column.name} is generated: it cannot be given a value")
-    if value is None:
-        return None
-    if column.is_json and not isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, bytes):
-        return f"\\x{value.hex()}"
-    if isinstance(value, list | tuple) and column.base_name.startswith("_"):
-        return array([str(element) for element in value], delimiter(column))
+    match value:
+        case None:
+            return None
+        case _ if column.is_json and not isinstance(value, str):
+            return json.dumps(value, ensure_ascii=False)
+        case bool():
+            return "true" if value else "false"
+        case bytes():
+            return f"\\x{value.hex()}"
+        case list() | tuple() if column.base_name.startswith("_"):
+            return array([str(element) for element in value], delimiter(column))
     return str(value)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
-from harness.adopt import check_file, places, project_file, record
+from harness.adopt import check_file, project_file, record
 from harness.adopt.filling import FilledTables, Tell, entry, fill
 from harness.adopt.project_file import SchemaSource
 from harness.adopt.project_texts import ProjectTexts
@@ -43,11 +44,13 @@ def adopt(
     texts = project_texts(found, project.name, source, target)
     loaded = from_text(project.root, texts[Path(FILE)], base=project.base, adopted=project.adopted)
     filled = fill_tables(server, ProjectTexts(loaded, texts), found, found.descriptions, tell)
-    descriptions = {
-        name: replace(each, rows=entry(filled.hints[name])) if name in filled.hints else each
-        for name, each in found.descriptions.items()
-    }
-    found = replace(found, descriptions=descriptions)
+    found = replace(
+        found,
+        descriptions={
+            name: replace(each, rows=entry(filled.hints[name])) if name in filled.hints else each
+            for name, each in found.descriptions.items()
+        },
+    )
     source = replace(source, search_path=source.search_path or filled.search_path)
     return Adoption(found, filled, project_texts(found, project.name, source, target))
 
@@ -62,15 +65,18 @@ class Refreshed:
     filled: FilledTables
 
 
-def update(server: Server, project: Project, schemas: Sequence[str], tell: Tell, *, only_add: bool) -> Refreshed:
-    """Brings a project up to date with its schema; with ``only_add`` changes nothing that its files say."""
+def update(
+    server: Server, project: Project, schemas: Sequence[str], tell: Tell, way: Literal["add", "follow"]
+) -> Refreshed:
+    """Brings a project up to date with its schema; to ``add`` changes nothing that its files say."""
     before = ProjectTexts(project)
     found = described(server, project, schemas)
-    changes = add(before, found) if only_add else refresh(before, found)
+    changes = add(before, found) if way == "add" else refresh(before, found)
     texts = before.with_changes(changes.files)
     # No rule of the catalog says what a new trigger needs of rows.
-    touched = [table for table, path in texts.described.items() if path in changes.files]
-    filled = fill_tables(server, texts, found, touched, tell)
+    filled = fill_tables(
+        server, texts, found, [table for table, path in texts.described.items() if path in changes.files], tell
+    )
     hints = add_row_hints(texts, found, {table: entry(each) for table, each in filled.hints.items()})
     if filled.search_path:
         names = ", ".join(filled.search_path)
@@ -83,8 +89,10 @@ def described(server: Server, project: Project, schemas: Sequence[str]) -> Surve
     with workspace(server, project, project.modules) as space:
         others = frozenset() if schemas else platform(space, project)
         with space.connect(space.clone()) as connection:
-            found = survey(connection, project.ledger_schema, schemas=schemas, without=others)
-            return replace(found, search_path=bool(project.search_path))
+            return replace(
+                survey(connection, project.ledger_schema, schemas=schemas, without=others),
+                search_path=bool(project.search_path),
+            )
 
 
 def platform(space: Workspace, project: Project) -> frozenset[TableName]:
@@ -99,11 +107,10 @@ def platform(space: Workspace, project: Project) -> frozenset[TableName]:
 def project_texts(survey: Survey, name: str, source: SchemaSource, target: str) -> dict[Path, str]:
     """The texts of ``project.yml`` and of all check files, by their paths below the project's root."""
     names = [table.name for table in survey.tables]
-    paths = {table: CHECKS / path for table, path in places.paths(names).items()}
+    paths = {table: CHECKS / path for table, path in check_file.paths(names).items()}
     files = {path: check_file.render(survey.descriptions[table], path) for table, path in paths.items()}
     files[CHECKS / record.FILE] = record.dumps(survey.descriptions.values())
-    modules = list(places.modules(names).values())
-    return {Path(FILE): project_file.render(name, modules, source, target), **files}
+    return {Path(FILE): project_file.render(name, list(check_file.modules(names).values()), source, target), **files}
 
 
 def fill_tables(

@@ -94,10 +94,11 @@ def dump(server: Server, path: Path, *, dbname: str | None = None, schemas: Sequ
     answer = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if answer.returncode != 0:
         said = redacted(answer.stderr.decode(errors="replace").strip(), parameters)
-        advice = "connect as a role that may read these tables, such as their owner"
         raise TargetError(
             f"pg_dump {program.version} could not read the database: {said}",
-            hint=advice if "permission denied" in said else None,
+            hint="connect as a role that may read these tables, such as their owner"
+            if "permission denied" in said
+            else None,
         )
     files.write(path, answer.stdout.decode("utf-8"))
 
@@ -127,8 +128,7 @@ def search_path(connection: Connection) -> tuple[str, ...]:
     with connection.transaction(force_rollback=True):
         connection.execute("select pg_catalog.set_config('search_path', %s, true)", [setting.partition("=")[2]])
         names = value(connection, "show search_path")
-    found = next(csv.reader([names], skipinitialspace=True), [])
-    return tuple(name for name in found if name and name != "$user")
+    return tuple(name for name in next(csv.reader([names], skipinitialspace=True), []) if name and name != "$user")
 
 
 def _program(server: Server) -> Binaries:

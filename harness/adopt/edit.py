@@ -16,10 +16,11 @@ Entries = list[tuple[pyyaml.ScalarNode, pyyaml.Node]]
 
 def plain(node: pyyaml.Node) -> Any:
     """A node as texts, lists and dictionaries."""
-    if isinstance(node, pyyaml.SequenceNode):
-        return [plain(item) for item in node.value]
-    if isinstance(node, pyyaml.MappingNode):
-        return {key.value: plain(value) for key, value in node.value}
+    match node:
+        case pyyaml.SequenceNode():
+            return [plain(item) for item in node.value]
+        case pyyaml.MappingNode():
+            return {key.value: plain(value) for key, value in node.value}
     return node.value
 
 
@@ -35,22 +36,19 @@ class Editor:
         assert isinstance(root, pyyaml.MappingNode), "the file was read before"
         self.root = root
 
-    @property
-    def changed(self) -> bool:
-        return bool(self._changes)
-
     def result(self) -> str:
         """The text with all changes; several at one place come in the order in which they were asked for."""
         text = self.text
-        numbered = sorted(enumerate(self._changes), key=lambda each: (each[1][0], each[0]), reverse=True)
-        for _, (start, end, new) in numbered:
+        for _, (start, end, new) in sorted(
+            enumerate(self._changes), key=lambda each: (each[1][0], each[0]), reverse=True
+        ):
             text = text[:start] + new + text[end:]
         return text
 
     def get(self, mapping: pyyaml.Node | None, key: str) -> pyyaml.Node | None:
         """The value of a key."""
-        found = self._entry(mapping, key)
-        return found[1] if found else None
+        entries: Entries = mapping.value if isinstance(mapping, pyyaml.MappingNode) else []
+        return next((value for name, value in entries if name.value == key), None)
 
     def change(self, mapping: pyyaml.MappingNode, values: dict[str, YamlValue | None]) -> None:
         """Gives keys other values, or removes them (None); new ones come behind the others."""
@@ -87,12 +85,6 @@ class Editor:
             indent = name.start_mark.column
             self._change(start, end, "\n".join(yaml.entry(plain(name), new, indent))[indent:])
 
-    def remove(self, mapping: pyyaml.MappingNode, key: str) -> None:
-        """Removes a key and its value from a mapping in block style."""
-        found = self._entry(mapping, key)
-        assert found is not None
-        self._change_block(*found, None)
-
     def insert_lines(self, lines: Sequence[str], after: pyyaml.Node) -> None:
         """Inserts whole lines behind the last line of a node."""
         place = self._next_line(self._end(after))
@@ -114,10 +106,6 @@ class Editor:
         inside = self.text[start : self._next_line(self._end(node))]
         return above.lstrip().startswith("#") or ("#" in inside and _has_comment(self.text, start, inside, tokens))
 
-    def _entry(self, mapping: pyyaml.Node | None, key: str) -> tuple[pyyaml.ScalarNode, pyyaml.Node] | None:
-        entries: Entries = mapping.value if isinstance(mapping, pyyaml.MappingNode) else []
-        return next(((name, value) for name, value in entries if name.value == key), None)
-
     def _end(self, node: pyyaml.Node) -> int:
         """The end of a node's last character; the end mark of a block is where the next node begins."""
         if isinstance(node, pyyaml.CollectionNode) and not node.flow_style and node.value:
@@ -138,7 +126,7 @@ class Editor:
 
 
 def _flow(key: str, value: YamlValue) -> str:
-    return f"{yaml.scalar(key, flow=True, key=True)}: {yaml.flow(value)}"
+    return f"{yaml.key_text(key, 'flow')}: {yaml.flow(value)}"
 
 
 def _has_comment(text: str, start: int, inside: str, tokens: Any) -> bool:
@@ -146,5 +134,7 @@ def _has_comment(text: str, start: int, inside: str, tokens: Any) -> bool:
     covered = [
         (token.start_mark.index, token.end_mark.index) for token in tokens if isinstance(token, pyyaml.ScalarToken)
     ]
-    signs = [start + offset for offset, char in enumerate(inside) if char == "#"]
-    return any(not any(begin <= sign < end for begin, end in covered) for sign in signs)
+    return any(
+        char == "#" and not any(begin <= place < end for begin, end in covered)
+        for place, char in enumerate(inside, start)
+    )

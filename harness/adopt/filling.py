@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 
 from harness.adopt.table_errors import TableError, guarded
 from harness.catalog.model import Catalog, Table
 from harness.declarations import DeclaredCheck
-from harness.describe.entries import CheckEntry, table_name
+from harness.describe.entries import TRUE, CheckEntry, said, table_name
 from harness.describe.yaml import YamlValue
 from harness.inference import Blocker, HintFinder
 from harness.probes import Session
@@ -22,9 +23,6 @@ from harness.project.model import TableName
 from harness.solver.declared import declared_pools
 from harness.solver.pools import Pools
 from harness.solver.row_hints import RowHints
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _NOT_FOUND = re.compile(r"refused with (42P01|42883|42704): ")
 """No such relation, function or type."""
@@ -74,17 +72,17 @@ def fill(
     search path, those with the most tables first, and then schemas that only have functions.
     """
     found = _filled(connection, catalog, declared, tables, (), tell)
-    lacks_path = any(_NOT_FOUND.search(blocker.reason) for blocker in (*found.empty.values(), *found.full.values()))
-    if search_path or not lacks_path:
+    if search_path or not any(
+        _NOT_FOUND.search(blocker.reason) for blocker in (*found.empty.values(), *found.full.values())
+    ):
         return found
-    functions = [schema for (schema,) in connection.execute(_SCHEMAS_OF_FUNCTIONS).fetchall()]
-    path = tuple(dict.fromkeys((*catalog.schemas, *(each for each in functions if each != "public"), "public")))
+    functions = (schema for (schema,) in connection.execute(_SCHEMAS_OF_FUNCTIONS) if schema != "public")
+    path = tuple(dict.fromkeys((*catalog.schemas, *functions, "public")))
     names = ", ".join(map(identifier, path))
     connection.execute(f"set search_path = {names}".encode())
     again = _filled(connection, catalog, declared, tables, path, tell)
     connection.execute("reset search_path")
-    fewer = len(again.empty) + len(again.full) < len(found.empty) + len(found.full)
-    return again if fewer else found
+    return min(found, again, key=lambda each: len(each.empty) + len(each.full))
 
 
 def _filled(
@@ -130,8 +128,7 @@ def _refused(
     found: dict[TableName, Blocker] = {}
     for table in tables:
         with guarded(errors, table.name):
-            blocker = _blocker(finder, table)
-            if blocker is not None:
+            if (blocker := _blocker(finder, table)) is not None:
                 found[table.name] = blocker
     return found
 
@@ -150,32 +147,24 @@ def entry(hints: RowHints) -> CheckEntry:
     columns: dict[str, YamlValue] = {column: list(values) for column, values in hints.values.items()}
     columns |= {column: {"not_null": "true"} for column in hints.present}
     for column, lead in hints.leads.items():
-        where = f"{table_name(lead.table)} ({_column(lead.column)})"
-        columns[column] = {**_piece(columns, column), "references": where}
+        columns[column] = {
+            **_piece(columns, column),
+            "references": f"{table_name(lead.table)} ({_column(lead.column)})",
+        }
     for column, parent in hints.parents.items():
         columns[column] = {**_piece(columns, column), "parent": dict(parent)}
-    found: CheckEntry = {"rows": columns}
-    before: dict[str, YamlValue] = {}
+    before: dict[str, list[YamlValue]] = defaultdict(list)
     for table, row in hints.requires_first:
-        rows = before.setdefault(table_name(table), [])
-        assert isinstance(rows, list)
-        rows.append(dict(row))
-    if before:
-        found["requires_first"] = {
-            name: rows[0] if isinstance(rows, list) and len(rows) == 1 else rows for name, rows in before.items()
-        }
-    beside: dict[str, YamlValue] = {table_name(table): dict(row) for table, row in hints.requires}
-    if beside:
-        found["requires"] = beside
-    if hints.same_ancestors:
-        found["same_ancestors"] = "true"
-    if hints.created_by_trigger:
-        found["created_by_trigger"] = "true"
-    if hints.bypass_triggers:
-        found["bypass_triggers"] = "true"
-    if hints.trigger_creates:
-        found["trigger_creates"] = [table_name(table) for table in hints.trigger_creates]
-    return found
+        before[table_name(table)].append(dict(row))
+    further: CheckEntry = {
+        "requires_first": {name: rows if len(rows) > 1 else rows[0] for name, rows in before.items()},
+        "requires": {table_name(table): dict(row) for table, row in hints.requires},
+        "same_ancestors": TRUE if hints.same_ancestors else None,
+        "created_by_trigger": TRUE if hints.created_by_trigger else None,
+        "bypass_triggers": TRUE if hints.bypass_triggers else None,
+        "trigger_creates": [table_name(table) for table in hints.trigger_creates],
+    }
+    return {"rows": columns, **said(further)}
 
 
 def _piece(columns: Mapping[str, YamlValue], name: str) -> dict[str, YamlValue]:

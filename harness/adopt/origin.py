@@ -89,8 +89,10 @@ def _read(
         for path, text in texts.items():
             write(Path(directory) / path, text)
 
-        paths = (*schema_source.base, *schema_source.paths)
-        homes = {path: Path(directory) if Path(path) in texts else root for path in paths}
+        homes = {
+            path: Path(directory) if Path(path) in texts else root
+            for path in (*schema_source.base, *schema_source.paths)
+        }
         base = [
             step for path in schema_source.base for step in PsqlFiles(homes[path], {}).scripts([homes[path] / path])
         ]

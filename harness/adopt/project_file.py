@@ -44,7 +44,7 @@ class SchemaSource:
 def render(name: str, modules: Sequence[str], origin: SchemaSource, target: str) -> str:
     """The text of the file."""
     lines = [modeline(Path(FILE), "project"), HEAD, *yaml.entry("name", name), "", *MODULES.split("\n"), "modules:"]
-    lines += [f"  {yaml.scalar(module, key=True)}: {{}}" for module in modules]
+    lines += [f"  {yaml.key_text(module)}: {{}}" for module in modules]
     if origin.base:
         lines += ["", *BASE.split("\n"), *yaml.entry("base", list(origin.base))]
     lines += ["", *MIGRATIONS.split("\n"), "migrations:"]

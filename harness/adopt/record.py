@@ -29,14 +29,22 @@ class AdoptedTable:
 
     @classmethod
     def of(cls, described: TableDescription) -> AdoptedTable:
-        checks = {rule: _plain(entry) for rule, entry in described.checks}
-        return cls(described.description, _plain(described.columns), checks, _plain(described.known))
+        return cls(
+            described.description,
+            _plain(described.columns),
+            {rule: _plain(entry) for rule, entry in described.checks},
+            _plain(described.known),
+        )
 
     def described(self, table: TableName) -> TableDescription:
         """The description of the table that was written."""
-        columns = {name: dict(column) for name, column in self.columns.items()}
-        checks = [(rule, dict(entry)) for rule, entry in self.checks.items()]
-        return TableDescription(table, self.description, columns, checks, known=dict(self.known))
+        return TableDescription(
+            table,
+            self.description,
+            {name: dict(column) for name, column in self.columns.items()},
+            [(rule, dict(entry)) for rule, entry in self.checks.items()],
+            known=dict(self.known),
+        )
 
 
 def _plain(value: Any) -> Any:
@@ -48,24 +56,23 @@ def dumps(descriptions: Iterable[TableDescription], kept: Mapping[str, AdoptedTa
 
     The tables in ``kept`` stay as they were recorded.
     """
-    lines = []
     tables = {table_name(each.table): AdoptedTable.of(each) for each in descriptions}
-    for table, adopted in {**tables, **(kept or {})}.items():
-        checks = [[*rule, entry] for rule, entry in adopted.checks.items()]
-        text = {
+    pages = {
+        table: {
             "description": adopted.description,
             "columns": adopted.columns,
-            "checks": checks,
+            "checks": [[*rule, entry] for rule, entry in adopted.checks.items()],
             "known": adopted.known,
         }
-        lines.append(f"{json.dumps(table)}: {json.dumps(text, ensure_ascii=False)}")
+        for table, adopted in {**tables, **(kept or {})}.items()
+    }
+    lines = [f"{json.dumps(table)}: {json.dumps(page, ensure_ascii=False)}" for table, page in pages.items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def load(path: Path) -> dict[str, AdoptedTable]:
     """Reads the record, by table; empty if there is none. Raises :class:`ProjectError` if it cannot be read."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
         return {
             table: AdoptedTable(
                 page["description"],
@@ -73,7 +80,7 @@ def load(path: Path) -> dict[str, AdoptedTable]:
                 {TableRule(kind, name): entry for kind, name, entry in page["checks"]},
                 page.get("known", {}),
             )
-            for table, page in found.items()
+            for table, page in json.loads(path.read_text(encoding="utf-8")).items()
         }
     except FileNotFoundError:
         return {}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml as pyyaml
 
-from harness.adopt import check_file, places, record
+from harness.adopt import check_file, record
 from harness.adopt.edit import Editor
 from harness.adopt.project_texts import ProjectTexts
 from harness.adopt.record import AdoptedTable
@@ -55,14 +55,18 @@ class ProjectChanges:
             self.left.append(f"{path}: several documents in a file are not brought up to date")
             return
         of_table = [check for check in self.texts.checks if check.table == description.table]
-        own = [check for check in of_table if check.place.path == path]
-        others = [check for check in of_table if check.place.path != path]
-        update = CheckFileUpdate(Editor(text), description, before, own, others)
+        update = CheckFileUpdate(
+            Editor(text),
+            description,
+            before,
+            [check for check in of_table if check.place.path == path],
+            [check for check in of_table if check.place.path != path],
+        )
         self.update(path, update, update.run())
 
     def add_table(self, survey: Survey, table: TableName) -> None:
         """Adds the file of a table that has none."""
-        path = Path(self.texts.project.paths.checks) / places.paths(each.name for each in survey.tables)[table]
+        path = Path(self.texts.project.paths.checks) / check_file.paths(each.name for each in survey.tables)[table]
         if (self.texts.project.root / path).exists():
             self.left.append(f"{path}: is there, and describes another table than {table}")
             return
@@ -86,8 +90,10 @@ class ProjectChanges:
 
     def add_modules(self) -> None:
         """Makes the schemas of new files modules of ``project.yml``."""
-        folders = {path.parts[1] for path in self.files if len(path.parts) > 2}
-        new = sorted(folders - {module.name for module in self.texts.project.modules})
+        new = sorted(
+            {path.parts[1] for path in self.files if len(path.parts) > 2}
+            - {module.name for module in self.texts.project.modules}
+        )
         if not new:
             return
         editor = Editor(self.texts.text(Path(FILE)))
@@ -139,8 +145,9 @@ def refresh(texts: ProjectTexts, survey: Survey) -> ProjectChanges:
     found.add_modules()
     descriptions = [each for name, each in survey.descriptions.items() if name not in found.errors]
     unknown = set(map(table_name, found.errors))
-    kept = {name: before for name, before in recorded.items() if name in unknown}
-    found.files[found.record_path] = record.dumps(descriptions, kept)
+    found.files[found.record_path] = record.dumps(
+        descriptions, {name: before for name, before in recorded.items() if name in unknown}
+    )
     return found
 
 
@@ -150,7 +157,11 @@ def add_row_hints(texts: ProjectTexts, survey: Survey, hints: Mapping[TableName,
     for table, entry in hints.items():
         with guarded(found.errors, table):
             path = texts.described[table]
-            own = [check for check in texts.checks if check.table == table and check.place.path == path]
-            update = CheckFileUpdate(Editor(texts.text(path)), survey.descriptions[table], None, own)
+            update = CheckFileUpdate(
+                Editor(texts.text(path)),
+                survey.descriptions[table],
+                None,
+                [check for check in texts.checks if check.table == table and check.place.path == path],
+            )
             found.update(path, update, update.add_row_hints(entry))
     return found

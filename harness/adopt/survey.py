@@ -1,29 +1,31 @@
-"""Describes the tables of a database, without those of the platform and of extensions."""
+"""Describes the tables of a database, without those of the platform and of extensions.
+
+Of two CHECKs one may imply the other: each row that breaks one also breaks a stricter one.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
-from harness.adopt.implied import add_implied_by
 from harness.adopt.table_errors import TableError, guarded
 from harness.catalog import read
 from harness.catalog.canonical import Canonical
-from harness.catalog.model import Catalog, Table
-from harness.catalog.parts import root_tables
+from harness.catalog.model import Catalog, Check, Table
+from harness.catalog.parts import TableRule, root_tables
 from harness.catalog.roles import Roles
-from harness.describe.casts import without_casts
-from harness.describe.description import TableDescription, describe
+from harness.describe.description import TableDescription, describe, without_casts
+from harness.describe.entries import CheckEntry
 from harness.describe.yaml import YamlValue
 from harness.errors import ProjectError, did_you_mean
 from harness.kinds.privileges import COMMANDS
+from harness.oracle import Answer
 from harness.probes.statement import qualified
 from harness.project.model import TableName
+from harness.server.connection import Connection
 from harness.solver.pools import Pools
-
-if TYPE_CHECKING:
-    import psycopg
+from harness.solver.rules import deciding_columns
 
 _OF_EXTENSIONS = """
 select n.nspname, c.relname
@@ -50,7 +52,7 @@ class Survey:
 
 
 def survey(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: str = "harness",
     *,
     schemas: Sequence[str] = (),
@@ -86,7 +88,7 @@ def survey(
     return Survey(catalog, tuple(each for each in tables if each.name in found), partitions, found, errors=errors)
 
 
-def of_extensions(connection: psycopg.Connection[Any]) -> frozenset[TableName]:
+def of_extensions(connection: Connection) -> frozenset[TableName]:
     """The tables that belong to an extension."""
     return frozenset(TableName(*row) for row in connection.execute(_OF_EXTENSIONS).fetchall())
 
@@ -94,8 +96,10 @@ def of_extensions(connection: psycopg.Connection[Any]) -> frozenset[TableName]:
 def _refuse_unknown(schemas: Sequence[str], known: Collection[str]) -> None:
     for schema in schemas:
         if schema not in known:
-            message = f"no schema {schema!r} with a table in it{did_you_mean(schema, known)}"
-            raise ProjectError(message, hint=f"schemas: {', '.join(sorted(known)) or 'none'}")
+            raise ProjectError(
+                f"no schema {schema!r} with a table in it{did_you_mean(schema, known)}",
+                hint=f"schemas: {', '.join(sorted(known)) or 'none'}",
+            )
 
 
 def _privileges(table: Table, roles: Roles) -> tuple[dict[str, YamlValue], list[str]]:
@@ -123,3 +127,49 @@ def _commands(table: Table, role: str, roles: Roles) -> list[str]:
         if columns:
             found.append(f"{command} ({', '.join(sorted(columns))})")
     return found
+
+
+def add_implied_by(description: TableDescription, table: Table, pools: Pools) -> None:
+    """Adds ``implied_by`` to each CHECK that another one implies, as far as candidate values show."""
+    for weak, strict in itertools.permutations(table.checks, 2):
+        entry = _rule_entry(description, weak)
+        if entry is None or "implied_by" in entry or not _implies(table, pools, strict, weak):
+            continue
+        # Of two that say the same, one is left to be proved by itself.
+        if strict.name.encode() < weak.name.encode() or not _implies(table, pools, weak, strict):
+            entry["implied_by"] = strict.name
+
+
+def _implies(table: Table, pools: Pools, strict: Check, weak: Check) -> bool:
+    """Whether some candidates break the ``weak`` rule, and all of these break the ``strict`` one, too."""
+    rules = (strict.expression or "true", weak.expression or "true")
+    about = [set(deciding_columns(table, rule)) for rule in rules]
+    if not about[0] & about[1]:
+        return False
+    columns = [column.name for column in table.columns if column.name in about[0] | about[1]]
+    rows = [row for row in pools.combinations(table, columns, rules) if _possible(table, columns, row)]
+    answers = pools.oracle.answers(table, columns, rows, rules)
+    broken = {row: kept for row, (kept, own) in zip(rows, answers, strict=True) if own is Answer.FALSE}
+    if not broken or any(kept.holds for kept in broken.values()):
+        return False
+    # Candidates may lack the one value of a column that the strict rule accepts: it has to refuse any value there.
+    only_strict = about[0] - about[1]
+    unknown = {
+        tuple(None if name in only_strict else value for name, value in zip(columns, row, strict=True))
+        for row in broken
+    }
+    refusing = pools.oracle.answers(table, columns, sorted(unknown, key=str), rules[:1]) if only_strict else []
+    return all(answer is Answer.FALSE for (answer,) in refusing)
+
+
+def _possible(table: Table, columns: list[str], row: tuple[str | None, ...]) -> bool:
+    return all(value is not None or not table.column(name).not_null for name, value in zip(columns, row, strict=True))
+
+
+def _rule_entry(description: TableDescription, constraint: Check) -> CheckEntry | None:
+    """The entry of a constraint, if it is a rule that can be implied."""
+    part = TableRule("constraint", constraint.name)
+    entry = dict(description.checks).get(part)
+    if entry is None and part in description.inline_columns:
+        entry = description.columns[description.inline_columns[part]]
+    return entry if entry is not None and {"check", "accepted_values"} & {*entry} else None

@@ -7,7 +7,7 @@ difference is reported, for people to decide.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,7 +51,8 @@ class CheckFileUpdate:
         """The new text of the file."""
         now = AdoptedTable.of(self.now)
         if self.before is not None:
-            self._description(self.before.description, now.description)
+            described = ({"description": each.description} for each in (self.before, now))
+            self._follow("the description", self.editor.root, *described)
             self._known(self.before.known, now.known)
             for column in [*now.columns, *(gone for gone in self.before.columns if gone not in now.columns)]:
                 self._column(column, self.before.columns.get(column), now.columns.get(column))
@@ -71,20 +72,16 @@ class CheckFileUpdate:
             self.done.append("rows: found by trying")
         return self.editor.result()
 
-    def _description(self, before: str | None, now: str | None) -> None:
-        self._follow("the description", self.editor.root, {"description": before}, {"description": now})
-
     def _known(self, before: Mapping[str, str], now: Mapping[str, str]) -> None:
         """Updates the rules that no kind of check can state; an entry that people wrote stays, in any file."""
-        every = (*self.checks, *self.elsewhere)
-        said = {part.name for part in self._declared()}.union(
-            *(each.rule.known for each in every if each.kind == DECLARED)
+        said = {part.name for part in self._declared(self._every)}.union(
+            *(each.rule.known for each in self._every if each.kind == DECLARED)
         )
         now = {name: why for name, why in now.items() if name in before or name not in said}
         root, node = self.editor.root, self.editor.get(self.editor.root, "known")
         if isinstance(node, pyyaml.MappingNode):
             if before and not now and plain(node).items() <= before.items():
-                self.editor.remove(root, "known")
+                self.editor.change(root, {"known": None})
                 self.done += [f"known: {name} removed" for name in plain(node)]
             else:
                 self._follow("known", node, before, now)
@@ -94,7 +91,7 @@ class CheckFileUpdate:
 
     def _undeclared(self, now: AdoptedTable) -> None:
         """Adds rules that no check declares to a handwritten file."""
-        said = self._declared()
+        said = self._declared(self._every)
         columns = self._columns()
         there = {name.value for name, _ in columns.value} if columns is not None else set()
         for column, entry in now.columns.items():
@@ -110,8 +107,7 @@ class CheckFileUpdate:
         """Adds rules that no check declares to a column that the file has."""
         node = self.editor.get(self._columns(), column)
         inline_columns = [part for part, home in self.now.inline_columns.items() if home == column and part not in said]
-        missing = [key for kind, key in SHORT.items() if key in entry and TableRule(kind, column) not in said]
-        now = {key: entry[key] for key in missing}
+        now = {key: entry[key] for kind, key in SHORT.items() if key in entry and TableRule(kind, column) not in said}
         named = {key: entry[key] for key in (*NAMED, "constraint", TOUCHED) if key in entry} if inline_columns else {}
         if not isinstance(node, pyyaml.MappingNode):
             return
@@ -133,21 +129,14 @@ class CheckFileUpdate:
         self._add({**own.get(kind, {kind: named[kind]}), **constraint})
         self.done.append(f"column {column}: a second {kind} added, {named.get('constraint') or named[kind]}")
 
-    def _declared(self) -> set[TableRule]:
-        """The rules that checks declare of the table, in any file."""
-        every = (*self.checks, *self.elsewhere)
-        return {part for check in every for part in check.rule.declares(self.now.table)}
+    @property
+    def _every(self) -> tuple[DeclaredCheck, ...]:
+        """The checks of the table in any file."""
+        return (*self.checks, *self.elsewhere)
 
-    def _declared_in(self, node: pyyaml.Node, kind: str) -> set[TableRule]:
-        """The rules that checks of a kind declare in the lines of a node."""
-        lines = range(node.start_mark.line + 1, node.end_mark.line + 2)
-        own = (check for check in self.checks if check.kind == kind and check.place.line in lines)
-        return {part for check in own for part in check.rule.declares(self.now.table)}
-
-    def _shared(self) -> set[TableRule]:
-        """The rules that shared checks declare of the table."""
-        used = (check for check in (*self.checks, *self.elsewhere) if check.shared is not None)
-        return {part for check in used for part in check.rule.declares(self.now.table)}
+    def _declared(self, checks: Iterable[DeclaredCheck]) -> set[TableRule]:
+        """The rules that checks declare of the table."""
+        return {part for check in checks for part in check.rule.declares(self.now.table)}
 
     def _columns(self) -> pyyaml.MappingNode | None:
         found = self.editor.get(self.editor.root, "columns")
@@ -179,7 +168,7 @@ class CheckFileUpdate:
     ) -> None:
         name = next(name for name, _ in columns.value if name.value == column)
         if plain(node) == before and not self.editor.commented(node, name.start_mark.index):
-            self.editor.remove(columns, column)
+            self.editor.change(columns, {column: None})
             self.done.append(f"column {column}: removed")
         else:
             self.left.append(f"column {column} is gone; the file says more of it than adopt did")
@@ -189,10 +178,12 @@ class CheckFileUpdate:
             return
         item = self._item(part)
         if item is None:
-            if before is None and now is not None and part not in self._declared() - self.overwritten:
+            if before is None and now is not None and part not in self._declared(self._every) - self.overwritten:
                 self._add(dict(now))
                 self.done.append(f"{part}: added")
-            elif before is not None and part in self._shared():
+            elif before is not None and part in self._declared(
+                check for check in self._every if check.shared is not None
+            ):
                 gone = "is gone" if now is None else "has changed"
                 self.left.append(f"{part} {gone}; the file says it by shared checks of project.yml")
         elif now is None:
@@ -212,8 +203,7 @@ class CheckFileUpdate:
         lines = check_file.check_lines(entry)
         checks = self.editor.get(self.editor.root, "checks")
         if not isinstance(checks, pyyaml.SequenceNode) or not checks.value:
-            last = self.editor.root.value[-1][1]
-            self.editor.insert_lines(["checks:", *lines], last)
+            self.editor.insert_lines(["checks:", *lines], self.editor.root.value[-1][1])
             return
         own = check_file.group(next(iter(entry)))
         before = [item for item in checks.value if check_file.group(_kind(item)) <= own]
@@ -234,25 +224,22 @@ class CheckFileUpdate:
     def _follow(self, what: str, node: pyyaml.MappingNode, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         """Changes each key that the schema changed, unless people have changed it, too."""
         changes: dict[str, Any] = {}
-        for key in _keys(before, now):
+        lines = range(node.start_mark.line + 1, node.end_mark.line + 2)
+        for key in (*now, *(gone for gone in before if gone not in now)):
             found = self.editor.get(node, key)
             written = plain(found) if found is not None else None
             if before.get(key) == now.get(key) or _same(written, now.get(key)):
                 continue
             if _same(written, before.get(key)):
                 changes[key] = now.get(key)
-                self.overwritten |= self._declared_in(node, key)
+                own = (check for check in self.checks if check.kind == key and check.place.line in lines)
+                self.overwritten |= self._declared(own)
                 self.done.append(f"{what}: {key} {'removed' if now.get(key) is None else f'is {now[key]}'}")
             else:
                 shown = "nothing" if now.get(key) is None else now[key]
                 self.left.append(f"{what}: {key} is {shown} in the schema now, and {written or 'nothing'} in the file")
         if changes:
             self.editor.change(node, changes)
-
-
-def _keys(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    yield from now
-    yield from (key for key in before if key not in now)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -8,19 +8,22 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
+from harness.cli import editor
 from harness.cli.common import (
     CLEAN,
     COULD_NOT_RUN,
     FINDINGS,
     debugging,
+    given_directory,
     load_project,
     open_target,
     table,
     target_option,
+    tell,
 )
 from harness.errors import Place, ProjectError
 from harness.reports.words import counted
@@ -74,8 +77,8 @@ def adopt(
     from harness.adopt.project_file import project_name
 
     if update:
-        return _update(source, schema, target, only_add=False)
-    root = _directory()
+        return _update(source, schema, target, "follow")
+    root = given_directory() or Path.cwd()
     origin, texts = _origin(root, source, base, layout, schema)
     origin = replace(origin, search_path=search_path or origin.search_path)
     _refuse_there(root, [Path("project.yml"), Path("checks"), *texts])
@@ -94,42 +97,34 @@ def declare(source: tuple[str, ...], schema: tuple[str, ...], target: str | None
     adopt --update changes what nobody has touched. The DSN is that of the database that was adopted, to look at it
     again.
     """
-    return _update(source, schema, target, only_add=True)
+    return _update(source, schema, target, "add")
 
 
-def _update(source: Sequence[str], schemas: Sequence[str], target: str | None, *, only_add: bool) -> int:
+def _update(source: Sequence[str], schemas: Sequence[str], target: str | None, way: Literal["add", "follow"]) -> int:
     """Brings the project's files up to date; ``source`` may be the adopted database, which is dumped anew."""
-    from harness.adopt import adoption
-    from harness.adopt.origin import from_database, is_dsn
-    from harness.adopt.project_texts import write
+    from harness.adopt import adoption, origin, project_texts
 
     project = load_project()
     if source:
-        if len(source) > 1 or not is_dsn(source[0]):
+        if len(source) > 1 or not origin.is_dsn(source[0]):
             raise ProjectError(
                 "an update takes its schema from project.yml",
                 hint="name nothing, or the connection string of the database that was adopted",
             )
-        _, texts = from_database(project.root, source[0], (), schemas)
-        write(project.root, texts)
+        _, texts = origin.from_database(project.root, source[0], (), schemas)
+        project_texts.write(project.root, texts)
         project = load_project()
     with open_target(project, target) as server:
-        found = adoption.update(server, project, schemas, _progress, only_add=only_add)
+        found = adoption.update(server, project, schemas, _progress, way)
     found.texts.write()
     done, left = [*found.changes.done, *found.hints.done], [*found.changes.left, *found.hints.left]
-    for line in done:
-        click.echo(line)
+    tell(done, indent="")
     _listed("for you to decide", left)
     _list_unfilled(found.filled)
     click.echo(f"{counted(len(done), 'change')}" + ("" if done or left else ": nothing is new"))
     if _list_errors({**found.filled.errors, **found.hints.errors, **found.changes.errors}):
         return COULD_NOT_RUN
     return FINDINGS if left else CLEAN
-
-
-def _directory() -> Path:
-    given = click.get_current_context().find_root().params.get("project")
-    return Path(given).absolute() if given else Path.cwd()
 
 
 def _origin(
@@ -140,10 +135,11 @@ def _origin(
     if not source:
         url = os.environ.get("DATABASE_URL")
         if not url:
-            hint = (
-                "harness adopt postgresql://user@host/database, harness adopt db/migrations, harness adopt schema.sql"
+            raise ProjectError(
+                "name what to adopt, or set DATABASE_URL",
+                hint="harness adopt postgresql://user@host/database, harness adopt db/migrations, "
+                "harness adopt schema.sql",
             )
-            raise ProjectError("name what to adopt, or set DATABASE_URL", hint=hint)
         source = (url,)
     if any(map(origin.is_dsn, source)):
         if len(source) > 1:
@@ -165,17 +161,14 @@ def _refuse_there(root: Path, paths: Sequence[Path]) -> None:
 def _adopt(
     root: Path, name: str, source: SchemaSource, texts: dict[Path, str], schemas: Sequence[str], target: str | None
 ) -> int:
-    from harness.adopt import adoption
-    from harness.adopt.origin import bare
-    from harness.adopt.project_texts import create
-    from harness.cli import editor
+    from harness.adopt import adoption, origin, project_texts
     from harness.server.targets import BUILT_IN
 
     home = target if target in BUILT_IN else "embedded"  # a connection string may hold a password
-    project = bare(root, name, source, texts)
+    project = origin.bare(root, name, source, texts)
     with open_target(project, target) as server:
         found = adoption.adopt(server, project, schemas, source, home, _progress)
-    create(root, texts | found.texts)
+    project_texts.create(root, texts | found.texts)
     editor.refresh(root)
     _report(server, found, len({*texts, *found.texts}))
     return COULD_NOT_RUN if _list_errors({**found.filled.errors, **found.survey.errors}) else CLEAN
@@ -195,10 +188,8 @@ def _report(server: Server, adopted: Adoption, files_written: int) -> None:
     kinds = Counter(kind for each in survey.descriptions.values() for kind in each.kinds())
     schemas = Counter(each.name.schema for each in survey.tables)
     click.echo(f"{server.description}: {counted(len(survey.tables), 'table')}, {counted(kinds.total(), 'rule')}")
-    for line in table([(schema, counted(number, "table")) for schema, number in schemas.items()]):
-        click.echo(f"  {line}")
-    for line in table([(kind, f"{number:,}") for kind, number in kinds.most_common()]):
-        click.echo(f"  {line}")
+    tell(table([(schema, counted(number, "table")) for schema, number in schemas.items()]))
+    tell(table([(kind, f"{number:,}") for kind, number in kinds.most_common()]))
     if survey.partitions:
         click.echo(f"{counted(len(survey.partitions), 'partition')}: their rules are those of the partitioned tables")
     undeclarable = [f"{table}: {what}" for table, each in survey.descriptions.items() for what in each.undeclarable]
@@ -215,8 +206,7 @@ def _report(server: Server, adopted: Adoption, files_written: int) -> None:
     if filled.search_path:
         click.echo(f"functions name things without a schema: search_path is {', '.join(filled.search_path)}")
     _list_unfilled(filled)
-    for line in for_the_root(Path.cwd()):
-        click.echo(line)
+    tell(for_the_root(Path.cwd()), indent="")
     click.echo(f"wrote {counted(files_written, 'file')}; now prove them: harness test --baseline baseline.json")
 
 
@@ -243,7 +233,6 @@ def _listed(what: str, lines: Sequence[str]) -> None:
     if not lines:
         return
     click.echo(f"{what}:")
-    for line in lines[:SHOWN]:
-        click.echo(f"  {line}")
+    tell(lines[:SHOWN])
     if len(lines) > SHOWN:
         click.echo(f"  and {len(lines) - SHOWN:,} more")

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from harness.cli import editor
 from harness.errors import HarnessError, ProjectError, TargetError
 
 if TYPE_CHECKING:
@@ -33,8 +34,19 @@ target_option: Callable[[F], F] = click.option(
     metavar="NAME|DSN",
     help="Where to run: embedded, system, a target of project.yml, or a connection string.",
 )
+_AGREED = "harness.agreed"
+
+
+def _remember(context: click.Context, option: click.Parameter, value: Any) -> None:
+    context.meta[_AGREED] = value
+
+
 yes_option: Callable[[F], F] = click.option(
-    "--yes", is_flag=True, help="Change a server that is not the tool's own without asking."
+    "--yes",
+    is_flag=True,
+    expose_value=False,
+    callback=_remember,
+    help="Change a server that is not the tool's own without asking.",
 )
 
 
@@ -73,7 +85,6 @@ def withheld(error: HarnessError) -> HarnessError:
 
 def load_project() -> Project:
     """Loads the project of the call, and updates the schemas that editors read."""
-    from harness.cli import editor
     from harness.project.load import load
 
     root = project_directory()
@@ -139,12 +150,15 @@ def described(server: Server, connection: Connection) -> str:
     return f"{server.description}, database {server.default_database}{user}"
 
 
-def ask(verb: str, server: Server, connection: Connection, *, yes: bool) -> None:
+def ask(verb: str, server: Server, connection: Connection) -> None:
     """Asks a person to agree to a change of a database that is not on the tool's own server.
+
+    Does not with ``--yes``, nor with ``--dry-run``.
 
     Raises :class:`TargetError` if there is no terminal to ask at, or the answer is no.
     """
-    if server.own or yes:
+    context = click.get_current_context()
+    if server.own or context.meta[_AGREED] or context.params.get("dry_run"):
         return
     from harness.server.connection import address
 
@@ -171,6 +185,12 @@ def chosen(project: Project, names: tuple[str, ...]) -> tuple[Module, ...]:
 
 def say_waiting() -> None:
     click.echo("waiting for another run on this database", err=True)
+
+
+def tell(lines: Iterable[str], indent: str = "  ") -> None:
+    """Prints lines, by default as parts of what was said before them."""
+    for line in lines:
+        click.echo(f"{indent}{line}")
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import files
-from harness.cli.common import load_project, table, target_option
+from harness.cli.common import load_project, table, target_option, tell
 from harness.reports.words import counted
 
 if TYPE_CHECKING:
@@ -44,16 +44,14 @@ def coverage(fail_under: float, report: str | None, report_dir: str | None, targ
     which is only read. Exits with 1 if fewer than --fail-under percent of the rules are declared, or a check matches
     nothing.
     """
-    from harness import declarations
+    from harness import declarations, kinds
     from harness.adopt.coverage import coverage as compare
-    from harness.kinds import KINDS
 
     project = load_project()
-    declared = declarations.read(project, KINDS)
+    declared = declarations.read(project, kinds.KINDS)
     with _catalog(project, target) as (catalog, description, foreign):
         found = compare(catalog, declared, foreign)
-    for line in _lines(found):
-        click.echo(line)
+    tell(_lines(found), indent="")
     click.echo(f"{description}: {found.declared:,} of {counted(found.rules, 'rule')} declared, {found.percent:.1f} %")
     if report:
         directory = Path(report_dir) if report_dir else project.root / ".harness" / "reports"
@@ -64,8 +62,7 @@ def coverage(fail_under: float, report: str | None, report_dir: str | None, targ
 @contextmanager
 def _catalog(project: Project, flag: str | None) -> Iterator[tuple[Catalog, str, frozenset[TableName]]]:
     """The catalog to look at, its name in the report, and the tables in it that need no checks."""
-    from harness.adopt.adoption import platform
-    from harness.adopt.survey import of_extensions
+    from harness.adopt import adoption, survey
     from harness.catalog import read
     from harness.scratch.workspaces import workspace
     from harness.server.targets import open_server, resolve
@@ -75,11 +72,11 @@ def _catalog(project: Project, flag: str | None) -> Iterator[tuple[Catalog, str,
         if target.kind == "dsn":
             with server.connect(server.default_database) as connection:
                 connection.execute("set default_transaction_read_only = on")
-                catalog, foreign = read(connection, project.ledger_schema), of_extensions(connection)
+                catalog, foreign = read(connection, project.ledger_schema), survey.of_extensions(connection)
                 yield catalog, f"{server.description}, {server.default_database}", foreign
             return
         with workspace(server, project, project.modules) as space, space.connect(space.clone()) as connection:
-            foreign = of_extensions(connection) | platform(space, project)
+            foreign = survey.of_extensions(connection) | adoption.platform(space, project)
             yield read(connection, project.ledger_schema), server.description, foreign
 
 
@@ -95,8 +92,7 @@ def _lines(found: Coverage) -> Iterator[str]:
     if found.unexplained:
         yield f"declared, but no check says what it does: {counted(found.unexplained, 'trigger')}"
         yield from (f"  {each.table}  {', '.join(each.unexplained)}" for each in found.tables if each.unexplained)
-    for check, what in found.idle:
-        yield f"matches nothing: {check.name}  {check.place}  ({what})"
+    yield from (f"matches nothing: {check.name}  {check.place}  ({what})" for check, what in found.idle)
 
 
 def _json(found: Coverage) -> dict[str, Any]:

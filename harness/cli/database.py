@@ -18,13 +18,15 @@ from harness.cli.common import (
     say_waiting,
     table,
     target_option,
+    tell,
     yes_option,
 )
 from harness.reports.words import counted
 
 if TYPE_CHECKING:
-    from harness.migrations.migrate import Direction, Event
+    from harness.migrations.migrate import Direction, Event, Migrator
     from harness.project.model import Migration, Module, Project
+    from harness.server.connection import Connection, Server
 
 
 @click.command()
@@ -52,21 +54,19 @@ if TYPE_CHECKING:
 def apply(
     *,
     target: str | None,
-    yes: bool,
     select: tuple[str, ...],
     dry_run: bool,
     accept_edit: tuple[str, ...],
     renumbered: tuple[str, ...],
     **options: Any,
-) -> int:
+) -> None:
     """Apply the migrations that are pending."""
-    from harness.global_objects.takeover import ApplicationGuard
-    from harness.migrations.migrate import Migrator
-
     project = load_own_project("apply")
     modules = chosen(project, select)
-    exclusive = ("rerun", "mark_applied", "accept_edit", "renumbered")
-    _refuse_two_of(exclusive, options | {"accept_edit": accept_edit, "renumbered": renumbered})
+    _refuse_two_of(
+        ("rerun", "mark_applied", "accept_edit", "renumbered"),
+        options | {"accept_edit": accept_edit, "renumbered": renumbered},
+    )
     if not (options["to"] or options["steps"] or options["mark_applied"] or accept_edit or renumbered):
         _refuse_drafts(project, modules)
     names = accept_edit or renumbered
@@ -74,18 +74,17 @@ def apply(
     with open_database(project, target, create=not dry_run and not names) as (server, connection):
         click.echo(described(server, connection))
         if server.from_dotenv:
-            ask("apply", server, connection, yes=yes or dry_run)
-        guard = ApplicationGuard(server)
-        migrator = Migrator(connection, project, modules, guard, server.own, dry_run, progress)
+            ask("apply", server, connection)
+        migrator = _migrator(server, connection, project, modules, progress)
+        migrator = replace(migrator, dry_run=dry_run, out_of_order=options.pop("out_of_order"))
         if names:
             for row, migration in migrator.accept(names) if accept_edit else migrator.renumber(names):
                 what = "its file has it now" if accept_edit else migration.id
                 click.echo(f"  {row.id}  {'would be entered' if dry_run else 'entered'} as {what}")
             click.echo("nothing was executed")
-            return 0
+            return
         found = migrator.apply(**options)
-    progress.total(found, dry_run=dry_run, marked=bool(options["mark_applied"]))
-    return 0
+    progress.total(found)
 
 
 @click.command()
@@ -101,29 +100,23 @@ def apply(
 def rollback(
     *,
     target: str | None,
-    yes: bool,
     select: tuple[str, ...],
     dry_run: bool,
     steps: int | None,
     everything: bool,
     **options: Any,
-) -> int:
+) -> None:
     """Take back what was applied last."""
-    from harness.global_objects.takeover import ApplicationGuard
-    from harness.migrations.migrate import Migrator
-
     project = load_own_project("rollback")
     modules = project.with_dependents(select) if select else project.modules
     _refuse_two_of(("to", "steps", "all"), options | {"steps": steps, "all": everything})
     progress = _MigrationProgress(project, "down")
     with open_database(project, target, create=False) as (server, connection):
         click.echo(described(server, connection))
-        ask("rollback", server, connection, yes=yes or dry_run)
-        guard = ApplicationGuard(server)
-        migrator = Migrator(connection, project, modules, guard, server.own, dry_run, progress)
+        ask("rollback", server, connection)
+        migrator = replace(_migrator(server, connection, project, modules, progress), dry_run=dry_run)
         found = migrator.rollback(steps=None if everything else steps or 1, **options)
-    progress.total(found, dry_run=dry_run, marked=bool(options["mark_rolled_back"]))
-    return 0
+    progress.total(found)
 
 
 @click.command()
@@ -131,26 +124,26 @@ def rollback(
 @target_option
 def status(*, target: str | None, exit_code: bool) -> int:
     """Show which migrations the database has."""
-    from harness.migrations import ledger
-    from harness.migrations.comparison import State
-    from harness.migrations.migration_set import MigrationSet
+    from harness.migrations import ledger, migration_set
 
     project = load_own_project("status")
     with open_database(project, target, create=False) as (server, connection):
         click.echo(described(server, connection))
-        migrations = MigrationSet(project, project.modules, ledger.read(connection, project.ledger_schema))
+        migrations = migration_set.MigrationSet(
+            project, project.modules, ledger.read(connection, project.ledger_schema)
+        )
     statuses = migrations.statuses()
-    rows = [("migration", "state", "applied at")]
-    for each in statuses:
-        at = each.row.applied_at if each.row else None
-        rows.append((each.id, each.text, at.strftime("%Y-%m-%d %H:%M:%S %Z").strip() if at else ""))
+    times = [each.row.applied_at if each.row else None for each in statuses]
+    rows = [("migration", "state", "applied at")] + [
+        (each.id, each.text, at.strftime("%Y-%m-%d %H:%M:%S %Z").strip() if at else "")
+        for each, at in zip(statuses, times, strict=True)
+    ]
     if statuses:
         click.echo()
-    for line in table(rows) if statuses else ["no migrations"]:
-        click.echo(line)
+    tell(table(rows) if statuses else ["no migrations"], indent="")
     if command := migrations.renumbering():
         click.echo(f"hint: {command}")
-    return int(exit_code and any(each.state is not State.APPLIED for each in statuses))
+    return int(exit_code and any(each.state is not migration_set.State.APPLIED for each in statuses))
 
 
 def _refuse_drafts(project: Project, modules: tuple[Module, ...]) -> None:
@@ -170,11 +163,9 @@ def _refuse_two_of(names: tuple[str, ...], options: Mapping[str, Any]) -> None:
 
 @click.command()
 @target_option
-def reset(target: str | None) -> int:
+def reset(target: str | None) -> None:
     """Take everything back, apply it anew and load the fixtures; on the tool's own server only."""
     from harness.cli.seeding import load
-    from harness.global_objects.takeover import ApplicationGuard
-    from harness.migrations.migrate import Migrator
 
     project = load_own_project("reset")
     one_by_one = "harness rollback --all, harness apply and harness seed do it one by one"
@@ -183,12 +174,23 @@ def reset(target: str | None) -> int:
     with open_database(project, target, create=True) as (server, connection):
         click.echo(described(server, connection))
         back, forth = _MigrationProgress(project, "down"), _MigrationProgress(project)
-        guard = ApplicationGuard(server)
-        migrator = Migrator(connection, project, project.modules, guard, own=True, on_event=back)
+        migrator = _migrator(server, connection, project, project.modules, back)
         back.total(migrator.rollback(steps=None))
         forth.total(replace(migrator, on_event=forth).apply())
         load(project, connection, project.modules)
-    return 0
+
+
+def _migrator(
+    server: Server,
+    connection: Connection,
+    project: Project,
+    modules: tuple[Module, ...],
+    progress: _MigrationProgress,
+) -> Migrator:
+    from harness.global_objects.takeover import ApplicationGuard
+    from harness.migrations import migrate
+
+    return migrate.Migrator(connection, project, modules, ApplicationGuard(server), server.own, on_event=progress)
 
 
 class _MigrationProgress:
@@ -206,15 +208,15 @@ class _MigrationProgress:
             self._seconds += event.seconds
             click.echo(f"  {self._file(event.migration)}  {event.seconds * 1000:,.0f} ms")
 
-    def total(self, found: tuple[Migration, ...], *, dry_run: bool = False, marked: bool = False) -> None:
+    def total(self, found: tuple[Migration, ...]) -> None:
         """Prints the last line; for a dry run the files first."""
+        given = click.get_current_context().params
         if not found:
             click.echo("nothing to do")
-        elif dry_run:
-            for migration in found:
-                click.echo(f"  {self._file(migration)}")
+        elif given.get("dry_run"):
+            tell(map(self._file, found))
             click.echo(f"would {self._verb} {counted(len(found), 'migration')}")
-        elif marked:
+        elif given.get("mark_applied") or given.get("mark_rolled_back"):
             click.echo(f"{found[0].id} marked as {self._done}; nothing was executed")
         else:
             click.echo(f"{counted(len(found), 'migration')} {self._done} in {self._seconds:.1f} s")

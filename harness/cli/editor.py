@@ -22,7 +22,7 @@ IGNORE = """\
 def text(name: str) -> str:
     """Returns the schema of ``checks`` files, of ``project`` or of ``report`` as JSON."""
     from harness.project import json_schema
-    from harness.reports.schema import report_schema
+    from harness.reports.json import report_schema
 
     if name == "report":
         return json.dumps(report_schema(), indent=2) + "\n"

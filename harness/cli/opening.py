@@ -27,8 +27,7 @@ def psql(*, arguments: tuple[str, ...], scratch: bool, target: str | None) -> in
     of psql.
     """
     from harness.scratch.workspaces import workspace
-    from harness.server import psql
-    from harness.server.targets import has_database
+    from harness.server import psql, targets
 
     project = load_project()
     psql.psql()  # before a server starts
@@ -37,7 +36,7 @@ def psql(*, arguments: tuple[str, ...], scratch: bool, target: str | None) -> in
             with workspace(server, project, project.modules) as space:
                 return psql.run(server, space.clone(), arguments)
         name = server.default_database
-        if server.own and not has_database(server, name):
+        if server.own and not targets.has_database(server, name):
             raise TargetError(
                 f"there is no database {name} yet",
                 hint="harness apply makes it; harness psql --scratch opens a copy that is dropped at the end",
@@ -54,13 +53,12 @@ def replay(check: str, target: str | None) -> int:
     CHECK is its name, as the run has said it. psql shows each statement of the script .harness/repro/CHECK.sql, and
     what comes of it; at the end stands what was expected, what was actual, and what comes of it now.
     """
-    from harness import declarations
-    from harness.kinds import KINDS
+    from harness import declarations, kinds
     from harness.scratch.workspaces import workspace
     from harness.server import psql
 
     project = load_project()
-    found = _named(declarations.read(project, KINDS), check)
+    found = _named(declarations.read(project, kinds.KINDS), check)
     script = _script(project, found)
     psql.psql()  # before a server starts
     with (
@@ -71,14 +69,11 @@ def replay(check: str, target: str | None) -> int:
 
 
 def _named(checks: Sequence[DeclaredCheck], name: str) -> DeclaredCheck:
-    for check in checks:
-        if check.name == name:
-            return check
-    known = [check.name for check in checks]
-    raise ProjectError(
-        f"no check {name!r}{did_you_mean(name, known)}",
-        hint="name it as the run did; see what fails: harness test",
-    )
+    known = {check.name: check for check in checks}
+    if name not in known:
+        hint = "name it as the run did; see what fails: harness test"
+        raise ProjectError(f"no check {name!r}{did_you_mean(name, known)}", hint=hint)
+    return known[name]
 
 
 def _script(project: Project, check: DeclaredCheck) -> Path:

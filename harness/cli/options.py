@@ -88,14 +88,14 @@ class ProvingOptions:
             several = {"--select": failed}
         if self.shard is not None and several.get("--select") == self.select:
             several |= {"--shard": (str(self.shard),), "--durations": self.durations}
-        for option, values in several.items():
-            for each in values:
-                words += [option, each]
         if self.target is not None:
             # A connection string may hold a password.
-            words += ["--target", "DSN" if "://" in self.target or "=" in self.target else self.target]
+            several["--target"] = ("DSN" if "://" in self.target or "=" in self.target else self.target,)
         if self.baseline is not None:
-            words += ["--baseline", self.baseline]
+            several["--baseline"] = (self.baseline,)
         if self.fail_on != Status.UNRELIABLE.value:
-            words += ["--fail-on", self.fail_on]
-        return shlex.join([*words, "--profile", run.profile, "--seed", str(run.seed)])
+            several["--fail-on"] = (self.fail_on,)
+        several |= {"--profile": (run.profile,), "--seed": (str(run.seed),)}
+        return shlex.join(
+            [*words, *(word for option in several for each in several[option] for word in (option, each))]
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from harness.declarations import DeclaredCheck
@@ -15,7 +15,7 @@ from harness.reports.terminal import Terminal
 
 
 class Progress:
-    """Takes outcomes in any order. ``before`` are the seconds of the run that is resumed.
+    """Takes outcomes in any order. Of the run that is resumed are the ``known`` positions, and the seconds ``before``.
 
     With ``tables`` the checks of a table are printed together, in their order, when the last of them is done.
     """
@@ -28,6 +28,7 @@ class Progress:
         checks: Sequence[DeclaredCheck],
         *,
         tables: bool,
+        known: Collection[int] = (),
         before: float = 0.0,
     ) -> None:
         self._terminal = terminal
@@ -36,6 +37,7 @@ class Progress:
         self._headings = [str(check.table or check.module) for check in checks]
         self._left = Counter(self._headings)
         self._tables = tables
+        self._known = known
         self._waiting: dict[str, dict[int, Outcome]] = {}
         self._seeds: list[Outcome] = []
         self._found: dict[int, Outcome] = {}
@@ -55,9 +57,9 @@ class Progress:
         self._seeds.append(outcome)
         self._terminal.add(outcome)
 
-    def add(self, position: int, outcome: Outcome, *, known: bool = False) -> None:
-        """Adds the outcome of the check at this position; ``known`` if it is from the run that is resumed."""
-        if not known:
+    def add(self, position: int, outcome: Outcome) -> None:
+        """Adds the outcome of the check at this position."""
+        if position not in self._known:
             scripts.keep(self._root, outcome)
             self._journal.add(outcome, self.seconds)
         self._found[position] = outcome

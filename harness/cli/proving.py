@@ -50,8 +50,7 @@ def test(**given: Any) -> int:
 
     The outcomes are the same however many workers there are, and all shards together have those of the whole run.
     """
-    from harness.cli.run import CheckRun
-    from harness.kinds import KINDS  # noqa: F401 - where they are loaded, editors get the schema of the checks
+    from harness.cli.run import CheckRun  # with all kinds: where they are loaded, editors get the schema of the checks
 
     options = ProvingOptions(**given)
     for path in options.reports(project_directory()).values():

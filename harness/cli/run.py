@@ -117,7 +117,8 @@ class CheckRun:
             selected = len(seeds) + len(chosen.checks)
             effort = self._effort
             run = Run(project.name, server.description, self._profile, effort.scenarios, effort.seed, selected)
-            terminal = Terminal(_console(), run, tracebacks=debugging(), quiet=options.quiet, gate=self._gate)
+            console = _Console(highlight=False, file=streams.raw())
+            terminal = Terminal(console, run, tracebacks=debugging(), quiet=options.quiet, gate=self._gate)
             with closing(terminal):
                 outcomes, seconds = self._prove(run, server, databases, seeds, terminal)
                 self._conclude(run, outcomes, seconds, terminal)
@@ -152,14 +153,14 @@ class CheckRun:
                 kept.begin(origin, run.seed, options.resuming(run))
             else:
                 kept.resume()
-            before = resumed.seconds if resumed else 0.0
-            root = self._project.root
-            progress = Progress(terminal, kept, root, chosen.checks, tables=not started.in_order, before=before)
+            root, before = self._project.root, resumed.seconds if resumed else 0.0
+            tables = not started.in_order
+            progress = Progress(terminal, kept, root, chosen.checks, tables=tables, known=known, before=before)
             found = ((left[position], outcome) for position, outcome in started.outcomes)
             old = iter(sorted(known.items(), key=itemgetter(0)))
             both = heapq.merge(old, found, key=itemgetter(0)) if started.in_order else itertools.chain(old, found)
             with self._partial_report(progress, terminal, run):
-                self._collect(seeds, both, known, progress)
+                self._collect(seeds, both, progress)
             kept.end()
             return progress.outcomes, progress.seconds
 
@@ -169,8 +170,7 @@ class CheckRun:
         if not server.own:
             look = "the database itself is looked at by: harness coverage --target …"
             yield f"in scratch databases of this server; {look}"
-        for each in databases.skipped():
-            yield f"not run in scratch databases: {each}"
+        yield from (f"not run in scratch databases: {each}" for each in databases.skipped())
         drafts = [each.id for module in chosen.modules for each in module.drafts]
         if drafts:
             yield f"left out, as there is no statement yet: {', '.join(drafts)}"
@@ -186,7 +186,6 @@ class CheckRun:
         self,
         seeds: Iterable[Outcome],
         found: Iterable[tuple[int, Outcome]],
-        known: Mapping[int, Outcome],
         progress: Progress,
     ) -> None:
         """Takes outcomes as they come, those of seeds first; with ``--fail-fast`` up to the first that fails."""
@@ -197,7 +196,7 @@ class CheckRun:
         for position, outcome in found:
             if interrupts.seen():  # a check may have turned the interrupt into another exception
                 raise KeyboardInterrupt
-            progress.add(position, outcome, known=position in known)
+            progress.add(position, outcome)
             if self._stop is not None and self._stop.fails(outcome):
                 return
 
@@ -271,9 +270,9 @@ def _hash(text: str) -> str:
 
 def _known(checks: Sequence[DeclaredCheck], resumed: Interrupted | None) -> dict[int, Outcome]:
     """Returns the outcomes of the resumed run, by position; a check that ended with an error is tried again."""
-    outcomes = resumed.outcomes if resumed is not None else {}
-    found = {position: outcomes[check.name] for position, check in enumerate(checks) if check.name in outcomes}
-    return {position: outcome for position, outcome in found.items() if outcome.status is not Status.ERROR}
+    before = resumed.outcomes if resumed is not None else {}
+    settled = {name: outcome for name, outcome in before.items() if outcome.status is not Status.ERROR}
+    return {position: settled[check.name] for position, check in enumerate(checks) if check.name in settled}
 
 
 def _contents(project: Project, checks: Sequence[DeclaredCheck], catalog: Catalog) -> str:
@@ -281,17 +280,15 @@ def _contents(project: Project, checks: Sequence[DeclaredCheck], catalog: Catalo
     if not checks:
         return "no checks"  # more shards than checks
     modules = [module for module in project.modules if any(check.module == module.name for check in checks)]
-    own = sum(len(module.migrations) for module in modules)
-    migrations = len(project.adopted.steps) if project.adopted else own
+    migrations = len(project.adopted.steps) if project.adopted else sum(len(module.migrations) for module in modules)
     names = ", ".join(module.name for module in modules)
     tables = {check.table for check in checks}
     rules = sum(table.rule_count for name, table in catalog.tables.items() if name in tables)
     return f"{names}: {counted(migrations, 'migration')}, {counted(rules, 'rule')}, {counted(len(checks), 'check')}"
 
 
-def _console() -> Console:
-    class Plain(Console):
-        def on_broken_pipe(self) -> None:
-            raise  # rich would exit by itself; that is not its business
+class _Console(Console):
+    """A console that raises the error of a broken pipe; rich would exit by itself, which is not its business."""
 
-    return Plain(highlight=False, file=streams.raw())
+    def on_broken_pipe(self) -> None:
+        raise  # the error that is handled

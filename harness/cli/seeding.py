@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,7 @@ from harness.cli.common import (
     say_waiting,
     table,
     target_option,
+    tell,
     yes_option,
 )
 from harness.reports.words import counted
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 )
 @target_option
 @yes_option
-def seed(*, target: str | None, yes: bool, select: tuple[str, ...], rows: int | None) -> int:
+def seed(*, target: str | None, select: tuple[str, ...], rows: int | None) -> int:
     """Load the fixtures; loading them twice leaves the same rows.
 
     With --rows every table gets N generated rows more, which keep all rules, beside what stands in it. Exits with 1
@@ -46,7 +47,7 @@ def seed(*, target: str | None, yes: bool, select: tuple[str, ...], rows: int | 
     project = load_project()
     with open_database(project, target, create=False) as (server, connection):
         click.echo(described(server, connection))
-        ask("seed", server, connection, yes=yes)
+        ask("seed", server, connection)
         if rows is not None:
             return _generate(project, connection, rows, select)
         load(project, connection, chosen(project, select))
@@ -59,20 +60,19 @@ def load(project: Project, connection: Connection, modules: Sequence[Module]) ->
     from harness.seeds import loading
 
     loaded = loading.load(connection, modules, root=project.root)
+    changes = [f"{each.changed:,} written" if each.changed else "unchanged" for each in loaded]
     rows = [
-        (str(relative(each.seed.path, project.root)), counted(each.rows, "row"), _changed(each.changed))
-        for each in loaded
+        (str(relative(each.seed.path, project.root)), counted(each.rows, "row"), change)
+        for each, change in zip(loaded, changes, strict=True)
     ]
-    for line in table(rows):
-        click.echo(f"  {line}")
+    tell(table(rows))
     total = f"{counted(len(loaded), 'file')}, {counted(sum(each.rows for each in loaded), 'row')}"
     click.echo(total if loaded else "nothing to do")
 
 
 def _generate(project: Project, connection: Connection, rows: int, select: tuple[str, ...]) -> int:
-    from harness import declarations
+    from harness import declarations, kinds
     from harness.catalog import read
-    from harness.kinds import KINDS
     from harness.migrations import ledger
     from harness.probes.statement import identifier
     from harness.proving import draws
@@ -80,7 +80,7 @@ def _generate(project: Project, connection: Connection, rows: int, select: tuple
 
     bulk = plugins.load("bulk")
     draws.make_reproducible()
-    checks = declarations.read(project, KINDS)
+    checks = declarations.read(project, kinds.KINDS)
     started, empty, written, done = time.perf_counter(), 0, 0, 0
     with ledger.lock(connection, say_waiting):
         if project.search_path:
@@ -100,21 +100,9 @@ def _generate(project: Project, connection: Connection, rows: int, select: tuple
     return int(bool(empty))
 
 
-class _Filled(Protocol):
-    """A table that ``bulk`` has filled: rows added, rows requested, rows that were there before."""
-
-    rows: int
-    requested: int
-    before: int
-    reason: str
-
-
-def _why_not_all(filled: _Filled) -> str:
+def _why_not_all(filled: Any) -> str:
+    """Says why a table that ``bulk`` has filled got fewer rows than were requested, and what was there before."""
     if filled.rows >= filled.requested:
         return ""
     before = f", {counted(filled.before, 'row')} there before" if filled.before and not filled.rows else ""
     return f" of {filled.requested:,}{before}: {filled.reason}"
-
-
-def _changed(rows: int) -> str:
-    return f"{rows:,} written" if rows else "unchanged"

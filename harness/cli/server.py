@@ -24,7 +24,7 @@ def server() -> None:
 
 @server.command()
 @target_option
-def start(target: str | None) -> int:
+def start(target: str | None) -> None:
     """Start the server, and print the connection string of the project's database.
 
     It takes connections from this machine, with the password in the connection string. It stops by itself when nobody
@@ -34,19 +34,16 @@ def start(target: str | None) -> int:
 
     binaries, base, database = _private(target)
     click.echo(resident.start(binaries, base, database))
-    return CLEAN
 
 
 @server.command()
 @target_option
-def stop(target: str | None) -> int:
+def stop(target: str | None) -> None:
     """Stop the server; a run that uses it goes on, and stops it when it ends."""
     from harness.server import data_directory, resident
 
     binaries, base, _ = _private(target)
-    stopped = resident.stop(data_directory.locate(binaries, base))
-    click.echo("stopped" if stopped else "not up")
-    return CLEAN
+    click.echo("stopped" if resident.stop(data_directory.locate(binaries, base)) else "not up")
 
 
 @server.command()
@@ -67,5 +64,8 @@ def _private(flag: str | None) -> tuple[Binaries, Path, str]:
 
     project = load_project()
     target = private_target(project, flag, "server", "use that as it is, or say --target embedded")
-    base = targets.data_directory(project.root, os.environ)
-    return targets.programs(target), base, targets.database_name(project.name)
+    return (
+        targets.programs(target),
+        targets.data_directory(project.root, os.environ),
+        targets.database_name(project.name),
+    )

@@ -9,37 +9,33 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import given_directory, load_own_project, load_project, open_target, target_option
+from harness.cli import editor
+from harness.cli.common import given_directory, load_own_project, load_project, open_target, target_option, tell
 from harness.errors import HarnessError, ProjectError, did_you_mean
-from harness.reports.words import counted
+from harness.reports.words import MEANINGS, counted
 
 if TYPE_CHECKING:
-    from harness.lint.report import Violation
+    from harness.lint.linter import Violation
 
 
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path))
-def init(directory: Path) -> int:
+def init(directory: Path) -> None:
     """Start a small project, proved as it stands."""
     from harness import scaffold
-    from harness.cli import editor
 
     written = scaffold.write(directory)
     editor.refresh(directory)
-    for path in written:
-        click.echo(f"  {directory / path}")
+    tell(str(directory / path) for path in written)
     click.echo("\nNow prove it:\n")
-    for command in scaffold.next_steps(directory):
-        click.echo(f"  {command}")
-    for line in scaffold.for_the_root(directory):
-        click.echo(line)
-    return 0
+    tell(scaffold.next_steps(directory))
+    tell(scaffold.for_the_root(directory), indent="")
 
 
 @click.command()
 @click.argument("module")
 @click.argument("name")
-def new(module: str, name: str) -> int:
+def new(module: str, name: str) -> None:
     """Write the next pair of migration files of a module."""
     from harness.project import migrations
 
@@ -51,10 +47,7 @@ def new(module: str, name: str) -> int:
             hint=f"modules: {', '.join(known)}; "
             f"to begin a new one, write under 'modules:' of project.yml: {module}: {{}}",
         )
-    directory = project.root / project.paths.schema / module
-    for path in migrations.new(directory, name):
-        click.echo(os.path.relpath(path))
-    return 0
+    tell(map(os.path.relpath, migrations.new(project.root / project.paths.schema / module, name)), indent="")
 
 
 @click.command()
@@ -86,17 +79,14 @@ def lint(paths: tuple[Path, ...]) -> int:
     from harness.project.folders import WITHHELD, leads_out
 
     project = load_project() if paths else load_own_project("lint", "name the files: harness lint FILE …")
-    targets = [path.absolute() for path in paths] or [Path(project.paths.schema)]
-    report = run_linter(project.root, targets)
+    report = run_linter(project.root, [path.absolute() for path in paths] or [Path(project.paths.schema)])
     for each in report.violations:
         note = " (warning)" if each.warning else ""
         said = WITHHELD if leads_out(project.root, each.place.path) else each.description
         code = f"{each.code} " if each.code else ""  # what is said of settings has none
         click.echo(f"{each.place}: {code}{said}{note}")
-    if report.violations:
-        click.echo(f"\n{_total(report.violations)}")
-    else:
-        click.echo(f"{counted(report.files, 'file')}, clean")
+    clean_files = f"{counted(report.files, 'file')}, clean"
+    click.echo(f"\n{_total(report.violations)}" if report.violations else clean_files)
     return int(any(not each.warning for each in report.violations))
 
 
@@ -114,7 +104,7 @@ def _total(violations: Sequence[Violation]) -> str:
 @click.command()
 @click.option("--all", "every", is_flag=True, help="Of all projects on that server, not of this one alone.")
 @target_option
-def clean(*, target: str | None, every: bool) -> int:
+def clean(*, target: str | None, every: bool) -> None:
     """Remove what the tool keeps on a server.
 
     That is: templates, the roles they made, and scratch databases of killed runs.
@@ -124,31 +114,26 @@ def clean(*, target: str | None, every: bool) -> int:
     project = load_project()
     with open_target(project, target) as server:
         said = cleaning.clean(server, None if every else project)
-    for sentence in said or ["nothing to do"]:
-        click.echo(sentence)
-    return 0
+    tell(said or ["nothing to do"], indent="")
 
 
 @click.command()
 @click.argument("name", metavar="checks|project|report", type=click.Choice(["checks", "project", "report"]))
-def schema(name: str) -> int:
+def schema(name: str) -> None:
     """Print the JSON Schema of a project's files, or of the report in JSON."""
-    from harness.cli import editor
 
     click.echo(editor.text(name), nl=False)
-    return 0
 
 
 @click.command()
 @click.argument("name", metavar="KIND|RULE", required=False)
-def explain(name: str | None) -> int:
+def explain(name: str | None) -> None:
     """Print the manual page of a kind of check, or of a rule of the SQL style; without a name, of all kinds.
 
     Rules go by code or name (HS02, harness.text, LT05); lint lists those of the house. The verdicts (proved, present,
     broken, unreliable) have their sentence, too.
     """
     from harness.kinds import KINDS, manual
-    from harness.reports.words import MEANINGS
 
     if name is None:
         click.echo(manual.reference(KINDS), nl=False)
@@ -157,17 +142,17 @@ def explain(name: str | None) -> int:
     elif name in KINDS:
         click.echo(manual.page(name, KINDS[name]), nl=False)
     else:
-        click.echo(_rule(name, KINDS), nl=False)
-    return 0
+        click.echo(_rule(name, {*KINDS, *MEANINGS}), nl=False)
 
 
-def _rule(name: str, kinds: Collection[str]) -> str:
-    from harness.lint import explained, names
-    from harness.reports.words import MEANINGS
+def _rule(name: str, words: Collection[str]) -> str:
+    from harness.lint import names, pages
 
-    if (text := explained.explained(name)) is not None:
+    if (text := pages.explained(name)) is not None:
         return text
-    meant = names.meant(name, {*kinds, *explained.known(), *MEANINGS})
+    meant = names.meant(name, {*words, *pages.known()})
     said = f"; did you mean {meant!r}?" if meant else ""
-    hint = "harness explain prints all kinds, harness explain lint lists the house rules"
-    raise HarnessError(f"no kind or rule {name!r}{said}", hint=hint)
+    raise HarnessError(
+        f"no kind or rule {name!r}{said}",
+        hint="harness explain prints all kinds, harness explain lint lists the house rules",
+    )

@@ -21,18 +21,7 @@ class _Ordered(click.Group):
         return list(self.commands)
 
 
-@click.group(cls=_Ordered, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--project", metavar="DIR", help="The directory of project.yml; by default the nearest, here or above.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.version_option(package_name="constraint-harness", prog_name="harness", message="%(prog)s %(version)s")
-def harness(*, project: str | None, debug: bool) -> None:
-    """Prove the integrity rules of a PostgreSQL schema with generated data.
-
-    Exit codes: 0 clean, 1 findings, 2 could not run.
-    """
-
-
-for verb in (
+_VERBS: list[click.Command] = [
     init,
     adopt,
     new,
@@ -52,5 +41,15 @@ for verb in (
     lint,
     clean,
     schema,
-):
-    harness.add_command(verb)
+]
+
+
+@click.group(cls=_Ordered, commands=_VERBS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--project", metavar="DIR", help="The directory of project.yml; by default the nearest, here or above.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="constraint-harness", prog_name="harness", message="%(prog)s %(version)s")
+def harness(*, project: str | None, debug: bool) -> None:
+    """Prove the integrity rules of a PostgreSQL schema with generated data.
+
+    Exit codes: 0 clean, 1 findings, 2 could not run.
+    """

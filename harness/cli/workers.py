@@ -7,20 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness import plugins
-from harness.outcome import Gate
-from harness.workers import Durations, Job, OwnServer, Shard, SharedServer, Work, chunks, prove
+from harness.catalog import read
+from harness.catalog.model import Catalog
+from harness.declarations import DeclaredCheck
+from harness.outcome import Gate, Outcome
+from harness.proving.prover import Effort, Prover
+from harness.scratch.workspaces import Workspace
+from harness.server.targets import resolve
+from harness.workers import Durations, Job, OwnServer, Shard, SharedServer, Work, bundle, chunks, executors, prove
 from harness.workers.durations import FILE, record
 from harness.workers.prove import Positioned
-
-if TYPE_CHECKING:
-    from harness.catalog.model import Catalog
-    from harness.declarations import DeclaredCheck
-    from harness.outcome import Outcome
-    from harness.proving.prover import Effort, Prover
-    from harness.scratch.workspaces import Workspace
 
 SECONDS_PER_WORKER = 4.0
 """Seconds of work for which ``auto`` takes one more worker: each imports and clones before it begins."""
@@ -59,12 +57,9 @@ class Execution:
         tried: Callable[[int], None],
     ) -> Iterator[StartedRun]:
         """Starts the workers, and ends them at the end; ``tried`` is called with the number of checks that are done."""
-        from harness.proving.prover import Prover
-        from harness.server.targets import resolve
-        from harness.workers import bundle, executors
-
         project = databases.project
-        count = self.workers or self._worth(chosen)
+        worth = int(sum(self.durations.weights(chosen)) / SECONDS_PER_WORKER)
+        count = self.workers or max(1, min(executors.cores(), MOST, worth))
         if self.scheduler is None and count == 1:
             with Prover(declared, project, databases, effort) as prover:
                 yield StartedRun(prover.catalog, "", True, self._one_by_one(prover, chosen))
@@ -92,16 +87,8 @@ class Execution:
             if self.stop is not None and self.stop.fails(outcome):
                 return
 
-    def _worth(self, chosen: Sequence[DeclaredCheck]) -> int:
-        """Returns a number of workers: that of the cores, or fewer for a short run."""
-        from harness.workers.executors import cores
-
-        return max(1, min(cores(), MOST, int(sum(self.durations.weights(chosen)) / SECONDS_PER_WORKER)))
-
 
 def _catalog(databases: Workspace) -> Catalog:
-    from harness.catalog import read
-
     name = databases.clone()
     with databases.connect(name) as connection:
         catalog = read(connection, databases.project.ledger_schema)
@@ -120,8 +107,7 @@ def remember(
 
     A shard has a file of its own, and does not write it if it was ``given``: the other shards need the same durations.
     """
-    name = FILE if shard is None else FILE.with_name(f"durations-{shard.number}-of-{shard.count}.json")
-    path = root / name
+    path = root / (FILE if shard is None else FILE.with_name(f"durations-{shard.number}-of-{shard.count}.json"))
     if shard is not None and path.absolute() in (Path(each).absolute() for each in given):
         return
     with suppress(OSError):  # no reason to call a run a failure

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from harness.catalog.model import Catalog, Check, Column, Index, PrimaryKey, Table, Trigger
+from harness.catalog.canonical import Canonical
+from harness.catalog.model import Catalog, Check, Column, Index, Missing, PrimaryKey, Table, Trigger
 from harness.catalog.parts import TableRule, of_partitions
 from harness.describe.entries import (
     TRUE,
@@ -21,12 +24,23 @@ from harness.describe.entries import (
     with_state,
 )
 from harness.describe.predicates import accepted_values, readable
-from harness.describe.triggers import touched
 from harness.describe.yaml import YamlValue
 from harness.kinds.base import default_name
 from harness.project import sql
 from harness.project.model import TableName
 
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_NOW = r"(?:(?:now|clock_timestamp|transaction_timestamp|statement_timestamp)\(\)|current_timestamp|localtimestamp)"
+_TOUCH = re.compile(
+    rf'begin\s+new\.(?P<column>"[^"]+"|\w+)\s*:?=\s*(?:pg_catalog\.)?{_NOW}\s*;\s*return\s+new\s*;\s*end\s*\w*\s*;?',
+    re.IGNORECASE,
+)
+_IN_TIME = ("timestamptz", "timestamp")
+_CHANGED = re.compile(r"(?:\(*old\.\* is distinct from new\.\*\)*)?", re.IGNORECASE)
+_TYPE = r'::(?:"[^"]+"|[\w.]+)(?: varying| precision| with(?:out)? time zone)?(?:\(\d+(?:, *\d+)?\))?(?:\[\])*'
+_CASTS = re.compile(rf"('(?:[^']|'')*'|[\w)\]])({_TYPE})")
+_CASTS_OF_LITERALS = re.compile(rf"('(?:[^']|'')*'|\b\d+(?:\.\d+)?)({_TYPE})")
+_PREDICATES = ("check", "where")
 _CHECK_KEYS: tuple[str, ...] = ("check", "constraint", "implied_by")
 
 
@@ -50,9 +64,9 @@ class TableDescription:
     undeclarable: list[str] = field(default_factory=list)
     rows: CheckEntry | None = None
 
-    def add(self, kind: str, name: str, entry: CheckEntry) -> None:
-        """Adds an entry to ``checks``."""
-        self.checks.append((TableRule(kind, name), entry))
+    def add(self, kind: str, entries: Mapping[str, CheckEntry]) -> None:
+        """Adds entries to ``checks``, by the names of their rules."""
+        self.checks += [(TableRule(kind, name), entry) for name, entry in entries.items()]
 
     def kinds(self) -> Iterator[str]:
         """The kind of each check that the file has."""
@@ -66,29 +80,25 @@ def describe(catalog: Catalog, table: Table, privileges: Mapping[str, YamlValue]
     found = TableDescription(table.name, " ".join(table.comment.split()) if table.comment else None)
     found.columns |= {column.name: column_entry(table, column) for column in table.columns}
     _add_keys(found, table)
-    for key in table.foreign_keys:
-        found.add("constraint", key.name, foreign_key_entry(catalog, table, key))
+    found.add("constraint", {key.name: foreign_key_entry(catalog, table, key) for key in table.foreign_keys})
     for check in table.checks:
         _add_check(found, table, check)
-    for exclusion in table.exclusions:
-        found.add("constraint", exclusion.name, exclusion_entry(table, exclusion))
+    found.add("constraint", {each.name: exclusion_entry(table, each) for each in table.exclusions})
     if catalog.heirs.get(table.name):
         _mark_only(found, table)
-    for index in table.indexes:
-        if index.constraint is None and not is_key(index):
-            found.add("index", index.name, index_entry(index))
+    plain = (index for index in table.indexes if index.constraint is None and not is_key(index))
+    found.add("index", {index.name: index_entry(index) for index in plain})
     if table.comment:
-        found.add("comment", "", {"comment": table.comment})
+        found.add("comment", {"": {"comment": table.comment}})
     for trigger in table.triggers:
         _add_trigger(found, table, trigger)
     if privileges:
-        found.add("privileges", "", {"privileges": privileges})
-    for policy in table.policies:
-        found.add("policy", policy.name, policy_entry(policy))
+        found.add("privileges", {"": {"privileges": privileges}})
+    found.add("policy", {policy.name: policy_entry(policy) for policy in table.policies})
     found.known |= {each.name: f"a rule: what becomes of {each.command}" for each in table.rewrites}
     found.known |= {rule.name: f"of the partition {name} alone" for name, rule in of_partitions(catalog, table)}
-    match_full = (each.name for each in table.constraints if "MATCH FULL" in each.definition)
-    found.undeclarable += [f"constraint {name}: MATCH FULL" for name in match_full]
+    match_full = [each for each in table.constraints if "MATCH FULL" in each.definition]
+    found.undeclarable += [f"constraint {each.name}: MATCH FULL" for each in match_full]
     if table.row_security and not table.policies:
         found.undeclarable.append("row security: enabled without a policy")
     return found
@@ -105,13 +115,13 @@ def is_key(index: Index) -> bool:
 
 def _add_keys(found: TableDescription, table: Table) -> None:
     for key in (each for each in table.constraints if isinstance(each, PrimaryKey)):
-        entry: CheckEntry = {"primary_key": list(key.columns)}
-        if key.name != f"{table.name.table}_pkey":
-            entry["constraint"] = key.name
-        implying = next((implying_key(table, index) for index in table.indexes if index.constraint == key.name), None)
-        if implying:
-            entry["implied_by"] = implying
-        found.add("constraint", key.name, with_state(key, entry))
+        own = (index for index in table.indexes if index.constraint == key.name)
+        written: CheckEntry = {
+            "primary_key": list(key.columns),
+            "constraint": key.name if key.name != f"{table.name.table}_pkey" else None,
+            "implied_by": next((implying_key(table, index) for index in own), None),
+        }
+        found.add("constraint", {key.name: with_state(key, written)})
     for index in filter(is_key, table.indexes):
         rule = TableRule("constraint" if index.constraint else "index", index.constraint or index.name)
         entry = unique_entry(table, index)
@@ -119,7 +129,7 @@ def _add_keys(found: TableDescription, table: Table) -> None:
             found.columns[index.columns[0]]["unique"] = TRUE
             found.inline_columns[rule] = index.columns[0]
         else:
-            found.add(*rule, entry)
+            found.checks.append((rule, entry))
 
 
 def _mark_only(found: TableDescription, table: Table) -> None:
@@ -132,7 +142,7 @@ def _mark_only(found: TableDescription, table: Table) -> None:
     for rule in (each for each in inline if each in not_inherited):
         column = found.columns[found.inline_columns.pop(rule)]
         moved: CheckEntry = {key: column.pop(key) for key in _CHECK_KEYS if key in column}
-        found.add(*rule, {**moved, "only": TRUE})
+        found.checks.append((rule, {**moved, "only": TRUE}))
     for column in found.columns.values():
         if column.get("unique") == TRUE:
             column["unique"] = {"only": TRUE}
@@ -157,13 +167,14 @@ def _add_check(found: TableDescription, table: Table, constraint: Check) -> None
         found.inline_columns[TableRule("constraint", constraint.name)] = only_column.name
         return
     column: CheckEntry = {"column": only_column.name} if only_column and values else {}
-    found.add("constraint", constraint.name, with_state(constraint, {**entry, **column, **named}))
+    found.add("constraint", {constraint.name: with_state(constraint, {**entry, **column, **named})})
 
 
 def _has_values(found: TableDescription, column: Column) -> bool:
     """Whether the accepted values of a column are declared already; a second such rule becomes a ``check``."""
-    entries = (entry for _, entry in found.checks if "accepted_values" in entry)
-    return "accepted_values" in found.columns[column.name] or any(entry["column"] == column.name for entry in entries)
+    return "accepted_values" in found.columns[column.name] or any(
+        "accepted_values" in entry and entry["column"] == column.name for _, entry in found.checks
+    )
 
 
 def _add_trigger(found: TableDescription, table: Table, trigger: Trigger) -> None:
@@ -175,4 +186,60 @@ def _add_trigger(found: TableDescription, table: Table, trigger: Trigger) -> Non
     elif trigger.enabled in "DR":
         found.known[trigger.name] = "a trigger that is disabled"
     else:
-        found.add("trigger", trigger.name, trigger_entry(trigger))
+        found.add("trigger", {trigger.name: trigger_entry(trigger)})
+
+
+def touched(table: Table, trigger: Trigger) -> str | None:
+    """The column that a trigger sets to the current time at each update; None if it does anything else."""
+    if (trigger.timing, trigger.level, trigger.enabled) != ("before", "row", "O") or "update" not in trigger.events:
+        return None
+    if trigger.columns or {*trigger.events} - {"insert", "update"} or not _CHANGED.fullmatch(trigger.when or ""):
+        return None
+    name = _by_extension(trigger) or _by_source(trigger)
+    column = next((column for column in table.columns if column.name == name), None)
+    # A lower precision rounds: the time may then be in the future.
+    return column.name if column and column.base_name in _IN_TIME and column.typmod in (-1, 6) else None
+
+
+def _by_source(trigger: Trigger) -> str | None:
+    found = _TOUCH.fullmatch(_COMMENT.sub(" ", trigger.source).strip())
+    if not found:
+        return None
+    name = found["column"]
+    return name[1:-1] if name.startswith('"') else name.lower()
+
+
+def _by_extension(trigger: Trigger) -> str | None:
+    return trigger.arguments.strip("'") if trigger.function.rpartition(".")[2] == "moddatetime" else None
+
+
+def without_casts(description: TableDescription, table: Table, canonical: Canonical) -> None:
+    """Removes casts from the predicates of a description, where the server reads the same without them."""
+    entries: list[dict[str, Any]] = [*description.columns.values(), *(entry for _, entry in description.checks)]
+    for entry in entries:
+        for key in _PREDICATES:
+            text = entry.get(key)
+            if isinstance(text, str) and "::" in text and "policy" not in entry:
+                entry[key] = _plainer(table, text, canonical)
+
+
+def _plainer(table: Table, text: str, canonical: Canonical) -> str:
+    try:
+        expected = canonical.check(table, text)
+    except Missing:
+        return text
+    for candidate in _candidates(text):
+        try:
+            if canonical.check(table, candidate) == expected:
+                return candidate
+        except Missing:
+            continue
+    return text
+
+
+def _candidates(text: str) -> Iterator[str]:
+    """The text without any of its casts, then without those of its literals."""
+    for pattern in (_CASTS, _CASTS_OF_LITERALS):
+        bare = pattern.sub(r"\1", text)
+        if bare != text:
+            yield readable(bare)

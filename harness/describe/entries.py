@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TypeAlias
 
 from harness.catalog.model import Catalog, Column, Constraint, Exclusion, ForeignKey, Index, Policy, Table, Trigger
@@ -30,19 +31,22 @@ _ALIASES = (
 )
 
 
+def said(keys: Mapping[str, YamlValue]) -> CheckEntry:
+    """An entry of these keys, without those that have nothing to say: what is usual, or not there, is left out."""
+    return {key: value for key, value in keys.items() if value}
+
+
 def column_entry(table: Table, column: Column) -> CheckEntry:
-    entry: CheckEntry = {"type": short_type(column.type)}
-    if column.not_null and column.name not in table.primary_key:
-        entry["not_null"] = TRUE
-    if column.identity:
-        entry["identity"] = {"a": "always", "d": "by default"}[column.identity]
-    if column.default is not None:
-        entry["generated" if column.generated else "default"] = _expression(column, column.default)
-    if column.base_kind == "e" and column.labels:
-        entry["accepted_values"] = list(column.labels)
-    if column.comment:
-        entry["comment"] = column.comment
-    return entry
+    return said(
+        {
+            "type": short_type(column.type),
+            "not_null": TRUE if column.not_null and column.name not in table.primary_key else None,
+            "identity": {"a": "always", "d": "by default"}[column.identity] if column.identity else None,
+            "generated" if column.generated else "default": column.default and _expression(column, column.default),
+            "accepted_values": list(column.labels) if column.base_kind == "e" else None,
+            "comment": column.comment,
+        }
+    )
 
 
 def short_type(name: str) -> str:
@@ -63,17 +67,16 @@ def _expression(column: Column, text: str) -> str:
 
 def unique_entry(table: Table, index: Index) -> CheckEntry:
     elements = _elements(index)
-    entry: CheckEntry = {"unique": elements}
-    if index.predicate:
-        entry["where"] = readable(index.predicate)
-    if index.nulls_not_distinct:
-        entry["nulls"] = "not distinct"
-    suffix = "idx" if expressions(elements) else "key"
-    if index.name != default_name(table.name, default_names(elements), suffix):
-        entry["constraint"] = index.name
-    earlier = implying_key(table, index)
-    if earlier:
-        entry["implied_by"] = earlier
+    default = default_name(table.name, default_names(elements), "idx" if expressions(elements) else "key")
+    entry = said(
+        {
+            "unique": elements,
+            "where": index.predicate and readable(index.predicate),
+            "nulls": "not distinct" if index.nulls_not_distinct else None,
+            "constraint": index.name if index.name != default else None,
+            "implied_by": implying_key(table, index),
+        }
+    )
     constraint = next((each for each in table.constraints if each.name == index.constraint), None)
     return with_state(constraint, entry) if constraint else entry
 
@@ -100,73 +103,80 @@ def foreign_key_entry(catalog: Catalog, table: Table, constraint: ForeignKey) ->
     references = table_name(constraint.references)
     if parent is None or constraint.referenced_columns != parent.primary_key:
         references += f" ({', '.join(map(_part, constraint.referenced_columns))})"
-    entry: CheckEntry = {"foreign_key": list(constraint.columns), "references": references}
-    if constraint.on_delete != "no action":
-        limited = f" ({', '.join(constraint.on_delete_columns)})" if constraint.on_delete_columns else ""
-        entry["on_delete"] = f"{constraint.on_delete}{limited}"
-    if constraint.on_update != "no action":
-        entry["on_update"] = constraint.on_update
-    if constraint.name != default_name(table.name, constraint.columns, "fkey"):
-        entry["constraint"] = constraint.name
+    limited = f" ({', '.join(constraint.on_delete_columns)})" if constraint.on_delete_columns else ""
+    default = default_name(table.name, constraint.columns, "fkey")
+    entry: Mapping[str, YamlValue] = {
+        "foreign_key": list(constraint.columns),
+        "references": references,
+        "on_delete": f"{constraint.on_delete}{limited}" if constraint.on_delete != "no action" else None,
+        "on_update": constraint.on_update if constraint.on_update != "no action" else None,
+        "constraint": constraint.name if constraint.name != default else None,
+    }
     return with_state(constraint, entry)
 
 
 def exclusion_entry(table: Table, constraint: Exclusion) -> CheckEntry:
     index = table.index(constraint.name)
     operators = [re.sub(r"^operator\((?:pg_catalog\.)?([^()a-z]+)\)$", r"\1", each) for each in constraint.operators]
-    entry: CheckEntry = {"exclude": dict(zip(index.keys, operators, strict=True)), "constraint": constraint.name}
-    entry = {**entry, "where": readable(index.predicate)} if index.predicate else entry
+    entry: Mapping[str, YamlValue] = {
+        "exclude": dict(zip(index.keys, operators, strict=True)),
+        "constraint": constraint.name,
+        "where": index.predicate and readable(index.predicate),
+    }
     return with_state(constraint, entry)
 
 
-def with_state(constraint: Constraint, entry: CheckEntry) -> CheckEntry:
+def with_state(constraint: Constraint, entry: Mapping[str, YamlValue]) -> CheckEntry:
     """Adds to the entry of a constraint that it is deferrable, or not validated."""
-    if constraint.deferrable:
-        entry = {**entry, "deferrable": timing(constraint)}
-    return entry if constraint.validated else {**entry, "validated": "false"}
+    state: CheckEntry = {
+        "deferrable": timing(constraint) if constraint.deferrable else None,
+        "validated": None if constraint.validated else "false",
+    }
+    return said({**entry, **state})
 
 
 def index_entry(index: Index) -> CheckEntry:
     kinds = index.kinds or ("",) * len(index.keys)
-    keys = [with_kind(key, kind) for key, kind in zip(index.keys, kinds, strict=True)]
-    entry: CheckEntry = {"index": index.name, "on": keys}
-    if index.include:
-        entry["include"] = list(index.include)
-    if index.predicate:
-        entry["where"] = readable(index.predicate)
-    if index.unique:
-        entry["unique"] = TRUE
-    return entry if index.method == "btree" else {**entry, "method": index.method}
+    return said(
+        {
+            "index": index.name,
+            "on": [with_kind(key, kind) for key, kind in zip(index.keys, kinds, strict=True)],
+            "include": list(index.include),
+            "where": index.predicate and readable(index.predicate),
+            "unique": TRUE if index.unique else None,
+            "method": index.method if index.method != "btree" else None,
+        }
+    )
 
 
 def trigger_entry(trigger: Trigger) -> CheckEntry:
-    entry: CheckEntry = {"trigger": trigger.name, "on": list(trigger.events), "timing": trigger.timing}
-    if trigger.level != "row":
-        entry["level"] = trigger.level
-    if trigger.columns:
-        entry["of"] = list(trigger.columns)
-    if trigger.when:
-        entry["when"] = readable(trigger.when)
-    entry["function"] = trigger.function
-    if trigger.arguments:
-        entry["arguments"] = trigger.arguments
-    if trigger.deferrable:
-        entry["constraint"] = trigger.deferrable
-    return entry
+    return said(
+        {
+            "trigger": trigger.name,
+            "on": list(trigger.events),
+            "timing": trigger.timing,
+            "level": trigger.level if trigger.level != "row" else None,
+            "of": list(trigger.columns),
+            "when": trigger.when and readable(trigger.when),
+            "function": trigger.function,
+            "arguments": trigger.arguments,
+            "constraint": trigger.deferrable,
+        }
+    )
 
 
 def policy_entry(policy: Policy) -> CheckEntry:
-    entry: CheckEntry = {"policy": policy.name}
-    if policy.command != "all":
-        entry["for"] = policy.command
-    if policy.roles != ("public",):
-        entry["to"] = policy.roles[0] if len(policy.roles) == 1 else list(policy.roles)
-    if not policy.permissive:
-        entry["permissive"] = "false"
-    for key, text in (("using", policy.using), ("check", policy.check)):
-        if text is not None:
-            entry[key] = readable(text)
-    return entry
+    roles = policy.roles[0] if len(policy.roles) == 1 else list(policy.roles)
+    return said(
+        {
+            "policy": policy.name,
+            "for": policy.command if policy.command != "all" else None,
+            "to": roles if roles != "public" else None,
+            "permissive": None if policy.permissive else "false",
+            "using": policy.using and readable(policy.using),
+            "check": policy.check and readable(policy.check),
+        }
+    )
 
 
 def table_name(name: TableName) -> str:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from harness.catalog.model import Column
+from harness.grammar import enum_name, strings, unwrap
 from harness.project import sql
 
 _TOKEN = re.compile(r"""(?:[eEbBxXnN]|[uU]&)?'(?:[^']|'')*'|"(?:[^"]|"")*"|\w+|.""", re.DOTALL)
@@ -58,19 +59,19 @@ def _tree(text: str) -> str | None:
 def accepted_values(text: str, column: Column) -> tuple[str, ...] | None:
     """The values of a CHECK like ``column = any (array[…])``; None if a plain list does not mean the same."""
     try:
-        tree = _node(sql.expression(text))
+        tree = unwrap(sql.expression(text))
     except sql.SqlError:
         return None
-    if type(tree).__name__ != "A_Expr" or [part.string.sval for part in tree.name] != ["="]:
+    if type(tree).__name__ != "A_Expr" or strings(tree.name) != ("=",) or enum_name(tree, "kind") != "AEXPR_OP_ANY":
         return None
-    if tree.kind != _any() or not _is_column(_node(tree.lexpr), column):
+    if not _is_column(unwrap(tree.lexpr), column):
         return None
-    array = _node(tree.rexpr)
+    array = unwrap(tree.rexpr)
     if type(array).__name__ == "TypeCast":
-        array = _node(array.arg)
+        array = unwrap(array.arg)
     if type(array).__name__ != "A_ArrayExpr":
         return None
-    values = [_value(_node(element)) for element in array.elements]
+    values = [_value(unwrap(element)) for element in array.elements]
     known = [value for value in values if value is not None]
     return tuple(dict.fromkeys(known)) if known and len(known) == len(values) else None
 
@@ -78,32 +79,21 @@ def accepted_values(text: str, column: Column) -> tuple[str, ...] | None:
 def _is_column(node: Any, column: Column) -> bool:
     """The column itself, or cast to text where that changes nothing about it."""
     if type(node).__name__ == "TypeCast" and column.base_name in _TEXTS:
-        names = [part.string.sval for part in node.type_name.names]
-        node = _node(node.arg) if names[-1] in _TEXTS else node
-    return type(node).__name__ == "ColumnRef" and [part.string.sval for part in node.fields] == [column.name]
+        node = unwrap(node.arg) if strings(node.type_name.names)[-1] in _TEXTS else node
+    return type(node).__name__ == "ColumnRef" and strings(node.fields) == (column.name,)
 
 
 def _value(node: Any) -> str | None:
     """The text of a literal, without its cast: the column's type reads it."""
     while type(node).__name__ == "TypeCast":
-        node = _node(node.arg)
+        node = unwrap(node.arg)
     if type(node).__name__ != "A_Const" or node.isnull:
         return None
-    kind = node.WhichOneof("val")
-    if kind == "sval":
-        return str(node.sval.sval)
-    if kind == "ival":
-        return str(node.ival.ival)
-    return str(node.fval.fval) if kind == "fval" else None
-
-
-def _node(node: Any) -> Any:
-    from postgast import unwrap_node
-
-    return unwrap_node(node)
-
-
-def _any() -> int:
-    from postgast import pg_query_pb2
-
-    return int(pg_query_pb2.AEXPR_OP_ANY)
+    match node.WhichOneof("val"):
+        case "sval":
+            return str(node.sval.sval)
+        case "ival":
+            return str(node.ival.ival)
+        case "fval":
+            return str(node.fval.fval)
+    return None

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from harness.project.flow import value_end
+from harness.project.flow import Style, value_end
 
 YamlValue: TypeAlias = "str | Sequence[YamlValue] | Mapping[str, YamlValue] | None"
 
@@ -28,10 +28,18 @@ _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
-def scalar(text: str, *, flow: bool = False, key: bool = False) -> str:
+def scalar(text: str, style: Style = "block") -> str:
     """A text on one line: plain where YAML allows it, else in quotes."""
-    if _is_plain(text) and not (flow and _ends_in_flow(text)) and (key or text.lower() not in _WORDS):
-        return text
+    return _quoted(text) if text.lower() in _WORDS else key_text(text, style)
+
+
+def key_text(text: str, style: Style = "block") -> str:
+    """A key, which may also be a word such as ``on`` without quotes."""
+    plain = _PLAIN.fullmatch(text) and not _BROKEN.search(text) and not _UNPRINTABLE.search(text)
+    return text if plain and not (style == "flow" and _ends_in_flow(text)) else _quoted(text)
+
+
+def _quoted(text: str) -> str:
     if ('"' in text or "\\" in text) and not _UNPRINTABLE.search(text):
         return "'" + text.replace("'", "''") + "'"
     escaped = "".join(_ESCAPES.get(char, char) for char in text)
@@ -43,10 +51,6 @@ def _escape(char: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def _is_plain(text: str) -> bool:
-    return bool(_PLAIN.fullmatch(text)) and not _BROKEN.search(text) and not _UNPRINTABLE.search(text)
-
-
 def _ends_in_flow(text: str) -> bool:
     """Whether a text ends early between brackets; our reader takes an open bracket or quote for a torn value."""
     return bool(_IN_FLOW.search(text)) or value_end(text, 0) != len(text)
@@ -54,18 +58,19 @@ def _ends_in_flow(text: str) -> bool:
 
 def flow(value: YamlValue) -> str:
     """A value on one line."""
-    if value is None:
-        return "null"
-    if isinstance(value, str):
-        return scalar(value, flow=True)
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{scalar(key, flow=True, key=True)}: {flow(item)}" for key, item in value.items()) + "}"
+    match value:
+        case None:
+            return "null"
+        case str():
+            return scalar(value, "flow")
+        case Mapping():
+            return "{" + ", ".join(f"{key_text(key, 'flow')}: {flow(item)}" for key, item in value.items()) + "}"
     return "[" + ", ".join(map(flow, value)) + "]"
 
 
 def entry(key: str, value: YamlValue, indent: int = 0) -> list[str]:
     """``key: value`` as lines, on one line if it fits."""
-    begin = " " * indent + f"{scalar(key, key=True)}:"
+    begin = " " * indent + f"{key_text(key)}:"
     if value is None:
         return [f"{begin} null"]
     if isinstance(value, str):

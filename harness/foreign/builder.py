@@ -43,8 +43,11 @@ def parse(sql: SqlScript) -> ParsedScript:
             parts.append((part, sqlfile.statements(part.path, part.text)))
         except StatementError as error:
             raise _with_variable(error, part) from None
-    forbidden = any(needs_autocommit(statement) for _, statements in parts for statement in statements)
-    return ParsedScript(tuple(parts), sql.transactional and not forbidden)
+    return ParsedScript(
+        tuple(parts),
+        sql.transactional
+        and not any(needs_autocommit(statement) for _, statements in parts for statement in statements),
+    )
 
 
 def prepare(connection: Connection, project: Project, guard: ScratchGuard) -> None:
@@ -61,8 +64,7 @@ def build(connection: Connection, project: Project, guard: ScratchGuard) -> None
     All is parsed, and compared with the extensions and roles of the server, before anything runs. Raises
     :class:`StatementError` if the server refuses a statement, and :class:`TargetError` for what it lacks.
     """
-    steps = project.adopted.steps if project.adopted else ()
-    _build(connection, project, (*project.foundation, *steps), guard)
+    _build(connection, project, (*project.foundation, *(project.adopted.steps if project.adopted else ())), guard)
 
 
 def _build(connection: Connection, project: Project, steps: Iterable[BuildStep], guard: ScratchGuard) -> None:

@@ -60,11 +60,12 @@ def _extensions(statement: FileStatement) -> list[str]:
 
 def _new_owner(statement: FileStatement) -> str | None:
     """Returns the role that ``OWNER TO`` names, if the statement does nothing else."""
-    kind, node = effects.kind(statement), effects.node(statement)
-    if kind == "alter_owner_stmt":
-        return str(node.newowner.rolename) or None
-    if kind == "alter_table_stmt" and len(node.cmds) == 1:
-        return str(node.cmds[0].alter_table_cmd.newowner.rolename) or None
+    node = effects.node(statement)
+    match effects.kind(statement):
+        case "alter_owner_stmt":
+            return str(node.newowner.rolename) or None
+        case "alter_table_stmt" if len(node.cmds) == 1:
+            return str(node.cmds[0].alter_table_cmd.newowner.rolename) or None
     return None
 
 
@@ -73,19 +74,19 @@ def harmless(statement: FileStatement, sqlstate: str) -> str | None:
     kind = effects.kind(statement)
     if kind == "drop_stmt" and sqlstate in _NOT_THERE:
         return "there is nothing to drop"
-    if (kind, sqlstate) in _THERE:
-        return "it is there already"
-    return None
+    return "it is there already" if (kind, sqlstate) in _THERE else None
 
 
 def needs_autocommit(statement: FileStatement) -> bool:
     """Whether a statement begins or ends transactions, or cannot run in one."""
-    kind, node = effects.kind(statement), effects.node(statement)
-    if kind in ("index_stmt", "drop_stmt"):
-        return bool(node.concurrent)
-    if kind == "reindex_stmt":
-        return any(option.def_elem.defname == "concurrently" for option in node.params)
-    if kind == "alter_table_stmt":
-        commands = [command.alter_table_cmd for command in node.cmds]
-        return any(each.HasField("def") and getattr(each, "def").partition_cmd.concurrent for each in commands)
-    return kind in ("transaction_stmt", "vacuum_stmt", "discard_stmt")
+    node = effects.node(statement)
+    match effects.kind(statement):
+        case "index_stmt" | "drop_stmt":
+            return bool(node.concurrent)
+        case "reindex_stmt":
+            return any(option.def_elem.defname == "concurrently" for option in node.params)
+        case "alter_table_stmt":
+            commands = [command.alter_table_cmd for command in node.cmds]
+            return any(each.HasField("def") and getattr(each, "def").partition_cmd.concurrent for each in commands)
+        case kind:
+            return kind in ("transaction_stmt", "vacuum_stmt", "discard_stmt")

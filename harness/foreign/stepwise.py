@@ -31,8 +31,9 @@ def prepare(connection: Connection, project: Project, module: str, guard: Scratc
 def apply_dependencies(connection: Connection, project: Project, module: str, guard: ScratchGuard) -> None:
     """Applies the modules that this one depends on."""
     if not project.adopted:
-        before = [each for each in project.with_dependencies([module]) if each.name != module]
-        Migrator(connection, project, before, guard).apply()
+        Migrator(
+            connection, project, [each for each in project.with_dependencies([module]) if each.name != module], guard
+        ).apply()
 
 
 def run(connection: Connection, project: Project, steps: Iterable[BuildStep], guard: ScratchGuard) -> None:

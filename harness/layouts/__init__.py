@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.errors import Place, ProjectError, did_you_mean
+from harness.errors import Place, ProjectError, one_of
 from harness.layouts import (
     atlas,
     dbmate,
@@ -73,9 +73,7 @@ def detect(path: Path, *, shown: Path | None = None) -> Layout:
 
 def named(name: str) -> Layout:
     """The layout of that name; raises :class:`ProjectError` with the nearest."""
-    if name not in LAYOUTS:
-        raise ProjectError(f"no layout {name!r}{did_you_mean(name, LAYOUTS)}", hint=f"layouts: {', '.join(LAYOUTS)}")
-    return LAYOUTS[name]
+    return one_of(LAYOUTS, "layout", name)
 
 
 def read(files: PsqlFiles, paths: Sequence[Path], layout: Layout | None = None) -> ForeignMigrations:
@@ -86,8 +84,9 @@ def read(files: PsqlFiles, paths: Sequence[Path], layout: Layout | None = None) 
     try:
         return _read(files, paths, layout)
     except OSError as error:
-        place = Place(files.shown(Path(error.filename or paths[0])))
-        raise ProjectError(f"cannot be read: {error.strerror}", place=place) from None
+        raise ProjectError(
+            f"cannot be read: {error.strerror}", place=Place(files.shown(Path(error.filename or paths[0])))
+        ) from None
 
 
 def _read(files: PsqlFiles, paths: Sequence[Path], layout: Layout | None) -> ForeignMigrations:
@@ -97,15 +96,19 @@ def _read(files: PsqlFiles, paths: Sequence[Path], layout: Layout | None) -> For
     if chosen is plain.LAYOUT and not (len(paths) == 1 and first.is_dir()):
         steps = tuple(files.scripts(paths))
     elif len(paths) > 1 or not first.is_dir():
-        what = f"the layout {chosen.name} is a directory's, and this is none"
-        raise ProjectError(what, place=Place(shown), hint="name one directory, or leave layout out")
+        raise ProjectError(
+            f"the layout {chosen.name} is a directory's, and this is none",
+            place=Place(shown),
+            hint="name one directory, or leave layout out",
+        )
     else:
         steps = tuple(chosen.read(files, first))
     owner = chosen.owner(first)
     if not steps:
         raise ProjectError(f"no migration of {owner.tool} ({chosen.sign}) lies here", place=Place(shown))
-    ledger = _ledger(owner, steps)
-    return ForeignMigrations(chosen.name, owner.tool, owner.command.format(path=shown), shown, steps, ledger)
+    return ForeignMigrations(
+        chosen.name, owner.tool, owner.command.format(path=shown), shown, steps, _ledger(owner, steps)
+    )
 
 
 def _ledger(owner: Owner, steps: Sequence[BuildStep]) -> BuildStep | None:

@@ -30,8 +30,11 @@ def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
     headers = {path: text[: next_word(text, 0)] for path, text in texts.items()}
     checkpoints = [number for number, header in enumerate(headers.values()) if _CHECKPOINT.search(header)]
     for path in list(texts)[max(checkpoints, default=0) :]:
-        transactional = _NO_TRANSACTION.search(headers[path]) is None
-        yield BuildStep(path.stem, files.shown(path), SqlScript(files.parts(path, texts[path]), transactional))
+        yield BuildStep(
+            path.stem,
+            files.shown(path),
+            SqlScript(files.parts(path, texts[path]), _NO_TRANSACTION.search(headers[path]) is None),
+        )
 
 
 LAYOUT = Layout(

@@ -14,7 +14,7 @@ import yaml
 
 from harness.errors import Place, ProjectError
 from harness.layouts.layout import Layout, Ledger, Owner
-from harness.project.model import BuildStep
+from harness.project.model import BuildStep, SqlScript
 from harness.project.psql import PsqlFiles
 
 _UP = ("up.sql", "migration.sql")
@@ -32,12 +32,13 @@ def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
     for name in _in_order(files, directory, sorted(found, key=_number)):
         up = found[name]
         down = up.with_name("down.sql")
-        transactional = not any(_NO_TRANSACTION.search(files.text(path)) for path in _metadata(up.parent))
+        metadata = [path for each in ("metadata.toml", "metadata.yaml") if (path := up.with_name(each)).is_file()]
+        transactional = not any(_NO_TRANSACTION.search(files.text(path)) for path in metadata)
         yield BuildStep(
             name,
             files.shown(up),
-            files.sql(up, transactional=transactional),
-            files.sql(down, transactional=transactional) if down.is_file() else None,
+            SqlScript(files.parts(up), transactional),
+            SqlScript(files.parts(down), transactional) if down.is_file() else None,
         )
 
 
@@ -62,10 +63,6 @@ def owner(directory: Path) -> Owner:
     return Owner("diesel", "diesel migration run", _DIESEL)
 
 
-def _metadata(directory: Path) -> list[Path]:
-    return [path for name in ("metadata.toml", "metadata.yaml") if (path := directory / name).is_file()]
-
-
 def _in_order(files: PsqlFiles, directory: Path, names: list[str]) -> list[str]:
     """The names, each behind its parents, else in the given order."""
     known = {re.match(r"\d*", name)[0]: name for name in names}  # type: ignore[index]
@@ -73,8 +70,10 @@ def _in_order(files: PsqlFiles, directory: Path, names: list[str]) -> list[str]:
 
     def add(name: str, chain: tuple[str, ...]) -> None:
         if name in chain:
-            place = Place(files.shown(directory / name / "metadata.yaml"))
-            raise ProjectError(f"it is its own parent: {' -> '.join((*chain, name))}", place=place)
+            raise ProjectError(
+                f"it is its own parent: {' -> '.join((*chain, name))}",
+                place=Place(files.shown(directory / name / "metadata.yaml")),
+            )
         for parent in _parents(files, directory / name):
             if parent in known and known[parent] not in done:
                 add(known[parent], (*chain, name))

@@ -25,12 +25,9 @@ def fits(directory: Path) -> bool:
 
 
 def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
-    paths = sorted(directory.rglob("*.sql"))
-    named = [(match, path) for path in paths if (match := _NAME.fullmatch(path.name))]
-    versioned = [(match[1], match[2], path) for match, path in named if match[2]]
-    found = unique(
-        files, (((kind, _version(written)), f"version {written}", path) for kind, written, path in versioned)
-    )
+    named = [(match, path) for path in sorted(directory.rglob("*.sql")) if (match := _NAME.fullmatch(path.name))]
+    versioned = (((match[1], _version(match[2])), f"version {match[2]}", path) for match, path in named if match[2])
+    found = unique(files, versioned)
     baseline = max((version for kind, version in found if kind == "B"), default=())
     steps = {version: path for (kind, version), path in found.items() if kind == "V" and version > baseline}
     if baseline:
@@ -39,8 +36,7 @@ def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
         undo = found.get(("U", version))
         yield BuildStep(path.stem, files.shown(path), _sql(files, path), _sql(files, undo) if undo else None)
     repeatable = unique(files, ((match[4], match[4], path) for match, path in named if match[3]))
-    for _, path in sorted(repeatable.items()):
-        yield BuildStep(path.stem, files.shown(path), _sql(files, path))
+    yield from (BuildStep(path.stem, files.shown(path), _sql(files, path)) for _, path in sorted(repeatable.items()))
 
 
 def _version(written: str) -> _Version:
@@ -54,7 +50,7 @@ def _version(written: str) -> _Version:
 def _sql(files: PsqlFiles, path: Path) -> SqlScript:
     settings = path.with_name(f"{path.name}.conf")
     alone = settings.is_file() and _NO_TRANSACTION.search(files.text(settings))
-    return files.sql(path, transactional=not alone)
+    return SqlScript(files.parts(path), transactional=not alone)
 
 
 LAYOUT = Layout(

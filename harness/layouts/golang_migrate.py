@@ -6,31 +6,30 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.layouts.layout import Layout, Ledger, owned_by, pairs, sql_files
-from harness.project.model import BuildStep
+from harness.layouts.layout import Layout, Ledger, known_by_name, owned_by, pairs
+from harness.project.model import BuildStep, SqlScript
 from harness.project.psql import PsqlFiles
 
 _NAME = re.compile(r"(\d+)_(.*)\.(up|down)\.sql")
 
 
-def fits(directory: Path) -> bool:
-    return any(_NAME.fullmatch(path.name) for path in sql_files(directory))
-
-
 def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
     for up, down in pairs(files, directory, _NAME):
-        name = up.name.removesuffix(".up.sql")
-        yield BuildStep(name, files.shown(up), files.sql(up), files.sql(down) if down else None)
+        scripts = (SqlScript(files.parts(path)) for path in (up, down) if path)
+        yield BuildStep(up.name.removesuffix(".up.sql"), files.shown(up), *scripts)
 
 
-_LEDGER = Ledger(
-    "schema_migrations",
-    "create table schema_migrations (version bigint not null primary key, dirty boolean not null)",
-)
 LAYOUT = Layout(
     name="golang-migrate",
     sign="N_name.up.sql",
-    fits=fits,
-    owner=owned_by("golang-migrate", "migrate -path {path} -database … up", _LEDGER),
+    fits=known_by_name(_NAME),
+    owner=owned_by(
+        "golang-migrate",
+        "migrate -path {path} -database … up",
+        Ledger(
+            "schema_migrations",
+            "create table schema_migrations (version bigint not null primary key, dirty boolean not null)",
+        ),
+    ),
     read=read,
 )

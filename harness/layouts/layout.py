@@ -1,4 +1,4 @@
-"""The parts that all layouts share: their type, and versions in the names of files."""
+"""The parts that all layouts share: their type, versions in the names of files, and files that hold both directions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TypeVar
 from harness.errors import Place, ProjectError
 from harness.project.model import BuildStep
 from harness.project.psql import PsqlFiles
+from harness.project.sqltext import blank
 
 K = TypeVar("K")
 
@@ -64,9 +65,16 @@ def sql_files(directory: Path) -> list[Path]:
     ]
 
 
-def has_line(directory: Path, pattern: re.Pattern[str]) -> bool:
-    """Whether some SQL file of a directory has such a line."""
-    return any(pattern.search(path.read_text(encoding="utf-8", errors="replace")) for path in sql_files(directory))
+def known_by_line(pattern: re.Pattern[str]) -> Callable[[Path], bool]:
+    """Recognizes a directory in which some SQL file has such a line."""
+    return lambda directory: any(
+        pattern.search(path.read_text(encoding="utf-8", errors="replace")) for path in sql_files(directory)
+    )
+
+
+def known_by_name(name: re.Pattern[str]) -> Callable[[Path], bool]:
+    """Recognizes a directory in which the whole name of some SQL file matches."""
+    return lambda directory: bool(matches(directory, name))
 
 
 def matches(directory: Path, name: re.Pattern[str]) -> list[tuple[re.Match[str], Path]]:
@@ -89,8 +97,7 @@ def unique(files: PsqlFiles, found: Iterable[tuple[K, str, Path]]) -> dict[K, Pa
 
 def numbered(files: PsqlFiles, directory: Path, name: re.Pattern[str]) -> Iterable[Path]:
     """The files that match, by name; the first group is the version, and no two have the same."""
-    found = ((match[1], f"version {match[1]}", path) for match, path in matches(directory, name))
-    return unique(files, found).values()
+    return unique(files, ((match[1], f"version {match[1]}", path) for match, path in matches(directory, name))).values()
 
 
 def pairs(files: PsqlFiles, directory: Path, name: re.Pattern[str]) -> Iterator[tuple[Path, Path | None]]:
@@ -98,12 +105,39 @@ def pairs(files: PsqlFiles, directory: Path, name: re.Pattern[str]) -> Iterator[
 
     The first group of ``name`` is the version, a number; the last one ``down``, or ``up`` or nothing.
     """
-    named = matches(directory, name)
-    keyed = (((int(match[1]), match[name.groups] == "down"), f"version {match[1]}", path) for match, path in named)
+    keyed = (
+        ((int(match[1]), match[name.groups] == "down"), f"version {match[1]}", path)
+        for match, path in matches(directory, name)
+    )
     found = unique(files, keyed)
     for version in sorted({version for version, _ in found}):
         up, down = found.get((version, False)), found.get((version, True))
         if up is None:
-            message = "it has nothing to undo: there is no .up.sql of this version"
-            raise ProjectError(message, place=Place(files.shown(down or directory)))
+            raise ProjectError(
+                "it has nothing to undo: there is no .up.sql of this version",
+                place=Place(files.shown(down or directory)),
+            )
         yield up, down
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a file. ``words`` are those of its mark; the text of other sections is blank."""
+
+    words: tuple[str, ...]
+    line: int
+    text: str
+
+
+def sections(text: str, mark: re.Pattern[str]) -> list[Section]:
+    """The sections below each line that ``mark`` finds; its groups are their words."""
+    found = list(mark.finditer(text))
+    ends = [*(match.start() for match in found[1:]), len(text)]
+    return [
+        Section(
+            tuple(word.lower() for word in match.groups() if word is not None),
+            text.count("\n", 0, match.start()) + 1,
+            blank(text[: match.end()]) + text[match.end() : end],
+        )
+        for match, end in zip(found, ends, strict=False)
+    ]

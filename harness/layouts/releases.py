@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from harness.layouts import golang_migrate
@@ -18,14 +19,14 @@ _RELEASE = re.compile(r"\d+")
 
 
 def fits(directory: Path) -> bool:
-    return any(golang_migrate.fits(release) for release in _releases(directory))
+    return any(map(golang_migrate.LAYOUT.fits, _releases(directory)))
 
 
 def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
     found = ((int(release.name), f"release {int(release.name)}", release) for release in _releases(directory))
     for _, release in sorted(unique(files, found).items()):
         for step in golang_migrate.read(files, release):
-            yield BuildStep(f"{release.name}/{step.name}", step.path, step.up, step.down)
+            yield replace(step, name=f"{release.name}/{step.name}")
 
 
 def _releases(directory: Path) -> list[Path]:

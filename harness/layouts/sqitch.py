@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.errors import Place, ProjectError
 from harness.layouts.layout import Layout, owned_by
-from harness.project.model import BuildStep
+from harness.project.model import BuildStep, SqlScript
 from harness.project.psql import PsqlFiles
 
 PLAN = "sqitch.plan"
@@ -39,11 +39,15 @@ def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
         stem = f"{change.name}@{change.tag}" if reworked and change.tag else change.name
         deploy, revert = directory / "deploy" / f"{stem}.sql", directory / "revert" / f"{stem}.sql"
         if not deploy.is_file():
-            message = f"the change {change.name} has no file {files.shown(deploy)}"
-            raise ProjectError(message, place=Place(plan, change.line))
-        up = files.sql(deploy, transactional=False)
-        down = files.sql(revert, transactional=False) if revert.is_file() else None
-        yield BuildStep(stem, files.shown(deploy), up, down)
+            raise ProjectError(
+                f"the change {change.name} has no file {files.shown(deploy)}", place=Place(plan, change.line)
+            )
+        yield BuildStep(
+            stem,
+            files.shown(deploy),
+            SqlScript(files.parts(deploy), transactional=False),
+            SqlScript(files.parts(revert), transactional=False) if revert.is_file() else None,
+        )
 
 
 def _changes(plan: Path, text: str) -> list[_PlannedChange]:

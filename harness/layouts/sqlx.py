@@ -6,21 +6,17 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.layouts.layout import Layout, Ledger, owned_by, pairs, sql_files
+from harness.layouts.layout import Layout, Ledger, known_by_name, owned_by, pairs
 from harness.project.model import BuildStep, SqlScript
 from harness.project.psql import PsqlFiles
 
 _NAME = re.compile(r"(\d+)_(.*?)(?:\.(up|down))?\.sql")
 
 
-def fits(directory: Path) -> bool:
-    return any(_NAME.fullmatch(path.name) for path in sql_files(directory))
-
-
 def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
     for up, down in pairs(files, directory, _NAME):
-        name = up.name.removesuffix(".sql").removesuffix(".up")
-        yield BuildStep(name, files.shown(up), _sql(files, up), _sql(files, down) if down else None)
+        scripts = (_sql(files, path) for path in (up, down) if path)
+        yield BuildStep(up.name.removesuffix(".sql").removesuffix(".up"), files.shown(up), *scripts)
 
 
 def _sql(files: PsqlFiles, path: Path) -> SqlScript:
@@ -28,16 +24,19 @@ def _sql(files: PsqlFiles, path: Path) -> SqlScript:
     return SqlScript(files.parts(path, text), transactional=not text.startswith("-- no-transaction"))
 
 
-_LEDGER = Ledger(
-    "_sqlx_migrations",
-    "create table _sqlx_migrations (version bigint primary key, description text not null,"
-    " installed_on timestamptz not null default now(), success boolean not null, checksum bytea not null,"
-    " execution_time bigint not null)",
-)
 LAYOUT = Layout(
     name="sqlx",
     sign="<timestamp>_name.sql",
-    fits=fits,
-    owner=owned_by("sqlx", "sqlx migrate run --source {path}", _LEDGER),
+    fits=known_by_name(_NAME),
+    owner=owned_by(
+        "sqlx",
+        "sqlx migrate run --source {path}",
+        Ledger(
+            "_sqlx_migrations",
+            "create table _sqlx_migrations (version bigint primary key, description text not null,"
+            " installed_on timestamptz not null default now(), success boolean not null, checksum bytea not null,"
+            " execution_time bigint not null)",
+        ),
+    ),
     read=read,
 )

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.layouts.layout import Layout, Ledger, numbered, owned_by, sql_files
-from harness.project.model import BuildStep
+from harness.layouts.layout import Layout, Ledger, matches, numbered, owned_by
+from harness.project.model import BuildStep, SqlScript
 from harness.project.psql import PsqlFiles
 
 _NAME = re.compile(r"(\d+)_(.*)\.sql")
@@ -16,23 +16,26 @@ _NAME = re.compile(r"(\d+)_(.*)\.sql")
 def fits(directory: Path) -> bool:
     """Whether the directory is Supabase's, told by its place: sqlx has files of the same names."""
     ours = directory.absolute().parent.name == "supabase" or (directory.parent / "config.toml").is_file()
-    return ours and any(_NAME.fullmatch(path.name) for path in sql_files(directory))
+    return ours and bool(matches(directory, _NAME))
 
 
 def read(files: PsqlFiles, directory: Path) -> Iterator[BuildStep]:
     for path in numbered(files, directory, _NAME):
-        yield BuildStep(path.stem, files.shown(path), files.sql(path))
+        yield BuildStep(path.stem, files.shown(path), SqlScript(files.parts(path)))
 
 
-_LEDGER = Ledger(
-    "schema_migrations",
-    "create schema if not exists supabase_migrations; create table supabase_migrations.schema_migrations"
-    " (version text not null primary key, statements text[], name text)",
-)
 LAYOUT = Layout(
     name="supabase",
     sign="supabase/migrations/<timestamp>_name.sql",
     fits=fits,
-    owner=owned_by("Supabase", "supabase db push", _LEDGER),
+    owner=owned_by(
+        "Supabase",
+        "supabase db push",
+        Ledger(
+            "schema_migrations",
+            "create schema if not exists supabase_migrations; create table supabase_migrations.schema_migrations"
+            " (version text not null primary key, statements text[], name text)",
+        ),
+    ),
     read=read,
 )

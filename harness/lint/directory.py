@@ -7,8 +7,8 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from harness.lint.do_blocks import all_statements
 from harness.lint.final_schema import CreatedByFile, Replay
+from harness.lint.statements import all_statements
 
 _MIGRATION = re.compile(r"(\d{3,})_\w[\w-]*\.up\.sql")
 

@@ -19,29 +19,32 @@ _COMMENTS, _DEFAULTS, _INDEXES = 1, 8, 64
 
 
 @dataclass
-class FinalColumn:
-    """A column after the last migration; no comment and an empty one are the same to PostgreSQL.
+class FinalItem:
+    """A table or column after the last migration; no comment and an empty one are the same to PostgreSQL.
 
-    ``type`` is the last part of its type's name, ``default`` the function that its default calls. ``commented_by`` is
-    the statement that gave it its comment; None for a comment from a DO block or from LIKE, and without a comment.
+    ``commented_by`` is the statement that gave it its comment; None for a comment from a DO block or from LIKE, and
+    without a comment.
     """
 
     comment: str = ""
     commented_by: CommentStatement | None = None
     dropped: bool = False
+
+
+@dataclass
+class FinalColumn(FinalItem):
+    """A column; ``type`` is the last part of its type's name, ``default`` the function that its default calls."""
+
     type: str = ""
     default: str = ""
 
 
 @dataclass
-class FinalTable:
-    """A table after the last migration; ``key`` are the columns of its primary key."""
+class FinalTable(FinalItem):
+    """A table; ``key`` are the columns of its primary key."""
 
     row_security: bool = False
     forced: bool = False
-    comment: str = ""
-    commented_by: CommentStatement | None = None
-    dropped: bool = False
     partition: bool = False
     key: tuple[str, ...] = ()
     key_name: str = ""
@@ -110,8 +113,11 @@ class Replay:
 
     def _create_as(self, create: Any) -> None:
         if enum_name(create, "objtype") == "OBJECT_TABLE":
-            table = FinalTable(columns={name: FinalColumn() for name in strings(create.into.col_names)})
-            self._add(create, create.into.rel, table)
+            self._add(
+                create,
+                create.into.rel,
+                FinalTable(columns={name: FinalColumn() for name in strings(create.into.col_names)}),
+            )
 
     def _add(self, create: Any, relation: Any, table: FinalTable) -> None:
         name, created = self._qualified(written(relation)), list(table.columns)
@@ -133,9 +139,11 @@ class Replay:
     def _like(self, table: FinalTable, relation: Any, like: Any) -> None:
         source = self._tables.get(self._qualified(written(like.relation)), FinalTable())
         for name, each in source.columns.items():
-            comment = each.comment if like.options & _COMMENTS else ""
-            default = each.default if like.options & _DEFAULTS else ""
-            table.columns[name] = FinalColumn(comment, type=each.type, default=default)
+            table.columns[name] = FinalColumn(
+                each.comment if like.options & _COMMENTS else "",
+                type=each.type,
+                default=each.default if like.options & _DEFAULTS else "",
+            )
         if source.key and like.options & _INDEXES:
             table.key, table.key_name = source.key, f"{relation.relname}_pkey"
 
@@ -192,33 +200,31 @@ class Replay:
             return
         column = table.columns.setdefault(name[-1], FinalColumn()) if on_column else None
         statement = None if self._start is None else CommentStatement(self._start, name, table, column)
-        item = column or table
+        item: FinalItem = column or table
         item.comment, item.commented_by = comment.comment, statement
         if statement is not None:
             self._created.comments.append(statement)
 
     def _drop(self, drop: Any) -> None:
-        kind = enum_name(drop, "remove_type")
         dropped: list[tuple[str, str]] = []
-        if kind == "OBJECT_TABLE":
-            dropped = [self._qualified(strings(each.list.items)) for each in drop.objects]
-        elif kind == "OBJECT_SCHEMA":
-            dropped = [name for name in self._tables if name[0] in strings(drop.objects)]
+        match enum_name(drop, "remove_type"):
+            case "OBJECT_TABLE":
+                dropped = [self._qualified(strings(each.list.items)) for each in drop.objects]
+            case "OBJECT_SCHEMA":
+                dropped = [name for name in self._tables if name[0] in strings(drop.objects)]
         for name in dropped:
             self._tables.pop(name, FinalTable()).dropped = True
 
     def _rename(self, rename: Any) -> None:
-        kind, new = enum_name(rename, "rename_type"), rename.newname
-        if kind == "OBJECT_SCHEMA":
-            for schema, table in list(self._tables):
-                if schema == rename.subname:
+        name, new = self._qualified(written(rename.relation)), rename.newname
+        match enum_name(rename, "rename_type"):
+            case "OBJECT_SCHEMA":
+                for schema, table in [each for each in self._tables if each[0] == rename.subname]:
                     self._move((schema, table), (new, table))
-            return
-        name = self._qualified(written(rename.relation))
-        if kind == "OBJECT_TABLE":
-            self._move(name, (name[0], new))
-        elif kind == "OBJECT_COLUMN" and (renamed := self._tables.get(name)):
-            renamed.columns[new] = renamed.columns.pop(rename.subname, FinalColumn())
+            case "OBJECT_TABLE":
+                self._move(name, (name[0], new))
+            case "OBJECT_COLUMN" if renamed := self._tables.get(name):
+                renamed.columns[new] = renamed.columns.pop(rename.subname, FinalColumn())
 
     def _set_schema(self, alter: Any) -> None:
         name = self._qualified(written(alter.relation))

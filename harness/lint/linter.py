@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,36 @@ from sqlfluff.core.linter import LintedFile
 from sqlfluff.core.linter.discovery import paths_from_path
 
 from harness.errors import Place, ProjectError
-from harness.lint import names, noqa, settings, unread
-from harness.lint.report import Report, Violation
+from harness.lint import names, settings, unread
 from harness.project import sqlfile
 
 _UNFIXED = ("PRS", "TMP")
 """``sqlfluff fix`` leaves a file alone that has one of these, hidden by ``noqa`` or not."""
+
+
+@dataclass(frozen=True, order=True)
+class Violation:
+    """A fault that sqlfluff found; ``place`` is relative to the project's root.
+
+    ``code`` is the rule (``LT01``), or ``PRS`` for text that cannot be read; ``name`` is the rule's long name. Both are
+    empty for a fault of the settings. ``fixable`` ones are mended by ``sqlfluff fix``. A ``warning`` is shown and does
+    not fail: a rule that the settings list under ``warnings``, or text that PostgreSQL can read and sqlfluff cannot.
+    """
+
+    place: Place
+    code: str
+    name: str
+    description: str
+    warning: bool = False
+    fixable: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """The violations in so many ``files``."""
+
+    files: int
+    violations: list[Violation]
 
 
 def lint(project_root: Path, paths: Iterable[Path] | None = None) -> Report:
@@ -37,8 +62,7 @@ def lint(project_root: Path, paths: Iterable[Path] | None = None) -> Report:
         files = [file for target in targets for file in _files(root, target, config)]
         found = [*_of_settings(root, files), *(each for file in files for each in _of_settings_in(Path(file)))]
         linted = list(_linted(config, files)) if files else []
-    violations = [violation for file in linted for violation in file]
-    return Report(len(linted), [*found, *violations])
+    return Report(len(linted), [*found, *(violation for file in linted for violation in file)])
 
 
 def _config(root: Path) -> FluffConfig:
@@ -54,8 +78,11 @@ def _of_settings(root: Path, files: list[str]) -> list[Violation]:
     """The warnings about the project's ``.sqlfluff`` and those in the directories of its files."""
     directories = {root, *(each for file in files for each in (root / file).parents if each.is_relative_to(root))}
     paths = [each / settings.SETTINGS for each in sorted(directories) if (each / settings.SETTINGS).is_file()]
-    found = (warning for path in paths for warning in settings.warnings_of(path.relative_to(root)))
-    return [Violation(place, "", "", text, warning=True) for place, text in found]
+    return [
+        Violation(place, "", "", text, warning=True)
+        for path in paths
+        for place, text in settings.warnings_of(path.relative_to(root))
+    ]
 
 
 def _of_settings_in(file: Path) -> list[Violation]:
@@ -95,8 +122,8 @@ def _of_file(linter: Linter, file: LintedFile, found: list[Any]) -> Iterator[Vio
             warning=each["warning"],
             fixable=mended and bool(each.get("fixes")),
         )
-    for line, column, said in noqa.without_effect(path, names.rules()):
-        yield Violation(Place(path, line, column), noqa.CODE, "", said, warning=True)
+    for line, column, said in settings.without_effect(path, names.rules()):
+        yield Violation(Place(path, line, column), settings.NOQA, "", said, warning=True)
 
 
 def _files(root: Path, target: Path, config: FluffConfig) -> list[str]:

@@ -32,8 +32,7 @@ def is_rule(word: str, known: Collection[str]) -> bool:
 def spelled(word: str, known: Iterable[str]) -> str | None:
     """The known name of which a word is another spelling: ``hs01`` and ``Text`` for ``Harness_HS01``."""
     lower = {each.lower(): each for each in known}
-    found = (lower.get(f"{prefix}{word}".lower()) for prefix in _PREFIXES)
-    return next((each for each in found if each), None)
+    return next(filter(None, (lower.get(f"{prefix}{word}".lower()) for prefix in _PREFIXES)), None)
 
 
 def meant(word: str, known: Collection[str]) -> str | None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from sqlfluff.core.plugin.host import get_plugin_manager
 from sqlfluff.core.rules import BaseRule
 
-from harness.lint import plugin
+from harness.lint import names, plugin
+from harness.lint.rules.base import GROUP
 
 DIRECTORY = Path("docs", "lint")
 
@@ -79,6 +80,18 @@ ignore_names = legacy, shop.orders.currency
 """
 
 
+LIST = "lint"
+"""The word that lists the house rules."""
+_UNREAD = """\
+PRS: a statement that cannot be read.
+
+Where PostgreSQL cannot read it either, it is a slip, shown at its place. Where PostgreSQL can, harness lint warns:
+sqlfluff does not check the layout of this statement. House rules and other statements are judged all the same. An
+editor shows it red; -- noqa: PRS at the end of the line that the warning names takes both away.
+"""
+_MORE = "https://docs.sqlfluff.com/en/stable/perma/rule/{}.html"
+
+
 def pages() -> dict[str, str]:
     """The text of each page by the name of its file."""
     get_plugin_manager()  # sqlfluff warns of rules that are imported before it has loaded all plugins
@@ -129,6 +142,43 @@ def _settings(rule: type[BaseRule]) -> str:
 
 def _fenced(match: re.Match[str]) -> str:
     return f"```{match[1]}\n{textwrap.dedent(match[2]).strip()}\n```\n\n"
+
+
+def explained(word: str) -> str | None:
+    """The text about a rule, a group of rules (``harness``, ``layout``) or ``PRS``; None if that is none of them."""
+    if word.upper() == "PRS":
+        return _UNREAD
+    rules = names.rules()
+    name = GROUP if word.lower() == LIST else names.spelled(word, rules)
+    if name is None:
+        return None
+    codes = sorted(rules[name])
+    if len(codes) > 1:
+        return _listed(codes)
+    return pages().get(f"{codes[0]}.md") or _of_sqlfluff(names.classes()[codes[0]])
+
+
+def known() -> set[str]:
+    """All words that :func:`explained` has a text for."""
+    return {LIST, "PRS", *names.rules()}
+
+
+def _listed(codes: list[str]) -> str:
+    """A line for each rule: code, name and first sentence."""
+    rules = [names.classes()[code] for code in codes]
+    widths = [max(len(each) for each in column) for column in ([r.code for r in rules], [r.name for r in rules])]
+    lines = [f"{r.code.ljust(widths[0])}  {r.name.ljust(widths[1])}  {title(r)}\n" for r in rules]
+    return "".join(lines)
+
+
+def _of_sqlfluff(rule: type[BaseRule]) -> str:
+    """The docstring before its examples, the settings, and a link."""
+    text = re.sub(r"``(.*?)``", r"\1", inspect.cleandoc(str(rule.__doc__)))
+    prose = re.split(r"^(?:\*\*|\.\. )", text, maxsplit=1, flags=re.MULTILINE)[0].strip()
+    prose = re.sub(r"\n{3,}", "\n\n", prose)
+    settings = f"Settings, in [sqlfluff:rules:{rule.name}]: {', '.join(rule.config_keywords)}"
+    lines = [f"{rule.code} {rule.name}: {prose}", *([settings] if rule.config_keywords else [])]
+    return "\n\n".join([*lines, f"A rule of sqlfluff. More: {_MORE.format(rule.code)}\n"])
 
 
 if __name__ == "__main__":

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from itertools import accumulate, chain
+from typing import Any
+
+from sqlfluff.core.parser import BaseSegment
 
 from harness.grammar import enum_name, strings
 from harness.lint.statements import NameParts, ParsedStatement, statements, written
-
-if TYPE_CHECKING:
-    from sqlfluff.core.parser import BaseSegment
 
 _AFTER_A_TYPE = re.compile(
     "CHECK|COLLATE|COMPRESSION|CONSTRAINT|DEFAULT|DEFERRABLE|GENERATED|INITIALLY|NOT|NULL|OPTIONS|PRIMARY|REFERENCES"
@@ -69,13 +69,11 @@ class ParsedFile:
     """A linted file. ``root`` is sqlfluff's tree of it."""
 
     def __init__(self, root: BaseSegment) -> None:
-        self._segments = [segment for segment in root.raw_segments if segment.is_code]
-        self._starts: list[int] = []
-        offset = 0
-        for segment in root.raw_segments:
-            if segment.is_code:
-                self._starts.append(offset)
-            offset += len(segment.raw.encode())
+        ends = accumulate(len(segment.raw.encode()) for segment in root.raw_segments)
+        starts = zip(root.raw_segments, (0, *ends), strict=False)
+        code = [(segment, start) for segment, start in starts if segment.is_code]
+        self._segments = [segment for segment, _ in code]
+        self._starts = [start for _, start in code]
         self._statements = statements(root.raw)
 
     def at(self, byte: int) -> BaseSegment:
@@ -99,30 +97,41 @@ class ParsedFile:
 
     def tables(self) -> Iterator[SchemaItem]:
         """The tables that the file creates, in its order, without temporary ones."""
-        for statement, relation, _ in self._created():
-            yield SchemaItem("table", written(relation), self.at_name(statement.base + relation.location))
+        return (
+            SchemaItem("table", written(relation), self.at_name(statement.base + relation.location))
+            for statement, relation, _ in self._created()
+        )
 
     def columns(self) -> Iterator[SchemaItem]:
         """The columns that are written out, of tables that the file creates or adds to."""
-        for statement, relation, column in self._columns():
-            yield SchemaItem("column", (*written(relation), column.colname), self.at(statement.base + column.location))
+        return (
+            SchemaItem("column", (*written(relation), column.colname), self.at(statement.base + column.location))
+            for statement, relation, column in self._columns()
+        )
 
     def typed(self) -> Iterator[TypedItem]:
         """The columns, domains and attributes of composite types that get a type."""
-        for statement, relation, column in self._columns():
-            if column.HasField("type_name"):
-                yield self._typed(statement, "column", (*written(relation), column.colname), column.type_name)
+        yield from (
+            self._typed(statement, "column", (*written(relation), column.colname), column.type_name)
+            for statement, relation, column in self._columns()
+            if column.HasField("type_name")
+        )
         for statement, relation, command in self._commands("AT_AlterColumnType"):
-            name = (*written(relation), command.name)
-            yield self._typed(statement, "column", name, getattr(command, "def").column_def.type_name)
+            yield self._typed(
+                statement, "column", (*written(relation), command.name), getattr(command, "def").column_def.type_name
+            )
         for statement, relation, node in self._created():
             if node.DESCRIPTOR.name == "CreateTableAsStmt":
                 for label, cast in _casts(node):
                     yield self._typed(statement, "column", (*written(relation), label), cast)
-        for statement, _, domain in self.of_kind("create_domain_stmt"):
-            yield self._typed(statement, "domain", strings(domain.domainname), domain.type_name)
-        for statement, owner, attribute, type_name in self._attributes():
-            yield self._typed(statement, "attribute", (*written(owner), attribute), type_name)
+        yield from (
+            self._typed(statement, "domain", strings(domain.domainname), domain.type_name)
+            for statement, _, domain in self.of_kind("create_domain_stmt")
+        )
+        yield from (
+            self._typed(statement, "attribute", (*written(owner), attribute), type_name)
+            for statement, owner, attribute, type_name in self._attributes()
+        )
 
     def _attributes(self) -> Iterator[tuple[ParsedStatement, Any, str, Any]]:
         """The attributes that CREATE TYPE … AS and ALTER TYPE give composite types: the type, name and type of each."""
@@ -138,22 +147,37 @@ class ParsedFile:
 
     def constraints(self) -> Iterator[ConstraintItem]:
         """The constraints of columns, tables and domains; NOT NULL and defaults are none."""
-        for statement, relation, column in self._columns():
-            name = (*written(relation), column.colname)
-            for each in column.constraints:
-                yield from self._constraint(statement, name, each.constraint, _COLUMN_CONSTRAINTS)
-        for statement, relation, node in self._created():
-            for each in getattr(node, "table_elts", ()):
-                if each.HasField("constraint"):
-                    yield from self._constraint(statement, written(relation), each.constraint)
-        for statement, relation, command in self._commands("AT_AddConstraint"):
-            yield from self._constraint(statement, written(relation), getattr(command, "def").constraint)
-        for statement, _, domain in self.of_kind("create_domain_stmt"):
-            for each in domain.constraints:
-                yield from self._constraint(statement, strings(domain.domainname), each.constraint)
-        for statement, _, domain in self.of_kind("alter_domain_stmt"):
-            if domain.subtype == "C":
-                yield from self._constraint(statement, strings(domain.type_name), getattr(domain, "def").constraint)
+        found = chain(
+            (
+                (statement, (*written(relation), column.colname), each.constraint, _COLUMN_CONSTRAINTS)
+                for statement, relation, column in self._columns()
+                for each in column.constraints
+            ),
+            (
+                (statement, written(relation), each.constraint, _CONSTRAINTS)
+                for statement, relation, node in self._created()
+                for each in getattr(node, "table_elts", ())
+                if each.HasField("constraint")
+            ),
+            (
+                (statement, written(relation), getattr(command, "def").constraint, _CONSTRAINTS)
+                for statement, relation, command in self._commands("AT_AddConstraint")
+            ),
+            (
+                (statement, strings(domain.domainname), each.constraint, _CONSTRAINTS)
+                for statement, _, domain in self.of_kind("create_domain_stmt")
+                for each in domain.constraints
+            ),
+            (
+                (statement, strings(domain.type_name), getattr(domain, "def").constraint, _CONSTRAINTS)
+                for statement, _, domain in self.of_kind("alter_domain_stmt")
+                if domain.subtype == "C"
+            ),
+        )
+        for statement, owner, constraint, kinds in found:
+            if (kind := kinds.get(enum_name(constraint, "contype"))) is not None:
+                named = bool(constraint.conname or constraint.indexname)  # a constraint takes the name of its index
+                yield ConstraintItem(kind, owner, self.at(statement.base + constraint.location), named)
 
     def _created(self) -> Iterator[tuple[ParsedStatement, Any, Any]]:
         """The statements that create tables, each with the table's name."""
@@ -165,21 +189,20 @@ class ParsedFile:
 
     def _columns(self) -> Iterator[tuple[ParsedStatement, Any, Any]]:
         for statement, relation, node in self._created():
-            for each in getattr(node, "table_elts", ()):
-                if each.HasField("column_def"):
-                    yield statement, relation, each.column_def
+            elements = getattr(node, "table_elts", ())
+            yield from ((statement, relation, each.column_def) for each in elements if each.HasField("column_def"))
         for statement, relation, command in self._commands("AT_AddColumn"):
             yield statement, relation, getattr(command, "def").column_def
 
     def _commands(self, subtype: str) -> Iterator[tuple[ParsedStatement, Any, Any]]:
         """The commands of ALTER TABLE of one kind, except on temporary tables."""
-        created = [node.relation for _, _, node in self.of_kind("create_stmt")]
-        temporary = {written(relation) for relation in created if is_temporary(relation)}
+        created = self.of_kind("create_stmt")
+        temporary = {written(node.relation) for _, _, node in created if is_temporary(node.relation)}
         for statement, _, node in self.of_kind("alter_table_stmt"):
             if enum_name(node, "objtype") == "OBJECT_TABLE" and written(node.relation) not in temporary:
-                for command in (each.alter_table_cmd for each in node.cmds):
-                    if enum_name(command, "subtype") == subtype:
-                        yield statement, node.relation, command
+                commands = (each.alter_table_cmd for each in node.cmds)
+                own = (command for command in commands if enum_name(command, "subtype") == subtype)
+                yield from ((statement, node.relation, command) for command in own)
 
     def _typed(self, statement: ParsedStatement, kind: str, name: NameParts, type_name: Any) -> TypedItem:
         names = strings(type_name.names)
@@ -198,14 +221,6 @@ class ParsedFile:
                 break
             words.append(segment.raw)
         return _spaced(words)
-
-    def _constraint(
-        self, statement: ParsedStatement, owner: NameParts, constraint: Any, kinds: Mapping[str, str] = _CONSTRAINTS
-    ) -> Iterator[ConstraintItem]:
-        kind = kinds.get(enum_name(constraint, "contype"))
-        if kind is not None:
-            named = bool(constraint.conname or constraint.indexname)  # a constraint takes the name of its index
-            yield ConstraintItem(kind, owner, self.at(statement.base + constraint.location), named)
 
 
 @lru_cache(maxsize=1)

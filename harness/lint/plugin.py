@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 @hookimpl
 def get_rules() -> list[type[BaseRule]]:
     """The house rules. They are imported late: sqlfluff wants all plugins loaded before the first rule."""
-    from harness.lint.rules import comments, constraints, security, types
+    from harness.lint.rules import comments, security, types
 
     return [
         types.Rule_Harness_HS01,
         types.Rule_Harness_HS02,
         types.Rule_Harness_HS03,
-        constraints.Rule_Harness_HS04,
+        types.Rule_Harness_HS04,
         security.Rule_Harness_HS05,
         comments.Rule_Harness_HS06,
         comments.Rule_Harness_HS07,
         security.Rule_Harness_HS08,
         security.Rule_Harness_HS09,
-        constraints.Rule_Harness_HS10,
+        types.Rule_Harness_HS10,
     ]
 
 

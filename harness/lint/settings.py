@@ -1,4 +1,4 @@
-"""Faults of a ``.sqlfluff``, and of settings in a file, that sqlfluff passes over or reports without their place.
+"""Faults of a ``.sqlfluff``, of settings in a file and of ``-- noqa``: sqlfluff passes over them, or names no place.
 
 sqlfluff ignores an unknown name, and a value of the wrong type makes each file crash. A fault that leaves the verdict
 without meaning is an error here, any other a warning.
@@ -10,6 +10,7 @@ import codecs
 import configparser
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,8 +22,9 @@ from sqlfluff.core.helpers.dict import nested_combine
 from sqlfluff.core.plugin.host import get_plugin_manager
 from sqlfluff.core.rules import get_ruleset
 
-from harness.errors import Place, ProjectError, did_you_mean
+from harness.errors import MigrationError, Place, ProjectError, did_you_mean
 from harness.lint import names
+from harness.project import sqlfile, sqltext
 
 SETTINGS = ".sqlfluff"
 _ROOT, _RULES, _INDENTATION = "sqlfluff", "sqlfluff:rules", "sqlfluff:indentation"
@@ -33,6 +35,11 @@ _KEY = re.compile(r"(?P<key>[^\s=#;\[][^=]*?)\s*=")
 _IN_SQL = re.compile(r"^--\s*sqlfluff:(?P<path>[^\n]+):(?P<value>[^:\n]*)$", re.MULTILINE)
 _LISTS = {"rules": True, "exclude_rules": False, "warnings": False}
 """Settings that list rules, and whether an unknown rule there leaves the verdict without meaning."""
+
+
+NOQA = "NOQA"
+"""The code of sqlfluff's own warning about such comments."""
+_NOQA = re.compile(r"noqa\b(?::(?:\s*(?:disable|enable)\s*=)?(?P<rules>.*))?", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -65,8 +72,8 @@ def warnings_in(path: Path, text: str) -> list[tuple[Place, str]]:
         *sections, key = match["path"].split(":")
         section = ":".join([_ROOT, *sections])
         place = Place(path, text.count("\n", 0, match.start()) + 1)
-        found.append(SqlfluffSetting(section, "", "", place))
-        found.append(SqlfluffSetting(section, key.strip(), match["value"].strip(), place))
+        pairs = (("", ""), (key.strip(), match["value"].strip()))
+        found += [SqlfluffSetting(section, name, value, place) for name, value in pairs]
     return _warnings(found)
 
 
@@ -89,11 +96,11 @@ def _settings(path: Path) -> list[SqlfluffSetting]:
     except configparser.Error as error:
         raise _unreadable(path, error) from None
     lines = _lines(text)
-    found = []
-    for section in parser.sections():
-        for key, value in (("", ""), *parser.items(section)):
-            found.append(SqlfluffSetting(section, key, value, Place(path, lines.get((section, key)))))
-    return found
+    return [
+        SqlfluffSetting(section, key, value, Place(path, lines.get((section, key))))
+        for section in parser.sections()
+        for key, value in (("", ""), *parser.items(section))
+    ]
 
 
 def _lines(text: str) -> dict[tuple[str, str], int]:
@@ -111,15 +118,16 @@ def _lines(text: str) -> dict[tuple[str, str], int]:
 
 def _unreadable(path: Path, error: configparser.Error) -> ProjectError:
     line, text = getattr(error, "lineno", None), str(getattr(error, "line", ""))
-    if isinstance(error, configparser.DuplicateSectionError):
-        message = f"the section [{error.section}] is there twice"
-    elif isinstance(error, configparser.DuplicateOptionError):
-        message = f"{error.option} is there twice in [{error.section}]"
-    else:
-        if not isinstance(error, configparser.MissingSectionHeaderError):
-            line, text = getattr(error, "errors", [(line, text)])[0]
-        unclosed = text.strip("'\" ").startswith("[")
-        message = "the ] of the section is missing" if unclosed else "a line is neither a [section] nor key = value"
+    match error:
+        case configparser.DuplicateSectionError():
+            message = f"the section [{error.section}] is there twice"
+        case configparser.DuplicateOptionError():
+            message = f"{error.option} is there twice in [{error.section}]"
+        case _:
+            if not isinstance(error, configparser.MissingSectionHeaderError):
+                line, text = getattr(error, "errors", [(line, text)])[0]
+            unclosed = text.strip("'\" ").startswith("[")
+            message = "the ] of the section is missing" if unclosed else "a line is neither a [section] nor key = value"
     return ProjectError(message, place=Place(path, line))
 
 
@@ -172,8 +180,9 @@ def _unknown_rules(setting: SqlfluffSetting) -> Iterator[Fault]:
     known = names.rules()
     for word in (each.strip() for each in setting.value.split(",")):
         if word and word.lower() != "none" and not names.is_rule(word, known):
-            meant = names.did_you_mean(word, known)
-            yield Fault(f"{setting.key} names no rule {word!r}{meant}", fatal=_LISTS[setting.key])
+            yield Fault(
+                f"{setting.key} names no rule {word!r}{names.did_you_mean(word, known)}", fatal=_LISTS[setting.key]
+            )
 
 
 def _faults_of_value(setting: SqlfluffSetting, default: object) -> Iterator[Fault]:
@@ -218,3 +227,43 @@ def _is_encoding(name: str) -> bool:
         return name == "autodetect" or bool(codecs.lookup(name))
     except LookupError:
         return False
+
+
+def without_effect(path: Path, known: Collection[str]) -> Iterator[tuple[int, int, str]]:
+    """Line, column and fault of each comment of a file that names no rule of those ``known``."""
+    with suppress(ProjectError, MigrationError):  # it has its own error
+        text = sqlfile.read(path, path)
+        for start, comment in _comments(path, text):
+            place = sqltext.position(text, start)
+            yield from ((*place, fault) for fault in _faults_of_comment(comment, known))
+
+
+def _comments(path: Path, text: str) -> Iterator[tuple[int, str]]:
+    """Offset and text of each comment, if one of them may be meant for sqlfluff."""
+    if "noqa" not in text.lower():
+        return
+    for kind, start, end in sqltext.lexemes(path, text):
+        if kind == "block":
+            yield start, text[start:end].removeprefix("/*").removesuffix("*/")
+        elif text.startswith("--", start):
+            yield start, text[start:end]
+
+
+def _faults_of_comment(comment: str, known: Collection[str]) -> Iterator[str]:
+    match = _NOQA.match(comment.split("--")[-1].strip())  # as sqlfluff reads it
+    if not match:
+        return
+    if not match[0].startswith("noqa"):
+        yield "noqa does nothing unless it is written in lower case"
+    for word in (each.strip() for each in (match["rules"] or "all").split(",")):
+        if word and word != "all" and not names.is_rule(word, known):
+            yield f"noqa names no rule {word!r}{_way_out(word, known)}"
+
+
+def _way_out(word: str, known: Collection[str]) -> str:
+    """The rule that is meant; if more is written behind it, the place for that."""
+    first, _, reason = word.partition(" ")
+    meant = names.did_you_mean(first, known)
+    if not reason or not meant:
+        return meant
+    return f"{meant} A reason stands before it: -- {reason.strip()} -- noqa: …"

@@ -56,7 +56,7 @@ def lint_again(linter: Linter, path: Path, found: list[RawViolation], noqa: Igno
     others = (each.to_dict() for each in rest.get_violations())
     kept = (each for each in others if each["start_line_no"] not in lines and each not in house)
     notes = (
-        _violation(Place(path, each.line, each.column), _NOTE.format(line), warning=True)
+        _violation(Place(path, each.line, each.column), _NOTE.format(line)) | {"warning": True}
         for each, line in unread
         if not (_hides(noqa, each.line) or _hides(noqa, line))
     )
@@ -71,7 +71,7 @@ def _slip(path: Path, error: StatementError) -> RawViolation:
         begin, last = _unfinished(path, sqlfile.read(path, path))
         place = Place(path, *last)
         message += f" (the statement that begins in line {begin} is unfinished)"
-    return _violation(place, message, warning=False)
+    return _violation(place, message)
 
 
 def _unfinished(path: Path, text: str) -> tuple[int, tuple[int, int]]:
@@ -111,12 +111,12 @@ def _without(text: str, statements: list[FileStatement]) -> str:
     return text
 
 
-def _violation(place: Place, description: str, *, warning: bool) -> RawViolation:
+def _violation(place: Place, description: str) -> RawViolation:
     return {
         "start_line_no": place.line or 1,
         "start_line_pos": place.column or 1,
         "code": UNREAD[0],
         "name": "",
         "description": description,
-        "warning": warning,
+        "warning": False,
     }

@@ -95,11 +95,12 @@ def read(connection: Connection, schema: str) -> tuple[LedgerRow, ...]:
     wanted = [
         sql.SQL("" if each.name in columns else "null as ") + sql.Identifier(each.name) for each in fields(LedgerRow)
     ]
-    query = sql.SQL("select {wanted} from {table} order by position")
+    query = sql.SQL("select {wanted} from {table} order by position").format(
+        wanted=sql.SQL(", ").join(wanted), table=_table(schema)
+    )
     try:
         with connection.cursor(row_factory=class_row(LedgerRow)) as cursor:
-            found = cursor.execute(query.format(wanted=sql.SQL(", ").join(wanted), table=_table(schema)), prepare=False)
-            return tuple(found)
+            return tuple(cursor.execute(query, prepare=False))
     except psycopg.errors.InsufficientPrivilege as error:
         role, table = _quoted(connection.info.user), _table(schema).as_string()
         grants = f"grant usage on schema {_quoted(schema)} to {role}; grant select on {table} to {role}"
@@ -162,7 +163,6 @@ def record(
     If ``down`` is None, the row keeps its text. The statements ``before`` are sent in the same message.
     """
     known = (migration.module, migration.version, migration.name, migration.hash, migration.tokens or None)
-    values = (*known, down, state, done, statements)
     query = sql.SQL(
         "insert into {table} as old"
         " (module, version, name, hash, tokens, down, state, statements_done, statements, applied_at)"
@@ -173,7 +173,7 @@ def record(
         " applied_at = excluded.applied_at, applied_by = excluded.applied_by"
     ).format(
         table=_table(schema),
-        values=sql.SQL(", ").join(map(sql.Literal, values)),
+        values=sql.SQL(", ").join(map(sql.Literal, (*known, down, state, done, statements))),
         applied_at=sql.SQL("pg_catalog.clock_timestamp()" if state == "applied" else "null"),
     )
     connection.execute(sql.SQL(before) + query, prepare=False)
@@ -198,14 +198,14 @@ def rewrite(connection: Connection, schema: str, changes: Iterable[tuple[LedgerR
         for old, _ in changes:
             _execute(connection, schema, aside, old.module, old.version)
         for old, new in changes:
-            values = (new.version, new.name, new.hash, new.tokens, new.down, old.module, -old.version)
-            _execute(connection, schema, back, *values)
+            named = (new.version, new.name, new.hash, new.tokens, new.down)
+            _execute(connection, schema, back, *named, old.module, -old.version)
 
 
 def forget(connection: Connection, schema: str, migration: Migration) -> None:
     """Deletes the row of a migration."""
-    query: LiteralString = "delete from {table} where module = %s and version = %s"
-    _execute(connection, schema, query, migration.module, migration.version)
+    delete: LiteralString = "delete from {table} where module = %s and version = %s"
+    _execute(connection, schema, delete, migration.module, migration.version)
 
 
 @contextmanager

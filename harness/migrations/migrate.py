@@ -18,12 +18,11 @@ import psycopg
 from harness.global_objects.effects import fits_in_transaction
 from harness.global_objects.guards import Guard
 from harness.migrations import ledger
-from harness.migrations.comparison import State
 from harness.migrations.ledger import LedgerRow
+from harness.migrations.migration_set import State
 from harness.migrations.plan import MigrationPlan, Undo
 from harness.project.migrations import refuse_draft
 from harness.project.model import Migration, Module, Project
-from harness.project.sqlfile import FileStatement
 from harness.server import script
 from harness.server.connection import Connection
 from harness.server.script import Script
@@ -51,6 +50,7 @@ class Migrator:
 
     Needs an autocommit connection; waits for other runs. With ``dry_run`` it parses every file and executes nothing.
     ``guard`` watches the files that run. ``own`` says that the server is a private one of ours, for hints of errors.
+    With ``out_of_order`` pending migrations below the newest applied one are applied, too.
 
     All methods raise :class:`MigrationError` before anything is done, if files and ledger do not fit together or a file
     does not parse.
@@ -63,6 +63,7 @@ class Migrator:
     own: bool = False
     dry_run: bool = False
     on_event: Callable[[Event], None] = lambda event: None
+    out_of_order: bool = False
 
     def apply(
         self,
@@ -71,21 +72,20 @@ class Migrator:
         steps: int | None = None,
         rerun: str | None = None,
         mark_applied: str | None = None,
-        out_of_order: bool = False,
     ) -> tuple[Migration, ...]:
         """Applies the pending migrations, module by module in the given order, and returns them.
 
         ``to`` (``intents/003``, or ``003`` if there is one module) is the last one to apply, ``steps`` the most to
         apply. ``rerun`` runs a half applied migration again, before all others; ``mark_applied`` only enters one in the
-        ledger. ``out_of_order`` also takes pending migrations below the newest applied one.
+        ledger.
 
         Raises :class:`~harness.errors.StatementError` if the server refuses a statement; earlier files stay applied.
         """
         with self._planned() as plan:
             if mark_applied is not None:
-                chosen = [plan.to_mark(mark_applied, out_of_order=out_of_order)]
+                chosen = [plan.to_mark(mark_applied)]
             else:
-                chosen = plan.to_apply(to=to, steps=steps, rerun=rerun, out_of_order=out_of_order)
+                chosen = plan.to_apply(to=to, steps=steps, rerun=rerun)
             for migration in chosen if self.guard.lasting else ():
                 refuse_draft(self.project.root, migration)
             scripts = [script.load(self.project.root, migration, "up") for migration in chosen]
@@ -165,7 +165,8 @@ class Migrator:
                 stack.enter_context(ledger.lock(self.connection, lambda: self.on_event(Event("waiting"))))
                 ledger.upgrade(self.connection, schema)
             # Only now: the run that was waited for has changed the ledger.
-            yield MigrationPlan(self.project, tuple(self.modules), ledger.read(self.connection, schema), self.own)
+            rows = ledger.read(self.connection, schema)
+            yield MigrationPlan(self.project, tuple(self.modules), rows, self.own, self.out_of_order)
 
     def _complete(self, plan: MigrationPlan) -> None:
         """Adds what an older version did not keep to the rows of files that are unchanged."""
@@ -186,14 +187,16 @@ class Migrator:
         """Returns the row with number and name of the file; with its content only if it is the same."""
         if not row.has(migration):
             return replace(row, version=migration.version, name=migration.name)
-        down = script.down_text(self.project.root, migration) if row.down is None else row.down
-        return _as_file(row, migration, down)
+        return _as_file(
+            row, migration, script.down_text(self.project.root, migration) if row.down is None else row.down
+        )
 
     def _down(self, undo: Undo) -> Script:
         if undo.text is None:
             return script.load(self.project.root, undo.migration, "down")
-        kept = Path(f"{self.project.ledger_schema}.migrations", f"{undo.migration.id}.down.sql")
-        return script.parse(undo.migration, kept, undo.text)
+        return script.parse(
+            undo.migration, Path(f"{self.project.ledger_schema}.migrations", f"{undo.migration.id}.down.sql"), undo.text
+        )
 
     def _run(self, file: Script, direction: Direction) -> None:
         self.on_event(Event("started", file.migration, direction))
@@ -210,7 +213,8 @@ class Migrator:
         with self.connection.transaction():
             if any(map(self.guard.concerns, file.statements)):
                 for statement in file.statements:
-                    self._send(file, statement)
+                    send = self.guard.send if self.guard.concerns(statement) else script.execute
+                    send(self.connection, file, statement)
             else:
                 script.execute_all(self.connection, file)
             self._enter(file, direction)
@@ -231,12 +235,6 @@ class Migrator:
                 else:
                     self.connection.execute(_OURSELVES, prepare=False)
                     ledger.count(self.connection, self.project.ledger_schema, file.migration, done)
-
-    def _send(self, file: Script, statement: FileStatement) -> None:
-        if self.guard.concerns(statement):
-            self.guard.send(self.connection, file, statement)
-        else:
-            script.execute(self.connection, file, statement)
 
     def _enter(self, file: Script, direction: Direction) -> None:
         """Enters in the ledger that the file has run, or removes the row of a file that was taken back."""

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.errors import MigrationError, Place
-from harness.migrations.comparison import MigrationStatus, State
 from harness.migrations.ledger import LedgerRow
-from harness.migrations.migration_set import SEE_STATUS, MigrationSet
+from harness.migrations.migration_set import SEE_STATUS, MigrationSet, MigrationStatus, State
 from harness.project.folders import relative
 from harness.project.model import Migration
 
@@ -29,15 +28,13 @@ class Undo:
 class MigrationPlan(MigrationSet):
     """Chooses migrations to apply, to take back, or to change in the ledger; raises :class:`MigrationError`."""
 
-    def to_apply(
-        self, *, to: str | None, steps: int | None, rerun: str | None, out_of_order: bool = False
-    ) -> list[Migration]:
+    def to_apply(self, *, to: str | None, steps: int | None, rerun: str | None) -> list[Migration]:
         """Returns the pending migrations, after the half applied one that is to run again.
 
         Raises :class:`MigrationError` if any other migration is neither applied nor pending.
         """
         again = None if rerun is None else self._half(rerun, State.HALF_APPLIED)[1]
-        wanted = (State.PENDING, State.OUT_OF_ORDER) if out_of_order else (State.PENDING,)
+        wanted = (State.PENDING, State.OUT_OF_ORDER) if self.out_of_order else (State.PENDING,)
         pending = [again] if again else []
         obstacles = []
         for status in self.statuses():
@@ -53,7 +50,7 @@ class MigrationPlan(MigrationSet):
             pending = pending[: pending.index(last) + 1] if last in pending else []
         return pending if steps is None else pending[:steps]
 
-    def to_mark(self, name: str, *, out_of_order: bool = False) -> Migration:
+    def to_mark(self, name: str) -> Migration:
         """Returns a migration to be marked as applied: a half applied one, or the first pending one of its module."""
         migration, status = self.status_of(name)
         of_module = [each for each in self.statuses() if each.module == migration.module]
@@ -61,7 +58,7 @@ class MigrationPlan(MigrationSet):
             if each.state is State.RENUMBERED or (each == status and each.other_name):
                 raise self.obstacle(each)  # the row of this number belongs to another migration
         waiting = [each for each in of_module if each.state in (State.PENDING, State.OUT_OF_ORDER)]
-        if status.state is State.HALF_APPLIED or (out_of_order and status in waiting):
+        if status.state is State.HALF_APPLIED or (self.out_of_order and status in waiting):
             return migration
         if status.state is State.PENDING and status == waiting[0]:
             return migration
@@ -135,8 +132,10 @@ class MigrationPlan(MigrationSet):
     def _move(self, name: str) -> tuple[LedgerRow, Migration]:
         match = _MOVE.fullmatch(name)
         if match is None:
-            hint = "write it as MODULE/NNN=NNN: --renumbered intents/004=005"
-            raise MigrationError(f"{name!r} does not say which number became which", hint=hint)
+            raise MigrationError(
+                f"{name!r} does not say which number became which",
+                hint="write it as MODULE/NNN=NNN: --renumbered intents/004=005",
+            )
         module = match["module"] or self.only_module(name)
         version = int(match["old"].rpartition("/")[2])
         status = next((s for s in self.statuses() if s.row and s.row.number == (module, version)), None)

@@ -6,6 +6,10 @@ Only for error messages: a value that YAML tears apart is shown whole, in quotes
 from __future__ import annotations
 
 import re
+from typing import Literal
+
+Style = Literal["block", "flow"]
+"""YAML's two styles: indented lines, and ``{…}`` or ``[…]`` with all that is in it."""
 
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
@@ -51,9 +55,8 @@ def hash_operator(text: str, begin: int, end: int) -> int | None:
 
 def value_around(text: str, index: int, flow_start: int | None) -> str | None:
     """The value around an index, as a person meant it; ``flow_start`` is the offset of its ``{`` or ``[``."""
-    line = text.rfind("\n", 0, index) + 1
     if flow_start is None:
-        starts = list(re.compile(r":[ \t]+").finditer(text, line, index))[:1]
+        starts = list(re.compile(r":[ \t]+").finditer(text, text.rfind("\n", 0, index) + 1, index))[:1]
     else:
         before = r"[\[,]\s*" if text.startswith("[", flow_start) else r":\s+"
         starts = list(re.compile(before).finditer(text, flow_start, index))

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 
 from harness.project import keys
-from harness.project.column_forms import forms_of
-from harness.project.columns import DeclaredColumn
+from harness.project.columns import DeclaredColumn, forms_of
 from harness.project.keys import ColumnForm, object_schema, scopes_of
 from harness.project.readers import JsonSchema
 from harness.project.settings import Settings

@@ -139,8 +139,11 @@ def isolation_levels(node: Node) -> tuple[str, ...]:
 
 def concurrently() -> Any:
     """A field of isolation levels at which two transactions try the rule; none by default."""
-    doc = "true, or the isolation levels: the rule also holds between two transactions, in every order of their steps"
-    return key(isolation_levels, doc, default=())
+    return key(
+        isolation_levels,
+        "true, or the isolation levels: the rule also holds between two transactions, in every order of their steps",
+        default=(),
+    )
 
 
 def key_fields(kind: type) -> dict[str, dataclasses.Field[Any]]:
@@ -151,8 +154,7 @@ def key_fields(kind: type) -> dict[str, dataclasses.Field[Any]]:
 
 def scopes_of(kind: type) -> tuple[str, ...]:
     """The files that an entry of this kind can be in: of a ``table``, of a ``module``."""
-    scopes: tuple[str, ...] = getattr(kind, "scopes", ("table",))
-    return scopes
+    return tuple(getattr(kind, "scopes", ("table",)))
 
 
 def object_schema(kind: type) -> dict[str, Any]:
@@ -222,5 +224,8 @@ def _renamed(name: Scalar, fields: Mapping[str, dataclasses.Field[Any]]) -> Proj
 
 def unknown_key(name: Scalar, allowed: list[str], label: str) -> ProjectError:
     """The error of an unknown key, with the nearest and with all valid ones."""
-    message = f"unknown key {name.text!r} in {label!r}{did_you_mean(name.text, allowed)}"
-    return ProjectError(message, place=name.place, hint=f"keys: {', '.join(sorted(allowed))}")
+    return ProjectError(
+        f"unknown key {name.text!r} in {label!r}{did_you_mean(name.text, allowed)}",
+        place=name.place,
+        hint=f"keys: {', '.join(sorted(allowed))}",
+    )

@@ -104,8 +104,7 @@ def _settings(node: Node) -> Settings:
 
 def _base(root: Path, settings: Settings) -> tuple[BuildStep, ...]:
     paths = [_existing(root, each) for each in settings.base]
-    variables = settings.migrations.variables if settings.migrations else {}
-    return tuple(PsqlFiles(root, variables).scripts(paths))
+    return tuple(PsqlFiles(root, settings.migrations.variables if settings.migrations else {}).scripts(paths))
 
 
 def _adopted(root: Path, settings: Settings) -> ForeignMigrations | None:
@@ -167,9 +166,13 @@ def _seed(root: Path, module: str, directory: Path, path: Path) -> Seed:
             place=Place(path.relative_to(root)),
             hint="for example 01_orders.csv, or auth.users.csv for a table of another schema",
         )
-    table = TableName(found["schema"] or module, found["table"])
-    afterwards = path.relative_to(directory).parts[0] == AFTERWARDS
-    return Seed(module, table, path, "csv" if found["format"] == "csv" else "yaml", afterwards)
+    return Seed(
+        module,
+        TableName(found["schema"] or module, found["table"]),
+        path,
+        "csv" if found["format"] == "csv" else "yaml",
+        path.relative_to(directory).parts[0] == AFTERWARDS,
+    )
 
 
 def _refuse_unclaimed(root: Path, directory: Path, modules: Mapping[str, object]) -> None:

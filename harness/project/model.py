@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.errors import ProjectError, did_you_mean
+from harness.errors import one_of
 from harness.project.shared import Shared
 
 Values = Mapping[str, str | None]
@@ -221,18 +221,11 @@ class Project:
 
     def module(self, name: str) -> Module:
         """The module of that name; raises :class:`ProjectError` with the nearest name."""
-        known = {module.name: module for module in self.modules}
-        if name not in known:
-            raise ProjectError(f"no module {name!r}{did_you_mean(name, known)}", hint=f"modules: {', '.join(known)}")
-        return known[name]
+        return one_of({module.name: module for module in self.modules}, "module", name)
 
     def profile(self, name: str) -> Profile:
         """The profile of that name; raises :class:`ProjectError` with the nearest name."""
-        if name in self.profiles:
-            return self.profiles[name]
-        raise ProjectError(
-            f"no profile {name!r}{did_you_mean(name, self.profiles)}", hint=f"profiles: {', '.join(self.profiles)}"
-        )
+        return one_of(self.profiles, "profile", name)
 
     def with_dependencies(self, names: Iterable[str]) -> tuple[Module, ...]:
         """These modules and all they depend on, in dependency order."""

@@ -25,8 +25,9 @@ class RequiredPrivilege:
 @lru_cache(maxsize=2**10)
 def required_privileges(statement: str) -> tuple[RequiredPrivilege, ...]:
     """The privileges that a write to a table needs besides reading; none for statements that write to no table."""
-    found = (each for parsed in grammar.parse(statement) for each in _of(grammar.unwrap(parsed.stmt)))
-    return tuple(dict.fromkeys(found))
+    return tuple(
+        dict.fromkeys(each for parsed in grammar.parse(statement) for each in _of(grammar.unwrap(parsed.stmt)))
+    )
 
 
 def _of(node: Any) -> Iterator[RequiredPrivilege]:
@@ -44,8 +45,7 @@ def _of(node: Any) -> Iterator[RequiredPrivilege]:
                 if command := _COMMANDS.get(grammar.enum_name(clause, "command_type")):
                     yield from _on(node.relation, command, clause.target_list)
         case "TruncateStmt":
-            for each in node.relations:
-                yield from _on(each.range_var, "truncate", ())
+            yield from (found for each in node.relations for found in _on(each.range_var, "truncate", ()))
 
 
 def _on(relation: Any, command: str, targets: Any) -> list[RequiredPrivilege]:

@@ -47,21 +47,20 @@ class PsqlFiles:
         """The text of a file; raises :class:`~harness.errors.ProjectError` if it cannot be read."""
         return read(path, self.shown(path))
 
-    def parts(self, path: Path, text: str) -> tuple[SqlPart, ...]:
+    def parts(self, path: Path, text: str | None = None) -> tuple[SqlPart, ...]:
         """The parts of a file's text, and of the files that it includes, in the order in which they are sent.
+
+        Without ``text`` the file is read whole.
 
         Raises :class:`MigrationError` for a command of psql that cannot be obeyed here.
         """
-        return tuple(_Expansion(self, dict(self.variables)).parts(path, text, ()))
-
-    def sql(self, path: Path, *, transactional: bool = True) -> SqlScript:
-        """The whole text of a file."""
-        return SqlScript(self.parts(path, self.text(path)), transactional)
+        whole = self.text(path) if text is None else text
+        return tuple(_Expansion(self, dict(self.variables)).parts(path, whole, ()))
 
     def scripts(self, paths: Iterable[Path]) -> Iterator[BuildStep]:
         """The steps of these files as psql runs them: in this order, in the transactions that they begin themselves."""
         for path in paths:
-            yield BuildStep(path.stem, self.shown(path), self.sql(path, transactional=False))
+            yield BuildStep(path.stem, self.shown(path), SqlScript(self.parts(path), transactional=False))
 
 
 @dataclass
@@ -159,9 +158,8 @@ def _arguments(command: str) -> list[str]:
 
 
 def _unquoted(argument: str) -> str:
-    if argument[:1] == "'" == argument[-1:]:
-        return re.sub(r"\\(.)", r"\1", argument[1:-1].replace("''", "'"))
-    return argument
+    quoted = argument[:1] == "'" == argument[-1:]
+    return re.sub(r"\\(.)", r"\1", argument[1:-1].replace("''", "'")) if quoted else argument
 
 
 def _error(shown: Path, text: str, start: int, problem: str, hint: str | None = None) -> MigrationError:

@@ -156,7 +156,7 @@ def any_value(node: Node) -> Any:
     if isinstance(node, Scalar):
         return node.text
     if isinstance(node, ListNode):
-        return tuple(any_value.read(item) for item in node.items)
+        return tuple(map(any_value.read, node.items))
     return FrozenDict({name.text: any_value.read(value) for name, value in node.entries})
 
 

@@ -25,8 +25,7 @@ _UNITS = {"us": 0.001, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 8
 
 @reader("a time such as 5s", {"type": ["string", "integer"]})
 def _milliseconds(node: Node) -> int:
-    written = as_scalar(node, "a time such as 5s").text
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(us|ms|s|min|h|d|)", written)
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(us|ms|s|min|h|d|)", as_scalar(node, "a time such as 5s").text)
     if not found:
         raise expected("a time such as 500ms, 5s or 1min", node)
     return round(float(found[1]) * _UNITS[found[2]])
@@ -188,8 +187,7 @@ def _named(kind: type, what: str, build: Callable[[Scalar, Node, Any], Any]) -> 
 
     @reader(f"a mapping of {what}s", mapping(item).schema())
     def read(node: Node) -> FrozenDict[Any]:
-        entries = as_mapping(node).entries
-        return FrozenDict({name.text: build(name, value, item.read(value)) for name, value in entries})
+        return FrozenDict({name.text: build(name, value, item.read(value)) for name, value in as_mapping(node).entries})
 
     return read
 

@@ -47,8 +47,10 @@ class Shared:
 
 def read(node: Node) -> dict[str, Shared]:
     """The value of ``shared:``; raises :class:`ProjectError`."""
-    entries = as_mapping(node, "a mapping of lists of checks").entries
-    return {name.text: _shared(name, as_mapping(value, "a mapping with 'checks'")) for name, value in entries}
+    return {
+        name.text: _shared(name, as_mapping(value, "a mapping with 'checks'"))
+        for name, value in as_mapping(node, "a mapping of lists of checks").entries
+    }
 
 
 def is_use(entry: Node) -> bool:
@@ -64,20 +66,14 @@ def own_arguments(table: tuple[str, str] | None, module: str, place: Place) -> d
     return {name: Scalar(text, place, quoted=True) for name, text in texts.items()}
 
 
-def expand(entry: MappingNode, known: Mapping[str, Shared], own: Arguments) -> list[MappingNode]:
-    """The checks that an entry with ``use`` stands for; raises :class:`ProjectError`."""
-    return list(_expand(entry, known, own, ()))
-
-
 @contextmanager
 def naming_use(entry: MappingNode) -> Iterator[None]:
     """Adds the place of use to the message of an error in shared checks."""
     try:
         yield
     except ProjectError as error:
-        name = entry.entries[0][1]
         raise ProjectError(
-            f"{error.message} (shared checks {described(name)}, used in {entry.place})",
+            f"{error.message} (shared checks {described(entry.entries[0][1])}, used in {entry.place})",
             place=error.place,
             excerpt=error.excerpt,
             hint=error.hint,
@@ -89,8 +85,10 @@ def _shared(name: Scalar, node: MappingNode) -> Shared:
     checks = node.get("checks")
     if checks is None:
         raise ProjectError(f"shared checks {name.text!r} need the key 'checks'", place=name.place)
-    entries = as_sequence(checks, "a list of checks").items
-    found = tuple(as_mapping(entry, "a check, which begins with its kind") for entry in entries)
+    found = tuple(
+        as_mapping(entry, "a check, which begins with its kind")
+        for entry in as_sequence(checks, "a list of checks").items
+    )
     shared = Shared(name.text, _parameters(node.get("parameters")), found, name.place)
     _refuse_unused(shared)
     return shared
@@ -141,18 +139,22 @@ def _refuse_unused(shared: Shared) -> None:
 
 def _scalars(found: Iterable[Node]) -> Iterator[Scalar]:
     for node in found:
-        if isinstance(node, Scalar):
-            yield node
-        elif isinstance(node, ListNode):
-            yield from _scalars(node.items)
-        else:
-            yield from _scalars(each for entry in node.entries for each in entry)
+        match node:
+            case Scalar():
+                yield node
+            case ListNode():
+                yield from _scalars(node.items)
+            case _:
+                yield from _scalars(each for entry in node.entries for each in entry)
 
 
-def _expand(
-    entry: MappingNode, known: Mapping[str, Shared], own: Arguments, above: tuple[str, ...]
+def expand(
+    entry: MappingNode, known: Mapping[str, Shared], own: Arguments, above: tuple[str, ...] = ()
 ) -> Iterator[MappingNode]:
-    """The checks of a use; ``above`` are the shared checks that lead to it, the outermost first."""
+    """The checks that an entry with ``use`` stands for; raises :class:`ProjectError`.
+
+    ``above`` are the shared checks that lead to it, the outermost first.
+    """
     _refuse_unknown(entry, (USE, WITH), USE)
     name = as_scalar(entry.entries[0][1], "the name of shared checks")
     if name.text not in known:
@@ -168,7 +170,7 @@ def _expand(
     with naming_use(entry):
         for check in known[name.text].checks:
             filled = as_mapping(_filled(check, values))
-            yield from _expand(filled, known, own, (*above, name.text)) if is_use(filled) else (filled,)
+            yield from expand(filled, known, own, (*above, name.text)) if is_use(filled) else (filled,)
 
 
 def _arguments(entry: MappingNode, shared: Shared, own: Arguments) -> dict[str, Node]:

@@ -51,8 +51,11 @@ def read(path: Path, shown: Path) -> str:
     """
     text = read_utf8(path, shown).replace("\r\n", "\n")
     if "\0" in text:
-        place = Place(shown, *position(text, text.index("\0")))
-        raise ProjectError("a NUL character, which PostgreSQL cannot read", place=place, hint="save the file as UTF-8")
+        raise ProjectError(
+            "a NUL character, which PostgreSQL cannot read",
+            place=Place(shown, *position(text, text.index("\0"))),
+            hint="save the file as UTF-8",
+        )
     return text
 
 
@@ -120,15 +123,22 @@ def _statements(path: Path, text: str, sql: str, data: _CopyData) -> Iterator[Fi
         rows, row_line = data.pop(0)[1:] if data and begin < data[0][0] <= end + 1 else (None, None)
         if rows is None:
             _refuse_client_copy(path, text, begin, raw.stmt.copy_stmt)
-        column = begin - text.rfind("\n", 0, begin)
-        yield FileStatement(sql[begin:end].rstrip(), line, column, begin, rows, row_line, raw.stmt)
+        yield FileStatement(
+            sql[begin:end].rstrip(), line, begin - text.rfind("\n", 0, begin), begin, rows, row_line, raw.stmt
+        )
 
 
 def _too_deep(path: Path, text: str, sql: str) -> MigrationError:
     """The error of the first statement whose parse tree is too deep."""
     message = "an expression in this statement is nested too deeply to be read"
-    hint = "each operator of a chain such as a || b || c is a level; a function with many arguments is one"
-    return error_at(MigrationError, path, text, next_word(sql, _deep_statement(sql)), message, hint=hint)
+    return error_at(
+        MigrationError,
+        path,
+        text,
+        next_word(sql, _deep_statement(sql)),
+        message,
+        hint="each operator of a chain such as a || b || c is a level; a function with many arguments is one",
+    )
 
 
 def _deep_statement(sql: str) -> int:
@@ -157,8 +167,7 @@ def _without_client_side(path: Path, text: str) -> tuple[str, _CopyData]:
             if kind == "meta":
                 _refuse_meta_command(path, text, start, end)
             else:
-                rows = text[start : text.rindex("\\.", start, end)]
-                data.append((semicolon, rows, position(text, start)[0]))
+                data.append((semicolon, text[start : text.rindex("\\.", start, end)], position(text, start)[0]))
             pieces += [text[done:start], blank(text[start:end])]
             done = end
     return "".join([*pieces, text[done:]]), data
@@ -168,8 +177,9 @@ def _refuse_meta_command(path: Path, text: str, start: int, end: int) -> None:
     command = text[start:end].split()[0]
     if command not in _HARMLESS_META:
         message = f"{command} is a command of psql; only SQL can be sent to the server"
-        hint = "take the line out, or write what it does as SQL"
-        raise error_at(MigrationError, path, text, start, message, hint=hint)
+        raise error_at(
+            MigrationError, path, text, start, message, hint="take the line out, or write what it does as SQL"
+        )
 
 
 def _refuse_what_breaks_the_ledger(path: Path, text: str, statement: FileStatement) -> None:

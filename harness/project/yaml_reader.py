@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
 from harness.errors import Place, ProjectError
-from harness.project.flow import quoted, value_end
+from harness.project.flow import Style, quoted, value_end
 from harness.project.folders import read_utf8
 from harness.project.nodes import ListNode, MappingNode, Node, Scalar, expected
 from harness.project.yaml_text import YamlText
@@ -30,13 +30,9 @@ _COMMENT = re.compile(r"[ \t]+#([^\r\n]*)")
 _COMMENTED = re.compile(r"[^\S\r\n]*#")
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
 
-_Style = Literal["block", "flow"]
-"""YAML's two styles: indented lines, and ``{…}`` or ``[…]`` with all that is in it."""
 
-
-def read(path: Path, shown: Path | None = None) -> tuple[Node, ...]:
+def read(path: Path, shown: Path) -> tuple[Node, ...]:
     """The documents of a file; ``shown`` is its name in messages. Raises :class:`ProjectError` with the place."""
-    shown = shown or path
     return compose(read_utf8(path, shown), shown)
 
 
@@ -46,8 +42,7 @@ def compose(text: str, shown: Path) -> tuple[Node, ...]:
     documents = _documents(source)
     if not documents:
         raise ProjectError("the file is empty", place=Place(shown, 1, 1))
-    converter = _Converter(source)
-    return tuple(converter.convert(document) for document in documents)
+    return tuple(map(_Converter(source).convert, documents))
 
 
 def _documents(source: YamlText) -> list[yaml.Node]:
@@ -99,7 +94,7 @@ class _Converter:
         self.open: set[int] = set()
         self.total = self.repeated = self.levels = 0
 
-    def convert(self, node: yaml.Node, key: str | None = None, style: _Style = "block") -> Node:
+    def convert(self, node: yaml.Node, key: str | None = None, style: Style = "block") -> Node:
         if id(node) in self.open:
             raise ProjectError("an alias that contains itself", place=self.place(node))
         if id(node) in self.done:
@@ -146,23 +141,25 @@ class _Converter:
                 hint="leave the tag out",
             )
 
-    def _convert(self, node: yaml.Node, key: str | None, style: _Style) -> Node:
+    def _convert(self, node: yaml.Node, key: str | None, style: Style) -> Node:
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, key, style)
         assert isinstance(node, yaml.CollectionNode)
-        inner: _Style = "flow" if node.flow_style else style
+        inner: Style = "flow" if node.flow_style else style
         if isinstance(node, yaml.SequenceNode):
             return ListNode(tuple(self.convert(item, None, inner) for item in node.value), self.place(node))
         entries: dict[str, tuple[Scalar, Node]] = {}
         for key_node, value_node in node.value:
             name = self._key(key_node, value_node, inner)
             if name.text in entries:
-                first = entries[name.text][0].place.line
-                raise ProjectError(f"key {name.text!r} is given twice, first in line {first}", place=name.place)
+                raise ProjectError(
+                    f"key {name.text!r} is given twice, first in line {entries[name.text][0].place.line}",
+                    place=name.place,
+                )
             entries[name.text] = (name, self.convert(value_node, name.text, inner))
         return MappingNode(tuple(entries.values()), self.place(node))
 
-    def _key(self, node: yaml.Node, value: yaml.Node, style: _Style) -> Scalar:
+    def _key(self, node: yaml.Node, value: yaml.Node, style: Style) -> Scalar:
         name = self.convert(node)
         if not isinstance(name, Scalar):
             raise expected("a key", name)
@@ -182,7 +179,7 @@ class _Converter:
             )
         return name
 
-    def _scalar(self, node: yaml.ScalarNode, key: str | None, style: _Style) -> Scalar:
+    def _scalar(self, node: yaml.ScalarNode, key: str | None, style: Style) -> Scalar:
         place = self.place(node)
         if node.style in ("'", '"', "|", ">"):
             self._refuse_unstorable(node, place)
@@ -212,8 +209,7 @@ class _Converter:
 
     def _refuse_torn(self, node: yaml.ScalarNode, key: str | None) -> None:
         start, stop = self._start(node), node.end_mark.index
-        commented = _COMMENTED.match(self.source.text, stop)
-        end = None if commented else value_end(self.source.text, start)
+        end = None if _COMMENTED.match(self.source.text, stop) else value_end(self.source.text, start)
         whole = self.source.text[start:end].rstrip() if end else node.value
         if len(whole) > stop - start or (end is None and node.value.count("(") != node.value.count(")")):
             example = f"{{{key}: {quoted(whole)}}}" if key else f"[{quoted(whole)}]"

@@ -40,8 +40,9 @@ class YamlText:
             return ProjectError(f"not valid YAML: {error}", place=Place(self.path))
         index = min(error.problem_mark.index, len(self.text))
         for at in (index, max(index - 1, 0)):
-            start = self.starts[bisect.bisect_right(self.starts, at) - 1]
-            tab = re.compile(r"[ ]*(?:-[ ]*)*\t").match(self.text, start)
+            tab = re.compile(r"[ ]*(?:-[ ]*)*\t").match(
+                self.text, self.starts[bisect.bisect_right(self.starts, at) - 1]
+            )
             if tab:
                 return ProjectError("a tab; YAML indents with spaces", place=self.place(tab.end() - 1))
         unknown = re.match(r"found undefined alias '?([^']*)'?$", error.problem or "")

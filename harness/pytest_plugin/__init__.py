@@ -186,8 +186,8 @@ def _reports(terminalreporter: pytest.TerminalReporter) -> Iterator[pytest.TestR
 
 def _refused(terminalreporter: pytest.TerminalReporter) -> list[str]:
     """Returns the texts about seeds that the schema refuses: they have no item, but the run must not be green."""
-    properties = [each for report in _reports(terminalreporter) for each in report.user_properties]
-    return list(dict.fromkeys(str(text) for name, text in properties if name == "harness_refused"))
+    found = ((name, text) for report in _reports(terminalreporter) for name, text in report.user_properties)
+    return list(dict.fromkeys(str(text) for name, text in found if name == "harness_refused"))
 
 
 def _session(request: pytest.FixtureRequest) -> pytest_session.ProjectSession:

@@ -12,13 +12,13 @@ import pytest
 
 from harness import pytest_session
 from harness.errors import HarnessError, Place
+from harness.outcome import Outcome, Status
 from harness.project.folders import read_utf8, withheld
 
 if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr
 
     from harness.declarations import DeclaredCheck
-    from harness.outcome import Outcome
 
 _RESERVED = frozenset({"skip", "skipif", "xfail", "usefixtures", "parametrize", "filterwarnings", "and", "or", "not"})
 """Markers that pytest acts upon: a tag must not switch a check off."""
@@ -67,8 +67,7 @@ class ChecksFile(pytest.File):
         return super().repr_failure(excinfo)
 
     def _checks(self) -> list[DeclaredCheck]:
-        from harness.declarations import read_text
-        from harness.kinds import KINDS
+        from harness import declarations, kinds
 
         session = pytest_session.of(self._root)
         _ = session.effort  # an unknown profile is found before anything runs
@@ -77,7 +76,8 @@ class ChecksFile(pytest.File):
         try:
             return [check for check in session.checks if check.place.path == shown]
         except HarnessError as error:
-            own = list(read_text(read_utf8(self.path, shown), shown, module, KINDS, session.project.shared))
+            text, registry = read_utf8(self.path, shown), kinds.KINDS
+            own = list(declarations.read_text(text, shown, module, registry, session.project.shared))
             if error.place is None or error.place.path == shown:
                 raise
             # The error is in another file: that file reports it if it is collected, else these items do.
@@ -131,8 +131,12 @@ class CheckItem(pytest.Item):
         if isinstance(error, HarnessError):
             return _shown(excinfo, str(withheld(self._root, error)), self.check.place)
         if isinstance(error, NotProved):
-            text = "\n".join(failure_lines(error.outcome, error.script_error))
-            return _shown(excinfo, text, self.check.place, closing.title(error.outcome))
+            return _shown(
+                excinfo,
+                "\n".join(failure_lines(error.outcome, error.script_error)),
+                self.check.place,
+                closing.title(error.outcome),
+            )
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
@@ -161,8 +165,7 @@ def _shown(
 
     pytest would list a plain text whole in CI, and pytest-xdist passes on only objects of pytest's own classes.
     """
-    said = pytest.ExceptionInfo.from_exc_info((_Said, _Said(text), excinfo.tb))
-    shown = said.getrepr(style="value", chain=False)
+    shown = pytest.ExceptionInfo.from_exc_info((_Said, _Said(text), excinfo.tb)).getrepr(style="value", chain=False)
     if shown.reprcrash is not None:
         shown.reprcrash.path = place.path.as_posix()
         shown.reprcrash.lineno = place.line or 1
@@ -171,7 +174,6 @@ def _shown(
 
 
 def failure_lines(outcome: Outcome, script_error: OSError | None = None) -> Iterator[str]:
-    from harness.outcome import Status
     from harness.reports import words
 
     place = f"{outcome.place.path.as_posix()}:{outcome.place.line}"

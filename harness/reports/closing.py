@@ -36,8 +36,7 @@ def title(outcome: Outcome) -> str:
         reason = "nothing was tried any more"
     if outcome.status is Status.BROKEN:
         # A difference in the catalog explains the failures of rows.
-        examples = sorted(outcome.counterexamples, key=lambda each: bool(each.rows))
-        reason = next(map(_in_words, examples), "")
+        reason = next(map(_in_words, sorted(outcome.counterexamples, key=lambda each: bool(each.rows))), "")
     reason = words.plain(reason)
     return f"{status}: {reason if len(reason) <= REASON else f'{reason[:REASON]}…'}"
 

@@ -51,8 +51,9 @@ def _case(suite: ElementTree.Element, classname: str, outcome: Outcome, gate: Ga
         time=f"{outcome.seconds:.3f}",
     )
     if outcome.status is Status.PRESENT:
-        properties = ElementTree.SubElement(case, "properties")
-        ElementTree.SubElement(properties, "property", name="status", value=outcome.status.value)
+        ElementTree.SubElement(
+            ElementTree.SubElement(case, "properties"), "property", name="status", value=outcome.status.value
+        )
     if gate.knows(outcome):
         ElementTree.SubElement(case, "skipped", message=f"{outcome.status.value}, as the baseline knows")
         return
@@ -64,10 +65,15 @@ def _case(suite: ElementTree.Element, classname: str, outcome: Outcome, gate: Ga
     message = (
         outcome.reason if outcome.reason or first is None else f"expected: {first.expected}; actual: {first.actual}"
     )
-    tag = "failure" if outcome.status is Status.BROKEN else "error"
-    found = ElementTree.SubElement(case, tag, message=_legal(message or ""), type=outcome.status.value)
-    lines = [f"{outcome.place}: {outcome.label}", *words.lines(outcome), *words.traceback(outcome)]
-    found.text = _legal("\n".join(lines))
+    found = ElementTree.SubElement(
+        case,
+        "failure" if outcome.status is Status.BROKEN else "error",
+        message=_legal(message or ""),
+        type=outcome.status.value,
+    )
+    found.text = _legal(
+        "\n".join([f"{outcome.place}: {outcome.label}", *words.lines(outcome), *words.traceback(outcome)])
+    )
 
 
 def _counts(name: str, outcomes: Sequence[Outcome], gate: Gate, left: int = 0) -> dict[str, str]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
 
 from harness.outcome import STRICT, Gate, Outcome, Status
 from harness.reports import closing, words
 from harness.reports.run import Run, Totals
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.text import Text
 
 WIDTH = 64
 """Width of a check's name with the text at its right; longer ones make the line longer."""
@@ -96,9 +94,8 @@ class Terminal:
         self._check(outcome)
         if self._gate.knows(outcome):
             return
-        for line in words.lines(self._with_new_notes(outcome)):
-            self._line(f"{INDENT}{line}")
-        for line in words.traceback(outcome) if self._tracebacks else ():
+        tracebacks = words.traceback(outcome) if self._tracebacks else ()
+        for line in (*words.lines(self._with_new_notes(outcome)), *tracebacks):
             self._line(f"{INDENT}{line}")
 
     def _with_new_notes(self, outcome: Outcome) -> Outcome:
@@ -144,8 +141,6 @@ class Terminal:
             self._line(f"{left} not tried: {why}")
 
     def _check(self, outcome: Outcome) -> None:
-        from rich.text import Text
-
         label = words.plain(outcome.label)
         right = _effort(outcome) if outcome.status.green else words.plain(words.where(outcome))
         known = self._gate.knows(outcome)
@@ -153,14 +148,10 @@ class Terminal:
         gap = " " * max(2, WORDS + 2 - len(word))
         right = f"{outcome.status.value}  {right}" if known else right
         label = f"{label}  {right:>{max(0, WIDTH - len(label) + 6 - len(word) - len(gap))}}"
-        text = Text("  ")
-        text.append(word, "dim" if known else _STYLE[outcome.status])
-        text.append(f"{gap}{label}".rstrip())
-        self._print(text)
+        style = "dim" if known else _STYLE[outcome.status]
+        self._print(Text("  ").append(word, style).append(f"{gap}{label}".rstrip()))
 
     def _line(self, text: str, style: str | None = None) -> None:
-        from rich.text import Text
-
         self._print(Text(text, style or ""))
 
     def _print(self, text: Text) -> None:

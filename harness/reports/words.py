@@ -84,8 +84,10 @@ def where(outcome: Outcome) -> str:
 
 def row(values: dict[str, str | None]) -> str:
     """Returns the columns that are not null, with long values cut: ``id='0' name='a'``."""
-    shown = [f"{plain(column)}={_value(value)}" for column, value in values.items() if value is not None]
-    return " ".join(shown) or "all columns null"
+    return (
+        " ".join([f"{plain(column)}={_value(value)}" for column, value in values.items() if value is not None])
+        or "all columns null"
+    )
 
 
 def counted(number: int, noun: str) -> str:
@@ -106,13 +108,11 @@ def visible(text: str) -> str:
 def _example(outcome: Outcome, example: Counterexample) -> Iterator[str]:
     yield _labelled("expected", plain(example.expected))
     yield _labelled("actual", plain(example.actual))
-    for place, step in enumerate(example.steps):
-        yield _labelled("" if place else "steps", _cut(plain(step)))
+    yield from (_labelled("" if place else "steps", _cut(plain(step))) for place, step in enumerate(example.steps))
     if not example.rows:
         return
     *others, (table, values) = example.rows
-    for neighbour, its_values in others[:NEIGHBOURS]:
-        yield _labelled("with", f"{plain(neighbour)} {row(its_values)}")
+    yield from (_labelled("with", f"{plain(name)} {row(its_values)}") for name, its_values in others[:NEIGHBOURS])
     if len(others) > NEIGHBOURS:
         yield _labelled("with", f"{len(others) - NEIGHBOURS} more rows")
     yield _labelled("row", row(values) if table == outcome.table else f"{plain(table)} {row(values)}")

@@ -66,8 +66,9 @@ def _project_name(directory: Path) -> str:
 def _texts(name: str) -> dict[Path, str]:
     """The texts of the files by their paths in the project."""
     demo = Path(__file__).with_name("demo")
-    found = {}
-    for path in (path for path in demo.rglob("*") if path.is_file()):
-        parts = (re.sub(r"^dot-", ".", part) for part in path.relative_to(demo).parts)
-        found[Path(*parts)] = path.read_text(encoding="utf-8").replace(_NAME, name)
-    return dict(sorted(found.items()))
+    found = {
+        Path(*(re.sub(r"^dot-", ".", part) for part in path.relative_to(demo).parts)): path.read_text(encoding="utf-8")
+        for path in demo.rglob("*")
+        if path.is_file()
+    }
+    return {path: found[path].replace(_NAME, name) for path in sorted(found)}

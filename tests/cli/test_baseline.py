@@ -7,7 +7,7 @@ import json
 import jsonschema
 import pytest
 
-from harness.reports.schema import report_schema
+from harness.reports.json import report_schema
 from tests.cli.conftest import Cli
 
 RULE = ",\n    constraint items_amount_positive check (amount > 0)"

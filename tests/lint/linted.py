@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.lint import linter
-from harness.lint.report import Violation
+from harness.lint.linter import Violation
 
 
 def lint(root: Path, paths: Iterable[Path] | None = None) -> list[Violation]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.migrations import comparison, ledger
+from harness.migrations import ledger, migration_set
 from harness.migrations.migrate import Migrator
 from harness.project import migrations
 from harness.project.model import Migration, Module, Project
@@ -61,7 +61,7 @@ class Runner:
         return Migrator(self.connection, project, project.modules, own=self.own, dry_run=dry_run, **settings)
 
     def apply(self, *, dry_run: bool = False, **options: Any) -> list[str]:
-        settings = {key: options.pop(key) for key in ("guard", "on_event") if key in options}
+        settings = {key: options.pop(key) for key in ("guard", "on_event", "out_of_order") if key in options}
         return [each.id for each in self.migrator(dry_run=dry_run, **settings).apply(**options)]
 
     def rollback(self, *, dry_run: bool = False, all: bool = False, **options: Any) -> list[str]:
@@ -78,7 +78,7 @@ class Runner:
     def status(self) -> dict[str, str]:
         project = self.files.project
         rows = ledger.read(self.connection, project.ledger_schema)
-        return {each.id: each.text for each in comparison.statuses(project.modules, rows)}
+        return {each.id: each.text for each in migration_set.statuses(project.modules, rows)}
 
     def value(self, query: str) -> Any:
         row = self.connection.execute(query.encode()).fetchone()

@@ -18,8 +18,8 @@ from harness.outcome import Counterexample, Gate, Outcome, Status
 from harness.reports import json as json_report
 from harness.reports import junit
 from harness.reports.baseline import Baseline
+from harness.reports.json import report_schema
 from harness.reports.run import Run
-from harness.reports.schema import report_schema
 from harness.reports.terminal import Terminal
 
 RUN = Run("demo", "embedded PostgreSQL 18.6", "dev", 5, 123, 6)

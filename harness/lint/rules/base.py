@@ -6,14 +6,11 @@ import fnmatch
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sqlfluff.core.helpers.string import split_comma_separated_string
+from sqlfluff.core.parser import BaseSegment
 from sqlfluff.core.rules import LintResult, RuleContext
 from sqlfluff.core.rules.crawlers import BaseCrawler, RootOnlyCrawler
-
-if TYPE_CHECKING:
-    from sqlfluff.core.parser import BaseSegment
 
 GROUP = "harness"
 _NAMELESS = ("stdin", "<string input>")

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sqlfluff.core.helpers.string import split_comma_separated_string
+from sqlfluff.core.parser import BaseSegment
 from sqlfluff.core.rules import BaseRule, RuleContext
 
 from harness import grammar
@@ -17,9 +17,6 @@ from harness.lint.directory import created_by
 from harness.lint.final_schema import CreatedByFile
 from harness.lint.parsed_file import ParsedFile, SchemaItem
 from harness.lint.rules.base import HouseRule, RuleFinding, file_of
-
-if TYPE_CHECKING:
-    from sqlfluff.core.parser import BaseSegment
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 # As the check `class` reads it.
@@ -62,8 +59,9 @@ class Rule_Harness_HS06(HouseRule, BaseRule):  # noqa: N801
         for item in _commented(context):
             if not item.comment:
                 write = f"comment on {item.kind} {'.'.join(map(_as_sql, item.name))} is '… [class]';"
-                text = f"{item.kind.capitalize()} {item} has no comment; write: {write}"
-                yield RuleFinding(item.anchor, str(item), text)
+                yield RuleFinding(
+                    item.anchor, str(item), f"{item.kind.capitalize()} {item} has no comment; write: {write}"
+                )
 
 
 class Rule_Harness_HS07(HouseRule, BaseRule):  # noqa: N801
@@ -103,8 +101,9 @@ class Rule_Harness_HS07(HouseRule, BaseRule):  # noqa: N801
             if not item.comment or (mark and (mark[1] in known or not known)):
                 continue
             actual = f"[{mark[1]}], which is no data class" if mark else "no data class"
-            text = f"The comment of {item.kind} {item} ends in {actual}; expected: {expected}."
-            yield RuleFinding(item.anchor, str(item), text)
+            yield RuleFinding(
+                item.anchor, str(item), f"The comment of {item.kind} {item} ends in {actual}; expected: {expected}."
+            )
 
 
 @dataclass(frozen=True)
@@ -138,8 +137,7 @@ def _without_statement(file: ParsedFile, created: CreatedByFile) -> Iterator[Com
             continue
         if table.commented_by is None:
             yield CommentedItem("table", item.name, item.anchor, table.comment)
-        own = [name for name in created.columns if name[:-1] == item.name]
-        anchors = dict.fromkeys(own, item.anchor) | anchors
+        anchors = {name: item.anchor for name in created.columns if name[:-1] == item.name} | anchors
     for name, anchor in anchors.items():
         if name in created.columns:
             table, column = created.columns[name]

@@ -60,8 +60,11 @@ class Rule_Harness_HS05(HouseRule, BaseRule):  # noqa: N801
         for item in parsed_file.read(context.segment).tables():
             table = created.get(item.name)
             if table is not None and not table.dropped and not (table.row_security and table.forced):
-                problem = _PROBLEMS[table.row_security, table.forced]
-                yield RuleFinding(item.anchor, str(item), f"Row level security of table {item} {problem}.")
+                yield RuleFinding(
+                    item.anchor,
+                    str(item),
+                    f"Row level security of table {item} {_PROBLEMS[table.row_security, table.forced]}.",
+                )
 
 
 class Rule_Harness_HS08(HouseRule, BaseRule):  # noqa: N801
@@ -107,9 +110,12 @@ class Rule_Harness_HS08(HouseRule, BaseRule):  # noqa: N801
             if definer and not any(_pins_search_path(each) for each in options):
                 name = ".".join(strings(function.funcname))
                 kind = "Procedure" if function.is_procedure else "Function"
-                text = f"{kind} {name} runs with its owner's rights and its caller's search_path: "
-                anchor = file.at(statement.base + definer[-1].location)
-                yield RuleFinding(anchor, name, text + "add set search_path = ''.")
+                yield RuleFinding(
+                    file.at(statement.base + definer[-1].location),
+                    name,
+                    f"{kind} {name} runs with its owner's rights and its caller's search_path: "
+                    + "add set search_path = ''.",
+                )
 
 
 class Rule_Harness_HS09(HouseRule, BaseRule):  # noqa: N801
@@ -145,8 +151,11 @@ class Rule_Harness_HS09(HouseRule, BaseRule):  # noqa: N801
             if is_temporary(created.view) or any(_is_invoker(each.def_elem) for each in created.options):
                 continue
             view = ".".join(written(created.view))
-            text = f"View {view} reads with its owner's rights: add with (security_invoker = true)."
-            yield RuleFinding(file.at_name(statement.base + created.view.location), view, text)
+            yield RuleFinding(
+                file.at_name(statement.base + created.view.location),
+                view,
+                f"View {view} reads with its owner's rights: add with (security_invoker = true).",
+            )
 
 
 def _pins_search_path(option: Any) -> bool:

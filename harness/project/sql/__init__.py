@@ -1,29 +1,32 @@
 """SQL inside the project's YAML: predicates, expressions, queries and statements, read by PostgreSQL's own parser.
 
 ``$name`` outside of quotes is a variable of the check. For the parser it is a parameter, for a probe a literal.
-:mod:`.parsing` checks a text and fills in variables; :mod:`.contents` and :mod:`.literals` list the parts of one. Every
+:mod:`.parsing` checks a text and fills in variables; :mod:`.contents` lists the parts of one. Every
 function raises :class:`SqlError` for a text that is not SQL. Whole files are read by :mod:`harness.project.sqlfile`.
 """
 
 from harness.grammar import SqlError
 from harness.project.sql.contents import (
     ColumnRef,
+    Constant,
+    Pattern,
     arguments,
     calls,
     column_refs,
     columns,
     conjuncts,
     constant_calls,
+    constants,
     disjuncts,
     equalities,
     figured_name,
     functions,
     is_call,
+    patterns,
     returns_nothing,
     tables,
     unqualified,
 )
-from harness.project.sql.literals import Constant, Pattern, constants, patterns
 from harness.project.sql.parsing import (
     bind,
     element,

@@ -1,7 +1,9 @@
-"""The columns, tables and functions that an expression or a query names."""
+"""The columns, tables and functions that an expression or a query names, its literals and its patterns."""
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -9,8 +11,21 @@ from typing import Any
 from harness import grammar
 from harness.grammar import enum_name, strings, walk
 from harness.project.model import TableName
-from harness.project.sql.literals import type_name
 from harness.project.sql.parsing import KEPT, bind, expression, statement_tree, variables
+
+_TYPES = {"int2": "smallint", "int4": "integer", "int8": "bigint", "bool": "boolean", "float8": "double precision"}
+_MATCHES = {
+    "~": ("regex", False),
+    "~*": ("regex", True),
+    "~~": ("like", False),
+    "~~*": ("like", True),
+    "similar_to_escape": ("similar", False),
+    "similar_escape": ("similar", False),
+    "like_escape": ("like", False),
+    **dict.fromkeys(("regexp_like", "regexp_match", "regexp_matches", "regexp_count", "textregexeq"), ("regex", False)),
+    **dict.fromkeys(("regexp_replace", "regexp_substr", "substring"), ("regex", False)),
+}
+"""Operators and functions that match a text: the kind of their pattern, and whether it ignores case."""
 
 _VARYING = ("ColumnRef", "ParamRef", "SQLValueFunction", "SubLink")
 
@@ -23,15 +38,31 @@ class ColumnRef:
     qualifier: str | None = None
 
 
+@dataclass(frozen=True)
+class Constant:
+    """A literal of an expression. ``type`` is that of its cast or of its form; None for a string without a cast."""
+
+    text: str
+    type: str | None = None
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A pattern that an expression matches texts against; ``kind`` is ``regex``, ``like`` or ``similar``."""
+
+    text: str
+    kind: str
+    ignores_case: bool = False
+
+
 @lru_cache(maxsize=KEPT)
 def column_refs(text: str) -> tuple[ColumnRef, ...]:
     """The columns that an expression names, each once, in the order of the parse tree."""
-    found: dict[ColumnRef, None] = {}
-    for node in walk(expression(text), "ColumnRef"):
-        parts = strings(node.fields)
-        if all(part.HasField("string") for part in node.fields):
-            found[ColumnRef(parts[-1], ".".join(parts[:-1]) or None)] = None
-    return tuple(found)
+    nodes = (
+        node for node in walk(expression(text), "ColumnRef") if all(part.HasField("string") for part in node.fields)
+    )
+    names = (strings(node.fields) for node in nodes)
+    return tuple(dict.fromkeys(ColumnRef(parts[-1], ".".join(parts[:-1]) or None) for parts in names))
 
 
 def columns(text: str) -> tuple[str, ...]:
@@ -81,8 +112,7 @@ def is_call(text: str) -> bool:
 def returns_nothing(text: str) -> bool:
     """Whether a statement writes rows and has no RETURNING."""
     written = grammar.unwrap(statement_tree(text))
-    named = "returning_clause" in written.DESCRIPTOR.fields_by_name
-    return named and not written.HasField("returning_clause")
+    return "returning_clause" in written.DESCRIPTOR.fields_by_name and not written.HasField("returning_clause")
 
 
 def functions(text: str) -> frozenset[str]:
@@ -118,12 +148,11 @@ def arguments(text: str) -> tuple[tuple[tuple[str | None, str], tuple[str | None
 
     An argument that is more than a column, its cast aside, is None.
     """
-    found: dict[tuple[tuple[str | None, str], tuple[str | None, ...]], None] = {}
-    for node in walk(expression(text), "FuncCall"):
-        parts = strings(node.funcname)
-        name = (parts[-2] if len(parts) > 1 else None, parts[-1])
-        found[name, tuple(_column_name(each) for each in node.args)] = None
-    return tuple(found)
+    found = (
+        (strings(node.funcname), tuple(map(_column_name, node.args))) for node in walk(expression(text), "FuncCall")
+    )
+    named = (((parts[-2] if len(parts) > 1 else None, parts[-1]), columns) for parts, columns in found)
+    return tuple(dict.fromkeys(named))
 
 
 @lru_cache(maxsize=KEPT)
@@ -131,11 +160,8 @@ def constant_calls(text: str) -> tuple[str, ...]:
     """The calls of an expression that give every row the same value, as text."""
     from postgast import pg_query_pb2
 
-    found: dict[str, None] = {}
-    for node in walk(expression(text), "FuncCall"):
-        if next(walk(node, *_VARYING), None) is None:
-            found[grammar.deparse(pg_query_pb2.Node(func_call=node))] = None
-    return tuple(found)
+    calls = (node for node in walk(expression(text), "FuncCall") if next(walk(node, *_VARYING), None) is None)
+    return tuple(dict.fromkeys(grammar.deparse(pg_query_pb2.Node(func_call=node)) for node in calls))
 
 
 def conjuncts(text: str) -> tuple[str, ...]:
@@ -158,8 +184,7 @@ def _joined(text: str, operator: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=KEPT)
 def _relations(text: str) -> tuple[tuple[str, str], ...]:
-    found = ((node.schemaname, node.relname) for node in walk(statement_tree(text), "RangeVar"))
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys((node.schemaname, node.relname) for node in walk(statement_tree(text), "RangeVar")))
 
 
 def _column_name(node: Any) -> str | None:
@@ -173,3 +198,69 @@ def _without_casts(node: Any) -> Any:
     while type(node).__name__ == "TypeCast":
         node = grammar.unwrap(node.arg)
     return node
+
+
+def constants(text: str) -> tuple[Constant, ...]:
+    """The literals of an expression, each once, also the elements of array literals; NULL is none of them."""
+    return tuple(dict.fromkeys(_constants(expression(text), None)))
+
+
+def patterns(text: str) -> tuple[Pattern, ...]:
+    """The patterns of an expression, each once."""
+    found: dict[Pattern, None] = {}
+    for node in walk(expression(text), "A_Expr", "FuncCall"):
+        is_call = type(node).__name__ == "FuncCall"
+        names = node.funcname if is_call else node.name
+        kind = _MATCHES.get(names[-1].string.sval.removeprefix("!"))
+        if kind is not None:
+            sides = node.args if is_call else [node.rexpr]
+            found |= {Pattern(constant.text, *kind): None for side in sides for constant in _constants(side, None)}
+    return tuple(found)
+
+
+def type_name(node: Any) -> str:
+    """A type as an expression names it, with the aliases that ``format_type`` prints: ``smallint[]``."""
+    names = [part for part in strings(node.names) if part != "pg_catalog"]
+    names = [_TYPES.get(names[0], names[0])] if len(names) == 1 else names
+    return ".".join(names) + "[]" * len(node.array_bounds)
+
+
+def _constants(node: Any, cast: str | None) -> Iterator[Constant]:
+    node = grammar.unwrap(node)
+    match type(node).__name__:
+        case "A_Const":
+            yield from _constant(node, cast)
+        case "TypeCast":
+            yield from _constants(node.arg, type_name(node.type_name))
+        case "A_ArrayExpr":
+            element = cast.removesuffix("[]") if cast else None
+            yield from (found for item in node.elements for found in _constants(item, element))
+        case _:
+            for field, value in node.ListFields():
+                if field.message_type is not None:
+                    for child in [value] if hasattr(value, "ListFields") else value:
+                        yield from _constants(child, None)
+
+
+def _constant(node: Any, cast: str | None) -> Iterator[Constant]:
+    match node.WhichOneof("val"):
+        case "ival":
+            yield Constant(str(node.ival.ival), cast or "integer")
+        case "fval":
+            yield Constant(node.fval.fval, cast or "numeric")
+        case "boolval":
+            yield Constant("true" if node.boolval.boolval else "false", cast or "boolean")
+        case "bsval":
+            yield Constant(node.bsval.bsval[1:], cast or "bit")
+        case "sval":
+            text = node.sval.sval
+            yield Constant(text, cast)
+            if text[:1] == "{" and text[-1:] == "}" and (cast is None or cast.endswith("[]")):
+                yield from _elements(text, cast.removesuffix("[]") if cast else None)
+
+
+def _elements(text: str, cast: str | None) -> Iterator[Constant]:
+    """The elements of an array literal of one dimension."""
+    rows = csv.reader([text[1:-1].replace("\n", " ")], doublequote=False, escapechar="\\", skipinitialspace=True)
+    elements = (element for row in rows for element in row)
+    yield from (Constant(element, cast) for element in elements if element and element.upper() != "NULL")
