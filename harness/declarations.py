@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import Place, ProjectError, did_you_mean
+from harness.project import Module, Project, TableName, keys, shared, yaml_reader
 from harness.project import columns as column_keys
-from harness.project import keys, shared, yaml_reader
 from harness.project.folders import read_utf8, relative
 from harness.project.keys import read_kind, scopes_of, unknown_key
-from harness.project.model import Module, Project, TableName
 from harness.project.nodes import MappingNode, Node, Scalar, as_mapping, as_sequence, expected
 from harness.project.shared import Shared
 

@@ -15,8 +15,7 @@ from hypothesis import currently_in_test_context
 from hypothesis import strategies as st
 
 from harness import pytest_session
-from harness.catalog.graph import ancestors
-from harness.catalog.model import Column, Missing, Table
+from harness.catalog import Column, Missing, Table, ancestors
 from harness.errors import ProjectError
 from harness.generation.draft import Draft
 from harness.generation.groups import GroupBuilder
@@ -27,8 +26,7 @@ from harness.project.model import TableName
 from harness.project.readers import FrozenDict
 from harness.pytest_session import ProjectSession
 from harness.server.connection import Connection
-from harness.solver.pools import Pools
-from harness.solver.rules import Unfillable
+from harness.solver import Pools, Unfillable
 from harness.values.literals import array, delimiter
 from harness.values.types import Unsupported, values
 

@@ -16,13 +16,9 @@ from harness.declarations import DeclaredCheck
 from harness.describe.entries import TRUE, CheckEntry, said, table_name
 from harness.describe.yaml import YamlValue
 from harness.inference import Blocker, HintFinder
-from harness.probes import Session
-from harness.probes.statement import identifier
-from harness.project import sql
-from harness.project.model import TableName
-from harness.solver.declared import declared_pools
-from harness.solver.pools import Pools
-from harness.solver.row_hints import RowHints
+from harness.probes import Session, identifier
+from harness.project import TableName, sql
+from harness.solver import Pools, RowHints, declared_pools
 
 _NOT_FOUND = re.compile(r"refused with (42P01|42883|42704): ")
 """No such relation, function or type."""

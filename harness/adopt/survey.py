@@ -10,11 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.adopt.table_errors import TableError, guarded
-from harness.catalog import read
-from harness.catalog.canonical import Canonical
-from harness.catalog.model import Catalog, Check, Table
-from harness.catalog.parts import TableRule, root_tables
-from harness.catalog.roles import Roles
+from harness.catalog import Canonical, Catalog, Check, Roles, Table, TableRule, read, root_tables
 from harness.describe.description import TableDescription, describe, without_casts
 from harness.describe.entries import CheckEntry
 from harness.describe.yaml import YamlValue
@@ -24,8 +20,7 @@ from harness.oracle import Answer
 from harness.probes.statement import qualified
 from harness.project.model import TableName
 from harness.server.connection import Connection
-from harness.solver.pools import Pools
-from harness.solver.rules import deciding_columns
+from harness.solver import Pools, deciding_columns
 
 _OF_EXTENSIONS = """
 select n.nspname, c.relname

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import plugins
-from harness.catalog import read
-from harness.catalog.model import Catalog
+from harness.catalog import Catalog, read
 from harness.declarations import DeclaredCheck
 from harness.outcome import Gate, Outcome
 from harness.proving.prover import Effort, Prover

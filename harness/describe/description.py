@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.catalog.canonical import Canonical
-from harness.catalog.model import Catalog, Check, Column, Index, Missing, PrimaryKey, Table, Trigger
+from harness.catalog import Canonical, Catalog, Check, Column, Index, Missing, PrimaryKey, Table, Trigger
 from harness.catalog.parts import TableRule, of_partitions
 from harness.describe.entries import (
     TRUE,
@@ -26,8 +25,7 @@ from harness.describe.entries import (
 from harness.describe.predicates import accepted_values, readable
 from harness.describe.yaml import YamlValue
 from harness.kinds.base import default_name
-from harness.project import sql
-from harness.project.model import TableName
+from harness.project import TableName, sql
 
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _NOW = r"(?:(?:now|clock_timestamp|transaction_timestamp|statement_timestamp)\(\)|current_timestamp|localtimestamp)"

@@ -14,8 +14,7 @@ from harness.kinds.index import with_kind
 from harness.kinds.toolkit.constraints import timing
 from harness.kinds.toolkit.key_expressions import default_names, expressions
 from harness.probes.statement import identifier
-from harness.project import sql
-from harness.project.model import TableName
+from harness.project import TableName, sql
 
 CheckEntry: TypeAlias = dict[str, YamlValue]
 TRUE = "true"

@@ -17,8 +17,7 @@ from harness.foreign.requirements import ParsedPart
 from harness.foreign.skipping import SkipRules, harmless, needs_autocommit
 from harness.global_objects.effects import fits_in_transaction
 from harness.global_objects.guards import ScratchGuard, require_roles
-from harness.project import sqlfile
-from harness.project.model import BuildStep, Project, SqlPart, SqlScript
+from harness.project import BuildStep, Project, SqlPart, SqlScript, sqlfile
 from harness.server import script
 from harness.server.connection import Connection
 

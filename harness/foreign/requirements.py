@@ -10,9 +10,8 @@ from psycopg import sql
 
 from harness.errors import Place, TargetError
 from harness.global_objects import effects, registry
-from harness.project import sqlfile, sqltext
+from harness.project import Module, SqlPart, sqlfile, sqltext
 from harness.project.folders import relative
-from harness.project.model import Module, SqlPart
 from harness.project.sqlfile import FileStatement
 from harness.server import binaries
 from harness.server.connection import Connection, version_text

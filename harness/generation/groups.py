@@ -15,8 +15,7 @@ from harness.catalog.model import Table
 from harness.generation.draft import Draft
 from harness.generation.setup import new_rows
 from harness.probes.statement import Delete, Execute, Insert, SqlStatement, Update, identifier, literal, qualified
-from harness.project import sql
-from harness.project.model import TableName, Values
+from harness.project import TableName, Values, sql
 from harness.solver import Pools, is_same
 
 FIRST = "harness_first"

@@ -20,8 +20,7 @@ from harness.errors import Place, TargetError
 from harness.global_objects import effects, registry
 from harness.global_objects import roles as server_roles
 from harness.global_objects.roles import Role
-from harness.project import sqltext
-from harness.project.model import SqlPart
+from harness.project import SqlPart, sqltext
 from harness.project.sqlfile import FileStatement
 from harness.server import script
 from harness.server.connection import Connection

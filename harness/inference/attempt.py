@@ -12,8 +12,7 @@ from harness.catalog.model import Table
 from harness.generation.statements import insert_together
 from harness.oracle.introspection import FunctionSource
 from harness.probes import Function, Insert, ServerError, SqlStatement, function_of
-from harness.project import sql
-from harness.project.model import TableName, Values
+from harness.project import TableName, Values, sql
 from harness.solver.pools import Pools
 from harness.values.constants import words
 

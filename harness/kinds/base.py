@@ -6,13 +6,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
-from harness.catalog.model import Catalog, Missing, Table
-from harness.catalog.parts import TableRule
+from harness.catalog import Catalog, Missing, Table, TableRule
 from harness.generation.draft import Draft
 from harness.kinds.subject import Begun, Fact, RacesStrategy, RowPair, ScenarioStrategy, Subject, Unreliable, inserted
-from harness.probes import Probe, Refused
+from harness.probes import Probe, Refused, condition, identifier, literal, qualified
 from harness.probes.family import shorten, show
-from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project.model import NewRow, TableName, Values
 from harness.solver.row_hints import NOTHING, RowHints
 from harness.solver.rules import Rule

@@ -12,8 +12,7 @@ from harness.kinds.row_access.acting_roles import ActingRole, draw_reachable
 from harness.kinds.toolkit.changes import filled_references
 from harness.kinds.toolkit.constraints import REFUSED_BY, GuardedKind, RefusedBy
 from harness.kinds.toolkit.statements import NESTING, without_triggers
-from harness.probes import Accepted, Execute, Insert, Probe, Refused, Scenario, Update
-from harness.probes.reply import INSUFFICIENT_PRIVILEGE
+from harness.probes import INSUFFICIENT_PRIVILEGE, Accepted, Execute, Insert, Probe, Refused, Scenario, Update
 from harness.project.keys import boolean, choice, key, names, predicate, section, several
 
 

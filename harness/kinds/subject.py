@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hypothesis import strategies as st
 
-from harness.catalog.canonical import Canonical
-from harness.catalog.model import Catalog, Table
-from harness.catalog.parts import TableRule
-from harness.catalog.roles import Roles
+from harness.catalog import Canonical, Catalog, Roles, Table, TableRule
 from harness.generation.draft import Draft
 from harness.generation.setup import setup_statements
 from harness.generation.variety import stock
@@ -29,13 +26,12 @@ from harness.probes import (
     SqlStatement,
     Update,
     Variants,
+    condition,
+    qualified,
 )
-from harness.probes.statement import condition, qualified
 from harness.project.model import Project, TableName, Values
-from harness.races import Races
-from harness.races.database import Databases
-from harness.solver.pools import Pools
-from harness.solver.rules import Unfillable
+from harness.races import Databases, Races
+from harness.solver import Pools, Unfillable
 from harness.values.types import Unsupported
 
 if TYPE_CHECKING:

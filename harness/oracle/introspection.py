@@ -12,8 +12,7 @@ from psycopg import errors, pq
 
 from harness.catalog.model import Table
 from harness.probes import Function, identifier, qualified
-from harness.project import sql
-from harness.project.model import TableName
+from harness.project import TableName, sql
 
 _HEIRS = """
 with recursive heirs (oid) as (

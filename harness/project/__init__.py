@@ -4,3 +4,41 @@
 reads SQL in them, :mod:`.sqlfile` whole files of SQL, :mod:`.layouts` the migrations of other tools. Check files
 themselves are read by :mod:`harness.declarations`, seed files by :mod:`harness.seeds`.
 """
+
+from harness.project.model import (
+    BuildStep,
+    ForeignMigrations,
+    Migration,
+    Module,
+    NewRow,
+    Paths,
+    Profile,
+    Project,
+    Seed,
+    SqlPart,
+    SqlScript,
+    TableName,
+    Target,
+    Timeouts,
+    Tuple,
+    Values,
+)
+
+__all__ = [
+    "BuildStep",
+    "ForeignMigrations",
+    "Migration",
+    "Module",
+    "NewRow",
+    "Paths",
+    "Profile",
+    "Project",
+    "Seed",
+    "SqlPart",
+    "SqlScript",
+    "TableName",
+    "Target",
+    "Timeouts",
+    "Tuple",
+    "Values",
+]

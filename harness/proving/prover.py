@@ -26,8 +26,7 @@ from harness.proving.findings import Findings
 from harness.proving.prover_database import InvalidPredicate, ProverDatabase, invalid_predicates, server_words
 from harness.proving.racing import RACE_REPLAYS, run_races
 from harness.proving.trial import REPLAYS, Context, attempt
-from harness.races import RaceDatabase
-from harness.races.database import Databases
+from harness.races import Databases, RaceDatabase
 from harness.solver.rules import Unfillable
 from harness.values.examples import examples
 from harness.values.types import Unsupported

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import Place, ProjectError, SeedError
-from harness.project import nodes, sqlfile, yaml_reader
-from harness.project.model import Seed
+from harness.project import Seed, nodes, sqlfile, yaml_reader
 
 _CELL = re.compile(r'((?:"[^"]*"|[^",\n]++)*+)(,|\n|\Z)')
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')

@@ -10,8 +10,7 @@ from psycopg import sql
 
 from harness.catalog.model import Column, ForeignKey, Table
 from harness.errors import Place, SeedError, SeedRefused, did_you_mean
-from harness.project import nodes
-from harness.project.model import TableName
+from harness.project import TableName, nodes
 from harness.seeds import seedfile
 from harness.seeds.seedfile import SeedCell, SeedFile
 from harness.server.connection import Connection

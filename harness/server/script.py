@@ -13,10 +13,9 @@ import psycopg
 from psycopg import generators, pq, sql
 
 from harness.errors import HarnessError, Place, StatementError, TargetError
-from harness.project import sqlfile, sqltext
+from harness.project import Migration, Timeouts, sqlfile, sqltext
 from harness.project.folders import relative
 from harness.project.migrations import transactional
-from harness.project.model import Migration, Timeouts
 from harness.server.connection import Connection
 
 _COPY_LINE = re.compile(r"^COPY .*, line (\d+)", re.MULTILINE)

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from harness.catalog.model import Catalog, Column, Table
 from harness.oracle import Answer, Introspection, Oracle
 from harness.probes.statement import identifier
-from harness.project import sql
-from harness.project.model import Tuple, Values
+from harness.project import Tuple, Values, sql
 from harness.solver.memo import Memo
 from harness.solver.pool import Pool
 from harness.solver.rules import Rule, Unfillable, about, deciding_columns, rules_of_shared_domain

@@ -8,8 +8,7 @@ from typing import TypeVar
 
 from harness.catalog.model import Catalog, ForeignKey, Index, Table
 from harness.probes.statement import identifier, literal
-from harness.project import sql
-from harness.project.model import TableName, Values
+from harness.project import TableName, Values, sql
 from harness.solver.rules import Rule
 
 T = TypeVar("T")

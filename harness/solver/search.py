@@ -11,8 +11,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from harness.project import sql
-from harness.project.model import Tuple, Values
+from harness.project import Tuple, Values, sql
 
 COMBINATIONS = 2500
 """Combinations of candidates tried for columns that are tied together."""

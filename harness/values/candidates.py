@@ -13,8 +13,7 @@ from decimal import Decimal, InvalidOperation
 from functools import cache
 
 from harness.catalog.model import Column
-from harness.project import sql
-from harness.project.model import Tuple
+from harness.project import Tuple, sql
 from harness.values.constants import RuleConstants
 from harness.values.examples import examples
 from harness.values.literals import array, composite, delimiter

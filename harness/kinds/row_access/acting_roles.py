@@ -11,9 +11,21 @@ from harness.kinds.row_access.ownership import OwnerColumn, Owners, claim_settin
 from harness.kinds.row_access.principal import NARROWED, narrowed, says
 from harness.kinds.row_access.reachable import owner_columns, owner_row
 from harness.kinds.row_security import RowSecurityKind
-from harness.probes import Delete, Execute, Insert, NoRowChanged, Probe, Refused, SqlStatement, Update
-from harness.probes.reply import INSUFFICIENT_PRIVILEGE
-from harness.probes.statement import assume, condition, literal, qualified
+from harness.probes import (
+    INSUFFICIENT_PRIVILEGE,
+    Delete,
+    Execute,
+    Insert,
+    NoRowChanged,
+    Probe,
+    Refused,
+    SqlStatement,
+    Update,
+    assume,
+    condition,
+    literal,
+    qualified,
+)
 from harness.project.keys import FrozenDict, any_value, key, mapping, names, predicate, text
 from harness.project.privileges import required_privileges
 from harness.values.candidates import sample

@@ -8,8 +8,7 @@ from harness.kinds.row_access.ownership import OwnedRows
 from harness.kinds.row_access.principal import Principal, narrowed, says
 from harness.kinds.toolkit.changes import is_unchanged
 from harness.kinds.toolkit.statements import assigned, can_name
-from harness.probes import AcceptedOrRefused, Execute, Expected, Insert, Postcondition, Probe
-from harness.probes.statement import identifier, qualified
+from harness.probes import AcceptedOrRefused, Execute, Expected, Insert, Postcondition, Probe, identifier, qualified
 from harness.project.model import Values
 
 

@@ -20,8 +20,12 @@ from harness.probes import (
     Probe,
     Refused,
     SqlStatement,
+    assume,
+    condition,
+    identifier,
+    literal,
+    qualified,
 )
-from harness.probes.statement import assume, condition, identifier, literal, qualified
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from harness.kinds.base import Begun, Draft, RowPair, ScenarioStrategy, Subject,
 from harness.kinds.toolkit.changes import by_pattern, new_parent
 from harness.oracle import Answer
 from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Variants
-from harness.project import sql
-from harness.project.model import NewRow, Tuple, Values
+from harness.project import NewRow, Tuple, Values, sql
 from harness.solver.rules import computable, deciding_columns, domain_predicates, implying
 
 MENDED = 4000

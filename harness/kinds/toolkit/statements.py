@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.catalog.model import Index, Table
-from harness.probes import Delete, Execute, Insert, SqlStatement, Update
-from harness.probes.statement import condition, identifier, literal, qualified
+from harness.probes import Delete, Execute, Insert, SqlStatement, Update, condition, identifier, literal, qualified
 from harness.project.model import Values
 
 MERGES = 150000
