@@ -24,12 +24,12 @@ LIMITS: Mapping[str, int] = MappingProxyType(
     {
         "class names used twice": 0,
         "import circles": 0,
-        "modules of more than 300 lines": 1,
+        "modules of more than 300 lines": 0,
         "functions of more than 40 lines": 0,
         "docstrings that begin with a riddle": 0,
-        "boolean parameters": 67,
+        "boolean parameters": 25,
         "boolean parameters by position": 0,
-        "statements": 25140,
+        "statements": 23_790,
         "lines of SQL and data": 1_001,
     }
 )

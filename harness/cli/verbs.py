@@ -7,11 +7,12 @@ import click
 from harness.cli.adopting import adopt, declare
 from harness.cli.covering import coverage
 from harness.cli.database import apply, reset, rollback, status
+from harness.cli.linting import lint
 from harness.cli.opening import psql, replay
 from harness.cli.proving import test
 from harness.cli.seeding import seed
 from harness.cli.server import server
-from harness.cli.service import clean, doctor, explain, init, lint, new, schema
+from harness.cli.service import clean, doctor, explain, init, new, schema
 
 
 class _Ordered(click.Group):

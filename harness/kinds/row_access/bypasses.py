@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from harness.kinds.base import Fact, Subject, Table, identifier, qualified
+from harness.kinds.row_access.principal import STAND_IN
 
 
 def bypasses(subject: Subject, role: str, commands: Sequence[str]) -> Iterator[Fact]:
@@ -95,7 +96,7 @@ def stand_in(subject: Subject) -> tuple[str, list[str]]:
     if not subject.roles.bypasses_row_security(owner):
         return owner, []
     # A name of this process: two runs on one server do not wait for each other's uncommitted role.
-    role = f"harness_owner_{os.getpid()}"
+    role = f"{STAND_IN}{os.getpid()}"
     # The role that gives a table away must be a member of the new owner.
     statements = [f"create role {identifier(role)}", f"grant {identifier(role)} to current_user"]
     for schema in sorted({name.schema for name in subject.catalog.tables}):
