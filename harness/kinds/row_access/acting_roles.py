@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from harness.kinds.base import Draft, Kind, NewRow, Subject, TableName, Values, inserted
+from harness.kinds.base import Draft, Kind, NewRow, Subject, TableName, Values, condition, inserted, literal, qualified
 from harness.kinds.row_access.ownership import OwnerColumn, Owners, claim_settings, claim_variables, end_of
 from harness.kinds.row_access.principal import NARROWED, narrowed, says
 from harness.kinds.row_access.reachable import owner_columns, owner_row
@@ -22,9 +22,6 @@ from harness.probes import (
     SqlStatement,
     Update,
     assume,
-    condition,
-    literal,
-    qualified,
 )
 from harness.project.keys import FrozenDict, any_value, key, mapping, names, predicate, text
 from harness.project.privileges import required_privileges
