@@ -22,14 +22,14 @@ check: .venv/developed
 # What a change of the tool has to pass. Nightly tests and checks are apart.
 PYTEST = .venv/bin/pytest -n auto --maxprocesses 4 --dist worksteal
 OF_SYSTEMS = tests/schema tests/mutation tests/cli/test_systems.py
-test: .venv/developed
+test: .venv/developed .venv/node/installed
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	$(PYTEST) $(OF_SYSTEMS:%=--ignore=%)
 
 # What a change of the five systems has to pass besides: their tests by hand, and whether their checks notice mutants.
-systems: .venv/developed
+systems: .venv/developed .venv/node/installed
 	$(PYTEST) $(OF_SYSTEMS)
 
 lint: .venv/developed
@@ -38,7 +38,7 @@ lint: .venv/developed
 	.venv/bin/mypy
 	.venv/bin/harness lint
 
-nightly: .venv/developed
+nightly: .venv/developed .venv/node/installed
 	$(PYTEST) -m "nightly or not nightly"
 	.venv/bin/harness test --target embedded --profile nightly
 	$(MAKE) oldest
@@ -65,6 +65,13 @@ clean:
 .venv/developed: pyproject.toml | .venv/bin/pip
 	$(PIP) --editable '.[dev]'
 	@touch $@ .venv/installed
+
+# TypeScript, Zod and what else the tests of types run; exact versions, and no lock file.
+.venv/node/installed: tests/types/node/package.json .venv/developed
+	mkdir -p .venv/node
+	cp tests/types/node/package.json .venv/node/
+	.venv/bin/npm install --prefix .venv/node --no-package-lock --no-audit --no-fund --silent
+	@touch $@
 
 .venv/oldest/installed: pyproject.toml .ci/oldest.py | .venv/bin/pip
 	.venv/bin/python -m venv --clear .venv/oldest

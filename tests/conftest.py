@@ -48,8 +48,12 @@ SERVERS = {"server", "system_server", "cluster_base"}
 """Fixtures that start a server, or are used to start one."""
 PROGRAMS = {"cli", "ground", "mutation", "pytest_plugin", "schema", "server", "workers"}
 """Folders whose tests call the program, which starts a server."""
-SLOW = {"test_field.py", "test_grammar.py", "test_hypothesis_internals.py", "test_lint.py", "test_plugin.py"}
-"""Files whose tests need no server and take seconds each: sqlfluff, parse trees, thousands of examples."""
+SLOW = {
+    *("test_field.py", "test_grammar.py", "test_hypothesis_internals.py", "test_lint.py", "test_plugin.py"),
+    *("test_packages.py", "test_pydantic_typing.py", "test_python_rules.py", "test_typescript.py"),
+    *("test_zod.py", "test_zod_rules.py"),
+}
+"""Files whose tests need no server and take seconds each: sqlfluff, compilers, node, thousands of examples."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

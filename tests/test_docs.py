@@ -189,6 +189,7 @@ def planted(page: Path, text: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_every_mistake_is_planted_and_caught() -> None:
     page = DOCS / "mistakes.md"
     text = page.read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from harness.cli.proving import test
 from harness.cli.seeding import seed
 from harness.cli.server import server
 from harness.cli.service import clean, doctor, explain, init, new, schema
+from harness.cli.types import types
 
 
 class _Ordered(click.Group):
@@ -38,6 +39,7 @@ _VERBS: list[click.Command] = [
     replay,
     declare,
     coverage,
+    types,
     explain,
     lint,
     clean,

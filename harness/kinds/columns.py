@@ -28,7 +28,8 @@ class ColumnsKind(Kind):
     Looked up in the catalog, so that the check is *present*: names, order, types, nullability, defaults and generation
     expressions. Types may be written as PostgreSQL accepts them (`int`, `timestamptz`, `varchar(20)`). Columns of the
     primary key are not null by default. An `identity`, `always` or `by default`, is compared if it is declared. The
-    other keys of a column are checks of their own.
+    other keys of a column are checks of their own, but for `description` and `shape`: these prove nothing. `shape` is
+    the JSON Schema of a jsonb column, for `harness types`.
     """
 
     scopes = ()

@@ -14,6 +14,7 @@ from harness.kinds.row_access.ownership import claim_settings, claim_variables
 from harness.kinds.toolkit.constraints import REFUSED_BY, RefusedBy
 from harness.probes import Refused, Scenario
 from harness.project import sql
+from harness.project.columns import WrittenColumn, written_column
 from harness.project.keys import (
     FrozenDict,
     any_value,
@@ -79,6 +80,10 @@ class RoutineKind(Kind):
     columns, `result` are all of them, with their `session`, `A` or `B`. A deadlock and a serialization failure are
     refusals by the server itself, and no faults.
 
+    `argument` is for `harness types`: a parameter carries the rules of the column that it is written to, as
+    `{p_notes: shop.orders.notes}` or, where they depend on other columns, `{p_notes: {column: shop.orders.notes, where:
+    status = 'closed'}}`.
+
     `each_call: commits`: the rows and each call are committed, a transaction for each, in a database that is dropped
     afterwards. Deferred constraints then refuse a call at its COMMIT, and `now()` moves on; a CALL may commit itself.
     """
@@ -99,6 +104,9 @@ class RoutineKind(Kind):
         mapping(any_value), "settings that say who asks; a mapping becomes a JSON text", default=None
     )
     concurrently: tuple[str, ...] = concurrently()
+    argument: FrozenDict[WrittenColumn] | None = key(
+        mapping(written_column), "parameters of the function, and the column that each is written to", default=None
+    )
     each_call: str | None = key(
         choice(COMMITS), "what stands and each call are committed, each by itself", default=None
     )

@@ -6,11 +6,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from harness.errors import Place, ProjectError
-from harness.project.keys import ColumnForm, boolean, choice, expression, key, key_fields, reader, text, unknown_key
-from harness.project.nodes import MappingNode, Node, Scalar, as_mapping, expected
+from harness.project.json_values import json_schema
+from harness.project.keys import (
+    ColumnForm,
+    FrozenDict,
+    boolean,
+    choice,
+    expression,
+    key,
+    key_fields,
+    predicate,
+    reader,
+    section,
+    text,
+    unknown_key,
+)
+from harness.project.model import TableName
+from harness.project.nodes import MappingNode, Node, Scalar, as_mapping, as_scalar, expected
+from harness.project.readers import table
 
 
 @dataclass(frozen=True)
@@ -32,10 +49,44 @@ class DeclaredColumn:
     )
     generated: str | None = key(expression, "the expression that the column is always computed from", default=None)
     description: str | None = key(text, "for people; proves nothing", default=None)
+    shape: FrozenDict[Any] | None = key(
+        json_schema, "a JSON Schema of what a jsonb column holds, for harness types; proves nothing", default=None
+    )
 
 
 CONTRACT = key_fields(DeclaredColumn)
 """The keys of a column in the contract and their fields."""
+
+
+@reader("schema.table.column", {"type": "string", "pattern": r"\..*\."})
+def table_column(node: Node) -> tuple[TableName, str]:
+    written = as_scalar(node, "schema.table.column")
+    owner, _, column = written.text.rpartition(".")
+    if "." not in owner or not column:
+        raise expected("schema.table.column", node)
+    return table.read(replace(written, text=owner)), column
+
+
+@dataclass(frozen=True)
+class WrittenColumn:
+    """A column that a parameter of a function is written to, in the rows for which ``where`` is true."""
+
+    column: tuple[TableName, str] = key(table_column, "the column, as schema.table.column")
+    where: str | None = key(predicate, "which rows it is written to: status = 'SKIPPED'", default=None)
+
+
+_WRITTEN = section(WrittenColumn, "argument")
+
+
+@reader(
+    "schema.table.column, or a mapping with `column` and `where`", {"anyOf": [{"type": "string"}, _WRITTEN.schema()]}
+)
+def written_column(node: Node) -> WrittenColumn:
+    """Reads ``shop.orders.notes``, or ``{column: shop.orders.notes, where: status = 'closed'}``."""
+    if isinstance(node, Scalar):
+        return WrittenColumn(table_column.read(node))
+    found: WrittenColumn = _WRITTEN.read(node)
+    return found
 
 
 @reader("columns", {"type": "object"})

@@ -74,6 +74,8 @@ def _project(root: Path, settings: Settings, base: tuple[BuildStep, ...], adopte
         search_path=settings.search_path,
         undeclared=settings.undeclared,
         shared=settings.shared,
+        types=settings.types,
+        type_names=settings.type_names,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from harness.errors import one_of
 from harness.project.shared import Shared
@@ -185,6 +186,27 @@ class Paths:
     checks: str = "checks"
 
 
+Driver = Literal["node-postgres", "postgrest", "psycopg"]
+"""The library that brings a row to the program; its conversions decide the types. ``node-postgres`` is the npm package
+``pg`` as it comes, ``postgrest`` is rows as JSON (``to_json`` on the server), ``psycopg`` is version 3 as it comes."""
+
+
+@dataclass(frozen=True)
+class TypesOutput:
+    """A directory of types of one ``language`` (typescript, zod, pydantic); ``path`` is relative to the root.
+
+    ``driver`` brings the rows to the program. With a ``role`` only what it may do has a shape. ``case`` is ``snake`` or
+    ``camel``. ``schemas`` are all that have checks if none is named.
+    """
+
+    language: str
+    path: str
+    driver: Driver
+    role: str | None = None
+    case: str = "snake"
+    schemas: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Project:
     """A directory with ``project.yml``. ``modules`` are in dependency order.
@@ -194,6 +216,7 @@ class Project:
     objects of ``base`` replace them. ``search_path`` is that of the application, if it is not the usual one. ``shared``
     are the checks that any table may use. ``default_target`` is None if ``project.yml`` names none. ``undeclared`` is
     the status of a rule of the database that no check declares: ``broken``, or ``shown``; a table may say otherwise.
+    ``type_names`` are the application's names of tables and views, in types.
     """
 
     root: Path
@@ -212,6 +235,8 @@ class Project:
     search_path: tuple[str, ...] = ()
     undeclared: str = "broken"
     shared: Mapping[str, Shared] = field(default_factory=dict)
+    types: tuple[TypesOutput, ...] = ()
+    type_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def foundation(self) -> tuple[BuildStep, ...]:

@@ -52,6 +52,7 @@ def test_an_awkward_name_comes_back(name: str) -> None:
     assert plain(read("\n".join(lines))) == {"a": {name: {name: "x"}}, "b": {"inside": {name: name}}}
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.dictionaries(names, st.one_of(texts, st.lists(texts), st.dictionaries(names, texts)), min_size=1))
 @example({"a": {}, "b": []})

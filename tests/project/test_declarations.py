@@ -174,7 +174,7 @@ KINDS_HINT = "\nhint: kinds: accepted_values, check, class, not_null, privileges
             "table: a.b\ncolumns:\n  c: {typ: text}\n",
             "3:7: unknown key 'typ' in 'column'; did you mean 'type'?\n"
             "hint: keys: accepted_values, check, class, constraint, default, description, generated, identity, "
-            "not_null, type, unique",
+            "not_null, shape, type, unique",
         ),
         ("table: a.b\ncolumns:\n  c: text\n", "3:6: expected a mapping such as {type: text}, found 'text'"),
         ("table: a.b\ncolumns:\n  c: {not_null: yes}\n", "3:17: expected true or false, found 'yes'"),

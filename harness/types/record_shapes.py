@@ -1,0 +1,34 @@
+"""The records of a module: the shapes of tables, functions under names of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from harness.errors import ProjectError
+from harness.types.model import Field, FunctionShape, ShapeName, TableShape
+
+
+def shapes(table: TableShape) -> Iterator[tuple[ShapeName, Sequence[Field]]]:
+    """Yields the shapes of a table that exist, with their fields."""
+    if table.selectable:
+        yield "Row", table.selected
+    if table.kind == "table" and table.insertable:
+        yield "Insert", table.inserted
+    if table.kind == "table" and table.updatable:
+        yield "Update", table.updated
+
+
+def numbered(functions: Sequence[FunctionShape]) -> Iterator[tuple[FunctionShape, str]]:
+    """Yields functions with their names; those of one name have numbers from the second on."""
+    seen: dict[str, int] = {}
+    for each in functions:
+        seen[each.name] = seen.get(each.name, 0) + 1
+        yield each, each.name if seen[each.name] == 1 else f"{each.name}_{seen[each.name]}"
+
+
+def no_row(schema: str, table: str, alias: str) -> ProjectError:
+    """Returns the error of a name for the rows of a table that has none."""
+    return ProjectError(
+        f"{alias} would be a row of {schema}.{table}, of which there are no rows",
+        hint="name a table or view that the role of 'types' may read, or leave the name out",
+    )

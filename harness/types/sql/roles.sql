@@ -1,0 +1,2 @@
+-- The roles of the server.
+select rolname::text as name from pg_catalog.pg_roles

@@ -1,0 +1,1 @@
+"""Tests of the types that are written in other languages."""
