@@ -16,7 +16,7 @@ from harness.global_objects import registry, roles
 from harness.global_objects.roles import Role
 from harness.project.model import Project, Target
 from harness.server import binaries
-from harness.server.account import server_account
+from harness.server.binaries import server_account
 from harness.server.connection import NEWEST, Connection, Server
 from harness.server.targets import BUILT_IN, data_directory, open_server, overlooked, resolve
 

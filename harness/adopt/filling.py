@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from harness.adopt.table_errors import TableError, guarded
+from harness.adopt.survey import TableError, guarded
 from harness.catalog.model import Catalog, Table
 from harness.declarations import DeclaredCheck
 from harness.describe.entries import TRUE, CheckEntry, said, table_name

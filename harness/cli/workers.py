@@ -15,7 +15,7 @@ from harness.outcome import Gate, Outcome
 from harness.proving.prover import Effort, Prover
 from harness.scratch.workspaces import Workspace
 from harness.server.targets import resolve
-from harness.workers import Durations, Job, OwnServer, Shard, SharedServer, Work, bundle, chunks, executors, prove
+from harness.workers import Durations, Job, OwnServer, Shard, SharedServer, Work, chunks, executors, job, prove
 from harness.workers.durations import FILE, record
 from harness.workers.prove import Positioned
 
@@ -65,7 +65,7 @@ class Execution:
             return
         server: SharedServer | OwnServer = SharedServer(databases.server, databases.run)
         if self.scheduler is not None:
-            server = OwnServer(resolve(project, self.target, os.environ), bundle.pack(project))
+            server = OwnServer(resolve(project, self.target, os.environ), job.pack(project))
         else:
             databases.template()  # once, before all of them ask for it
         modules = tuple(module.name for module in databases.modules)
