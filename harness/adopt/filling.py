@@ -74,8 +74,7 @@ def fill(
         return found
     functions = (schema for (schema,) in connection.execute(_SCHEMAS_OF_FUNCTIONS) if schema != "public")
     path = tuple(dict.fromkeys((*catalog.schemas, *functions, "public")))
-    names = ", ".join(map(identifier, path))
-    connection.execute(f"set search_path = {names}".encode())
+    connection.execute(f"set search_path = {', '.join(map(identifier, path))}".encode())
     again = _filled(connection, catalog, declared, tables, path, tell)
     connection.execute("reset search_path")
     return min(found, again, key=lambda each: len(each.empty) + len(each.full))

@@ -252,9 +252,8 @@ class CheckRun:
 def _origin(project: Project, chosen: ChosenChecks, run: Run, template: str) -> Mapping[str, str]:
     """Returns what decides the outcomes of a run."""
     paths = [project.root / "project.yml", *(path for module in project.modules for path in module.checks)]
-    texts = [(path.as_posix(), path.read_bytes()) for path in paths]
     return {
-        "check files": _hash(repr(texts)),
+        "check files": _hash(repr([(path.as_posix(), path.read_bytes()) for path in paths])),
         "selected checks": _hash(repr([check.name for check in chosen.checks])),
         "schema and seeds": template,
         "profile": f"{run.profile}, {counted(run.scenarios, 'scenario')}",

@@ -85,8 +85,7 @@ def lint(paths: tuple[Path, ...]) -> int:
         said = WITHHELD if leads_out(project.root, each.place.path) else each.description
         code = f"{each.code} " if each.code else ""  # what is said of settings has none
         click.echo(f"{each.place}: {code}{said}{note}")
-    clean_files = f"{counted(report.files, 'file')}, clean"
-    click.echo(f"\n{_total(report.violations)}" if report.violations else clean_files)
+    click.echo(f"\n{_total(report.violations)}" if report.violations else f"{counted(report.files, 'file')}, clean")
     return int(any(not each.warning for each in report.violations))
 
 

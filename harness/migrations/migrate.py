@@ -141,8 +141,7 @@ class Migrator:
         """
         with self._planned() as plan:
             chosen = plan.to_accept(names)
-            root = self.project.root
-            self._rewrite((row, _as_file(row, file, script.down_text(root, file))) for row, file in chosen)
+            self._rewrite((row, _as_file(row, file, script.down_text(self.project.root, file))) for row, file in chosen)
         return tuple(chosen)
 
     def renumber(self, names: Sequence[str]) -> tuple[tuple[LedgerRow, Migration], ...]:
