@@ -20,8 +20,7 @@ from harness.adopt.record import AdoptedTable
 from harness.adopt.survey import Survey, TableError, guarded, survey
 from harness.adopt.update import CheckFileUpdate
 from harness.catalog import read
-from harness.describe.description import TableDescription
-from harness.describe.entries import CheckEntry, table_name
+from harness.describe import CheckEntry, TableDescription, table_name
 from harness.foreign import builder
 from harness.project.json_schema import modeline
 from harness.project.load import FILE, from_text

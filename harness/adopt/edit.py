@@ -8,8 +8,7 @@ from typing import Any
 
 import yaml as pyyaml
 
-from harness.describe import yaml
-from harness.describe.yaml import YamlValue
+from harness.describe import YamlValue, yaml
 
 Entries = list[tuple[pyyaml.ScalarNode, pyyaml.Node]]
 

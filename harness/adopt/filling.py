@@ -13,8 +13,7 @@ import psycopg
 from harness.adopt.survey import TableError, guarded
 from harness.catalog.model import Catalog, Table
 from harness.declarations import DeclaredCheck
-from harness.describe.entries import TRUE, CheckEntry, said, table_name
-from harness.describe.yaml import YamlValue
+from harness.describe import TRUE, CheckEntry, YamlValue, said, table_name
 from harness.inference import Blocker, HintFinder
 from harness.probes import Session, identifier
 from harness.project import TableName, sql

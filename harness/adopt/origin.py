@@ -19,14 +19,11 @@ from psycopg import sql
 from harness import files, layouts
 from harness.adopt.project_texts import SchemaSource
 from harness.errors import HarnessError, ProjectError, TargetError
-from harness.project.model import BuildStep, ForeignMigrations, Project, Target
-from harness.project.psql import PsqlFiles
+from harness.project import BuildStep, ForeignMigrations, Project, PsqlFiles, Target
 from harness.project.settings import BUILT_IN_PROFILES, BUILT_IN_TARGETS
-from harness.server import binaries
+from harness.server import Connection, Server, binaries, open_server, parse_dsn, redacted, value, version_text
 from harness.server.binaries import Binaries
-from harness.server.connection import Connection, Server, parse_dsn, redacted, value, version_text
 from harness.server.psql import connection_options
-from harness.server.targets import open_server
 
 _LOCK_WAIT = "30s"
 

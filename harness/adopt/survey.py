@@ -13,14 +13,11 @@ from dataclasses import dataclass, field
 import psycopg
 
 from harness.catalog import Canonical, Catalog, Check, Roles, Table, TableRule, read, root_tables
-from harness.describe.description import TableDescription, describe, without_casts
-from harness.describe.entries import CheckEntry
-from harness.describe.yaml import YamlValue
+from harness.describe import CheckEntry, TableDescription, YamlValue, describe, without_casts
 from harness.errors import HarnessError, ProjectError, did_you_mean
 from harness.kinds.privileges import COMMANDS
 from harness.oracle import Answer
-from harness.probes.reply import Interference, interference_of
-from harness.probes.statement import qualified
+from harness.probes import Interference, interference_of, qualified
 from harness.project.model import TableName
 from harness.proving import bug
 from harness.server.connection import Connection

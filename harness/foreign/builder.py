@@ -18,8 +18,7 @@ from harness.foreign.skipping import SkipRules, harmless, needs_autocommit
 from harness.global_objects.effects import fits_in_transaction
 from harness.global_objects.guards import ScratchGuard, require_roles
 from harness.project import BuildStep, Project, SqlPart, SqlScript, sqlfile
-from harness.server import script
-from harness.server.connection import Connection
+from harness.server import Connection, script
 
 _MISSING = ("3F000", "42704", "42883", "42P01")  # no such schema, role or type, function, table
 

@@ -10,11 +10,9 @@ from psycopg import sql
 
 from harness.errors import Place, TargetError
 from harness.global_objects import effects, registry
-from harness.project import Module, SqlPart, sqlfile, sqltext
-from harness.project.folders import relative
+from harness.project import Module, SqlPart, relative, sqlfile, sqltext
 from harness.project.sqlfile import FileStatement
-from harness.server import binaries
-from harness.server.connection import Connection, version_text
+from harness.server import Connection, binaries, version_text
 
 _BUILT_IN = {
     "pgcrypto": "most need only its gen_random_uuid(), which is built in",

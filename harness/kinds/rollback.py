@@ -12,9 +12,8 @@ from harness.catalog.read import read
 from harness.errors import StatementError
 from harness.foreign import builder, stepwise
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
+from harness.project import Project, PsqlFiles
 from harness.project.keys import choice, key, several, text
-from harness.project.model import Project
-from harness.project.psql import PsqlFiles
 from harness.seeds import loading, tolerant
 from harness.solver.pools import Pools
 

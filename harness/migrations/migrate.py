@@ -23,8 +23,7 @@ from harness.migrations.migration_set import State
 from harness.migrations.plan import MigrationPlan, Undo
 from harness.project.migrations import refuse_draft
 from harness.project.model import Migration, Module, Project
-from harness.server import script
-from harness.server.connection import Connection
+from harness.server import Connection, script
 from harness.server.script import Script
 
 Direction = Literal["up", "down"]

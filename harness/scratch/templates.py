@@ -20,8 +20,7 @@ from harness.project.model import Module, Project, SqlPart
 from harness.project.sqlfile import FileStatement
 from harness.seeds import tolerant
 from harness.seeds.tolerant import RefusedRows
-from harness.server import script
-from harness.server.connection import Connection, Server, value
+from harness.server import Connection, Server, script, value
 
 FORMAT = 2  # of templates; raise it when the same files would give another database
 _NOT_THERE = ("3F000", "42P01", "42704", "42883")  # no such schema, table, type or role, function

@@ -20,12 +20,10 @@ import psycopg
 from psycopg import sql
 
 from harness import catalog
-from harness.catalog import Catalog, Table, parents_first
-from harness.catalog.model import ForeignKey
+from harness.catalog import Catalog, ForeignKey, Table, parents_first
 from harness.errors import Place, SeedError, did_you_mean
 from harness.migrations import ledger
-from harness.project.folders import relative
-from harness.project.model import Module, Seed, TableName
+from harness.project import Module, Seed, TableName, relative
 from harness.seeds import seedfile, staging, upsert
 from harness.seeds.seedfile import SeedFile
 from harness.seeds.staging import ROW, SHAPE, StagedFile, refusal, table_identifier

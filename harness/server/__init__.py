@@ -4,3 +4,18 @@ Enter by :mod:`~harness.server.targets`, which finds the :class:`~harness.server
 that a flag or a setting names.
 Not here: what is done in a database, and roles, which belong to a whole server (``global_objects``).
 """
+
+from harness.server.connection import Connection, Server, parse_dsn, redacted, value, version_text
+from harness.server.targets import BUILT_IN, open_server, resolve
+
+__all__ = [
+    "BUILT_IN",
+    "Connection",
+    "Server",
+    "open_server",
+    "parse_dsn",
+    "redacted",
+    "resolve",
+    "value",
+    "version_text",
+]

@@ -14,8 +14,7 @@ import psycopg
 
 from harness.catalog.model import Index, Table
 from harness.probes.statement import condition, identifier, qualified
-from harness.project import sql
-from harness.project.model import Tuple, Values
+from harness.project import Tuple, Values, sql
 from harness.solver.memo import Memo
 
 _DECIMAL = re.compile(r"-?\d+\.\d+|-0")

@@ -29,8 +29,7 @@ from harness.project.model import Module, Project, Target
 from harness.proving import draws
 from harness.proving.prover import Effort, Prover
 from harness.scratch.workspaces import Workspace, joined, workspace
-from harness.server.connection import Server
-from harness.server.targets import open_server
+from harness.server import Server, open_server
 
 BundledFiles = tuple[tuple[str, bytes], ...]
 
