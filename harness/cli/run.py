@@ -29,8 +29,8 @@ from harness.proving import draws, seeding
 from harness.proving.effort import default_profile
 from harness.proving.prover import Effort
 from harness.reports import journal, json, junit
-from harness.reports.baseline import Baseline
 from harness.reports.journal import Interrupted, Journal
+from harness.reports.json import Baseline
 from harness.reports.run import Run
 from harness.reports.terminal import Terminal
 from harness.reports.words import counted

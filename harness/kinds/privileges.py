@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from harness.catalog.model import Column, Table
 from harness.catalog.roles import DEFAULTS
 from harness.kinds.base import Draft, Fact, ScenarioStrategy, Subject, TableName, TableRule, identifier, qualified
-from harness.kinds.privileges_parts import rows
-from harness.kinds.privileges_parts.objects import COMMANDS as COMMANDS_ON
-from harness.kinds.privileges_parts.objects import FORMS, OBJECT, Object
+from harness.kinds.privileges_parts import statements
+from harness.kinds.privileges_parts.statements import COMMANDS as COMMANDS_ON
+from harness.kinds.privileges_parts.statements import FORMS, OBJECT, Object
 from harness.kinds.row_access.acting_roles import ActsAsRoles
 from harness.probes import Accepted, Execute, Expected, Probe, Refused, Scenario
 from harness.project.keys import FrozenDict, key, listed, mapping, names, one_of, text
@@ -153,16 +153,16 @@ class PrivilegesKind(ActsAsRoles):
             return self._scenario_on(subject, self.on, roles)
         probes = tuple(probe for role in roles for probe in self._probes(subject, role))
         inserting = {role: columns for role in roles if (columns := self._inserting(subject, role))}
-        inserting = inserting if rows.can_insert(subject) else {}
-        acting = rows.under_policies(self, subject, roles)
+        inserting = inserting if statements.can_insert(subject) else {}
+        acting = statements.under_policies(self, subject, roles)
         if not inserting and not acting:
             return st.just(Scenario((), probes)) if probes else None
 
         def build(draft: Draft) -> Scenario:
-            reaching = tuple(rows.reaching(subject, draft, acting))
-            inserts = (rows.inserts(subject, draft, role, columns) for role, columns in inserting.items())
+            reaching = tuple(statements.reaching(subject, draft, acting))
+            inserts = (statements.inserts(subject, draft, role, columns) for role, columns in inserting.items())
             tried = tuple(itertools.chain.from_iterable(inserts))
-            before = rows.without_policies(subject) if inserting else ()
+            before = statements.without_policies(subject) if inserting else ()
             return Scenario((*before, *draft.inserts), (*probes, *tried, *reaching))
 
         return subject.scenarios(build)

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 
 from harness.errors import Place, ProjectError, StatementError
-from harness.foreign import builder, requirements
+from harness.foreign import builder
 from harness.global_objects import locks, registry, roles
 from harness.global_objects.guards import ScratchGuard, require_roles
 from harness.global_objects.roles import Role
@@ -40,7 +40,7 @@ def apply_and_load(
         if not guard.may_make:
             require_roles(connection, _parts(project, modules))
         builder.prepare(connection, project, guard)
-        requirements.require_own_extensions(connection, modules, root=project.root)
+        builder.require_own_extensions(connection, modules, root=project.root)
         Migrator(connection, project, modules, guard).apply()
     return tolerant.load(connection, modules, root=project.root)
 

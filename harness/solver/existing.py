@@ -15,7 +15,7 @@ import psycopg
 from harness.catalog.model import Index, Table
 from harness.probes.statement import condition, identifier, qualified
 from harness.project import Tuple, Values, sql
-from harness.solver.memo import Memo
+from harness.solver.pool import Memo
 
 _DECIMAL = re.compile(r"-?\d+\.\d+|-0")
 

@@ -127,7 +127,7 @@ class AuditedWrites:
         """Yields the deletion of a parent, which deletes the row or sets its foreign key to NULL."""
         parent = self.subject.catalog.table(constraint.references)
         delete = Delete(parent.name, constraint.referenced(row))
-        touched = constraint.on_delete_columns or constraint.columns
+        touched = constraint.cleared
         value = f"the end of its {parent.name}"
         if parent.name == self.subject.table.name or any(row[column] is None for column in constraint.columns):
             return
