@@ -21,8 +21,7 @@ from harness.adopt.project_texts import SchemaSource
 from harness.errors import HarnessError, ProjectError, TargetError
 from harness.project import BuildStep, ForeignMigrations, Project, PsqlFiles, Target
 from harness.project.settings import BUILT_IN_PROFILES, BUILT_IN_TARGETS
-from harness.server import Connection, Server, binaries, open_server, parse_dsn, redacted, value, version_text
-from harness.server.binaries import Binaries
+from harness.server import Binaries, Connection, Server, binaries, open_server, parse_dsn, redacted, value, version_text
 from harness.server.psql import connection_options
 
 _LOCK_WAIT = "30s"

@@ -36,8 +36,7 @@ from harness.reports.terminal import Terminal
 from harness.reports.words import counted
 from harness.scratch.workspaces import Workspace, workspace
 from harness.server.connection import Server
-from harness.workers import Durations
-from harness.workers.job import versions
+from harness.workers import Durations, versions
 
 
 @dataclass(frozen=True)

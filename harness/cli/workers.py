@@ -15,9 +15,20 @@ from harness.outcome import Gate, Outcome
 from harness.proving.prover import Effort, Prover
 from harness.scratch.workspaces import Workspace
 from harness.server.targets import resolve
-from harness.workers import Durations, Job, OwnServer, Shard, SharedServer, Work, chunks, executors, job, prove
+from harness.workers import (
+    Durations,
+    Job,
+    OwnServer,
+    Positioned,
+    Shard,
+    SharedServer,
+    Work,
+    chunks,
+    executors,
+    job,
+    prove,
+)
 from harness.workers.durations import FILE, record
-from harness.workers.prove import Positioned
 
 SECONDS_PER_WORKER = 4.0
 """Seconds of work for which ``auto`` takes one more worker: each imports and clones before it begins."""

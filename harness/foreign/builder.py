@@ -17,9 +17,7 @@ from psycopg import sql
 from harness import grammar
 from harness.errors import HarnessError, MigrationError, Place, StatementError, TargetError
 from harness.foreign.skipping import SkipRules, harmless, needs_autocommit
-from harness.global_objects import effects, registry
-from harness.global_objects.effects import fits_in_transaction
-from harness.global_objects.guards import ScratchGuard, require_roles
+from harness.global_objects import ScratchGuard, effects, fits_in_transaction, registry, require_roles
 from harness.project import BuildStep, Module, Project, SqlPart, SqlScript, relative, sqlfile, sqltext
 from harness.project.sqlfile import FileStatement
 from harness.server import Connection, binaries, script, version_text

@@ -15,8 +15,7 @@ from typing import Literal, LiteralString
 
 import psycopg
 
-from harness.global_objects.effects import fits_in_transaction
-from harness.global_objects.guards import Guard
+from harness.global_objects import Guard, fits_in_transaction
 from harness.migrations import ledger
 from harness.migrations.ledger import LedgerRow
 from harness.migrations.migration_set import State

@@ -14,8 +14,7 @@ import psycopg
 from psycopg import errors, pq
 
 from harness.catalog.model import Table
-from harness.probes import Function, identifier, qualified
-from harness.probes.statement import assume
+from harness.probes import Function, assume, identifier, qualified
 from harness.project import TableName, sql
 
 _HEIRS = """

@@ -12,9 +12,7 @@ import psycopg
 
 from harness.errors import Place, ProjectError, StatementError
 from harness.foreign import builder
-from harness.global_objects import locks, registry, roles
-from harness.global_objects.guards import ScratchGuard, require_roles
-from harness.global_objects.roles import Role
+from harness.global_objects import Role, ScratchGuard, locks, registry, require_roles, roles
 from harness.migrations.migrate import Migrator
 from harness.project.model import Module, Project, SqlPart
 from harness.project.sqlfile import FileStatement

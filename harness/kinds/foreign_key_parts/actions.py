@@ -184,8 +184,7 @@ def _key_after(reference: Reference, key: NewRow) -> NewRow:
     """Returns the columns that still identify a child after the deletion has cleared its foreign key."""
     if reference.on_delete not in ("set null", "set default"):
         return key
-    cleared = reference.key.cleared
-    return {name: value for name, value in key.items() if name not in cleared}
+    return {name: value for name, value in key.items() if name not in reference.key.cleared}
 
 
 def _changed(reference: Reference) -> str:
