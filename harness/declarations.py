@@ -173,8 +173,7 @@ class _Document:
         """The checks that ``use`` stands for, each at the place of use."""
         use = as_mapping(entry)
         own = (self.table.schema, self.table.table) if self.table else None
-        arguments = shared.own_arguments(own, self.module, use.place)
-        for node in list(shared.expand(use, self.shared_checks, arguments)):
+        for node in list(shared.expand(use, self.shared_checks, shared.own_arguments(own, self.module, use.place))):
             with shared.naming_use(use):
                 check = self._entry(node)
             yield replace(check, place=use.entries[0][0].place, shared=check.place)

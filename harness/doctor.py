@@ -12,12 +12,9 @@ from importlib import metadata
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.global_objects import registry, roles
-from harness.global_objects.roles import Role
+from harness.global_objects import Role, registry, roles
 from harness.project.model import Project, Target
-from harness.server import binaries
-from harness.server.account import server_account
-from harness.server.connection import NEWEST, Connection, Server
+from harness.server import NEWEST, Connection, Server, binaries, server_account
 from harness.server.targets import BUILT_IN, data_directory, open_server, overlooked, resolve
 
 PYTHON = (3, 11)

@@ -37,18 +37,24 @@ class Token(NamedTuple):
     end: int
 
 
+def _postgast() -> Any:
+    """The module, which takes a while to import."""
+    import postgast
+
+    return postgast
+
+
 def parse(text: str) -> Any:
     """The statements of a text as postgast's parse trees; raises :class:`SqlError` and :class:`TooDeep`."""
-    import postgast
     from google.protobuf.message import DecodeError
 
     if len(text) > _SAFE and _most_levels(text) > _SAFE:
         raise TooDeep
     try:
-        return postgast.parse(text).stmts
+        return _postgast().parse(text).stmts
     except DecodeError:
         raise TooDeep from None
-    except postgast.PgQueryError as error:
+    except _postgast().PgQueryError as error:
         if error.message.startswith("memory exhausted"):
             raise TooDeep from None
         # Unlike all other positions of libpg_query this one counts characters.
@@ -57,11 +63,9 @@ def parse(text: str) -> Any:
 
 def tokens(text: str) -> tuple[Token, ...]:
     """The tokens that PostgreSQL's scanner finds in a text, comments among them; raises :class:`SqlError`."""
-    import postgast
-
     try:
-        scanned = postgast.scan(text).tokens
-    except postgast.PgQueryError as error:
+        scanned = _postgast().scan(text).tokens
+    except _postgast().PgQueryError as error:
         raise SqlError(error.message, max(error.cursorpos - 1, 0)) from None
     offsets = characters(text, (offset for token in scanned for offset in (token.start, token.end)))
     return tuple(Token(text[start:end], start, end) for start, end in zip(offsets, offsets, strict=True))
@@ -81,12 +85,10 @@ def characters(text: str, offsets: Iterable[int]) -> Iterator[int]:
 
 def pieces(text: str) -> Iterator[tuple[int, str]]:
     """The texts between the semicolons, each with its offset; none if the scanner cannot read the text."""
-    import postgast
-
     offset = 0
     try:
-        found = postgast.split(text, method="scanner")
-    except postgast.PgQueryError:  # a quote that is never closed
+        found = _postgast().split(text, method="scanner")
+    except _postgast().PgQueryError:  # a quote that is never closed
         return
     for piece in found:
         offset = text.index(piece, offset)
@@ -96,25 +98,19 @@ def pieces(text: str) -> Iterator[tuple[int, str]]:
 
 def walk(tree: Any, *kinds: str) -> Iterator[Any]:
     """The nodes of these kinds in a parse tree, parents before their children: ``walk(tree, "FuncCall")``."""
-    import postgast
-
-    return (node for _, node in postgast.walk(tree) if type(node).__name__ in kinds)
+    return (node for _, node in _postgast().walk(tree) if type(node).__name__ in kinds)
 
 
 def unwrap(node: Any) -> Any:
     """The node itself, without the ``Node`` message that the grammar wraps around it."""
-    import postgast
-
-    return postgast.unwrap_node(node)
+    return _postgast().unwrap_node(node)
 
 
 def deparse(expression: Any) -> str:
     """An expression's parse tree as SQL text."""
-    import postgast
-
-    tree = postgast.parse("select 1")
+    tree = _postgast().parse("select 1")
     tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val.CopyFrom(expression)
-    return str(postgast.deparse(tree)).removeprefix("SELECT ")
+    return str(_postgast().deparse(tree)).removeprefix("SELECT ")
 
 
 def enum_name(node: Any, field: str) -> str:

@@ -19,7 +19,7 @@ import pytest
 from psycopg import sql
 
 from harness.server import binaries
-from harness.server.account import server_account
+from harness.server.binaries import server_account
 from harness.server.cluster import cluster
 from harness.server.connection import Server
 

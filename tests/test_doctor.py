@@ -11,7 +11,7 @@ import pytest
 from harness.doctor import Diagnosis, Severity, examine
 from harness.errors import TargetError
 from harness.project.model import Project, Target
-from harness.scratch.cleaning import clean
+from harness.scratch.templates import clean
 from harness.scratch.workspaces import workspace
 from harness.server import binaries
 from harness.server.connection import Server

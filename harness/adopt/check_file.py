@@ -6,9 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from harness.describe import yaml
-from harness.describe.description import TableDescription
-from harness.describe.entries import CheckEntry, table_name
+from harness.describe import CheckEntry, TableDescription, table_name, yaml
 from harness.project.json_schema import modeline
 from harness.project.model import TableName
 

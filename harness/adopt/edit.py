@@ -8,8 +8,7 @@ from typing import Any
 
 import yaml as pyyaml
 
-from harness.describe import yaml
-from harness.describe.yaml import YamlValue
+from harness.describe import YamlValue, yaml
 
 Entries = list[tuple[pyyaml.ScalarNode, pyyaml.Node]]
 
@@ -59,10 +58,9 @@ class Editor:
             if name.value in values:
                 self._change_block(name, value, values[name.value])
         there = {name.value for name, _ in mapping.value}
-        indent = mapping.value[0][0].start_mark.column
         for key, new in values.items():
             if key not in there and new is not None:
-                self.insert_lines(yaml.entry(key, new, indent), mapping.value[-1][1])
+                self.insert_lines(yaml.entry(key, new, mapping.value[0][0].start_mark.column), mapping.value[-1][1])
 
     def _change_flow(self, mapping: pyyaml.MappingNode, values: dict[str, YamlValue | None]) -> None:
         """Changes a mapping in brackets; the text of the other keys stays letter for letter."""

@@ -10,11 +10,10 @@ from typing import Any
 
 import psycopg
 
-from harness.adopt.table_errors import TableError, guarded
+from harness.adopt.survey import TableError, guarded
 from harness.catalog.model import Catalog, Table
 from harness.declarations import DeclaredCheck
-from harness.describe.entries import TRUE, CheckEntry, said, table_name
-from harness.describe.yaml import YamlValue
+from harness.describe import TRUE, CheckEntry, YamlValue, said, table_name
 from harness.inference import Blocker, HintFinder
 from harness.probes import Session, identifier
 from harness.project import TableName, sql
@@ -74,8 +73,7 @@ def fill(
         return found
     functions = (schema for (schema,) in connection.execute(_SCHEMAS_OF_FUNCTIONS) if schema != "public")
     path = tuple(dict.fromkeys((*catalog.schemas, *functions, "public")))
-    names = ", ".join(map(identifier, path))
-    connection.execute(f"set search_path = {names}".encode())
+    connection.execute(f"set search_path = {', '.join(map(identifier, path))}".encode())
     again = _filled(connection, catalog, declared, tables, path, tell)
     connection.execute("reset search_path")
     return min(found, again, key=lambda each: len(each.empty) + len(each.full))

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.catalog.parts import TableRule
-from harness.describe.description import TableDescription
-from harness.describe.entries import table_name
+from harness.describe import TableDescription, table_name
 from harness.errors import Place, ProjectError
 from harness.project.model import TableName
 

@@ -6,21 +6,47 @@ Of two CHECKs one may imply the other: each row that breaks one also breaks a st
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from harness.adopt.table_errors import TableError, guarded
+import psycopg
+
 from harness.catalog import Canonical, Catalog, Check, Roles, Table, TableRule, read, root_tables
-from harness.describe.description import TableDescription, describe, without_casts
-from harness.describe.entries import CheckEntry
-from harness.describe.yaml import YamlValue
-from harness.errors import ProjectError, did_you_mean
+from harness.describe import CheckEntry, TableDescription, YamlValue, describe, without_casts
+from harness.errors import HarnessError, ProjectError, did_you_mean
 from harness.kinds.privileges import COMMANDS
 from harness.oracle import Answer
-from harness.probes.statement import qualified
+from harness.probes import Interference, interference_of, qualified
 from harness.project.model import TableName
+from harness.proving import bug
 from harness.server.connection import Connection
 from harness.solver import Pools, deciding_columns
+
+
+@dataclass(frozen=True)
+class TableError:
+    """An error at one table; its ``traceback`` is empty where another session was to blame."""
+
+    reason: str
+    traceback: str = field(repr=False)
+
+
+@contextmanager
+def guarded(errors: dict[TableName, TableError], table: TableName) -> Iterator[None]:
+    """Books an unexpected error for this table; raises errors that end everything."""
+    try:
+        yield
+    except HarnessError:
+        raise
+    except (psycopg.OperationalError, Interference) as error:
+        met = error if isinstance(error, Interference) else interference_of(error)
+        if met is None:
+            raise
+        errors.setdefault(table, TableError(str(met), ""))
+    except Exception as error:
+        errors.setdefault(table, TableError(bug.reason(error), bug.text(error)))
+
 
 _OF_EXTENSIONS = """
 select n.nspname, c.relname

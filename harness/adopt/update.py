@@ -18,8 +18,7 @@ from harness.adopt.edit import Editor, plain
 from harness.adopt.record import AdoptedTable
 from harness.catalog.parts import TableRule
 from harness.declarations import DECLARED, DeclaredCheck
-from harness.describe.description import TableDescription
-from harness.describe.entries import CheckEntry
+from harness.describe import CheckEntry, TableDescription
 
 TOUCHED = "touched_on_update"
 SHORT = {"not null": "not_null", "default": "default", "generated": "generated", "labels": "accepted_values"}

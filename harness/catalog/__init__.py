@@ -27,11 +27,12 @@ from harness.catalog.model import (
     UniqueKey,
     View,
 )
-from harness.catalog.parts import TableRule, enforced, root_tables, without
+from harness.catalog.parts import TableRule, enforced, of_partitions, root_tables, without
 from harness.catalog.read import read
-from harness.catalog.roles import WHO_MAY_DISABLE_TRIGGERS, Roles, may_disable_triggers
+from harness.catalog.roles import DEFAULTS, WHO_MAY_DISABLE_TRIGGERS, Roles, may_disable_triggers
 
 __all__ = [
+    "DEFAULTS",
     "WHO_MAY_DISABLE_TRIGGERS",
     "Canonical",
     "Catalog",
@@ -57,6 +58,7 @@ __all__ = [
     "enforced",
     "grouped",
     "may_disable_triggers",
+    "of_partitions",
     "parents_first",
     "pieces",
     "read",

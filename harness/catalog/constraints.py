@@ -143,6 +143,11 @@ class ForeignKey(Constraint):
     on_update: str = "no action"
     on_delete_columns: tuple[str, ...] = ()
 
+    @property
+    def cleared(self) -> tuple[str, ...]:
+        """The columns that SET NULL or SET DEFAULT changes."""
+        return self.on_delete_columns or self.columns
+
     @cached_property
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """Each column with the column that it refers to."""

@@ -32,8 +32,8 @@ from harness.scaffold import for_the_root
 if TYPE_CHECKING:
     from harness.adopt.adoption import Adoption
     from harness.adopt.filling import FilledTables
-    from harness.adopt.project_file import SchemaSource
-    from harness.adopt.table_errors import TableError
+    from harness.adopt.project_texts import SchemaSource
+    from harness.adopt.survey import TableError
     from harness.catalog.model import Table
     from harness.inference import Blocker
     from harness.project.model import TableName
@@ -74,7 +74,7 @@ def adopt(
     SOURCE is a connection string, a directory of migrations in any common layout, or SQL files in their order. A live
     database is only read; everything else happens in scratch databases. Files that are there are not overwritten.
     """
-    from harness.adopt.project_file import project_name
+    from harness.adopt.project_texts import project_name
 
     if update:
         return _update(source, schema, target, "follow")

@@ -29,15 +29,14 @@ from harness.proving import draws, seeding
 from harness.proving.effort import default_profile
 from harness.proving.prover import Effort
 from harness.reports import journal, json, junit
-from harness.reports.baseline import Baseline
 from harness.reports.journal import Interrupted, Journal
+from harness.reports.json import Baseline
 from harness.reports.run import Run
 from harness.reports.terminal import Terminal
 from harness.reports.words import counted
 from harness.scratch.workspaces import Workspace, workspace
 from harness.server.connection import Server
-from harness.workers import Durations
-from harness.workers.job import versions
+from harness.workers import Durations, versions
 
 
 @dataclass(frozen=True)
@@ -252,9 +251,8 @@ class CheckRun:
 def _origin(project: Project, chosen: ChosenChecks, run: Run, template: str) -> Mapping[str, str]:
     """Returns what decides the outcomes of a run."""
     paths = [project.root / "project.yml", *(path for module in project.modules for path in module.checks)]
-    texts = [(path.as_posix(), path.read_bytes()) for path in paths]
     return {
-        "check files": _hash(repr(texts)),
+        "check files": _hash(repr([(path.as_posix(), path.read_bytes()) for path in paths])),
         "selected checks": _hash(repr([check.name for check in chosen.checks])),
         "schema and seeds": template,
         "profile": f"{run.profile}, {counted(run.scenarios, 'scenario')}",

@@ -85,8 +85,7 @@ def _generate(project: Project, connection: Connection, rows: int, select: tuple
     with ledger.lock(connection, say_waiting):
         if project.search_path:
             # Triggers resolve names without a schema as they do for the application.
-            path = ", ".join(map(identifier, project.search_path))
-            connection.execute(f"set search_path = {path}".encode())
+            connection.execute(f"set search_path = {', '.join(map(identifier, project.search_path))}".encode())
         catalog = read(connection, project.ledger_schema)
         site = bulk.BulkContext(connection, catalog, declared_pools(connection, catalog, checks))
         wanted = bulk.sizes(site, rows, select)

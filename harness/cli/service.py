@@ -72,11 +72,11 @@ def clean(*, target: str | None, every: bool) -> None:
 
     That is: templates, the roles they made, and scratch databases of killed runs.
     """
-    from harness.scratch import cleaning
+    from harness.scratch import templates
 
     project = load_project()
     with open_target(project, target) as server:
-        said = cleaning.clean(server, None if every else project)
+        said = templates.clean(server, None if every else project)
     tell(said or ["nothing to do"], indent="")
 
 

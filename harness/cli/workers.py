@@ -15,9 +15,20 @@ from harness.outcome import Gate, Outcome
 from harness.proving.prover import Effort, Prover
 from harness.scratch.workspaces import Workspace
 from harness.server.targets import resolve
-from harness.workers import Durations, Job, OwnServer, Shard, SharedServer, Work, bundle, chunks, executors, prove
+from harness.workers import (
+    Durations,
+    Job,
+    OwnServer,
+    Positioned,
+    Shard,
+    SharedServer,
+    Work,
+    chunks,
+    executors,
+    job,
+    prove,
+)
 from harness.workers.durations import FILE, record
-from harness.workers.prove import Positioned
 
 SECONDS_PER_WORKER = 4.0
 """Seconds of work for which ``auto`` takes one more worker: each imports and clones before it begins."""
@@ -65,7 +76,7 @@ class Execution:
             return
         server: SharedServer | OwnServer = SharedServer(databases.server, databases.run)
         if self.scheduler is not None:
-            server = OwnServer(resolve(project, self.target, os.environ), bundle.pack(project))
+            server = OwnServer(resolve(project, self.target, os.environ), job.pack(project))
         else:
             databases.template()  # once, before all of them ask for it
         modules = tuple(module.name for module in databases.modules)

@@ -3,3 +3,9 @@
 Enter by :func:`~harness.describe.description.describe` for a table; ``yaml`` makes text of it.
 Not here: whole files and their updates (``adopt``).
 """
+
+from harness.describe.description import TableDescription, describe, without_casts
+from harness.describe.entries import TRUE, CheckEntry, said, table_name
+from harness.describe.yaml import YamlValue
+
+__all__ = ["TRUE", "CheckEntry", "TableDescription", "YamlValue", "describe", "said", "table_name", "without_casts"]

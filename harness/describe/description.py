@@ -7,8 +7,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.catalog import Canonical, Catalog, Check, Column, Index, Missing, PrimaryKey, Table, Trigger
-from harness.catalog.parts import TableRule, of_partitions
+from harness.catalog import (
+    Canonical,
+    Catalog,
+    Check,
+    Column,
+    Index,
+    Missing,
+    PrimaryKey,
+    Table,
+    TableRule,
+    Trigger,
+    of_partitions,
+)
 from harness.describe.entries import (
     TRUE,
     CheckEntry,

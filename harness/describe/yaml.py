@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from harness.project.flow import Style, value_end
+from harness.project.yaml_text import Style, value_end
 
 YamlValue: TypeAlias = "str | Sequence[YamlValue] | Mapping[str, YamlValue] | None"
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.global_objects import effects
-from harness.global_objects.guards import ScratchGuard
+from harness.global_objects import ScratchGuard, effects
 from harness.project.sqlfile import FileStatement
 from harness.server.connection import Connection, value
 

@@ -4,3 +4,9 @@ Enter by :class:`~harness.global_objects.guards.ScratchGuard`, which watches eve
 :mod:`~harness.global_objects.registry`, the record of all that the tool keeps on a server.
 Not here: the server's process and its connections (``server``).
 """
+
+from harness.global_objects.effects import fits_in_transaction
+from harness.global_objects.guards import Guard, ScratchGuard, require_roles
+from harness.global_objects.roles import Role
+
+__all__ = ["Guard", "Role", "ScratchGuard", "fits_in_transaction", "require_roles"]

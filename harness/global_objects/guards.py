@@ -22,8 +22,7 @@ from harness.global_objects import roles as server_roles
 from harness.global_objects.roles import Role
 from harness.project import SqlPart, sqltext
 from harness.project.sqlfile import FileStatement
-from harness.server import script
-from harness.server.connection import Connection
+from harness.server import Connection, script
 
 _THERE = "the role is there already"
 _NOT_OURS = "the role was there before, and belongs to the whole server"

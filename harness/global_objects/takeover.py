@@ -18,8 +18,7 @@ from harness.global_objects import effects, locks, registry, roles
 from harness.global_objects.guards import Guard
 from harness.global_objects.roles import Role
 from harness.project.sqlfile import FileStatement
-from harness.server import script
-from harness.server.connection import Connection, Server
+from harness.server import Connection, Server, script
 
 _MEMBERSHIPS: LiteralString = """
 select r.rolname::text, m.rolname::text

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from harness.catalog.model import ForeignKey, Table
 from harness.inference.case import Case, comparable
 from harness.inference.columns import options, referenced_values
-from harness.oracle.statements import failure_detail
+from harness.oracle.introspection import failure_detail
 from harness.probes import Insert, SqlStatement
 from harness.project.model import TableName, Values
 from harness.solver.row_hints import LogicalReference, RowHints

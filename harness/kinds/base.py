@@ -9,11 +9,9 @@ from typing import ClassVar
 from harness.catalog import Catalog, Missing, Table, TableRule
 from harness.generation.draft import Draft
 from harness.kinds.subject import Begun, Fact, RacesStrategy, RowPair, ScenarioStrategy, Subject, Unreliable, inserted
-from harness.probes import Probe, Refused, condition, identifier, literal, qualified
-from harness.probes.family import shorten, show
+from harness.probes import Probe, Refused, condition, identifier, literal, qualified, shorten, show
 from harness.project.model import NewRow, TableName, Values
-from harness.solver.row_hints import NOTHING, RowHints
-from harness.solver.rules import Rule
+from harness.solver import NOTHING, RowHints, Rule
 
 __all__ = [
     "Begun",

@@ -9,17 +9,15 @@ from dataclasses import KW_ONLY, dataclass
 
 from hypothesis import strategies as st
 
-from harness.catalog.model import Column, Table
-from harness.catalog.roles import DEFAULTS
+from harness.catalog import DEFAULTS, Column, Table
 from harness.kinds.base import Draft, Fact, ScenarioStrategy, Subject, TableName, TableRule, identifier, qualified
-from harness.kinds.privileges_parts import rows
-from harness.kinds.privileges_parts.objects import COMMANDS as COMMANDS_ON
-from harness.kinds.privileges_parts.objects import FORMS, OBJECT, Object
+from harness.kinds.privileges_parts import statements
+from harness.kinds.privileges_parts.statements import FORMS, OBJECT, Object
 from harness.kinds.row_access.acting_roles import ActsAsRoles
 from harness.probes import Accepted, Execute, Expected, Probe, Refused, Scenario
 from harness.project.keys import FrozenDict, key, listed, mapping, names, one_of, text
 
-COMMANDS = COMMANDS_ON["view"]
+COMMANDS = statements.COMMANDS["view"]
 _OF_COLUMNS = re.compile(r"(select|insert|update|references)\s*\((.*)\)", re.IGNORECASE)
 
 INDISPENSABLE = ("0A000",)
@@ -114,14 +112,17 @@ class PrivilegesKind(ActsAsRoles):
             kinds = {"usage": "sequences", "execute": "functions"}
             return frozenset(each if " on " in each else f"{each} on {kinds.get(each, 'tables')}" for each in tidy)
         if declared in ("all", ("all",)):
-            return frozenset(COMMANDS_ON[kind] if kind else COMMANDS)
+            return frozenset(statements.COMMANDS[kind] if kind else COMMANDS)
         return frozenset(" ".join(command.lower().split()) if kind else _tidy(command) for command in declared)
 
     def _actual_on(self, subject: Subject, on: Object, role: str) -> frozenset[str]:
         """Returns what a role is granted on an object of a module."""
         if role != "public" and on.kind != DEFAULTS:
-            may = (each for each in COMMANDS_ON[on.kind] if subject.roles.on(on.kind, role, on.named(subject), each))
-            return frozenset(may)
+            return frozenset(
+                each
+                for each in statements.COMMANDS[on.kind]
+                if subject.roles.on(on.kind, role, on.named(subject), each)
+            )
         granted = (what for holder, what in on.granted(subject).grants if holder == role)
         return frozenset(what for what in granted if on.kind != "view" or what in COMMANDS)
 
@@ -153,16 +154,16 @@ class PrivilegesKind(ActsAsRoles):
             return self._scenario_on(subject, self.on, roles)
         probes = tuple(probe for role in roles for probe in self._probes(subject, role))
         inserting = {role: columns for role in roles if (columns := self._inserting(subject, role))}
-        inserting = inserting if rows.can_insert(subject) else {}
-        acting = rows.under_policies(self, subject, roles)
+        inserting = inserting if statements.can_insert(subject) else {}
+        acting = statements.under_policies(self, subject, roles)
         if not inserting and not acting:
             return st.just(Scenario((), probes)) if probes else None
 
         def build(draft: Draft) -> Scenario:
-            reaching = tuple(rows.reaching(subject, draft, acting))
-            inserts = (rows.inserts(subject, draft, role, columns) for role, columns in inserting.items())
+            reaching = tuple(statements.reaching(subject, draft, acting))
+            inserts = (statements.inserts(subject, draft, role, columns) for role, columns in inserting.items())
             tried = tuple(itertools.chain.from_iterable(inserts))
-            before = rows.without_policies(subject) if inserting else ()
+            before = statements.without_policies(subject) if inserting else ()
             return Scenario((*before, *draft.inserts), (*probes, *tried, *reaching))
 
         return subject.scenarios(build)

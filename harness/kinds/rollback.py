@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import psycopg
 
 from harness import plugins
 from harness.catalog.inventory import LEFT_OVER, DatabaseObject, differences, inventory
@@ -12,14 +14,10 @@ from harness.catalog.read import read
 from harness.errors import StatementError
 from harness.foreign import builder, stepwise
 from harness.kinds.base import Fact, Kind, Subject, Unreliable
+from harness.project import Project, PsqlFiles
 from harness.project.keys import choice, key, several, text
-from harness.project.model import Project
-from harness.project.psql import PsqlFiles
 from harness.seeds import loading, tolerant
 from harness.solver.pools import Pools
-
-if TYPE_CHECKING:
-    import psycopg
 
 FEW = 50
 """Rows in each table when migrations are rolled back over rows."""

@@ -174,8 +174,7 @@ class RoutineKind(Kind):
         """Raises ``psycopg.Error`` if the database does not know what is called, and :class:`Unreliable`."""
         before: Mapping[str, Sequence[str]] = self.before or {}
         types = variable_types(subject, self.given, before, self.call)
-        places = TWO_SESSIONS if self.concurrently else ONE_SESSION
-        results = Results.of(subject, self.call, self.then, types, places)
+        results = Results.of(subject, self.call, self.then, types, TWO_SESSIONS if self.concurrently else ONE_SESSION)
         return Calls(before, self.call, self.then, types, results, self.commits, self._refused(subject))
 
     def _settings(self, values: Mapping[str, BoundVariable]) -> dict[str, str]:

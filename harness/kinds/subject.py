@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+import psycopg
 from hypothesis import strategies as st
 
 from harness.catalog import Canonical, Catalog, Roles, Table, TableRule
@@ -33,9 +34,6 @@ from harness.project.model import Project, TableName, Values
 from harness.races import Databases, Races
 from harness.solver import Pools, Unfillable
 from harness.values.types import Unsupported
-
-if TYPE_CHECKING:
-    import psycopg
 
 D = TypeVar("D", bound="Scenario | Races")
 ScenarioStrategy = st.SearchStrategy[Scenario]

@@ -25,8 +25,7 @@ from harness.layouts import (
     supabase,
 )
 from harness.layouts.layout import Layout, Owner
-from harness.project.model import BuildStep, ForeignMigrations, SqlPart, SqlScript
-from harness.project.psql import PsqlFiles
+from harness.project import BuildStep, ForeignMigrations, PsqlFiles, SqlPart, SqlScript
 
 __all__ = ["LAYOUTS", "Layout", "PsqlFiles", "detect", "named", "plain", "read"]
 

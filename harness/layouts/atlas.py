@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.layouts.layout import Layout, owned_by, sql_files
-from harness.project.model import BuildStep, SqlScript
-from harness.project.psql import PsqlFiles
+from harness.project import BuildStep, PsqlFiles, SqlScript
 from harness.project.sqltext import next_word
 
 SUM = "atlas.sum"

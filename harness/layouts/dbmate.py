@@ -11,8 +11,7 @@ from pathlib import Path
 
 from harness.errors import Place, ProjectError
 from harness.layouts.layout import Layout, Ledger, known_by_line, numbered, owned_by, sections
-from harness.project.model import BuildStep, SqlScript
-from harness.project.psql import PsqlFiles
+from harness.project import BuildStep, PsqlFiles, SqlScript
 
 _NAME = re.compile(r"(\d+).*\.sql")
 _MARK = re.compile(r"^--[ \t]*migrate:(up|down)\b([^\n]*)$", re.MULTILINE)

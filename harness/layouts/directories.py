@@ -14,8 +14,7 @@ import yaml
 
 from harness.errors import Place, ProjectError
 from harness.layouts.layout import Layout, Ledger, Owner
-from harness.project.model import BuildStep, SqlScript
-from harness.project.psql import PsqlFiles
+from harness.project import BuildStep, PsqlFiles, SqlScript
 
 _UP = ("up.sql", "migration.sql")
 _NO_TRANSACTION = re.compile(

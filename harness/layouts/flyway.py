@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.layouts.layout import Layout, owned_by, unique
-from harness.project.model import BuildStep, SqlScript
-from harness.project.psql import PsqlFiles
+from harness.project import BuildStep, PsqlFiles, SqlScript
 
 _NAME = re.compile(r"(?:([VUB])(\d+(?:[._]\d+)*)|(R))__(.*)\.sql")
 _NO_TRANSACTION = re.compile(r"^\s*executeInTransaction\s*=\s*false\s*$", re.MULTILINE | re.IGNORECASE)

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.layouts.layout import Layout, Ledger, known_by_name, owned_by, pairs
-from harness.project.model import BuildStep, SqlScript
-from harness.project.psql import PsqlFiles
+from harness.project import BuildStep, PsqlFiles, SqlScript
 
 _NAME = re.compile(r"(\d+)_(.*)\.(up|down)\.sql")
 

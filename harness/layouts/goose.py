@@ -12,8 +12,7 @@ from pathlib import Path
 
 from harness.errors import Place, ProjectError
 from harness.layouts.layout import Layout, Ledger, known_by_line, matches, owned_by, sections, unique
-from harness.project.model import BuildStep, SqlScript
-from harness.project.psql import PsqlFiles
+from harness.project import BuildStep, PsqlFiles, SqlScript
 
 _NAME = re.compile(r"(\d+)_(.*)\.(sql|go)")
 _MARK = re.compile(r"^[ \t]*--[ \t]*\+goose[ \t]+(up|down)\b[^\n]*$", re.MULTILINE | re.IGNORECASE)

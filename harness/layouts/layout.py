@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness.errors import Place, ProjectError
-from harness.project.model import BuildStep
-from harness.project.psql import PsqlFiles
+from harness.project import BuildStep, PsqlFiles
 from harness.project.sqltext import blank
 
 K = TypeVar("K")

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.layouts.layout import Layout, owned_by, sql_files
-from harness.project.model import BuildStep
-from harness.project.psql import PsqlFiles
+from harness.project import BuildStep, PsqlFiles
 
 
 def fits(directory: Path) -> bool:

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from harness.layouts import golang_migrate
 from harness.layouts.layout import Layout, owned_by, unique
-from harness.project.model import BuildStep
-from harness.project.psql import PsqlFiles
+from harness.project import BuildStep, PsqlFiles
 
 _RELEASE = re.compile(r"\d+")
 

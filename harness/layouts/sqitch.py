@@ -13,8 +13,7 @@ from pathlib import Path
 
 from harness.errors import Place, ProjectError
 from harness.layouts.layout import Layout, owned_by
-from harness.project.model import BuildStep, SqlScript
-from harness.project.psql import PsqlFiles
+from harness.project import BuildStep, PsqlFiles, SqlScript
 
 PLAN = "sqitch.plan"
 _CHANGE = re.compile(r"[+]?(\w[^\s\[@]*)(?=\s|$)")

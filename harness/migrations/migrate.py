@@ -15,16 +15,14 @@ from typing import Literal, LiteralString
 
 import psycopg
 
-from harness.global_objects.effects import fits_in_transaction
-from harness.global_objects.guards import Guard
+from harness.global_objects import Guard, fits_in_transaction
 from harness.migrations import ledger
 from harness.migrations.ledger import LedgerRow
 from harness.migrations.migration_set import State
 from harness.migrations.plan import MigrationPlan, Undo
 from harness.project.migrations import refuse_draft
 from harness.project.model import Migration, Module, Project
-from harness.server import script
-from harness.server.connection import Connection
+from harness.server import Connection, script
 from harness.server.script import Script
 
 Direction = Literal["up", "down"]
@@ -141,8 +139,7 @@ class Migrator:
         """
         with self._planned() as plan:
             chosen = plan.to_accept(names)
-            root = self.project.root
-            self._rewrite((row, _as_file(row, file, script.down_text(root, file))) for row, file in chosen)
+            self._rewrite((row, _as_file(row, file, script.down_text(self.project.root, file))) for row, file in chosen)
         return tuple(chosen)
 
     def renumber(self, names: Sequence[str]) -> tuple[tuple[LedgerRow, Migration], ...]:

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 from harness.errors import MigrationError, Place, did_you_mean
 from harness.migrations.ledger import LedgerRow
-from harness.project.folders import relative
+from harness.project import Migration, Module, Project, relative
 from harness.project.migrations import refuse_draft
-from harness.project.model import Migration, Module, Project
 
 SEE_STATUS = "see where all stand: harness status"
 _NUMBER = re.compile(r"(?:(?P<module>[^/]+)/)?(?P<version>\d+)")

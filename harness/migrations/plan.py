@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from harness.errors import MigrationError, Place
 from harness.migrations.ledger import LedgerRow
 from harness.migrations.migration_set import SEE_STATUS, MigrationSet, MigrationStatus, State
-from harness.project.folders import relative
-from harness.project.model import Migration
+from harness.project import Migration, relative
 
 _MOVE = re.compile(r"(?P<old>(?:(?P<module>[^/]+)/)?\d+)=(?:(?P=module)/)?(?P<new>\d+)")
 _HALF = (State.HALF_APPLIED, State.HALF_ROLLED_BACK)

@@ -1,7 +1,8 @@
 """Asks PostgreSQL, so that nothing here has to understand SQL as PostgreSQL does.
 
 Enter by :class:`Oracle` (what predicates, expressions and types say of values) and :class:`Introspection` (functions,
-views, roles and queries of the database). :mod:`~harness.oracle.statements` executes statements and rolls them back.
+views, roles and queries of the database). Its module also
+executes statements and rolls them back.
 Not here: the catalog of tables (``catalog``), and which values to ask about (``values``, ``solver``).
 """
 

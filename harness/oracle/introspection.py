@@ -1,9 +1,12 @@
-"""Looks up what the database has besides tables: functions, views, roles, heirs, and the columns of a query."""
+"""Looks up what the database has besides tables: functions, views, roles, heirs, and the columns of a query.
+
+Executes statements in a transaction that is rolled back, too, and says what came of them.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +14,7 @@ import psycopg
 from psycopg import errors, pq
 
 from harness.catalog.model import Table
-from harness.probes import Function, identifier, qualified
+from harness.probes import Function, assume, identifier, qualified
 from harness.project import TableName, sql
 
 _HEIRS = """
@@ -154,3 +157,49 @@ class Introspection:
         )
         names = [(found.fname(n) or b"").decode() for n in places]
         return [(name, type) for name, (type,) in zip(names, types, strict=True)]
+
+
+def failure_detail(connection: psycopg.Connection[Any], statements: Sequence[str]) -> str:
+    """The DETAIL of the error that these statements, one after the other, raise; empty if they raise none."""
+    try:
+        with connection.transaction(force_rollback=True):
+            for statement in statements:
+                connection.execute(statement.encode())
+    except psycopg.Error as error:
+        return error.diag.message_detail or ""
+    return ""
+
+
+def reached(
+    connection: psycopg.Connection[Any],
+    setup: Sequence[str],
+    attempts: Sequence[Mapping[str, str]],
+    statements: Sequence[str],
+) -> list[int]:
+    """For each attempt's settings, the number of statements that reach a row inserted by the setup.
+
+    A statement that a rule of the row refuses has reached it. One without privilege, or that fails otherwise, has not.
+    """
+    try:
+        with connection.transaction(force_rollback=True):
+            for statement in setup:
+                connection.execute(statement.encode())
+            return [sum(_reaches(connection, settings, each) for each in statements) for settings in attempts]
+    except psycopg.Error:
+        if connection.closed:
+            raise
+        return [0] * len(attempts)
+
+
+def _reaches(connection: psycopg.Connection[Any], settings: Mapping[str, str], statement: str) -> bool:
+    try:
+        with connection.transaction(force_rollback=True):
+            for each in assume(settings):
+                connection.execute(each.encode())
+            return connection.execute(statement.encode()).rowcount > 0
+    except (psycopg.errors.IntegrityError, psycopg.errors.RaiseException):
+        return True
+    except psycopg.Error:
+        if connection.closed:
+            raise
+        return False

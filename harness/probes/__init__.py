@@ -7,7 +7,7 @@ Not here: which probes a rule needs (``kinds``), and whether a reply speaks for 
 
 from __future__ import annotations
 
-from harness.probes.family import Family, FamilyReply, Scenario, Variants, shorten
+from harness.probes.family import Family, FamilyReply, Scenario, Variants, shorten, show
 from harness.probes.probe import (
     Accepted,
     AcceptedIf,
@@ -126,4 +126,5 @@ __all__ = [
     "qualified",
     "settle",
     "shorten",
+    "show",
 ]

@@ -188,9 +188,8 @@ class BatchCaller:
         """The name of the function for these shapes, which is made if there is none."""
         name = self._functions.pop(shapes, None)
         if name is None:
-            full = len(self._functions) == FUNCTIONS
             new = f"pg_temp.harness_probe_{len(self._functions) + 1}"
-            name = self._functions.pop(next(iter(self._functions))) if full else new
+            name = self._functions.pop(next(iter(self._functions))) if len(self._functions) == FUNCTIONS else new
             text = shapes.function(name, self._catalog).encode()
             self._retried(lambda: self.connection.execute(text))
         self._functions[shapes] = name  # the last one used goes last

@@ -5,6 +5,7 @@ reads SQL in them, :mod:`.sqlfile` whole files of SQL, :mod:`.layouts` the migra
 themselves are read by :mod:`harness.declarations`, seed files by :mod:`harness.seeds`.
 """
 
+from harness.project.folders import relative
 from harness.project.model import (
     BuildStep,
     ForeignMigrations,
@@ -23,6 +24,7 @@ from harness.project.model import (
     Tuple,
     Values,
 )
+from harness.project.psql import PsqlFiles
 
 __all__ = [
     "BuildStep",
@@ -33,6 +35,7 @@ __all__ = [
     "Paths",
     "Profile",
     "Project",
+    "PsqlFiles",
     "Seed",
     "SqlPart",
     "SqlScript",
@@ -41,4 +44,5 @@ __all__ = [
     "Timeouts",
     "Tuple",
     "Values",
+    "relative",
 ]

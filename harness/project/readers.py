@@ -14,9 +14,9 @@ from typing import Any, Generic, TypeVar
 
 from harness.errors import ProjectError, did_you_mean
 from harness.project import sql, sqltext
-from harness.project.flow import quoted
 from harness.project.model import TableName
 from harness.project.nodes import ListNode, Node, Scalar, as_mapping, as_scalar, as_sequence, expected
+from harness.project.yaml_text import quoted
 
 T = TypeVar("T")
 JsonSchema = dict[str, Any]

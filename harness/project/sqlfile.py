@@ -130,13 +130,12 @@ def _statements(path: Path, text: str, sql: str, data: _CopyData) -> Iterator[Fi
 
 def _too_deep(path: Path, text: str, sql: str) -> MigrationError:
     """The error of the first statement whose parse tree is too deep."""
-    message = "an expression in this statement is nested too deeply to be read"
     return error_at(
         MigrationError,
         path,
         text,
         next_word(sql, _deep_statement(sql)),
-        message,
+        "an expression in this statement is nested too deeply to be read",
         hint="each operator of a chain such as a || b || c is a level; a function with many arguments is one",
     )
 

@@ -13,10 +13,9 @@ from typing import Any
 import yaml
 
 from harness.errors import Place, ProjectError
-from harness.project.flow import Style, quoted, value_end
 from harness.project.folders import read_utf8
 from harness.project.nodes import ListNode, MappingNode, Node, Scalar, expected
-from harness.project.yaml_text import YamlText
+from harness.project.yaml_text import Style, YamlText, quoted, value_end
 
 # libyaml is ten times quicker; the pure composer has better messages, so it reads what libyaml refuses.
 _FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -30,8 +30,7 @@ from harness.probes import (
     is_raised,
 )
 from harness.proving.draws import smallest
-from harness.races import IsolationLevel, Race, RaceDatabase, RaceRun, Races, Unplayable, play
-from harness.races.play import following
+from harness.races import IsolationLevel, Race, RaceDatabase, RaceRun, Races, Unplayable, following, play
 from harness.races.sessions import Stuck
 from harness.values.examples import examples
 

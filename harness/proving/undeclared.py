@@ -12,8 +12,7 @@ from itertools import chain
 
 from harness.catalog import Catalog, Table, TableRule, enforced, grouped, root_tables, without
 from harness.declarations import DECLARED, DeclaredCheck
-from harness.describe import yaml
-from harness.describe.description import describe
+from harness.describe import describe, yaml
 from harness.probes import Probe, Refused, ServerError, function_of
 from harness.project.model import TableName
 

@@ -5,7 +5,7 @@ Not here: which races a rule needs (``kinds``), and whether one speaks against a
 """
 
 from harness.races.database import Databases, RaceDatabase, Unplayable
-from harness.races.play import IsolationLevel, RaceRun, play
+from harness.races.play import IsolationLevel, RaceRun, following, play
 from harness.races.race import NOTHING, RESULT, SESSIONS, Invariant, Race, Races, found_nothing
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "RaceRun",
     "Races",
     "Unplayable",
+    "following",
     "found_nothing",
     "play",
 ]

@@ -1,4 +1,4 @@
-"""Names templates after all that goes into them, builds their content, and drops those that are outdated."""
+"""Names templates after all that goes into them, builds their content, and drops what nobody needs any more."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ from pathlib import Path
 import psycopg
 
 from harness.errors import Place, ProjectError, StatementError
-from harness.foreign import builder, requirements
-from harness.global_objects import registry, roles
-from harness.global_objects.guards import ScratchGuard, require_roles
-from harness.global_objects.roles import Role
+from harness.foreign import builder
+from harness.global_objects import Role, ScratchGuard, locks, registry, require_roles, roles
 from harness.migrations.migrate import Migrator
 from harness.project.model import Module, Project, SqlPart
 from harness.project.sqlfile import FileStatement
 from harness.seeds import tolerant
 from harness.seeds.tolerant import RefusedRows
-from harness.server import script
-from harness.server.connection import Connection, value
+from harness.server import Connection, Server, script, value
 
 FORMAT = 2  # of templates; raise it when the same files would give another database
 _NOT_THERE = ("3F000", "42P01", "42704", "42883")  # no such schema, table, type or role, function
@@ -41,7 +38,7 @@ def apply_and_load(
         if not guard.may_make:
             require_roles(connection, _parts(project, modules))
         builder.prepare(connection, project, guard)
-        requirements.require_own_extensions(connection, modules, root=project.root)
+        builder.require_own_extensions(connection, modules, root=project.root)
         Migrator(connection, project, modules, guard).apply()
     return tolerant.load(connection, modules, root=project.root)
 
@@ -122,3 +119,28 @@ def explain(error: StatementError, connection: Connection, project: Project, mod
         user = connection.info.user
         advice.append(f'if it needs to create roles, let an administrator run: ALTER ROLE "{user}" CREATEROLE')
     error.hint = "; ".join(advice) or None
+
+
+def clean(server: Server, project: Project | None) -> list[str]:
+    """Removes what the tool keeps, of one project or of all; returns sentences on what was removed and kept."""
+    said: list[str] = []
+    with server.connect() as connection, registry.translated(connection), locks.building(connection):
+        said.extend(f"dropped scratch database {name}" for name in registry.drop_leftovers(connection))
+        said.extend(f"kept scratch database {name}: it is in use" for name in registry.scratch_databases(connection))
+        for template in registry.templates(connection):
+            if project is None or template.root == root_hash(project.root):
+                said.extend(_drop_template(connection, template))
+    return said
+
+
+def _drop_template(connection: Connection, template: registry.Template) -> Iterator[str]:
+    """Drops a template and the roles that only it recorded; yields what was dropped and kept."""
+    what = f"template {template.name} of project {template.project}"
+    try:
+        yield f"dropped {what}" if registry.drop_template(connection, template) else f"kept {what}: a run uses it"
+    except psycopg.errors.InsufficientPrivilege:
+        yield f"kept {what}: it belongs to another user"
+    finally:  # an interrupt may have come when it was gone, and with it the record
+        dropped, kept = registry.drop_roles(connection, template.roles)
+    yield from (f"dropped role {role}" for role in dropped)
+    yield from (f"kept role {role}: {why}" for role, why in kept)

@@ -17,9 +17,7 @@ import psycopg
 from psycopg import sql
 
 from harness.errors import StatementError, TargetError
-from harness.global_objects import locks, registry, roles
-from harness.global_objects.guards import ScratchGuard
-from harness.global_objects.roles import Role
+from harness.global_objects import Role, ScratchGuard, locks, registry, roles
 from harness.project.model import Module, Project
 from harness.scratch import templates
 from harness.scratch.templates import Build, apply_and_load

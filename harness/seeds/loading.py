@@ -5,6 +5,8 @@ in. The first step leaves the values that they set as they are, so that a second
 
 Every file is copied into a temporary table first, and one statement for each table fills the table from there. So
 forced row security, which refuses COPY, is no obstacle, and a second load fires no trigger.
+
+Of a row that a rule of the schema refuses, the line in its seed file is found.
 """
 
 from __future__ import annotations
@@ -18,14 +20,13 @@ import psycopg
 from psycopg import sql
 
 from harness import catalog
-from harness.catalog import Catalog, Table, parents_first
+from harness.catalog import Catalog, ForeignKey, Table, parents_first
 from harness.errors import Place, SeedError, did_you_mean
 from harness.migrations import ledger
-from harness.project.folders import relative
-from harness.project.model import Module, Seed, TableName
-from harness.seeds import refused_row, seedfile, staging, upsert
+from harness.project import Module, Seed, TableName, relative
+from harness.seeds import seedfile, staging, upsert
 from harness.seeds.seedfile import SeedFile
-from harness.seeds.staging import SHAPE, StagedFile, refusal
+from harness.seeds.staging import ROW, SHAPE, StagedFile, refusal, table_identifier
 from harness.server.connection import Connection, value
 
 
@@ -99,7 +100,7 @@ def _located(connection: Connection, group: Sequence[StagedFile], staged: Sequen
         with connection.transaction():
             yield
     except psycopg.Error as error:
-        raise refused_row.located(connection, group, staged, error) from None
+        raise located(connection, group, staged, error) from None
 
 
 def in_order(tables: Iterable[Table]) -> list[tuple[Table, ...]]:
@@ -193,3 +194,74 @@ def advance_sequences(connection: Connection, staged: StagedFile) -> None:
             sequence=sequence,
         )
         connection.execute(query, prepare=False)
+
+
+def located(
+    connection: Connection, group: Sequence[StagedFile], staged: Sequence[StagedFile], error: psycopg.Error
+) -> SeedError:
+    """Returns the refusal with the line of the first row of ``group`` that causes it.
+
+    ``staged`` are all files that are loaded: a parent may be in any of them.
+    """
+    name = TableName(error.diag.schema_name or "", error.diag.table_name or "")
+    group = [each for each in group if each.table.name == name] or group
+    for each in group:
+        key = each.violated_key(error)
+        rows = orphans(connection, each, staged, [key]) if key else []
+        row = rows[0] if rows else _refused_alone(connection, each, error)
+        if row is not None:
+            place = each.file.rows[row].place
+            return refusal(error, Place(place.path, place.line))
+    return refusal(error, Place(group[0].file.path))
+
+
+def orphans(
+    connection: Connection, staged: StagedFile, others: Sequence[StagedFile], keys: Iterable[ForeignKey]
+) -> list[int]:
+    """Returns the rows whose parent, by one of the ``keys``, is neither in the database nor in the ``others``."""
+    found: set[int] = set()
+    for key in keys:
+        if set(key.columns) <= set(staged.file.columns):
+            found.update(row for (row,) in connection.execute(_orphans(staged, key, others), prepare=False))
+    return sorted(found)
+
+
+def _orphans(staged: StagedFile, key: ForeignKey, others: Sequence[StagedFile]) -> sql.Composed:
+    parents = [
+        each.name
+        for each in others
+        if each.table.name == key.references and set(key.referenced_columns) <= set(each.file.columns)
+    ]
+    parents.append(table_identifier(key.references))
+    pairs = [
+        sql.SQL("p.{} = s.{}").format(sql.Identifier(referenced), sql.Identifier(column))
+        for column, referenced in key.pairs
+    ]
+    conditions = [sql.SQL("s.{} is not null").format(sql.Identifier(column)) for column in key.columns]
+    conditions += [
+        sql.SQL("not exists (select from {} as p where {})").format(parent, sql.SQL(" and ").join(pairs))
+        for parent in parents
+    ]
+    return sql.SQL("select s.{row} from {} as s where {}").format(
+        staged.name, sql.SQL(" and ").join(conditions), row=ROW
+    )
+
+
+def _refused_alone(connection: Connection, staged: StagedFile, error: psycopg.Error) -> int | None:
+    """Returns the first row that is refused in the same way when rows come one by one, the earlier ones kept."""
+    with connection.transaction(force_rollback=True):
+        for row in range(len(staged.file.rows)):
+            try:
+                with connection.transaction():
+                    if not staged.file.seed.afterwards:
+                        upsert.insert(connection, [staged], row)
+                    upsert.update(connection, staged, row=row)
+            except psycopg.Error as again:
+                if _rule(again) == _rule(error):
+                    return row
+    return None
+
+
+def _rule(error: psycopg.Error) -> tuple[str | None, ...]:
+    diag = error.diag
+    return diag.sqlstate, diag.schema_name, diag.table_name, diag.constraint_name, diag.column_name

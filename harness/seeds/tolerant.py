@@ -20,7 +20,7 @@ from harness.catalog.model import Table
 from harness.errors import Place, SeedRefused
 from harness.migrations import ledger
 from harness.project.model import Module, TableName
-from harness.seeds import loading, refused_row, staging, upsert
+from harness.seeds import loading, staging, upsert
 from harness.seeds.seedfile import SeedFile
 from harness.seeds.staging import ROW, StagedFile
 from harness.server.connection import Connection, value
@@ -194,7 +194,7 @@ class _Loading:
             lost = [
                 (staged.number, row)
                 for staged in members
-                for row in refused_row.orphans(self._connection, staged, members, staged.table.foreign_keys)
+                for row in loading.orphans(self._connection, staged, members, staged.table.foreign_keys)
             ] or list(waiting)
             self._out |= {row: refused[row] for row in lost}
             self._forget(members, lost)

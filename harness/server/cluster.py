@@ -70,8 +70,7 @@ def _join(directory: ServerDirectory, port: Callable[[ServerDirectory], int] | N
                     )
                 directory.end()
                 server, killed = None, False
-            pauses = KILLED_PAUSES if killed else ()
-            server = server or start(directory, pauses, port(directory) if port else None)
+            server = server or start(directory, KILLED_PAUSES if killed else (), port(directory) if port else None)
             fcntl.flock(users, fcntl.LOCK_SH)
         except BaseException:
             try:

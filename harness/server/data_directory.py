@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import TargetError
-from harness.server.account import Account, server_account
-from harness.server.binaries import SHARED, Binaries, public_directory
+from harness.server.binaries import SHARED, Account, Binaries, public_directory, server_account
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ import psycopg
 from psycopg import generators, pq, sql
 
 from harness.errors import HarnessError, Place, StatementError, TargetError
-from harness.project import Migration, Timeouts, sqlfile, sqltext
-from harness.project.folders import relative
+from harness.project import Migration, Timeouts, relative, sqlfile, sqltext
 from harness.project.migrations import transactional
 from harness.server.connection import Connection
 

@@ -7,15 +7,15 @@ Not here: rows, which take one solution each and need parents (``generation``), 
 from __future__ import annotations
 
 from harness.solver.declared import declared_pools
-from harness.solver.memo import Memo
-from harness.solver.normalized import key_columns, normalized
-from harness.solver.pool import Pool
+from harness.solver.existing import key_columns, normalized
+from harness.solver.pool import Memo, Pool
 from harness.solver.pools import Pools
-from harness.solver.row_hints import RowHints, is_same, refers_to_it
+from harness.solver.row_hints import NOTHING, RowHints, is_same, refers_to_it
 from harness.solver.rules import Rule, Unfillable, catalog_rules, deciding_columns, merged, tied_columns
 from harness.solver.search import NULLS
 
 __all__ = [
+    "NOTHING",
     "NULLS",
     "Memo",
     "Pool",

@@ -1,17 +1,43 @@
-"""The rows that a table has before any is drawn, seeds for example: drawn rows may not repeat their keys."""
+"""The rows that a table has before any is drawn, seeds for example: drawn rows may not repeat their keys.
+
+Keys are normalized so that two that differ here also differ in an index on ``lower(a)`` or ``trim(a)``.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import psycopg
 
 from harness.catalog.model import Index, Table
 from harness.probes.statement import condition, identifier, qualified
-from harness.project.model import Tuple, Values
-from harness.solver.memo import Memo
-from harness.solver.normalized import key_columns, normalized
+from harness.project import Tuple, Values, sql
+from harness.solver.pool import Memo
+
+_DECIMAL = re.compile(r"-?\d+\.\d+|-0")
+
+
+@cache
+def key_columns(key: Index) -> tuple[str, ...]:
+    """The columns that decide a unique key, also those that its expressions name."""
+    if len(key.columns) == len(key.keys):
+        return key.columns
+    return tuple(dict.fromkeys(name for each in key.expressions for name in sql.columns(each)))
+
+
+def normalized(value: str | None) -> str | None:
+    """A value in lower case and without outer blanks; of equal numbers one spelling: ``0.00`` is ``0``."""
+    if value is None:
+        return None
+    plain = value.casefold().strip()
+    if not _DECIMAL.fullmatch(plain):
+        return plain
+    number = plain.rstrip("0").rstrip(".") if "." in plain else plain
+    return "0" if number == "-0" else number
+
 
 LIMIT = 10_000
 """Rows of a table whose keys are read at once: seeds are fewer."""

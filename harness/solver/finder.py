@@ -9,8 +9,7 @@ from harness.catalog.model import Catalog, Column, Table
 from harness.oracle import Answer, Introspection, Oracle
 from harness.probes.statement import identifier
 from harness.project import Tuple, Values, sql
-from harness.solver.memo import Memo
-from harness.solver.pool import Pool
+from harness.solver.pool import Memo, Pool
 from harness.solver.rules import Rule, Unfillable, about, deciding_columns, rules_of_shared_domain
 from harness.solver.search import Search, product
 from harness.values.candidates import candidates

@@ -18,11 +18,9 @@ from harness.catalog import Catalog, Index, Table, circular
 from harness.oracle import Answer, Introspection, Oracle
 from harness.probes.statement import condition, qualified
 from harness.project.model import NewRow, TableName, Tuple, Values
-from harness.solver.existing import ExistingRows
+from harness.solver.existing import ExistingRows, key_columns
 from harness.solver.finder import PoolFinder
-from harness.solver.memo import Memo
-from harness.solver.normalized import key_columns
-from harness.solver.pool import Pool
+from harness.solver.pool import Memo, Pool
 from harness.solver.row_hints import NOTHING, RowHints, group_predicates, refers_to_it, with_logical_references
 from harness.solver.rules import (
     Rule,

@@ -9,7 +9,19 @@ from harness.types.python_layout import fits
 
 _RULES = (
     *("EXACT", "UNSET", "InsertModel", "Maybe", "Model", "RowRule", "coalesce", "contained", "fits", "is_empty"),
-    *("is_nan", "json_type", "matches", "missing", "octets", "quotient", "ranked", "real", "remainder", "trimmed", "unpadded"),
+    *(
+        "is_nan",
+        "json_type",
+        "matches",
+        "missing",
+        "octets",
+        "quotient",
+        "ranked",
+        "real",
+        "remainder",
+        "trimmed",
+        "unpadded",
+    ),
 )
 _TYPES = (
     *(

@@ -5,7 +5,18 @@ Not here: how a check is proved (``proving``), and how many workers a run takes 
 """
 
 from harness.workers.durations import Durations, Shard, chunks
-from harness.workers.job import Job, OwnServer, SharedServer, Work
-from harness.workers.prove import prove
+from harness.workers.job import Job, OwnServer, SharedServer, Work, versions
+from harness.workers.prove import Positioned, prove
 
-__all__ = ["Durations", "Job", "OwnServer", "Shard", "SharedServer", "Work", "chunks", "prove"]
+__all__ = [
+    "Durations",
+    "Job",
+    "OwnServer",
+    "Positioned",
+    "Shard",
+    "SharedServer",
+    "Work",
+    "chunks",
+    "prove",
+    "versions",
+]

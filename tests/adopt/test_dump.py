@@ -12,7 +12,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from harness.adopt import dump
+from harness.adopt import origin
 from harness.errors import TargetError
 from harness.foreign import builder
 from harness.global_objects.guards import ScratchGuard
@@ -53,9 +53,9 @@ def test_what_is_dumped_can_be_built(source: tuple[Server, str], tmp_path: Path,
     """On another server, which has none of the roles."""
     server, name = source
     (tmp_path / "project.yml").write_text("name: demo\nmodules: [app]\nbase: roles.sql\nmigrations: {path: db.sql}\n")
-    dump.dump(server, tmp_path / "db.sql", dbname=name)
+    origin.dump(server, tmp_path / "db.sql", dbname=name)
     with server.connect(name) as connection:
-        (tmp_path / "roles.sql").write_text(dump.roles(connection))
+        (tmp_path / "roles.sql").write_text(origin.roles(connection))
     project = load(tmp_path)
     with system_server.connect() as maintenance:
         maintenance.execute("create database dumped template template0")
@@ -84,7 +84,7 @@ def test_what_is_dumped_can_be_built(source: tuple[Server, str], tmp_path: Path,
 
 def test_one_schema(source: tuple[Server, str], tmp_path: Path) -> None:
     server, name = source
-    dump.dump(server, tmp_path / "db.sql", dbname=name, schemas=["app"])
+    origin.dump(server, tmp_path / "db.sql", dbname=name, schemas=["app"])
     text = (tmp_path / "db.sql").read_text()
     assert 'CREATE TABLE app."T x"' in text
     assert "other" not in text
@@ -104,7 +104,7 @@ def test_a_password_stands_in_no_argument(
 
     monkeypatch.setattr(subprocess, "run", spy)
     guarded = replace(server, conninfo={**server.conninfo, "password": "hunter2"})
-    dump.dump(guarded, tmp_path / "db.sql", dbname=name)
+    origin.dump(guarded, tmp_path / "db.sql", dbname=name)
     ((command, environment),) = seen
     assert not any("hunter2" in argument for argument in command)
     assert environment["PGPASSWORD"] == "hunter2"
@@ -115,12 +115,12 @@ def test_the_oldest_program_that_reads_the_server(
     source: tuple[Server, str], system_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     server, name = source
-    assert dump._program(system_server).major == system_server.major
+    assert origin._program(system_server).major == system_server.major
     older = tuple(each for each in binaries.installed() if each.major < server.major)
     monkeypatch.setattr(binaries, "installed", lambda: older)
     monkeypatch.setattr(binaries, "embedded", Mock(side_effect=TargetError("none")))
     with pytest.raises(TargetError) as caught:
-        dump.dump(server, tmp_path / "db.sql", dbname=name)
+        origin.dump(server, tmp_path / "db.sql", dbname=name)
     assert caught.value.message.startswith("PostgreSQL 18.")
     assert "needs a pg_dump of its version or newer; there is " in caught.value.message
     assert not (tmp_path / "db.sql").exists()
@@ -129,11 +129,11 @@ def test_the_oldest_program_that_reads_the_server(
 def test_a_database_that_cannot_be_read(source: tuple[Server, str], tmp_path: Path) -> None:
     server, _ = source
     with pytest.raises(TargetError) as caught:
-        dump.dump(server, tmp_path / "db.sql", dbname="nowhere")
+        origin.dump(server, tmp_path / "db.sql", dbname="nowhere")
     assert 'database "nowhere" does not exist' in caught.value.message
     stranger = replace(server, conninfo={**server.conninfo, "user": "dump_stranger"})
     with pytest.raises(TargetError) as caught:
-        dump.dump(stranger, tmp_path / "db.sql", dbname=source[1])
+        origin.dump(stranger, tmp_path / "db.sql", dbname=source[1])
     assert "permission denied" in caught.value.message
     assert caught.value.hint == "connect as a role that may read these tables, such as their owner"
 
@@ -153,4 +153,4 @@ def test_the_search_path_of_a_database(
     with server.connect(name) as connection:
         if setting:
             connection.execute(f"alter database {name} set search_path = {setting}".encode())
-        assert dump.search_path(connection) == expected
+        assert origin.search_path(connection) == expected

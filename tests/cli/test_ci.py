@@ -15,7 +15,7 @@ import pytest
 import yaml
 from psycopg.conninfo import make_conninfo
 
-from harness.cli.verbs import harness
+from harness.cli.entry import harness
 from harness.server.connection import Server
 from tests.cli.conftest import ROOT, Cli
 from tests.workflows import Annotation, annotated, execute, faults, jobs, lines, script

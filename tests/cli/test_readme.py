@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from harness.cli.verbs import harness
+from harness.cli.entry import harness
 from tests.cli.conftest import ROOT, Cli, timeless
 
 README = (ROOT / "README.md").read_text()

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from harness.cli import editor
-from harness.cli.verbs import harness
+from harness.cli.entry import harness
 from harness.server.connection import Server
 from tests.cli.conftest import Cli, scratch_databases
 

@@ -14,7 +14,7 @@ from harness.foreign import builder
 from harness.global_objects.guards import ScratchGuard, Skipped
 from harness.project.load import load
 from harness.project.model import Project
-from harness.scratch.cleaning import clean
+from harness.scratch.templates import clean
 from harness.scratch.workspaces import workspace
 from harness.server import binaries
 from harness.server.connection import Connection, Server

@@ -21,7 +21,7 @@ from harness.migrations import ledger
 from harness.migrations.migrate import Migrator
 from harness.project.load import load
 from harness.project.model import Project, Target
-from harness.scratch.cleaning import clean
+from harness.scratch.templates import clean
 from harness.scratch.workspaces import Workspace, workspace
 from harness.server.connection import Server
 

@@ -17,8 +17,7 @@ from harness.errors import Place, ProjectError
 from harness.outcome import Counterexample, Gate, Outcome, Status
 from harness.reports import json as json_report
 from harness.reports import junit
-from harness.reports.baseline import Baseline
-from harness.reports.json import report_schema
+from harness.reports.json import Baseline, report_schema
 from harness.reports.run import Run
 from harness.reports.terminal import Terminal
 

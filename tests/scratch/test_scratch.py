@@ -25,7 +25,7 @@ from harness.migrations.migrate import Migrator
 from harness.project import migrations
 from harness.project.model import Migration, Module, Project, Seed, TableName, Target
 from harness.scratch import workspaces
-from harness.scratch.cleaning import clean
+from harness.scratch.templates import clean
 from harness.scratch.workspaces import Workspace, workspace
 from harness.server import binaries
 from harness.server.cluster import cluster

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import TargetError
-from harness.server import account, binaries, cluster, postmaster
+from harness.server import binaries, cluster, postmaster
 from harness.server.connection import Server
 
 ROOT = Path(cluster.__file__).parents[2]
@@ -452,7 +452,7 @@ def test_root_with_the_wheel_behind_a_closed_door(base: Path) -> None:
     with (closed / package.name / "pginstall" / "bin" / "postgres").open("ab") as file:
         file.write(b"\0")  # another file than the installed one, for a copy of its own
     hidden = replace(EMBEDDED, directory=closed / package.name / "pginstall" / "bin")
-    copied = hidden.usable_by(account.server_account(base))
+    copied = hidden.usable_by(binaries.server_account(base))
     assert copied.directory.is_relative_to(binaries.SHARED)
     try:
         with cluster.cluster(hidden, base / "x") as server:

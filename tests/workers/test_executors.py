@@ -28,7 +28,7 @@ from harness.scratch.workspaces import workspace
 from harness.server import binaries
 from harness.server.cluster import cluster
 from harness.server.connection import Server
-from harness.workers import Durations, Job, SharedServer, Work, bundle, chunks, prove
+from harness.workers import Durations, Job, SharedServer, Work, chunks, job, prove
 from harness.workers.job import release, versions
 from tests.cli.conftest import CHECKS, DOWN, SETTINGS, UP, Cli, ended, scratch_databases
 from tests.proving.planted import SITECUSTOMIZE
@@ -110,7 +110,7 @@ def test_a_project_travels_with_its_files(root: Path, tmp_path: Path, monkeypatc
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "there"))
     (tmp_path / "there").mkdir()
     project = load(root)
-    moved = bundle.unpack(project, bundle.pack(project))
+    moved = job.unpack(project, job.pack(project))
     assert moved.root != project.root
     migration, seed = moved.modules[0].migrations[0], moved.modules[0].seeds[0]
     assert migration.down is not None
@@ -118,7 +118,7 @@ def test_a_project_travels_with_its_files(root: Path, tmp_path: Path, monkeypatc
         assert path.is_relative_to(moved.root)
         assert path.read_bytes() == (root / name).read_bytes()
     (root / "schema/app/001_items.up.sql").write_text(UP + "-- changed\n")
-    again = bundle.unpack(project, bundle.pack(project))
+    again = job.unpack(project, job.pack(project))
     assert again.root == moved.root  # one private server for both
     assert again.modules[0].migrations[0].up.read_text().endswith("-- changed\n")
     assert migration.up.read_text() == UP
@@ -131,7 +131,7 @@ def test_a_directory_of_somebody_else_is_not_used(root: Path, tmp_path: Path, mo
     (there / f"harness-workers-{os.getuid()}").symlink_to(tmp_path)
     project = load(root)
     with pytest.raises(WorkerError, match="belongs to somebody else"):
-        bundle.unpack(project, bundle.pack(project))
+        job.unpack(project, job.pack(project))
 
 
 @dataclass(frozen=True)

@@ -127,14 +127,15 @@ class AuditedWrites:
         """Yields the deletion of a parent, which deletes the row or sets its foreign key to NULL."""
         parent = self.subject.catalog.table(constraint.references)
         delete = Delete(parent.name, constraint.referenced(row))
-        touched = constraint.on_delete_columns or constraint.columns
         value = f"the end of its {parent.name}"
         if parent.name == self.subject.table.name or any(row[column] is None for column in constraint.columns):
             return
         if constraint.on_delete == "cascade":
             yield from self.probes("delete", delete, value, [(row, None)], value)
         elif constraint.on_delete == "set null":
-            yield from self.probes("update", delete, value, [(row, {**row, **dict.fromkeys(touched)})], value)
+            yield from self.probes(
+                "update", delete, value, [(row, {**row, **dict.fromkeys(constraint.cleared)})], value
+            )
 
     def probes(
         self, command: str, statement: SqlStatement, value: str, written: Sequence[RowChange], aspect: str | None = None

@@ -184,14 +184,13 @@ def _key_after(reference: Reference, key: NewRow) -> NewRow:
     """Returns the columns that still identify a child after the deletion has cleared its foreign key."""
     if reference.on_delete not in ("set null", "set default"):
         return key
-    cleared = reference.key.on_delete_columns or reference.key.columns
-    return {name: value for name, value in key.items() if name not in cleared}
+    return {name: value for name, value in key.items() if name not in reference.key.cleared}
 
 
 def _changed(reference: Reference) -> str:
     """Returns the SQL condition that a child which stays meets after the deletion."""
     key, table = reference.key, reference.child
-    touched = key.on_delete_columns or key.columns
+    touched = key.cleared
     if reference.on_delete == "set null":
         kept = [column for column in key.columns if column not in touched and table.column(column).not_null]
         nulls = [f"{identifier(column)} is null" for column in touched]

@@ -167,8 +167,7 @@ class Changes:
     def _would_change(self, above: Ancestor) -> bool:
         """Whether the deletion of an ancestor would change what does not change."""
         key_ = above.path[0]
-        touched = key_.on_delete_columns or key_.columns
-        return self._rows or (key_.on_delete != "cascade" and bool(set(touched) & set(self.immutable)))
+        return self._rows or (key_.on_delete != "cascade" and bool(set(key_.cleared) & set(self.immutable)))
 
     def _after(self, row: Values, excepted: ChangeFromAbove) -> Postcondition:
         """Returns the state of a row after an excepted deletion: deleted, or unchanged but for columns set to NULL."""

@@ -147,10 +147,9 @@ class _Probes:
         lock = self.lock
         forbidden = cascade.table.name not in lock.excepted and _forbids(lock, cascade)
         others = self._others(locked, cascade)
-        table = lock.subject.table.name
         for count in dict.fromkeys((0, 1, len(others) + 1)):
             rows = [locked.target, *others][:count]
-            before = [lock.past_triggers(Insert(table, row)) for row in rows[1:]]
+            before = [lock.past_triggers(Insert(lock.subject.table.name, row)) for row in rows[1:]]
             if locked.locks_itself:
                 # The state of the others, which are inserted with it, may be the one that this row leaves.
                 before = [*_to_state(locked, locked.first), *before]
@@ -257,8 +256,7 @@ def _locking(paths: WritePaths, holder: NewRow, path: WritePath, draft: Draft) -
     ranked = sorted(filter(None, changes), key=lambda change: (len(keyed & change.keys()), len(change)))
     best = [change for change in ranked if len(keyed & change.keys()) == len(keyed & ranked[0].keys())]
     if paths.locks_itself and isinstance(path.statement, Update):
-        own = path.statement.set.items()
-        best = [change for change in best if not own <= change.items()] or best
+        best = [change for change in best if not path.statement.set.items() <= change.items()] or best
     return draft.choose(best[:STATES]) if best else {}
 
 

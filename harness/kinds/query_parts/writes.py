@@ -76,8 +76,7 @@ class QueryWrites:
         for column in table.columns:
             if column.name in self.named and column.is_supplied and column.name not in table.foreign_columns:
                 rules = (self.condition, *self.subject.pools.rules(table))
-                candidates = self.subject.pools.finder.candidates(table, column.name, rules)
-                values = self.draft.sample(candidates, CANDIDATES)
+                values = self.draft.sample(self.subject.pools.finder.candidates(table, column.name, rules), CANDIDATES)
                 yield from ({column.name: value} for value in values if value is not None or not column.not_null)
 
 

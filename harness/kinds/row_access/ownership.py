@@ -13,7 +13,7 @@ from harness.catalog.model import ForeignKey, Table
 from harness.kinds.base import Draft, NewRow, Subject, Unreliable, Values, literal
 from harness.probes import Insert
 from harness.project import sql
-from harness.solver.normalized import key_columns, normalized
+from harness.solver.existing import key_columns, normalized
 from harness.values.types import scalar
 
 DEPTH = 4

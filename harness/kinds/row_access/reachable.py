@@ -18,7 +18,7 @@ from harness.kinds.row_access.ownership import (
     end_of,
     paths,
 )
-from harness.oracle.statements import reached
+from harness.oracle.introspection import reached
 from harness.probes import Delete, Scenario
 from harness.values.examples import examples
 

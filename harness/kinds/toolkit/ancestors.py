@@ -73,7 +73,7 @@ class Cascade:
     def clears(self) -> frozenset[str]:
         """The columns of the row below that are set to NULL or to their default."""
         keys = [path[0] for path in self.paths if path[0].on_delete != "cascade"]
-        return frozenset(column for key in keys for column in key.on_delete_columns or key.columns)
+        return frozenset(column for key in keys for column in key.cleared)
 
     @property
     def links(self) -> frozenset[str]:
