@@ -1,4 +1,9 @@
-"""From a schema to the texts of a project: built in a scratch database, read from its catalog, and tried there."""
+"""The steps of ``adopt`` and of an update: builds the schema, describes it, tries rows, returns texts.
+
+Decides which tables belong to the platform and get no file (those that ``base:`` alone makes), and for which tables an
+update tries rows again (those whose files it changes).
+Not here: which files are written, changed or removed (``refresh.py``), and lines within one file (``update.py``).
+"""
 
 from __future__ import annotations
 

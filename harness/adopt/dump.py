@@ -1,4 +1,8 @@
-"""Reads the schema of a database as SQL, by ``pg_dump``, and the roles that it names. Changes nothing."""
+"""Reads the schema of a database as SQL, by ``pg_dump``, and the roles that it names. Changes nothing.
+
+Chooses the oldest ``pg_dump`` that can read the server, and refuses if none can. Writes SQL that makes missing roles
+without a login, with their memberships.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Finds the source of a schema: a live database, a directory of migrations, or SQL files."""
+"""Finds the source of a schema: a live database, a directory of migrations, or SQL files.
+
+Decides whether an argument is a connection string or a path, and refuses a path that does not exist. A live database is
+dumped into files of the project.
+Not here: which tool's layout a directory has (``layouts``), and the call of ``pg_dump`` (``dump.py``).
+"""
 
 from __future__ import annotations
 

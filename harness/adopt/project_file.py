@@ -1,4 +1,8 @@
-"""``project.yml`` of an adopted schema, with the comments that a newcomer needs."""
+"""Text of ``project.yml`` for an adopted schema, with the comments that a newcomer needs.
+
+Decides the name of the project. Not here: reading the file (``project/load.py``), and modules that are added to it
+later (``refresh.py``).
+"""
 
 from __future__ import annotations
 

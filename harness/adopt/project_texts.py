@@ -1,4 +1,8 @@
-"""A project with texts of its files that are not written yet, so that all of them can be written at once."""
+"""A project with texts of its files that are not written yet; writes and removes all of them at once.
+
+Refuses to write anything if the project could not be read afterwards.
+Not here: which files change and which are removed (``refresh.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""A project's check files brought up to date with its schema, file by file. Nothing here writes them."""
+"""Decides by file what an update does: check files are written, changed or removed, or only reported.
+
+A new table gets a new file. The file of a table that is gone is removed if it is as ``adopt`` wrote it, else it stays
+and is reported. Files with several documents stay as they are. New schemas become modules of ``project.yml``.
+Not here: what changes within one file (``update.py``), and the writing itself (``project_texts.py``).
+"""
 
 from __future__ import annotations
 

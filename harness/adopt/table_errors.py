@@ -1,4 +1,8 @@
-"""Keeps an unexpected error at one table from costing the others."""
+"""Keeps an unexpected error at one table from costing the others.
+
+Decides which errors are only noted for the table, and which end everything: a fault that a person has to mend, a lost
+server.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The group of all verbs, and its options."""
+"""The group of all verbs in the order of their use, with its options ``--project`` and ``--debug``."""
 
 from __future__ import annotations
 

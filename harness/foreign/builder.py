@@ -1,6 +1,8 @@
 """Builds scratch databases from ``base:`` and from migrations that another tool owns.
 
-A step runs as its tool would run it: in one transaction, or as psql sends a file. Its settings end with it.
+A step runs as its tool would run it: in one transaction, or as psql sends a file; its settings end with it. Refuses a
+file that begins a transaction and does not commit it. Goes on after a refusal that changes nothing.
+Not here: which statements are left out (``skipping.py``), and our own migrations (``migrations``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Finds extensions and roles that migrations need and the server does not have, before anything is built."""
+"""Refuses to build where the server lacks extensions or roles that the migrations need.
+
+Names all that are missing, and a server that has them. Looks before anything runs.
+Not here: roles that a build may make by itself (``global_objects/guards.py``).
+"""
 
 from __future__ import annotations
 

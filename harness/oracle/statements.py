@@ -1,4 +1,8 @@
-"""Executes statements in a transaction that is rolled back, and says what came of them."""
+"""Executes statements in a transaction that is rolled back, and says what came of them.
+
+Decides whether a statement has reached a row: also if a rule of the row refuses it, but not without the privilege.
+Not here: probes (``probes``).
+"""
 
 from __future__ import annotations
 

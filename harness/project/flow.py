@@ -1,6 +1,7 @@
 """Values of YAML's flow style that hold SQL: brackets and quotes keep their contents together.
 
-Only for error messages: a value that YAML tears apart is shown whole, in quotes.
+Only for error messages: a value that YAML tears apart is shown whole, in quotes. Not here: the refusal itself
+(``yaml_reader.py``).
 """
 
 from __future__ import annotations

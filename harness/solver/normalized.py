@@ -1,4 +1,4 @@
-"""Keys of rows, normalized so that two that differ here also differ in an index on ``lower(a)`` or ``trim(a)``."""
+"""Keys of rows, normalized: two that differ here also differ in an index on ``lower(a)``, ``trim(a)``."""
 
 from __future__ import annotations
 

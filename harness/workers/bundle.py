@@ -1,4 +1,7 @@
-"""Packs the files of a project for a worker on a machine that does not have them."""
+"""Packs the files of a project for a worker on another machine, and unpacks them there.
+
+Decides which files are sent, and their paths on the other machine; refuses a directory of somebody else.
+"""
 
 from __future__ import annotations
 

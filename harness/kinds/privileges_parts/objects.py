@@ -1,4 +1,7 @@
-"""Objects besides tables, and statements that need a privilege on one and have no effect."""
+"""Objects besides tables, and statements that need a privilege on one and have no effect.
+
+Reads ``on:`` of the check. Not here: statements on rows of a table (``rows.py``).
+"""
 
 from __future__ import annotations
 

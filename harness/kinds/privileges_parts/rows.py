@@ -1,4 +1,8 @@
-"""Rows in the checks of privileges: an INSERT as an application sends it, and a row that policies let a role reach."""
+"""Rows in checks of privileges: an INSERT as an application sends it, a row that a role has to reach.
+
+Decides which columns the INSERT names, and switches policies off for it; and for which roles policies hold, so that
+they have to reach a row.
+"""
 
 from __future__ import annotations
 
