@@ -1,6 +1,9 @@
 """The checks of the files under ``checks/``: each a rule of one kind, with its name and its place.
 
-Nothing here asks a server. A fault that the files alone show is a :class:`~harness.errors.ProjectError`.
+Decides the name of a check, and puts in the shared ones that it uses. Refuses unknown kinds, a kind in a file where it
+cannot be, and a second check of the same name. Nothing here asks a server: a fault that the files alone show is a
+:class:`~harness.errors.ProjectError`.
+Not here: the keys of each kind (``project/keys.py``).
 """
 
 from __future__ import annotations

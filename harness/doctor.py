@@ -1,4 +1,9 @@
-"""Examines this machine and the project's servers: what works, what does not, and what to do about it."""
+"""Examines this machine and the project's servers: what works, what does not, what to do about it.
+
+Decides what is a problem and what only a warning. Lists what runs have left on a server that is not the tool's own, and
+removes nothing.
+Not here: the removal (``scratch/templates.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes files whole: no reader ever sees half of one."""
+"""Writes files whole: no reader ever sees half of one. Also removes files and empty folders."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""PostgreSQL's parser, imported when it is first used and guarded against expressions that nest too deeply.
+"""PostgreSQL's parser, imported when it is first used; refuses SQL that is nested too deeply.
 
 The parse tree comes through protobuf, which reads a hundred levels and no more. A chain of some twenty thousand
 operators even ends the process: the parser walks it by recursion in C.
+Not here: files (``project/sqlfile.py``), and SQL in check files (``project/sql``).
 """
 
 from __future__ import annotations

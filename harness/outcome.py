@@ -1,4 +1,8 @@
-"""The outcome of a check: all that reporters need."""
+"""The outcome of a check, its status, and the gate that decides which outcomes make a run fail.
+
+Reporters need nothing else. Not here: which status a check gets (``proving/findings.py``), and the exit code
+(``cli/run.py``).
+"""
 
 from __future__ import annotations
 

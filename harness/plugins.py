@@ -1,6 +1,6 @@
 """Parts of the tool that its core does without, registered under names and loaded when they are used.
 
-They are entry points of the group ``harness``, as pytest and sqlfluff find their plugins: see ``pyproject.toml``.
+They are entry points of the group ``harness``: see ``pyproject.toml``. Raises where no package registers the name.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Shares one server, one workspace and one prover for each project among the tests of a process.
 
-They are opened when they are first needed, and closed by :func:`close_all`, at the latest when Python ends. The import
-costs next to nothing: the plugin does it in every run of pytest, even without a project.
+They are opened when they are first needed, and closed by :func:`close_all`, at the latest when Python ends. Refuses a
+database for tests if the schema refuses rows of its seeds. The import costs next to nothing: the plugin does it in
+every run of pytest.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""``harness.rows("shop.orders")``: a strategy of rows that a table accepts, for people's own properties."""
+"""``harness.rows("shop.orders")``: a strategy of rows that a table accepts, for people's own tests.
+
+Refuses unknown tables and columns, and tables of which no row can be drawn, when the first row is drawn.
+Not here: how rows are drawn (``generation``).
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""``--select`` and ``--exclude``, in dbt's grammar.
+"""``--select`` and ``--exclude``, in dbt's grammar: decides which checks are chosen.
 
 Arguments are a union, commas an intersection. A word is a module, a table (``intents.scheduled_intents`` or
-``scheduled_intents``) or the name of a check; ``kind:``, ``path:``, ``tag:`` and ``name:`` say which is meant.
-``*`` and ``?`` are wildcards.
+``scheduled_intents``) or the name of a check; ``kind:``, ``path:``, ``tag:`` and ``name:`` say which is meant. ``*``
+and ``?`` are wildcards. Refuses a word that matches nothing.
+Not here: shards (``workers/durations.py``).
 """
 
 from __future__ import annotations

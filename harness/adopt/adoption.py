@@ -1,6 +1,8 @@
-"""From a schema to the texts of a project: built in a scratch database, read from its catalog, and tried there.
+"""The steps of ``adopt`` and of an update: builds the schema, describes it, tries rows, returns texts.
 
-A project that is there already is brought up to date, file by file. Nothing here writes the files.
+Decides which tables belong to the platform and get no file (those that ``base:`` alone makes), for which tables an
+update tries rows again, and by file what an update does: written, changed, removed with its table, or only reported.
+Nothing here writes files. Not here: which lines change within one file (``update.py``).
 """
 
 from __future__ import annotations

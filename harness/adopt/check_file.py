@@ -1,4 +1,9 @@
-"""The description of a table as the text of a check file, and its place: ``checks/<schema>/<table>.yml``."""
+"""Text and path of a new check file: ``checks/<schema>/<table>.yml``.
+
+Decides the order and the groups of the checks in it, which module a schema becomes, and the file names of tables whose
+names differ only in case.
+Not here: which checks are in it (``describe``), and changes of a file that is there already (``update.py``).
+"""
 
 from __future__ import annotations
 

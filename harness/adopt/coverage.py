@@ -1,4 +1,9 @@
-"""Compares checks and catalog: rules that no check declares, and checks that declare nothing that is there."""
+"""Compares checks and catalog: rules that no check declares, checks that match nothing.
+
+Decides which rules count as declared, and which declared triggers stay unexplained. Only counts, and fails nothing.
+Not here: the check that is broken by such rules (``kinds/declared.py``, ``proving/undeclared.py``), and the exit code
+of ``harness coverage`` (``cli/covering.py``).
+"""
 
 from __future__ import annotations
 

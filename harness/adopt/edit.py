@@ -1,4 +1,8 @@
-"""Changes a YAML text where it has to change, and leaves every other character as it was written."""
+"""Changes a YAML text where it has to change, and leaves every other character as it was written.
+
+Finds out whether people have put a comment at a place.
+Not here: which changes are made (``update.py``), and YAML that is written anew (``describe/yaml.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Finds the tables that can be filled, by trying a drawn row of each with its parents; and the hints that rows need."""
+"""Tries one drawn row of each table, and says which tables stay empty and why.
+
+Decides whether such a table counts as empty, as full (its existing rows leave no room) or as closed (it never takes a
+row), and which search path the functions of triggers need. Makes the entry ``rows:`` of the hints that were found.
+Not here: the search for these hints (``inference``), and thousands of rows (``bulk``).
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Finds the source of a schema: a live database, a directory of migrations, or SQL files.
 
-A database is read by ``pg_dump``, with the roles that it names. Nothing in it is changed.
+Decides whether an argument is a connection string or a path, and refuses a path that does not exist. A live database is
+read by the oldest ``pg_dump`` that can, with the roles that it names; nothing in it is changed.
+Not here: which tool's layout a directory has (``layouts``).
 """
 
 from __future__ import annotations

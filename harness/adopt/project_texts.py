@@ -1,6 +1,7 @@
-"""``project.yml`` of an adopted schema, with the comments that a newcomer needs, and a project with texts of its files.
+"""``project.yml`` of an adopted schema, and texts of files that are not written yet, to be written all at once.
 
-These texts are not written yet, so that all of them can be written at once.
+Decides the name of the project and its comments. Refuses to write anything if the project could not be read afterwards.
+Not here: which files change and which are removed (``adoption.py``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The record of what ``adopt`` wrote, in a file among the checks: an update tells by it what people have changed."""
+"""Record of what ``adopt`` wrote, among the check files: an update sees by it what people changed.
+
+Reads and writes that file. Not here: the comparison with what people wrote (``update.py``, ``adoption.py``).
+"""
 
 from __future__ import annotations
 

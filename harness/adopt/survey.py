@@ -1,6 +1,8 @@
 """Describes the tables of a database, without those of the platform and of extensions.
 
-Of two CHECKs one may imply the other: each row that breaks one also breaks a stricter one.
+Decides which tables are described, which privileges of roles can be declared, and which CHECK is ``implied_by``
+another: each candidate row that breaks the one also breaks the stricter one. Refuses a schema without tables.
+Not here: the description of a single table (``describe``).
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""Brings a check file up to date after a migration; all that people wrote in it stays.
+"""Brings one check file up to date after a migration; all that people wrote in it stays.
 
-Three texts are compared: what ``adopt`` wrote last, what it would write now, and the file. Where the schema did not
-change, the file is left alone. Where it did, the file follows if its text is still the one of ``adopt``; else the
-difference is reported, for people to decide.
+Decides for each column, key and check in the file: added, changed, removed, or left and reported. Three texts are
+compared: what ``adopt`` wrote last, what it would write now, and the file. If the schema changed, the file follows
+where its text is still that of ``adopt``; else people decide. A handwritten file only gets rules that no check
+declares.
+Not here: whether a whole file is added or removed (``adoption.py``).
 """
 
 from __future__ import annotations

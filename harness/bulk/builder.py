@@ -1,4 +1,9 @@
-"""Decides for one table which expression each column of its new rows has."""
+"""Decides for one table which expression each column of its new rows has.
+
+It takes a sequence, a combination of a pool, the key of a parent, or any value of the type. Decides which foreign keys
+are NULL, and when a row refers to itself. Raises where a table cannot be filled.
+Not here: what makes unique keys differ (``planning.py``), and the text of expressions (``series.py``, ``joins.py``).
+"""
 
 from __future__ import annotations
 

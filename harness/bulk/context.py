@@ -1,4 +1,8 @@
-"""The database whose tables are filled: its catalog, its pools, its existing rows."""
+"""The database whose tables are filled: its catalog, its pools, its existing rows.
+
+Decides which tables take rows (no partitions, none of extensions), which foreign keys may be NULL, and whether two rows
+can conflict by an exclusion constraint. Moves sequences behind existing rows.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Inserts rows into tables that refer to each other in a cycle without NULLs, all by one statement."""
+"""Inserts rows into tables that refer to each other in a cycle without NULLs, all by one statement.
+
+Not here: which tables form such a cycle (``load.py``), and cycles of drawn rows (``generation/statements.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Decides which tables to fill with how many rows: for planners to look at, or by the names that a user has given."""
+"""Decides which tables get how many rows: for a planner to look at, or by names that a user gives.
+
+Ancestors get fewer rows than the table that was asked for. Disables triggers and foreign keys meanwhile if the role may
+do that, analyzes the tables and commits. Refuses a name that matches no schema or table.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Inserts the rows of a query: all at once or, where one is refused, one by one with others in their place.
+"""Inserts the rows of a query: all at once or, where one is refused, one by one with others instead.
 
-The query for the rows of one table is a series, joined with a combination of each pool and a parent of each key.
+Counts why rows were refused, and decides which errors are no refusals (a lost server, a full disk). The query for the
+rows of one table is a series, joined with a combination of each pool and a parent of each key.
 """
 
 from __future__ import annotations

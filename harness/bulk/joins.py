@@ -1,4 +1,7 @@
-"""Joins that give columns of new rows their values: the combinations of a pool, the keys of a parent."""
+"""Joins that give columns of new rows their values: the combinations of a pool, the keys of a parent.
+
+Decides which combination and which parent the row with a number takes, and leaves out parents that are used already.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Fills tables in batches, parents before children as far as their references allow, and reports what each got.
+"""Fills tables in batches, parents before children, and reports how many rows each got.
 
-Foreign keys that refer to a table which is filled later are NULL at first; most of them are set afterwards.
+Decides the order of the tables, and which of them one transaction or one statement fills. Foreign keys to a table that
+is filled later are NULL at first; most of them are set afterwards. A table that fails is rolled back, with the reason.
+Not here: how many rows (``growth.py``), and the single row that is refused (``inserting.py``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Plans the query for the rows of one table: expressions for its columns, distinct keys, no two rows in conflict."""
+"""Plans the query for the rows of one table so that unique keys differ and no two rows conflict.
+
+Decides which column makes a key distinct: a free one, one of a pool that can be varied, or parents counted through like
+digits of a number. The server refuses the rest.
+Not here: the other columns (``builder.py``).
+"""
 
 from __future__ import annotations
 

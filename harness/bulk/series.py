@@ -1,4 +1,4 @@
-"""Expressions for columns on ``harness_g.n``, the number of the row: free ones, and templates that keep rules.
+"""Expressions on ``harness_g.n``, the number of the row: free values, and templates that keep rules.
 
 Values that keep the rules about a column and differ in every row contain its number. No rule is analysed: templates
 that suit a type are evaluated for some numbers, and kept if all values keep the rules.

@@ -1,7 +1,8 @@
-"""Has PostgreSQL print types and expressions: ``int`` is ``integer``, ``a in ('x')`` is ``(a = 'x'::text)``.
+"""Has PostgreSQL print declared types and expressions, so that they can be compared with the catalog.
 
-A declared text and one of the catalog can be compared only after the same server has printed both. Each expression is
-given to a temporary table with the same columns, and read back as the catalog is read.
+``int`` becomes ``integer``, and ``a in ('x')`` becomes ``(a = 'x'::text)``. Each expression is given to a temporary
+table with the same columns, and read back as the catalog is read; nothing stays. Raises
+:class:`~harness.catalog.model.Missing` for a text that PostgreSQL cannot read: the catalog lacks a name in it.
 """
 
 from __future__ import annotations

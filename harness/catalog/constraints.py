@@ -1,4 +1,8 @@
-"""Columns, constraints and indexes as frozen values. Field names are the aliases of the queries in ``sql/``."""
+"""Columns, constraints, foreign keys and indexes as frozen values.
+
+Field names are the aliases of the queries in ``sql/``. Not here: tables, triggers and policies (``model.py``), and the
+names by which rules are compared with checks (``parts.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The graph of foreign keys: the ancestors of a table, and circles of tables."""
+"""The graph of foreign keys: the ancestors of a table, parents before children, and circles of tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The inventory of a database: the definitions of all objects, as texts that can be compared."""
+"""The inventory of a database: the definitions of all objects, as texts that can be compared.
+
+Says which objects are left over, missing or changed, as the kind ``rollback`` asks after each ``down``. Leaves out
+roles, objects of extensions and the ledger.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""The catalog as frozen values. Field names are the aliases of the queries in ``sql/``."""
+"""The catalog as frozen values: tables, triggers, rewrite rules, policies, grants, views and settings.
+
+Field names are the aliases of the queries in ``sql/``. :class:`Missing` is raised for a name that is not there. Tells
+by which partitioned table and constraint a partition is declared, and which tables refer to a table.
+Not here: columns, constraints and indexes (``constraints.py``).
+"""
 
 from __future__ import annotations
 

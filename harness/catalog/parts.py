@@ -1,4 +1,9 @@
-"""The names of a table's rules, by which checks and catalog are compared."""
+"""The names of a table's rules, by which checks and catalog are compared.
+
+Decides which rules of a table count: those that decide which rows and statements it accepts, with those of single
+partitions.
+Not here: which of them no check declares (``adopt/coverage.py``, ``proving/undeclared.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Reads a :class:`Catalog` from a database, one query for each kind of object, and resolves the types of columns."""
+"""Reads the catalog from a database, one query for each kind of object.
+
+Leaves out the schemas of the system and of the ledger. Decides the type of a column below its domains, with their NOT
+NULL and CHECKs as those of the column.
+"""
 
 from __future__ import annotations
 

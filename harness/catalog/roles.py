@@ -1,4 +1,8 @@
-"""Asks the server for roles and their privileges, each question once."""
+"""Asks the server for roles and their privileges, each question once.
+
+Says whether the user may disable triggers or SET ROLE, and whether policies apply to a role.
+Not here: roles that are made for scratch databases, and dropped (``global_objects``).
+"""
 
 from __future__ import annotations
 

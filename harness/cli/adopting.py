@@ -1,4 +1,8 @@
-"""``harness adopt``: an existing schema becomes a project with a check for every rule; ``declare`` adds what is new."""
+"""``harness adopt`` makes a project of an existing schema; ``harness declare`` adds what is new.
+
+Refuses to overwrite files that are there, and lists the tables that could not be filled.
+Not here: which check files an update changes or removes (``adopt/adoption.py``).
+"""
 
 from __future__ import annotations
 

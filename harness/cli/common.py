@@ -1,6 +1,9 @@
 """The project and the server of a call, and other parts that several verbs use.
 
-Modules that take long to import are imported where they are used, so that ``harness --help`` answers at once.
+Finds the project's directory. Asks a person before a database is changed that is not the tool's own, and refuses if
+nobody is there. Refuses verbs for migrations of another tool, and verbs for the tool's own server only.
+Modules that take long are imported where they are used: ``harness --help`` answers at once.
+Not here: which server is chosen (``server/targets.py``).
 """
 
 from __future__ import annotations

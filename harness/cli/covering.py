@@ -1,4 +1,8 @@
-"""``harness coverage``: lists the rules that no check declares."""
+"""``harness coverage``: lists the rules that no check declares, and decides the exit code.
+
+It fails below ``--fail-under`` percent, or if a check matches nothing.
+Not here: the comparison of checks and catalog (``adopt/coverage.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""The verbs of migrations: ``apply``, ``rollback``, ``status``, and ``reset`` of a private database."""
+"""The verbs of migrations: ``apply``, ``rollback``, ``status``, and ``reset`` of a private database.
+
+Refuses migrations without a statement, and options that contradict each other. Decides when a person is asked: before a
+rollback, and before an apply to a server that ``.env`` names.
+Not here: which migrations are applied or taken back (``migrations/plan.py``).
+"""
 
 from __future__ import annotations
 

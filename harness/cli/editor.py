@@ -1,4 +1,8 @@
-"""Writes ``.harness/schemas/``: JSON Schemas of the project's files, for completion and errors in an editor."""
+"""Writes ``.harness/schemas/``: JSON Schemas of the project's files, for completion in an editor.
+
+Decides when they are written anew: if one is missing or of another version.
+Not here: the schemas themselves (``project/json_schema.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """The group of all verbs: runs the command line, and turns every exception into a message and an exit code.
 
-Exit codes: 0 clean, 1 findings, 2 could not run, 130 interrupted.
+Exit codes: 0 clean, 1 findings, 2 could not run, 130 interrupted. Restarts Python in UTF-8 mode if the locale has
+another encoding.
+Not here: when a run of checks has findings (``run.py``, ``outcome.py``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Turns Ctrl-C and similar signals into an exception, so that a run cleans up when it ends."""
+"""Turns Ctrl-C and similar signals into an exception, so that a run cleans up when it ends.
+
+Waits a moment where Python would drop the exception, and remembers that there was a signal.
+"""
 
 from __future__ import annotations
 

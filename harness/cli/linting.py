@@ -1,4 +1,7 @@
-"""``harness lint``: checks the style of the migrations with sqlfluff and the house rules."""
+"""``harness lint``: prints the violations of the style of SQL in the migrations, and counts them.
+
+Not here: which violations there are, and which are only warnings (``lint``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""``harness psql`` and ``replay``: open a database of the project in psql, and show a failure there again."""
+"""``harness psql`` and ``replay``: open a database in psql, and show a saved failure there again.
+
+Refuses a check without a saved script, and a script that takes two sessions.
+Not here: which scripts are kept (``reports/scripts.py``), and their text (``proving/reproduction.py``).
+"""
 
 from __future__ import annotations
 

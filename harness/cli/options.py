@@ -1,4 +1,7 @@
-"""The options of ``harness test``, and the commands that repeat or resume a run."""
+"""The options of ``harness test``, and the commands that repeat or resume a run.
+
+Refuses an unknown report, and what is no number of workers or no shard. Decides where reports are written.
+"""
 
 from __future__ import annotations
 

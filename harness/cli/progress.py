@@ -1,4 +1,9 @@
-"""Collects the outcomes of a run: prints them as they come, and keeps them for a run that resumes this one."""
+"""Takes the outcomes of a run as they come: prints them, and keeps them for a later ``--resume``.
+
+Decides the order of lines: the checks of a table together, when the last of them is done. Has each outcome entered in
+the journal, and its psql script written.
+Not here: the journal itself (``reports/journal.py``), and how a line looks (``reports/terminal.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``harness test``: proves the declared checks."""
+"""``harness test``: its options; removes reports that an earlier run has left, and starts the run.
+
+Not here: everything about the run (``run.py``).
+"""
 
 from __future__ import annotations
 

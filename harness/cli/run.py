@@ -1,4 +1,10 @@
-"""A run of ``harness test``: proves the checks, reports the outcomes, and keeps what a later run needs."""
+"""A run of ``harness test``: chooses the checks, has them proved, and reports the outcomes.
+
+Decides which modules are built, which outcomes of an interrupted run are taken over, when ``--fail-fast`` ends it,
+whether a baseline is written, the exit code, and the notes on what is not looked at. Reports what was found if it is
+broken off.
+Not here: how many workers (``workers.py``), and which outcomes fail a run (``outcome.py``).
+"""
 
 from __future__ import annotations
 

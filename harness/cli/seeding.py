@@ -1,4 +1,7 @@
-"""``harness seed``: loads the fixtures, or generates rows."""
+"""``harness seed``: loads the fixtures, or generates rows with ``--rows``, and prints the result.
+
+Not here: which rows of a file are inserted (``seeds``), and how rows are made (``bulk``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``harness server``: the tool's own server, kept up for other programs."""
+"""``harness server``: keeps the tool's own server up for other programs; start, stop, status.
+
+Not here: the process that keeps it up, and the connection string (``server/resident.py``).
+"""
 
 from __future__ import annotations
 

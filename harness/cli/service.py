@@ -1,4 +1,8 @@
-"""The other verbs: ``init``, ``new``, ``doctor``, ``clean``, ``schema``, ``explain``."""
+"""The other verbs: ``init``, ``new``, ``doctor``, ``clean``, ``schema``, ``explain``.
+
+Each is a call and its printed lines. Not here: what ``clean`` removes and keeps (``scratch/templates.py``,
+``global_objects``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Escapes control characters of all output: names, values and messages come from files and from servers."""
+"""Escapes control characters of all that is printed: names and messages come from files and servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Starts whatever proves the checks of ``harness test``: this process, several processes, or a Dask cluster."""
+"""Decides how many workers prove a run: this process alone, several processes, or a Dask cluster.
+
+By default it follows from the expected seconds and the cores. Starts and ends the workers, and writes the durations of
+the checks when the run is done.
+Not here: which worker gets which checks, and shards (``workers/durations.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Describes a table: the content of its check file, before that becomes text."""
+"""Describes a table: decides which check each of its rules becomes, before that is text.
+
+Decides which rules are keys of a column, which trigger is ``touched_on_update``, which CHECKs are the same, and which
+rules no kind of check can state (``known``). Takes casts out of predicates where the server reads the same without
+them.
+Not here: single entries (``entries.py``), and which rules a project has not declared (``proving/undeclared.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The entries of a check file: a column, a constraint, an index, a trigger or a policy as people would declare it."""
+"""One entry of a check file: a column, constraint, index, trigger or policy as people declare it.
+
+Decides which keys are left out because they are usual, how a type is written, and which older key implies another one.
+"""
 
 from __future__ import annotations
 

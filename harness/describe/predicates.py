@@ -1,4 +1,7 @@
-"""Makes predicates of a catalog readable, without changing their meaning."""
+"""Makes predicates of a catalog readable, without changing their meaning.
+
+Decides which parentheses go, and which CHECK is a plain list of accepted values.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Writes YAML as people write it: short mappings on one line, SQL in quotes only where YAML would misread it.
+"""Writes YAML as people write it: short mappings on one line, and quotes only where YAML needs them.
 
-All scalars are texts, except for None, which is ``null``. :mod:`harness.project.nodes` reads them back
-letter for letter.
+All scalars are texts, except for None, which is ``null``. :mod:`harness.project.nodes` reads them back letter for
+letter.
+Not here: changes of a file that people have written (``adopt/edit.py``).
 """
 
 from __future__ import annotations

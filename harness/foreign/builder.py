@@ -1,7 +1,8 @@
 """Builds scratch databases from ``base:`` and from migrations that another tool owns.
 
-A step runs as its tool would run it: in one transaction, or as psql sends a file. Its settings end with it.
-Extensions and roles that the files need and the server does not have are found before anything is built.
+A step runs as its tool would run it: in one transaction, or as psql sends a file; its settings end with it. Refuses a
+file that begins a transaction and does not commit it, and a server without the extensions or roles that are needed.
+Not here: which statements are left out (``skipping.py``), and our own migrations (``migrations``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Decides which statements of another tool's SQL do not run in a scratch database, and why.
 
-A scratch database must not change other databases, settings of the server, or roles that existed before. And it does
-without objects that the server lacks and no rule depends on.
+It does without an extension that has a stand-in, settings that only a dump needs, and owners that the server lacks; a
+refusal is harmless if the object to drop is missing or the one to make is there. Also decides which statements cannot
+run in a transaction.
+Not here: statements about roles, other databases or the server (``global_objects/guards.py``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Runs the migrations of a module, or of another tool, up and down one by one."""
+"""Runs the migrations of a module, or of another tool, up and down one by one.
+
+For the kind ``rollback``; first come the modules that this one depends on. Not here: whether a ``down`` has left
+something (``kinds/rollback.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Ways to choose the values of a row: each by a draw of its own, or many by one draw."""
+"""Ways to choose the values of a row: each by a draw of its own, or many by one draw.
+
+Decides how often a nullable column or foreign key is NULL, and which choice is the simplest.
+Not here: which values are possible (``columns.py``, ``solver/pools.py``), and which parent is taken (``parents.py``).
+"""
 
 from __future__ import annotations
 

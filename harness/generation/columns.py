@@ -1,4 +1,9 @@
-"""Values of columns that refer to nothing: combinations from pools, free values, keys of the row's own."""
+"""Values of columns that refer to nothing: combinations from pools, free values, the row's own keys.
+
+Decides which combination of a pool fits a row, and which column gets another value where the row would repeat a unique
+key, of a drawn row or of an existing one, or conflict by an exclusion. Gives up the example if no value is left.
+Not here: foreign keys (``parents.py``), and what the pools contain (``solver``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Draws the rows of a scenario: a row, the parents it needs, and their parents."""
+"""Draws the rows of a scenario: a row, the parents it needs, and their parents.
+
+Takes an existing row or draws a new one, draws the rows that row hints require before it or together with it, and
+decides for which of them triggers are bypassed. Gives up where parents go too deep.
+Not here: which parent a foreign key gets (``parents.py``), whether existing rows may be reused (``solver/pools.py``),
+and the INSERTs in their order (``setup.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Values for the columns of exclusion constraints, with which rows do not conflict."""
+"""Values for the columns of exclusion constraints, with which drawn rows do not conflict.
+
+Has the server compare pairs of rows. Not here: which of these values a row takes (``columns.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Rows that are only valid together: one statement inserts, updates or deletes a row with its companions.
+"""Rows that are only valid together: one statement inserts, changes or deletes all of them.
 
-Companions are what ``together`` of the table's ``rows:`` makes of a row as it is stored.
+Companions are what ``together`` of the table's ``rows:`` makes of a row as it is stored. Decides in which columns of
+keys they get values of their own.
+Not here: probes of such rows (``kinds/row_groups.py``), and rows that refer to one another (``statements.py``).
 """
 
 from __future__ import annotations

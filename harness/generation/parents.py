@@ -1,4 +1,10 @@
-"""Finds or draws the rows that a row refers to, so that their values agree with its own."""
+"""Decides for each foreign key of a row: NULL, a row that is there already, or a new parent.
+
+Where rows are to have their ancestors in common, decides which of two keys to one table leads to the common row (the
+first), and which may lead to any other. Ends chains and cycles of references.
+Not here: drawing a new parent, or taking an existing row for it (``draft.py``), whether existing rows are used at all
+(``solver/pools.py``), and keys that share a parent once there are plenty of rows (``row_graph.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""The rows of a scenario and the references between them: rows that exist, are inserted, or are still being drawn."""
+"""The rows of a scenario and their references: rows that exist, are inserted, or are being drawn.
+
+Decides which rows one statement has to insert together (a cycle), which row that is being drawn can be a parent, from
+how many rows on inserted ones are shared as parents, and whether a row repeats a unique key of another.
+Not here: which parent a foreign key gets (``parents.py``).
+"""
 
 from __future__ import annotations
 

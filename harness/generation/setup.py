@@ -1,4 +1,9 @@
-"""The statements that insert the rows of a draft, before a probe or a race."""
+"""The statements that insert the rows of a draft, before a probe or a race.
+
+Decides which tables are emptied first (existing rows have most of their keys), and which rows get no INSERT: those that
+exist already and those that a trigger inserts.
+Not here: statements for cycles and without triggers (``statements.py``), and rows after a race (``races/database.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Statements that insert rows in other ways than one by one: in cycles, and without firing triggers."""
+"""Statements that insert rows in other ways than one by one: in cycles, and without firing triggers.
+
+Deletes existing rows first that have a unique key of the new one, where a trigger inserts such a row.
+Not here: which rows form a cycle (``row_graph.py``), and for which triggers are bypassed (``draft.py``).
+"""
 
 from __future__ import annotations
 

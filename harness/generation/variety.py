@@ -1,4 +1,8 @@
-"""Variants of a row: other values for the columns that a probe is not about, drawn once for each table."""
+"""Variants of a row: other values for columns that a probe is not about, drawn once for each table.
+
+Decides which columns may vary: no keys, no foreign keys, and none that rules tie to a column of the probe.
+Not here: how many variants there are (``proving/effort.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Reads from a parse tree how a statement changes roles, databases, tablespaces and settings of the server."""
+"""Tells from a parse tree whether a statement changes roles, other databases or the server's settings.
+
+Names the roles that it makes, changes, grants or drops, and says why some statements never run for a scratch database.
+Not here: whether a statement about roles is run or skipped (``guards.py``, ``takeover.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Keeps SQL files from changing anything outside of the database that they run in.
+"""Decides which statements about roles and the server run in a scratch database; others are skipped.
 
-Roles belong to the whole server. For a scratch database, existing roles are used as they are. Missing roles are made
-only where that is allowed; the COMMENT of the database records them from that moment, and they are dropped with it.
-Other databases and the settings of the server are not changed at all.
+Existing roles, which belong to the whole server, are used as they are. Missing ones are made only where that is
+allowed, on servers of others without login and password; the COMMENT of the database records them at once, and they are
+dropped with it. Refuses a file that changes what belongs to the whole server all the same.
+Not here: the application's own database (``takeover.py``), and other statements of dumps (``foreign/skipping.py``).
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Advisory locks of a server: held by runs, by users of templates, and by builds.
 
-A run holds its lock as long as it lives. A template is locked, shared, by the runs that use it.
+A run holds its lock as long as it lives: without it, its databases count as left over. A template is locked, shared, by
+the runs that use it. One build at a time is allowed on the whole server.
+Not here: the lock of migrations and seeds (``migrations/ledger.py``), and of a private server (``server/cluster.py``).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Records what the tool keeps on a server: scratch databases, templates, and the roles that were made for them.
+"""Records what the tool keeps on a server: scratch databases, templates, and roles made for them.
 
-All is found by name and COMMENT, never by a file of ours, so that any run can tidy up after any other. The COMMENT of a
-database records each role that was made for it, with its state at that moment. The number of a run is part of the names
-of its scratch databases, and of its advisory lock.
+All is found by name and COMMENT, never by a file of ours, so that any run can tidy up after any other. Decides which
+databases a killed run has left, and drops them with the roles that no other database records.
+Explains why a server refuses scratch work (no right to create databases, a full disk).
+Not here: which templates are outdated (``scratch/templates.py``), and whether a role may be dropped (``roles.py``).
 """
 
 from __future__ import annotations

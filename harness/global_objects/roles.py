@@ -1,4 +1,9 @@
-"""Reads the state of roles, and drops those that scratch builds have made when nothing needs them any more."""
+"""Decides whether a role that was made for scratch databases may be dropped, and drops it.
+
+It is kept if it can log in, was changed since, or is used by anything. Reads the state of each role as a hash, and sees
+whether other objects of the whole server were changed.
+Not here: the record of such roles (``registry.py``), and privileges of roles (``catalog/roles.py``).
+"""
 
 from __future__ import annotations
 

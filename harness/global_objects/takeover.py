@@ -1,7 +1,8 @@
-"""Takes over roles that were made for scratch databases, when migrations of the application create them.
+"""Takes over roles made for scratch databases, when migrations of the application create them.
 
 ``apply`` resets such a role, gives it the attributes that the migration says, and removes it from the records.
-``rollback`` drops the templates that use a role before it drops the role.
+``rollback`` drops the templates that use a role before it drops the role. Refuses while a run uses the role.
+Not here: roles in scratch databases (``guards.py``).
 """
 
 from __future__ import annotations

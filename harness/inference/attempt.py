@@ -1,4 +1,9 @@
-"""A row that was refused, what its error says of the functions that were running, and the texts of these."""
+"""A refused row: which trigger functions its error names, how far it got in them, and their texts.
+
+Decides whether another row got further than this one, which functions may have refused it, and which trigger is named
+as the reason.
+Not here: the decision whether a probe is excused by a trigger (``proving/attribution.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""A refused row, and the experiments with it that searches for hints do."""
+"""A refused row, and the experiments with it that searches for hints do.
+
+Decides whether a hint helps: rows are accepted with it, or get further.
+Not here: which hints are tried in which order (``finder.py``).
+"""
 
 from __future__ import annotations
 

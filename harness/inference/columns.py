@@ -1,4 +1,7 @@
-"""Searches for hints about a row's own columns: the values they need, and which may not be NULL."""
+"""Searches for hints about a row's own columns: the values they need, and which may not be NULL.
+
+Also columns that have to be NULL together. Not here: columns of its ancestors (``parents.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Fills tables, searches hints where rows are refused, and keeps the hints that lead to a row."""
+"""Fills tables, searches hints where rows are refused, and keeps the hints that lead to a row.
+
+Decides the order of the searches, and when a table is given up. Drops hints that lead to no row, or that no row can
+keep together with the rules.
+Not here: which tables count as empty or full (``adopt/filling.py``).
+"""
 
 from __future__ import annotations
 

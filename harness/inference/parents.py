@@ -1,4 +1,9 @@
-"""Searches for hints about the rows that a row refers to: what they need, what inserts them, where columns refer to."""
+"""Searches for hints about the rows that a row refers to.
+
+They are: which trigger inserts them, values and columns not NULL that they need, rows that must exist first, one common
+ancestor, bypassed triggers, and references that no foreign key declares.
+Not here: rows that functions look for by the row's values (``required_rows.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Searches for hints about rows that a row requires: functions look for them by its values."""
+"""Searches for hints about rows that a row requires: functions look for them by its values.
+
+Not here: rows that must exist before any row of the table (``required_first`` in ``parents.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Draws rows and tries them on the server, to see which are refused. Nothing of them stays."""
+"""Draws rows and tries them on the server, to see which are refused. Nothing of them stays.
+
+Finds the first statement of a scenario that is refused, and rows that vanish though they are accepted.
+"""
 
 from __future__ import annotations
 

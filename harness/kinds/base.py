@@ -1,4 +1,9 @@
-"""The base class of all kinds of check, with the names that every kind needs."""
+"""The base class of all kinds of check: everything that a kind may say, with a default for each.
+
+A kind says which rules rows keep, how it refuses, which rules of the catalog it declares, its facts, scenarios, races
+and notes. It may also say that it refuses certain probes of other checks first (``bars``).
+Not here: the decision what a reply says of a check (``proving/attribution.py``).
+"""
 
 from __future__ import annotations
 

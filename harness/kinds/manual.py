@@ -1,4 +1,4 @@
-"""Manual pages of the kinds, as Markdown: a kind's docstring, the places where it can be written, and its keys."""
+"""Manual pages of the kinds as Markdown: a kind's docstring, the files it can be in, and its keys."""
 
 from __future__ import annotations
 

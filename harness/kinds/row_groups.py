@@ -1,4 +1,9 @@
-"""Probes of rows that are only valid together: a kind writes one row, and this adds the other rows of its group."""
+"""Adds the other rows of a group to probes, where rows are only valid together.
+
+A kind writes one row. Drops probes that expect a row to be accepted which rules of the other rows, or another group,
+refuse; tries the one row alone where either outcome will do.
+Not here: the statements for a group (``generation/groups.py``).
+"""
 
 from __future__ import annotations
 

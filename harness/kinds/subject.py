@@ -1,4 +1,9 @@
-"""The subject that a check is about: its table, what is known of the database, and strategies for its scenarios."""
+"""The table or module that a check is about, what is known of it, and strategies for its scenarios.
+
+Puts drawn rows and probes together to a scenario. Decides by which columns a statement finds its row, which rows are
+inserted past triggers, and how many variants of a row are tried.
+Not here: how the rows are drawn (``generation``), and the verdict (``proving``).
+"""
 
 from __future__ import annotations
 

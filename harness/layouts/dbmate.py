@@ -1,4 +1,4 @@
-"""dbmate: one file for each migration, ``-- migrate:up`` above what it does, ``-- migrate:down`` above what undoes it.
+"""dbmate: one file for each migration, with ``-- migrate:up`` and ``-- migrate:down`` in it.
 
 ``transaction:false`` behind either runs that direction outside a transaction.
 """

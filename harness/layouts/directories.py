@@ -1,7 +1,8 @@
-"""A directory for each migration: ``up.sql`` and ``down.sql`` (diesel, Sourcegraph), or ``migration.sql`` (Prisma).
+"""A directory for each migration: ``up.sql`` and ``down.sql`` (diesel, Sourcegraph), or Prisma's.
 
-They go by name, numbers in front as numbers; where a ``metadata.yaml`` names ``parents`` these come first. diesel's
-``metadata.toml`` may say ``run_in_transaction = false``, sourcegraph's ``createIndexConcurrently: true``.
+Prisma has ``migration.sql``. They go by name, numbers in front as numbers; where a ``metadata.yaml`` names ``parents``
+these come first. diesel's ``metadata.toml`` may say ``run_in_transaction = false``, sourcegraph's
+``createIndexConcurrently: true``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Flyway: ``V1_2__name.sql`` by version, then ``R__name.sql`` by name; ``U1_2__name.sql`` undoes. Folders below count.
+"""Flyway: ``V1_2__name.sql`` by version, then ``R__name.sql`` by name; ``U1_2__name.sql`` undoes.
 
-An empty database begins at the newest baseline, ``B3__name.sql``. ``V1__name.sql.conf`` may say
+Folders below count. An empty database begins at the newest baseline, ``B3__name.sql``. ``V1__name.sql.conf`` may say
 ``executeInTransaction=false``.
 """
 

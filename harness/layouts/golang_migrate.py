@@ -1,4 +1,4 @@
-"""golang-migrate: ``N_name.up.sql`` and, if it can be undone, ``N_name.down.sql``; any numbers, with gaps."""
+"""golang-migrate: ``N_name.up.sql`` and, if it can be undone, ``N_name.down.sql``; gaps are allowed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""goose: one file for each migration, ``-- +goose Up`` above what it does, ``-- +goose Down`` above what undoes it.
+"""goose: one file for each migration, with ``-- +goose Up`` and ``-- +goose Down`` in it.
 
 ``-- +goose NO TRANSACTION`` opts out. ``StatementBegin`` and ``StatementEnd`` only help goose to find the ends of
-statements, which PostgreSQL's own parser does here.
+statements, which PostgreSQL's own parser does here. Refuses migrations that are written in Go.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""The parts that all layouts share: their type, versions in the names of files, and files that hold both directions."""
+"""Parts that all layouts share: versions in the names of files, and files that hold both directions.
+
+Refuses two files with the same version, and a ``down`` without its ``up``.
+Not here: which layout a directory has (``layouts/__init__.py``).
+"""
 
 from __future__ import annotations
 

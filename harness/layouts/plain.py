@@ -1,4 +1,4 @@
-"""``files``: SQL as psql runs it, file by file: a ``structure.sql``, a ``pg_dump``, DDL written by hand.
+"""``files``: SQL as psql runs it, file by file: a ``structure.sql``, a ``pg_dump``, DDL by hand.
 
 Transactions are those that the files themselves begin and commit.
 """

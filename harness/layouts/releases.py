@@ -1,6 +1,6 @@
-"""A numbered directory for each release, with golang-migrate's files in it: ``12/03_name.up.sql`` (HashiCorp Boundary).
+"""A numbered directory for each release, with golang-migrate's files in it: ``12/03_name.up.sql``.
 
-A file belongs to its release: numbers begin anew in each.
+So HashiCorp Boundary keeps them. A file belongs to its release: numbers begin anew in each.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Sqitch: ``sqitch.plan`` says which changes there are and in which order, ``deploy/`` and ``revert/`` hold them.
+"""Sqitch: ``sqitch.plan`` has the changes in their order, ``deploy/`` and ``revert/`` hold them.
 
 Their files are run by psql. A change that the plan has twice was reworked: its former text is in a file with the tag
-behind its name, ``deploy/users@v1.0.sql``.
+behind its name, ``deploy/users@v1.0.sql``. Refuses a change without a file, and one that is taken back.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""sqlx: ``<timestamp>_name.sql``, or ``.up.sql`` and ``.down.sql``; a first line ``-- no-transaction`` opts out."""
+"""sqlx: ``<timestamp>_name.sql``, or ``.up.sql`` and ``.down.sql``; ``-- no-transaction`` opts out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""One file among the migrations of its directory."""
+"""Reads a file of SQL together with the other migrations of its directory.
+
+Decides which files are read so: only those named ``NNN_name.up.sql``.
+Not here: what the statements do to the tables (``final_schema.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Asks sqlfluff, through its Python interface, for the verdict of its command line."""
+"""Asks sqlfluff, through its Python interface, for the verdict of its command line.
+
+Decides which files are linted, and which violations ``sqlfluff fix`` can mend. Refuses a path that does not exist, and
+settings without meaning.
+Not here: statements that sqlfluff cannot read, and when these are only warnings (``unread.py``); faults of settings and
+of ``-- noqa`` (``settings.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The names of rules, sqlfluff's and the house's, and the rule that a misspelled name means."""
+"""The names of rules, sqlfluff's and the house's, and the rule that a misspelled name means.
+
+Not here: the faults that such a name causes (``settings.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The pages of ``docs/lint``, made from the docstrings of the rules: ``python -m harness.lint.pages`` writes them."""
+"""The pages of ``docs/lint``, made from the docstrings of the rules, and the text for ``explain``.
+
+``python -m harness.lint.pages`` writes them, and removes those of rules that are gone.
+"""
 
 from __future__ import annotations
 

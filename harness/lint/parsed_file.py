@@ -1,4 +1,4 @@
-"""A linted file: PostgreSQL's grammar reads its contents, sqlfluff's tree has the places.
+"""A linted file for house rules: PostgreSQL's grammar reads the contents, sqlfluff's tree has places.
 
 So a statement that sqlfluff cannot read is judged like any other. Names are compared as PostgreSQL does: lower case
 unless quoted. Tables that a DO block creates are part of a string, and not seen.

@@ -1,7 +1,8 @@
-"""Faults of a ``.sqlfluff``, of settings in a file and of ``-- noqa``: sqlfluff passes over them, or names no place.
+"""Faults of ``.sqlfluff``, of settings in a file and of ``-- noqa``: an error, or only a warning.
 
 sqlfluff ignores an unknown name, and a value of the wrong type makes each file crash. A fault that leaves the verdict
 without meaning is an error here, any other a warning.
+Not here: which rule a misspelled name means (``names.py``), and SQL that cannot be read (``unread.py``).
 """
 
 from __future__ import annotations

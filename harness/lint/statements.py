@@ -1,4 +1,7 @@
-"""The statements of a file as PostgreSQL's own grammar reads them, also of a file that is being written."""
+"""The statements of a file as PostgreSQL's own grammar reads them, also while it is being written.
+
+Leaves out what cannot be read, and looks into DO blocks. Not here: the judgement of such statements (``unread.py``).
+"""
 
 from __future__ import annotations
 

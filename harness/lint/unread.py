@@ -1,7 +1,8 @@
-"""The violations of a file with a statement that sqlfluff cannot read.
+"""Decides whether a statement that sqlfluff cannot read is a slip, or only a warning.
 
-sqlfluff reads nothing of a file from such a statement on. PostgreSQL's parser knows whether it is a slip, and
-where the next statement begins, so that the others are judged.
+It is a warning if PostgreSQL's parser can read it; then the other statements of the file are judged without it.
+Otherwise the error of PostgreSQL is the one violation. sqlfluff itself reads nothing of a file from such a statement
+on.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""The ledger: the migrations that a database has, in the order they were applied.
+"""The table in which a database remembers its migrations: made, upgraded, locked, read and written.
 
-The state of a row is ``applied``, or ``started`` or ``reverting`` while a file runs outside a transaction; one that
-fails half way stays so. A row records what was executed, even if the files have changed since: ``hash`` is the hash of
-the up file's text, ``tokens`` that of its tokens, ``down`` the text of the down file.
+``upgrade`` adds the columns that the table of an older version lacks. If the role may not, the error says what its
+owner has to run. A row is ``applied``, or ``started`` or ``reverting`` while a file runs outside a transaction; one
+that fails half way stays so. It records what was executed, even if the files have changed since.
+Not here: what a row and its file say together (``migration_set.py``).
 """
 
 from __future__ import annotations

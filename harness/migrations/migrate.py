@@ -1,7 +1,8 @@
-"""Applies migrations and rolls them back.
+"""Applies migrations and rolls them back: runs the files, and writes their rows in the ledger.
 
-A file and its row in the ledger are one transaction. A file that opts out is entered as ``started`` before its first
-statement, and stays so if it fails half way. The settings of a file do not reach the next file.
+A file and its row are one transaction. A file that opts out is entered as ``started`` before its first statement, and
+stays so if it fails half way. The settings of a file do not reach the next file.
+Not here: which migrations are chosen or refused (``plan.py``), and the state of each (``migration_set.py``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The migrations of a project in files and ledger, compared, and the errors that stop a run before it begins.
+"""Decides the state of each migration by its files and its row: applied, pending, edited, renumbered …
 
 A row belongs to the file of its number, unless another file of the module resembles more what was applied: two people
-take the same number, one of them renumbers the file, and the row keeps the old number.
+take the same number, one renumbers the file, and the row keeps the old number. Words the errors that stop a run.
+Not here: which of them apply or rollback takes (``plan.py``), and the rows as a table (``ledger.py``).
 """
 
 from __future__ import annotations

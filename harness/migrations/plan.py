@@ -1,4 +1,9 @@
-"""Decides which migrations an apply or a rollback concerns, and whether it may begin. Changes nothing."""
+"""Decides which migrations an apply or a rollback concerns, and whether it may begin. Changes nothing.
+
+Refuses where a migration is edited, renumbered, missing, half done or out of order. Decides whether one is taken back
+by its down file or by the text that the ledger keeps, and which rows may be renumbered or accepted.
+Not here: running the files (``migrate.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Looks up what the database has besides tables: functions, views, roles, heirs, and the columns of a query.
+"""Looks up what the database has besides tables: functions, views, roles, heirs, columns of a query.
 
-Executes statements in a transaction that is rolled back, too, and says what came of them.
+Executes statements in a transaction that is rolled back, too, and decides whether one has reached a row.
+Not here: what a predicate says of values (``predicates.py``), and privileges of roles (``catalog/roles.py``).
 """
 
 from __future__ import annotations

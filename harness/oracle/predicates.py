@@ -1,4 +1,8 @@
-"""Asks PostgreSQL what predicates, expressions and types say of values, without touching the table they belong to."""
+"""Asks PostgreSQL what predicates, expressions and types say of values, apart from the table of these.
+
+No constraint, trigger or domain applies to the values, and nothing stays. Also says which texts a type can read, and
+what refuses NULL in a domain.
+"""
 
 from __future__ import annotations
 

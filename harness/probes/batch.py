@@ -1,6 +1,8 @@
-"""Encodes batches of scenarios as JSON, calls the temporary functions that try them, and reads their lines.
+"""Encodes batches of scenarios as JSON, calls the functions that try them, and reads their lines.
 
-A call that met a session which is not the run's is made again, after a pause.
+Decides whether a session that is not the run's got in the way: then the call is made again, after a pause, and in the
+end :class:`~harness.probes.reply.Interference` is raised.
+Not here: when a batch is cut or cancelled (``session.py``), and the functions' text (``shapes.py``, ``loops.py``).
 """
 
 from __future__ import annotations

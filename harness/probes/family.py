@@ -1,6 +1,7 @@
 """Scenarios: rows, and the probes tried on them, single ones or families.
 
 The probes of a family differ only in values: they are stated once, tried in a loop on the server and judged there.
+Not here: the text of that loop (``loops.py``), and which probes are tried (``kinds``).
 """
 
 from __future__ import annotations

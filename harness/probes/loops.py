@@ -1,7 +1,7 @@
-"""The part of a batch's function that tries a family: a loop over typed values around one static statement.
+"""The loop that tries a family in a batch's function: typed values around one static statement.
 
 The server counts the probes that it knows to be as expected, and replies only for the others. Each probe that it counts
-``proving.attribution.judge`` would find as expected, too.
+``proving.attribution.judge`` would find as expected, too. Decides which families have to be tried one by one.
 """
 
 from __future__ import annotations

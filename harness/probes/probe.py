@@ -1,4 +1,8 @@
-"""A probe: one statement, and the outcome expected; both it and its reply in the words of reports."""
+"""A probe: one statement, and the outcome expected; both it and its reply in the words of reports.
+
+Decides whether an error was raised by the expected rule: by SQLSTATE, names, or the functions that were running.
+Not here: what a reply says of the check (``proving/attribution.py``).
+"""
 
 from __future__ import annotations
 

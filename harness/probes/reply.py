@@ -1,7 +1,8 @@
 """The server's reply to one probe, and errors that no rule has raised.
 
-A session that is not the run's had a lock then, autovacuum for one. A rule may raise the same SQLSTATEs itself, and a
-check may expect it to. It does so by RAISE, and does it again each time; in a deadlock the server names the processes.
+Decides whether an error came of a session that is not the run's (a lock, a deadlock), or of a rule that raises the same
+SQLSTATE by RAISE, and whether a privilege was lacking. Replaces a partition by its partitioned table.
+Not here: trying again (``batch.py``), and the verdict on a check (``proving/attribution.py``).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Carries scenarios to the server in batches: one round trip for some two thousand probes.
 
-For the *shapes* of statements in a batch (this table, these columns) a temporary function is made whose statements are
-static, so that PostgreSQL plans each once. What travels is a base row for each table and, for each probe, only what
-differs from it. Every probe runs in a subtransaction of its own that is always undone, inside one of its
-scenario that is undone as well: nothing stays behind but used up sequence numbers.
+Decides the size of batches, which statement took too long (a cancelled batch is tried one by one), and when a new
+connection is needed because a custom setting was set. Every probe runs in a subtransaction that is undone, inside one
+of its scenario that is undone as well; only used up sequence numbers stay.
+Not here: statements that are committed (``proving/commits.py``).
 """
 
 from __future__ import annotations

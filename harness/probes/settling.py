@@ -1,4 +1,7 @@
-"""Checks deferred constraints of the rows of a setup, before anything is tried on them."""
+"""Checks deferred constraints of the rows of a setup, before anything is tried on them.
+
+Decides in which order constraints are named, so that they are deferred again as when a transaction begins.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The temporary function of a batch: one static statement for each shape that occurs in it."""
+"""The temporary function of a batch: one static statement for each shape that occurs in it.
+
+Decides which statements have a shape; others are sent as text. Gives up a setup whose INSERT left no row (``LOST``),
+and tells a refused setting of a probe (``UNTRIED``) from a refused statement.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The statements that probes are made of, and their SQL.
 
-Values are text in PostgreSQL's input syntax, as ``psql`` would read them between quotes; ``None`` is NULL.
+Values are text in PostgreSQL's input syntax, as ``psql`` would read them between quotes; ``None`` is NULL. Also the
+order in which settings are made: the role comes last.
 """
 
 from __future__ import annotations

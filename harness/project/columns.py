@@ -1,6 +1,7 @@
-"""The key ``columns`` of a check file: the table's contract, and checks that are written as keys of a column.
+"""The key ``columns`` of a check file: the table's contract, and checks written as keys of a column.
 
-``status: {accepted_values: [a, b], constraint: chk_x}`` has a check of the kind ``accepted_values``.
+``status: {accepted_values: [a, b], constraint: chk_x}`` has a check of the kind ``accepted_values``. Refuses a key of a
+column that belongs to no check of it, or could belong to several.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The files and folders of a project. Links are followed; a pipe, a socket or a device is refused, not skipped.
+"""The files and folders of a project. Links are followed; a pipe, a socket or a device is refused.
 
 A link may lead out of the project, to a file that several share. Such a file is read like any other, but no message
-quotes it: a reader of a run's output need not be allowed to read the link's target.
+quotes it: a reader of a run's output need not be allowed to read the link's target. Refuses files that are not UTF-8.
+Not here: which folders belong to a module (``load.py``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""JSON Schema (draft 2020-12) of the project's files, for editors: they complete keys and underline unknown ones."""
+"""JSON Schema (draft 2020-12) of the project's files: editors complete keys and mark unknown ones.
+
+Not here: writing them into ``.harness/schemas/`` (``cli/editor.py``), and the schema of ``report.json``
+(``reports/json.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The YAML keys of a kind: the fields of a frozen dataclass.
+"""The YAML keys of a kind: the fields of a frozen dataclass. Refuses unknown, missing and wrong keys.
+
+Not here: the values (``readers.py``), keys of a column (``columns.py``), which kinds there are (``declarations.py``).
 
 ::
 

@@ -1,4 +1,9 @@
-"""Reads a directory with ``project.yml`` as a :class:`~harness.project.model.Project`."""
+"""Reads a directory with ``project.yml`` as a :class:`~harness.project.model.Project`.
+
+Finds the root, here or above. Refuses folders of no module, files outside of a module's folder, an unknown target, and
+migrations of the project's own beside those of another tool. Decides which file is a seed of which table.
+Not here: the keys of ``project.yml`` (``settings.py``), and numbers and names of migrations (``migrations.py``).
+"""
 
 from __future__ import annotations
 

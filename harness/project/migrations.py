@@ -1,7 +1,9 @@
 """Migration files: ``NNN_name.up.sql`` and ``NNN_name.down.sql``, numbered from 001 without a gap.
 
-Leading comments may hold ``-- harness: transaction:false``: the file then runs outside a transaction, as
-``create index concurrently`` needs it. dbmate's ``-- migrate:up transaction:false`` means the same.
+Refuses gaps, half a pair and a number taken twice. Decides which migration is a draft. Leading comments may hold ``--
+harness: transaction:false``: the file then runs outside a transaction, as ``create index concurrently`` needs it;
+dbmate's ``-- migrate:up transaction:false`` means the same.
+Not here: whether a file was edited since it was applied (``migrations/migration_set.py``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A project as its files describe it: frozen values, nothing read from a server."""
+"""A project as its files describe it: frozen values, nothing read from a server.
+
+Tells the modules with all that they depend on, or that depend on them.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """YAML as a tree of nodes that keep the text as it was written, and its place.
 
-``[on, no, 007, 1.10, 12:30]`` are five texts: a reader that knows the type reads them. The nodes are made
-by :mod:`harness.project.yaml_reader`.
+``[on, no, 007, 1.10, 12:30]`` are five texts: a reader that knows the type reads them. Words the error of a node that
+has another shape than it should. The nodes are made by :mod:`harness.project.yaml_reader`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The privileges that a statement needs, told by its parse tree."""
+"""The privileges that a statement needs, told by its parse tree.
+
+Not here: whether a role has them (``catalog/roles.py``).
+"""
 
 from __future__ import annotations
 

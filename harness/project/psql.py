@@ -1,7 +1,8 @@
-"""SQL files as psql reads them: its commands obeyed or left out, its variables put in.
+r"""SQL files as psql reads them: its commands obeyed or left out, its variables put in.
 
-Files of other tools were often written for psql, or by ``pg_dump``: ``\\set`` and ``:name`` count, ``\\i`` and ``\\ir``
-include other files, ``\\q`` ends one. Commands that only concern the terminal are left out.
+Files of other tools were often written for psql, or by ``pg_dump``: ``\set`` and ``:name`` count, ``\i`` and ``\ir``
+include other files, ``\q`` ends one. Commands that only concern the terminal are left out; others are refused.
+Not here: our own migrations, in which commands of psql are refused (``sqlfile.py``).
 """
 
 from __future__ import annotations

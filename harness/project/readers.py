@@ -1,7 +1,7 @@
 """Readers of the values of keys: from a node with its place to a checked value that can be hashed.
 
-Lists come as tuples, mappings as :class:`FrozenDict`. Every reader also knows its JSON Schema; a value that an editor
-takes for a number, a boolean or null is read as the text that is written.
+Lists come as tuples, mappings as :class:`FrozenDict`. Refuses a value of the wrong form. Every reader also knows its
+JSON Schema; what an editor takes for a number, a boolean or null is read as the text that is written.
 """
 
 from __future__ import annotations

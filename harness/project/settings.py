@@ -1,4 +1,8 @@
-"""The keys of ``project.yml``, read into values; :mod:`harness.project.load` adds the contents of the folders."""
+"""The keys of ``project.yml``, read into values; ``load.py`` adds the contents of the folders.
+
+Decides the order of modules by ``depends_on``, and refuses circles. Decides what sort a target is.
+Not here: which target a run takes (``server/targets.py``).
+"""
 
 from __future__ import annotations
 

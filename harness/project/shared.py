@@ -1,6 +1,7 @@
-"""Checks that are written once, under ``shared:`` of ``project.yml``, and used by ``- use: name`` of many tables.
+"""Checks written once, under ``shared:`` of ``project.yml``, and used by ``- use: name`` elsewhere.
 
-They are kept as nodes: the values of parameters are put in before anything is read by its type.
+They are kept as nodes: the values of parameters are put in before anything is read by its type. Refuses unknown,
+missing and unused parameters, and shared checks that use one another in a circle.
 """
 
 from __future__ import annotations

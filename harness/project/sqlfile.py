@@ -1,8 +1,9 @@
 """A file of SQL: its text, its statements and their places.
 
-PostgreSQL's own grammar splits the file, so dollar quotes, nested comments and ``begin atomic`` bodies need no
-rules of ours. Only the parts that psql does not send to the server are taken out by hand first: the meta commands of
-``pg_dump`` and the data behind ``copy … from stdin``.
+PostgreSQL's own grammar splits the file, so dollar quotes and ``begin atomic`` bodies need no rules of ours. Only the
+parts that psql does not send are taken out first: meta commands, and the data behind ``copy … from stdin``. Refuses in
+migrations what would separate them from their row in the ledger: COMMIT, DISCARD ALL, commands of psql.
+Not here: files written for psql (``psql.py``), and single expressions in YAML (``sql``).
 """
 
 from __future__ import annotations

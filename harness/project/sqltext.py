@@ -1,4 +1,7 @@
-"""The text of an SQL file: its lexemes as psql sees them, places in it, and excerpts of it for messages."""
+"""The text of an SQL file: its lexemes as psql sees them, places in it, and excerpts for messages.
+
+Hides passwords in excerpts.
+"""
 
 from __future__ import annotations
 

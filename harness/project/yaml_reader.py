@@ -1,7 +1,8 @@
 """YAML files read as :mod:`~harness.project.nodes`.
 
-A scalar keeps the characters that were written. A value that YAML would tear apart or cut off without a word
-(``{type: numeric(10,2)}``, ``a #>> b``) is an error that shows the quoted form.
+A scalar keeps the characters that were written. A value that YAML would tear apart or cut off without a word (``{type:
+numeric(10,2)}``, ``a #>> b``) is an error that shows the quoted form. Refuses keys given twice, tags, merge keys, deep
+nesting, and aliases that stand for too much.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Decides who refused a probe, and what that says of the check that tried it.
+"""Decides who refused a probe, and what that says of the check: its rule, another rule, or a trigger.
+
+A wrong probe is tried once more with unexplained triggers and rewrite rules disabled (``Attribution.causes``): if it is
+right then, they are the cause, and the check is unreliable and not broken. Decides, too, whether a masked probe counts
+against the check, and whether rows that were refused before the probes are a failure.
+Not here: which failure is kept (``examiner.py``) and shrunk (``trial.py``), and the status (``findings.py``).
 
 ``judge`` compares one reply with what its probe expects; the first line that fits decides:
 

@@ -1,4 +1,7 @@
-"""An unexpected exception, in the words that a user can report it with."""
+"""An unexpected exception, in the words that a user can report it with.
+
+Not here: which exceptions end one check and which the run (``prover.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Tries scenarios with a COMMIT after the rows and after each statement, in clones that are dropped afterwards."""
+"""Tries scenarios with a COMMIT after the rows and after each statement, in clones dropped afterwards.
+
+Decides which probes share a clone. Not here: which checks commit (``commits`` of a kind), and probes that are undone
+(``probes/session.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Runs Hypothesis: draws that follow from the seed alone, whichever process draws, and shrinking that ends in time."""
+"""Runs Hypothesis: draws that follow from the seed alone, and shrinking that ends in time.
+
+The same rows are drawn whichever process draws. Not here: which failure is shrunk (``trial.py``), whether workers have
+the same versions (``workers/job.py``), and single examples (``values/examples.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The effort of a run: scenarios for each check, and the seed."""
+"""The effort of a run: how many scenarios each check draws, varies and races, and the seed.
+
+Decides the profile of a run that names none (``ci`` or ``dev``), and takes a random seed if none is given.
+"""
 
 from __future__ import annotations
 

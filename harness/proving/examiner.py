@@ -1,4 +1,10 @@
-"""Books what the scenarios of one check showed: the aspects seen, what hid others, and the first failure."""
+"""Books what the scenarios of one check showed: the aspects seen, what hid others, the first failure.
+
+Decides which of several wrong probes is the failure, and whether a refused setup is one. Of settings that were left
+empty it keeps the one that matters.
+Not here: the verdict on one reply, and the second try with unexplained triggers and rewrite rules disabled
+(``attribution.py``); the status of the check (``findings.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Collects what is found out about one check, and makes its outcome of that."""
+"""Decides the status of one check: proved, present, unreliable, broken or error, with the reason.
+
+An aspect that was never seen, because something else refused first or no row was reached, makes it unreliable.
+Not here: the verdict on one reply (``attribution.py``), and which status fails a run (``outcome.py``).
+"""
 
 from __future__ import annotations
 

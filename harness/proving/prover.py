@@ -1,4 +1,10 @@
-"""Checks in, outcomes out: the one place where a declared rule meets a database."""
+"""Checks in, outcomes out: the one place where a declared rule meets a database.
+
+Decides which exceptions become a reason, broken or an error of the check, and which end the run (a lost server, a full
+disk); when a check is tried again after interference; and when a new clone is needed. Refuses roles that the tool may
+not SET ROLE to. Races come last, if the probes show no fault.
+Not here: the status (``findings.py``), and drawing and shrinking (``trial.py``).
+"""
 
 from __future__ import annotations
 

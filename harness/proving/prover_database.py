@@ -1,4 +1,9 @@
-"""The scratch database that checks are proved in, with all that the checks of a project say of rows there."""
+"""The scratch database that checks are proved in, with all that the checks of a project say of rows.
+
+Decides whether a declared rule and one of the database contradict each other, so that no row can be; which declared
+predicate the server cannot evaluate; and when the session is renewed between checks.
+Not here: making and dropping clones (``scratch/workspaces.py``), and undeclared rules (``undeclared.py``).
+"""
 
 from __future__ import annotations
 

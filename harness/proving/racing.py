@@ -1,4 +1,9 @@
-"""Runs the races of one check: draws rows, picks the races worth running, and runs each in every order."""
+"""Runs the races of one check: draws rows, picks races worth running, and runs each in every order.
+
+Decides whether a race speaks against the check: a broken invariant, or a refusal by no declared rule. Tries again where
+a third session interfered.
+Not here: one order of steps (``races/play.py``), and inserting and deleting rows around it (``races/database.py``).
+"""
 
 from __future__ import annotations
 

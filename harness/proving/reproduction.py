@@ -1,4 +1,8 @@
-"""A failure in words, and as a script that shows it in psql."""
+"""A failure in words, and as a script that shows it in psql.
+
+Decides whether a script takes two sessions, so that a person has to follow it.
+Not here: saving the scripts (``reports/scripts.py``), and running one (``cli/opening.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The outcomes of seed files with rows that the schema refuses; the checks are proved without those rows."""
+"""The outcomes of seed files with rows that the schema refuses; checks are proved without those rows.
+
+Not here: which rows are left out (``seeds/tolerant.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Tries the scenarios of one check: draws many, sends them in batches, and shrinks what failed.
 
-Two passes of Hypothesis with the same seed draw the same scenarios up to the first failure. The first pass only
-draws, and batches of thousands of probes are tried meanwhile, each in one round trip; the second, which most checks
-never need, tries each scenario as it is drawn, and lets Hypothesis shrink.
+Two passes of Hypothesis with the same seed draw the same scenarios up to the first failure. The first only draws, and
+batches are tried meanwhile; the second, which most checks never need, lets Hypothesis shrink. Draws more where triggers
+refuse most rows.
+Not here: what a reply says (``attribution.py``), and Hypothesis itself (``draws.py``).
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""The refusals of all rules: of those that checks declare, and of those of the database that no check declares.
+"""The refusals of all rules: declared ones, and those of the database that no check declares.
 
-They are found by what was refused: a schema has thousands, and a probe meets one.
+Decides which rules of a table are undeclared, with the YAML that would declare each, and which refusals of other checks
+may be behind a server's error; they are found by what was refused.
+Not here: what masks a probe (``attribution.py``), and counting for ``harness coverage`` (``adopt/coverage.py``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Tries probes without claims in both states of an unset custom setting: never set, and left empty.
 
 A pooled connection that has served a user with claims has ``''`` where a new one has NULL: a policy that casts the
-setting to a type which has no such value fails on the one and not on the other.
+setting to a type which has no such value fails on the one and not on the other. Decides which settings are meant.
+Not here: a new connection for the first state (``probes/session.py``).
 """
 
 from __future__ import annotations

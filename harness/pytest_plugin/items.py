@@ -1,4 +1,7 @@
-"""The items of pytest: a collector for each file of checks, an item for each check."""
+"""The items of pytest: a collector for each file of checks, an item for each check.
+
+Decides the name and the markers of an item, and what pytest shows of a failure. Has psql scripts of failures written.
+"""
 
 from __future__ import annotations
 

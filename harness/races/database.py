@@ -1,4 +1,9 @@
-"""A database in which races are run: rows are inserted before each race, and deleted after it."""
+"""A database in which races are run: inserts rows before each race, and deletes them after it.
+
+Two transactions leave committed rows: these are deleted, so that the next race finds what this one found. The clone is
+dropped, and a new one made, if a row stays or rows are unknown. Triggers are switched off meanwhile if the role may.
+Not here: the order of statements (``play.py``), and what a race says of the check (``proving/racing.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Runs one race in one order of its steps, and enumerates every order of the turns that the server allows.
+"""Runs one race in one order of its steps, and enumerates every order of turns that the server allows.
 
-The possible orders show only while they are run: a session that waits for the other cannot go on. So the first schedule
-takes the first session that can go on each time; every next one repeats the last up to where another session could
-have gone on, and takes that one.
+The possible orders show only while they are run: a session that waits for the other cannot go on. Every next schedule
+repeats the last one up to where another session could have gone on, and takes that one. Decides what is one turn.
+Not here: whether the outcome is a fault (``proving/racing.py``), and the rows before (``database.py``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A race: the statements of two concurrent transactions, and the invariant that has to hold."""
+"""A race: the statements of two concurrent transactions, and the invariant that has to hold.
+
+Decides which observation broke the invariant. Not here: which refusals are faults (``proving/racing.py``).
+"""
 
 from __future__ import annotations
 

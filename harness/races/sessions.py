@@ -1,4 +1,7 @@
-"""Sessions whose statements are sent without waiting for them, and a third one that asks which waits for a lock."""
+"""Sessions whose statements are sent without waiting; a third one asks which waits for a lock.
+
+Decides whether a session waits for the other one, and gives up on one that never answers (:class:`Stuck`).
+"""
 
 from __future__ import annotations
 

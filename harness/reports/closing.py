@@ -1,4 +1,7 @@
-"""Groups the checks that are not green by status and reason, for the end of a run."""
+"""Groups the checks that are not green by status and reason, for the end of a run.
+
+Decides their order, broken ones first, and leaves out what the baseline knows.
+"""
 
 from __future__ import annotations
 

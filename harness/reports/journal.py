@@ -1,7 +1,8 @@
-"""Keeps ``.harness/run.jsonl``, the outcomes of a run so far: a run that was interrupted or killed can be resumed.
+"""Keeps ``.harness/run.jsonl``, the outcomes of a run so far: an interrupted run can be resumed.
 
 The first line says what decides the outcomes. Each other line is an outcome, written as soon as it is known. A run that
-comes to its end deletes the file.
+comes to its end deletes the file. Refuses to resume if something changed since.
+Not here: what counts as a change, and which outcomes are taken over (``cli/run.py``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Renders JUnit XML: a test suite for each table, a test case for each check."""
+"""Renders JUnit XML: a test suite for each table, a test case for each check.
+
+Decides which outcomes are failures, errors or skipped there; checks that were not tried are one error.
+"""
 
 from __future__ import annotations
 

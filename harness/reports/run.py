@@ -1,4 +1,4 @@
-"""The description of a run, and its totals, for all reports."""
+"""The description of a run, and its totals, for all reports. Not here: running it (``cli/run.py``)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Keeps ``.harness/repro/<check>.sql``, a script that shows a failure in psql, as long as the check is broken.
+"""Keeps ``.harness/repro/<check>.sql``, which shows a failure in psql, while the check is broken.
 
-``harness replay`` runs it.
+Writes it, and removes it once the check is proved. ``harness replay`` runs it (``cli/opening.py``).
+Not here: the text of a script (``proving/reproduction.py``).
 """
 
 from __future__ import annotations

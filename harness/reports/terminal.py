@@ -1,4 +1,8 @@
-"""Prints a line for each check and the failures of broken ones; at the end the checks that failed, and totals."""
+"""Prints a line for each check, the failures of broken ones, and at the end what failed, and totals.
+
+Decides what ``--quiet`` leaves out, and prints a note of several checks once.
+Not here: the words about one check (``words.py``), and the order of outcomes (``cli/progress.py``).
+"""
 
 from __future__ import annotations
 

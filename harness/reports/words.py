@@ -1,4 +1,7 @@
-"""The lines about a check that is not green, for the command line and for the pytest plugin."""
+"""The lines about a check that is not green, for the command line and for the pytest plugin.
+
+Decides how values are cut and control characters escaped. Not here: expected and actual (``proving/reproduction.py``).
+"""
 
 from __future__ import annotations
 

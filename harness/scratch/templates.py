@@ -1,4 +1,9 @@
-"""Names templates after all that goes into them, builds their content, and drops what nobody needs any more."""
+"""Decides when a template is outdated: its name is a hash of all that goes into it.
+
+That is: migrations, seeds, other SQL, settings, the user and the project's directory. Any change gives another name, so
+that a new one is built; outdated ones are dropped unless in use. Builds the content, and removes all that is left over.
+Not here: when a template is built, and how it gets its name (``workspaces.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Makes the scratch databases of a run, so that the database of the target is never touched.
+"""Makes, clones and drops the scratch databases of a run; the database of the target is never touched.
 
-They are cloned from a template with the applied migrations and seeds. A template is kept for the next run, and named
-after all that went into it; a scratch database is dropped with its workspace.
+They are cloned from a template with the applied migrations and seeds, which is built if no database has its name, and
+kept for the next run. A scratch database is dropped with its workspace. First drops what killed runs have left.
+Not here: what makes a template outdated (``templates.py``), and which databases are left over
+(``global_objects/registry.py``).
 """
 
 from __future__ import annotations

@@ -1,12 +1,9 @@
-"""Loads seeds: inserts the rows that are missing, updates the rows that differ, leaves all others alone.
+"""Loads seeds: inserts rows that are missing, updates rows that differ, and leaves all others alone.
 
-Some data takes two steps (a week is filled, then closed). Files that come ``afterwards`` change rows once all rows are
-in. The first step leaves the values that they set as they are, so that a second load does not undo the second step.
-
-Every file is copied into a temporary table first, and one statement for each table fills the table from there. So
-forced row security, which refuses COPY, is no obstacle, and a second load fires no trigger.
-
-Of a row that a rule of the schema refuses, the line in its seed file is found.
+Decides whether a file without a key is loaded already, or is an error because its table holds other rows; the order of
+files; and that files ``afterwards`` change rows once all are in. One transaction: a refusal loads nothing, and its line
+in the file is found. Each file is copied into a temporary table first, since forced row security refuses COPY.
+Not here: which rows are missing or differ (``upsert.py``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Reads a seed file into cells with their places: CSV as COPY reads it, YAML as it is written.
 
-In CSV an empty cell is null and ``""`` an empty text. In YAML ``null``, ``~`` and nothing are null unless quoted, and
-a key that a row leaves out takes its column's default. All else is text that the type of the column reads.
+In CSV an empty cell is null and ``""`` an empty text. In YAML ``null``, ``~`` and nothing are null unless quoted, and a
+key that a row leaves out takes its column's default. All else is text that the type of the column reads. Refuses rows
+and columns that do not fit together.
 """
 
 from __future__ import annotations

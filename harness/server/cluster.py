@@ -1,9 +1,9 @@
 """Runs a private server in one data directory, shared by all processes that use it at the same time.
 
-A process holds ``start.lock`` while it starts or stops the server, and shares ``users.lock`` with all other users. A
-process that leaves and gets ``users.lock`` exclusively was the last user, and stops the server. The kernel releases
-both locks when a process is killed, so nothing stays locked: the server of a killed last user is found running, used
-again, and stopped by the next last user.
+Decides who starts and who stops it: a process holds ``start.lock`` while it does, and shares ``users.lock`` with all
+other users; one that leaves and gets ``users.lock`` exclusively was the last, and stops the server. The kernel releases
+both locks when a process is killed: its server is found running, used again, and stopped by the next last user.
+Not here: starting the process (``postmaster.py``), and keeping it up (``resident.py``).
 """
 
 from __future__ import annotations

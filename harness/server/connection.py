@@ -1,4 +1,9 @@
-"""Connects to servers, and explains to a person why a connection was refused."""
+"""Connects to servers, and explains to a person why a connection was refused.
+
+Refuses servers that are too old, and connection strings that libpq does not know; never shows a password. Takes
+connection strings of SQLAlchemy and Prisma, too.
+Not here: which server it is (``targets.py``), and poolers (``pooler.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The directory of a private server, the account that owns it, and the process that runs in it."""
+"""The directory of a private server, the account that owns it, and the process that runs in it.
+
+Decides where the directory is, and whether the process in it is alive. Stops that process, and refuses a directory that
+others can enter.
+"""
 
 from __future__ import annotations
 

@@ -1,12 +1,8 @@
-"""Finds out whether a connection pooler gives every transaction another session.
+"""Refuses a connection pooler that gives every transaction another session.
 
-Behind such a pooler a session lock stays with a backend that others use, settings reach other clients, and two runs
-that should wait for each other do not.
-
-A direct session always has the same backend, and no other session has it. So two connections ask in turn which backend
-answers, outside of a transaction and while the other connection is in one. A backend that both have met, or a second
-backend of one connection, proves a pooler. A pooler may give us the same two backends by chance, so a connection that
-may lead to one asks several times: its cancel key names a process that is not the backend's.
+Behind it a session lock stays with a backend that others use, and two runs that should wait for each other do not. Two
+connections ask in turn which backend answers: one that both have met, or a second one of one connection, proves a
+pooler. As chance may give the same two, a connection asks several times if its cancel key names another process.
 """
 
 from __future__ import annotations

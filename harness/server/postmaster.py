@@ -1,6 +1,7 @@
-"""Starts the process of a private server, chooses its socket, and explains its errors.
+"""Starts the process of a private server, chooses its socket and settings, and explains its errors.
 
-Nothing here is safe against another process that does the same: the caller holds the lock of the directory.
+Clears away what a killed server has left. Nothing here is safe against another process that does the same: the caller
+holds the lock of the directory (``cluster.py``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Finds psql and runs it in a database."""
+"""Finds psql and runs it in a database; keeps the password out of its arguments."""
 
 from __future__ import annotations
 

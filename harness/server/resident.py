@@ -1,7 +1,8 @@
-"""Keeps a private server up between runs: a background process uses it, as a run does, until it is told to end.
+"""Keeps a private server up between runs: a background process uses it until it is told to end.
 
 The process holds ``resident.lock`` as long as it lives, with its number in it, so a killed one leaves nothing to tidy
-up. It ends by itself when no client has been connected for an hour, and when its server has ended.
+up. It ends by itself when no client has been connected for an hour, and when its server has ended. Decides port and
+password, which stay the same the next time.
 """
 
 from __future__ import annotations

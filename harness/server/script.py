@@ -1,4 +1,9 @@
-"""Reads and splits a migration file, and sends its statements to the server."""
+"""Reads and splits a migration file, and sends its statements to the server.
+
+Finds the place in the file of a statement that is refused. Decides whether all statements go in one message, and resets
+the session after a file.
+Not here: transactions and the ledger (``migrations/migrate.py``), and roles (``global_objects/guards.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Chooses the server: the flag, then ``HARNESS_TARGET``, then ``target:`` of ``project.yml``.
 
 ``DATABASE_URL`` and ``PG*``, which belong to an application, count only where ``project.yml`` names no target. A
-variable is looked up in the environment, then in ``.env``.
+variable is looked up in the environment, then in ``.env``. Decides the names of the database and of the data directory.
+Not here: the question before a database is changed (``cli/common.py``).
 """
 
 from __future__ import annotations

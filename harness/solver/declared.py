@@ -1,4 +1,7 @@
-"""The pools of a project: made of what its checks declare, the rules of the catalog, and hints about rows."""
+"""The pools of a project: made of what its checks declare, the rules of the catalog, and row hints.
+
+Decides which predicates hold for a table, also those that checks of other tables ask for.
+"""
 
 from __future__ import annotations
 

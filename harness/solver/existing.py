@@ -1,6 +1,8 @@
-"""The rows that a table has before any is drawn, seeds for example: drawn rows may not repeat their keys.
+"""Reads the rows that a table has before any is drawn, such as seeds: keys, values and number.
 
-Keys are normalized so that two that differ here also differ in an index on ``lower(a)`` or ``trim(a)``.
+Keys are normalized: two that differ here also differ in an index on ``lower(a)`` or ``trim(a)``. Only reads and counts.
+Not here: whether these rows are referred to, because they are half of all that can be (``pools.py``), whether a drawn
+row takes one (``generation/draft.py``), and keys that may not repeat (``generation/columns.py``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Finds combinations of values that keep the rules of some columns, by asking the server."""
+"""Finds combinations of values that keep the rules of some columns, by asking the server.
+
+Decides which candidates are laid out, which rules are left out (they read tables), and when numbers or texts are
+varied. Raises :class:`~harness.solver.rules.Unfillable` with the rules that nothing keeps.
+Not here: the step by step search (``search.py``), and values for one column (``values/candidates.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Combinations of values for columns that rules tie together."""
+"""Combinations of values for columns that rules tie together, and those that fit a row.
+
+Decides which combination goes with values or NULLs that a row has already.
+Not here: finding the combinations (``finder.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The combinations of values that keep all rules, for the columns of each table that rules tie together.
+"""Combinations of values that keep all rules, for the columns of each table that rules tie together.
 
-A rule's predicate is not analysed: candidate values (its constants, their neighbours, the type's edges, some
-draws) are laid out and PostgreSQL is asked which combinations pass. Columns that no rule mentions have no pool.
+Decides which rules drawn rows keep, and whether existing rows are half of all that a table can have, as in reference
+data: then drawn rows refer to them, and not to new ones. Candidate values are laid out and PostgreSQL is asked.
+Not here: reading existing rows (``existing.py``), the candidates (``finder.py``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Hints about a table's rows that no rule of the database states: the entry ``rows:`` of its checks."""
+"""Hints about a table's rows that no rule of the database states: the entry ``rows:`` of its checks.
+
+Makes foreign keys of references that only a hint knows, and predicates of values and groups.
+Not here: how hints are found (``inference``), and how drawn rows follow them (``generation/draft.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Rules that the rows of a table have to keep, and the columns that decide them."""
+"""Rules that the rows of a table have to keep, and the columns that decide them.
+
+Decides which columns rules tie together, and which rules of the catalog count: CHECKs, domains, bounds of partitions,
+generated columns, types of referring columns.
+"""
 
 from __future__ import annotations
 

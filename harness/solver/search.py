@@ -1,7 +1,7 @@
-"""Searches values for columns that rules tie together, where no combination that was tried keeps all rules.
+"""Searches values for columns that rules tie together, where no combination that was tried keeps all.
 
 A rule is split where it is an AND or an OR. Values are chosen for the columns of one part after the other, and the
-server is asked after each step which of the choices are still possible.
+server is asked after each step which of the choices are still possible. Decides which sample of too many is taken.
 """
 
 from __future__ import annotations

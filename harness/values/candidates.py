@@ -1,4 +1,8 @@
-"""The values worth trying first: constants that rules mention, their neighbours, and the edges of the type."""
+"""The values worth trying first: constants that rules mention, their neighbours, edges of the type.
+
+Decides how each type gets its values: lengths, patterns, ranges, moments near today, JSON documents, arrays.
+Not here: which constants rules mention (``constants.py``), and combinations of several columns (``solver``).
+"""
 
 from __future__ import annotations
 

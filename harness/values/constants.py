@@ -1,4 +1,7 @@
-"""Constants and patterns that rules and functions mention: values that a column probably has to have."""
+"""Constants and patterns that rules and functions mention: values that a column probably has to have.
+
+Reads predicates by the parser, and bodies of functions without it. Not here: neighbours and edges (``candidates.py``).
+"""
 
 from __future__ import annotations
 

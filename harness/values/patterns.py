@@ -1,4 +1,4 @@
-"""Texts that match the patterns which rules compare with: PostgreSQL's regular expressions, LIKE and SIMILAR TO.
+"""Texts that match the patterns of rules: PostgreSQL's regular expressions, LIKE and SIMILAR TO.
 
 They are candidates: where Python reads a pattern differently from PostgreSQL, the server refuses the texts.
 """

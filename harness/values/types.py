@@ -1,8 +1,8 @@
 """PostgreSQL type -> Hypothesis strategy, simplest values first, as text in the type's input syntax.
 
 Every strategy stays well inside its type, so that PostgreSQL reads each drawn text without an error, and the same in
-every session: no ``now``, no dates that depend on DateStyle, no NUL. Extremes are candidates, not draws
-(:mod:`harness.values.candidates`).
+every session: no ``now``, no dates that depend on DateStyle, no NUL. Says which types only the server can judge.
+Extremes are candidates, not draws (``candidates.py``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Workers of a Dask cluster that is there already."""
+"""Workers of a Dask cluster that is there already: connects, and closes what they opened at the end.
+
+Refuses where Dask is not installed, no scheduler answers, or it has no workers.
+Not here: a worker with other versions (``job.py``), and work that is lost (``prove.py``).
+"""
 
 from __future__ import annotations
 

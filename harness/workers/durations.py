@@ -1,6 +1,8 @@
-"""Keeps ``.harness/durations.json``: the seconds of each check in its last run, by which checks are shared out.
+"""Decides which checks are proved together, and in which shard, by the seconds each took last time.
 
-They come in chunks by table, the longest first, and go to shards that take equally long.
+Keeps ``.harness/durations.json``. Checks come in chunks by table, the longest first, and go to shards that take equally
+long.
+Not here: the number of workers (``cli/workers.py``), and the outcomes of a broken off run (``reports/journal.py``).
 """
 
 from __future__ import annotations

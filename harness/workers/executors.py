@@ -1,4 +1,7 @@
-"""Executors for the work of a run: processes of this machine."""
+"""Worker processes of this machine: starts them, keeps signals from them, and ends them with the run.
+
+Not here: other machines (``dask_cluster.py``), and what a worker does (``job.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""The work that a worker is given, and the worker itself.
+"""A worker and its work: proves the chunks it is given, or refuses if its versions are not the run's.
 
-A worker opens a workspace of its own once, and proves the chunks of checks that it is given. On a
-machine that does not have the files of the project, it unpacks those that come with the job.
+It refuses other versions of Python, Hypothesis or this package than the run has, which would draw other rows. On a
+machine without the project's files it unpacks those that come with the job. Opens a workspace once, on the run's server
+or one of its own. Not here: sending chunks and a worker that died (``prove.py``), starting workers (``executors.py``,
+``dask_cluster.py``).
 """
 
 from __future__ import annotations

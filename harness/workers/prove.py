@@ -1,4 +1,9 @@
-"""Submits work to an executor and yields outcomes: the same ones for any executor and any number of workers."""
+"""Submits work to an executor and yields outcomes: the same ones for any executor and any workers.
+
+Decides which outcomes come before the first failure and are kept, and which chunks are cancelled after it. Raises if a
+worker died.
+Not here: a worker with other versions (``job.py``), and the chunks themselves (``durations.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Queries before and after a write: they count the records that it left, and compare them with what is declared."""
+"""Queries before and after a write: they count the records that it left, and compare them.
+
+Decides whether the written row is an occasion for a record, by the row as the table has it before and after.
+Not here: which writes are tried (``writes.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Writes to a table that leave records in another table, each with the records expected of it."""
+"""Writes to a table that leave records in another table, each with the records expected of it.
+
+Decides how many records a write has to leave: one for each row, or none.
+Not here: the counting on the server (``records.py``).
+"""
 
 from __future__ import annotations
 

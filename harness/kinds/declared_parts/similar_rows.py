@@ -1,4 +1,8 @@
-"""Pairs of rows that differ only in some columns of each declared key: no declared key refuses the second."""
+"""Pairs of rows that differ only in some columns of each declared key, so that none refuses them.
+
+Decides in which sets of columns two rows differ, and of too many sets which are tried.
+Not here: which rules are undeclared (``proving/undeclared.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Pairs of rows, sorted by PostgreSQL: in conflict, differing in one element of an exclusion, or outside ``where``."""
+"""Pairs of rows, sorted by PostgreSQL: in conflict, differing in one element, or outside ``where``.
+
+Raises :class:`~harness.kinds.subject.Unreliable` if a sort of pairs is never found.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Probes that delete parents and change their keys, and count the children that are left."""
+"""Probes that delete parents and change their keys, and count the children that are left.
+
+Decides which rows cascades delete with a parent, down the whole chain, and how many rows below it are drawn.
+Not here: the declared actions and the numbers of children (``reference.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A foreign key with both its ends, and what is declared of it."""
+"""A foreign key with both its ends, and the actions that are declared of it.
+
+Decides how many parents and children unique keys have room for, and whether a parent can be deleted at all.
+"""
 
 from __future__ import annotations
 

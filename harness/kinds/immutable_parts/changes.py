@@ -1,4 +1,8 @@
-"""Changes of a row that are to be refused, by statements, by triggers and from above; and changes that are allowed."""
+"""Changes of a row that are to be refused, by statements, by triggers and from above; allowed changes.
+
+Decides which deletions of ancestors would change the row, and the state that an excepted one leaves.
+Not here: whether the roles reach the row (``kinds/row_access/acting_roles.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""The scenarios of a lock: every write while the locking row is locked and while it is open, and races."""
+"""The scenarios of a lock: every write while the locking row is locked and while it is open; races.
+
+Decides which deletions of rows above the lock forbids, in which states of the locking row writes are tried, and which
+writes are raced.
+Not here: the writes themselves, and which of them the lock forbids (``write_paths.py``).
+"""
 
 from __future__ import annotations
 

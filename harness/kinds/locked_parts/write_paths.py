@@ -1,4 +1,7 @@
-"""Every way to write to the rows that a lock protects."""
+"""Every way to write to the rows that a lock protects, and whether the lock forbids it.
+
+Not here: the deletion of rows above, and the order of locking and writing (``scenarios.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Statements that need a privilege: on objects besides tables, without an effect, and on rows as a role.
 
-A row is inserted as an application does it, or it is one that policies let a role reach.
+Decides which columns an INSERT names, and switches policies off for it; and for which roles policies hold, so that they
+have to reach a row.
 """
 
 from __future__ import annotations

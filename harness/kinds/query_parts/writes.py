@@ -1,4 +1,7 @@
-"""Writes after which a query might find a row: single statements, and pairs of statements for two sessions."""
+"""Writes after which a query might find a row: single statements, and pairs for two sessions.
+
+Decides which values and rows are worth writing: those of other rows, the constants of the query, their neighbours.
+"""
 
 from __future__ import annotations
 

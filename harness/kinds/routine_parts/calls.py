@@ -1,4 +1,8 @@
-"""Calls of routines: as probes, with the queries asked after them, and as a race of two sessions."""
+"""Calls of routines: as probes, with the queries asked after them, and as a race of two sessions.
+
+Decides the types of variables, and which call is expected to be refused.
+Not here: rows before the calls (``given.py``), and the rows that a call returns (``results.py``).
+"""
 
 from __future__ import annotations
 

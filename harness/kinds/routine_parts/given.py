@@ -1,4 +1,7 @@
-"""Given rows: some columns are written in the check, the others are drawn."""
+"""Given rows: some columns are written in the check, the others are drawn.
+
+Reads ``given:``. A row in a state that no new row can have is inserted past the triggers, if a superuser connects.
+"""
 
 from __future__ import annotations
 

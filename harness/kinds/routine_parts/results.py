@@ -1,4 +1,7 @@
-"""Results of calls: relations with the returned rows, for the queries that are asked after the calls."""
+"""Results of calls: relations with the returned rows, for the queries that are asked after the calls.
+
+Refuses a query that names a result which no call returns.
+"""
 
 from __future__ import annotations
 

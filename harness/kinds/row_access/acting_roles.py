@@ -1,4 +1,4 @@
-"""The keys ``as`` and ``claims`` of kinds: roles that try the probes, and the rows that each of them reaches."""
+"""The keys ``as`` and ``claims``: roles that try probes; ends a probe if its row is out of reach."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attempts to take another owner's row, or to give one's own away: by UPDATE and by INSERT … ON CONFLICT."""
+"""Attempts to take another owner's row, or to give one's own away: by UPDATE and INSERT … ON CONFLICT."""
 
 from __future__ import annotations
 

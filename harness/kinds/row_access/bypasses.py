@@ -1,7 +1,7 @@
-"""Ways past the policies of a table: views and functions with the rights of their owner, and owners that bypass them.
+"""Ways past the policies of a table: views and functions with the rights of an owner, and owners.
 
 The catalog says enough about views. It does not say what a function does, and functions are not called: they are only
-listed.
+listed in notes. Decides which role stands in for an owner that bypasses row security.
 """
 
 from __future__ import annotations

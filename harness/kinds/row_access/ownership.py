@@ -1,4 +1,8 @@
-"""Rows that belong to owners: variables of a predicate, values for them, and rows that have these values."""
+"""Rows that belong to owners: variables of a predicate, values for them, and rows with these values.
+
+Decides which column names the owner of a row, by the predicates: in the table, above it, or below one of these.
+Not here: columns that a predicate does not name, found by trying (``reachable.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One owner that uses a table under row security: probes of what it reads, writes and gets back."""
+"""One owner that uses a table under row security: probes of what it reads, writes and gets back.
+
+Not here: attempts to take rows of others (``attacks.py``), and whose rows they are (``ownership.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The columns in which rows that a role reaches have the values of its claims: by a predicate, a name, or a trial."""
+"""The columns in which rows that a role reaches have the values of its claims.
+
+Decides it by a predicate, else by a name, else by a trial on the server. Raises
+:class:`~harness.kinds.subject.Unreliable` if the role reaches no row.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""The parents of a row, their parents and so on, and whether deleting one reaches the row."""
+"""The parents of a row, their parents and so on, and whether deleting one reaches the row.
+
+Decides by the actions of foreign keys whether the row below is deleted or only set to NULL, and makes two foreign keys
+fire in either order.
+Not here: ancestors of tables by name (``catalog/graph.py``), and common ancestors of drawn rows
+(``generation/parents.py``).
+"""
 
 from __future__ import annotations
 

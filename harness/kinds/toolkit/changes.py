@@ -1,4 +1,7 @@
-"""Changes of a row's columns that keep all rules: of one column with as few others as possible, and of all columns."""
+"""Changes of a row's columns that keep all rules: one column with as few others as possible, or all.
+
+Decides which columns an update may set, which values are surely different, and when another parent is inserted.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Constraints and triggers as several kinds name them: the keys for it, the facts, and the refusals.
 
 Of a constraint the catalog says whether it is deferrable, validated and enforced. Triggers, and functions that fail,
-refuse without the name of a constraint.
+refuse without the name of a constraint: ``refused_by`` says how they are recognised.
+Not here: which of several rules has refused a probe (``proving/attribution.py``).
 """
 
 from __future__ import annotations

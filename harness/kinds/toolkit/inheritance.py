@@ -1,4 +1,4 @@
-"""Child tables by INHERITS: a query of the parent table finds their rows, but no key of the parent covers them."""
+"""Child tables by INHERITS: a query of the parent finds their rows, but no key of it covers them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Invariants that a third session watches while two others write: queries built from the rule itself."""
+"""Invariants that a third session watches while two others write: queries built from the rule itself.
+
+Not here: whether a race broke its invariant (``races/race.py``), and what that says of the check
+(``proving/racing.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Rows with the same key and rows with almost the same key, for the kinds that declare keys."""
+"""Rows with the same key and rows with almost the same key, for the kinds that declare keys.
+
+Decides which columns decide a key, how many rows its values have room for, and whether NOT NULL is the first to refuse
+a NULL.
+Not here: how drawn rows avoid one another's keys (``generation/columns.py``).
+"""
 
 from __future__ import annotations
 

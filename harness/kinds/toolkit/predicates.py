@@ -1,6 +1,8 @@
-"""Scenarios for ``check`` and ``accepted_values``: values on both sides of a predicate, where all other rules hold.
+"""Scenarios for ``check`` and ``accepted_values``: values on both sides of a predicate, by PostgreSQL.
 
-True or null means accepted, and false means refused by the constraint.
+True or null means accepted, and false means refused by the constraint. Drops values that another rule refuses, or mends
+them by values of other columns. Raises :class:`~harness.kinds.subject.Unreliable` if one side has no values.
+Not here: the candidates (``values/candidates.py``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Statements besides plain INSERT, UPDATE and DELETE, and ways to run one past triggers or within a trigger."""
+"""Statements besides plain INSERT, UPDATE and DELETE, and ways to run one past or within a trigger."""
 
 from __future__ import annotations
 

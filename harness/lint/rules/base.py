@@ -1,4 +1,7 @@
-"""The base of all house rules: when they apply, and how their findings are worded."""
+"""The base of all house rules: decides when they apply, and how their findings are worded.
+
+A rule applies only where the settings ask for it by name, and never to down files.
+"""
 
 from __future__ import annotations
 

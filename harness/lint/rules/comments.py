@@ -1,4 +1,7 @@
-"""Rules on the comments of tables and columns."""
+"""Rules on the comments of tables and columns: that there is one, and that it ends in its data class.
+
+Decides at which comment a finding is: the last one in the directory. Not here: the classes (``project.yml``).
+"""
 
 from __future__ import annotations
 

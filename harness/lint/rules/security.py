@@ -1,4 +1,8 @@
-"""Rules on who can read rows: row level security, definer functions, views."""
+"""Rules on who can read rows: row level security, definer functions, views.
+
+Not here: whether roles really read only their rows (``kinds/row_security.py``), and ways past policies
+(``kinds/row_access/bypasses.py``).
+"""
 
 from __future__ import annotations
 

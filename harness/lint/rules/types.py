@@ -1,4 +1,4 @@
-"""Rules on the types of columns, domains and attributes, on the names of constraints, and on the primary key."""
+"""Rules on types of columns, domains and attributes, on names of constraints, and on the primary key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The columns, tables and functions that an expression or a query names, its literals and its patterns."""
+"""The columns, tables and functions that an expression or query names, its literals and its patterns.
+
+Not here: which of these columns decide a rule (``solver/rules.py``), and candidates from literals
+(``values/constants.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One expression, query or statement, and the variables in it."""
+"""One expression, query or statement, and the variables in it.
+
+Refuses what is not exactly one of them, and text that would leave the parentheses put around it.
+"""
 
 from __future__ import annotations
 
