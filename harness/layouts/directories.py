@@ -49,8 +49,7 @@ def _up(directory: Path) -> Path | None:
 
 def _number(name: str) -> tuple[int, str]:
     """The digits at the beginning of a name, as a number: of ``2019-02-26-002946_x`` and ``00000000000000_setup``."""
-    digits = re.sub(r"\D", "", name[: len(name) - len(name.lstrip("0123456789-"))])
-    return (int(digits or 0), name)
+    return int(re.sub(r"\D", "", name[: len(name) - len(name.lstrip("0123456789-"))]) or 0), name
 
 
 def owner(directory: Path) -> Owner:

@@ -172,8 +172,7 @@ def _sections() -> Mapping[str, Any]:
 def _did_you_mean_section(section: str) -> str:
     codes = names.rules().get(section.removeprefix(f"{_RULES}:"), set())
     if len(codes) == 1:
-        rule = names.classes()[next(iter(codes))]
-        return f"; did you mean '{_RULES}:{rule.get_config_ref()}'?"
+        return f"; did you mean '{_RULES}:{names.classes()[next(iter(codes))].get_config_ref()}'?"
     return did_you_mean(section, {_ROOT, _RULES, _INDENTATION, *_sections()})
 
 

@@ -193,8 +193,8 @@ class Workspace:
             )
             registry.set_comment(self.maintenance, name, built.comment())
             for change in ("allow_connections false", f"rename to {built.name}"):
-                statement = f"alter database {name} {change}"  # both names are ours: letters, digits and _
-                self.maintenance.execute(statement.encode())
+                # Both names are ours: letters, digits and _.
+                self.maintenance.execute(f"alter database {name} {change}".encode())
             self._made.remove(name)
 
     def _shared(self, guard: ScratchGuard) -> list[Role]:

@@ -123,7 +123,6 @@ def _in_common(table: Table, draft: Draft, row: Values, named: Sequence[str]) ->
     found: NewRow = {}
     for column in table.columns:
         if column.name in named and column.is_supplied and draft.choose((True, False)):
-            kept = {*found, column.name}
-            if not any(key and key <= kept for key in keys):
+            if not any(key and key <= {*found, column.name} for key in keys):
                 found[column.name] = row[column.name]
     return found
