@@ -1,8 +1,8 @@
 """Describes a table: decides which check each of its rules becomes, before that is text.
 
-Decides which rules are keys of a column, which trigger is ``touched_on_update``, which CHECKs are the same, and which
-rules no kind of check can state (``known``). Takes casts out of predicates where the server reads the same without
-them.
+Decides which rules are keys of a column, which trigger is ``touched_on_update`` (by the source of its function), which
+CHECKs are the same, and which rules no kind of check can state (``known``). Takes casts out of predicates where the
+server reads the same without them.
 Not here: single entries (``entries.py``), and which rules a project has not declared (``proving/undeclared.py``).
 """
 

@@ -130,11 +130,13 @@ class Parents:
             pool = next((pool for pool in pending.pools if own in pool.columns and own in chosen), None)
             if pool is None:
                 continue
-            # Most rules of several columns ask of a reference only whether there is one.
+            # Most rules of several columns ask of a reference only whether there is one; others compare it.
             others = dict.fromkeys(entry[pool.columns.index(own)] for entry in pool.fitting({}, (own,)))
-            free = [value for value in others if fits({**known, to: value})]
-            if free:
-                pending.row[own] = self._values.choices.one_of(free)
+            free = tuple(value for value in others if fits({**known, to: value}))
+            rest = {name: pending.row[name] for name in pool.columns if name != own}
+            valid = self._pools.valid_values(pending.table, own, free, rest) if rest and free else free
+            if valid:
+                pending.row[own] = self._values.choices.one_of(valid)
                 return {**known, to: pending.row[own]}
         return known
 

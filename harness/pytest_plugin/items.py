@@ -1,6 +1,7 @@
 """The items of pytest: a collector for each file of checks, an item for each check.
 
-Decides the name and the markers of an item, and what pytest shows of a failure. Has psql scripts of failures written.
+Decides the name of an item, and its markers: a tag that pytest would take for one of its own gets another name. Decides
+what pytest shows of a failure. Has psql scripts of failures written.
 """
 
 from __future__ import annotations

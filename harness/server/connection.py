@@ -2,7 +2,7 @@
 
 Refuses servers that are too old, and connection strings that libpq does not know; never shows a password. Takes
 connection strings of SQLAlchemy and Prisma, too.
-Not here: which server it is (``targets.py``), and poolers (``pooler.py``).
+Not here: which server it is (``targets.py``), poolers (``pooler.py``), passwords in SQL (``project/sqltext.py``).
 """
 
 from __future__ import annotations

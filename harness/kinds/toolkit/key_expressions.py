@@ -1,6 +1,6 @@
 """Elements of a key that are expressions, and pairs of different values that give the same key.
 
-Decides which expressions may fail, so that rows have to keep a rule about them.
+Decides by the functions that they call which expressions may fail, so that rows have to keep a rule about them.
 """
 
 from __future__ import annotations
