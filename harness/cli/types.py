@@ -14,7 +14,7 @@ import click
 from harness import files
 from harness.cli.common import CLEAN, FINDINGS, load_project, target_option
 from harness.errors import ProjectError
-from harness.project.types_keys import ALL_DRIVERS, DRIVERS, TypesKeys
+from harness.project.model import ALL_DRIVERS, DRIVERS
 from harness.reports.words import counted
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def types(
     project = load_project()
     outputs = _outputs(project, given)
     with _sources(project, target) as sources:
-        written = [_WrittenTypes.of(project.root, each, sources.types(each)) for each in outputs]
+        written = [_written(project.root, each, sources) for each in outputs]
         code = _compare(project.root, written) if checks else _write(project.root, written)
         proved = _prove(sources, written, rows, seed) if prove else []
     if report:
@@ -77,6 +77,8 @@ def types(
 
 def _outputs(project: Project, given: dict[str, str | None]) -> Sequence[TypesOutput]:
     """Returns the outputs that the options name, or else those of the project."""
+    from harness.project.types_keys import TypesKeys
+
     language = given.pop("language")
     others = {name: value for name, value in given.items() if value is not None}
     if language is None:
@@ -116,6 +118,14 @@ class _WrittenTypes:
     def name(self) -> str:
         """The language and its driver: ``zod for postgrest``."""
         return f"{self.output.language} for {self.output.driver}"
+
+
+def _written(root: Path, output: TypesOutput, sources: _Sources) -> _WrittenTypes:
+    try:
+        return _WrittenTypes.of(root, output, sources.types(output))
+    except ProjectError as error:
+        error.place = error.place or output.place
+        raise
 
 
 def _compare(root: Path, written: Sequence[_WrittenTypes]) -> int:
@@ -210,11 +220,8 @@ class _Sources:
         from harness.types.declared import declared
 
         schemas = output.schemas or self._schemas
-        unknown = [each for each in schemas if each not in self.catalog.schemas]
-        if unknown:
-            raise ProjectError(f"the database has no tables in the schema {unknown[0]}", hint="correct 'types'")
         around = queries.read(self.connection, schemas, output.role, self.project.ledger_schema)
-        said = declared(self.checks, self.catalog, self.project.type_names)
+        said = declared(self.checks, self.catalog, around, self.project.type_names)
         return reading.read(self.catalog, around, said, schemas, queries.ServerCharacters(self.connection))
 
     @property

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import warnings
 from typing import Any
 
 from harness.errors import ProjectError, did_you_mean
@@ -45,9 +47,11 @@ def json_schema(node: Node) -> FrozenDict[Any]:
 
 
 def _refuse_no_schema(node: Node) -> None:
-    if isinstance(node, Scalar) and json_value(node) in (True, False):
+    if isinstance(node, Scalar) and isinstance(json_value(node), bool):
         return
-    for keyword, value in as_mapping(node, "a JSON Schema").entries:
+    if not isinstance(node, MappingNode):
+        raise expected("a JSON Schema", node)
+    for keyword, value in node.entries:
         if keyword.text not in KEYWORDS:
             raise ProjectError(
                 f"{keyword.text!r} is no keyword that a shape can have{did_you_mean(keyword.text, KEYWORDS)}",
@@ -62,37 +66,60 @@ def _refuse_no_value(keyword: str, node: Node) -> None:
     value = json_value(node)
     if keyword in _SCHEMAS:
         _refuse_no_schema(node)
-    elif keyword in _LISTS and isinstance(node, ListNode):
+    elif keyword in _LISTS and isinstance(node, ListNode) and node.items:
         for each in node.items:
             _refuse_no_schema(each)
-    elif keyword == "properties":
-        for _, each in as_mapping(node, "a mapping of JSON Schemas").entries:
+    elif keyword == "properties" and isinstance(node, MappingNode):
+        for _, each in node.entries:
             _refuse_no_schema(each)
     elif not _is_of(keyword, value):
         raise expected(_EXPECTED.get(keyword, "a number"), node)
 
 
 def _is_of(keyword: str, value: Any) -> bool:
-    names = value if isinstance(value, tuple) else (value,)
-    if keyword == "type":
-        return all(each in TYPES for each in names)
-    if keyword in ("required", "enum", *_LISTS):
-        return isinstance(value, tuple) and (keyword == "enum" or all(isinstance(each, str) for each in value))
-    if keyword == "pattern":
-        return isinstance(value, str)
-    if keyword == "uniqueItems":
-        return isinstance(value, bool)
+    match keyword:
+        case "type":
+            names = value if isinstance(value, tuple) else (value,)
+            return bool(names) and all(each in TYPES for each in names)
+        case "enum":
+            return isinstance(value, tuple)
+        case "required":
+            return isinstance(value, tuple) and all(isinstance(each, str) for each in value)
+        case "pattern":
+            return isinstance(value, str) and _is_pattern(value)
+        case "uniqueItems":
+            return isinstance(value, bool)
+        case "multipleOf":
+            return _is_number(value) and value > 0
     if keyword in _COUNTS:
-        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    return keyword in _ANY or (isinstance(value, int | float) and not isinstance(value, bool))
+        return _is_number(value) and isinstance(value, int) and value >= 0
+    return keyword in _ANY or (keyword in _NUMBERS and _is_number(value))
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_pattern(text: str) -> bool:
+    """Whether a text is a regular expression that JavaScript and Python read, as far as Python can tell."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            re.compile(text)
+        except (re.error, RecursionError):
+            return False
+    return not _ONLY_PYTHON.search(text)
+
+
+_ONLY_PYTHON = re.compile(r"(?<!\\)(?:\\\\)*(?:\(\?(?:P|#|\(|>|-?[aiLmsux]+)|\\[AZUaN])")
 _EXPECTED = {
     "type": f"one of {', '.join(TYPES)}, or a list of them",
     "required": "a list of names",
     "enum": "a list of values",
-    "pattern": "a regular expression",
+    "pattern": "a regular expression that JavaScript and Python read",
     "uniqueItems": "true or false",
+    "multipleOf": "a number above 0",
+    "properties": "a mapping of JSON Schemas",
     **dict.fromkeys(_LISTS, "a list of JSON Schemas"),
     **dict.fromkeys(_COUNTS, "a whole number from 0 on"),
 }

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from harness.errors import one_of
+from harness.errors import Place, one_of
 from harness.project.shared import Shared
 
 Values = Mapping[str, str | None]
@@ -193,6 +193,15 @@ Driver = Literal["node-postgres", "postgrest", "psycopg"]
 """The library that brings a row to the program; its conversions decide the types. ``node-postgres`` is the npm package
 ``pg`` as it comes, ``postgrest`` is rows as JSON (``to_json`` on the server), ``psycopg`` is version 3 as it comes."""
 
+DRIVERS: Mapping[str, tuple[Driver, ...]] = {
+    "typescript": ("node-postgres", "postgrest"),
+    "zod": ("node-postgres", "postgrest"),
+    "pydantic": ("psycopg",),
+}
+"""The languages, each with the drivers that it can be written for; the first is the usual one."""
+
+ALL_DRIVERS = tuple(dict.fromkeys(driver for drivers in DRIVERS.values() for driver in drivers))
+
 
 @dataclass(frozen=True)
 class TypesOutput:
@@ -208,6 +217,16 @@ class TypesOutput:
     role: str | None = None
     case: str = "snake"
     schemas: tuple[str, ...] = ()
+    place: Place | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class RowName:
+    """The application's own name for the rows of a table or view."""
+
+    table: TableName
+    name: str
+    place: Place = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -239,7 +258,7 @@ class Project:
     undeclared: str = "broken"
     shared: Mapping[str, Shared] = field(default_factory=dict)
     types: tuple[TypesOutput, ...] = ()
-    type_names: Mapping[str, str] = field(default_factory=dict)
+    type_names: Mapping[str, RowName] = field(default_factory=dict)
 
     @property
     def foundation(self) -> tuple[BuildStep, ...]:

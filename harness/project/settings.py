@@ -14,7 +14,7 @@ from typing import Any
 from harness.errors import Place, ProjectError, did_you_mean
 from harness.project import keys, shared
 from harness.project.keys import FrozenDict, Reader, key, listed, mapping, reader, section
-from harness.project.model import Profile, Target, TypesOutput
+from harness.project.model import Profile, RowName, Target, TypesOutput
 from harness.project.nodes import ListNode, MappingNode, Node, Scalar, as_mapping, as_scalar, expected
 from harness.project.types_keys import type_names, types_outputs
 
@@ -288,7 +288,7 @@ class Settings:
     )
     undeclared: str = key(UNDECLARED, UNDECLARED_DOC, default="broken")
     types: tuple[TypesOutput, ...] = key(types_outputs, "what harness types writes, and where", default=())
-    type_names: FrozenDict[str] = key(
+    type_names: FrozenDict[RowName] = key(
         type_names, "for harness types: the application's names of tables and views", default=FrozenDict({})
     )
     shared: FrozenDict[shared.Shared] = key(

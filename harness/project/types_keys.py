@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from harness.errors import ProjectError
 from harness.project.keys import FrozenDict, choice, key, name, names, reader, section, text
-from harness.project.model import Driver, TypesOutput
+from harness.project.model import ALL_DRIVERS, DRIVERS, Driver, RowName, TypesOutput
 from harness.project.nodes import Node, as_mapping, as_sequence, expected
 from harness.project.readers import table
-
-DRIVERS: Mapping[str, tuple[Driver, ...]] = {
-    "typescript": ("node-postgres", "postgrest"),
-    "zod": ("node-postgres", "postgrest"),
-    "pydantic": ("psycopg",),
-}
-"""The languages, each with the drivers that it can be written for; the first is the usual one."""
-
-ALL_DRIVERS = tuple(dict.fromkeys(driver for drivers in DRIVERS.values() for driver in drivers))
 
 
 @dataclass(frozen=True)
@@ -59,7 +49,7 @@ def types_outputs(node: Node) -> tuple[TypesOutput, ...]:
     """Reads the directories of types; each has one language."""
     found: dict[PurePosixPath, TypesOutput] = {}
     for item in as_sequence(node, "a list such as [{language: zod, path: types/zod}]").items:
-        output: TypesOutput = _OUTPUT.read(item).output
+        output: TypesOutput = replace(_OUTPUT.read(item).output, place=item.place)
         if PurePosixPath(output.path) in found:
             raise ProjectError(f"{output.path} stands here twice", place=item.place, hint="name another directory")
         found[PurePosixPath(output.path)] = output
@@ -67,14 +57,17 @@ def types_outputs(node: Node) -> tuple[TypesOutput, ...]:
 
 
 @reader("names by schema.table", {"type": "object", "additionalProperties": {"type": "string"}})
-def type_names(node: Node) -> FrozenDict[str]:
+def type_names(node: Node) -> FrozenDict[RowName]:
     """Reads the application's own names of tables and views: ``{absence.milestone_actions: MilestoneAction}``."""
-    found: dict[str, str] = {}
+    found: dict[str, RowName] = {}
     for written, value in as_mapping(node).entries:
         own = name.read(value)
         if not re.fullmatch(r"[A-Z][A-Za-z0-9]*", own):
             raise expected("a name such as MilestoneAction", value)
-        if own in found.values():
+        if own in {each.name for each in found.values()}:
             raise ProjectError(f"{own} stands here twice", place=value.place)
-        found[str(table.read(written))] = own
+        of = table.read(written)
+        if str(of) in found:
+            raise ProjectError(f"{of} stands here twice", place=written.place)
+        found[str(of)] = RowName(of, own, value.place)
     return FrozenDict(found)

@@ -5,21 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.catalog.model import Catalog
+from harness.catalog.model import Catalog, Missing
 from harness.declarations import DeclaredCheck
+from harness.errors import ProjectError, did_you_mean
 from harness.grammar import strings, walk
 from harness.kinds.class_ import ClassKind
 from harness.kinds.columns import ColumnsKind
 from harness.kinds.routine import RoutineKind
 from harness.kinds.touched_on_update import TouchedOnUpdateKind
 from harness.project.columns import WrittenColumn
-from harness.project.model import TableName
+from harness.project.model import RowName, TableName
 from harness.project.sql.parsing import statement_tree
+from harness.types.queries import Surroundings
 from harness.types.reading import Declared
 
 
-def declared(checks: Sequence[DeclaredCheck], catalog: Catalog, names: Mapping[str, str]) -> Declared:
-    """Returns what the checks say of columns and parameters; ``names`` are the application's own for some tables."""
+def declared(
+    checks: Sequence[DeclaredCheck], catalog: Catalog, around: Surroundings, names: Mapping[str, RowName]
+) -> Declared:
+    """Returns what the checks say of columns and parameters; ``names`` are the application's own for some tables.
+
+    Raises :class:`ProjectError` for names of tables, columns and parameters that the database does not have.
+    """
+    _refuse_unknown(names, catalog, around)
     classes: dict[tuple[TableName, str], str] = {}
     shapes: dict[tuple[TableName, str], Mapping[str, Any]] = {}
     arguments: dict[tuple[str, str], WrittenColumn] = {}
@@ -27,7 +35,7 @@ def declared(checks: Sequence[DeclaredCheck], catalog: Catalog, names: Mapping[s
     for check in checks:
         table, rule = check.table, check.rule
         if isinstance(rule, RoutineKind):
-            arguments |= _arguments(rule)
+            arguments |= _arguments(check, catalog, around)
         if table is None or table not in catalog.tables:
             continue
         frozen |= {(table, column) for column in rule.frozen(catalog.tables[table])}
@@ -38,11 +46,43 @@ def declared(checks: Sequence[DeclaredCheck], catalog: Catalog, names: Mapping[s
             filled |= {(table, rule.touched_on_update)} if rule.on_insert else set()
         elif isinstance(rule, ColumnsKind):
             shapes |= {(table, each.name): each.shape for each in rule.columns if each.shape is not None}
-    return Declared(classes, frozenset(filled), frozenset(touched), frozenset(frozen), shapes, arguments, names)
+    known = {table: each.name for table, each in names.items()}
+    return Declared(classes, frozenset(filled), frozenset(touched), frozenset(frozen), shapes, arguments, known)
 
 
-def _arguments(rule: RoutineKind) -> dict[tuple[str, str], WrittenColumn]:
+def _arguments(check: DeclaredCheck, catalog: Catalog, around: Surroundings) -> dict[tuple[str, str], WrittenColumn]:
     """The columns that parameters of the called functions are written to."""
+    rule, known = check.rule, dict[str, list[str]]()
+    for each in around.functions:
+        known.setdefault(f"{each.schema}.{each.name}", []).extend(one.name for one in each.parameters)
     nodes = (node for text in rule.call for node in walk(statement_tree(text), "FuncCall"))
     called = {".".join(strings(node.funcname)) for node in nodes}
+    found = [name for function in called for name in known.get(function, ())]
+    for parameter, to in (rule.argument or {}).items():
+        table, column = to.column
+        try:
+            catalog.table(table).column(column)
+        except Missing as missing:
+            raise ProjectError(f"argument {parameter}: {missing}", place=check.place) from None
+        if found and parameter not in found:
+            raise ProjectError(
+                f"{' and '.join(sorted(called & {*known}))} has no parameter {parameter}"
+                f"{did_you_mean(parameter, found)}",
+                place=check.place,
+            )
     return {(function, each): to for function in called for each, to in (rule.argument or {}).items()}
+
+
+def _refuse_unknown(names: Mapping[str, RowName], catalog: Catalog, around: Surroundings) -> None:
+    """Refuses a name for the rows of what is not there; other schemas than those of the types are not looked at."""
+    relations = [
+        *(each for each in catalog.tables if (each, "") not in catalog.roots),
+        *(each.name for each in around.relations),
+    ]
+    known = {str(each) for each in relations}
+    for table, own in names.items():
+        if table not in known and own.table.schema not in around.other_schemas:
+            raise ProjectError(
+                f"{own.name} would be a row of {table}, and there is no such table or view{did_you_mean(table, known)}",
+                place=own.place,
+            )

@@ -180,9 +180,9 @@ FUNCTIONS = {
 }
 """The functions that :class:`Call` knows, with the type of their result (empty: that of the argument).
 
-``char_length`` counts code points, ``octet_length`` bytes of UTF-8. ``btrim`` removes spaces, and nothing else, at both
-ends. ``array_length`` is that of the first dimension, NULL for an empty array. ``jsonb_typeof`` is ``object``,
-``array``, ``string``, ``number``, ``boolean`` or ``null``.
+``char_length`` counts code points, ``octet_length`` bytes, of a text those of UTF-8. ``btrim`` removes spaces, and
+nothing else, at both ends. ``array_length`` is that of the first dimension, NULL for an empty array. ``jsonb_typeof``
+is ``object``, ``array``, ``string``, ``number``, ``boolean`` or ``null``.
 """
 
 

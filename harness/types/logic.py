@@ -99,16 +99,12 @@ class Dialect(Operators, ABC):
         """Whether a value that is not NULL is one of the constants."""
 
     @abstractmethod
-    def matches(self, expression: Matches) -> Condition:
-        """Whether a text that is not NULL matches."""
+    def matches(self, expression: Matches | FitsSchema) -> Condition:
+        """Whether a text that is not NULL matches a pattern, or a document its schema."""
 
     @abstractmethod
     def contained(self, expression: ContainedBy) -> Condition:
         """Whether each element of the first array is one of the second; both are not NULL."""
-
-    @abstractmethod
-    def fits(self, expression: FitsSchema) -> Condition:
-        """Whether a document that is not NULL is as its schema says."""
 
 
 def condition(rule: Expression, dialect: Dialect) -> str:
@@ -212,8 +208,7 @@ class _Statement:
         """The conditions under which a test has no answer: one of its values is NULL or unknown."""
         found: dict[Condition, None] = {}
         for value in _operands(predicate):
-            plain = isinstance(value, ColumnRead) and self._can_be_unknown(value) and value.nullable
-            if plain and isinstance(value, ColumnRead):
+            if isinstance(value, ColumnRead) and self._can_be_unknown(value) and value.nullable:
                 found[self._dialect.is_missing(value)] = None
             else:
                 found[self.unknown(value)] = None
@@ -227,12 +222,10 @@ class _Statement:
                 return self._dialect.compare(operator, self._valued(left), self._valued(right))
             case In(value=value, items=items):
                 return self._dialect.contains(items, self._valued(value))
-            case Matches():
+            case Matches() | FitsSchema():
                 return self._dialect.matches(predicate)
             case ContainedBy():
                 return self._dialect.contained(predicate)
-            case FitsSchema():
-                return self._dialect.fits(predicate)
             case ConstantValue(text=text):
                 return Fixed(text == "true")
             case ColumnRead() | Call() | Coalesce():

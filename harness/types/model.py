@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -59,7 +59,7 @@ class Field:
     - ``replaced``: the shapes in which a trigger replaces whatever is sent, so that NULL passes too.
     - ``values``: the only values it can have, if they are few.
     - ``null_elements``: whether an array can hold NULL.
-    - ``shape``: the JSON Schema of a jsonb column that a CHECK enforces.
+    - ``shape``: the JSON Schema of a jsonb column that a CHECK, ``shape_rule``, enforces.
     """
 
     column: Column
@@ -73,6 +73,7 @@ class Field:
     data_class: str | None = None
     constraints: tuple[str, ...] = ()
     shape: Mapping[str, Any] | None = None
+    shape_rule: str | None = None
     select: bool = True
     replaced: frozenset[str] = frozenset()
 
@@ -114,6 +115,12 @@ class TableShape:
     @property
     def updated(self) -> tuple[Field, ...]:
         return tuple(_sent(each, "Update") for each in self.fields if each.update)
+
+
+def unaffected(rules: Iterable[StatedRule], fields: Iterable[Field], shape: str) -> tuple[StatedRule, ...]:
+    """Returns the rules that read no column which a trigger replaces in a shape: there they look at what it puts in."""
+    replaced = {each.name for each in fields if shape in each.replaced}
+    return tuple(each for each in rules if replaced.isdisjoint(each.columns))
 
 
 def _sent(field: Field, shape: str) -> Field:

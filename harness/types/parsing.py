@@ -207,6 +207,8 @@ class _PredicateReader:
         if len(written) > 1 and written[0] != "pg_catalog":
             raise CannotState(f"it calls {'.'.join(written)}()")
         arguments = self._all(node.args)
+        if written[-1] == "length" and [each.type for each in arguments] == ["bytea"]:
+            name = "octet_length"
         if name in _NULL_TESTS and not node.func_variadic:
             return CountNulls("int4", arguments, null=_NULL_TESTS[name])
         if name == "array_length" and arguments[1:] == (ConstantValue("int4", "1"),):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from harness.catalog import Column
 from harness.types.expressions import ConstantValue
-from harness.types.javascript_names import camel
+from harness.types.javascript_names import in_case
 from harness.types.model import Field
 from harness.types.python_layout import fits, statement
 from harness.types.python_names import quoted
@@ -32,7 +32,8 @@ class FieldWriter:
         """A field of a row as psycopg returns it."""
         values = _values(field, literals, self._annotations.element)
         annotation = self._annotations.record(field.column, values)
-        return self._written(field, _nullable(field, annotation), None, None)
+        # psycopg has the columns' own names, whatever JSON has.
+        return self._written(field, _nullable(field, annotation), None, None, column=field.name)
 
     def insert(self, field: Field, literals: str | None) -> list[str]:
         """A field to insert: what stands for a value that is left out is what the database will put in, if known."""
@@ -57,12 +58,15 @@ class FieldWriter:
         values = _values(field, literals, lambda array: self._annotations.json(array.parts[0]))
         return _nullable(field, self._annotations.json(field.column, values))
 
-    def _written(self, field: Field, annotation: str, default: str | None, description: str | None) -> list[str]:
+    def _written(
+        self, field: Field, annotation: str, default: str | None, description: str | None, column: str | None = None
+    ) -> list[str]:
         name = self._attributes[field.name]
         more = []
         if name != field.name:
-            alias = quoted(camel(field.name) if self._case == "camel" else field.name)
-            more = [f"title={quoted(field.name)}", f"validation_alias={alias}", f"serialization_alias={alias}"]
+            alias = in_case(field.name, self._case)
+            given = f"validation_alias={quoted(column or alias)}"
+            more = [f"title={quoted(field.name)}", given, f"serialization_alias={quoted(alias)}"]
         if description:
             more.append(f"description={quoted(description)}")
         if not more and default is None:

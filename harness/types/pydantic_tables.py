@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from harness.types.javascript_names import property_names
-from harness.types.model import Field, StatedRule, TableShape
+from harness.types.model import Field, StatedRule, TableShape, unaffected
 from harness.types.pydantic_fields import FieldWriter
 from harness.types.pydantic_sets import all_rules, set_of
 from harness.types.python_imports import RESERVED
@@ -94,7 +94,10 @@ class TableWriter:
             write: Callable[[Field, str | None], Block] = _written(writer)[shape]
             lines = [line for each in fields for line in write(each, aliases.get(each.name))]
             name = self._names.claim(model(owner, shape), thing)
-            yield self.model(name, shape, [_ABOUT[shape].format(table.name), table.comment or ""], lines, rules)
+            kept = unaffected(table.rules, table.fields, shape)
+            replaced = [] if kept == table.rules else [each.name for each in table.fields if shape in each.replaced]
+            more = f"{rules}, replaced={_tuple([quoted(attributes[each]) for each in replaced])}" if replaced else rules
+            yield self.model(name, shape, [_ABOUT[shape].format(table.name), table.comment or ""], lines, more)
 
     def _set(
         self, owner: str, field: Field, table: TableShape, aliases: dict[str, str], sets: dict[tuple[str, ...], str]

@@ -8,20 +8,8 @@ from collections.abc import Iterator, Mapping
 from harness.types.python_layout import fits
 
 _RULES = (
-    *("EXACT", "UNSET", "InsertModel", "Maybe", "Model", "RowRule", "coalesce", "contained", "fits", "is_empty"),
-    *(
-        "is_nan",
-        "json_type",
-        "matches",
-        "missing",
-        "octets",
-        "quotient",
-        "ranked",
-        "real",
-        "remainder",
-        "trimmed",
-        "unpadded",
-    ),
+    *("EXACT", "UNSET", "InsertModel", "Maybe", "Model", "RowRule", "coalesce", "contained", "is_empty", "is_nan"),
+    *("json_type", "matches", "missing", "octets", "quotient", "ranked", "real", "remainder", "trimmed", "unpadded"),
 )
 _TYPES = (
     *(
@@ -50,6 +38,7 @@ IMPORTED: Mapping[str, str] = {
     "Range": "psycopg.types.range",
     **dict.fromkeys(("Field", "NaiveDatetime"), "pydantic"),
     **dict.fromkeys(_RULES, "._rules"),
+    "fits": "._shapes",
     **dict.fromkeys(_TYPES, "._types"),
 }
 """Names with the modules that they are imported from, in their order."""

@@ -127,18 +127,18 @@ class PythonDialect(Dialect):
             return _comparison(one, "==", self._operand(items[0]))
         return _comparison(one, "in", self._tuple(items))
 
-    def matches(self, expression: Matches) -> Condition:
-        text = f"matches({self.value(expression.value)}, {raw(for_python(expression.pattern))})"
+    def matches(self, expression: Matches | FitsSchema) -> Condition:
+        value = self.value(expression.value)
+        if isinstance(expression, FitsSchema):
+            text = f"fits({value}, {document(json.loads(expression.schema))})"
+        else:
+            text = f"matches({value}, {raw(for_python(expression.pattern))})"
         return leaf(text, f"not {text}")
 
     def contained(self, expression: ContainedBy) -> Condition:
         right = expression.right
         others = self._tuple(right.items) if isinstance(right, ArrayOf) else self.value(right)
         text = f"contained({self.value(expression.left)}, {others})"
-        return leaf(text, f"not {text}")
-
-    def fits(self, expression: FitsSchema) -> Condition:
-        text = f"fits({self.value(expression.value)}, {document(json.loads(expression.schema))})"
         return leaf(text, f"not {text}")
 
     def _name(self, column: ColumnRead) -> str:
@@ -164,11 +164,11 @@ class PythonDialect(Dialect):
         match call.function:
             case "char_length":
                 return f"len({self._operand(argument)})"
-            case "octet_length":
+            case "octet_length" if argument.type != "bytea":
                 return f"octets({self.value(argument)})"
             case "btrim":
                 return f"trimmed({self._operand(argument)})"
-            case "cardinality" | "array_length":
+            case "cardinality" | "array_length" | "octet_length":
                 return f"len({self.value(argument)})"
             case "jsonb_typeof":
                 return f"json_type({self.value(argument)})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -85,14 +85,15 @@ class Surroundings:
     """Everything that the types of some schemas need, besides the catalog of tables.
 
     ``domains`` are by the names of types. ``privileges`` are, by table and column, what the role may do: ``select``,
-    ``insert``, ``update``; None if there is no role.
+    ``insert``, ``update``; None if there is no role. ``other_schemas`` are those that the types are not for.
     """
 
     relations: tuple[Relation, ...]
     functions: tuple[CatalogFunction, ...]
     enums: tuple[Enum, ...]
     domains: Mapping[str, DomainRules]
-    privileges: Mapping[TableName, Mapping[str, frozenset[str]]] | None = field(default=None)
+    privileges: Mapping[TableName, Mapping[str, frozenset[str]]] | None = None
+    other_schemas: frozenset[str] = frozenset()
 
 
 def read(
@@ -105,11 +106,8 @@ def read(
     given = {"schemas": list(schemas), "role": role, "ledger": ledger}
     with connection.transaction():
         connection.execute("select set_config('search_path', '', true)")
-        for what, names in (("schema", schemas), ("role", [role] if role else [])):
-            known = [str(each["name"]) for each in _rows(connection, __package__, f"{what}s", {})]
-            for each in names:
-                if each not in known:
-                    raise ProjectError(f"the database has no {what} {each}{did_you_mean(each, known)}")
+        others = frozenset(_known(connection, "schema", schemas)) - {*schemas}
+        _known(connection, "role", [role] if role else [])
         types = Types(_rows(connection, "harness.catalog", "types", given))
         relations = _relations(_rows(connection, __package__, "attributes", given), types)
         functions = tuple(_function(row, types) for row in _rows(connection, __package__, "functions", given))
@@ -117,7 +115,16 @@ def read(
         domains = _domains(_rows(connection, __package__, "domains", given))
         privileges = _privileges(_rows(connection, __package__, "privileges", given)) if role else None
     named = tuple(Enum(TableName(each["schema"], each["name"]), each["labels"], each["comment"]) for each in enums)
-    return Surroundings(relations, functions, named, domains, privileges)
+    return Surroundings(relations, functions, named, domains, privileges, others)
+
+
+def _known(connection: psycopg.Connection[Any], what: str, names: Sequence[str]) -> list[str]:
+    """All schemas or roles; raises if one of the names is none of them."""
+    known = [str(each["name"]) for each in _rows(connection, __package__, f"{what}s", {})]
+    for each in names:
+        if each not in known:
+            raise ProjectError(f"the database has no {what} {each}{did_you_mean(each, known)}")
+    return known
 
 
 class ServerCharacters:

@@ -113,6 +113,7 @@ class _TypesReader:
     ) -> Field:
         place = table.name, column.name
         own = [rule for rule in rules if column.name in rule.columns]
+        shaping = next((rule for rule in own if column.name in shaped(rule)), None)
         filled = place in self._declared.filled
         default = self._rules.domain(column).default if column.default is None else column.default
         optional = default is not None or column.identity or not column.not_null or filled
@@ -128,7 +129,8 @@ class _TypesReader:
             null_elements=not any(forbids_null_elements(rule.expression, column.name) for rule in own),
             data_class=self._declared.classes.get(place),
             constraints=tuple(rule.name for rule in own),
-            shape=next((shapes[column.name] for rule in own if column.name in (shapes := shaped(rule))), None),
+            shape=shaped(shaping)[column.name] if shaping is not None else None,
+            shape_rule=shaping.name if shaping is not None else None,
             replaced=frozenset(
                 shape
                 for shape, columns in (("Insert", self._declared.filled), ("Update", self._declared.touched))

@@ -95,10 +95,13 @@ class Model(BaseModel):
     _rules: ClassVar[tuple[RowRule, ...]] = ()
     _needs_all: ClassVar[bool] = False
 
-    def __init_subclass__(cls, rules: tuple[RowRule, ...] | None = None, **settings: Any) -> None:
+    def __init_subclass__(
+        cls, rules: tuple[RowRule, ...] | None = None, replaced: tuple[str, ...] = (), **settings: Any
+    ) -> None:
         super().__init_subclass__(**settings)
         if rules is not None:
-            cls._rules = rules
+            # A trigger of the database puts something else into columns that are replaced.
+            cls._rules = tuple(each for each in rules if not {*replaced} & {*each.columns})
 
     @model_validator(mode="wrap")
     @classmethod

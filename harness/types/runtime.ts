@@ -28,14 +28,33 @@ export function column(name: string, message: (issue: Issue) => string | undefin
   };
 }
 
-/** The parameters of the schema of a set: `rule` is its CHECK, and an enum has none. */
-export function oneOf(name: string, rule = `${name} (22P02)`) {
-  return column(name, () => rule);
+/** The parameters of the schema of an enum. */
+export function oneOf(name: string) {
+  return column(name, () => `${name} (22P02)`);
+}
+
+/** By the errors of values that are none of a set: its CHECK, and the schema of its values whatever they are. */
+const sets = new WeakMap<object, { rule: string; type: z.ZodType }>();
+
+/** The parameters of the schema of a set that the CHECK `rule` names; its values are of a `type`, which comes first. */
+export function setOf(name: string, rule: string, type: z.ZodType) {
+  const found = column(name, ({ input }) => type.safeParse(input).error?.issues[0]?.message ?? rule);
+  sets.set(found.error, { rule, type });
+  return found;
 }
 
 /** The parameters of the schema of an array's elements, of which `rule` allows no others, and no NULL. */
-export function onlyElements(rule: string) {
-  return { error: () => rule };
+export function elementsOf(rule: string, type: z.ZodType) {
+  const named = ({ input }: Issue) => type.nullable().safeParse(input).error?.issues[0]?.message ?? rule;
+  sets.set(named, { rule, type });
+  return { error: named };
+}
+
+/** Whether a rule can look at a column in spite of an issue: it has a value of its type, and the issue is another's. */
+function canLook(rule: string, issue: Issue) {
+  const error: unknown = issue.inst?._zod.def.error;
+  const set = typeof error === "function" ? sets.get(error) : undefined;
+  return issue.continue === true || (set !== undefined && set.rule !== rule && set.type.safeParse(issue.input).success);
 }
 
 /** The parameters of a rule over some columns of a record: it is tried unless one of them has no value of its type. */
@@ -47,7 +66,7 @@ export function rule(name: string, ...columns: string[]) {
     when: ({ value, issues }: z.core.ParsePayload) =>
       typeof value === "object" &&
       value !== null &&
-      !issues.some((issue) => issue.continue !== true && columns.includes(String(issue.path?.[0]))),
+      !issues.some((issue) => !canLook(name, issue) && columns.includes(String(issue.path?.[0]))),
   };
 }
 
@@ -82,7 +101,9 @@ export const text = (name: string) => z.string(column(name)).check(must(isText, 
 
 /** varchar(n), which cuts blanks after n characters. */
 export const varchar = (name: string, most: number) =>
-  text(name).check(must((value) => charLength(withoutBlanks(value)) <= most, `${name} (22001)`));
+  text(name)
+    .check(must((value) => charLength(withoutBlanks(value)) <= most, `${name} (22001)`))
+    .overwrite((value) => [...value].slice(0, most).join(""));
 
 export const bpchar = varchar;
 
@@ -117,7 +138,10 @@ export const jsonb = (name: string) => json(name).check(must(hasTexts, `${name} 
 
 /** A document of a shape that the constraint `rule` enforces. */
 export const shaped = <S extends z.ZodType>(name: string, rule: string, shape: S) =>
-  z.custom<z.output<S>>((value) => shape.safeParse(value).success && hasTexts(value), oneOf(name, rule));
+  z.custom<z.output<S>>(
+    (value) => shape.safeParse(value).success && hasTexts(value),
+    column(name, () => rule),
+  );
 
 // Types as the npm package pg gives them.
 
@@ -127,11 +151,11 @@ export const int8 = (name: string) =>
     must((value) => compareNumeric(value, "9223372036854775807") <= 0, `${name} (22003)`),
   );
 
-/** numeric, or numeric(precision, scale), which rounds before it looks whether a number fits. */
+/** numeric, or numeric(precision, scale), which rounds before anything looks at a number. */
 export const numeric = (name: string, precision?: number, scale = 0) =>
-  matching(name, /^(-?\d+(\.\d+)?|NaN|-?Infinity)$/).check(
-    must((value) => precision === undefined || fits(value, precision, scale), `${name} (22003)`),
-  );
+  matching(name, /^(-?\d+(\.\d+)?|NaN|-?Infinity)$/)
+    .check(must((value) => precision === undefined || fits(value, precision, scale), `${name} (22003)`))
+    .overwrite((value) => (precision === undefined ? value : rounded(value, scale)));
 
 export const float8 = (name: string) =>
   z.union([z.number(), z.nan(), z.literal([Infinity, -Infinity])], column(name));
@@ -168,7 +192,8 @@ export const int8Json = (name: string) => integer(name, -(2 ** 63), 2 ** 63);
 export const numericJson = (name: string, precision?: number, scale = 0) =>
   z
     .union([z.number(), z.literal("NaN")], column(name))
-    .check(must((value) => precision === undefined || fits(value, precision, scale), `${name} (22003)`));
+    .check(must((value) => precision === undefined || fits(value, precision, scale), `${name} (22003)`))
+    .overwrite((value) => (precision === undefined || value === "NaN" ? value : Number(rounded(value, scale))));
 
 /** A numeric of any precision, which can be infinite. */
 export const freeNumericJson = (name: string) => float8Json(name);
@@ -332,18 +357,30 @@ export function absolute(value: Numeric): string {
   return String(value).replace(/^-/, "");
 }
 
+/** The units of a number at the place `scale`, rounded half away from zero. */
+function roundedUnits(exact: { units: bigint; scale: number }, scale: number): bigint {
+  const { units, scale: places } = scaled(exact, scale);
+  const cut = 10n ** BigInt(places - scale);
+  return (units + (units < 0n ? -cut : cut) / 2n) / cut;
+}
+
+/** A number rounded to `scale` places. */
+function rounded(value: Numeric, scale: number): string {
+  const exact = decimal(value);
+  return typeof exact === "number" ? String(value) : written(scaled({ units: roundedUnits(exact, scale), scale }, 0));
+}
+
 /** Whether a number has at most `precision` digits once it is rounded to `scale` places. */
 function fits(value: Numeric, precision: number, scale: number): boolean {
   const exact = decimal(value);
   if (typeof exact === "number") {
     return Number.isNaN(exact);
   }
-  const { units, scale: places } = scaled(exact, scale);
-  const cut = 10n ** BigInt(places - scale);
-  const rounded = ((units < 0n ? -units : units) + cut / 2n) / cut;
+  const units = roundedUnits(exact, scale);
   // A number of JavaScript may have been rounded to the first that does not fit.
   const greatest = `${10n ** BigInt(precision) - 1n}e${-scale}`;
-  return rounded < 10n ** BigInt(precision) || (typeof value === "number" && Math.abs(value) === Number(greatest));
+  const fit = (units < 0n ? -units : units) < 10n ** BigInt(precision);
+  return fit || (typeof value === "number" && Math.abs(value) === Number(greatest));
 }
 
 // Dates and times as texts.

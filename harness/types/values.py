@@ -17,7 +17,7 @@ COMPARED = (*ORDERED, "text", "varchar", "bpchar", "bool", "uuid")
 
 _TAKES = {
     "char_length": ("text", "varchar"),
-    "octet_length": ("text", "varchar"),
+    "octet_length": ("text", "varchar", "bytea"),
     "btrim": ("text", "varchar"),
     "jsonb_typeof": ("jsonb",),
     "abs": ("int2", "int4", "numeric", "float8"),

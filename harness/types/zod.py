@@ -20,6 +20,7 @@ from harness.types.javascript_names import (
     name_map,
     pascal,
     property_names,
+    refuse_inherited,
     string,
     tuple_of,
 )
@@ -35,6 +36,7 @@ from harness.types.model import (
     ShapeName,
     StatedRule,
     TableShape,
+    unaffected,
 )
 from harness.types.record_shapes import no_row, numbered, shapes
 from harness.types.typescript_columns import BUFFER
@@ -112,6 +114,8 @@ class _ZodFile:
                 values = f"the values of {table.name}.{name}"
                 yield self._set("", f"{owner}_{name}", literals.literals, values)
         properties = property_names((each.name for each in known), self._case, str(table.name))
+        if table.kind == "table":
+            refuse_inherited(properties.values(), str(table.name))
         if self._case == "camel" and known:
             name = self._names.name(f"{camel(owner)}Columns", f"the columns of {table.name}")
             yield f"export const {name} = {name_map(properties)} as const;\n"
@@ -122,7 +126,8 @@ class _ZodFile:
         for shape, own in shapes(table):
             dialect = JavaScriptDialect(shape, own, properties, self._driver)
             members = {properties[each.name]: _member(fields, properties[each.name], each, shape) for each in own}
-            record = _record(_members(members, fields, len(known)), self._refinements(rules, dialect, properties))
+            refinements = self._refinements(unaffected(rules, own, shape), dialect, properties)
+            record = _record(_members(members, fields, len(known)), refinements)
             yield self._exported(owner, shape, thing, jsdoc([table.comment or ""]), record)
 
     def _fields(
@@ -135,7 +140,8 @@ class _ZodFile:
             literals = sets[field.name]
             values = camel(f"{table.name.table}_{field.name}")
             own = [each for each in table.rules if each.columns == (field.name,)]
-            methods, left = split(field, own, literals, self._driver)
+            # A trigger may replace what is sent: then the rules are those of some shapes only.
+            methods, left = ("", own) if field.replaced else split(field, own, literals, self._driver)
             text = self._schemas.field(field, (literals, values) if literals is not None else None)
             texts[field.name] = f"{text}{methods}{'.nullable()' if field.nullable else ''}"
             rules += left
@@ -149,7 +155,7 @@ class _ZodFile:
             text = condition(rule.expression, dialect)
             if text == "true":
                 continue
-            columns = "".join(f", {string(properties[each])}" for each in rule.columns)
+            columns = "".join(f", {string(properties[each])}" for each in rule.columns if each in properties)
             said = f"pg.rule({string(rule.name)}{columns})"
             line = f".refine((row) => {text}, {said})"
             if len(line) > WIDTH - 2:

@@ -22,15 +22,16 @@ class ColumnSchemas:
         """The schema of a field without NULL; ``literals`` come with the name of their array."""
         column, name = field.column, string(field.name)
         if field.shape is not None:
-            rule = string(next(iter(field.constraints), f"{field.name} (23514)"))
+            rule = string(field.shape_rule or f"{field.name} (23514)")
             return f"pg.shaped({name}, {rule}, {shape_schema(field.shape)})"
         if literals is None:
             return self._column(column, field.name, field)
         found, values = literals
-        method = "enum" if found.is_text else "literal"
+        method, rule = "enum" if found.is_text else "literal", string(found.rule)
         if not found.of_elements:
-            return f"z.{method}({values}, pg.oneOf({name}, {string(found.rule)}))"
-        return f"z.array(z.{method}({values}, pg.onlyElements({string(found.rule)})), pg.column({name}))"
+            return f"z.{method}({values}, pg.setOf({name}, {rule}, {self._column(column, field.name)}))"
+        type = self._element(column, field.name)
+        return f"z.array(z.{method}({values}, pg.elementsOf({rule}, {type})), pg.column({name}))"
 
     def _column(self, column: Column, called: str, field: Field | None = None) -> str:
         name = string(called)
@@ -47,12 +48,14 @@ class ColumnSchemas:
             return f"z.strictObject({{ {', '.join(parts)} }}, pg.column({name}))"
         return _call(javascript_type(column, self._driver).schema, column, called)
 
+    def _element(self, array: Column, called: str) -> str:
+        (part,) = array.parts
+        if part.base_kind in ("e", "c") or is_text_array(array, self._driver):
+            return self._column(part, called)
+        return _call(element_type(array, self._driver).schema, part, called)
+
     def _array(self, column: Column, called: str, field: Field | None) -> str:
-        (part,) = column.parts
-        if part.base_kind in ("e", "c") or is_text_array(column, self._driver):
-            element = self._column(part, called)
-        else:
-            element = _call(element_type(column, self._driver).schema, part, called)
+        element = self._element(column, called)
         element += ".nullable()" if field is None or field.null_elements else ""
         if is_text_array(column, self._driver):
             return f"pg.arrayText({string(called)}, {element})"

@@ -134,16 +134,15 @@ class JavaScriptDialect(Dialect):
         unequal = (self._compared("<>", value, each) for each in items)
         return leaf(f"({' || '.join(equal)})", f"({' && '.join(unequal)})")
 
-    def matches(self, expression: Matches) -> Condition:
+    def matches(self, expression: Matches | FitsSchema) -> Condition:
+        if isinstance(expression, FitsSchema):
+            schema = shape_schema(json.loads(expression.schema))
+            return leaf(f"{schema}.safeParse({bare(self.value(expression.value))}).success")
         return leaf(f'new RegExp({string(expression.pattern)}, "us").test({bare(self.value(expression.value))})')
 
     def contained(self, expression: ContainedBy) -> Condition:
         texts = (bare(self.value(each)) for each in (expression.left, expression.right))
         return leaf(f"{RUNTIME}.contained({', '.join(texts)})")
-
-    def fits(self, expression: FitsSchema) -> Condition:
-        schema = shape_schema(json.loads(expression.schema))
-        return leaf(f"{schema}.safeParse({bare(self.value(expression.value))}).success")
 
     def _property(self, column: ColumnRead) -> str:
         return member("row", self._properties[column.name])
@@ -188,7 +187,9 @@ class JavaScriptDialect(Dialect):
 
     def _call(self, function: str, arguments: tuple[Expression, ...]) -> str:
         value, type = self.value(arguments[0]), arguments[0].type
-        if function in ("cardinality", "array_length"):
+        if type == "bytea" and self._driver != NODE:
+            return f"(({value}.length - 2) / 2)"  # two digits for each byte, after the sign of what they are
+        if type == "bytea" or function in ("cardinality", "array_length"):
             return f"{value}.length"
         if function == "isempty":
             return f'({value} === "empty")'

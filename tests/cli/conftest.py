@@ -9,12 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from harness.cli import entry
 from harness.server.connection import Server
 
 HARNESS = Path(sys.executable).with_name("harness")
@@ -49,6 +50,9 @@ columns:
 checks:
   - primary_key: [id]
 """
+
+
+Run = Callable[..., tuple[int, str, str]]
 
 
 @dataclass
@@ -135,6 +139,23 @@ def cli(tmp_path: Path, server: Server, environment: dict[str, str]) -> Iterator
     yield made
     with server.connect() as connection:
         connection.execute(f"drop database if exists {name} with (force)".encode())
+
+
+@pytest.fixture
+def run(cli: Cli, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """The command line in this process: exit code, output, errors."""
+    variables = ("HARNESS_TARGET", "DATABASE_URL", "CI", "HARNESS_DEBUG")
+    for name in (*variables, "PGHOST", "PGDATABASE", "PGSERVICE", "PGHOSTADDR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HARNESS_DATA", cli.environment["HARNESS_DATA"])
+    monkeypatch.chdir(cli.root)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = entry.run(list(arguments))
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
 
 
 @pytest.fixture

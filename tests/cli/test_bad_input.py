@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +14,12 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from harness.cli import entry, interrupts
+from harness.cli import interrupts
 from harness.server import connection
 from harness.server.connection import Server
-from tests.cli.conftest import CHECKS, DOWN, UP, Cli
+from tests.cli.conftest import CHECKS, DOWN, UP, Cli, Run
 
-Run = Callable[..., tuple[int, str, str]]
 FILE = "checks/app/items.yml"
-
-
-@pytest.fixture
-def run(cli: Cli, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """The command line in this process: exit code, output, errors."""
-    variables = ("HARNESS_TARGET", "DATABASE_URL", "CI", "HARNESS_DEBUG")
-    for name in (*variables, "PGHOST", "PGDATABASE", "PGSERVICE", "PGHOSTADDR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HARNESS_DATA", cli.environment["HARNESS_DATA"])
-    monkeypatch.chdir(cli.root)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = entry.run(list(arguments))
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
 
 
 @pytest.mark.parametrize(

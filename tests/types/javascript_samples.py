@@ -273,8 +273,10 @@ DRAFTS = TableShape(
         ),
         field("size", "integer", "int4", insert="optional", has_default=True, default="0"),
         field("price", "numeric", insert="optional", has_default=True, default="0.5"),
+        field("short", "character varying(3)", "varchar", null=True, insert="optional", typmod=7),
     ),
     rules=(
+        rule("chk_short", compare(length(col("short", "varchar", null=True)), "=", const("int4", "3"))),
         rule("chk_title", compare(col("title"), "<>", "")),
         rule("chk_kind", e.In("bool", col("kind"), (const("text", "a"), const("text", "b")))),
         rule("chk_size", compare(const("int4", "1"), "<=", col("size", "int4"))),
@@ -376,6 +378,7 @@ VISITS = TableShape(
             "details",
             "jsonb",
             constraints=("chk_details",),
+            shape_rule="chk_details",
             shape={
                 "type": "object",
                 "properties": {

@@ -32,6 +32,7 @@ FIELDS: tuple[Field, ...] = (
     field("at", "timestamp with time zone", "timestamptz", null=True, insert="optional", has_default=True),
     Field(array("a", column("", "text")), nullable=True, insert="optional"),
     field("doc", "jsonb", null=True, insert="optional", has_default=True, default="{}"),
+    field("raw", "bytea", null=True, insert="optional"),
     field("gone", "integer", "int4", null=True, insert="absent", update=False),
 )
 
@@ -47,6 +48,7 @@ TEXTS: Mapping[str, tuple[str, ...]] = {
     "timestamptz": ("2026-01-01 00:00:00+00", "2026-01-01 01:00:00+01", "2025-12-31 23:59:59.5+00"),
     "_text": ("{}", "{a}", '{a,"b "}', "{a,NULL}"),
     "jsonb": ("{}", "[]", '"x"', "1", "true"),
+    "bytea": ("\\x", "\\x61", "\\xff00"),
 }
 """Values of each type as PostgreSQL prints them."""
 
@@ -130,11 +132,11 @@ class Drawing:
                 return e.Compare("bool", operator, self.value(type, 2), self.value(type, 2))
 
     def value(self, type: str, depth: int) -> e.Expression:
-        choices = ["column", "column", "constant" if type not in ("_text", "jsonb") else "column"]
-        if depth > 0 and type not in ("_text", "jsonb", "bool"):
+        choices = ["column", "column", "constant" if type not in ("_text", "jsonb", "bytea") else "column"]
+        if depth > 0 and type not in ("_text", "jsonb", "bytea", "bool"):
             choices += ["coalesce"]
             choices += {
-                "int4": ["length", "sum", "items"],
+                "int4": ["length", "bytes", "sum", "items"],
                 "text": ["trim", "typeof"],
                 "numeric": ["sum", "abs"],
                 "int8": ["sum"],
@@ -147,6 +149,8 @@ class Drawing:
                 return e.Coalesce(type, (self.value(type, depth - 1), last))
             case "length":
                 return e.Call("int4", "char_length", (self.value("text", depth - 1),))
+            case "bytes":
+                return e.Call("int4", "octet_length", (self._column("bytea"),))
             case "items":
                 name = self._random.choice(("cardinality", "array_length"))
                 return e.Call("int4", name, (self._column("_text"),))
@@ -286,6 +290,8 @@ def parsed(type: str, text: str | None) -> Any:
             return text == "true"
         case "bpchar":
             return text.rstrip(" ")
+        case "bytea":
+            return bytes.fromhex(text.removeprefix("\\x"))
         case "timestamptz":
             return {"2026-01-01 00:00:00+00": 0, "2026-01-01 01:00:00+01": 0}.get(text, -1)
         case "_text":
@@ -296,7 +302,7 @@ def parsed(type: str, text: str | None) -> Any:
 
 def _called(function: str, given: Any) -> Any:
     match function:
-        case "char_length" | "cardinality":
+        case "char_length" | "octet_length" | "cardinality":
             return len(given)
         case "array_length":
             return len(given) or None

@@ -50,6 +50,7 @@ _VALUES: Mapping[str, tuple[Any, ...]] = {
     "bool": (True, False),
     "_text": ([], ["a"], ["a", "b "], [None], ["c"]),
     "jsonb": ({}, []),
+    "bytea": (b"", b"a", b"\xff\x00"),
 }
 COLUMNS: Mapping[str, ColumnRead] = {
     f"{type.strip('_')}_{'array_' if type[0] == '_' else ''}{number}": ColumnRead(
@@ -86,7 +87,12 @@ def _value(type: str) -> Expressions:
     coalesced = st.lists(plain, min_size=1, max_size=3).map(lambda each: Coalesce(type, tuple(each)))
     found = [_column(type), _constant(type), coalesced]
     if type == "int4":
-        lengths = [("char_length", "text"), ("char_length", "bpchar"), ("octet_length", "text")]
+        lengths = [
+            ("char_length", "text"),
+            ("char_length", "bpchar"),
+            ("octet_length", "text"),
+            ("octet_length", "bytea"),
+        ]
         lengths += [("cardinality", "_text"), ("array_length", "_text")]
         found += [_column(of).map(partial(_called, "int4", name)) for name, of in lengths]
         some = st.lists(st.sampled_from(sorted(COLUMNS.values(), key=str)), min_size=1, max_size=3).map(tuple)

@@ -62,6 +62,7 @@ COLUMNS = {
         _column("short", "varchar"),
         _column("done", "bool"),
         _column("tags", "_text"),
+        _column("file", "bytea"),
         _column("doc", "jsonb"),
         _column("at", "timestamptz"),
         _column("mood", "mood", kind="e", type="app.mood"),
@@ -128,6 +129,10 @@ def _int(value: int) -> ConstantValue:
         ("(word !~~ '%x_'::text)", Not("bool", Matches("bool", WORD, "^.*x.$"))),
         ("(char_length(word) <= 5)", Compare("bool", "<=", Call("int4", "char_length", (WORD,)), _int(5))),
         ("(length(word) > 0)", Compare("bool", ">", Call("int4", "char_length", (WORD,)), _int(0))),
+        (
+            "(length(file) > 0)",
+            Compare("bool", ">", Call("int4", "octet_length", (ColumnRead("bytea", "file", nullable=True),)), _int(0)),
+        ),
         ("(num_nonnulls(n, word) = 1)", Compare("bool", "=", CountNulls("int4", (N, WORD), null=False), _int(1))),
         (
             "(tags <@ ARRAY['a'::text])",

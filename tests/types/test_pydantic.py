@@ -18,7 +18,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from harness.errors import ProjectError
 from harness.project.model import TableName
-from harness.types import runtime, runtime_types
+from harness.types import runtime, runtime_shapes, runtime_types
 from harness.types.javascript_names import camel
 from harness.types.model import TableShape
 from harness.types.pydantic_models import HEADER, model_name, render
@@ -316,7 +316,9 @@ def test_no_attribute_hides_one_of_pydantic_or_a_type() -> None:
 def test_what_is_imported_is_there() -> None:
     for name, source in IMPORTED.items():
         if source.startswith("."):
-            assert hasattr({"._rules": runtime, "._types": runtime_types}[source], name), name
+            assert hasattr({"._rules": runtime, "._shapes": runtime_shapes, "._types": runtime_types}[source], name), (
+                name
+            )
 
 
 def test_other_schemas_get_modules_that_can_be_imported() -> None:

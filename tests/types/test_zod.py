@@ -52,7 +52,20 @@ ROWS: Mapping[str, tuple[Mapping[str, Any], Messages]] = {
     "a rule of two columns": ({"status": "skipped"}, [name("chk_milestone_actions_skip_notes")]),
     "the rule kept": ({"status": "skipped", "notes": "x"}, []),
     "the rule with blanks": ({"status": "skipped", "notes": "  "}, [name("chk_milestone_actions_skip_notes")]),
-    "none of the set": ({"status": "gone"}, [name("chk_milestone_actions_status", "status")]),
+    "none of the set": ({"status": "lost"}, [name("chk_milestone_actions_status", "status")]),
+    "none of the set, and a rule of it": (
+        {"status": "gone"},
+        [name("chk_milestone_actions_status", "status"), name("chk_gone", "status")],
+    ),
+    "none of the set, and a rule over it": (
+        {"status": "lost", "ended_at": LATER},
+        [name("chk_milestone_actions_status", "status"), name("chk_completed")],
+    ),
+    "no text in place of the set": (
+        {"status": 1, "ended_at": LATER},
+        [name("Invalid input: expected string, received number", "status")],
+    ),
+    "NUL in place of the set": ({"status": NUL, "ended_at": LATER}, [name("status (22021)", "status")]),
     "none of the enum": ({"mood": "sad"}, [name("mood (22P02)", "mood")]),
     "NULL where it cannot be": ({"status": None}, [name("status (23502)", "status")]),
     "NULL in a number": ({"priority": None}, [name("priority (23502)", "priority")]),
@@ -68,6 +81,8 @@ ROWS: Mapping[str, tuple[Mapping[str, Any], Messages]] = {
     "ended before it began": ({"status": "completed", "started_at": LATER, "ended_at": NOON}, [name("chk_ended")]),
     "completed without an end": ({"status": "completed"}, [name("chk_completed")]),
     "not above a bound": ({"amount": "0.00"}, [name("chk_amount", "amount")]),
+    "rounded to no more than a bound": ({"amount": "0.004"}, [name("chk_amount", "amount")]),
+    "rounded to more than a bound": ({"amount": "0.005"}, []),
     "NaN is above it": ({"amount": "NaN"}, []),
     "too great": ({"amount": "99999999.995"}, [name("amount (22003)", "amount")]),
     "infinite": ({"amount": "Infinity"}, [name("amount (22003)", "amount")]),
@@ -116,7 +131,11 @@ def cases() -> Iterator[tuple[str, Mapping[str, Any], Messages]]:
     drafts = {"file": folder, "schema": "draftsInsert"}
     broken = [name("chk_title", "title"), name("chk_kind", "kind"), name("chk_size", "size")]
     yield "defaults that break rules", {**drafts, "value": {}}, broken
-    yield "others that do not", {**drafts, "value": {"title": "x", "kind": "b", "size": 1}}, []
+    kept = {"title": "x", "kind": "b", "size": 1}
+    yield "others that do not", {**drafts, "value": kept}, []
+    yield "blanks that are cut before a rule looks", {**drafts, "value": {**kept, "short": "abc  "}}, []
+    yield "a blank that stays", {**drafts, "value": {**kept, "short": "ab "}}, []
+    yield "too short", {**drafts, "value": {**kept, "short": "ab"}}, [name("chk_short", "short")]
     yield (
         "all wrong",
         {**drafts, "value": {"title": "", "kind": "c", "size": 0, "price": "NaN"}},

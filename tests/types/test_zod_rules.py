@@ -21,7 +21,16 @@ COUNT = 700
 """Predicates for each shape and driver; a hundred find most faults, and one more costs little."""
 
 SHAPES: tuple[ShapeName, ...] = get_args(ShapeName)
-_OIDS = {"int8": 20, "numeric": 1700, "float8": 701, "date": 1082, "timestamptz": 1184, "_text": 1009, "jsonb": 3802}
+_OIDS = {
+    "int8": 20,
+    "numeric": 1700,
+    "float8": 701,
+    "date": 1082,
+    "timestamptz": 1184,
+    "_text": 1009,
+    "jsonb": 3802,
+    "bytea": 17,
+}
 
 
 def dialect(shape: ShapeName, driver: str) -> JavaScriptDialect:
@@ -38,7 +47,7 @@ def value(type: str, text: str | None, driver: str) -> Any:
     match type:
         case "numeric" | "float8" | "int8" if text in ("NaN", "Infinity"):
             return text
-        case "date":
+        case "date" | "bytea":
             return text
         case "timestamptz":
             return text.replace(" ", "T") + ":00"

@@ -124,7 +124,7 @@ def _value(value: Expression, row: Row) -> Any:
 
 _CALLED: Mapping[str, Callable[[Any], Any]] = {
     "char_length": len,
-    "octet_length": lambda text: len(text.encode("utf-8")),
+    "octet_length": lambda value: len(value.encode("utf-8") if isinstance(value, str) else value),
     "btrim": lambda text: re.sub("^ +| +$", "", text),
     "cardinality": len,
     "array_length": lambda array: len(array) or None,

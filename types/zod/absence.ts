@@ -16,8 +16,8 @@ const auditLogFields = {
   id: pg.uuid("id"),
   actor_id: pg.uuid("actor_id").nullable(),
   organisation_id: pg.uuid("organisation_id").nullable(),
-  action: z.enum(auditLogAction, pg.oneOf("action", "chk_audit_log_action")),
-  entity: z.enum(auditLogEntity, pg.oneOf("entity", "chk_audit_log_entity")),
+  action: z.enum(auditLogAction, pg.setOf("action", "chk_audit_log_action", pg.text("action"))),
+  entity: z.enum(auditLogEntity, pg.setOf("entity", "chk_audit_log_entity", pg.text("entity"))),
   entity_id: pg.uuid("entity_id"),
   metadata: pg.jsonb("metadata"),
   created_at: pg.date("created_at"),
@@ -51,7 +51,7 @@ const communicationLogsFields = {
   sickness_case_id: pg.uuid("sickness_case_id"),
   author_id: pg.uuid("author_id"),
   contact_date: pg.date("contact_date"),
-  contact_type: z.enum(communicationLogsContactType, pg.oneOf("contact_type", "chk_communication_logs_contact_type")),
+  contact_type: z.enum(communicationLogsContactType, pg.setOf("contact_type", "chk_communication_logs_contact_type", pg.text("contact_type"))),
   notes: pg.text("notes").min(1, { error: "chk_communication_logs_notes_length" }).max(5000, { error: "chk_communication_logs_notes_length" }),
   created_at: pg.date("created_at"),
 };
@@ -159,8 +159,8 @@ const milestoneActionsFields = {
   organisation_id: pg.uuid("organisation_id"),
   sickness_case_id: pg.uuid("sickness_case_id"),
   milestone_key: pg.text("milestone_key"),
-  action_type: z.enum(milestoneActionsActionType, pg.oneOf("action_type", "chk_milestone_actions_action_type")),
-  status: z.enum(milestoneActionsStatus, pg.oneOf("status", "chk_milestone_actions_status")),
+  action_type: z.enum(milestoneActionsActionType, pg.setOf("action_type", "chk_milestone_actions_action_type", pg.text("action_type"))),
+  status: z.enum(milestoneActionsStatus, pg.setOf("status", "chk_milestone_actions_status", pg.text("status"))),
   due_date: pg.date("due_date"),
   completed_by: pg.uuid("completed_by").nullable(),
   completed_at: pg.date("completed_at").nullable(),
@@ -309,8 +309,8 @@ export const milestoneKeysRecipients = ["employee", "manager", "hr"] as const;
 const milestoneKeysFields = {
   milestone_key: pg.text("milestone_key"),
   day_offset: pg.int4("day_offset").min(0, { error: "chk_milestone_keys_day_offset" }),
-  action_type: z.enum(milestoneKeysActionType, pg.oneOf("action_type", "chk_milestone_keys_action_type")),
-  recipients: z.array(z.enum(milestoneKeysRecipients, pg.onlyElements("chk_milestone_keys_recipients")), pg.column("recipients")).min(1, { error: "chk_milestone_keys_recipients" }),
+  action_type: z.enum(milestoneKeysActionType, pg.setOf("action_type", "chk_milestone_keys_action_type", pg.text("action_type"))),
+  recipients: z.array(z.enum(milestoneKeysRecipients, pg.elementsOf("chk_milestone_keys_recipients", pg.text("recipients"))), pg.column("recipients")).min(1, { error: "chk_milestone_keys_recipients" }),
   is_automatic: pg.bool("is_automatic"),
   label: pg.text("label").nullable(),
   description: pg.text("description").nullable(),
@@ -384,8 +384,8 @@ export const rolePermissionsPermission = [
 
 const rolePermissionsFields = {
   id: pg.uuid("id"),
-  role: z.enum(rolePermissionsRole, pg.oneOf("role", "chk_role_permissions_role")),
-  permission: z.enum(rolePermissionsPermission, pg.oneOf("permission", "chk_role_permissions_permission")),
+  role: z.enum(rolePermissionsRole, pg.setOf("role", "chk_role_permissions_role", pg.text("role"))),
+  permission: z.enum(rolePermissionsPermission, pg.setOf("permission", "chk_role_permissions_permission", pg.text("permission"))),
 };
 
 /** What each role may do: reference data. Kept as long as the role is. [public] */
@@ -433,7 +433,7 @@ const sicknessCasesFields = {
   absence_type: pg.text("absence_type").nullable(),
   absence_start_date: pg.date("absence_start_date"),
   absence_end_date: pg.date("absence_end_date").nullable(),
-  status: z.enum(sicknessCasesStatus, pg.oneOf("status", "chk_sickness_cases_status")),
+  status: z.enum(sicknessCasesStatus, pg.setOf("status", "chk_sickness_cases_status", pg.text("status"))),
   notes: pg.text("notes").nullable(),
   created_at: pg.date("created_at"),
   updated_at: pg.date("updated_at"),
@@ -499,7 +499,7 @@ const userRolesFields = {
   id: pg.uuid("id"),
   user_id: pg.uuid("user_id"),
   organisation_id: pg.uuid("organisation_id"),
-  role: z.enum(userRolesRole, pg.oneOf("role", "chk_user_roles_role")),
+  role: z.enum(userRolesRole, pg.setOf("role", "chk_user_roles_role", pg.text("role"))),
   created_at: pg.date("created_at"),
 };
 

@@ -122,7 +122,7 @@ def _in_common(table: Table, draft: Draft, row: Values, named: Sequence[str]) ->
     keys = [set(key.columns) for key in table.unique_keys]
     found: NewRow = {}
     for column in table.columns:
-        if column.name in named and column.is_supplied and draft.choose((True, False)):
-            if not any(key and key <= {*found, column.name} for key in keys):
-                found[column.name] = row[column.name]
+        offered = column.name in named and column.is_supplied and draft.choose((True, False))
+        if offered and not any(key and key <= {*found, column.name} for key in keys):
+            found[column.name] = row[column.name]
     return found

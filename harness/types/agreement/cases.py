@@ -28,12 +28,16 @@ class SentValue:
 
 @dataclass(frozen=True)
 class TriedRecord:
-    """A record of a table; ``refused_by`` is the name of the rule that PostgreSQL refuses it by, None if it accepts."""
+    """A record of a table; ``refused_by`` is the name of the rule that PostgreSQL refuses it by, None if it accepts.
+
+    ``untold`` is the reason why types cannot know what the database makes of it, if they cannot.
+    """
 
     table: TableName
     shape: ShapeName
     values: Mapping[str, SentValue]
     refused_by: str | None = None
+    untold: str | None = None
 
 
 _NULL_IN_JSON = "NULL in a JSON column, which looks like the JSON null"
@@ -56,7 +60,7 @@ def unheld(field: Field, sent: SentValue, driver: Driver, shape: ShapeName) -> s
         return "a value that psycopg cannot read"
     if driver == "node-postgres" and names & {"timestamp", "timestamptz"} and _MICROSECONDS.search(text):
         return "microseconds, of which a Date has none"
-    if column.is_json and text == "null" and (field.nullable or driver != "psycopg"):
+    if column.is_json and text == "null" and (shape != "Row" or field.nullable or driver != "psycopg"):
         return "the JSON null, which looks like NULL"
     if driver == "postgrest" and _digits(names, text):
         return "digits that a number of JavaScript loses"

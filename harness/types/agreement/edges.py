@@ -32,7 +32,7 @@ def _lengths(most: int) -> Iterator[str]:
 
 
 def _roundings(column: Column) -> Iterator[str]:
-    """Numbers that become the greatest of a numeric(p,s) by rounding, or one too great."""
+    """Numbers that become the greatest of a numeric(p,s) by rounding, or one too great; and those around zero."""
     if column.typmod < 4:
         return
     precision, scale = ((column.typmod - 4) >> 16) & 0xFFFF, (column.typmod - 4) & 0x7FF
@@ -42,4 +42,6 @@ def _roundings(column: Column) -> Iterator[str]:
     whole, fraction = "9" * (precision - scale), "9" * scale
     greatest = f"{whole or '0'}.{fraction}" if scale else whole
     dot = "" if scale else "."
+    least = f"0.{'0' * scale}"
+    yield from (f"{sign}{least}{digit}" for digit in "45" for sign in ("", "-"))
     yield from (greatest, f"{greatest}{dot}4", f"{greatest}{dot}5", f"-{greatest}", f"1{'0' * (precision - scale)}")

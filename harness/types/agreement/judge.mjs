@@ -1,26 +1,36 @@
-// Puts cases to Zod schemas: reads {modules, cases} from standard input, writes one judgement for each case.
-// A value is {text, oid} as node-postgres receives it, {json} as PostgREST sends it.
-import { readFileSync } from "node:fs";
+// Puts records to Zod schemas. The first line of standard input are the modules of the schemas by name, and whether the
+// values are as the npm package pg receives them. Each other line are records, for which a line of judgements is written.
+// A value is {text, oid} as pg receives it, {json} as PostgREST sends it.
+import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
-const { modules, cases } = JSON.parse(readFileSync(0, "utf8"));
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const { modules, withDriver } = JSON.parse((await lines.next()).value);
+const types = withDriver ? (await import("pg-types")).default : null;
 const schemas = {};
 for (const [name, path] of Object.entries(modules)) {
   schemas[name] = await import(pathToFileURL(path).href);
 }
-const needsDriver = cases.some((each) => Object.values(each.values).some((value) => "oid" in value));
-const types = needsDriver ? (await import("pg-types")).default : null;
 
 function received(value) {
   if ("json" in value) return value.json;
   return value.text === null ? null : types.getTypeParser(value.oid, "text")(value.text);
 }
 
-const judgements = cases.map(({ module, schema, values }) => {
+function judged({ module, schema, values }) {
   const record = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, received(value)]));
-  const found = schemas[module][schema].safeParse(record);
+  let found;
+  try {
+    found = schemas[module][schema].safeParse(record);
+  } catch (error) {
+    // A rule that fails is a fault of the schemas, as one that differs.
+    return { accepted: false, messages: [String(error)] };
+  }
   return found.success
     ? { accepted: true, messages: [] }
     : { accepted: false, messages: found.error.issues.map((issue) => issue.message) };
-});
-process.stdout.write(JSON.stringify(judgements));
+}
+
+for await (const line of lines) {
+  process.stdout.write(`${JSON.stringify(JSON.parse(line).map(judged))}\n`);
+}

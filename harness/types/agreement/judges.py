@@ -9,16 +9,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from harness.errors import TargetError
+from harness.project.model import TypesOutput
 from harness.types.agreement.cases import SentValue, TriedRecord
 from harness.types.agreement.verdict import Judgement
-from harness.types.model import Driver
+from harness.types.javascript_names import file_names, in_case
 
 OLDEST_NODE = (22, 18)
 """The first node that runs TypeScript as it is."""
@@ -33,8 +34,10 @@ class Judge(Protocol):
 
 
 @contextmanager
-def zod_judge(directory: Path, texts: Mapping[str, str], driver: Driver, names: Mapping[str, str]) -> Iterator[Judge]:
-    """Gives a judge of Zod files; ``names`` has the file of each schema of the database.
+def zod_judge(
+    directory: Path, texts: Mapping[str, str], output: TypesOutput, schemas: Sequence[str]
+) -> Iterator[Judge]:
+    """Gives a judge of the Zod files of some schemas of the database.
 
     The files are written into a directory below ``directory`` for the time: there node finds the packages that the
     program has. Raises :class:`TargetError` where node or a package is missing.
@@ -48,7 +51,19 @@ def zod_judge(directory: Path, texts: Mapping[str, str], driver: Driver, names: 
             (here / name).write_text(re.sub(r'(from "\./[\w.]+)\.js"', r'\1.ts"', text), encoding="utf-8")
         script = resources.files(__package__).joinpath("judge.mjs").read_text(encoding="utf-8")
         (here / "judge.mjs").write_text(script, encoding="utf-8")
-        yield _ZodJudge(node, here, driver, names)
+        with (here / "errors").open("w") as errors, _process(node, here / "judge.mjs", errors) as process:
+            yield _ZodJudge(process, here, output, schemas)
+
+
+@contextmanager
+def _process(node: str, script: Path, errors: IO[str]) -> Iterator[subprocess.Popen[str]]:
+    """Runs a script of node that ends when nothing more comes in."""
+    pipe = subprocess.PIPE
+    arguments = [node, "--no-warnings", str(script)]
+    with subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=errors, encoding="utf-8") as process:
+        yield process
+        with suppress(BrokenPipeError):
+            process.communicate()
 
 
 def _node() -> str:
@@ -68,36 +83,47 @@ def _node() -> str:
 
 
 class _ZodJudge:
-    def __init__(self, node: str, directory: Path, driver: Driver, names: Mapping[str, str]) -> None:
-        self._node, self._directory, self._driver, self._names = node, directory, driver, names
+    def __init__(
+        self, process: subprocess.Popen[str], directory: Path, output: TypesOutput, schemas: Sequence[str]
+    ) -> None:
+        self._process, self._directory, self._output = process, directory, output
+        names = file_names(schemas, ("runtime",))
+        modules = {schema: str(directory / f"{name}.ts") for schema, name in names.items()}
+        self._given = [{"modules": modules, "withDriver": output.driver == "node-postgres"}]
 
     def judge(self, cases: Sequence[TriedRecord]) -> list[Judgement]:
         from harness.types.zod import schema_name
 
-        given = {
-            "modules": {schema: str(self._directory / file) for schema, file in self._names.items()},
-            "cases": [
-                {
-                    "module": each.table.schema,
-                    "schema": schema_name(each.table, each.shape),
-                    "values": {name: self._value(sent) for name, sent in each.values.items()},
-                }
-                for each in cases
-            ],
-        }
-        found = subprocess.run(
-            [self._node, "--no-warnings", str(self._directory / "judge.mjs")],
-            input=json.dumps(given),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if found.returncode:
-            raise _of_node(found.stderr)
-        return [Judgement(each["accepted"], tuple(each["messages"])) for each in json.loads(found.stdout)]
+        given = [
+            {
+                "module": each.table.schema,
+                "schema": schema_name(each.table, each.shape),
+                "values": {in_case(name, self._output.case): self._value(sent) for name, sent in each.values.items()},
+            }
+            for each in cases
+        ]
+        return [Judgement(each["accepted"], tuple(each["messages"])) for each in self._answer(given)]
+
+    def _answer(self, given: Any) -> Any:
+        """The line that node writes for a line; raises :class:`TargetError` if it ended instead."""
+        process = self._process
+        assert process.stdin is not None and process.stdout is not None, "both are pipes"
+        try:
+            for each in (*self._given, given):
+                process.stdin.write(f"{json.dumps(each)}\n")
+            process.stdin.flush()
+        except BrokenPipeError:
+            line = ""
+        else:
+            line = process.stdout.readline()
+        self._given = []
+        if not line:
+            process.wait()
+            raise _of_node((self._directory / "errors").read_text(encoding="utf-8", errors="replace"))
+        return json.loads(line)
 
     def _value(self, sent: SentValue) -> dict[str, Any]:
-        return {"text": sent.text, "oid": sent.oid} if self._driver == "node-postgres" else {"json": sent.json}
+        return {"text": sent.text, "oid": sent.oid} if self._output.driver == "node-postgres" else {"json": sent.json}
 
 
 def _of_node(said: str) -> TargetError:
@@ -109,7 +135,7 @@ def _of_node(said: str) -> TargetError:
 
 
 @contextmanager
-def pydantic_judge(texts: Mapping[str, str]) -> Iterator[Judge]:
+def pydantic_judge(texts: Mapping[str, str], case: str) -> Iterator[Judge]:
     """Gives a judge of Pydantic models. Raises :class:`TargetError` if Pydantic is not installed."""
     if find_spec("pydantic") is None:
         raise TargetError("to prove Pydantic models takes Pydantic", hint="pip install 'constraint-harness[types]'")
@@ -122,7 +148,7 @@ def pydantic_judge(texts: Mapping[str, str]) -> Iterator[Judge]:
             (package / name).write_text(text, encoding="utf-8")
         sys.path.insert(0, scratch)
         try:
-            yield PydanticJudge(package.name)
+            yield PydanticJudge(package.name, case)
         finally:
             sys.path.remove(scratch)
             for each in [each for each in sys.modules if each.split(".")[0] == package.name]:

@@ -13,11 +13,13 @@ from harness.project.model import Project, TableName, TypesOutput
 from harness.proving.effort import PROBE_MILLISECONDS
 from harness.proving.prover_database import ProverDatabase
 from harness.races.database import Databases
+from harness.types.agreement.cases import TriedRecord
 from harness.types.agreement.judges import Judge, pydantic_judge, zod_judge
 from harness.types.agreement.trying import UNFILLABLE, TriedTable, drawn_rows
 from harness.types.agreement.verdict import TableVerdict, compare, held
 from harness.types.model import DatabaseTypes, TableShape
 from harness.types.output import Rendered
+from harness.types.record_shapes import shapes
 
 
 class Proof:
@@ -29,6 +31,7 @@ class Proof:
         self._project, self._databases, self._checks = project, databases, checks
         self._rows, self._seed = rows, seed
         self._database = ProverDatabase(project, databases, checks, TimeLimits(PROBE_MILLISECONDS))
+        self._records: dict[tuple[TableName, str | None], Sequence[TriedRecord]] = {}
         self._rules: dict[TableName, list[Kind]] = {}
         for check in checks:
             if check.table is not None:
@@ -45,28 +48,33 @@ class Proof:
         with self._judge(output, types, rendered) as judge:
             for module in types.modules:
                 for shape in module.tables:
-                    if shape.kind == "table" and shape.selectable:
+                    if shape.kind == "table" and any(shapes(shape)):
                         yield self._verdict(shape, output, judge)
 
     def _judge(self, output: TypesOutput, types: DatabaseTypes, rendered: Rendered) -> AbstractContextManager[Judge]:
         if output.language == "pydantic":
-            return pydantic_judge(rendered.texts)
-        names = {module.schema: f"{module.schema}.ts" for module in types.modules}
-        return zod_judge(rendered.directory, rendered.texts, output.driver, names)
+            return pydantic_judge(rendered.texts, output.case)
+        return zod_judge(rendered.directory, rendered.texts, output, [each.schema for each in types.modules])
 
     def _verdict(self, shape: TableShape, output: TypesOutput, judge: Judge) -> TableVerdict:
         verdict = TableVerdict(shape)
-        subject = self._subject(shape.name)
         try:
-            drawn = drawn_rows(subject, self._rows, self._seed)
+            records = self._tried(shape, output.role)
         except UNFILLABLE as reason:
             verdict.unfillable = str(reason)
             return verdict
-        cases = held(
-            verdict, TriedTable(self._database.connection, subject, shape).cases(drawn, self._rows), output.driver
-        )
+        cases = held(verdict, records, output.driver)
         compare(verdict, cases, judge.judge(cases))
         return verdict
+
+    def _tried(self, shape: TableShape, role: str | None) -> Sequence[TriedRecord]:
+        """The records of a table, which are the same for all languages. Raises :data:`UNFILLABLE`."""
+        if (shape.name, role) not in self._records:
+            subject = self._subject(shape.name)
+            drawn = drawn_rows(subject, self._rows, self._seed)
+            tried = TriedTable(self._database.connection, subject, shape)
+            self._records[shape.name, role] = list(tried.cases(drawn, self._rows))
+        return self._records[shape.name, role]
 
     def _subject(self, table: TableName) -> Subject:
         database = self._database

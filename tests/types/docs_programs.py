@@ -1,0 +1,59 @@
+"""Programs around the examples of ``docs/types.md``."""
+
+from __future__ import annotations
+
+DOWN = """\
+drop table shop.orders;
+drop domain shop.email;
+drop schema shop;
+"""
+
+UNTYPED_PG = 'declare module "pg";\n'
+"""The packages of the tests have no types of the npm package pg."""
+
+WITH_NODE_POSTGRES = """\
+import { add } from "./example.js";
+
+const order = await add({ email: "a@b", total: "12.50" });
+const refused = await add({ email: "a@b", total: "-1.00" }).then(() => [], (error) => error.issues);
+console.log(JSON.stringify([[order.status, order.total], refused.map((issue) => issue.message)]));
+process.exit();
+"""
+
+WRONG_SUPABASE = """\
+import { createClient } from "@supabase/supabase-js";
+import { paid } from "./example.js";
+import type { Database } from "./supabase/database.js";
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+const same = <A, B>(_: Same<A, B>): void => undefined;
+const { data } = await paid();
+same<typeof data, { email: string; total: number | "NaN" }[] | null>(true);
+
+const client = createClient<Database, "shop">("http://localhost", "key", { db: { schema: "shop" } });
+// @ts-expect-error no status of an order
+client.from("orders").select("email").eq("status", "gone");
+"""
+
+WITH_FASTAPI = """\
+import asyncio, json
+from example import app
+
+
+async def answer(body: dict) -> list:
+    sent = []
+
+    async def receive() -> dict:
+        return {"type": "http.request", "body": json.dumps(body).encode()}
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    address = {"path": "/orders", "query_string": b"", "headers": [(b"content-type", b"application/json")]}
+    await app({"type": "http", "method": "POST", **address}, receive, send)
+    return [sent[0]["status"], json.loads(sent[1]["body"])]
+
+
+print(json.dumps([asyncio.run(answer({"email": "a@b", "total": total})) for total in ("12.50", "-1.00")]))
+"""
+"""A request as a web server hands it over, without a web server."""
