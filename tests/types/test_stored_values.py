@@ -123,14 +123,25 @@ begin
 end
 $$;
 create trigger issue before insert on app.issued for each row execute function app.issue();
+create table app.log (note text not null constraint log_note check (note <> 'a'));
+create table app.logged (note text);
+create function app.write_down() returns trigger language plpgsql as $$
+begin
+    insert into app.log values (new.note);
+    return null;
+end
+$$;
+create trigger write_down after insert on app.logged for each row execute function app.write_down();
 """
 
 
 def test_what_a_trigger_replaces_is_left_out(tmp_path: Path, server: Server) -> None:
     with proving(tmp_path, server, TRIGGER, {}, rows=20) as found:
-        issued = found.verdicts(PYDANTIC)["issued"]
+        verdicts = found.verdicts(PYDANTIC)
+    issued = verdicts["issued"]
     assert (issued.disagreements, issued.untried) == ([], ("issued_version",))
     assert issued.broken["issued_allowed"] and issued.left_out[REPLACED]
+    assert verdicts["logged"].agrees and not verdicts["logged"].broken
 
 
 def test_without_that_it_would_differ(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,4 +150,5 @@ def test_without_that_it_would_differ(tmp_path: Path, server: Server, monkeypatc
         issued = found.verdicts(PYDANTIC)["issued"]
     accepted = {each.judgement.messages for each in issued.disagreements if each.case.refused_by is None}
     refused = {each.case.refused_by for each in issued.disagreements if each.judgement.accepted}
-    assert (accepted, refused) == ({("issued_version",)}, {"issued_version"})
+    assert accepted == {("issued_version",), ("scope (23502)",), ("version (23502)",)}
+    assert refused == {"issued_version"}

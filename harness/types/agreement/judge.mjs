@@ -6,11 +6,11 @@ import { pathToFileURL } from "node:url";
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const { modules, withDriver } = JSON.parse((await lines.next()).value);
-const types = withDriver ? (await import("pg-types")).default : null;
 const schemas = {};
 for (const [name, path] of Object.entries(modules)) {
   schemas[name] = await import(pathToFileURL(path).href);
 }
+const types = withDriver ? (await import("pg-types")).default : null;
 
 function received(value) {
   if ("json" in value) return value.json;

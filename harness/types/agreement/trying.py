@@ -239,6 +239,8 @@ class TriedTable:
     def _name(self, error: psycopg.Error, change: Values) -> str | None:
         """The name that the types give to a refusal; None if it is none of theirs, or of another column."""
         state, said = error.sqlstate or "", error.diag
+        if said.table_name not in (None, self._table.name.table) and self._table.kind != "p":
+            return None  # a trigger wrote into another table; of a partitioned one it may be a part
         if state == "23514":
             return said.constraint_name
         if state == "23502":
