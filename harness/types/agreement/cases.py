@@ -58,7 +58,8 @@ def unheld(field: Field, sent: SentValue, driver: Driver, shape: ShapeName) -> s
         return "24:00 as a time"
     if driver == "psycopg" and isinstance(sent.python, Exception):
         return "a value that psycopg cannot read"
-    if driver == "node-postgres" and names & {"timestamp", "timestamptz"} and _MICROSECONDS.search(text):
+    moment = field.constraints and names & {"timestamp", "timestamptz"}
+    if driver == "node-postgres" and moment and _MICROSECONDS.search(text):
         return "microseconds, of which a Date has none"
     if column.is_json and text == "null" and (shape != "Row" or field.nullable or driver != "psycopg"):
         return "the JSON null, which looks like NULL"

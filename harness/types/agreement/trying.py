@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from harness.catalog.model import Table
 from harness.kinds.base import Subject, Unreliable
 from harness.kinds.check import PredicateKind
-from harness.kinds.toolkit.predicates import PredicateRule
+from harness.kinds.toolkit.predicates import PredicateRule, combinations
+from harness.oracle import Answer
 from harness.probes import Accepted, Insert, Probe, Scenario, SqlStatement
 from harness.probes.statement import identifier, literal
 from harness.project.model import NewRow, Values
@@ -155,25 +156,37 @@ class TriedTable:
         """Yields values on both sides of each rule; of a domain's rules, with no name."""
         for name, predicate in self._predicates():
             with suppress(*UNFILLABLE, psycopg.Error):
-                good, bad = PredicateRule(self._subject, predicate, name or "", None).sides
+                good, bad = PredicateRule(self._subject, predicate, name, None).sides
                 yield _Sides(name, good, bad)
+        for column in self._table.columns:
+            for rule in domain_rules(column):
+                with suppress(*UNFILLABLE, psycopg.Error):
+                    yield self._sides_of_domain(column.name, rule.predicate)
+
+    def _sides_of_domain(self, column: str, predicate: str) -> _Sides:
+        """Values on both sides of a domain's rule, which refuses before the table's do: they need not keep those."""
+        rows = combinations(self._subject, (column,), (predicate,))
+        answers = self._subject.oracle.answers(self._table, (column,), rows, [predicate])
+        good, bad = (
+            [{column: value} for (value,), (answer,) in zip(rows, answers, strict=True) if answer in side]
+            for side in ((Answer.TRUE, Answer.NULL), (Answer.FALSE,))
+        )
+        return _Sides(None, good, bad)
 
     def _edges(self) -> Sequence[NewRow]:
         """Values at the edges of the types."""
         return [{field.name: value} for field in self._shape.inserted for value in edges(field)]
 
-    def _predicates(self) -> Iterator[tuple[str | None, str]]:
-        """Yields the name and the predicate of each CHECK, and the predicates of domains.
+    def _predicates(self) -> Iterator[tuple[str, str]]:
+        """Yields the name and the predicate of each CHECK.
 
-        A CHECK's is the declared one, where there is one: in other words it would be taken for another rule, which
-        refuses all that this one does.
+        It is the declared one, where there is one: in other words it would be taken for another rule, which refuses all
+        that this one does.
         """
         kinds = [each for each in self._subject.declared.get(self._table.name, ()) if isinstance(each, PredicateKind)]
         declared = {rule.name: kind.predicate for kind in kinds for rule in kind.declares(self._table.name)}
         for check in self._table.checks:
             yield check.name, declared.get(check.name, check.expression)
-        for column in self._table.columns:
-            yield from ((None, rule.predicate) for rule in domain_rules(column))
 
     def _lean(self, values: Values) -> Values:
         """A row without the columns that an INSERT may leave out and for which the database has a value."""
@@ -245,7 +258,8 @@ class TriedTable:
             return said.constraint_name
         if state == "23502":
             column = said.column_name or next(iter(change))
-            return f"{column} (23502)" if column in change else None
+            # Of a column that can be NULL it is a trigger that says so.
+            return f"{column} (23502)" if column in change and self._table.column(column).not_null else None
         one = next(iter(change)) if len(change) == 1 else None
         if one is None or state not in ("22001", "22003", "22P02"):
             return None
