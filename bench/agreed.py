@@ -16,10 +16,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from bench.adopted import adopt, run
 from bench.measure import machine
+from harness import declarations
+from harness.kinds import KINDS
+from harness.kinds.columns import ColumnsKind
+from harness.project.load import load
 
 OUTPUTS = """
 types:
@@ -60,7 +62,11 @@ def _proved(root: Path, given: argparse.Namespace) -> int:
 
 def told(root: Path, report: Mapping[str, Any]) -> int:
     """Says what a report has, and returns the number of tables on which a language differs."""
-    columns = {str(each["table"]): {*each.get("columns", ())} for each in _check_files(root)}
+    columns = {
+        str(each.table): {column.name for column in each.rule.columns}
+        for each in declarations.read(load(root), KINDS)
+        if isinstance(each.rule, ColumnsKind)
+    }
     outputs = [each for each in report["outputs"] if each["tables"]]
     for output in outputs:
         tables = output["tables"]
@@ -92,11 +98,6 @@ def _unstated(lines: Sequence[Mapping[str, str]], columns: Mapping[str, set[str]
         if not BETWEEN_ROWS.search(each["reason"])
     }
     return list(found.values())
-
-
-def _check_files(root: Path) -> list[Mapping[str, Any]]:
-    read = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(root.glob("checks/*/*.yml")))
-    return [each for each in read if isinstance(each, dict) and "table" in each]
 
 
 def _sort(reason: str) -> str:
