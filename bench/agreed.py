@@ -70,7 +70,7 @@ def told(root: Path, report: Mapping[str, Any]) -> int:
     outputs = [each for each in report["outputs"] if each["tables"]]
     for output in outputs:
         tables = output["tables"]
-        stated = sum(len(each["not_broken"]) + sum("(" not in name for name in each["broken"]) for each in tables)
+        stated = sum("(" not in name for each in tables for name in (*each["not_broken"], *each["broken"]))
         unstated = _unstated(output["not_stated"], columns)
         agree, differ = (sum(map(bool, (each[key] for each in tables))) for key in ("agrees", "disagreements"))
         accepted, refused = (sum(each[key] for each in tables) for key in ("accepted", "refused"))

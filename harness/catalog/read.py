@@ -104,9 +104,16 @@ def _by_table(rows: list[dict[str, Any]], make: Callable[[dict[str, Any]], T]) -
 
 
 def _rows(connection: psycopg.Connection[Any], query: str, ledger: str) -> list[dict[str, Any]]:
-    text = resources.files("harness.catalog").joinpath("sql", f"{query}.sql").read_text(encoding="utf-8")
+    return query_rows(connection, "harness.catalog", query, {"ledger": ledger})
+
+
+def query_rows(
+    connection: psycopg.Connection[Any], package: str, query: str, parameters: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """The rows of a query in the ``sql/`` of a package; arrays are tuples."""
+    text = resources.files(package).joinpath("sql", f"{query}.sql").read_text(encoding="utf-8")
     with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(text.encode(), {"ledger": ledger})
+        cursor.execute(text.encode(), parameters)
         return [
             {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()} for row in cursor
         ]

@@ -106,14 +106,6 @@ class _WrittenTypes:
     rendered: Rendered
     unstated: tuple[Unstated, ...]
 
-    @classmethod
-    def of(cls, root: Path, output: TypesOutput, types: DatabaseTypes) -> _WrittenTypes:
-        from harness.types import javascript, python_types
-        from harness.types.output import render
-
-        lost = python_types.losses(types) if output.language == "pydantic" else javascript.losses(types, output.driver)
-        return cls(output, types, render(root, output, types), (*types.unstated, *lost))
-
     @property
     def name(self) -> str:
         """The language and its driver: ``zod for postgrest``."""
@@ -121,11 +113,18 @@ class _WrittenTypes:
 
 
 def _written(root: Path, output: TypesOutput, sources: _Sources) -> _WrittenTypes:
+    """Reads and renders one output; an error that has no place gets that of the output."""
+    from harness.types import javascript, python_types
+    from harness.types.output import render
+
     try:
-        return _WrittenTypes.of(root, output, sources.types(output))
+        types = sources.types(output)
+        rendered = render(root, output, types)
     except ProjectError as error:
         error.place = error.place or output.place
         raise
+    lost = python_types.losses(types) if output.language == "pydantic" else javascript.losses(types, output.driver)
+    return _WrittenTypes(output, types, rendered, (*types.unstated, *lost))
 
 
 def _compare(root: Path, written: Sequence[_WrittenTypes]) -> int:

@@ -199,8 +199,3 @@ def walk(expression: Expression) -> Iterator[Expression]:
 def columns(expression: Expression) -> tuple[str, ...]:
     """Returns the names of the columns that an expression reads, each once."""
     return tuple(dict.fromkeys(each.name for each in walk(expression) if isinstance(each, ColumnRead)))
-
-
-def is_predicate(expression: Expression) -> bool:
-    """Whether it is true, false or null."""
-    return expression.type == "bool"

@@ -7,7 +7,7 @@ server has them, and both cases of a letter where case does not count. What has 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 Ranges = tuple[tuple[int, int], ...]
 """Characters as code points, from and to, both among them."""
@@ -236,6 +236,6 @@ def _code(code: int) -> str:
     return f"\\u{code:04x}"
 
 
-def ranges_of(codes: list[int]) -> Ranges:
+def ranges_of(codes: Sequence[int]) -> Ranges:
     """Returns code points, in ascending order, as ranges."""
     return tuple(_merged(tuple((code, code) for code in codes)))

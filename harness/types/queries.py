@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog import Column
-from harness.catalog.read import Types
+from harness.catalog.read import Types, query_rows
 from harness.errors import ProjectError, did_you_mean
 from harness.project.model import TableName
 from harness.types.patterns import CannotState, Ranges, ranges_of
@@ -108,19 +107,19 @@ def read(
         connection.execute("select set_config('search_path', '', true)")
         others = frozenset(_known(connection, "schema", schemas)) - {*schemas}
         _known(connection, "role", [role] if role else [])
-        types = Types(_rows(connection, "harness.catalog", "types", given))
-        relations = _relations(_rows(connection, __package__, "attributes", given), types)
-        functions = tuple(_function(row, types) for row in _rows(connection, __package__, "functions", given))
-        enums = _rows(connection, __package__, "enums", given)
-        domains = _domains(_rows(connection, __package__, "domains", given))
-        privileges = _privileges(_rows(connection, __package__, "privileges", given)) if role else None
+        types = Types(query_rows(connection, "harness.catalog", "types", given))
+        relations = _relations(query_rows(connection, __package__, "attributes", given), types)
+        functions = tuple(_function(row, types) for row in query_rows(connection, __package__, "functions", given))
+        enums = query_rows(connection, __package__, "enums", given)
+        domains = _domains(query_rows(connection, __package__, "domains", given))
+        privileges = _privileges(query_rows(connection, __package__, "privileges", given)) if role else None
     named = tuple(Enum(TableName(each["schema"], each["name"]), each["labels"], each["comment"]) for each in enums)
     return Surroundings(relations, functions, named, domains, privileges, others)
 
 
 def _known(connection: psycopg.Connection[Any], what: str, names: Sequence[str]) -> list[str]:
     """All schemas or roles; raises if one of the names is none of them."""
-    known = [str(each["name"]) for each in _rows(connection, __package__, f"{what}s", {})]
+    known = [str(each["name"]) for each in query_rows(connection, __package__, f"{what}s", {})]
     for each in names:
         if each not in known:
             raise ProjectError(f"the database has no {what} {each}{did_you_mean(each, known)}")
@@ -142,24 +141,8 @@ class ServerCharacters:
         if name not in _CLASSES and name not in _POSIX:
             raise CannotState(f"the class {name} in a pattern")
         pattern = _CLASSES.get(name, f"[[:{name}:]]")
-        ((codes,),) = self._connection.execute(_text(__package__, "characters").encode(), {"pattern": pattern})
-        return ranges_of(codes or [])
-
-
-def _rows(
-    connection: psycopg.Connection[Any], package: str, query: str, given: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    from psycopg.rows import dict_row
-
-    with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(_text(package, query).encode(), given)
-        return [
-            {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()} for row in cursor
-        ]
-
-
-def _text(package: str, query: str) -> str:
-    return resources.files(package).joinpath("sql", f"{query}.sql").read_text(encoding="utf-8")
+        (found,) = query_rows(self._connection, __package__, "characters", {"pattern": pattern})
+        return ranges_of(found["codes"] or ())
 
 
 def _relations(rows: Sequence[Mapping[str, Any]], types: Types) -> tuple[Relation, ...]:

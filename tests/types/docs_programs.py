@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.types.package_programs import ASK_FASTAPI
+
 DOWN = """\
 drop table shop.orders;
 drop domain shop.email;
@@ -35,25 +37,8 @@ const client = createClient<Database, "shop">("http://localhost", "key", { db: {
 client.from("orders").select("email").eq("status", "gone");
 """
 
-WITH_FASTAPI = """\
-import asyncio, json
-from example import app
-
-
-async def answer(body: dict) -> list:
-    sent = []
-
-    async def receive() -> dict:
-        return {"type": "http.request", "body": json.dumps(body).encode()}
-
-    async def send(message: dict) -> None:
-        sent.append(message)
-
-    address = {"path": "/orders", "query_string": b"", "headers": [(b"content-type", b"application/json")]}
-    await app({"type": "http", "method": "POST", **address}, receive, send)
-    return [sent[0]["status"], json.loads(sent[1]["body"])]
-
-
-print(json.dumps([asyncio.run(answer({"email": "a@b", "total": total})) for total in ("12.50", "-1.00")]))
+WITH_FASTAPI = f"""\
+{ASK_FASTAPI}
+bodies = [{{"email": "a@b", "total": total}} for total in ("12.50", "-1.00")]
+print(json.dumps([asyncio.run(answer("/orders", each)) for each in bodies]))
 """
-"""A request as a web server hands it over, without a web server."""

@@ -157,12 +157,12 @@ process.exit();
 """
 """Stands in for PostgREST, and tells what it was asked."""
 
-WITH_FASTAPI = """\
+ASK_FASTAPI = """\
 import asyncio, json, sys
 from example import app
 
 
-async def answer(body: dict) -> list:
+async def answer(path: str, body: dict) -> list:
     sent = []
 
     async def receive() -> dict:
@@ -171,15 +171,20 @@ async def answer(body: dict) -> list:
     async def send(message: dict) -> None:
         sent.append(message)
 
-    address = {"path": "/skip", "query_string": b"", "headers": [(b"content-type", b"application/json")]}
+    address = {"path": path, "query_string": b"", "headers": [(b"content-type", b"application/json")]}
     await app({"type": "http", "method": "POST", **address}, receive, send)
     return [sent[0]["status"], json.loads(sent[1]["body"])]
 
 
-given, blank = sys.argv[1:]
-print(json.dumps([asyncio.run(answer({"p_action_id": given, "p_notes": each})) for each in ("Not asked for.", blank)]))
 """
 """A request as a web server hands it over, without a web server."""
+
+WITH_FASTAPI = f"""\
+{ASK_FASTAPI}
+given, blank = sys.argv[1:]
+bodies = [{{"p_action_id": given, "p_notes": notes}} for notes in ("Not asked for.", blank)]
+print(json.dumps([asyncio.run(answer("/skip", each)) for each in bodies]))
+"""
 
 PYTHON = """\
 import json

@@ -1,4 +1,4 @@
-"""Runs what was written: Zod under node, Pydantic in a Python of its own."""
+"""Runs what was written: Zod under node, Pydantic in this process from a directory of its own."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from harness.proving.prover_database import ProverDatabase
 from harness.races.database import Databases
 from harness.types.agreement.cases import TriedRecord
 from harness.types.agreement.judges import Judge, pydantic_judge, zod_judge
-from harness.types.agreement.trying import UNFILLABLE, TriedTable, drawn_rows
+from harness.types.agreement.trying import DRAWN, UNFILLABLE, TriedTable, drawn_rows
 from harness.types.agreement.verdict import TableVerdict, compare, held
 from harness.types.model import DatabaseTypes, TableShape
 from harness.types.output import Rendered
@@ -89,5 +89,5 @@ class Proof:
             databases=self._databases,
             filled=database.filled,
             declared=self._rules,
-            variety=max(self._rows // 20, 1),
+            variety=max(self._rows // DRAWN, 1),
         )

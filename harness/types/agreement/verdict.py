@@ -52,8 +52,15 @@ class TableVerdict:
 
     @property
     def untried(self) -> tuple[str, ...]:
-        """The rules that the types state, and that no case broke."""
-        return tuple(rule.name for rule in self.shape.rules if rule.name not in self.broken)
+        """The rules that the types state, NOT NULL among them, and that no case broke."""
+        stated = (*(rule.name for rule in self.shape.rules), *self._not_null)
+        return tuple(name for name in stated if name not in self.broken)
+
+    @property
+    def _not_null(self) -> tuple[str, ...]:
+        """The names by which types refuse NULL in what is sent."""
+        sent = self.shape.inserted if self.shape.insertable else self.shape.updated if self.shape.updatable else ()
+        return tuple(f"{each.name} (23502)" for each in sent if not each.nullable)
 
     @property
     def agrees(self) -> bool:
@@ -66,7 +73,7 @@ class TableVerdict:
         if self.unfillable:
             yield f"  {name}: not proved, no rows can be drawn: {self.unfillable}"
             return
-        rules = len(self.shape.rules)
+        rules = len(self.shape.rules) + len(self._not_null)
         broken = rules - len(self.untried)
         word = "agrees" if self.agrees else "DIFFERS" if self.disagreements else "not proved"
         yield f"  {name}: {word}; {self.accepted} accepted, {self.refused} refused, {broken} of {rules} rules broken"
