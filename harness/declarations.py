@@ -24,7 +24,7 @@ from harness.project.shared import Shared
 COMMON = ("name", "description", "tags")
 """Keys that a check of any kind may have."""
 FILE_KEYS = {
-    "table": ("table", "description", "tags", "undeclared", "known", "columns", "checks"),
+    "table": ("table", "description", "tags", "undeclared", "known", "reference", "columns", "checks"),
     "module": ("module", "description", "tags", "checks"),
 }
 DECLARED = "declared"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from harness.types.agreement.verdict import TableVerdict
     from harness.types.model import DatabaseTypes, Unstated
     from harness.types.output import Rendered
+    from harness.types.repositories.model import DatabaseRepositories
 
 REPORT = "types.json"
 
@@ -118,8 +119,8 @@ def _written(root: Path, output: TypesOutput, sources: _Sources) -> _WrittenType
     from harness.types.output import render
 
     try:
-        types = sources.types(output)
-        rendered = render(root, output, types)
+        types, repositories = sources.types(output)
+        rendered = render(root, output, types, repositories)
     except ProjectError as error:
         error.place = error.place or output.place
         raise
@@ -213,15 +214,21 @@ class _Sources:
     catalog: Catalog
     checks: Sequence[DeclaredCheck]
 
-    def types(self, output: TypesOutput) -> DatabaseTypes:
-        """Reads the types for one directory."""
+    def types(self, output: TypesOutput) -> tuple[DatabaseTypes, DatabaseRepositories | None]:
+        """Reads the types for one directory, and the repositories if it has any."""
         from harness.types import queries, reading
         from harness.types.declared import declared
+        from harness.types.references import with_references
+        from harness.types.repositories import reading as repositories
 
         schemas = output.schemas or self._schemas
         around = queries.read(self.connection, schemas, output.role, self.project.ledger_schema)
         said = declared(self.checks, self.catalog, around, self.project.type_names)
-        return reading.read(self.catalog, around, said, schemas, queries.ServerCharacters(self.connection))
+        types = reading.read(self.catalog, around, said, schemas, queries.ServerCharacters(self.connection))
+        types = with_references(types, self.catalog, said.references, self.connection)
+        if output.repository is None:
+            return types, None
+        return types, repositories.read(types, self.catalog, around, self.checks)
 
     @property
     def _schemas(self) -> Sequence[str]:

@@ -14,7 +14,9 @@ from harness.kinds.declared_parts.similar_rows import ColumnNames, Region, possi
 from harness.kinds.toolkit.keys import room_for_rows
 from harness.probes import Accepted, Insert, Probe
 from harness.project.keys import FrozenDict, key, mapping, text
+from harness.project.model import Reference
 from harness.project.settings import UNDECLARED, UNDECLARED_DOC
+from harness.project.types_keys import reference
 
 NAMED = 3
 """Rows that a note names."""
@@ -51,11 +53,15 @@ class DeclaredKind(Kind):
     known: FrozenDict[str] = key(
         mapping(text), "NAME: why it is there; rules that no kind of check can state", default=FrozenDict({})
     )
+    reference: Reference | None = key(
+        reference, "true, or names: the rows are reference data, and become constants of `harness types`", default=None
+    )
 
     def __or__(self, other: Any) -> DeclaredKind:
         """Joins the keys of two documents about one table."""
         undeclared = "shown" if "shown" in (self.undeclared, other.undeclared) else "broken"
-        return replace(self, undeclared=undeclared, known=FrozenDict({**self.known, **other.known}))
+        known = FrozenDict({**self.known, **other.known})
+        return replace(self, undeclared=undeclared, known=known, reference=self.reference or other.reference)
 
     @property
     def subject(self) -> str:

@@ -208,7 +208,8 @@ class TypesOutput:
     """A directory of types of one ``language`` (typescript, zod, pydantic); ``path`` is relative to the root.
 
     ``driver`` brings the rows to the program. With a ``role`` only what it may do has a shape. ``case`` is ``snake`` or
-    ``camel``. ``schemas`` are all that have checks if none is named.
+    ``camel``. ``schemas`` are all that have checks if none is named. ``repository`` is the driver of repositories, None
+    if there are none.
     """
 
     language: str
@@ -217,7 +218,23 @@ class TypesOutput:
     role: str | None = None
     case: str = "snake"
     schemas: tuple[str, ...] = ()
+    repository: str | None = None
     place: Place | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Reference data: rows that every database has, which become constants.
+
+    ``by`` are the columns of the key that finds them; if it is empty, the key is looked up. The others are names:
+    ``map`` of the constant that has all rows by their keys, ``list`` of the one that has them in order, ``key`` of the
+    type of the keys. None is the usual name.
+    """
+
+    by: tuple[str, ...] = ()
+    map: str | None = None
+    list: str | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from harness.errors import ProjectError
-from harness.project.keys import FrozenDict, choice, key, name, names, reader, section, text
-from harness.project.model import ALL_DRIVERS, DRIVERS, Driver, RowName, TypesOutput
-from harness.project.nodes import Node, as_mapping, as_sequence, expected
+from harness.project.keys import FrozenDict, boolean, choice, key, name, names, one_of, reader, section, text
+from harness.project.model import ALL_DRIVERS, DRIVERS, Driver, Reference, RowName, TypesOutput
+from harness.project.nodes import Node, Scalar, as_mapping, as_sequence, expected
 from harness.project.readers import table
 
 
@@ -25,11 +25,18 @@ class TypesKeys:
     role: str | None = key(name, "a role: only what it may do has a shape", default=None)
     case: str = key(choice("snake", "camel"), "how properties are spelled", default="snake")
     schemas: tuple[str, ...] = key(names, "the schemas of the database; by default those that have checks", default=())
+    repository: str | None = key(
+        choice("psycopg"),
+        "for pydantic: also write a class for each table that reads and writes its rows",
+        default=None,
+    )
 
     def __post_init__(self) -> None:
         """Refuses a driver of another language, and a path that leads out of the project."""
         if self.output.driver not in DRIVERS[self.language]:
             raise ValueError(f"no {self.language} for {self.driver}; its drivers: {', '.join(DRIVERS[self.language])}")
+        if self.repository and self.language != "pydantic":
+            raise ValueError(f"repositories are made of Pydantic models, not of {self.language}")
         path = PurePosixPath(self.path)
         if path.is_absolute() or ".." in path.parts or not path.parts:
             raise ValueError(f"{self.path!r} is no directory within the project; one is types/{self.language}")
@@ -38,10 +45,42 @@ class TypesKeys:
     def output(self) -> TypesOutput:
         """The directory of types, with the usual driver of the language if none is given."""
         driver = self.driver or DRIVERS[self.language][0]
-        return TypesOutput(self.language, self.path, driver, self.role, self.case, self.schemas)
+        return TypesOutput(self.language, self.path, driver, self.role, self.case, self.schemas, self.repository)
 
 
 _OUTPUT = section(TypesKeys, "types")
+
+
+@reader("a name such as MILESTONES", {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"})
+def _identifier(node: Node) -> str:
+    own = name.read(node)
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", own):
+        raise expected("a name such as MILESTONES", node)
+    return own
+
+
+@dataclass(frozen=True)
+class ReferenceKeys:
+    """The keys of ``reference:`` in the file of a table."""
+
+    by: tuple[str, ...] = key(
+        names, "the columns of the key that finds a row; by default a key of the table", default=()
+    )
+    map: str | None = key(_identifier, "the name of the constant that has the rows by their keys", default=None)
+    list: str | None = key(_identifier, "the name of the constant that has the rows in order", default=None)
+    key: str | None = key(_identifier, "the name of the type of the keys", default=None)
+
+
+_REFERENCE = section(ReferenceKeys, "reference")
+
+
+@reader("true, or names such as {map: MILESTONES}", one_of(boolean, _REFERENCE).schema())
+def reference(node: Node) -> Reference | None:
+    """Reads whether rows of a table become constants, and what these are called."""
+    if isinstance(node, Scalar):
+        return Reference() if boolean.read(node) else None
+    found: ReferenceKeys = _REFERENCE.read(node)
+    return Reference(found.by, found.map, found.list, found.key)
 
 
 @reader("a list such as [{language: zod, path: types/zod}]", {"type": "array", "items": _OUTPUT.schema()})

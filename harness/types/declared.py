@@ -7,14 +7,15 @@ from typing import Any
 
 from harness.catalog.model import Catalog, Missing
 from harness.declarations import DeclaredCheck
-from harness.errors import ProjectError, did_you_mean
+from harness.errors import Place, ProjectError, did_you_mean
 from harness.grammar import strings, walk
 from harness.kinds.class_ import ClassKind
 from harness.kinds.columns import ColumnsKind
+from harness.kinds.declared import DeclaredKind
 from harness.kinds.routine import RoutineKind
 from harness.kinds.touched_on_update import TouchedOnUpdateKind
 from harness.project.columns import WrittenColumn
-from harness.project.model import RowName, TableName
+from harness.project.model import Reference, RowName, TableName
 from harness.project.sql.parsing import statement_tree
 from harness.types.queries import Surroundings
 from harness.types.reading import Declared
@@ -31,23 +32,38 @@ def declared(
     classes: dict[tuple[TableName, str], str] = {}
     shapes: dict[tuple[TableName, str], Mapping[str, Any]] = {}
     arguments: dict[tuple[str, str], WrittenColumn] = {}
-    filled, touched, frozen = set(), set(), set()
+    references: dict[TableName, tuple[Reference, Place]] = {}
+    filled, touched, frozen, kept = set(), set(), set(), set()
     for check in checks:
         table, rule = check.table, check.rule
         if isinstance(rule, RoutineKind):
             arguments |= _arguments(check, catalog, around)
         if table is None or table not in catalog.tables:
             continue
-        frozen |= {(table, column) for column in rule.frozen(catalog.tables[table])}
+        columns = rule.frozen(catalog.tables[table])
+        frozen |= {(table, column) for column in columns}
+        kept |= {table} if len(columns) == len(catalog.tables[table].columns) else set()
         if isinstance(rule, ClassKind) and rule.column is not None:
             classes[table, rule.column] = rule.class_
         elif isinstance(rule, TouchedOnUpdateKind):
             touched.add((table, rule.touched_on_update))
             filled |= {(table, rule.touched_on_update)} if rule.on_insert else set()
+        elif isinstance(rule, DeclaredKind) and rule.reference is not None:
+            references[table] = rule.reference, check.place
         elif isinstance(rule, ColumnsKind):
             shapes |= {(table, each.name): each.shape for each in rule.columns if each.shape is not None}
     known = {table: each.name for table, each in names.items()}
-    return Declared(classes, frozenset(filled), frozenset(touched), frozenset(frozen), shapes, arguments, known)
+    return Declared(
+        classes=classes,
+        filled=frozenset(filled),
+        touched=frozenset(touched),
+        frozen=frozenset(frozen),
+        kept=frozenset(kept),
+        shapes=shapes,
+        arguments=arguments,
+        names=known,
+        references=references,
+    )
 
 
 def _arguments(check: DeclaredCheck, catalog: Catalog, around: Surroundings) -> dict[tuple[str, str], WrittenColumn]:
@@ -55,8 +71,7 @@ def _arguments(check: DeclaredCheck, catalog: Catalog, around: Surroundings) -> 
     rule, known = check.rule, dict[str, list[str]]()
     for each in around.functions:
         known.setdefault(f"{each.schema}.{each.name}", []).extend(one.name for one in each.parameters)
-    nodes = (node for text in rule.call for node in walk(statement_tree(text), "FuncCall"))
-    called = {".".join(strings(node.funcname)) for node in nodes}
+    called = called_functions(rule)
     found = [name for function in called for name in known.get(function, ())]
     for parameter, to in (rule.argument or {}).items():
         table, column = to.column
@@ -71,6 +86,12 @@ def _arguments(check: DeclaredCheck, catalog: Catalog, around: Surroundings) -> 
                 place=check.place,
             )
     return {(function, each): to for function in called for each, to in (rule.argument or {}).items()}
+
+
+def called_functions(rule: RoutineKind) -> set[str]:
+    """Returns the functions that a check calls, with their schemas."""
+    nodes = (node for text in rule.call for node in walk(statement_tree(text), "FuncCall"))
+    return {".".join(strings(node.funcname)) for node in nodes}
 
 
 def _refuse_unknown(names: Mapping[str, RowName], catalog: Catalog, around: Surroundings) -> None:

@@ -55,7 +55,7 @@ class Field:
     - ``insert``: ``required``, ``optional`` (a default, an identity, NULL or a trigger fills it in) or ``absent``.
     - ``select``: whether a Row has it; ``update``: whether an UPDATE may set it.
     - ``default``: the text of a literal default, which the rules of an insert put in for a value that is left out; None
-      if there is none, or if it is computed.
+      if there is none, or if it is computed. ``expression`` is any default, and what an identity takes, as SQL.
     - ``replaced``: the shapes in which a trigger replaces whatever is sent, so that NULL passes too.
     - ``values``: the only values it can have, if they are few.
     - ``null_elements``: whether an array can hold NULL.
@@ -68,6 +68,7 @@ class Field:
     update: bool = True
     has_default: bool = False
     default: str | None = None
+    expression: str | None = None
     values: ValueSet | None = None
     null_elements: bool = True
     data_class: str | None = None
@@ -87,7 +88,7 @@ class TableShape:
     """A table, view or composite type as records of fields.
 
     ``selectable``, ``insertable`` and ``updatable`` say which of the shapes Row, Insert and Update exist (of a role:
-    what it may do). ``foreign_keys`` come with whether they are one to one.
+    what it may do), ``deletable`` whether rows can be deleted. ``foreign_keys`` come with whether they are one to one.
     """
 
     name: TableName
@@ -98,6 +99,7 @@ class TableShape:
     selectable: bool = True
     insertable: bool = True
     updatable: bool = True
+    deletable: bool = True
     foreign_keys: tuple[tuple[ForeignKey, bool], ...] = ()
 
     def field(self, name: str) -> Field:
@@ -129,11 +131,15 @@ def _sent(field: Field, shape: str) -> Field:
 
 @dataclass(frozen=True)
 class Argument:
-    """A parameter of a function. ``field`` has its type, and the rules of the column it is written to, if declared."""
+    """A parameter of a function. ``field`` has its type, and the rules of the column it is written to, if declared.
+
+    ``default`` is the expression that an optional one has.
+    """
 
     field: Field
     optional: bool
     rules: tuple[StatedRule, ...] = ()
+    default: str | None = None
 
 
 @dataclass(frozen=True)
@@ -152,6 +158,7 @@ class FunctionShape:
     row_of: TableName | None = None
     returns_set: bool = False
     comment: str | None = None
+    is_procedure: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,6 +171,50 @@ class EnumShape:
 
 
 @dataclass(frozen=True)
+class ReferenceRows:
+    """The rows of a table of reference data, which become constants.
+
+    ``by`` are the columns of the key that finds a row, ``fields`` all columns of the constants. The values of ``rows``
+    are as JSON has them, numbers with a fraction as Decimal. ``map``, ``list`` and ``key`` are the names of the
+    constants and of the type of their keys.
+    """
+
+    table: TableName
+    by: tuple[str, ...]
+    fields: tuple[Field, ...]
+    rows: tuple[Mapping[str, Any], ...]
+    map: str
+    list: str
+    key: str
+    comment: str | None = None
+
+    @property
+    def is_pairs(self) -> bool:
+        """Whether the key is all there is: then its last columns are the values of the others."""
+        return len(self.by) > 1 and len(self.by) == len(self.fields)
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The columns of the key by which :meth:`grouped` has its levels."""
+        return self.by[:-1] if self.is_pairs else self.by
+
+    def grouped(self) -> Mapping[Any, Any]:
+        """Returns the rows by the columns of the key: a mapping for each of the levels, in it a row or, if the key is
+        all there is, the list of the values of its last column."""
+        found: Mapping[Any, Any] = _grouped(self.rows, self.levels, self.by[-1] if self.is_pairs else None)
+        return found
+
+
+def _grouped(rows: Sequence[Mapping[str, Any]], levels: Sequence[str], listed: str | None) -> Any:
+    if not levels:
+        return rows[0] if listed is None else [row[listed] for row in rows]
+    groups: dict[Any, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row[levels[0]], []).append(row)
+    return {value: _grouped(own, levels[1:], listed) for value, own in groups.items()}
+
+
+@dataclass(frozen=True)
 class ModuleTypes:
     """Everything of one PostgreSQL schema that types are written for."""
 
@@ -171,6 +222,7 @@ class ModuleTypes:
     tables: tuple[TableShape, ...] = ()
     functions: tuple[FunctionShape, ...] = ()
     enums: tuple[EnumShape, ...] = ()
+    references: tuple[ReferenceRows, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Names that the application's code uses for a table's or view's Row: alias to the name of the table."""
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import resources
 
 from harness.project.model import TableName
-from harness.types.model import DatabaseTypes, FunctionShape, ModuleTypes, TableShape
+from harness.types.model import DatabaseTypes, Field, FunctionShape, ModuleTypes, ReferenceRows, TableShape
 from harness.types.pydantic_tables import Block, TableWriter
 from harness.types.python_composites import Composites, columns, enums
 from harness.types.python_imports import IMPORTED, imports
 from harness.types.python_layout import statement
 from harness.types.python_names import ModuleNames, docstring, model, module_names, quoted
+from harness.types.python_references import constants
 from harness.types.python_types import Annotations
 from harness.types.record_shapes import no_row, numbered
 
@@ -27,7 +28,7 @@ def render(types: DatabaseTypes, case: str = "snake") -> dict[str, str]:
     """Returns the files of a package by name; with the ``case`` ``camel`` JSON has camelCase names for columns."""
     files = module_names(each.schema for each in types.modules)
     modules = {
-        f"{files[each.schema]}.py": HEADER + _PythonModule(each, case, files[each.schema]).text()
+        f"{files[each.schema]}.py": HEADER + PythonModule(each, case, files[each.schema]).text()
         for each in types.modules
     }
     needed = (name for name in _COPIED if name != _SHAPES or any("from ._shapes " in each for each in modules.values()))
@@ -62,8 +63,8 @@ def _copied(source: str, case: str) -> str:
     return text.replace(before, f"CAMEL_CASE = {case == 'camel'}\n")
 
 
-class _PythonModule:
-    """The file of one module."""
+class PythonModule:
+    """The file of one module, and the names that it has: what is written beside it takes these from it."""
 
     def __init__(self, module: ModuleTypes, case: str, name: str) -> None:
         self._module, self._names = module, ModuleNames(f"{name}.py", IMPORTED)
@@ -73,6 +74,24 @@ class _PythonModule:
         self._writer = TableWriter(self._names, self._annotations, case)
         self._rows = {table.name for table in module.tables if table.selectable}
 
+    @property
+    def own_names(self) -> list[str]:
+        """The names that the file itself defines."""
+        return [each for each in self._names if each not in IMPORTED]
+
+    def shape(self, table: TableName) -> TableShape | None:
+        """Returns the shape of a table or view whose rows have a model here."""
+        return next((each for each in self._module.tables if each.name == table and each.selectable), None)
+
+    @property
+    def annotations(self) -> Annotations:
+        """The annotations of columns."""
+        return self._annotations
+
+    def set_name(self, table: TableShape, field: Field) -> str | None:
+        """Returns the name of the type of a column's literals, if it has any."""
+        return self._writer.set_name(table, field)
+
     def text(self) -> str:
         tables = [each for each in self._module.tables if each.kind != "composite"]
         blocks = [
@@ -81,9 +100,10 @@ class _PythonModule:
             *(block for table in tables for block in self._writer.table(table)),
             *(block for function in numbered(self._module.functions) for block in self._function(*function)),
             *self._aliases(),
+            *(block for each in self._module.references for block in self._constants(each)),
         ]
-        head = [*docstring([f"Models of the schema {self._module.schema}."]), "", *imports(_joined(blocks))]
-        return f"{_joined([head, *blocks])}\n"
+        head = [*docstring([f"Models of the schema {self._module.schema}."]), "", *imports(joined(blocks))]
+        return f"{joined([head, *blocks])}\n"
 
     def _enum_types(self) -> Iterator[Block]:
         for enum in self._module.enums:
@@ -114,15 +134,17 @@ class _PythonModule:
         paragraphs = [f"The arguments of {function.schema}.{function.name}().", function.comment or ""]
         yield self._writer.model(name, "Arguments", paragraphs, lines, rules)
         if function.columns:
-            yield self._result_row(function, called, thing)
+            yield from self._result_rows(function, called, thing)
         result = self._names.claim(model(called, "Result"), thing)
         yield statement(f"{result}: TypeAlias = ", self._result(function, called))
 
-    def _result_row(self, function: FunctionShape, called: str, thing: str) -> Block:
+    def _result_rows(self, function: FunctionShape, called: str, thing: str) -> Iterator[Block]:
         writer, _ = self._writer.fields((each.name for each in function.columns), thing)
-        lines = [line for each in function.columns for line in writer.row(each, None)]
-        name = self._names.claim(model(called, "ResultRow"), thing)
-        return self._writer.model(name, "Row", [f"A row that {function.schema}.{function.name}() returns."], lines)
+        about = f"A row that {function.schema}.{function.name}() returns"
+        for shape, write, end in (("Row", writer.row, "."), ("Record", writer.record, ", as psycopg returns it.")):
+            lines = [line for each in function.columns for line in write(each, None)]
+            name = self._names.claim(model(called, f"Result{shape}"), thing)
+            yield self._writer.model(name, "Row", [f"{about}{end}"], lines)
 
     def _result(self, function: FunctionShape, called: str) -> str:
         if function.columns:
@@ -138,6 +160,10 @@ class _PythonModule:
             return f"list[{one} | None]" if nullable else f"list[{one}]"
         return one if one in ("None", "Any", "Json") else f"{one} | None"
 
+    def _constants(self, reference: ReferenceRows) -> Iterator[Block]:
+        table = next(each for each in self._module.tables if each.name == reference.table)
+        return constants(reference, self._names, lambda field: self.set_name(table, field))
+
     def _aliases(self) -> Iterator[Block]:
         for alias, table in self._module.aliases.items():
             if TableName(self._module.schema, table) not in self._rows:
@@ -145,8 +171,8 @@ class _PythonModule:
             yield [f"{self._names.claim(alias, f'the alias {alias}')} = {model(table, 'Row')}"]
 
 
-def _joined(blocks: Sequence[Block]) -> str:
-    """Blocks with empty lines between them: two around a class."""
+def joined(blocks: Sequence[Block]) -> str:
+    """Returns blocks with empty lines between them: two around a class."""
     lines: list[str] = []
     for before, block in zip([[], *blocks], blocks, strict=False):
         around_class = any(each[:1] and each[0].startswith("class ") for each in (before, block))

@@ -79,6 +79,12 @@ class TableWriter:
             *statement(f"{self._names.free(constant(name), thing)}: Final = ", _tuple(literals)),
         ]
 
+    def set_name(self, table: TableShape, field: Field) -> str | None:
+        """Returns the name of the type of a column's literals, which :meth:`table` writes; None if it has no set."""
+        if set_of(field, table.rules) is None:
+            return None
+        return self._names.free(model(f"{table.name.table}_{field.name}", ""), _values_of(table, field))
+
     def _blocks(self, table: TableShape, found: Iterable[tuple[str, Sequence[Field]]]) -> Iterator[Block]:
         owner, thing = table.name.table, f"{table.kind} {table.name}"
         aliases, sets = dict[str, str](), dict[tuple[str, ...], str]()
@@ -111,12 +117,16 @@ class TableWriter:
             base = element if field.null_elements else f"{element} | None"
         else:
             base = self._annotations.json(field.column)
-        name, thing = f"{owner}_{field.name}", f"the values of {table.name}.{field.name}"
+        name, thing = f"{owner}_{field.name}", _values_of(table, field)
         block = self.literals(name, found.literals, thing, read_as=base)
         aliases[field.name] = block[0].partition(":")[0]
         constants = (line.partition(":")[0] for line in block if ": Final = " in line)
         sets.setdefault(found.literals, next(constants))
         return block
+
+
+def _values_of(table: TableShape, field: Field) -> str:
+    return f"the values of {table.name}.{field.name}"
 
 
 Sets = Mapping[tuple[str, ...], str]

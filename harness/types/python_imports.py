@@ -31,8 +31,10 @@ _TYPES = (
     *("Varchar", "ZonedDatetime", "ZonedTime"),
 )
 IMPORTED: Mapping[str, str] = {
+    "Mapping": "collections.abc",
     "Decimal": "decimal",
-    **dict.fromkeys(("Annotated", "Any", "Final", "Literal", "TypeAlias", "cast"), "typing"),
+    "MappingProxyType": "types",
+    **dict.fromkeys(("Annotated", "Any", "Final", "Literal", "NamedTuple", "TypeAlias", "cast"), "typing"),
     "UUID": "uuid",
     "Multirange": "psycopg.types.multirange",
     "Range": "psycopg.types.range",
@@ -46,18 +48,18 @@ IMPORTED: Mapping[str, str] = {
 RESERVED = frozenset([*IMPORTED, "dt", "bool", "bytes", "dict", "float", "int", "list", "str", "tuple"])
 """Names that no attribute of a model has: they would hide what annotations mean by them."""
 
-_STANDARD = ("decimal", "typing", "uuid")
+_STANDARD = ("collections.abc", "decimal", "types", "typing", "uuid")
 _STRINGS = re.compile(r'"""(?:[^\\]|\\.)*?"""|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'', re.DOTALL)
 
 
-def imports(code: str) -> list[str]:
-    """Returns the import statements of a module's code."""
+def imports(code: str, known: Mapping[str, str] = IMPORTED) -> list[str]:
+    """Returns the import statements of a module's code; ``known`` has the modules of names, in their order."""
     named = set(re.findall(r"[A-Za-z_]\w*", _STRINGS.sub('""', code)))
     groups: list[list[str]] = [["from __future__ import annotations"], [], [], []]
     if "dt" in named:
         groups[1].append("import datetime as dt")
-    for source in dict.fromkeys(IMPORTED.values()):
-        names = [name for name, module in IMPORTED.items() if module == source and name in named]
+    for source in dict.fromkeys(known.values()):
+        names = [name for name, module in known.items() if module == source and name in named]
         if names:
             groups[1 if source in _STANDARD else 3 if source.startswith(".") else 2] += _import(source, names)
     return "\n\n".join("\n".join(group) for group in groups if group).split("\n")

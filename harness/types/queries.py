@@ -16,27 +16,34 @@ from harness.types.patterns import CannotState, Ranges, ranges_of
 if TYPE_CHECKING:
     import psycopg
 
+PRIVILEGES = {"select": "selected", "insert": "inserted", "update": "updated", "delete": "deleted"}
+"""What a role may do with a table, and what the query calls it."""
 _CLASSES = {"space": r"\s", "digit": r"\d", "word": r"\w"}
 _POSIX = ("alnum", "alpha", "blank", "cntrl", "graph", "lower", "print", "punct", "upper", "xdigit")
 
 
 @dataclass(frozen=True)
 class Relation:
-    """A view or, if ``composite``, a composite type."""
+    """A view or, if ``composite``, a composite type; ``definition`` is the query of a view."""
 
     name: TableName
     composite: bool
     comment: str | None
     columns: tuple[Column, ...]
+    definition: str | None = None
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a function; ``mode`` is ``pg_proc.proargmodes``: i(n), o(ut), b(oth), v(ariadic), t(able)."""
+    """A parameter of a function; ``mode`` is ``pg_proc.proargmodes``: i(n), o(ut), b(oth), v(ariadic), t(able).
+
+    ``default`` is its expression.
+    """
 
     name: str
     mode: str
     column: Column
+    default: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,7 @@ class CatalogFunction:
     returns_set: bool
     row: TableName | None
     comment: str | None
+    is_procedure: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,7 +92,7 @@ class Surroundings:
     """Everything that the types of some schemas need, besides the catalog of tables.
 
     ``domains`` are by the names of types. ``privileges`` are, by table and column, what the role may do: ``select``,
-    ``insert``, ``update``; None if there is no role. ``other_schemas`` are those that the types are not for.
+    ``insert``, ``update``, ``delete``; None if there is no role. ``other_schemas`` are those that no types are for.
     """
 
     relations: tuple[Relation, ...]
@@ -150,13 +158,14 @@ def _relations(rows: Sequence[Mapping[str, Any]], types: Types) -> tuple[Relatio
     for row in rows:
         name = TableName(row["schema"], row["table"])
         before = found[name].columns if name in found else ()
-        found[name] = Relation(name, row["composite"], row["about"], (*before, types.column(row)))
+        columns = (*before, types.column(row))
+        found[name] = Relation(name, row["composite"], row["about"], columns, row["definition"])
     return tuple(found.values())
 
 
 def _function(row: Mapping[str, Any], types: Types) -> CatalogFunction:
     parameters = tuple(
-        Parameter(each["name"], each["mode"], _bare(types, each["name"], each["oid"], each["type"]))
+        Parameter(each["name"], each["mode"], _bare(types, each["name"], each["oid"], each["type"]), each["default"])
         for each in row["arguments"]
     )
     is_row = row["result_kind"] == "c"
@@ -169,6 +178,7 @@ def _function(row: Mapping[str, Any], types: Types) -> CatalogFunction:
         returns_set=row["returns_set"],
         row=TableName(row["row_schema"], row["row_table"]) if is_row else None,
         comment=row["comment"],
+        is_procedure=row["is_procedure"],
     )
 
 
@@ -199,7 +209,6 @@ def _domains(rows: Sequence[Mapping[str, Any]]) -> dict[str, DomainRules]:
 def _privileges(rows: Sequence[Mapping[str, Any]]) -> dict[TableName, dict[str, frozenset[str]]]:
     found: dict[TableName, dict[str, frozenset[str]]] = {}
     for row in rows:
-        may = {"select": row["selected"], "insert": row["inserted"], "update": row["updated"]}
-        verbs = frozenset(verb for verb, allowed in may.items() if allowed)
+        verbs = frozenset(verb for verb, allowed in PRIVILEGES.items() if row[allowed])
         found.setdefault(TableName(row["schema"], row["table"]), {})[row["column"]] = verbs
     return found

@@ -8,8 +8,10 @@ from typing import Any
 
 from harness.catalog import Column as CatalogColumn
 from harness.catalog.model import Catalog, Table
+from harness.errors import Place
+from harness.probes.statement import qualified
 from harness.project.columns import WrittenColumn
-from harness.project.model import TableName
+from harness.project.model import Reference, TableName
 from harness.types.expressions import ConstantValue
 from harness.types.model import (
     Argument,
@@ -24,7 +26,7 @@ from harness.types.model import (
     ValueSet,
 )
 from harness.types.patterns import CannotState, Characters
-from harness.types.queries import CatalogFunction, Relation, Surroundings
+from harness.types.queries import PRIVILEGES, CatalogFunction, Parameter, Relation, Surroundings
 from harness.types.reading_rules import RuleReader, shaped, stated
 from harness.types.rules import bound, forbids_null_elements, literal_default, value_set
 
@@ -36,17 +38,20 @@ class Declared:
     """Words of the checks that types follow, by table and column.
 
     ``filled`` are columns that a trigger sets on INSERT, ``touched`` those that it sets on UPDATE, whatever is sent.
-    ``frozen`` are those that no update changes, ``shapes`` JSON Schemas,
-    ``arguments`` the columns that parameters of a function are written to (function, parameter).
+    ``frozen`` are those that no update changes, ``kept`` tables of which no row is deleted, ``shapes`` JSON Schemas,
+    ``arguments`` the columns that parameters of a function are written to (function, parameter), ``references`` the
+    tables whose rows become constants.
     """
 
     classes: Mapping[tuple[TableName, str], str] = field(default_factory=dict)
     filled: frozenset[tuple[TableName, str]] = frozenset()
     touched: frozenset[tuple[TableName, str]] = frozenset()
     frozen: frozenset[tuple[TableName, str]] = frozenset()
+    kept: frozenset[TableName] = frozenset()
     shapes: Mapping[tuple[TableName, str], Mapping[str, Any]] = field(default_factory=dict)
     arguments: Mapping[tuple[str, str], WrittenColumn] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
+    references: Mapping[TableName, tuple[Reference, Place]] = field(default_factory=dict)
 
 
 def read(
@@ -105,6 +110,7 @@ class _TypesReader:
             selectable="select" in may.verbs,
             insertable="insert" in may.verbs,
             updatable="update" in may.verbs and any(each.update for each in may.fields),
+            deletable="delete" in may.verbs and table.name not in self._declared.kept,
             foreign_keys=tuple((key, self._is_one_to_one(table, key.columns)) for key in table.foreign_keys),
         )
 
@@ -125,6 +131,7 @@ class _TypesReader:
             update=not absent and place not in self._declared.frozen,
             has_default=default is not None or bool(column.identity) or filled,
             default=None if filled else literal_default(default),
+            expression=_next_value(table.name, column.name) if column.identity else default,
             values=self._values(column, sets.get(column.name)),
             null_elements=not any(forbids_null_elements(rule.expression, column.name) for rule in own),
             data_class=self._declared.classes.get(place),
@@ -173,12 +180,13 @@ class _TypesReader:
             selectable="select" in may.verbs,
             insertable=False,
             updatable=False,
+            deletable=False,
         )
 
     def _allowed(self, table: TableName, fields: tuple[Field, ...]) -> _Allowed:
         """The fields as a role may use them, and which of the shapes it has."""
         if self._around.privileges is None:
-            return _Allowed(fields, frozenset(["select", "insert", "update"]))
+            return _Allowed(fields, frozenset(PRIVILEGES))
         may = self._around.privileges.get(table, {})
         verbs = frozenset().union(*may.values()) if may else frozenset()
         return _Allowed(tuple(_as_allowed(each, may.get(each.name, frozenset())) for each in fields), verbs)
@@ -187,10 +195,8 @@ class _TypesReader:
         taken = [each for each in function.parameters if each.mode in "ibv"]
         given = tuple(each for each in function.parameters if each.mode in "obt")
         arguments = tuple(
-            self._argument(
-                function, place, each.name or f"arg{place + 1}", each.column, optional=place >= function.required
-            )
-            for place, each in enumerate(taken)
+            self._argument(function, replace(each, name=each.name or f"arg{place}"), place > function.required)
+            for place, each in enumerate(taken, start=1)
         )
         rows = tuple(Field(each.column, nullable=True) for each in given)
         plain = not rows and function.row is None and function.result.base_name not in ("void", "record")
@@ -203,21 +209,22 @@ class _TypesReader:
             row_of=function.row,
             returns_set=function.returns_set,
             comment=function.comment,
+            is_procedure=function.is_procedure,
         )
 
-    def _argument(
-        self, function: CatalogFunction, place: int, name: str, column: CatalogColumn, *, optional: bool
-    ) -> Argument:
+    def _argument(self, function: CatalogFunction, parameter: Parameter, optional: bool) -> Argument:
+        name, column = parameter.name, parameter.column
         own = Field(replace(column, name=name), nullable=not column.not_null)
         rules = stated(self._rules.of_domain(f"{function.schema}.{function.name}()", own.column))
         written = self._declared.arguments.get((f"{function.schema}.{function.name}", name))
         if written is None:
-            return Argument(own, optional, rules)
+            return Argument(own, optional, rules, parameter.default)
         table, to = written.column
         definition = self._catalog.table(table)
         fixed = self._fixed(definition, written.where)
         found = (bound(rule, fixed, {to: name}) for rule in stated(self._rules.of_table(definition)))
-        return Argument(own, optional, (*rules, *(rule for rule in found if rule.columns == (name,))))
+        rules = (*rules, *(rule for rule in found if rule.columns == (name,)))
+        return Argument(own, optional, rules, parameter.default)
 
     def _fixed(self, table: Table, where: str | None) -> dict[str, ConstantValue]:
         """The columns that a predicate says to be equal to a constant."""
@@ -228,6 +235,12 @@ class _TypesReader:
         except CannotState as reason:
             self.unstated.append(Unstated(str(table.name), where, str(reason)))
             return {}
+
+
+def _next_value(table: TableName, column: str) -> str:
+    """What an identity takes if no value is given."""
+    names = (each.replace("'", "''") for each in (qualified(table), column))
+    return "nextval(pg_get_serial_sequence('{}', '{}'))".format(*names)
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ from harness.types.javascript_names import (
     string,
     tuple_of,
 )
+from harness.types.javascript_references import constants
 from harness.types.javascript_sets import LiteralSet, enums_by_type, literal_set
-from harness.types.model import DatabaseTypes, EnumShape, Field, FunctionShape, ModuleTypes, TableShape
+from harness.types.model import DatabaseTypes, EnumShape, Field, FunctionShape, ModuleTypes, ReferenceRows, TableShape
 from harness.types.record_shapes import no_row, numbered, shapes
 from harness.types.typescript_columns import BUFFER, SUPPORT, ColumnTypes, said, sent, with_null
 
@@ -59,6 +60,7 @@ class _TypeScriptFile:
             *(part for table in self._module.tables for part in self._table(table)),
             *(part for function in numbered(self._module.functions) for part in self._function(*function)),
             *self._aliases(),
+            *(part for each in self._module.references for part in self._constants(each)),
         ]
         used = self._columns.used
         imports = "".join(
@@ -148,6 +150,9 @@ class _TypeScriptFile:
         if not function.returns_set:
             return one
         return f"({one})[]" if " | " in one and not one.startswith("{") else f"{one}[]"
+
+    def _constants(self, reference: ReferenceRows) -> Iterator[str]:
+        return constants(reference, self._driver, self._case, self._names)
 
     def _aliases(self) -> Iterator[str]:
         for alias, table in self._module.aliases.items():

@@ -24,6 +24,7 @@ from harness.types.javascript_names import (
     string,
     tuple_of,
 )
+from harness.types.javascript_references import constants
 from harness.types.javascript_sets import LiteralSet, enums_by_type, literal_set
 from harness.types.logic import condition
 from harness.types.model import (
@@ -33,6 +34,7 @@ from harness.types.model import (
     Field,
     FunctionShape,
     ModuleTypes,
+    ReferenceRows,
     ShapeName,
     StatedRule,
     TableShape,
@@ -90,6 +92,7 @@ class _ZodFile:
             *(part for table in self._module.tables for part in self._table(table)),
             *(part for function in numbered(self._module.functions) for part in self._function(*function)),
             *self._aliases(),
+            *(part for each in self._module.references for part in self._constants(each)),
         ]
         if not parts:
             return f"{HEADER}\nexport {{}};\n"
@@ -202,6 +205,9 @@ class _ZodFile:
 
     def _one(self, field: Field) -> str:
         return f"{self._schemas.field(field)}{'.nullable()' if field.nullable else ''}"
+
+    def _constants(self, reference: ReferenceRows) -> Iterator[str]:
+        return constants(reference, self._driver, self._case, self._names)
 
     def _aliases(self) -> Iterator[str]:
         for alias, table in self._module.aliases.items():

@@ -41,6 +41,7 @@ select
     l.sickness_case_id,
     l.author_id,
     u.name as author_name,
+    u.email as author_email,
     l.contact_date,
     l.contact_type,
     l.notes,
@@ -277,6 +278,8 @@ comment on column absence.communication_log_list.author_id is
 'The user who wrote the entry. [administrative]';
 comment on column absence.communication_log_list.author_name is
 'What that user is called. [personal]';
+comment on column absence.communication_log_list.author_email is
+'The address of that user. [personal]';
 comment on column absence.communication_log_list.contact_date is
 'The day of the contact. [personal]';
 comment on column absence.communication_log_list.contact_type is

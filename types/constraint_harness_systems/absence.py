@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Final, Literal, TypeAlias
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 from pydantic import Field
@@ -1266,6 +1268,7 @@ class CommunicationLogListRow(Model):
     sickness_case_id: Uuid | None = Field(description="The case. [administrative]")
     author_id: Uuid | None = Field(description="The user who wrote the entry. [administrative]")
     author_name: Text | None = Field(description="What that user is called. [personal]")
+    author_email: Text | None = Field(description="The address of that user. [personal]")
     contact_date: Date | None = Field(description="The day of the contact. [personal]")
     contact_type: Text | None = Field(description="How they were in contact. [administrative]")
     notes: Text | None = Field(description="What was said; encrypted at rest and in transit. [PHI]")
@@ -1283,6 +1286,7 @@ class CommunicationLogListRecord(Model):
     sickness_case_id: UUID | None
     author_id: UUID | None
     author_name: Text | None
+    author_email: Text | None
     contact_date: dt.date | None
     contact_type: Text | None
     notes: Text | None
@@ -1533,3 +1537,304 @@ MilestoneAction = MilestoneActionsRow
 CommunicationLogEntryWithAuthor = CommunicationLogListRow
 
 MilestoneActionWithDetails = MilestoneActionListRow
+
+MilestoneKey: TypeAlias = Literal[
+    "DAY_1",
+    "DAY_3",
+    "DAY_7",
+    "WEEK_2",
+    "WEEK_3",
+    "WEEK_4",
+    "WEEK_6",
+    "WEEK_10",
+    "WEEK_14",
+    "WEEK_18",
+    "WEEK_22",
+    "WEEK_26",
+    "WEEK_30",
+    "WEEK_34",
+    "WEEK_38",
+    "WEEK_42",
+    "WEEK_46",
+    "WEEK_50",
+    "WEEK_52",
+]
+
+
+class MilestoneKeysConstant(NamedTuple):
+    """A row of absence.milestone_keys that every database has.
+
+    The milestones of any absence: reference data. Kept as long as the law asks for it. [public]
+    """
+
+    milestone_key: MilestoneKey
+    day_offset: int
+    action_type: MilestoneKeysActionType
+    recipients: tuple[MilestoneKeysRecipients, ...]
+    is_automatic: bool
+    label: str | None
+    description: str | None
+
+
+MILESTONE_ACTION_MAP: Final[Mapping[MilestoneKey, MilestoneKeysConstant]] = MappingProxyType(
+    {
+        "DAY_1": MilestoneKeysConstant(
+            milestone_key="DAY_1",
+            day_offset=1,
+            action_type="NOTIFICATION",
+            recipients=("employee", "manager", "hr"),
+            is_automatic=True,
+            label="Day 1: absence reported",
+            description="Who is responsible for what while the absence lasts.",
+        ),
+        "DAY_3": MilestoneKeysConstant(
+            milestone_key="DAY_3",
+            day_offset=3,
+            action_type="NOTIFICATION",
+            recipients=("employee",),
+            is_automatic=True,
+            label="Day 3: doctor and fit note",
+            description="When to see a doctor, and the rules for the fit note.",
+        ),
+        "DAY_7": MilestoneKeysConstant(
+            milestone_key="DAY_7",
+            day_offset=7,
+            action_type="TRANSITION",
+            recipients=("employee", "manager", "hr"),
+            is_automatic=False,
+            label="Day 7: long-term absence",
+            description="The absence becomes long-term: fit note and expected date of return.",
+        ),
+        "WEEK_2": MilestoneKeysConstant(
+            milestone_key="WEEK_2",
+            day_offset=14,
+            action_type="PROMPT",
+            recipients=("manager", "hr", "employee"),
+            is_automatic=False,
+            label="Week 2: check-in",
+            description="A check-in with the employee; the fit note is renewed.",
+        ),
+        "WEEK_3": MilestoneKeysConstant(
+            milestone_key="WEEK_3",
+            day_offset=21,
+            action_type="PROMPT",
+            recipients=("employee",),
+            is_automatic=False,
+            label="Week 3: fit note",
+            description="The fit note is renewed.",
+        ),
+        "WEEK_4": MilestoneKeysConstant(
+            milestone_key="WEEK_4",
+            day_offset=28,
+            action_type="PROMPT",
+            recipients=("manager", "hr"),
+            is_automatic=False,
+            label="Week 4: medical report",
+            description="A report of the doctor or of occupational health.",
+        ),
+        "WEEK_6": MilestoneKeysConstant(
+            milestone_key="WEEK_6",
+            day_offset=42,
+            action_type="PROMPT",
+            recipients=("manager", "hr"),
+            is_automatic=False,
+            label="Week 6: plan of action",
+            description="A plan of action for the return to work.",
+        ),
+        "WEEK_10": MilestoneKeysConstant(
+            milestone_key="WEEK_10",
+            day_offset=70,
+            action_type="ESCALATION",
+            recipients=("manager", "hr"),
+            is_automatic=False,
+            label="Week 10: first evaluation",
+            description="The first evaluation of the plan of action.",
+        ),
+        "WEEK_14": MilestoneKeysConstant(
+            milestone_key="WEEK_14",
+            day_offset=98,
+            action_type="ESCALATION",
+            recipients=("manager", "hr"),
+            is_automatic=False,
+            label="Week 14: evaluation",
+            description="An evaluation of the plan of action.",
+        ),
+        "WEEK_18": MilestoneKeysConstant(
+            milestone_key="WEEK_18",
+            day_offset=126,
+            action_type="ESCALATION",
+            recipients=("manager", "hr"),
+            is_automatic=False,
+            label="Week 18: evaluation",
+            description="An evaluation of the plan of action.",
+        ),
+        "WEEK_22": MilestoneKeysConstant(
+            milestone_key="WEEK_22",
+            day_offset=154,
+            action_type="ESCALATION",
+            recipients=("manager", "hr"),
+            is_automatic=False,
+            label="Week 22: evaluation",
+            description="An evaluation of the plan of action.",
+        ),
+        "WEEK_26": MilestoneKeysConstant(
+            milestone_key="WEEK_26",
+            day_offset=182,
+            action_type="ESCALATION",
+            recipients=("manager", "hr"),
+            is_automatic=False,
+            label="Week 26: evaluation",
+            description="An evaluation of the plan of action.",
+        ),
+        "WEEK_30": MilestoneKeysConstant(
+            milestone_key="WEEK_30",
+            day_offset=210,
+            action_type="ESCALATION",
+            recipients=("manager", "hr"),
+            is_automatic=False,
+            label="Week 30: evaluation",
+            description="An evaluation of the plan of action.",
+        ),
+        "WEEK_34": MilestoneKeysConstant(
+            milestone_key="WEEK_34",
+            day_offset=238,
+            action_type="ESCALATION",
+            recipients=("manager", "hr"),
+            is_automatic=False,
+            label="Week 34: evaluation",
+            description="An evaluation of the plan of action.",
+        ),
+        "WEEK_38": MilestoneKeysConstant(
+            milestone_key="WEEK_38",
+            day_offset=266,
+            action_type="ESCALATION",
+            recipients=("manager", "hr"),
+            is_automatic=False,
+            label="Week 38: evaluation",
+            description="An evaluation of the plan of action.",
+        ),
+        "WEEK_42": MilestoneKeysConstant(
+            milestone_key="WEEK_42",
+            day_offset=294,
+            action_type="ESCALATION",
+            recipients=("manager", "hr"),
+            is_automatic=False,
+            label="Week 42: evaluation",
+            description="An evaluation of the plan of action.",
+        ),
+        "WEEK_46": MilestoneKeysConstant(
+            milestone_key="WEEK_46",
+            day_offset=322,
+            action_type="ESCALATION",
+            recipients=("manager", "hr"),
+            is_automatic=False,
+            label="Week 46: evaluation",
+            description="An evaluation of the plan of action.",
+        ),
+        "WEEK_50": MilestoneKeysConstant(
+            milestone_key="WEEK_50",
+            day_offset=350,
+            action_type="ESCALATION",
+            recipients=("manager", "hr"),
+            is_automatic=False,
+            label="Week 50: evaluation",
+            description="An evaluation of the plan of action.",
+        ),
+        "WEEK_52": MilestoneKeysConstant(
+            milestone_key="WEEK_52",
+            day_offset=364,
+            action_type="REVIEW",
+            recipients=("manager", "hr"),
+            is_automatic=False,
+            label="Week 52: capability review",
+            description="Whether, and as what, the employee can return.",
+        ),
+    }
+)
+"""The rows of absence.milestone_keys by milestone_key."""
+
+DEFAULT_MILESTONES: Final = (
+    MILESTONE_ACTION_MAP["DAY_1"],
+    MILESTONE_ACTION_MAP["DAY_3"],
+    MILESTONE_ACTION_MAP["DAY_7"],
+    MILESTONE_ACTION_MAP["WEEK_2"],
+    MILESTONE_ACTION_MAP["WEEK_3"],
+    MILESTONE_ACTION_MAP["WEEK_4"],
+    MILESTONE_ACTION_MAP["WEEK_6"],
+    MILESTONE_ACTION_MAP["WEEK_10"],
+    MILESTONE_ACTION_MAP["WEEK_14"],
+    MILESTONE_ACTION_MAP["WEEK_18"],
+    MILESTONE_ACTION_MAP["WEEK_22"],
+    MILESTONE_ACTION_MAP["WEEK_26"],
+    MILESTONE_ACTION_MAP["WEEK_30"],
+    MILESTONE_ACTION_MAP["WEEK_34"],
+    MILESTONE_ACTION_MAP["WEEK_38"],
+    MILESTONE_ACTION_MAP["WEEK_42"],
+    MILESTONE_ACTION_MAP["WEEK_46"],
+    MILESTONE_ACTION_MAP["WEEK_50"],
+    MILESTONE_ACTION_MAP["WEEK_52"],
+)
+"""The rows of absence.milestone_keys, in order."""
+
+RolePermissionsKey: TypeAlias = Literal["PLATFORM_ADMIN", "ORG_ADMIN", "HR", "MANAGER"]
+
+
+class RolePermissionsConstant(NamedTuple):
+    """A row of absence.role_permissions that every database has.
+
+    What each role may do: reference data. Kept as long as the role is. [public]
+    """
+
+    role: RolePermissionsKey
+    permission: RolePermissionsPermission
+
+
+ROLE_PERMISSIONS: Final[Mapping[RolePermissionsKey, tuple[RolePermissionsPermission, ...]]] = MappingProxyType(
+    {
+        "PLATFORM_ADMIN": (
+            "manage:milestone_actions",
+            "view:milestone_actions",
+            "create:communication_log",
+            "view:communication_log",
+        ),
+        "ORG_ADMIN": (
+            "manage:milestone_actions",
+            "view:milestone_actions",
+            "create:communication_log",
+            "view:communication_log",
+        ),
+        "HR": (
+            "manage:milestone_actions",
+            "view:milestone_actions",
+            "create:communication_log",
+            "view:communication_log",
+        ),
+        "MANAGER": (
+            "manage:milestone_actions",
+            "view:milestone_actions",
+            "create:communication_log",
+            "view:communication_log",
+        ),
+    }
+)
+"""The rows of absence.role_permissions by role, permission."""
+
+ROLE_PERMISSIONS_LIST: Final = (
+    RolePermissionsConstant(role="PLATFORM_ADMIN", permission="manage:milestone_actions"),
+    RolePermissionsConstant(role="PLATFORM_ADMIN", permission="view:milestone_actions"),
+    RolePermissionsConstant(role="PLATFORM_ADMIN", permission="create:communication_log"),
+    RolePermissionsConstant(role="PLATFORM_ADMIN", permission="view:communication_log"),
+    RolePermissionsConstant(role="ORG_ADMIN", permission="manage:milestone_actions"),
+    RolePermissionsConstant(role="ORG_ADMIN", permission="view:milestone_actions"),
+    RolePermissionsConstant(role="ORG_ADMIN", permission="create:communication_log"),
+    RolePermissionsConstant(role="ORG_ADMIN", permission="view:communication_log"),
+    RolePermissionsConstant(role="HR", permission="manage:milestone_actions"),
+    RolePermissionsConstant(role="HR", permission="view:milestone_actions"),
+    RolePermissionsConstant(role="HR", permission="create:communication_log"),
+    RolePermissionsConstant(role="HR", permission="view:communication_log"),
+    RolePermissionsConstant(role="MANAGER", permission="manage:milestone_actions"),
+    RolePermissionsConstant(role="MANAGER", permission="view:milestone_actions"),
+    RolePermissionsConstant(role="MANAGER", permission="create:communication_log"),
+    RolePermissionsConstant(role="MANAGER", permission="view:communication_log"),
+)
+"""The rows of absence.role_permissions, in order."""

@@ -916,6 +916,8 @@ export interface CommunicationLogListRow {
   author_id: string | null;
   /** What that user is called. [personal] */
   author_name: string | null;
+  /** The address of that user. [personal] */
+  author_email: string | null;
   /** The day of the contact. [personal] */
   contact_date: string | null;
   /** How they were in contact. [administrative] */
@@ -1069,3 +1071,261 @@ export type MilestoneAction = MilestoneActionsRow;
 export type CommunicationLogEntryWithAuthor = CommunicationLogListRow;
 
 export type MilestoneActionWithDetails = MilestoneActionListRow;
+
+/**
+ * The milestones of any absence: reference data. Kept as long as the law asks for it. [public]
+ *
+ * The rows of absence.milestone_keys by milestone_key.
+ */
+export const MILESTONE_ACTION_MAP = {
+  DAY_1: {
+    milestone_key: "DAY_1",
+    day_offset: 1,
+    action_type: "NOTIFICATION",
+    recipients: ["employee", "manager", "hr"],
+    is_automatic: true,
+    label: "Day 1: absence reported",
+    description: "Who is responsible for what while the absence lasts.",
+  },
+  DAY_3: {
+    milestone_key: "DAY_3",
+    day_offset: 3,
+    action_type: "NOTIFICATION",
+    recipients: ["employee"],
+    is_automatic: true,
+    label: "Day 3: doctor and fit note",
+    description: "When to see a doctor, and the rules for the fit note.",
+  },
+  DAY_7: {
+    milestone_key: "DAY_7",
+    day_offset: 7,
+    action_type: "TRANSITION",
+    recipients: ["employee", "manager", "hr"],
+    is_automatic: false,
+    label: "Day 7: long-term absence",
+    description: "The absence becomes long-term: fit note and expected date of return.",
+  },
+  WEEK_2: {
+    milestone_key: "WEEK_2",
+    day_offset: 14,
+    action_type: "PROMPT",
+    recipients: ["manager", "hr", "employee"],
+    is_automatic: false,
+    label: "Week 2: check-in",
+    description: "A check-in with the employee; the fit note is renewed.",
+  },
+  WEEK_3: {
+    milestone_key: "WEEK_3",
+    day_offset: 21,
+    action_type: "PROMPT",
+    recipients: ["employee"],
+    is_automatic: false,
+    label: "Week 3: fit note",
+    description: "The fit note is renewed.",
+  },
+  WEEK_4: {
+    milestone_key: "WEEK_4",
+    day_offset: 28,
+    action_type: "PROMPT",
+    recipients: ["manager", "hr"],
+    is_automatic: false,
+    label: "Week 4: medical report",
+    description: "A report of the doctor or of occupational health.",
+  },
+  WEEK_6: {
+    milestone_key: "WEEK_6",
+    day_offset: 42,
+    action_type: "PROMPT",
+    recipients: ["manager", "hr"],
+    is_automatic: false,
+    label: "Week 6: plan of action",
+    description: "A plan of action for the return to work.",
+  },
+  WEEK_10: {
+    milestone_key: "WEEK_10",
+    day_offset: 70,
+    action_type: "ESCALATION",
+    recipients: ["manager", "hr"],
+    is_automatic: false,
+    label: "Week 10: first evaluation",
+    description: "The first evaluation of the plan of action.",
+  },
+  WEEK_14: {
+    milestone_key: "WEEK_14",
+    day_offset: 98,
+    action_type: "ESCALATION",
+    recipients: ["manager", "hr"],
+    is_automatic: false,
+    label: "Week 14: evaluation",
+    description: "An evaluation of the plan of action.",
+  },
+  WEEK_18: {
+    milestone_key: "WEEK_18",
+    day_offset: 126,
+    action_type: "ESCALATION",
+    recipients: ["manager", "hr"],
+    is_automatic: false,
+    label: "Week 18: evaluation",
+    description: "An evaluation of the plan of action.",
+  },
+  WEEK_22: {
+    milestone_key: "WEEK_22",
+    day_offset: 154,
+    action_type: "ESCALATION",
+    recipients: ["manager", "hr"],
+    is_automatic: false,
+    label: "Week 22: evaluation",
+    description: "An evaluation of the plan of action.",
+  },
+  WEEK_26: {
+    milestone_key: "WEEK_26",
+    day_offset: 182,
+    action_type: "ESCALATION",
+    recipients: ["manager", "hr"],
+    is_automatic: false,
+    label: "Week 26: evaluation",
+    description: "An evaluation of the plan of action.",
+  },
+  WEEK_30: {
+    milestone_key: "WEEK_30",
+    day_offset: 210,
+    action_type: "ESCALATION",
+    recipients: ["manager", "hr"],
+    is_automatic: false,
+    label: "Week 30: evaluation",
+    description: "An evaluation of the plan of action.",
+  },
+  WEEK_34: {
+    milestone_key: "WEEK_34",
+    day_offset: 238,
+    action_type: "ESCALATION",
+    recipients: ["manager", "hr"],
+    is_automatic: false,
+    label: "Week 34: evaluation",
+    description: "An evaluation of the plan of action.",
+  },
+  WEEK_38: {
+    milestone_key: "WEEK_38",
+    day_offset: 266,
+    action_type: "ESCALATION",
+    recipients: ["manager", "hr"],
+    is_automatic: false,
+    label: "Week 38: evaluation",
+    description: "An evaluation of the plan of action.",
+  },
+  WEEK_42: {
+    milestone_key: "WEEK_42",
+    day_offset: 294,
+    action_type: "ESCALATION",
+    recipients: ["manager", "hr"],
+    is_automatic: false,
+    label: "Week 42: evaluation",
+    description: "An evaluation of the plan of action.",
+  },
+  WEEK_46: {
+    milestone_key: "WEEK_46",
+    day_offset: 322,
+    action_type: "ESCALATION",
+    recipients: ["manager", "hr"],
+    is_automatic: false,
+    label: "Week 46: evaluation",
+    description: "An evaluation of the plan of action.",
+  },
+  WEEK_50: {
+    milestone_key: "WEEK_50",
+    day_offset: 350,
+    action_type: "ESCALATION",
+    recipients: ["manager", "hr"],
+    is_automatic: false,
+    label: "Week 50: evaluation",
+    description: "An evaluation of the plan of action.",
+  },
+  WEEK_52: {
+    milestone_key: "WEEK_52",
+    day_offset: 364,
+    action_type: "REVIEW",
+    recipients: ["manager", "hr"],
+    is_automatic: false,
+    label: "Week 52: capability review",
+    description: "Whether, and as what, the employee can return.",
+  },
+} as const;
+
+export type MilestoneKey = keyof typeof MILESTONE_ACTION_MAP;
+
+/** The rows of absence.milestone_keys, in order. */
+export const DEFAULT_MILESTONES = [
+  MILESTONE_ACTION_MAP.DAY_1,
+  MILESTONE_ACTION_MAP.DAY_3,
+  MILESTONE_ACTION_MAP.DAY_7,
+  MILESTONE_ACTION_MAP.WEEK_2,
+  MILESTONE_ACTION_MAP.WEEK_3,
+  MILESTONE_ACTION_MAP.WEEK_4,
+  MILESTONE_ACTION_MAP.WEEK_6,
+  MILESTONE_ACTION_MAP.WEEK_10,
+  MILESTONE_ACTION_MAP.WEEK_14,
+  MILESTONE_ACTION_MAP.WEEK_18,
+  MILESTONE_ACTION_MAP.WEEK_22,
+  MILESTONE_ACTION_MAP.WEEK_26,
+  MILESTONE_ACTION_MAP.WEEK_30,
+  MILESTONE_ACTION_MAP.WEEK_34,
+  MILESTONE_ACTION_MAP.WEEK_38,
+  MILESTONE_ACTION_MAP.WEEK_42,
+  MILESTONE_ACTION_MAP.WEEK_46,
+  MILESTONE_ACTION_MAP.WEEK_50,
+  MILESTONE_ACTION_MAP.WEEK_52,
+] as const;
+
+/**
+ * What each role may do: reference data. Kept as long as the role is. [public]
+ *
+ * The rows of absence.role_permissions by role, permission.
+ */
+export const ROLE_PERMISSIONS = {
+  PLATFORM_ADMIN: [
+    "manage:milestone_actions",
+    "view:milestone_actions",
+    "create:communication_log",
+    "view:communication_log",
+  ],
+  ORG_ADMIN: [
+    "manage:milestone_actions",
+    "view:milestone_actions",
+    "create:communication_log",
+    "view:communication_log",
+  ],
+  HR: [
+    "manage:milestone_actions",
+    "view:milestone_actions",
+    "create:communication_log",
+    "view:communication_log",
+  ],
+  MANAGER: [
+    "manage:milestone_actions",
+    "view:milestone_actions",
+    "create:communication_log",
+    "view:communication_log",
+  ],
+} as const;
+
+export type RolePermissionsKey = keyof typeof ROLE_PERMISSIONS;
+
+/** The rows of absence.role_permissions, in order. */
+export const ROLE_PERMISSIONS_LIST = [
+  { role: "PLATFORM_ADMIN", permission: "manage:milestone_actions" },
+  { role: "PLATFORM_ADMIN", permission: "view:milestone_actions" },
+  { role: "PLATFORM_ADMIN", permission: "create:communication_log" },
+  { role: "PLATFORM_ADMIN", permission: "view:communication_log" },
+  { role: "ORG_ADMIN", permission: "manage:milestone_actions" },
+  { role: "ORG_ADMIN", permission: "view:milestone_actions" },
+  { role: "ORG_ADMIN", permission: "create:communication_log" },
+  { role: "ORG_ADMIN", permission: "view:communication_log" },
+  { role: "HR", permission: "manage:milestone_actions" },
+  { role: "HR", permission: "view:milestone_actions" },
+  { role: "HR", permission: "create:communication_log" },
+  { role: "HR", permission: "view:communication_log" },
+  { role: "MANAGER", permission: "manage:milestone_actions" },
+  { role: "MANAGER", permission: "view:milestone_actions" },
+  { role: "MANAGER", permission: "create:communication_log" },
+  { role: "MANAGER", permission: "view:communication_log" },
+] as const;

@@ -769,6 +769,8 @@ export type Database = {
           author_id: string | null;
           /** What that user is called. [personal] */
           author_name: string | null;
+          /** The address of that user. [personal] */
+          author_email: string | null;
           /** The day of the contact. [personal] */
           contact_date: string | null;
           /** How they were in contact. [administrative] */
@@ -835,6 +837,8 @@ export type Database = {
           author_id: string | null;
           /** What that user is called. [personal] */
           author_name: string | null;
+          /** The address of that user. [personal] */
+          author_email: string | null;
           /** The day of the contact. [personal] */
           contact_date: string | null;
           /** How they were in contact. [administrative] */

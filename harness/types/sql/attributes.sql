@@ -3,6 +3,7 @@ select
     n.nspname::text as schema,
     c.relname::text as table,
     c.relkind = 'c' as composite,
+    pg_catalog.pg_get_viewdef(c.oid) as definition,
     pg_catalog.obj_description(c.oid, 'pg_class') as about,
     a.attname::text as name,
     a.atttypid::bigint as oid,

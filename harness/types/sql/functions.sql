@@ -3,6 +3,7 @@ select
     n.nspname::text as schema,
     p.proname::text as name,
     p.oid::bigint as oid,
+    p.prokind = 'p' as is_procedure,
     p.proretset as returns_set,
     p.prorettype::bigint as result,
     pg_catalog.format_type(p.prorettype, null) as result_type,
@@ -16,7 +17,8 @@ select
             'name', coalesce(p.proargnames[a.n], ''),
             'mode', coalesce(p.proargmodes[a.n]::text, 'i'),
             'oid', a.oid::bigint,
-            'type', pg_catalog.format_type(a.oid, null)
+            'type', pg_catalog.format_type(a.oid, null),
+            'default', pg_catalog.pg_get_function_arg_default(p.oid, a.n::integer)
         )
         from unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) with ordinality as a (oid, n)
         order by a.n

@@ -5,7 +5,8 @@ select
     a.attname::text as column,
     pg_catalog.has_column_privilege(%(role)s, c.oid, a.attnum, 'select') as selected,
     pg_catalog.has_column_privilege(%(role)s, c.oid, a.attnum, 'insert') as inserted,
-    pg_catalog.has_column_privilege(%(role)s, c.oid, a.attnum, 'update') as updated
+    pg_catalog.has_column_privilege(%(role)s, c.oid, a.attnum, 'update') as updated,
+    pg_catalog.has_table_privilege(%(role)s, c.oid, 'delete') as deleted
 from pg_catalog.pg_class as c
 inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 inner join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped

@@ -1,0 +1,103 @@
+"""Reads reference data, the rows that become constants, and decides by which key and columns.
+
+A column whose value every database makes for itself (a computed default, an identity, a trigger) is no part of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from harness.catalog.model import Catalog, Table
+from harness.errors import Place, ProjectError, did_you_mean
+from harness.probes.statement import qualified
+from harness.project.model import Reference, TableName
+from harness.types.javascript_names import pascal
+from harness.types.model import DatabaseTypes, Field, ReferenceRows, TableShape
+from harness.types.python_names import constant
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+def with_references(
+    types: DatabaseTypes,
+    catalog: Catalog,
+    declared: Mapping[TableName, tuple[Reference, Place]],
+    connection: psycopg.Connection[Any],
+) -> DatabaseTypes:
+    """Returns the types with the constants of tables that check files declare to be reference data.
+
+    A role that may not read a table gets none of it. Raises :class:`ProjectError` for a table without rows, or without
+    a key for them.
+    """
+    modules = []
+    for module in types.modules:
+        shapes = [each for each in module.tables if each.name in declared and each.selectable]
+        found = (_rows(catalog.table(each.name), each, *declared[each.name], connection) for each in shapes)
+        modules.append(replace(module, references=tuple(found)))
+    return replace(types, modules=tuple(modules))
+
+
+def _stored(connection: psycopg.Connection[Any], table: TableName) -> Iterator[Mapping[str, Any]]:
+    """The rows of a table in the order in which they were put in, with values as JSON has them."""
+    query = f"select to_jsonb(t)::text from only {qualified(table)} as t order by ctid"
+    for (text,) in connection.execute(query.encode()):
+        yield json.loads(text, parse_float=Decimal)
+
+
+def _rows(
+    table: Table, shape: TableShape, reference: Reference, place: Place, connection: psycopg.Connection[Any]
+) -> ReferenceRows:
+    fields = {each.name: each for each in shape.selected if not _is_made(each)}
+    by = _key(table, fields, reference.by, place)
+    rows = tuple({name: row[name] for name in fields} for row in _stored(connection, table.name))
+    if not rows:
+        raise ProjectError(
+            f"{table.name} is declared to be reference data, and has no rows",
+            place=place,
+            hint="put them into a file of seeds, or take 'reference' out",
+        )
+    own = table.name.table
+    return ReferenceRows(
+        table=table.name,
+        by=by,
+        fields=tuple(fields.values()),
+        rows=rows,
+        map=reference.map or constant(own),
+        list=reference.list or constant(own, "list"),
+        key=reference.key or pascal(own, "key"),
+        comment=table.comment,
+    )
+
+
+def _is_made(field: Field) -> bool:
+    return bool(field.column.identity or field.replaced or (field.has_default and field.default is None))
+
+
+def _key(table: Table, fields: Mapping[str, Field], by: Sequence[str], place: Place) -> tuple[str, ...]:
+    """The columns of a key whose values are constant and not NULL."""
+    known = [each.name for each in table.columns]
+    for name in by:
+        if name not in known:
+            raise ProjectError(f"{table.name} has no column {name}{did_you_mean(name, known)}", place=place)
+    indexes = sorted(table.unique_keys, key=lambda each: not each.primary)
+    keys = [each.columns for each in indexes if each.is_plain and _constant(each.columns, fields)]
+    if not by and keys:
+        return keys[0]
+    if any({*key} == {*by} for key in keys):
+        return tuple(by)
+    what = f"({', '.join(by)}) is no key" if by else "there is no key"
+    raise ProjectError(
+        f"the constants of {table.name} need a key that finds each row: {what} of columns that are NOT NULL and have "
+        f"no computed default",
+        place=place,
+        hint="name the columns of a unique key: reference: {by: [role, permission]}",
+    )
+
+
+def _constant(columns: Iterable[str], fields: Mapping[str, Field]) -> bool:
+    return all(name in fields and not fields[name].nullable for name in columns)

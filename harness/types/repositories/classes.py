@@ -1,0 +1,232 @@
+"""Writes the class of each table, and of the whole schema: which methods there are, and what each says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from harness.types.model import Field, FunctionShape, TableShape
+from harness.types.pydantic_models import PythonModule
+from harness.types.python_names import ModuleNames, docstring, identifier, model
+from harness.types.record_shapes import numbered
+from harness.types.repositories import statements
+from harness.types.repositories.arguments import is_computed
+from harness.types.repositories.methods import Method
+from harness.types.repositories.model import Lookup, ModuleRepositories, TableRepository
+from harness.types.repositories.parameters import Parameter, annotation, of_arguments, of_columns
+from harness.types.repositories.statements import CHANGES, ROW, ROWS
+
+_BASES = {False: "Repository", True: "AsyncRepository"}
+_CONNECTIONS = {False: "Connection[Any]", True: "AsyncConnection[Any]"}
+
+
+class ClassWriter:
+    """Writes the classes of one schema; ``models`` is the module of its models."""
+
+    def __init__(self, module: ModuleRepositories, models: PythonModule, functions: Sequence[FunctionShape]) -> None:
+        self._module, self._models = module, models
+        self._called = {id(function): called for function, called in numbered(functions)}
+
+    def blocks(self, *, asynchronous: bool) -> Iterator[list[str]]:
+        """Yields the classes of all tables, then that of the schema."""
+        for table in self._module.tables:
+            shape = table.shape
+            about = [f"The rows of {shape.name}.", shape.comment or ""]
+            name = _class_name(shape, asynchronous)
+            yield _class(name, _BASES[asynchronous], about, self._methods(table), asynchronous=asynchronous)
+        yield self._schema(asynchronous)
+
+    def _schema(self, asynchronous: bool) -> list[str]:
+        name = f"{'Async' * asynchronous}{model(self._module.schema, 'Repositories')}"
+        about = [f"The repositories of the schema {self._module.schema}, and its functions that are of no table."]
+        rows = {
+            identifier(each.shape.name.table): _class_name(each.shape, asynchronous) for each in self._module.tables
+        }
+        head = [
+            f"    def __init__(self, connection: {_CONNECTIONS[asynchronous]}) -> None:",
+            "        super().__init__(connection)",
+            *(f"        self.{table} = {own}(connection)" for table, own in rows.items()),
+        ]
+        names = ModuleNames(name, ("connection", *rows))
+        methods = self._of_relations(self._module.views, self._module.functions, names)
+        return _class(name, _BASES[asynchronous], about, methods, head, asynchronous=asynchronous)
+
+    def _methods(self, table: TableRepository) -> Iterator[Method]:
+        names = ModuleNames(f"the repository of {table.shape.name}", ("connection",))
+        shape = table.shape
+        yield from (self._find(table, each, names) for each in table.lookups)
+        if shape.insertable:
+            yield self._create(shape, names)
+            yield self._create_many(shape, names)
+        for each in table.upserts:
+            about = [
+                f"Inserts a row, or changes the one that has its key ({each.source}).",
+                "What it leaves out stays.",
+            ]
+            yield self._written(shape, f"upsert_{each.name}", about, statements.upsert(shape, each), names)
+        if table.key and table.updated and shape.updatable:
+            yield self._update(table, names)
+        if table.key and shape.deletable:
+            yield self._delete(table, names)
+        yield from self._of_relations(table.views, table.functions, names)
+
+    def _of_relations(
+        self, views: Sequence[TableShape], functions: Sequence[FunctionShape], names: ModuleNames
+    ) -> Iterator[Method]:
+        for view in views:
+            own = model(view.name.table, "Record")
+            name = names.free(identifier(view.name.table), f"view {view.name}")
+            about = [f"Returns all rows of the view {view.name}.", view.comment or ""]
+            yield Method(name, (), f"list[{own}]", about, "_all", statements.view(view), own)
+        for function in functions:
+            yield self._function(function, names)
+
+    def _find(self, table: TableRepository, lookup: Lookup, names: ModuleNames) -> Method:
+        own = _record(table.shape)
+        name = names.free(identifier("_".join(filter(None, ("find", lookup.name)))), f"lookup {lookup.name}")
+        one = f"Returns the row with {'that key' if not lookup.name else 'these values'}, or None: {lookup.source}."
+        several = (
+            f"Returns the rows with {'this value' if len(lookup.columns) == 1 else 'these values'}: {lookup.source}."
+        )
+        order = f"In the order of {', '.join(lookup.order)}." if lookup.order and not lookup.is_one else ""
+        return Method(
+            name=name,
+            parameters=self._of_columns(table.shape, lookup.columns),
+            returns=f"{own} | None" if lookup.is_one else f"list[{own}]",
+            about=[f"{one if lookup.is_one else several} {order}"],
+            runner="_first" if lookup.is_one else "_all",
+            statement=statements.find(table, lookup),
+            model=own,
+        )
+
+    def _create(self, shape: TableShape, names: ModuleNames) -> Method:
+        about = "Inserts a row and returns it as it is stored." if shape.selectable else "Inserts a row."
+        return self._written(shape, "create", [about], statements.create(shape), names)
+
+    def _written(
+        self, shape: TableShape, name: str, about: Sequence[str], statement: Sequence[str], names: ModuleNames
+    ) -> Method:
+        own = _record(shape) if shape.selectable else None
+        return Method(
+            name=names.free(identifier(name), name),
+            parameters=[Parameter("row", model(shape.name.table, "Insert"), "")],
+            returns=own or "None",
+            about=about,
+            runner="_only" if own else "_run",
+            statement=statement,
+            model=own,
+            documents=[(ROW, "document(row)")],
+        )
+
+    def _create_many(self, shape: TableShape, names: ModuleNames) -> Method:
+        own = _record(shape) if shape.selectable else None
+        end = ", and returns them as they are stored." if own else "."
+        return Method(
+            name=names.free("create_many", "create_many"),
+            parameters=[Parameter("rows", f"Iterable[{model(shape.name.table, 'Insert')}]", "")],
+            returns=f"list[{own}]" if own else "None",
+            about=[f"Inserts rows in one statement{end}"],
+            runner="_all" if own else "_run",
+            statement=statements.create_many(shape),
+            model=own,
+            documents=[(ROWS, "documents(rows)")],
+        )
+
+    def _update(self, table: TableRepository, names: ModuleNames) -> Method:
+        own = _record(table.shape)
+        changes = Parameter("changes", model(table.shape.name.table, "Update"), "")
+        return Method(
+            name=names.free("update", "update"),
+            parameters=[*self._of_columns(table.shape, table.key), changes],
+            returns=f"{own} | None",
+            about=["Changes the row with that key and returns it, or None if there is none: what is left out stays."],
+            runner="_first",
+            statement=statements.update(table),
+            model=own,
+            documents=[(CHANGES, "document(changes)")],
+        )
+
+    def _delete(self, table: TableRepository, names: ModuleNames) -> Method:
+        return Method(
+            name=names.free("delete", "delete"),
+            parameters=self._of_columns(table.shape, table.key),
+            returns="bool",
+            about=["Deletes the row with that key, and returns whether there was one."],
+            runner="_any",
+            statement=statements.delete(table),
+        )
+
+    def _of_columns(self, shape: TableShape, columns: Sequence[Field]) -> list[Parameter]:
+        return of_columns(columns, self._models.annotations, lambda field: self._models.set_name(shape, field))
+
+    def _function(self, function: FunctionShape, names: ModuleNames) -> Method:
+        called = self._called[id(function)]
+        thing = f"function {function.schema}.{called}"
+        computed = any(map(is_computed, function.arguments))
+        about = [function.comment or f"Calls {function.schema}.{function.name}()."]
+        about += ["An argument that is None has the default that the function calculates."] if computed else []
+        model_of, columns = self._rows(function, called)
+        value = None if function.result is None else annotation(function.result.column, self._models.annotations)
+        own = Method(
+            name=names.free(identifier(called), thing),
+            parameters=of_arguments(function.arguments, self._models.annotations, thing),
+            returns="None",
+            about=about,
+            runner="_run",
+            statement=statements.call(function, columns),
+        )
+        return _returning(own, function, model_of, columns is not None, value)
+
+    def _rows(self, function: FunctionShape, called: str) -> tuple[str | None, Sequence[Field] | None]:
+        """The model of the rows of a function, and their columns; None if it returns a value, or nothing."""
+        if function.columns:
+            return model(called, "ResultRecord"), function.columns
+        if function.row_of is None:
+            return None, None
+        shape = self._models.shape(function.row_of)
+        return (_record(shape), shape.selected) if shape is not None else (None, ())
+
+
+def _returning(
+    method: Method, function: FunctionShape, model_of: str | None, has_rows: bool, value: str | None
+) -> Method:
+    """A method of a function with what it returns: models of rows, values, or nothing."""
+    if has_rows:
+        row = model_of or "dict[str, Any]"
+        returns = f"list[{row}]" if function.returns_set else f"{row} | None"
+        runner = _RUNNERS[model_of is not None, function.returns_set]
+        return replace(method, returns=returns, runner=runner, model=model_of)
+    if value is None or value == "None":
+        return method
+    one = value if value == "Any" else f"{value} | None"
+    returns = f"list[{one}]" if function.returns_set else one
+    runner = "_values" if function.returns_set else "_value"
+    return replace(method, returns=returns, runner=runner, assigned=returns not in ("Any", "list[Any]"))
+
+
+_RUNNERS = {(True, True): "_all", (True, False): "_first", (False, True): "_dicts", (False, False): "_dict"}
+"""What runs a function: by whether its rows have a model, and whether there are any number of them."""
+
+
+def _record(shape: TableShape) -> str:
+    return model(shape.name.table, "Record")
+
+
+def _class_name(shape: TableShape, asynchronous: bool) -> str:
+    return f"{'Async' * asynchronous}{model(shape.name.table, 'Repository')}"
+
+
+def _class(
+    name: str,
+    base: str,
+    about: Sequence[str],
+    methods: Iterator[Method],
+    head: Sequence[str] = (),
+    *,
+    asynchronous: bool,
+) -> list[str]:
+    lines = [f"class {name}({base}):", *docstring(about, "    ")]
+    lines += ["", *head] if head else []
+    for method in methods:
+        lines += ["", *method.lines(asynchronous=asynchronous)]
+    return lines

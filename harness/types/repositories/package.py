@@ -1,0 +1,118 @@
+"""Writes the files of repositories into the package of the models: classes, refusals, and what all share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+
+from harness.errors import ProjectError
+from harness.types.model import DatabaseTypes, ModuleTypes
+from harness.types.pydantic_models import HEADER, PythonModule, joined
+from harness.types.python_imports import imports
+from harness.types.python_layout import statement
+from harness.types.python_names import docstring, module_names, quoted
+from harness.types.repositories.classes import ClassWriter
+from harness.types.repositories.model import DatabaseRepositories, ModuleRepositories, RuleRefusal
+from harness.types.repositories.refusals import RAISED
+
+_SHARED = "_repository"
+_IMPORTED: Mapping[str, str] = {
+    "Iterable": "collections.abc",
+    "Decimal": "decimal",
+    "Any": "typing",
+    "UUID": "uuid",
+    **dict.fromkeys(("AsyncConnection", "Connection"), "psycopg"),
+    **dict.fromkeys(("Json", "Jsonb"), "psycopg.types.json"),
+    "Multirange": "psycopg.types.multirange",
+    "Range": "psycopg.types.range",
+    **dict.fromkeys(("AsyncRepository", "Repository", "document", "documents"), f".{_SHARED}"),
+}
+_EXPORTED = ("AsyncRepository", "Refusal", "Repository")
+
+
+def render(
+    types: DatabaseTypes, repositories: DatabaseRepositories, role: str | None, models: Mapping[str, str], case: str
+) -> dict[str, str]:
+    """Returns the files of repositories by name, and the package's own, which exports their base.
+
+    ``models`` are the files of the package. Raises :class:`ProjectError` if one of them has the name of another.
+    """
+    files = module_names(each.schema for each in types.modules)
+    found = {"refusals.py": _refusals(repositories.refusals), "refusals.md": _table(repositories.refusals)}
+    for module, own in zip(types.modules, repositories.modules, strict=True):
+        for asynchronous, ending in ((False, "repository"), (True, "async_repository")):
+            file = files[module.schema]
+            found[f"{file}_{ending}.py"] = HEADER + _module(module, own, file, role, case, asynchronous=asynchronous)
+    for name in found:
+        if name in models:
+            raise ProjectError(f"{name} would be a file of models and of repositories", hint="leave that schema out")
+    shared = resources.files(__package__).joinpath("runtime.py").read_text(encoding="utf-8")
+    found[f"{_SHARED}.py"] = HEADER + shared.replace("from harness.types.runtime import", "from ._rules import")
+    return {**models, "__init__.py": _package(models["__init__.py"]), **found}
+
+
+def _package(text: str) -> str:
+    """The package's own file, which imports the refusals: so each is known as soon as the package is used."""
+    head, _, exported = text.partition("__all__ = ")
+    names = ", ".join(_EXPORTED)
+    head = head.replace(
+        "from ._rules import", f"from . import refusals\nfrom ._repository import {names}\nfrom ._rules import"
+    )
+    others = [each.strip().strip('"') for each in exported.strip().strip("[]").split(",")]
+    everything = sorted(
+        [*others, *_EXPORTED, "refusals"], key=lambda name: (not name.isupper(), not name[0].isupper(), name)
+    )
+    return head + "\n".join(statement("__all__ = ", f"[{', '.join(map(quoted, everything))}]")) + "\n"
+
+
+def _module(
+    module: ModuleTypes, repositories: ModuleRepositories, file: str, role: str | None, case: str, *, asynchronous: bool
+) -> str:
+    models = PythonModule(module, case, file)
+    models.text()  # gives the models their names
+    blocks = list(ClassWriter(repositories, models, module.functions).blocks(asynchronous=asynchronous))
+    known = {**_IMPORTED, **dict.fromkeys((name for name in models.own_names if name not in _IMPORTED), f".{file}")}
+    connections = "asynchronous connections of psycopg 3" if asynchronous else "psycopg 3"
+    about = [f"Repositories of the schema {module.schema} over {connections}{f', as the role {role}' if role else ''}."]
+    return f"{joined([[*docstring(about), '', *imports(joined(blocks), known)], *blocks])}\n"
+
+
+def _refusals(refusals: Sequence[tuple[str, RuleRefusal]]) -> str:
+    blocks = [_refusal(name, refusal) for name, refusal in refusals]
+    bases = dict.fromkeys((refusal.base for _, refusal in refusals), f".{_SHARED}")
+    about = ["What the database refuses: a class for each constraint, and for what triggers and functions raise."]
+    return f"{HEADER}{joined([[*docstring(about), '', *imports(joined(blocks), bases)], *blocks])}\n"
+
+
+def _refusal(name: str, refusal: RuleRefusal) -> list[str]:
+    raised = refusal.base == RAISED
+    given = [f"name={quoted(refusal.name)}"]
+    given += [f"of={quoted(str(refusal.of))}"] if refusal.of is not None else []
+    given += [f"sqlstate={quoted(refusal.sqlstate)}"] if raised else []
+    given += [f"routines={_tuple(refusal.routines)}"] if refusal.routines else []
+    about = f"{refusal.name}{f' of {refusal.of}' if refusal.of else ''} ({refusal.sqlstate})."
+    own = ["", f"    status = {refusal.status}"] if raised and refusal.status != 409 else []
+    return [
+        *statement("class ", f"{name}({', '.join([refusal.base, *given])})", after=":"),
+        *docstring([about, refusal.about], "    "),
+        *own,
+    ]
+
+
+def _tuple(texts: Sequence[str]) -> str:
+    return f"({', '.join(map(quoted, texts))}{',' if len(texts) == 1 else ''})"
+
+
+def _table(refusals: Sequence[tuple[str, RuleRefusal]]) -> str:
+    """The refusals as a table of Markdown, for those who answer requests of HTTP."""
+    return "\n".join([f"<!-- {HEADER[2:].strip()} -->", "", "# Refusals", "", *_lines(refusals), ""])
+
+
+def _lines(refusals: Sequence[tuple[str, RuleRefusal]]) -> Iterator[str]:
+    yield "| class | refused by | SQLSTATE | HTTP |"
+    yield "|---|---|---|---|"
+    for name, refusal in refusals:
+        of = f" of `{refusal.of}`" if refusal.of else ""
+        yield f"| `{name}` | `{refusal.name}`{of} | {refusal.sqlstate} | {refusal.status} |"
+    yield "| `NotNullRefusal` | a column that is NOT NULL | 23502 | 422 |"
+    yield "| `PrivilegeRefusal` | a privilege that the role lacks, or a policy | 42501 | 403 |"

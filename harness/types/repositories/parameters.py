@@ -1,0 +1,102 @@
+"""Parameters and values of methods: their names, their annotations, and how psycopg gets them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from harness.catalog import Column
+from harness.errors import ProjectError
+from harness.types.model import Argument, Field
+from harness.types.python_names import identifier
+from harness.types.python_types import Annotations, is_array, is_read, python_type
+from harness.types.repositories.arguments import python_default
+
+TAKEN = ("self", "row", "rows", "changes")
+"""Names that the methods themselves use."""
+
+_PLAIN = {
+    **dict.fromkeys(("Int2", "Int4", "Int8", "Oid"), "int"),
+    **dict.fromkeys(("Text", "Bits", "Macaddr", "Macaddr8", "IpAddress", "IpNetwork"), "str"),
+    **dict.fromkeys(("Float4", "Float8"), "float"),
+    **dict.fromkeys(("NaiveDatetime", "ZonedDatetime"), "dt.datetime"),
+    **dict.fromkeys(("Json", "Jsonb"), "Any"),
+    "AnyDecimal": "Decimal",
+    "Bytes": "bytes",
+    "ZonedTime": "dt.time",
+}
+"""The classes behind the annotations of rows."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a method. ``value`` is the expression that psycopg gets for it, under the same name."""
+
+    name: str
+    annotation: str
+    value: str
+    default: str | None = None
+
+    @property
+    def declaration(self) -> str:
+        """The parameter as the head of a method has it."""
+        default = f" = {self.default}" if self.default is not None else ""
+        return f"{self.name}: {self.annotation}{default}"
+
+
+def parameter_name(column: str) -> str:
+    """Returns the parameter, and the placeholder, of a column or argument."""
+    found = identifier(column)
+    return f"{found}_" if found in TAKEN else found
+
+
+def annotation(column: Column, annotations: Annotations) -> str:
+    """Returns the class of the values of a column: what psycopg gives, and what it takes."""
+    if is_array(column):
+        return f"list[{annotation(column.parts[0], annotations)} | None]" if is_read(column) else "str"
+    if column.base_kind == "c":
+        return "str"
+    found = annotations.record(column) if column.base_kind == "e" else python_type(column).record
+    instance = re.fullmatch(r"Instance\[(.*)\]", found)
+    return instance[1] if instance else _PLAIN.get(found, found)
+
+
+def of_columns(
+    columns: Iterable[Field], annotations: Annotations, set_name: Callable[[Field], str | None]
+) -> list[Parameter]:
+    """Returns the parameters of the columns that find a row; they are never NULL."""
+    found = []
+    for each in columns:
+        own = set_name(each) if not is_array(each.column) else None
+        found.append(_parameter(each.column, own or _given(each.column, annotations), nullable=False))
+    return found
+
+
+def of_arguments(arguments: Iterable[Argument], annotations: Annotations, thing: str) -> list[Parameter]:
+    """Returns the parameters of a function. Raises :class:`ProjectError` if two become one."""
+    found: dict[str, Parameter] = {}
+    for each in arguments:
+        column, nullable = each.field.column, each.field.nullable
+        default = python_default(each)
+        one = _parameter(column, _given(column, annotations), nullable=nullable or default == "None", default=default)
+        if one.name in found:
+            raise ProjectError(f"two parameters of {thing} would both be called {one.name}", hint="rename one of them")
+        found[one.name] = one
+    return list(found.values())
+
+
+def _given(column: Column, annotations: Annotations) -> str:
+    """The class of what is sent: arrays are lists, whatever psycopg makes of them when it reads them."""
+    if is_array(column):
+        return f"list[{annotation(column.parts[0], annotations)} | None]"
+    return annotation(column, annotations)
+
+
+def _parameter(column: Column, annotated: str, *, nullable: bool, default: str | None = None) -> Parameter:
+    name = parameter_name(column.name)
+    value = f"{'Jsonb' if column.base_name == 'jsonb' else 'Json'}({name})" if column.is_json else name
+    if column.is_json and nullable:
+        value = f"None if {name} is None else {value}"
+    annotated = f"{annotated} | None" if nullable and annotated != "Any" else annotated
+    return Parameter(name, annotated, value, default)

@@ -1,0 +1,228 @@
+"""The SQL of repositories: one static statement a method, with named placeholders of psycopg."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+from harness import grammar
+from harness.catalog import Column
+from harness.project.model import TableName
+from harness.types.model import Argument, Field, FunctionShape, TableShape
+from harness.types.python_types import is_array
+from harness.types.repositories.arguments import is_computed
+from harness.types.repositories.model import Lookup, TableRepository, Upsert
+from harness.types.repositories.parameters import parameter_name
+
+_WIDTH = 104
+"""Characters of a line of SQL."""
+
+ROW, ROWS, CHANGES = "row", "rows", "changes"
+"""The placeholders of documents: a row to insert, several, and the columns that an update changes."""
+
+
+@cache
+def name(text: str) -> str:
+    """A name as SQL writes it: quoted only where it must be."""
+    plain = text.isascii() and text.isidentifier() and text == text.lower()
+    if plain:
+        try:
+            grammar.parse(f"select {text} from {text} as {text}")
+            return text
+        except grammar.SqlError:
+            pass
+    return '"' + text.replace('"', '""').replace("%", "%%") + '"'
+
+
+def table_name(table: TableName) -> str:
+    """A table with its schema."""
+    return f"{name(table.schema)}.{name(table.table)}"
+
+
+def escaped(expression: str) -> str:
+    """An expression as psycopg takes it: the sign of its placeholders is doubled."""
+    return expression.replace("%", "%%")
+
+
+def find(repository: TableRepository, lookup: Lookup) -> list[str]:
+    """The SELECT of a lookup."""
+    order = [] if lookup.is_one or not lookup.order else [f"order by {', '.join(lookup.order)}"]
+    return [*_selected(repository.shape), *_where(lookup.terms), *order]
+
+
+def view(shape: TableShape) -> list[str]:
+    """The SELECT of all rows of a view."""
+    return _selected(shape)
+
+
+def create(shape: TableShape) -> list[str]:
+    """The INSERT of one row; what the row leaves out has its default."""
+    return [*_insert(shape, f"%({ROW})s"), *_given(shape, f"%({ROW})s"), *_returning(shape)]
+
+
+def create_many(shape: TableShape) -> list[str]:
+    """The INSERT of several rows."""
+    source = _given(shape, "sent")[0].replace("from ", "cross join ", 1)
+    return [*_insert(shape, "sent"), f"from jsonb_array_elements(%({ROWS})s) as sent", source, *_returning(shape)]
+
+
+def upsert(shape: TableShape, found: Upsert) -> list[str]:
+    """The INSERT of a row that changes the one which has its key; columns that the row leaves out stay."""
+    return [
+        *_insert(shape, f"%({ROW})s", " as stored"),
+        *_given(shape, f"%({ROW})s"),
+        f"on conflict {found.target} do update",
+        *_set(shape, found.changed, "excluded", ROW),
+        *_returning(shape),
+    ]
+
+
+def update(repository: TableRepository) -> list[str]:
+    """The UPDATE of the row with a key; columns that the changes leave out stay."""
+    return [
+        f"update {table_name(repository.shape.name)} as stored",
+        *_set(repository.shape, repository.updated, "given", CHANGES),
+        *([] if _is_readable(repository.shape) else _given(repository.shape, f"%({CHANGES})s")),
+        *_where(equal(repository.key, "stored")),
+        *_returning(repository.shape, "stored"),
+    ]
+
+
+def delete(repository: TableRepository) -> list[str]:
+    """The DELETE of the row with a key."""
+    return [f"delete from {table_name(repository.shape.name)}", *_where(equal(repository.key))]
+
+
+def equal(columns: Iterable[Field], table: str = "") -> tuple[str, ...]:
+    """The conditions that columns have the values of their placeholders."""
+    before = f"{table}." if table else ""
+    return tuple(f"{before}{name(each.name)} = {_placeholder(each)}" for each in columns)
+
+
+def call(function: FunctionShape, columns: Sequence[Field] | None) -> list[str]:
+    """The SELECT or CALL of a function; ``columns`` are those of its rows, None if it returns a value or nothing."""
+    called = f"{name(function.schema)}.{name(function.name)}"
+    given = [_argument(each, named=_is_named(function)) for each in function.arguments]
+    if function.is_procedure:
+        out = {each.name for each in function.columns} - {each.field.name for each in function.arguments}
+        given += [f"{name(each)} => null" for each in sorted(out)]
+        return _called(f"call {called}(", given, ")")
+    if columns is None:
+        return _called(f"select {called}(", given, ")")
+    one = [] if function.returns_set else ["where not (found is null)"]
+    return [*_columns(columns), *_called(f"from {called}(", given, ") as found"), *one]
+
+
+def _where(terms: Sequence[str]) -> list[str]:
+    line = f"where {' and '.join(terms)}"
+    if len(line) <= _WIDTH:
+        return [line]
+    first, *others = terms
+    return ["where", f"    {first}", *(f"    and {each}" for each in others)]
+
+
+def _selected(shape: TableShape) -> list[str]:
+    return [*_columns(shape.selected), f"from {table_name(shape.name)}"]
+
+
+def _columns(columns: Sequence[Field]) -> list[str]:
+    return _wrapped("select ", ", ".join(name(each.name) for each in columns))
+
+
+def _returning(shape: TableShape, table: str = "") -> list[str]:
+    """What is returned of a row that was written, as far as it can be read."""
+    if not shape.selectable:
+        return []
+    before = f"{table}." if table else ""
+    return _wrapped("returning ", ", ".join(f"{before}{name(each.name)}" for each in shape.selected))
+
+
+def _wrapped(word: str, text: str) -> list[str]:
+    if len(word) + len(text) <= _WIDTH:
+        return [f"{word}{text}"]
+    return [word.rstrip(), *(f"    {line}" for line in textwrap.wrap(text, _WIDTH - 4, break_long_words=False))]
+
+
+def _insert(shape: TableShape, sent: str, alias: str = "") -> list[str]:
+    """The head of an INSERT and what it puts into each column; the rows come behind it."""
+    table, columns = f"{table_name(shape.name)}{alias}", ", ".join(name(each.name) for each in shape.inserted)
+    head = [f"insert into {table} ({columns})"]
+    if len(head[0]) > _WIDTH:
+        lines = textwrap.wrap(columns, _WIDTH - 4, break_long_words=False)
+        head = [f"insert into {table} (", *(f"    {line}" for line in lines), ")"]
+    return [*head, "select", *_listed([_or_default(each, sent) for each in shape.inserted])]
+
+
+def _given(shape: TableShape, sent: str) -> list[str]:
+    return [f"from jsonb_populate_record(null::{table_name(shape.name)}, {sent}) as given"]
+
+
+def _or_default(field: Field, sent: str) -> str:
+    column = f"given.{name(field.name)}"
+    if field.expression is None:
+        return column
+    return f"case when {sent} ? {_text(field.name)} then {column} else {escaped(field.expression)} end"
+
+
+def _is_readable(shape: TableShape) -> bool:
+    """Whether the whole row can be read."""
+    return len(shape.selected) == len(shape.fields)
+
+
+def _set(shape: TableShape, columns: Sequence[Field], source: str, sent: str) -> list[str]:
+    """What SET says: columns that are sent change, the others stay as they are stored."""
+    if not _is_readable(shape):
+        return ["set", *_listed([_kept(each, source, sent) for each in columns])]
+    names = ", ".join(name(each.name) for each in columns)
+    lines = textwrap.wrap(names, _WIDTH - 8, break_long_words=False)
+    head = (
+        [f"set ({names}) = ("] if len(names) < _WIDTH - 10 else ["set (", *(f"    {each}" for each in lines), ") = ("]
+    )
+    if len(columns) == 1:
+        head = [f"set {names} = ("]
+    selected = [f"    select {lines[0]}", *(f"        {each}" for each in lines[1:])]
+    return [*head, *selected, f"    from jsonb_populate_record(stored, %({sent})s)", ")"]
+
+
+def _kept(field: Field, source: str, sent: str) -> str:
+    column = name(field.name)
+    return f"{column} = case when %({sent})s ? {_text(field.name)} then {source}.{column} else stored.{column} end"
+
+
+def _text(value: str) -> str:
+    return "'" + escaped(value.replace("'", "''")) + "'"
+
+
+def _listed(items: Sequence[str]) -> list[str]:
+    return [f"    {each}{'' if last else ','}" for each, last in _with_last(items)]
+
+
+def _with_last(items: Sequence[str]) -> Iterable[tuple[str, bool]]:
+    return ((each, place == len(items)) for place, each in enumerate(items, start=1))
+
+
+def _placeholder(field: Field) -> str:
+    """The placeholder of a column; psycopg does not tell what the elements of a list are."""
+    return f"%({parameter_name(field.name)})s{_cast(field.column) if is_array(field.column) else ''}"
+
+
+def _cast(column: Column) -> str:
+    return f"::{escaped(column.base_type)}"
+
+
+def _is_named(function: FunctionShape) -> bool:
+    return not any(each.field.name.startswith("arg") and each.field.name[3:].isdigit() for each in function.arguments)
+
+
+def _argument(argument: Argument, *, named: bool) -> str:
+    column = argument.field.column
+    value = f"%({parameter_name(column.name)})s{_cast(column)}"
+    if is_computed(argument):
+        value = f"coalesce({value}, {escaped(argument.default or 'null')})"
+    return f"{name(column.name)} => {value}" if named else value
+
+
+def _called(before: str, given: Sequence[str], after: str) -> list[str]:
+    line = f"{before}{', '.join(given)}{after}"
+    return [line] if len(line) <= _WIDTH else [before, *_listed(given), after]
