@@ -14,9 +14,8 @@ from harness.kinds.declared_parts.similar_rows import ColumnNames, Region, possi
 from harness.kinds.toolkit.keys import room_for_rows
 from harness.probes import Accepted, Insert, Probe
 from harness.project.keys import FrozenDict, key, mapping, text
-from harness.project.model import Reference
 from harness.project.settings import UNDECLARED, UNDECLARED_DOC
-from harness.project.types_keys import reference
+from harness.project.types_keys import ReferenceData, reference
 
 NAMED = 3
 """Rows that a note names."""
@@ -53,7 +52,7 @@ class DeclaredKind(Kind):
     known: FrozenDict[str] = key(
         mapping(text), "NAME: why it is there; rules that no kind of check can state", default=FrozenDict({})
     )
-    reference: Reference | None = key(
+    reference: ReferenceData | None = key(
         reference, "true, or names: the rows are reference data, and become constants of `harness types`", default=None
     )
 

@@ -223,21 +223,6 @@ class TypesOutput:
 
 
 @dataclass(frozen=True)
-class Reference:
-    """Reference data: rows that every database has, which become constants.
-
-    ``by`` are the columns of the key that finds them; if it is empty, the key is looked up. The others are names:
-    ``map`` of the constant that has all rows by their keys, ``list`` of the one that has them in order, ``key`` of the
-    type of the keys. None is the usual name.
-    """
-
-    by: tuple[str, ...] = ()
-    map: str | None = None
-    list: str | None = None
-    key: str | None = None
-
-
-@dataclass(frozen=True)
 class RowName:
     """The application's own name for the rows of a table or view."""
 

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from harness.errors import ProjectError
 from harness.project.keys import FrozenDict, boolean, choice, key, name, names, one_of, reader, section, text
-from harness.project.model import ALL_DRIVERS, DRIVERS, Driver, Reference, RowName, TypesOutput
+from harness.project.model import ALL_DRIVERS, DRIVERS, Driver, RowName, TypesOutput
 from harness.project.nodes import Node, Scalar, as_mapping, as_sequence, expected
 from harness.project.readers import table
 
@@ -60,8 +60,11 @@ def _identifier(node: Node) -> str:
 
 
 @dataclass(frozen=True)
-class ReferenceKeys:
-    """The keys of ``reference:`` in the file of a table."""
+class ReferenceData:
+    """The keys of ``reference:`` in the file of a table: its rows are in every database, and become constants.
+
+    If ``by`` is empty, a key is looked up. A name that is None is the usual one.
+    """
 
     by: tuple[str, ...] = key(
         names, "the columns of the key that finds a row; by default a key of the table", default=()
@@ -71,16 +74,16 @@ class ReferenceKeys:
     key: str | None = key(_identifier, "the name of the type of the keys", default=None)
 
 
-_REFERENCE = section(ReferenceKeys, "reference")
+_REFERENCE = section(ReferenceData, "reference")
 
 
 @reader("true, or names such as {map: MILESTONES}", one_of(boolean, _REFERENCE).schema())
-def reference(node: Node) -> Reference | None:
+def reference(node: Node) -> ReferenceData | None:
     """Reads whether rows of a table become constants, and what these are called."""
     if isinstance(node, Scalar):
-        return Reference() if boolean.read(node) else None
-    found: ReferenceKeys = _REFERENCE.read(node)
-    return Reference(found.by, found.map, found.list, found.key)
+        return ReferenceData() if boolean.read(node) else None
+    found: ReferenceData = _REFERENCE.read(node)
+    return found
 
 
 @reader("a list such as [{language: zod, path: types/zod}]", {"type": "array", "items": _OUTPUT.schema()})

@@ -15,8 +15,9 @@ from harness.kinds.declared import DeclaredKind
 from harness.kinds.routine import RoutineKind
 from harness.kinds.touched_on_update import TouchedOnUpdateKind
 from harness.project.columns import WrittenColumn
-from harness.project.model import Reference, RowName, TableName
+from harness.project.model import RowName, TableName
 from harness.project.sql.parsing import statement_tree
+from harness.project.types_keys import ReferenceData
 from harness.types.queries import Surroundings
 from harness.types.reading import Declared
 
@@ -32,7 +33,6 @@ def declared(
     classes: dict[tuple[TableName, str], str] = {}
     shapes: dict[tuple[TableName, str], Mapping[str, Any]] = {}
     arguments: dict[tuple[str, str], WrittenColumn] = {}
-    references: dict[TableName, tuple[Reference, Place]] = {}
     filled, touched, frozen, kept = set(), set(), set(), set()
     for check in checks:
         table, rule = check.table, check.rule
@@ -48,11 +48,8 @@ def declared(
         elif isinstance(rule, TouchedOnUpdateKind):
             touched.add((table, rule.touched_on_update))
             filled |= {(table, rule.touched_on_update)} if rule.on_insert else set()
-        elif isinstance(rule, DeclaredKind) and rule.reference is not None:
-            references[table] = rule.reference, check.place
         elif isinstance(rule, ColumnsKind):
             shapes |= {(table, each.name): each.shape for each in rule.columns if each.shape is not None}
-    known = {table: each.name for table, each in names.items()}
     return Declared(
         classes=classes,
         filled=frozenset(filled),
@@ -61,9 +58,19 @@ def declared(
         kept=frozenset(kept),
         shapes=shapes,
         arguments=arguments,
-        names=known,
-        references=references,
+        names={table: each.name for table, each in names.items()},
+        references=_references(checks, catalog),
     )
+
+
+def _references(checks: Sequence[DeclaredCheck], catalog: Catalog) -> dict[TableName, tuple[ReferenceData, Place]]:
+    """The tables with reference data, and where that is said."""
+    return {
+        check.table: (check.rule.reference, check.place)
+        for check in checks
+        if isinstance(check.rule, DeclaredKind) and check.rule.reference is not None
+        if check.table is not None and check.table in catalog.tables
+    }
 
 
 def _arguments(check: DeclaredCheck, catalog: Catalog, around: Surroundings) -> dict[tuple[str, str], WrittenColumn]:

@@ -19,7 +19,7 @@ def constants(reference: ReferenceRows, driver: str, case: str, names: Exported)
     """Yields the constants of a table: its rows by their keys, the type of the keys, and a list of the rows."""
     thing = f"the rows of {reference.table}"
     properties = property_names((each.name for each in reference.fields), case, str(reference.table))
-    written = _Rows(reference, driver, properties)
+    written = _JavaScriptRows(reference, driver, properties)
     by_key, of_keys, listed = (names.name(each, thing + end) for each, end in _names(reference))
     comment = jsdoc([reference.comment or "", f"{thing} by {', '.join(reference.by)}.".capitalize()])
     rows = written.value(reference.grouped(), len(reference.levels), "")
@@ -44,7 +44,7 @@ def _name(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-class _Rows:
+class _JavaScriptRows:
     """Writes the rows of one table; ``properties`` are the names that its columns have."""
 
     def __init__(self, reference: ReferenceRows, driver: str, properties: Mapping[str, str]) -> None:

@@ -140,6 +140,7 @@ class Argument:
     optional: bool
     rules: tuple[StatedRule, ...] = ()
     default: str | None = None
+    is_variadic: bool = False
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def constants(
     """
     thing = f"the rows of {reference.table}"
     key = names.claim(reference.key, f"{thing}: their keys")
-    writer = _Rows(reference, key, {*RESERVED, *names}, set_name)
+    writer = _PythonRows(reference, key, {*RESERVED, *names}, set_name)
     by_key, listed = names.claim(reference.map, thing), names.claim(reference.list, f"{thing}: a list")
     row = names.claim(model(reference.table.table, "Constant"), f"{thing}: their class")
     grouped = reference.grouped()
@@ -63,14 +63,14 @@ def constants(
     ]
 
 
-def _listed(reference: ReferenceRows, writer: _Rows, row: Mapping[str, Any], by_key: str, name: str) -> list[str]:
+def _listed(reference: ReferenceRows, writer: _PythonRows, row: Mapping[str, Any], by_key: str, name: str) -> list[str]:
     if len(reference.by) == 1:
         column = reference.by[0]
         return [f"{_INDENT}{by_key}[{writer.literal(row[column], writer.columns[column])}],"]
     return statement("", writer.row(row, name), _INDENT, ",")
 
 
-def _mapping(reference: ReferenceRows, writer: _Rows, key: str, row: str) -> str:
+def _mapping(reference: ReferenceRows, writer: _PythonRows, key: str, row: str) -> str:
     fields = {each.name: each for each in reference.fields}
     found = f"tuple[{writer.type(fields[reference.by[-1]])}, ...]" if reference.is_pairs else row
     for level in reversed(reference.levels[1:]):
@@ -78,7 +78,7 @@ def _mapping(reference: ReferenceRows, writer: _Rows, key: str, row: str) -> str
     return f"Mapping[{key}, {found}]"
 
 
-class _Rows:
+class _PythonRows:
     """Writes the rows of one table; ``names`` are the attributes of its columns."""
 
     def __init__(

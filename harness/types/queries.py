@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import psycopg
 
 PRIVILEGES = {"select": "selected", "insert": "inserted", "update": "updated", "delete": "deleted"}
-"""What a role may do with a table, and what the query calls it."""
+"""Privileges on a table, by what the query calls them."""
 _CLASSES = {"space": r"\s", "digit": r"\d", "word": r"\w"}
 _POSIX = ("alnum", "alpha", "blank", "cntrl", "graph", "lower", "print", "punct", "upper", "xdigit")
 

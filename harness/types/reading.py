@@ -11,7 +11,8 @@ from harness.catalog.model import Catalog, Table
 from harness.errors import Place
 from harness.probes.statement import qualified
 from harness.project.columns import WrittenColumn
-from harness.project.model import Reference, TableName
+from harness.project.model import TableName
+from harness.project.types_keys import ReferenceData
 from harness.types.expressions import ConstantValue
 from harness.types.model import (
     Argument,
@@ -51,7 +52,7 @@ class Declared:
     shapes: Mapping[tuple[TableName, str], Mapping[str, Any]] = field(default_factory=dict)
     arguments: Mapping[tuple[str, str], WrittenColumn] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
-    references: Mapping[TableName, tuple[Reference, Place]] = field(default_factory=dict)
+    references: Mapping[TableName, tuple[ReferenceData, Place]] = field(default_factory=dict)
 
 
 def read(
@@ -195,7 +196,7 @@ class _TypesReader:
         taken = [each for each in function.parameters if each.mode in "ibv"]
         given = tuple(each for each in function.parameters if each.mode in "obt")
         arguments = tuple(
-            self._argument(function, replace(each, name=each.name or f"arg{place}"), place > function.required)
+            self._argument(function, place, replace(each, name=each.name or f"arg{place}"))
             for place, each in enumerate(taken, start=1)
         )
         rows = tuple(Field(each.column, nullable=True) for each in given)
@@ -212,19 +213,19 @@ class _TypesReader:
             is_procedure=function.is_procedure,
         )
 
-    def _argument(self, function: CatalogFunction, parameter: Parameter, optional: bool) -> Argument:
-        name, column = parameter.name, parameter.column
+    def _argument(self, function: CatalogFunction, place: int, parameter: Parameter) -> Argument:
+        name, column, optional = parameter.name, parameter.column, place > function.required
         own = Field(replace(column, name=name), nullable=not column.not_null)
         rules = stated(self._rules.of_domain(f"{function.schema}.{function.name}()", own.column))
         written = self._declared.arguments.get((f"{function.schema}.{function.name}", name))
         if written is None:
-            return Argument(own, optional, rules, parameter.default)
+            return Argument(own, optional, rules, parameter.default, parameter.mode == "v")
         table, to = written.column
         definition = self._catalog.table(table)
         fixed = self._fixed(definition, written.where)
         found = (bound(rule, fixed, {to: name}) for rule in stated(self._rules.of_table(definition)))
         rules = (*rules, *(rule for rule in found if rule.columns == (name,)))
-        return Argument(own, optional, rules, parameter.default)
+        return Argument(own, optional, rules, parameter.default, parameter.mode == "v")
 
     def _fixed(self, table: Table, where: str | None) -> dict[str, ConstantValue]:
         """The columns that a predicate says to be equal to a constant."""
@@ -238,7 +239,7 @@ class _TypesReader:
 
 
 def _next_value(table: TableName, column: str) -> str:
-    """What an identity takes if no value is given."""
+    """The value that an identity takes if none is given, as SQL."""
     names = (each.replace("'", "''") for each in (qualified(table), column))
     return "nextval(pg_get_serial_sequence('{}', '{}'))".format(*names)
 

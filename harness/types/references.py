@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from harness.catalog.model import Catalog, Table
 from harness.errors import Place, ProjectError, did_you_mean
 from harness.probes.statement import qualified
-from harness.project.model import Reference, TableName
+from harness.project.model import TableName
+from harness.project.types_keys import ReferenceData
 from harness.types.javascript_names import pascal
 from harness.types.model import DatabaseTypes, Field, ReferenceRows, TableShape
 from harness.types.python_names import constant
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 def with_references(
     types: DatabaseTypes,
     catalog: Catalog,
-    declared: Mapping[TableName, tuple[Reference, Place]],
+    declared: Mapping[TableName, tuple[ReferenceData, Place]],
     connection: psycopg.Connection[Any],
 ) -> DatabaseTypes:
     """Returns the types with the constants of tables that check files declare to be reference data.
@@ -50,7 +51,7 @@ def _stored(connection: psycopg.Connection[Any], table: TableName) -> Iterator[M
 
 
 def _rows(
-    table: Table, shape: TableShape, reference: Reference, place: Place, connection: psycopg.Connection[Any]
+    table: Table, shape: TableShape, reference: ReferenceData, place: Place, connection: psycopg.Connection[Any]
 ) -> ReferenceRows:
     fields = {each.name: each for each in shape.selected if not _is_made(each)}
     by = _key(table, fields, reference.by, place)

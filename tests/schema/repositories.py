@@ -24,8 +24,8 @@ from harness.project.model import TableName
 from harness.types.agreement.trying import DrawnRow, drawn_rows
 from harness.types.python_names import model
 
-DRAWN, VARIANTS = 6, 30
-"""Rows that are drawn for each table, and variants of each; they end as soon as each method has had one."""
+DRAWN, VARIANTS, VALUES = 6, 30, 4
+"""Rows that are drawn for each table, variants of each, and values that a column of it is updated to."""
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 AS_TEXT = (Range, Multirange, dt.timedelta, ipaddress.IPv4Address, ipaddress.IPv6Address)
@@ -41,6 +41,8 @@ ARGUMENTS: Mapping[str, Any] = {
     "new_locked_after_week": 12,
 }
 """Arguments of functions that no column has."""
+LOCKING: Mapping[str, Sequence[Any]] = {"locked_after_week": [1]}
+"""Values that lock a row, so that it can be unlocked; drawn rows are never locked."""
 
 
 @dataclass(frozen=True)
@@ -177,18 +179,21 @@ class TriedMethods:
                 self._done.add(name)
 
     def _update(self, repository: Any, record: Any, others: Sequence[Mapping[str, Any]]) -> None:
-        if "update" in self._done or not hasattr(repository, "update"):
+        if not hasattr(repository, "update"):
             return
         update = self._model("Update")
         key = {each: getattr(record, each) for each in _parameters(repository.update) if each != "changes"}
         for name in (each for each in update.model_fields if each not in key):
-            values = [*self._own_values(name, record), *(each[name] for each in others)]
-            for value in [each for each in values if each != getattr(record, name)][:2]:
+            values = [*self._own_values(name, record), *LOCKING.get(name, ())]
+            for each in others:
+                values += [each[name]] if each[name] not in (*values, getattr(record, name)) else []
+            for value in values[:VALUES]:
                 with self._undone(), self._allowed():
                     found = repository.update(**key, changes=update(**{name: _as_sent(value)}))
                     if getattr(found, name) == value:
                         self._done.add("update")
                         self._find(repository, found)
+                        self._ask_functions(repository, found)
 
     def _own_values(self, column: str, record: Any) -> Iterator[Any]:
         """The values by which a row refers to itself."""

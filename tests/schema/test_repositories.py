@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -20,7 +18,7 @@ from harness.scratch.workspaces import Workspace, workspace
 from harness.server.connection import Server
 from tests.cli.conftest import ROOT
 
-from .repositories import ARGUMENTS, GeneratedPackage, TriedMethods, methods
+from .repositories import GeneratedPackage, TriedMethods
 
 PROJECT = load(ROOT)
 PACKAGES = [
@@ -29,14 +27,6 @@ PACKAGES = [
     if each.repository
 ]
 MILLISECONDS = 60_000
-
-
-@pytest.fixture(scope="module", autouse=True)
-def importable() -> Iterator[None]:
-    """Puts the packages of ``types/`` where Python finds them."""
-    sys.path.insert(0, str(ROOT / "types"))
-    yield
-    sys.path.remove(str(ROOT / "types"))
 
 
 class DrawnTables:
@@ -93,7 +83,7 @@ def tables(space: Workspace) -> Iterator[DrawnTables]:
 def test_a_drawn_row_goes_through_every_method(
     package: GeneratedPackage, tables: DrawnTables, space: Workspace
 ) -> None:
-    missing, tried = {}, 0
+    missing, tried = dict[str, list[str]](), 0
     with space.connect(space.clone()) as connection:
         for table in tables.of(package.schemas):
             if package.repository(table) is not None:

@@ -400,7 +400,10 @@ TYPES = DatabaseTypes(
             (EVERY_TYPE, MILESTONE_ACTIONS, SICKNESS_CASES, DRAFTS, WEIRD, READ_ONLY, VIEW, COMPOSITE),
             FUNCTIONS,
             (MOOD,),
-            {"MilestoneAction": "milestone_actions", "MilestoneActionWithDetails": "milestone_actions_with_details"},
+            aliases={
+                "MilestoneAction": "milestone_actions",
+                "MilestoneActionWithDetails": "milestone_actions_with_details",
+            },
         ),
         ModuleTypes("clinic", (VISITS,), (), (VISIT_KIND,)),
         ModuleTypes("empty"),

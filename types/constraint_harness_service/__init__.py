@@ -5,7 +5,17 @@ A module for each schema: clinic, intents, orchestrator, weeksmith.
 """
 
 from . import refusals
-from ._repository import AsyncRepository, Refusal, Repository
+from ._repository import AsyncRepository, NotNullRefusal, PrivilegeRefusal, Refusal, Repository
 from ._rules import UNSET, Model, Unset
 
-__all__ = ["UNSET", "AsyncRepository", "Model", "Refusal", "Repository", "Unset", "refusals"]
+__all__ = [
+    "UNSET",
+    "AsyncRepository",
+    "Model",
+    "NotNullRefusal",
+    "PrivilegeRefusal",
+    "Refusal",
+    "Repository",
+    "Unset",
+    "refusals",
+]

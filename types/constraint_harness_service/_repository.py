@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from psycopg.types.json import Jsonb
 from ._rules import Model
 
 M = TypeVar("M", bound=Model)
-Values = Mapping[str, object]
+Placeholders = Mapping[str, object]
 
 
 class Refusal(Exception):
@@ -132,7 +133,7 @@ def documents(rows: Iterable[Model]) -> Jsonb:
 
 
 def _columns(row: Model) -> dict[str, Any]:
-    given = row.model_dump(mode="json", by_alias=False, exclude_unset=True)
+    given = json.loads(row.model_dump_json(by_alias=False, exclude_unset=True))
     fields = type(row).model_fields
     return {fields[name].title or name: _nested(getattr(row, name), value) for name, value in given.items()}
 
@@ -152,37 +153,37 @@ class Repository:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self.connection = connection
 
-    def _all(self, model: type[M], query: LiteralString, values: Values) -> list[M]:
+    def _all(self, model: type[M], query: LiteralString, values: Placeholders) -> list[M]:
         with refusals(), self.connection.cursor(row_factory=class_row(model)) as cursor:
             return cursor.execute(query, values).fetchall()
 
-    def _first(self, model: type[M], query: LiteralString, values: Values) -> M | None:
+    def _first(self, model: type[M], query: LiteralString, values: Placeholders) -> M | None:
         with refusals(), self.connection.cursor(row_factory=class_row(model)) as cursor:
             return cursor.execute(query, values).fetchone()
 
-    def _only(self, model: type[M], query: LiteralString, values: Values) -> M:
+    def _only(self, model: type[M], query: LiteralString, values: Placeholders) -> M:
         (found,) = self._all(model, query, values)
         return found
 
-    def _values(self, query: LiteralString, values: Values) -> list[Any]:
+    def _values(self, query: LiteralString, values: Placeholders) -> list[Any]:
         with refusals(), self.connection.cursor(row_factory=scalar_row) as cursor:
             return cursor.execute(query, values).fetchall()
 
-    def _dicts(self, query: LiteralString, values: Values) -> list[dict[str, Any]]:
+    def _dicts(self, query: LiteralString, values: Placeholders) -> list[dict[str, Any]]:
         with refusals(), self.connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(query, values).fetchall()
 
-    def _value(self, query: LiteralString, values: Values) -> Any:
+    def _value(self, query: LiteralString, values: Placeholders) -> Any:
         return next(iter(self._values(query, values)), None)
 
-    def _dict(self, query: LiteralString, values: Values) -> dict[str, Any] | None:
+    def _dict(self, query: LiteralString, values: Placeholders) -> dict[str, Any] | None:
         return next(iter(self._dicts(query, values)), None)
 
-    def _run(self, query: LiteralString, values: Values) -> None:
+    def _run(self, query: LiteralString, values: Placeholders) -> None:
         with refusals():
             self.connection.execute(query, values)
 
-    def _any(self, query: LiteralString, values: Values) -> bool:
+    def _any(self, query: LiteralString, values: Placeholders) -> bool:
         with refusals():
             return self.connection.execute(query, values).rowcount > 0
 
@@ -193,40 +194,40 @@ class AsyncRepository:
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
         self.connection = connection
 
-    async def _all(self, model: type[M], query: LiteralString, values: Values) -> list[M]:
+    async def _all(self, model: type[M], query: LiteralString, values: Placeholders) -> list[M]:
         with refusals():
             async with self.connection.cursor(row_factory=class_row(model)) as cursor:
                 return await (await cursor.execute(query, values)).fetchall()
 
-    async def _first(self, model: type[M], query: LiteralString, values: Values) -> M | None:
+    async def _first(self, model: type[M], query: LiteralString, values: Placeholders) -> M | None:
         with refusals():
             async with self.connection.cursor(row_factory=class_row(model)) as cursor:
                 return await (await cursor.execute(query, values)).fetchone()
 
-    async def _only(self, model: type[M], query: LiteralString, values: Values) -> M:
+    async def _only(self, model: type[M], query: LiteralString, values: Placeholders) -> M:
         (found,) = await self._all(model, query, values)
         return found
 
-    async def _values(self, query: LiteralString, values: Values) -> list[Any]:
+    async def _values(self, query: LiteralString, values: Placeholders) -> list[Any]:
         with refusals():
             async with self.connection.cursor(row_factory=scalar_row) as cursor:
                 return await (await cursor.execute(query, values)).fetchall()
 
-    async def _dicts(self, query: LiteralString, values: Values) -> list[dict[str, Any]]:
+    async def _dicts(self, query: LiteralString, values: Placeholders) -> list[dict[str, Any]]:
         with refusals():
             async with self.connection.cursor(row_factory=dict_row) as cursor:
                 return await (await cursor.execute(query, values)).fetchall()
 
-    async def _value(self, query: LiteralString, values: Values) -> Any:
+    async def _value(self, query: LiteralString, values: Placeholders) -> Any:
         return next(iter(await self._values(query, values)), None)
 
-    async def _dict(self, query: LiteralString, values: Values) -> dict[str, Any] | None:
+    async def _dict(self, query: LiteralString, values: Placeholders) -> dict[str, Any] | None:
         return next(iter(await self._dicts(query, values)), None)
 
-    async def _run(self, query: LiteralString, values: Values) -> None:
+    async def _run(self, query: LiteralString, values: Placeholders) -> None:
         with refusals():
             await self.connection.execute(query, values)
 
-    async def _any(self, query: LiteralString, values: Values) -> bool:
+    async def _any(self, query: LiteralString, values: Placeholders) -> bool:
         with refusals():
             return (await self.connection.execute(query, values)).rowcount > 0

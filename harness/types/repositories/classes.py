@@ -11,13 +11,10 @@ from harness.types.python_names import ModuleNames, docstring, identifier, model
 from harness.types.record_shapes import numbered
 from harness.types.repositories import statements
 from harness.types.repositories.arguments import is_computed
-from harness.types.repositories.methods import Method
+from harness.types.repositories.methods import ConnectionKind, Method
 from harness.types.repositories.model import Lookup, ModuleRepositories, TableRepository
-from harness.types.repositories.parameters import Parameter, annotation, of_arguments, of_columns
+from harness.types.repositories.parameters import MethodParameter, annotation, of_arguments, of_columns
 from harness.types.repositories.statements import CHANGES, ROW, ROWS
-
-_BASES = {False: "Repository", True: "AsyncRepository"}
-_CONNECTIONS = {False: "Connection[Any]", True: "AsyncConnection[Any]"}
 
 
 class ClassWriter:
@@ -27,29 +24,27 @@ class ClassWriter:
         self._module, self._models = module, models
         self._called = {id(function): called for function, called in numbered(functions)}
 
-    def blocks(self, *, asynchronous: bool) -> Iterator[list[str]]:
+    def blocks(self, connection: ConnectionKind) -> Iterator[list[str]]:
         """Yields the classes of all tables, then that of the schema."""
         for table in self._module.tables:
             shape = table.shape
             about = [f"The rows of {shape.name}.", shape.comment or ""]
-            name = _class_name(shape, asynchronous)
-            yield _class(name, _BASES[asynchronous], about, self._methods(table), asynchronous=asynchronous)
-        yield self._schema(asynchronous)
+            name = _class_name(shape, connection)
+            yield _class(name, about, self._methods(table), connection)
+        yield self._schema(connection)
 
-    def _schema(self, asynchronous: bool) -> list[str]:
-        name = f"{'Async' * asynchronous}{model(self._module.schema, 'Repositories')}"
+    def _schema(self, connection: ConnectionKind) -> list[str]:
+        name = f"{connection.prefix}{model(self._module.schema, 'Repositories')}"
         about = [f"The repositories of the schema {self._module.schema}, and its functions that are of no table."]
-        rows = {
-            identifier(each.shape.name.table): _class_name(each.shape, asynchronous) for each in self._module.tables
-        }
+        rows = {identifier(each.shape.name.table): _class_name(each.shape, connection) for each in self._module.tables}
         head = [
-            f"    def __init__(self, connection: {_CONNECTIONS[asynchronous]}) -> None:",
+            f"    def __init__(self, connection: {connection.prefix}Connection[Any]) -> None:",
             "        super().__init__(connection)",
             *(f"        self.{table} = {own}(connection)" for table, own in rows.items()),
         ]
         names = ModuleNames(name, ("connection", *rows))
         methods = self._of_relations(self._module.views, self._module.functions, names)
-        return _class(name, _BASES[asynchronous], about, methods, head, asynchronous=asynchronous)
+        return _class(name, about, methods, connection, head)
 
     def _methods(self, table: TableRepository) -> Iterator[Method]:
         names = ModuleNames(f"the repository of {table.shape.name}", ("connection",))
@@ -109,7 +104,7 @@ class ClassWriter:
         own = _record(shape) if shape.selectable else None
         return Method(
             name=names.free(identifier(name), name),
-            parameters=[Parameter("row", model(shape.name.table, "Insert"), "")],
+            parameters=[MethodParameter("row", model(shape.name.table, "Insert"), "")],
             returns=own or "None",
             about=about,
             runner="_only" if own else "_run",
@@ -123,7 +118,7 @@ class ClassWriter:
         end = ", and returns them as they are stored." if own else "."
         return Method(
             name=names.free("create_many", "create_many"),
-            parameters=[Parameter("rows", f"Iterable[{model(shape.name.table, 'Insert')}]", "")],
+            parameters=[MethodParameter("rows", f"Iterable[{model(shape.name.table, 'Insert')}]", "")],
             returns=f"list[{own}]" if own else "None",
             about=[f"Inserts rows in one statement{end}"],
             runner="_all" if own else "_run",
@@ -134,7 +129,7 @@ class ClassWriter:
 
     def _update(self, table: TableRepository, names: ModuleNames) -> Method:
         own = _record(table.shape)
-        changes = Parameter("changes", model(table.shape.name.table, "Update"), "")
+        changes = MethodParameter("changes", model(table.shape.name.table, "Update"), "")
         return Method(
             name=names.free("update", "update"),
             parameters=[*self._of_columns(table.shape, table.key), changes],
@@ -156,7 +151,7 @@ class ClassWriter:
             statement=statements.delete(table),
         )
 
-    def _of_columns(self, shape: TableShape, columns: Sequence[Field]) -> list[Parameter]:
+    def _of_columns(self, shape: TableShape, columns: Sequence[Field]) -> list[MethodParameter]:
         return of_columns(columns, self._models.annotations, lambda field: self._models.set_name(shape, field))
 
     def _function(self, function: FunctionShape, names: ModuleNames) -> Method:
@@ -175,7 +170,7 @@ class ClassWriter:
             runner="_run",
             statement=statements.call(function, columns),
         )
-        return _returning(own, function, model_of, columns is not None, value)
+        return _returning(own, function, model_of, columns, value)
 
     def _rows(self, function: FunctionShape, called: str) -> tuple[str | None, Sequence[Field] | None]:
         """The model of the rows of a function, and their columns; None if it returns a value, or nothing."""
@@ -188,10 +183,10 @@ class ClassWriter:
 
 
 def _returning(
-    method: Method, function: FunctionShape, model_of: str | None, has_rows: bool, value: str | None
+    method: Method, function: FunctionShape, model_of: str | None, columns: Sequence[Field] | None, value: str | None
 ) -> Method:
     """A method of a function with what it returns: models of rows, values, or nothing."""
-    if has_rows:
+    if columns is not None:
         row = model_of or "dict[str, Any]"
         returns = f"list[{row}]" if function.returns_set else f"{row} | None"
         runner = _RUNNERS[model_of is not None, function.returns_set]
@@ -205,28 +200,22 @@ def _returning(
 
 
 _RUNNERS = {(True, True): "_all", (True, False): "_first", (False, True): "_dicts", (False, False): "_dict"}
-"""What runs a function: by whether its rows have a model, and whether there are any number of them."""
+"""Methods of the base that run a function: by whether its rows have a model, and there are any number of them."""
 
 
 def _record(shape: TableShape) -> str:
     return model(shape.name.table, "Record")
 
 
-def _class_name(shape: TableShape, asynchronous: bool) -> str:
-    return f"{'Async' * asynchronous}{model(shape.name.table, 'Repository')}"
+def _class_name(shape: TableShape, connection: ConnectionKind) -> str:
+    return f"{connection.prefix}{model(shape.name.table, 'Repository')}"
 
 
 def _class(
-    name: str,
-    base: str,
-    about: Sequence[str],
-    methods: Iterator[Method],
-    head: Sequence[str] = (),
-    *,
-    asynchronous: bool,
+    name: str, about: Sequence[str], methods: Iterator[Method], connection: ConnectionKind, head: Sequence[str] = ()
 ) -> list[str]:
-    lines = [f"class {name}({base}):", *docstring(about, "    ")]
+    lines = [f"class {name}({connection.prefix}Repository):", *docstring(about, "    ")]
     lines += ["", *head] if head else []
     for method in methods:
-        lines += ["", *method.lines(asynchronous=asynchronous)]
+        lines += ["", *method.lines(connection)]
     return lines

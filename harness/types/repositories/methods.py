@@ -7,9 +7,22 @@ from dataclasses import dataclass
 
 from harness.types.python_layout import fits
 from harness.types.python_names import docstring
-from harness.types.repositories.parameters import Parameter
+from harness.types.repositories.parameters import MethodParameter
 
 _INDENT, _BODY, _SQL = " " * 4, " " * 8, " " * 12
+
+
+@dataclass(frozen=True)
+class ConnectionKind:
+    """A kind of connection: what begins the names of its classes, a method, and a call that has to be waited for."""
+
+    prefix: str
+    define: str
+    wait: str
+
+
+SYNC = ConnectionKind("", "def", "")
+ASYNC = ConnectionKind("Async", "async def", "await ")
 
 
 @dataclass(frozen=True)
@@ -21,7 +34,7 @@ class Method:
     """
 
     name: str
-    parameters: Sequence[Parameter]
+    parameters: Sequence[MethodParameter]
     returns: str
     about: Sequence[str]
     runner: str
@@ -31,12 +44,12 @@ class Method:
     documents: Sequence[tuple[str, str]] = ()
     """Placeholders of documents with the expressions that psycopg gets for them, besides the parameters."""
 
-    def lines(self, *, asynchronous: bool) -> list[str]:
+    def lines(self, connection: ConnectionKind) -> list[str]:
         """Returns the lines of the method."""
         return [
-            *self._head("async def" if asynchronous else "def"),
+            *self._head(connection.define),
             *docstring(self.about, _BODY),
-            *self._body(asynchronous),
+            *self._body(connection.wait),
         ]
 
     def _head(self, word: str) -> list[str]:
@@ -48,9 +61,9 @@ class Method:
         lines = [inner] if fits(inner) else [f"{_BODY}{each}," for each in declared]
         return [f"{_INDENT}{word} {self.name}(", *lines, f"{_INDENT}) -> {self.returns}:"]
 
-    def _body(self, asynchronous: bool) -> list[str]:
+    def _body(self, wait: str) -> list[str]:
         start = "" if self.returns == "None" else f"found: {self.returns} = " if self.assigned else "return "
-        call = f"{_BODY}{start}{'await ' if asynchronous else ''}self.{self.runner}("
+        call = f"{_BODY}{start}{wait}self.{self.runner}("
         quotes = 'r"""' if any("\\" in each for each in self.statement) else '"""'
         given = [*self.documents, *((each.name, each.value) for each in self.parameters if each.value)]
         return [

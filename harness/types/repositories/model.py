@@ -1,4 +1,4 @@
-"""What the repository of a table can do, and what its refusals are, before any of it is written."""
+"""Repositories and refusals before they are written: what a table's can do, and by which rules it refuses."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from harness.types.python_imports import imports
 from harness.types.python_layout import statement
 from harness.types.python_names import docstring, module_names, quoted
 from harness.types.repositories.classes import ClassWriter
+from harness.types.repositories.methods import ASYNC, SYNC, ConnectionKind
 from harness.types.repositories.model import DatabaseRepositories, ModuleRepositories, RuleRefusal
 from harness.types.repositories.refusals import RAISED
 
@@ -27,7 +28,7 @@ _IMPORTED: Mapping[str, str] = {
     "Range": "psycopg.types.range",
     **dict.fromkeys(("AsyncRepository", "Repository", "document", "documents"), f".{_SHARED}"),
 }
-_EXPORTED = ("AsyncRepository", "Refusal", "Repository")
+_EXPORTED = ("AsyncRepository", "NotNullRefusal", "PrivilegeRefusal", "Refusal", "Repository")
 
 
 def render(
@@ -40,9 +41,9 @@ def render(
     files = module_names(each.schema for each in types.modules)
     found = {"refusals.py": _refusals(repositories.refusals), "refusals.md": _table(repositories.refusals)}
     for module, own in zip(types.modules, repositories.modules, strict=True):
-        for asynchronous, ending in ((False, "repository"), (True, "async_repository")):
+        for connection, ending in ((SYNC, "repository"), (ASYNC, "async_repository")):
             file = files[module.schema]
-            found[f"{file}_{ending}.py"] = HEADER + _module(module, own, file, role, case, asynchronous=asynchronous)
+            found[f"{file}_{ending}.py"] = HEADER + _module(module, own, file, role, case, connection)
     for name in found:
         if name in models:
             raise ProjectError(f"{name} would be a file of models and of repositories", hint="leave that schema out")
@@ -66,13 +67,18 @@ def _package(text: str) -> str:
 
 
 def _module(
-    module: ModuleTypes, repositories: ModuleRepositories, file: str, role: str | None, case: str, *, asynchronous: bool
+    module: ModuleTypes,
+    repositories: ModuleRepositories,
+    file: str,
+    role: str | None,
+    case: str,
+    connection: ConnectionKind,
 ) -> str:
     models = PythonModule(module, case, file)
     models.text()  # gives the models their names
-    blocks = list(ClassWriter(repositories, models, module.functions).blocks(asynchronous=asynchronous))
+    blocks = list(ClassWriter(repositories, models, module.functions).blocks(connection))
     known = {**_IMPORTED, **dict.fromkeys((name for name in models.own_names if name not in _IMPORTED), f".{file}")}
-    connections = "asynchronous connections of psycopg 3" if asynchronous else "psycopg 3"
+    connections = "asynchronous connections of psycopg 3" if connection is ASYNC else "psycopg 3"
     about = [f"Repositories of the schema {module.schema} over {connections}{f', as the role {role}' if role else ''}."]
     return f"{joined([[*docstring(about), '', *imports(joined(blocks), known)], *blocks])}\n"
 

@@ -30,7 +30,7 @@ _PLAIN = {
 
 
 @dataclass(frozen=True)
-class Parameter:
+class MethodParameter:
     """A parameter of a method. ``value`` is the expression that psycopg gets for it, under the same name."""
 
     name: str
@@ -64,22 +64,24 @@ def annotation(column: Column, annotations: Annotations) -> str:
 
 def of_columns(
     columns: Iterable[Field], annotations: Annotations, set_name: Callable[[Field], str | None]
-) -> list[Parameter]:
+) -> list[MethodParameter]:
     """Returns the parameters of the columns that find a row; they are never NULL."""
     found = []
     for each in columns:
         own = set_name(each) if not is_array(each.column) else None
-        found.append(_parameter(each.column, own or _given(each.column, annotations), nullable=False))
+        found.append(_parameter(each.column, own or _given(each.column, annotations)))
     return found
 
 
-def of_arguments(arguments: Iterable[Argument], annotations: Annotations, thing: str) -> list[Parameter]:
+def of_arguments(arguments: Iterable[Argument], annotations: Annotations, thing: str) -> list[MethodParameter]:
     """Returns the parameters of a function. Raises :class:`ProjectError` if two become one."""
-    found: dict[str, Parameter] = {}
+    found: dict[str, MethodParameter] = {}
     for each in arguments:
-        column, nullable = each.field.column, each.field.nullable
-        default = python_default(each)
-        one = _parameter(column, _given(column, annotations), nullable=nullable or default == "None", default=default)
+        column, default = each.field.column, python_default(each)
+        annotated = _given(column, annotations)
+        if (each.field.nullable or default == "None") and annotated != "Any":
+            annotated = f"{annotated} | None"
+        one = _parameter(column, annotated, default)
         if one.name in found:
             raise ProjectError(f"two parameters of {thing} would both be called {one.name}", hint="rename one of them")
         found[one.name] = one
@@ -93,10 +95,10 @@ def _given(column: Column, annotations: Annotations) -> str:
     return annotation(column, annotations)
 
 
-def _parameter(column: Column, annotated: str, *, nullable: bool, default: str | None = None) -> Parameter:
+def _parameter(column: Column, annotated: str, default: str | None = None) -> MethodParameter:
     name = parameter_name(column.name)
-    value = f"{'Jsonb' if column.base_name == 'jsonb' else 'Json'}({name})" if column.is_json else name
-    if column.is_json and nullable:
-        value = f"None if {name} is None else {value}"
-    annotated = f"{annotated} | None" if nullable and annotated != "Any" else annotated
-    return Parameter(name, annotated, value, default)
+    value = name
+    if column.is_json:
+        sort = "Jsonb" if column.base_name == "jsonb" else "Json"
+        value = f"None if {name} is None else {sort}({name})"
+    return MethodParameter(name, annotated, value, default)

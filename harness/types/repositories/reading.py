@@ -32,7 +32,7 @@ def read(
     """Returns the repositories of some schemas, and the refusals of their tables and checks."""
     callers = _callers(checks)
     views = {each.name: _first_table(each.definition) for each in around.relations if each.definition}
-    modules = tuple(_Module(each, catalog, views, callers).repositories() for each in types.modules)
+    modules = tuple(_RepositoryReader(each, catalog, views, callers).repositories() for each in types.modules)
     return DatabaseRepositories(modules, refusals.read(types, catalog, around, checks))
 
 
@@ -55,7 +55,7 @@ def _first_table(query: str) -> TableName | None:
     return None
 
 
-class _Module:
+class _RepositoryReader:
     def __init__(
         self,
         module: ModuleTypes,

@@ -64,7 +64,7 @@ def _of_domains(table: Table, around: Surroundings) -> Iterator[RuleRefusal]:
 def _raised(
     schemas: Sequence[str], catalog: Catalog, checks: Sequence[DeclaredCheck], constraints: set[str]
 ) -> Iterator[RuleRefusal]:
-    """What triggers and functions raise, as checks declare it."""
+    """Yields the refusals that triggers and functions raise, as checks declare them."""
     for check in checks:
         declared: Any = getattr(check.rule, "refused_by", None)
         schema = check.table.schema if check.table is not None else check.module

@@ -103,7 +103,9 @@ def equal(columns: Iterable[Field], table: str = "") -> tuple[str, ...]:
 def call(function: FunctionShape, columns: Sequence[Field] | None) -> list[str]:
     """The SELECT or CALL of a function; ``columns`` are those of its rows, None if it returns a value or nothing."""
     called = f"{name(function.schema)}.{name(function.name)}"
-    given = [_argument(each, named=_is_named(function)) for each in function.arguments]
+    is_named = _is_named(function)
+    values = [(each, f"{name(each.field.name)} => " if is_named else "") for each in function.arguments]
+    given = [_argument(argument, before) for argument, before in values]
     if function.is_procedure:
         out = {each.name for each in function.columns} - {each.field.name for each in function.arguments}
         given += [f"{name(each)} => null" for each in sorted(out)]
@@ -131,7 +133,7 @@ def _columns(columns: Sequence[Field]) -> list[str]:
 
 
 def _returning(shape: TableShape, table: str = "") -> list[str]:
-    """What is returned of a row that was written, as far as it can be read."""
+    """The columns of a written row that are returned: those that can be read."""
     if not shape.selectable:
         return []
     before = f"{table}." if table else ""
@@ -171,7 +173,7 @@ def _is_readable(shape: TableShape) -> bool:
 
 
 def _set(shape: TableShape, columns: Sequence[Field], source: str, sent: str) -> list[str]:
-    """What SET says: columns that are sent change, the others stay as they are stored."""
+    """The SET of an update: columns that are sent change, the others stay as they are stored."""
     if not _is_readable(shape):
         return ["set", *_listed([_kept(each, source, sent) for each in columns])]
     names = ", ".join(name(each.name) for each in columns)
@@ -215,12 +217,13 @@ def _is_named(function: FunctionShape) -> bool:
     return not any(each.field.name.startswith("arg") and each.field.name[3:].isdigit() for each in function.arguments)
 
 
-def _argument(argument: Argument, *, named: bool) -> str:
+def _argument(argument: Argument, before: str) -> str:
     column = argument.field.column
     value = f"%({parameter_name(column.name)})s{_cast(column)}"
     if is_computed(argument):
         value = f"coalesce({value}, {escaped(argument.default or 'null')})"
-    return f"{name(column.name)} => {value}" if named else value
+    variadic = "variadic " if argument.is_variadic else ""
+    return f"{variadic}{before}{value}"
 
 
 def _called(before: str, given: Sequence[str], after: str) -> list[str]:
