@@ -38,6 +38,7 @@ REPORT = "types.json"
 @click.option("--driver", type=click.Choice(ALL_DRIVERS), help="With --language: what brings rows to the program.")
 @click.option("--role", metavar="ROLE", help="With --language: only what this role may do has a shape.")
 @click.option("--case", type=click.Choice(["snake", "camel"]), help="With --language: how properties are spelled.")
+@click.option("--repository", type=click.Choice(["psycopg"]), help="With --language pydantic: also write repositories.")
 @click.option("--check", "checks", is_flag=True, help="Write nothing; exit with 1 and a diff if files would change.")
 @click.option("--prove", is_flag=True, help="Try rows on PostgreSQL and on the types; exit with 1 where they differ.")
 @click.option("--rows", type=click.IntRange(1), default=300, show_default=True, help="With --prove: for each table.")
