@@ -55,7 +55,8 @@ class Field:
     - ``insert``: ``required``, ``optional`` (a default, an identity, NULL or a trigger fills it in) or ``absent``.
     - ``select``: whether a Row has it; ``update``: whether an UPDATE may set it.
     - ``default``: the text of a literal default, which the rules of an insert put in for a value that is left out; None
-      if there is none, or if it is computed. ``expression`` is any default, and what an identity takes, as SQL.
+      if there is none, or if it is computed. ``expression`` is any default, and what an identity takes, as SQL; None
+      for an identity whose sequence a role may not use.
     - ``replaced``: the shapes in which a trigger replaces whatever is sent, so that NULL passes too.
     - ``values``: the only values it can have, if they are few.
     - ``null_elements``: whether an array can hold NULL.

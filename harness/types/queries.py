@@ -16,7 +16,13 @@ from harness.types.patterns import CannotState, Ranges, ranges_of
 if TYPE_CHECKING:
     import psycopg
 
-PRIVILEGES = {"select": "selected", "insert": "inserted", "update": "updated", "delete": "deleted"}
+PRIVILEGES = {
+    "select": "selected",
+    "insert": "inserted",
+    "update": "updated",
+    "delete": "deleted",
+    "usage": "numbered",  # of the sequence that an identity has
+}
 """Privileges on a table, by what the query calls them."""
 _CLASSES = {"space": r"\s", "digit": r"\d", "word": r"\w"}
 _POSIX = ("alnum", "alpha", "blank", "cntrl", "graph", "lower", "print", "punct", "upper", "xdigit")
@@ -91,8 +97,8 @@ class Enum:
 class Surroundings:
     """Everything that the types of some schemas need, besides the catalog of tables.
 
-    ``domains`` are by the names of types. ``privileges`` are, by table and column, what the role may do: ``select``,
-    ``insert``, ``update``, ``delete``; None if there is no role. ``other_schemas`` are those that no types are for.
+    ``domains`` are by the names of types. ``privileges`` are, by table and column, what the role may do, of
+    :data:`PRIVILEGES`; None if there is no role. ``other_schemas`` are those that no types are for.
     """
 
     relations: tuple[Relation, ...]

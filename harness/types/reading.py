@@ -132,7 +132,7 @@ class _TypesReader:
             update=not absent and place not in self._declared.frozen,
             has_default=default is not None or bool(column.identity) or filled,
             default=None if filled else literal_default(default),
-            expression=_next_value(table.name, column.name) if column.identity else default,
+            expression=self._next_value(table.name, column.name) if column.identity else default,
             values=self._values(column, sets.get(column.name)),
             null_elements=not any(forbids_null_elements(rule.expression, column.name) for rule in own),
             data_class=self._declared.classes.get(place),
@@ -145,6 +145,14 @@ class _TypesReader:
                 if place in columns
             ),
         )
+
+    def _next_value(self, table: TableName, column: str) -> str | None:
+        """The value that an identity takes if none is given, as SQL; None if the role may not ask for it itself."""
+        may = self._around.privileges
+        if may is not None and "usage" not in may.get(table, {}).get(column, ()):
+            return None
+        names = (each.replace("'", "''") for each in (qualified(table), column))
+        return "nextval(pg_get_serial_sequence('{}', '{}'))".format(*names)
 
     @staticmethod
     def _values(column: CatalogColumn, rule: StatedRule | None) -> ValueSet | None:
@@ -236,12 +244,6 @@ class _TypesReader:
         except CannotState as reason:
             self.unstated.append(Unstated(str(table.name), where, str(reason)))
             return {}
-
-
-def _next_value(table: TableName, column: str) -> str:
-    """The value that an identity takes if none is given, as SQL."""
-    names = (each.replace("'", "''") for each in (qualified(table), column))
-    return "nextval(pg_get_serial_sequence('{}', '{}'))".format(*names)
 
 
 @dataclass(frozen=True)

@@ -162,7 +162,7 @@ import asyncio, json, sys
 from example import app
 
 
-async def answer(path: str, body: dict) -> list:
+async def answer(path: str, body: dict, method: str = "POST") -> list:
     sent = []
 
     async def receive() -> dict:
@@ -172,7 +172,7 @@ async def answer(path: str, body: dict) -> list:
         sent.append(message)
 
     address = {"path": path, "query_string": b"", "headers": [(b"content-type", b"application/json")]}
-    await app({"type": "http", "method": "POST", **address}, receive, send)
+    await app({"type": "http", "method": method, **address}, receive, send)
     return [sent[0]["status"], json.loads(sent[1]["body"])]
 
 
@@ -255,13 +255,18 @@ print(
 
 TYPED = """\
 from datetime import datetime
-from typing import Literal, assert_type
+from typing import Any, Literal, assert_type
 from uuid import UUID
 
+from constraint_harness_authenticated.absence import MilestoneActionsRecord
+from constraint_harness_authenticated.absence_async_repository import AsyncMilestoneActionsRepository
+from constraint_harness_authenticated.absence_repository import CommunicationLogsRepository, MilestoneActionsRepository
 from constraint_harness_systems import UNSET
 from constraint_harness_systems.absence import MILESTONE_ACTIONS_STATUS, CommunicationLogEntry, MilestoneAction
 from constraint_harness_systems.absence import CommunicationLogEntryWithAuthor, MilestoneActionWithDetails
-from constraint_harness_systems.absence import MilestoneActionsRecord, MilestoneActionsUpdate
+from constraint_harness_systems.absence import MILESTONE_ACTION_MAP, ROLE_PERMISSIONS, MilestoneKey
+from constraint_harness_systems.absence import MilestoneActionsUpdate
+from psycopg import AsyncConnection, Connection
 
 
 def words(action: MilestoneAction, details: MilestoneActionWithDetails) -> str:
@@ -285,14 +290,41 @@ def record(row: dict[str, object]) -> MilestoneActionsRecord:
 
 
 changes = [MilestoneActionsUpdate(status=each, notes="x") for each in MILESTONE_ACTIONS_STATUS]
+
+
+def days(key: MilestoneKey) -> int:
+    assert_type(MILESTONE_ACTION_MAP[key].recipients, tuple[Literal["employee", "manager", "hr"], ...])
+    return MILESTONE_ACTION_MAP[key].day_offset + len(ROLE_PERMISSIONS["HR"])
+
+
+def entries(connection: Connection[Any], case: UUID) -> list[str | None]:
+    log = CommunicationLogsRepository(connection)
+    assert_type(log.case_communication_log_count(case), int | None)
+    return [each.author_email for each in log.case_communication_log(case)]
+
+
+async def found(connection: AsyncConnection[Any], case: UUID) -> MilestoneActionsRecord | None:
+    actions = AsyncMilestoneActionsRepository(connection)
+    return await actions.find_by_sickness_case_id_and_milestone_key(case, "DAY_1")
+
+
+class Actions(MilestoneActionsRepository):
+    def done(self, action: MilestoneActionsRecord) -> bool:
+        return bool(self.complete_milestone_action(action.id))
 """
 
 MISTYPED = """\
-from constraint_harness_systems.absence import DepartmentsInsert, MilestoneAction, MilestoneActionsUpdate
+from constraint_harness_authenticated.absence_repository import CommunicationLogsRepository, MilestoneActionsRepository
+from constraint_harness_systems.absence import MILESTONE_ACTION_MAP, DepartmentsInsert, MilestoneAction
+from constraint_harness_systems.absence import MilestoneActionsUpdate
 
 MilestoneActionsUpdate(status="GONE")
 MilestoneActionsUpdate(status=None)
 DepartmentsInsert(name="Shop")
 print(MilestoneAction.model_validate({}).reason)
+MILESTONE_ACTION_MAP["DAY_2"]
+CommunicationLogsRepository.update
+CommunicationLogsRepository.delete
+MilestoneActionsRepository.delete
 """
-"""Each line from the third on is a fault."""
+"""Each line from the fifth on is a fault."""

@@ -5,7 +5,7 @@ A module for each schema: absence, weeksmith.
 """
 
 from . import refusals
-from ._repository import AsyncRepository, NotNullRefusal, PrivilegeRefusal, Refusal, Repository
+from ._repository import AsyncRepository, NotNullRefusal, PrivilegeRefusal, Refusal, Repository, as_refusals
 from ._rules import UNSET, Model, Unset
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "Refusal",
     "Repository",
     "Unset",
+    "as_refusals",
     "refusals",
 ]

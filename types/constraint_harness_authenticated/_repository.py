@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, LiteralString, TypeVar
 
@@ -93,7 +93,7 @@ _ROUTINE = re.compile(r"PL/pgSQL function ([^(]+)\(")
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
+def as_refusals() -> Iterator[None]:
     """Raises the refusals of the database as their classes; any other error passes through.
 
     Methods of repositories do this. It is also for a COMMIT, at which deferred constraints refuse.
@@ -122,20 +122,28 @@ def _class_of(error: psycopg.Error) -> type[Refusal] | None:
     return _OTHERS.get(state)
 
 
-def document(row: Model) -> Jsonb:
-    """Returns the columns that were given to a row, as a document."""
-    return Jsonb(_columns(row))
+def document(row: Model, without: Collection[str] = ()) -> Jsonb:
+    """Returns the columns that were given to a row, as a document.
+
+    Raises :class:`ValueError` for a column ``without`` which rows are sent: the database numbers it, and the role may
+    not use its sequence.
+    """
+    return Jsonb(_columns(row, without))
 
 
-def documents(rows: Iterable[Model]) -> Jsonb:
-    """Returns rows as a list of documents."""
-    return Jsonb([_columns(each) for each in rows])
+def documents(rows: Iterable[Model], without: Collection[str] = ()) -> Jsonb:
+    """Returns rows as a list of documents; raises as :func:`document`."""
+    return Jsonb([_columns(each, without) for each in rows])
 
 
-def _columns(row: Model) -> dict[str, Any]:
+def _columns(row: Model, without: Collection[str] = ()) -> dict[str, Any]:
     given = json.loads(row.model_dump_json(by_alias=False, exclude_unset=True))
     fields = type(row).model_fields
-    return {fields[name].title or name: _nested(getattr(row, name), value) for name, value in given.items()}
+    found = {fields[name].title or name: _nested(getattr(row, name), value) for name, value in given.items()}
+    for name in without:
+        if name in found:
+            raise ValueError(f"{name} is numbered by the database: the role has no USAGE on its sequence")
+    return found
 
 
 def _nested(value: Any, dumped: Any) -> Any:
@@ -154,11 +162,11 @@ class Repository:
         self.connection = connection
 
     def _all(self, model: type[M], query: LiteralString, values: Placeholders) -> list[M]:
-        with refusals(), self.connection.cursor(row_factory=class_row(model)) as cursor:
+        with as_refusals(), self.connection.cursor(row_factory=class_row(model)) as cursor:
             return cursor.execute(query, values).fetchall()
 
     def _first(self, model: type[M], query: LiteralString, values: Placeholders) -> M | None:
-        with refusals(), self.connection.cursor(row_factory=class_row(model)) as cursor:
+        with as_refusals(), self.connection.cursor(row_factory=class_row(model)) as cursor:
             return cursor.execute(query, values).fetchone()
 
     def _only(self, model: type[M], query: LiteralString, values: Placeholders) -> M:
@@ -166,11 +174,11 @@ class Repository:
         return found
 
     def _values(self, query: LiteralString, values: Placeholders) -> list[Any]:
-        with refusals(), self.connection.cursor(row_factory=scalar_row) as cursor:
+        with as_refusals(), self.connection.cursor(row_factory=scalar_row) as cursor:
             return cursor.execute(query, values).fetchall()
 
     def _dicts(self, query: LiteralString, values: Placeholders) -> list[dict[str, Any]]:
-        with refusals(), self.connection.cursor(row_factory=dict_row) as cursor:
+        with as_refusals(), self.connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(query, values).fetchall()
 
     def _value(self, query: LiteralString, values: Placeholders) -> Any:
@@ -180,11 +188,11 @@ class Repository:
         return next(iter(self._dicts(query, values)), None)
 
     def _run(self, query: LiteralString, values: Placeholders) -> None:
-        with refusals():
+        with as_refusals():
             self.connection.execute(query, values)
 
     def _any(self, query: LiteralString, values: Placeholders) -> bool:
-        with refusals():
+        with as_refusals():
             return self.connection.execute(query, values).rowcount > 0
 
 
@@ -195,12 +203,12 @@ class AsyncRepository:
         self.connection = connection
 
     async def _all(self, model: type[M], query: LiteralString, values: Placeholders) -> list[M]:
-        with refusals():
+        with as_refusals():
             async with self.connection.cursor(row_factory=class_row(model)) as cursor:
                 return await (await cursor.execute(query, values)).fetchall()
 
     async def _first(self, model: type[M], query: LiteralString, values: Placeholders) -> M | None:
-        with refusals():
+        with as_refusals():
             async with self.connection.cursor(row_factory=class_row(model)) as cursor:
                 return await (await cursor.execute(query, values)).fetchone()
 
@@ -209,12 +217,12 @@ class AsyncRepository:
         return found
 
     async def _values(self, query: LiteralString, values: Placeholders) -> list[Any]:
-        with refusals():
+        with as_refusals():
             async with self.connection.cursor(row_factory=scalar_row) as cursor:
                 return await (await cursor.execute(query, values)).fetchall()
 
     async def _dicts(self, query: LiteralString, values: Placeholders) -> list[dict[str, Any]]:
-        with refusals():
+        with as_refusals():
             async with self.connection.cursor(row_factory=dict_row) as cursor:
                 return await (await cursor.execute(query, values)).fetchall()
 
@@ -225,9 +233,9 @@ class AsyncRepository:
         return next(iter(await self._dicts(query, values)), None)
 
     async def _run(self, query: LiteralString, values: Placeholders) -> None:
-        with refusals():
+        with as_refusals():
             await self.connection.execute(query, values)
 
     async def _any(self, query: LiteralString, values: Placeholders) -> bool:
-        with refusals():
+        with as_refusals():
             return (await self.connection.execute(query, values)).rowcount > 0

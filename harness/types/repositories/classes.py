@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from harness.types.model import Field, FunctionShape, TableShape
 from harness.types.pydantic_models import PythonModule
-from harness.types.python_names import ModuleNames, docstring, identifier, model
+from harness.types.python_names import ModuleNames, docstring, identifier, model, quoted
 from harness.types.record_shapes import numbered
 from harness.types.repositories import statements
 from harness.types.repositories.arguments import is_computed
@@ -51,14 +51,14 @@ class ClassWriter:
         shape = table.shape
         yield from (self._find(table, each, names) for each in table.lookups)
         if shape.insertable:
-            yield self._create(shape, names)
-            yield self._create_many(shape, names)
+            yield self._create(table, names)
+            yield self._create_many(table, names)
         for each in table.upserts:
             about = [
                 f"Inserts a row, or changes the one that has its key ({each.source}).",
                 "What it leaves out stays.",
             ]
-            yield self._written(shape, f"upsert_{each.name}", about, statements.upsert(shape, each), names)
+            yield self._written(table, f"upsert_{each.name}", about, statements.upsert(table, each), names)
         if table.key and table.updated and shape.updatable:
             yield self._update(table, names)
         if table.key and shape.deletable:
@@ -94,13 +94,14 @@ class ClassWriter:
             model=own,
         )
 
-    def _create(self, shape: TableShape, names: ModuleNames) -> Method:
-        about = "Inserts a row and returns it as it is stored." if shape.selectable else "Inserts a row."
-        return self._written(shape, "create", [about], statements.create(shape), names)
+    def _create(self, table: TableRepository, names: ModuleNames) -> Method:
+        about = "Inserts a row and returns it as it is stored." if table.shape.selectable else "Inserts a row."
+        return self._written(table, "create", [about], statements.create(table), names)
 
     def _written(
-        self, shape: TableShape, name: str, about: Sequence[str], statement: Sequence[str], names: ModuleNames
+        self, table: TableRepository, name: str, about: Sequence[str], statement: Sequence[str], names: ModuleNames
     ) -> Method:
+        shape = table.shape
         own = _record(shape) if shape.selectable else None
         return Method(
             name=names.free(identifier(name), name),
@@ -110,10 +111,11 @@ class ClassWriter:
             runner="_only" if own else "_run",
             statement=statement,
             model=own,
-            documents=[(ROW, "document(row)")],
+            documents=[(ROW, f"document(row{_without(table)})")],
         )
 
-    def _create_many(self, shape: TableShape, names: ModuleNames) -> Method:
+    def _create_many(self, table: TableRepository, names: ModuleNames) -> Method:
+        shape = table.shape
         own = _record(shape) if shape.selectable else None
         end = ", and returns them as they are stored." if own else "."
         return Method(
@@ -122,9 +124,9 @@ class ClassWriter:
             returns=f"list[{own}]" if own else "None",
             about=[f"Inserts rows in one statement{end}"],
             runner="_all" if own else "_run",
-            statement=statements.create_many(shape),
+            statement=statements.create_many(table),
             model=own,
-            documents=[(ROWS, "documents(rows)")],
+            documents=[(ROWS, f"documents(rows{_without(table)})")],
         )
 
     def _update(self, table: TableRepository, names: ModuleNames) -> Method:
@@ -201,6 +203,12 @@ def _returning(
 
 _RUNNERS = {(True, True): "_all", (True, False): "_first", (False, True): "_dicts", (False, False): "_dict"}
 """Methods of the base that run a function: by whether its rows have a model, and there are any number of them."""
+
+
+def _without(table: TableRepository) -> str:
+    """An argument that names the columns which the database alone gives."""
+    found = ", ".join(map(quoted, table.unnumbered))
+    return f", without=[{found}]" if found else ""
 
 
 def _record(shape: TableShape) -> str:

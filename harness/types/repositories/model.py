@@ -55,6 +55,16 @@ class TableRepository:
     functions: tuple[FunctionShape, ...] = ()
 
     @property
+    def unnumbered(self) -> tuple[str, ...]:
+        """The identities that only the database numbers, since the role may not use their sequences."""
+        return tuple(each.name for each in self.shape.inserted if each.column.identity and each.expression is None)
+
+    @property
+    def inserted(self) -> tuple[Field, ...]:
+        """The columns that an INSERT gives."""
+        return tuple(each for each in self.shape.inserted if each.name not in self.unnumbered)
+
+    @property
     def updated(self) -> tuple[Field, ...]:
         """The columns that an update can change; what it leaves out has to be read."""
         return tuple(each for each in self.shape.updated if each.select)

@@ -28,7 +28,7 @@ _IMPORTED: Mapping[str, str] = {
     "Range": "psycopg.types.range",
     **dict.fromkeys(("AsyncRepository", "Repository", "document", "documents"), f".{_SHARED}"),
 }
-_EXPORTED = ("AsyncRepository", "NotNullRefusal", "PrivilegeRefusal", "Refusal", "Repository")
+_EXPORTED = ("AsyncRepository", "NotNullRefusal", "PrivilegeRefusal", "Refusal", "Repository", "as_refusals")
 
 
 def render(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from harness import grammar
 from harness.catalog import Index, Table
@@ -104,14 +105,14 @@ class _RepositoryReader:
         readable = {each.name: each for each in shape.selected}
         key = next(_keys(table, readable), None)
         columns = tuple(readable[each] for each in key.columns) if key else ()
-        return TableRepository(
+        found = TableRepository(
             shape=shape,
             key=columns,
             lookups=tuple(_lookups(table, readable, columns)),
-            upserts=tuple(_upserts(table, shape, readable, columns)),
             views=views,
             functions=functions,
         )
+        return replace(found, upserts=tuple(_upserts(table, found, readable)))
 
 
 def _is_used(shape: TableShape) -> bool:
@@ -222,16 +223,16 @@ def _term(key: str, columns: Sequence[Field]) -> str:
     return f"{escaped(key)} = {''.join([*parts, escaped(key[last:])])}"
 
 
-def _upserts(
-    table: Table, shape: TableShape, readable: Mapping[str, Field], key: tuple[Field, ...]
-) -> Iterator[Upsert]:
+def _upserts(table: Table, repository: TableRepository, readable: Mapping[str, Field]) -> Iterator[Upsert]:
+    """The ways to insert a row or change the one with its key: by each key that is not deferrable."""
+    shape = repository.shape
     if not (shape.insertable and shape.updatable):
         return
-    given = {each.name for each in shape.inserted}
+    given = {each.name for each in repository.inserted}
     deferred = {each.name for each in table.constraints if each.deferrable}
     for index in table.unique_keys:
         columns = _read(index, readable)
-        fixed = {each.name for each in (*columns, *key)}
+        fixed = {each.name for each in (*columns, *repository.key)}
         changed = tuple(each for each in shape.updated if each.name not in fixed and each.name in given and each.select)
         is_given = bool(columns) and all(each.name in given for each in columns)
         if is_given and changed and index.valid and index.constraint not in deferred:

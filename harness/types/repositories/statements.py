@@ -56,21 +56,24 @@ def view(shape: TableShape) -> list[str]:
     return _selected(shape)
 
 
-def create(shape: TableShape) -> list[str]:
+def create(repository: TableRepository) -> list[str]:
     """The INSERT of one row; what the row leaves out has its default."""
-    return [*_insert(shape, f"%({ROW})s"), *_given(shape, f"%({ROW})s"), *_returning(shape)]
+    shape = repository.shape
+    return [*_insert(repository, f"%({ROW})s"), *_given(shape, f"%({ROW})s"), *_returning(shape)]
 
 
-def create_many(shape: TableShape) -> list[str]:
+def create_many(repository: TableRepository) -> list[str]:
     """The INSERT of several rows."""
+    shape = repository.shape
     source = _given(shape, "sent")[0].replace("from ", "cross join ", 1)
-    return [*_insert(shape, "sent"), f"from jsonb_array_elements(%({ROWS})s) as sent", source, *_returning(shape)]
+    return [*_insert(repository, "sent"), f"from jsonb_array_elements(%({ROWS})s) as sent", source, *_returning(shape)]
 
 
-def upsert(shape: TableShape, found: Upsert) -> list[str]:
+def upsert(repository: TableRepository, found: Upsert) -> list[str]:
     """The INSERT of a row that changes the one which has its key; columns that the row leaves out stay."""
+    shape = repository.shape
     return [
-        *_insert(shape, f"%({ROW})s", " as stored"),
+        *_insert(repository, f"%({ROW})s", " as stored"),
         *_given(shape, f"%({ROW})s"),
         f"on conflict {found.target} do update",
         *_set(shape, found.changed, "excluded", ROW),
@@ -146,14 +149,15 @@ def _wrapped(word: str, text: str) -> list[str]:
     return [word.rstrip(), *(f"    {line}" for line in textwrap.wrap(text, _WIDTH - 4, break_long_words=False))]
 
 
-def _insert(shape: TableShape, sent: str, alias: str = "") -> list[str]:
+def _insert(repository: TableRepository, sent: str, alias: str = "") -> list[str]:
     """The head of an INSERT and what it puts into each column; the rows come behind it."""
-    table, columns = f"{table_name(shape.name)}{alias}", ", ".join(name(each.name) for each in shape.inserted)
+    table = f"{table_name(repository.shape.name)}{alias}"
+    columns = ", ".join(name(each.name) for each in repository.inserted)
     head = [f"insert into {table} ({columns})"]
     if len(head[0]) > _WIDTH:
         lines = textwrap.wrap(columns, _WIDTH - 4, break_long_words=False)
         head = [f"insert into {table} (", *(f"    {line}" for line in lines), ")"]
-    return [*head, "select", *_listed([_or_default(each, sent) for each in shape.inserted])]
+    return [*head, "select", *_listed([_or_default(each, sent) for each in repository.inserted])]
 
 
 def _given(shape: TableShape, sent: str) -> list[str]:

@@ -6,7 +6,10 @@ select
     pg_catalog.has_column_privilege(%(role)s, c.oid, a.attnum, 'select') as selected,
     pg_catalog.has_column_privilege(%(role)s, c.oid, a.attnum, 'insert') as inserted,
     pg_catalog.has_column_privilege(%(role)s, c.oid, a.attnum, 'update') as updated,
-    pg_catalog.has_table_privilege(%(role)s, c.oid, 'delete') as deleted
+    pg_catalog.has_table_privilege(%(role)s, c.oid, 'delete') as deleted,
+    coalesce(a.attidentity = 'd' and pg_catalog.has_sequence_privilege(
+        %(role)s, pg_catalog.pg_get_serial_sequence(pg_catalog.format('%%I.%%I', n.nspname, c.relname), a.attname), 'usage'
+    ), false) as numbered
 from pg_catalog.pg_class as c
 inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 inner join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
