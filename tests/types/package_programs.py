@@ -8,7 +8,14 @@ const same = <A, B>(_: Same<A, B>): void => undefined;
 """
 
 TYPES_ALONE = f"""\
-import {{ communicationLogsContactType, milestoneActionsStatus }} from "constraint-harness-systems/typescript/absence";
+import {{
+  DEFAULT_MILESTONES,
+  MILESTONE_ACTION_MAP,
+  ROLE_PERMISSIONS,
+  communicationLogsContactType,
+  milestoneActionsStatus,
+  type MilestoneKey,
+}} from "constraint-harness-systems/typescript/absence";
 import type * as absence from "constraint-harness-systems/typescript/absence";
 
 {SAME}
@@ -19,6 +26,13 @@ same<absence.MilestoneActionWithDetails["employee_name" | "label"], string | nul
 same<absence.CommunicationLogEntry["contact_type"], (typeof communicationLogsContactType)[number]>(true);
 same<absence.CommunicationLogEntry["contact_date"], Date>(true);
 same<absence.CommunicationLogEntryWithAuthor["author_name"], string | null>(true);
+
+same<(typeof MILESTONE_ACTION_MAP)["WEEK_52"]["day_offset"], 364>(true);
+same<(typeof DEFAULT_MILESTONES)[number]["milestone_key"], MilestoneKey>(true);
+same<(typeof ROLE_PERMISSIONS)["HR"][0], "manage:milestone_actions">(true);
+export const recipients = (key: MilestoneKey): readonly string[] => MILESTONE_ACTION_MAP[key].recipients;
+// @ts-expect-error a key that is none
+recipients("DAY_2");
 
 export const changed: absence.MilestoneActionsUpdate = {{ status: "SKIPPED", notes: "Not asked for." }};
 // @ts-expect-error a value that is none of the set

@@ -106,6 +106,12 @@ def test_programs_compile(consumer: Path, version: int) -> None:
     assert compiled(consumer, version, files, noEmit=True) == ""
 
 
+def test_the_example_of_constants(consumer: Path) -> None:
+    page = (ROOT / "docs" / "repositories.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```ts\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert compiled(consumer, 7, {"constants.ts": example}, noEmit=True) == ""
+
+
 @pytest.mark.parametrize("version", [6, 7])
 def test_supabase_infers_rows(consumer: Path, version: int) -> None:
     assert compiled(consumer, version, {"supabase.ts": programs.SUPABASE}, noEmit=True, skipLibCheck=True) == ""
