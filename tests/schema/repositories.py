@@ -91,6 +91,33 @@ class TriedMethods:
                     self._connection.execute(statement.sql.encode())
                 self._with_rows(drawn)
 
+    def refused_to(self, role: str, names: Sequence[str] = ()) -> dict[str, tuple[str, int]]:
+        """Tries methods, or all, as a role in nobody's name; returns SQLSTATE and status of what refuses each."""
+        (drawn, *_) = drawn_rows(self._subject, 1, seed=1)
+        with self._undone():
+            for statement in drawn.setup:
+                self._connection.execute(statement.sql.encode())
+            row = self._stored(drawn.row)
+            assert row is not None, self._table
+            record = self._put_in(row)
+            self._connection.execute("select set_config('request.jwt.claims', '', true)")
+            self._connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
+            tried = [each for each in methods(self._class) if each in (names or methods(self._class))]
+            return {each: self._refusal(each, record, row) for each in tried}
+
+    def _refusal(self, name: str, record: Any, row: Mapping[str, Any]) -> tuple[str, int]:
+        method = getattr(self._class(self._connection), name)
+        given: dict[str, Any] = {each: getattr(record, each, None) for each in _parameters(method)}
+        given |= {"row": self._sent(row)} if "row" in given else {}
+        given |= {"rows": [self._sent(row)]} if "rows" in given else {}
+        given |= {"changes": self._model("Update")()} if "changes" in given else {}
+        try:
+            with self._undone():
+                method(**given)
+        except importlib.import_module(self._package.name).Refusal as refusal:
+            return refusal.sqlstate, refusal.status
+        return "accepted", 200
+
     def _with_rows(self, drawn: DrawnRow) -> None:
         rows = [stored for each in (drawn.row, *drawn.variants[:VARIANTS]) if (stored := self._stored(each))]
         for row in rows:
