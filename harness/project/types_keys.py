@@ -35,7 +35,7 @@ class TypesKeys:
         # What leads up stands first: how far out the rest may lie is known where the project is.
         below = [each for each in path.parts if each != ".."]
         if path.is_absolute() or not below or [*path.parts[-len(below) :]] != below:
-            raise ValueError(f"{self.path!r} is no directory for types; one is types/{self.language}")
+            raise ValueError(f"{self.path!r} cannot be the directory of types; one that can is types/{self.language}")
         if self.language == "pydantic" and (not path.name.isidentifier() or iskeyword(path.name)):
             raise ValueError(f"{path.name!r} would be a package that Python cannot import; one that it can is models")
 

@@ -44,9 +44,12 @@ OPTIONS = {
     ),
     "an absolute path": (
         ["--language", "zod", "--path", "/web"],
-        "'/web' is no directory for types; one is types/zod\n",
+        "'/web' cannot be the directory of types; one that can is types/zod\n",
     ),
-    "a directory above": (["--language", "zod", "--path", ".."], "'..' is no directory for types; one is types/zod\n"),
+    "a directory above": (
+        ["--language", "zod", "--path", ".."],
+        "'..' cannot be the directory of types; one that can is types/zod\n",
+    ),
     "a package with a name that is none": (
         ["--language", "pydantic", "--path", "my-models"],
         "'my-models' would be a package that Python cannot import; one that it can is models\n",
@@ -102,7 +105,8 @@ SETTINGS = {
     ),
     "the same path twice": (
         f"{OUTPUTS}/../typescript}}\n",
-        "project.yml:6:5: 'types': 'types/zod/../typescript' is no directory for types; one is types/zod\n",
+        "project.yml:6:5: 'types': 'types/zod/../typescript' cannot be the directory of types; "
+        "one that can is types/zod\n",
     ),
     "a package with the name of a keyword": (
         "types: [{language: pydantic, path: python/class}]\n",
