@@ -46,8 +46,7 @@ def declared(
             filled |= {(table, rule.touched_on_update)} if rule.on_insert else set()
         elif isinstance(rule, ColumnsKind):
             shapes |= {(table, each.name): each.shape for each in rule.columns if each.shape is not None}
-    known = {table: each.name for table, each in names.items()}
-    return Declared(classes, frozenset(filled), frozenset(touched), frozenset(frozen), shapes, arguments, known)
+    return Declared(classes, frozenset(filled), frozenset(touched), frozenset(frozen), shapes, arguments, names)
 
 
 def _arguments(check: DeclaredCheck, catalog: Catalog, around: Surroundings) -> dict[tuple[str, str], WrittenColumn]:
